@@ -1,0 +1,72 @@
+# `make run` on a fresh machine needs Python 3.11 or newer and nothing else. docs/operations.md says what runs.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements.lock requirements-postgres.lock requirements-test.lock
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Checks and tests never look at the state folder of an `up` that runs from this checkout.
+ELSEWHERE := ROLLGRID_HOME=$(CURDIR)/$(VENV)/state DATABASE_URL= REDIS_URL=
+NOT_FAST := browser or virtual_machines or real_clients
+UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate pyproject.toml
+
+.PHONY: help run install test test-fast lint bench lock
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
+
+run: $(VENV)/runtime.stamp ## start Rollgrid with the demonstration fleet; UP="--http-port 8001" adds options
+	@exec $(BIN)/python manage.py up --demo $(UP)
+
+install: $(VENV)/test.stamp ## make .venv with all locked dependencies
+
+test: lint ## all checks and all tests, on SQLite and on PostgreSQL
+	$(ELSEWHERE) $(BIN)/python -m pytest
+	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m django_db
+
+test-fast: lint ## all checks, and the tests that need no browser, no real machines and no real clients
+	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
+
+lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(ELSEWHERE) $(BIN)/mypy
+	$(ELSEWHERE) ROLLGRID_HTTPS_ONLY=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(ELSEWHERE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
+	$(BIN)/python -m bench
+
+# uv comes from a throw-away environment: it is no dependency of ours.
+lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer versions
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(BIN)/python -m venv "$$tools"; \
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
+	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) -o requirements.lock; \
+	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra postgres -c requirements.lock -o requirements-postgres.lock; \
+	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
+	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
+
+# Stamps: each step happens again only when its lock file has changed.
+$(VENV)/made.stamp:
+	@set -e; for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo 'make: Rollgrid needs Python 3.11 or newer. Debian 12 has it: apt install python3 python3-venv' >&2; exit 1; fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "make: $$found cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; \
+	"$$found" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime.stamp: requirements.lock $(VENV)/made.stamp
+	$(PIP) -r requirements.lock
+	@touch $@
+
+# The test lock holds all of the other two.
+$(VENV)/test.stamp: requirements-test.lock $(VENV)/made.stamp
+	$(PIP) -r requirements-test.lock
+	@touch $(VENV)/runtime.stamp $@

@@ -1,0 +1,45 @@
+"""The Celery application: a trigger, neither the queue nor the memory (docs/architecture.md). Its settings are in settings.py."""
+
+import os
+import warnings
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready
+
+from dashboard import gate
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+# It warns root of messages that are code (pickle); ours are JSON and no others are accepted.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser", category=RuntimeWarning)
+
+app = Celery("rollgrid")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+PULSE = "dashboard.pulse"
+
+
+@app.task(name=PULSE)
+def pulse() -> None:
+    """Proves that beat, the broker and a worker's pool work together: /readyz looks for the mark that this leaves."""
+    from dashboard import health
+
+    health.leave_mark()
+
+
+@worker_ready.connect
+def pulse_at_once(**_: object) -> None:
+    """A worker that has just come says so without waiting for beat's next pulse."""
+    pulse.apply_async(expires=5)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def wait_for_the_gate(**_: object) -> None:
+    gate.wait()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """A receiver here is what stops Celery from setting up logging of its own; Django has applied settings.LOGGING."""

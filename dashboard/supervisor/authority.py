@@ -1,0 +1,143 @@
+"""Our own certificate authority and the server certificate that it signs.
+
+Shapes as Python 3.13, Node and OpenSSL want them: SAN, critical basicConstraints, keyUsage, extendedKeyUsage serverAuth, and both key
+identifiers.
+"""
+
+import ipaddress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from dashboard.supervisor.tls import write
+
+AUTHORITY_DAYS = 3650
+SERVER_DAYS = 397  # the longest that browsers accept
+RENEW_DAYS = 30
+CLOCK_SKEW = timedelta(hours=1)
+
+Key = ec.EllipticCurvePrivateKey
+
+
+def ensure(folder: Path, names: list[str], now: datetime) -> bool:
+    """Makes or renews what is needed. Answers whether the server certificate is a new one."""
+    signer, key = _authority(folder, now)
+    if _still_good(folder, signer, names, now):
+        return False
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _server_certificate(signer, key, server_key, names, now)
+    # Key first: a crash between the two leaves a pair that does not fit, which the next start sees and makes anew.
+    write(folder / "server.key", _pem(server_key), 0o600)
+    write(folder / "server.pem", certificate.public_bytes(Encoding.PEM), 0o644)
+    return True
+
+
+def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
+    certificate_path, key_path = folder / "ca.pem", folder / "ca.key"
+    if certificate_path.exists() and key_path.exists():
+        signer = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+        key = load_pem_private_key(key_path.read_bytes(), None)
+        if not isinstance(key, Key) or key.public_key() != signer.public_key():
+            raise ValueError("ca.key is not the key of ca.pem")
+        if signer.not_valid_after_utc - now > timedelta(days=RENEW_DAYS):
+            return signer, key
+    key = ec.generate_private_key(ec.SECP256R1())
+    signer = _authority_certificate(key, now)
+    write(key_path, _pem(key), 0o600)
+    write(certificate_path, signer.public_bytes(Encoding.PEM), 0o644)
+    return signer, key
+
+
+def _still_good(folder: Path, signer: x509.Certificate, names: list[str], now: datetime) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
+        key = load_pem_private_key((folder / "server.key").read_bytes(), None)
+        certificate.verify_directly_issued_by(signer)
+        covered = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except Exception:  # missing, damaged, or of another authority: whatever it is, a new one mends it
+        return False
+    fits = key.public_key() == certificate.public_key()
+    lasts = (
+        certificate.not_valid_after_utc - now > timedelta(days=RENEW_DAYS) and certificate.not_valid_before_utc <= now
+    )
+    return fits and lasts and all(name in covered for name in map(general_name, names))
+
+
+def _authority_certificate(key: Key, now: datetime) -> x509.Certificate:
+    name = _name(f"Rollgrid local CA {now:%Y-%m-%d}")
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return (
+        _builder(name, name, key, now, AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(identifier, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        .sign(key, SHA256())
+    )
+
+
+def _server_certificate(
+    signer: x509.Certificate, key: Key, server: Key, names: list[str], now: datetime
+) -> x509.Certificate:
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        _builder(_name("Rollgrid"), signer.subject, server, now, SERVER_DAYS)
+        .add_extension(x509.SubjectAlternativeName([general_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(server.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        .sign(key, SHA256())
+    )
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, days: int) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now - CLOCK_SKEW + timedelta(days=days))
+    )
+
+
+def general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _pem(key: Key) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,0 +1,74 @@
+"""The programs that make up a running Rollgrid, each as a command line."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard import environment
+from dashboard.supervisor.children import Program
+from dashboard.supervisor.tls import WILDCARDS, Files
+
+MANAGE = str(environment.CHECKOUT / "manage.py")
+CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
+WORKER = ("worker", "-P", "threads", "-c", "8", "--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `manage.py up` was told. An `http_port` of 0 means no plain http."""
+
+    host: str
+    http_port: int
+    https_port: int
+    demo: bool
+    home: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """`early` ones are started beside `prepare` and wait at the gate by themselves; `late` ones after it."""
+
+    prepare: Program
+    web: Callable[[Files], Program]
+    early: tuple[Program, ...]
+    late: tuple[Program, ...]
+    simulator: Program | None = None
+
+
+def standard(options: Options, lock: int, gate: int) -> Programs:
+    """Everything. `lock` and `gate` are handles that the children inherit."""
+    common = {"PYTHONUNBUFFERED": "1", "ROLLGRID_HOME": str(options.home), **_hosts(options.host)}
+    gated = {**common, "ROLLGRID_GATE": str(gate)}
+
+    def manage(name: str, *arguments: str) -> Program:
+        return Program(name, (sys.executable, MANAGE, name, *arguments), environment=common, keep_open=(lock,))
+
+    def celery(name: str, *arguments: str) -> Program:
+        return Program(name, (*CELERY, *arguments), environment=gated, keep_open=(lock, gate))
+
+    def web(files: Files) -> Program:
+        command = (sys.executable, "-m", "dashboard.server", *_listeners(options, files))
+        return Program("daphne", command, environment=gated, keep_open=(lock, gate))
+
+    return Programs(
+        prepare=manage("prepare", *(["--demo"] if options.demo else [])),
+        web=web,
+        early=(celery("worker", *WORKER),),
+        late=(manage("prober"), celery("beat", "beat")),
+        simulator=manage("simulator"),
+    )
+
+
+def _hosts(host: str) -> dict[str, str]:
+    """Whoever says `--host` means to be reached there, unless the allowed hosts are given too."""
+    if environment.text("ROLLGRID_ALLOWED_HOSTS") or host in WILDCARDS:
+        return {}
+    shown = f"[{host}]" if ":" in host else host
+    return {"ROLLGRID_ALLOWED_HOSTS": ",".join(dict.fromkeys([*environment.allowed_hosts(), shown]))}
+
+
+def _listeners(options: Options, files: Files) -> list[str]:
+    chain = ["--chain", str(files.chain)] if files.chain else []
+    ports = ["--http-port", str(options.http_port), "--https-port", str(options.https_port)]
+    return ["--host", options.host, *ports, "--certificate", str(files.certificate), "--key", str(files.key), *chain]

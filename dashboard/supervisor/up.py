@@ -1,0 +1,79 @@
+"""`manage.py up`: starts everything Rollgrid needs, keeps it running, and stops it."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from dashboard import environment
+from dashboard.supervisor import broker, lifeline, preflight, tls
+from dashboard.supervisor.output import Output
+from dashboard.supervisor.problems import CannotStart
+from dashboard.supervisor.programs import Options, Programs, standard
+from dashboard.supervisor.stack import Stack
+
+Chooser = Callable[[Options, int, int], Programs]
+
+
+def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
+    """Runs until it is told to stop. Answers the exit code: 0, or 1 where it could not start (a line on stderr says why)."""
+    options = read(arguments)
+    os.umask(0o077)
+    try:
+        environment.check()
+        with preflight.locked(options.home) as lock:
+            check(options)
+            return run(options, lock, choose)
+    except (CannotStart, environment.BadEnvironment) as problem:
+        print(f"rollgrid: {problem}", file=sys.stderr, flush=True)
+        return 1
+
+
+def read(arguments: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="manage.py up", description="Starts everything Rollgrid needs and keeps it running."
+    )
+    parser.add_argument("--demo", action="store_true", help="make the demonstration fleet")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
+    parser.add_argument("--https-port", type=_port, default=8443, help="%(default)s")
+    given = parser.parse_args(arguments)
+    if given.http_port == given.https_port:
+        parser.error("--http-port and --https-port must differ")
+    try:
+        http_port = 0 if environment.https_only() else given.http_port
+    except environment.BadEnvironment:
+        http_port = given.http_port  # `environment.check` says it properly
+    return Options(given.host.strip("[]"), http_port, given.https_port, given.demo, environment.home())
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def check(options: Options) -> None:
+    """Raises CannotStart for whatever can be known before anything is started."""
+    if options.http_port:
+        preflight.free_port("--http-port", options.host, options.http_port)
+    preflight.free_port("--https-port", options.host, options.https_port)
+    tls.check_given()
+    if url := environment.given_redis_url():
+        broker.check_given(url)
+    else:
+        broker.binary()
+
+
+def run(options: Options, lock: int, choose: Chooser) -> int:
+    lifeline.watch_without_threads()
+    output = Output()
+    gate, opener = os.pipe()
+    try:
+        programs = choose(options, lock, gate)
+        own = None if environment.given_redis_url() else broker.program(options.home, lock)
+        return asyncio.run(Stack(options, programs, own, opener, output).run())
+    finally:
+        output.close()
+        os.close(gate)

@@ -1,0 +1,57 @@
+"""`manage.py prepare`: tables, the first user, and what else must run."""
+
+import json
+import stat
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import call_command
+
+from upgrades.models import Location
+
+pytestmark = pytest.mark.django_db
+
+
+def prepared() -> list[str]:
+    out = StringIO()
+    call_command("prepare", stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_the_first_user_is_made_once(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    said = prepared()
+    path = tmp_path / "admin-password"
+    password = path.read_text().strip()
+    assert said[0] == f"sign in as admin with {password} (kept in {path})"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    user = authenticate(username="admin", password=password)
+    assert user is not None
+    assert user.is_superuser
+    assert len(prepared()) == 1
+
+
+def test_a_kept_password_is_used_again(tmp_path: Path, settings: Any) -> None:
+    """A first start that was killed between the file and the user."""
+    settings.ROLLGRID_HOME = tmp_path
+    (tmp_path / "admin-password").write_text("kept from before\n")
+    prepared()
+    assert authenticate(username="admin", password="kept from before") is not None
+
+
+def test_other_users_mean_that_it_is_no_first_start(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    get_user_model().objects.create_user("ada")
+    prepared()
+    assert not (tmp_path / "admin-password").exists()
+
+
+@pytest.mark.parametrize(("provider", "needed"), [("simulated", True), ("libvirt", False)])
+def test_says_whether_the_simulator_is_needed(tmp_path: Path, settings: Any, provider: str, needed: bool) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    Location.objects.all().delete()
+    Location.objects.create(name="westeurope", display_name="West Europe", provider=provider)
+    assert json.loads(prepared()[-1]) == {"simulator": needed}

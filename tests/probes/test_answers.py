@@ -1,0 +1,194 @@
+"""What a probe finds, by what it meets: each case with a real socket."""
+
+import socket
+
+import pytest
+
+from tests.probes.conftest import Run
+from tests.probes.responders import (
+    HEALTHY,
+    Answer,
+    Connection,
+    deaf,
+    first_result,
+    http,
+    probing,
+    refusing,
+    reply,
+    responding,
+    stall,
+    tcp,
+    until,
+)
+
+HEADERS_ONLY = b"HTTP/1.1 %d Whatever\r\nContent-Length: 1000\r\n\r\n"
+
+
+def in_two_parts(connection: Connection) -> None:
+    connection.trickle(HEALTHY, every=0)
+
+
+def too_slowly(connection: Connection) -> None:
+    connection.trickle(HEALTHY, every=0.05)
+
+
+def endless_headers(connection: Connection) -> None:
+    connection.transport.write(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: of some length\r\n" * 6000)
+
+
+ANSWERS: dict[str, tuple[Answer, bool, str]] = {
+    "200": (reply(HEALTHY), True, "HTTP 200"),
+    "200 and closed": (reply(HEALTHY, close=True), True, "HTTP 200"),
+    "200 in HTTP 1.0": (reply(b"HTTP/1.0 200 OK\r\n\r\n", close=True), True, "HTTP 200"),
+    "200 byte by byte": (in_two_parts, True, "HTTP 200"),
+    "200, body stalls": (reply(HEADERS_ONLY % 200), True, "HTTP 200"),
+    "200 after early hints": (reply(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEALTHY), True, "HTTP 200"),
+    "200, malformed body": (reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), True, "HTTP 200"),
+    "503 after early hints": (reply(b"HTTP/1.1 103 E\r\n\r\n" + HEADERS_ONLY % 503), False, "HTTP 503"),
+    "101": (reply(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), False, "HTTP 101"),
+    "201": (reply(b"HTTP/1.1 201 Created\r\n\r\n"), False, "HTTP 201"),
+    "204": (reply(b"HTTP/1.1 204 No Content\r\n\r\n"), False, "HTTP 204"),
+    "301": (reply(b"HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"), False, "HTTP 301"),
+    "503": (reply(HEALTHY.replace(b"200", b"503")), False, "HTTP 503"),
+    "503, body stalls": (reply(HEADERS_ONLY % 503), False, "HTTP 503"),
+    "garbage": (reply(b"SSH-2.0-OpenSSH_9.2\r\n"), False, "malformed answer"),
+    "closed unanswered": (reply(b"", close=True), False, "connection closed before an answer"),
+    "closed in the headers": (reply(b"HTTP/1.1 200 OK\r\nX: 1\r\n", close=True), False, "connection closed before"),
+    "reset": (Connection.reset, False, "connection reset"),
+    "endless headers": (endless_headers, False, "no end of headers in 65536 bytes"),
+}
+TOO_LATE: dict[str, Answer] = {
+    "no answer": stall,
+    "headers stall": reply(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"),
+    "only hints": reply(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "trickles": too_slowly,
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_http_answers(run: Run, case: str) -> None:
+    answer, ok, detail = ANSWERS[case]
+
+    async def story() -> None:
+        async with responding(answer) as responder:
+            result = await first_result(http(responder.port))
+        assert (result.ok, result.detail[: len(detail)]) == (ok, detail)
+        assert result.seconds < 2
+
+    run(story())
+
+
+@pytest.mark.parametrize("case", TOO_LATE)
+def test_without_a_complete_status_in_time_the_probe_fails(run: Run, case: str) -> None:
+    async def story() -> None:
+        async with responding(TOO_LATE[case]) as responder:
+            result = await first_result(http(responder.port, interval=0.2))
+        assert (result.ok, result.detail) == (False, "no answer in 0.2 s")
+        assert 0.2 <= result.seconds < 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("target", [http, tcp])
+def test_refused(run: Run, target: type) -> None:
+    async def story() -> None:
+        with refusing() as port:
+            result = await first_result(target(port))
+        assert (result.ok, result.detail) == (False, "connection refused")
+
+    run(story())
+
+
+@pytest.mark.parametrize("target", [http, tcp])
+def test_no_handshake_in_time(run: Run, target: type) -> None:
+    async def story() -> None:
+        with deaf() as port:
+            result = await first_result(target(port, interval=0.2))
+        assert (result.ok, result.detail) == (False, "no connection in 0.2 s")
+
+    run(story())
+
+
+def test_a_completed_handshake_is_all_that_tcp_asks_for(run: Run) -> None:
+    async def story() -> None:
+        async with responding(stall) as responder:
+            result = await first_result(tcp(responder.port))
+            assert (result.ok, result.detail) == (True, "connected")
+            await until(lambda: responder.connections and not responder.open)
+            assert responder.connections[0].asked == b""
+
+    run(story())
+
+
+def test_connections_end_with_a_reset_so_that_no_time_wait_piles_up(run: Run) -> None:
+    async def story() -> None:
+        async with responding(reply(HEALTHY)) as responder:
+            await first_result(http(responder.port))
+            await until(lambda: not responder.open)
+            assert isinstance(responder.connections[0].lost, ConnectionResetError)
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/health?deep=1&of=%2F", b"/health?deep=1&of=%2F"),
+        ("health", b"/health"),
+        ("/a b\r\nX: é", b"/a%20b%0D%0AX:%20%C3%A9"),
+    ],
+)
+def test_the_request(run: Run, path: str, asked: bytes) -> None:
+    async def story() -> None:
+        async with responding(reply(HEALTHY)) as responder:
+            await first_result(http(responder.port, path=path))
+            lines = responder.connections[0].asked.split(b"\r\n")
+        assert lines[0] == b"GET " + asked + b" HTTP/1.1"
+        assert b"Host: 127.0.0.1:%d" % responder.port in lines
+        assert b"Connection: close" in lines
+
+    run(story())
+
+
+def test_ipv6(run: Run) -> None:
+    async def story() -> None:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        async with responding(reply(HEALTHY), "::1") as responder:
+            result = await first_result(http(responder.port, host="::1"))
+            assert b"\r\nHost: [::1]:%d\r\n" % responder.port in responder.connections[0].asked
+        assert result.ok
+
+    run(story())
+
+
+def test_a_name_is_resolved_and_all_its_addresses_are_tried(run: Run) -> None:
+    """localhost may be ::1 first, where nobody listens."""
+
+    async def story() -> None:
+        async with responding(reply(HEALTHY)) as responder:
+            result = await first_result(http(responder.port, host="localhost"))
+        assert (result.ok, result.detail) == (True, "HTTP 200")
+
+    run(story())
+
+
+def test_a_name_without_address_is_a_failure(run: Run) -> None:
+    async def story() -> None:
+        result = await first_result(http(80, host="no..name"))
+        assert not result.ok
+        assert result.detail.startswith("no address of no..name")
+
+    run(story())
+
+
+def test_a_literal_address_never_meets_the_resolver(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("upgrades.probes.attempt.resolve", None)
+        async with responding(reply(HEALTHY)) as responder, probing() as running:
+            running.engine.set_targets(1, [http(responder.port)])
+            await until(lambda: running.results)
+
+    run(story())

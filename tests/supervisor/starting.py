@@ -1,0 +1,162 @@
+"""Starts `manage.py up` as an operator does: a process, a state folder of its own, free ports."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import psutil
+
+from dashboard.environment import CHECKOUT
+from tests.waiting import wait_until
+
+PATIENCE = 30
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Ours, without what would lead `up` to another database, broker or state folder."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ROLLGRID_") and name not in {"DATABASE_URL", "REDIS_URL"}
+    }
+    return {**kept, "ROLLGRID_HOME": str(home), **more}
+
+
+@dataclass
+class Up:
+    """One `up`. `without` names the programs that are left out."""
+
+    home: Path
+    without: str = "prober,simulator"
+    more: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    http_port: int = field(default_factory=free_port)
+    https_port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        ports = ("--http-port", str(self.http_port), "--https-port", str(self.https_port))
+        self.log = self.home.with_name(f"{self.home.name}.log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.supervisor.some_up", self.without, *ports, *self.options],
+                cwd=CHECKOUT,
+                env=environment(self.home, **self.more),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.family: dict[int, psutil.Process] = {}
+
+    def ready(self) -> str:
+        """Waits for the line that says so."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("ready "), self.said()
+        self.children()
+        return line.strip()
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Status and body; 0 where nobody answers."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as answer:
+            with answer:
+                return answer.code, answer.read().decode()
+        except (URLError, OSError):
+            return 0, ""
+
+    def is_ready(self) -> bool:
+        status, body = self.ask("/readyz")
+        return status == 200 and all(json.loads(body).values())
+
+    def secured(self) -> ssl.SSLSocket:
+        """A connection to the https port by a client that knows the CA."""
+        context = ssl.create_default_context(cafile=self.home / "tls" / "ca.pem")
+        return context.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.https_port), timeout=5), server_hostname="127.0.0.1"
+        )
+
+    def children(self) -> dict[str, psutil.Process]:
+        """What runs now, by name. Remembers all that were ever seen."""
+        found = {}
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            self.family[process.pid] = process
+            if name := _name(process):
+                found[name] = process
+        return found
+
+    def kill(self, name: str) -> psutil.Process:
+        """kill -9 of that child; answers the one that takes its place."""
+        old = self.children()[name]
+        old.kill()
+        wait_until(lambda: self.children().get(name, old).pid != old.pid, seconds=PATIENCE, what=f"another {name}")
+        return self.children()[name]
+
+    def orphans(self) -> list[psutil.Process]:
+        """Processes of this `up` that still live."""
+        return [process for process in self.family.values() if _lives(process)]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends the signal, waits for the exit code, and for every process to be gone."""
+        if self.process.poll() is None:
+            self.children()
+            self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        wait_until(lambda: not self.orphans(), seconds=5, what="no orphans")
+        return code
+
+    def clean_up(self) -> None:
+        """Whatever the test did, nothing of it stays."""
+        if self.process.poll() is None:
+            self.children()
+            self.process.kill()
+        self.end()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _name(process: psutil.Process) -> str | None:
+    marks: dict[str, Callable[[list[str]], Any]] = {
+        "broker": lambda words: "valkey-server" in words[0] or "redis-server" in words[0],
+        "daphne": lambda words: "dashboard.server" in words,
+        "worker": lambda words: "worker" in words,
+        "beat": lambda words: "beat" in words,
+        "prepare": lambda words: "prepare" in words,
+        "prober": lambda words: "prober" in words,
+        "simulator": lambda words: "simulator" in words,
+    }
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return None
+    return next((name for name, is_it in marks.items() if words and is_it(words)), None)

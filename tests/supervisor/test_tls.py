@@ -1,0 +1,143 @@
+"""Our own certificate authority: shapes, renewal, and what clients say to it."""
+
+import socket
+import ssl
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from dashboard.supervisor import authority, tls
+from dashboard.supervisor.problems import CannotStart
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("ROLLGRID_TLS_CERT", "ROLLGRID_TLS_KEY", "ROLLGRID_ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def certificate(home: Path, name: str = "server.pem") -> x509.Certificate:
+    return x509.load_pem_x509_certificate((home / "tls" / name).read_bytes())
+
+
+def test_shapes(home: Path) -> None:
+    tls.prepare(home, "127.0.0.1", NOW)
+    signer, server = certificate(home, "ca.pem"), certificate(home)
+    server.verify_directly_issued_by(signer)
+    assert signer.not_valid_after_utc - NOW > timedelta(days=3649)
+    assert timedelta(days=396) < server.not_valid_after_utc - NOW < timedelta(days=398)
+    basics = signer.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert basics.critical
+    assert basics.value.ca
+    assert signer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1"]
+    uses = server.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(uses) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    own = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    theirs = server.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    assert own == theirs
+    for name, mode in {"ca.key": 0o600, "server.key": 0o600, "ca.pem": 0o644, "server.pem": 0o644}.items():
+        assert stat.S_IMODE((home / "tls" / name).stat().st_mode) == mode
+
+
+def test_stays_the_same_while_it_is_good(home: Path) -> None:
+    first = tls.prepare(home, "127.0.0.1", NOW).contents()
+    assert tls.prepare(home, "127.0.0.1", NOW + timedelta(days=365)).contents() == first
+
+
+def test_renewed_by_the_same_authority_before_it_expires(home: Path) -> None:
+    first = tls.prepare(home, "127.0.0.1", NOW).contents()
+    signer = certificate(home, "ca.pem")
+    later = NOW + timedelta(days=368)
+    assert tls.prepare(home, "127.0.0.1", later).contents() != first
+    assert certificate(home, "ca.pem") == signer
+    certificate(home).verify_directly_issued_by(signer)
+    assert certificate(home).not_valid_after_utc - later > timedelta(days=396)
+
+
+def test_renewed_for_a_name_that_it_lacks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls.prepare(home, "127.0.0.1", NOW)
+    tls.prepare(home, "10.1.2.3", NOW)
+    names = certificate(home).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "10.1.2.3" in map(str, names.get_values_for_type(x509.IPAddress))
+    monkeypatch.setenv("ROLLGRID_ALLOWED_HOSTS", "rollgrid.example,.wide.example,*")
+    assert tls.names("0.0.0.0")[3:] == ["rollgrid.example", "wide.example", "*.wide.example"]
+
+
+@pytest.mark.parametrize("damage", ["server.pem", "server.key"])
+def test_a_damaged_pair_is_made_anew(home: Path, damage: str) -> None:
+    tls.prepare(home, "127.0.0.1", NOW)
+    (home / "tls" / damage).write_text("half writ")
+    tls.prepare(home, "127.0.0.1", NOW)
+    certificate(home).verify_directly_issued_by(certificate(home, "ca.pem"))
+
+
+def test_a_damaged_authority_is_for_the_operator_to_decide(home: Path) -> None:
+    """Clients trust it: it is not replaced behind anyone's back."""
+    tls.prepare(home, "127.0.0.1", NOW)
+    (home / "tls" / "ca.key").write_text("half writ")
+    with pytest.raises(CannotStart, match="Remove them"):
+        tls.prepare(home, "127.0.0.1", NOW)
+
+
+def test_an_authority_at_its_end_is_replaced(home: Path) -> None:
+    tls.prepare(home, "127.0.0.1", NOW)
+    signer = certificate(home, "ca.pem")
+    tls.prepare(home, "127.0.0.1", NOW + timedelta(days=3640))
+    assert certificate(home, "ca.pem") != signer
+    certificate(home).verify_directly_issued_by(certificate(home, "ca.pem"))
+
+
+def test_given_files_are_used_with_their_chain(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    authority.ensure(given, ["rollgrid.example"], NOW)
+    whole = (given / "server.pem").read_bytes() + (given / "ca.pem").read_bytes()
+    (given / "fullchain.pem").write_bytes(whole)
+    monkeypatch.setenv("ROLLGRID_TLS_CERT", str(given / "fullchain.pem"))
+    monkeypatch.setenv("ROLLGRID_TLS_KEY", str(given / "server.key"))
+    files = tls.prepare(home, "127.0.0.1", NOW)
+    assert files.certificate == given / "fullchain.pem"
+    assert files.chain is not None
+    assert files.chain.read_bytes() == (given / "ca.pem").read_bytes()
+    assert not (home / "tls" / "ca.pem").exists()
+
+
+@pytest.fixture
+def listener(home: Path) -> Iterator[int]:
+    """A TLS server that shows a certificate made today."""
+    files = tls.prepare(home, "127.0.0.1", datetime.now(UTC))  # noqa: TID251  OpenSSL looks at the real clock
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with closing(socket.create_server(("127.0.0.1", 0))) as plain:
+        thread = threading.Thread(target=_greet_once, args=(context, plain))
+        thread.start()
+        yield plain.getsockname()[1]
+        thread.join(10)
+
+
+def _greet_once(context: ssl.SSLContext, plain: socket.socket) -> None:
+    connection, _ = plain.accept()
+    with context.wrap_socket(connection, server_side=True) as secured:
+        secured.sendall(b"hello")
+
+
+def test_a_strict_client_accepts_it(home: Path, listener: int) -> None:
+    """As Python 3.13 and newer check by default."""
+    context = ssl.create_default_context(cafile=home / "tls" / "ca.pem")
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    plain = socket.create_connection(("127.0.0.1", listener), timeout=10)
+    with context.wrap_socket(plain, server_hostname="localhost") as secured:
+        assert secured.recv(10) == b"hello"

@@ -1,0 +1,153 @@
+"""`manage.py up` as an operator sees it: real processes, a real broker, a real database."""
+
+import os
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.supervisor.starting import PATIENCE, Up
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.end_to_end
+HEALED_SECONDS = 12  # 5 on an idle machine; these tests share theirs with others
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    started = Up(tmp_path / "home")
+    yield started
+    started.clean_up()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_starts_serves_heals_and_stops(up: Up) -> None:
+    """One long story, because each start costs seconds."""
+    assert up.ready() == f"ready http://127.0.0.1:{up.http_port}/ https://127.0.0.1:{up.https_port}/"
+    assert up.is_ready()
+    assert set(up.children()) == {"broker", "daphne", "worker", "beat"}
+    the_state_folder_is_ours_alone(up)
+    both_ports_serve(up)
+    a_second_up_is_refused(up)
+    for name in ("daphne", "beat", "worker", "broker"):
+        up.kill(name)
+        wait_until(up.is_ready, seconds=HEALED_SECONDS, what=f"ready after kill -9 of {name}")
+    assert "daphne was ended by SIGKILL: starting it again at once" in up.said()
+    began_with = "sign in as admin with "
+    password = (up.home / "admin-password").read_text().strip()
+    assert up.said().count(began_with + password) == 1
+
+    assert up.end(signal.SIGTERM) == 0
+    assert up.ask("/healthz") == (0, "")
+
+
+def the_state_folder_is_ours_alone(up: Up) -> None:
+    assert mode(up.home) == 0o700
+    for secret in (
+        "broker-password",
+        "secret-key",
+        "admin-password",
+        "rollgrid.sqlite3",
+        "tls/ca.key",
+        "tls/server.key",
+    ):
+        assert mode(up.home / secret) == 0o600, secret
+    password = (up.home / "broker-password").read_text().strip()
+    for process in up.children().values():
+        assert password not in " ".join(process.cmdline())
+    assert password not in up.said()
+    with closing(socket.socket(socket.AF_UNIX)) as client:
+        client.connect(str(up.home / "broker.sock"))
+        client.sendall(b"PING\r\n")
+        assert client.recv(100).startswith(b"-NOAUTH")
+
+
+def both_ports_serve(up: Up) -> None:
+    assert up.ask("/healthz") == (200, "alive\n")
+    assert up.ask("/")[0] == 200
+    assert up.ask("/static/admin/css/base.css")[0] == 200
+    with closing(up.secured()) as client:
+        client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        head = client.recv(65536).lower()
+    assert head.startswith(b"http/1.0 200") or head.startswith(b"http/1.1 200")
+    assert b"\r\nserver:" not in head
+
+
+def a_second_up_is_refused(up: Up) -> None:
+    second = Up(up.home, http_port=up.http_port, https_port=up.https_port)
+    try:
+        assert second.process.wait(PATIENCE) == 1
+    finally:
+        second.clean_up()
+    assert f"`up` already runs on {up.home} (pid {up.process.pid})" in up.said()
+    assert up.is_ready()
+
+
+def test_killed_with_9_leaves_nothing_behind_and_starts_again(up: Up) -> None:
+    up.ready()
+    assert up.end(signal.SIGKILL) == -signal.SIGKILL
+    assert (up.home / "broker.sock").exists(), "a stale socket is part of this test"
+
+    again = Up(up.home, http_port=up.http_port, https_port=up.https_port)
+    try:
+        again.ready()
+        assert "sign in as admin" not in again.said().partition("ready")[2]
+        assert again.end(signal.SIGINT) == 0
+    finally:
+        again.clean_up()
+
+
+def test_stops_while_it_starts(up: Up) -> None:
+    wait_until(lambda: "prepare" in up.children(), seconds=PATIENCE)
+    assert up.end(signal.SIGINT) == 0
+    assert "Traceback" not in up.said()
+
+
+def test_a_second_interrupt_kills_what_does_not_stop(up: Up) -> None:
+    up.ready()
+    stubborn = up.children()["daphne"]
+    stubborn.suspend()
+    up.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "once more to kill at once" in up.said())
+    assert up.end(signal.SIGINT) == 0
+    assert "did not stop" not in up.said(), "it was killed before its patience was over"
+
+
+def test_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+    """A reader that has stopped must not stop the supervision."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    home = tmp_path / "home"
+    Path(f"{home}.log").symlink_to(f"/proc/self/fd/{writer}")
+    up = Up(home)
+    try:
+        os.close(writer)
+        up.ready()
+        up.kill("beat")
+        assert up.end(signal.SIGTERM) == 0
+    finally:
+        up.clean_up()
+        os.close(reader)
+
+
+def test_https_only_has_no_plain_port(tmp_path: Path) -> None:
+    up = Up(tmp_path / "home", more={"ROLLGRID_HTTPS_ONLY": "1"}, without="prober,simulator,beat")
+    try:
+        assert up.ready() == f"ready https://127.0.0.1:{up.https_port}/"
+        assert up.ask("/healthz") == (0, "")
+        with closing(up.secured()) as client:
+            client.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            assert b"200" in client.recv(65536).split(b"\r\n")[0]
+    finally:
+        up.clean_up()

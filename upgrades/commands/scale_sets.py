@@ -1,0 +1,170 @@
+"""Creating, changing and deleting scale sets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from upgrades import catalog
+from upgrades.commands import finding
+from upgrades.commands.errors import Refused
+from upgrades.commands.load_balancers import find_probe, set_probe
+from upgrades.core import documents, secrets
+from upgrades.core.documents import BadDocument, Model
+from upgrades.core.versions import LATEST
+from upgrades.feed.writing import writing
+from upgrades.models import ImageSku, Location, ScaleSet, sealing
+
+MUST_BE_LATEST = (
+    "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
+    "with version set to 'latest'."
+)
+NO_PROBE = (
+    "no health probe is configured: health is judged by power and provisioning state alone. "
+    "A probe of the application itself (networkProfile.healthProbe or the Application Health extension) is recommended."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What came of a PUT."""
+
+    scale_set: ScaleSet
+    created: bool
+    warnings: tuple[str, ...]
+
+
+def set_model(path: str, document: object, now: datetime) -> Put:
+    """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
+
+    Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
+    """
+    group, name = finding.split(path)
+    model = _read(document)
+    assert isinstance(document, Mapping)
+    location = _location(model)
+    sku = _sku(model, location)
+    derived = _Derived(model, location, sku, document)
+    with transaction.atomic():
+        created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
+        row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
+    return Put(row, created, _warnings(model, row))
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    model: Model
+    location: Location
+    sku: ImageSku
+    document: Mapping[str, Any]
+
+
+def _read(document: object) -> Model:
+    try:
+        return documents.read(document)
+    except BadDocument as error:
+        raise Refused(error.code, error.message, target=error.target) from error
+
+
+def _location(model: Model) -> Location:
+    location = catalog.find_location(model.location)
+    if location is None:
+        message = f"there is no location {model.location!r} for virtualMachineScaleSets; the admin site lists them"
+        raise Refused("LocationNotAvailableForResourceType", message, target="location")
+    return location
+
+
+def _sku(model: Model, location: Location) -> ImageSku:
+    """S-23, S-21, S-24: a listed SKU, supported in this location, followed by "latest" when upgrades are automatic."""
+    image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
+    sku = catalog.find_sku(image.publisher, image.offer, image.sku)
+    if sku is None or not sku.is_supported_in(location):
+        where = f" in {location.name}"
+        message = f"{image.publisher}:{image.offer}:{image.sku} is not a supported image{where}. Supported{where}: "
+        raise Refused("BadRequest", message + catalog.list_of_skus(location), target=target)
+    if model.automatic_upgrade and image.version != LATEST:
+        raise Refused("BadRequest", MUST_BE_LATEST, target=f"{target}.version")
+    if image.version != LATEST and image.version not in sku.versions_in(location):
+        message = f'{sku} has no version {image.version!r} in {location.name}; use "latest" or a published one'
+        raise Refused("ImageNotFound", message, target=f"{target}.version")
+    return sku
+
+
+def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
+    row = ScaleSet(
+        key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, look_at=now, document={}
+    )
+    _derive(row, derived)
+    row.save()
+    with writing(now, row.pk) as w:
+        w.changed(w.scale_set)
+    return row
+
+
+def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
+    with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
+        row = w.scale_set
+        _check_change(row, derived)
+        _derive(row, derived)
+        row.save()
+        w.changed(row)
+        w.wake()
+    return row
+
+
+def _check_change(row: ScaleSet, derived: _Derived) -> None:
+    if row.deleting:
+        raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
+    if row.location != derived.location:
+        message = f"the location of {row} is {row.location.name} and cannot be changed"
+        raise Refused("PropertyChangeNotAllowed", message, target="location")
+    before, after = (_profile(document) for document in (row.document, secrets.split(derived.document)[0]))
+    if before != after and row.upgrades.filter(ended_at=None).exists():
+        message = (
+            "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
+        )
+        raise Refused("OperationNotAllowed", message, target="properties.virtualMachineProfile")
+
+
+def _profile(document: Mapping[str, Any]) -> Any:
+    return documents.member(document, "properties", "virtualMachineProfile")
+
+
+def _derive(row: ScaleSet, derived: _Derived) -> None:
+    """All columns that follow from the document, and the document itself."""
+    model = derived.model
+    public, found = secrets.split(derived.document)
+    row.document = public
+    row.sealed_secrets = sealing.seal({**sealing.unseal(row.sealed_secrets), **found})
+    row.location, row.sku = derived.location, derived.sku
+    row.capacity, row.image_version = model.capacity, model.image.version
+    row.automatic_upgrade = model.automatic_upgrade
+    row.max_batch_percent = model.policy.max_batch_percent
+    row.max_unhealthy_percent = model.policy.max_unhealthy_percent
+    row.max_unhealthy_upgraded_percent = model.policy.max_unhealthy_upgraded_percent
+    row.pause_seconds = model.policy.pause_between_batches.total_seconds()
+    row.probe_id = model.probe_id.lower()
+    set_probe(row, find_probe(model.probe_id) if model.probe_id else model.extension_probe)
+
+
+def _warnings(model: Model, row: ScaleSet) -> tuple[str, ...]:
+    if model.automatic_upgrade and not row.probe_protocol:
+        return (NO_PROBE,)
+    if row.probe_interval_seconds * row.probe_threshold >= 120:
+        return ("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes",)
+    return ()
+
+
+def delete_scale_set(path: str, now: datetime) -> None:
+    """Deletes its machines, then the scale set. Raises Refused."""
+    with writing(now, finding.scale_set(path).pk) as w:
+        row = w.scale_set
+        if row.upgrades.filter(ended_at=None).exists():
+            message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"
+            raise Refused("OperationNotAllowed", message)
+        row.deleting = True
+        row.save(update_fields=["deleting"])
+        w.changed(row)
+        w.wake()

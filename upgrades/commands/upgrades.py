@@ -1,0 +1,55 @@
+"""Starting and cancelling upgrades by hand (S-6)."""
+
+from datetime import datetime
+
+from upgrades.commands import finding
+from upgrades.commands.errors import Refused
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import StartedBy
+from upgrades.core.versions import LATEST
+from upgrades.feed.writing import Writing, writing
+from upgrades.models import Instance, RollingUpgrade
+from upgrades.models.instance import in_force
+
+NO_CANDIDATES = (
+    "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine Scale Set has some "
+    "unprotected instances which have imageReference.version set to latest."
+)
+NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
+
+
+def start(path: str, by: str, now: datetime) -> RollingUpgrade:
+    """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused."""
+    with writing(now, finding.scale_set(path).pk) as w:
+        row = w.scale_set
+        running = row.upgrades.filter(ended_at=None).first()
+        if running:
+            message = f"{row} cannot be upgraded: there is another ongoing rolling upgrade operation, to {running.target_version}"
+            raise Refused("OperationNotAllowed", message)
+        latest = row.sku.latest_in(row.location)
+        if row.image_version != LATEST or latest is None or not _has_candidates(w):
+            raise Refused("OperationNotAllowed", NO_CANDIDATES)
+        target = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, latest)
+        upgrade = RollingUpgrade.begin(row, target, StartedBy.USER, now, name=by)
+        w.changed(upgrade, note=f"Started by {by}.")
+        w.wake()
+    return upgrade
+
+
+def _has_candidates(w: Writing) -> bool:
+    protected = in_force(w.now).filter(instance__scale_set=w.scale_set).values("instance")
+    return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected).exists()
+
+
+def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
+    """Stops the running upgrade at the end of its batch. Raises Refused. Cancelling twice is the same as once."""
+    with writing(now, finding.scale_set(path).pk) as w:
+        upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
+        if upgrade is None:
+            raise Refused("Conflict", NOTHING_TO_CANCEL)
+        if not upgrade.cancel_requested_by:
+            upgrade.cancel_requested_by = by
+            upgrade.save(update_fields=["cancel_requested_by"])
+            w.changed(upgrade, note=f"Cancelling was asked for by {by}.")
+            w.wake()
+    return upgrade

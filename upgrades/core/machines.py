@@ -1,0 +1,64 @@
+"""What a provider says of one machine. Times are ISO 8601 in UTC."""
+
+from dataclasses import dataclass
+
+from upgrades.core.states import Power, Provisioning
+
+
+@dataclass(frozen=True, slots=True)
+class DataDiskView:
+    """A data disk as it is: `marker` is written into it once, when it is made, and must never change."""
+
+    lun: int
+    id: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionView:
+    name: str
+    state: Provisioning
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of custom data ("customData") or of an extension (its name) on the OS disk that the machine has now."""
+
+    what: str
+    os_disk: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One machine as the provider sees it now. `address` is the provider's own word, understood by its `endpoint` only."""
+
+    instance: str
+    os_disk: str
+    version: str
+    power: Power
+    provisioning: Provisioning
+    address: str
+    data_disks: tuple[DataDiskView, ...] = ()
+    extensions: tuple[ExtensionView, ...] = ()
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """S-31, S-32: without a probe a machine is healthy only when it runs, is provisioned, and so is every extension."""
+        return (
+            self.power is Power.RUNNING
+            and self.provisioning is Provisioning.SUCCEEDED
+            and all(one.state is Provisioning.SUCCEEDED for one in self.extensions)
+        )
+
+    @property
+    def is_settling(self) -> bool:
+        """It is on its way up: no verdict yet."""
+        on_the_way = (Provisioning.CREATING, Provisioning.UPDATING)
+        return self.provisioning in on_the_way or (
+            self.provisioning is Provisioning.SUCCEEDED
+            and self.power is not Power.STOPPED
+            and any(one.state in on_the_way for one in self.extensions)
+        )

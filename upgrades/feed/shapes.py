@@ -1,0 +1,202 @@
+"""row -> the JSON that every screen sees. Whole resources, never differences; times are ISO 8601 in UTC."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+
+
+class ImageShape(TypedDict):
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+
+
+class ScaleSetShape(TypedDict):
+    resource_group: str
+    name: str
+    location: str
+    image: ImageShape
+    latest_version: str | None
+    capacity: int
+    automatic_upgrade: bool
+    policy: dict[str, float]
+    probe: dict[str, Any] | None
+    decision: dict[str, Any]
+    deleting: bool
+
+
+class MemberShape(TypedDict):
+    """The instance's part in the latest upgrade that took it; `upgrade` says which."""
+
+    upgrade: str
+    batch: int
+    state: str
+    swapped_at: str | None
+    ended_at: str | None
+    error_code: str
+    error_message: str
+
+
+class OptOutShape(TypedDict):
+    owner: str
+    reason: str
+    scope: str
+    created_at: str | None
+    until: str | None
+
+
+class InstanceShape(TypedDict):
+    id: str
+    name: str
+    version: str
+    os_disk: str
+    data_disks: list[dict[str, Any]]
+    power: str
+    provisioning: str
+    extensions: list[dict[str, Any]]
+    health: str
+    health_since: str | None
+    health_detail: str
+    operation: str
+    failed_version: str
+    member: MemberShape | None
+    opt_out: OptOutShape | None
+
+
+class UpgradeShape(TypedDict):
+    id: str
+    target: ImageShape
+    started_by: str
+    started_by_name: str
+    status: str
+    started_at: str | None
+    ended_at: str | None
+    cancel_requested_by: str
+    policy: dict[str, float]
+    progress: dict[str, int]
+    error: dict[str, Any] | None
+    batches: list[dict[str, Any]]
+
+
+def time(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def scale_set(row: ScaleSet) -> ScaleSetShape:
+    return ScaleSetShape(
+        resource_group=row.resource_group,
+        name=row.name,
+        location=row.location.name,
+        image=_image(row.sku.publisher, row.sku.offer, row.sku.sku, row.image_version),
+        latest_version=row.sku.latest_in(row.location),
+        capacity=row.capacity,
+        automatic_upgrade=row.automatic_upgrade,
+        policy=_policy(row),
+        probe=_probe(row),
+        decision=row.decision,
+        deleting=row.deleting,
+    )
+
+
+def _image(publisher: str, offer: str, sku: str, version: str) -> ImageShape:
+    return ImageShape(publisher=publisher, offer=offer, sku=sku, version=version)
+
+
+def _policy(row: ScaleSet) -> dict[str, float]:
+    return {
+        "max_batch_percent": row.max_batch_percent,
+        "max_unhealthy_percent": row.max_unhealthy_percent,
+        "max_unhealthy_upgraded_percent": row.max_unhealthy_upgraded_percent,
+        "pause_seconds": row.pause_seconds,
+    }
+
+
+def _probe(row: ScaleSet) -> dict[str, Any] | None:
+    if not row.probe_protocol:
+        return None
+    return {
+        "protocol": row.probe_protocol,
+        "port": row.probe_port,
+        "path": row.probe_path,
+        "interval_seconds": row.probe_interval_seconds,
+        "threshold": row.probe_threshold,
+    }
+
+
+def instances(rows: Iterable[Instance]) -> list[InstanceShape]:
+    """The rows must come with their `member__batch` joined; their open opt-outs are fetched here, in one query."""
+    rows = list(rows)
+    open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
+    opt_outs = {one.instance_id: one for one in open_ones}
+    return [_instance(row, opt_outs.get(row.pk)) for row in rows]
+
+
+def _instance(row: Instance, opt_out: OptOut | None) -> InstanceShape:
+    return InstanceShape(
+        id=str(row.number),
+        name=row.name,
+        version=row.version,
+        os_disk=row.os_disk,
+        data_disks=row.data_disks,
+        power=row.power,
+        provisioning=row.provisioning,
+        extensions=row.extensions,
+        health=row.health,
+        health_since=time(row.health_since),
+        health_detail=row.health_detail,
+        operation=row.operation_kind,
+        failed_version=row.failed_version,
+        member=_member(row.member) if row.member else None,
+        opt_out=_opt_out(opt_out) if opt_out else None,
+    )
+
+
+def _member(row: InstanceUpgrade) -> MemberShape:
+    return MemberShape(
+        upgrade=str(row.upgrade_id),
+        batch=row.batch.number,
+        state=row.state,
+        swapped_at=time(row.swapped_at),
+        ended_at=time(row.ended_at),
+        error_code=row.error_code,
+        error_message=row.error_message,
+    )
+
+
+def _opt_out(row: OptOut) -> OptOutShape:
+    return OptOutShape(
+        owner=row.owner,
+        reason=row.reason,
+        scope=row.scope,
+        created_at=time(row.created_at),
+        until=time(row.until),
+    )
+
+
+def upgrade(row: RollingUpgrade) -> UpgradeShape:
+    progress = row.progress()
+    return UpgradeShape(
+        id=str(row.pk),
+        target=_image(row.target_publisher, row.target_offer, row.target_sku, row.target_version),
+        started_by=row.started_by,
+        started_by_name=row.started_by_name,
+        status=row.status,
+        started_at=time(row.started_at),
+        ended_at=time(row.ended_at),
+        cancel_requested_by=row.cancel_requested_by,
+        policy=row.policy,
+        progress={
+            "successful": progress.successful,
+            "failed": progress.failed,
+            "in_progress": progress.in_progress,
+            "pending": progress.pending,
+        },
+        error=row.error,
+        batches=[
+            {"number": one.number, "started_at": time(one.started_at), "finished_at": time(one.finished_at)}
+            for one in row.batches.all()
+        ],
+    )

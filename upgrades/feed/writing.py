@@ -1,0 +1,166 @@
+"""The one way out: every visible change is written, numbered and announced here.
+
+    with writing(now, scale_set.pk) as w:
+        instance.save(...)
+        w.changed(instance)
+        w.wake()
+
+One transaction; the scale set rows are locked first and in ascending id (locking them last deadlocked, and a reader that follows an
+auto-increment id misses events: both measured); one event per scale set, numbered by the counter on its row.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from upgrades.feed import shapes
+from upgrades.feed.hints import HINTS
+from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
+
+
+class Changes:
+    """What changed in one scale set during one transaction."""
+
+    def __init__(self, scale_set: ScaleSet) -> None:
+        self.scale_set = scale_set
+        self.itself = False
+        self.instances: dict[int, str] = {}
+        self.removed: list[int] = []
+        self.upgrades: dict[Any, str] = {}
+        self.wake_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.itself or self.instances or self.removed or self.upgrades)
+
+
+class Writing:
+    """One open transaction over some scale sets, whose rows it holds locked."""
+
+    def __init__(self, now: datetime, scale_sets: list[ScaleSet]) -> None:
+        self.now = now
+        self.changes = {row.pk: Changes(row) for row in scale_sets}
+
+    @property
+    def scale_set(self) -> ScaleSet:
+        """The only scale set of this transaction."""
+        (changes,) = self.changes.values()
+        return changes.scale_set
+
+    @property
+    def scale_sets(self) -> list[ScaleSet]:
+        return [changes.scale_set for changes in self.changes.values()]
+
+    def changed(self, *rows: ScaleSet | Instance | RollingUpgrade, note: str = "") -> None:
+        """These rows (saved already) look different now. `note` says why, for the history."""
+        for row in rows:
+            if isinstance(row, ScaleSet):
+                self.changes[row.pk].itself = True
+            elif isinstance(row, Instance):
+                self.changes[row.scale_set_id].instances[row.pk] = note
+            else:
+                self.changes[row.scale_set_id].upgrades[row.pk] = note
+
+    def removed(self, *rows: Instance) -> None:
+        """These instances are gone (call it before they are deleted)."""
+        for row in rows:
+            self.changes[row.scale_set_id].removed.append(row.number)
+
+    def wake(self, *, at: datetime | None = None) -> None:
+        """Have all scale sets of this transaction looked at (at once)."""
+        for changes in self.changes.values():
+            changes.wake_at = at or self.now
+
+
+@contextmanager
+def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
+    """Opens the transaction; a scale set that does not exist (any more) raises ScaleSet.DoesNotExist."""
+    with transaction.atomic():
+        locked = ScaleSet.objects.select_for_update(of=("self",)).select_related("location", "sku")
+        rows = list(locked.filter(pk__in=scale_set_ids).order_by("pk"))
+        if len(rows) != len(set(scale_set_ids)):
+            raise ScaleSet.DoesNotExist(f"no scale set has id {set(scale_set_ids) - {row.pk for row in rows}}")
+        w = Writing(now, rows)
+        yield w
+        heads = {changes.scale_set.pk: _flush(changes, now) for changes in w.changes.values() if changes}
+        _wake(w)
+        if heads:
+            transaction.on_commit(lambda: HINTS.publish(heads))
+
+
+def _wake(w: Writing) -> None:
+    for changes in w.changes.values():
+        if changes.wake_at is not None:
+            changes.scale_set.look_at = changes.wake_at
+            ScaleSet.objects.filter(pk=changes.scale_set.pk).update(look_at=changes.wake_at)
+
+
+def _flush(changes: Changes, now: datetime) -> int:
+    row = changes.scale_set
+    row.seq += 1
+    ScaleSet.objects.filter(pk=row.pk).update(seq=row.seq)
+    instances = _changed_instances(changes)
+    upgrade = _changed_upgrade(changes)
+    Event.objects.create(scale_set=row, seq=row.seq, at=now, body=_body(changes, instances, upgrade))
+    Transition.objects.bulk_create(_transitions(changes, instances, upgrade, now))
+    return row.seq
+
+
+def _changed_instances(changes: Changes) -> list[Instance]:
+    """Read afresh: the event says what is in the database, not what a caller believes."""
+    if not changes.instances:
+        return []
+    rows = Instance.objects.filter(pk__in=changes.instances).select_related("member__batch")
+    return list(rows.order_by("number"))
+
+
+def _changed_upgrade(changes: Changes) -> RollingUpgrade | None:
+    """The latest upgrade; its counts follow from its instances, so that it changes with them."""
+    latest = changes.scale_set.upgrades.prefetch_related("batches").first()
+    if latest is None:
+        return None
+    counts_may_differ = latest.ended_at is None and (changes.instances or changes.removed)
+    return latest if counts_may_differ or latest.pk in changes.upgrades else None
+
+
+def _body(changes: Changes, instances: list[Instance], upgrade: RollingUpgrade | None) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if changes.itself:
+        body["scale_set"] = shapes.scale_set(changes.scale_set)
+    if instances:
+        body["instances"] = shapes.instances(instances)
+    if changes.removed:
+        body["removed"] = [str(number) for number in changes.removed]
+    if upgrade:
+        body["upgrade"] = shapes.upgrade(upgrade)
+    return body
+
+
+def _transitions(
+    changes: Changes, instances: list[Instance], upgrade: RollingUpgrade | None, now: datetime
+) -> list[Transition]:
+    common = {"scale_set": changes.scale_set, "seq": changes.scale_set.seq, "at": now}
+    rows = [
+        Transition(
+            **common,
+            instance_number=one.number,
+            upgrade_id=one.member.upgrade_id if one.member else None,
+            state=_state(one),
+            health=one.health,
+            version=one.version,
+            note=changes.instances[one.pk][:500],
+        )
+        for one in instances
+    ]
+    if upgrade and upgrade.pk in changes.upgrades:
+        note = changes.upgrades[upgrade.pk][:500]
+        rows.append(Transition(**common, upgrade_id=upgrade.pk, state=upgrade.status, note=note))
+    return rows
+
+
+def _state(row: Instance) -> str:
+    if row.operation_kind in ("create", "delete"):
+        return row.operation_kind
+    return row.member.state if row.member else ""

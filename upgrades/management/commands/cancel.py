@@ -1,0 +1,20 @@
+"""`manage.py cancel RG/NAME`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.upgrades import cancel
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Cancels the running upgrade; the batch in flight is finished first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        upgrade = cancel(options["path"], me(), timezone.now())
+        self.stdout.write(f"the upgrade of {options['path']} to {upgrade.target_version} stops at the end of its batch")

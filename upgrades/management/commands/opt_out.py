@@ -1,0 +1,36 @@
+"""`manage.py opt_out RG/NAME ID ... --reason R [--until D]`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.opt_outs import opt_out
+from upgrades.management.door import Door, me, read_time
+from upgrades.models import OptOut
+
+
+class Command(Door):
+    help = "Has instances left alone by upgrades, for 14 days unless said otherwise."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+        parser.add_argument("ids", metavar="ID", nargs="+")
+        parser.add_argument("--reason", required=True)
+        end = parser.add_mutually_exclusive_group()
+        end.add_argument("--until", metavar="D", type=read_time, help="a date or time, UTC unless it has a zone")
+        end.add_argument("--this-upgrade", action="store_true", help="until the running upgrade ends")
+        end.add_argument("--for-ever", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = opt_out(
+            options["path"],
+            options["ids"],
+            reason=options["reason"],
+            owner=me(),
+            now=timezone.now(),
+            until=options["until"],
+            for_ever=options["for_ever"],
+            scope=OptOut.Scope.UPGRADE if options["this_upgrade"] else OptOut.Scope.UNTIL,
+        )
+        self.stdout.write(f"opted out: {', '.join(row.name for row in rows)}")

@@ -1,0 +1,58 @@
+"""Makes the database ready for use: tables, the first user, and the demonstration where asked for. `manage.py up` calls it first."""
+
+import json
+import os
+import secrets
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, transaction
+
+from upgrades.models import Location
+
+FIRST_USER = "admin"
+PASSWORD_FILE = "admin-password"
+
+
+class Command(BaseCommand):
+    help = "Migrates the database, makes the first user, and says on its last line (JSON) what else must run."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
+
+    def handle(self, *, demo: bool, **options: object) -> None:
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise CommandError(f"the database does not answer: {str(error).strip()}. Look at DATABASE_URL") from error
+        self.make_first_user()
+        if demo:
+            call_command("demo")
+        self.stdout.write(json.dumps({"simulator": Location.objects.filter(provider="simulated").exists()}))
+
+    def make_first_user(self) -> None:
+        """Once: whoever deletes `admin` later, with other users there, does not get it back."""
+        users = get_user_model().objects
+        if users.exists():
+            return
+        path: Path = settings.ROLLGRID_HOME / PASSWORD_FILE
+        password = kept_password(path)
+        with transaction.atomic():
+            users.create_superuser(FIRST_USER, password=password)
+        self.stdout.write(f"sign in as {FIRST_USER} with {password} (kept in {path})")
+
+
+def kept_password(path: Path) -> str:
+    """The password in this file, or a new one that is written there, readable by its owner only."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # an earlier first start got this far
+        return path.read_text().strip()
+    password = secrets.token_urlsafe(15)
+    with os.fdopen(handle, "w") as file:
+        file.write(password + "\n")
+    return password

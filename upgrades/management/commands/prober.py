@@ -1,0 +1,26 @@
+"""`manage.py prober`: the process that asks instances how they are."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from upgrades import tasks
+from upgrades.prober.process import Prober
+
+
+class Command(BaseCommand):
+    help = "Probes the health of all instances, until it is told to stop. `manage.py up` starts it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await Prober(settings.ROLLGRID_HOME, timezone.now, lambda id: tasks.send(tasks.advance, id)).run(stop)

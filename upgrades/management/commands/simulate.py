@@ -1,0 +1,47 @@
+"""`manage.py simulate RG/NAME --sick ID ... | --heal ID ... | --stop ID ... | --start ID ...`: sets a scene on single instances."""
+
+import asyncio
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from upgrades.providers.base import ProviderError
+from upgrades.providers.simulated.client import SimulatorControl
+
+ACTS = {
+    "sick": "their application answers 503 until healed, whatever image they get",
+    "heal": "the application is well again",
+    "stop": "switch off: the socket is closed",
+    "start": "switch on again: boots as long as its image boots",
+}
+
+
+class Command(BaseCommand):
+    help = "Makes instances of a simulated scale set sick, heals, stops or starts them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("scale_set", metavar="RG/NAME")
+        for act, words in ACTS.items():
+            parser.add_argument(f"--{act}", metavar="ID", nargs="+", default=[], help=words)
+
+    def handle(self, *, scale_set: str, **options: Any) -> None:
+        acts: dict[str, list[str]] = {act: options[act] for act in ACTS if options[act]}
+        if not acts:
+            raise CommandError(f"say what to do: at least one of --{', --'.join(ACTS)} with instance ids")
+        try:
+            done = asyncio.run(_act(Path(settings.ROLLGRID_HOME), scale_set.lower(), acts))
+        except ProviderError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(f"{scale_set}: {done} done")
+
+
+async def _act(home: Path, key: str, acts: Mapping[str, Sequence[str]]) -> int:
+    control = SimulatorControl(home)
+    try:
+        return await control.act(key, acts)
+    finally:
+        await control.close()

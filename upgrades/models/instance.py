@@ -1,0 +1,104 @@
+"""Instances of scale sets, and people's wishes that they be left alone."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health, OperationKind, Power, Provisioning
+from upgrades.models.scale_set import ScaleSet
+from upgrades.models.work import Chunk
+
+
+def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[OperationKind]) -> list[tuple[str, str]]:
+    return [(state.value, state.value) for state in states]
+
+
+VIEW_FIELDS = ("os_disk", "version", "address", "power", "provisioning", "data_disks", "extensions", "runs")
+
+
+class Instance(models.Model):
+    """One machine of a scale set. `number` is Azure's instanceId.
+
+    `health_since`: when its health was last made void (created, reimaged); only news of the OS disk it has now counts after that.
+    `operation_*`: what is being done to it by us now, if anything; the id is the provider's idempotency key.
+    `address`: the provider's own word for where it answers.
+    """
+
+    scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="instances")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField()
+
+    version = models.CharField(max_length=80, blank=True)
+    os_disk = models.CharField(max_length=200, blank=True)
+    data_disks = models.JSONField(default=list)
+    address = models.CharField(max_length=200, blank=True)
+    power = models.CharField(max_length=16, choices=_choices(Power), default=Power.STARTING)
+    provisioning = models.CharField(max_length=16, choices=_choices(Provisioning), default=Provisioning.CREATING)
+    extensions = models.JSONField(default=list)
+    runs = models.JSONField(default=list)
+
+    health = models.CharField(max_length=16, choices=_choices(Health), default=Health.INITIALIZING)
+    health_since = models.DateTimeField()
+    health_detail = models.CharField(max_length=200, blank=True)
+    failed_version = models.CharField(max_length=80, blank=True)
+
+    operation_id = models.UUIDField(null=True)
+    operation_kind = models.CharField(max_length=16, choices=_choices(OperationKind), blank=True)
+    operation_version = models.CharField(max_length=80, blank=True)
+    operation_at = models.DateTimeField(null=True)
+    member = models.ForeignKey(
+        "upgrades.InstanceUpgrade", on_delete=models.SET_NULL, null=True, related_name="+", help_text="The latest one."
+    )
+    chunk = models.ForeignKey(Chunk, on_delete=models.SET_NULL, null=True, related_name="instances")
+
+    class Meta:
+        ordering = ["scale_set", "number"]
+        constraints = [models.UniqueConstraint(fields=["scale_set", "number"], name="one_row_per_instance")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def take_view(self, view: InstanceView) -> None:
+        """Sets what the provider says of the machine (VIEW_FIELDS); its health is another matter."""
+        self.os_disk, self.version, self.address = view.os_disk, view.version, view.address
+        self.power, self.provisioning = view.power, view.provisioning
+        self.data_disks = [asdict(disk) for disk in view.data_disks]
+        self.extensions = [asdict(extension) for extension in view.extensions]
+        self.runs = [asdict(run) for run in view.runs]
+
+
+class OptOut(models.Model):
+    """A person or a client wants an instance left alone: who, why, until when. Ended ones are kept for the record."""
+
+    class Scope(models.TextChoices):
+        UPGRADE = "upgrade", "until the running upgrade ends"
+        UNTIL = "until", "until the given time"
+
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="opt_outs")
+    owner = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500)
+    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.UNTIL)
+    created_at = models.DateTimeField()
+    until = models.DateTimeField(null=True, help_text="Empty: for ever.")
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instance"], condition=Q(ended_at=None), name="one_open_opt_out_per_instance"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} opted out by {self.owner}"
+
+
+def in_force(now: datetime) -> models.QuerySet[OptOut]:
+    """The opt-outs that count now: not ended, and not past their time."""
+    return OptOut.objects.filter(Q(until=None) | Q(until__gt=now), ended_at=None)

@@ -1,0 +1,155 @@
+"""Rolling upgrades, their batches, and each instance's part in them. Progress is counted from these rows, never stored."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from upgrades.core.facts import ImageReference, Policy
+from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.versions import is_older
+from upgrades.models.instance import Instance, OptOut
+from upgrades.models.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    successful: int
+    failed: int
+    in_progress: int
+    pending: int
+
+
+def policy_from_row(stored: dict[str, float]) -> Policy:
+    return Policy(
+        max_batch_percent=int(stored["max_batch_percent"]),
+        max_unhealthy_percent=int(stored["max_unhealthy_percent"]),
+        max_unhealthy_upgraded_percent=int(stored["max_unhealthy_upgraded_percent"]),
+        pause_between_batches=timedelta(seconds=stored["pause_seconds"]),
+    )
+
+
+def policy_to_row(policy: Policy) -> dict[str, float]:
+    return {
+        "max_batch_percent": policy.max_batch_percent,
+        "max_unhealthy_percent": policy.max_unhealthy_percent,
+        "max_unhealthy_upgraded_percent": policy.max_unhealthy_upgraded_percent,
+        "pause_seconds": policy.pause_between_batches.total_seconds(),
+    }
+
+
+class RollingUpgrade(models.Model):
+    """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="upgrades")
+    target_publisher = models.CharField(max_length=80)
+    target_offer = models.CharField(max_length=80)
+    target_sku = models.CharField(max_length=80)
+    target_version = models.CharField(max_length=80)
+    policy = models.JSONField()
+    started_by = models.CharField(max_length=16, choices=[(one.value, one.value) for one in StartedBy])
+    started_by_name = models.CharField(max_length=150, blank=True)
+    status = models.CharField(max_length=16, choices=[(one.value, one.value) for one in UpgradeStatus])
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    error = models.JSONField(null=True)
+    pending_at_end = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scale_set"], condition=Q(ended_at=None), name="one_running_upgrade_per_set"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scale_set} to {self.target_version}"
+
+    @classmethod
+    def begin(
+        cls, row: ScaleSet, target: ImageReference, started_by: StartedBy, now: datetime, *, name: str = ""
+    ) -> "RollingUpgrade":
+        """A new running upgrade, with the policy of this moment. A second one in one scale set is an IntegrityError."""
+        return cls.objects.create(
+            scale_set=row,
+            target_publisher=target.publisher,
+            target_offer=target.offer,
+            target_sku=target.sku,
+            target_version=target.version,
+            policy=policy_to_row(row.policy),
+            started_by=started_by,
+            started_by_name=name,
+            status=UpgradeStatus.ROLLING_FORWARD,
+            started_at=now,
+        )
+
+    @property
+    def target(self) -> ImageReference:
+        return ImageReference(self.target_publisher, self.target_offer, self.target_sku, self.target_version)
+
+    def progress(self) -> Progress:
+        """The four counts; they add up to the instances targeted (S-52). Those opted out are in none of them."""
+        count = dict(self.members.order_by().values_list("state").annotate(models.Count("pk")))
+        return Progress(
+            successful=count.get(MemberState.SUCCEEDED, 0),
+            failed=count.get(MemberState.FAILED, 0),
+            in_progress=sum(count.get(state, 0) for state in IN_FLIGHT),
+            pending=self.count_pending() if self.pending_at_end is None else self.pending_at_end,
+        )
+
+    def count_pending(self) -> int:
+        """How many it has still to take: older than the target, not in it yet, not opted out."""
+        waiting = (
+            Instance.objects.filter(scale_set=self.scale_set_id)
+            .exclude(version="")
+            .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
+            .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
+        )
+        by_version = waiting.order_by().values_list("version").annotate(models.Count("pk"))
+        return sum(count for version, count in by_version if is_older(version, self.target_version))
+
+
+class Batch(models.Model):
+    upgrade = models.ForeignKey(RollingUpgrade, on_delete=models.CASCADE, related_name="batches")
+    number = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["upgrade", "number"]
+        constraints = [models.UniqueConstraint(fields=["upgrade", "number"], name="one_row_per_batch")]
+
+    def __str__(self) -> str:
+        return f"batch {self.number} of {self.upgrade}"
+
+
+class InstanceUpgrade(models.Model):
+    """One instance's part in one upgrade. Its id is the idempotency key of the reimage.
+
+    The instance may be deleted later; its number stays, for the history.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    upgrade = models.ForeignKey(RollingUpgrade, on_delete=models.CASCADE, related_name="members")
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="members")
+    instance = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="upgrades")
+    instance_number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=[(one.value, one.value) for one in MemberState])
+    from_version = models.CharField(max_length=80)
+    old_os_disk = models.CharField(max_length=200)
+    new_os_disk = models.CharField(max_length=200, blank=True)
+    swapped_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=100, blank=True)
+    error_message = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upgrade", "instance_number"], name="once_per_upgrade")]
+
+    def __str__(self) -> str:
+        return f"instance {self.instance_number} in {self.upgrade}"

@@ -1,0 +1,82 @@
+"""Scale sets: the client's document, the columns derived from it, and when to look at it next."""
+
+import uuid
+from datetime import timedelta
+
+from django.db import models
+
+from upgrades.core.facts import Policy
+from upgrades.models.image import ImageSku
+from upgrades.models.location import Location
+
+
+class ScaleSet(models.Model):
+    """A scale set. `key` is "resource group/name" in lower case.
+
+    `document` is the client's, whole but for its secrets; `sealed_secrets` holds those, encrypted. The columns under "derived" are
+    made from the document by `commands.documents` and by nothing else. `stream` and `seq` number its events: the stream is renewed
+    when the row is made anew. `decision` is what the last look decided, for people. `look_at` says when to look at it next;
+    `lease_*` who looks now.
+    """
+
+    key = models.CharField(max_length=180, unique=True)
+    resource_group = models.CharField(max_length=90)
+    name = models.CharField(max_length=80)
+    location = models.ForeignKey(Location, on_delete=models.PROTECT)
+    document = models.JSONField()
+    sealed_secrets = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField()
+
+    # derived
+    capacity = models.PositiveIntegerField()
+    sku = models.ForeignKey(ImageSku, on_delete=models.PROTECT)
+    image_version = models.CharField(max_length=80, help_text='A version, or "latest".')
+    automatic_upgrade = models.BooleanField(default=False)
+    max_batch_percent = models.PositiveSmallIntegerField(default=20)
+    max_unhealthy_percent = models.PositiveSmallIntegerField(default=20)
+    max_unhealthy_upgraded_percent = models.PositiveSmallIntegerField(default=20)
+    pause_seconds = models.FloatField(default=0)
+    probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
+    probe_protocol = models.CharField(
+        max_length=8, blank=True, help_text="http or tcp; empty: the machine's own state."
+    )
+    probe_port = models.PositiveIntegerField(default=0)
+    probe_path = models.CharField(max_length=2048, blank=True)
+    probe_interval_seconds = models.PositiveIntegerField(default=5)
+    probe_threshold = models.PositiveIntegerField(default=1)
+
+    # engine
+    stream = models.UUIDField(default=uuid.uuid4, editable=False)
+    seq = models.BigIntegerField(default=0, editable=False)
+    look_at = models.DateTimeField(db_index=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    lease_number = models.BigIntegerField(default=0, editable=False)
+    decision = models.JSONField(default=dict, editable=False)
+    prober = models.CharField(max_length=64, blank=True, editable=False)
+    prober_until = models.DateTimeField(null=True, editable=False)
+    probed_at = models.DateTimeField(null=True, editable=False)
+    deleting = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return f"{self.resource_group}/{self.name}"
+
+    @staticmethod
+    def key_of(resource_group: str, name: str) -> str:
+        """Azure compares names without regard to case."""
+        return f"{resource_group}/{name}".lower()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {name: str(value) for name, value in (self.document.get("tags") or {}).items()}
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            max_batch_percent=self.max_batch_percent,
+            max_unhealthy_percent=self.max_unhealthy_percent,
+            max_unhealthy_upgraded_percent=self.max_unhealthy_upgraded_percent,
+            pause_between_batches=timedelta(seconds=self.pause_seconds),
+        )

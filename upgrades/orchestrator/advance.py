@@ -1,0 +1,110 @@
+"""Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from upgrades.core.decide import decide
+from upgrades.core.steps import Wait
+from upgrades.feed import shapes
+from upgrades.feed.writing import writing
+from upgrades.models import Chunk, ScaleSet, clock
+from upgrades.orchestrator import leases
+from upgrades.orchestrator.leases import Lease, LeaseLost
+from upgrades.orchestrator.observe import Observation, observe
+from upgrades.orchestrator.opt_outs import end_expired_opt_outs
+from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.work import WORK_LEASE
+
+MOST_STEPS = 50  # in one look; what is left is looked at again at once
+
+
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """A chunk of outside work for one task; `number` is the right to take it up."""
+
+    chunk_id: int
+    number: int
+
+
+def advance(scale_set_id: int, now: datetime) -> list[HandOut]:
+    """Takes every step that can be taken now, and hands out the outside work that nobody is doing."""
+    lease = leases.take(scale_set_id)
+    if lease is None:
+        return []
+    try:
+        for _ in range(MOST_STEPS):
+            if _look(lease, now):
+                break
+            if not leases.renew(lease):
+                return []
+        return hand_out(scale_set_id)
+    except (LeaseLost, ScaleSet.DoesNotExist):
+        return []
+    finally:
+        leases.give_back(lease)
+
+
+def _look(lease: Lease, now: datetime) -> bool:
+    """One step. True where nothing more can be done now."""
+    end_expired_opt_outs(lease.scale_set_id, now)
+    observation = observe(lease.scale_set_id, now)
+    if _is_gone(observation):
+        _delete(lease, observation, now)
+        return True
+    step = decide(observation.facts, now)
+    if isinstance(step, Wait):
+        return _rest(lease, observation, step, now)
+    with suppress(Outdated):  # then look again: it is not so any more
+        record(lease, observation.seq, step, now)
+    return False
+
+
+def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
+    """Says when to look again, and why nothing is done. False where something changed meanwhile: then look again now.
+
+    The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
+    """
+    row = observation.scale_set
+    is_said = (row.decision.get("code"), row.decision.get("text")) == (step.why, step.text)
+    if not is_said and not _say_why(lease, observation, step, now):
+        return False
+    unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
+    return bool(unchanged.update(look_at=step.until, lease_until=None))
+
+
+def _say_why(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
+    before = observation.scale_set.decision
+    with writing(now, lease.scale_set_id) as w:
+        row = w.scale_set
+        if row.lease_number != lease.number:
+            raise LeaseLost
+        if row.seq != observation.seq:
+            return False
+        since = before.get("since") if before.get("code") == step.why else shapes.time(now)
+        row.decision = {"code": step.why.value, "text": step.text, "since": since}
+        row.save(update_fields=["decision"])
+        w.changed(row)
+    observation.scale_set.seq = row.seq
+    return True
+
+
+def _is_gone(observation: Observation) -> bool:
+    return observation.scale_set.deleting and not observation.facts.instances
+
+
+def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
+    ScaleSet.objects.filter(pk=lease.scale_set_id, seq=observation.seq, deleting=True).delete()
+
+
+def hand_out(scale_set_id: int) -> list[HandOut]:
+    """The chunks that nobody works on, each with a fresh lease for whoever takes it up."""
+    handed = []
+    idle = Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE))
+    for pk in idle.filter(scale_set=scale_set_id).values_list("pk", flat=True):
+        with transaction.atomic():
+            if idle.filter(pk=pk).update(worked_until=clock.in_time(WORK_LEASE), number=clock.next_number("number")):
+                handed.append(HandOut(pk, Chunk.objects.values_list("number", flat=True).get(pk=pk)))
+    return handed

@@ -1,0 +1,38 @@
+"""Rows -> what a provider is told to do."""
+
+from upgrades.core import documents, secrets
+from upgrades.core.documents import MachineModel
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import OperationKind
+from upgrades.models import Chunk, Instance, ScaleSet, sealing
+from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operation, ScaleSetReference
+
+
+def operations_of(chunk: Chunk) -> dict[str, Operation]:
+    """The operations of the chunk that are not done yet, by id. The secrets of the document are in them, and nowhere else."""
+    row = chunk.scale_set
+    rows = list(Instance.objects.filter(chunk=chunk).exclude(operation_id=None).order_by("number"))
+    if not rows:
+        return {}
+    model = documents.read(secrets.join(row.document, sealing.unseal(row.sealed_secrets))).machine
+    reference = ScaleSetReference(row.key, row.tags)
+    return {str(one.operation_id): _operation(one, row, model, reference) for one in rows}
+
+
+def _operation(one: Instance, row: ScaleSet, model: MachineModel, reference: ScaleSetReference) -> Operation:
+    kind = OperationKind(one.operation_kind)
+    if kind is OperationKind.DELETE:
+        return Operation(str(one.operation_id), kind, reference, str(one.number))
+    image = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, one.operation_version)
+    return Operation(str(one.operation_id), kind, reference, str(one.number), image, _profile(one, row, model))
+
+
+def _profile(one: Instance, row: ScaleSet, model: MachineModel) -> MachineProfile:
+    return MachineProfile(
+        computer_name=f"{model.computer_name_prefix or row.name}{one.number:06d}",
+        os_type=row.sku.os_type,
+        size=model.size,
+        data_disks=tuple(DataDisk(lun, size_gb) for lun, size_gb in model.data_disks),
+        custom_data=model.custom_data,
+        extensions=tuple(Extension(one.name, one.publisher, one.type, one.after) for one in model.extensions),
+    )

@@ -1,0 +1,122 @@
+"""Writes what came of outside work. An outcome is a fact: writing it twice, or late, changes nothing."""
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from upgrades.core.states import Health, MemberState, OperationKind, Provisioning
+from upgrades.feed.writing import Writing, writing
+from upgrades.models import Chunk, Instance, bulk
+from upgrades.models.instance import VIEW_FIELDS, in_force
+from upgrades.providers.base import Outcome, Progress
+
+log = logging.getLogger(__name__)
+MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message")
+OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
+HEALTH_FIELDS = ("health", "health_since", "health_detail", "failed_version")
+
+
+def mark_begun(chunk: Chunk, now: datetime) -> None:
+    """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched."""
+    queued = Instance.objects.filter(
+        chunk=chunk, member__state=MemberState.QUEUED, operation_kind=OperationKind.REIMAGE
+    )
+    if not queued.exists():
+        return
+    with writing(now, chunk.scale_set_id) as w:
+        rows = list(queued.select_related("member").order_by("number"))
+        opted_out = set(in_force(now).filter(instance__in=rows).values_list("instance_id", flat=True))
+        for row in rows:
+            if row.pk in opted_out:
+                _finish_member(row, MemberState.SKIPPED, now)
+                _clear_operation(row)
+            else:
+                _set_member_state(row, MemberState.UPGRADING)
+                _void_health(row, now, "its OS disk is being replaced")
+        _save(w, rows)
+        w.wake()
+
+
+def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
+    """Writes how these operations ended, by operation id; an operation that is no longer the instance's own is passed over.
+
+    True where anything was written.
+    """
+    ids = [uuid.UUID(id) for id in outcomes]
+    with writing(now, scale_set_id) as w:
+        waiting = Instance.objects.filter(scale_set=scale_set_id, operation_id__in=ids).select_related("member")
+        rows = list(waiting.order_by("number"))
+        gone = [row for row in rows if _is_gone(row, outcomes[str(row.operation_id)])]
+        w.removed(*gone)
+        Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
+        left = [row for row in rows if row not in gone]
+        for row in left:
+            _end_operation(row, outcomes[str(row.operation_id)], now)
+        _save(w, left)
+        w.wake()
+    return bool(rows)
+
+
+def _is_gone(row: Instance, outcome: Outcome) -> bool:
+    return row.operation_kind == OperationKind.DELETE and outcome.progress is Progress.SUCCEEDED
+
+
+def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
+    if outcome.progress is Progress.FAILED:
+        log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
+    if row.operation_kind == OperationKind.DELETE:
+        row.operation_id = (
+            uuid.uuid4()
+        )  # it must go all the same: tried again, as a new operation, when the lease lapses
+        return
+    if outcome.view is not None:
+        row.take_view(outcome.view)
+    _void_health(row, now, "")
+    if row.operation_kind == OperationKind.REIMAGE:
+        _end_reimage(row, outcome, now)
+    elif outcome.progress is Progress.FAILED:
+        row.provisioning, row.health = Provisioning.FAILED, Health.UNKNOWN
+        row.health_detail = f"it could not be created: {outcome.message}"[:200]
+    _clear_operation(row)
+
+
+def _end_reimage(row: Instance, outcome: Outcome, now: datetime) -> None:
+    if row.member is None:
+        return
+    if outcome.progress is Progress.FAILED:
+        _finish_member(row, MemberState.FAILED, now)
+        row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
+        row.failed_version = row.operation_version
+        return
+    _set_member_state(row, MemberState.VERIFYING)
+    row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
+
+
+def _finish_member(row: Instance, state: MemberState, now: datetime) -> None:
+    _set_member_state(row, state)
+    if row.member:
+        row.member.ended_at = now
+
+
+def _set_member_state(row: Instance, state: MemberState) -> None:
+    if row.member:
+        row.member.state = state
+
+
+def _void_health(row: Instance, now: datetime, detail: str) -> None:
+    """What was known of its health is no news of the machine that it is now (house 3.8)."""
+    row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, detail
+
+
+def _clear_operation(row: Instance) -> None:
+    row.operation_id, row.operation_kind, row.operation_version = None, "", ""
+    row.operation_at, row.chunk = None, None
+
+
+def _save(w: Writing, rows: Iterable[Instance]) -> None:
+    rows = list(rows)
+    members = [row.member for row in rows if row.member]
+    bulk.update(members, *MEMBER_FIELDS)
+    bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
+    w.changed(*rows)

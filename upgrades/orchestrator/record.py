@@ -1,0 +1,218 @@
+"""Steps -> rows. Each step is one short transaction, committed before the world is touched."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import singledispatch
+
+from upgrades.core.states import (
+    MemberState,
+    OperationKind,
+    UpgradeStatus,
+)
+from upgrades.core.steps import (
+    Act,
+    AddInstances,
+    Cancel,
+    Complete,
+    Fault,
+    FinishBatch,
+    RemoveInstances,
+    Settle,
+    StartBatch,
+    StartUpgrade,
+)
+from upgrades.feed.writing import Writing, writing
+from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, bulk
+from upgrades.orchestrator.leases import Lease, LeaseLost
+
+CHUNK_SIZE = 100  # operations that one task begins and polls together
+HEALTH_ERROR = "RollingUpgradeInstanceUnhealthyError"
+HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
+
+
+class Outdated(Exception):
+    """Something changed between looking and recording: look again."""
+
+
+def record(lease: Lease, seq: int, step: Act, now: datetime) -> None:
+    """Commits the step. Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so."""
+    with writing(now, lease.scale_set_id) as w:
+        if w.scale_set.lease_number != lease.number:
+            raise LeaseLost
+        if w.scale_set.seq != seq:
+            raise Outdated
+        _write(step, w)
+
+
+@singledispatch
+def _write(step: Act, w: Writing) -> None:
+    raise TypeError(f"no row is written for {step!r}")
+
+
+# --- capacity ---------------------------------------------------------------------------------------------------------
+
+
+@_write.register
+def _add_instances(step: AddInstances, w: Writing) -> None:
+    row = w.scale_set
+    highest = row.instances.order_by("-number").values_list("number", flat=True).first()
+    first = 0 if highest is None else highest + 1
+    rows = [_new_instance(row, number, step.image.version, w.now) for number in range(first, first + step.count)]
+    Instance.objects.bulk_create(rows)
+    _hand_to_chunks(row, rows)
+    w.changed(*rows)
+
+
+def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
+    return Instance(
+        scale_set=row,
+        number=number,
+        name=f"{row.name}_{number}",
+        created_at=now,
+        health_since=now,
+        operation_id=uuid.uuid4(),
+        operation_kind=OperationKind.CREATE,
+        operation_version=version,
+        operation_at=now,
+    )
+
+
+@_write.register
+def _remove_instances(step: RemoveInstances, w: Writing) -> None:
+    rows = _instances(w, step.instances)
+    for row in rows:
+        row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, w.now
+    bulk.update(rows, "operation_id", "operation_kind", "operation_at")
+    _hand_to_chunks(w.scale_set, rows)
+    w.changed(*rows)
+
+
+# --- the upgrade ------------------------------------------------------------------------------------------------------
+
+
+@_write.register
+def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
+    w.changed(RollingUpgrade.begin(w.scale_set, step.target, step.started_by, w.now))
+
+
+@_write.register
+def _start_batch(step: StartBatch, w: Writing) -> None:
+    upgrade = _running(w)
+    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now)
+    rows = _instances(w, step.instances)
+    members = [_new_member(batch, row) for row in rows]
+    InstanceUpgrade.objects.bulk_create(members)
+    for row, member in zip(rows, members, strict=True):
+        row.member, row.failed_version = member, ""
+        row.operation_id, row.operation_kind = member.pk, OperationKind.REIMAGE
+        row.operation_version, row.operation_at = upgrade.target_version, w.now
+    bulk.update(rows, "member", "failed_version", "operation_id", "operation_kind", "operation_version", "operation_at")
+    _hand_to_chunks(w.scale_set, rows)
+    w.changed(upgrade, note=f"Batch {step.number} began.")
+    w.changed(*rows)
+
+
+def _new_member(batch: Batch, row: Instance) -> InstanceUpgrade:
+    return InstanceUpgrade(
+        upgrade_id=batch.upgrade_id,
+        batch=batch,
+        instance=row,
+        instance_number=row.number,
+        state=MemberState.QUEUED,
+        from_version=row.version,
+        old_os_disk=row.os_disk,
+    )
+
+
+@_write.register
+def _settle(step: Settle, w: Writing) -> None:
+    upgrade = _running(w)
+    rows = _instances(w, (*step.succeeded, *step.failed))
+    failed = set(step.failed)
+    for row in rows:
+        _settle_member(row, w.now, has_failed=row.number in failed)
+    bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
+    bulk.update([row for row in rows if row.number in failed], "failed_version")
+    w.changed(upgrade)
+    w.changed(*rows)
+
+
+def _settle_member(row: Instance, now: datetime, *, has_failed: bool) -> None:
+    member = row.member
+    if member is None or member.state != MemberState.VERIFYING:
+        raise Outdated
+    member.ended_at = now
+    member.state = MemberState.FAILED if has_failed else MemberState.SUCCEEDED
+    if has_failed:
+        member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
+        row.failed_version = row.version
+
+
+@_write.register
+def _finish_batch(step: FinishBatch, w: Writing) -> None:
+    upgrade = _running(w)
+    upgrade.batches.filter(number=step.number).update(finished_at=w.now)
+    w.changed(upgrade, note=f"Batch {step.number} finished.")
+
+
+@_write.register
+def _fault(step: Fault, w: Writing) -> None:
+    set_name = w.scale_set.name
+    details = [
+        {"code": HEALTH_ERROR, "target": f"{set_name}/virtualMachines/{number}", "message": HEALTH_MESSAGE}
+        for number in step.instances
+    ]
+    error = {"code": step.code.value, "message": step.message, "details": details}
+    _end(w, UpgradeStatus.FAULTED, note=step.code.value, error=error)
+
+
+@_write.register
+def _cancel(step: Cancel, w: Writing) -> None:
+    _end(w, UpgradeStatus.CANCELLED, note=step.reason)
+
+
+@_write.register
+def _complete(step: Complete, w: Writing) -> None:
+    _end(w, UpgradeStatus.COMPLETED, note="")
+
+
+def _end(w: Writing, status: UpgradeStatus, *, note: str, error: Mapping[str, object] | None = None) -> None:
+    upgrade = _running(w)
+    upgrade.status, upgrade.ended_at, upgrade.error = status, w.now, error and dict(error)
+    upgrade.pending_at_end = upgrade.count_pending()
+    upgrade.save(update_fields=["status", "ended_at", "error", "pending_at_end"])
+    w.changed(upgrade, note=note)
+    _end_opt_outs_of_this_upgrade(w)
+
+
+def _end_opt_outs_of_this_upgrade(w: Writing) -> None:
+    over = OptOut.objects.filter(instance__scale_set=w.scale_set, ended_at=None, scope=OptOut.Scope.UPGRADE)
+    rows = list(Instance.objects.filter(opt_outs__in=over))
+    over.update(ended_at=w.now, ended_by="the end of the upgrade")
+    w.changed(*rows, note="Its opt-out ended with the upgrade.")
+
+
+# --- shared -----------------------------------------------------------------------------------------------------------
+
+
+def _running(w: Writing) -> RollingUpgrade:
+    return w.scale_set.upgrades.get(ended_at=None)
+
+
+def _instances(w: Writing, numbers: Iterable[int]) -> list[Instance]:
+    """These instances in ascending order; one that is gone means that the facts are old."""
+    wanted = set(numbers)
+    rows = Instance.objects.filter(scale_set=w.scale_set, number__in=wanted).select_related("member")
+    found = list(rows.order_by("number"))
+    if len(found) != len(wanted):
+        raise Outdated
+    return found
+
+
+def _hand_to_chunks(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
+    for start in range(0, len(rows), CHUNK_SIZE):
+        chunk = Chunk.objects.create(scale_set=scale_set)
+        for row in rows[start : start + CHUNK_SIZE]:
+            row.chunk = chunk
+    bulk.update(rows, "chunk")

@@ -1,0 +1,25 @@
+"""Which scale sets are to be looked at now. The safety net under every wake that was lost."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from upgrades.models import Event, ScaleSet
+
+BUMP = timedelta(seconds=3)  # a second tick does not repeat it; if the look is lost it comes again
+FAR = timedelta(hours=1)  # nobody asks for a look this far ahead: then a clock was set back
+KEEP_EVENTS = timedelta(hours=24)
+
+
+def due(now: datetime) -> list[int]:
+    """The scale sets whose time has come; theirs is moved on a little in the same breath."""
+    has_come = Q(look_at__lte=now) | Q(look_at__gt=now + FAR)
+    ids = list(ScaleSet.objects.filter(has_come).order_by("look_at").values_list("pk", flat=True))
+    if ids:
+        ScaleSet.objects.filter(has_come, pk__in=ids).update(look_at=now + BUMP)
+    return ids
+
+
+def purge(now: datetime) -> int:
+    """Forgets events older than a day; history reads transitions. Answers how many."""
+    return Event.objects.filter(at__lt=now - KEEP_EVENTS).delete()[0]

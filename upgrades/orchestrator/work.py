@@ -1,0 +1,151 @@
+"""Outside work: begins a chunk's operations at the provider and polls them, for at most ten seconds at a time.
+
+No ORM inside the loop, a time-out around every await. The chunk's lease is renewed each second; whoever dies lets it lapse, and the
+next look hands the chunk out again with the same operation ids. Beginning an operation twice is harmless.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+
+from upgrades import providers
+from upgrades.core.states import OperationKind
+from upgrades.models import Chunk, clock
+from upgrades.orchestrator.operations import operations_of
+from upgrades.orchestrator.outcomes import mark_begun, record_outcomes
+from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
+
+WORK_LEASE = timedelta(seconds=3)
+STRETCH_SECONDS = 10.0
+ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
+PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+Answer = TypeVar("Answer")
+
+
+class Unanswered(Exception):
+    """The provider did not answer, or says that it may work later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where a stretch of work ended. `number` is the right to go on at once; None: done, or left for a later look."""
+
+    scale_set_id: int
+    number: int | None
+
+
+def work(chunk_id: int, number: int, now: Clock, on_change: Callable[[int], None]) -> Report | None:
+    """Works on a chunk. `on_change(scale set id)` is called after each commit that a look should follow at once.
+
+    None where somebody else has taken the chunk up by now, or it is done.
+    """
+    chunk = _take_up(chunk_id, number)
+    if chunk is None:
+        return None
+    mark_begun(chunk, now())
+    location = chunk.scale_set.location
+    provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
+    with asyncio.Runner() as runner:
+        stretch = _Stretch(chunk, runner, provider, now, on_change)
+        try:
+            return stretch.run()
+        finally:
+            runner.run(provider.close())
+
+
+def _take_up(chunk_id: int, number: int) -> Chunk | None:
+    """Only the first delivery of a message takes the chunk up."""
+    with transaction.atomic():
+        mine = Chunk.objects.filter(pk=chunk_id, number=number)
+        if not mine.update(worked_until=clock.in_time(WORK_LEASE), number=clock.next_number("number")):
+            return None
+        return Chunk.objects.select_related("scale_set__location", "scale_set__sku").get(pk=chunk_id)
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """One stretch of work on one chunk, by one task."""
+
+    chunk: Chunk
+    runner: asyncio.Runner
+    provider: Provider
+    now: Clock
+    on_change: Callable[[int], None]
+
+    def run(self) -> Report:
+        operations = self._give_up_overdue(operations_of(self.chunk))
+        end = time.monotonic() + STRETCH_SECONDS
+        try:
+            left = self._begin(operations)
+            while left and time.monotonic() < end and self._renew():
+                left = self._poll(left)
+        except Unanswered as error:
+            log.warning("%s: the provider gives no answer (%s); tried again in a moment", self.chunk.scale_set, error)
+            return Report(self.chunk.scale_set_id, None)
+        return self._report(left)
+
+    def _report(self, left: Mapping[str, Operation]) -> Report:
+        if left:
+            held = self.chunk.number if self._renew() else None
+            return Report(self.chunk.scale_set_id, held)
+        Chunk.objects.filter(pk=self.chunk.pk, number=self.chunk.number, instances=None).delete()
+        return Report(self.chunk.scale_set_id, None)
+
+    def _give_up_overdue(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+        """An operation that the provider never ends is a failed one at last; but a machine that must go, must go."""
+        since = self.now() - timedelta(seconds=settings.OPERATION_TIMEOUT_SECONDS)
+        late = self.chunk.instances.filter(operation_at__lt=since).exclude(operation_kind=OperationKind.DELETE)
+        message = f"The operation did not end within {settings.OPERATION_TIMEOUT_SECONDS} s."
+        failed = Outcome(Progress.FAILED, code="OSProvisioningTimedOut", message=message)
+        return self._settle(operations, {str(id): failed for id in late.values_list("operation_id", flat=True)})
+
+    def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+        """Begins them; answers those that go on. What is refused for good has failed; what is refused for now is polled."""
+        refused = self._ask(self.provider.begin(list(operations.values()))) if operations else {}
+        failed = {
+            id: Outcome(Progress.FAILED, code=error.code, message=error.message)
+            for id, error in refused.items()
+            if error.permanent
+        }
+        return self._settle(operations, failed)
+
+    def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+        ids: Sequence[str] = list(operations)
+        pause = self.provider.capabilities.poll_seconds
+        outcomes = self._ask(self.provider.poll(ids, wait_seconds=ROUND_SECONDS))
+        ended = {id: one for id, one in outcomes.items() if one.progress in (Progress.SUCCEEDED, Progress.FAILED)}
+        if any(one.progress is Progress.UNKNOWN for one in outcomes.values()):
+            raise Unanswered("it does not know an operation yet")
+        if pause and not ended:
+            self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
+        return self._settle(operations, ended)
+
+    def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
+        if ended:
+            record_outcomes(self.chunk.scale_set_id, ended, self.now())
+            self.on_change(self.chunk.scale_set_id)
+        return {id: one for id, one in operations.items() if id not in ended}
+
+    def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
+        """Awaits the provider's answer, not for ever. Raises Unanswered."""
+        try:
+            return self.runner.run(asyncio.wait_for(question, PATIENCE_SECONDS))
+        except TimeoutError:
+            raise Unanswered(f"no answer in {PATIENCE_SECONDS:g} s") from None
+        except ProviderError as error:
+            raise Unanswered(f"{error.code}: {error.message}") from error
+
+    def _renew(self) -> bool:
+        """False where the lease was lost: somebody else works on the chunk now."""
+        mine = Chunk.objects.filter(pk=self.chunk.pk, number=self.chunk.number)
+        return bool(mine.update(worked_until=clock.in_time(WORK_LEASE)))

@@ -1,0 +1,93 @@
+"""Results -> verdicts: the consecutive counts of every instance, in memory only. They restart as unknown with the process."""
+
+from collections.abc import Mapping
+
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health
+from upgrades.prober.reading import Probed, ProbedSet
+from upgrades.prober.writing import Verdict
+from upgrades.probes.counting import Count, judge
+from upgrades.probes.targets import Result
+
+
+class Counts:
+    """The counts of the scale sets that this process probes, and the verdicts that are not written yet."""
+
+    def __init__(self) -> None:
+        self._sets: dict[int, ProbedSet] = {}
+        self._set_of: dict[int, int] = {}
+        self._counts: dict[int, Count] = {}
+        self._unwritten: dict[int, dict[int, Verdict]] = {}
+
+    def know(self, probed: ProbedSet) -> None:
+        """These are the instances now; counts of other disks, and of instances that are gone, are void."""
+        self.forget(probed.pk, keep={one.pk for one in probed.instances.values()})
+        self._sets[probed.pk] = probed
+        for one in probed.instances.values():
+            self._set_of[one.pk] = probed.pk
+            count = self._counts.get(one.pk)
+            if count is None or count.generation != one.generation:
+                self._counts[one.pk] = Count(one.generation, one.health)
+
+    def forget(self, scale_set_id: int, *, keep: set[int] | None = None) -> None:
+        known = self._sets.pop(scale_set_id, None)
+        for pk in known.instances if known else ():
+            if pk not in (keep or ()):
+                self._counts.pop(pk, None)
+                self._set_of.pop(pk, None)
+        if keep is None:
+            self._unwritten.pop(scale_set_id, None)
+
+    def take_result(self, result: Result) -> None:
+        """Counts one probe."""
+        pk = result.target.key
+        one = self._instance(pk)
+        if one is None or result.target.generation != one.generation:
+            return
+        count = judge(self._counts[pk], one.generation, result.ok, result.target.settings.threshold)
+        self._counts[pk] = count
+        self._note(one, count.state, result.detail)
+
+    def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
+        """The machines' own state as their health (S-31, S-32); one that is not there is unhealthy."""
+        for one in probed.instances.values():
+            view = views.get(str(one.number))
+            if view is None:
+                self._note(one, Health.UNHEALTHY, "the machine does not exist")
+            elif view.os_disk == one.os_disk:
+                self._note(one, _health(view), _detail(view))
+
+    def take_unreachable(self, probed: ProbedSet) -> None:
+        """An instance without an address cannot answer a probe."""
+        for one in probed.instances.values():
+            if not one.address:
+                self._note(one, Health.UNHEALTHY, "the machine has no address to be probed at")
+
+    def take_unwritten(self) -> dict[int, list[Verdict]]:
+        """The verdicts since the last call, by scale set."""
+        taken, self._unwritten = self._unwritten, {}
+        return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items()}
+
+    def _instance(self, pk: int) -> Probed | None:
+        probed = self._sets.get(self._set_of.get(pk, 0))
+        return probed.instances.get(pk) if probed else None
+
+    def _note(self, one: Probed, health: Health, detail: str) -> None:
+        """A verdict is unwritten while it differs from the row; one that went back meanwhile is none."""
+        unwritten = self._unwritten.setdefault(self._set_of[one.pk], {})
+        if health != one.health:
+            unwritten[one.pk] = Verdict(one, health, detail)
+        else:
+            unwritten.pop(one.pk, None)
+
+
+def _health(view: InstanceView) -> Health:
+    if view.is_healthy:
+        return Health.HEALTHY
+    return Health.INITIALIZING if view.is_settling else Health.UNHEALTHY
+
+
+def _detail(view: InstanceView) -> str:
+    late = [one.name for one in view.extensions if one.state != "succeeded"]
+    extensions = f", extensions not provisioned: {', '.join(late)}" if late else ""
+    return f"power {view.power}, provisioning {view.provisioning}{extensions}"

@@ -1,0 +1,218 @@
+"""The prober process: one event loop that probes, one thread that reads and writes.
+
+Everything is found again after a crash: leases lapse, counts restart, health stays as stored until there is a new verdict.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import DatabaseError
+
+from upgrades.core.machines import InstanceView
+from upgrades.feed.hints import listen
+from upgrades.models import ScaleSet
+from upgrades.prober import leases, reading, writing
+from upgrades.prober.counts import Counts
+from upgrades.prober.database import DatabaseThread
+from upgrades.prober.machines import Machines
+from upgrades.prober.reading import ProbedSet
+from upgrades.probes.engine import Engine
+from upgrades.probes.targets import Target
+
+CLAIM_SECONDS = 1.0
+NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
+WRITE_SECONDS = 0.1
+PROBED_AT_SECONDS = 2.0
+VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health ...
+SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, only for what people see
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic)."""
+
+    at: float
+    written_at: float
+    views: Mapping[str, InstanceView]
+
+
+class Prober:
+    """`now` is the wall clock; `on_change(scale set id)` is called (in the database's thread) after health changed."""
+
+    def __init__(self, home: Path, now: Callable[[], datetime], on_change: Callable[[int], None]) -> None:
+        self.name = uuid.uuid4().hex
+        self._now = now
+        self._on_change = on_change
+        self._database = DatabaseThread()
+        self._machines = Machines(home)
+        self._counts = Counts()
+        self._engine = Engine(self._counts.take_result)
+        self._sets: dict[int, ProbedSet] = {}
+        self._held: dict[int, int] = {}
+        self._sights: dict[int, Sight] = {}
+        self._news = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probes until `stop` is set, then gives its scale sets back. Raises what ends it otherwise."""
+        loops = (
+            self._engine.run(),
+            self._every(CLAIM_SECONDS, self._claim),
+            self._every(WRITE_SECONDS, self._write_verdicts),
+            self._every(PROBED_AT_SECONDS, self._write_probed_at),
+            self._every(VIEW_SECONDS, self._look_at_machines),
+            self._every(0, self._follow_news),
+            listen(self._hear),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(loop) for loop in loops]
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        await self._machines.close()
+        try:
+            await self._database(leases.give_back, self.name)
+        except DatabaseError:
+            log.warning("the scale sets could not be given back; they are taken over in a few seconds")
+        self._database.close()
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        """Does it again and again; a database that is away is waited for."""
+        while True:
+            try:
+                await act()
+                await asyncio.sleep(seconds)
+            except DatabaseError as error:
+                log.warning("the database does not do its work (%s); tried again", error)
+                await asyncio.sleep(1)
+
+    # --- which scale sets, which instances ---
+
+    async def _claim(self) -> None:
+        self._held = await self._database(leases.claim, self.name)
+        for lost in self._sets.keys() - self._held.keys():
+            self._forget(lost)
+        if self._is_behind():
+            self._news.set()
+
+    def _hear(self, scale_set_id: int, seq: int) -> None:
+        """A hint came: this scale set has news."""
+        if scale_set_id in self._held and seq > self._held[scale_set_id]:
+            self._held[scale_set_id] = seq
+            self._news.set()
+
+    async def _follow_news(self) -> None:
+        """Reads the scale sets again whose seq moved, at once after a hint and every half second without."""
+        try:
+            await asyncio.wait_for(self._news.wait(), NEWS_SECONDS)
+        except TimeoutError:
+            self._held.update(await self._database(leases.heads, self.name))
+        self._news.clear()
+        for scale_set_id, seq in list(self._held.items()):
+            known = self._sets.get(scale_set_id)
+            if known is None or known.seq < seq:
+                self._know(scale_set_id, await self._database(reading.read, scale_set_id))
+
+    def _is_behind(self) -> bool:
+        return any(pk not in self._sets or self._sets[pk].seq < seq for pk, seq in self._held.items())
+
+    def _know(self, scale_set_id: int, probed: ProbedSet | None) -> None:
+        if probed is None:
+            self._forget(scale_set_id)
+            return
+        self._sets[scale_set_id] = probed
+        self._counts.know(probed)
+        if probed.probe is None:
+            self._engine.forget(scale_set_id)
+        else:
+            self._engine.set_targets(scale_set_id, self._targets(probed))
+            self._counts.take_unreachable(probed)
+
+    def _targets(self, probed: ProbedSet) -> list[Target]:
+        assert probed.probe is not None
+        provider = self._machines.of(probed)
+        ends = [
+            (one, provider.endpoint(one.address, probed.probe_port)) for one in probed.instances.values() if one.address
+        ]
+        return [Target(one.pk, host, port, one.generation, probed.probe) for one, (host, port) in ends]
+
+    def _forget(self, scale_set_id: int) -> None:
+        self._sets.pop(scale_set_id, None)
+        self._held.pop(scale_set_id, None)
+        self._counts.forget(scale_set_id)
+        self._engine.forget(scale_set_id)
+        self._sights.pop(scale_set_id, None)
+
+    # --- what was found ---
+
+    async def _write_verdicts(self) -> None:
+        for scale_set_id, verdicts in self._counts.take_unwritten().items():
+            if not verdicts:
+                continue
+            try:
+                seq = await self._database(writing.write_verdicts, scale_set_id, verdicts, self._now())
+            except ScaleSet.DoesNotExist:
+                self._forget(scale_set_id)
+                continue
+            if seq is not None:
+                self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
+                self._news.set()
+                await self._database(self._on_change, scale_set_id)
+
+    async def _write_probed_at(self) -> None:
+        """As of when the health of each scale set is known: of all its instances, so the oldest news counts."""
+        wall, monotonic = self._now(), time.monotonic()
+        oldest = {pk: self._known_as_of(probed) for pk, probed in self._sets.items()}
+        times = {pk: wall - timedelta(seconds=monotonic - at) for pk, at in oldest.items() if at is not None}
+        await self._write_verdicts()  # first: whoever believes the time must find the verdicts
+        if times:
+            await self._database(writing.write_probed_at, times, wall)
+
+    def _known_as_of(self, probed: ProbedSet) -> float | None:
+        if probed.probe is not None:
+            return self._engine.oldest(probed.pk)
+        sight = self._sights.get(probed.pk)
+        return sight.at if sight else None
+
+    # --- what providers say of machines ---
+
+    async def _look_at_machines(self) -> None:
+        now = time.monotonic()
+        due = [probed for probed in self._sets.values() if self._is_view_due(probed, now)]
+        await asyncio.gather(*(self._look_at(probed, now) for probed in due))
+
+    def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
+        sight = self._sights.get(probed.pk)
+        return sight is None or probed.probe is None or now - sight.at >= SLOW_VIEW_SECONDS
+
+    async def _look_at(self, probed: ProbedSet, at: float) -> None:
+        views = await self._machines.views(probed)
+        current = self._sets.get(probed.pk)
+        if views is None or current is None:
+            return
+        if current.probe is None:
+            self._counts.take_views(current, views)
+        before = self._sights.get(probed.pk)
+        if before and before.views == views and at - before.written_at < SLOW_VIEW_SECONDS:
+            self._sights[probed.pk] = Sight(at, before.written_at, views)
+            return
+        self._sights[probed.pk] = Sight(at, at, views)
+        with suppress(ScaleSet.DoesNotExist):
+            await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+
+
+def _by_row(probed: ProbedSet, views: Mapping[str, InstanceView]) -> dict[int, InstanceView]:
+    return {one.pk: views[str(one.number)] for one in probed.instances.values() if str(one.number) in views}

@@ -1,0 +1,69 @@
+"""Rows -> what is to be probed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from upgrades.core.states import Health
+from upgrades.models import Instance, ScaleSet
+from upgrades.probes.targets import ProbeProtocol, ProbeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for."""
+
+    pk: int
+    number: int
+    os_disk: str
+    address: str
+    health: Health
+    health_since: datetime
+
+    @property
+    def generation(self) -> str:
+        return f"{self.os_disk} {self.health_since.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedSet:
+    """A scale set and its instances that nothing is being done to. `probe` is None where the machines' own state is the health."""
+
+    pk: int
+    seq: int
+    key: str
+    tags: Mapping[str, str]
+    provider: str
+    provider_settings: Mapping[str, Any]
+    probe: ProbeSettings | None
+    probe_port: int
+    instances: Mapping[int, Probed]
+
+
+def read(scale_set_id: int) -> ProbedSet | None:
+    """None where it is gone."""
+    row = ScaleSet.objects.select_related("location").filter(pk=scale_set_id).first()
+    if row is None:
+        return None
+    columns = ("pk", "number", "os_disk", "address", "health", "health_since")
+    idle = Instance.objects.filter(scale_set=row, operation_id=None).exclude(os_disk="").values_list(*columns)
+    probed = [Probed(pk, number, disk, at, Health(health), since) for pk, number, disk, at, health, since in idle]
+    return ProbedSet(
+        pk=row.pk,
+        seq=row.seq,
+        key=row.key,
+        tags=row.tags,
+        provider=row.location.provider,
+        provider_settings=row.location.settings,
+        probe=_probe(row),
+        probe_port=row.probe_port,
+        instances={one.pk: one for one in probed},
+    )
+
+
+def _probe(row: ScaleSet) -> ProbeSettings | None:
+    if not row.probe_protocol:
+        return None
+    protocol = ProbeProtocol(row.probe_protocol)
+    return ProbeSettings(protocol, row.probe_path, row.probe_interval_seconds, row.probe_threshold)

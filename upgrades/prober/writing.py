@@ -1,0 +1,77 @@
+"""What was found -> rows: only what changed, all of it in one transaction per scale set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health
+from upgrades.feed.writing import Writing, writing
+from upgrades.models import Instance, ScaleSet, bulk
+from upgrades.models.instance import VIEW_FIELDS
+from upgrades.prober.reading import Probed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A change of one instance's health. `of` is the instance that it was found for."""
+
+    of: Probed
+    health: Health
+    detail: str
+
+
+def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime) -> int | None:
+    """Writes those that are still news of the machine as it is. Answers the new seq, None where nothing was written."""
+    with writing(now, scale_set_id) as w:
+        rows = _unchanged(w, {verdict.of.pk: verdict.of for verdict in verdicts})
+        changed = []
+        for verdict in verdicts:
+            row = rows.get(verdict.of.pk)
+            if row is not None and row.health != verdict.health:
+                row.health, row.health_detail = verdict.health, verdict.detail[:200]
+                changed.append(row)
+        bulk.update(changed, "health", "health_detail")
+        w.changed(*changed)
+        if changed:
+            w.wake()
+    return w.scale_set.seq if changed else None
+
+
+def write_views(
+    scale_set_id: int, views: Mapping[int, InstanceView], of: Mapping[int, Probed], now: datetime
+) -> int | None:
+    """Writes what providers say of machines that differs from their rows. Keys are primary keys. Answers the new seq, or None."""
+    with writing(now, scale_set_id) as w:
+        changed = [row for pk, row in _unchanged(w, of).items() if pk in views and _take(row, views[pk])]
+        bulk.update(changed, *VIEW_FIELDS)
+        w.changed(*changed)
+    return w.scale_set.seq if changed else None
+
+
+def _take(row: Instance, view: InstanceView) -> bool:
+    if view.os_disk != row.os_disk:
+        return False
+    before = [getattr(row, name) for name in VIEW_FIELDS]
+    row.take_view(view)
+    return before != [getattr(row, name) for name in VIEW_FIELDS]
+
+
+def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
+    """The rows that are still the machines that we asked: same OS disk, same voiding of health, nothing being done to them."""
+    rows = Instance.objects.filter(scale_set=w.scale_set, pk__in=known, operation_id=None)
+    return {
+        row.pk: row
+        for row in rows.order_by("number")
+        if (row.os_disk, row.health_since) == (known[row.pk].os_disk, known[row.pk].health_since)
+    }
+
+
+def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
+    """Says of each scale set as of when its health is known. No event: nothing that people see changed."""
+    there_are = ScaleSet.objects.filter(pk__in=times).values_list("pk", flat=True)
+    with writing(now, *there_are) as w:
+        rows = w.scale_sets
+        for row in rows:
+            row.probed_at = times[row.pk]
+        bulk.update(rows, "probed_at")

@@ -1,0 +1,69 @@
+"""What is probed, how, and what came of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_TIMEOUT = 30.0  # seconds; Azure: "no answer within min(interval, 30 s)" is a failure
+LONGEST_PATH = 2048  # characters; far below any socket's send buffer, so a request is always sent in one piece
+
+
+class ProbeProtocol(StrEnum):
+    HTTP = "http"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """How a scale set's instances are probed.
+
+    `path` is asked for by HTTP and empty for TCP. `threshold` is how many results in a row change an instance's state.
+    Raises ValueError where a value cannot work.
+    """
+
+    protocol: ProbeProtocol
+    path: str
+    interval_seconds: float
+    threshold: int
+
+    def __post_init__(self) -> None:
+        if not self.interval_seconds > 0:
+            raise ValueError(f"a probe's interval must be more than 0 seconds, it is {self.interval_seconds}")
+        if self.threshold < 1:
+            raise ValueError(f"a probe's threshold must be at least 1, it is {self.threshold}")
+        if len(self.path) > LONGEST_PATH:
+            raise ValueError(f"a probe's path must have at most {LONGEST_PATH} characters, it has {len(self.path)}")
+        if (self.protocol is ProbeProtocol.HTTP) != bool(self.path):
+            raise ValueError(f"an HTTP probe needs a path and a TCP probe has none: {self.protocol} with {self.path!r}")
+
+    @property
+    def timeout_seconds(self) -> float:
+        return min(self.interval_seconds, LONGEST_TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One port of one instance. `key` is the instance's primary key, unique among all scale sets.
+
+    `host` is an IPv4 or IPv6 address or a name. `generation` is the id of the OS disk: what an old disk answered says
+    nothing about a new one. Raises ValueError for a port that does not exist.
+    """
+
+    key: int
+    host: str
+    port: int
+    generation: str
+    settings: ProbeSettings
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise ValueError(f"a probe's port must be 1 to 65535, it is {self.port}")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one probe found. `detail` is for people ("HTTP 503", "connection refused"); `seconds` is how long it took."""
+
+    target: Target
+    ok: bool
+    detail: str
+    seconds: float

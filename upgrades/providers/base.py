@@ -1,0 +1,130 @@
+"""The contract between the orchestrator and whoever runs the machines.
+
+A provider knows machines. It knows nothing of the database, of Django, or of upgrades: it swaps one machine's OS disk when told so, and
+says what it sees. Every method is safe to repeat. Callers put a time-out around every await; a method that hangs loses nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from upgrades.core.facts import ImageReference
+from upgrades.core.machines import DataDiskView as DataDiskView
+from upgrades.core.machines import ExtensionView as ExtensionView
+from upgrades.core.machines import InstanceView as InstanceView
+from upgrades.core.machines import Run as Run
+from upgrades.core.states import OperationKind as OperationKind
+
+
+class ProviderError(Exception):
+    """The provider could not do what was asked. `permanent` says whether asking again can ever help."""
+
+    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSetReference:
+    """A scale set as a provider sees it: `key` is "resource group/name" in lower case; `tags` are the client's own."""
+
+    key: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDisk:
+    lun: int
+    size_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One extension of the model; `after` names those that must be provisioned before it (provisionAfterExtensions)."""
+
+    name: str
+    publisher: str = ""
+    type: str = ""
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineProfile:
+    """What a machine is made of besides its image. `custom_data` is base64 as the client gave it."""
+
+    computer_name: str = ""
+    os_type: str = "Linux"
+    size: str = ""
+    zone: str = ""
+    data_disks: tuple[DataDisk, ...] = ()
+    custom_data: str = ""
+    extensions: tuple[Extension, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One act on one machine. `id` is the idempotency key: beginning the same id twice is the same as once.
+
+    `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE.
+    """
+
+    id: str
+    kind: OperationKind
+    scale_set: ScaleSetReference
+    instance: str
+    image: ImageReference | None = None
+    profile: MachineProfile | None = None
+
+
+class Progress(StrEnum):
+    UNKNOWN = "unknown"  # the provider never heard of this operation: begin it (again)
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far an operation is. `view` comes with SUCCEEDED (not for DELETE), `code` and `message` with FAILED."""
+
+    progress: Progress
+    view: InstanceView | None = None
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """`poll_seconds`: how long to leave between two polls; 0 where `poll` itself waits for news (long polling)."""
+
+    poll_seconds: float = 1.0
+    most_instances: int | None = None
+
+
+class Provider(Protocol):
+    """Made by `providers.load(name, home, settings)`: `home` is the state folder, `settings` the location's own."""
+
+    capabilities: Capabilities
+
+    def __init__(self, home: Path, settings: Mapping[str, object]) -> None: ...
+
+    async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
+        """Begins all of them, each at most once by its id, and returns in under five seconds.
+
+        Answers those that were refused, by operation id; the rest is begun. Raises ProviderError where nothing could be begun.
+        """
+
+    async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
+        """How far these operations are; may wait up to `wait_seconds` until at least one of them is no longer running."""
+
+    async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
+        """All machines of the scale set by instance id; those that do not exist are absent."""
+
+    def endpoint(self, address: str, port: int) -> tuple[str, int]:
+        """Where (host, port) a probe of this port of the machine at `address` must connect to."""
+
+    async def close(self) -> None: ...

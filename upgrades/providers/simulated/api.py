@@ -1,0 +1,104 @@
+"""The simulator's control API: JSON over HTTP on loopback, `Authorization: Bearer <token of control.json>`.
+
+    GET  /alive                                        no token; 200 "alive"
+    POST /begin  {"sets", "models", "operations"}      (wire.py) -> {"refused": {id: [code, message, permanent]}}
+    POST /poll   {"ids": [...], "wait_seconds": n}     -> {id: [progress, code, message, view or null]}
+    POST /views  {"set": key, "tags": {...}}           -> [view, ...]
+    POST /act    {"set": key, "acts": {"sick": [...]}} -> {"done": n}
+
+Refusals of the whole: 4xx with {"code", "message", "permanent"}.
+"""
+
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from upgrades.providers.base import ProviderError
+from upgrades.providers.simulated import acts
+from upgrades.providers.simulated.beginning import begin
+from upgrades.providers.simulated.cloud import Cloud
+from upgrades.providers.simulated.scene import own_tags
+from upgrades.providers.simulated.ticker import News, Ticker
+from upgrades.providers.simulated.wire import batch_from_wire
+
+log = logging.getLogger(__name__)
+
+LONGEST_BODY = 32 * 1024 * 1024
+LONGEST_WAIT_SECONDS = 60.0
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    def __init__(self, cloud: Cloud, ticker: Ticker, news: News, token: str) -> None:
+        self._cloud, self._ticker, self._news = cloud, ticker, news
+        self._bearer = f"Bearer {token}".encode()
+
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=LONGEST_BODY, middlewares=[self._guard])
+        application.router.add_get("/alive", self._alive)
+        for path, answer in (("begin", self._begin), ("poll", self._poll), ("views", self._views), ("act", self._act)):
+            application.router.add_post(f"/{path}", _spoken(answer))
+        return application
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode()
+        if request.path == "/alive" or hmac.compare_digest(given, self._bearer):
+            return await handler(request)
+        return _refusal(401, ProviderError("Unauthorized", "the token of control.json is expected", permanent=False))
+
+    async def _alive(self, request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _begin(self, body: Any) -> Any:
+        refused = begin(self._cloud, batch_from_wire(body))
+        self._ticker.arm()
+        return {"refused": {id: [error.code, error.message, error.permanent] for id, error in refused.items()}}
+
+    async def _poll(self, body: Any) -> Any:
+        ids = [str(id) for id in body["ids"]]
+        wait = min(float(body.get("wait_seconds", 0)), LONGEST_WAIT_SECONDS)
+        if wait > 0 and self._cloud.are_all_running(ids):
+            await self._news.of_any(ids, wait)
+        return self._cloud.outcomes(ids)
+
+    async def _views(self, body: Any) -> Any:
+        key = str(body["set"])
+        if self._cloud.instances(key):
+            self._cloud.retag({key: own_tags(body["tags"])})
+        return self._cloud.views(key)
+
+    async def _act(self, body: Any) -> Any:
+        asked = {str(kind): [str(instance) for instance in instances] for kind, instances in body["acts"].items()}
+        done = acts.act(self._cloud, str(body["set"]), asked)
+        self._ticker.arm()
+        return {"done": done}
+
+
+def _spoken(answer: Callable[[Any], Awaitable[Any]]) -> Handler:
+    """JSON in, JSON out, and one shape for every refusal."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        try:
+            return _json(200, await answer(json.loads(await request.read())))
+        except ProviderError as error:
+            return _refusal(409, error)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            log.warning("%s: not understood: %r", request.path, error)
+            return _refusal(400, ProviderError("BadRequest", f"not understood: {error!r}", permanent=True))
+
+    return handler
+
+
+def _refusal(status: int, error: ProviderError) -> web.Response:
+    return _json(status, {"code": error.code, "message": error.message, "permanent": error.permanent})
+
+
+def _json(status: int, content: Any) -> web.Response:
+    return web.Response(
+        status=status, body=json.dumps(content, separators=(",", ":")).encode(), content_type="application/json"
+    )

@@ -1,0 +1,93 @@
+"""Beginning operations: which are taken, which are refused, which are done already."""
+
+import logging
+from collections import Counter
+
+from upgrades.providers.base import Progress, ProviderError
+from upgrades.providers.simulated.changes import Changes, End
+from upgrades.providers.simulated.cloud import Cloud
+from upgrades.providers.simulated.machines import Job, Machine, Name, Work, gone_down, made
+from upgrades.providers.simulated.sockets import MOST_MACHINES
+from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
+
+log = logging.getLogger(__name__)
+
+DELETE_SHARE = 0.5  # a deletion takes half a boot
+
+
+def begin(cloud: Cloud, batch: Batch) -> dict[str, ProviderError]:
+    """Begins what can be begun, each id at most once, in one commit. Answers the refused ones by id."""
+    cloud.retag(batch.tags)
+    known = cloud.store.known(order.id for order in batch.orders)
+    changes, refused = Changes(), dict[str, ProviderError]()
+    for order in batch.orders:
+        if order.id in known or order.id in changes.begun or order.id in changes.ended:
+            continue
+        try:
+            _admit(cloud, order, changes)
+        except ProviderError as error:
+            refused[order.id] = error
+    cloud.believe(changes)
+    _tell(changes, refused)
+    return refused
+
+
+def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
+    machine = changes.machines.get(order.name) or cloud.machine(order.name)
+    job = _job(cloud, order)
+    if _is_done(order, machine):
+        view = view_to_wire(machine, None, job.started_at) if machine else None
+        changes.end(End(job, Progress.SUCCEEDED, job.started_at, view=view))
+        return
+    refuse_if_busy(cloud, order.name, changes)
+    if order.work is Work.CREATE:
+        changes.begin(job, _new_machine(cloud, job, machine, changes))
+    elif machine is None:
+        raise ProviderError("InstanceNotFound", f"there is no instance {_said(order.name)}", permanent=True)
+    else:
+        changes.begin(job, gone_down(machine, job))
+
+
+def _is_done(order: Order, machine: Machine | None) -> bool:
+    """Nothing to delete, or the machine is already what this very operation made (asked again after it was purged)."""
+    if machine is None:
+        return order.work is Work.DELETE
+    return order.id in (machine.made_by, machine.imaged_by)
+
+
+def _job(cloud: Cloud, order: Order) -> Job:
+    now, scene = cloud.clock(), cloud.scene(order.name[0])
+    takes = scene.boot_takes(order.name[1], order.model.version)
+    if order.work is Work.DELETE:
+        takes = scene.boot_seconds * DELETE_SHARE
+    return Job(order.id, order.work, order.name, order.model, now, now + takes)
+
+
+def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Changes) -> Machine:
+    if machine is not None:
+        raise ProviderError("InstanceExists", f"the instance {_said(job.name)} exists already", permanent=True)
+    if cloud.count + changes.made >= cloud.room:
+        why = (
+            "the most it takes"
+            if cloud.room == MOST_MACHINES
+            else "as many as the limit of open files (`ulimit -Hn`) allows"
+        )
+        raise ProviderError("TooManyInstances", f"the simulator has {cloud.room} instances, {why}", permanent=True)
+    cloud.serial += 1
+    return made(job, cloud.serial)
+
+
+def refuse_if_busy(cloud: Cloud, name: Name, changes: Changes) -> None:
+    if cloud.is_busy(name) or name in changes.busy:
+        raise ProviderError("OperationInProgress", f"another operation runs on {_said(name)}", permanent=False)
+
+
+def _said(name: Name) -> str:
+    return f"{name[1]} of {name[0]}"
+
+
+def _tell(changes: Changes, refused: dict[str, ProviderError]) -> None:
+    for (work, key), count in Counter((job.work, job.name[0]) for job in changes.begun.values()).items():
+        log.info("began %d x %s in %s", count, work, key)
+    for code, count in Counter(error.code for error in refused.values()).items():
+        log.info("refused %d: %s", count, code)

@@ -1,0 +1,42 @@
+"""What one step of the cloud changes: gathered first, written in one commit, and only then believed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from upgrades.providers.base import Progress
+from upgrades.providers.simulated.machines import Job, Machine, Name, Work
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a job ended. `view` is the machine as it then was (wire shape), None for a deletion or a failure."""
+
+    job: Job
+    progress: Progress
+    at: float
+    code: str = ""
+    message: str = ""
+    view: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Changes:
+    """`booted`: machines whose runs are new. `made`: how many of `machines` are new."""
+
+    machines: dict[Name, Machine] = field(default_factory=dict)
+    gone: list[Name] = field(default_factory=list)
+    begun: dict[str, Job] = field(default_factory=dict)
+    busy: set[Name] = field(default_factory=set)
+    made: int = 0
+    ended: dict[str, End] = field(default_factory=dict)
+    booted: list[Machine] = field(default_factory=list)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def begin(self, job: Job, machine: Machine) -> None:
+        self.begun[job.id] = job
+        self.busy.add(job.name)
+        self.machines[machine.name] = machine
+        self.made += job.work is Work.CREATE
+
+    def end(self, end: End) -> None:
+        self.ended[end.job.id] = end

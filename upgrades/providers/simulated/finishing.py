@@ -1,0 +1,75 @@
+"""Finishing operations whose time has come: the swap itself, or the failure that the scene asks for."""
+
+import logging
+from collections import Counter
+from dataclasses import replace
+
+from upgrades.providers.base import Progress
+from upgrades.providers.simulated.changes import Changes, End
+from upgrades.providers.simulated.cloud import Cloud
+from upgrades.providers.simulated.machines import Job, Machine, Work, left_as_it_was, swapped, woken
+from upgrades.providers.simulated.scene import Scene
+from upgrades.providers.simulated.wire import view_to_wire
+
+log = logging.getLogger(__name__)
+
+TOGETHER_SECONDS = 0.003  # jobs due this soon finish in the same commit
+MOST_AT_ONCE = 500  # jobs finished in one step, so that probes are answered in between
+TRY_DOOR_AGAIN_SECONDS = 1.0
+
+Failure = tuple[str, str]  # code, message
+
+
+def finish_due(cloud: Cloud) -> list[str]:
+    """Finishes jobs that are due, in one commit, and answers their ids; their machines already listen."""
+    now, changes = cloud.clock(), Changes()
+    for job in cloud.take_due(now + TOGETHER_SECONDS, MOST_AT_ONCE):
+        _finish(cloud, job, now, changes)
+    cloud.believe(changes)
+    _tell(changes)
+    return list(changes.ended)
+
+
+def _finish(cloud: Cloud, job: Job, now: float, changes: Changes) -> None:
+    machine = cloud.machine(job.name)
+    if machine is None or job.work is Work.DELETE:
+        changes.gone.extend([job.name] if machine else [])
+        changes.end(End(job, Progress.SUCCEEDED, now))
+        return
+    after, failure = _outcome(machine, job, cloud.scene(job.name[0]), now)
+    try:
+        after = _with_its_door(cloud, after)
+    except OSError as error:
+        log.error("%s/%s cannot listen yet: %s", *job.name, error)
+        cloud.postpone(job, now + TRY_DOOR_AGAIN_SECONDS)
+        return
+    _note(changes, job, after, failure, now)
+    if after.runs and after.runs != machine.runs:
+        changes.booted.append(after)
+
+
+def _outcome(machine: Machine, job: Job, scene: Scene, now: float) -> tuple[Machine, Failure | None]:
+    if job.work is not Work.REIMAGE:
+        return woken(machine, scene, now), None
+    failure = scene.failure(job.name[1], job.model.version)
+    return (left_as_it_was(machine), failure) if failure else (swapped(machine, job, scene, now), None)
+
+
+def _with_its_door(cloud: Cloud, machine: Machine) -> Machine:
+    if not machine.listens:
+        return machine
+    return replace(machine, address=cloud.doors.open(machine.name, machine.serial, machine.address))
+
+
+def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, now: float) -> None:
+    changes.machines[after.name] = after
+    if failure:
+        changes.end(End(job, Progress.FAILED, now, *failure))
+    else:
+        changes.end(End(job, Progress.SUCCEEDED, now, view=view_to_wire(after, None, now)))
+
+
+def _tell(changes: Changes) -> None:
+    ended = Counter((end.job.work, end.job.name[0], end.code or end.progress) for end in changes.ended.values())
+    for (work, key, how), count in ended.items():
+        log.info("%d x %s in %s: %s", count, work, key, how)

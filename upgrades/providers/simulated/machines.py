@@ -1,0 +1,176 @@
+"""What one simulated machine is, and how each kind of work changes it. Nothing here touches a socket, a file or a clock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from secrets import token_hex
+
+from upgrades.core.states import Power, Provisioning
+from upgrades.providers.simulated.scene import Scene
+
+Name = tuple[str, str]  # scale set key ("resource group/name"), instance id
+OFF_SHARE = 0.25  # a reimage shows the machine stopped for this share of its time, then starting
+
+
+class Work(StrEnum):
+    """The contract's three operations, and the start that `manage.py simulate --start` asks for."""
+
+    CREATE = "create"
+    REIMAGE = "reimage"
+    DELETE = "delete"
+    START = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a machine is made from. `extensions`: (name, names that go before it); `data_disks`: (lun, size in GB)."""
+
+    version: str = ""
+    custom_data: bool = False  # whether there is any: its content stays with the client
+    extensions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    data_disks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One accepted operation. Times are seconds since 1970, so that they outlive the process."""
+
+    id: str
+    work: Work
+    name: Name
+    model: Model
+    started_at: float
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataDisk:
+    lun: int
+    id: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine. `address` is where it listened last; it listens now only if `listens`.
+
+    `reported`: the OS on the present disk came up once and told the platform. `stopped`: somebody stopped it. `runs`: (what, at) of the
+    present OS disk. `made_by` and `imaged_by`: the operations it and its OS disk come from.
+    """
+
+    serial: int
+    name: Name
+    version: str
+    os_disk: str
+    power: Power
+    provisioning: Provisioning
+    made_by: str
+    imaged_by: str
+    address: str = ""
+    sick: bool = False
+    stopped: bool = False
+    reported: bool = False
+    custom_data: bool = False
+    extensions: tuple[str, ...] = ()
+    data_disks: tuple[DataDisk, ...] = ()
+    runs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def listens(self) -> bool:
+        return self.reported and self.power is Power.RUNNING
+
+
+def made(job: Job, serial: int) -> Machine:
+    """A machine at the moment of its creation: disks are there, the OS still boots."""
+    disks = tuple(DataDisk(lun, _disk_id(job.name, f"disk{lun + 2}"), token_hex(16)) for lun, _ in job.model.data_disks)
+    return Machine(
+        serial,
+        job.name,
+        job.model.version,
+        _disk_id(job.name, "OsDisk_1"),
+        Power.STARTING,
+        Provisioning.CREATING,
+        made_by=job.id,
+        imaged_by=job.id,
+        custom_data=job.model.custom_data,
+        extensions=in_order(job.model.extensions),
+        data_disks=disks,
+    )
+
+
+def gone_down(machine: Machine, job: Job) -> Machine:
+    """The machine once the job has begun. Its OS disk is swapped at the end, so that a failed reimage leaves the old one."""
+    match job.work:
+        case Work.REIMAGE:
+            return replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
+        case Work.DELETE:
+            return replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
+        case _:
+            return replace(machine, power=Power.STARTING)
+
+
+def swapped(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
+    """The machine on a new OS disk, booted as far as that image boots. Its data disks are the same."""
+    on_new_disk = replace(
+        machine,
+        version=job.model.version,
+        os_disk=_disk_id(machine.name, "OsDisk_1"),
+        imaged_by=job.id,
+        provisioning=Provisioning.CREATING,
+        reported=False,
+        custom_data=job.model.custom_data,
+        extensions=in_order(job.model.extensions),
+        runs=(),
+    )
+    return woken(on_new_disk, scene, at)
+
+
+def woken(machine: Machine, scene: Scene, at: float) -> Machine:
+    """The machine powered on. A dead version never reports; a first boot runs custom data and every extension."""
+    running = replace(machine, power=Power.RUNNING, stopped=False)
+    if running.reported or running.version in scene.dead_versions:
+        return running
+    what = (*(("customData",) if running.custom_data else ()), *running.extensions)
+    runs = tuple((name, _moment(at, after=place)) for place, name in enumerate(what))
+    return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=runs)
+
+
+def left_as_it_was(machine: Machine) -> Machine:
+    """After a failed reimage: the old OS disk, as awake as it was before."""
+    return replace(machine, power=Power.STOPPED if machine.stopped else Power.RUNNING, provisioning=Provisioning.FAILED)
+
+
+def power_at(machine: Machine, job: Job | None, now: float) -> Power:
+    """A reimage switches the machine off before it starts again: derived from the time, so that nothing need be written for it."""
+    if job and job.work is Work.REIMAGE and now < job.started_at + OFF_SHARE * (job.due_at - job.started_at):
+        return Power.STOPPED
+    return machine.power
+
+
+def extension_state(machine: Machine) -> Provisioning:
+    """Extensions go with the OS: they are provisioned once it has reported."""
+    if machine.provisioning is not Provisioning.FAILED:
+        return machine.provisioning
+    return Provisioning.SUCCEEDED if machine.reported else Provisioning.CREATING
+
+
+def in_order(extensions: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Names with every `provisionAfterExtensions` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
+    waiting = dict(extensions)
+    order: list[str] = []
+    while waiting:
+        free = (name for name, after in waiting.items() if not any(other in waiting for other in after))
+        name = next(free, next(iter(waiting)))
+        del waiting[name]
+        order.append(name)
+    return tuple(order)
+
+
+def _disk_id(name: Name, kind: str) -> str:
+    scale_set = name[0].rpartition("/")[2]
+    return f"{scale_set}_{scale_set}_{name[1]}_{kind}_{token_hex(16)}"
+
+
+def _moment(at: float, *, after: int) -> str:
+    return datetime.fromtimestamp(at + after / 1e6, UTC).isoformat(timespec="microseconds")

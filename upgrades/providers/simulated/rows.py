@@ -1,0 +1,105 @@
+"""The simulator's tables, and how machines and operations become rows of them and back."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from upgrades.core.states import Power, Provisioning
+from upgrades.providers.base import Progress
+from upgrades.providers.simulated.changes import End
+from upgrades.providers.simulated.machines import DataDisk, Job, Machine, Work
+from upgrades.providers.simulated.wire import model_from_wire, model_to_wire
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS scale_sets (key TEXT PRIMARY KEY, tags TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS machines (
+    serial INTEGER PRIMARY KEY AUTOINCREMENT, scale_set TEXT NOT NULL, instance TEXT NOT NULL, version TEXT NOT NULL,
+    os_disk TEXT NOT NULL, power TEXT NOT NULL, provisioning TEXT NOT NULL, made_by TEXT NOT NULL, imaged_by TEXT NOT NULL,
+    address TEXT NOT NULL, sick INTEGER NOT NULL, stopped INTEGER NOT NULL, reported INTEGER NOT NULL, custom_data INTEGER NOT NULL,
+    extensions TEXT NOT NULL, data_disks TEXT NOT NULL, UNIQUE (scale_set, instance)
+);
+CREATE TABLE IF NOT EXISTS operations (
+    id TEXT PRIMARY KEY, work TEXT NOT NULL, scale_set TEXT NOT NULL, instance TEXT NOT NULL, model TEXT NOT NULL,
+    started_at REAL NOT NULL, due_at REAL NOT NULL, progress TEXT NOT NULL, finished_at REAL, code TEXT NOT NULL,
+    message TEXT NOT NULL, view TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS operations_running ON operations (id) WHERE progress = 'running';
+CREATE INDEX IF NOT EXISTS operations_finished ON operations (finished_at) WHERE finished_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS runs (
+    scale_set TEXT NOT NULL, instance TEXT NOT NULL, os_disk TEXT NOT NULL, what TEXT NOT NULL, at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_of_disk ON runs (os_disk);
+CREATE INDEX IF NOT EXISTS runs_at ON runs (at);
+"""
+SAVE_SCALE_SET = "INSERT OR REPLACE INTO scale_sets VALUES (?, ?)"
+SAVE_MACHINE = f"INSERT OR REPLACE INTO machines VALUES ({', '.join('?' * 16)})"
+SAVE_OPERATION = f"INSERT OR REPLACE INTO operations VALUES ({', '.join('?' * 12)})"
+SAVE_RUN = "INSERT INTO runs VALUES (?, ?, ?, ?, ?)"
+Row = Sequence[Any]
+
+
+def machine_row(machine: Machine) -> Row:
+    return (
+        machine.serial,
+        *machine.name,
+        machine.version,
+        machine.os_disk,
+        machine.power,
+        machine.provisioning,
+        machine.made_by,
+        machine.imaged_by,
+        machine.address,
+        machine.sick,
+        machine.stopped,
+        machine.reported,
+        machine.custom_data,
+        json.dumps(machine.extensions),
+        json.dumps([[disk.lun, disk.id, disk.marker] for disk in machine.data_disks]),
+    )
+
+
+def machine_of(row: Row, runs: tuple[tuple[str, str], ...]) -> Machine:
+    serial, scale_set, instance, version, os_disk, power, provisioning, made_by, imaged_by, address, *rest = row
+    sick, stopped, reported, custom_data, extensions, data_disks = rest
+    return Machine(
+        serial,
+        (scale_set, instance),
+        version,
+        os_disk,
+        Power(power),
+        Provisioning(provisioning),
+        made_by,
+        imaged_by,
+        address,
+        bool(sick),
+        bool(stopped),
+        bool(reported),
+        bool(custom_data),
+        tuple(json.loads(extensions)),
+        tuple(DataDisk(*disk) for disk in json.loads(data_disks)),
+        runs,
+    )
+
+
+def job_of(row: Row) -> Job:
+    """A job from the first seven columns of an operation."""
+    id, work, scale_set, instance, model, started_at, due_at = row[:7]
+    return Job(id, Work(work), (scale_set, instance), model_from_wire(json.loads(model)), started_at, due_at)
+
+
+def begun_row(job: Job) -> Row:
+    return (*_job_columns(job), Progress.RUNNING, None, "", "", None)
+
+
+def ended_row(end: End) -> Row:
+    view = json.dumps(end.view, separators=(",", ":")) if end.view else None
+    return (*_job_columns(end.job), end.progress, end.at, end.code, end.message, view)
+
+
+def run_rows(machine: Machine) -> Iterator[Row]:
+    for what, at in machine.runs:
+        yield (*machine.name, machine.os_disk, what, at)
+
+
+def _job_columns(job: Job) -> Row:
+    return (job.id, job.work, *job.name, json.dumps(model_to_wire(job.model)), job.started_at, job.due_at)

@@ -1,0 +1,174 @@
+"""The machines' own listening sockets: what probes reach, and nothing else does.
+
+Bare sockets on the loop's selector instead of one asyncio server per machine: opening one is plain code without an await, so that a
+thousand machines come up inside one step, and fifteen thousand of them stay small.
+"""
+
+import asyncio
+import logging
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from upgrades.providers.simulated.machines import Name
+
+log = logging.getLogger(__name__)
+
+FIRST_PORT = 20_000
+PORTS_TO_TRY = 50
+# Two callers may wait; the next ones get no answer. So plain TCP probes fail too, soon after the simulator is halted.
+BACKLOG = 1
+IDLE_SECONDS = 10.0
+LONGEST_REQUEST = 65_536
+MOST_MACHINES = 15_000
+SPARE_DESCRIPTORS = 256  # for probes in flight, the control API, the database
+
+Answer = Callable[[Name], bytes | None]
+
+
+def raise_descriptor_limit() -> int:
+    """Raises the limit as far as allowed and answers how many machines fit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_MACHINES + 4 * SPARE_DESCRIPTORS
+    for soft in (
+        wanted if hard == resource.RLIM_INFINITY else min(hard, wanted),
+        10_240,
+    ):  # macOS may take only the latter
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            break
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(0, min(MOST_MACHINES, soft - SPARE_DESCRIPTORS))
+
+
+class Doors:
+    """The open sockets by machine. `answer(name)` gives the whole HTTP answer, or None to hang up."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Answer) -> None:
+        self._loop = loop
+        self._answer = answer
+        self._open: dict[Name, socket.socket] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, name: Name, serial: int, last_address: str) -> str:
+        """Listens for the machine, where it listened last if that is free. Answers "host:port"; OSError where nothing can be had."""
+        self.close(name)
+        door = _first_free(_candidates(serial, last_address))
+        self._open[name] = door
+        self._loop.add_reader(door.fileno(), self._accept, name, door)
+        host, port = door.getsockname()[:2]
+        return f"{host}:{port}"
+
+    def close(self, name: Name) -> None:
+        door = self._open.pop(name, None)
+        if door:
+            self._loop.remove_reader(door.fileno())
+            door.close()
+
+    def close_all(self) -> None:
+        for name in list(self._open):
+            self.close(name)
+
+    def _accept(self, name: Name, door: socket.socket) -> None:
+        try:
+            line, _ = door.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            self._rest(name, door, error)
+            return
+        line.setblocking(False)
+        Visit(self._loop, line, lambda: self._answer(name)).read()
+
+    def _rest(self, name: Name, door: socket.socket, error: OSError) -> None:
+        """Out of descriptors: asking again at once would only burn the processor."""
+        log.error("cannot accept for %s/%s: %s; resting for a second", *name, error)
+        self._loop.remove_reader(door.fileno())
+        self._loop.call_later(1.0, self._wake, name, door)
+
+    def _wake(self, name: Name, door: socket.socket) -> None:
+        if self._open.get(name) is door:
+            self._loop.add_reader(door.fileno(), self._accept, name, door)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One connection of a probe. Most have sent their whole request by the time they are accepted, and are answered at once."""
+
+    loop: asyncio.AbstractEventLoop
+    line: socket.socket
+    answer: Callable[[], bytes | None]
+    request: bytes = b""
+    limit: asyncio.TimerHandle | None = None
+
+    def read(self) -> None:
+        try:
+            data = self.line.recv(LONGEST_REQUEST)
+        except (BlockingIOError, InterruptedError):
+            self._wait()
+            return
+        except OSError:
+            data = b""
+        self.request += data
+        if b"\r\n\r\n" in self.request or b"\n\n" in self.request:
+            self._reply()
+        elif not data or len(self.request) >= LONGEST_REQUEST:
+            self._close()
+        else:
+            self._wait()
+
+    def _reply(self) -> None:
+        answer = self.answer()
+        with suppress(OSError):  # the probe hung up: nobody is left to be told
+            self.line.send(answer or b"")
+        self._close()
+
+    def _wait(self) -> None:
+        if self.limit is None:
+            self.loop.add_reader(self.line.fileno(), self.read)
+            self.limit = self.loop.call_later(IDLE_SECONDS, self._close)
+
+    def _close(self) -> None:
+        if self.limit is not None:
+            self.limit.cancel()
+            self.loop.remove_reader(self.line.fileno())
+        self.line.close()
+
+
+def _candidates(serial: int, last_address: str) -> Iterator[tuple[str, int]]:
+    if last_address:
+        host, _, port = last_address.rpartition(":")
+        yield host, int(port)
+    own = f"127.64.{serial >> 8 & 255}.{serial & 255}"
+    for own_port in range(FIRST_PORT, FIRST_PORT + PORTS_TO_TRY):
+        yield own, own_port
+    yield "127.0.0.1", 0  # where such addresses cannot be bound (macOS has only 127.0.0.1)
+
+
+def _first_free(places: Iterator[tuple[str, int]]) -> socket.socket:
+    trouble = OSError("no place to listen")
+    for place in places:
+        try:
+            return _listening(place)
+        except OSError as error:
+            trouble = error
+    raise trouble
+
+
+def _listening(place: tuple[str, int]) -> socket.socket:
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        door.setblocking(False)
+        door.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # connections that just ended do not keep an address busy
+        door.bind(place)
+        door.listen(BACKLOG)
+    except OSError:
+        door.close()
+        raise
+    return door

@@ -1,0 +1,47 @@
+"""Celery tasks, a few lines each. They trigger; the database is the queue and the memory, so losing any message is harmless."""
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+from django.utils import timezone
+from kombu.exceptions import KombuError
+
+from upgrades.orchestrator import advance as looking
+from upgrades.orchestrator import ticking
+from upgrades.orchestrator import work as working
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="upgrades.tasks.tick")
+def tick() -> None:
+    """Each second: has every scale set that is due looked at."""
+    for scale_set_id in ticking.due(timezone.now()):
+        send(advance, scale_set_id)
+
+
+@shared_task(name="upgrades.tasks.advance")
+def advance(scale_set_id: int) -> None:
+    for handed in looking.advance(scale_set_id, timezone.now()):
+        send(work, handed.chunk_id, handed.number)
+
+
+@shared_task(name="upgrades.tasks.work")
+def work(chunk_id: int, number: int) -> None:
+    report = working.work(chunk_id, number, timezone.now, lambda scale_set_id: send(advance, scale_set_id))
+    if report is not None and report.number is not None:
+        send(work, chunk_id, report.number)
+
+
+@shared_task(name="upgrades.tasks.purge")
+def purge() -> None:
+    ticking.purge(timezone.now())
+
+
+def send(task: "Task[Any, Any]", *args: int) -> None:
+    """Queues a task; where the broker does not take it, the next look does the same a little later."""
+    try:
+        task.apply_async(args)
+    except (KombuError, OSError) as error:
+        log.warning("the broker did not take %s%s (%s); it is done by a later look", task.name, args, error)
