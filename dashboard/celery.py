@@ -4,6 +4,7 @@ import os
 import warnings
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready
 
 from dashboard import gate
@@ -11,7 +12,7 @@ from dashboard import gate
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 # It warns root of messages that are code (pickle); ours are JSON and no others are accepted.
-warnings.filterwarnings("ignore", message="You're running the worker with superuser", category=RuntimeWarning)
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("rollgrid")
 app.config_from_object("django.conf:settings", namespace="CELERY")

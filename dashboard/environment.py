@@ -107,7 +107,7 @@ def tls_files() -> tuple[Path, Path] | None:
     certificate, key = text("ROLLGRID_TLS_CERT"), text("ROLLGRID_TLS_KEY")
     if bool(certificate) != bool(key):
         raise BadEnvironment("ROLLGRID_TLS_CERT and ROLLGRID_TLS_KEY go together: give both or neither")
-    return (Path(certificate).expanduser(), Path(key).expanduser()) if certificate else None
+    return (Path(certificate).expanduser().absolute(), Path(key).expanduser().absolute()) if certificate else None
 
 
 def check() -> None:

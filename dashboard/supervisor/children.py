@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.environment import CHECKOUT
 from dashboard.supervisor.lifeline import kill_group, tie
 from dashboard.supervisor.output import Output, Splitter
 
@@ -125,6 +126,7 @@ class Child:
         try:
             return await asyncio.create_subprocess_exec(
                 *self.program.command,
+                cwd=CHECKOUT,  # where our modules are, wherever `up` was called
                 env={**os.environ, **self.program.environment},
                 stdin=stdin,
                 stdout=writer,

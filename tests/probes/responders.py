@@ -59,8 +59,11 @@ class Responder:
         self.connections: list[Connection] = []
         self.open: set[Connection] = set()
         self.most_open = 0
+        self.closing = False
 
     def made(self, connection: Connection) -> None:
+        if self.closing:
+            connection.transport.abort()
         self.connections.append(connection)
         self.open.add(connection)
         self.most_open = max(self.most_open, len(self.open))
@@ -88,6 +91,9 @@ async def responding(answer: Answer, host: str = "127.0.0.1") -> AsyncIterator[R
     try:
         yield responder
     finally:
+        responder.closing = True
+        for _ in range(10):  # asyncio trips over a server that is closed while a connection is being accepted
+            await asyncio.sleep(0)
         server.close()
         for connection in responder.open:
             connection.transport.abort()

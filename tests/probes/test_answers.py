@@ -82,9 +82,9 @@ def test_http_answers(run: Run, case: str) -> None:
 def test_without_a_complete_status_in_time_the_probe_fails(run: Run, case: str) -> None:
     async def story() -> None:
         async with responding(TOO_LATE[case]) as responder:
-            result = await first_result(http(responder.port, interval=0.2))
-        assert (result.ok, result.detail) == (False, "no answer in 0.2 s")
-        assert 0.2 <= result.seconds < 1
+            result = await first_result(http(responder.port, interval=0.1))
+        assert (result.ok, result.detail) == (False, "no answer in 0.1 s")
+        assert 0.1 <= result.seconds < 1
 
     run(story())
 
@@ -103,8 +103,8 @@ def test_refused(run: Run, target: type) -> None:
 def test_no_handshake_in_time(run: Run, target: type) -> None:
     async def story() -> None:
         with deaf() as port:
-            result = await first_result(target(port, interval=0.2))
-        assert (result.ok, result.detail) == (False, "no connection in 0.2 s")
+            result = await first_result(target(port, interval=0.1))
+        assert (result.ok, result.detail) == (False, "no connection in 0.1 s")
 
     run(story())
 

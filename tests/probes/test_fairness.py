@@ -1,5 +1,6 @@
 """Thousands at once: caps, spread, and nobody starving."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -12,7 +13,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.probes.conftest import Run
 from tests.probes.responders import HEALTHY, deaf, http, passed, probing, reply, responding, stall, tcp, until
 from upgrades.probes import descriptors
 from upgrades.probes.schedule import Entry, Group
@@ -59,20 +59,20 @@ def no_descriptors() -> Iterator[contextlib.ExitStack]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_cap_on_probes_in_flight_holds(run: Run) -> None:
+def test_the_cap_on_probes_in_flight_holds() -> None:
     async def story() -> None:
         async with responding(stall) as responder, probing(most_in_flight=8) as running:
             for group in range(5):
                 keys = range(group * 10, group * 10 + 10)
-                running.engine.set_targets(group, [http(responder.port, key, interval=0.3) for key in keys])
+                running.engine.set_targets(group, [http(responder.port, key, interval=0.1) for key in keys])
             await until(lambda: len(running.results) > 50)
             assert responder.most_open <= 8
             assert len({result.target.key for result in running.results}) == 50
 
-    run(story())
+    asyncio.run(story())
 
 
-def test_bursts_are_bounded_and_slow_probes_do_not_count(run: Run) -> None:
+def test_bursts_are_bounded_and_slow_probes_do_not_count() -> None:
     async def story() -> None:
         async with responding(stall) as responder, probing(most_young=10) as running:
             running.engine.set_targets(1, [http(responder.port, key) for key in range(60)])
@@ -81,10 +81,10 @@ def test_bursts_are_bounded_and_slow_probes_do_not_count(run: Run) -> None:
             assert responder.most_open == 10
             await until(lambda: len(responder.open) == 60, 2)
 
-    run(story())
+    asyncio.run(story())
 
 
-def test_hanging_groups_do_not_starve_another(run: Run) -> None:
+def test_hanging_groups_do_not_starve_another() -> None:
     """Three sets of 100 hang in a few places for 30 s; a fourth must be probed as if they were not there."""
 
     async def story() -> None:
@@ -97,65 +97,64 @@ def test_hanging_groups_do_not_starve_another(run: Run) -> None:
                 keys = range(group * 100, group * 100 + 100)
                 running.engine.set_targets(group, [http(hanging.port, key, interval=30) for key in keys])
             await until(lambda: len(hanging.open) >= 30)
-            running.engine.set_targets(9, [http(healthy.port, 900 + key, interval=0.1) for key in range(10)])
-            await passed(1.0)
+            running.engine.set_targets(9, [http(healthy.port, 900 + key, interval=0.05) for key in range(10)])
+            await passed(0.5)
             counts = Counter(result.target.key for result in running.results if result.ok)
             assert len(counts) == 10
-            assert min(counts.values()) >= 9
+            assert min(counts.values()) >= 8
             assert len(hanging.open) < 40
 
-    run(story())
+    asyncio.run(story())
 
 
-def test_within_a_group_hanging_targets_do_not_hold_up_the_others(run: Run) -> None:
+def test_within_a_group_hanging_targets_do_not_hold_up_the_others() -> None:
     async def story() -> None:
         async with responding(stall) as hanging, responding(reply(HEALTHY)) as healthy, probing() as running:
             bad = [http(hanging.port, key, interval=30) for key in range(200)]
-            running.engine.set_targets(1, bad + [http(healthy.port, 1000, interval=0.1)])
-            await passed(1.0)
-            assert len(running.of(1000)) >= 9
+            running.engine.set_targets(1, bad + [http(healthy.port, 1000, interval=0.05)])
+            await passed(0.5)
+            assert len(running.of(1000)) >= 8
 
-    run(story())
+    asyncio.run(story())
 
 
-def test_a_stopped_responder_fails_its_probes_and_nobody_elses(run: Run) -> None:
+def test_a_stopped_responder_fails_its_probes_and_nobody_elses() -> None:
     async def story() -> None:
         with responder_process() as (pid, port):
             async with responding(reply(HEALTHY)) as other, probing() as running:
-                running.engine.set_targets(1, [http(port, key, interval=0.5) for key in range(400)])
+                running.engine.set_targets(1, [http(port, key, interval=0.7) for key in range(200)])
                 running.engine.set_targets(2, [http(other.port, 1000, interval=0.1)])
-                await until(lambda: len(running.of(*range(400))) >= 400)
-                assert all(result.ok for result in running.results)
+                await until(lambda: len({r.target.key for r in running.results if r.ok}) == 201)
                 os.kill(pid, signal.SIGSTOP)
                 running.results.clear()
-                await until(lambda: len({r.target.key for r in running.results if not r.ok}) == 400)
+                await until(lambda: len({r.target.key for r in running.results if not r.ok}) == 200)
                 assert {r.detail for r in running.results if not r.ok} <= {
-                    "no answer in 0.5 s",
-                    "no connection in 0.5 s",
+                    "no answer in 0.7 s",
+                    "no connection in 0.7 s",
                 }
                 assert all(result.ok for result in running.of(1000))
                 assert len(running.of(1000)) >= 5
                 os.kill(pid, signal.SIGCONT)
                 running.results.clear()
-                await until(lambda: len({r.target.key for r in running.results if r.ok}) == 401)
+                await until(lambda: len({r.target.key for r in running.results if r.ok}) == 201)
 
-    run(story())
+    asyncio.run(story())
 
 
-def test_running_out_of_descriptors_is_no_failure_of_the_target(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_running_out_of_descriptors_is_no_failure_of_the_target(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         async with probing() as running:
             await passed(0.01)
             with deaf() as port, no_descriptors() as taken:
                 running.engine.set_targets(1, [tcp(port, key, interval=0.1) for key in range(5)])
                 with caplog.at_level(logging.WARNING):
-                    await passed(0.5)
+                    await passed(0.3)
                 assert not running.results
                 assert caplog.text.count("Too many open files") == 1
                 taken.close()
                 await until(lambda: len({result.target.key for result in running.results}) == 5)
 
-    run(story())
+    asyncio.run(story())
 
 
 def test_targets_begun_together_end_up_spread_over_the_interval() -> None:

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+from dashboard.supervisor import stack
 from dashboard.supervisor.programs import Options, Programs, standard
 from dashboard.supervisor.up import main
 
@@ -18,5 +19,6 @@ def without(names: set[str], options: Options, lock: int, gate: int) -> Programs
 
 
 if __name__ == "__main__":
+    stack.LOOK_AT_CERTIFICATE_SECONDS = 0.5
     left_out = set(sys.argv[1].split(","))
     sys.exit(main(sys.argv[2:], lambda *given: without(left_out, *given)))

@@ -57,8 +57,8 @@ class Up:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.supervisor.some_up", self.without, *ports, *self.options],
-                cwd=CHECKOUT,
-                env=environment(self.home, **self.more),
+                cwd=self.home.parent,  # `up` may be called from anywhere
+                env=environment(self.home, PYTHONPATH=str(CHECKOUT), **self.more),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -6,20 +6,24 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from dashboard.supervisor import authority
 from tests.supervisor.starting import PATIENCE, Up
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.end_to_end
+EVERYTHING = {"broker", "simulator", "daphne", "prober", "worker", "beat"}
 HEALED_SECONDS = 12  # 5 on an idle machine; these tests share theirs with others
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    started = Up(tmp_path / "home")
+    started = Up(tmp_path / "home", without="nothing")
     yield started
     started.clean_up()
 
@@ -32,11 +36,11 @@ def test_starts_serves_heals_and_stops(up: Up) -> None:
     """One long story, because each start costs seconds."""
     assert up.ready() == f"ready http://127.0.0.1:{up.http_port}/ https://127.0.0.1:{up.https_port}/"
     assert up.is_ready()
-    assert set(up.children()) == {"broker", "daphne", "worker", "beat"}
+    assert set(up.children()) == EVERYTHING
     the_state_folder_is_ours_alone(up)
     both_ports_serve(up)
     a_second_up_is_refused(up)
-    for name in ("daphne", "beat", "worker", "broker"):
+    for name in EVERYTHING:
         up.kill(name)
         wait_until(up.is_ready, seconds=HEALED_SECONDS, what=f"ready after kill -9 of {name}")
     assert "daphne was ended by SIGKILL: starting it again at once" in up.said()
@@ -149,5 +153,23 @@ def test_https_only_has_no_plain_port(tmp_path: Path) -> None:
         with closing(up.secured()) as client:
             client.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
             assert b"200" in client.recv(65536).split(b"\r\n")[0]
+        an_old_certificate_is_renewed(up)
     finally:
         up.clean_up()
+
+
+def shown_certificate(up: Up) -> bytes | None:
+    try:
+        with closing(up.secured()) as client:
+            return client.getpeercert(binary_form=True)
+    except OSError:
+        return None
+
+
+def an_old_certificate_is_renewed(up: Up) -> None:
+    first = shown_certificate(up)
+    authority.ensure(up.home / "tls", ["localhost"], datetime.now(UTC) - timedelta(days=380))  # noqa: TID251  OpenSSL's clock
+    wait_until(lambda: shown_certificate(up) not in {first, None}, seconds=HEALED_SECONDS, what="a new certificate")
+    assert "daphne starts again with it" in up.said()
+    now = x509.load_der_x509_certificate(shown_certificate(up) or b"")
+    assert now.not_valid_after_utc - now.not_valid_before_utc == timedelta(days=authority.SERVER_DAYS)

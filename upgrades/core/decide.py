@@ -67,13 +67,17 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def settle_members(facts: Facts, now: datetime) -> Step | None:
-    """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes."""
+    """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes.
+
+    Nothing fails on old news: while the health is stale its time is not up.
+    """
+    in_time = health.is_stale(facts, now)
     verifying = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
     succeeded = tuple(one.instance for one in verifying if _is_healthy(facts, one))
     failed = tuple(
         one.instance
         for one in verifying
-        if one.instance not in succeeded and health.is_overdue(one.swapped_at, now, facts.health_wait)
+        if not in_time and one.instance not in succeeded and health.is_overdue(one.swapped_at, now, facts.health_wait)
     )
     return Settle(succeeded, failed) if succeeded or failed else None
 
@@ -87,7 +91,9 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     if swapping:
         return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(len(swapping)))
     until = min(one.swapped_at + facts.health_wait for one in waiting if one.swapped_at)
-    return Wait(max(until, now), Why.VERIFYING, messages.verifying(len(waiting), until))
+    if until <= now:
+        return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+    return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
 
 
 def finish_batch(facts: Facts, now: datetime) -> Step | None:

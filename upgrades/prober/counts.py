@@ -18,16 +18,31 @@ class Counts:
         self._set_of: dict[int, int] = {}
         self._counts: dict[int, Count] = {}
         self._unwritten: dict[int, dict[int, Verdict]] = {}
+        self._unsettled: dict[int, dict[int, int]] = {}
 
     def know(self, probed: ProbedSet) -> None:
         """These are the instances now; counts of other disks, and of instances that are gone, are void."""
+        is_new = probed.pk not in self._sets
         self.forget(probed.pk, keep={one.pk for one in probed.instances.values()})
         self._sets[probed.pk] = probed
+        unsettled = self._unsettled.setdefault(probed.pk, dict.fromkeys(probed.instances, 0) if is_new else {})
+        self._unsettled[probed.pk] = {pk: answers for pk, answers in unsettled.items() if self._is_same(probed, pk)}
         for one in probed.instances.values():
             self._set_of[one.pk] = probed.pk
             count = self._counts.get(one.pk)
             if count is None or count.generation != one.generation:
                 self._counts[one.pk] = Count(one.generation, one.health)
+
+    def is_settled(self, scale_set_id: int) -> bool:
+        """Has every instance that was there when this process came had as many answers as a verdict takes?
+
+        Until then what is stored may be old news, and an instance that is initializing may only not have been asked.
+        """
+        return scale_set_id in self._sets and not self._unsettled.get(scale_set_id)
+
+    def _is_same(self, probed: ProbedSet, pk: int) -> bool:
+        count, one = self._counts.get(pk), probed.instances.get(pk)
+        return one is not None and bool(one.address) and (count is None or count.generation == one.generation)
 
     def forget(self, scale_set_id: int, *, keep: set[int] | None = None) -> None:
         known = self._sets.pop(scale_set_id, None)
@@ -37,6 +52,7 @@ class Counts:
                 self._set_of.pop(pk, None)
         if keep is None:
             self._unwritten.pop(scale_set_id, None)
+            self._unsettled.pop(scale_set_id, None)
 
     def take_result(self, result: Result) -> None:
         """Counts one probe."""
@@ -46,6 +62,7 @@ class Counts:
             return
         count = judge(self._counts[pk], one.generation, result.ok, result.target.settings.threshold)
         self._counts[pk] = count
+        self._count_answer(self._set_of[pk], pk, result.target.settings.threshold)
         self._note(one, count.state, result.detail)
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
@@ -67,6 +84,13 @@ class Counts:
         """The verdicts since the last call, by scale set."""
         taken, self._unwritten = self._unwritten, {}
         return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items()}
+
+    def _count_answer(self, scale_set_id: int, pk: int, threshold: int) -> None:
+        unsettled = self._unsettled.get(scale_set_id, {})
+        if pk in unsettled:
+            unsettled[pk] += 1
+            if unsettled[pk] >= threshold:
+                del unsettled[pk]
 
     def _instance(self, pk: int) -> Probed | None:
         probed = self._sets.get(self._set_of.get(pk, 0))

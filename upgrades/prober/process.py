@@ -183,7 +183,7 @@ class Prober:
 
     def _known_as_of(self, probed: ProbedSet) -> float | None:
         if probed.probe is not None:
-            return self._engine.oldest(probed.pk)
+            return self._engine.oldest(probed.pk) if self._counts.is_settled(probed.pk) else None
         sight = self._sights.get(probed.pk)
         return sight.at if sight else None
 

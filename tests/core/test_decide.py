@@ -1,0 +1,335 @@
+"""Each rule of decide on its own: facts in, one step out. Whole upgrades are in tests/scenarios."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.world import image
+from upgrades.core import batches, decide, health
+from upgrades.core.facts import Attempt, Batch, Facts, InstanceFacts, Member, Policy, Upgrade
+from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.steps import (
+    AddInstances,
+    Cancel,
+    Complete,
+    Fault,
+    FaultCode,
+    FinishBatch,
+    RemoveInstances,
+    Settle,
+    StartBatch,
+    StartUpgrade,
+    Step,
+    Wait,
+    Why,
+)
+
+NOW = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
+OLD, NEW = "16.04.1", "16.04.2"
+MINUTE = timedelta(minutes=1)
+
+
+def fleet(count: int, *, sick: int = 0, version: str = OLD, **changes: Any) -> Facts:
+    """`count` instances, the last `sick` of them unhealthy, with a newer image published and fresh news of health."""
+    states = [Health.HEALTHY] * (count - sick) + [Health.UNHEALTHY] * sick
+    instances = tuple(InstanceFacts(id, version, state) for id, state in enumerate(states))
+    return replace(Facts(count, instances, image(NEW), health_as_of=NOW), **changes)
+
+
+def upgrading(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
+    """The same fleet with an upgrade, and these members in its only batch."""
+    made = (Batch(0, members, NOW if finished else None),) if members else ()
+    upgrade = replace(Upgrade(image(NEW), StartedBy.PLATFORM, batches=made), **changes)
+    return replace(facts, upgrade=upgrade)
+
+
+def with_instance(facts: Facts, id: int, **changes: Any) -> Facts:
+    instances = tuple(replace(one, **changes) if one.id == id else one for one in facts.instances)
+    return replace(facts, instances=instances)
+
+
+def verifying(id: int, since: timedelta = timedelta(0)) -> Member:
+    return Member(id, MemberState.VERIFYING, NOW - since)
+
+
+def step(facts: Facts) -> Step:
+    return decide.decide(facts, NOW)
+
+
+def why(facts: Facts) -> Why:
+    answer = step(facts)
+    assert isinstance(answer, Wait), answer
+    return answer.why
+
+
+# --- the document's point 2: the size of a batch ---
+
+
+@pytest.mark.parametrize("total", range(1, 201))
+def test_batch_sizes(total: int) -> None:
+    """S-13: max(1, floor(20 %)) for totals 1 to 200."""
+    expected = max(1, total // 5)
+    assert batches.size(total, Policy()) == expected
+    assert step(upgrading(fleet(total))) == StartBatch(0, tuple(range(expected)))
+
+
+@given(st.integers(1, 1000), st.integers(5, 100))
+def test_a_batch_is_never_more_than_its_percent(total: int, percent: int) -> None:
+    size = batches.size(total, Policy(max_batch_percent=percent))
+    assert size == 1 or size * 100 <= percent * total
+    assert (size + 1) * 100 > percent * total
+
+
+@given(st.integers(2, 300), st.data())
+def test_a_batch_shrinks_for_the_unhealthy_outside_it(total: int, data: st.DataObject) -> None:
+    sick = data.draw(st.integers(0, total // 5))
+    answer = step(upgrading(fleet(total, sick=sick)))
+    assert isinstance(answer, StartBatch)
+    outside = len(set(range(total - sick, total)) - set(answer.instances))
+    assert len(answer.instances) == 1 or (len(answer.instances) + outside) * 5 <= total
+
+
+# --- point 1: the gate ---
+
+
+@pytest.mark.parametrize(
+    ("total", "sick", "passes"),
+    [
+        (1, 0, True),
+        (1, 1, False),
+        (4, 1, False),
+        (5, 1, True),
+        (10, 2, True),
+        (10, 3, False),
+        (100, 20, True),
+        (100, 21, False),
+    ],
+)
+def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, passes: bool) -> None:
+    """S-12, facts 1.2: at exactly 20 % it goes on."""
+    answer = step(upgrading(fleet(total, sick=sick)))
+    assert isinstance(answer, StartBatch) is passes
+    if isinstance(answer, Fault):
+        assert answer.code is FaultCode.BEFORE
+        assert answer.instances == tuple(range(total - sick, total))
+
+
+def test_the_gate_before_a_later_batch_has_another_code() -> None:
+    """S-17, facts 1.6."""
+    done = Member(0, MemberState.SUCCEEDED)
+    answer = step(upgrading(with_instance(fleet(10, sick=3), 0, version=NEW), done, finished=True))
+    assert isinstance(answer, Fault)
+    assert answer.code is FaultCode.IN
+    assert "30% of instances are in an unhealthy state - more than the threshold of 20%" in answer.message
+
+
+def test_unknown_counts_as_unhealthy() -> None:
+    """facts 3.3"""
+    facts = with_instance(fleet(4), 3, health=Health.UNKNOWN)
+    assert isinstance(step(upgrading(facts)), Fault)
+
+
+def test_initializing_is_waited_for_but_not_for_ever() -> None:
+    facts = with_instance(fleet(4), 3, health=Health.INITIALIZING, health_since=NOW - MINUTE)
+    assert why(upgrading(facts)) is Why.INITIALIZING
+    assert why(facts) is Why.INITIALIZING
+    late = with_instance(fleet(4), 3, health=Health.INITIALIZING, health_since=NOW - 5 * MINUTE)
+    assert isinstance(step(upgrading(late)), Fault)
+
+
+@pytest.mark.parametrize("age", [timedelta(seconds=11), timedelta(hours=1), timedelta(hours=-1)])
+def test_nothing_starts_on_old_news(age: timedelta) -> None:
+    """House 3.8; news from the future is no better (a clock was set back)."""
+    facts = fleet(10, health_as_of=NOW - age)
+    assert why(facts) is Why.STALE_HEALTH
+    assert why(upgrading(facts)) is Why.STALE_HEALTH
+
+
+def test_news_is_fresh_for_two_intervals() -> None:
+    facts = fleet(10, health_as_of=NOW - timedelta(seconds=60), health_interval=timedelta(seconds=30))
+    assert isinstance(step(facts), StartUpgrade)
+    assert why(replace(facts, health_as_of=NOW - timedelta(seconds=61))) is Why.STALE_HEALTH
+
+
+def test_no_news_at_all_is_old_news() -> None:
+    assert why(fleet(10, health_as_of=None)) is Why.STALE_HEALTH
+
+
+# --- points 3 and 4: the batch that runs ---
+
+
+@pytest.mark.parametrize("state", [MemberState.QUEUED, MemberState.UPGRADING])
+def test_all_of_a_batch_are_swapped_before_anything_else(state: MemberState) -> None:
+    """S-14, and S-18: even when more than 20 % are unhealthy by now."""
+    facts = upgrading(fleet(10, sick=5), Member(0, state), verifying(1))
+    facts = with_instance(facts, 1, health=Health.INITIALIZING)
+    assert why(facts) is Why.REPLACING
+
+
+def test_a_batch_goes_on_as_soon_as_all_are_healthy() -> None:
+    """S-15"""
+    assert step(upgrading(fleet(10), verifying(0), verifying(1))) == Settle((0, 1), ())
+
+
+def test_the_wait_for_health_is_five_minutes() -> None:
+    """S-15: and not later than five minutes after the swap."""
+    sick = with_instance(fleet(10), 0, health=Health.UNHEALTHY)
+    almost = upgrading(sick, verifying(0, 5 * MINUTE - timedelta(seconds=1)))
+    answer = step(almost)
+    assert isinstance(answer, Wait)
+    assert (answer.why, answer.until) == (Why.VERIFYING, NOW + timedelta(seconds=1))
+    assert step(upgrading(sick, verifying(0, 5 * MINUTE))) == Settle((), (0,))
+
+
+def test_nobody_fails_on_old_news() -> None:
+    sick = with_instance(fleet(10, health_as_of=NOW - 3 * MINUTE), 0, health=Health.INITIALIZING)
+    assert why(upgrading(sick, verifying(0, 6 * MINUTE))) is Why.STALE_HEALTH
+
+
+def test_health_from_before_the_swap_does_not_count() -> None:
+    """A reimage voids health: what is initializing has not passed."""
+    facts = upgrading(with_instance(fleet(10), 0, health=Health.INITIALIZING), verifying(0))
+    assert why(facts) is Why.VERIFYING
+
+
+def test_a_batch_without_open_members_is_finished() -> None:
+    members = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.FAILED), Member(2, MemberState.SKIPPED))
+    assert step(upgrading(fleet(10), *members)) == FinishBatch(0)
+
+
+# --- between batches ---
+
+
+def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
+    """facts 1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
+    answer = step(upgrading(fleet(20), *(Member(id, MemberState.FAILED) for id in range(4)), finished=True))
+    assert isinstance(answer, Fault)
+    assert answer.code is FaultCode.UPGRADED
+    assert answer.instances == (0, 1, 2, 3)
+    assert "100% of instances are in an unhealthy state after being upgraded" in answer.message
+    assert answer.message.endswith("First failed instance ID is: 0.")
+
+
+def test_an_upgraded_instance_that_falls_ill_later_counts_as_failed() -> None:
+    members = [Member(id, MemberState.SUCCEEDED) for id in range(4)]
+    facts = with_instance(fleet(20), 2, health=Health.UNHEALTHY)
+    assert isinstance(step(upgrading(facts, *members, finished=True)), Fault)
+
+
+def test_one_in_five_upgraded_may_fail() -> None:
+    members = [Member(id, MemberState.SUCCEEDED) for id in range(4)] + [Member(4, MemberState.FAILED)]
+    assert isinstance(step(upgrading(fleet(25), *members, finished=True)), StartBatch)
+
+
+def test_cancelling_counts_at_the_end_of_the_batch() -> None:
+    facts = fleet(10)
+    assert step(upgrading(facts, Member(0, MemberState.SUCCEEDED), finished=True, cancel_requested_by="ada")) == Cancel(
+        "Cancelled by ada."
+    )
+    assert isinstance(step(upgrading(facts, verifying(0), cancel_requested_by="ada")), Settle)
+
+
+def test_turning_automatic_upgrades_off_stops_a_platform_upgrade_only() -> None:
+    """S-5"""
+    off = fleet(10, automatic=False)
+    assert isinstance(step(upgrading(off)), Cancel)
+    assert isinstance(step(upgrading(off, started_by=StartedBy.USER)), StartBatch)
+
+
+def test_it_is_complete_when_nothing_remains() -> None:
+    """S-16; what is opted out, busy or newer than the target does not remain."""
+    facts = fleet(5, version=NEW)
+    facts = with_instance(with_instance(facts, 0, version=OLD, protected=True), 1, version="16.04.3")
+    assert step(upgrading(with_instance(facts, 2, version="", busy=True))) == Complete()
+    assert step(upgrading(fleet(0))) == Complete()
+
+
+def test_a_pause_between_batches_is_kept() -> None:
+    policy = Policy(pause_between_batches=MINUTE)
+    facts = upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=policy)
+    answer = step(facts)
+    assert isinstance(answer, Wait)
+    assert (answer.why, answer.until) == (Why.PAUSE, NOW + MINUTE)
+    assert isinstance(decide.decide(facts, NOW + timedelta(seconds=5)), Wait)
+    assert isinstance(decide.decide(replace(facts, health_as_of=NOW + MINUTE), NOW + MINUTE), StartBatch)
+
+
+def test_no_instance_is_taken_twice_in_one_upgrade() -> None:
+    answer = step(upgrading(fleet(10), Member(0, MemberState.SKIPPED), Member(1, MemberState.SKIPPED), finished=True))
+    assert answer == StartBatch(1, (2, 3))
+
+
+# --- starting ---
+
+
+def test_a_newer_image_is_taken_by_itself() -> None:
+    """S-1"""
+    assert step(fleet(10)) == StartUpgrade(image(NEW), StartedBy.PLATFORM)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        fleet(10, automatic=False),
+        fleet(10, follows_latest=False),
+        fleet(10, version=NEW),
+        fleet(10, version="16.04.10"),
+        fleet(10, latest=None),
+        fleet(0),
+    ],
+    ids=["automatic off", "pinned", "up to date", "newer already", "nothing published", "no instances"],
+)
+def test_nothing_is_started(facts: Facts) -> None:
+    assert why(facts) is Why.NOTHING_TO_DO
+
+
+def test_opted_out_instances_start_nothing() -> None:
+    facts = fleet(3, version=NEW)
+    assert why(with_instance(facts, 1, version=OLD, protected=True)) is Why.NOTHING_TO_DO
+
+
+def test_what_failed_on_this_version_starts_nothing() -> None:
+    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, failed_version=NEW)
+    assert why(facts) is Why.NOTHING_TO_DO
+    assert isinstance(step(replace(facts, latest=image("16.04.3"))), StartUpgrade)
+
+
+@pytest.mark.parametrize("status", [UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED])
+def test_a_stopped_attempt_is_not_repeated_by_itself(status: UpgradeStatus) -> None:
+    assert why(fleet(10, last_attempt=Attempt(NEW, status, touched_anything=True))) is Why.STOPPED
+    assert isinstance(step(fleet(10, last_attempt=Attempt(OLD, status, touched_anything=True))), StartUpgrade)
+
+
+def test_an_attempt_stopped_at_the_gate_is_repeated_when_the_gate_opens() -> None:
+    stopped = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False)
+    assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.STOPPED
+    assert isinstance(step(fleet(10, sick=2, last_attempt=stopped)), StartUpgrade)
+
+
+# --- capacity ---
+
+
+def test_missing_instances_are_added_on_the_newest_image() -> None:
+    assert step(replace(fleet(3), capacity=5)) == AddInstances(2, image(NEW))
+    assert why(replace(fleet(3, latest=None), capacity=5)) is Why.NO_IMAGE
+
+
+def test_surplus_instances_are_removed_from_the_end() -> None:
+    assert step(replace(fleet(5), capacity=3)) == RemoveInstances((3, 4))
+    protected = with_instance(with_instance(fleet(5), 4, protected=True), 3, busy=True)
+    assert step(replace(protected, capacity=4)) == RemoveInstances((2,))
+    assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
+
+
+def test_an_instance_in_flight_is_not_removed() -> None:
+    facts = upgrading(replace(fleet(5), capacity=4), verifying(4), verifying(3))
+    assert step(facts) == RemoveInstances((2,))
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.integers(0, 100))
+def test_exceeding_is_strict(part: int, whole: int, limit: int) -> None:
+    assert health.exceeds(part, whole, limit) is (part / whole * 100 > limit + 1e-9)

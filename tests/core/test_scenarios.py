@@ -1,0 +1,150 @@
+"""Whole upgrades as conversations in plain text: tests/scenarios/*.txt.
+
+Each file alternates commands and, after a line of dashes, the transcript they lead to. `pytest --rewrite` writes the transcripts anew:
+read the difference before you commit it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.core.world import World, image
+from upgrades.core.facts import Facts, InstanceFacts, Policy
+from upgrades.core.states import Health, StartedBy
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+DASHES = "----"
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.txt")), ids=lambda path: path.stem)
+def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
+    text = path.read_text()
+    replayed = "\n\n".join(replay(text)) + "\n"
+    if request.config.getoption("--rewrite"):
+        path.write_text(replayed)
+    assert replayed == text
+
+
+def test_there_are_scenarios() -> None:
+    assert len(list(SCENARIOS.glob("*.txt"))) >= 10
+
+
+def replay(text: str) -> Iterator[str]:
+    """The text again, with the transcripts as they come out now."""
+    world: World | None = None
+    for block in text.strip().split("\n\n"):
+        commands = block.split(f"\n{DASHES}")[0]
+        for line in commands.splitlines():
+            if not line.startswith("#"):
+                world = command(world, line)
+        assert world is not None
+        lines, world.lines = world.lines, []
+        yield "\n".join([commands, DASHES, *lines]) if lines or DASHES in block else commands
+
+
+def command(world: World | None, line: str) -> World:
+    word, *words = line.split()
+    options = dict(one.split("=", 1) for one in words if "=" in one)
+    ids = [id for one in words if "=" not in one for id in _range(one)]
+    if word == "fleet":
+        return _fleet(options)
+    assert world is not None, "a scenario begins with: fleet instances=N"
+    _COMMANDS[word](world, options, ids)
+    return world
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _fleet(options: dict[str, str]) -> World:
+    version = options.get("version", "16.04.1")
+    count = int(options["instances"])
+    world = World(
+        Facts(
+            capacity=int(options.get("capacity", count)),
+            instances=tuple(InstanceFacts(id, version) for id in range(count)),
+            latest=image(version),
+            automatic=options.get("automatic", "on") == "on",
+            policy=Policy(pause_between_batches=timedelta(seconds=int(options.get("pause", 0)))),
+        )
+    )
+    world.boot = int(options.get("boot", 20))
+    return world
+
+
+def _publish(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, latest=image(options["version"]))
+
+
+def _run(world: World, options: dict[str, str], ids: list[int]) -> None:
+    seconds = int(options.get("seconds", 0)) + 60 * int(options.get("minutes", 0))
+    world.run(steps=int(options.get("steps", 1000)), until=timedelta(seconds=seconds) if seconds else None)
+
+
+def _sick(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, health=Health(options.get("health", "unhealthy")))
+
+
+def _heal(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, health=Health.HEALTHY)
+
+
+def _opt_out(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, protected=True)
+
+
+def _opt_in(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, protected=False)
+
+
+def _bad(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.bad.add(options["version"])
+
+
+def _broken(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.broken.update(ids)
+
+
+def _automatic(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, automatic=options["to"] == "on")
+
+
+def _start(world: World, options: dict[str, str], ids: list[int]) -> None:
+    assert world.facts.latest
+    world.start(world.facts.latest.version, StartedBy.USER)
+
+
+def _cancel(world: World, options: dict[str, str], ids: list[int]) -> None:
+    assert world.facts.upgrade
+    world.facts = replace(world.facts, upgrade=replace(world.facts.upgrade, cancel_requested_by=options["by"]))
+
+
+def _capacity(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, capacity=int(options["to"]))
+
+
+def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.probing = options["to"] == "on"
+    world.known_from = world.now + timedelta(seconds=2 * world.probe)
+
+
+_COMMANDS = {
+    "publish": _publish,
+    "run": _run,
+    "sick": _sick,
+    "heal": _heal,
+    "opt-out": _opt_out,
+    "opt-in": _opt_in,
+    "bad": _bad,
+    "broken": _broken,
+    "automatic": _automatic,
+    "start": _start,
+    "cancel": _cancel,
+    "capacity": _capacity,
+    "probing": _probing,
+}

@@ -1,0 +1,224 @@
+"""A fleet in memory that does what `decide` says, on a virtual clock: what scenario transcripts are written against."""
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+
+from upgrades.core.decide import decide
+from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
+from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.steps import (
+    AddInstances,
+    Cancel,
+    Complete,
+    Fault,
+    FinishBatch,
+    RemoveInstances,
+    Settle,
+    StartBatch,
+    StartUpgrade,
+    Step,
+    Wait,
+    Why,
+)
+
+START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
+IDLE = (Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE)
+
+
+def image(version: str) -> ImageReference:
+    return ImageReference("Canonical", "UbuntuServer", "16.04-LTS", version)
+
+
+@dataclass
+class World:
+    """Machines boot in `boot` seconds and have their first verdict `probe` seconds later, unless something is wrong with them."""
+
+    facts: Facts
+    now: datetime = START
+    boot: int = 20
+    probe: int = 5
+    bad: set[str] = field(default_factory=set)  # versions whose application never answers well
+    broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced
+    probing: bool = True
+    known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
+    happenings: list[tuple[datetime, str, int]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    last_why: Why | None = None
+
+    # --- running ---
+
+    def run(self, *, steps: int = 1000, until: timedelta | None = None) -> None:
+        """Decides and does, until there is nothing to do, so many steps were taken, or so much time has passed."""
+        end = self.now + until if until else None
+        while steps > 0 and (end is None or self.now < end):
+            self._hear_probes()
+            step = decide(self.facts, self.now)
+            if isinstance(step, Wait):
+                if not self._wait(step, end):
+                    return
+            else:
+                self._note(step)
+                self._do(step)
+                steps -= 1
+
+    def _wait(self, step: Wait, end: datetime | None) -> bool:
+        if step.why is not self.last_why and step.why is not Why.NOTHING_TO_DO:
+            self._note(step)
+        self.last_why = step.why
+        if not self.happenings and end is None and step.why in IDLE:
+            return False
+        times = [step.until, *(at for at, _, _ in self.happenings), *([end] if end else [])]
+        self.now = max(self.now, min(times))
+        for happening in [one for one in self.happenings if one[0] <= self.now]:
+            self.happenings.remove(happening)
+            self._happen(*happening)
+        return True
+
+    def _hear_probes(self) -> None:
+        if self.probing and self.now >= self.known_from:
+            self.facts = replace(self.facts, health_as_of=self.now)
+
+    def _note(self, step: Step) -> None:
+        seconds = int((self.now - START).total_seconds())
+        self.lines.append(f"{seconds // 60:3}m{seconds % 60:02}s {tell(step)}")
+
+    # --- doing what was decided ---
+
+    def _do(self, step: Step) -> None:
+        self.last_why = None
+        match step:
+            case StartUpgrade(target, started_by):
+                self.start(target.version, started_by)
+            case AddInstances(count, new):
+                self._add(count, new.version)
+            case RemoveInstances(instances):
+                self._set_instances(tuple(one for one in self.facts.instances if one.id not in instances))
+            case _ if self.facts.upgrade:
+                self._go_on(self.facts.upgrade, step)
+
+    def _go_on(self, upgrade: Upgrade, step: Step) -> None:
+        match step:
+            case StartBatch(number, instances):
+                self._start_batch(upgrade, number, instances)
+            case Settle(succeeded, failed):
+                self._settle(succeeded, failed)
+            case FinishBatch():
+                batches = (*upgrade.batches[:-1], replace(upgrade.batches[-1], finished_at=self.now))
+                self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
+            case Complete() | Fault() | Cancel():
+                self._end(upgrade, step)
+
+    def _settle(self, succeeded: tuple[int, ...], failed: tuple[int, ...]) -> None:
+        for id in succeeded:
+            self._member(id, MemberState.SUCCEEDED)
+        for id in failed:
+            self._member(id, MemberState.FAILED)
+            self._instance(id, failed_version=self.facts.instances[id].version)
+
+    def start(self, version: str, started_by: StartedBy) -> None:
+        self.facts = replace(self.facts, upgrade=Upgrade(image(version), started_by, self.facts.policy))
+
+    def _start_batch(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
+        members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
+        self.facts = replace(self.facts, upgrade=replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
+        for id in instances:
+            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            self._later(self.boot, "swapped", id)
+
+    def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
+        status = {Complete: UpgradeStatus.COMPLETED, Fault: UpgradeStatus.FAULTED, Cancel: UpgradeStatus.CANCELLED}
+        attempt = Attempt(upgrade.target.version, status[type(step)], bool(upgrade.members))
+        self.facts = replace(self.facts, upgrade=None, last_attempt=attempt)
+
+    def _add(self, count: int, version: str) -> None:
+        first = max((one.id for one in self.facts.instances), default=-1) + 1
+        new = tuple(
+            InstanceFacts(id, "", Health.INITIALIZING, self.now, busy=True) for id in range(first, first + count)
+        )
+        self._set_instances((*self.facts.instances, *new))
+        for one in new:
+            self._later(self.boot, f"created {version}", one.id)
+
+    # --- what happens by itself ---
+
+    def _later(self, seconds: int, what: str, id: int) -> None:
+        self.happenings.append((self.now + timedelta(seconds=seconds), what, id))
+
+    def _happen(self, at: datetime, what: str, id: int) -> None:
+        word, _, version = what.partition(" ")
+        if word == "verdict" and not self.probing:
+            self._later(self.probe, what, id)
+        elif word == "verdict":
+            self._verdict(id)
+        elif word == "swapped" and id in self.broken:
+            self._member(id, MemberState.FAILED)
+            self._instance(
+                id, busy=False, failed_version=self.facts.upgrade.target.version if self.facts.upgrade else ""
+            )
+            self._verdict(id)
+        else:
+            self._arrive(id, version or (self.facts.upgrade.target.version if self.facts.upgrade else ""))
+
+    def _arrive(self, id: int, version: str) -> None:
+        self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
+        self._member(id, MemberState.VERIFYING)
+        self._later(self.probe, "verdict", id)
+
+    def _verdict(self, id: int) -> None:
+        version = next(one.version for one in self.facts.instances if one.id == id)
+        self._instance(id, health=Health.UNHEALTHY if version in self.bad else Health.HEALTHY)
+
+    def _member(self, id: int, state: MemberState) -> None:
+        upgrade = self.facts.upgrade
+        if upgrade is None or not upgrade.batches:
+            return
+        swapped_at = self.now if state is MemberState.VERIFYING else None
+        members = tuple(
+            replace(one, state=state, swapped_at=swapped_at or one.swapped_at) if one.instance == id else one
+            for one in upgrade.batches[-1].members
+        )
+        batches = (*upgrade.batches[:-1], replace(upgrade.batches[-1], members=members))
+        self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
+
+    def _instance(self, id: int, **changes: object) -> None:
+        self._set_instances(
+            tuple(replace(one, **changes) if one.id == id else one for one in self.facts.instances)  # type: ignore[arg-type]
+        )
+
+    def _set_instances(self, instances: tuple[InstanceFacts, ...]) -> None:
+        self.facts = replace(self.facts, instances=instances)
+
+    # --- what people and bad luck do ---
+
+    def set(self, ids: range | list[int], **changes: object) -> None:
+        for id in ids:
+            self._instance(id, **changes)
+
+
+def tell(step: Step) -> str:
+    """A step as one short line of a transcript: the time to look again at is left out, a fault's message has its own line."""
+    if isinstance(step, Wait):
+        return f"Wait({step.why}) {step.text}"
+    if isinstance(step, Fault):
+        return f"Fault({step.code}, {_ids(step.instances)})\n         {step.message}"
+    if isinstance(step, Settle):
+        return f"Settle(succeeded {_ids(step.succeeded)}; failed {_ids(step.failed)})"
+    words = (_word(getattr(step, field.name)) for field in fields(step))
+    return f"{type(step).__name__}({', '.join(words)})"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, ImageReference):
+        return value.version
+    return _ids(value) if isinstance(value, tuple) else str(value)
+
+
+def _ids(ids: tuple[int, ...]) -> str:
+    """(0, 1, 2, 5) -> "0-2 5"."""
+    runs: list[list[int]] = []
+    for id in ids:
+        if runs and runs[-1][-1] == id - 1:
+            runs[-1].append(id)
+        else:
+            runs.append([id])
+    return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "-"

@@ -1,0 +1,179 @@
+"""A whole Rollgrid: `manage.py up` as a subprocess, used through its command line, watched through its database and its machines."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import DatabaseError, connection, connections
+
+from dashboard.environment import CHECKOUT
+from tests.supervisor.starting import Up, environment
+from tests.waiting import wait_until
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import IN_FLIGHT, Health
+from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
+from upgrades.providers.base import ProviderError, ScaleSetReference
+from upgrades.providers.simulated.client import SimulatedProvider
+
+LIVE = "live"
+
+
+@dataclass
+class Installation(Up):
+    """One running Rollgrid with all its processes; its database is Django's connection "live"."""
+
+    without: str = "nothing"
+
+    def manage(self, *words: str, fails: bool = False) -> str:
+        """Runs a command as a person at the terminal would. Answers what it says."""
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=environment(self.home, **self.more), capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode != 0) is fails, f"{words}: {done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    def put(self, path: str, document: Any, *, kind: str = "scale_set") -> str:
+        file = self.home / f"{uuid.uuid4().hex}.json"
+        file.write_text(json.dumps(document))
+        return self.manage(f"put_{kind}", path, str(file))
+
+    def scale_set(self, path: str) -> ScaleSet:
+        return ScaleSet.objects.using(LIVE).get(key=path.lower())
+
+    def instances(self, path: str) -> list[Instance]:
+        rows = Instance.objects.using(LIVE).filter(scale_set__key=path.lower())
+        return list(rows.select_related("member").order_by("number"))
+
+    def upgrade(self, path: str) -> RollingUpgrade | None:
+        rows = RollingUpgrade.objects.using(LIVE).filter(scale_set__key=path.lower())
+        return rows.order_by("-started_at").first()
+
+    def is_healthy(self, path: str) -> bool:
+        rows = self.instances(path)
+        wanted = self.scale_set(path).capacity
+        return len(rows) == wanted and all(row.health == Health.HEALTHY for row in rows)
+
+    def wait_healthy(self, path: str, *, seconds: float = 90) -> None:
+        wait_until(lambda: self.is_healthy(path), seconds=seconds, what=f"all of {path} healthy")
+
+    def wait_ended(self, path: str, version: str, *, seconds: float = 120) -> RollingUpgrade:
+        def ended() -> RollingUpgrade | None:
+            upgrade = self.upgrade(path)
+            return upgrade if upgrade and upgrade.target_version == version and upgrade.ended_at else None
+
+        upgrade = wait_until(ended, seconds=seconds, what=f"the upgrade of {path} to {version} ended")
+        assert upgrade
+        return upgrade
+
+    def views(self, path: str) -> dict[str, InstanceView]:
+        """The machines, as the simulator itself sees them."""
+
+        async def ask() -> dict[str, InstanceView]:
+            provider = SimulatedProvider(self.home, {})
+            try:
+                return dict(await provider.views(ScaleSetReference(path.lower(), self.scale_set_tags[path])))
+            finally:
+                await provider.close()
+
+        self.scale_set_tags.setdefault(path, self.scale_set(path).tags)
+        return asyncio.run(ask())
+
+    scale_set_tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@contextmanager
+def installation(home: Path, **more: str) -> Iterator[Installation]:
+    """Starts it on the kind of database that the tests run on, waits until it is ready, ends it."""
+    with _database(home) as url:
+        up = Installation(home, more={"DATABASE_URL": url, **more} if url else more)
+        try:
+            up.ready()
+            with _connected(home, url):
+                yield up
+        finally:
+            up.end()
+
+
+@contextmanager
+def _database(home: Path) -> Iterator[str]:
+    """The URL of a database of its own; "" for SQLite in its state folder."""
+    if connection.vendor == "sqlite":
+        yield ""
+        return
+    name = f"live_{uuid.uuid4().hex}"
+    import psycopg
+
+    given = urlsplit(os.environ["DATABASE_URL"])
+    with psycopg.connect(urlunsplit(given._replace(path="/postgres")), autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield urlunsplit(given._replace(path=f"/{name}"))
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@contextmanager
+def _connected(home: Path, url: str) -> Iterator[None]:
+    """Django's connection "live" leads to that database."""
+    name = urlsplit(url).path[1:] if url else str(home / "rollgrid.sqlite3")
+    connections.settings[LIVE] = {**settings.DATABASES["default"], "NAME": name, "CONN_MAX_AGE": 0}
+    try:
+        yield
+    finally:
+        connections[LIVE].close()
+        del connections[LIVE]
+        del connections.settings[LIVE]
+
+
+class Watch:
+    """Samples a scale set again and again while something happens: in the database, and at the machines themselves."""
+
+    def __init__(self, up: Installation, path: str) -> None:
+        self.up = up
+        self.path = path
+        self.in_flight: list[int] = []
+        self.batches_at_once: list[int] = []
+        self.machines_down: list[int] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.03):
+            with suppress(DatabaseError, ProviderError):
+                self._sample()
+        connections[LIVE].close()
+
+    def _sample(self) -> None:
+        members = InstanceUpgrade.objects.using(LIVE).filter(
+            upgrade__scale_set__key=self.path.lower(), state__in=IN_FLIGHT
+        )
+        batches = list(members.values_list("batch", flat=True))
+        self.in_flight.append(len(batches))
+        self.batches_at_once.append(len(set(batches)))
+        down = [view for view in self.up.views(self.path).values() if view.provisioning != "succeeded"]
+        self.machines_down.append(len(down))
+
+
+def each(rows: list[Instance], value: Callable[[Instance], object]) -> set[object]:
+    return {value(row) for row in rows}

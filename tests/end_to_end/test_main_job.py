@@ -1,0 +1,194 @@
+"""The main job, headless: a published image rolls a fleet by itself. Every process is real; stories share one `up`."""
+
+import json
+import signal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.installation import LIVE, Installation, Watch, each
+from tests.stories import WINDOWS, document
+from tests.waiting import wait_until
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.models import InstanceUpgrade, RollingUpgrade, Transition
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+EXAMPLE = Path(__file__).parents[1] / "vectors" / "ScaleSet_Create_WithAzureLoadBalancer.2018-10-01.json"
+_versions = count(1)
+
+
+def next_version() -> str:
+    """Newer than all that the stories before published, whatever their order."""
+    return f"2016.127.{20180000 + next(_versions)}"
+
+
+def publish(up: Installation, version: str) -> None:
+    up.manage("publish_image", *WINDOWS, version)
+
+
+def put_fleet(up: Installation, path: str, instances: int, *, boot: str = "1", **tags: str) -> None:
+    """A scale set whose application is probed over HTTP through a load balancer."""
+    http = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
+    balancer = {"location": "westeurope", "properties": {"probes": [{"name": "http", "properties": http}]}}
+    up.put("fleet/lb", balancer, kind="load_balancer")
+    probe_id = "/subscriptions/s/resourceGroups/fleet/providers/Microsoft.Network/loadBalancers/lb/probes/http"
+    tags = {
+        "rollgrid-sim-boot-seconds": boot,
+        **{f"rollgrid-sim-{name.replace('_', '-')}": tag for name, tag in tags.items()},
+    }
+    body = document(image=WINDOWS, capacity=instances, probe_id=probe_id, tags=tags)
+    body["properties"]["virtualMachineProfile"]["storageProfile"]["dataDisks"] = [{"lun": 0, "diskSizeGB": 64}]
+    up.put(path, body)
+    up.wait_healthy(path)
+
+
+def example() -> Any:
+    """The official example, made to be upgraded automatically."""
+    whole = json.loads(EXAMPLE.read_text())
+    body = whole["parameters"]["parameters"]
+    body["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"] = {"enableAutomaticOSUpgrade": True}
+    return whole
+
+
+def test_a_published_image_rolls_a_fleet_by_itself(up: Installation) -> None:
+    """S-1, S-2, S-7, S-9, S-11, S-14, S-16."""
+    up.put("myResourceGroup/official", example())
+    put_fleet(up, "fleet/web", 400)
+    up.wait_healthy("myResourceGroup/official")
+    before = up.views("fleet/web")
+    version = next_version()
+
+    with Watch(up, "fleet/web") as watch:
+        publish(up, version)
+        upgrade = up.wait_ended("fleet/web", version)
+    small = up.wait_ended("myResourceGroup/official", version)
+
+    assert (upgrade.status, upgrade.started_by, small.status) == (
+        UpgradeStatus.COMPLETED,
+        "Platform",
+        UpgradeStatus.COMPLETED,
+    )
+    assert each(up.instances("fleet/web"), lambda row: row.version) == {version}
+    assert each(up.instances("myResourceGroup/official"), lambda row: row.version) == {version}
+    _check_batches(watch)
+    _check_machines(up, version, before)
+    _check_history(up, upgrade)
+
+
+def _check_batches(watch: Watch) -> None:
+    assert len(watch.in_flight) > 50, "too few samples to say anything"
+    assert max(watch.in_flight) == 80
+    assert max(watch.batches_at_once) == 1
+    assert max(watch.machines_down) <= 80
+
+
+def _check_machines(up: Installation, version: str, before: dict[str, Any]) -> None:
+    after = up.views("fleet/web")
+    assert len(after) == 400
+    for id, view in after.items():
+        assert view.version == version
+        assert view.os_disk != before[id].os_disk
+        assert view.data_disks == before[id].data_disks and view.data_disks[0].marker
+
+
+def _check_history(up: Installation, upgrade: RollingUpgrade) -> None:
+    members = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade)
+    assert [batch.members.count() for batch in upgrade.batches.order_by("number")] == [80] * 5
+    assert set(members.values_list("state", flat=True)) == {MemberState.SUCCEEDED}
+    assert members.count() == len(set(members.values_list("new_os_disk", flat=True))) == 400
+    swaps = Transition.objects.using(LIVE).filter(upgrade_id=upgrade.pk, state=MemberState.UPGRADING)
+    assert swaps.count() == len(set(swaps.values_list("instance_number", flat=True))) == 400
+    assert upgrade.ended_at and upgrade.error is None
+
+
+def test_a_version_that_answers_503_fails_its_first_batch_only(up: Installation) -> None:
+    """S-43, and the document's reason to wait for health."""
+    version = next_version()
+    put_fleet(up, "fleet/sick", 20, bad_versions=version)
+    before = {row.number: row.os_disk for row in up.instances("fleet/sick")}
+    publish(up, version)
+    upgrade = up.wait_ended("fleet/sick", version)
+    rows = up.instances("fleet/sick")
+    assert upgrade.status == UpgradeStatus.FAULTED
+    assert upgrade.error and upgrade.error["code"] == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    assert [row.number for row in rows if row.version == version] == [0, 1, 2, 3]
+    assert {row.member.state for row in rows if row.member} == {MemberState.FAILED}
+    assert all(row.os_disk == before[row.number] for row in rows[4:])
+    assert "MaxUnhealthyUpgraded" in up.manage("status", "fleet/sick")
+
+
+def test_a_worker_killed_in_mid_batch_costs_nothing(up: Installation) -> None:
+    put_fleet(up, "fleet/killed", 50, boot="2")
+    version = next_version()
+    with Watch(up, "fleet/killed") as watch:
+        publish(up, version)
+        wait_until(lambda: watch.in_flight and watch.in_flight[-1] == 10, seconds=20, what="a batch in flight")
+        up.kill("worker")
+        upgrade = up.wait_ended("fleet/killed", version)
+    assert upgrade.status == UpgradeStatus.COMPLETED
+    members = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade)
+    assert members.count() == len(set(members.values_list("new_os_disk", flat=True))) == 50
+    assert max(watch.in_flight) <= 10 and max(watch.machines_down) <= 10
+
+
+def test_nothing_starts_while_the_machines_do_not_answer(up: Installation) -> None:
+    """SIGSTOP: probed sets turn unhealthy, others have no news; nothing is touched, and all goes on by itself afterwards."""
+    put_fleet(up, "fleet/halted", 10)
+    up.put("fleet/unprobed", document(image=WINDOWS, capacity=3))
+    up.wait_healthy("fleet/unprobed")
+    version = next_version()
+    simulator = up.children()["simulator"]
+    simulator.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(
+            lambda: each(up.instances("fleet/halted"), lambda row: row.health) == {Health.UNHEALTHY},
+            seconds=20,
+            what="all unhealthy",
+        )
+        publish(up, version)
+        stopped = up.wait_ended("fleet/halted", version, seconds=20)
+        assert stopped.error and stopped.error["code"] == "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
+        wait_until(lambda: up.scale_set("fleet/unprobed").decision.get("code") == "HealthIsStale", what="no news")
+        touched = InstanceUpgrade.objects.using(LIVE).filter(upgrade__target_version=version)
+        assert not touched.filter(upgrade__scale_set__key__in=["fleet/halted", "fleet/unprobed"]).exists()
+    finally:
+        simulator.send_signal(signal.SIGCONT)
+    for path in ("fleet/halted", "fleet/unprobed"):
+        wait_until(
+            lambda path=path: each(up.instances(path), lambda row: row.version) == {version},  # type: ignore[misc]
+            seconds=60,
+            what=f"{path} on {version}",
+        )
+
+
+def test_an_opted_out_instance_stays_as_it_is(up: Installation) -> None:
+    put_fleet(up, "fleet/kept", 5)
+    said = up.manage("opt_out", "fleet/kept", "3", "--reason", "debugging a leak")
+    assert "kept_3" in said
+    before = up.instances("fleet/kept")[3].os_disk
+    version = next_version()
+    publish(up, version)
+    assert up.wait_ended("fleet/kept", version).status == UpgradeStatus.COMPLETED
+    assert [row.version == version for row in up.instances("fleet/kept")] == [True, True, True, False, True]
+    assert up.instances("fleet/kept")[3].os_disk == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("publish_image", "Nobody", "Nothing", "None", "1.0.0"), "is not a supported image"),
+        (("publish_image", *WINDOWS, "0.0.0"), "is not newer"),
+        (("publish_image", *WINDOWS, "latest"), "an image version is"),
+        (("publish_image", *WINDOWS, "9999.0.0", "--location", "atlantis"), "no location"),
+        (("opt_out", "no/set", "1", "--reason", "r"), "there is no scale set"),
+        (("start", "no/set"), "there is no scale set"),
+        (("put_scale_set", "a/b", "/does/not/exist.json"), "cannot read"),
+    ],
+    ids=lambda given: given[0] if isinstance(given, tuple) else "",
+)
+def test_bad_input_is_refused_in_one_line(up: Installation, words: tuple[str, ...], says: str) -> None:
+    said = up.manage(*words, fails=True)
+    assert says in said
+    assert len(said.strip().splitlines()) == 1

@@ -1,0 +1,140 @@
+"""Drives the orchestrator by hand: real rows, a real simulator, no Celery, and a clock that the test holds."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.providers.simulator import http_status
+from upgrades.commands.images import publish_image
+from upgrades.commands.scale_sets import set_model
+from upgrades.core.facts import ImageReference
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health
+from upgrades.models import Chunk, Instance, RollingUpgrade, ScaleSet
+from upgrades.orchestrator.advance import HandOut, advance
+from upgrades.orchestrator.work import work
+from upgrades.prober import reading, writing
+from upgrades.prober.writing import Verdict
+from upgrades.providers.base import ScaleSetReference
+from upgrades.providers.simulated.client import SimulatedProvider
+
+IMAGE = ("Canonical", "UbuntuServer", "16.04-LTS")
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class Fleet:
+    """One scale set of instant machines. `now` moves only when the test says so."""
+
+    def __init__(self, home: Path, instances: int, **tags: str) -> None:
+        self.home = home
+        self.now = START
+        self.path = f"test/s{uuid4().hex[:8]}"
+        self.tags = {"rollgrid-sim-boot-seconds": "0", **{f"rollgrid-sim-{key}": value for key, value in tags.items()}}
+        self.put(instances)
+        self.id = ScaleSet.objects.get(key=self.path).pk
+
+    # --- what people do ---
+
+    def put(self, instances: int, *, automatic: bool = True) -> None:
+        set_model(self.path, self._document(instances, automatic), self.now)
+
+    def publish(self, version: str) -> None:
+        publish_image(ImageReference(*IMAGE, version), self.now)
+
+    # --- what the processes do ---
+
+    def look(self) -> list[HandOut]:
+        return advance(self.id, self.now)
+
+    def work(self, handed: list[HandOut]) -> None:
+        """What the tasks do: works on each chunk until it is done or left."""
+        for one in handed:
+            number: int | None = one.number
+            while number is not None:
+                report = work(one.chunk_id, number, lambda: self.now, lambda _: None)
+                number = report.number if report else None
+
+    def probe(self) -> None:
+        """What the prober does, in one go: asks every instance on its real socket, writes the verdicts and how fresh they are."""
+        probed = reading.read(self.id)
+        assert probed
+        verdicts = []
+        for one in probed.instances.values():
+            status = http_status(one.address) if one.address else None
+            verdicts.append(Verdict(one, Health.HEALTHY if status == 200 else Health.UNHEALTHY, f"HTTP {status}"))
+        writing.write_verdicts(self.id, verdicts, self.now)
+        writing.write_probed_at({self.id: self.now}, self.now)
+
+    def go_on(self, rounds: int = 40) -> None:
+        """Looks, works and probes, second after second, until nothing is handed out and nothing changes any more."""
+        for _ in range(rounds):
+            seq = self.row.seq
+            self.work(self.look())
+            self.probe()
+            self.now += timedelta(seconds=1)
+            if self.row.seq == seq:
+                return
+        raise AssertionError(f"still not at rest: {self.row.decision}")
+
+    def later(self, **length: float) -> None:
+        self.now += timedelta(**length)
+        writing.write_probed_at({self.id: self.now}, self.now)
+
+    # --- what there is ---
+
+    @property
+    def row(self) -> ScaleSet:
+        return ScaleSet.objects.get(pk=self.id)
+
+    @property
+    def upgrade(self) -> RollingUpgrade:
+        upgrade = self.row.upgrades.first()
+        assert upgrade
+        return upgrade
+
+    @property
+    def instances(self) -> list[Instance]:
+        return list(Instance.objects.filter(scale_set=self.id).select_related("member").order_by("number"))
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        return list(Chunk.objects.filter(scale_set=self.id))
+
+    def views(self) -> dict[str, InstanceView]:
+        """The machines, as the simulator itself sees them."""
+
+        async def ask() -> dict[str, InstanceView]:
+            provider = SimulatedProvider(self.home, {})
+            try:
+                return dict(await provider.views(ScaleSetReference(self.path, self.tags)))
+            finally:
+                await provider.close()
+
+        return asyncio.run(ask())
+
+    def _document(self, instances: int, automatic: bool) -> dict[str, Any]:
+        publisher, offer, sku = IMAGE
+        settings = {"protocol": "http", "port": 80, "requestPath": "/", "intervalInSeconds": 5}
+        health = {
+            "publisher": "Microsoft.ManagedServices",
+            "type": "ApplicationHealthLinux",
+            "settings": settings,
+        }
+        return {
+            "location": "westeurope",
+            "tags": self.tags,
+            "sku": {"name": "Standard_D2s_v3", "capacity": instances},
+            "properties": {
+                "upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": automatic}},
+                "virtualMachineProfile": {
+                    "storageProfile": {
+                        "imageReference": {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"},
+                        "dataDisks": [{"lun": 0, "diskSizeGB": 32}],
+                    },
+                    "osProfile": {"computerNamePrefix": "vm", "customData": "I2Nsb3VkLWNvbmZpZw=="},
+                    "extensionProfile": {"extensions": [{"name": "health", "properties": health}]},
+                },
+            },
+        }

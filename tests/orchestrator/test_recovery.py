@@ -1,0 +1,212 @@
+"""Any process can die at any line, and any message can be lost or come twice."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from tests.orchestrator.conftest import MakeFleet
+from tests.orchestrator.fleet import Fleet
+from tests.providers.conftest import simulator as simulator
+from tests.providers.simulator import Simulator
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
+from upgrades.core.steps import StartUpgrade
+from upgrades.models import Chunk, Event, ScaleSet, clock
+from upgrades.orchestrator import leases, ticking
+from upgrades.orchestrator.advance import HandOut
+from upgrades.orchestrator.leases import LeaseLost
+from upgrades.orchestrator.operations import operations_of
+from upgrades.orchestrator.outcomes import mark_begun
+from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.work import work
+from upgrades.providers.simulated.client import SimulatedProvider
+
+PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
+
+
+def lapse(fleet: Fleet, by: timedelta = PAST) -> None:
+    """The lease of all work runs out, as it does three seconds after a worker died."""
+    Chunk.objects.filter(scale_set=fleet.id).update(worked_until=clock.in_time(by))
+
+
+def begin_only(fleet: Fleet, handed: list[HandOut]) -> None:
+    """A worker that dies right after the provider took its operations."""
+    chunk = Chunk.objects.select_related("scale_set__location", "scale_set__sku").get(pk=handed[0].chunk_id)
+    mark_begun(chunk, fleet.now)
+    operations = list(operations_of(chunk).values())
+
+    async def begin() -> None:
+        provider = SimulatedProvider(fleet.home, {})
+        try:
+            assert await provider.begin(operations) == {}
+        finally:
+            await provider.close()
+
+    asyncio.run(begin())
+
+
+@pytest.fixture
+def upgrading(fleet: MakeFleet) -> tuple[Fleet, list[HandOut]]:
+    """Ten instances; the first batch is recorded and handed out, and nothing is begun."""
+    one = fleet(10)
+    one.go_on()
+    one.publish("16.04.1")
+    handed = one.look()
+    assert len(handed) == 1
+    return one, handed
+
+
+def test_only_one_holds_the_lease(fleet: MakeFleet) -> None:
+    one = fleet(3)
+    lease = leases.take(one.id)
+    assert lease
+    assert leases.take(one.id) is None
+    assert one.look() == []
+    leases.give_back(lease)
+    again = leases.take(one.id)
+    assert again and again.number == lease.number + 1
+
+
+@pytest.mark.parametrize("by", [PAST, FUTURE], ids=["lapsed", "further away than a lease can be: a clock was set back"])
+def test_a_lease_of_the_dead_is_taken_over(fleet: MakeFleet, by: timedelta) -> None:
+    one = fleet(3)
+    dead = leases.take(one.id)
+    assert dead
+    ScaleSet.objects.filter(pk=one.id).update(lease_until=clock.in_time(by))
+    heir = leases.take(one.id)
+    assert heir
+    assert not leases.renew(dead)
+    with pytest.raises(LeaseLost):
+        record(dead, one.row.seq, _any_step(one), one.now)
+    assert not one.row.upgrades.exists()
+
+
+def test_a_decision_on_old_facts_is_not_recorded(fleet: MakeFleet) -> None:
+    one = fleet(3)
+    lease = leases.take(one.id)
+    assert lease
+    with pytest.raises(Outdated):
+        record(lease, one.row.seq - 1, _any_step(one), one.now)
+    assert not one.row.upgrades.exists()
+
+
+def _any_step(fleet: Fleet) -> StartUpgrade:
+    row = ScaleSet.objects.select_related("sku").get(pk=fleet.id)
+    return StartUpgrade(ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, "16.04.9"), StartedBy.PLATFORM)
+
+
+def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+    one, lost = upgrading
+    ids = [row.operation_id for row in one.instances]
+    assert one.look() == []
+    lapse(one)
+    again = one.look()
+    assert [(handed.chunk_id, handed.number) for handed in again] == [(lost[0].chunk_id, lost[0].number + 1)]
+    assert [row.operation_id for row in one.instances] == ids
+    one.work(again)
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+
+
+def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+    one, handed = upgrading
+    first = work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None)
+    assert first and first.number is None
+    assert work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None) is None
+
+
+def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+    """Killed between "begun" and "recorded done": the same operation ids, so the disks are swapped once."""
+    one, handed = upgrading
+    begin_only(one, handed)
+    swapped = {id: view.os_disk for id, view in one.views().items()}
+    assert {row.member.state for row in one.instances if row.member} == {MemberState.UPGRADING}
+    lapse(one)
+    one.work(one.look())
+    assert {str(row.number): row.os_disk for row in one.instances} == {
+        id: view.os_disk for id, view in one.views().items()
+    }
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    assert len(swapped) == 10
+
+
+def test_an_outcome_that_comes_late_changes_nothing(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+    """The lease lapsed while the worker was busy; both finish the same work."""
+    one, handed = upgrading
+    lapse(one)
+    again = one.look()
+    one.work(again)
+    seq = one.row.seq
+    one.work(handed)
+    assert one.row.seq == seq
+
+
+def test_a_provider_that_is_away_costs_time_only(db: None, simulator: Simulator, settings: Settings) -> None:
+    settings.ROLLGRID_HOME = simulator.home
+    one = Fleet(simulator.home, 5)
+    one.go_on()
+    one.publish("16.04.1")
+    simulator.kill()
+    one.work(one.look())
+    assert one.row.decision["code"] == "ReplacingOSDisks"
+    simulator.start()
+    lapse(one)
+    one.work(one.look())
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+
+
+def test_a_provider_that_hangs_costs_time_only(db: None, simulator: Simulator, settings: Settings) -> None:
+    settings.ROLLGRID_HOME = simulator.home
+    one = Fleet(simulator.home, 5)
+    one.go_on()
+    one.publish("16.04.1")
+    handed = one.look()
+    simulator.signal(signal.SIGSTOP)
+    one.work(handed)
+    simulator.signal(signal.SIGCONT)
+    lapse(one)
+    one.work(one.look())
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+
+
+def test_the_tick_finds_what_is_due_and_moves_it_on(fleet: MakeFleet) -> None:
+    one, other = fleet(1), fleet(1)
+    ScaleSet.objects.filter(pk=other.id).update(look_at=one.now + timedelta(minutes=1))
+    assert ticking.due(one.now) == [one.id]
+    assert ticking.due(one.now) == []
+    assert ticking.due(one.now + ticking.BUMP) == [one.id]
+
+
+def test_a_look_that_is_absurdly_far_away_is_due(fleet: MakeFleet) -> None:
+    """The clock was an hour ahead when it was set."""
+    one = fleet(1)
+    ScaleSet.objects.filter(pk=one.id).update(look_at=one.now + ticking.FAR + timedelta(minutes=1))
+    assert ticking.due(one.now) == [one.id]
+
+
+def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
+    """Whoever changes something while another looks finds the look repeated, or the scale set due at once."""
+    one = fleet(3)
+    one.go_on()
+    one.publish("16.04.1")
+    assert one.row.look_at <= one.now
+    one.look()
+    assert one.row.look_at > one.now
+    assert one.row.lease_until is None
+
+
+def test_events_are_kept_for_a_day(fleet: MakeFleet) -> None:
+    one = fleet(1)
+    one.go_on()
+    kept = Event.objects.count()
+    assert kept
+    assert ticking.purge(one.now) == 0
+    assert ticking.purge(one.now + timedelta(hours=25)) == kept
+    assert Event.objects.filter(at__lt=Now()).count() == 0
