@@ -24,7 +24,7 @@ install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
 test: lint ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m pytest
-	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m django_db
+	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end"
 
 test-fast: lint ## all checks, and the tests that need no browser, no real machines and no real clients
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"

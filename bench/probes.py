@@ -152,13 +152,13 @@ meter: list[float] = []
 
 
 def start_meter() -> None:
-    meter[:] = [time.monotonic(), cpu()]
+    meter[:] = readings()
 
 
-def cpu() -> float:
-    """Seconds of CPU of this process, user and system."""
+def readings() -> list[float]:
+    """Seconds: of the clock, and of this process's CPU in user and system mode."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return [time.monotonic(), used.ru_utime, used.ru_stime]
 
 
 METHODS: dict[str, tuple[str, Callable[[float], Coroutine[Any, Any, tuple[int, int]]], bool]] = {
@@ -175,8 +175,9 @@ def probe(name: str, seconds: float) -> None:
     """Runs one method in this process and prints its figures as JSON."""
     _, method, fast_loop = METHODS[name]
     good, bad = (uvloop.run if fast_loop else asyncio.run)(method(seconds))
-    took, used = time.monotonic() - meter[0], cpu() - meter[1]
-    print(json.dumps({"rate": good / took, "cpu": used / max(1, good) * 1e6, "bad": bad}))
+    took, user, system = (after - before for after, before in zip(readings(), meter, strict=True))
+    each = 1e6 / max(1, good)
+    print(json.dumps({"rate": good / took, "cpu": (user + system) * each, "user": user * each, "bad": bad}))
 
 
 def run_method(name: str, seconds: float) -> dict[str, float]:
@@ -239,11 +240,13 @@ def compare(seconds: float) -> None:
 
 def show(rows: dict[str, dict[str, float]]) -> None:
     base = next(iter(rows.values()))["cpu"]
-    print(f"{'prober':36} {'probes/s':>9} {'CPU us/probe':>13} {'per core':>9} {'CPU ratio':>10} {'failed':>7}")
+    print(
+        f"{'prober':36} {'probes/s':>9} {'CPU us/probe':>13} {'of it user':>11} {'per core':>9} {'CPU ratio':>10} {'failed':>7}"
+    )
     for label, row in rows.items():
         print(
-            f"{label:36} {row['rate']:9,.0f} {row['cpu']:13.1f} {1e6 / row['cpu']:9,.0f} {row['cpu'] / base:9.2f}x"
-            f" {row['bad']:7.0f}"
+            f"{label:36} {row['rate']:9,.0f} {row['cpu']:13.1f} {row.get('user', 0):11.1f} {1e6 / row['cpu']:9,.0f}"
+            f" {row['cpu'] / base:9.2f}x {row['bad']:7.0f}"
         )
     print("per core = 1 s / CPU per probe: what the prober would reach were the responder not on the same machine")
 

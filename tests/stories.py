@@ -2,14 +2,19 @@
 
 import copy
 import json
+import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import publish_image
@@ -236,3 +241,46 @@ def refused(code: str, *words: str) -> Iterator[pytest.ExceptionInfo[Refused]]:
     assert caught.value.code == code
     for word in words:
         assert word in caught.value.message
+
+
+# --- several at once --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def threads_allowed(folder: Path) -> Iterator[None]:
+    """SQLite's test database is in memory, where threads fail instead of waiting for each other: meanwhile it is a file, as in earnest.
+
+    For tests with transaction=True. What they write is gone afterwards.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    connection.ensure_connection()
+    in_memory, name = connection.connection, connection.settings_dict["NAME"]
+    path = folder / "threads.sqlite3"
+    with closing(sqlite3.connect(path)) as file:
+        in_memory.backup(file)
+    # The settings are one dict for the connections of all threads.
+    connection.connection, connection.settings_dict["NAME"] = None, str(path)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.connection, connection.settings_dict["NAME"] = in_memory, name
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Does these in a thread each, all beginning together; answers what they returned, or the exception."""
+    start = Barrier(len(acts))
+
+    def do(act: Callable[[], Any]) -> Any:
+        start.wait(10)
+        try:
+            return act()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(do, acts))

@@ -11,7 +11,7 @@ from dashboard.supervisor.tls import WILDCARDS, Files
 
 MANAGE = str(environment.CHECKOUT / "manage.py")
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
-WORKER = ("worker", "-P", "threads", "-c", "8", "--without-gossip", "--without-mingle", "--without-heartbeat")
+WORKER = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,24 @@
 """Finding the things that people name."""
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import IntegrityError
 
 from upgrades.commands.errors import Refused
+from upgrades.feed.writing import Writing, writing
 from upgrades.models import ScaleSet
 
-NAME = re.compile(r"[\w\-.()]{1,90}")
+GROUP = re.compile(r"[\w\-.()]{0,89}[\w\-()]")
+NAME = re.compile(r"[\w\-.()]{0,79}[\w\-()]")
+LONGEST_KEY = 180  # letters of both; some scripts grow in lower case
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 def scale_set(path: str) -> ScaleSet:
@@ -13,15 +26,49 @@ def scale_set(path: str) -> ScaleSet:
     group, name = split(path)
     row = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).first()
     if row is None or row.deleting:
-        there_are = ", ".join(str(one) for one in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
-        raise Refused("ResourceNotFound", f"there is no scale set {path!r}; there are: {there_are}", target=path)
+        raise _not_there(path)
     return row
+
+
+def _not_there(path: str) -> Refused:
+    there_are = ", ".join(str(one) for one in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
+    return Refused("ResourceNotFound", f"there is no scale set {path!r}; there are: {there_are}", target=path)
+
+
+@contextmanager
+def writing_to(path: str, now: datetime) -> Iterator[Writing]:
+    """The transaction of a command on one scale set. Raises Refused where it is not there, or not any more."""
+    found = scale_set(path)
+    try:
+        with writing(now, found.pk) as w:
+            if w.scale_set.deleting:
+                raise _not_there(path)
+            yield w
+    except ScaleSet.DoesNotExist:
+        raise _not_there(path) from None
 
 
 def split(path: str) -> tuple[str, str]:
     """ "group/name" -> (group, name). Raises Refused for what cannot be a name."""
     group, _, name = path.partition("/")
-    if not NAME.fullmatch(group) or not NAME.fullmatch(name):
-        message = f"a resource is named RESOURCE_GROUP/NAME, of letters, digits, - _ . and (), not {path!r}"
+    fits = GROUP.fullmatch(group) and NAME.fullmatch(name) and len(ScaleSet.key_of(group, name)) <= LONGEST_KEY
+    if not fits:
+        message = (
+            "a resource is named RESOURCE_GROUP/NAME, of at most 90 and 80 letters, digits, - _ . and (), "
+            f"without a dot at the end, not {path[:200]!r}"
+        )
         raise Refused("InvalidParameter", message, target=path)
     return group, name
+
+
+def once_more(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Tries a command again where somebody made or deleted what it had found, before it could lock it."""
+
+    @wraps(command)
+    def trying(*args: Given.args, **options: Given.kwargs) -> Answer:
+        try:
+            return command(*args, **options)
+        except (IntegrityError, ScaleSet.DoesNotExist):
+            return command(*args, **options)
+
+    return trying

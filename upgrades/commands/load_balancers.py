@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -12,75 +10,78 @@ from upgrades import catalog
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
-from upgrades.core.documents import BadDocument, ProbeModel
+from upgrades.core.documents import ProbeModel
+from upgrades.core.members import BadDocument, check_json, member, objects, shown, text
 from upgrades.feed.writing import writing
-from upgrades.models import LoadBalancer, ScaleSet
+from upgrades.models import LoadBalancer, Location, ScaleSet
 
 INTERVAL = (15, 5, 3600)  # default, least, most seconds
 THRESHOLD = (2, 100)  # default, most
+_PROBES = ("properties", "probes")
 _PROBE_ID = re.compile(
-    r"/subscriptions/[^/]+/resourcegroups/([^/]+)/providers/microsoft\.network/loadbalancers/([^/]+)/probes/([^/]+)/?",
+    r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.network/loadbalancers/([^/\s]+)/probes/([^/\s]+)/?",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReference:
-    """`networkProfile.healthProbe.id`, taken apart."""
-
-    load_balancer: str
-    probe: str
-
-
+@finding.once_more
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
     """Creates or replaces a load balancer; scale sets that use a probe of it are probed as it says from now on. Raises Refused."""
     group, name = finding.split(path)
-    location_name = _checked(document)
-    location = catalog.find_location(location_name)
-    if location is None:
-        raise Refused(
-            "LocationNotAvailableForResourceType", f"there is no location {location_name!r}", target="location"
-        )
-    key = ScaleSet.key_of(group, name)
+    location = _location(_checked(document))
+    changes = {"location": location, "document": document}
     with transaction.atomic():
         row, _ = LoadBalancer.objects.update_or_create(
-            key=key,
-            defaults={"location": location, "document": document},
-            create_defaults={
-                "location": location,
-                "document": document,
-                "resource_group": group,
-                "name": name,
-            },
+            key=ScaleSet.key_of(group, name),
+            defaults=changes,
+            create_defaults={**changes, "resource_group": group, "name": name},
         )
         _tell_users(row, now)
     return row
 
 
+def _location(name: str) -> Location:
+    location = catalog.find_location(name)
+    if location is None:
+        message = f"there is no location {shown(name)} for loadBalancers; the admin site lists them"
+        raise Refused("LocationNotAvailableForResourceType", message, target="location")
+    return location
+
+
 def _checked(document: object) -> str:
     """The location's name. Raises Refused where a probe cannot be used."""
     try:
-        for probe in documents.member(document, "properties", "probes") or ():
-            _read(probe)
-        return documents.text(document, "location", required=True)
+        if not isinstance(document, Mapping):
+            raise BadDocument(f"a load balancer's document is a JSON object, not {shown(document)}")
+        check_json(document)
+        for at, probe in objects(document, *_PROBES):
+            text(probe, "name", required=True, at=at)
+            _read(probe, at)
+        return text(document, "location", required=True)
     except BadDocument as error:
         raise Refused(error.code, error.message, target=error.target) from error
 
 
-def _read(probe: object) -> ProbeModel:
-    return documents.read_probe(documents.member(probe, "properties"), interval=INTERVAL, threshold=THRESHOLD)
+def _read(probe: object, at: str = "") -> ProbeModel:
+    settings = member(probe, "properties")
+    return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, at=f"{at}.properties")
 
 
 def _tell_users(row: LoadBalancer, now: datetime) -> None:
-    pattern = (
-        f"/resourcegroups/{row.resource_group}/providers/microsoft.network/loadbalancers/{row.name}/probes/".lower()
-    )
-    users = ScaleSet.objects.filter(probe_id__contains=pattern).order_by("pk")
-    with writing(now, *users.values_list("pk", flat=True)) as w:
+    for user in _users(row):
+        if _probe_of(row, user.probe_id) is None:
+            message = f"{row} must keep the probe {_probe_name(user.probe_id)!r}: the scale set {user} uses it"
+            raise Refused("InvalidResourceReference", message, target=".".join(_PROBES))
+    with writing(now, *(user.pk for user in _users(row))) as w:
         for user in w.scale_sets:
-            set_probe(user, find_probe(user.probe_id))
+            set_probe(user, _probe_of(row, user.probe_id))
             user.save(update_fields=PROBE_FIELDS)
             w.changed(user)
+
+
+def _users(row: LoadBalancer) -> list[ScaleSet]:
+    of_it = f"/resourcegroups/{row.resource_group}/providers/microsoft.network/loadbalancers/{row.name}/probes/"
+    return list(ScaleSet.objects.filter(probe_id__contains=of_it.lower()))
 
 
 PROBE_FIELDS = ["probe_protocol", "probe_port", "probe_path", "probe_interval_seconds", "probe_threshold"]
@@ -96,20 +97,36 @@ def set_probe(row: ScaleSet, probe: ProbeModel | None) -> None:
 
 
 def find_probe(probe_id: str) -> ProbeModel:
-    """The probe that an id points at (S-39). Raises Refused where it points at nothing."""
+    """The probe that an id points at (S-39); its load balancer stays locked. Raises Refused where it points at nothing.
+
+    Called before any scale set is locked, as a load balancer is put.
+    """
     match = _PROBE_ID.fullmatch(probe_id)
     if match is None:
-        message = f"a health probe's id is /subscriptions/.../loadBalancers/NAME/probes/NAME, not {probe_id!r}"
+        message = f"a health probe's id is /subscriptions/.../loadBalancers/NAME/probes/NAME, not {shown(probe_id)}"
         raise Refused("InvalidResourceReference", message, target=probe_id)
     group, name, probe_name = match.groups()
-    row = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).first()
-    probes: list[Mapping[str, Any]] = documents.member(row.document, "properties", "probes") or [] if row else []
-    for probe in probes:
-        if str(documents.member(probe, "name")).lower() == probe_name.lower():
-            return _read(probe)
-    what = (
-        f"load balancer {group}/{name} has no probe {probe_name!r}"
-        if row
-        else f"there is no load balancer {group}/{name}"
-    )
-    raise Refused("InvalidResourceReference", f"{what}; put it before the scale set that refers to it", target=probe_id)
+    row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
+    probe = _probe_of(row, probe_id) if row else None
+    if probe is None:
+        what = (
+            f"load balancer {group}/{name} has no probe {probe_name!r}"
+            if row
+            else f"there is no load balancer {group}/{name}"
+        )
+        message = f"{what}; put it before the scale set that refers to it"
+        raise Refused("InvalidResourceReference", message, target=probe_id)
+    return probe
+
+
+def _probe_of(row: LoadBalancer, probe_id: str) -> ProbeModel | None:
+    wanted = _probe_name(probe_id).lower()
+    for at, probe in objects(row.document, *_PROBES):
+        if text(probe, "name").lower() == wanted:
+            return _read(probe, at)
+    return None
+
+
+def _probe_name(probe_id: str) -> str:
+    match = _PROBE_ID.fullmatch(probe_id)
+    return match.group(3) if match else probe_id

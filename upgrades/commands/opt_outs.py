@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
 
 DEFAULT_LENGTH = timedelta(days=14)  # never silently for ever
+LONGEST = timedelta(days=3650)
+LONGEST_REASON = 500  # characters
 
 
 def opt_out(
@@ -26,31 +28,48 @@ def opt_out(
 
     An instance whose OS disk is being replaced is finished first. Raises Refused; then none of them is opted out.
     """
-    if not reason.strip():
-        raise Refused("InvalidParameter", "say why: an opt-out has a reason", target="reason")
-    if until is not None and until <= now:
-        raise Refused(
-            "InvalidParameter", f"an opt-out ends in the future, not at {until:%Y-%m-%d %H:%M %Z}", target="until"
-        )
+    reason = _checked_reason(reason)
+    _check_until(until, now)
     end = None if for_ever else until or now + DEFAULT_LENGTH
-    with writing(now, finding.scale_set(path).pk) as w:
+    with finding.writing_to(path, now) as w:
         rows = _instances(w.scale_set, ids)
         _end(w, rows, owner)
         OptOut.objects.bulk_create(
-            OptOut(instance=row, owner=owner, reason=reason.strip(), scope=scope, created_at=now, until=end)
-            for row in rows
+            OptOut(instance=row, owner=owner, reason=reason, scope=scope, created_at=now, until=end) for row in rows
         )
-        w.changed(*rows, note=f"Opted out by {owner}: {reason.strip()}")
+        w.changed(*rows, note=f"Opted out by {owner}: {reason}")
         w.wake()
     return rows
 
 
+def _checked_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Refused("InvalidParameter", "say why: an opt-out has a reason", target="reason")
+    if len(reason) > LONGEST_REASON:
+        message = f"an opt-out's reason has at most {LONGEST_REASON} characters, not {len(reason)}"
+        raise Refused("InvalidParameter", message, target="reason")
+    return reason
+
+
+def _check_until(until: datetime | None, now: datetime) -> None:
+    if until is None:
+        return
+    if until <= now:
+        message = f"an opt-out ends in the future, not at {until:%Y-%m-%d %H:%M %Z}"
+        raise Refused("InvalidParameter", message, target="until")
+    if until - now > LONGEST:
+        message = f"an opt-out ends within ten years or never, not at {until:%Y-%m-%d %H:%M %Z}"
+        raise Refused("InvalidParameter", message, target="until")
+
+
 def opt_in(path: str, ids: Sequence[str], *, owner: str, now: datetime) -> list[Instance]:
-    """Ends the opt-outs of these instances. Raises Refused; then none is ended."""
-    with writing(now, finding.scale_set(path).pk) as w:
+    """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended."""
+    with finding.writing_to(path, now) as w:
         rows = _instances(w.scale_set, ids)
+        opted_out = set(OptOut.objects.filter(instance__in=rows, ended_at=None).values_list("instance_id", flat=True))
         _end(w, rows, owner)
-        w.changed(*rows, note=f"Opted in by {owner}.")
+        w.changed(*(row for row in rows if row.pk in opted_out), note=f"Opted in by {owner}.")
         w.wake()
     return rows
 

@@ -10,9 +10,11 @@ from django.db import transaction
 from upgrades import catalog
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
+from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.core import documents, secrets
-from upgrades.core.documents import BadDocument, Model
+from upgrades.core.documents import Model, ProbeModel
+from upgrades.core.members import BadDocument, member
 from upgrades.core.versions import LATEST
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, Location, ScaleSet, sealing
@@ -36,6 +38,7 @@ class Put:
     warnings: tuple[str, ...]
 
 
+@finding.once_more
 def set_model(path: str, document: object, now: datetime) -> Put:
     """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
 
@@ -45,9 +48,10 @@ def set_model(path: str, document: object, now: datetime) -> Put:
     model = _read(document)
     assert isinstance(document, Mapping)
     location = _location(model)
-    sku = _sku(model, location)
-    derived = _Derived(model, location, sku, document)
     with transaction.atomic():
+        sku = _sku(model, location)
+        probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
+        derived = _Derived(model, location, sku, probe, *secrets.split(document))
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
     return Put(row, created, _warnings(model, row))
@@ -58,7 +62,9 @@ class _Derived:
     model: Model
     location: Location
     sku: ImageSku
-    document: Mapping[str, Any]
+    probe: ProbeModel | None
+    document: Mapping[str, Any]  # without its secrets
+    secrets: Mapping[str, Any]
 
 
 def _read(document: object) -> Model:
@@ -77,9 +83,12 @@ def _location(model: Model) -> Location:
 
 
 def _sku(model: Model, location: Location) -> ImageSku:
-    """S-23, S-21, S-24: a listed SKU, supported in this location, followed by "latest" when upgrades are automatic."""
+    """S-23, S-21, S-24: a listed SKU, supported in this location, followed by "latest" when upgrades are automatic.
+
+    Locked, so that nothing is published meanwhile: who follows it is told of each new version.
+    """
     image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
-    sku = catalog.find_sku(image.publisher, image.offer, image.sku)
+    sku = lock_sku(catalog.find_sku(image.publisher, image.offer, image.sku))
     if sku is None or not sku.is_supported_in(location):
         where = f" in {location.name}"
         message = f"{image.publisher}:{image.offer}:{image.sku} is not a supported image{where}. Supported{where}: "
@@ -96,7 +105,7 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
     row = ScaleSet(
         key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, look_at=now, document={}
     )
-    _derive(row, derived)
+    _derive(row, derived, {})
     row.save()
     with writing(now, row.pk) as w:
         w.changed(w.scale_set)
@@ -106,38 +115,56 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
 def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
         row = w.scale_set
-        _check_change(row, derived)
-        _derive(row, derived)
+        before = _secrets_of(row, derived)
+        _check_change(row, derived, before)
+        _derive(row, derived, before)
         row.save()
         w.changed(row)
         w.wake()
     return row
 
 
-def _check_change(row: ScaleSet, derived: _Derived) -> None:
+def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object]:
+    """What the scale set's own secrets are now; none where they cannot be read any more and new ones have come."""
+    try:
+        return sealing.unseal(row.sealed_secrets)
+    except sealing.Unreadable as error:
+        if derived.secrets:
+            return {}
+        raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
+
+
+def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> None:
     if row.deleting:
         raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
     if row.location != derived.location:
         message = f"the location of {row} is {row.location.name} and cannot be changed"
         raise Refused("PropertyChangeNotAllowed", message, target="location")
-    before, after = (_profile(document) for document in (row.document, secrets.split(derived.document)[0]))
-    if before != after and row.upgrades.filter(ended_at=None).exists():
+    after = secrets.keep(derived.document, before, derived.secrets)
+    is_other = _profile(row.document, before) != _profile(derived.document, after)
+    if is_other and row.upgrades.filter(ended_at=None).exists():
         message = (
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
         )
         raise Refused("OperationNotAllowed", message, target="properties.virtualMachineProfile")
 
 
-def _profile(document: Mapping[str, Any]) -> Any:
-    return documents.member(document, "properties", "virtualMachineProfile")
+def _profile(document: Mapping[str, Any], its_secrets: Mapping[str, object]) -> Any:
+    """What the machines are made of, for comparing: the case of names does not matter, and null is as good as absent."""
+    return _plain(member(secrets.join(document, its_secrets), "properties", "virtualMachineProfile"))
 
 
-def _derive(row: ScaleSet, derived: _Derived) -> None:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name.lower(): _plain(inner) for name, inner in value.items() if inner is not None}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> None:
     """All columns that follow from the document, and the document itself."""
     model = derived.model
-    public, found = secrets.split(derived.document)
-    row.document = public
-    row.sealed_secrets = sealing.seal({**sealing.unseal(row.sealed_secrets), **found})
+    row.document = dict(derived.document)
+    row.sealed_secrets = sealing.seal(secrets.keep(derived.document, before, derived.secrets))
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
     row.automatic_upgrade = model.automatic_upgrade
@@ -146,7 +173,7 @@ def _derive(row: ScaleSet, derived: _Derived) -> None:
     row.max_unhealthy_upgraded_percent = model.policy.max_unhealthy_upgraded_percent
     row.pause_seconds = model.policy.pause_between_batches.total_seconds()
     row.probe_id = model.probe_id.lower()
-    set_probe(row, find_probe(model.probe_id) if model.probe_id else model.extension_probe)
+    set_probe(row, derived.probe)
 
 
 def _warnings(model: Model, row: ScaleSet) -> tuple[str, ...]:
@@ -159,7 +186,7 @@ def _warnings(model: Model, row: ScaleSet) -> tuple[str, ...]:
 
 def delete_scale_set(path: str, now: datetime) -> None:
     """Deletes its machines, then the scale set. Raises Refused."""
-    with writing(now, finding.scale_set(path).pk) as w:
+    with finding.writing_to(path, now) as w:
         row = w.scale_set
         if row.upgrades.filter(ended_at=None).exists():
             message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"

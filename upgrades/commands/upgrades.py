@@ -7,7 +7,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import StartedBy
 from upgrades.core.versions import LATEST
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
 from upgrades.models.instance import in_force
 
@@ -20,7 +20,7 @@ NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
 
 def start(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused."""
-    with writing(now, finding.scale_set(path).pk) as w:
+    with finding.writing_to(path, now) as w:
         row = w.scale_set
         running = row.upgrades.filter(ended_at=None).first()
         if running:
@@ -43,7 +43,7 @@ def _has_candidates(w: Writing) -> bool:
 
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Stops the running upgrade at the end of its batch. Raises Refused. Cancelling twice is the same as once."""
-    with writing(now, finding.scale_set(path).pk) as w:
+    with finding.writing_to(path, now) as w:
         upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
         if upgrade is None:
             raise Refused("Conflict", NOTHING_TO_CANCEL)

@@ -3,29 +3,34 @@
 Member names are found in any case (Azure's clients differ), numbers and switches may come as strings (templates send them so).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from upgrades.core.facts import ImageReference, Policy
+from upgrades.core.members import (
+    BadDocument,
+    Json,
+    check_json,
+    dotted,
+    duration,
+    list_at,
+    member,
+    object_at,
+    objects,
+    shown,
+    switch,
+    text,
+    whole,
+    wrong,
+)
+from upgrades.core.versions import LATEST
 
-SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata"})
 MOST_INSTANCES = 1000  # Azure's own limit for one scale set
+LONGEST_PATH = 2048  # characters of a probe's requestPath
+LONGEST_PROBE_ID = 500
+LONGEST_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
-
-Json = Mapping[str, Any]
-
-
-class BadDocument(ValueError):
-    """The document cannot be used. `code` is Azure's word for it, `target` the member that is wrong."""
-
-    def __init__(self, message: str, *, target: str = "", code: str = "InvalidParameter") -> None:
-        super().__init__(message)
-        self.message = message
-        self.target = target
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,42 +78,37 @@ class Model:
     machine: MachineModel
 
 
-def member(document: object, *path: str) -> Any:
-    """The value at that path, names in any case; None where it is absent."""
-    value = document
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value[name] if name in value else _in_any_case(value, name)
-    return value
-
-
-def _in_any_case(document: Json, name: str) -> Any:
-    wanted = name.lower()
-    return next((value for key, value in document.items() if key.lower() == wanted), None)
-
-
 def read(document: object) -> Model:
     """The model. Raises BadDocument, naming the member."""
     if not isinstance(document, Mapping):
-        raise BadDocument(f"a scale set's document is a JSON object, not {type(document).__name__}")
-    profile = member(document, "properties", "virtualMachineProfile")
+        raise BadDocument(f"a scale set's document is a JSON object, not {shown(document)}")
+    check_json(document)
+    _check_tags(document)
     return Model(
         location=text(document, "location", required=True).replace(" ", "").lower(),
         capacity=whole(document, "sku", "capacity", default=None, least=0, most=MOST_INSTANCES),
         image=_image(document),
         automatic_upgrade=switch(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
         policy=_policy(document),
-        probe_id=text(profile, "networkProfile", "healthProbe", "id"),
-        extension_probe=_extension_probe(profile),
-        machine=_machine(document, profile),
+        probe_id=text(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=LONGEST_PROBE_ID),
+        extension_probe=_extension_probe(document),
+        machine=_machine(document),
     )
 
 
 _UPGRADE = ("properties", "upgradePolicy")
 _AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
 _ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
-_IMAGE = ("properties", "virtualMachineProfile", "storageProfile", "imageReference")
+_PROFILE = ("properties", "virtualMachineProfile")
+_IMAGE = (*_PROFILE, "storageProfile", "imageReference")
+_DISKS = (*_PROFILE, "storageProfile", "dataDisks")
+_EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
+
+
+def _check_tags(document: Json) -> None:
+    for name, value in object_at(document, "tags").items():
+        if not isinstance(value, str | int | float):
+            raise wrong(f"tags.{name}", "a text", value)
 
 
 def _image(document: Json) -> ImageReference:
@@ -117,8 +117,10 @@ def _image(document: Json) -> ImageReference:
             "custom images are not supported: give imageReference.publisher, offer, sku and version of a platform image",
             target=".".join((*_IMAGE, "id")),
         )
-    parts = [text(document, *_IMAGE, name, required=True) for name in ("publisher", "offer", "sku", "version")]
-    return ImageReference(*parts)
+    publisher, offer, sku, version = (
+        text(document, *_IMAGE, name, required=True) for name in ("publisher", "offer", "sku", "version")
+    )
+    return ImageReference(publisher, offer, sku, LATEST if version.lower() == LATEST else version)
 
 
 def _policy(document: Json) -> Policy:
@@ -129,119 +131,86 @@ def _policy(document: Json) -> Policy:
         max_unhealthy_upgraded_percent=whole(
             document, *_ROLLING, "maxUnhealthyUpgradedInstancePercent", default=20, least=0, most=100
         ),
-        pause_between_batches=duration(document, *_ROLLING, "pauseTimeBetweenBatches"),
+        pause_between_batches=duration(document, *_ROLLING, "pauseTimeBetweenBatches", most=LONGEST_PAUSE),
     )
     return own if switch(document, *_AUTOMATIC, "useRollingUpgradePolicy") else Policy()
 
 
-def _extension_probe(profile: object) -> ProbeModel | None:
+def _extension_probe(document: Json) -> ProbeModel | None:
     """The Application Health extension's settings (facts 3.3)."""
-    for extension in _list(profile, "extensionProfile", "extensions"):
-        properties = member(extension, "properties")
-        if str(member(properties, "type") or "").lower() not in HEALTH_EXTENSIONS:
-            continue
-        return read_probe(member(properties, "settings"), interval=(5, 5, 60), threshold=(1, 24))
+    for at, extension in objects(document, *_EXTENSIONS):
+        if text(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
+            settings = object_at(extension, "properties", "settings", at=at)
+            return read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=f"{at}.properties.settings")
     return None
 
 
-def read_probe(settings: object, *, interval: tuple[int, int, int], threshold: tuple[int, int]) -> ProbeModel:
-    """A probe's settings; `interval` is (default, least, most) in seconds, `threshold` (default, most). Raises BadDocument."""
-    protocol = text(settings, "protocol", required=True).lower()
+def read_probe(
+    settings: object, *, interval: tuple[int, int, int], threshold: tuple[int, int], at: str = ""
+) -> ProbeModel:
+    """A probe's settings; `interval` is (default, least, most) in seconds, `threshold` (default, most). Raises BadDocument.
+
+    `at`: where they are in the document.
+    """
+    protocol = text(settings, "protocol", required=True, at=at).lower()
     if protocol not in ("http", "tcp"):
-        raise BadDocument(f"a probe's protocol is http or tcp, not {protocol!r}", target="protocol")
-    path = text(settings, "requestPath", required=protocol == "http")
+        target = dotted(at, "protocol")
+        raise BadDocument(f"{target}: a probe's protocol is http or tcp, not {shown(protocol)}", target=target)
+    path = text(settings, "requestPath", required=protocol == "http", at=at, longest=LONGEST_PATH - 1)
     if protocol == "tcp" and path:
-        raise BadDocument("a tcp probe has no requestPath", target="requestPath")
+        target = dotted(at, "requestPath")
+        raise BadDocument(f"{target}: a tcp probe has no requestPath", target=target)
     default, least, most = interval
     count = "probeThreshold" if member(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=whole(settings, "port", default=80 if protocol == "http" else None, least=1, most=65535),
+        port=whole(settings, "port", default=80 if protocol == "http" else None, least=1, most=65535, at=at),
         path="/" + path.lstrip("/") if path else "",
-        interval_seconds=whole(settings, "intervalInSeconds", default=default, least=least, most=most),
-        threshold=whole(settings, count, default=threshold[0], least=1, most=threshold[1]),
+        interval_seconds=whole(settings, "intervalInSeconds", default=default, least=least, most=most, at=at),
+        threshold=whole(settings, count, default=threshold[0], least=1, most=threshold[1], at=at),
     )
 
 
-def _machine(document: Json, profile: object) -> MachineModel:
+def _machine(document: Json) -> MachineModel:
+    windows = member(document, *_PROFILE, "osProfile", "windowsConfiguration")
     return MachineModel(
         size=text(document, "sku", "name"),
-        os_type="Windows" if member(profile, "osProfile", "windowsConfiguration") is not None else "",
-        computer_name_prefix=text(profile, "osProfile", "computerNamePrefix"),
-        custom_data=text(profile, "osProfile", "customData"),
-        data_disks=tuple(
-            (whole(disk, "lun", default=0, least=0, most=63), whole(disk, "diskSizeGB", default=0, least=0, most=65536))
-            for disk in _list(profile, "storageProfile", "dataDisks")
-        ),
-        extensions=tuple(_extension(one) for one in _list(profile, "extensionProfile", "extensions")),
+        os_type="Windows" if windows is not None else "",
+        computer_name_prefix=text(document, *_PROFILE, "osProfile", "computerNamePrefix"),
+        custom_data=text(document, *_PROFILE, "osProfile", "customData"),
+        data_disks=_data_disks(document),
+        extensions=_extensions(document),
     )
 
 
-def _extension(document: object) -> ExtensionModel:
-    properties = member(document, "properties")
+def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
+    disks = {}
+    for at, disk in objects(document, *_DISKS):
+        lun = whole(disk, "lun", default=0, least=0, most=63, at=at)
+        if lun in disks:
+            raise BadDocument(f"{at}.lun: another data disk has lun {lun} already", target=f"{at}.lun")
+        disks[lun] = whole(disk, "diskSizeGB", default=0, least=0, most=65536, at=at)
+    return tuple(disks.items())
+
+
+def _extensions(document: Json) -> tuple[ExtensionModel, ...]:
+    extensions = [_extension(extension, at) for at, extension in objects(document, *_EXTENSIONS)]
+    names = [one.name.lower() for one in extensions]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        target = ".".join(_EXTENSIONS)
+        raise BadDocument(f"{target}: two extensions have the name {shown(twice)}", target=target)
+    return tuple(extensions)
+
+
+def _extension(document: Json, at: str) -> ExtensionModel:
+    after = list_at(document, "properties", "provisionAfterExtensions", at=at)
+    strange = [name for name in after if not isinstance(name, str)]
+    if strange:
+        raise wrong(f"{at}.properties.provisionAfterExtensions", "a list of extensions' names", strange[0])
     return ExtensionModel(
-        name=text(document, "name", required=True),
-        publisher=text(properties, "publisher"),
-        type=text(properties, "type"),
-        after=tuple(str(name) for name in _list(properties, "provisionAfterExtensions")),
+        name=text(document, "name", required=True, at=at),
+        publisher=text(document, "properties", "publisher", at=at),
+        type=text(document, "properties", "type", at=at),
+        after=tuple(after),
     )
-
-
-# --- single values ----------------------------------------------------------------------------------------------------
-
-
-def text(document: object, *path: str, required: bool = False) -> str:
-    value = member(document, *path)
-    if value in (None, ""):
-        if required:
-            raise BadDocument(f"{'.'.join(path)} is missing", target=".".join(path))
-        return ""
-    if not isinstance(value, str):
-        raise BadDocument(f"{'.'.join(path)} is a text, not {value!r}", target=".".join(path))
-    return value
-
-
-def whole(document: object, *path: str, default: int | None, least: int, most: int) -> int:
-    value, target = member(document, *path), ".".join(path)
-    if value is None:
-        if default is None:
-            raise BadDocument(f"{target} is missing", target=target)
-        return default
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadDocument(f"{target} is a whole number from {least} to {most}, not {value!r}", target=target)
-    return value
-
-
-def switch(document: object, *path: str) -> bool:
-    value, target = member(document, *path), ".".join(path)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise BadDocument(f"{target} is true or false, not {value!r}", target=target)
-
-
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE)
-
-
-def duration(document: object, *path: str) -> timedelta:
-    """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; absent: none."""
-    value = text(document, *path)
-    match = _DURATION.fullmatch(value) if value else None
-    if value and (not match or not any(match.groups())):
-        raise BadDocument(
-            f"{'.'.join(path)} is an ISO 8601 duration such as PT30S, not {value!r}", target=".".join(path)
-        )
-    days, hours, minutes, seconds = match.groups() if match else (0, 0, 0, 0)
-    return timedelta(days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(seconds or 0))
-
-
-def _list(document: object, *path: str) -> list[Any]:
-    value = member(document, *path)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise BadDocument(f"{'.'.join(path)} is a list, not {value!r}", target=".".join(path))
-    return value

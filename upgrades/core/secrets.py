@@ -1,15 +1,17 @@
 """Splitting a document's secrets off, and putting them back for those who must have them.
 
-A secret is known by its member's name. Its place is a path of member names, with the `name` of a list's element where it has one, so that
-a list in another order does not mix them up.
+A secret is known by its member's name. Its place is a JSON list: names of members, and of a list's elements where theirs are their own, so
+that a list in another order does not mix them up; the element's number otherwise. A null is no secret: it says that none was given.
 """
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from upgrades.core.documents import SECRET_MEMBERS
+from upgrades.core.members import SECRET_MEMBERS, member
 
-SEPARATOR = "\x1f"
+Label = str | int
 
 
 def split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -19,15 +21,15 @@ def split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return public, secrets
 
 
-def _strip(value: Any, place: tuple[str, ...], secrets: dict[str, Any]) -> Any:
+def _strip(value: Any, place: tuple[Label, ...], secrets: dict[str, Any]) -> Any:
     if isinstance(value, list):
-        return [_strip(one, (*place, _label(index, one)), secrets) for index, one in enumerate(value)]
+        return [_strip(one, (*place, label), secrets) for label, one in _labelled(value)]
     if not isinstance(value, Mapping):
         return value
     kept = {}
     for name, inner in value.items():
-        if name.lower() in SECRET_MEMBERS:
-            secrets[SEPARATOR.join((*place, name))] = inner
+        if name.lower() in SECRET_MEMBERS and inner is not None:
+            secrets[json.dumps([*place, name])] = inner
         else:
             kept[name] = _strip(inner, (*place, name), secrets)
     return kept
@@ -37,25 +39,47 @@ def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, A
     """The document with its secrets in their places; a secret whose place is gone is left out."""
     whole: dict[str, Any] = _copy(document)
     for place, secret in secrets.items():
-        *path, name = place.split(SEPARATOR)
+        *path, name = json.loads(place)
         holder = _follow(whole, path)
-        if isinstance(holder, dict):
+        if holder is not None:
             holder[name] = secret
     return whole
 
 
-def _follow(value: Any, path: list[str]) -> Any:
+def keep(document: Mapping[str, Any], before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be known of a document put anew: the secrets given with it, and those from before that it still has a place for."""
+    again = {place.lower() for place in given}
+    kept = {place: secret for place, secret in before.items() if place.lower() not in again}
+    return {**{place: secret for place, secret in kept.items() if _has_place(document, place)}, **given}
+
+
+def _has_place(document: Mapping[str, Any], place: str) -> bool:
+    *path, _ = json.loads(place)
+    return _follow(document, path) is not None
+
+
+def _follow(value: Any, path: Sequence[Label]) -> Any:
+    """The object at that path; None where there is none."""
     for label in path:
         if isinstance(value, list):
-            value = next((one for index, one in enumerate(value) if _label(index, one) == label), None)
+            value = next((one for its, one in _labelled(value) if its == label), None)
+        elif isinstance(label, str):
+            value = value[label] if isinstance(value, Mapping) and label in value else member(value, label)
         else:
-            value = value.get(label) if isinstance(value, dict) else None
-    return value
+            return None
+    return value if isinstance(value, Mapping) else None
 
 
-def _label(index: int, element: Any) -> str:
-    name = element.get("name") if isinstance(element, Mapping) else None
-    return str(name) if name else str(index)
+def _labelled(elements: Sequence[Any]) -> Iterator[tuple[Label, Any]]:
+    names = [_name(element) for element in elements]
+    count = Counter(names)
+    for index, (name, element) in enumerate(zip(names, elements, strict=True)):
+        yield (name if name is not None and count[name] == 1 else index), element
+
+
+def _name(element: Any) -> str | None:
+    name = member(element, "name")
+    return name.lower() if isinstance(name, str) else None
 
 
 def _copy(value: Any) -> Any:

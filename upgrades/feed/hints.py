@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 CHANNEL = "rollgrid:hints"
 PATIENCE_SECONDS = 0.25
@@ -18,28 +20,45 @@ log = logging.getLogger(__name__)
 
 
 class Hints:
-    """Publishes without ever holding a writer up: after a failure it keeps silent for a second."""
+    """Publishes without ever holding a writer up: after a failure it keeps silent for a second. An outage is logged once."""
 
     def __init__(self) -> None:
         self._client: redis.Redis | None = None
         self._silent_until = 0.0
+        self._failures = 0
 
     def publish(self, heads: Mapping[int, int]) -> None:
         """`heads`: scale set id -> its seq after the transaction."""
         if time.monotonic() < self._silent_until:
             return
         try:
-            client = self._connected()
-            for scale_set_id, seq in heads.items():
-                client.publish(CHANNEL, json.dumps({"scale_set": scale_set_id, "seq": seq}))
+            self._send(heads)
         except (redis.RedisError, OSError) as error:
             self._silent_until = time.monotonic() + SILENCE_SECONDS
-            log.warning("the broker took no hint (%s); readers find the news by themselves within a second", error)
+            self._failures += 1
+            if self._failures == 1:
+                log.warning(
+                    "the broker takes no hints (%s); readers find the news by themselves within a second", error
+                )
+            return
+        if self._failures:
+            self._failures = 0
+            log.info("the broker takes hints again")
+
+    def _send(self, heads: Mapping[int, int]) -> None:
+        messages = self._connected().pipeline(transaction=False)
+        for scale_set_id, seq in heads.items():
+            messages.publish(CHANNEL, json.dumps({"scale_set": scale_set_id, "seq": seq}))
+        messages.execute()
 
     def _connected(self) -> "redis.Redis":
+        """Tries once: by itself the client would try again and again, and make a writer wait for seconds."""
         if self._client is None:
             self._client = redis.Redis.from_url(
-                settings.REDIS_URL, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
+                settings.REDIS_URL,
+                socket_timeout=PATIENCE_SECONDS,
+                socket_connect_timeout=PATIENCE_SECONDS,
+                retry=Retry(NoBackoff(), 0),
             )
         return self._client
 
@@ -62,5 +81,15 @@ async def _listen_once(on_hint: Callable[[int, int], None]) -> None:
     async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
         await subscription.subscribe(CHANNEL)
         async for message in subscription.listen():
-            hint = json.loads(message["data"])
-            on_hint(hint["scale_set"], hint["seq"])
+            _hear(message["data"], on_hint)
+
+
+def _hear(data: bytes, on_hint: Callable[[int, int], None]) -> None:
+    """A message that is none of ours is passed over."""
+    try:
+        hint = json.loads(data)
+        scale_set_id, seq = int(hint["scale_set"]), int(hint["seq"])
+    except (ValueError, TypeError, LookupError):
+        log.info("no hint: %r", data[:80])
+        return
+    on_hint(scale_set_id, seq)

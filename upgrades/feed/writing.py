@@ -68,10 +68,10 @@ class Writing:
         for row in rows:
             self.changes[row.scale_set_id].removed.append(row.number)
 
-    def wake(self, *, at: datetime | None = None) -> None:
-        """Have all scale sets of this transaction looked at (at once)."""
-        for changes in self.changes.values():
-            changes.wake_at = at or self.now
+    def wake(self, *rows: ScaleSet, at: datetime | None = None) -> None:
+        """Have these scale sets (all of this transaction where none is named) looked at (at once)."""
+        for row in rows or self.scale_sets:
+            self.changes[row.pk].wake_at = at or self.now
 
 
 @contextmanager

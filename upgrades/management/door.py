@@ -2,14 +2,18 @@
 
 import getpass
 import json
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
 from upgrades.commands.errors import Refused
+
+LONGEST_NAME = 150  # of a user, as Django has it
 
 
 class Door(BaseCommand):
@@ -20,14 +24,12 @@ class Door(BaseCommand):
             return super().execute(*args, **options)
         except Refused as error:
             raise CommandError(f"{error.code}: {error.message}") from error
-        finally:
-            connection.close()
 
 
 def me() -> str:
     """Who is at the terminal, for the record."""
     try:
-        return getpass.getuser()
+        return getpass.getuser()[:LONGEST_NAME]
     except (KeyError, OSError):
         return "the command line"
 
@@ -36,12 +38,16 @@ def read_json(path: str) -> Any:
     """The JSON in a file ("-" for standard input). Raises CommandError, saying where it is wrong."""
     try:
         text = Path("/dev/stdin" if path == "-" else path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CommandError(f"cannot read {path}: it is not UTF-8 text ({error})") from error
+    except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {path}: {error}") from error
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise CommandError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{path} cannot be read as JSON: {error}") from error
 
 
 def body_of(document: Any) -> Any:
@@ -51,10 +57,22 @@ def body_of(document: Any) -> Any:
     return body if isinstance(body, dict) and "location" in body else document
 
 
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """For an argument's `type`."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
+        if number is None or not least <= number <= most:
+            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {text!r}")
+        return number
+
+    return read
+
+
 def read_time(text: str) -> datetime:
-    """An ISO 8601 date or time; without a zone it is UTC. Raises CommandError."""
+    """An ISO 8601 date or time; without a zone it is UTC. For an argument's `type`: raises what argparse turns into its complaint."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {text!r}") from None
+        raise ArgumentTypeError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {text!r}") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -92,6 +92,8 @@ def _upgrade(upgrade: RollingUpgrade, now: datetime) -> list[str]:
         f"{progress.pending} pending",
         *_batches(upgrade),
     ]
+    if upgrade.cancel_requested_by and upgrade.ended_at is None:
+        lines.append(f"  cancelling {upgrade.cancel_requested_by} asked for it; the batch in flight is finished first")
     return [*lines, f"  error      {upgrade.error['code']}: {upgrade.error['message']}"] if upgrade.error else lines
 
 

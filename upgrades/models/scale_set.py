@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import models
 
 from upgrades.core.facts import Policy
+from upgrades.core.members import member
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
@@ -70,7 +71,7 @@ class ScaleSet(models.Model):
 
     @property
     def tags(self) -> dict[str, str]:
-        return {name: str(value) for name, value in (self.document.get("tags") or {}).items()}
+        return {name: str(value) for name, value in (member(self.document, "tags") or {}).items()}
 
     @property
     def policy(self) -> Policy:

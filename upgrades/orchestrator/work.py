@@ -1,4 +1,4 @@
-"""Outside work: begins a chunk's operations at the provider and polls them, for at most ten seconds at a time.
+"""Outside work: begins a chunk's operations at the provider and polls them, for a few seconds at a time.
 
 No ORM inside the loop, a time-out around every await. The chunk's lease is renewed each second; whoever dies lets it lapse, and the
 next look hands the chunk out again with the same operation ids. Beginning an operation twice is harmless.
@@ -23,7 +23,7 @@ from upgrades.orchestrator.outcomes import mark_begun, record_outcomes
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
 
 WORK_LEASE = timedelta(seconds=3)
-STRETCH_SECONDS = 10.0
+STRETCH_SECONDS = 3.0  # then others have their turn: threads of the worker are few
 ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
 PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
 

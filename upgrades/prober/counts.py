@@ -83,7 +83,7 @@ class Counts:
     def take_unwritten(self) -> dict[int, list[Verdict]]:
         """The verdicts since the last call, by scale set."""
         taken, self._unwritten = self._unwritten, {}
-        return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items()}
+        return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items() if verdicts}
 
     def _count_answer(self, scale_set_id: int, pk: int, threshold: int) -> None:
         unsettled = self._unsettled.get(scale_set_id, {})

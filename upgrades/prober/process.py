@@ -160,8 +160,6 @@ class Prober:
 
     async def _write_verdicts(self) -> None:
         for scale_set_id, verdicts in self._counts.take_unwritten().items():
-            if not verdicts:
-                continue
             try:
                 seq = await self._database(writing.write_verdicts, scale_set_id, verdicts, self._now())
             except ScaleSet.DoesNotExist:

@@ -85,7 +85,7 @@ class Engine:
         return known.oldest(time.monotonic()) if known else None
 
     async def run(self) -> None:
-        """Probes until cancelled, or until `on_result` raises. Can be run again afterwards, then all is probed at once."""
+        """Probes until cancelled, or until `on_result` raises. It can be run again, then dropped probes are made again."""
         if self._reactor is not None:
             raise RuntimeError("this engine runs already")
         self._reactor = Reactor(self._step)

@@ -10,13 +10,15 @@ from upgrades import catalog
 from upgrades.commands.images import publish_image
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.scale_sets import set_model
+from upgrades.core.documents import MOST_INSTANCES
 from upgrades.core.facts import ImageReference
 from upgrades.core.versions import is_older
-from upgrades.management.door import Door
+from upgrades.management.door import Door, whole_number
 from upgrades.models import ScaleSet
 
 GROUP = "demo"
 BALANCER = "demo-lb"
+MOST_SETS = 1000
 # name, location, image, instances, seconds to boot; image as publisher, offer, sku, first version
 FLEET = [
     ("web-frontend", "westeurope", ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140"), 60, 3),
@@ -38,8 +40,8 @@ class Command(Door):
     help = "Makes the demonstration fleet, run by the simulator."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--sets", type=int, default=len(FLEET), metavar="N", help="how many scale sets")
-        parser.add_argument("--instances", type=int, default=None, metavar="M", help="instances in each")
+        parser.add_argument("--sets", type=whole_number(1, MOST_SETS), default=len(FLEET), metavar="N", help="how many")
+        parser.add_argument("--instances", type=whole_number(0, MOST_INSTANCES), metavar="M", help="instances in each")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()

@@ -22,4 +22,4 @@ class Command(Door):
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         followers = publish_image(reference, timezone.now(), locations=options["location"])
         where = ", ".join(options["location"]) or "all locations"
-        self.stdout.write(f"published {reference} in {where}; {len(followers)} scale sets follow it")
+        self.stdout.write(f"published {reference} in {where}; scale sets that follow it: {len(followers)}")

@@ -1,0 +1,89 @@
+"""Load balancers, for the sake of their probes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories import NOW, a_scale_set, document, refused, snapshot_equals_events
+from upgrades.commands.load_balancers import put_load_balancer
+from upgrades.commands.scale_sets import set_model
+from upgrades.models import LoadBalancer, ScaleSet
+
+LATER = NOW + timedelta(minutes=1)
+PROBE = {"protocol": "Http", "port": 80, "requestPath": "/health"}
+ID = "/subscriptions/s/resourceGroups/Fleet/providers/Microsoft.Network/loadBalancers/{}/probes/http"
+
+pytestmark = pytest.mark.django_db
+
+
+def balancer(**settings: Any) -> dict[str, Any]:
+    return {
+        "location": "West Europe",
+        "properties": {"probes": [{"name": "http", "properties": {**PROBE, **settings}}]},
+    }
+
+
+def test_putting_one_and_another_in_its_place() -> None:
+    put_load_balancer("Fleet/LB", balancer(), NOW)
+    put_load_balancer("fleet/lb", {"location": "westeurope", "tags": {"a": "b"}}, LATER)
+    row = LoadBalancer.objects.get()
+    assert (row.key, str(row), row.location.name) == ("fleet/lb", "Fleet/LB", "westeurope")
+    assert row.document == {"location": "westeurope", "tags": {"a": "b"}}
+
+
+def test_its_users_are_probed_as_it_says_from_then_on() -> None:
+    for name in ("lb", "lb2"):
+        put_load_balancer(f"fleet/{name}", balancer(), NOW)
+        set_model(f"fleet/uses-{name}", document(probe_id=ID.format(name.upper())), NOW)
+    with snapshot_equals_events():
+        put_load_balancer("fleet/lb", balancer(protocol="tcp", requestPath=None, port=22, intervalInSeconds=60), LATER)
+    told, other = ScaleSet.objects.order_by("key")
+    assert (told.probe_protocol, told.probe_port, told.probe_path, told.probe_interval_seconds) == ("tcp", 22, "", 60)
+    assert (told.seq, other.seq, other.probe_protocol) == (2, 1, "http")
+
+
+def test_a_probe_in_use_cannot_go() -> None:
+    put_load_balancer("fleet/lb", balancer(), NOW)
+    a_scale_set(probe_id=ID.format("lb"))
+    with refused("InvalidResourceReference", "fleet/lb must keep the probe 'http': the scale set fleet/web uses it"):
+        put_load_balancer("fleet/lb", {"location": "westeurope"}, LATER)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (None, "a load balancer's document is a JSON object, not null"),
+        ([], "not a list"),
+        ({}, "location is missing"),
+        ({"location": 5}, "location is a text, not 5"),
+        ({"location": "westeurope", "x": float("nan")}, "no JSON"),
+        ({"location": "westeurope", "properties": {"probes": 5}}, "properties.probes is a list, not 5"),
+        ({"location": "westeurope", "properties": {"probes": {"name": "x"}}}, "properties.probes is a list"),
+        ({"location": "westeurope", "properties": {"probes": ["x"]}}, "properties.probes[0] is an object"),
+        ({"location": "westeurope", "properties": {"probes": [{"properties": PROBE}]}}, "probes[0].name is missing"),
+        (
+            {"location": "westeurope", "properties": {"probes": [{"name": "x"}]}},
+            "probes[0].properties.protocol is missing",
+        ),
+        (balancer(protocol="gopher"), "a probe's protocol is http or tcp, not 'gopher'"),
+        (balancer(requestPath=None), "probes[0].properties.requestPath is missing"),
+        (balancer(intervalInSeconds=4), "intervalInSeconds is a whole number from 5 to 3600, not 4"),
+        (balancer(numberOfProbes=0), "numberOfProbes is a whole number from 1 to 100, not 0"),
+        (balancer(port=70000), "port is a whole number from 1 to 65535, not 70000"),
+    ],
+)
+def test_what_is_no_load_balancer(body: object, word: str) -> None:
+    put_load_balancer("fleet/lb", balancer(), NOW)
+    with refused("InvalidParameter", word):
+        put_load_balancer("fleet/lb", body, LATER)
+
+
+def test_an_unknown_location() -> None:
+    with refused("LocationNotAvailableForResourceType", "there is no location 'atlantis'"):
+        put_load_balancer("fleet/lb", {"location": "atlantis"}, NOW)
+
+
+def test_names_that_cannot_be() -> None:
+    with refused("InvalidParameter", "a resource is named"):
+        put_load_balancer("lb", balancer(), NOW)

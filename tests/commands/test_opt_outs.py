@@ -1,0 +1,145 @@
+"""Opting instances out of upgrades, and in again."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from tests.stories import NOW, a_scale_set, publish, refused, snapshot_equals_events
+from upgrades.commands.opt_outs import opt_in, opt_out
+from upgrades.commands.upgrades import start
+from upgrades.feed import read
+from upgrades.models import Event, Instance, OptOut, ScaleSet, Transition
+
+LATER = NOW + timedelta(minutes=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def out(*ids: str, reason: str = "it runs the payroll", owner: str = "me", until: datetime | None = None) -> list[int]:
+    with snapshot_equals_events():
+        return [one.number for one in opt_out("fleet/web", ids, reason=reason, owner=owner, now=LATER, until=until)]
+
+
+def test_opting_out() -> None:
+    row = a_scale_set()
+    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    assert out("3", "1", "3") == [3, 1]
+    one, other = OptOut.objects.order_by("instance__number")
+    assert (one.instance.number, other.instance.number) == (1, 3)
+    assert (one.owner, one.reason, one.created_at, one.scope) == ("me", "it runs the payroll", LATER, "until")
+    assert one.until == LATER + timedelta(days=14), "never silently for ever"
+    assert ScaleSet.objects.get().look_at == LATER
+    shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
+    assert (shape["owner"], shape["reason"]) == ("me", "it runs the payroll")
+    assert Transition.objects.latest("pk").note == "Opted out by me: it runs the payroll"
+
+
+def test_until_a_time_of_ones_own() -> None:
+    a_scale_set(instances=1)
+    until = datetime(2018, 9, 26, 1, 0, tzinfo=timezone(timedelta(hours=2)))
+    out("0", until=until)
+    assert OptOut.objects.get().until == datetime(2018, 9, 25, 23, 0, tzinfo=UTC)
+
+
+def test_for_ever_when_said_so() -> None:
+    a_scale_set(instances=1)
+    opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW, for_ever=True)
+    assert OptOut.objects.get().until is None
+
+
+def test_an_opt_out_replaces_the_one_before() -> None:
+    row = a_scale_set(instances=2)
+    out("0")
+    out("0", "1", owner="you", reason="  another reason\n")
+    old, new = OptOut.objects.filter(instance__number=0).order_by("pk")
+    assert (old.ended_at, old.ended_by) == (LATER, "you")
+    assert (new.ended_at, new.owner, new.reason) == (None, "you", "another reason")
+    assert read.snapshot(row.pk)["instances"]["0"]["opt_out"]["owner"] == "you"
+
+
+def test_the_running_upgrade_counts_without_them() -> None:
+    row = a_scale_set()
+    publish("16.04.1")
+    start("fleet/web", "me", NOW)
+    out("0", "1")
+    assert read.snapshot(row.pk)["upgrade"]["progress"]["pending"] == 8
+
+
+def test_opting_in_again() -> None:
+    row = a_scale_set()
+    out("0", "1", "2")
+    with snapshot_equals_events():
+        back = opt_in("FLEET/web", ["1"], owner="you", now=LATER)
+    assert [one.number for one in back] == [1]
+    ended = OptOut.objects.get(instance__number=1)
+    assert (ended.ended_at, ended.ended_by) == (LATER, "you")
+    shapes = read.snapshot(row.pk)["instances"]
+    assert [id for id, one in shapes.items() if one["opt_out"]] == ["0", "2"]
+
+
+def test_opting_in_what_is_in_says_nothing() -> None:
+    a_scale_set()
+    before = Event.objects.count(), Transition.objects.count()
+    assert [one.number for one in opt_in("fleet/web", ["1"], owner="you", now=LATER)] == [1]
+    assert (Event.objects.count(), Transition.objects.count()) == before
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ids", [["9", "10"], ["10"], ["-1"], ["one"], ["01"], [""], ["٣"], ["10\0"]])
+def test_instances_that_are_not_there(ids: list[str]) -> None:
+    a_scale_set()
+    out("5")
+    with refused("ResourceNotFound", "fleet/web: no instance ", "its instances: 0 to 9"):
+        opt_out("fleet/web", ["1", *ids], reason="x", owner="me", now=LATER)
+    with refused("ResourceNotFound", "its instances: 0 to 9"):
+        opt_in("fleet/web", ["5", *ids], owner="me", now=LATER)
+
+
+def test_no_instance_at_all() -> None:
+    a_scale_set(instances=0)
+    with refused("ResourceNotFound", "no instance was named; its instances: none"):
+        opt_out("fleet/web", [], reason="x", owner="me", now=LATER)
+    with refused("ResourceNotFound", "no instance was named"):
+        opt_in("fleet/web", [], owner="me", now=LATER)
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"), [("", "say why"), (" \n ", "say why"), ("x" * 501, "at most 500 characters")]
+)
+def test_reasons_that_are_none(reason: str, word: str) -> None:
+    a_scale_set(instances=1)
+    with refused("InvalidParameter", word):
+        opt_out("fleet/web", ["0"], reason=reason, owner="me", now=LATER)
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        LATER,
+        LATER - timedelta(seconds=1),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+        LATER + timedelta(days=3651),
+    ],
+)
+def test_ends_that_cannot_be(until: datetime) -> None:
+    a_scale_set(instances=1)
+    with refused("InvalidParameter", "an opt-out ends "):
+        opt_out("fleet/web", ["0"], reason="x", owner="me", now=LATER, until=until)
+
+
+def test_a_scale_set_that_is_not_there() -> None:
+    for path, code in (("fleet/web", "ResourceNotFound"), ("web", "InvalidParameter")):
+        with refused(code):
+            opt_out(path, ["0"], reason="x", owner="me", now=LATER)
+        with refused(code):
+            opt_in(path, ["0"], owner="me", now=LATER)
+
+
+def test_the_longest_reason_is_kept_whole() -> None:
+    a_scale_set(instances=1)
+    out("0", reason="ß" * 500)
+    assert OptOut.objects.get().reason == "ß" * 500
+    assert Instance.objects.count() == 1

@@ -1,0 +1,116 @@
+"""The prober process itself: real sockets, a real simulator, a real database, no broker (then no hints come)."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from tests.orchestrator.fleet import Fleet
+from tests.providers.conftest import simulator as simulator
+from tests.providers.simulator import Simulator
+from upgrades.core.states import Health
+from upgrades.models import Instance, ScaleSet
+from upgrades.prober.process import Prober
+from upgrades.providers.simulated.client import SimulatorControl
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+PATIENCE_SECONDS = 30
+
+
+def clock() -> datetime:
+    """The real one: a prober works in real time."""
+    return datetime.now(UTC)  # noqa: TID251
+
+
+@pytest.fixture
+def fleet(simulator: Simulator, settings: Settings) -> Fleet:
+    """Three machines that have just been made, and that nobody has asked yet."""
+    settings.ROLLGRID_HOME = simulator.home
+    settings.REDIS_URL = f"unix://{simulator.home}/no-broker.sock"
+    one = Fleet(simulator.home, 3)
+    one.now = clock()
+    one.work(one.look())
+    return one
+
+
+def probe(fleet: Fleet, story: Callable[[Callable[..., Any]], Coroutine[Any, Any, None]]) -> list[int]:
+    """Runs a prober while the story is told; the story gets `until(condition)`. Answers which scale sets it woke."""
+    woken: list[int] = []
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        prober = asyncio.create_task(Prober(fleet.home, clock, woken.append).run(stop))
+        telling = asyncio.create_task(story(_until))
+        done, _ = await asyncio.wait([prober, telling], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        for task in done:
+            task.result()
+        await prober
+
+    asyncio.run(run())
+    return woken
+
+
+async def _until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0)  # no hurry: the condition itself takes a moment in its thread
+
+
+def _healths(fleet: Fleet) -> list[str]:
+    return list(Instance.objects.filter(scale_set=fleet.id).order_by("number").values_list("health", flat=True))
+
+
+def test_it_finds_instances_healthy_and_says_how_fresh_that_is(fleet: Fleet) -> None:
+    assert _healths(fleet) == [Health.INITIALIZING] * 3
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        await until(lambda: fleet.row.probed_at is not None)
+
+    before = clock()
+    assert probe(fleet, story) == [fleet.id]
+    probed_at = fleet.row.probed_at
+    assert probed_at and before < probed_at < clock()
+    assert fleet.row.prober == ""
+
+
+def test_it_follows_what_happens_to_an_instance(fleet: Fleet) -> None:
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        control = SimulatorControl(fleet.home)
+        await control.act(fleet.path, {"sick": ["1"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY, Health.UNHEALTHY, Health.HEALTHY])
+        await control.act(fleet.path, {"heal": ["1"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        await control.close()
+
+    probe(fleet, story)
+    assert fleet.instances[1].health_detail == "HTTP 200"
+
+
+def test_it_keeps_what_is_stored_until_it_knows_better(fleet: Fleet) -> None:
+    """A prober that comes after another died restarts its counts, not the health of the fleet."""
+    Instance.objects.filter(scale_set=fleet.id).update(health=Health.HEALTHY)
+    seq = fleet.row.seq
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: fleet.row.probed_at is not None)
+
+    assert probe(fleet, story) == []
+    assert fleet.row.seq == seq
+
+
+def test_a_scale_set_that_goes_is_forgotten(fleet: Fleet) -> None:
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: fleet.row.probed_at is not None)
+        await asyncio.to_thread(ScaleSet.objects.filter(pk=fleet.id).delete)
+        await until(lambda: not ScaleSet.objects.exists())
+        other = await asyncio.to_thread(Fleet, fleet.home, 1)
+        await asyncio.to_thread(lambda: other.work(other.look()))
+        await until(lambda: _healths(other) == [Health.HEALTHY])
+
+    probe(fleet, story)

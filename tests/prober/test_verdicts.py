@@ -1,0 +1,197 @@
+"""From results to rows: what counts as news of an instance, and what does not."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.stories import NOW, a_scale_set
+from upgrades.core.machines import ExtensionView, InstanceView
+from upgrades.core.states import Health, Power, Provisioning
+from upgrades.models import Instance, ScaleSet
+from upgrades.prober import leases, reading, writing
+from upgrades.prober.counts import Counts
+from upgrades.prober.reading import ProbedSet
+from upgrades.prober.writing import Verdict
+from upgrades.probes.targets import Result, Target
+
+pytestmark = pytest.mark.django_db
+UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
+
+
+def probed(row: ScaleSet) -> ProbedSet:
+    found = reading.read(row.pk)
+    assert found
+    return found
+
+
+def a_probed_set(*, threshold: int = 2, instances: int = 3) -> ScaleSet:
+    row = a_scale_set(instances=instances, probe="/health")
+    ScaleSet.objects.filter(pk=row.pk).update(probe_threshold=threshold)
+    return row
+
+
+def answer(counts: Counts, of: ProbedSet, number: int, ok: bool, *, generation: str = "") -> None:
+    assert of.probe
+    one = next(one for one in of.instances.values() if one.number == number)
+    target = Target(one.pk, "127.0.0.1", 80, generation or one.generation, of.probe)
+    counts.take_result(Result(target, ok, "HTTP 200" if ok else "HTTP 503", 0.001))
+
+
+def healths(row: ScaleSet) -> list[str]:
+    return list(Instance.objects.filter(scale_set=row).order_by("number").values_list("health", flat=True))
+
+
+def test_a_state_flips_after_as_many_results_as_the_threshold_says() -> None:
+    row = a_probed_set(threshold=2)
+    counts, known = Counts(), probed(row)
+    counts.know(known)
+    answer(counts, known, 1, False)
+    assert counts.take_unwritten() == {}
+    answer(counts, known, 1, False)
+    (verdict,) = counts.take_unwritten()[row.pk]
+    assert (verdict.of.number, verdict.health, verdict.detail) == (1, Health.UNHEALTHY, "HTTP 503")
+
+
+def test_a_flap_within_one_write_is_no_news() -> None:
+    row = a_probed_set(threshold=1)
+    counts, known = Counts(), probed(row)
+    counts.know(known)
+    answer(counts, known, 0, False)
+    answer(counts, known, 0, True)
+    assert counts.take_unwritten() == {}
+
+
+def test_answers_of_an_old_os_disk_count_for_nothing() -> None:
+    row = a_probed_set(threshold=1)
+    counts, known = Counts(), probed(row)
+    counts.know(known)
+    answer(counts, known, 0, False, generation="an older disk")
+    assert counts.take_unwritten() == {}
+
+
+def test_counts_begin_anew_with_a_new_os_disk() -> None:
+    row = a_probed_set(threshold=2)
+    counts = Counts()
+    counts.know(probed(row))
+    answer(counts, probed(row), 0, False)
+    Instance.objects.filter(scale_set=row, number=0).update(os_disk="new", health=Health.INITIALIZING)
+    counts.know(probed(row))
+    answer(counts, probed(row), 0, False)
+    assert counts.take_unwritten() == {}
+    answer(counts, probed(row), 0, False)
+    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.UNHEALTHY]
+
+
+def test_a_prober_that_has_just_come_says_nothing_until_all_were_asked() -> None:
+    """Else an instance that merely was not asked yet would seem to have had its chance."""
+    row = a_probed_set(threshold=2, instances=2)
+    counts, known = Counts(), probed(row)
+    counts.know(known)
+    for number in (0, 1, 0):
+        answer(counts, known, number, True)
+        assert not counts.is_settled(row.pk)
+    answer(counts, known, 1, True)
+    assert counts.is_settled(row.pk)
+
+
+def test_an_instance_without_an_address_is_unhealthy() -> None:
+    row = a_probed_set()
+    Instance.objects.filter(scale_set=row, number=2).update(address="")
+    counts = Counts()
+    counts.know(probed(row))
+    counts.take_unreachable(probed(row))
+    assert [verdict.of.number for verdict in counts.take_unwritten()[row.pk]] == [2]
+    for number in (0, 1):
+        for _ in range(2):
+            answer(counts, probed(row), number, True)
+    assert counts.is_settled(row.pk)
+
+
+@pytest.mark.parametrize(
+    ("view", "health"),
+    [
+        (UP, Health.HEALTHY),
+        (replace(UP, power=Power.STOPPED), Health.UNHEALTHY),
+        (replace(UP, provisioning=Provisioning.FAILED), Health.UNHEALTHY),
+        (replace(UP, provisioning=Provisioning.CREATING), Health.INITIALIZING),
+        (replace(UP, provisioning=Provisioning.UPDATING, power=Power.STARTING), Health.INITIALIZING),
+        (replace(UP, extensions=(ExtensionView("a", Provisioning.SUCCEEDED),)), Health.HEALTHY),
+        (replace(UP, extensions=(ExtensionView("a", Provisioning.FAILED),)), Health.UNHEALTHY),
+        (replace(UP, extensions=(ExtensionView("a", Provisioning.CREATING),)), Health.INITIALIZING),
+    ],
+)
+def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView, health: Health) -> None:
+    """S-31, S-32"""
+    row = a_scale_set(instances=1)
+    counts, known = Counts(), probed(row)
+    assert known.probe is None
+    counts.know(known)
+    counts.take_views(known, {"0": view})
+    verdicts = counts.take_unwritten()[row.pk]
+    assert [verdict.health for verdict in verdicts] == ([] if health is Health.HEALTHY else [health])
+
+
+def test_a_machine_that_is_gone_is_unhealthy() -> None:
+    row = a_scale_set(instances=1)
+    counts = Counts()
+    counts.know(probed(row))
+    counts.take_views(probed(row), {})
+    assert [verdict.detail for verdict in counts.take_unwritten()[row.pk]] == ["the machine does not exist"]
+
+
+def test_a_verdict_is_written_with_its_event_and_wakes_the_set() -> None:
+    row = a_scale_set(instances=3)
+    later = NOW + timedelta(seconds=5)
+    known = probed(row)
+    verdicts = [Verdict(one, Health.UNHEALTHY, "HTTP 503") for one in known.instances.values() if one.number < 2]
+    seq = writing.write_verdicts(row.pk, verdicts, later)
+    after = ScaleSet.objects.get(pk=row.pk)
+    assert seq == after.seq == row.seq + 1
+    assert after.look_at == later
+    assert healths(row) == ["unhealthy", "unhealthy", "healthy"]
+    event = after.events.get(seq=seq)
+    assert [one["id"] for one in event.body["instances"]] == ["0", "1"]
+    assert writing.write_verdicts(row.pk, verdicts, later) is None
+
+
+def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
+    """Reimaged, being worked on, or voided since: what was found is no news of the machine as it is."""
+    row = a_scale_set(instances=4)
+    known = probed(row)
+    verdicts = [Verdict(one, Health.UNHEALTHY, "HTTP 503") for one in known.instances.values()]
+    instances = Instance.objects.filter(scale_set=row)
+    instances.filter(number=0).update(os_disk="new")
+    instances.filter(number=1).update(operation_id=uuid.uuid4(), operation_kind="reimage")
+    instances.filter(number=2).update(health_since=NOW + timedelta(seconds=1))
+    instances.filter(number=3).delete()
+    assert writing.write_verdicts(row.pk, verdicts, NOW) is None
+    assert healths(row) == ["healthy"] * 3
+
+
+def test_views_write_only_what_differs() -> None:
+    row = a_scale_set(instances=2)
+    known = probed(row)
+    first, second = known.instances.values()
+    views = {first.pk: replace(UP, power=Power.STOPPED), second.pk: replace(UP, os_disk="another one's")}
+    assert writing.write_views(row.pk, views, known.instances, NOW) == row.seq + 1
+    assert writing.write_views(row.pk, views, known.instances, NOW) is None
+    assert list(row.instances.order_by("number").values_list("power", flat=True)) == ["stopped", "running"]
+
+
+def test_how_fresh_the_news_is_makes_no_event() -> None:
+    row = a_scale_set(instances=1)
+    at = NOW + timedelta(minutes=1)
+    writing.write_probed_at({row.pk: at, 999_999: at}, at)
+    after = ScaleSet.objects.get(pk=row.pk)
+    assert (after.probed_at, after.seq) == (at, row.seq)
+
+
+def test_two_probers_share_the_scale_sets() -> None:
+    first, second = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
+    assert leases.claim("a") == {first.pk: first.seq, second.pk: second.seq}
+    assert leases.claim("b") == {}
+    leases.give_back("a")
+    assert set(leases.claim("b")) == {first.pk, second.pk}
+    assert leases.heads("a") == {}

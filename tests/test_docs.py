@@ -1,0 +1,42 @@
+"""The documents speak of the code as it is."""
+
+import ast
+import re
+from pathlib import Path
+
+from upgrades.core.decide import RULES
+
+ROOT = Path(__file__).parent.parent
+RULES_TEXT = (ROOT / "docs" / "rules.md").read_text()
+
+
+def _tests() -> set[str]:
+    return {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_every_test_that_the_rules_name_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", RULES_TEXT))
+    assert named and named <= _tests(), named - _tests()
+
+
+def test_every_scenario_that_the_rules_name_exists() -> None:
+    lists = re.findall(r"scenarios? ((?:`\w+`(?:, )?)+)", RULES_TEXT)
+    named = {name for names in lists for name in re.findall(r"`(\w+)`", names)}
+    there_are = {path.stem for path in (ROOT / "tests" / "scenarios").glob("*.txt")}
+    assert named and named <= there_are, named - there_are
+
+
+def test_every_rule_stands_in_its_order() -> None:
+    told = re.findall(r"^\| \d+ \|.*?\| `(\w+)` \|", RULES_TEXT, re.MULTILINE)
+    assert told == [rule.__name__ for rule in RULES]
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"

@@ -1,0 +1,204 @@
+"""Single members of JSON documents: found in any case, checked, and named in every complaint.
+
+Azure's clients differ in the case of names, and templates send numbers and switches as strings.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata"})
+MOST_LEVELS = 100  # of objects and lists within each other
+
+Json = Mapping[str, Any]
+
+
+class BadDocument(ValueError):
+    """The document cannot be used. `code` is Azure's word for it, `target` the member that is wrong."""
+
+    def __init__(self, message: str, *, target: str = "", code: str = "InvalidParameter") -> None:
+        super().__init__(message)
+        self.message = message
+        self.target = target
+        self.code = code
+
+
+def member(document: object, *path: str) -> Any:
+    """The value at that path, names in any case; None where it is absent."""
+    value = document
+    for name in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = _in_any_case(value, name)
+    return value
+
+
+def _in_any_case(document: Json, name: str) -> Any:
+    """A null is as good as absent."""
+    if document.get(name) is not None:
+        return document[name]
+    wanted = name.lower()
+    return next((value for key, value in document.items() if value is not None and str(key).lower() == wanted), None)
+
+
+# --- single values ----------------------------------------------------------------------------------------------------
+# Each takes the path of a member, and `at`: where in the whole document that path begins, for the message.
+
+
+def text(document: object, *path: str, required: bool = False, at: str = "", longest: int | None = None) -> str:
+    value, target = _value(document, path, at), dotted(at, *path)
+    if value in (None, ""):
+        if required:
+            raise BadDocument(f"{target} is missing", target=target)
+        return ""
+    if not isinstance(value, str):
+        raise wrong(target, "a text", value)
+    if longest is not None and len(value) > longest:
+        raise BadDocument(f"{target} has at most {longest} characters, not {len(value)}", target=target)
+    return value
+
+
+def whole(document: object, *path: str, default: int | None, least: int, most: int, at: str = "") -> int:
+    value, target = _value(document, path, at), dotted(at, *path)
+    if value is None:
+        if default is None:
+            raise BadDocument(f"{target} is missing", target=target)
+        return default
+    number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+        raise wrong(target, f"a whole number from {least} to {most}", value)
+    return number
+
+
+_WHOLE = re.compile(r"\s*-?[0-9]{1,9}\s*")
+
+
+def switch(document: object, *path: str) -> bool:
+    value, target = _value(document, path), dotted("", *path)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise wrong(target, "true or false", value)
+
+
+_DURATION = re.compile(
+    r"P(?:([0-9]{1,9})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)S)?)?",
+    re.IGNORECASE,
+)
+
+
+def duration(document: object, *path: str, most: timedelta) -> timedelta:
+    """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; absent: none."""
+    value = text(document, *path)
+    if not value:
+        return timedelta(0)
+    match = _DURATION.fullmatch(value)
+    if not match or not any(match.groups()):
+        raise wrong(".".join(path), "an ISO 8601 duration such as PT30S", value)
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    length = timedelta(seconds=min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, 1e10))
+    if length > most:
+        raise wrong(".".join(path), f"at most P{most.days}D", value)
+    return length
+
+
+def objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
+    """The objects of a list, each with its own place for messages."""
+    for index, one in enumerate(list_at(document, *path, at=at)):
+        place = f"{dotted(at, *path)}[{index}]"
+        if not isinstance(one, Mapping):
+            raise wrong(place, "an object", one)
+        yield place, one
+
+
+def list_at(document: object, *path: str, at: str = "") -> list[Any]:
+    value = _value(document, path, at)
+    if value is not None and not isinstance(value, list):
+        raise wrong(dotted(at, *path), "a list", value)
+    return value or []
+
+
+def object_at(document: object, *path: str, at: str = "") -> Json:
+    value = _value(document, path, at)
+    if value is not None and not isinstance(value, Mapping):
+        raise wrong(dotted(at, *path), "an object", value)
+    return value or {}
+
+
+def _value(document: object, path: Sequence[str], at: str = "") -> Any:
+    """As `member`, but what stands where an object belongs is not passed over in silence."""
+    value = document
+    for depth, name in enumerate(path):
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise wrong(dotted(at, *path[:depth]) or "the document", "an object", value)
+        value = _in_any_case(value, name)
+    return value
+
+
+def dotted(at: str, *path: str) -> str:
+    return ".".join([at, *path] if at else path)
+
+
+def wrong(target: str, expected: str, value: object) -> BadDocument:
+    came = kind(value) if target.rpartition(".")[2].lower() in SECRET_MEMBERS else shown(value)
+    return BadDocument(f"{target} is {expected}, not {came}", target=target)
+
+
+def shown(value: object) -> str:
+    """A value in a message: short, in one line; of objects and lists the kind only, for there may be secrets in them."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 80 else f"{value[:80]}...")
+    return json.dumps(value)[:80] if isinstance(value, int | float) else kind(value)
+
+
+def kind(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "true or false"
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (str, "a text"),
+        ((int, float), "a number"),
+        (list, "a list"),
+        (Mapping, "an object"),
+    )
+    return next((word for types, word in kinds if isinstance(value, types)), f"a {type(value).__name__}")
+
+
+# --- what no database takes -------------------------------------------------------------------------------------------
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def check_json(document: object) -> None:
+    """Raises BadDocument for what Python reads as JSON, and other readers of JSON or a database do not."""
+    waiting: list[tuple[object, int]] = [(document, 1)]
+    while waiting:
+        value, level = waiting.pop()
+        if level > MOST_LEVELS:
+            raise BadDocument(f"the document is nested more than {MOST_LEVELS} levels deep")
+        if isinstance(value, Mapping):
+            waiting += [(inner, level + 1) for inner in value.values()]
+            waiting += [(name, level) for name in value]
+        elif isinstance(value, list):
+            waiting += [(inner, level + 1) for inner in value]
+        else:
+            _check_single(value)
+
+
+def _check_single(value: object) -> None:
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise BadDocument(
+                "the document has a text with a NUL or half a surrogate pair in it, which cannot be stored"
+            )
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadDocument(f"the document has the number {value} in it, which is no JSON")
+    elif value is not None and not isinstance(value, int):
+        raise BadDocument(f"the document has {kind(value)} in it, which is no JSON")
