@@ -2,13 +2,11 @@
 
 import copy
 import json
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -244,29 +242,6 @@ def refused(code: str, *words: str) -> Iterator[pytest.ExceptionInfo[Refused]]:
 
 
 # --- several at once --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def threads_allowed(folder: Path) -> Iterator[None]:
-    """SQLite's test database is in memory, where threads fail instead of waiting for each other: meanwhile it is a file, as in earnest.
-
-    For tests with transaction=True. What they write is gone afterwards.
-    """
-    if connection.vendor != "sqlite":
-        yield
-        return
-    connection.ensure_connection()
-    in_memory, name = connection.connection, connection.settings_dict["NAME"]
-    path = folder / "threads.sqlite3"
-    with closing(sqlite3.connect(path)) as file:
-        in_memory.backup(file)
-    # The settings are one dict for the connections of all threads.
-    connection.connection, connection.settings_dict["NAME"] = None, str(path)
-    try:
-        yield
-    finally:
-        connection.close()
-        connection.connection, connection.settings_dict["NAME"] = in_memory, name
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:

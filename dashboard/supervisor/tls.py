@@ -1,14 +1,13 @@
 """Which certificate Daphne shows: the operator's own, or one from a certificate authority that lives in the state folder."""
 
-import os
 import re
 import ssl
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from dashboard import environment
+from dashboard.supervisor.files import write
 from dashboard.supervisor.problems import CannotStart
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
@@ -92,16 +91,3 @@ def _chain(certificate: Path, home: Path) -> Path | None:
     folder.mkdir(mode=0o700, exist_ok=True)
     write(folder / "given-chain.pem", b"".join(part.rstrip() + b"\n" for part in rest), 0o644)
     return folder / "given-chain.pem"
-
-
-def write(path: Path, content: bytes, mode: int) -> None:
-    """Replaces the file whole; it is never seen half written, nor with a wider mode."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise

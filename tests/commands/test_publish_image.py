@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from tests.stories import (
     publish,
     refused,
     snapshot_equals_events,
-    threads_allowed,
 )
 from upgrades.commands.images import publish_image
 from upgrades.core import versions
@@ -187,36 +185,33 @@ def publish_and_show(version: str, locations: tuple[str, ...], now: datetime) ->
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("followers", [0, 3])
-def test_two_who_publish_the_same_version(tmp_path: Path, followers: int) -> None:
-    with threads_allowed(tmp_path):
-        for number in range(followers):
-            a_scale_set(f"web-{number}", instances=1)
-        with snapshot_equals_events():
-            done = at_once(*[partial(publish_and_show, "16.04.1", (), NOW)] * 4)
-        assert done.count("16.04.1") == 1, done
-        assert ImageVersion.objects.filter(version="16.04.1").count() == 1
-        assert latest_in("westeurope") == "16.04.1"
+def test_two_who_publish_the_same_version(followers: int) -> None:
+    for number in range(followers):
+        a_scale_set(f"web-{number}", instances=1)
+    with snapshot_equals_events():
+        done = at_once(*[partial(publish_and_show, "16.04.1", (), NOW)] * 4)
+    assert done.count("16.04.1") == 1, done
+    assert ImageVersion.objects.filter(version="16.04.1").count() == 1
+    assert latest_in("westeurope") == "16.04.1"
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_some_who_publish_different_versions(tmp_path: Path) -> None:
+def test_some_who_publish_different_versions() -> None:
     names = [f"16.04.{number}" for number in range(1, 7)]
-    with threads_allowed(tmp_path):
-        a_scale_set(instances=1)
-        with snapshot_equals_events():
-            done = at_once(*(partial(publish_and_show, name, (), NOW) for name in names))
-        published = [name for name in done if isinstance(name, str)]
-        assert latest_in("westeurope") == versions.newest(published) == "16.04.6"
-        assert sorted(
-            ImageVersion.objects.filter(sku=sku()).exclude(version=FIRST_VERSION).values_list("version", flat=True)
-        ) == (sorted(published))
+    a_scale_set(instances=1)
+    with snapshot_equals_events():
+        done = at_once(*(partial(publish_and_show, name, (), NOW) for name in names))
+    published = [name for name in done if isinstance(name, str)]
+    assert latest_in("westeurope") == versions.newest(published) == "16.04.6"
+    assert sorted(
+        ImageVersion.objects.filter(sku=sku()).exclude(version=FIRST_VERSION).values_list("version", flat=True)
+    ) == (sorted(published))
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_one_who_publishes_everywhere_and_one_in_one_location(tmp_path: Path) -> None:
-    with threads_allowed(tmp_path):
-        done = at_once(
-            partial(publish_and_show, "16.04.1", (), NOW), partial(publish_and_show, "16.04.1", ("eastus",), NOW)
-        )
-        assert "16.04.1" in done
-        assert latest_in("westeurope") == latest_in("eastus") == "16.04.1", "in whichever order, it is out everywhere"
+def test_one_who_publishes_everywhere_and_one_in_one_location() -> None:
+    done = at_once(
+        partial(publish_and_show, "16.04.1", (), NOW), partial(publish_and_show, "16.04.1", ("eastus",), NOW)
+    )
+    assert "16.04.1" in done
+    assert latest_in("westeurope") == latest_in("eastus") == "16.04.1", "in whichever order, it is out everywhere"

@@ -20,7 +20,6 @@ from tests.stories import (
     publish,
     refused,
     snapshot_equals_events,
-    threads_allowed,
     without,
 )
 from upgrades.commands.load_balancers import put_load_balancer
@@ -376,10 +375,9 @@ def test_with_the_key_lost_the_secrets_must_be_put_again(settings: LazySettings)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_who_create_the_same_scale_set(tmp_path: Path) -> None:
-    with threads_allowed(tmp_path):
-        done = at_once(*(partial(set_model, "fleet/web", document(capacity=count), NOW) for count in range(6)))
-        assert [one.created for one in done].count(True) == 1
-        row = ScaleSet.objects.get()
-        assert row.seq == 6 and row.events.count() == 6
-        assert row.capacity == row.document["sku"]["capacity"]
+def test_two_who_create_the_same_scale_set() -> None:
+    done = at_once(*(partial(set_model, "fleet/web", document(capacity=count), NOW) for count in range(6)))
+    assert [one.created for one in done].count(True) == 1
+    row = ScaleSet.objects.get()
+    assert row.seq == 6 and row.events.count() == 6
+    assert row.capacity == row.document["sku"]["capacity"]

@@ -129,7 +129,7 @@ def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView
     assert known.probe is None
     counts.know(known)
     counts.take_views(known, {"0": view})
-    verdicts = counts.take_unwritten()[row.pk]
+    verdicts = counts.take_unwritten().get(row.pk, [])
     assert [verdict.health for verdict in verdicts] == ([] if health is Health.HEALTHY else [health])
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from upgrades import tasks
 from upgrades.prober.process import Prober
+from upgrades.probes.descriptors import raise_limit
 
 
 class Command(BaseCommand):
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         asyncio.run(self._run())
 
     async def _run(self) -> None:
+        raise_limit()  # a connection for each probe in flight
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

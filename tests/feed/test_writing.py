@@ -1,0 +1,228 @@
+"""The one way out: events, their numbers, and what is in them."""
+
+import json
+import random
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from tests.stories import (
+    NOW,
+    a_batch,
+    a_scale_set,
+    at_once,
+    nothing_changes,
+    publish,
+    snapshot_equals_events,
+)
+from upgrades.commands.upgrades import start
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.feed import read
+from upgrades.feed.writing import writing
+from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
+
+LATER = NOW + timedelta(minutes=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def last_event(row: ScaleSet) -> Event:
+    return Event.objects.filter(scale_set=row).latest("seq")
+
+
+# --- one event per transaction and scale set --------------------------------------------------------------------------
+
+
+def test_one_event_however_much_changes() -> None:
+    row = a_scale_set(instances=5)
+    before = ScaleSet.objects.get().seq
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        for instance in w.scale_set.instances.all():
+            instance.health = Health.UNHEALTHY
+            instance.save()
+            w.changed(instance)
+            w.changed(instance)
+        w.changed(w.scale_set)
+    event = last_event(row)
+    assert (event.seq, event.at) == (before + 1, LATER)
+    assert sorted(event.body) == ["instances", "scale_set"]
+    assert [one["id"] for one in event.body["instances"]] == ["0", "1", "2", "3", "4"]
+
+
+def test_an_event_has_whole_resources() -> None:
+    row = a_scale_set(instances=2)
+    with writing(LATER, row.pk) as w:
+        w.changed(w.scale_set.instances.get(number=1), w.scale_set)
+    snapshot = json.loads(json.dumps(read.snapshot(row.pk)))
+    assert last_event(row).body == {"scale_set": snapshot["scale_set"], "instances": [snapshot["instances"]["1"]]}
+
+
+def test_it_says_what_is_in_the_database() -> None:
+    row = a_scale_set(instances=1)
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        stale = w.scale_set.instances.get()
+        Instance.objects.update(health_detail="HTTP 503")
+        w.changed(stale)
+    assert last_event(row).body["instances"][0]["health_detail"] == "HTTP 503"
+
+
+def test_no_change_is_no_event() -> None:
+    row = a_scale_set(instances=1)
+    with nothing_changes(), writing(LATER, row.pk):
+        pass
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        w.wake()
+    assert ScaleSet.objects.get().look_at == LATER
+
+
+def test_several_scale_sets_in_one_transaction() -> None:
+    one, two, three = (a_scale_set(name, instances=2) for name in ("one", "two", "three"))
+    before = {row.pk: row.seq for row in ScaleSet.objects.all()}
+    with snapshot_equals_events(), writing(LATER, three.pk, one.pk, two.pk, one.pk) as w:
+        assert [row.pk for row in w.scale_sets] == sorted([one.pk, two.pk, three.pk])
+        w.changed(*Instance.objects.filter(scale_set=two), *Instance.objects.filter(scale_set=one))
+        w.wake(two)
+    moved = {row.name: row.seq - before[row.pk] for row in ScaleSet.objects.all()}
+    assert moved == {"one": 1, "two": 1, "three": 0}
+    assert {row.name for row in ScaleSet.objects.filter(look_at=LATER)} == {"two"}
+    assert {one["name"] for one in last_event(two).body["instances"]} == {"two_0", "two_1"}
+
+
+def test_what_fails_leaves_nothing() -> None:
+    one, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
+    with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, one.pk, two.pk) as w:
+        Instance.objects.update(health=Health.UNHEALTHY)
+        w.changed(*Instance.objects.all(), *w.scale_sets)
+        w.wake()
+        raise ZeroDivisionError
+
+
+def test_a_scale_set_that_is_not_there() -> None:
+    row = a_scale_set(instances=1)
+    with nothing_changes(), pytest.raises(ScaleSet.DoesNotExist), writing(LATER, row.pk, row.pk + 1):
+        raise AssertionError("it must not get this far")
+
+
+def test_instances_that_go() -> None:
+    row = a_scale_set(instances=3)
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        gone = w.scale_set.instances.get(number=1)
+        w.changed(gone)
+        w.removed(gone)
+        gone.delete()
+    assert last_event(row).body["removed"] == ["1"]
+    assert list(read.snapshot(row.pk)["instances"]) == ["0", "2"]
+
+
+# --- upgrades ---------------------------------------------------------------------------------------------------------
+
+
+def an_upgrade(row: ScaleSet) -> RollingUpgrade:
+    publish("16.04.1")
+    return start(str(row), "me", NOW)
+
+
+def test_counts_go_with_the_instances_they_are_counted_from() -> None:
+    row = a_scale_set()
+    upgrade = an_upgrade(row)
+    with snapshot_equals_events():
+        a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.QUEUED})
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        instance = w.scale_set.instances.select_related("member").get(number=0)
+        assert instance.member
+        instance.member.state = MemberState.SUCCEEDED
+        instance.member.save()
+        w.changed(instance)
+    progress = last_event(row).body["upgrade"]["progress"]
+    assert progress == {"successful": 1, "failed": 0, "in_progress": 1, "pending": 8}
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        gone = w.scale_set.instances.get(number=9)
+        w.removed(gone)
+        gone.delete()
+    assert last_event(row).body["upgrade"]["progress"]["pending"] == 7
+
+
+def test_an_upgrade_that_is_over_keeps_its_counts() -> None:
+    row = a_scale_set()
+    upgrade = an_upgrade(row)
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        upgrade.status, upgrade.ended_at = UpgradeStatus.CANCELLED, LATER
+        upgrade.pending_at_end = upgrade.count_pending()
+        upgrade.save()
+        w.changed(upgrade, note="x" * 600)
+    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+        gone = w.scale_set.instances.get(number=9)
+        w.removed(gone)
+        gone.delete()
+    assert "upgrade" not in last_event(row).body
+    assert read.snapshot(row.pk)["upgrade"]["progress"]["pending"] == 10
+    assert len(Transition.objects.get(state="Cancelled").note) == 500
+
+
+def test_history_has_a_line_for_each_change() -> None:
+    row = a_scale_set(instances=2)
+    upgrade = an_upgrade(row)
+    a_batch(upgrade, {1: MemberState.UPGRADING})
+    line = Transition.objects.get(instance_number=1, state="upgrading")
+    assert (line.seq, line.at, line.upgrade_id) == (ScaleSet.objects.get().seq, NOW, upgrade.pk)
+    assert (line.health, line.version) == ("healthy", "0.0.1")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_reading_on_from_a_number() -> None:
+    row = a_scale_set(instances=1)
+    for _ in range(3):
+        with writing(LATER, row.pk) as w:
+            w.changed(w.scale_set)
+    head = ScaleSet.objects.get().seq
+    assert [event.seq for event in read.since(row.pk, head - 2)] == [head - 1, head]
+    assert read.since(row.pk, head) == []
+
+
+def test_what_is_no_longer_kept_shows_as_a_gap() -> None:
+    row = a_scale_set(instances=1)
+    Event.objects.filter(seq=1).delete()
+    first = read.since(row.pk, 0)[0]
+    assert first.seq != 1
+
+
+def test_reading_a_snapshot_takes_few_queries(django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    small, big = a_scale_set("small", instances=1), a_scale_set("big", instances=60)
+    for row in (small, big):
+        with django_assert_max_num_queries(8):
+            read.snapshot(row.pk)
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+WRITERS, EACH = 8, 25
+
+
+def write_pairs(ids: list[int], seed: int) -> int:
+    dice = random.Random(seed)
+    for _ in range(EACH):
+        pair = dice.sample(ids, 2)
+        with writing(LATER, *pair) as w:
+            for row in w.scale_sets:
+                instance = row.instances.get(number=dice.randrange(3))
+                instance.health_detail = f"{int(instance.health_detail or 0) + 1}"
+                instance.save(update_fields=["health_detail"])
+                w.changed(instance)
+    return seed
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_many_writers_of_several_scale_sets() -> None:
+    """No deadlock, no number lost, none twice, and no write lost."""
+    ids = [a_scale_set(f"web-{number}", instances=3).pk for number in range(3)]
+    before = sum(ScaleSet.objects.values_list("seq", flat=True))
+    with snapshot_equals_events():
+        done = at_once(*(partial(write_pairs, ids, seed) for seed in range(WRITERS)))
+    assert done == list(range(WRITERS))
+    assert sum(ScaleSet.objects.values_list("seq", flat=True)) - before == WRITERS * EACH * 2
+    for row in ScaleSet.objects.all():
+        assert list(row.events.order_by("seq").values_list("seq", flat=True)) == list(range(1, row.seq + 1))
+    assert sum(int(one.health_detail or 0) for one in Instance.objects.all()) == WRITERS * EACH * 2
