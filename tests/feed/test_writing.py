@@ -1,9 +1,11 @@
 """The one way out: events, their numbers, and what is in them."""
 
+import functools
 import json
 import random
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -214,15 +216,22 @@ def write_pairs(ids: list[int], seed: int) -> int:
     return seed
 
 
+def read_on(ids: list[int]) -> list[tuple[int, dict[str, Any]]]:
+    return [(id, read.snapshot(id)) for _ in range(EACH) for id in ids]
+
+
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_many_writers_of_several_scale_sets() -> None:
-    """No deadlock, no number lost, none twice, and no write lost."""
+    """No deadlock, no number lost, none twice, no write lost; and whoever reads meanwhile catches up."""
     ids = [a_scale_set(f"web-{number}", instances=3).pk for number in range(3)]
     before = sum(ScaleSet.objects.values_list("seq", flat=True))
     with snapshot_equals_events():
-        done = at_once(*(partial(write_pairs, ids, seed) for seed in range(WRITERS)))
+        *done, snapshots = at_once(*(partial(write_pairs, ids, seed) for seed in range(WRITERS)), partial(read_on, ids))
     assert done == list(range(WRITERS))
     assert sum(ScaleSet.objects.values_list("seq", flat=True)) - before == WRITERS * EACH * 2
     for row in ScaleSet.objects.all():
         assert list(row.events.order_by("seq").values_list("seq", flat=True)) == list(range(1, row.seq + 1))
     assert sum(int(one.health_detail or 0) for one in Instance.objects.all()) == WRITERS * EACH * 2
+    for id, state in snapshots:
+        caught_up = functools.reduce(read.apply, read.since(id, state["seq"]), state)
+        assert json.dumps(caught_up, sort_keys=True) == json.dumps(read.snapshot(id), sort_keys=True)

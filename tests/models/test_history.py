@@ -1,0 +1,58 @@
+"""How scale sets stand, counted from their rows."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from tests.stories import NOW, a_batch, a_scale_set, document, publish
+from upgrades import history
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.scale_sets import set_model
+from upgrades.commands.upgrades import start
+from upgrades.core.states import Health, MemberState
+from upgrades.models import Instance, ScaleSet
+
+pytestmark = pytest.mark.django_db
+
+
+def test_standings(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    web, other, empty = a_scale_set(), a_scale_set("other", instances=2, healthy=False), a_scale_set("e", instances=0)
+    Instance.objects.filter(scale_set=web, number__lt=4).update(version="16.04.1")
+    Instance.objects.filter(scale_set=web, number=0).update(health=Health.UNKNOWN, operation_id=uuid.uuid4())
+    opt_out("fleet/web", ["7", "8"], reason="x", owner="me", now=NOW)
+    rows = list(ScaleSet.objects.all())
+    with django_assert_num_queries(3):
+        found = history.standings(rows)
+    assert found[web.pk] == history.Standing(
+        instances=10,
+        by_health={"healthy": 9, "unknown": 1},
+        by_version={"16.04.1": 4, "0.0.1": 6},
+        opted_out=2,
+        busy=1,
+    )
+    assert (found[web.pk].healthy, found[other.pk].healthy) == (9, 0)
+    assert found[empty.pk] == history.Standing()
+    assert history.standings([]) == {}
+
+
+def test_the_last_upgrade_and_its_batches() -> None:
+    row = a_scale_set()
+    assert history.last_upgrade(row) is None
+    publish("16.04.1")
+    upgrade = start("fleet/web", "me", NOW)
+    a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.FAILED}, finished=True)
+    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.UPGRADING}, number=1)
+    found = history.last_upgrade(row)
+    assert found == upgrade
+    assert history.batch_counts(upgrade) == {0: {"succeeded": 1, "failed": 1}, 1: {"upgrading": 2}}
+    upgrade.ended_at = NOW + timedelta(minutes=1)
+    upgrade.save()
+    later = start("fleet/web", "me", NOW + timedelta(minutes=2))
+    assert history.last_upgrade(row) == later
+
+
+def test_tags_in_any_case_and_of_any_kind() -> None:
+    body = {**document(), "tags": None, "Tags": {"a": "b", "n": 5}}
+    assert set_model("fleet/web", body, NOW).scale_set.tags == {"a": "b", "n": "5"}
+    assert set_model("fleet/web", {**document(), "tags": None}, NOW).scale_set.tags == {}
