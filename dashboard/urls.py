@@ -6,4 +6,5 @@ from dashboard import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.what_runs, name="fleet"),
+    path("feed/snapshot", views.feed_snapshot, name="feed snapshot"),
 ]

@@ -1,11 +1,12 @@
 """Load balancers, for the sake of their probes."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.stories import NOW, a_scale_set, document, refused, snapshot_equals_events
+from tests.stories import NOW, a_scale_set, at_once, document, refused, snapshot_equals_events
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.scale_sets import set_model
 from upgrades.models import LoadBalancer, ScaleSet
@@ -87,3 +88,30 @@ def test_an_unknown_location() -> None:
 def test_names_that_cannot_be() -> None:
     with refused("InvalidParameter", "a resource is named"):
         put_load_balancer("lb", balancer(), NOW)
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+
+def put_balancers(ports: list[int]) -> list[int]:
+    for port in ports:
+        put_load_balancer("fleet/lb", balancer(port=port), LATER)
+    return ports
+
+
+def put_sets(name: str) -> str:
+    for _ in range(5):
+        set_model(f"fleet/{name}", document(probe_id=ID.format("lb")), LATER)
+    return name
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_probes_that_change_while_scale_sets_are_put() -> None:
+    """Nobody waits for each other for ever, and in the end all are probed as the load balancer says."""
+    put_load_balancer("fleet/lb", balancer(), NOW)
+    names, ports = ["web", "web", "api", "db"], [[81, 82, 83, 84, 85], [91, 92, 93, 94, 95]]
+    with snapshot_equals_events():
+        done = at_once(*(partial(put_balancers, some) for some in ports), *(partial(put_sets, name) for name in names))
+    assert done == [*ports, *names]
+    last = LoadBalancer.objects.get().document["properties"]["probes"][0]["properties"]["port"]
+    assert {row.probe_port for row in ScaleSet.objects.all()} == {last}

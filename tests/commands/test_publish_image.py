@@ -12,11 +12,13 @@ from tests.stories import (
     WINDOWS,
     a_scale_set,
     at_once,
+    document,
     publish,
     refused,
     snapshot_equals_events,
 )
 from upgrades.commands.images import publish_image
+from upgrades.commands.scale_sets import set_model
 from upgrades.core import versions
 from upgrades.core.facts import ImageReference
 from upgrades.feed import read
@@ -215,3 +217,17 @@ def test_one_who_publishes_everywhere_and_one_in_one_location() -> None:
     )
     assert "16.04.1" in done
     assert latest_in("westeurope") == latest_in("eastus") == "16.04.1", "in whichever order, it is out everywhere"
+
+
+def put_and_show(name: str) -> str:
+    set_model(f"fleet/{name}", document(), NOW)
+    return name
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_one_who_publishes_while_others_make_scale_sets() -> None:
+    """Whoever came too late to be told saw the new version by himself."""
+    names = [f"web-{number}" for number in range(5)]
+    with snapshot_equals_events():
+        done = at_once(partial(publish_and_show, "16.04.1", (), NOW), *(partial(put_and_show, name) for name in names))
+    assert done == ["16.04.1", *names]

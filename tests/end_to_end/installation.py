@@ -141,9 +141,10 @@ def _connected(home: Path, url: str) -> Iterator[None]:
 class Watch:
     """Samples a scale set again and again while something happens: in the database, and at the machines themselves."""
 
-    def __init__(self, up: Installation, path: str) -> None:
+    def __init__(self, up: Installation, path: str, *, every: float = 0.03) -> None:
         self.up = up
         self.path = path
+        self.every = every
         self.in_flight: list[int] = []
         self.batches_at_once: list[int] = []
         self.machines_down: list[int] = []
@@ -159,7 +160,7 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.03):
+        while not self._stop.wait(self.every):
             with suppress(DatabaseError, ProviderError):
                 self._sample()
         connections[LIVE].close()

@@ -54,9 +54,15 @@ class Up:
     def __post_init__(self) -> None:
         ports = ("--http-port", str(self.http_port), "--https-port", str(self.https_port))
         self.log = self.home.with_name(f"{self.home.name}.log")
+        self.command = [sys.executable, "-m", "tests.supervisor.some_up", self.without, *ports, *self.options]
+        self.family: dict[int, psutil.Process] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Starts it; once more where it has ended, on the same state folder and the same ports."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.supervisor.some_up", self.without, *ports, *self.options],
+                self.command,
                 cwd=self.home.parent,  # `up` may be called from anywhere
                 env=environment(self.home, PYTHONPATH=str(CHECKOUT), **self.more),
                 stdout=subprocess.PIPE,
@@ -64,7 +70,6 @@ class Up:
                 text=True,
                 start_new_session=True,
             )
-        self.family: dict[int, psutil.Process] = {}
 
     def ready(self) -> str:
         """Waits for the line that says so."""

@@ -1,18 +1,34 @@
 """Reading the feed: a whole snapshot, or what came since."""
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
 
+MOST_TRIES = 4
+
 
 def snapshot(scale_set_id: int) -> dict[str, Any]:
-    """All that is visible of a scale set, and the `seq` that it is as of."""
+    """All that is visible of a scale set, and the `seq` that it is as of. Raises ScaleSet.DoesNotExist.
+
+    Read without a lock: whatever changes what is visible moves the seq, so what was read under one seq belongs together.
+    """
+    for _ in range(MOST_TRIES):
+        found = _read(scale_set_id)
+        if ScaleSet.objects.filter(pk=scale_set_id, seq=found["seq"]).exists():
+            return found
     with transaction.atomic():
-        row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
-        return {"stream": str(row.stream), "seq": row.seq, **body(row)}
+        ScaleSet.objects.select_for_update().get(pk=scale_set_id)
+        return _read(scale_set_id)
+
+
+def _read(scale_set_id: int) -> dict[str, Any]:
+    row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
+    return {"stream": str(row.stream), "seq": row.seq, **body(row)}
 
 
 def body(row: ScaleSet) -> dict[str, Any]:
@@ -25,9 +41,37 @@ def body(row: ScaleSet) -> dict[str, Any]:
     }
 
 
-def since(scale_set_id: int, seq: int) -> list[Event]:
-    """The events after `seq`, in order and without a gap (or the first one is not seq + 1: then they are no longer kept)."""
-    return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq"))
+def since(scale_set_id: int, seq: int, most: int | None = None) -> list[Event]:
+    """The (first) events after `seq`, in order and without a gap (or the first is not seq + 1: then they are no longer kept)."""
+    return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the feed of a scale set is."""
+
+    id: int
+    key: str
+    stream: str
+    seq: int
+
+    @property
+    def revision(self) -> str:
+        return f"{self.stream}.{self.seq}"
+
+
+def heads() -> list[Head]:
+    """Of all scale sets."""
+    return [_head(*row) for row in ScaleSet.objects.order_by("pk").values_list("pk", "key", "stream", "seq")]
+
+
+def head(key: str) -> Head | None:
+    row = ScaleSet.objects.filter(key=key).values_list("pk", "key", "stream", "seq").first()
+    return _head(*row) if row else None
+
+
+def _head(pk: int, key: str, stream: UUID, seq: int) -> Head:
+    return Head(pk, key, str(stream), seq)
 
 
 def apply(state: dict[str, Any], event: Event) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from upgrades.commands.errors import Refused
+from upgrades.core.members import shown
 
 LONGEST_NAME = 150  # of a user, as Django has it
 
@@ -36,18 +38,19 @@ def me() -> str:
 
 def read_json(path: str) -> Any:
     """The JSON in a file ("-" for standard input). Raises CommandError, saying where it is wrong."""
+    name = "standard input" if path == "-" else path
     try:
-        text = Path("/dev/stdin" if path == "-" else path).read_text(encoding="utf-8-sig")
+        text = (sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CommandError(f"cannot read {path}: it is not UTF-8 text ({error})") from error
+        raise CommandError(f"cannot read {name}: it is not UTF-8 text ({error})") from error
     except (OSError, ValueError) as error:
-        raise CommandError(f"cannot read {path}: {error}") from error
+        raise CommandError(f"cannot read {name}: {error}") from error
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise CommandError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        raise CommandError(f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{path} cannot be read as JSON: {error}") from error
+        raise CommandError(f"{name} cannot be read as JSON: {error}") from error
 
 
 def body_of(document: Any) -> Any:
@@ -63,7 +66,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
         if number is None or not least <= number <= most:
-            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {text!r}")
+            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {shown(text)}")
         return number
 
     return read
@@ -74,5 +77,5 @@ def read_time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {text!r}") from None
+        raise ArgumentTypeError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {shown(text)}") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

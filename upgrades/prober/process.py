@@ -18,9 +18,9 @@ from django.db import DatabaseError
 from upgrades.core.machines import InstanceView
 from upgrades.feed.hints import listen
 from upgrades.models import ScaleSet
+from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, reading, writing
 from upgrades.prober.counts import Counts
-from upgrades.prober.database import DatabaseThread
 from upgrades.prober.machines import Machines
 from upgrades.prober.reading import ProbedSet
 from upgrades.probes.engine import Engine

@@ -1,4 +1,4 @@
-"""All database work of the prober: one thread, one piece after the other (more threads would only wait for each other)."""
+"""All database work of an asyncio process: one thread, one piece after the other (more threads would only wait for each other)."""
 
 import asyncio
 from collections.abc import Callable

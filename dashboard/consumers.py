@@ -1,0 +1,90 @@
+"""The live feed's sockets: who may listen, to what, since when. All else is the relay's."""
+
+import json
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+
+from dashboard.listener import Listener
+from dashboard.relay import Relay
+from upgrades.feed import frames
+
+BAD_REQUEST = 4400
+NOT_SIGNED_IN = 4401
+
+
+@cache
+def relay() -> Relay:
+    """The one of this process."""
+    return Relay(timezone.now)
+
+
+class FeedConsumer(AsyncWebsocketConsumer):
+    """/ws/feed/?sets=rg/name,...&since=rg/name:stream.seq,...: docs/feed.md"""
+
+    listener: Listener | None = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        user = self.scope.get("user")
+        if user is None or not user.is_authenticated:
+            await self._refuse(NOT_SIGNED_IN, "NotSignedIn", "sign in first; the feed takes the session's cookie")
+            return
+        query = parse_qs(self.scope["query_string"].decode())
+        try:
+            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close)
+        except ValueError as error:
+            await self._refuse(BAD_REQUEST, "BadRequest", str(error))
+            return
+        await relay().join(self.listener)
+
+    async def disconnect(self, code: int) -> None:
+        if self.listener:
+            relay().leave(self.listener)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.listener is None:
+            return
+        try:
+            await self._hear(self.listener, json.loads(text_data or ""))
+        except (ValueError, TypeError, AttributeError):
+            message = 'a client says {"ack": n} or {"type": "resume", "since": {"rg/name": "stream.seq"}}'
+            await self._refuse(BAD_REQUEST, "BadRequest", message)
+
+    async def _hear(self, listener: Listener, message: Any) -> None:
+        if "ack" in message:
+            await relay().acknowledged(listener, int(message["ack"]))
+        elif message.get("type") == "resume":
+            since = {str(key).lower(): str(position) for key, position in message["since"].items()}
+            await relay().resume(listener, since)
+        else:
+            raise ValueError("neither an acknowledgement nor a resume")
+
+    async def _send_text(self, text: str) -> None:
+        await self.send(text_data=text)
+
+    async def _refuse(self, close: int, code: str, message: str) -> None:
+        await self.send(text_data=frames.error(code, message, timezone.now()))
+        await self.close(close)
+
+
+def _words(query: dict[str, list[str]], name: str) -> list[str]:
+    return [word for given in query.get(name, ()) for word in given.split(",") if word]
+
+
+def _sets(query: dict[str, list[str]]) -> frozenset[str] | None:
+    return frozenset(word.lower() for word in _words(query, "sets")) or None
+
+
+def _since(query: dict[str, list[str]]) -> dict[str, str]:
+    """{scale set: "stream.seq"}. Raises ValueError."""
+    since = {}
+    for word in _words(query, "since"):
+        key, colon, position = word.partition(":")
+        if not colon:
+            raise ValueError(f"since is rg/name:stream.seq,..., not {word[:200]!r}")
+        since[key.lower()] = position
+    return since

@@ -1,0 +1,218 @@
+"""One per server process: reads new events once per scale set and tick, encodes them once, and serves every client.
+
+It keeps the frames of the last half minute, so that a client that comes back goes on where it was. Hints make it quick; once a second it
+asks for all heads by itself, so that a lost hint or a dead broker costs a second and never an event.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError
+
+from dashboard.listener import Listener
+from upgrades.feed import frames, read
+from upgrades.feed.frames import Frame
+from upgrades.feed.hints import listen
+from upgrades.feed.read import Head
+from upgrades.models import Event
+from upgrades.models.thread import DatabaseThread
+
+TICK_SECONDS = 0.1
+HEADS_SECONDS = 1.0
+HEARTBEAT_SECONDS = 2.0
+RING_SECONDS = 30.0
+MOST_EVENTS = 500  # in one frame
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Track:
+    """One scale set: how far it has been read, and its latest frames with the loop's time of each."""
+
+    id: int
+    key: str
+    stream: str
+    seq: int
+    head: int
+    ring: deque[tuple[float, Frame]] = field(default_factory=deque)
+    listeners: set[Listener] = field(default_factory=set)
+
+    def frames_since(self, seq: int) -> list[Frame] | None:
+        """What a client at `seq` lacks; None where the ring does not reach back so far, or not so far ahead."""
+        oldest = self.ring[0][1].since if self.ring else self.seq
+        if not oldest <= seq <= self.seq:
+            return None
+        return [frame for _, frame in self.ring if frame.seq > seq]
+
+
+class Relay:
+    """Belongs to the event loop in which it was first joined. `now` is the wall clock."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._tracks: dict[int, Track] = {}
+        self._everywhere: set[Listener] = set()  # those who see all scale sets, also ones to come
+        self._listeners: set[Listener] = set()
+        self._dirty = asyncio.Event()
+        self._is_known = asyncio.Event()
+        self._database = DatabaseThread()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._beats = 0
+
+    # --- clients ---
+
+    async def join(self, listener: Listener) -> None:
+        """Serves this client from now on: first what it lacks, then what comes. Registers first, so that nothing falls between."""
+        self._start()
+        await self._is_known.wait()
+        self._listeners.add(listener)
+        if listener.keys is None:
+            self._everywhere.add(listener)
+        for track in self._tracks.values():
+            if listener.wants(track.key):
+                track.listeners.add(listener)
+                await self._serve(listener, track)
+
+    def leave(self, listener: Listener) -> None:
+        self._listeners.discard(listener)
+        self._everywhere.discard(listener)
+        for track in self._tracks.values():
+            track.listeners.discard(listener)
+
+    async def acknowledged(self, listener: Listener, number: int) -> None:
+        """The client has read up to that heartbeat; one that had fallen behind catches up now."""
+        if not listener.acknowledge(number):
+            return
+        for track in self._tracks.values():
+            if listener in track.listeners:
+                await self._serve(listener, track)
+
+    async def resume(self, listener: Listener, since: dict[str, str]) -> None:
+        """The client says where it is; it is served from there."""
+        listener.resume(since)
+        for track in self._tracks.values():
+            if track.key in since and listener in track.listeners:
+                await self._serve(listener, track)
+
+    async def _serve(self, listener: Listener, track: Track) -> None:
+        """Brings a client to the track's present state: by the frames it lacks, else by telling it to fetch a snapshot."""
+        stream, seq = listener.position(track.key)
+        lacking = track.frames_since(seq) if stream == track.stream else None
+        if lacking is None:
+            reason = "new" if not stream else "gap" if stream == track.stream else "stream"
+            await listener.send_reset(track.key, track.stream, track.seq, reason, self._now())
+            return
+        for frame in lacking:
+            await listener.send_frame(track.key, track.stream, frame)
+
+    # --- running ---
+
+    def _start(self) -> None:
+        """With the first client: Daphne has no lifespan protocol."""
+        if not self._tasks:
+            loops = (self._follow, self._ask_heads, self._beat, lambda: listen(self._hear))
+            self._tasks = [asyncio.create_task(self._supervised(loop)) for loop in loops]
+
+    async def _supervised(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await loop()
+            except DatabaseError as error:
+                log.warning("the feed cannot read the database (%s); tried again", error)
+            except Exception:
+                log.exception("the feed's relay stumbled; it goes on")
+            await asyncio.sleep(HEADS_SECONDS)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._database.close()
+
+    def _hear(self, scale_set_id: int, seq: int) -> None:
+        track = self._tracks.get(scale_set_id)
+        if track and seq > track.head:
+            track.head = seq
+            self._dirty.set()
+
+    async def _ask_heads(self) -> None:
+        while True:
+            await self._learn(await self._database(read.heads))
+            self._is_known.set()
+            await asyncio.sleep(HEADS_SECONDS)
+
+    async def _learn(self, heads: list[Head]) -> None:
+        for head in heads:
+            track = self._tracks.get(head.id)
+            if track is None or track.stream != head.stream:
+                await self._begin(head, track)
+            else:
+                track.head = max(track.head, head.seq)
+        for gone in self._tracks.keys() - {head.id for head in heads}:
+            await self._end(self._tracks.pop(gone))
+        if any(track.head > track.seq for track in self._tracks.values()):
+            self._dirty.set()
+
+    async def _begin(self, head: Head, before: Track | None) -> None:
+        """A scale set that is new here, or was made anew."""
+        track = Track(head.id, head.key, head.stream, head.seq, head.seq)
+        self._tracks[head.id] = track
+        track.listeners = before.listeners if before else {one for one in self._listeners if one.wants(head.key)}
+        for listener in list(track.listeners):
+            await self._serve(listener, track)
+
+    async def _end(self, track: Track) -> None:
+        for listener in list(track.listeners):
+            await listener.send_reset(track.key, track.stream, track.seq, "gone", self._now())
+
+    async def _follow(self) -> None:
+        """Once per tick: what is new in every scale set that has news."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            for track in [one for one in self._tracks.values() if one.head > one.seq]:
+                await self._take(track, await self._database(read.since, track.id, track.seq, MOST_EVENTS))
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _take(self, track: Track, events: list[Event]) -> None:
+        if not events:
+            return
+        if events[0].seq != track.seq + 1:  # what lies between is no longer kept
+            track.ring.clear()
+            track.seq = track.head
+            for listener in list(track.listeners):
+                await self._serve(listener, track)
+            return
+        frame = frames.delta(track.key, track.stream, track.seq, events, self._now())
+        track.seq = frame.seq
+        if track.head > track.seq:
+            self._dirty.set()
+        self._remember(track, frame)
+        for listener in list(track.listeners):
+            await listener.send_frame(track.key, track.stream, frame)
+
+    def _remember(self, track: Track, frame: Frame) -> None:
+        now = asyncio.get_running_loop().time()
+        track.ring.append((now, frame))
+        while track.ring[0][0] < now - RING_SECONDS:
+            track.ring.popleft()
+
+    async def _beat(self) -> None:
+        """Heartbeats carry the credit: who does not acknowledge them gets nothing else."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            self._beats += 1
+            texts: dict[frozenset[str] | None, str] = {}
+            for listener in list(self._listeners):
+                if listener.keys not in texts:
+                    texts[listener.keys] = frames.heartbeat(self._beats, self._heads(listener), self._now())
+                await listener.send_heartbeat(self._beats, texts[listener.keys])
+
+    def _heads(self, listener: Listener) -> dict[str, str]:
+        return {one.key: f"{one.stream}.{one.seq}" for one in self._tracks.values() if listener.wants(one.key)}

@@ -1,0 +1,120 @@
+"""Was anything lost or done twice? Asked of the database, of the machines, and of the simulator's own records."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import override_settings
+
+from tests.end_to_end.installation import LIVE, Installation
+from tests.waiting import wait_until
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.feed import read
+from upgrades.models import Event, InstanceUpgrade, RollingUpgrade, ScaleSet
+
+Machines = Mapping[str, InstanceView]
+
+
+class ToLive:
+    """A database router: what the product reads by itself, it reads from the installation under test."""
+
+    def db_for_read(self, model: object, **hints: object) -> str:
+        return LIVE
+
+
+@contextmanager
+def reading_live() -> Iterator[None]:
+    with override_settings(DATABASE_ROUTERS=["tests.crash.judging.ToLive"]):
+        yield
+
+
+@dataclass(frozen=True)
+class Count:
+    """Swaps of OS disks: how many there should be; how many are missing, how many too many."""
+
+    swaps: int
+    lost: int
+    doubled: int
+
+
+def every_upgrade_completed(paths: Iterable[str], versions: Iterable[str]) -> None:
+    found = RollingUpgrade.objects.using(LIVE).filter(target_version__in=versions)
+    rows = sorted(found.values_list("scale_set__key", "target_version", "status"))
+    assert rows == sorted((path, version, UpgradeStatus.COMPLETED) for path in paths for version in versions)
+
+
+def each_swapped_once(up: Installation, path: str, versions: list[str], before: Machines) -> Count:
+    """Every instance got every version once, one after the other: members, machines and the simulator's records agree."""
+    members = _members(path, versions)
+    disks = _disks_by_record(up, path)
+    after = up.views(path)
+    assert after.keys() == before.keys() == members.keys()
+    for id, view in after.items():
+        chain = [before[id].os_disk, *(row.new_os_disk for row in members[id])]
+        assert [row.upgrade.target_version for row in members[id]] == versions
+        assert {row.state for row in members[id]} == {MemberState.SUCCEEDED}
+        assert [row.old_os_disk for row in members[id]] == chain[:-1], f"{path} {id}: a disk nobody knows of"
+        assert (view.os_disk, view.version) == (chain[-1], versions[-1])
+        assert view.data_disks == before[id].data_disks and view.data_disks[0].marker
+        assert disks[id][-len(chain) :] == chain, f"{path} {id}: {disks[id]} booted, {chain} known"
+    wanted = len(before) * len(versions)
+    swaps = [len(set(disks[id])) - 1 for id in before]
+    ever = {id: disks[id].index(before[id].os_disk) for id in before}
+    done = sum(swaps) - sum(ever.values())
+    return Count(wanted, lost=max(0, wanted - done), doubled=max(0, done - wanted))
+
+
+def _members(path: str, versions: list[str]) -> dict[str, list[InstanceUpgrade]]:
+    rows = InstanceUpgrade.objects.using(LIVE).filter(
+        upgrade__scale_set__key=path, upgrade__target_version__in=versions
+    )
+    found: dict[str, list[InstanceUpgrade]] = defaultdict(list)
+    for row in rows.select_related("upgrade").order_by("upgrade__started_at"):
+        found[str(row.instance_number)].append(row)
+    return found
+
+
+def _disks_by_record(up: Installation, path: str) -> dict[str, list[str]]:
+    """The OS disks that ever booted, by instance, in order: each first boot runs custom data, and the simulator writes that down."""
+    found: dict[str, list[str]] = defaultdict(list)
+    with closing(sqlite3.connect(f"file:{up.home / 'simulator' / 'state.sqlite3'}?mode=ro", uri=True)) as records:
+        query = "SELECT instance, os_disk FROM runs WHERE scale_set = ? ORDER BY rowid"
+        for instance, disk in records.execute(query, (path,)):
+            found[instance].append(disk)
+    return found
+
+
+def health_is_right(paths: Iterable[str], instances: Mapping[str, int]) -> None:
+    """All are healthy in the end, and nobody failed on the way."""
+    for path in paths:
+        rows = ScaleSet.objects.using(LIVE).get(key=path).instances.using(LIVE)
+        assert set(rows.values_list("health", flat=True)) == {Health.HEALTHY}, path
+        assert rows.count() == instances[path]
+
+
+def events_replay(path: str) -> int:
+    """From nothing, the stored events give exactly the snapshot, without a gap. Answers how many there are."""
+    snapshot = wait_until(lambda: _settled_snapshot(path), what=f"a snapshot of {path} at rest")
+    events = Event.objects.using(LIVE).filter(scale_set__key=path, seq__lte=snapshot["seq"]).order_by("seq")
+    state: dict[str, Any] = {**snapshot, "seq": 0, "scale_set": None, "instances": {}, "upgrade": None}
+    seqs = []
+    for event in events:
+        state = read.apply(state, event)
+        seqs.append(event.seq)
+    assert seqs == list(range(1, snapshot["seq"] + 1)), f"{path}: a gap"
+    assert state == snapshot, path
+    return len(seqs)
+
+
+def _settled_snapshot(path: str) -> dict[str, Any] | None:
+    """None where something was written meanwhile."""
+    row = ScaleSet.objects.using(LIVE).get(key=path)
+    with reading_live():
+        snapshot: dict[str, Any] = json.loads(json.dumps(read.snapshot(row.pk)))
+    row.refresh_from_db(using=LIVE, fields=["seq"])
+    return snapshot if snapshot["seq"] == row.seq else None

@@ -1,0 +1,260 @@
+"""The feed's relay: a client that applies what it is sent always equals a fresh snapshot. Real database, no broker: no hint ever comes."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from pytest_django import Settings
+
+from dashboard.listener import TOO_SLOW, Listener
+from dashboard.relay import Relay
+from tests.stories import NOW, a_scale_set, publish
+from upgrades.feed import read
+from upgrades.feed.frames import Frame, merge
+from upgrades.feed.writing import writing
+from upgrades.models import Event, Instance, ScaleSet
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+PATIENCE_SECONDS = 20
+T = TypeVar("T")
+
+
+class Client:
+    """What a browser does: fetches a snapshot when told to reset, and applies deltas by replacing resources."""
+
+    def __init__(self, *keys: str, since: dict[str, str] | None = None, states: dict[str, Any] | None = None) -> None:
+        self.said: list[dict[str, Any]] = []
+        self.closed: list[int] = []
+        self.states: dict[str, Any] = states or {}
+        self.listener = Listener(frozenset(keys) or None, since or {}, self._receive, self._close)
+
+    async def _receive(self, text: str) -> None:
+        message = json.loads(text)
+        self.said.append(message)
+        if message["type"] == "reset" and message["reason"] != "gone":
+            self.states[message["set"]] = await asyncio.to_thread(_snapshot, message["set"])
+        if message["type"] == "delta":
+            self._apply(message)
+
+    def _apply(self, message: dict[str, Any]) -> None:
+        state = self.states[message["set"]]
+        if message["seq"] > state["seq"]:
+            assert message["since"] <= state["seq"], "a gap"
+            self.states[message["set"]] = read.apply(state, Event(seq=message["seq"], body=message))
+
+    async def _close(self, code: int) -> None:
+        self.closed.append(code)
+
+    def kinds(self) -> list[str]:
+        return [message["type"] for message in self.said if message["type"] != "heartbeat"]
+
+    def is_current(self) -> bool:
+        return all(state == _snapshot(key) for key, state in self.states.items())
+
+
+def _snapshot(key: str) -> Any:
+    return json.loads(json.dumps(read.snapshot(ScaleSet.objects.get(key=key).pk)))
+
+
+def clock() -> datetime:
+    return NOW
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def tell(settings: Settings, tmp_path: Path) -> Callable[[Callable[[Relay], Awaitable[None]]], None]:
+    """Tells a story with a relay in an event loop of its own."""
+    settings.REDIS_URL = f"unix://{tmp_path}/no-broker.sock"
+
+    def telling(story: Callable[[Relay], Awaitable[None]]) -> None:
+        async def run() -> None:
+            relay = Relay(clock)
+            try:
+                await story(relay)
+            finally:
+                await relay.close()
+
+        asyncio.run(run())
+
+    return telling
+
+
+def change(row: ScaleSet, number: int, health: str) -> None:
+    with writing(NOW, row.pk) as w:
+        instance = Instance.objects.get(scale_set=row, number=number)
+        instance.health = health
+        instance.save(update_fields=["health"])
+        w.changed(instance)
+
+
+def test_a_new_client_is_told_to_fetch_a_snapshot_and_then_follows(tell: Any) -> None:
+    row = a_scale_set(instances=3)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+        assert [(one["type"], one["reason"]) for one in client.said] == [("reset", "new")]
+        await asyncio.to_thread(change, row, 1, "unhealthy")
+        await until(lambda: "delta" in client.kinds())
+        assert await asyncio.to_thread(client.is_current)
+        assert client.states[row.key]["instances"]["1"]["health"] == "unhealthy"
+
+    tell(story)
+
+
+def test_a_client_that_comes_back_goes_on_where_it_was(tell: Any) -> None:
+    row = a_scale_set(instances=3)
+
+    async def story(relay: Relay) -> None:
+        first = Client(row.key)
+        await relay.join(first.listener)
+        stream, seq = first.listener.position(row.key)
+        relay.leave(first.listener)
+        for number in range(3):
+            await asyncio.to_thread(change, row, number, "unknown")
+        watcher = Client(row.key)
+        await relay.join(watcher.listener)
+        await until(lambda: watcher.listener.position(row.key)[1] == row.seq + 3)
+
+        again = Client(row.key, since={row.key: f"{stream}.{seq}"}, states=first.states)
+        await relay.join(again.listener)
+        assert set(again.kinds()) == {"delta"}
+        assert await asyncio.to_thread(again.is_current)
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    ("position", "reason"),
+    [("{stream}.0", "gap"), ("{stream}.999999", "gap"), ("another.{seq}", "stream")],
+)
+def test_a_position_that_cannot_be_continued_is_a_reset(tell: Any, position: str, reason: str) -> None:
+    row = a_scale_set(instances=1)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key, since={row.key: position.format(stream=row.stream, seq=row.seq)})
+        await relay.join(client.listener)
+        assert [one["reason"] for one in client.said] == [reason]
+
+    tell(story)
+
+
+def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:
+    row = a_scale_set(instances=30)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+
+        def all_at_once() -> None:
+            for number in range(30):
+                change(row, number, "unknown")
+
+        await asyncio.to_thread(all_at_once)
+        await until(lambda: client.listener.position(row.key)[1] == row.seq + 30)
+        assert client.kinds().count("delta") <= 10
+        assert await asyncio.to_thread(client.is_current)
+
+    tell(story)
+
+
+def test_scale_sets_come_and_go(tell: Any) -> None:
+    a_scale_set("one", instances=1)
+
+    async def story(relay: Relay) -> None:
+        client = Client()
+        await relay.join(client.listener)
+        two = await asyncio.to_thread(lambda: a_scale_set("two", instances=2))
+        await until(lambda: two.key in client.states)
+        await asyncio.to_thread(lambda: publish("16.04.1"))
+        await until(lambda: client.kinds().count("delta") >= 2)
+        assert await asyncio.to_thread(client.is_current)
+        await asyncio.to_thread(two.delete)
+        await until(lambda: client.said[-1].get("reason") == "gone")
+        assert client.said[-1]["set"] == two.key
+
+    tell(story)
+
+
+def test_a_client_sees_only_what_it_asked_for(tell: Any) -> None:
+    one, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
+
+    async def story(relay: Relay) -> None:
+        client = Client(one.key)
+        await relay.join(client.listener)
+        await asyncio.to_thread(change, two, 0, "unhealthy")
+        await asyncio.to_thread(change, one, 0, "unhealthy")
+        await until(lambda: "delta" in client.kinds())
+        assert {message["set"] for message in client.said if "set" in message} == {one.key}
+
+    tell(story)
+
+
+def test_a_client_that_does_not_acknowledge_gets_heartbeats_only_until_it_does(tell: Any) -> None:
+    row = a_scale_set(instances=2)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+        await until(lambda: sum(one["type"] == "heartbeat" for one in client.said) >= 3)
+        await asyncio.to_thread(change, row, 0, "unhealthy")
+        other = Client(row.key)
+        await relay.join(other.listener)
+        await until(lambda: other.listener.position(row.key)[1] == row.seq + 1)
+        assert client.kinds() == ["reset"]
+        last = client.said[-1]
+        await relay.acknowledged(client.listener, last["n"])
+        assert client.kinds() == ["reset", "delta"]
+        assert last["heads"] == {row.key: f"{row.stream}.{last['heads'][row.key].rpartition('.')[2]}"}
+
+    tell(story)
+
+
+def test_the_credit_is_counted_in_bytes_too() -> None:
+    async def story() -> None:
+        said: list[str] = []
+
+        async def take(text: str) -> None:
+            said.append(text)
+
+        listener = Listener(None, {"a/b": "s.0"}, take, Client()._close)
+        for seq in range(1, 100):
+            await listener.send_frame("a/b", "s", Frame(seq - 1, seq, "x" * 100_000))
+        assert 19 <= len(said) <= 22
+
+    asyncio.run(story())
+
+
+def test_a_client_that_stays_behind_is_closed() -> None:
+    async def story() -> None:
+        client = Client("a/b")
+        for number in range(1, 40):
+            await client.listener.send_heartbeat(number, json.dumps({"type": "heartbeat", "n": number}))
+        assert set(client.closed) == {TOO_SLOW}
+        assert len(client.said) <= 20
+
+    asyncio.run(story())
+
+
+def test_merged_events_lead_where_single_ones_do() -> None:
+    row = a_scale_set(instances=4)
+    before = read.snapshot(row.pk)
+    for number in (0, 1, 0):
+        change(row, number, "unknown" if number else "unhealthy")
+    with writing(NOW, row.pk) as w:
+        gone = Instance.objects.get(scale_set=row, number=3)
+        w.removed(gone)
+        gone.delete()
+    events = read.since(row.pk, before["seq"])
+    merged = read.apply(before, Event(seq=events[-1].seq, body=merge(events)))
+    assert merged == read.snapshot(row.pk)
+    assert len(events) == 4

@@ -1,0 +1,183 @@
+"""publish_image, start, cancel, opt_out, opt_in and delete_scale_set."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard.environment import CHECKOUT
+from tests.management.terminal import complains, run
+from tests.stories import FIRST_VERSION, UBUNTU, a_scale_set, publish
+from upgrades.management.door import me
+from upgrades.models import ImageVersion, OptOut, RollingUpgrade, ScaleSet
+
+pytestmark = pytest.mark.django_db
+
+
+# --- publishing -------------------------------------------------------------------------------------------------------
+
+
+def test_publishing() -> None:
+    a_scale_set(instances=1)
+    assert run("publish_image", *UBUNTU, "16.04.1").out == (
+        "published Canonical:UbuntuServer:16.04-LTS:16.04.1 in all locations; scale sets that follow it: 1"
+    )
+    said = run("publish_image", *UBUNTU, "16.04.2", "--location", "eastus", "--location", "North Europe")
+    assert said.out.endswith("16.04.2 in eastus, North Europe; scale sets that follow it: 0")
+    assert ImageVersion.objects.get(version="16.04.2").limited_to.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((*UBUNTU, FIRST_VERSION), [f"has {FIRST_VERSION} as its latest version; {FIRST_VERSION} is not newer"]),
+        ((*UBUNTU, "latest"), ["an image version is two to four numbers", "'latest'"]),
+        ((*UBUNTU, "16"), ["an image version is two to four numbers", "'16'"]),
+        ((*UBUNTU, "16.04.1", "--location", "atlantis"), ["LocationNotAvailableForResourceType", "'atlantis'"]),
+        (("a", "b", "c", "1.2.3"), ["ImageNotFound: a:b:c is not a supported image", "OpenLogic:CentOS:7.5"]),
+        (UBUNTU, ["the following arguments are required: VERSION"]),
+    ],
+)
+def test_versions_that_are_refused(words: tuple[str, ...], expected: list[str]) -> None:
+    a_scale_set(instances=1)
+    with complains(*expected):
+        run("publish_image", *words)
+
+
+# --- starting, cancelling, deleting -----------------------------------------------------------------------------------
+
+
+def test_starting_and_cancelling() -> None:
+    a_scale_set()
+    publish("16.04.1")
+    assert run("start", "fleet/web").out == "started the upgrade of fleet/web to 16.04.1"
+    assert RollingUpgrade.objects.get().started_by_name == me()
+    with complains("OperationNotAllowed: fleet/web cannot be upgraded"):
+        run("start", "fleet/web")
+    with complains("OperationNotAllowed: fleet/web cannot be deleted"):
+        run("delete_scale_set", "fleet/web")
+    said = run("cancel", "FLEET/web").out
+    assert said == "the upgrade of FLEET/web to 16.04.1 stops at the end of its batch"
+    assert RollingUpgrade.objects.get().cancel_requested_by == me()
+
+
+def test_deleting() -> None:
+    a_scale_set()
+    assert run("delete_scale_set", "fleet/web").out == "fleet/web is being deleted"
+    assert ScaleSet.objects.get().deleting
+    with complains("there is no scale set 'fleet/web'; there are: none yet"):
+        run("delete_scale_set", "fleet/web")
+
+
+@pytest.mark.parametrize("command", ["start", "cancel", "delete_scale_set", "status"])
+def test_what_is_not_there(command: str) -> None:
+    with complains("ResourceNotFound: there is no scale set 'fleet/web'; there are: none yet"):
+        run(command, "fleet/web")
+    a_scale_set("other", instances=1)
+    with complains("there are: fleet/other"):
+        run(command, "fleet/web")
+    with complains("InvalidParameter: a resource is named RESOURCE_GROUP/NAME", "not 'web'"):
+        run(command, "web")
+
+
+@pytest.mark.parametrize("command", ["start", "cancel", "delete_scale_set"])
+def test_what_is_not_said(command: str) -> None:
+    with complains("the following arguments are required: RG/NAME"):
+        run(command)
+
+
+def test_nothing_to_cancel() -> None:
+    a_scale_set()
+    with complains("Conflict: There is no ongoing Rolling Upgrade to cancel."):
+        run("cancel", "fleet/web")
+
+
+# --- opting out and in ------------------------------------------------------------------------------------------------
+
+
+def test_opting_out_and_in() -> None:
+    a_scale_set()
+    assert run("opt_out", "fleet/web", "0", "3", "--reason", "payroll").out == "opted out: web_0, web_3"
+    row = OptOut.objects.get(instance__number=3)
+    assert (row.owner, row.reason, row.scope) == (me(), "payroll", OptOut.Scope.UNTIL)
+    assert row.until and row.until - row.created_at == timedelta(days=14)
+    assert run("opt_in", "fleet/web", "3").out == "opted in: web_3"
+    assert OptOut.objects.filter(ended_at=None).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("2031-09-25", datetime(2031, 9, 25, tzinfo=UTC)),
+        ("2031-09-25T14:30+02:00", datetime(2031, 9, 25, 12, 30, tzinfo=UTC)),
+        ("2031-09-25 14:30Z", datetime(2031, 9, 25, 14, 30, tzinfo=UTC)),
+    ],
+)
+def test_until_a_time(text: str, until: datetime) -> None:
+    a_scale_set(instances=1)
+    run("opt_out", "fleet/web", "0", "--reason", "x", "--until", text)
+    assert OptOut.objects.get().until == until
+
+
+def test_until_the_upgrade_ends_or_for_ever() -> None:
+    a_scale_set(instances=2)
+    run("opt_out", "fleet/web", "0", "--reason", "x", "--this-upgrade")
+    run("opt_out", "fleet/web", "1", "--reason", "x", "--for-ever")
+    assert OptOut.objects.get(instance__number=0).scope == OptOut.Scope.UPGRADE
+    assert OptOut.objects.get(instance__number=1).until is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["0"], ["the following arguments are required: --reason"]),
+        (["--reason", "x"], ["the following arguments are required: ID"]),
+        (["0", "--reason", " "], ["say why: an opt-out has a reason"]),
+        (["0", "--reason", "x" * 501], ["reason has at most 500 characters, not 501"]),
+        (["0", "10", "--reason", "x"], ["ResourceNotFound: fleet/web: no instance 10; its instances: 0 to 9"]),
+        (["-1", "--reason", "x"], ["no instance -1"]),
+        (["web_0", "--reason", "x"], ["no instance web_0"]),
+        (
+            ["0", "--reason", "x", "--until", "tomorrow"],
+            ["--until: a time is written 2018-09-25 or ", "not 'tomorrow'"],
+        ),
+        (["0", "--reason", "x", "--until", ""], ["--until: a time is written"]),
+        (["0", "--reason", "x", "--until", "2018-02-30"], ["--until: a time is written"]),
+        (
+            ["0", "--reason", "x", "--until", "2018-09-25"],
+            ["an opt-out ends in the future, not at 2018-09-25 00:00 UTC"],
+        ),
+        (["0", "--reason", "x", "--until", "9999-12-31T23:59-12:00"], ["an opt-out ends within ten years or never"]),
+        (["0", "--reason", "x", "--for-ever", "--this-upgrade"], ["not allowed with argument"]),
+    ],
+)
+def test_opt_outs_that_are_refused(words: list[str], expected: list[str]) -> None:
+    a_scale_set()
+    with complains(*expected):
+        run("opt_out", "fleet/web", *words)
+
+
+def test_opting_in_what_is_not_there() -> None:
+    a_scale_set()
+    with complains("no instance 99; its instances: 0 to 9"):
+        run("opt_in", "fleet/web", "0", "99")
+    with complains("ResourceNotFound: there is no scale set 'fleet/other'"):
+        run("opt_in", "fleet/other", "0")
+
+
+def test_who_is_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "x" * 1000)
+    assert me() == "x" * 150
+    a_scale_set(instances=1)
+    run("opt_out", "fleet/web", "0", "--reason", "x")
+    assert OptOut.objects.get().owner == "x" * 150
+
+
+def test_a_bad_time_at_a_real_terminal() -> None:
+    """A complaint of the parser, not a traceback; no database is needed to find out."""
+    words = ["opt_out", "fleet/web", "0", "--reason", "x", "--until", "nonsense"]
+    done = subprocess.run([sys.executable, "manage.py", *words], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("2018-09-25T14:30+02:00, not 'nonsense'")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,47 @@
+"""The three clocks of a model: the time that truly passes, the processes' wall clock, and the database's. Only a test moves them."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import DateTimeField, Value
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clocks:
+    """`elapsed` (seconds) only ever grows; the other two are set forward and back by people and by bad luck."""
+
+    elapsed: float = 0.0
+    wall_is_off: timedelta = field(default_factory=timedelta)
+    database_is_off: timedelta = field(default_factory=timedelta)
+    jumped_at: float = float("-inf")
+
+    def wall(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed) + self.wall_is_off
+
+    def database(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed) + self.database_is_off
+
+    def monotonic(self) -> float:
+        """What `time.monotonic` says: the module of a process gets these clocks for its `time`."""
+        return self.elapsed
+
+    def wait(self, seconds: float) -> None:
+        self.elapsed += seconds
+
+    def jump(self, wall: timedelta, database: timedelta) -> None:
+        self.wall_is_off += wall
+        self.database_is_off += database
+        self.jumped_at = self.elapsed
+
+
+class DatabaseNow(Value):
+    """Stands for the database's Now() in `upgrades.models.clock`."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at, output_field=DateTimeField())
+
+    def __add__(self, other: Any) -> "DatabaseNow":
+        return DatabaseNow(self.value + other)
