@@ -13,6 +13,8 @@ from django.conf import LazySettings
 from tests.stories import (
     FIRST_VERSION,
     NOW,
+    UBUNTU,
+    WINDOWS,
     a_scale_set,
     at_once,
     document,
@@ -376,7 +378,8 @@ def test_with_the_key_lost_the_secrets_must_be_put_again(settings: LazySettings)
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_who_create_the_same_scale_set() -> None:
-    done = at_once(*(partial(set_model, "fleet/web", document(capacity=count), NOW) for count in range(6)))
+    bodies = [document(capacity=count, image=image) for count, image in enumerate([UBUNTU, WINDOWS] * 3)]
+    done = at_once(*(partial(set_model, "fleet/web", body, NOW) for body in bodies))
     assert [one.created for one in done].count(True) == 1
     row = ScaleSet.objects.get()
     assert row.seq == 6 and row.events.count() == 6

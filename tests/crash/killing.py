@@ -81,6 +81,8 @@ class Killer:
         if one.wipe is Wipe.FLUSH:
             with broker_of(self.up) as client:
                 client.flushall()
+        if not one.kinds:
+            return
         signs = self._restart_all() if one.kinds == ("up",) else self._kill(one)
         for healing in self._watch_healing(signs, one.kinds):
             self.say(f"{healing.kind}: {healing.seconds:.1f} s")

@@ -42,7 +42,11 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
         print(f"\nseed {seed} (ROLLGRID_SEED repeats the plan)")  # noqa: T201
     put_fleets(up)
     before = {path: up.views(path) for path in FLEETS}
-    killer = Killer(up, lambda words: None)
+    import sys
+    t0=time.monotonic()
+    def say(w):
+        with capsys.disabled(): print(f"{time.monotonic()-t0:6.1f}", w, file=sys.stderr)
+    killer = Killer(up, say)
 
     with ExitStack() as stack:
         watches = {path: stack.enter_context(Watch(up, path, every=SAMPLE_EVERY_SECONDS)) for path in FLEETS}
@@ -50,6 +54,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
         for one in rounds(random.Random(seed)):
             killer.do(one)
 
+    import psutil; say('rolled '+str(psutil.Process().cpu_times())+str(publisher.published))
     rows = figures.table(killer.healings)
     with capsys.disabled():
         print(figures.shown(rows))  # noqa: T201
@@ -67,6 +72,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
     judging.health_is_right(FLEETS, FLEETS)
     for path in FLEETS:
         judging.events_replay(path)
+    say('judged '+str(psutil.Process().cpu_times()))
     assert len(killer.healings) >= KILLS
     assert all(one.seconds < SLOWEST_HEALING_SECONDS for one in killer.healings), rows
 

@@ -2,18 +2,24 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jsonschema
 import pytest
 from pytest_django import Settings
 
+from dashboard.environment import CHECKOUT
 from dashboard.listener import TOO_SLOW, Listener
 from dashboard.relay import Relay
-from tests.stories import NOW, a_scale_set, publish
-from upgrades.feed import read
+from tests.stories import NOW, a_batch, a_scale_set, publish
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.upgrades import start
+from upgrades.core.states import MemberState
+from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame, merge
 from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, ScaleSet
@@ -258,3 +264,35 @@ def test_merged_events_lead_where_single_ones_do() -> None:
     merged = read.apply(before, Event(seq=events[-1].seq, body=merge(events)))
     assert merged == read.snapshot(row.pk)
     assert len(events) == 4
+
+
+SCHEMA = json.loads(re.search(r"```json\n(.*?)```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL)[1])  # type: ignore[index]
+
+
+def test_every_message_is_as_the_document_says(tell: Any) -> None:
+    """docs/feed.md holds the schema."""
+    row = a_scale_set(instances=2, probe="/health")
+    opt_out(str(row), ["1"], reason="why", owner="ada", now=NOW)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+
+        def much() -> None:
+            publish("16.04.1")
+            upgrade = start(str(row), "ada", NOW)
+            a_batch(upgrade, {0: MemberState.UPGRADING})
+            change(row, 0, "unknown")
+            with writing(NOW, row.pk) as w:
+                w.removed(w.scale_set.instances.get(number=1))
+                w.scale_set.instances.filter(number=1).delete()
+
+        await asyncio.to_thread(much)
+        await until(lambda: any("removed" in one for one in client.said))
+        await until(lambda: client.said[-1]["type"] == "heartbeat")
+        for message in [*client.said, json.loads(frames.error("BadRequest", "no", NOW))]:
+            jsonschema.validate(message, SCHEMA)
+        assert {one["type"] for one in client.said} == {"reset", "delta", "heartbeat"}
+
+    tell(story)

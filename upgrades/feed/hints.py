@@ -52,7 +52,7 @@ class Hints:
         messages.execute()
 
     def _connected(self) -> "redis.Redis":
-        """Tries once: by itself the client would try again and again, and make a writer wait for seconds."""
+        """It tries once, whatever the client's own habit is: a writer waits."""
         if self._client is None:
             self._client = redis.Redis.from_url(
                 settings.REDIS_URL,

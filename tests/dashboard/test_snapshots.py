@@ -1,0 +1,57 @@
+"""GET /feed/snapshot: for those signed in, compressed, and not sent again while nothing changed."""
+
+import gzip
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.stories import NOW, a_scale_set
+from upgrades.commands.opt_outs import opt_out
+from upgrades.feed import read
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada(client: Client) -> Client:
+    client.force_login(User.objects.create_user("ada"))
+    return client
+
+
+def test_it_is_for_those_signed_in(client: Client) -> None:
+    a_scale_set()
+    answer = client.get("/feed/snapshot?set=fleet/web")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
+
+
+def test_it_holds_all_that_is_visible(ada: Client) -> None:
+    row = a_scale_set(instances=3)
+    answer = ada.get("/feed/snapshot?set=Fleet/WEB")
+    assert answer.json() == json.loads(json.dumps(read.snapshot(row.pk)))
+    assert answer["ETag"] == f'"{row.stream}.{row.seq}"'
+    packed = ada.get("/feed/snapshot?set=fleet/web", headers={"Accept-Encoding": "gzip, br"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == answer.content
+
+
+def test_it_is_sent_again_only_after_a_change(ada: Client) -> None:
+    a_scale_set(instances=2)
+    tag = ada.get("/feed/snapshot?set=fleet/web")["ETag"]
+    same = ada.get("/feed/snapshot?set=fleet/web", headers={"If-None-Match": tag})
+    assert (same.status_code, same.content) == (304, b"")
+    opt_out("fleet/web", ["1"], reason="why", owner="ada", now=NOW)
+    changed = ada.get("/feed/snapshot?set=fleet/web", headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+    assert changed.json()["instances"]["1"]["opt_out"]["owner"] == "ada"
+
+
+def test_an_unknown_scale_set_is_a_clear_error(ada: Client) -> None:
+    answer = ada.get("/feed/snapshot?set=no/where")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
+    assert "no/where" in answer.json()["error"]["message"]
+
+
+def test_it_cannot_be_posted_to(ada: Client) -> None:
+    assert ada.post("/feed/snapshot?set=fleet/web").status_code == 405

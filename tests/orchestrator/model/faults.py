@@ -1,0 +1,87 @@
+"""Death and delay at any line: every statement on the database is a place where a process can die, or others can come in between."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+ENDING = ("ROLLBACK", "RELEASE")
+
+
+class Killed(BaseException):
+    """The process is gone, at this very line; no `except Exception` and no `finally` of it does anything to the database any more."""
+
+
+@dataclass(slots=True)
+class Ambush:
+    """At the process's `at`-th statement (from 1) `act` happens, between two transactions of it; where `act` is None the process dies,
+    and what its transaction has written so far is rolled back."""
+
+    at: int
+    act: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class _Life:
+    ambush: Ambush | None
+    statements: int = 0
+    is_dead: bool = False
+
+
+class Statements:
+    """Stands between the code and the database while it is `watching`. `on_batch` is called with the values of each batch that is about to be written."""
+
+    def __init__(self, on_batch: Callable[[set[str]], None]) -> None:
+        self._on_batch = on_batch
+        self._lives: list[_Life] = []
+        self._is_aside = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        with connection.execute_wrapper(self._execute):
+            yield
+
+    @contextmanager
+    def process(self, ambush: Ambush | None = None) -> Iterator[None]:
+        """What runs in here is one process."""
+        self._lives.append(_Life(ambush))
+        try:
+            yield
+        except Killed:
+            pass
+        finally:
+            self._lives.pop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What runs in here is the test's own."""
+        before, self._is_aside = self._is_aside, True
+        try:
+            yield
+        finally:
+            self._is_aside = before
+
+    def _execute(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if self._lives and not self._is_aside:
+            self._strike(self._lives[-1], sql, params)
+        return execute(sql, params, many, context)
+
+    def _strike(self, life: _Life, sql: str, params: Any) -> None:
+        if life.is_dead and not sql.startswith(ENDING):
+            raise Killed
+        life.statements += 1
+        if life.ambush and life.statements >= life.ambush.at:
+            self._spring(life, life.ambush)
+        if sql.startswith('INSERT INTO "upgrades_batch"'):
+            with self.aside():
+                self._on_batch({str(one).replace("-", "") for one in params})
+
+    def _spring(self, life: _Life, ambush: Ambush) -> None:
+        if ambush.act is None:
+            life.ambush, life.is_dead = None, True
+            raise Killed
+        if not connection.in_atomic_block:
+            life.ambush = None
+            ambush.act()

@@ -1,0 +1,296 @@
+"""The rules of the game: what people, processes, machines and bad luck can do, in any order."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests import stories
+from tests.orchestrator.model.faults import Ambush
+from tests.orchestrator.model.prober import Prober
+from tests.orchestrator.model.world import LOCATIONS, World
+from upgrades.commands.images import publish_image
+from upgrades.commands.opt_outs import opt_in, opt_out
+from upgrades.commands.scale_sets import delete_scale_set, set_model
+from upgrades.commands.upgrades import cancel, start
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import Power
+from upgrades.models import OptOut, ScaleSet
+
+IMAGES = (stories.UBUNTU, stories.WINDOWS)
+MOST_SETS = 3
+
+indexes = st.integers(0, MOST_SETS - 1)
+picks = st.lists(st.integers(0, 29), min_size=1, max_size=3)
+moments = st.one_of(st.integers(1, 60), st.integers(1, 15))
+percents = st.sampled_from([20, 5, 50, 100])
+rollings = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "maxBatchInstancePercent": percents,
+            "maxUnhealthyInstancePercent": percents,
+            "maxUnhealthyUpgradedInstancePercent": st.sampled_from([20, 0, 100]),
+            "pauseTimeBetweenBatches": st.sampled_from(["PT0S", "PT7S", "PT2M"]),
+        }
+    ),
+)
+probes = st.sampled_from([0, 1, 2, 3])  # the threshold; 0: no probe
+documents = st.fixed_dictionaries(
+    {
+        "image": st.sampled_from(IMAGES),
+        "location": st.sampled_from(LOCATIONS),
+        "capacity": st.one_of(st.integers(1, 30), st.integers(1, 6)),
+        "automatic": st.sampled_from([True, True, False]),
+        "rolling": rollings,
+        "threshold": probes,
+    }
+)
+jumps = st.sampled_from(
+    [timedelta(), timedelta(hours=1), timedelta(hours=-1), timedelta(minutes=7), timedelta(minutes=-4)]
+)
+steps = st.sampled_from(
+    [Prober.follow_news, Prober.ask, Prober.hear, Prober.see, Prober.take_sights, Prober.write, Prober.write_verdicts]
+)
+
+
+class Fleets(RuleBasedStateMachine):
+    """Made with a world; `world.settle()` in the end is the last invariant: everything comes to rest."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.version = 0
+        world.open()
+
+    def teardown(self) -> None:
+        try:
+            if not self.world.is_broken:
+                self.world.settle()
+        finally:
+            self.world.close()
+
+    # --- people ---
+
+    @initialize(first=documents, second=st.none() | documents, seconds=st.sampled_from([60, 0]))
+    def begin(self, first: dict[str, Any], second: dict[str, Any] | None, seconds: int) -> None:
+        self._put(0, **first)
+        if second:
+            self._put(1, **second)
+        self.world.run(seconds)
+
+    @rule(index=indexes, spec=documents)
+    def put(self, index: int, spec: dict[str, Any]) -> None:
+        self._put(index, **spec)
+
+    def _put(self, index: int, *, threshold: int, **spec: Any) -> None:
+        health = stories.health_extension("/health", intervalInSeconds=5, numberOfProbes=threshold)
+        body = stories.document(extensions=[health] if threshold else [], **spec)
+        body = stories.edited(
+            body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}]
+        )
+        self._people(partial(set_model, f"fleet/s{index}", body))
+
+    @rule(index=indexes, capacity=st.integers(0, 30), automatic=st.sampled_from([True, True, True, False]))
+    def change(self, index: int, capacity: int, automatic: bool) -> None:
+        """Only what an upgrade that runs does not forbid to change."""
+        if row := self.world.a_set(index):
+            body = stories.edited(row.document, "sku.capacity", capacity)
+            path = "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade"
+            self._people(partial(set_model, str(row), stories.edited(body, path, automatic)))
+
+    @rule(
+        image=st.sampled_from((stories.UBUNTU, *IMAGES)),
+        places=st.sampled_from([(), (), LOCATIONS[:1], LOCATIONS[1:]]),
+        fault=st.sampled_from(["", "", "", "bad", "dead", "failing"]),
+        ambush=st.none() | moments,
+    )
+    def publish(self, image: tuple[str, str, str], places: tuple[str, ...], fault: str, ambush: int | None) -> None:
+        self.version += 1
+        version = f"1.{self.version}"
+        if fault:
+            getattr(self.world.cloud.faults, fault).add(version)
+        act = partial(publish_image, ImageReference(*image, version), locations=places)
+        self._people(act, Ambush(ambush) if ambush else None)
+
+    @rule(index=indexes)
+    def start(self, index: int) -> None:
+        if row := self.world.a_set(index):
+            self._people(partial(start, str(row), "ada"))
+
+    @rule(index=indexes)
+    def cancel(self, index: int) -> None:
+        if row := self.world.a_set(index):
+            self._people(partial(cancel, str(row), "ada"))
+
+    @rule(index=indexes)
+    def delete(self, index: int) -> None:
+        if index == MOST_SETS - 1 and (row := self.world.a_set(index)):
+            self._people(partial(delete_scale_set, str(row)))
+
+    @rule(index=indexes, picks=picks, seconds=st.sampled_from([None, 5, 60, 3700]), scope=st.sampled_from(OptOut.Scope))
+    def opt_out(self, index: int, picks: list[int], seconds: int | None, scope: OptOut.Scope) -> None:
+        row = self.world.a_set(index)
+        if row and (ids := self.world.numbers_of(row, picks)):
+            until = self.world.later(seconds) if seconds else None
+            act = partial(opt_out, str(row), ids, reason="x", owner="ada", until=until, scope=scope)
+            self._people(act)
+
+    @rule(index=indexes, picks=picks)
+    def opt_in(self, index: int, picks: list[int]) -> None:
+        row = self.world.a_set(index)
+        if row and (ids := self.world.numbers_of(row, picks)):
+            self._people(partial(opt_in, str(row), ids, owner="ada"))
+
+    def _people(self, act: Callable[..., Any], ambush: Ambush | None = None) -> None:
+        self.world.do(lambda: act(now=self.world.clocks.wall()), ambush)
+
+    # --- machines ---
+
+    @rule(index=indexes, picks=picks, sick=st.booleans())
+    def sick(self, index: int, picks: list[int], sick: bool) -> None:
+        for name in self._names(index, picks):
+            self.world.cloud.change(name, sick=sick)
+
+    @rule(index=indexes, picks=picks, power=st.sampled_from([Power.STOPPED, Power.RUNNING]))
+    def power(self, index: int, picks: list[int], power: Power) -> None:
+        for name in self._names(index, picks):
+            self.world.cloud.change(name, power=power)
+
+    @rule(index=indexes)
+    def heal_all(self, index: int) -> None:
+        for name in self._names(index, list(range(30))):
+            self.world.cloud.change(name, sick=False, power=Power.RUNNING)
+
+    @rule(index=indexes, picks=picks, fault=st.sampled_from(["endless", "end", "forget", "vanish"]))
+    def trouble(self, index: int, picks: list[int], fault: str) -> None:
+        for name in self._names(index, picks[:1] if fault == "vanish" else picks):
+            if fault == "endless":
+                self.world.cloud.faults.endless.add(name)
+            elif fault == "end":
+                self.world.cloud.faults.endless.discard(name)
+            elif fault == "forget":
+                self.world.cloud.forget_job(name)
+            else:
+                self.world.cloud.vanish(name)
+                self.world.vanished.add(name)
+
+    @rule(away=st.sampled_from(["", "", "refuses", "hangs", "deaf"]), refusals=st.integers(0, 3))
+    def cloud(self, away: str, refusals: int) -> None:
+        self.world.cloud.faults.away, self.world.cloud.faults.refusals = away, refusals
+
+    def _names(self, index: int, picks: list[int]) -> list[tuple[str, str]]:
+        row = self.world.a_set(index)
+        return [(row.key, number) for number in dict.fromkeys(self.world.numbers_of(row, picks))] if row else []
+
+    # --- processes ---
+
+    @rule(seconds=st.sampled_from([30, 3, 10, 60]))
+    def go_on(self, seconds: int) -> None:
+        self.world.run(seconds)
+
+    @rule()
+    def tick(self) -> None:
+        self.world.tick()
+
+    @rule(index=indexes, ambush=st.none() | moments)
+    def look(self, index: int, ambush: int | None) -> None:
+        """A look that nobody asked for, which may die in the middle."""
+        if row := self.world.a_set(index):
+            self.world.send("look", row.pk)
+            self._deliver(len(self.world.messages) - 1, Ambush(ambush) if ambush else None)
+
+    @precondition(lambda self: self.world.messages)
+    @rule(index=st.integers(0, 9), ambush=st.none() | moments, twice=st.booleans())
+    def deliver(self, index: int, ambush: int | None, twice: bool) -> None:
+        message = self.world.messages[index % len(self.world.messages)]
+        self._deliver(index, Ambush(ambush) if ambush else None)
+        if twice:
+            self.world.deliver(message)
+
+    @precondition(lambda self: self.world.messages)
+    @rule(index=st.integers(0, 9))
+    def lose(self, index: int) -> None:
+        del self.world.messages[index % len(self.world.messages)]
+
+    @rule(takes=st.booleans())
+    def broker(self, takes: bool) -> None:
+        self.world.takes_messages = takes
+
+    @precondition(lambda self: self.world.messages)
+    @rule(
+        index=st.integers(0, 9),
+        at=moments,
+        other=indexes,
+        picks=picks,
+        what=st.sampled_from(
+            ["pause", "long pause", "other look", "all others", "opt out", "capacity", "probe", "cancel", "jump"]
+        ),
+    )
+    def interrupt(self, index: int, at: int, other: int, picks: list[int], what: str) -> None:
+        """In the middle of a look or of work, between two of its transactions, others act or time goes by."""
+        self._deliver(index, Ambush(at, lambda: self._meanwhile(what, other, picks)))
+
+    def _meanwhile(self, what: str, index: int, picks: list[int]) -> None:
+        row = self.world.a_set(index)
+        match what:
+            case "pause":
+                self.world.clocks.wait(5)
+            case "long pause":
+                self.world.clocks.wait(40)
+            case "other look" if row:
+                self.world.deliver(self._look_at(row))
+            case "all others":
+                self.world.run(8)
+            case "opt out":
+                self.opt_out(index, picks, None, OptOut.Scope.UNTIL)
+            case "capacity":
+                self.change(index, picks[0], True)
+            case "probe":
+                self.world.probe()
+            case "cancel":
+                self.cancel(index)
+            case "jump":
+                self.world.clocks.jump(timedelta(hours=1), timedelta())
+
+    def _look_at(self, row: ScaleSet) -> Any:
+        self.world.send("look", row.pk)
+        from tests.orchestrator.model.world import Message
+
+        return Message("look", (row.pk,))
+
+    def _deliver(self, index: int, ambush: Ambush | None) -> None:
+        if self.world.messages:
+            self.world.deliver(self.world.messages.pop(index % len(self.world.messages)), ambush)
+
+    # --- the prober ---
+
+    @rule(only=st.sampled_from([None, None, 2, 3]))
+    def probe(self, only: int | None) -> None:
+        self.world.probe(lambda prober: prober.round(only))
+
+    @rule(step=steps, ambush=st.none() | moments)
+    def prober_step(self, step: Callable[[Prober], None], ambush: int | None) -> None:
+        self.world.probe(step, Ambush(ambush) if ambush else None)
+
+    @rule(lives=st.booleans())
+    def prober(self, lives: bool) -> None:
+        if lives:
+            self.world.start_prober()
+        else:
+            self.world.prober = None
+
+    # --- time ---
+
+    @rule(seconds=st.sampled_from([1, 4, 15, 70, 310, 1300, 3600]))
+    def wait(self, seconds: int) -> None:
+        self.world.clocks.wait(seconds)
+        self.world.check()
+
+    @rule(wall=jumps, database=jumps)
+    def jump(self, wall: timedelta, database: timedelta) -> None:
+        self.world.clocks.jump(wall, database)
+        self.world.check()
