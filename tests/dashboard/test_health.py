@@ -34,7 +34,7 @@ def test_health_is_told_to_whoever_asks(settings: Any) -> None:
     assert Client().get("/").status_code == 301
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.usefixtures("broker")
 def test_ready_when_a_worker_left_its_mark() -> None:
     answer = Client().get("/readyz")
@@ -47,7 +47,7 @@ def test_ready_when_a_worker_left_its_mark() -> None:
     assert 0 < int(str(health.broker().ttl(health.MARK))) <= health.MARK_SECONDS
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.usefixtures("broker")
 def test_ready_under_asgi_too() -> None:
     health.leave_mark()
@@ -55,7 +55,7 @@ def test_ready_under_asgi_too() -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_not_ready_without_a_broker(settings: Any) -> None:
     settings.REDIS_URL = "unix:///no/such/broker.sock"
     health.broker.cache_clear()
