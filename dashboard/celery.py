@@ -2,8 +2,11 @@
 
 import os
 import warnings
+from typing import Any
 
+import kombu
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready
 
@@ -14,7 +17,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 # It warns root of messages that are code (pickle); ours are JSON and no others are accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
-app = Celery("rollgrid")
+RECONNECT_SECONDS = 1
+
+
+class Connection(kombu.Connection):
+    """Asks a broker that is away again each second. By itself the wait grows to half a minute, and the worker came back that late."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> kombu.Connection:  # type: ignore[override]  # handed on
+        steady = {"interval_start": RECONNECT_SECONDS, "interval_step": 0, "interval_max": RECONNECT_SECONDS}
+        return super().ensure_connection(*args, **{**steady, **options})
+
+
+class SteadyAMQP(AMQP):
+    Connection = Connection
+
+
+app = Celery("rollgrid", amqp="dashboard.celery:SteadyAMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

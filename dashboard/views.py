@@ -3,6 +3,7 @@
 import gzip
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from dashboard.snapshots import SNAPSHOTS
@@ -11,9 +12,12 @@ from upgrades.models import ScaleSet
 
 
 def what_runs(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(
-        "Rollgrid runs here: it rolls new OS images through fleets of virtual machines.\n", content_type="text/plain"
+    lines = (
+        "Rollgrid runs here: it rolls new OS images through fleets of virtual machines.",
+        f"Sign in: {request.build_absolute_uri(reverse('login'))}",
+        f"Admin: {request.build_absolute_uri(reverse('admin:index'))}",
     )
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
 
 
 @require_safe

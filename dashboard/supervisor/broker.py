@@ -34,27 +34,25 @@ def _in_the_wheel() -> Path | None:
     return path if path.is_file() else None
 
 
-def program(home: Path, lock: int) -> Program:
+def program(lock: int) -> Program:
     """Our own server. What it is told comes through its standard input, so that no other user ever sees the password."""
     socket = environment.broker_socket()
     own_folder(socket.parent, what="broker's folder")
-    data = home / "broker"
-    own_folder(data, what="broker's folder")
     socket.unlink(missing_ok=True)  # the lock says that whoever made it is gone
     password = environment.kept_secret("broker-password")
-    return Program("broker", (binary(), "-"), stdin=configuration(socket, data, password), keep_open=(lock,))
+    return Program("broker", (binary(), "-"), stdin=configuration(socket, password), keep_open=(lock,))
 
 
-def configuration(socket: Path, data: Path, password: str) -> bytes:
+def configuration(socket: Path, password: str) -> bytes:
+    """Nothing of it is kept on disk: what it holds may be lost, and with a journal it refuses all work while the disk is full."""
     lines = (
         "port 0",
         f"unixsocket {_quoted(socket)}",
         "unixsocketperm 600",
         f"requirepass {_quoted(password)}",
-        f"dir {_quoted(data)}",
+        f"dir {_quoted(socket.parent)}",
         'save ""',
-        "appendonly yes",
-        "appendfsync everysec",
+        "appendonly no",
         "maxmemory-policy noeviction",
         "daemonize no",
         "loglevel warning",

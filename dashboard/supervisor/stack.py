@@ -14,7 +14,8 @@ from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs
 
 POLL_SECONDS = 0.05
-BROKER_SECONDS = 30.0  # reading a large journal after a crash
+BROKER_SECONDS = 30.0  # far more than it takes; a loaded machine is slow
+BROKEN_BROKER = "the broker does not start: its lines above say why"
 STILL_WAITING_SECONDS = 15.0
 LOOK_AT_CERTIFICATE_SECONDS = 3600.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -102,14 +103,10 @@ class Stack:
             async with asyncio.timeout(BROKER_SECONDS):
                 while not await broker.answers():
                     if self._broker.ends >= 3:
-                        raise CannotStart(self._broken_broker())
+                        raise CannotStart(BROKEN_BROKER)
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            raise CannotStart(self._broken_broker()) from None
-
-    def _broken_broker(self) -> str:
-        folder = self._options.home / "broker"
-        return f"the broker does not start: its lines above say why. If its data is damaged, remove {folder}: nothing is lost with it"
+            raise CannotStart(BROKEN_BROKER) from None
 
     def _open_gate(self) -> None:
         if self._opener >= 0:

@@ -72,7 +72,7 @@ def run(options: Options, lock: int, choose: Chooser) -> int:
     gate, opener = os.pipe()
     try:
         programs = choose(options, lock, gate)
-        own = None if environment.given_redis_url() else broker.program(options.home, lock)
+        own = None if environment.given_redis_url() else broker.program(lock)
         return asyncio.run(Stack(options, programs, own, opener, output).run())
     finally:
         output.close()

@@ -16,6 +16,7 @@ from dashboard.environment import CHECKOUT
 from dashboard.listener import TOO_SLOW, Listener
 from dashboard.relay import Relay
 from tests.stories import NOW, a_batch, a_scale_set, publish
+from tests.threads import in_thread
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState
@@ -42,7 +43,7 @@ class Client:
         message = json.loads(text)
         self.said.append(message)
         if message["type"] == "reset" and message["reason"] != "gone":
-            self.states[message["set"]] = await asyncio.to_thread(_snapshot, message["set"])
+            self.states[message["set"]] = await in_thread(_snapshot, message["set"])
         if message["type"] == "delta":
             self._apply(message)
 
@@ -72,7 +73,7 @@ def clock() -> datetime:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await asyncio.to_thread(condition):
+        while not await in_thread(condition):
             await asyncio.sleep(0.01)
 
 
@@ -109,9 +110,9 @@ def test_a_new_client_is_told_to_fetch_a_snapshot_and_then_follows(tell: Any) ->
         client = Client(row.key)
         await relay.join(client.listener)
         assert [(one["type"], one["reason"]) for one in client.said] == [("reset", "new")]
-        await asyncio.to_thread(change, row, 1, "unhealthy")
+        await in_thread(change, row, 1, "unhealthy")
         await until(lambda: "delta" in client.kinds())
-        assert await asyncio.to_thread(client.is_current)
+        assert await in_thread(client.is_current)
         assert client.states[row.key]["instances"]["1"]["health"] == "unhealthy"
 
     tell(story)
@@ -126,7 +127,7 @@ def test_a_client_that_comes_back_goes_on_where_it_was(tell: Any) -> None:
         stream, seq = first.listener.position(row.key)
         relay.leave(first.listener)
         for number in range(3):
-            await asyncio.to_thread(change, row, number, "unknown")
+            await in_thread(change, row, number, "unknown")
         watcher = Client(row.key)
         await relay.join(watcher.listener)
         await until(lambda: watcher.listener.position(row.key)[1] == row.seq + 3)
@@ -134,7 +135,7 @@ def test_a_client_that_comes_back_goes_on_where_it_was(tell: Any) -> None:
         again = Client(row.key, since={row.key: f"{stream}.{seq}"}, states=first.states)
         await relay.join(again.listener)
         assert set(again.kinds()) == {"delta"}
-        assert await asyncio.to_thread(again.is_current)
+        assert await in_thread(again.is_current)
 
     tell(story)
 
@@ -165,10 +166,10 @@ def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:
             for number in range(30):
                 change(row, number, "unknown")
 
-        await asyncio.to_thread(all_at_once)
+        await in_thread(all_at_once)
         await until(lambda: client.listener.position(row.key)[1] == row.seq + 30)
         assert client.kinds().count("delta") <= 10
-        assert await asyncio.to_thread(client.is_current)
+        assert await in_thread(client.is_current)
 
     tell(story)
 
@@ -179,12 +180,12 @@ def test_scale_sets_come_and_go(tell: Any) -> None:
     async def story(relay: Relay) -> None:
         client = Client()
         await relay.join(client.listener)
-        two = await asyncio.to_thread(lambda: a_scale_set("two", instances=2))
+        two = await in_thread(lambda: a_scale_set("two", instances=2))
         await until(lambda: two.key in client.states)
-        await asyncio.to_thread(lambda: publish("16.04.1"))
+        await in_thread(lambda: publish("16.04.1"))
         await until(lambda: client.kinds().count("delta") >= 2)
-        assert await asyncio.to_thread(client.is_current)
-        await asyncio.to_thread(two.delete)
+        assert await in_thread(client.is_current)
+        await in_thread(two.delete)
         await until(lambda: client.said[-1].get("reason") == "gone")
         assert client.said[-1]["set"] == two.key
 
@@ -197,8 +198,8 @@ def test_a_client_sees_only_what_it_asked_for(tell: Any) -> None:
     async def story(relay: Relay) -> None:
         client = Client(one.key)
         await relay.join(client.listener)
-        await asyncio.to_thread(change, two, 0, "unhealthy")
-        await asyncio.to_thread(change, one, 0, "unhealthy")
+        await in_thread(change, two, 0, "unhealthy")
+        await in_thread(change, one, 0, "unhealthy")
         await until(lambda: "delta" in client.kinds())
         assert {message["set"] for message in client.said if "set" in message} == {one.key}
 
@@ -212,7 +213,7 @@ def test_a_client_that_does_not_acknowledge_gets_heartbeats_only_until_it_does(t
         client = Client(row.key)
         await relay.join(client.listener)
         await until(lambda: sum(one["type"] == "heartbeat" for one in client.said) >= 3)
-        await asyncio.to_thread(change, row, 0, "unhealthy")
+        await in_thread(change, row, 0, "unhealthy")
         other = Client(row.key)
         await relay.join(other.listener)
         await until(lambda: other.listener.position(row.key)[1] == row.seq + 1)
@@ -288,7 +289,7 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
                 w.removed(w.scale_set.instances.get(number=1))
                 w.scale_set.instances.filter(number=1).delete()
 
-        await asyncio.to_thread(much)
+        await in_thread(much)
         await until(lambda: any("removed" in one for one in client.said))
         await until(lambda: client.said[-1]["type"] == "heartbeat")
         for message in [*client.said, json.loads(frames.error("BadRequest", "no", NOW))]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,5 +23,5 @@ class DatabaseThread:
         return await asyncio.get_running_loop().run_in_executor(self._thread, with_fresh_connection)
 
     def close(self) -> None:
-        self._thread.submit(connection.close)
+        self._thread.submit(connections.close_all)  # in that thread: each has its own
         self._thread.shutdown()

@@ -1,0 +1,149 @@
+"""SKUs, versions and locations in the admin."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.admin.people import Admitting, errors, page, post, saved, told
+from tests.stories import FIRST_VERSION, NOW, a_scale_set, document, nothing_changes, snapshot_equals_events
+from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
+
+DEBIAN = {"publisher": "Debian", "offer": "debian-11", "sku": "11-gen2", "os_type": "Linux", "note": ""}
+
+pytestmark = pytest.mark.django_db
+
+
+def ubuntu() -> ImageSku:
+    return ImageSku.objects.get(sku="16.04-LTS")
+
+
+def place(name: str) -> Location:
+    return Location.objects.get(name=name)
+
+
+# --- SKUs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_sku(ada: Client) -> None:
+    assert saved(post(ada, "imagesku/add/", **DEBIAN, limited_to=[place("westus").pk]))
+    row = ImageSku.objects.get(publisher="Debian")
+    assert row.key == "debian:debian-11:11-gen2"
+    assert [one.name for one in row.limited_to.all()] == ["westus"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("publisher", "De:bian", "letters, digits"), ("sku", "", "required"), ("os_type", "BeOS", "valid choice")],
+)
+def test_a_sku_that_cannot_be(ada: Client, field: str, value: str, words: str) -> None:
+    with nothing_changes():
+        assert words in errors(post(ada, "imagesku/add/", **{**DEBIAN, field: value}))[field][0]
+
+
+def test_the_same_sku_in_another_case(ada: Client) -> None:
+    fields = {**DEBIAN, "publisher": "CANONICAL", "offer": "ubuntuserver", "sku": "16.04-lts"}
+    with nothing_changes():
+        assert "is supported already" in errors(post(ada, "imagesku/add/", **fields))["__all__"][0]
+
+
+def test_support_is_limited_and_noted(ada: Client) -> None:
+    """S-21. The names stay: documents refer to them."""
+    row = ubuntu()
+    fields = {"limited_to": [place("westus").pk], "note": "West US first", "publisher": "Somebody"}
+    assert saved(post(ada, f"imagesku/{row.pk}/change/", **fields))
+    row.refresh_from_db()
+    assert (row.publisher, row.note) == ("Canonical", "West US first")
+    assert row.is_supported_in(place("westus")) and not row.is_supported_in(place("westeurope"))
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def test_publishing_a_version_rolls(ada: Client) -> None:
+    follower, pinned = a_scale_set(), a_scale_set("pinned", model=document(version=FIRST_VERSION, automatic=False))
+    ScaleSet.objects.update(look_at=NOW + timedelta(days=9000))
+    with snapshot_equals_events():
+        assert saved(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2"))
+    woken = ScaleSet.objects.exclude(look_at=NOW + timedelta(days=9000))
+    assert list(woken) == [follower] != [pinned]
+    assert ubuntu().latest_in(follower.location) == "16.04.2"
+    assert "Scale sets that follow it: 1." in told(ada, "imageversion/")
+
+
+def test_publishing_in_some_places_then_in_further_ones(ada: Client) -> None:
+    fields: dict[str, Any] = {"sku": ubuntu().pk, "version": "16.04.2"}
+    assert saved(post(ada, "imageversion/add/", **fields, limited_to=[place("westus").pk]))
+    assert ubuntu().latest_in(place("westeurope")) == FIRST_VERSION
+    assert saved(post(ada, "imageversion/add/", **fields, limited_to=[place("westeurope").pk]))
+    assert ImageVersion.objects.get(version="16.04.2").limited_to.count() == 2
+    assert "westeurope, westus" in page(ada, "imageversion/")
+
+
+@pytest.mark.parametrize(("version", "words"), [("0.0.1", "is not newer"), ("sixteen", "version"), ("", "required")])
+def test_a_version_that_cannot_be_published(ada: Client, version: str, words: str) -> None:
+    a_scale_set()
+    with nothing_changes():
+        found = errors(post(ada, "imageversion/add/", sku=ubuntu().pk, version=version))
+    assert words in str(found), found
+
+
+def test_what_is_published_never_changes(ada: Client) -> None:
+    row = ImageVersion.objects.first()
+    assert row
+    with nothing_changes():
+        for path in (f"imageversion/{row.pk}/change/", f"imageversion/{row.pk}/delete/"):
+            assert post(ada, path, version="9.9.9", post="yes").status_code == 403
+
+
+def test_who_may_look_may_not_publish(admitting: Admitting) -> None:
+    bob = admitting("view_imageversion")
+    page(bob, "imageversion/")
+    with nothing_changes():
+        assert post(bob, "imageversion/add/", sku=ubuntu().pk, version="16.04.2").status_code == 403
+
+
+# --- locations --------------------------------------------------------------------------------------------------------
+
+
+def location(**changes: str) -> dict[str, str]:
+    return {"name": "moonbase", "display_name": "Moon Base", "provider": "simulated", "settings": "{}", **changes}
+
+
+def test_a_new_location(ada: Client) -> None:
+    assert saved(post(ada, "location/add/", **location(settings='{"a": 1}')))
+    assert place("moonbase").settings == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "Moon Base", "small letters and digits"),
+        ("name", "westus", "already exists"),
+        ("provider", "abacus", "valid choice"),
+        ("settings", '{"a": }', "line 1, column 7"),
+        ("settings", "[1]", "a JSON object"),
+        ("settings", "[" * 100_000, "cannot be read"),
+    ],
+)
+def test_a_location_that_cannot_be(ada: Client, field: str, value: str, words: str) -> None:
+    with nothing_changes():
+        found = errors(post(ada, "location/add/", **location(**{field: value})))
+    assert words in found[field][0], found
+
+
+def test_a_location_is_changed_but_for_its_name(ada: Client) -> None:
+    fields = location(name="other", display_name="Europe, West")
+    assert saved(post(ada, f"location/{place('westeurope').pk}/change/", **fields))
+    assert place("westeurope").display_name == "Europe, West"
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_who_uses_what_is_counted(ada: Client) -> None:
+    a_scale_set()
+    a_scale_set("other")
+    assert '<td class="field-scale_sets">2</td>' in page(ada, "imagesku/?q=16.04")
+    assert '<td class="field-scale_sets">2</td>' in page(ada, "location/?q=westeurope")

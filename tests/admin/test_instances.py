@@ -1,0 +1,127 @@
+"""Instances and opt-outs in the admin."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from tests.admin.people import Admitting, act, page, told
+from tests.stories import NOW, a_scale_set, nothing_changes, snapshot_equals_events
+from upgrades.admin.door import now
+from upgrades.commands.opt_outs import opt_out
+from upgrades.models import Instance, OptOut, ScaleSet
+
+pytestmark = pytest.mark.django_db
+
+
+def ids(row: ScaleSet, *numbers: int) -> list[int]:
+    return list(row.instances.filter(number__in=numbers).values_list("pk", flat=True))
+
+
+def test_opting_out_asks_why(ada: Client) -> None:
+    row = a_scale_set()
+    with nothing_changes():
+        answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1, 3))
+    shown = answer.content.decode()
+    assert "2 chosen" in shown and 'name="reason"' in shown and shown.count('name="_selected_action"') == 2
+
+
+def test_opting_out(ada: Client) -> None:
+    row = a_scale_set()
+    with snapshot_equals_events():
+        answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1, 3), agreed="1", reason="it runs the payroll")
+    assert answer.status_code == 302
+    one, other = OptOut.objects.order_by("instance__number")
+    assert (one.instance.number, other.instance.number) == (1, 3)
+    assert (one.owner, one.reason) == ("ada", "it runs the payroll")
+    assert one.until == one.created_at + timedelta(days=14)
+    assert told(ada, "instance/") == ["Opted out: fleet/web (2)."]
+
+
+def test_until_a_time_of_ones_own(ada: Client) -> None:
+    row, day = a_scale_set(), now() + timedelta(days=3)
+    act(ada, "instance/", "opt_out_chosen", *ids(row, 1), agreed="1", reason="x", until=f"{day:%Y-%m-%dT%H:%M}")
+    assert OptOut.objects.get().until == day.replace(second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"reason": ""}, "This field is required"),
+        ({"reason": "x" * 501}, "at most 500 characters"),
+        ({"reason": "x", "until": "2018-09-25T12:00"}, "An opt-out ends in the future"),
+        ({"reason": "x", "until": "soon"}, "valid date/time"),
+    ],
+)
+def test_an_opt_out_that_cannot_be(ada: Client, fields: dict[str, str], words: str) -> None:
+    row = a_scale_set()
+    with nothing_changes():
+        answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1), agreed="1", **fields)
+    assert words in answer.content.decode()
+
+
+def test_all_that_a_filter_finds(ada: Client) -> None:
+    """More than a page, in several scale sets: the question is asked with one of them and `select_across`."""
+    web, other = a_scale_set(instances=120), a_scale_set("other", instances=3)
+    Instance.objects.filter(scale_set=web, number__lt=110).update(health="unhealthy")
+    Instance.objects.filter(scale_set=other, number=2).update(health="unhealthy")
+    path = "instance/?health__exact=unhealthy"
+    shown = act(ada, path, "opt_out_chosen", *ids(web, 0, 1), select_across="1").content.decode()
+    assert "111 chosen" in shown and shown.count('name="_selected_action"') == 1
+    with snapshot_equals_events():
+        act(ada, path, "opt_out_chosen", *ids(web, 0), select_across="1", agreed="1", reason="sick")
+    assert OptOut.objects.count() == 111
+    assert told(ada, "instance/") == ["Opted out: fleet/other (1), fleet/web (110)."]
+
+
+def test_opting_in(ada: Client) -> None:
+    row = a_scale_set()
+    opt_out("fleet/web", ["1", "2"], reason="x", owner="me", now=NOW)
+    with snapshot_equals_events():
+        act(ada, "instance/", "opt_in_chosen", *ids(row, 1))
+    ended = OptOut.objects.exclude(ended_at=None).get()
+    assert (ended.instance.number, ended.ended_by) == (1, "ada")
+
+
+def test_ending_opt_outs_from_their_list(ada: Client) -> None:
+    a_scale_set()
+    opt_out("fleet/web", ["1", "2"], reason="x", owner="me", now=NOW)
+    first = OptOut.objects.get(instance__number=1)
+    with snapshot_equals_events():
+        act(ada, "optout/", "end_chosen", first.pk)
+    assert OptOut.objects.filter(ended_at=None).get().instance.number == 2
+    with nothing_changes():
+        act(ada, "optout/", "end_chosen", first.pk)
+
+
+def test_who_may_look_may_not_act(admitting: Admitting) -> None:
+    bob, row = admitting("view_instance", "view_optout"), a_scale_set()
+    opt_out("fleet/web", ["1"], reason="x", owner="me", now=NOW)
+    assert "opt_out_chosen" not in page(bob, "instance/")
+    with nothing_changes():
+        act(bob, "instance/", "opt_out_chosen", *ids(row, 2), agreed="1", reason="x")
+        act(bob, "instance/", "opt_in_chosen", *ids(row, 1))
+        act(bob, "optout/", "end_chosen", OptOut.objects.get().pk)
+
+
+def test_who_may_opt_out_may_not_opt_in(admitting: Admitting) -> None:
+    bob, row = admitting("view_instance", "add_optout"), a_scale_set()
+    act(bob, "instance/", "opt_out_chosen", *ids(row, 2), agreed="1", reason="x")
+    assert OptOut.objects.get().owner == "bob"
+    with nothing_changes():
+        act(bob, "instance/", "opt_in_chosen", *ids(row, 2))
+
+
+def test_filters_and_search(ada: Client) -> None:
+    web = a_scale_set(instances=4)
+    a_scale_set("other", instances=2, version="9.9.9")
+    opt_out("fleet/web", ["1"], reason="x", owner="me", now=NOW)
+    for query, count in (
+        ("opted_out=yes", 1),
+        ("opted_out=no", 5),
+        ("version=9.9.9", 2),
+        ("health__exact=healthy", 6),
+        ("q=other", 2),
+        (f"scale_set__id__exact={web.pk}", 4),
+    ):
+        assert page(ada, f"instance/?{query}").count('name="_selected_action"') == count, query

@@ -1,0 +1,150 @@
+"""All pages of the admin: they open, keep to the policy of what may be loaded, ask few questions, and the readable ones only read."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from dashboard.security import POLICY
+from tests.admin.people import Admitting, act, page
+from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
+from upgrades.commands.load_balancers import put_load_balancer
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.upgrades import start
+from upgrades.core.states import MemberState
+from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
+
+OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
+READ_ONLY = ["instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
+INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
+
+pytestmark = pytest.mark.django_db
+
+
+def a_fleet(names: str = "ab", instances: int = 3) -> None:
+    """Something of everything."""
+    put_load_balancer("fleet/lb", {"location": "westeurope"}, NOW)
+    sets = [a_scale_set(name, instances=instances) for name in names]
+    publish("1.0.0")
+    for row in sets:
+        upgrade = start(str(row), "me", NOW)
+        a_batch(upgrade, {0: MemberState.FAILED, 1: MemberState.UPGRADING})
+        opt_out(str(row), ["2"], reason="why", owner="me", now=NOW)
+
+
+def everywhere() -> list[str]:
+    """Each list, and the page of one row of it."""
+    paths = [reverse("admin:index"), reverse("admin:password_change")]
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        paths.append(reverse(f"{name}_changelist"))
+        row = model._default_manager.first()
+        if row is not None:
+            paths.append(reverse(f"{name}_change", args=[row.pk]))
+    return paths
+
+
+def test_every_page_opens_and_keeps_to_the_policy(ada: Client) -> None:
+    a_fleet()
+    adding = [f"/admin/upgrades/{name}/add/" for name in ("imagesku", "imageversion", "location", "loadbalancer")]
+    asking = act(ada, "scaleset/", "delete_scale_sets", 1, select_across="1")
+    answers = [asking, *(ada.get(path) for path in [*everywhere(), *adding, "/admin/auth/user/add/"])]
+    for answer in answers:
+        where = answer.request["PATH_INFO"]
+        assert answer.status_code == 200, where
+        assert answer["Content-Security-Policy"] == POLICY
+        assert not INLINE.search(answer.content.decode()), (where, INLINE.search(answer.content.decode()))
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_read_only_pages_take_nothing(ada: Client, name: str) -> None:
+    a_fleet()
+    model = next(model for model in OURS if model._meta.model_name == name)
+    pk = model._default_manager.values_list("pk", flat=True)[0]
+    with nothing_changes():
+        for path in (f"{pk}/change/", f"{pk}/delete/", "add/"):
+            assert ada.post(f"/admin/upgrades/{name}/{path}", {"post": "yes"}).status_code == 403, path
+        act(ada, f"{name}/", "delete_selected", pk, post="yes")
+
+
+def test_nothing_of_ours_is_deleted_by_django(ada: Client) -> None:
+    """What is deleted here goes through a command."""
+    a_fleet()
+    for model in OURS:
+        assert "delete_selected" not in page(ada, f"{model._meta.model_name}/")
+        row = model._default_manager.first()
+        assert row is not None
+        with nothing_changes():
+            assert ada.post(f"/admin/upgrades/{model._meta.model_name}/{row.pk}/delete/").status_code == 403
+
+
+def test_events_and_chunks_are_not_shown() -> None:
+    assert not {"event", "chunk"} & {model._meta.model_name for model in OURS}
+
+
+def test_it_is_for_staff_only(client: Client) -> None:
+    client.force_login(User.objects.create_user("eve"))
+    a_fleet()
+    for path in everywhere():
+        assert client.get(path).status_code == 302
+
+
+def test_who_has_no_permission_sees_nothing(admitting: Admitting) -> None:
+    bob = admitting()
+    for model in OURS:
+        assert bob.get(f"/admin/upgrades/{model._meta.model_name}/").status_code == 403
+
+
+def _queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        page(client, path)
+    return len(captured)
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: str(model._meta.model_name))
+def test_no_list_asks_once_for_each_row(ada: Client, model: Any) -> None:
+    a_fleet("a")
+    path = f"{model._meta.model_name}/"
+    few = _queries(ada, path)
+    for name in "bcdef":
+        a_fleet_more(name)
+    assert _queries(ada, path) <= min(few, 12)
+
+
+def a_fleet_more(name: str) -> None:
+    row = a_scale_set(name, instances=4)
+    put_load_balancer(f"fleet/lb{name}", {"location": "westus"}, NOW)
+    a_batch(start(str(row), "me", NOW), {0: MemberState.SUCCEEDED, 1: MemberState.QUEUED})
+    opt_out(str(row), ["2", "3"], reason="why", owner="me", now=NOW)
+    publish(f"1.0.{ord(name)}", locations=["westus", "eastus"])
+
+
+def test_an_upgrade_shows_its_batches_and_leads_to_their_members(ada: Client) -> None:
+    a_fleet("a", instances=4)
+    upgrade, batch = RollingUpgrade.objects.get(), Batch.objects.get()
+    shown = page(ada, f"rollingupgrade/{upgrade.pk}/change/")
+    assert "0 successful, 1 failed, 1 in progress, 1 pending" in shown
+    assert f'?batch__id__exact={batch.pk}">batch 0</a>' in shown and "1 failed, 1 upgrading" in shown
+    members = page(ada, f"instanceupgrade/?batch__id__exact={batch.pk}")
+    assert "2 instance upgrades" in members
+
+
+def test_filters_search_and_dates_of_the_history(ada: Client) -> None:
+    a_fleet()
+    for path, count in (
+        ("rollingupgrade/?q=fleet/a", 1),
+        ("rollingupgrade/?status__exact=RollingForward&started_at__year=2018", 2),
+        ("instanceupgrade/?state__exact=failed", InstanceUpgrade.objects.filter(state="failed").count()),
+        ("transition/?state=upgrading&at__year=2018", Transition.objects.filter(state="upgrading").count()),
+        ("transition/?q=Opted+out", 2),
+        ("transition/?state=Completed", 0),
+    ):
+        assert count == page(ada, path).count('<th class="field-'), path

@@ -1,0 +1,196 @@
+"""The image catalogue: SKUs, their versions, and the locations."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from upgrades import catalog
+from upgrades.admin.door import Commanded, JSONField, ModelAdmin, ModelForm, count_of, now
+from upgrades.commands.images import publish_image
+from upgrades.core.facts import ImageReference
+from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
+from upgrades.providers import PROVIDERS
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LOCATION = re.compile(r"[a-z0-9]{1,64}")
+
+
+class SkuForm(ModelForm[ImageSku]):
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        names = [cleaned.get(name) for name in ("publisher", "offer", "sku")]
+        if self.instance._state.adding and all(names) and catalog.find_sku(*map(str, names)):
+            raise ValidationError(
+                f"{':'.join(map(str, names))} is supported already (the case of names does not matter)."
+            )
+        return cleaned
+
+    def clean_publisher(self) -> str:
+        return _image_name(self.cleaned_data["publisher"])
+
+    def clean_offer(self) -> str:
+        return _image_name(self.cleaned_data["offer"])
+
+    def clean_sku(self) -> str:
+        return _image_name(self.cleaned_data["sku"])
+
+
+def _image_name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValidationError(f"Azure's names of images are of letters, digits, dots, - and _, not {value!r}.")
+    return value
+
+
+@admin.register(ImageSku)
+class SkuAdmin(ModelAdmin[ImageSku]):
+    """Its names are what documents refer to, so that they stay. Nothing is deleted: scale sets and the history point here."""
+
+    form = SkuForm
+    list_display = ["__str__", "os_type", "where", "versions_published", "scale_sets", "note"]
+    list_filter = ["os_type", "publisher"]
+    search_fields = ["publisher", "offer", "sku", "note"]
+    fields = ["publisher", "offer", "sku", "os_type", "limited_to", "note"]
+    filter_horizontal = ["limited_to"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImageSku]:
+        counted = super().get_queryset(request).prefetch_related("limited_to")
+        return counted.annotate(
+            version_count=count_of(ImageVersion.objects.all(), "sku"), set_count=count_of(ScaleSet.objects.all(), "sku")
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ImageSku | None = None) -> list[str]:
+        return ["publisher", "offer", "sku", "os_type"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: ImageSku | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ImageSku, form: Any, change: bool) -> None:
+        obj.key = ImageSku.key_of(obj.publisher, obj.offer, obj.sku)
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="supported in")
+    def where(self, row: ImageSku) -> str:
+        return _places(row)
+
+    @admin.display(description="versions", ordering="version_count")
+    def versions_published(self, row: ImageSku) -> int:
+        return int(vars(row)["version_count"])
+
+    @admin.display(description="scale sets", ordering="set_count")
+    def scale_sets(self, row: ImageSku) -> int:
+        return int(vars(row)["set_count"])
+
+
+def _places(row: ImageSku | ImageVersion) -> str:
+    return ", ".join(place.name for place in row.limited_to.all()) or "all locations"
+
+
+class VersionForm(ModelForm[ImageVersion]):
+    """Whether a version can be published is for the command to say: one that is out in some places may go to further ones."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Without the SKU, the constraint on it and the version is not looked at."""
+        others = super()._get_validation_exclusions()  # type: ignore[misc]  # django-stubs leaves it out
+        return {*others, "sku"}
+
+
+@admin.register(ImageVersion)
+class VersionAdmin(Commanded):
+    """Adding one publishes it: whoever follows the SKU is upgraded to it. What is published never changes."""
+
+    form = VersionForm
+    fields_of_targets = {"location": "limited_to"}
+    list_display = ["version", "sku", "where", "published_at"]
+    list_filter = ["sku"]
+    list_select_related = ["sku"]
+    search_fields = ["version", "sku__publisher", "sku__offer", "sku__sku"]
+    date_hierarchy = "published_at"
+    ordering = ["-published_at", "-pk"]
+    filter_horizontal = ["limited_to"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImageVersion]:
+        return super().get_queryset(request).prefetch_related("limited_to")
+
+    def get_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[Any]:
+        return ["sku", "version", "limited_to", *(["published_at"] if obj else [])]
+
+    def has_change_permission(self, request: HttpRequest, obj: ImageVersion | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ImageVersion, form: Any, change: bool) -> None:
+        reference = ImageReference(obj.sku.publisher, obj.sku.offer, obj.sku.sku, obj.version)
+        places = [place.name for place in form.cleaned_data["limited_to"]]
+        followers = publish_image(reference, now(), locations=places)
+        obj.pk = ImageVersion.objects.get(sku=obj.sku, version=obj.version).pk
+        self.message_user(request, f"Scale sets that follow it: {len(followers)}.")
+
+    @admin.display(description="published in")
+    def where(self, row: ImageVersion) -> str:
+        return _places(row)
+
+
+class LocationForm(ModelForm[Location]):
+    provider = forms.ChoiceField(
+        choices=[(name, name) for name in sorted(PROVIDERS)], help_text="Who runs the machines there."
+    )
+    settings = JSONField(required=False, help_text="The provider's own settings, a JSON object.")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not LOCATION.fullmatch(name):
+            raise ValidationError(f"A location's name is of small letters and digits, as in westeurope, not {name!r}.")
+        return name
+
+    def clean_settings(self) -> dict[str, Any]:
+        settings = self.cleaned_data["settings"] or {}
+        if not isinstance(settings, dict):
+            raise ValidationError("The settings are a JSON object, as in {}.")
+        return settings
+
+    def clean_provider(self) -> str:
+        provider: str = self.cleaned_data["provider"]
+        row = self.instance
+        if row.pk and provider != Location.objects.get(pk=row.pk).provider and row.scaleset_set.exists():
+            raise ValidationError(
+                "Scale sets have machines there that only the present provider knows; delete them first."
+            )
+        return provider
+
+
+@admin.register(Location)
+class LocationAdmin(ModelAdmin[Location]):
+    """Nothing is deleted: what is limited to a location that is gone would be out everywhere."""
+
+    form = LocationForm
+    list_display = ["display_name", "name", "provider", "scale_sets", "load_balancers"]
+    list_filter = ["provider"]
+    search_fields = ["name", "display_name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Location]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                set_count=count_of(ScaleSet.objects.all(), "location"),
+                balancer_count=count_of(LoadBalancer.objects.all(), "location"),
+            )
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
+        return ["name"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Location | None = None) -> bool:
+        return False
+
+    @admin.display(description="scale sets", ordering="set_count")
+    def scale_sets(self, row: Location) -> int:
+        return int(vars(row)["set_count"])
+
+    @admin.display(description="load balancers", ordering="balancer_count")
+    def load_balancers(self, row: Location) -> int:
+        return int(vars(row)["balancer_count"])

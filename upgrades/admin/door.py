@@ -1,0 +1,191 @@
+"""What the pages of the admin have in common: refusals of commands as form errors, pages that only show, acts that ask first."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from upgrades.commands.errors import Refused
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as ModelAdmin
+    from django.forms import ModelForm as ModelForm
+else:
+
+    class ModelAdmin(admin.ModelAdmin):
+        """With a type argument, which Django's takes for mypy only."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+    class ModelForm(forms.ModelForm):
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+def now() -> datetime:
+    """The admin's clock: read once for each act, and handed on."""
+    return timezone.now()
+
+
+def name_of(request: HttpRequest) -> str:
+    """Who does it, for the record."""
+    return request.user.get_username()
+
+
+def count_of(rows: QuerySet[Any], outer: str = "scale_set") -> Coalesce:
+    """How many of these rows point (by `outer`) at a row of the list: a subquery, so that only the page's own rows are counted."""
+    counts = rows.filter(**{outer: OuterRef("pk")}).order_by().values(outer).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counts), 0)
+
+
+def without_documents(rows: QuerySet[Row], prefix: str = "scale_set__") -> QuerySet[Row]:
+    """Lists need none of the big columns of scale sets."""
+    return rows.defer(*(prefix + name for name in ("document", "sealed_secrets", "decision")))
+
+
+def pretty(value: object) -> SafeString:
+    """JSON to read."""
+    return format_html('<pre class="readonly">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+
+
+class JSONField(forms.JSONField):
+    """Shows the document in lines, and says where it is not JSON."""
+
+    widget = forms.Textarea(attrs={"rows": 24, "cols": 100, "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str) or value is None:
+            return value  # what was typed
+        return json.dumps(value, indent=2, ensure_ascii=False)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return data
+
+    def to_python(self, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValidationError(
+                f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise ValidationError(f"This cannot be read as JSON: {error}.") from error
+
+
+class Readable(ModelAdmin[Any]):
+    """Shown, and changed by nobody here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Commanded(ModelAdmin[Any]):
+    """A form that is saved by a command.
+
+    What the command refuses is undone, and the form is shown again with the refusal at its field. `fields_of_targets` says which field
+    that is (by the last word of the refusal's target).
+    """
+
+    fields_of_targets: Mapping[str, str] = {}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **options)
+        except Refused as refusal:  # the transaction around the view is undone
+            request.META[_REFUSAL] = refusal
+            return super().changeform_view(request, *args, **options)
+
+    def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        form = super().get_form(request, *args, **options)
+        refusal = request.META.get(_REFUSAL)
+        return _refusing(form, refusal, self.fields_of_targets) if refusal else form
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The command has done that too."""
+
+
+_REFUSAL = "rollgrid.refusal"
+
+
+def _refusing(form: type[ModelForm[Any]], refusal: Refused, fields: Mapping[str, str]) -> type:
+    """A form of the same kind that answers with the refusal."""
+
+    class Refusing(form):  # type: ignore[valid-type, misc]
+        def clean(self) -> Any:
+            cleaned = super().clean()
+            field = fields.get(refusal.target.rpartition(".")[2].lower())
+            self.add_error(field if field in self.fields else None, _sentence(refusal.message))
+            return cleaned
+
+    return Refusing
+
+
+def _sentence(message: str) -> str:
+    message = message[:1].upper() + message[1:]
+    return message if message.endswith((".", "?", "!")) else f"{message}."
+
+
+def ask(
+    page: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, title: str, form: forms.Form
+) -> HttpResponse:
+    """The page between choosing rows and acting on them. It sends the same action again, with `agreed`."""
+    across = request.POST.get("select_across") == "1"
+    chosen = request.POST.getlist("_selected_action")
+    context = {
+        **page.admin_site.each_context(request),
+        "opts": page.model._meta,
+        "title": title,
+        "action": action,
+        "form": form,
+        "across": across,
+        "chosen": chosen[:1] if across else chosen,
+        "count": rows.count(),
+        "shown": rows[:20],
+    }
+    return TemplateResponse(request, "admin/upgrades/ask.html", context)
+
+
+def each(
+    request: HttpRequest, acts: Iterable[tuple[str, Callable[[], object]]], done: str, form: forms.Form | None = None
+) -> bool:
+    """Does these one by one; says what was done, and of each refusal why. False where a field of the form was refused."""
+    finished = []
+    for name, act in acts:
+        try:
+            act()
+            finished.append(name)
+        except Refused as refusal:
+            if form and refusal.target in form.fields:
+                form.add_error(refusal.target, _sentence(refusal.message))
+                return False
+            messages.error(request, _sentence(refusal.message))
+    if finished:
+        more = f" and {len(finished) - 10} more" if len(finished) > 10 else ""
+        messages.success(request, f"{done}: {', '.join(finished[:10])}{more}.")
+    return True

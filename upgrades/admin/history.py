@@ -1,0 +1,140 @@
+"""What was done: rolling upgrades, each instance's part in them, and every change of state. Read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from upgrades import history
+from upgrades.admin.door import Readable, pretty, without_documents
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
+
+
+@admin.register(RollingUpgrade)
+class RollingUpgradeAdmin(Readable):
+    list_display = ["scale_set", "target_version", "status", "started_by", "started_by_name", "started_at", "ended_at"]
+    list_filter = ["status", "started_by", ("scale_set__location", admin.RelatedOnlyFieldListFilter), "started_at"]
+    list_select_related = ["scale_set"]
+    search_fields = ["scale_set__key", "target_version", "started_by_name"]
+    date_hierarchy = "started_at"
+    show_full_result_count = False
+    fields = [
+        "scale_set",
+        "target_publisher",
+        "target_offer",
+        "target_sku",
+        "target_version",
+        "status",
+        "started_by",
+        "started_by_name",
+        "started_at",
+        "ended_at",
+        "cancel_requested_by",
+        "progress",
+        "policy_shown",
+        "error_shown",
+        "batches",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RollingUpgrade]:
+        return without_documents(super().get_queryset(request))
+
+    @admin.display()
+    def progress(self, row: RollingUpgrade) -> str:
+        count = row.progress()
+        return (
+            f"{count.successful} successful, {count.failed} failed, "
+            f"{count.in_progress} in progress, {count.pending} pending"
+        )
+
+    @admin.display(description="policy in force")
+    def policy_shown(self, row: RollingUpgrade) -> SafeString:
+        return pretty(row.policy)
+
+    @admin.display(description="error")
+    def error_shown(self, row: RollingUpgrade) -> SafeString | str:
+        return pretty(row.error) if row.error else "none"
+
+    @admin.display()
+    def batches(self, row: RollingUpgrade) -> SafeString | str:
+        counts = history.batch_counts(row)
+        lines = [
+            (_members(one), one.number, _time(one), _counted(counts.get(one.number, {}))) for one in row.batches.all()
+        ]
+        return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}</p>', lines) or "none yet"
+
+
+def _members(batch: Batch) -> str:
+    return f"{reverse('admin:upgrades_instanceupgrade_changelist')}?batch__id__exact={batch.pk}"
+
+
+def _time(batch: Batch) -> str:
+    began = f"{batch.started_at:%Y-%m-%d %H:%M:%S}"
+    return f"{began} to {batch.finished_at:%H:%M:%S} UTC" if batch.finished_at else f"since {began} UTC"
+
+
+def _counted(states: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nobody"
+
+
+@admin.register(InstanceUpgrade)
+class InstanceUpgradeAdmin(Readable):
+    list_display = [
+        "instance_number",
+        "upgrade_shown",
+        "batch_number",
+        "state",
+        "from_version",
+        "ended_at",
+        "error_code",
+    ]
+    list_filter = ["state", ("upgrade__scale_set__location", admin.RelatedOnlyFieldListFilter), "ended_at"]
+    list_select_related = ["upgrade__scale_set", "batch"]
+    search_fields = ["upgrade__scale_set__key", "upgrade__target_version", "error_code", "error_message"]
+    date_hierarchy = "batch__started_at"
+    ordering = ["-batch", "instance_number"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InstanceUpgrade]:
+        return without_documents(super().get_queryset(request), "upgrade__scale_set__")
+
+    @admin.display(description="upgrade", ordering="upgrade__started_at")
+    def upgrade_shown(self, row: InstanceUpgrade) -> SafeString:
+        address = reverse("admin:upgrades_rollingupgrade_change", args=[row.upgrade_id])
+        return format_html('<a href="{}">{}</a>', address, row.upgrade)
+
+    @admin.display(description="batch")
+    def batch_number(self, row: InstanceUpgrade) -> int:
+        return row.batch.number
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Known beforehand: to ask the table for all there are would read the whole of it."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
+        return [(state.value, state.value) for states in (MemberState, UpgradeStatus) for state in states]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Transition]) -> QuerySet[Transition]:
+        return rows.filter(state=self.value()) if self.value() else rows
+
+
+@admin.register(Transition)
+class TransitionAdmin(Readable):
+    list_display = ["at", "scale_set", "instance_number", "state", "health", "version", "note"]
+    list_filter = [StateFilter, "at"]
+    list_select_related = ["scale_set"]
+    search_fields = ["scale_set__key", "note", "version"]
+    date_hierarchy = "at"
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return without_documents(super().get_queryset(request))

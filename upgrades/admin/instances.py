@@ -1,0 +1,122 @@
+"""Instances, and opting them out and in."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import groupby
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from upgrades.admin.door import Readable, ask, each, name_of, now, without_documents
+from upgrades.commands.opt_outs import LONGEST_REASON, opt_in, opt_out
+from upgrades.models import Instance, OptOut
+
+
+class OptOutForm(forms.Form):
+    reason = forms.CharField(max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
+    until = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="UTC. Empty: for 14 days.",
+    )
+    for_ever = forms.BooleanField(required=False)
+
+
+OPTED_OUT = Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None))
+
+
+class OptedOut(admin.SimpleListFilter):
+    title = "opted out"
+    parameter_name = "opted_out"
+
+    def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Instance]) -> QuerySet[Instance]:
+        conditions = {"yes": Q(OPTED_OUT), "no": ~Q(OPTED_OUT)}
+        return rows.filter(conditions.get(self.value() or "", Q()))
+
+
+class Steering(Readable):
+    """Who may add opt-outs may opt out, who may change them may opt in: Django's own permissions."""
+
+    def has_opt_out_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.add_optout")
+
+    def has_opt_in_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.change_optout")
+
+
+@admin.register(Instance)
+class InstanceAdmin(Steering):
+    list_display = ["name", "scale_set", "number", "version", "health", "power", "provisioning", "opted_out"]
+    list_filter = ["health", OptedOut, "version", "provisioning", "power"]
+    list_select_related = ["scale_set"]
+    search_fields = ["name", "scale_set__key"]
+    show_full_result_count = False
+    actions = ["opt_out_chosen", "opt_in_chosen"]
+    exclude = ["member", "chunk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
+        rows: QuerySet[Instance] = super().get_queryset(request).annotate(is_opted_out=OPTED_OUT)
+        return without_documents(rows)
+
+    @admin.display(description="opted out", boolean=True)
+    def opted_out(self, row: Instance) -> bool:
+        return bool(vars(row)["is_opted_out"])
+
+    @admin.action(description="Opt out of upgrades", permissions=["opt_out"])
+    def opt_out_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> HttpResponse | None:
+        form = OptOutForm(request.POST if "agreed" in request.POST else None)
+        if not (form.is_valid() and _opt_out(request, rows, form)):
+            return ask(self, request, rows, "opt_out_chosen", "Opt these instances out of upgrades", form)
+        return None
+
+    @admin.action(description="Opt in again", permissions=["opt_in"])
+    def opt_in_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        _opt_in(request, rows)
+
+
+def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -> bool:
+    given = form.cleaned_data
+    act = partial(opt_out, owner=name_of(request), now=now(), **given)
+    return each(request, _per_scale_set(rows, act), "Opted out", form)
+
+
+def _opt_in(request: HttpRequest, rows: QuerySet[Instance]) -> None:
+    each(request, _per_scale_set(rows, partial(opt_in, owner=name_of(request), now=now())), "Opted in")
+
+
+def _per_scale_set(
+    rows: QuerySet[Instance], act: Callable[[str, list[str]], object]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """One command for each scale set: ("fleet/web (3)", the call)."""
+    found = rows.order_by("scale_set", "number")
+    columns = found.values_list("scale_set__resource_group", "scale_set__name", "number")
+    for path, its in groupby(list(columns), lambda one: f"{one[0]}/{one[1]}"):
+        ids = [str(number) for _, _, number in its]
+        yield f"{path} ({len(ids)})", partial(act, path, ids)
+
+
+@admin.register(OptOut)
+class OptOutAdmin(Steering):
+    list_display = ["instance", "scale_set", "owner", "reason", "created_at", "until", "ended_at", "ended_by"]
+    list_filter = [("ended_at", admin.EmptyFieldListFilter), "scope", "created_at", "until"]
+    list_select_related = ["instance__scale_set"]
+    search_fields = ["instance__name", "instance__scale_set__key", "owner", "reason"]
+    date_hierarchy = "created_at"
+    actions = ["end_chosen"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
+        return without_documents(super().get_queryset(request), "instance__scale_set__")
+
+    @admin.display(ordering="instance__scale_set__key")
+    def scale_set(self, row: OptOut) -> str:
+        return str(row.instance.scale_set)
+
+    @admin.action(description="End the chosen opt-outs now", permissions=["opt_in"])
+    def end_chosen(self, request: HttpRequest, rows: QuerySet[OptOut]) -> None:
+        still = list(rows.filter(ended_at=None).values_list("instance", flat=True))
+        _opt_in(request, Instance.objects.filter(pk__in=still))

@@ -1,0 +1,45 @@
+"""Load balancers, for the sake of their health probes."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from upgrades.admin.door import Commanded, JSONField, ModelForm, now
+from upgrades.commands.load_balancers import put_load_balancer
+from upgrades.models import LoadBalancer, ScaleSet
+
+
+class LoadBalancerForm(ModelForm[LoadBalancer]):
+    document = JSONField(help_text="The ARM document: location and properties.probes.")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        group, name = (cleaned.get(field) for field in ("resource_group", "name"))
+        if (
+            self.instance._state.adding
+            and LoadBalancer.objects.filter(key=ScaleSet.key_of(str(group), str(name))).exists()
+        ):
+            raise ValidationError(f"There is a load balancer {group}/{name} already: change that one.")
+        return cleaned
+
+
+@admin.register(LoadBalancer)
+class LoadBalancerAdmin(Commanded):
+    form = LoadBalancerForm
+    fields_of_targets = {
+        **dict.fromkeys(("location", "name", "protocol", "port", "requestpath"), "document"),
+        **dict.fromkeys(("probes", "intervalinseconds", "numberofprobes", "probethreshold"), "document"),
+    }
+    list_display = ["__str__", "location"]
+    list_filter = [("location", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["location"]
+    search_fields = ["key"]
+    fields = ["resource_group", "name", "document"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: LoadBalancer | None = None) -> list[str]:
+        return ["resource_group", "name"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: LoadBalancer, form: Any, change: bool) -> None:
+        obj.pk = put_load_balancer(str(obj), form.cleaned_data["document"], now()).pk

@@ -1,0 +1,162 @@
+"""Scale sets: how they stand, their upgrade policy, and their end."""
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from upgrades.admin.door import Commanded, ModelForm, ask, count_of, each, now, pretty, without_documents
+from upgrades.commands.policies import MEMBERS, change_policy, iso_duration, policy_of
+from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.core.documents import LONGEST_PAUSE, MOST_INSTANCES
+from upgrades.core.states import Health
+from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
+
+LIMITS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent", "pause_between_batches")
+
+
+def _percent(least: int, help_text: str) -> forms.IntegerField:
+    return forms.IntegerField(min_value=least, max_value=100, help_text=f"{help_text} {least} to 100.")
+
+
+class PolicyForm(ModelForm[ScaleSet]):
+    """The members of the document that make its policy. Only those that were changed are written."""
+
+    capacity = forms.IntegerField(min_value=0, max_value=MOST_INSTANCES, help_text=f"Instances, 0 to {MOST_INSTANCES}.")
+    automatic_upgrade = forms.BooleanField(required=False, label="Automatic OS upgrade")
+    use_rolling_upgrade_policy = forms.BooleanField(
+        required=False,
+        label="Use its own limits",
+        help_text="Off: 20 % everywhere and no pause, whatever stands below (useRollingUpgradePolicy).",
+    )
+    max_batch_percent = _percent(5, "Of all instances, in one batch.")
+    max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
+    max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
+    pause_between_batches = forms.FloatField(
+        min_value=0, max_value=LONGEST_PAUSE.total_seconds(), help_text="Seconds, at most a year."
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial.update(policy_of(self.instance.document))
+
+    def changes(self) -> dict[str, Any]:
+        """As `change_policy` takes them."""
+        changes = {name: self.cleaned_data[name] for name in self.changed_data}
+        if "pause_between_batches" in changes:
+            changes["pause_between_batches"] = iso_duration(changes["pause_between_batches"])
+        return changes
+
+
+@admin.register(ScaleSet)
+class ScaleSetAdmin(Commanded):
+    form = PolicyForm
+    fields_of_targets = {place[-1].lower(): name for name, place in MEMBERS.items()}
+    list_display = [
+        "__str__",
+        "location",
+        "sku",
+        "image_version",
+        "automatic_upgrade",
+        "capacity",
+        "instances",
+        "healthy",
+        "opted_out",
+        "running",
+        "deleting",
+    ]
+    list_filter = [
+        ("location", admin.RelatedOnlyFieldListFilter),
+        ("sku", admin.RelatedOnlyFieldListFilter),
+        "automatic_upgrade",
+        "deleting",
+    ]
+    list_select_related = ["location", "sku"]
+    search_fields = ["key"]
+    actions = ["delete_scale_sets"]
+    readonly_fields = ["location", "sku", "image_version", "health_source", "decided", "document_shown"]
+    fieldsets = [
+        (None, {"fields": ["location", "sku", "image_version", "health_source", "decided"]}),
+        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "use_rolling_upgrade_policy", *LIMITS]}),
+        ("The client's document", {"fields": ["document_shown"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScaleSet]:
+        instances, opt_outs = Instance.objects.all(), OptOut.objects.filter(ended_at=None)
+        running = RollingUpgrade.objects.filter(ended_at=None)
+        rows: QuerySet[ScaleSet] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                instance_count=count_of(instances),
+                healthy_count=count_of(instances.filter(health=Health.HEALTHY)),
+                opt_out_count=count_of(opt_outs, "instance__scale_set"),
+                running_count=count_of(running),
+            )
+        )
+        return without_documents(rows, "")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.delete_scaleset")
+
+    def save_model(self, request: HttpRequest, obj: ScaleSet, form: Any, change: bool) -> None:
+        changes = form.changes()
+        if not changes:
+            return
+        put = change_policy(str(obj), changes, now())
+        for warning in put.warnings:
+            messages.warning(request, warning)
+        if set(LIMITS) & set(changes) and not form.cleaned_data["use_rolling_upgrade_policy"]:
+            messages.warning(
+                request, "Its own limits are stored, but not in force: they are when “use its own limits” is on."
+            )
+
+    @admin.action(description="Delete the chosen scale sets and their machines", permissions=["remove"])
+    def delete_scale_sets(self, request: HttpRequest, rows: QuerySet[ScaleSet]) -> HttpResponse | None:
+        if "agreed" not in request.POST:
+            title = "Delete these scale sets and all their machines?"
+            return ask(self, request, rows, "delete_scale_sets", title, forms.Form())
+        at = now()
+        each(request, ((str(row), partial(delete_scale_set, str(row), at)) for row in rows), "Being deleted")
+        return None
+
+    @admin.display(ordering="instance_count")
+    def instances(self, row: ScaleSet) -> SafeString:
+        address = reverse("admin:upgrades_instance_changelist")
+        return format_html('<a href="{}?scale_set__id__exact={}">{}</a>', address, row.pk, vars(row)["instance_count"])
+
+    @admin.display(ordering="healthy_count")
+    def healthy(self, row: ScaleSet) -> int:
+        return int(vars(row)["healthy_count"])
+
+    @admin.display(description="opted out", ordering="opt_out_count")
+    def opted_out(self, row: ScaleSet) -> int:
+        return int(vars(row)["opt_out_count"])
+
+    @admin.display(description="upgrading", boolean=True, ordering="running_count")
+    def running(self, row: ScaleSet) -> bool:
+        return bool(vars(row)["running_count"])
+
+    @admin.display(description="health")
+    def health_source(self, row: ScaleSet) -> str:
+        if not row.probe_protocol:
+            return "the machine's own state: no probe is configured"
+        often = f"every {row.probe_interval_seconds} s, {row.probe_threshold} in a row for a verdict"
+        return f"{row.probe_protocol} to port {row.probe_port}{row.probe_path and ' '}{row.probe_path}, {often}"
+
+    @admin.display(description="last decision")
+    def decided(self, row: ScaleSet) -> SafeString:
+        return pretty(row.decision)
+
+    @admin.display(description="as it came, without its secrets")
+    def document_shown(self, row: ScaleSet) -> SafeString:
+        return pretty(row.document)

@@ -1,0 +1,91 @@
+"""Changing a scale set's upgrade policy and capacity, one member of its document at a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from upgrades.commands import finding
+from upgrades.commands.errors import Refused
+from upgrades.commands.images import lock_sku
+from upgrades.commands.load_balancers import find_probe
+from upgrades.commands.scale_sets import Put, set_model
+from upgrades.core.documents import LONGEST_PAUSE
+from upgrades.core.members import duration, switch, whole
+from upgrades.models import ScaleSet
+
+_UPGRADE = ("properties", "upgradePolicy")
+_AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
+_ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
+
+# What can be changed, and where that stands in the document.
+MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "capacity": ("sku", "capacity"),
+    "automatic_upgrade": (*_AUTOMATIC, "enableAutomaticOSUpgrade"),
+    "use_rolling_upgrade_policy": (*_AUTOMATIC, "useRollingUpgradePolicy"),
+    "max_batch_percent": (*_ROLLING, "maxBatchInstancePercent"),
+    "max_unhealthy_percent": (*_ROLLING, "maxUnhealthyInstancePercent"),
+    "max_unhealthy_upgraded_percent": (*_ROLLING, "maxUnhealthyUpgradedInstancePercent"),
+    "pause_between_batches": (*_ROLLING, "pauseTimeBetweenBatches"),
+}
+
+_SWITCHES = [(name, MEMBERS[name]) for name in ("automatic_upgrade", "use_rolling_upgrade_policy")]
+_PERCENTS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent")
+_NUMBERS = [(name, MEMBERS[name]) for name in ("capacity", *_PERCENTS)]
+
+
+@finding.once_more
+def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
+    """Changes these members (names of MEMBERS, values as in the document) and puts the document again; all the rest of it stays.
+
+    A client that gets the document, changes it and puts it keeps what was changed here. Raises Refused as `set_model` does.
+    """
+    strange = ", ".join(sorted(set(changes) - set(MEMBERS)))
+    if strange:
+        raise Refused("InvalidParameter", f"a policy has no {strange}; it has: {', '.join(MEMBERS)}", target=strange)
+    with transaction.atomic():
+        document: Mapping[str, Any] = _locked(path).document
+        for name, value in changes.items():
+            document = edited(document, MEMBERS[name], value)
+        return set_model(path, document, now)
+
+
+def _locked(path: str) -> ScaleSet:
+    """The row, which nobody else puts meanwhile. Locked after its SKU and load balancer, as every command does.
+
+    Raises ScaleSet.DoesNotExist where it has got others since it was found.
+    """
+    found = finding.scale_set(path)
+    lock_sku(found.sku)
+    if found.probe_id:
+        find_probe(found.probe_id)
+    same = {"sku": found.sku_id, "probe_id": found.probe_id, "deleting": False}
+    return ScaleSet.objects.select_for_update(of=("self",)).get(pk=found.pk, **same)
+
+
+def edited(document: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
+    """A copy with this value at that path. Names are found in any case and stay as the client spells them."""
+    name = _spelled(document, path[0])
+    inner = edited(document.get(name) or {}, path[1:], value) if len(path) > 1 else value
+    return {**document, name: inner}
+
+
+def _spelled(document: Mapping[str, Any], name: str) -> str:
+    """The name of the member that `member` would read; the given one where there is none."""
+    alike = [key for key in document if key.lower() == name.lower()]
+    alive = [key for key in alike if document[key] is not None]
+    return next((key for keys in (alive, alike) for key in (name, *keys) if key in keys), name)
+
+
+def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document's own word on each of MEMBERS, whether it is in force or not; Azure's defaults where it has none. A pause in seconds."""
+    read: dict[str, Any] = {name: whole(document, *place, default=20, least=0, most=1000) for name, place in _NUMBERS}
+    read |= {name: switch(document, *place) for name, place in _SWITCHES}
+    pause = duration(document, *MEMBERS["pause_between_batches"], most=LONGEST_PAUSE)
+    return {**read, "pause_between_batches": pause.total_seconds()}
+
+
+def iso_duration(seconds: float) -> str:
+    """As documents write it: 90 -> "PT90S"."""
+    return f"PT{seconds:.6f}".rstrip("0").rstrip(".") + "S"
