@@ -7,11 +7,13 @@ LOCKS := requirements.lock requirements-postgres.lock requirements-test.lock
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Checks and tests never look at the state folder of an `up` that runs from this checkout.
 ELSEWHERE := ROLLGRID_HOME=$(CURDIR)/$(VENV)/state DATABASE_URL= REDIS_URL=
-NOT_FAST := browser or virtual_machines or real_clients
+MINUTES := 10
+SOAKED := tests/crash tests/orchestrator/test_model.py
+NOT_FAST := browser or virtual_machines or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
 
-.PHONY: help run install test test-fast lint bench lock
+.PHONY: help run install test test-fast lint soak bench lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -26,7 +28,7 @@ test: lint ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m pytest
 	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end"
 
-test-fast: lint ## all checks, and the tests that need no browser, no real machines and no real clients
+test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
 
 lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migrations
@@ -36,6 +38,10 @@ lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migra
 	$(ELSEWHERE) $(BIN)/mypy
 	$(ELSEWHERE) ROLLGRID_HTTPS_ONLY=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(ELSEWHERE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+soak: $(VENV)/test.stamp ## kills and random histories for MINUTES=10 each, on SQLite and on PostgreSQL
+	ROLLGRID_SOAK=$(MINUTES) $(ELSEWHERE) $(BIN)/python -m pytest -s $(SOAKED)
+	ROLLGRID_SOAK=$(MINUTES) $(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -s $(SOAKED)
 
 bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
 	$(BIN)/python -m bench

@@ -25,7 +25,7 @@ def running() -> Iterator[str]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """A broker with its socket and its data in this folder; the data outlives it."""
+    """A broker with its socket in this folder; nothing that it holds outlives it."""
     socket = folder / "broker.sock"
     socket.unlink(missing_ok=True)
     process = subprocess.Popen(
@@ -33,7 +33,7 @@ def served(folder: Path) -> Iterator[str]:
     )
     try:
         assert process.stdin is not None
-        process.stdin.write(broker.configuration(socket, folder, PASSWORD))
+        process.stdin.write(broker.configuration(socket, PASSWORD))
         process.stdin.close()
         url = f"unix://:{quote(PASSWORD)}@{quote(str(socket))}?db=0"
         wait_until(lambda: _answers(url), what="the broker's first answer")

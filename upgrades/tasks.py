@@ -1,9 +1,12 @@
 """Celery tasks, a few lines each. They trigger; the database is the queue and the memory, so losing any message is harmless."""
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 from celery import Task, shared_task
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
@@ -12,9 +15,25 @@ from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+
+def patient(do: Callable[P, None]) -> Callable[P, None]:
+    """A database that is away, locked or out of disk is said in one line: a later look does what was to be done now."""
+
+    @wraps(do)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            do(*args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            why = str(error).partition("\n")[0]
+            log.error("the database does not do its work (%s): %s%s is left for a later look", why, do.__name__, args)
+
+    return tried
 
 
 @shared_task(name="upgrades.tasks.tick")
+@patient
 def tick() -> None:
     """Each second: has every scale set that is due looked at."""
     for scale_set_id in ticking.due(timezone.now()):
@@ -22,12 +41,14 @@ def tick() -> None:
 
 
 @shared_task(name="upgrades.tasks.advance")
+@patient
 def advance(scale_set_id: int) -> None:
     for handed in looking.advance(scale_set_id, timezone.now()):
         send(work, handed.chunk_id, handed.number)
 
 
 @shared_task(name="upgrades.tasks.work")
+@patient
 def work(chunk_id: int, number: int) -> None:
     report = working.work(chunk_id, number, timezone.now, lambda scale_set_id: send(advance, scale_set_id))
     if report is not None and report.number is not None:
@@ -35,6 +56,7 @@ def work(chunk_id: int, number: int) -> None:
 
 
 @shared_task(name="upgrades.tasks.purge")
+@patient
 def purge() -> None:
     ticking.purge(timezone.now())
 

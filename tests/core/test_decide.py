@@ -325,6 +325,39 @@ def test_surplus_instances_are_removed_from_the_end() -> None:
     assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
 
 
+def test_those_that_leave_already_are_not_surplus_again() -> None:
+    """Scaling in by two removed two, and while these went the next two, and so on to the last."""
+    facts = replace(fleet(5), capacity=3)
+    for id in (3, 4):
+        facts = with_instance(facts, id, busy=True, leaving=True)
+    assert step(replace(facts, automatic=False)) == Wait(NOW + decide.LOOK_AGAIN, Why.NOTHING_TO_DO, "Nothing to do.")
+    assert step(replace(facts, capacity=5)) == AddInstances(2, image(NEW))
+
+
+def test_those_that_leave_count_for_no_limit() -> None:
+    """Neither do the healthy among them make the sick fewer, nor the sick the healthy."""
+    facts = upgrading(replace(fleet(4, sick=1), capacity=4))
+    leaving = tuple(InstanceFacts(id, OLD, busy=True, leaving=True) for id in range(4, 10))
+    assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
+    sick = tuple(replace(one, health=Health.UNHEALTHY) for one in leaving)
+    calm = upgrading(fleet(4))
+    assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(0, (0,))
+
+
+def test_after_a_gap_in_the_news_the_wait_for_health_begins_anew() -> None:
+    """A clock that jumps, or a prober that was away, fails nobody."""
+    facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, 60 * MINUTE))
+    assert step(facts) == Settle((), (0,))
+    assert why(replace(facts, news_since=NOW - MINUTE)) is Why.VERIFYING
+    assert step(replace(facts, news_since=NOW - 5 * MINUTE)) == Settle((), (0,))
+
+
+def test_a_swap_in_the_future_was_dated_by_a_clock_that_has_been_set_back() -> None:
+    facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, -60 * MINUTE))
+    assert why(replace(facts, news_since=NOW - MINUTE)) is Why.VERIFYING
+    assert step(replace(facts, news_since=NOW - 5 * MINUTE)) == Settle((), (0,))
+
+
 def test_an_instance_in_flight_is_not_removed() -> None:
     facts = upgrading(replace(fleet(5), capacity=4), verifying(4), verifying(3))
     assert step(facts) == RemoveInstances((2,))

@@ -15,6 +15,10 @@ def soak_minutes() -> float:
     return float(os.environ.get("ROLLGRID_SOAK") or 0)
 
 
+def database_kind() -> str:
+    return os.environ.get("DATABASE_URL", "").partition(":")[0] or "sqlite"
+
+
 @pytest.fixture(scope="module")
 def up(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker

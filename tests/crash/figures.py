@@ -2,29 +2,44 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.crash.judging import Count
 from tests.crash.killing import Healing
 
 
-def table(healings: Iterable[Healing]) -> dict[str, dict[str, float]]:
-    """{kind: {"kills", "median", "max"}}, times in seconds."""
-    by_kind: dict[str, list[float]] = {}
-    for one in healings:
-        by_kind.setdefault(one.kind, []).append(one.seconds)
+def of_kills(seed: str, healings: Sequence[Healing], counts: Sequence[Count]) -> dict[str, Any]:
+    """The whole result: kills, swaps of OS disks, what was lost and what was done twice, healing times in seconds by kind."""
     return {
-        kind: {"kills": len(times), "median": round(median(times), 2), "max": round(max(times), 2)}
-        for kind, times in sorted(by_kind.items())
+        "seed": seed,
+        "kills": len(healings),
+        "swaps": sum(one.swaps for one in counts),
+        "lost": sum(one.lost for one in counts),
+        "doubled": sum(one.doubled for one in counts),
+        "healing": _by_kind(healings),
     }
 
 
-def shown(rows: Mapping[str, Mapping[str, float]]) -> str:
-    head = f"{'kind':<10} {'kills':>5} {'median':>7} {'max':>7}"
-    lines = [f"{kind:<10} {row['kills']:>5} {row['median']:>6.1f}s {row['max']:>6.1f}s" for kind, row in rows.items()]
-    return "\n".join((head, *lines))
+def _by_kind(healings: Iterable[Healing]) -> dict[str, dict[str, float]]:
+    times: dict[str, list[float]] = {}
+    for one in healings:
+        times.setdefault(one.kind, []).append(one.seconds)
+    return {
+        kind: {"kills": len(all), "median": round(median(all), 1), "max": round(max(all), 1)}
+        for kind, all in sorted(times.items())
+    }
+
+
+def shown(result: Mapping[str, Any]) -> str:
+    """As a table for people."""
+    lines = [f"{'kind':<10} {'kills':>5} {'median':>7} {'max':>7}"]
+    for kind, row in result["healing"].items():
+        lines.append(f"{kind:<10} {row['kills']:>5} {row['median']:>6.1f}s {row['max']:>6.1f}s")
+    lines.append("{kills} kills, {swaps} swaps of OS disks, {lost} lost, {doubled} doubled".format(**result))
+    return "\n".join(lines)
 
 
 def keep(name: str, figures: Mapping[str, Any]) -> None:

@@ -100,6 +100,7 @@ def health_is_right(paths: Iterable[str], instances: Mapping[str, int]) -> None:
 def events_replay(path: str) -> int:
     """From nothing, the stored events give exactly the snapshot, without a gap. Answers how many there are."""
     snapshot = wait_until(lambda: _settled_snapshot(path), what=f"a snapshot of {path} at rest")
+    assert snapshot
     events = Event.objects.using(LIVE).filter(scale_set__key=path, seq__lte=snapshot["seq"]).order_by("seq")
     state: dict[str, Any] = {**snapshot, "seq": 0, "scale_set": None, "instances": {}, "upgrade": None}
     seqs = []

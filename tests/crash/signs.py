@@ -1,12 +1,11 @@
 """Signs of life: since when each kind of process does its work again, as the rest of Rollgrid and its users see it."""
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from unittest.mock import patch
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -24,6 +23,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.control import read_control
 
 KINDS = ("worker", "prober", "beat", "daphne", "simulator", "broker")
+STALE_SECONDS = 0.5  # what beat said just before it was killed may be done so much later
 PROBED_MACHINES = 3  # of each scale set
 
 
@@ -54,10 +54,12 @@ class Signs:
             return SIGNS[kind](self)
         return False
 
-    def since_its_start(self, kind: str) -> float:
-        """Seconds since the process that took its place was started; KeyError where there is none yet."""
+    def since(self, kind: str) -> float:
+        """Seconds since the process that took its place was started (where none was killed: since the trouble was over)."""
         process = self.up.children()[kind]
-        if process.pid == self.killed.get(kind):
+        if kind not in self.killed:
+            return time.monotonic() - self.at
+        if process.pid == self.killed[kind]:
             raise KeyError(kind)
         return datetime.now(UTC).timestamp() - process.create_time()  # noqa: TID251  the kernel's word is wall time
 
@@ -69,16 +71,16 @@ def looks_taken() -> int:
 
 def _worker(signs: Signs) -> bool:
     """It does tasks, and has looked at a scale set."""
-    return _pulsed_within(signs, signs.since_its_start("worker")) and looks_taken() > signs.looks
+    return _pulsed_within(signs, signs.since("worker")) and looks_taken() > signs.looks
 
 
 def _beat(signs: Signs) -> bool:
-    return _pulsed_within(signs, signs.since_its_start("beat"))
+    return _pulsed_within(signs, signs.since("beat") - STALE_SECONDS)
 
 
 def _broker(signs: Signs) -> bool:
     """Messages go from beat through it to the worker, and looks are taken."""
-    return _pulsed_within(signs, signs.since_its_start("broker")) and looks_taken() > signs.looks
+    return _pulsed_within(signs, signs.since("broker")) and looks_taken() > signs.looks
 
 
 def _pulsed_within(signs: Signs, seconds: float) -> bool:
@@ -90,14 +92,14 @@ def _pulsed_within(signs: Signs, seconds: float) -> bool:
 
 def _prober(signs: Signs) -> bool:
     """The health of every scale set is known as of a moment after the kill."""
-    signs.since_its_start("prober")
-    before = ScaleSet.objects.using(LIVE).exclude(probed_at__gt=signs.at_wall + timedelta(0))
+    signs.since("prober")
+    before = ScaleSet.objects.using(LIVE).exclude(probed_at__gt=signs.at_wall)
     return not before.exists()
 
 
 def _simulator(signs: Signs) -> bool:
     """Its control answers, and its machines listen."""
-    signs.since_its_start("simulator")
+    signs.since("simulator")
     if read_control(signs.up.home).pid == signs.killed.get("simulator"):
         return False
     paths = ScaleSet.objects.using(LIVE).values_list("key", flat=True)
@@ -114,7 +116,7 @@ def _answers(address: str) -> bool:
 
 
 def _daphne(signs: Signs) -> bool:
-    signs.since_its_start("daphne")
+    signs.since("daphne")
     return signs.up.ask("/healthz")[0] == 200
 
 

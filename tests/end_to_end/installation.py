@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import dj_database_url
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
@@ -114,22 +115,29 @@ def _database(home: Path) -> Iterator[str]:
         yield ""
         return
     name = f"live_{uuid.uuid4().hex}"
+    given = urlsplit(os.environ["DATABASE_URL"])
+    server = urlunsplit(given._replace(path="/postgres"))
+    _tell(server, f'CREATE DATABASE "{name}"')
+    try:
+        yield urlunsplit(given._replace(path=f"/{name}"))
+    finally:
+        _tell(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _tell(server: str, sql: str) -> None:
     import psycopg
 
-    given = urlsplit(os.environ["DATABASE_URL"])
-    with psycopg.connect(urlunsplit(given._replace(path="/postgres")), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"'.encode())
-        try:
-            yield urlunsplit(given._replace(path=f"/{name}"))
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with psycopg.connect(server, autocommit=True) as line:
+        line.execute(sql.encode())
 
 
 @contextmanager
 def _connected(home: Path, url: str) -> Iterator[None]:
     """Django's connection "live" leads to that database."""
-    name = urlsplit(url).path[1:] if url else str(home / "rollgrid.sqlite3")
-    connections.settings[LIVE] = {**settings.DATABASES["default"], "NAME": name, "CONN_MAX_AGE": 0}
+    place: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{home / 'rollgrid.sqlite3'}"))
+    default = settings.DATABASES["default"]
+    options = {**default["OPTIONS"], **place.get("OPTIONS", {})}
+    connections.settings[LIVE] = {**default, "NAME": place["NAME"], "OPTIONS": options, "CONN_MAX_AGE": 0}
     try:
         yield
     finally:

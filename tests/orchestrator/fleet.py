@@ -79,8 +79,11 @@ class Fleet:
         raise AssertionError(f"still not at rest: {self.row.decision}")
 
     def later(self, **length: float) -> None:
-        self.now += timedelta(**length)
-        writing.write_probed_at({self.id: self.now}, self.now)
+        """Time passes, and the prober goes on saying how fresh its news is."""
+        end = self.now + timedelta(**length)
+        while self.now < end:
+            self.now = min(end, self.now + timedelta(seconds=5))
+            writing.write_probed_at({self.id: self.now}, self.now)
 
     # --- what there is ---
 

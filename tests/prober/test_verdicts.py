@@ -170,6 +170,51 @@ def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
     assert healths(row) == ["healthy"] * 3
 
 
+def test_a_view_from_before_an_instance_came_says_nothing_of_it() -> None:
+    """It is not there in the view, and yet it exists."""
+    row = a_scale_set(instances=2)
+    before = probed(row)
+    asked = replace(before, instances={pk: one for pk, one in before.instances.items() if one.number == 0})
+    counts = Counts()
+    counts.know(before)
+    counts.take_views(asked, {"0": UP})
+    assert counts.take_unwritten() == {}
+
+
+def test_verdicts_that_could_not_be_written_are_kept() -> None:
+    row = a_probed_set(threshold=1, instances=2)
+    counts, known = Counts(), probed(row)
+    counts.know(known)
+    answer(counts, known, 0, False)
+    answer(counts, known, 1, False)
+    lost = counts.take_unwritten()[row.pk]
+    counts.put_back(row.pk, lost)
+    assert counts.take_unwritten() == {row.pk: lost}
+    counts.put_back(999_999, lost)
+    assert counts.take_unwritten() == {}
+
+
+def test_a_machine_on_another_os_disk_than_we_gave_it_is_taken_as_it_is() -> None:
+    """An operation that was given up has ended after all. What was known of its health is void."""
+    row, later = a_scale_set(instances=1), NOW + timedelta(minutes=1)
+    (one,) = probed(row).instances.values()
+    writing.write_views(row.pk, {one.pk: replace(UP, os_disk="new", version="16.04.9")}, {one.pk: one}, later)
+    after = Instance.objects.get(pk=one.pk)
+    assert (after.os_disk, after.version, after.health, after.health_since) == ("new", "16.04.9", "initializing", later)
+    assert ScaleSet.objects.get(pk=row.pk).look_at == later
+
+
+def test_a_gap_in_the_news_is_remembered() -> None:
+    row = a_scale_set(instances=1)
+    since = []
+    for seconds in (5, 15, 26, 30, -3600, -3595):
+        at = NOW + timedelta(seconds=seconds)
+        writing.write_probed_at({row.pk: at}, at)
+        since.append(ScaleSet.objects.values_list("news_since", flat=True).get(pk=row.pk))
+    second, third = NOW + timedelta(seconds=26), NOW - timedelta(seconds=3600)
+    assert since == [None, None, second, second, third, third]
+
+
 def test_views_write_only_what_differs() -> None:
     row = a_scale_set(instances=2)
     known = probed(row)

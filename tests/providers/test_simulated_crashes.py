@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import closing
 
 import pytest
 
@@ -185,6 +186,29 @@ def test_waiting_polls_do_not_hold_up_the_end(simulator: Simulator, scale_set: S
         assert (await poll).progress is Progress.RUNNING
 
     simulator.play(story)
+
+
+def test_a_state_that_cannot_be_written_costs_time_only(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+    """Found by filling the disk: it ended again and again, and took all its machines with it."""
+
+    async def story(provider: Provider) -> None:
+        (up,) = await done(provider, create(scale_set, "0"))
+        late = create(ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "0.5"}), "1")
+        await provider.begin([late])
+        with closing(sqlite3.connect(simulator.home / "simulator" / "state.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.to_thread(wait_until, lambda: "cannot write the state (database is locked)" in said())
+            other.execute("ROLLBACK")
+        (view,) = await done(provider, late)
+        assert http_status(view.address) == http_status(up.address) == 200
+
+    def said() -> str:
+        return simulator.log.read_text()
+
+    pid = simulator.pid
+    simulator.play(story)
+    assert simulator.pid == pid
+    assert "Traceback" not in said()
 
 
 def test_a_second_simulator_on_the_same_folder_is_refused(simulator: Simulator) -> None:

@@ -38,7 +38,7 @@ class Put:
     warnings: tuple[str, ...]
 
 
-#@finding.once_more
+@finding.once_more
 def set_model(path: str, document: object, now: datetime) -> Put:
     """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
 

@@ -40,11 +40,11 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
 
     "unhealthy instances in previous or future batches can cause the percentage in a batch to decrease" (facts 1.3).
     """
-    chosen = list(ids(todo[: size(len(facts.instances), policy)]))
+    chosen = list(ids(todo[: size(len(facts.staying), policy)]))
     sick = set(ids(unhealthy(facts, now)))
     while len(chosen) > 1:
         down = len(chosen) + len(sick.difference(chosen))
-        if not exceeds(down, len(facts.instances), max(policy.max_unhealthy_percent, policy.max_batch_percent)):
+        if not exceeds(down, len(facts.staying), max(policy.max_unhealthy_percent, policy.max_batch_percent)):
             break
         chosen.pop()
     return tuple(chosen)

@@ -47,7 +47,7 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12)."""
-    missing = facts.capacity - len(facts.instances)
+    missing = facts.capacity - len(facts.staying)
     if missing <= 0:
         return None
     if facts.latest is None:
@@ -57,7 +57,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """Highest ids first; never a protected one, nor one that something is being done to."""
-    surplus = len(facts.instances) - facts.capacity
+    surplus = len(facts.staying) - facts.capacity
     in_flight = {member.instance for member in _members_in_flight(facts)}
     free = [one.id for one in batches.candidates(facts) if one.id not in in_flight]
     return RemoveInstances(tuple(sorted(free[-surplus:]))) if surplus > 0 and free else None
@@ -69,7 +69,7 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
 def settle_members(facts: Facts, now: datetime) -> Step | None:
     """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes.
 
-    Nothing fails on old news: while the health is stale its time is not up.
+    Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew.
     """
     in_time = health.is_stale(facts, now)
     verifying = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
@@ -77,7 +77,7 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     failed = tuple(
         one.instance
         for one in verifying
-        if not in_time and one.instance not in succeeded and health.is_overdue(one.swapped_at, now, facts.health_wait)
+        if not in_time and one.instance not in succeeded and health.is_overdue(facts, one.swapped_at, now)
     )
     return Settle(succeeded, failed) if succeeded or failed else None
 
@@ -90,7 +90,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     swapping = [one for one in waiting if one.state is not MemberState.VERIFYING]
     if swapping:
         return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(len(swapping)))
-    until = min(one.swapped_at + facts.health_wait for one in waiting if one.swapped_at)
+    until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
     if until <= now:
         return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
     return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
@@ -156,9 +156,9 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     if facts.upgrade is None:
         return None
     sick, limit = health.unhealthy(facts, now), facts.upgrade.policy.max_unhealthy_percent
-    if not health.exceeds(len(sick), len(facts.instances), limit):
+    if not health.exceeds(len(sick), len(facts.staying), limit):
         return None
-    share = health.percent(len(sick), len(facts.instances))
+    share = health.percent(len(sick), len(facts.staying))
     if not facts.upgrade.batches:
         return Fault(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick))
     return Fault(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick))
@@ -261,4 +261,4 @@ def _was_stopped_at_the_gate(facts: Facts) -> bool:
 
 def _gate_is_shut(facts: Facts, now: datetime) -> bool:
     sick = len(health.unhealthy(facts, now))
-    return health.exceeds(sick, len(facts.instances), facts.policy.max_unhealthy_percent)
+    return health.exceeds(sick, len(facts.staying), facts.policy.max_unhealthy_percent)

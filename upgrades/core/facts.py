@@ -34,7 +34,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class InstanceFacts:
-    """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it.
+    """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
+    that is its deletion.
 
     `health_since`: when its health was last made void (created, reimaged); `failed_version`: the version of its last failed upgrade.
     """
@@ -45,6 +46,7 @@ class InstanceFacts:
     health_since: datetime | None = None
     protected: bool = False
     busy: bool = False
+    leaving: bool = False
     failed_version: str = ""
 
 
@@ -92,7 +94,8 @@ class Attempt:
 class Facts:
     """A scale set now. `latest` is the newest image for it in its location, None while nothing is published.
 
-    `health_as_of`: the oldest news among its instances' health; None before the first round of probes.
+    `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
+    news came without a gap; None where nobody remembers one.
     `health_interval`: how often each instance is asked.
     """
 
@@ -104,6 +107,7 @@ class Facts:
     policy: Policy = Policy()
     health_wait: timedelta = timedelta(minutes=5)
     health_as_of: datetime | None = None
+    news_since: datetime | None = None
     health_interval: timedelta = timedelta(seconds=5)
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
@@ -111,6 +115,11 @@ class Facts:
 
     def __post_init__(self) -> None:
         self._by_id.update((instance.id, instance) for instance in self.instances)
+
+    @property
+    def staying(self) -> tuple[InstanceFacts, ...]:
+        """All instances, in the sense of every limit: those that are being deleted count for nothing any more."""
+        return tuple(one for one in self.instances if not one.leaving)
 
     def instance(self, id: int) -> InstanceFacts | None:
         return self._by_id.get(id)

@@ -9,28 +9,39 @@ from upgrades.core.states import Health, MemberState
 FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
 
-def is_unhealthy(instance: InstanceFacts, now: datetime, health_wait: timedelta) -> bool:
+def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Unknown counts as unhealthy (facts 3.3); so does an instance that has been initializing for longer than it may."""
     if instance.health is Health.INITIALIZING:
-        return is_overdue(instance.health_since, now, health_wait)
+        return is_overdue(facts, instance.health_since, now)
     return instance.health in (Health.UNHEALTHY, Health.UNKNOWN)
 
 
-def is_overdue(since: datetime | None, now: datetime, health_wait: timedelta) -> bool:
+def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:
     """The document's step 4: "waits up to 5 minutes"; at exactly five minutes the wait is over."""
-    return since is not None and now >= since + health_wait
+    return since is not None and now >= wait_ends(facts, since, now)
+
+
+def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
+    """When the wait for health is over. It counts while news comes: after a gap (the prober was away, a clock jumped) it begins anew.
+
+    A `since` in the future was said by a clock that has been set back meanwhile, which made a gap too.
+    """
+    if facts.news_since is None:
+        return since + facts.health_wait
+    is_of_another_clock = since > now + fresh_for(facts.health_interval)
+    return (facts.news_since if is_of_another_clock else max(since, facts.news_since)) + facts.health_wait
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    return [one for one in facts.instances if is_unhealthy(one, now, facts.health_wait)]
+    return [one for one in facts.staying if is_unhealthy(facts, one, now)]
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """Those whose first verdict is still awaited: the gate waits for it rather than guess."""
     return [
         one
-        for one in facts.instances
-        if one.health is Health.INITIALIZING and not is_overdue(one.health_since, now, facts.health_wait)
+        for one in facts.staying
+        if one.health is Health.INITIALIZING and not is_overdue(facts, one.health_since, now)
     ]
 
 
@@ -48,7 +59,7 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     instance = facts.instance(member.instance)
     if member.state is MemberState.FAILED:
         return True
-    return instance is not None and is_unhealthy(instance, now, facts.health_wait)
+    return instance is not None and is_unhealthy(facts, instance, now)
 
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:

@@ -9,7 +9,7 @@ One transaction; the scale set rows are locked first and in ascending id (lockin
 auto-increment id misses events: both measured); one event per scale set, numbered by the counter on its row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -78,8 +78,7 @@ class Writing:
 def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
     """Opens the transaction; a scale set that does not exist (any more) raises ScaleSet.DoesNotExist."""
     with transaction.atomic():
-        locked = ScaleSet.objects.select_for_update(of=("self",)).select_related("location", "sku")
-        rows = list(locked.filter(pk__in=scale_set_ids).order_by("pk"))
+        rows = _locked(scale_set_ids)
         if len(rows) != len(set(scale_set_ids)):
             raise ScaleSet.DoesNotExist(f"no scale set has id {set(scale_set_ids) - {row.pk for row in rows}}")
         w = Writing(now, rows)
@@ -88,6 +87,17 @@ def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
         _wake(w)
         if heads:
             transaction.on_commit(lambda: HINTS.publish(heads))
+
+
+def _locked(scale_set_ids: Sequence[int]) -> list[ScaleSet]:
+    """The rows, locked in ascending id, and read when they are.
+
+    Not in one query: PostgreSQL, having waited for a lock, compares the new row with the joined ones of before; it then finds no row at
+    all where the one waited for has changed the SKU.
+    """
+    wanted = ScaleSet.objects.filter(pk__in=scale_set_ids).order_by("pk")
+    ids = list(wanted.select_for_update().values_list("pk", flat=True))
+    return list(ScaleSet.objects.filter(pk__in=ids).select_related("location", "sku").order_by("pk"))
 
 
 def _wake(w: Writing) -> None:

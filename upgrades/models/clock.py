@@ -20,5 +20,10 @@ def is_over(field: str, longest: timedelta) -> Q:
     return Q(**{field: None}) | Q(**{f"{field}__lt": Now()}) | Q(**{f"{field}__gt": in_time(2 * longest)})
 
 
+def is_held(field: str, longest: timedelta) -> Q:
+    """The lease in this column still holds: the opposite of `is_over`."""
+    return Q(**{f"{field}__gte": Now(), f"{field}__lte": in_time(2 * longest)})
+
+
 def next_number(field: str) -> Combinable:
     return F(field) + 1

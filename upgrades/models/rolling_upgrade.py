@@ -74,7 +74,11 @@ class RollingUpgrade(models.Model):
     def begin(
         cls, row: ScaleSet, target: ImageReference, started_by: StartedBy, now: datetime, *, name: str = ""
     ) -> "RollingUpgrade":
-        """A new running upgrade, with the policy of this moment. A second one in one scale set is an IntegrityError."""
+        """A new running upgrade, with the policy of this moment. A second one in one scale set is an IntegrityError.
+
+        It is never older than the one before it, wherever the clock stands: the latest is the one that started last.
+        """
+        before = row.upgrades.order_by("-started_at").values_list("started_at", flat=True).first()
         return cls.objects.create(
             scale_set=row,
             target_publisher=target.publisher,
@@ -85,7 +89,7 @@ class RollingUpgrade(models.Model):
             started_by=started_by,
             started_by_name=name,
             status=UpgradeStatus.ROLLING_FORWARD,
-            started_at=now,
+            started_at=max(now, before + timedelta(milliseconds=1)) if before else now,
         )
 
     @property

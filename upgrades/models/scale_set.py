@@ -10,6 +10,10 @@ from upgrades.core.members import member
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
+MACHINE_VIEW_INTERVAL = timedelta(
+    seconds=2
+)  # how often machines are asked for their state where no probe is configured
+
 
 class ScaleSet(models.Model):
     """A scale set. `key` is "resource group/name" in lower case.
@@ -17,7 +21,7 @@ class ScaleSet(models.Model):
     `document` is the client's, whole but for its secrets; `sealed_secrets` holds those, encrypted. The columns under "derived" are
     made from the document by `commands.documents` and by nothing else. `stream` and `seq` number its events: the stream is renewed
     when the row is made anew. `decision` is what the last look decided, for people. `look_at` says when to look at it next;
-    `lease_*` who looks now.
+    `lease_*` who looks now. `probed_at` says as of when its health is known, `news_since` since when that was never long ago.
     """
 
     key = models.CharField(max_length=180, unique=True)
@@ -56,6 +60,7 @@ class ScaleSet(models.Model):
     prober = models.CharField(max_length=64, blank=True, editable=False)
     prober_until = models.DateTimeField(null=True, editable=False)
     probed_at = models.DateTimeField(null=True, editable=False)
+    news_since = models.DateTimeField(null=True, editable=False)
     deleting = models.BooleanField(default=False, editable=False)
 
     class Meta:
@@ -74,6 +79,11 @@ class ScaleSet(models.Model):
         return {name: str(value) for name, value in (member(self.document, "tags") or {}).items()}
 
     @property
+    def health_interval(self) -> timedelta:
+        """How often each instance is asked for its health."""
+        return timedelta(seconds=self.probe_interval_seconds) if self.probe_protocol else MACHINE_VIEW_INTERVAL
+
+    @property
     def policy(self) -> Policy:
         return Policy(
             max_batch_percent=self.max_batch_percent,
@@ -81,3 +91,11 @@ class ScaleSet(models.Model):
             max_unhealthy_upgraded_percent=self.max_unhealthy_upgraded_percent,
             pause_between_batches=timedelta(seconds=self.pause_seconds),
         )
+
+
+def locked_in_order(rows: models.QuerySet[ScaleSet]) -> list[int]:
+    """The ids of these, whose rows stay locked until the transaction ends: in ascending order, as `writing` does.
+
+    An UPDATE of several rows locks them in whatever order it finds them, and then deadlocks (measured).
+    """
+    return list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))

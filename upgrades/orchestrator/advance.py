@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from upgrades.core.decide import decide
+from upgrades.core.decide import LOOK_AGAIN, decide
 from upgrades.core.steps import Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
@@ -38,8 +38,6 @@ def advance(scale_set_id: int, now: datetime) -> list[HandOut]:
         for _ in range(MOST_STEPS):
             if _look(lease, now):
                 break
-            if not leases.renew(lease):
-                return []
         return hand_out(scale_set_id)
     except (LeaseLost, ScaleSet.DoesNotExist):
         return []
@@ -72,15 +70,14 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     if not is_said and not _say_why(lease, observation, step, now):
         return False
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
-    return bool(unchanged.update(look_at=step.until, lease_until=None))
+    return bool(unchanged.update(look_at=min(step.until, now + LOOK_AGAIN), lease_until=None))
 
 
 def _say_why(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
     before = observation.scale_set.decision
     with writing(now, lease.scale_set_id) as w:
         row = w.scale_set
-        if row.lease_number != lease.number:
-            raise LeaseLost
+        leases.check(lease)
         if row.seq != observation.seq:
             return False
         since = before.get("since") if before.get("code") == step.why else shapes.time(now)

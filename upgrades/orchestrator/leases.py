@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from upgrades.models import ScaleSet, clock
 
@@ -32,10 +33,19 @@ def take(scale_set_id: int) -> Lease | None:
         return Lease(scale_set_id, ScaleSet.objects.values_list("lease_number", flat=True).get(pk=scale_set_id))
 
 
-def renew(lease: Lease) -> bool:
-    """False where it was lost meanwhile."""
-    held = ScaleSet.objects.filter(pk=lease.scale_set_id, lease_number=lease.number)
-    return bool(held.update(lease_until=clock.in_time(LOOK_LEASE)))
+def check(lease: Lease) -> None:
+    """Raises LeaseLost where somebody else has it, and where its time is over: what was looked at then is old news.
+
+    It is never renewed: a look takes milliseconds, and one that was held up must not act on the time that it began with.
+    """
+    if not held(lease).exists():
+        raise LeaseLost
+
+
+def held(lease: Lease) -> QuerySet[ScaleSet]:
+    """The row of the scale set, as long as the lease holds."""
+    in_force = clock.is_held("lease_until", LOOK_LEASE)
+    return ScaleSet.objects.filter(in_force, pk=lease.scale_set_id, lease_number=lease.number)
 
 
 def give_back(lease: Lease) -> None:

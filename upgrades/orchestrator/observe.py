@@ -15,15 +15,11 @@ from upgrades.core.facts import (
     Member,
     Upgrade,
 )
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, MemberState, OperationKind, StartedBy, UpgradeStatus
 from upgrades.core.versions import LATEST
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
 from upgrades.models.rolling_upgrade import policy_from_row
-
-MACHINE_VIEW_INTERVAL = timedelta(
-    seconds=2
-)  # how often machines are asked for their state where no probe is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +48,12 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         policy=row.policy,
         health_wait=timedelta(seconds=settings.HEALTH_WAIT_SECONDS),
         health_as_of=row.probed_at,
-        health_interval=probe_interval(row),
+        health_interval=row.health_interval,
+        news_since=row.news_since,
         upgrade=_upgrade(running) if running else None,
         last_attempt=_attempt(latest_upgrade) if latest_upgrade and not running else None,
     )
     return Observation(row, facts)
-
-
-def probe_interval(row: ScaleSet) -> timedelta:
-    return timedelta(seconds=row.probe_interval_seconds) if row.probe_protocol else MACHINE_VIEW_INTERVAL
 
 
 def _newest_image(row: ScaleSet) -> ImageReference | None:
@@ -71,7 +64,7 @@ def _newest_image(row: ScaleSet) -> ImageReference | None:
 
 def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
     opted_out = set(in_force(now).filter(instance__scale_set=row).values_list("instance_id", flat=True))
-    columns = ("pk", "number", "version", "health", "health_since", "operation_id", "failed_version")
+    columns = ("pk", "number", "version", "health", "health_since", "operation_kind", "failed_version")
     rows = Instance.objects.filter(scale_set=row).order_by("number").values_list(*columns)
     return tuple(
         InstanceFacts(
@@ -80,10 +73,11 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             health=Health(health),
             health_since=health_since,
             protected=pk in opted_out and not row.deleting,
-            busy=operation_id is not None,
+            busy=bool(operation_kind),
+            leaving=operation_kind == OperationKind.DELETE,
             failed_version=failed_version,
         )
-        for pk, number, version, health, health_since, operation_id, failed_version in rows
+        for pk, number, version, health, health_since, operation_kind, failed_version in rows
     )
 
 

@@ -24,7 +24,8 @@ from upgrades.core.steps import (
 )
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, bulk
-from upgrades.orchestrator.leases import Lease, LeaseLost
+from upgrades.orchestrator import leases
+from upgrades.orchestrator.leases import Lease
 
 CHUNK_SIZE = 100  # operations that one task begins and polls together
 HEALTH_ERROR = "RollingUpgradeInstanceUnhealthyError"
@@ -38,8 +39,7 @@ class Outdated(Exception):
 def record(lease: Lease, seq: int, step: Act, now: datetime) -> None:
     """Commits the step. Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so."""
     with writing(now, lease.scale_set_id) as w:
-        if w.scale_set.lease_number != lease.number:
-            raise LeaseLost
+        leases.check(lease)
         if w.scale_set.seq != seq:
             raise Outdated
         _write(step, w)

@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
+from upgrades.core.decide import LOOK_AGAIN
 from upgrades.models import Event, ScaleSet
+from upgrades.models.scale_set import locked_in_order
 
 BUMP = timedelta(seconds=3)  # a second tick does not repeat it; if the look is lost it comes again
-FAR = timedelta(hours=1)  # nobody asks for a look this far ahead: then a clock was set back
+FAR = 2 * LOOK_AGAIN  # nobody asks for a look this far ahead: then a clock was set back
 KEEP_EVENTS = timedelta(hours=24)
 
 
@@ -16,7 +19,9 @@ def due(now: datetime) -> list[int]:
     has_come = Q(look_at__lte=now) | Q(look_at__gt=now + FAR)
     ids = list(ScaleSet.objects.filter(has_come).order_by("look_at").values_list("pk", flat=True))
     if ids:
-        ScaleSet.objects.filter(has_come, pk__in=ids).update(look_at=now + BUMP)
+        with transaction.atomic():
+            locked = locked_in_order(ScaleSet.objects.filter(has_come, pk__in=ids))
+            ScaleSet.objects.filter(pk__in=locked).update(look_at=now + BUMP)
     return ids
 
 

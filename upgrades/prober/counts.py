@@ -1,6 +1,6 @@
 """Results -> verdicts: the consecutive counts of every instance, in memory only. They restart as unknown with the process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
@@ -66,9 +66,14 @@ class Counts:
         self._note(one, count.state, result.detail)
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
-        """The machines' own state as their health (S-31, S-32); one that is not there is unhealthy."""
-        for one in probed.instances.values():
-            view = views.get(str(one.number))
+        """The machines' own state as their health (S-31, S-32); one that is not there is unhealthy.
+
+        `probed`: the set as it was known when the provider was asked; of those that have come or changed since this says nothing.
+        """
+        for asked in probed.instances.values():
+            one, view = self._instance(asked.pk), views.get(str(asked.number))
+            if one is None or one.generation != asked.generation or not one.os_disk:
+                continue
             if view is None:
                 self._note(one, Health.UNHEALTHY, "the machine does not exist")
             elif view.os_disk == one.os_disk:
@@ -77,13 +82,21 @@ class Counts:
     def take_unreachable(self, probed: ProbedSet) -> None:
         """An instance without an address cannot answer a probe."""
         for one in probed.instances.values():
-            if not one.address:
+            if one.os_disk and not one.address:
                 self._note(one, Health.UNHEALTHY, "the machine has no address to be probed at")
 
     def take_unwritten(self) -> dict[int, list[Verdict]]:
         """The verdicts since the last call, by scale set."""
         taken, self._unwritten = self._unwritten, {}
         return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items() if verdicts}
+
+    def put_back(self, scale_set_id: int, verdicts: Iterable[Verdict]) -> None:
+        """These could not be written; what was found since is newer."""
+        if scale_set_id not in self._sets:
+            return
+        unwritten = self._unwritten.setdefault(scale_set_id, {})
+        for verdict in verdicts:
+            unwritten.setdefault(verdict.of.pk, verdict)
 
     def _count_answer(self, scale_set_id: int, pk: int, threshold: int) -> None:
         unsettled = self._unsettled.get(scale_set_id, {})

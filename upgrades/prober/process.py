@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,14 +23,16 @@ from upgrades.prober import leases, reading, writing
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
 from upgrades.prober.reading import ProbedSet
+from upgrades.prober.writing import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
 
-CLAIM_SECONDS = 1.0
+CLAIM_SECONDS = 0.5  # a dead prober's lease lapses within three seconds: taken over soon after
 NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
 WRITE_SECONDS = 0.1
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health ...
+COMPLAIN_SECONDS = 10.0  # between two log lines about a database that is away
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, only for what people see
 
 log = logging.getLogger(__name__)
@@ -59,14 +61,17 @@ class Prober:
         self._sets: dict[int, ProbedSet] = {}
         self._held: dict[int, int] = {}
         self._sights: dict[int, Sight] = {}
+        self._said: set[int] = set()  # the scale sets of which `probed_at` was written since they came
         self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._complain_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probes until `stop` is set, then gives its scale sets back. Raises what ends it otherwise."""
         loops = (
             self._engine.run(),
             self._every(CLAIM_SECONDS, self._claim),
-            self._every(WRITE_SECONDS, self._write_verdicts),
+            self._every(WRITE_SECONDS, self._write_news),
             self._every(PROBED_AT_SECONDS, self._write_probed_at),
             self._every(VIEW_SECONDS, self._look_at_machines),
             self._every(0, self._follow_news),
@@ -96,8 +101,13 @@ class Prober:
                 await act()
                 await asyncio.sleep(seconds)
             except DatabaseError as error:
-                log.warning("the database does not do its work (%s); tried again", error)
+                self._complain(error)
                 await asyncio.sleep(1)
+
+    def _complain(self, error: DatabaseError) -> None:
+        if time.monotonic() > self._complain_at:
+            self._complain_at = time.monotonic() + COMPLAIN_SECONDS
+            log.error("the database does not do its work (%s); tried again and again", str(error).partition("\n")[0])
 
     # --- which scale sets, which instances ---
 
@@ -155,20 +165,39 @@ class Prober:
         self._counts.forget(scale_set_id)
         self._engine.forget(scale_set_id)
         self._sights.pop(scale_set_id, None)
+        self._said.discard(scale_set_id)
 
     # --- what was found ---
 
+    async def _write_news(self) -> None:
+        """Verdicts; and of a scale set that was taken over, at once that its health is known: an upgrade may wait for that."""
+        await self._write_verdicts()
+        new = [probed for pk, probed in self._sets.items() if pk not in self._said]
+        if any(self._known_as_of(probed) is not None for probed in new):
+            await self._write_probed_at()
+
     async def _write_verdicts(self) -> None:
-        for scale_set_id, verdicts in self._counts.take_unwritten().items():
+        """All of them, or what could not be written is kept. One at a time: who comes back from here knows that nothing is unwritten."""
+        async with self._writing:
+            waiting = self._counts.take_unwritten()
             try:
-                seq = await self._database(writing.write_verdicts, scale_set_id, verdicts, self._now())
-            except ScaleSet.DoesNotExist:
-                self._forget(scale_set_id)
-                continue
-            if seq is not None:
-                self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
-                self._news.set()
-                await self._database(self._on_change, scale_set_id)
+                for scale_set_id in list(waiting):
+                    await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
+                    del waiting[scale_set_id]
+            finally:
+                for scale_set_id, verdicts in waiting.items():
+                    self._counts.put_back(scale_set_id, verdicts)
+
+    async def _write_verdicts_of(self, scale_set_id: int, verdicts: Sequence[Verdict]) -> None:
+        try:
+            seq = await self._database(writing.write_verdicts, scale_set_id, verdicts, self._now())
+        except ScaleSet.DoesNotExist:
+            self._forget(scale_set_id)
+            return
+        if seq is not None:
+            self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
+            self._news.set()
+            await self._database(self._on_change, scale_set_id)
 
     async def _write_probed_at(self) -> None:
         """As of when the health of each scale set is known: of all its instances, so the oldest news counts."""
@@ -177,7 +206,9 @@ class Prober:
         times = {pk: wall - timedelta(seconds=monotonic - at) for pk, at in oldest.items() if at is not None}
         await self._write_verdicts()  # first: whoever believes the time must find the verdicts
         if times:
-            await self._database(writing.write_probed_at, times, wall)
+            with suppress(ScaleSet.DoesNotExist):  # one was deleted this moment: the others' turn comes again
+                await self._database(writing.write_probed_at, times, wall)
+            self._said |= times.keys()
 
     def _known_as_of(self, probed: ProbedSet) -> float | None:
         if probed.probe is not None:
@@ -202,7 +233,7 @@ class Prober:
         if views is None or current is None:
             return
         if current.probe is None:
-            self._counts.take_views(current, views)
+            self._counts.take_views(probed, views)
         before = self._sights.get(probed.pk)
         if before and before.views == views and at - before.written_at < SLOW_VIEW_SECONDS:
             self._sights[probed.pk] = Sight(at, before.written_at, views)

@@ -12,7 +12,10 @@ from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for."""
+    """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for.
+
+    `os_disk` is "" where no machine could be made.
+    """
 
     pk: int
     number: int
@@ -47,7 +50,7 @@ def read(scale_set_id: int) -> ProbedSet | None:
     if row is None:
         return None
     columns = ("pk", "number", "os_disk", "address", "health", "health_since")
-    idle = Instance.objects.filter(scale_set=row, operation_id=None).exclude(os_disk="").values_list(*columns)
+    idle = Instance.objects.filter(scale_set=row, operation_id=None).values_list(*columns)
     probed = [Probed(pk, number, disk, at, Health(health), since) for pk, number, disk, at, health, since in idle]
     return ProbedSet(
         pk=row.pk,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
 from upgrades.feed.writing import Writing, writing
@@ -43,15 +44,19 @@ def write_views(
 ) -> int | None:
     """Writes what providers say of machines that differs from their rows. Keys are primary keys. Answers the new seq, or None."""
     with writing(now, scale_set_id) as w:
-        changed = [row for pk, row in _unchanged(w, of).items() if pk in views and _take(row, views[pk])]
-        bulk.update(changed, *VIEW_FIELDS)
+        changed = [row for pk, row in _unchanged(w, of).items() if pk in views and _take(row, views[pk], now)]
+        bulk.update(changed, *VIEW_FIELDS, "health", "health_since", "health_detail")
         w.changed(*changed)
+        if changed:
+            w.wake()
     return w.scale_set.seq if changed else None
 
 
-def _take(row: Instance, view: InstanceView) -> bool:
+def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
+    """A machine on another OS disk than we know, though we do nothing to it: an operation that was given up has ended after all, or
+    somebody else replaced it. What was known of its health is void then."""
     if view.os_disk != row.os_disk:
-        return False
+        row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its OS disk is another one"
     before = [getattr(row, name) for name in VIEW_FIELDS]
     row.take_view(view)
     return before != [getattr(row, name) for name in VIEW_FIELDS]
@@ -68,10 +73,16 @@ def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
 
 
 def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
-    """Says of each scale set as of when its health is known. No event: nothing that people see changed."""
+    """Says of each scale set as of when its health is known. No event: nothing that people see changed.
+
+    Where the last such news is too long ago (or from the future: a clock jumped), there was a gap, and `news_since` begins anew.
+    """
     there_are = ScaleSet.objects.filter(pk__in=times).values_list("pk", flat=True)
     with writing(now, *there_are) as w:
         rows = w.scale_sets
         for row in rows:
-            row.probed_at = times[row.pk]
-        bulk.update(rows, "probed_at")
+            at = times[row.pk]
+            if row.probed_at is None or abs(at - row.probed_at) > fresh_for(row.health_interval):
+                row.news_since = at
+            row.probed_at = at
+        bulk.update(rows, "probed_at", "news_since")

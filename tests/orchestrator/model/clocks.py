@@ -43,5 +43,5 @@ class DatabaseNow(Value):
     def __init__(self, at: datetime) -> None:
         super().__init__(at, output_field=DateTimeField())
 
-    def __add__(self, other: Any) -> "DatabaseNow":
+    def __add__(self, other: Any) -> Any:
         return DatabaseNow(self.value + other)

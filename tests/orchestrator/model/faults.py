@@ -1,5 +1,6 @@
 """Death and delay at any line: every statement on the database is a place where a process can die, or others can come in between."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 from django.db import connection
 
 ENDING = ("ROLLBACK", "RELEASE")
+WRITES = ("INSERT", "UPDATE", "DELETE")
+QUIET = re.compile(r'UPDATE "upgrades_(scaleset" SET "(look_at|lease_\w+|prober\w*|probed_at|news_since)"|chunk")')
 
 
 class Killed(BaseException):
@@ -31,12 +34,13 @@ class _Life:
 
 
 class Statements:
-    """Stands between the code and the database while it is `watching`. `on_batch` is called with the values of each batch that is about to be written."""
+    """Stands between the code and the database while it is `watching`. `on_batch` is called with the values of each batch to be written."""
 
     def __init__(self, on_batch: Callable[[set[str]], None]) -> None:
         self._on_batch = on_batch
         self._lives: list[_Life] = []
         self._is_aside = False
+        self.changed_something = False  # anything but whose turn it is and how fresh the news is
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -66,6 +70,7 @@ class Statements:
     def _execute(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if self._lives and not self._is_aside:
             self._strike(self._lives[-1], sql, params)
+            self.changed_something |= sql.startswith(WRITES) and not QUIET.match(sql)
         return execute(sql, params, many, context)
 
     def _strike(self, life: _Life, sql: str, params: Any) -> None:

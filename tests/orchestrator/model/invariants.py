@@ -33,6 +33,10 @@ class Watch:
         self._probed: dict[int, tuple[datetime | None, float]] = {}
         self.timeout = 0.0
 
+    def has_news(self) -> bool:
+        """Has a disk been swapped since the last look?"""
+        return len(self._cloud.swaps) > self._swaps_seen
+
     def check(self) -> None:
         rows = Rows.read()
         self._check_batches(rows)
@@ -54,7 +58,8 @@ class Watch:
         self._judge_start(rows, upgrade["scale_set_id"], upgrade)
 
     def _judge_start(self, rows: Rows, pk: int, upgrade: Row) -> None:
-        row, instances, now = rows.sets[pk], rows.of_set(pk), self._clocks.wall()
+        row, now = rows.sets[pk], self._clocks.wall()
+        instances = [one for one in rows.of_set(pk) if one["operation_kind"] != "delete"]
         policy, total = upgrade["policy"], len(instances)
         assert not rows.in_flight()[pk], "a batch starts while another is in flight"
         sick = [one["number"] for one in instances if self._is_sick(one, row, now)]
@@ -205,6 +210,8 @@ class Watch:
 
     def _check_feed(self, rows: Rows) -> None:
         for pk, row in rows.sets.items():
+            if row["seq"] == self._states.get(pk, {}).get("seq") and row == self._before.sets.get(pk):
+                continue
             now = _through_json(read.snapshot(pk))
             if self._streams.get(pk) != row["stream"]:
                 self._streams[pk] = row["stream"]

@@ -11,14 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests import stories
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.prober import Prober
-from tests.orchestrator.model.world import LOCATIONS, World
+from tests.orchestrator.model.world import LOCATIONS, Message, World
 from upgrades.commands.images import publish_image
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set, set_model
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Power
-from upgrades.models import OptOut, ScaleSet
+from upgrades.models import OptOut
 
 IMAGES = (stories.UBUNTU, stories.WINDOWS)
 MOST_SETS = 3
@@ -235,32 +235,23 @@ class Fleets(RuleBasedStateMachine):
         self._deliver(index, Ambush(at, lambda: self._meanwhile(what, other, picks)))
 
     def _meanwhile(self, what: str, index: int, picks: list[int]) -> None:
-        row = self.world.a_set(index)
-        match what:
-            case "pause":
-                self.world.clocks.wait(5)
-            case "long pause":
-                self.world.clocks.wait(40)
-            case "other look" if row:
-                self.world.deliver(self._look_at(row))
-            case "all others":
-                self.world.run(8)
-            case "opt out":
-                self.opt_out(index, picks, None, OptOut.Scope.UNTIL)
-            case "capacity":
-                self.change(index, picks[0], True)
-            case "probe":
-                self.world.probe()
-            case "cancel":
-                self.cancel(index)
-            case "jump":
-                self.world.clocks.jump(timedelta(hours=1), timedelta())
+        world = self.world
+        acts: dict[str, Callable[[], None]] = {
+            "pause": lambda: world.clocks.wait(5),
+            "long pause": lambda: world.clocks.wait(40),
+            "other look": lambda: self._look_again(index),
+            "all others": lambda: world.run(8),
+            "opt out": lambda: self.opt_out(index, picks, None, OptOut.Scope.UNTIL),
+            "capacity": lambda: self.change(index, picks[0], True),
+            "probe": world.probe,
+            "cancel": lambda: self.cancel(index),
+            "jump": lambda: world.clocks.jump(timedelta(hours=1), timedelta()),
+        }
+        acts[what]()
 
-    def _look_at(self, row: ScaleSet) -> Any:
-        self.world.send("look", row.pk)
-        from tests.orchestrator.model.world import Message
-
-        return Message("look", (row.pk,))
+    def _look_again(self, index: int) -> None:
+        if row := self.world.a_set(index):
+            self.world.deliver(Message("look", (row.pk,)))
 
     def _deliver(self, index: int, ambush: Ambush | None) -> None:
         if self.world.messages:

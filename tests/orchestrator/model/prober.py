@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 from tests.orchestrator.cloud import Cloud
@@ -15,6 +15,7 @@ from upgrades.prober.reading import Probed, ProbedSet
 from upgrades.prober.writing import Verdict
 from upgrades.probes.targets import Result, Target
 
+SLOW_VIEW_SECONDS = 10.0
 _names = count(1)
 
 
@@ -62,6 +63,14 @@ class Prober:
         """All steps once. `only`: of the instances only those of which this is a divisor are asked."""
         self.follow_news()
         self.ask(only)
+        self.hear()
+        self.see()
+        self.take_sights()
+        self.write()
+
+    def breathe(self) -> None:
+        """A round of which nothing is expected but that the news stays fresh."""
+        self.ask()
         self.hear()
         self.see()
         self.take_sights()
@@ -150,6 +159,11 @@ class Prober:
         if self._cloud.faults.away in ("refuses", "hangs"):
             return
         for probed in self._sets.values():
+            if (
+                probed.probe is not None
+                and self._clocks.elapsed - self._seen_at.get(probed.pk, -1e9) < SLOW_VIEW_SECONDS
+            ):
+                continue
             views = self._cloud.views(probed.key)
             self._sights.append(Sight(self._clocks.elapsed, probed, views))
             for one in probed.instances.values():
@@ -165,7 +179,7 @@ class Prober:
             if current is None:
                 continue
             if current.probe is None:
-                self._counts.take_views(current, sight.views)
+                self._counts.take_views(sight.probed, sight.views)
             self._seen_at[current.pk] = sight.at
             self._write_views(sight)
 
@@ -186,7 +200,7 @@ class Prober:
         if times:
             writing.write_probed_at(times, self._clocks.wall())
 
-    def _as_of(self, at: float) -> object:
+    def _as_of(self, at: float) -> datetime:
         return self._clocks.wall() - timedelta(seconds=self._clocks.elapsed - at)
 
     def write_verdicts(self) -> None:

@@ -10,6 +10,16 @@ Row = dict[str, Any]
 IN_FLIGHT = ("queued", "upgrading", "verifying")
 
 
+SET = (
+    *("id", "key", "stream", "seq", "capacity", "automatic_upgrade", "image_version", "deleting"),
+    *("probed_at", "probe_protocol", "probe_interval_seconds", "max_batch_percent", "news_since"),
+)
+INSTANCE = (
+    *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
+    *("health", "health_since", "operation_id", "operation_kind"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     sets: dict[int, Row]
@@ -23,11 +33,13 @@ class Rows:
     @classmethod
     def read(cls) -> "Rows":
         return cls(
-            sets=_by_pk(ScaleSet.objects.order_by("pk").values()),
-            instances=_by_pk(Instance.objects.order_by("scale_set", "number").values()),
+            sets=_by_pk(ScaleSet.objects.order_by("pk").values(*SET)),
+            instances=_by_pk(Instance.objects.order_by("scale_set", "number").values(*INSTANCE)),
             upgrades=_by_pk(RollingUpgrade.objects.values()),
             batches=_by_pk(Batch.objects.order_by("pk").values()),
-            members={str(row["id"]): row for row in InstanceUpgrade.objects.order_by("instance_number").values()},
+            members={
+                str(pk): row for pk, row in _by_pk(InstanceUpgrade.objects.order_by("instance_number").values()).items()
+            },
             opt_outs=_by_pk(OptOut.objects.filter(ended_at=None).order_by("pk").values()),
             chunks=Chunk.objects.count(),
         )

@@ -69,6 +69,9 @@ class World:
         self.check()
 
     def check(self) -> None:
+        if not self.statements.changed_something and not self.watch.has_news():
+            return
+        self.statements.changed_something = False
         try:
             with self.statements.aside():
                 self.watch.check()
@@ -151,11 +154,17 @@ class World:
             if self._moves() == before and not self.messages:
                 if self._is_at_rest():
                     break
-                self.clocks.wait(self._idle_seconds())
-                self.probe()
+                self._sleep(self._idle_seconds())
         self.run(6)
         with self.statements.aside():
             self.watch.check_rest(self.vanished)
+
+    def _sleep(self, seconds: float) -> None:
+        """Nothing happens but that time goes by, and news of health with it."""
+        end = self.clocks.elapsed + seconds
+        while self.clocks.elapsed < end:
+            self.clocks.wait(min(8.0, end - self.clocks.elapsed))
+            self.probe(Prober.breathe)
 
     def _moves(self) -> list[Any]:
         with self.statements.aside():

@@ -12,6 +12,7 @@ Refusals of the whole: 4xx with {"code", "message", "permanent"}.
 import hmac
 import json
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -87,6 +88,9 @@ def _spoken(answer: Callable[[Any], Awaitable[Any]]) -> Handler:
             return _json(200, await answer(json.loads(await request.read())))
         except ProviderError as error:
             return _refusal(409, error)
+        except sqlite3.OperationalError as error:
+            log.error("%s: cannot use the state: %s", request.path, error)
+            return _refusal(409, ProviderError("StateUnusable", f"the simulator's state: {error}", permanent=False))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             log.warning("%s: not understood: %r", request.path, error)
             return _refusal(400, ProviderError("BadRequest", f"not understood: {error!r}", permanent=True))

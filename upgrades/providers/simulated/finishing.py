@@ -1,6 +1,7 @@
 """Finishing operations whose time has come: the swap itself, or the failure that the scene asks for."""
 
 import logging
+import sqlite3
 from collections import Counter
 from dataclasses import replace
 
@@ -16,16 +17,26 @@ log = logging.getLogger(__name__)
 TOGETHER_SECONDS = 0.003  # jobs due this soon finish in the same commit
 MOST_AT_ONCE = 500  # jobs finished in one step, so that probes are answered in between
 TRY_DOOR_AGAIN_SECONDS = 1.0
+TRY_DISK_AGAIN_SECONDS = 1.0
 
 Failure = tuple[str, str]  # code, message
 
 
 def finish_due(cloud: Cloud) -> list[str]:
-    """Finishes jobs that are due, in one commit, and answers their ids; their machines already listen."""
+    """Finishes jobs that are due, in one commit, and answers their ids; their machines already listen.
+
+    While the state cannot be written (a full disk) they go on, and the machines that are up stay up.
+    """
     now, changes = cloud.clock(), Changes()
     for job in cloud.take_due(now + TOGETHER_SECONDS, MOST_AT_ONCE):
         _finish(cloud, job, now, changes)
-    cloud.believe(changes)
+    try:
+        cloud.believe(changes)
+    except sqlite3.OperationalError as error:
+        log.error("cannot write the state (%s): trying again in %g s", error, TRY_DISK_AGAIN_SECONDS)
+        for end in changes.ended.values():
+            cloud.postpone(end.job, now + TRY_DISK_AGAIN_SECONDS)
+        return []
     _tell(changes)
     return list(changes.ended)
 

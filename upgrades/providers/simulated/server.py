@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
             return asyncio.run(_serve(home, store))
     except AlreadyRunning as error:
         log.error("%s", error)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         log.error("the state in %s cannot be used: %s", folder_of(home), error)
     return 1
 

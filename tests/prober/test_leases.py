@@ -1,0 +1,44 @@
+"""Who probes which scale set, while others write the same rows."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.stories import NOW, a_scale_set, at_once
+from upgrades.models import ScaleSet
+from upgrades.orchestrator import ticking
+from upgrades.prober import leases, writing
+
+TIMES = 60
+SETS = 20
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_ticks_and_probers_never_wait_for_each_other_in_a_circle() -> None:
+    """Found by stopping PostgreSQL: "deadlock detected" in a tick. Rows are locked in ascending order by all."""
+    ids = [a_scale_set(f"set{number}", instances=1).pk for number in range(SETS)]
+    ScaleSet.objects.filter(pk=ids[0]).update(
+        seq=1
+    )  # a row's place on the disk changes with each write: any order, unless asked
+
+    def often(act: Callable[[], object]) -> Callable[[], None]:
+        def again_and_again() -> None:
+            for _ in range(TIMES):
+                act()
+
+        return again_and_again
+
+    def tick() -> None:
+        ScaleSet.objects.filter(pk=ids[-1]).update(look_at=NOW)
+        ticking.due(NOW + timedelta(minutes=5))
+
+    done = at_once(
+        often(tick),
+        often(tick),
+        often(lambda: leases.claim("one")),
+        often(lambda: leases.claim("one")),
+        often(lambda: writing.write_probed_at(dict.fromkeys(ids, NOW), NOW)),
+        often(lambda: leases.give_back("one")),
+    )
+    assert done == [None] * 6
