@@ -5,11 +5,20 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from dashboard import views
+from dashboard import acts, views
 from dashboard.security import SignInForm
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", views.what_runs, name="fleet"),
+    path("", views.fleet, name="fleet"),
+    path("scale-sets/<str:group>/<str:name>/", views.scale_set, name="scale set"),
+    path("scale-sets/<str:group>/<str:name>/instances/<int:number>/history/", views.instance_history, name="history"),
+    path("scale-sets/<str:group>/<str:name>/opt-out/", acts.opt_out, name="opt out"),
+    path("scale-sets/<str:group>/<str:name>/opt-in/", acts.opt_in, name="opt in"),
+    path("scale-sets/<str:group>/<str:name>/start/", acts.start, name="start"),
+    path("scale-sets/<str:group>/<str:name>/cancel/", acts.cancel, name="cancel"),
+    path("scale-sets/<str:group>/<str:name>/automatic/", acts.automatic, name="automatic"),
+    path("images/", views.images, name="images"),
+    path("images/publish/", acts.publish, name="publish"),
     path("login/", LoginView.as_view(template_name="login.html", authentication_form=SignInForm), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     # One door: these two stand before the admin's own.

@@ -2,37 +2,69 @@
 
 import gzip
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from dashboard.acts import error
 from dashboard.snapshots import SNAPSHOTS
+from upgrades import catalog, history
 from upgrades.feed import read
-from upgrades.models import ScaleSet
+from upgrades.models import Location, ScaleSet
+
+UNSHOWN = ("document", "sealed_secrets", "decision")
+HISTORY_LINES = 30
 
 
-def what_runs(request: HttpRequest) -> HttpResponse:
-    lines = (
-        "Rollgrid runs here: it rolls new OS images through fleets of virtual machines.",
-        f"Sign in: {request.build_absolute_uri(reverse('login'))}",
-        f"Admin: {request.build_absolute_uri(reverse('admin:index'))}",
-    )
-    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
+@require_safe
+@login_required
+def fleet(request: HttpRequest) -> HttpResponse:
+    """All scale sets. The page's own script fills in what lives; what is here shows which there are."""
+    rows = ScaleSet.objects.select_related("sku", "location").defer(*UNSHOWN)
+    return render(request, "fleet.html", {"page": "fleet", "scale_sets": rows})
+
+
+@require_safe
+@login_required
+def scale_set(request: HttpRequest, group: str, name: str) -> HttpResponse:
+    return render(request, "scale_set.html", {"page": "scale set", "scale_set": _scale_set(group, name)})
+
+
+@require_safe
+@login_required
+def instance_history(request: HttpRequest, group: str, name: str, number: int) -> HttpResponse:
+    """A fragment for the instance's panel: what happened to it, the latest first."""
+    row = _scale_set(group, name)
+    return render(request, "parts/history.html", {"lines": history.of_instance(row, number, most=HISTORY_LINES)})
+
+
+@require_safe
+@login_required
+def images(request: HttpRequest) -> HttpResponse:
+    """The catalogue: SKUs, their versions, and who runs what."""
+    context = {"page": "images", "skus": catalog.overview(), "locations": Location.objects.order_by("name")}
+    return render(request, "images.html", context)
+
+
+def _scale_set(group: str, name: str) -> ScaleSet:
+    rows = ScaleSet.objects.select_related("sku", "location").defer(*UNSHOWN)
+    return get_object_or_404(rows, key=ScaleSet.key_of(group, name))
 
 
 @require_safe
 def feed_snapshot(request: HttpRequest) -> HttpResponse:
     """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, and the place in the feed that it is as of."""
     if not request.user.is_authenticated:
-        return _error(401, "NotSignedIn", "sign in first")
+        return error(401, "NotSignedIn", "sign in first")
     key = request.GET.get("set", "").lower()
     head = read.head(key)
     if head is None:
-        return _error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r}")
+        return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r}")
     try:
         revision, body = SNAPSHOTS.get(head.id, head.revision)
     except ScaleSet.DoesNotExist:
-        return _error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r} any more")
+        return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r} any more")
     return _compressed(request, revision, body)
 
 
@@ -45,7 +77,3 @@ def _compressed(request: HttpRequest, revision: str, body: bytes) -> HttpRespons
         return HttpResponse(gzip.decompress(body), content_type="application/json", headers=headers)
     headers["Content-Encoding"] = "gzip"
     return HttpResponse(body, content_type="application/json", headers=headers)
-
-
-def _error(status: int, code: str, message: str) -> JsonResponse:
-    return JsonResponse({"error": {"code": code, "message": message}}, status=status)

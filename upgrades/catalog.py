@@ -1,8 +1,13 @@
 """The image catalogue, read only: what is supported where, and what a name means there."""
 
-from django.db.models import Q
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
 
-from upgrades.models import ImageSku, Location
+from django.db.models import Count, Q
+
+from upgrades.core import versions
+from upgrades.models import ImageSku, Instance, Location, ScaleSet
 
 
 def find_location(name: str) -> Location | None:
@@ -25,3 +30,48 @@ def supported_skus(location: Location | None = None) -> list[ImageSku]:
 def list_of_skus(location: Location | None = None) -> str:
     """For people: "Canonical:UbuntuServer:16.04-LTS, ..."."""
     return ", ".join(str(row) for row in supported_skus(location)) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One version of a SKU: where it is out (all locations where `only_in` is empty), and how many instances run it."""
+
+    version: str
+    published_at: datetime
+    only_in: tuple[str, ...]
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A SKU with its versions, the newest first, and the scale sets that use it."""
+
+    sku: ImageSku
+    versions: tuple[Offered, ...]
+    scale_sets: tuple[ScaleSet, ...]
+
+
+def overview() -> list[Overview]:
+    """The whole catalogue and who runs what, in a constant number of queries."""
+    skus = ImageSku.objects.prefetch_related("versions__limited_to")
+    running = _running()
+    users: dict[int, list[ScaleSet]] = {}
+    for row in ScaleSet.objects.only("key", "resource_group", "name", "sku_id").order_by("key"):
+        users.setdefault(row.sku_id, []).append(row)
+    return [Overview(sku, _offered(sku, running), tuple(users.get(sku.pk, ()))) for sku in skus]
+
+
+def _running() -> Counter[tuple[int, str]]:
+    """{(SKU, version): instances}"""
+    counts = Instance.objects.order_by().values_list("scale_set__sku", "version").annotate(Count("pk"))
+    return Counter({(sku, version): count for sku, version, count in counts})
+
+
+def _offered(sku: ImageSku, running: Counter[tuple[int, str]]) -> tuple[Offered, ...]:
+    rows = sorted(sku.versions.all(), key=lambda row: versions.parse(row.version), reverse=True)
+    return tuple(
+        Offered(
+            row.version, row.published_at, tuple(one.name for one in row.limited_to.all()), running[sku.pk, row.version]
+        )
+        for row in rows
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.db.models import Count
 
 from upgrades.core.states import Health
-from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
 
 
 @dataclass(slots=True)
@@ -53,3 +53,8 @@ def batch_counts(upgrade: RollingUpgrade) -> dict[int, dict[str, int]]:
     for number, state, count in members.annotate(Count("pk")):
         counts.setdefault(number, {})[state] = count
     return counts
+
+
+def of_instance(row: ScaleSet, number: int, *, most: int) -> list[Transition]:
+    """What changed of this instance, the latest first."""
+    return list(Transition.objects.filter(scale_set=row, instance_number=number).order_by("-seq")[:most])

@@ -36,7 +36,7 @@ def body(row: ScaleSet) -> dict[str, Any]:
     latest = row.upgrades.prefetch_related("batches").first()
     return {
         "scale_set": shapes.scale_set(row),
-        "instances": {shape["id"]: shape for shape in shapes.instances(instances)},
+        "instances": {shape["id"]: shape for shape in shapes.instances(row, instances)},
         "upgrade": shapes.upgrade(latest) if latest else None,
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 
 
@@ -51,6 +52,7 @@ class OptOutShape(TypedDict):
 class InstanceShape(TypedDict):
     id: str
     name: str
+    zone: str
     version: str
     os_disk: str
     data_disks: list[dict[str, Any]]
@@ -126,18 +128,20 @@ def _probe(row: ScaleSet) -> dict[str, Any] | None:
     }
 
 
-def instances(rows: Iterable[Instance]) -> list[InstanceShape]:
-    """The rows must come with their `member__batch` joined; their open opt-outs are fetched here, in one query."""
+def instances(scale_set: ScaleSet, rows: Iterable[Instance]) -> list[InstanceShape]:
+    """Instances of this scale set. They must come with their `member__batch` joined; their open opt-outs are fetched here, in one query."""
     rows = list(rows)
+    zones = zones_of(scale_set.document)
     open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
     opt_outs = {one.instance_id: one for one in open_ones}
-    return [_instance(row, opt_outs.get(row.pk)) for row in rows]
+    return [_instance(row, zone_of(zones, row.number), opt_outs.get(row.pk)) for row in rows]
 
 
-def _instance(row: Instance, opt_out: OptOut | None) -> InstanceShape:
+def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape:
     return InstanceShape(
         id=str(row.number),
         name=row.name,
+        zone=zone,
         version=row.version,
         os_disk=row.os_disk,
         data_disks=row.data_disks,

@@ -140,7 +140,7 @@ def _body(changes: Changes, instances: list[Instance], upgrade: RollingUpgrade |
     if changes.itself:
         body["scale_set"] = shapes.scale_set(changes.scale_set)
     if instances:
-        body["instances"] = shapes.instances(instances)
+        body["instances"] = shapes.instances(changes.scale_set, instances)
     if changes.removed:
         body["removed"] = [str(number) for number in changes.removed]
     if upgrade:

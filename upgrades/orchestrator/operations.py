@@ -4,6 +4,7 @@ from upgrades.core import documents, secrets
 from upgrades.core.documents import MachineModel
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
+from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Chunk, Instance, ScaleSet, sealing
 from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operation, ScaleSetReference
 
@@ -32,6 +33,7 @@ def _profile(one: Instance, row: ScaleSet, model: MachineModel) -> MachineProfil
         computer_name=f"{model.computer_name_prefix or row.name}{one.number:06d}",
         os_type=row.sku.os_type,
         size=model.size,
+        zone=zone_of(zones_of(row.document), one.number),
         data_disks=tuple(DataDisk(lun, size_gb) for lun, size_gb in model.data_disks),
         custom_data=model.custom_data,
         extensions=tuple(Extension(one.name, one.publisher, one.type, one.after) for one in model.extensions),

@@ -1,0 +1,120 @@
+"""What people do on the pages: each post is one command. Answers are JSON: {said, undo?} or {error: {code, message}}.
+
+The screen changes by the feed, never by these answers.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.forms import Form
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboard import rights
+from dashboard.forms import AutomaticForm, Ids, OptOutForm, PublishForm
+from upgrades.commands import images, opt_outs, policies, upgrades
+from upgrades.commands.errors import Refused
+from upgrades.core.facts import ImageReference
+from upgrades.models import Instance, OptOut
+
+Act = Callable[..., dict[str, Any]]
+
+
+def error(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+
+
+def act(right: str) -> Callable[[Act], Callable[..., JsonResponse]]:
+    """A POST by somebody who has this right; what the command refuses is answered as 409 in its own words."""
+
+    def decorate(do: Act) -> Callable[..., JsonResponse]:
+        @require_POST
+        @wraps(do)
+        def view(request: HttpRequest, *args: Any, **options: Any) -> JsonResponse:
+            if not request.user.is_authenticated:
+                return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+            if not rights.has(request.user, right):
+                return error(403, "AuthorizationFailed", rights.RIGHTS[right].why_not)
+            try:
+                return JsonResponse(do(request, *args, **options))
+            except Refused as refusal:
+                return error(409, refusal.code, refusal.message)
+
+        return view
+
+    return decorate
+
+
+def _read(form: Form) -> dict[str, Any]:
+    """What was sent. Raises Refused with the first thing that is wrong."""
+    if not form.is_valid():
+        field, problems = next(iter(form.errors.items()))
+        raise Refused("InvalidParameter", str(problems[0]), target=field)
+    return form.cleaned_data
+
+
+def _by(request: HttpRequest) -> str:
+    return request.user.get_username()
+
+
+def _named(rows: list[Instance]) -> str:
+    return rows[0].name if len(rows) == 1 else f"{len(rows)} instances"
+
+
+@act("opt_out")
+def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(OptOutForm(request.POST))
+    scope = OptOut.Scope(sent["scope"])
+    rows = opt_outs.opt_out(
+        f"{group}/{name}",
+        sent["ids"],
+        reason=sent["reason"],
+        owner=_by(request),
+        now=timezone.now(),
+        until=sent["until"] if scope is OptOut.Scope.UNTIL else None,
+        scope=scope,
+    )
+    said = {"said": f"{_named(rows)} opted out.", "fill": "out", "glyph": "opted-out"}
+    if not rights.has(request.user, "opt_in"):
+        return said
+    return {**said, "undo": {"url": reverse("opt in", args=[group, name]), "values": {"ids": ",".join(sent["ids"])}}}
+
+
+@act("opt_in")
+def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(Ids(request.POST))
+    rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=timezone.now())
+    return {"said": f"{_named(rows)} opted in again."}
+
+
+@act("steer")
+def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now())
+    return {"said": f"Upgrade of {name} to {upgrade.target_version} started.", "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
+def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
+    return {"said": f"The upgrade of {name} stops at the end of its batch.", "fill": "attention", "glyph": "held"}
+
+
+@act("steer")
+def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    on = _read(AutomaticForm(request.POST))["on"]
+    policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
+    undo = {"url": request.path, "values": {"on": "false" if on else "true"}}
+    return {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}.", "undo": undo}
+
+
+@act("publish")
+def publish(request: HttpRequest) -> dict[str, Any]:
+    sent = _read(PublishForm(request.POST))
+    publisher, offer, sku = [*sent["sku"].split(":"), "", "", ""][:3]
+    reference = ImageReference(publisher, offer, sku, sent["version"])
+    followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
+    who = {0: "No scale set follows it.", 1: "One scale set follows it."}
+    return {"said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"}

@@ -1,0 +1,43 @@
+"""What people send from the pages. A form checks the shape; whether it may be done is the command's to say."""
+
+from django import forms
+
+from upgrades.commands.opt_outs import LONGEST_REASON
+from upgrades.models import OptOut
+
+
+class Ids(forms.Form):
+    """Instances by their ids, with commas between."""
+
+    ids = forms.CharField(error_messages={"required": "Choose at least one instance."})
+
+    def clean_ids(self) -> list[str]:
+        return [word for word in str(self.cleaned_data["ids"]).split(",") if word]
+
+
+class OptOutForm(Ids):
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        error_messages={
+            "required": "Say why: the next person wants to know.",
+            "max_length": f"A reason has at most {LONGEST_REASON} characters.",
+        },
+    )
+    scope = forms.ChoiceField(choices=OptOut.Scope.choices)
+    until = forms.DateTimeField(required=False, error_messages={"invalid": "That is no date."})
+
+
+class AutomaticForm(forms.Form):
+    on = forms.TypedChoiceField(choices=[("true", "on"), ("false", "off")], coerce=lambda word: word == "true")
+
+
+class PublishForm(forms.Form):
+    sku = forms.CharField(error_messages={"required": "Choose an image."})
+    version = forms.CharField(max_length=80, error_messages={"required": "Give the version, for example 16.04.201811120."})
+    locations = forms.CharField(required=False)
+
+    def clean_version(self) -> str:
+        return str(self.cleaned_data["version"]).strip()
+
+    def clean_locations(self) -> list[str]:
+        return [word.strip() for word in str(self.cleaned_data["locations"]).split(",") if word.strip()]

@@ -1,0 +1,36 @@
+"""Who may do what on the pages: Django's own permissions, which the admin site gives to people and groups."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    permission: str
+    does: str
+
+    @property
+    def why_not(self) -> str:
+        return f"Your account may look, not {self.does}. An administrator can give it the permission {self.permission}."
+
+
+RIGHTS = {
+    "steer": Right("upgrades.change_scaleset", "steer upgrades"),
+    "opt_out": Right("upgrades.add_optout", "opt instances out"),
+    "opt_in": Right("upgrades.change_optout", "opt instances in again"),
+    "publish": Right("upgrades.add_imageversion", "publish image versions"),
+}
+
+
+def has(user: User | AbstractBaseUser | AnonymousUser, name: str) -> bool:
+    return isinstance(user, User) and user.has_perm(RIGHTS[name].permission)
+
+
+def rights(request: HttpRequest) -> dict[str, object]:
+    """For templates: `may` says which rights the signed-in person has, `why_not` what to say of the others."""
+    return {
+        "may": {name: has(request.user, name) for name in RIGHTS},
+        "why_not": {name: right.why_not for name, right in RIGHTS.items()},
+    }

@@ -1,0 +1,72 @@
+// The whole of our "framework": escaped templates, one delegated listener, one paint loop.
+
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const escape = (value) => String(value).replace(/[&<>"']/g, (c) => ESCAPES[c]);
+
+class Markup {
+  constructor(text) { this.text = text; }
+  toString() { return this.text; }
+}
+
+function put(value) {
+  if (value instanceof Markup) return value.text;
+  if (Array.isArray(value)) return value.map(put).join("");
+  return value === undefined || value === null ? "" : escape(value);
+}
+
+/** html`<b>${name}</b>`: values are escaped unless they are html`` themselves; false prints "false", as ARIA wants it. */
+export const html = (parts, ...values) => new Markup(parts.reduce((all, part, i) => all + put(values[i - 1]) + part));
+export const $ = (selector, root = document) => root.querySelector(selector);
+export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+const SPRITE = globalThis.document?.documentElement.dataset.glyphs ?? "";
+export const glyph = (name) => html`<svg class="g" aria-hidden="true"><use href="${SPRITE}#g-${name}"/></svg>`;
+/** The state mark: a filled square with its glyph. The word always stands beside it. */
+export const mark = (fill, name) => html`<span class="mark" data-fill="${fill}">${glyph(name)}</span>`;
+export const word = (face) => html`<span class="state">${mark(face.fill, face.glyph)}${face.word}</span>`;
+
+/**
+ * Writes markup only where it differs, so that focus and selection survive a repaint.
+ * data-vars="share:40%;size:3" becomes custom properties: the Content-Security-Policy forbids style attributes in markup.
+ */
+export function show(target, markup) {
+  const text = String(markup);
+  if (target.shown === text) return false;
+  target.innerHTML = target.shown = text;
+  for (const element of $$("[data-vars]", target)) setVars(element);
+  return true;
+}
+
+function setVars(element) {
+  for (const pair of element.dataset.vars.split(";")) {
+    const [name, value] = pair.split(":");
+    element.style.setProperty(`--${name}`, value);
+  }
+}
+
+/** The one delegated listener: data-act names the handler, for click, input, change and submit (data-on). */
+export function listen(acts) {
+  const run = (event) => {
+    const element = event.target.closest?.("[data-act]");
+    const act = element && acts[element.dataset.act];
+    if (!act || (element.dataset.on ?? "click") !== event.type) return;
+    if (event.type === "submit") event.preventDefault();
+    act(element, event);
+  };
+  for (const type of ["click", "input", "change", "submit"]) document.addEventListener(type, run);
+}
+
+/** Answers a function that has `paint` called: at most ten times a second, and only when asked. */
+export function painter(paint) {
+  let asked = false, last = 0;
+  const run = (now) => {
+    asked = false;
+    last = now;
+    paint();
+  };
+  return function ask() {
+    if (asked) return;
+    asked = true;
+    setTimeout(() => requestAnimationFrame(run), Math.max(0, 100 - (performance.now() - last)));
+  };
+}

@@ -1,0 +1,41 @@
+// Numbers and times as people read them. Pure. Times are in the viewer's zone, which stands once in each view.
+
+const clock = (options) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
+const SHORT = clock({}), LONG = clock({ second: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+
+/** `at`: ISO 8601 text, milliseconds, or nothing. */
+const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
+
+export const timeAt = (at) => SHORT.format(millis(at));
+export const exactTimeAt = (at) => LONG.format(millis(at));
+export const dayAt = (at) => DAY.format(millis(at));
+export const zoneName = (at = Date.now()) => ZONE.formatToParts(at).find((part) => part.type === "timeZoneName").value;
+
+/** The time alone for today, with its day otherwise. */
+export function momentAt(at, now = Date.now()) {
+  return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)}, ${timeAt(at)}`;
+}
+
+export const number = (n) => n.toLocaleString("en-GB").replaceAll(",", "\u202f");
+export const percentText = (p) => `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)} %`;
+export const many = (n, one, more = `${one}s`) => `${number(n)} ${n === 1 ? one : more}`;
+
+/** 45 s, 4 m 10 s, 2 h 5 m, 3 d 4 h; `ms` are milliseconds. */
+export function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} m`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+export const since = (at, now) => span(now - millis(at));
+export const range = (low, high) => (timeAt(low) === timeAt(high) ? timeAt(low) : `${timeAt(low)}–${timeAt(high)}`);
+
+/** "web_0, web_1 and 3 more" */
+export function names(list, most = 2) {
+  const shown = list.slice(0, most).map((one) => one.name).join(", ");
+  return list.length > most ? `${shown} and ${number(list.length - most)} more` : shown;
+}

@@ -1,0 +1,102 @@
+// Rail, steps and gauges: a board in, markup out. No listeners, no timers.
+
+import { html, mark } from "./dom.js";
+import { momentAt, number, percentText, range, since, timeAt, zoneName } from "./format.js";
+import { eligible, isDone, percent, runs, safety } from "./state.js";
+
+/** One segment per batch, as wide as the batch is large; done share, failed share, size and start of each. */
+export function rail(board, batches) {
+  if (!batches.length) return "";
+  const running = runs(board) ? batches.findLast((one) => !one.planned && !one.ended)?.number : null;
+  return html`<ol>${batches.map((batch) => segment(batch, board, running))}</ol>`;
+}
+
+function segment(batch, board, running) {
+  const mine = batch.ids.map((place) => board.instances[place]);
+  const share = (is) => percent(mine.filter(is).length, mine.length);
+  const done = share(isDone), under = share((one) => ["upgrading", "verifying"].includes(one.state));
+  const bad = share((one) => one.member?.state === "failed" && one.batch !== null || one.state === "failed" || one.state === "unhealthy");
+  const isNow = batch.number === running;
+  const about = batch.began ? `${batch.planned ? "about " : ""}${timeAt(batch.began)}` : "";
+  const says = isNow ? `running, ${Math.round(done)} % up to date` : batch.planned ? `planned ${about}` : `done, began ${about}`;
+  return html`<li data-vars="size:${Math.max(1, mine.length)}"><button type="button" class="batch ${isNow ? "is-now" : batch.planned ? "" : "is-done"}" data-act="batch" data-key="${batch.number}">
+    <span class="sr">Batch ${batch.number}, ${mine.length} instances, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${bad ? html`<i class="bad" data-fill="attention" data-vars="share:${bad}%"></i>` : ""}<b>${batch.number}</b><span>${mine.length}</span></span>
+    <span class="foot" aria-hidden="true">${batch.planned && batch.began ? "≈ " : ""}${batch.began ? timeAt(batch.began) : ""}</span></button></li>`;
+}
+
+const STEPS = [["gate", "Gate"], ["choose", "Choose"], ["replace", "Replace"], ["wait", "Wait for health"], ["loop", "Loop"]];
+const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches"]);
+
+/** Which of the rule's five steps a running upgrade is at, and since when. */
+export function stepOf(board, batches) {
+  const current = batches.findLast((one) => !one.planned);
+  if (!current || current.ended) {
+    const waits = AT_THE_GATE.has(board.scale_set.decision.code);
+    return { at: waits ? 0 : 1, held: waits, mine: [], since: waits ? board.scale_set.decision.since : current?.ended ?? board.upgrade.started_at };
+  }
+  const mine = current.ids.map((place) => board.instances[place]);
+  const replacing = mine.some((one) => one.state === "queued" || one.state === "upgrading");
+  return { at: replacing ? 2 : 3, held: false, mine, since: current.began };
+}
+
+export function steps(board, batches, now) {
+  return runs(board) ? running(board, batches, now) : resting(board, now);
+}
+
+function running(board, batches, now) {
+  const { at, held, mine, since: began } = stepOf(board, batches);
+  const replaced = mine.filter((one) => !["queued", "upgrading"].includes(one.state)).length;
+  const says = [held ? "held" : "open", mine.length || "", `${replaced} of ${mine.length}`, `${mine.filter(isDone).length} of ${mine.length}`, ""];
+  const current = batches.findLast((one) => !one.planned)?.number ?? 1;
+  const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
+  return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${since(began, now)}</span></header>
+    <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
+    ${outlook(board, batches)}`;
+}
+
+function outlook(board, batches) {
+  const mine = eligible(board.instances);
+  const done = mine.filter((one) => one.version === board.upgrade.target.version && isDone(one)).length;
+  const end = batches.at(-1)?.ended;
+  const began = Date.parse(board.upgrade.started_at);
+  const ahead = end && batches.at(-1).planned ? range(end, end + (end - began) * 0.25) : "–";
+  return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div><div><dt>Expected end, ${zoneName()}</dt><dd class="number">${ahead}</dd></div></dl>`;
+}
+
+const ENDS = { Completed: ["done", "done", "Completed"], Cancelled: ["attention", "held", "Cancelled"], Faulted: ["failure", "failed", "Stopped"], RollingForward: ["active", "upgrading", "Rolling forward"] };
+
+/** The state of an upgrade in one word. */
+export function statusOf(board) {
+  const { upgrade } = board;
+  if (!upgrade) return { fill: "waiting", glyph: "pending", word: "Never upgraded" };
+  if (runs(board) && upgrade.cancel_requested_by) return { fill: "attention", glyph: "held", word: "Stopping" };
+  if (runs(board) && board.scale_set.decision.code === "HealthIsStale") return { fill: "attention", glyph: "held", word: "Held" };
+  const [fill, glyph, word] = ENDS[upgrade.status];
+  return { fill, glyph, word };
+}
+
+function resting(board, now) {
+  const { upgrade } = board;
+  const mine = eligible(board.instances), done = mine.filter(isDone).length;
+  const figures = html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div></dl>`;
+  if (!upgrade) return html`<header><h2>No upgrade yet</h2></header><p class="quiet">The first begins by itself when a newer version of the image is published.</p>${figures}`;
+  const { successful, failed, pending } = upgrade.progress;
+  const { fill, glyph, word } = statusOf(board);
+  return html`<header><h2>Last upgrade</h2><span class="small quiet">${momentAt(upgrade.ended_at, now)} ${zoneName()}</span></header>
+    <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span> <span class="quiet">to ${upgrade.target.version}, by ${upgrade.started_by_name || upgrade.started_by}: ${number(successful)} upgraded, ${number(failed)} failed, ${number(pending)} not tried.</span></p>${figures}`;
+}
+
+/** Two tapes: the gate before every batch (all instances count), and the check of those already upgraded. */
+export function gauges(board) {
+  const { all, upgraded } = safety(board);
+  return html`<header><h2>Safety</h2><span class="small quiet">limit ${all.limit} %, more than that stops</span></header>
+    ${tape("Unhealthy of all", all)}${tape("Failed of upgraded", upgraded)}`;
+}
+
+function tape(name, r) {
+  const full = Math.min(100, Math.max(2 * r.limit, Math.ceil(r.percent / 10) * 10)) || 1;
+  const fill = r.over ? "failure" : r.count ? "attention" : "done";
+  return html`<div class="gauge"><div class="row"><span>${name}</span><span><b>${percentText(r.percent)}</b></span></div>
+    <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}" aria-valuenow="${Math.min(full, r.percent).toFixed(1)}" aria-valuetext="${percentText(r.percent)}, limit ${r.limit} %" data-fill="${fill}" data-vars="full:${full};limit:${r.limit};value:${r.percent}"><i></i><u></u></div>
+    <div class="row small quiet"><span>${number(r.count)} of ${number(r.of)}</span><span>${r.of ? (r.over ? `${number(-r.room)} over` : `room for ${number(r.room)}`) : "none upgraded yet"}</span></div></div>`;
+}

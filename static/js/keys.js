@@ -1,0 +1,44 @@
+// Keys of the grid: arrows, Home/End, PgUp/PgDn, type-ahead on the name, Enter, Space, o, t, /, ?.
+
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
+const TYPE_AHEAD = 900; // ms between two letters of one name
+
+export const KEY_SHEET = [
+  [["←", "→", "↑", "↓"], "Move between instances"], [["Home", "End"], "First or last of the group"], [["PgUp", "PgDn"], "Group before or after"],
+  [["0–9"], "Go to the instance with this number"], [["Enter"], "Details"], [["Space"], "Select"], [["o"], "Opt out"], [["t"], "Table or grid"],
+  [["/"], "Filter"], [["Esc"], "Close, then clear selection and filter"], [["?"], "This sheet"],
+];
+
+/** grid: the Grid; acts: {details, select, optOut, table, filter, sheet, escape}; find(digits) gives an id or undefined. */
+export function listenKeys(grid, acts, find) {
+  const ahead = typeAhead(find);
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog")) return;
+    if (event.key === "Escape") return acts.escape(event);
+    if (event.target.closest("input, textarea, select")) return;
+    const page = { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
+    const act = page ?? (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+function ofGrid(event, grid, acts, ahead) {
+  const go = (id) => id !== undefined && grid.rove(id);
+  if (MOVES.has(event.key)) return () => go(grid.target(event.key));
+  if (event.key === "Enter") return () => acts.details(grid.focused);
+  if (event.key === " ") return () => acts.select(grid.focused);
+  if (event.key === "o") return () => acts.optOut(grid.focused);
+  if (/^\d$/.test(event.key)) return () => go(ahead(event.key));
+  return null;
+}
+
+function typeAhead(find) {
+  let typed = "", timer;
+  return (digit) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { typed = ""; }, TYPE_AHEAD);
+    return find((typed += digit));
+  };
+}

@@ -1,0 +1,47 @@
+// One instance in full: why it is as it is, what can be done, disks, extensions, health, its part in the upgrade.
+
+import { glyph, html, word } from "./dom.js";
+import { dayAt, exactTimeAt, many, momentAt, since, zoneName } from "./format.js";
+import { may, off, whyNot } from "./shell.js";
+import { faceOf } from "./state.js";
+import { whyInstance } from "./why.js";
+
+export function panelOf(one, board, now) {
+  return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
+    <p>${whyInstance(one, board)}</p>
+    <div class="actions">${acts(one)}</div>
+    ${one.opt_out ? optOut(one.opt_out) : ""}
+    <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
+    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", `${exactTimeAt(one.health_since)}, ${since(one.health_since, now)}`) : ""}</dl></section>
+    <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
+    ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, extension.state ?? extension.provisioning ?? ""))}</dl></section>` : ""}
+    ${one.member ? part(one.member, now) : ""}
+    <section><h3>History, ${zoneName()}</h3><div id="history"><p class="quiet">Asking.</p></div></section>`;
+}
+
+const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
+
+function acts(one) {
+  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off("Opt in again", whyNot(), "no-opt-in");
+  return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot(), "no-opt-out");
+}
+
+function optOut(held) {
+  const end = held.scope === "upgrade" ? "The running upgrade ends" : held.until ? `${momentAt(held.until)}` : "For ever";
+  return html`<section><h3>Opted out</h3><dl class="pairs">${pair("By", held.owner)}${pair("Reason", held.reason)}${pair("Since", dayAt(held.created_at))}${pair("Until", end)}</dl></section>`;
+}
+
+function part(member, now) {
+  const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after its OS disk was replaced` : "";
+  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", member.state)}${member.swapped_at ? pair("Disk replaced", momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}</dl></section>`;
+}
+
+/** What opting these out would do, said before it is done. */
+export function effectOf(list, board) {
+  const fresh = list.filter((one) => !one.opt_out).length;
+  const out = board.instances.filter((one) => one.opt_out).length + fresh;
+  const left = board.instances.length - out;
+  const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
+  const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
+  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${board.instances.length}.${warning}`;
+}

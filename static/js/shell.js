@@ -1,0 +1,73 @@
+// What every page has: live chip, theme, toasts, dialogs, the spoken sentence, and forms that commands answer.
+
+import { $, html, listen, mark } from "./dom.js";
+import { exactTimeAt, zoneName } from "./format.js";
+import { answered, prepare } from "./acts.js";
+import { toast } from "./toast.js";
+
+const THEME = "rollgrid-theme";
+
+/** Wires the page; `acts` are its own handlers for data-act. */
+export function openShell(acts = {}) {
+  const wanted = new URLSearchParams(location.search).get("theme");
+  if (wanted) document.documentElement.dataset.theme = wanted;
+  listen({ theme: turnTheme, close: closeDialog, drop: (element) => element.closest(".toast").remove(), tip, ...acts });
+  document.addEventListener("htmx:configRequest", prepare);
+  document.addEventListener("htmx:afterRequest", answered);
+}
+
+function turnTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  localStorage.setItem(THEME, root.dataset.theme);
+  dispatchEvent(new Event("themechange"));
+}
+
+function closeDialog(element) { element.closest("dialog").close(); }
+function tip(element) { element.closest(".why-off").classList.toggle("open"); }
+
+const CHIP = {
+  connecting: ["waiting", () => "Connecting"],
+  live: ["done", ({ lag }) => `Live, lag ${(lag / 1000).toFixed(1)} s`],
+  polling: ["attention", () => "Every 3 s, without a socket"],
+  reconnecting: ["attention", () => "Reconnecting"],
+  stale: ["failure", ({ since }) => `Stale since ${exactTimeAt(since)} ${zoneName()}`],
+  "signed-out": ["failure", () => "Signed out"],
+};
+let stood = "";
+
+/** The live chip; a stale board is hatched, it never keeps smiling green. */
+export function standing(kind, details) {
+  const [fill, say] = CHIP[kind];
+  const chip = $("#feed");
+  Object.assign(chip.dataset, { feed: kind, fill });
+  const words = say(details);
+  const place = $("span", chip);
+  if (place.textContent !== words) place.textContent = words;
+  document.body.classList.toggle("stale", kind === "stale" || kind === "signed-out");
+  if (kind === "signed-out" && stood !== kind) signedOut();
+  stood = kind;
+}
+
+function signedOut() {
+  const back = `/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
+  toast(html`${mark("failure", "failed")}<p>You are signed out, so nothing new arrives.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
+}
+
+let said = -Infinity;
+/** One polite sentence at most every ten seconds; `urgent` (a stop, a limit passed) at once. */
+export function say(sentence, { urgent = false } = {}) {
+  const place = $(urgent ? "#alerts" : "#says");
+  if (place.textContent === sentence || (!urgent && performance.now() - said < 10000)) return;
+  said = performance.now();
+  place.textContent = sentence;
+}
+
+/** A control that cannot be used: stays reachable, says why. */
+export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" id="${id}">${why}</span></span>`;
+
+/** What the signed-in person may do: main[data-may="steer opt_out"], main[data-why-not]. */
+export const may = (right) => ($("main").dataset.may ?? "").split(" ").includes(right);
+export const whyNot = () => $("main").dataset.whyNot ?? "";
+

@@ -1,0 +1,47 @@
+// The table twin: the same instances and filter as the grid, sortable, captioned, as CSV.
+
+import { html, word } from "./dom.js";
+import { exactTimeAt } from "./format.js";
+import { faceOf, WORST_FIRST } from "./state.js";
+import { matches } from "./view.js";
+
+const COLUMNS = [["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"], ["version", "Image version"], ["health_since", "Since"]];
+const MOST_ROWS = 200;
+const order = new Intl.Collator("en", { numeric: true });
+
+function valueOf(instance, column) {
+  if (column === "state") return WORST_FIRST.indexOf(instance.state);
+  if (column === "batch") return instance.batch ?? instance.planned ?? 0;
+  return instance[column] ?? "";
+}
+
+export function rowsOf(instances, view) {
+  const { column, falling } = view.sort;
+  const compare = (a, b) => order.compare(String(valueOf(a, column)), String(valueOf(b, column))) || a.number - b.number;
+  return instances.filter((one) => matches(one, view.filter, view.by)).sort((a, b) => (falling ? -compare(a, b) : compare(a, b)));
+}
+
+export function tableOf(instances, view, name) {
+  const rows = rowsOf(instances, view);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
+    <caption class="sr">${rows.length} of ${instances.length} instances of ${name}</caption>
+    <thead><tr>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
+    <tbody>${rows.slice(0, MOST_ROWS).map(row)}</tbody>
+  </table></div>${rows.length > MOST_ROWS ? html`<p class="small quiet">The first ${MOST_ROWS} of ${rows.length}. Filter, or take all as CSV.</p>` : ""}`;
+}
+
+function heading([code, name], sort) {
+  const here = sort.column === code;
+  return html`<th scope="col" ${here ? html`aria-sort="${sort.falling ? "descending" : "ascending"}"` : ""}><button type="button" class="sort" data-act="sort" data-key="${code}">${name}${here ? (sort.falling ? " ↓" : " ↑") : ""}</button></th>`;
+}
+
+const row = (one) => html`<tr><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
+  <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_since ? exactTimeAt(one.health_since) : "–"}</td></tr>`;
+
+/** A cell that begins like a formula would be run by a spreadsheet: it gets an apostrophe. */
+const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+
+export function csvOf(instances, view) {
+  const lines = rowsOf(instances, view).map((one) => [one.name, one.state, one.health, one.batch ?? "", one.zone ?? "", one.version, one.health_since ?? ""]);
+  return [["instance", "state", "health", "batch", "zone", "image_version", "since"], ...lines].map((line) => line.map(cell).join()).join("\r\n");
+}

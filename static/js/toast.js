@@ -1,0 +1,24 @@
+// Messages in the corner: what was done (with undo), what was refused.
+
+import { $, glyph, html, mark, show } from "./dom.js";
+
+/** Shows markup for some seconds (0: until it is dismissed); under the mouse or with the focus it stays. */
+export function toast(markup, { fill = "done", seconds = 10 } = {}) {
+  const box = document.createElement("div");
+  box.className = "toast notice";
+  box.dataset.fill = fill;
+  box.setAttribute("role", fill === "failure" ? "alert" : "status");
+  $(".toasts").append(box);
+  show(box, markup);
+  if (seconds) leave(box, seconds);
+  return box;
+}
+
+function leave(box, seconds) {
+  setTimeout(() => (box.matches(":hover, :focus-within") ? leave(box, 2) : box.remove()), seconds * 1000);
+}
+
+export const refusal = (message, code = "") => toast(
+  html`${mark("failure", "failed")}<p>${message}${code ? html`<br><code>${code}</code>` : ""}</p><div class="actions"><button class="button plain square" data-act="drop" aria-label="Dismiss">${glyph("close")}</button></div>`,
+  { fill: "failure", seconds: 30 },
+);

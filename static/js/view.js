@@ -1,0 +1,72 @@
+// What a viewer chose to see of a board: filter, grouping, planned batches. Pure.
+
+import { faceOf, runs } from "./state.js";
+
+/** A filter is a plain object, the same in the URL, the grid and the table. */
+export function matches(instance, filter, by) {
+  if (filter.states?.length && !filter.states.includes(faceOf(instance, by).code)) return false;
+  const text = filter.text?.trim().toLowerCase();
+  if (!text) return true;
+  const batch = instance.batch ?? instance.planned;
+  const words = [instance.name, instance.zone && `zone ${instance.zone}`, batch && `batch ${batch}`, instance.version];
+  return words.some((value) => value && value.toLowerCase().includes(text));
+}
+
+/**
+ * The batches of the latest upgrade: those that were (or are), and of a running one those to come: the next instances by
+ * ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began and ended in ms.
+ */
+export function batchesOf(board) {
+  if (!board.upgrade) return [];
+  const list = board.upgrade.batches.map((one) => ({
+    number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false,
+  }));
+  board.instances.forEach((one, place) => { if (one.batch !== null) list[one.batch - 1]?.ids.push(place); });
+  return runs(board) && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board)] : list;
+}
+
+function plannedAfter(list, board) {
+  const size = Math.max(1, Math.floor((board.instances.length * board.upgrade.policy.max_batch_percent) / 100));
+  const todo = [...board.instances.keys()].filter((place) => isToCome(board.instances[place], board.upgrade.target.version));
+  const took = typicalLength(list);
+  const planned = [];
+  for (let at = 0; at < todo.length; at += size) {
+    const before = planned.at(-1) ?? list.at(-1);
+    const began = before && took ? Math.max(before.ended ?? before.began + took, Date.now()) : null;
+    planned.push({ number: list.length + planned.length + 1, ids: todo.slice(at, at + size), began, ended: began && began + took, planned: true });
+  }
+  return planned;
+}
+
+const isToCome = (one, target) => one.batch === null && !one.opt_out && !one.operation && one.version !== target;
+
+/** How long a batch of this upgrade took, in ms; 0 while none has ended. */
+function typicalLength(list) {
+  const took = list.filter((one) => one.ended).map((one) => one.ended - one.began).sort((a, b) => a - b);
+  return took.length ? took[Math.floor(took.length / 2)] : 0;
+}
+
+/** Marks each instance with its planned batch, for grouping. */
+export function withPlan(instances, batches) {
+  const planned = new Map();
+  for (const batch of batches) if (batch.planned) for (const place of batch.ids) planned.set(place, batch.number);
+  return instances.map((one, place) => (planned.has(place) ? { ...one, planned: planned.get(place) } : one));
+}
+
+export const GROUPS = {
+  batch: { word: "Batch", key: (one) => one.batch ?? one.planned ?? 0, label: (key) => (key ? `Batch ${key}` : "No batch") },
+  zone: { word: "Zone", key: (one) => one.zone || 0, label: (key) => (key ? `Zone ${key}` : "No zone") },
+  version: { word: "Version", key: (one) => one.version || 0, label: (key) => key || "No version" },
+};
+
+/** [[key, [place, ...]], ...] in rising order, those without last; within a group by instance id. */
+export function grouped(instances, by) {
+  const groups = new Map();
+  instances.forEach((instance, place) => {
+    const key = GROUPS[by].key(instance);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(place);
+  });
+  const order = new Intl.Collator("en", { numeric: true });
+  return [...groups].sort(([a], [b]) => (a === 0) - (b === 0) || order.compare(String(a), String(b)));
+}

@@ -1,0 +1,71 @@
+// "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
+
+import { many, names, since } from "./format.js";
+import { runs } from "./state.js";
+
+const QUIET = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing"]);
+
+/** [{code, fill, glyph, text, detail, acts: [{act, key, word}]}] */
+export function reasonsOf(board, now) {
+  return [decision(board, now), stopped(board), ...troubles(board), outdated(board)].filter(Boolean);
+}
+
+function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }, now) {
+  if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", detail: "", acts: [] };
+  const calm = QUIET.has(said.code);
+  const rests = said.code === "NothingToDo";
+  const text = rests ? (isOn ? "Nothing to do: no instance waits for a newer image." : "Nothing to do. Automatic upgrades are off: new versions wait for a person.") : said.text;
+  const [fill, glyph] = rests ? ["done", "done"] : calm ? ["active", "verifying"] : ["attention", "held"];
+  return { code: said.code, fill, glyph, text, detail: said.since ? `For ${since(said.since, now)}${calm ? "" : " · releases itself when the cause is gone"}` : "", acts: [] };
+}
+
+/** The upgrade that ended badly says why, in Azure's words. */
+function stopped(board) {
+  const { upgrade } = board;
+  if (!upgrade?.error || runs(board)) return null;
+  return { code: upgrade.error.code, fill: "failure", glyph: "failed", text: upgrade.error.message, detail: upgrade.error.code, acts: [], long: true };
+}
+
+function troubles({ instances }) {
+  const kinds = [["failed", "failure", "did not get well on the new image"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
+  const bad = kinds.map(([state, fill, says]) => {
+    const list = instances.filter((one) => one.state === state);
+    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}: ${names(list)}.`, detail: list[0].health_detail, acts: [see(list, state)] };
+  });
+  const out = instances.filter((one) => one.opt_out);
+  const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out, "opted-out")] };
+  return [...bad, opted];
+}
+
+const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id, word: "See it" } : { act: "see", key: state, word: `See the ${list.length}` });
+
+function outdated({ scale_set: set, instances, ...board }) {
+  if (set.automatic_upgrade || runs(board)) return null;
+  const list = instances.filter((one) => one.state === "pending");
+  return list.length ? { code: "AutomaticOff", fill: "waiting", glyph: "pending", text: `${many(list.length, "instance")} behind ${set.latest_version}; automatic upgrades are off.`, detail: "Start by hand, or turn them on", acts: [] } : null;
+}
+
+/** One sentence for one instance: what it waits for, or that it is fine. */
+export function whyInstance(one, board) {
+  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const says = {
+    done: "On the newest image, and healthy.",
+    pending: pending(one, board, target),
+    queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
+    held: `${board.scale_set.decision.text} It goes on by itself then.`,
+    upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
+    verifying: "It has its new OS disk; its health is awaited, at most five minutes.",
+    unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.`,
+    failed: one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
+    "opted-out": "A person or a client wants it left alone; no upgrade of the scale set touches it.",
+    unknown: "Nothing is known of its health; it counts as unhealthy.",
+  };
+  return says[one.state] ?? "";
+}
+
+function pending(one, board, target) {
+  if (runs(board)) return one.planned ? `Waits for batch ${one.planned}.` : `Waits for the next upgrade to ${target}.`;
+  return `Waits for an upgrade to ${target}.`;
+}
+
+const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
