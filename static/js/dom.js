@@ -33,8 +33,13 @@ export function show(target, markup) {
   const text = String(markup);
   if (target.shown === text) return false;
   target.innerHTML = target.shown = text;
-  for (const element of $$("[data-vars]", target)) setVars(element);
+  applyVars(target);
   return true;
+}
+
+/** For markup that the server sent: what `show` does with data-vars by itself. */
+export function applyVars(root) {
+  for (const element of $$("[data-vars]", root)) setVars(element);
 }
 
 function setVars(element) {

@@ -11,15 +11,16 @@ const LONGEST_URL = 6000;
 const SIGNED_OUT = 4401;
 
 /**
- * sets: keys to follow, or nothing for all. hear(board, key): a board changed; null where it is gone.
+ * sets: keys to follow, or nothing for all; known: those of them that the page was made with, to be told of if they are gone.
+ * hear(board, key): a board changed; null where it is gone.
  * standing(kind, {lag, since}): kind is "connecting", "live", "reconnecting", "stale", "polling" or "signed-out".
  */
 export class Feed {
-  constructor({ sets = null, hear, standing }) {
+  constructor({ sets = null, known = [], hear, standing }) {
     this.sets = sets;
     this.hear = hear;
     this.standing = standing;
-    this.boards = new Map();
+    this.boards = new Map(known.map((key) => [key, emptyBoard(key)]));
     this.waiting = new Map(); // key -> deltas that came while its snapshot is fetched
     this.behind = new Map(); // key -> where it was when a heartbeat was ahead of it
     this.queue = [];
@@ -101,13 +102,13 @@ export class Feed {
 
   beat(message) {
     this.socket.send(JSON.stringify({ ack: message.n }));
-    for (const [key, head] of Object.entries(message.heads)) this.check(key, head);
+    for (const key of this.boards.keys()) this.check(key, message.heads[key]);
   }
 
-  /** Behind in two heartbeats, and where it was: something was missed, so begin anew. */
+  /** Behind in two heartbeats, and where it was: something was missed, so begin anew. Not named at all: it may be gone. */
   check(key, head) {
     const board = this.boards.get(key);
-    if (!board || !isReady(board) || this.waiting.has(key)) return;
+    if (this.waiting.has(key)) return;
     const here = `${board.stream}.${board.seq}`;
     if (head === here) this.behind.delete(key);
     else if (this.behind.get(key) === here) this.fetch(key);
@@ -129,6 +130,7 @@ export class Feed {
   forget(key) {
     this.boards.delete(key);
     this.waiting.delete(key);
+    this.behind.delete(key);
     this.hear(null, key);
   }
 

@@ -6,7 +6,7 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", y
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 
 /** `at`: ISO 8601 text, milliseconds, or nothing. */
-const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
+export const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
 
 export const timeAt = (at) => SHORT.format(millis(at));
 export const exactTimeAt = (at) => LONG.format(millis(at));

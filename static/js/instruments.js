@@ -1,8 +1,9 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
 import { html, mark } from "./dom.js";
-import { momentAt, number, percentText, range, since, timeAt, zoneName } from "./format.js";
+import { many, momentAt, number, percentText, range, timeAt, zoneName } from "./format.js";
 import { eligible, isDone, percent, runs, safety } from "./state.js";
+import { elapsed } from "./ticking.js";
 
 /** One segment per batch, as wide as the batch is large; done share, failed share, size and start of each. */
 export function rail(board, batches) {
@@ -40,16 +41,16 @@ export function stepOf(board, batches) {
 }
 
 export function steps(board, batches, now) {
-  return runs(board) ? running(board, batches, now) : resting(board, now);
+  return runs(board) ? running(board, batches) : resting(board, now);
 }
 
-function running(board, batches, now) {
+function running(board, batches) {
   const { at, held, mine, since: began } = stepOf(board, batches);
   const replaced = mine.filter((one) => !["queued", "upgrading"].includes(one.state)).length;
   const says = [held ? "held" : "open", mine.length || "", `${replaced} of ${mine.length}`, `${mine.filter(isDone).length} of ${mine.length}`, ""];
   const current = batches.findLast((one) => !one.planned)?.number ?? 1;
   const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
-  return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${since(began, now)}</span></header>
+  return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
     <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
     ${outlook(board, batches)}`;
 }
@@ -100,3 +101,11 @@ function tape(name, r) {
     <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}" aria-valuenow="${Math.min(full, r.percent).toFixed(1)}" aria-valuetext="${percentText(r.percent)}, limit ${r.limit} %" data-fill="${fill}" data-vars="full:${full};limit:${r.limit};value:${r.percent}"><i></i><u></u></div>
     <div class="row small quiet"><span>${number(r.count)} of ${number(r.of)}</span><span>${r.of ? (r.over ? `${number(-r.room)} over` : `room for ${number(r.room)}`) : "none upgraded yet"}</span></div></div>`;
 }
+
+const MOST_REASONS = 4;
+
+/** Ranked: the last decision first, then whatever else is not moving or not well; each with its way there. */
+export const reasons = (list) => html`<header><h2>Last decision</h2><span class="small quiet">${list.length > 1 ? `and ${many(list.length - 1, "more thing")} to know` : ""}</span></header>
+  <ol class="reasons">${list.slice(0, MOST_REASONS).map(reason)}</ol>`;
+
+const reason = (one) => html`<li>${mark(one.fill, one.glyph)}<p class="${one.long ? "clamp" : ""}" title="${one.long ? one.text : ""}">${one.text}${one.acts.map(({ act, key, word }) => html` <button type="button" class="link" data-act="${act}" data-key="${key}">${word}</button>`)}</p>${one.detail || one.since ? html`<span class="small">${one.since ? html`For ${elapsed(one.since)}${one.detail ? " · " : ""}` : ""}${one.detail}</span>` : ""}</li>`;

@@ -4,6 +4,7 @@ import { glyph, html, word } from "./dom.js";
 import { dayAt, exactTimeAt, many, momentAt, since, zoneName } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { faceOf } from "./state.js";
+import { elapsed } from "./ticking.js";
 import { whyInstance } from "./why.js";
 
 export function panelOf(one, board, now) {
@@ -12,7 +13,7 @@ export function panelOf(one, board, now) {
     <div class="actions">${acts(one)}</div>
     ${one.opt_out ? optOut(one.opt_out) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
-    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", `${exactTimeAt(one.health_since)}, ${since(one.health_since, now)}`) : ""}</dl></section>
+    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactTimeAt(one.health_since)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, extension.state ?? extension.provisioning ?? ""))}</dl></section>` : ""}
     ${one.member ? part(one.member, now) : ""}

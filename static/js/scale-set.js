@@ -1,16 +1,19 @@
 // The scale set page: one board, one paint, one listener. Everything visible is computed from the board here.
 
 import { post } from "./acts.js";
-import { $, $$, glyph, html, mark, painter, show, word } from "./dom.js";
+import { $, $$, html, painter, show, word } from "./dom.js";
 import { Feed } from "./feed.js";
-import { exactTimeAt, many, percentText, since } from "./format.js";
+import { exactTimeAt } from "./format.js";
 import { Grid } from "./grid.js";
-import { gauges, rail, statusOf, steps } from "./instruments.js";
+import { paintHeader } from "./header.js";
+import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
 import { KEY_SHEET, listenKeys } from "./keys.js";
+import { legend, selection } from "./legend.js";
 import { effectOf, panelOf } from "./panel.js";
-import { may, off, openShell, say, standing, whyNot } from "./shell.js";
-import { countBy, eligible, faceOf, HEALTH, isReady, policyOf, runs, STATES } from "./state.js";
+import { may, openShell, say, standing } from "./shell.js";
+import { isReady } from "./state.js";
 import { csvOf, tableOf } from "./table.js";
+import { tick } from "./ticking.js";
 import { batchesOf, withPlan } from "./view.js";
 import { reasonsOf } from "./why.js";
 
@@ -73,17 +76,18 @@ function paint() {
   const planned = { ...board, instances: withPlan(board.instances, batches) };
   paintCells(planned);
   show($("#status"), word(statusOf(board)));
-  paintFacts(planned);
+  paintHeader(planned);
+  $("#rail").hidden = !batches.length;
   show($("#rail"), rail(planned, batches));
   show($("#steps"), steps(planned, batches, now));
   show($("#gauges"), gauges(planned));
-  const why = reasonsOf(planned, now);
+  const why = reasonsOf(planned);
   show($("#why"), reasons(why));
-  show($("#legend"), legend());
-  show($("#selection"), selection());
+  show($("#legend"), legend(board, view));
+  show($("#selection"), selection(grid.selected.size));
   if (view.table) show($("#table"), tableOf(planned.instances, view, board.scale_set.name));
   paintPanel(planned, now);
-  paintControls();
+  tick(now);
   say(why[0].text);
 }
 
@@ -96,46 +100,6 @@ function paintCells(planned) {
   else grid.paint(planned, touched);
   plan = groups;
   touched.clear();
-}
-
-function paintFacts(planned) {
-  const { scale_set: set, instances } = planned;
-  const versions = Object.entries(countBy(instances, (one) => one.version || "none")).sort((a, b) => b[1] - a[1]);
-  const target = runs(planned) ? planned.upgrade.target.version : set.latest_version;
-  const behind = versions.filter(([version]) => version !== target);
-  const policy = policyOf(planned);
-  show($("#image"), behind.length ? html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""} → <b>${target}</b>` : html`<b>${target ?? "none published"}</b>`);
-  show($("#policy"), html`batch ${percentText(policy.max_batch_percent)}, unhealthy ${percentText(policy.max_unhealthy_percent)}, upgraded ${percentText(policy.max_unhealthy_upgraded_percent)}${policy.pause_seconds ? `, pause ${since(0, policy.pause_seconds * 1000)}` : ""}`);
-  show($("#source"), html`${set.probe ? `probe ${set.probe.protocol} :${set.probe.port} ${set.probe.path}, every ${set.probe.interval_seconds} s` : "machine and extensions, no probe"}`);
-  const free = eligible(instances).length;
-  show($("#eligible"), html`${free} of ${instances.length}${free < instances.length ? `, ${instances.length - free} opted out` : ""}`);
-}
-
-function paintControls() {
-  const running = runs(board);
-  if (may("steer")) {
-    $("#start").hidden = running;
-    $("#cancel").hidden = !running;
-    const asked = board.upgrade?.cancel_requested_by;
-    $("#cancel").disabled = Boolean(asked);
-    $("#cancel span").textContent = asked ? "Stops after this batch" : "Cancel";
-  }
-  $("#automatic").setAttribute("aria-checked", board.scale_set.automatic_upgrade);
-}
-
-const reasons = (list) => html`<header><h2>Last decision</h2><span class="small quiet">${list.length > 1 ? `and ${many(list.length - 1, "more thing")} to know` : ""}</span></header>
-  <ol class="reasons">${list.map((one) => html`<li>${mark(one.fill, one.glyph)}<p class="${one.long ? "clamp" : ""}" title="${one.long ? one.text : ""}">${one.text}</p>${one.detail ? html`<span class="small">${one.detail}</span>` : ""}${one.acts.length ? html`<div class="actions">${one.acts.map((act) => html`<button type="button" class="button" data-act="${act.act}" data-key="${act.key}">${act.word}</button>`)}</div>` : ""}</li>`)}</ol>`;
-
-function legend() {
-  const faces = view.by === "health" ? HEALTH : STATES;
-  const counts = countBy(board.instances, (one) => faceOf(one, view.by).code);
-  return html`${Object.entries(faces).map(([code, face]) => html`<button type="button" class="${counts[code] ? "" : "none"}" aria-pressed="${view.filter.states.includes(code)}" data-act="legend" data-key="${code}">${mark(face.fill, face.glyph ?? code)}${face.word} <b>${counts[code] ?? 0}</b></button>`)}`;
-}
-
-function selection() {
-  if (!grid.selected.size) return "";
-  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot(), "no-opt-out-selected");
-  return html`<div class="selection"><b>${many(grid.selected.size, "instance")} selected</b>${act}<button type="button" class="button plain" data-act="clear-selection">Clear</button></div>`;
 }
 
 function repaint() {

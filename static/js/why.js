@@ -1,22 +1,25 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
-import { many, names, since } from "./format.js";
+import { many, names } from "./format.js";
 import { runs } from "./state.js";
 
 const QUIET = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing"]);
 
-/** [{code, fill, glyph, text, detail, acts: [{act, key, word}]}] */
-export function reasonsOf(board, now) {
-  return [decision(board, now), stopped(board), ...troubles(board), outdated(board)].filter(Boolean);
+/** Is this decision one that asks nothing of anybody? */
+export const isCalm = (code) => QUIET.has(code);
+
+/** [{code, fill, glyph, text, detail, since, acts: [{act, key, word}]}]; `since`: ISO 8601, where it says for how long. */
+export function reasonsOf(board) {
+  return [decision(board), stopped(board), ...troubles(board), outdated(board)].filter(Boolean);
 }
 
-function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }, now) {
+function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }) {
   if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", detail: "", acts: [] };
-  const calm = QUIET.has(said.code);
+  const calm = isCalm(said.code);
   const rests = said.code === "NothingToDo";
   const text = rests ? (isOn ? "Nothing to do: no instance waits for a newer image." : "Nothing to do. Automatic upgrades are off: new versions wait for a person.") : said.text;
   const [fill, glyph] = rests ? ["done", "done"] : calm ? ["active", "verifying"] : ["attention", "held"];
-  return { code: said.code, fill, glyph, text, detail: said.since ? `For ${since(said.since, now)}${calm ? "" : " · releases itself when the cause is gone"}` : "", acts: [] };
+  return { code: said.code, fill, glyph, text, detail: said.code === "HealthIsStale" ? "goes on by itself with fresh news" : "", since: rests ? null : said.since, acts: [] };
 }
 
 /** The upgrade that ended badly says why, in Azure's words. */
@@ -54,7 +57,7 @@ export function whyInstance(one, board) {
     queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
     held: `${board.scale_set.decision.text} It goes on by itself then.`,
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
-    verifying: "It has its new OS disk; its health is awaited, at most five minutes.",
+    verifying: `It has its new OS disk; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
     unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.`,
     failed: one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
     "opted-out": "A person or a client wants it left alone; no upgrade of the scale set touches it.",

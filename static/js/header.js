@@ -1,0 +1,40 @@
+// The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
+
+import { $, html, show } from "./dom.js";
+import { percentText, span } from "./format.js";
+import { may } from "./shell.js";
+import { countBy, eligible, policyOf, runs } from "./state.js";
+
+export function paintHeader(board) {
+  show($("#image"), image(board));
+  show($("#policy"), policy(policyOf(board)));
+  show($("#source"), source(board.scale_set.probe));
+  const all = board.instances.length, free = eligible(board.instances).length;
+  show($("#eligible"), html`${free} of ${all}${free < all ? `, ${all - free} opted out` : ""}`);
+  if (may("steer")) paintControls(board);
+  $("#automatic").setAttribute("aria-checked", board.scale_set.automatic_upgrade);
+}
+
+/** The version that most still run -> the target. */
+function image(board) {
+  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const counts = Object.entries(countBy(board.instances, (one) => one.version || "none yet"));
+  const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);
+  if (!behind.length) return html`<b>${target ?? "none published"}</b>`;
+  return html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""} → <b>${target}</b>`;
+}
+
+function policy(limits) {
+  const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
+  return html`batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${pause}`;
+}
+
+const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
+
+function paintControls(board) {
+  const running = runs(board), asked = Boolean(board.upgrade?.cancel_requested_by);
+  $("#start").hidden = running;
+  $("#cancel").hidden = !running;
+  $("#cancel").disabled = asked;
+  $("#cancel span").textContent = asked ? "Stops after this batch" : "Cancel";
+}

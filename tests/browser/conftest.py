@@ -1,0 +1,99 @@
+"""Debian's Chromium, and one running Rollgrid for all pages of a file."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from tests.end_to_end.installation import LIVE, Installation, installation
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",  # tests run as root, in a container too
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 30_000
+PASSWORD = "correct horse battery staple"
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def up(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    home: Path = tmp_path_factory.mktemp("up") / "home"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        django_db_blocker.unblock(),
+        installation(home, ROLLGRID_HEALTH_WAIT_SECONDS="12") as running,
+    ):
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), f"the browser tests need {CHROMIUM}: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def sign_in(up: Installation, browser: Browser) -> Iterator[SignIn]:
+    """sign_in("/path", user="admin", dark=False, width=1280): a page on which no script failed and nothing was forbidden."""
+    contexts: list[BrowserContext] = []
+    troubles: list[str] = []
+
+    def open_page(
+        path: str, *, user: str = "admin", password: str = "", dark: bool = False, width: int = 1280, height: int = 900
+    ) -> Page:
+        context = browser.new_context(
+            base_url=f"http://127.0.0.1:{up.http_port}",
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+        page.on("console", lambda said: _note(said.type, said.text, troubles))
+        page.goto(f"/login/?next={path}")
+        page.get_by_label("User name").fill(user)
+        page.get_by_label("Password").fill(password or (up.home / "admin-password").read_text().strip())
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not troubles, troubles
+
+
+def _note(kind: str, text: str, troubles: list[str]) -> None:
+    """What the browser itself complains of; a socket that is lost, and an answer that refuses, are part of the stories."""
+    expected = ("WebSocket connection", "Failed to load resource", "Response Status Error Code 409")
+    if kind == "error" and not text.startswith(expected):
+        troubles.append(f"console: {text}")
+
+
+@pytest.fixture
+def onlooker(up: Installation) -> Iterator[str]:
+    """Somebody who may look and do nothing."""
+    user = User(username="onlooker")
+    user.set_password(PASSWORD)
+    user.save(using=LIVE)
+    yield user.username
+    User.objects.using(LIVE).filter(pk=user.pk).delete()
