@@ -1,5 +1,7 @@
 // The whole of our "framework": escaped templates, one delegated listener, one paint loop.
 
+import { morph } from "./morph.js";
+
 const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 const escape = (value) => String(value).replace(/[&<>"']/g, (c) => ESCAPES[c]);
 
@@ -20,19 +22,22 @@ export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 const SPRITE = globalThis.document?.documentElement.dataset.glyphs ?? "";
-export const glyph = (name) => html`<svg class="g" aria-hidden="true"><use href="${SPRITE}#g-${name}"/></svg>`;
+export const glyphAddress = (name) => `${SPRITE}#g-${name}`;
+export const glyph = (name) => html`<svg class="g" aria-hidden="true"><use href="${glyphAddress(name)}"/></svg>`;
 /** The state mark: a filled square with its glyph. The word always stands beside it. */
 export const mark = (fill, name) => html`<span class="mark" data-fill="${fill}">${glyph(name)}</span>`;
 export const word = (face) => html`<span class="state">${mark(face.fill, face.glyph)}${face.word}</span>`;
 
 /**
- * Writes markup only where it differs, so that focus and selection survive a repaint.
+ * Writes markup only where it differs, so that focus and selection survive a repaint. True where anything differed.
  * data-vars="share:40%;size:3" becomes custom properties: the Content-Security-Policy forbids style attributes in markup.
  */
 export function show(target, markup) {
   const text = String(markup);
   if (target.shown === text) return false;
-  target.innerHTML = target.shown = text;
+  const wanted = document.createElement("template");
+  wanted.innerHTML = target.shown = text;
+  morph(target, wanted.content);
   applyVars(target);
   return true;
 }
@@ -61,8 +66,8 @@ export function listen(acts) {
   for (const type of ["click", "input", "change", "submit"]) document.addEventListener(type, run);
 }
 
-/** Answers a function that has `paint` called: at most ten times a second, and only when asked. */
-export function painter(paint) {
+/** Answers a function that has `paint` called: at most ten times a second (every `pause` ms), and only when asked. */
+export function painter(paint, pause = 100) {
   let asked = false, last = 0;
   const run = (now) => {
     asked = false;
@@ -72,6 +77,6 @@ export function painter(paint) {
   return function ask() {
     if (asked) return;
     asked = true;
-    setTimeout(() => requestAnimationFrame(run), Math.max(0, 100 - (performance.now() - last)));
+    setTimeout(() => requestAnimationFrame(run), Math.max(0, pause - (performance.now() - last)));
   };
 }

@@ -1,6 +1,6 @@
 // The grid: real buttons, built once per grouping; afterwards only the cells that a message touched are painted.
 
-import { $, $$, glyph, html, show } from "./dom.js";
+import { $, $$, glyph, glyphAddress, html, show } from "./dom.js";
 import { faceOf, isDone } from "./state.js";
 import { grouped, GROUPS, matches } from "./view.js";
 
@@ -23,6 +23,7 @@ export class Grid {
     const widest = Math.max(1, ...groups.map(([, list]) => list.length));
     const hadFocus = this.root.contains(document.activeElement);
     this.root.style.setProperty("--cols", Math.min(40, Math.max(10, widest)));
+    this.root.replaceChildren();
     this.root.shown = null;
     show(this.root, html`${groups.map(([key, list]) => group(this.view.group, key, list, board))}`);
     this.cells = [];
@@ -44,7 +45,7 @@ export class Grid {
     const face = faceOf(instance, this.view.by);
     cell.dataset.fill = face.fill;
     cell.dataset.state = face.code;
-    if (cell.glyph !== face.glyph) cell.innerHTML = String(glyph((cell.glyph = face.glyph)));
+    cell.firstChild.firstChild.setAttribute("href", glyphAddress(face.glyph)); // svg, use
     cell.setAttribute("aria-label", [instance.name, face.word.toLowerCase(), instance.opt_out && face.code !== "opted-out" && "opted out", instance.zone && `zone ${instance.zone}`].filter(Boolean).join(", "));
     cell.title = `${instance.name} · ${face.word}`;
     cell.classList.toggle("locked", Boolean(instance.opt_out) && face.code !== "opted-out");
@@ -110,7 +111,7 @@ function group(by, key, list, board) {
   const planned = by === "batch" && key && board.instances[list[0]].batch === null;
   return html`<div class="group" role="row" aria-label="${label}" data-key="${key}"><div class="group-in">
     <div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet">${planned ? "planned" : ""}</span><span class="small quiet push"></span></div>
-    <div class="cells" role="none">${list.map((place) => html`<button type="button" class="cell" role="gridcell" tabindex="-1" data-act="cell" data-i="${place}"></button>`)}</div></div></div>`;
+    <div class="cells" role="none">${list.map((place) => html`<button type="button" class="cell" role="gridcell" tabindex="-1" data-act="cell" data-i="${place}">${glyph("pending")}</button>`)}</div></div></div>`;
 }
 
 function count(heading, list, board, by) {

@@ -17,7 +17,7 @@ export function panelOf(one, board, now) {
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, extension.state ?? extension.provisioning ?? ""))}</dl></section>` : ""}
     ${one.member ? part(one.member, now) : ""}
-    <section><h3>History, ${zoneName()}</h3><div id="history"><p class="quiet">Asking.</p></div></section>`;
+    <section><h3>History, ${zoneName()}</h3><div id="history" data-keep="${one.id}"><p class="quiet">Asking.</p></div></section>`;
 }
 
 const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;

@@ -153,9 +153,9 @@ function paintPanel(planned, now) {
   $("#panel").hidden = !one;
   $("#work").classList.toggle("open", Boolean(one));
   if (!one) return;
-  const fresh = show($("#panel"), panelOf(one, planned, now));
+  show($("#panel"), panelOf(one, planned, now));
   const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)}`;
-  if (fresh || wanted !== historyOf) loadHistory(one);
+  if (wanted !== historyOf) loadHistory(one);
   historyOf = wanted;
 }
 

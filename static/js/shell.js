@@ -41,11 +41,11 @@ let stood = "";
 export function standing(kind, details) {
   const [fill, say] = CHIP[kind];
   const chip = $("#feed");
-  Object.assign(chip.dataset, { feed: kind, fill });
+  if (stood !== kind) Object.assign(chip.dataset, { feed: kind, fill });
   const words = say(details);
   const place = $("span", chip);
   if (place.textContent !== words) place.textContent = words;
-  document.body.classList.toggle("stale", kind === "stale" || kind === "signed-out");
+  if (stood !== kind) document.body.classList.toggle("stale", kind === "stale" || kind === "signed-out");
   if (kind === "signed-out" && stood !== kind) signedOut();
   stood = kind;
 }

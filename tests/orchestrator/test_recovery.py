@@ -22,7 +22,7 @@ from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
 from upgrades.orchestrator.record import Outdated, record
-from upgrades.orchestrator.work import work
+from upgrades.orchestrator.work import WORK_LEASE, work
 from upgrades.providers.simulated.client import SimulatedProvider
 
 PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
@@ -109,6 +109,28 @@ def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[HandOut
     one.work(again)
     one.go_on()
     assert one.upgrade.status == UpgradeStatus.COMPLETED
+
+
+def test_machines_that_nobody_makes_any_more_are_made(fleet: MakeFleet) -> None:
+    """A look recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
+    one = fleet(3)
+    assert len(one.look()) == 1
+    assert one.look() == []
+    assert one.row.look_at - one.now <= WORK_LEASE
+    lapse(one)
+    one.work(one.look())
+    assert [instance.version for instance in one.instances] == [one.instances[0].version] * 3 != [""] * 3
+
+
+def test_while_there_is_work_it_is_looked_at_soon_whatever_is_waited_for(
+    upgrading: tuple[Fleet, list[HandOut]],
+) -> None:
+    one, handed = upgrading
+    one.work(handed)
+    one.put(12)
+    one.look()
+    assert one.chunks
+    assert one.row.look_at - one.now <= WORK_LEASE
 
 
 def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[HandOut]]) -> None:

@@ -45,6 +45,10 @@ def replacing(count: int) -> str:
     return f"Replacing the OS disk of {_instances(count)}."
 
 
+def making(count: int) -> str:
+    return f"Making or removing {_instances(count)}."
+
+
 def verifying(count: int, until: datetime) -> str:
     return f"Waiting for {_instances(count)} to become healthy, until {_clock(until)} at the latest."
 

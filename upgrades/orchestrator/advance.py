@@ -1,12 +1,13 @@
 """Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from upgrades.core.decide import LOOK_AGAIN, decide
+from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
 from upgrades.core.steps import Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
@@ -29,14 +30,17 @@ class HandOut:
     number: int
 
 
-def advance(scale_set_id: int, now: datetime) -> list[HandOut]:
-    """Takes every step that can be taken now, and hands out the outside work that nobody is doing."""
+def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
+    """Takes every step that can be taken now, and hands out the outside work that nobody is doing.
+
+    `now` is the clock: it is asked when the lease is there, for which a look may have to wait as long as for a lock of the database.
+    """
     lease = leases.take(scale_set_id)
     if lease is None:
         return []
     try:
         for _ in range(MOST_STEPS):
-            if _look(lease, now):
+            if _look(lease, now()):
                 break
         return hand_out(scale_set_id)
     except (LeaseLost, ScaleSet.DoesNotExist):
@@ -63,14 +67,16 @@ def _look(lease: Lease, now: datetime) -> bool:
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
     """Says when to look again, and why nothing is done. False where something changed meanwhile: then look again now.
 
+    While there is outside work it is soon, whatever is waited for: a look hands out again what somebody died over.
     The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
     """
     row = observation.scale_set
     is_said = (row.decision.get("code"), row.decision.get("text")) == (step.why, step.text)
     if not is_said and not _say_why(lease, observation, step, now):
         return False
+    at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
-    return bool(unchanged.update(look_at=min(step.until, now + LOOK_AGAIN), lease_until=None))
+    return bool(unchanged.update(look_at=min(step.until, now + at_most), lease_until=None))
 
 
 def _say_why(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:

@@ -1,0 +1,195 @@
+// The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what changed is painted.
+
+import { post } from "./acts.js";
+import { $, $$, html, mark, painter, show } from "./dom.js";
+import { Feed } from "./feed.js";
+import { many, number, percentText, since } from "./format.js";
+import { Minis } from "./mini.js";
+import { needsOf } from "./needs.js";
+import { addressOf, newRow, paintRow } from "./rows.js";
+import { openShell, say, standing } from "./shell.js";
+import { FILLS, isReady, percent } from "./state.js";
+import { classOf, PICKS, summaryOf, totalsOf } from "./summary.js";
+
+const ASKING_AT_MOST = 10000; // ms
+const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
+const body = $("#sets");
+const fleet = new Map(); // key -> {board, sum, needs, sickSince, rank}; sum is null while it has to be counted again
+const rows = new Map($$("tr", body).map((row) => [row.dataset.key, row]));
+const missing = new Set(KNOWN); // no word of them yet: totals would be wrong
+const inSight = new Set(); // keys: rows elsewhere are painted when they come into sight
+const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
+let order = "", only = picked();
+
+openShell({ automatic, only: (link, event) => choose(link, event) });
+const ask = painter(paint, 200); // a glance from afar needs no ten pictures a second, and a hundred rows cost some
+const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
+const feed = new Feed({ known: KNOWN, hear, standing });
+for (const row of rows.values()) watcher.observe(row);
+setInterval(ask, 1000); // what is counted in seconds
+addEventListener("popstate", () => { only = picked(); order = ""; ask(); });
+body.addEventListener("pointerleave", ask);
+body.addEventListener("focusout", ask);
+document.addEventListener("refused", () => $$(".switch[aria-busy]", body).forEach((one) => one.removeAttribute("aria-busy")));
+
+function hear(board, key) {
+  missing.delete(key);
+  if (board && !isReady(board)) return;
+  if (board) fleet.set(key, { ...fleet.get(key), board, sum: null, painted: false });
+  else forget(key);
+  ask();
+}
+
+function sight(entries) {
+  for (const { target, isIntersecting } of entries) inSight[isIntersecting ? "add" : "delete"](target.dataset.key);
+  ask();
+}
+
+function forget(key) {
+  fleet.delete(key);
+  inSight.delete(key);
+  rows.get(key)?.remove();
+  rows.delete(key);
+  order = "";
+}
+
+function paint() {
+  const now = feed.now();
+  for (const [key, one] of fleet) count(one, key, now);
+  place();
+  paintRows();
+  paintTotals();
+  paintNeeds(now);
+}
+
+/** Everything that is said of a scale set, counted anew where it changed; what depends on the time, each second. */
+function count(one, key, now) {
+  if (one.sum && now < one.counted + 1000) return;
+  one.counted = now;
+  if (!one.sum) {
+    one.sum = summaryOf(one.board);
+    one.sickSince = one.sum.sick ? one.sickSince ?? startOf(key) ?? one.board.at : null;
+  }
+  one.needs = needsOf(one.board, one.sum, now, one.sickSince);
+  one.rank = classOf(one.sum, one.needs);
+}
+
+/** The server knows since when; it is asked once, by the page it made. */
+function startOf(key) {
+  const at = rows.get(key)?.dataset.sickSince;
+  if (at) delete rows.get(key).dataset.sickSince;
+  return at ? Date.parse(at) : null;
+}
+
+/** Rows of one class keep their order, and nothing moves under the pointer or the focus. */
+function place() {
+  for (const [key, { board }] of fleet) if (!rows.has(key)) addRow(key, board);
+  $("#none").hidden = rows.size > 0;
+  $("#all-sets").hidden = !rows.size;
+  if (order && body.matches(":hover, :focus-within")) return;
+  const keys = [...rows.keys()].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+  const next = keys.map((key) => `${key} ${isPicked(key)}`).join();
+  if (next === order) return;
+  order = next;
+  keys.forEach((key, i) => { if (body.children[i] !== rows.get(key)) body.insertBefore(rows.get(key), body.children[i] ?? null); });
+  for (const key of keys) rows.get(key).hidden = !isPicked(key);
+  paintChoice(keys.filter(isPicked).length, keys.length);
+}
+
+function addRow(key, board) {
+  const row = newRow(board);
+  rows.set(key, row);
+  body.append(row);
+  watcher.observe(row);
+}
+
+const rankOf = (key) => fleet.get(key)?.rank ?? 3;
+function isPicked(key) {
+  const one = fleet.get(key);
+  return !PICKS[only] || Boolean(one && PICKS[only](one.sum, one.needs));
+}
+
+function paintRows() {
+  const shown = [...inSight].map((key) => $("canvas", rows.get(key))).find((canvas) => !canvas.hidden);
+  if (shown) minis.watch(shown);
+  const again = minis.fit(Math.max(0, ...[...fleet.values()].map((one) => one.sum.size)));
+  for (const [key, one] of fleet) {
+    if (again) one.painted = false;
+    if (one.painted || !inSight.has(key)) continue;
+    paintRow(rows.get(key), one.board, one.sum, minis);
+    one.painted = true;
+  }
+}
+
+function paintTotals() {
+  if (missing.size) return;
+  const all = totalsOf([...fleet.values()].map((one) => one.sum));
+  const needs = [...fleet.values()].filter((one) => one.needs.length).length;
+  const share = all.eligible ? percentText(Math.floor(percent(all.current, all.eligible))) : "–";
+  const values = { all: number(all.size), latest: share, moving: number(all.moving), bad: number(all.sick), out: number(all.out), needs: number(needs) };
+  for (const [name, value] of Object.entries(values)) write($(`#figures [data-key="${name}"] .number`), value);
+  show($("#all"), html`${FILLS.map((fill) => html`<i data-fill="${fill}"></i>`)}`);
+  for (const part of $("#all").children) {
+    part.style.flexGrow = all.fills[part.dataset.fill];
+    part.hidden = !all.fills[part.dataset.fill];
+  }
+  say(needs ? `${many(needs, "scale set needs", "scale sets need")} a person.` : "Nothing needs a person.");
+}
+
+function write(place, text) { if (place.textContent !== text) place.textContent = text; }
+
+function paintNeeds(now) {
+  if (missing.size) return;
+  const list = [...fleet.values()].flatMap(({ board, needs }) => needs.map((need) => ({ ...need, set: board.scale_set })));
+  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure"));
+  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">Nothing needs a person.</li>`);
+  show($("#quiet"), html`${quiet()}`);
+  for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
+}
+
+function item({ fill, glyph, text, since: at, acts, set }) {
+  const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;
+  const links = acts.map(({ word, states }) => html`<a class="button" href="${page}?${states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
+  return html`<li>${mark(fill, glyph)}<a href="${page}" class="cut"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
+}
+
+/** What waits as it should is said in few words, and not listed. */
+function quiet() {
+  const all = [...fleet.values()];
+  const off = all.filter((one) => !one.board.scale_set.automatic_upgrade).length;
+  const pauses = all.filter((one) => one.board.scale_set.decision.code === "PauseBetweenBatches").length;
+  const words = [pauses && many(pauses, "planned pause"), off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
+  return words.length ? `Quiet: ${words.join(", ")}` : "";
+}
+
+function paintChoice(shown, all) {
+  for (const link of $$("#figures a")) {
+    if ((only || "all") === link.dataset.key) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  show($("#shown"), PICKS[only] ? html`${number(shown)} of ${number(all)} shown` : html`${number(all)}, those that move or need a person first`);
+  $("#no-match").hidden = shown > 0 || !all;
+}
+
+function picked() {
+  const name = new URLSearchParams(location.search).get("only");
+  return name in PICKS ? name : "";
+}
+
+/** A headline number is a link; a plain click filters in place. */
+function choose(link, event) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  only = picked();
+  order = "";
+  ask();
+}
+
+/** Asked, not done: the feed's answer settles it. */
+function automatic(control) {
+  if (control.getAttribute("aria-busy") === "true") return;
+  control.setAttribute("aria-busy", "true");
+  setTimeout(() => control.removeAttribute("aria-busy"), ASKING_AT_MOST);
+  post(`${control.closest("tr").dataset.url}automatic/`, { on: control.getAttribute("aria-checked") !== "true" });
+}

@@ -1,0 +1,27 @@
+// Turns what stands in the page into what markup says, node by node: whatever is the same stays, with its focus and hover.
+
+/** Makes the children of `from` like those of `to` (which is used up). Elements with the same data-keep keep their children. */
+export function morph(from, to) {
+  const wanted = [...to.childNodes];
+  const present = [...from.childNodes];
+  wanted.forEach((node, i) => {
+    const old = present[i];
+    if (!old) from.append(node);
+    else if (old.nodeType !== node.nodeType || old.nodeName !== node.nodeName) old.replaceWith(node);
+    else if (node.nodeType === Node.ELEMENT_NODE) morphElement(old, node);
+    else if (old.data !== node.data) old.data = node.data;
+  });
+  for (const old of present.slice(wanted.length)) old.remove();
+}
+
+function morphElement(old, node) {
+  const isKept = node.dataset?.keep !== undefined && node.dataset.keep === old.dataset.keep;
+  syncAttributes(old, node);
+  if (!isKept) morph(old, node);
+}
+
+/** The style attribute is the script's own: markup has none (dom.js, setVars). */
+function syncAttributes(old, node) {
+  for (const { name } of [...old.attributes]) if (name !== "style" && !node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+}

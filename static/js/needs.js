@@ -1,0 +1,71 @@
+// What needs a person: narrower than "not green". Planned waits, opt-outs and what somebody switched off are quiet. Pure.
+
+import { many, names, number, percentText } from "./format.js";
+import { runs, safety, STATES } from "./state.js";
+
+const PATIENCE = 15000; // ms: health that is late for a moment is no news
+const ORDER = ["failed", "unhealthy", "unknown", "pending"];
+
+/**
+ * [{code, fill, glyph, text, since, acts: [{word, states}]}] of one board, the worst first.
+ * `now` in ms; `sickSince`: since when some instance has been unhealthy, in ms.
+ */
+export function needsOf(board, sum, now, sickSince = null) {
+  if (board.scale_set.deleting) return [];
+  const stop = stopped(board, sum);
+  const list = [stop ?? overLimit(board, sickSince), stop ? null : failed(board, sum), stale(board, now), noImage(board)].filter(Boolean);
+  return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
+}
+
+const see = (count, states) => (count ? [{ word: `See the ${number(count)}`, states }] : []);
+const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
+
+/** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
+function stopped(board, sum) {
+  const { upgrade } = board;
+  if (!upgrade || upgrade.status !== "Faulted" || sum.current === sum.eligible) return null;
+  const bad = (sum.counts.failed ?? 0) + (sum.counts.unhealthy ?? 0) + (sum.counts.unknown ?? 0);
+  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, ["failed", "unhealthy", "unknown"]) };
+}
+
+function whyStopped({ target, error, policy, progress, batches }) {
+  const share = shareIn(error?.message ?? "");
+  if (!Number.isFinite(share)) return `The upgrade to ${target.version} stopped. ${error?.message ?? ""}`.trim();
+  const ofUpgraded = error.code.includes("Upgraded");
+  const where = batches.length ? `in batch ${batches.length}` : "before its first batch";
+  const limit = ofUpgraded ? policy.max_unhealthy_upgraded_percent : policy.max_unhealthy_percent;
+  const left = progress.pending ? `; ${number(progress.pending)} not tried` : "";
+  return `The upgrade to ${target.version} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
+}
+
+function unhealthyNow(board) {
+  const { count, of, percent } = safety(board).all;
+  return count ? ` Now ${percentText(percent)} are unhealthy (${number(count)} of ${number(of)}).` : "";
+}
+
+function failed(board, sum) {
+  const list = sum.counts.failed ? board.instances.filter((one) => one.state === "failed") : [];
+  if (!list.length) return null;
+  const [{ failed_version: version }] = list;
+  const text = version ? `${many(list.length, "instance")} did not get well on ${version}: ${names(list)}.` : `${many(list.length, "instance")} could not be made or changed: ${names(list)}.`;
+  const ends = list.map((one) => one.member?.ended_at).filter(Boolean).sort();
+  return { code: "Failed", fill: "failure", glyph: "failed", text, since: ends[0] ?? null, acts: see(list.length, ["failed"]) };
+}
+
+function overLimit(board, since) {
+  const { count, of, limit, percent, room, over } = safety(board).all;
+  if (!over) return null;
+  const holds = runs(board) ? "the upgrade stops before its next batch unless" : "no upgrade starts until";
+  const text = `${percentText(percent)} unhealthy (${number(count)} of ${number(of)}), limit ${percentText(limit)}: ${holds} ${number(-room)} more ${room === -1 ? "recovers" : "recover"}.`;
+  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text, since, acts: see(count, ["unhealthy", "unknown", "failed"]) };
+}
+
+function stale({ scale_set: { decision } }, now) {
+  if (decision.code !== "HealthIsStale" || now - Date.parse(decision.since) < PATIENCE) return null;
+  return { code: "Stale", fill: STATES.unknown.fill, glyph: "unknown", text: decision.text, since: decision.since, acts: [] };
+}
+
+function noImage({ scale_set: { decision } }) {
+  if (decision.code !== "NoImagePublished") return null;
+  return { code: "NoImage", fill: "waiting", glyph: "pending", text: decision.text, since: decision.since, acts: [] };
+}

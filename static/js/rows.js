@@ -1,0 +1,113 @@
+// The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
+
+import { $, html, mark, show } from "./dom.js";
+import { many, momentAt, number, percentText, range, since, timeAt } from "./format.js";
+import { statusOf } from "./instruments.js";
+import { may, whyNot } from "./shell.js";
+import { policyOf, runs } from "./state.js";
+import { behind, inWords } from "./summary.js";
+import { batchesOf } from "./view.js";
+import { isCalm } from "./why.js";
+
+const ADDRESS = $("main").dataset.address; // of a scale set's page, with GROUP and NAME to be filled in
+
+export const addressOf = ({ resource_group: group, name }) => ADDRESS.replace("GROUP", encodeURIComponent(group)).replace("NAME", encodeURIComponent(name));
+
+/** A row for a scale set that the server did not know when it made the page: the same markup as its own (templates/parts/set_row.html). */
+export function newRow({ scale_set: set, key }) {
+  const row = document.createElement("tr");
+  Object.assign(row.dataset, { key, url: addressOf(set) });
+  row.setAttribute("role", "row");
+  const id = `no-automatic-${key}`;
+  const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${set.name}"`;
+  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span></span></button><span role="tooltip" id="${id}">${whyNot()}</span></span>`;
+  row.innerHTML = String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}" title="${set.name}"><b>${set.name}</b></a><span class="small quiet" title="${set.resource_group}">${set.resource_group}</span></th>
+    <td role="cell" class="image"></td><td role="cell" class="cells"><canvas role="img"></canvas><span class="quiet none" hidden></span></td><td role="cell" class="n"></td><td role="cell" class="run"></td><td role="cell" class="policy"></td><td role="cell" class="auto">${control}</td>`);
+  return row;
+}
+
+export function paintRow(row, board, sum, minis) {
+  const { scale_set: set } = board;
+  show($(".image", row), image(set, sum));
+  paintCells(row, board, sum, minis);
+  show($(".n", row), sum.size ? html`<span>${number(sum.done)} / ${number(sum.eligible)}</span><span class="small quiet">${sum.out ? `${number(sum.out)} opted out` : ""}</span>` : html`<span>–</span>`);
+  show($(".run", row), runs(board) ? progress(board) : rest(board, sum));
+  show($(".policy", row), policy(policyOf(board)));
+  paintSwitch($(".switch", row), set.automatic_upgrade);
+}
+
+function image({ image: { offer, sku, version } }, sum) {
+  const others = behind(sum);
+  const now = others.length ? html`${others[0]}${others.length > 1 ? ` and ${others.length - 1} more` : ""} → <b>${sum.target}</b>` : sum.target ?? "none published";
+  return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${now}${version === "latest" ? "" : " (pinned)"}</span>`;
+}
+
+function paintCells(row, { scale_set: set }, sum, minis) {
+  const canvas = $("canvas", row), none = $(".none", row);
+  canvas.hidden = !sum.size;
+  none.hidden = Boolean(sum.size);
+  if (!sum.size) return void (none.textContent = set.capacity ? `${many(set.capacity, "instance")} to be made.` : "No instances. Nothing to upgrade.");
+  const words = `${set.name}, ${inWords(sum)}`;
+  if (canvas.getAttribute("aria-label") !== words) { canvas.setAttribute("aria-label", words); canvas.title = inWords(sum); }
+  minis.paint(canvas, sum.counts);
+}
+
+function paintSwitch(control, on) {
+  if (control.getAttribute("aria-checked") === String(on) && $("span", control).textContent) return;
+  control.setAttribute("aria-checked", on);
+  control.removeAttribute("aria-busy");
+  $("span", control).textContent = on ? "On" : "Off";
+}
+
+/** Batches as ticks: done, running, to come. */
+function progress(board) {
+  const batches = batchesOf(board);
+  const current = batches.findLast((one) => !one.planned)?.number ?? 1;
+  const status = statusOf(board);
+  const of = Math.max(current, batches.length);
+  const said = status.word === "Rolling forward" ? `Batch ${current} of ${of}` : `${status.word}, batch ${current} of ${of}`;
+  const ticks = batches.map((one) => html`<i ${fillOf(one, board, status.fill)}></i>`);
+  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${said}</span><span class="small quiet">${expected(board, batches)}</span></span>
+    <span class="ticks${of > 24 ? " many" : ""}" role="img" aria-label="Batch ${current} of ${of}">${ticks}</span>`;
+}
+
+function fillOf(batch, board, running) {
+  if (batch.planned) return "";
+  const failed = batch.ids.some((place) => board.instances[place].member.state === "failed");
+  return html`data-fill="${failed ? "failure" : batch.ended ? "done" : running}"`;
+}
+
+function expected(board, batches) {
+  const end = batches.at(-1)?.planned && batches.at(-1).ended;
+  const began = Date.parse(board.upgrade.started_at);
+  return end ? `ends ${range(end, end + (end - began) * 0.25)}` : `since ${timeAt(began)}`;
+}
+
+/** How the last upgrade went; under it, what keeps the next from beginning. */
+function rest(board, sum) {
+  const { upgrade, scale_set: set } = board;
+  if (set.deleting) return html`<span class="line"><span>${mark("attention", "held")} Being deleted</span></span>`;
+  const status = statusOf(board);
+  const head = upgrade ? html`<span class="line"><span>${mark(status.fill, status.glyph)} ${status.word}</span><span class="small quiet">${momentAt(upgrade.ended_at)}</span></span>` : html`<span class="line quiet">${status.word}</span>`;
+  const why = held(board, sum) || result(upgrade);
+  return html`${head}<span class="small quiet" title="${why}">${why}</span>`;
+}
+
+function held({ upgrade, scale_set: { decision, automatic_upgrade: isOn } }, sum) {
+  const waiting = sum.counts.pending ?? 0;
+  if (decision.code === "LastAttemptStopped") return upgrade?.batches.length ? "The next start is by hand" : "Starts when enough have recovered";
+  if (waiting && !isOn) return `${number(waiting)} behind; automatic is off`;
+  const isNews = decision.code && decision.code !== "NothingToDo" && (!isCalm(decision.code) || sum.moving);
+  return isNews ? decision.text : "";
+}
+
+function result(upgrade) {
+  if (!upgrade) return "";
+  const { successful, failed } = upgrade.progress;
+  return `${number(successful)} upgraded${failed ? `, ${number(failed)} failed` : ""}`;
+}
+
+function policy({ max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded, pause_seconds: pause }) {
+  const stops = all === upgraded ? percentText(all) : `${percentText(all)}, upgraded ${percentText(upgraded)}`;
+  return html`<span class="small quiet">Batches of ${percentText(size)}${pause ? `, pause ${since(0, pause * 1000)}` : ""}</span><span class="small quiet">Unhealthy at most ${stops}</span>`;
+}
