@@ -23,9 +23,12 @@ from upgrades.models import Event
 from upgrades.models.thread import DatabaseThread
 
 TICK_SECONDS = 0.1
+BREATH_SECONDS = 0.02  # at the least, between two rounds, however long they take: others want to be served too
 HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
 RING_SECONDS = 30.0
+RING_BYTES = 2_000_000  # of each scale set; who lacks more is served better by a snapshot
+LARGEST_DELTA = RING_BYTES
 MOST_EVENTS = 500  # in one frame
 
 log = logging.getLogger(__name__)
@@ -41,7 +44,18 @@ class Track:
     seq: int
     head: int
     ring: deque[tuple[float, Frame]] = field(default_factory=deque)
+    ring_bytes: int = 0
     listeners: set[Listener] = field(default_factory=set)
+
+    def remember(self, frame: Frame, now: float) -> None:
+        self.ring.append((now, frame))
+        self.ring_bytes += len(frame.text)
+        while self.ring[0][0] < now - RING_SECONDS or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
+            self.ring_bytes -= len(self.ring.popleft()[1].text)
+
+    def forget(self) -> None:
+        self.ring.clear()
+        self.ring_bytes = 0
 
     def frames_since(self, seq: int) -> list[Frame] | None:
         """What a client at `seq` lacks; None where the ring does not reach back so far, or not so far ahead."""
@@ -74,7 +88,7 @@ class Relay:
         self._listeners.add(listener)
         if listener.keys is None:
             self._everywhere.add(listener)
-        for track in self._tracks.values():
+        for track in list(self._tracks.values()):
             if listener.wants(track.key):
                 track.listeners.add(listener)
                 await self._serve(listener, track)
@@ -89,20 +103,25 @@ class Relay:
         """The client has read up to that heartbeat; one that had fallen behind catches up now."""
         if not listener.acknowledge(number):
             return
-        for track in self._tracks.values():
+        for track in list(self._tracks.values()):
             if listener in track.listeners:
                 await self._serve(listener, track)
 
     async def resume(self, listener: Listener, since: dict[str, str]) -> None:
         """The client says where it is; it is served from there."""
         listener.resume(since)
-        for track in self._tracks.values():
+        for track in list(self._tracks.values()):
             if track.key in since and listener in track.listeners:
                 await self._serve(listener, track)
 
     async def _serve(self, listener: Listener, track: Track) -> None:
         """Brings a client to the track's present state: by the frames it lacks, else by telling it to fetch a snapshot."""
-        stream, seq = listener.position(track.key)
+        before = None
+        while (position := listener.position(track.key)) != before:
+            await self._serve_once(listener, track, *position)
+            before = position  # where sending takes time there are new frames meanwhile
+
+    async def _serve_once(self, listener: Listener, track: Track, stream: str, seq: int) -> None:
         lacking = track.frames_since(seq) if stream == track.stream else None
         if lacking is None:
             reason = "new" if not stream else "gap" if stream == track.stream else "stream"
@@ -148,14 +167,15 @@ class Relay:
             await asyncio.sleep(HEADS_SECONDS)
 
     async def _learn(self, heads: list[Head]) -> None:
+        """What is gone comes first: a scale set may have been made anew under the same name."""
+        for gone in self._tracks.keys() - {head.id for head in heads}:
+            await self._end(self._tracks.pop(gone))
         for head in heads:
             track = self._tracks.get(head.id)
             if track is None or track.stream != head.stream:
                 await self._begin(head, track)
             else:
                 track.head = max(track.head, head.seq)
-        for gone in self._tracks.keys() - {head.id for head in heads}:
-            await self._end(self._tracks.pop(gone))
         if any(track.head > track.seq for track in self._tracks.values()):
             self._dirty.set()
 
@@ -176,32 +196,31 @@ class Relay:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
             for track in [one for one in self._tracks.values() if one.head > one.seq]:
                 await self._take(track, await self._database(read.since, track.id, track.seq, MOST_EVENTS))
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(max(BREATH_SECONDS, next_tick - asyncio.get_running_loop().time()))
 
     async def _take(self, track: Track, events: list[Event]) -> None:
         if not events:
             return
-        if events[0].seq != track.seq + 1:  # what lies between is no longer kept
-            track.ring.clear()
-            track.seq = track.head
-            for listener in list(track.listeners):
-                await self._serve(listener, track)
-            return
         frame = frames.delta(track.key, track.stream, track.seq, events, self._now())
+        if events[0].seq != track.seq + 1 or len(frame.text) > LARGEST_DELTA:
+            await self._skip(track, max(track.head, frame.seq))
+            return
         track.seq = frame.seq
         if track.head > track.seq:
             self._dirty.set()
-        self._remember(track, frame)
+        track.remember(frame, asyncio.get_running_loop().time())
         for listener in list(track.listeners):
             await listener.send_frame(track.key, track.stream, frame)
 
-    def _remember(self, track: Track, frame: Frame) -> None:
-        now = asyncio.get_running_loop().time()
-        track.ring.append((now, frame))
-        while track.ring[0][0] < now - RING_SECONDS:
-            track.ring.popleft()
+    async def _skip(self, track: Track, seq: int) -> None:
+        """What lies between is no longer kept, or is more than a snapshot: all are told to fetch one."""
+        track.forget()
+        track.seq = seq
+        for listener in list(track.listeners):
+            await self._serve(listener, track)
 
     async def _beat(self) -> None:
         """Heartbeats carry the credit: who does not acknowledge them gets nothing else."""

@@ -10,9 +10,11 @@ from django.urls import get_resolver
 
 from dashboard import gate
 from dashboard.asgi import application
+from dashboard.relay import LARGEST_DELTA
 
 BACKLOG = 1024  # a wall of browsers comes back in the same second after a restart; the default is 50
-LARGEST_MESSAGE = 64 * 1024  # clients send resumes and acknowledgements only
+LARGEST_FRAME = 64 * 1024  # clients send resumes and acknowledgements only
+LARGEST_MESSAGE = 2 * LARGEST_DELTA  # in both directions: the server drops what is larger, without a word
 CLOSE_SECONDS = 5
 
 
@@ -50,7 +52,7 @@ def main() -> None:
         server_name="",  # no Server header
         verbosity=2,  # Twisted's log goes to ours instead of nowhere; ours decides what is shown
         websocket_max_message_size=LARGEST_MESSAGE,
-        websocket_max_frame_size=LARGEST_MESSAGE,
+        websocket_max_frame_size=LARGEST_FRAME,
         application_close_timeout=CLOSE_SECONDS,
     ).run()
 

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scale-sets/<str:group>/<str:name>/cancel/", acts.cancel, name="cancel"),
     path("scale-sets/<str:group>/<str:name>/automatic/", acts.automatic, name="automatic"),
     path("images/", views.images, name="images"),
+    path("images/skus/", views.skus, name="skus"),
     path("images/publish/", acts.publish, name="publish"),
     path("login/", LoginView.as_view(template_name="login.html", authentication_form=SignInForm), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

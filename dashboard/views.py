@@ -1,28 +1,61 @@
 """The pages: read, render."""
 
 import gzip
+from dataclasses import dataclass
+from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.acts import error
 from dashboard.snapshots import SNAPSHOTS
 from upgrades import catalog, history
+from upgrades.catalog import Overview
+from upgrades.core import versions
 from upgrades.feed import read
 from upgrades.models import Location, ScaleSet
 
 UNSHOWN = ("document", "sealed_secrets", "decision")
 HISTORY_LINES = 30
+SICK_LOOKED_BACK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A headline number of the fleet; `?only=key` shows the scale sets it counts something in. The script fills it in."""
+
+    key: str
+    label: str
+    fill: str = ""
+    glyph: str = ""
+
+
+FIGURES = (
+    Figure("all", "Instances"),
+    Figure("latest", "On the latest image", "done", "done"),
+    Figure("moving", "Upgrading", "active", "upgrading"),
+    Figure("bad", "Unhealthy or unknown", "attention", "unhealthy"),
+    Figure("out", "Opted out", "out", "opted-out"),
+    Figure("needs", "Need a person"),
+)
 
 
 @require_safe
 @login_required
 def fleet(request: HttpRequest) -> HttpResponse:
     """All scale sets. The page's own script fills in what lives; what is here shows which there are."""
-    rows = ScaleSet.objects.select_related("sku", "location").defer(*UNSHOWN)
-    return render(request, "fleet.html", {"page": "fleet", "scale_sets": rows})
+    rows = list(ScaleSet.objects.select_related("sku").defer(*UNSHOWN))
+    sick_since = history.sick_since(timezone.now() - SICK_LOOKED_BACK)
+    context = {
+        "page": "fleet",
+        "scale_sets": [(row, sick_since.get(row.pk)) for row in rows],
+        "figures": FIGURES,
+        "only": request.GET.get("only") or "all",
+    }
+    return render(request, "fleet.html", context)
 
 
 @require_safe
@@ -43,8 +76,22 @@ def instance_history(request: HttpRequest, group: str, name: str, number: int) -
 @login_required
 def images(request: HttpRequest) -> HttpResponse:
     """The catalogue: SKUs, their versions, and who runs what."""
-    context = {"page": "images", "skus": catalog.overview(), "locations": Location.objects.order_by("name")}
+    keys = list(ScaleSet.objects.values_list("key", flat=True))
+    context = {"page": "images", "skus": _skus(), "locations": Location.objects.order_by("name"), "keys": keys}
     return render(request, "images.html", context)
+
+
+@require_safe
+@login_required
+def skus(request: HttpRequest) -> HttpResponse:
+    """A fragment: the catalogue again, after something was published."""
+    return render(request, "parts/skus.html", {"skus": _skus()})
+
+
+def _skus() -> list[tuple[Overview, str]]:
+    """Each SKU with a number that its next version could have."""
+    today = timezone.now().date()
+    return [(one, versions.plausible_next(one.latest, today)) for one in catalog.overview()]
 
 
 def _scale_set(group: str, name: str) -> ScaleSet:

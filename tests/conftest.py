@@ -1,5 +1,6 @@
 """What all tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,23 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     if default["ENGINE"].endswith("sqlite3"):
         file: Path = tmp_path_factory.mktemp("database") / "test.sqlite3"
         default.setdefault("TEST", {})["NAME"] = str(file)
+
+
+JUDGED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
+JUDGES_ITSELF = "test_model.py"  # after every act, and the deaths in the middle of them too
+
+
+@pytest.fixture(autouse=True)
+def every_act_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/acts.py."""
+    path = request.path.as_posix()
+    if path.endswith(JUDGES_ITSELF) or not any(part in path for part in JUDGED):
+        yield
+        return
+    from tests.acts import all_judged  # needs Django, which not all tests do
+
+    with all_judged():
+        yield
 
 
 @pytest.hookimpl(trylast=True)

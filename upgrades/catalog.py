@@ -50,6 +50,15 @@ class Overview:
     versions: tuple[Offered, ...]
     scale_sets: tuple[ScaleSet, ...]
 
+    @property
+    def latest(self) -> str:
+        """The newest version that is out anywhere; "" while there is none."""
+        return self.versions[0].version if self.versions else ""
+
+    @property
+    def instances(self) -> int:
+        return sum(one.instances for one in self.versions)
+
 
 def overview() -> list[Overview]:
     """The whole catalogue and who runs what, in a constant number of queries."""

@@ -38,13 +38,8 @@ export function show(target, markup) {
   const wanted = document.createElement("template");
   wanted.innerHTML = target.shown = text;
   morph(target, wanted.content);
-  applyVars(target);
+  for (const element of $$("[data-vars]", target)) setVars(element);
   return true;
-}
-
-/** For markup that the server sent: what `show` does with data-vars by itself. */
-export function applyVars(root) {
-  for (const element of $$("[data-vars]", root)) setVars(element);
 }
 
 function setVars(element) {

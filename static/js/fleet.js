@@ -141,11 +141,13 @@ function write(place, text) { if (place.textContent !== text) place.textContent 
 function paintNeeds(now) {
   if (missing.size) return;
   const list = [...fleet.values()].flatMap(({ board, needs }) => needs.map((need) => ({ ...need, set: board.scale_set })));
-  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure"));
-  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">Nothing needs a person.</li>`);
+  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || a.set.name.localeCompare(b.set.name));
+  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">${isStale() ? "Nothing needed a person when there was news last." : "Nothing needs a person."}</li>`);
   show($("#quiet"), html`${quiet()}`);
   for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
 }
+
+const isStale = () => document.body.classList.contains("stale");
 
 function item({ fill, glyph, text, since: at, acts, set }) {
   const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;

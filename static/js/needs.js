@@ -17,7 +17,7 @@ export function needsOf(board, sum, now, sickSince = null) {
   return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
 }
 
-const see = (count, states) => (count ? [{ word: `See the ${number(count)}`, states }] : []);
+const see = (count, states) => (count ? [{ word: count === 1 ? "See it" : `See the ${number(count)}`, states }] : []);
 const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
 
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */

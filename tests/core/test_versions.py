@@ -1,5 +1,7 @@
 """Image versions are numbers, not text."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,3 +67,27 @@ def test_what_is_no_version(text: str) -> None:
 )
 def test_versions_are_in_the_order_of_their_numbers(one: list[int], other: list[int]) -> None:
     assert versions.is_older(".".join(map(str, one)), ".".join(map(str, other))) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("latest", "expected"),
+    [
+        ("16.04.201808140", "16.04.201809250"),
+        ("16.04.201809250", "16.04.201809251"),
+        ("16.04.201901010", "16.04.201901011"),  # a clock that is behind
+        ("2016.127.20180613", "2016.127.20180925"),
+        ("20348.825", "20348.826"),
+        ("1855.4.0", "1855.4.1"),
+        ("1.009", "1.010"),
+        ("1.999999999999999999", ""),
+        ("", ""),
+    ],
+)
+def test_a_number_that_the_next_one_could_have(latest: str, expected: str) -> None:
+    assert versions.plausible_next(latest, date(2018, 9, 25)) == expected
+
+
+@given(st.lists(st.integers(0, 10**17), min_size=2, max_size=4), st.dates())
+def test_the_next_one_is_newer(parts: list[int], today: date) -> None:
+    latest = ".".join(str(part) for part in parts)
+    assert versions.is_older(latest, versions.plausible_next(latest, today))

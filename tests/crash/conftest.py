@@ -19,6 +19,13 @@ def database_kind() -> str:
     return os.environ.get("DATABASE_URL", "").partition(":")[0] or "sqlite"
 
 
+def once_on(kind: str) -> pytest.MarkDecorator:
+    """For what does not depend on the kind of database: `make test` does it on this one only, `make soak` on both."""
+    return pytest.mark.skipif(
+        not soak_minutes() and database_kind() != kind, reason=f"`make test` does this on {kind}, `make soak` here too"
+    )
+
+
 @pytest.fixture(scope="module")
 def up(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker

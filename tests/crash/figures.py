@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -9,6 +10,7 @@ from typing import Any
 
 from tests.crash.judging import Count
 from tests.crash.killing import Healing
+from tests.feed_client import FeedClient
 
 
 def of_kills(seed: str, healings: Sequence[Healing], counts: Sequence[Count]) -> dict[str, Any]:
@@ -21,6 +23,12 @@ def of_kills(seed: str, healings: Sequence[Healing], counts: Sequence[Count]) ->
         "doubled": sum(one.doubled for one in counts),
         "healing": _by_kind(healings),
     }
+
+
+def of_client(client: FeedClient) -> dict[str, Any]:
+    """How a client of the feed fared."""
+    reasons = Counter(reason for _, reason in client.resets)
+    return {"connections": client.connections, "deltas": client.counts["delta"], "resets": dict(reasons)}
 
 
 def _by_kind(healings: Iterable[Healing]) -> dict[str, dict[str, float]]:
@@ -39,6 +47,7 @@ def shown(result: Mapping[str, Any]) -> str:
     for kind, row in result["healing"].items():
         lines.append(f"{kind:<10} {row['kills']:>5} {row['median']:>6.1f}s {row['max']:>6.1f}s")
     lines.append("{kills} kills, {swaps} swaps of OS disks, {lost} lost, {doubled} doubled".format(**result))
+    lines.append(f"a client of the feed: {result['feed']}")
     return "\n".join(lines)
 
 

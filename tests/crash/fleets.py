@@ -1,8 +1,10 @@
 """The scale sets that everything is done to while processes die, and the versions that are rolled through them."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 from django.db import connections
 
@@ -20,28 +22,36 @@ NO_LIMITS = {
     "maxUnhealthyUpgradedInstancePercent": 100,
     "pauseTimeBetweenBatches": "PT0S",
 }
+HALVES = {**NO_LIMITS, "maxBatchInstancePercent": 50}  # two batches, where it does not matter how many there are
 PROBE = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
 PROBE_ID = "/subscriptions/s/resourceGroups/crash/providers/Microsoft.Network/loadBalancers/lb/probes/http"
 _versions = count(1)
 
 
-def put_fleets(up: Installation, fleets: dict[str, int] = FLEETS, *, boot: str = "1", limits: bool = False) -> None:
+def put_fleets(
+    up: Installation, fleets: Mapping[str, int] = FLEETS, *, boot: str = "1", rolling: Mapping[str, Any] = NO_LIMITS
+) -> None:
     """Machines with data disks, and custom data whose every run the simulator writes down."""
     balancer = {"location": "westeurope", "properties": {"probes": [{"name": "http", "properties": PROBE}]}}
     up.put("crash/lb", balancer, kind="load_balancer")
-    for path, instances in fleets.items():
-        body = document(
-            image=WINDOWS,
-            capacity=instances,
-            probe_id="" if "unprobed" in path else PROBE_ID,
-            tags={"rollgrid-sim-boot-seconds": boot},
-            rolling=None if limits else NO_LIMITS,
-            os_profile={"customData": "YQ=="},
-        )
-        body["properties"]["virtualMachineProfile"]["storageProfile"]["dataDisks"] = [{"lun": 0, "diskSizeGB": 64}]
-        up.put(path, body)
+    with ThreadPoolExecutor(len(fleets)) as people:
+        bodies = [_body(path, instances, boot, rolling) for path, instances in fleets.items()]
+        list(people.map(up.put, fleets, bodies))
     for path in fleets:
         up.wait_healthy(path)
+
+
+def _body(path: str, instances: int, boot: str, rolling: Mapping[str, Any]) -> dict[str, Any]:
+    body = document(
+        image=WINDOWS,
+        capacity=instances,
+        probe_id="" if "unprobed" in path else PROBE_ID,
+        tags={"rollgrid-sim-boot-seconds": boot},
+        rolling=rolling,
+        os_profile={"customData": "YQ=="},
+    )
+    body["properties"]["virtualMachineProfile"]["storageProfile"]["dataDisks"] = [{"lun": 0, "diskSizeGB": 64}]
+    return body
 
 
 def next_version() -> str:
@@ -49,8 +59,8 @@ def next_version() -> str:
     return f"2016.127.{20180000 + next(_versions)}"
 
 
-def publish(up: Installation) -> str:
-    version = next_version()
+def publish(up: Installation, version: str = "") -> str:
+    version = version or next_version()
     up.manage("publish_image", *WINDOWS, version)
     return version
 
@@ -58,13 +68,6 @@ def publish(up: Installation) -> str:
 def have_ended(paths: Iterable[str], version: str) -> bool:
     rows = RollingUpgrade.objects.using(LIVE).filter(target_version=version).exclude(ended_at=None)
     return set(paths) <= set(rows.values_list("scale_set__key", flat=True))
-
-
-def roll_once(up: Installation, paths: Iterable[str], *, seconds: float = 120) -> str:
-    """One version from its publication to the end of every upgrade to it."""
-    version = publish(up)
-    wait_until(lambda: have_ended(paths, version), seconds=seconds, what=f"all upgrades to {version} ended")
-    return version
 
 
 class Publisher:

@@ -11,6 +11,7 @@ from typing import Any
 from django.test import override_settings
 
 from tests.end_to_end.installation import LIVE, Installation
+from tests.feed_client import FeedClient
 from tests.waiting import wait_until
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health, MemberState, UpgradeStatus
@@ -99,7 +100,7 @@ def health_is_right(paths: Iterable[str], instances: Mapping[str, int]) -> None:
 
 def events_replay(path: str) -> int:
     """From nothing, the stored events give exactly the snapshot, without a gap. Answers how many there are."""
-    snapshot = wait_until(lambda: _settled_snapshot(path), what=f"a snapshot of {path} at rest")
+    snapshot = wait_until(lambda: settled_snapshot(path), what=f"a snapshot of {path} at rest")
     assert snapshot
     events = Event.objects.using(LIVE).filter(scale_set__key=path, seq__lte=snapshot["seq"]).order_by("seq")
     state: dict[str, Any] = {**snapshot, "seq": 0, "scale_set": None, "instances": {}, "upgrade": None}
@@ -112,7 +113,18 @@ def events_replay(path: str) -> int:
     return len(seqs)
 
 
-def _settled_snapshot(path: str) -> dict[str, Any] | None:
+def client_holds_all(client: FeedClient, path: str) -> None:
+    """What it was sent, over whatever connections, is exactly the snapshot; nothing was missing on the way."""
+
+    def holds_it() -> bool:
+        snapshot = settled_snapshot(path)
+        return snapshot is not None and client.holding(path) == snapshot
+
+    wait_until(holds_it, seconds=30, what=f"the client holds {path} as it is")
+    assert client.faults == []
+
+
+def settled_snapshot(path: str) -> dict[str, Any] | None:
     """None where something was written meanwhile."""
     row = ScaleSet.objects.using(LIVE).get(key=path)
     with reading_live():

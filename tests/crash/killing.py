@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -16,8 +16,8 @@ from upgrades.models import ScaleSet
 
 HEALED_SECONDS = 60  # a bound, not the goal (docs/reliability.md has the figures)
 MOST_EVENTS_BETWEEN = 8
-EACH_AT_LEAST = 3
-AT_ONCE = (1, 1, 3, 3, 4)
+BRIEF = (6, 6, 5, 5, 4, 3, 1)  # how many at once: 30 kills
+LONG = (1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,24 @@ class Healing:
     together_with: tuple[str, ...]
 
 
-def planned(chance: random.Random, kills: int) -> Iterator[Round]:
-    """At least so many kills: each kind several times, some at once, the broker emptied twice besides, `up` killed as a whole."""
-    rounds = [_round(chance, ("up",)), _round(chance, ()), _round(chance, ())]
-    left = list(KINDS) * EACH_AT_LEAST
-    left += chance.choices(KINDS, k=max(0, kills - len(left) - 1))
-    while left:
-        together = chance.sample(sorted(set(left)), k=min(len(set(left)), chance.choice(AT_ONCE)))
+def planned(chance: random.Random, at_once: Sequence[int]) -> Iterator[Round]:
+    """So many processes together, round by round; each kind (as nearly as may be) equally often, the broker emptied twice besides."""
+    rounds = [_round(chance, ()), _round(chance, ())]
+    times = dict.fromkeys(KINDS, 0)
+    for size in at_once:
+        together = sorted(KINDS, key=lambda kind: (times[kind], chance.random()))[:size]
         for kind in together:
-            left.remove(kind)
+            times[kind] += 1
         rounds.append(_round(chance, tuple(sorted(together))))
     chance.shuffle(rounds)
     yield from rounds
 
 
-def without_end(chance: random.Random, kills: int) -> Iterator[Round]:
+def without_end(chance: random.Random) -> Iterator[Round]:
+    """Alone, some together, all; and `up` as a whole."""
     while True:
-        yield from planned(chance, kills)
+        yield from planned(chance, LONG)
+        yield _round(chance, ("up",))
 
 
 def _round(chance: random.Random, kinds: tuple[str, ...]) -> Round:

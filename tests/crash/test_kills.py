@@ -1,4 +1,7 @@
-"""It cannot be broken: versions roll through a fleet while its processes are killed with -9 at random moments."""
+"""It cannot be broken: versions roll through a fleet while its processes are killed with -9 at random moments.
+
+A client of the live feed is there all the time, loses its connection with each Daphne, and holds exactly what there is in the end.
+"""
 
 import os
 import random
@@ -6,14 +9,16 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import takewhile
 
 import pytest
 
 from tests.crash import figures, judging
 from tests.crash.conftest import database_kind, soak_minutes
 from tests.crash.fleets import FLEETS, Publisher, put_fleets
-from tests.crash.killing import Killer, Round, planned, without_end
+from tests.crash.killing import BRIEF, Killer, Round, planned, without_end
 from tests.end_to_end.installation import Installation, Watch
+from tests.feed_client import FeedClient
 
 KILLS = 30
 SAMPLE_EVERY_SECONDS = 0.2
@@ -26,13 +31,10 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 def rounds(chance: random.Random) -> Iterator[Round]:
     """A bounded sample; in a soak, as many as the time allows."""
     if not soak_minutes():
-        yield from planned(chance, KILLS)
+        yield from planned(chance, BRIEF)
         return
     end = time.monotonic() + 60 * soak_minutes()
-    for one in without_end(chance, KILLS):
-        if time.monotonic() > end:
-            return
-        yield one
+    yield from takewhile(lambda _: time.monotonic() < end, without_end(chance))
 
 
 @pytest.mark.timeout(60 * soak_minutes() + END_SECONDS)
@@ -46,18 +48,22 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
 
     with ExitStack() as stack:
         watches = {path: stack.enter_context(Watch(up, path, every=SAMPLE_EVERY_SECONDS)) for path in FLEETS}
-        publisher = stack.enter_context(Publisher(up, FLEETS))
-        for one in rounds(random.Random(seed)):
-            killer.do(one)
+        client = stack.enter_context(FeedClient(up.signed_in(), FLEETS))
+        with Publisher(up, FLEETS) as publisher:
+            for one in rounds(random.Random(seed)):
+                killer.do(one)
+        for path in FLEETS:
+            judging.client_holds_all(client, path)
 
     counts = [judging.each_swapped_once(up, path, publisher.published, before[path]) for path in FLEETS]
-    result = figures.of_kills(seed, killer.healings, counts)
+    result = {**figures.of_kills(seed, killer.healings, counts), "feed": figures.of_client(client)}
     figures.keep(f"kills on {database_kind()}", result)
     with capsys.disabled():
         print(figures.shown(result))  # noqa: T201
     assert (result["lost"], result["doubled"]) == (0, 0)
     _check_the_rest(publisher.published, watches)
-    assert len(killer.healings) >= KILLS
+    assert len(killer.healings) >= KILLS or soak_minutes()
+    assert client.connections > sum(one.kind == "daphne" for one in killer.healings)
     assert max(one.seconds for one in killer.healings) < SLOWEST_HEALING_SECONDS
 
 

@@ -13,13 +13,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
+from django.db import OperationalError, connections, transaction
 
 from dashboard.environment import CHECKOUT
 from dashboard.supervisor.lifeline import tie
 from dashboard.supervisor.programs import CELERY, WORKER
-from tests.end_to_end.installation import Installation
+from tests.end_to_end.installation import LIVE, Installation
 from tests.supervisor.starting import environment
 from tests.waiting import wait_until
+from upgrades.models import ScaleSet
 
 BLOCK = 64 * 1024
 
@@ -38,6 +40,39 @@ def halted(process: psutil.Process) -> Iterator[None]:
     finally:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def asleep(process: psutil.Process) -> Iterator[None]:
+    """Halted, but not in the middle of a transaction: with its locks all other writers would be halted too, which is another story."""
+    wait_until(lambda: _falls_asleep(process), seconds=60, what=f"{process.name()} halted between two transactions")
+    try:
+        yield
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGCONT)
+
+
+def _falls_asleep(process: psutil.Process) -> bool:
+    process.send_signal(signal.SIGSTOP)
+    if _others_can_write():
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
+def _others_can_write() -> bool:
+    """Does somebody else get all scale sets' locks within a second?"""
+    line = connections[LIVE]
+    soon = "PRAGMA busy_timeout = 1000" if line.vendor == "sqlite" else "SET lock_timeout = '1s'"
+    try:
+        with line.cursor() as cursor:
+            cursor.execute(soon)
+        with suppress(OperationalError), transaction.atomic(using=LIVE):
+            return bool(ScaleSet.objects.using(LIVE).order_by("pk").select_for_update().values_list("pk"))
+        return False
+    finally:
+        line.close()
 
 
 @contextmanager

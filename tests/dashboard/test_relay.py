@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jsonschema
 import pytest
+from django.db import transaction
 from pytest_django import Settings
 
-from dashboard.environment import CHECKOUT
 from dashboard.listener import TOO_SLOW, Listener
-from dashboard.relay import Relay
+from dashboard.relay import RING_BYTES, RING_SECONDS, Relay, Track
+from tests.feed_client import validator
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
 from upgrades.commands.opt_outs import opt_out
@@ -140,6 +139,32 @@ def test_a_client_that_comes_back_goes_on_where_it_was(tell: Any) -> None:
     tell(story)
 
 
+def test_what_comes_while_a_client_is_being_served_reaches_it_too(tell: Any) -> None:
+    """Where sending takes time (a full socket): a frame that is made meanwhile does not fit yet when it comes by."""
+    row = a_scale_set(instances=3)
+
+    async def story(relay: Relay) -> None:
+        watcher = Client(row.key)
+        await relay.join(watcher.listener)
+        for number in range(2):
+            await in_thread(change, row, number, "unknown")
+            await until(lambda number=number: watcher.kinds().count("delta") > number)  # type: ignore[misc]
+
+        said: list[int] = []
+
+        async def slowly(text: str) -> None:
+            said.append(json.loads(text)["seq"])
+            if len(said) == 1:
+                await in_thread(change, row, 2, "unknown")
+                await until(lambda: watcher.kinds().count("delta") == 3)
+
+        late = Listener(frozenset([row.key]), {row.key: f"{row.stream}.{row.seq}"}, slowly, watcher._close)
+        await relay.join(late)
+        assert said == [row.seq + 1, row.seq + 2, row.seq + 3]
+
+    tell(story)
+
+
 @pytest.mark.parametrize(
     ("position", "reason"),
     [("{stream}.0", "gap"), ("{stream}.999999", "gap"), ("another.{seq}", "stream")],
@@ -153,6 +178,19 @@ def test_a_position_that_cannot_be_continued_is_a_reset(tell: Any, position: str
         assert [one["reason"] for one in client.said] == [reason]
 
     tell(story)
+
+
+def test_the_ring_is_bounded() -> None:
+    """Who lacks more than it holds fetches a snapshot, which is smaller."""
+    track = Track(1, "a/b", "s", 0, 0)
+    for seq in range(1, 100):
+        track.remember(Frame(seq - 1, seq, "x" * 100_000), now=0.0)
+        track.seq = seq
+    assert sum(len(frame.text) for _, frame in track.ring) == track.ring_bytes <= RING_BYTES
+    assert track.frames_since(98) == [track.ring[-1][1]]
+    assert track.frames_since(50) is None
+    track.remember(Frame(99, 100, "x"), now=RING_SECONDS + 1)
+    assert (len(track.ring), track.ring_bytes) == (1, 1)
 
 
 def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:
@@ -174,6 +212,29 @@ def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:
     tell(story)
 
 
+def test_a_delta_that_is_too_large_is_a_reset(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The web server would drop it without a word."""
+    row = a_scale_set(instances=30)
+    monkeypatch.setattr("dashboard.relay.LARGEST_DELTA", 5_000)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+
+        def all_at_once() -> None:
+            with writing(NOW, row.pk) as w:
+                w.changed(*w.scale_set.instances.all())
+
+        await in_thread(all_at_once)
+        await until(lambda: client.listener.position(row.key)[1] == row.seq + 1)
+        assert [one.get("reason") for one in client.said if one["type"] != "heartbeat"] == ["new", "gap"]
+        await in_thread(change, row, 1, "unknown")
+        await until(lambda: client.kinds()[-1] == "delta")
+        assert await in_thread(client.is_current)
+
+    tell(story)
+
+
 def test_scale_sets_come_and_go(tell: Any) -> None:
     a_scale_set("one", instances=1)
 
@@ -188,6 +249,27 @@ def test_scale_sets_come_and_go(tell: Any) -> None:
         await in_thread(two.delete)
         await until(lambda: client.said[-1].get("reason") == "gone")
         assert client.said[-1]["set"] == two.key
+
+    tell(story)
+
+
+def test_a_scale_set_that_is_made_anew_at_once_is_not_taken_for_gone(tell: Any) -> None:
+    """Both between two looks at all heads."""
+    row = a_scale_set(instances=1)
+
+    async def story(relay: Relay) -> None:
+        client = Client(row.key)
+        await relay.join(client.listener)
+
+        def anew() -> None:
+            with transaction.atomic():
+                row.delete()
+                a_scale_set(instances=2)
+
+        await in_thread(anew)
+        await until(lambda: client.said[-1].get("reason") == "stream")
+        assert [one["reason"] for one in client.said if one["type"] == "reset"] == ["new", "gone", "stream"]
+        await until(client.is_current)
 
     tell(story)
 
@@ -267,14 +349,10 @@ def test_merged_events_lead_where_single_ones_do() -> None:
     assert len(events) == 4
 
 
-SCHEMA = json.loads(re.search(r"```json\n(.*?)```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL)[1])  # type: ignore[index]
-
-
 def test_every_message_is_as_the_document_says(tell: Any) -> None:
     """docs/feed.md holds the schema."""
     row = a_scale_set(instances=2, probe="/health")
     opt_out(str(row), ["1"], reason="why", owner="ada", now=NOW)
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
     async def story(relay: Relay) -> None:
         client = Client(row.key)
@@ -293,7 +371,7 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
         await until(lambda: any("removed" in one for one in client.said))
         await until(lambda: client.said[-1]["type"] == "heartbeat")
         for message in [*client.said, json.loads(frames.error("BadRequest", "no", NOW))]:
-            jsonschema.validate(message, SCHEMA)
+            validator().validate(message)
         assert {one["type"] for one in client.said} == {"reset", "delta", "heartbeat"}
 
     tell(story)

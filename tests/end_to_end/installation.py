@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
 from dashboard.environment import CHECKOUT
+from tests.feed_client import Session
 from tests.supervisor.starting import Up, environment
 from tests.waiting import wait_until
 from upgrades.core.machines import InstanceView
@@ -50,6 +51,11 @@ class Installation(Up):
         file = self.home / f"{uuid.uuid4().hex}.json"
         file.write_text(json.dumps(document))
         return self.manage(f"put_{kind}", path, str(file))
+
+    def signed_in(self) -> Session:
+        """As the first user."""
+        site = Session(f"http://127.0.0.1:{self.http_port}")
+        return site.sign_in("admin", (self.home / "admin-password").read_text().strip())
 
     def scale_set(self, path: str) -> ScaleSet:
         return ScaleSet.objects.using(LIVE).get(key=path.lower())

@@ -3,8 +3,10 @@
 import pytest
 
 from tests.management.terminal import complains, run
-from tests.stories import UBUNTU, publish
-from upgrades.models import ImageVersion, LoadBalancer, ScaleSet
+from tests.stories import NOW, UBUNTU, publish
+from upgrades.commands.opt_outs import opt_in
+from upgrades.core.zones import zones_of
+from upgrades.models import ImageVersion, Instance, LoadBalancer, OptOut, ScaleSet
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +21,34 @@ def test_the_whole_fleet() -> None:
     assert sum(ScaleSet.objects.values_list("capacity", flat=True)) == 526
     assert {row.probe_path for row in ScaleSet.objects.all()} == {"/health"}
     assert LoadBalancer.objects.count() == 5, "one a location"
+
+
+def test_something_of_everything() -> None:
+    run("demo")
+    sets = list(ScaleSet.objects.select_related("sku"))
+    assert {row.sku.os_type for row in sets} == {"Linux", "Windows"}
+    assert {row.name: zones_of(row.document) for row in sets if zones_of(row.document)} == {
+        "web-frontend": ["1", "2", "3"]
+    }
+    assert (min(row.capacity for row in sets), max(row.capacity for row in sets)) == (10, 400)
+
+
+def test_one_instance_is_opted_out_and_only_once() -> None:
+    run("demo")
+    wish = OptOut.objects.select_related("instance__scale_set").get()
+    assert (str(wish.instance.scale_set), wish.instance.number, wish.owner) == ("demo/api-gateway", 7, "Ada")
+    assert wish.reason and wish.until
+    assert Instance.objects.count() == 24, "the machines of the others are the worker's to make"
+    run("demo")
+    assert OptOut.objects.count() == 1
+    opt_in("demo/api-gateway", ["7"], owner="me", now=NOW)
+    run("demo")
+    assert not OptOut.objects.filter(ended_at=None).exists(), "what somebody ended stays ended"
+
+
+def test_none_is_opted_out_where_there_is_none() -> None:
+    run("demo", "--instances", "2")
+    assert not OptOut.objects.exists()
 
 
 def test_doing_it_again_changes_nothing() -> None:

@@ -195,6 +195,12 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     return StartUpgrade(facts.latest, StartedBy.PLATFORM)
 
 
+def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
+    """Machines are being made or removed outside any upgrade; whoever died over that work is replaced as soon as its lease lapses."""
+    busy = sum(1 for one in facts.instances if one.busy)
+    return Wait(now + LOOK_AT_WORK, Why.CREATING, messages.making(busy)) if busy else None
+
+
 RULES: tuple[Rule, ...] = (
     add_missing_instances,
     remove_surplus_instances,
@@ -210,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     pause_between_batches,
     start_batch,
     start_upgrade,
+    wait_for_machines,
 )
 
 

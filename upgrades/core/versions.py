@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date
 
 LATEST = "latest"
 _SHAPE = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18}){1,3}")
@@ -27,3 +28,22 @@ def is_older(version: str, than: str) -> bool:
 def newest(versions: Iterable[str]) -> str | None:
     """What "latest" means among these versions; None where there is none."""
     return max(versions, key=parse, default=None)
+
+
+def plausible_next(latest: str, today: date) -> str:
+    """A number that the next version could have, as a hint for people: publishers put the day last, or count.
+
+    >>> day = date(2018, 9, 25)
+    >>> plausible_next("16.04.201808140", day), plausible_next("2016.127.20180613", day), plausible_next("1855.4.0", day)
+    ('16.04.201809250', '2016.127.20180925', '1855.4.1')
+    >>> plausible_next("16.04.201809250", day), plausible_next("", day)
+    ('16.04.201809251', '')
+    """
+    if not latest:
+        return ""
+    head, _, last = latest.rpartition(".")
+    dated = re.fullmatch(r"20[0-9]{6}([0-9]{0,2})", last)
+    if dated and is_older(latest, by_day := f"{head}.{today:%Y%m%d}{'0' * len(dated[1])}"):
+        return by_day
+    counted = f"{head}.{int(last) + 1:0{len(last)}d}"
+    return counted if _SHAPE.fullmatch(counted) else ""

@@ -1,5 +1,7 @@
 """`manage.py demo`: a fleet worth looking at. Doing it again changes nothing."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,31 +11,48 @@ from django.utils import timezone
 from upgrades import catalog
 from upgrades.commands.images import publish_image
 from upgrades.commands.load_balancers import put_load_balancer
+from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.documents import MOST_INSTANCES
 from upgrades.core.facts import ImageReference
 from upgrades.core.versions import is_older
 from upgrades.management.door import Door, whole_number
-from upgrades.models import ScaleSet
+from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.orchestrator.advance import advance
 
 GROUP = "demo"
 BALANCER = "demo-lb"
 MOST_SETS = 1000
-# name, location, image, instances, seconds to boot; image as publisher, offer, sku, first version
-FLEET = [
-    ("web-frontend", "westeurope", ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140"), 60, 3),
-    ("api-gateway", "westeurope", ("Canonical", "UbuntuServer", "18.04-LTS", "18.04.201808080"), 24, 2),
-    ("batch-workers", "northeurope", ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140"), 400, 2),
-    (
-        "intranet",
-        "swedencentral",
-        ("MicrosoftWindowsServer", "WindowsServer", "2016-Datacenter", "2016.127.20180613"),
-        20,
-        6,
-    ),
-    ("cache", "eastus", ("CoreOS", "CoreOS", "Stable", "1855.4.0"), 10, 1),
-    ("legacy", "westus", ("OpenLogic", "CentOS", "7.5", "7.5.20180815"), 12, 4),
-]
+UBUNTU_16 = ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140")
+UBUNTU_18 = ("Canonical", "UbuntuServer", "18.04-LTS", "18.04.201808080")
+WINDOWS = ("MicrosoftWindowsServer", "WindowsServer", "2016-Datacenter", "2016.127.20180613")
+COREOS = ("CoreOS", "CoreOS", "Stable", "1855.4.0")
+CENTOS = ("OpenLogic", "CentOS", "7.5", "7.5.20180815")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A scale set of the fleet; `image` is publisher, offer, sku and a first version."""
+
+    name: str
+    location: str
+    image: tuple[str, str, str, str]
+    instances: int
+    boot_seconds: int
+    zones: Sequence[str] = ()
+
+
+FLEET = (
+    Member("web-frontend", "westeurope", UBUNTU_16, 60, 3, zones=("1", "2", "3")),
+    Member("api-gateway", "westeurope", UBUNTU_18, 24, 2),
+    Member("batch-workers", "northeurope", UBUNTU_16, 400, 2),
+    Member("intranet", "swedencentral", WINDOWS, 20, 6),
+    Member("cache", "eastus", COREOS, 10, 1),
+    Member("legacy", "westus", CENTOS, 12, 4),
+)
+OPTED_OUT = ("api-gateway", 7)
+OWNER = "Ada"
+REASON = "Holds the sessions of the old mobile app until it is switched off"
 
 
 class Command(Door):
@@ -45,20 +64,34 @@ class Command(Door):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        for _name, _location, image, _count, _boot in FLEET:
-            _publish_first(image, now)
+        for member in FLEET:
+            _publish_first(member.image, now)
         made = sum(self._make(index, options["instances"], now) for index in range(options["sets"]))
+        _opt_one_out(now)
         self.stdout.write(f"the demonstration fleet has {options['sets']} scale sets ({made} of them new)")
 
     def _make(self, index: int, instances: int | None, now: datetime) -> bool:
-        name, location, image, count, boot = FLEET[index % len(FLEET)]
-        name = name if index < len(FLEET) else f"{name}-{index // len(FLEET) + 1}"
+        member = FLEET[index % len(FLEET)]
+        name = member.name if index < len(FLEET) else f"{member.name}-{index // len(FLEET) + 1}"
         if ScaleSet.objects.filter(key=ScaleSet.key_of(GROUP, name)).exists():
             return False
-        put_load_balancer(f"{GROUP}/{BALANCER}-{location}", _balancer(location), now)
-        document = _document(name, location, image, count if instances is None else instances, boot)
+        put_load_balancer(f"{GROUP}/{BALANCER}-{member.location}", _balancer(member.location), now)
+        document = _document(name, member, member.instances if instances is None else instances)
         set_model(f"{GROUP}/{name}", document, now)
         return True
+
+
+def _opt_one_out(now: datetime) -> None:
+    """Once: an opt-out that somebody ended stays ended. Its instance is brought into being first; the worker makes its machine."""
+    name, number = OPTED_OUT
+    row = ScaleSet.objects.filter(key=ScaleSet.key_of(GROUP, name), deleting=False).first()
+    if row is None or OptOut.objects.filter(instance__scale_set=row).exists():
+        return
+    if not row.instances.exists():
+        advance(row.pk, lambda: now)  # what it hands out is handed out again as soon as a worker looks
+    chosen = Instance.objects.filter(scale_set=row, number=number)
+    if chosen.exists():
+        opt_out(f"{GROUP}/{name}", [str(number)], reason=REASON, owner=OWNER, now=now)
 
 
 def _publish_first(image: tuple[str, str, str, str], now: datetime) -> None:
@@ -74,13 +107,14 @@ def _balancer(location: str) -> dict[str, Any]:
     return {"location": location, "properties": {"probes": [{"name": "http", "properties": http}]}}
 
 
-def _document(name: str, location: str, image: tuple[str, str, str, str], count: int, boot: int) -> dict[str, Any]:
-    publisher, offer, sku, _ = image
-    balancer = f"providers/Microsoft.Network/loadBalancers/{BALANCER}-{location}"
+def _document(name: str, member: Member, count: int) -> dict[str, Any]:
+    publisher, offer, sku, _ = member.image
+    balancer = f"providers/Microsoft.Network/loadBalancers/{BALANCER}-{member.location}"
     probe = f"/subscriptions/demo/resourceGroups/{GROUP}/{balancer}/probes/http"
     return {
-        "location": location,
-        "tags": {"rollgrid-sim-boot-seconds": str(boot)},
+        "location": member.location,
+        **({"zones": list(member.zones)} if member.zones else {}),
+        "tags": {"rollgrid-sim-boot-seconds": str(member.boot_seconds)},
         "sku": {"name": "Standard_D2s_v3", "tier": "Standard", "capacity": count},
         "properties": {
             "upgradePolicy": {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}},

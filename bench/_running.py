@@ -1,0 +1,107 @@
+"""A whole Rollgrid of a measurement's own: `manage.py up` in a temporary folder, with this process as one of its programs."""
+
+import contextlib
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Running:
+    home: Path
+    port: int
+
+    def manage(self, *words: str) -> str:
+        return subprocess.run(
+            [sys.executable, ROOT / "manage.py", *words], check=True, capture_output=True, text=True
+        ).stdout
+
+    def pids(self) -> dict[int, list[str]]:
+        """The processes of this Rollgrid, each with its command line."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                ours = f"ROLLGRID_HOME={self.home}".encode() in (folder / "environ").read_bytes().split(b"\0")
+                if ours and int(folder.name) != os.getpid():
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().decode().split("\0")
+        return found
+
+    def pid_of(self, mark: str) -> int:
+        """The one that has this word in its command line."""
+        return next(pid for pid, words in self.pids().items() if mark in words)
+
+    def cpu(self) -> float:
+        """Seconds of CPU that all of them have used."""
+        return sum(cpu_of(pid) for pid in self.pids())
+
+
+@contextlib.contextmanager
+def rollgrid() -> Iterator[Running]:
+    """Django in this process is set up for it."""
+    with tempfile.TemporaryDirectory(prefix="rollgrid-bench-") as folder:
+        home, port = Path(folder) / "home", free_port()
+        for name in [
+            name for name in os.environ if name.startswith("ROLLGRID_") or name in ("DATABASE_URL", "REDIS_URL")
+        ]:
+            del os.environ[name]
+        os.environ.update(ROLLGRID_HOME=str(home), DJANGO_SETTINGS_MODULE="dashboard.settings")
+        raise_limit()
+        with (Path(folder) / "log").open("wb") as log:
+            command = [
+                sys.executable,
+                ROOT / "manage.py",
+                "up",
+                "--http-port",
+                str(port),
+                "--https-port",
+                str(free_port()),
+            ]
+            up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            try:
+                assert up.stdout is not None
+                if not up.stdout.readline().startswith(b"ready "):
+                    sys.exit(f"it did not start: {(Path(folder) / 'log').read_text()[-2000:]}")
+                import django
+
+                django.setup()
+                yield Running(home, port)
+            finally:
+                up.terminate()
+                up.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def raise_limit() -> None:
+    """Each client is an open file, here and in the server, which inherits it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that this process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> str:
+    """What the figures are of."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    return f"{len(names)} x {names[0] if names else 'unknown'}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f} before"

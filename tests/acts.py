@@ -1,0 +1,86 @@
+"""Around every command and every pass of the orchestrator and the prober, in whatever test: snapshot before + events == snapshot after.
+
+No test asks for it: the functions themselves are wrapped, wherever they have been imported to.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import Any
+
+from django.db import connection
+
+from tests.stories import snapshot_equals_events
+
+Act = Callable[..., Any]
+PACKAGES = ("upgrades.commands", "upgrades.orchestrator")
+MODULES = ("upgrades.prober.writing",)
+READERS = ("upgrades.commands.finding", "upgrades.orchestrator.observe")  # the helpers of those who write
+IMPORTED_TO = ("upgrades.", "tests.", "dashboard.")
+_inside = threading.local()
+
+
+@cache
+def acts() -> tuple[Act, ...]:
+    """Whatever writes takes `now`: time is an argument."""
+    modules = [importlib.import_module(name) for name in (*_modules(), *MODULES)]
+    found = {one for module in modules for one in vars(module).values() if _is_act(one, module.__name__)}
+    return tuple(found)
+
+
+def _modules() -> Iterator[str]:
+    for name in PACKAGES:
+        for module in pkgutil.iter_modules(importlib.import_module(name).__path__, f"{name}."):
+            if module.name not in READERS:
+                yield module.name
+
+
+def _is_act(one: object, module: str) -> bool:
+    if not inspect.isfunction(one) or one.__module__ != module or one.__name__.startswith("_"):
+        return False
+    return "now" in inspect.signature(one).parameters
+
+
+def judged(act: Act) -> Act:
+    """The same, and its events must lead from the snapshot before to the one after. One that raises is passed on as it is."""
+
+    @wraps(act)
+    def acting(*args: Any, **options: Any) -> Any:
+        if getattr(_inside, "an_act", False) or _must_not_ask():
+            return act(*args, **options)
+        _inside.an_act = True
+        try:
+            with snapshot_equals_events():
+                return act(*args, **options)
+        finally:
+            _inside.an_act = False
+
+    return acting
+
+
+def _must_not_ask() -> bool:
+    """Where somebody counts the queries, or a transaction is open that has written half of what it tells."""
+    return connection.force_debug_cursor or connection.needs_rollback
+
+
+@contextmanager
+def all_judged() -> Iterator[None]:
+    """As long as this lasts, every act is, by whatever name it was imported."""
+    there_are = acts()
+    instead = {id(act): judged(act) for act in there_are}
+    changed: list[tuple[Any, str, Act]] = []
+    for module in [one for name, one in list(sys.modules.items()) if name.startswith(IMPORTED_TO)]:
+        for name, value in list(vars(module).items()):
+            if id(value) in instead and inspect.isfunction(value):
+                changed.append((module, name, value))
+                setattr(module, name, instead[id(value)])
+    try:
+        yield
+    finally:
+        for module, name, value in changed:
+            setattr(module, name, value)

@@ -1,0 +1,237 @@
+"""The live feed over real sockets: who may listen, what is said, and that a client never misses anything."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.crash import judging
+from tests.crash.fleets import have_ended, publish, put_fleets
+from tests.end_to_end.installation import LIVE, Installation
+from tests.feed_client import Conversation, FeedClient, Message, Session, converse, validator
+from tests.waiting import wait_until
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.models import InstanceUpgrade
+
+FLEET = {"live/web": 30, "live/unprobed": 5}
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def fleet(up: Installation) -> Installation:
+    put_fleets(up, FLEET)
+    return up
+
+
+@pytest.fixture(scope="module")
+def ada(up: Installation) -> Session:
+    """Somebody who has signed in."""
+    return up.signed_in()
+
+
+def acknowledge(message: Message) -> Any:
+    return {"ack": message["n"]} if message["type"] == "heartbeat" else None
+
+
+def nothing(_: Message) -> None:
+    return None
+
+
+def has(number: int, kind: str) -> Callable[[list[Message]], bool]:
+    return lambda said: sum(one["type"] == kind for one in said) >= number
+
+
+def resets(heard: Conversation) -> list[tuple[str, str]]:
+    return sorted((one["set"], one["reason"]) for one in heard.said if one["type"] == "reset")
+
+
+def place(ada: Session, path: str) -> str:
+    """stream.seq of now."""
+    snapshot = json.loads(ada.get(f"/feed/snapshot?set={path}").body)
+    return f"{snapshot['stream']}.{snapshot['seq']}"
+
+
+# --- who may listen ---------------------------------------------------------------------------------------------------
+
+
+def test_who_is_not_signed_in_is_told_so_and_closed(up: Installation) -> None:
+    nobody = Session(f"http://127.0.0.1:{up.http_port}")
+    heard = converse(nobody.feed(), nobody.headers(), nothing, enough=lambda said: False)
+    assert [one["code"] for one in heard.said] == ["NotSignedIn"]
+    assert (heard.status, heard.close) == (101, 4401)
+    assert nobody.get("/feed/snapshot?set=live/web").status == 401
+
+
+def test_a_session_that_was_made_up_is_none(up: Installation, ada: Session) -> None:
+    headers = ada.headers(Cookie="sessionid=" + "x" * 32)
+    assert converse(ada.feed(), headers, nothing, enough=lambda said: False).close == 4401
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://example.com", "http://127.0.0.1:1", "http://localhost", "null", ""],
+    ids=lambda one: one or "none",
+)
+def test_a_page_from_elsewhere_is_refused_though_it_brings_the_cookie(ada: Session, origin: str) -> None:
+    headers = ada.headers(Origin=origin)
+    if not origin:
+        del headers["Origin"]
+    heard = converse(ada.feed(), headers, nothing, enough=lambda said: False)
+    assert (heard.status, heard.said) == (403, [])
+
+
+def test_who_may_no_longer_sign_in_may_no_longer_listen(up: Installation) -> None:
+    up.manage("shell", "-c", _WITH_BOB.format(active=True))
+    bob = Session(f"http://127.0.0.1:{up.http_port}").sign_in("bob", "a long pass phrase")
+    assert converse(bob.feed(), bob.headers(), acknowledge, enough=has(1, "heartbeat")).close is None
+    up.manage("shell", "-c", _WITH_BOB.format(active=False))
+    assert converse(bob.feed(), bob.headers(), nothing, enough=lambda said: False).close == 4401
+
+
+_WITH_BOB = """
+from django.contrib.auth.models import User
+bob, _ = User.objects.get_or_create(username="bob")
+bob.set_password("a long pass phrase") if {active} else None
+bob.is_active = {active}
+bob.save()
+"""
+
+
+def test_it_is_served_over_https_too(fleet: Installation, ada: Session) -> None:
+    """The page, the cookie and the socket all go through the https port."""
+    secured = fleet.secured()
+    with secured:
+        cookie, origin = ada.headers()["Cookie"], f"https://127.0.0.1:{fleet.https_port}"
+        lines = [
+            "GET /ws/feed/?sets=live/web HTTP/1.1",
+            f"Host: 127.0.0.1:{fleet.https_port}",
+            f"Origin: {origin}",
+            f"Cookie: {cookie}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        ]
+        secured.sendall("\r\n".join([*lines, "", ""]).encode())
+        said = b""
+        while b'"type":"reset"' not in said:
+            said += secured.recv(4096) or pytest.fail(said.decode())
+    assert said.startswith(b"HTTP/1.1 101 ")
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+def test_only_the_sets_that_were_asked_for_are_served(fleet: Installation, ada: Session) -> None:
+    heard = converse(ada.feed(sets="LIVE/Web"), ada.headers(), acknowledge, enough=has(1, "heartbeat"))
+    assert resets(heard) == [("live/web", "new")]
+    assert heard.said[-1]["heads"].keys() == {"live/web"}
+    everything = converse(ada.feed(), ada.headers(), acknowledge, enough=has(1, "heartbeat"))
+    assert resets(everything) == [("live/unprobed", "new"), ("live/web", "new")]
+    assert everything.said[-1]["heads"].keys() == FLEET.keys()
+
+
+def test_who_says_where_he_is_goes_on_from_there(fleet: Installation, ada: Session) -> None:
+    at = place(ada, "live/web")
+    heard = converse(
+        ada.feed(sets="live/web", since=f"live/web:{at}"), ada.headers(), nothing, enough=has(1, "heartbeat")
+    )
+    assert resets(heard) == []
+    assert heard.said[-1]["heads"] == {"live/web": at}
+
+
+@pytest.mark.parametrize(
+    ("position", "reason"), [("another.{seq}", "stream"), ("{stream}.999999", "gap"), ("{stream}.{seq}", "")]
+)
+def test_a_client_may_say_later_where_it_is(fleet: Installation, ada: Session, position: str, reason: str) -> None:
+    stream, seq = place(ada, "live/web").split(".")
+    resume = {"type": "resume", "since": {"LIVE/web": position.format(stream=stream, seq=seq)}}
+
+    def once(message: Message) -> Any:
+        return resume if message["type"] == "reset" and message["reason"] == "new" else acknowledge(message)
+
+    heard = converse(ada.feed(sets="live/web"), ada.headers(), once, enough=has(2, "heartbeat"))
+    assert [why for _, why in resets(heard) if why != "new"] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize("words", ["since=live/web", "since=live/web:nowhere"])
+def test_a_position_that_is_none_is_refused(ada: Session, words: str) -> None:
+    name, _, word = words.partition("=")
+    heard = converse(ada.feed(**{name: word}), ada.headers(), nothing, enough=lambda said: False)
+    assert ([one["code"] for one in heard.said], heard.close) == (["BadRequest"], 4400)
+
+
+@pytest.mark.parametrize("reply", ["{", "[]", '{"ack": "x"}', '{"type": "dance"}', '{"type": "resume", "since": 3}'])
+def test_what_is_not_understood_closes_the_connection(fleet: Installation, ada: Session, reply: str) -> None:
+    heard = converse(ada.feed(sets="live/web"), ada.headers(), lambda _: reply, enough=lambda said: False)
+    assert (heard.said[-1]["code"], heard.close) == ("BadRequest", 4400)
+    for message in heard.said:
+        validator().validate(message)
+
+
+def test_heartbeats_are_numbered_and_say_where_each_set_is(fleet: Installation, ada: Session) -> None:
+    heard = converse(ada.feed(), ada.headers(), acknowledge, enough=has(2, "heartbeat"))
+    first, second = (one for one in heard.said if one["type"] == "heartbeat")
+    assert second["n"] == first["n"] + 1
+    assert second["heads"] == {path: place(ada, path) for path in FLEET}
+
+
+def test_snapshots_are_compressed_and_not_sent_twice(fleet: Installation, ada: Session) -> None:
+    first = ada.get("/feed/snapshot?set=live/web", Accept_Encoding="gzip")
+    assert first.headers["Content-Encoding"] == "gzip"
+    snapshot = json.loads(gzip.decompress(first.body))
+    assert first.headers["ETag"] == f'"{snapshot["stream"]}.{snapshot["seq"]}"'
+    assert len(first.body) < len(json.dumps(snapshot)) / 4
+    again = ada.get("/feed/snapshot?set=live/web", Accept_Encoding="gzip", If_None_Match=first.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+    assert snapshot == judging.settled_snapshot("live/web")
+
+
+# --- a client that stays ----------------------------------------------------------------------------------------------
+
+
+def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fleet: Installation, ada: Session) -> None:
+    """Snapshot and deltas, over lost connections and another Daphne: in the end exactly what there is."""
+    with FeedClient(ada, FLEET, strict=True) as client:
+        for path in FLEET:
+            judging.client_holds_all(client, path)
+        version = publish(fleet)
+        _wait_for_batch(version, 1)
+        client.lose_connection()
+        _wait_for_batch(version, 2)
+        assert client.connections == 2
+        assert {reason for _, reason in client.resets} == {"new"}, "a lost connection is gone on with, without a reset"
+        fleet.kill("daphne")
+        wait_until(lambda: have_ended(FLEET, version), seconds=120, what="the upgrades' end")
+        wait_until(lambda: client.connections >= 3, seconds=30, what="the client is back")
+        for path in FLEET:
+            judging.client_holds_all(client, path)
+        held = client.holding("live/web")
+    assert held and held["upgrade"]["status"] == UpgradeStatus.COMPLETED
+    assert {one["version"] for one in held["instances"].values()} == {version}
+    assert client.counts["delta"] > 10
+
+
+def _wait_for_batch(version: str, number: int) -> None:
+    members = InstanceUpgrade.objects.using(LIVE).filter(
+        upgrade__target_version=version, batch__number__gte=number, state=MemberState.UPGRADING
+    )
+    wait_until(members.exists, seconds=60, what=f"batch {number} under way")
+
+
+def test_scale_sets_come_and_go_and_come_anew(up: Installation, ada: Session) -> None:
+    with FeedClient(ada, strict=True) as client:
+        wait_until(lambda: client.counts["heartbeat"], seconds=30, what="a heartbeat")
+        put_fleets(up, {"brief/one": 2})
+        judging.client_holds_all(client, "brief/one")
+        first = client.holding("brief/one")
+        up.manage("delete_scale_set", "brief/one")
+        wait_until(lambda: client.holding("brief/one") is None, seconds=60, what="it is gone for the client too")
+        put_fleets(up, {"brief/one": 1})
+        judging.client_holds_all(client, "brief/one")
+        again = client.holding("brief/one")
+        up.manage("delete_scale_set", "brief/one")
+        wait_until(lambda: client.holding("brief/one") is None, seconds=60, what="gone again")
+    assert first and again and first["stream"] != again["stream"]

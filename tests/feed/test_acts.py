@@ -1,0 +1,41 @@
+"""The judge of all commands and passes (tests/acts.py) sees what it should."""
+
+import pytest
+
+from tests.acts import acts, all_judged, judged
+from tests.stories import NOW, a_scale_set
+from upgrades.commands import opt_outs
+from upgrades.models import Instance
+
+pytestmark = pytest.mark.django_db
+opt_out = opt_outs.opt_out
+
+
+def test_it_knows_all_that_write() -> None:
+    names = {act.__name__ for act in acts()}
+    assert names >= {
+        *("publish_image", "set_model", "delete_scale_set", "change_policy", "put_load_balancer"),
+        *("opt_out", "opt_in", "start", "cancel"),
+        *("advance", "work", "record", "record_outcomes", "mark_begun", "end_expired_opt_outs"),
+        *("write_verdicts", "write_views"),
+    }
+
+
+def test_a_change_that_is_told_to_nobody_is_caught() -> None:
+    row = a_scale_set(instances=2)
+
+    def silent() -> int:
+        return Instance.objects.filter(scale_set=row, number=1).update(health="unhealthy")
+
+    with pytest.raises(AssertionError):
+        judged(silent)()
+
+
+def test_it_is_there_by_whatever_name_and_then_no_more() -> None:
+    a_scale_set(instances=2)
+    plain = opt_outs.opt_out
+    with all_judged():
+        assert opt_outs.opt_out is not plain
+        assert globals()["opt_out"] is opt_outs.opt_out
+        assert len(opt_outs.opt_out("fleet/web", ["1"], reason="why", owner="ada", now=NOW)) == 1
+    assert opt_outs.opt_out is plain is opt_out

@@ -1,0 +1,37 @@
+// Numbers and times as people read them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { many, momentAt, names, number, percentText, range, since, span } from "../../static/js/format.js";
+
+test("numbers keep their digits together", () => {
+  assert.deepEqual([0, 999, 1000, 1234567].map(number), ["0", "999", "1\u202f000", "1\u202f234\u202f567"]);
+});
+
+test("percents have a decimal only where it says something", () => {
+  assert.deepEqual([0, 20, 21.25, 33.333, 99.96].map(percentText), ["0\u00a0%", "20\u00a0%", "21.3\u00a0%", "33.3\u00a0%", "100\u00a0%"]);
+});
+
+test("one of a thing, or several", () => {
+  assert.deepEqual([many(1, "instance"), many(2, "instance"), many(0, "batch", "batches")], ["1 instance", "2 instances", "0 batches"]);
+});
+
+test("spans in two units", () => {
+  const spans = [-5, 45_000, 250_000, 7_500_000, 273_600_000].map(span);
+  assert.deepEqual(spans, ["0 s", "45 s", "4 m 10 s", "2 h 5 m", "3 d 4 h"]);
+  assert.equal(since("2018-09-25T12:00:00Z", Date.parse("2018-09-25T12:00:30Z")), "30 s");
+});
+
+test("a time has its day unless that is today", () => {
+  const at = new Date(2018, 8, 25, 12, 4).getTime();
+  assert.equal(momentAt(at, at + 1000), "12:04");
+  assert.equal(momentAt(at, at + 2 * 864e5), "25 Sept 2018, 12:04");
+  assert.equal(range(at, at + 1000), "12:04");
+  assert.equal(range(at, at + 300_000), "12:04–12:09");
+});
+
+test("the first names, and how many more", () => {
+  const list = ["a", "b", "c"].map((name) => ({ name }));
+  assert.deepEqual([names(list.slice(0, 1)), names(list.slice(0, 2)), names(list)], ["a", "a, b", "a, b and 1 more"]);
+});

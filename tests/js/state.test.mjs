@@ -1,0 +1,111 @@
+// What a board is, and how deltas change it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { applyDelta, emptyBoard, FILLS, follows, HEALTH, isReady, safety, STATES, WORST_FIRST } from "../../static/js/state.js";
+import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, NEW, OLD, POLICY, statesOf } from "./boards.mjs";
+
+const stateOf = (changes, set = {}) => statesOf(aBoard([anInstance(0, changes)], { latest_version: NEW, ...set }))[0];
+
+test("every state has one of the six fills, and a place among the worst", () => {
+  for (const { fill } of [...Object.values(STATES), ...Object.values(HEALTH)]) assert.ok(FILLS.includes(fill));
+  assert.deepEqual([...WORST_FIRST].sort(), Object.keys(STATES).sort());
+});
+
+test("the state of an instance while no upgrade runs", () => {
+  assert.equal(stateOf({}), "pending");
+  assert.equal(stateOf({}, { decision: { code: "HealthIsStale", text: "" } }), "held");
+  assert.equal(stateOf({ version: NEW }), "done");
+  assert.equal(stateOf({}, { latest_version: null }), "done");
+  assert.equal(stateOf({ version: NEW, health: "initializing" }), "verifying");
+  assert.equal(stateOf({ operation: "create", provisioning: "creating", health: "initializing" }), "upgrading");
+  assert.equal(stateOf({ opt_out: anOptOut() }), "opted-out");
+});
+
+test("what is bad is never hidden behind what is merely true", () => {
+  assert.equal(stateOf({ health: "unhealthy", opt_out: anOptOut() }), "unhealthy");
+  assert.equal(stateOf({ health: "unknown", version: NEW }), "unknown");
+  assert.equal(stateOf({ health: "unhealthy", failed_version: NEW }), "failed");
+  assert.equal(stateOf({ failed_version: OLD }), "pending", "it failed on another version");
+  assert.equal(stateOf({ provisioning: "failed", opt_out: anOptOut() }), "failed");
+});
+
+test("the state of an instance within the running upgrade", () => {
+  const within = (changes, upgrade = {}) => stateOf(changes, { upgrade: anUpgrade(upgrade) });
+  for (const state of ["queued", "upgrading", "verifying"]) assert.equal(within({ member: aMember(0, state), health: "unhealthy" }), state);
+  assert.equal(within({ member: aMember(0, "succeeded"), version: NEW }), "done");
+  assert.equal(within({ member: aMember(0, "queued", { upgrade: "an earlier one" }) }), "pending");
+  assert.equal(within({ member: aMember(0, "queued") }, { ended_at: "2018-09-25T13:00:00Z", status: "Cancelled" }), "pending");
+});
+
+test("the target of a running upgrade counts, not what was published meanwhile", () => {
+  const board = aBoard([anInstance(0, { version: NEW })], { latest_version: "16.04.3", upgrade: anUpgrade() });
+  assert.deepEqual(statesOf(board), ["done"]);
+});
+
+test("a delta replaces instances by their ids and touches nothing else", () => {
+  const before = aBoard(3, { latest_version: NEW });
+  const board = after(before, { instances: [anInstance(1, { health: "unhealthy" })] });
+  assert.deepEqual(statesOf(board), ["pending", "unhealthy", "pending"]);
+  assert.deepEqual([...board.touched], [1]);
+  assert.equal(board.rebuilt, false);
+  assert.equal(board.instances[0], before.instances[0]);
+  assert.deepEqual(statesOf(before), ["pending", "pending", "pending"], "the board before is as it was");
+});
+
+test("instances come and go, and stay in the order of their numbers", () => {
+  const board = after(aBoard(3), { removed: ["0", "2"], instances: [anInstance(10), anInstance(4)] });
+  assert.deepEqual(board.instances.map((one) => one.id), ["1", "4", "10"]);
+  assert.deepEqual([...board.places], [["1", 0], ["4", 1], ["10", 2]]);
+  assert.equal(board.rebuilt, true);
+});
+
+test("one that is removed and made anew in the same delta is there", () => {
+  const board = after(aBoard(2), { removed: ["1"], instances: [anInstance(1, { version: NEW })] });
+  assert.deepEqual(board.instances.map((one) => one.version), [OLD, NEW]);
+});
+
+test("a newer image makes all of them pending, without a word on any", () => {
+  const before = aBoard(3);
+  assert.deepEqual(statesOf(before), ["done", "done", "done"]);
+  const board = after(before, { scale_set: { ...before.scale_set, latest_version: NEW } });
+  assert.deepEqual(statesOf(board), ["pending", "pending", "pending"]);
+  assert.deepEqual([...board.touched], [0, 1, 2]);
+});
+
+test("a new upgrade voids the batches of the one before", () => {
+  const before = aBoard([anInstance(0, { member: aMember(0, "succeeded"), version: NEW })], { upgrade: anUpgrade({ batches: [aBatch(0)] }) });
+  assert.equal(before.instances[0].batch, 1);
+  assert.equal(after(before, { upgrade: anUpgrade({ id: "u2" }) }).instances[0].batch, null);
+});
+
+test("only what begins where the board is may be applied", () => {
+  const board = { ...aBoard(1), seq: 5 };
+  assert.ok(follows(board, aDelta({ since: 5, seq: 6 })));
+  assert.ok(follows(board, aDelta({ since: 3, seq: 6 })), "it began earlier, and holds whole resources");
+  assert.ok(!follows(board, aDelta({ since: 6, seq: 7 })), "a gap");
+  assert.ok(!follows(board, aDelta({ since: 3, seq: 5 })), "old");
+  assert.ok(!follows(board, aDelta({ since: 5, seq: 6, stream: "another" })));
+  assert.equal(applyDelta(board, aDelta({ since: 3, seq: 9 })).seq, 9);
+});
+
+test("a board of which nothing is known yet is not ready", () => {
+  assert.equal(isReady(emptyBoard("fleet/web")), false);
+  assert.equal(isReady(aBoard(0)), true);
+});
+
+test("strictly more than the limit stops", () => {
+  const sick = (n, of) => safety(aBoard(Array.from({ length: of }, (_, id) => anInstance(id, id < n ? { health: id % 2 ? "unknown" : "unhealthy" } : {})))).all;
+  assert.deepEqual(sick(2, 10), { count: 2, of: 10, limit: 20, percent: 20, room: 0, over: false });
+  assert.deepEqual([sick(3, 10).over, sick(3, 10).room], [true, -1]);
+  assert.deepEqual([sick(1, 7).over, sick(2, 7).over], [false, true]);
+  assert.deepEqual([sick(0, 0).over, sick(0, 0).percent], [false, 0]);
+});
+
+test("of those upgraded so far, the failed and the unhealthy count against their own limit", () => {
+  const upgraded = [aMember(0, "failed"), aMember(0, "succeeded"), aMember(0, "succeeded"), aMember(1, "upgrading")];
+  const list = upgraded.map((member, id) => anInstance(id, { member, health: id === 2 ? "unhealthy" : "healthy" }));
+  const reading = safety(aBoard(list, { upgrade: anUpgrade({ policy: { ...POLICY, max_unhealthy_upgraded_percent: 70 } }) })).upgraded;
+  assert.deepEqual([reading.count, reading.of, reading.limit, reading.over], [2, 3, 70, false]);
+});

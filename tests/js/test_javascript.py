@@ -1,0 +1,28 @@
+"""The pure modules of the pages, under Node: tests/js/*.test.mjs."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+FILES = sorted(HERE.glob("*.test.mjs"))
+MISSING = (
+    "Node is not installed: 18.19 or newer is needed for the tests of the pages' scripts (Debian: apt install nodejs)"
+)
+
+
+def test_there_are_some() -> None:
+    assert len(FILES) >= 4
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.name))
+def test_scripts(file: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.fail(MISSING, pytrace=False)
+    words = [node, "--no-warnings", "--import", (HERE / "modules.mjs").as_uri(), "--test", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)

@@ -1,0 +1,59 @@
+// What a viewer chose to see: filters, groups, batches done and to come.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { batchesOf, grouped, matches, withPlan } from "../../static/js/view.js";
+import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW } from "./boards.mjs";
+
+const LATER = "2018-09-25T12:05:00.000Z";
+
+test("a filter takes states and words, in any case", () => {
+  const [one] = aBoard([anInstance(7, { zone: "2", health: "unhealthy" })]).instances;
+  assert.ok(matches(one, {}, "state"));
+  assert.ok(matches(one, { states: ["failed", "unhealthy"] }, "state"));
+  assert.ok(!matches(one, { states: ["done"] }, "state"));
+  assert.ok(matches(one, { states: ["unhealthy"] }, "health"));
+  for (const text of ["WEB_7", " zone 2 ", "16.04.1"]) assert.ok(matches(one, { text }, "state"), text);
+  assert.ok(!matches(one, { text: "web_8" }, "state"));
+  assert.ok(matches({ ...one, planned: 3 }, { text: "batch 3" }, "state"));
+});
+
+test("no upgrade, no batches", () => assert.deepEqual(batchesOf(aBoard(3)), []));
+
+test("batches that were, and those to come as the engine takes them: 20 % of all, ascending ids", () => {
+  const list = Array.from({ length: 11 }, (_, id) => anInstance(id));
+  list[0] = anInstance(0, { member: aMember(0, "succeeded"), version: NEW });
+  list[1] = anInstance(1, { member: aMember(0, "succeeded"), version: NEW });
+  list[3] = anInstance(3, { opt_out: anOptOut() });
+  list[5] = anInstance(5, { version: NEW });
+  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(0, LATER)] }) });
+  const batches = batchesOf(board);
+  assert.deepEqual(batches.map((one) => one.ids), [[0, 1], [2, 4], [6, 7], [8, 9], [10]]);
+  assert.deepEqual(batches.map((one) => one.number), [1, 2, 3, 4, 5]);
+  assert.deepEqual(batches.map((one) => one.planned), [false, true, true, true, true]);
+  assert.equal(batches[0].ended - batches[0].began, 300_000);
+  assert.equal(batches[2].began, batches[1].ended, "each begins where the one before ends");
+  assert.equal(withPlan(board.instances, batches)[4].planned, 2);
+});
+
+test("a batch is never smaller than one", () => {
+  const batches = batchesOf(aBoard(3, { upgrade: anUpgrade() }));
+  assert.deepEqual(batches.map((one) => one.ids), [[0], [1], [2]]);
+  assert.equal(batches[0].began, null, "how long one takes is not known yet");
+});
+
+test("nothing more is planned once it was cancelled, or has ended", () => {
+  const upgrade = { batches: [aBatch(0)] };
+  assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, cancel_requested_by: "ada" }) })).length, 1);
+  assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, ended_at: AT, status: "Faulted" }) })).length, 1);
+});
+
+test("groups in rising order by number, those without last", () => {
+  const zones = ["10", "", "2", "2"].map((zone, id) => anInstance(id, { zone }));
+  assert.deepEqual(grouped(aBoard(zones).instances, "zone"), [["2", [2, 3]], ["10", [0]], [0, [1]]]);
+  const batches = [anInstance(0), anInstance(1, { member: aMember(0, "upgrading") })];
+  assert.deepEqual(grouped(aBoard(batches, { upgrade: anUpgrade({ batches: [aBatch(0)] }) }).instances, "batch"), [[1, [1]], [0, [0]]]);
+  const versions = ["16.04.10", "16.04.9"].map((version, id) => anInstance(id, { version }));
+  assert.deepEqual(grouped(aBoard(versions).instances, "version").map(([key]) => key), ["16.04.9", "16.04.10"]);
+});

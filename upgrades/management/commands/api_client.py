@@ -1,0 +1,50 @@
+"""`manage.py api_client NAME --role viewer|operator|admin`: who may use the API."""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from upgrades.commands.access import make_client, renew_secret, revoke_client
+from upgrades.management.door import Door
+from upgrades.models import ApiClient, Subscription
+
+
+class Command(Door):
+    help = "Makes a client of the API and prints its secret, once; gives it a new secret; or revokes it with all its tokens."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NAME")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--role", choices=ApiClient.Role.values, help="makes it, and says what it may do")
+        what.add_argument("--new-secret", action="store_true", help="the old one and all tokens end at once")
+        what.add_argument("--revoke", action="store_true", help="its secret and all its tokens end at once")
+        parser.add_argument("--json", action="store_true", help="as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name, now = options["name"], timezone.now()
+        if options["revoke"]:
+            revoke_client(name, now)
+            self.stdout.write(f"revoked {name}: its secret and its tokens are worth nothing any more")
+            return
+        renewed = options["new_secret"]
+        row, secret = renew_secret(name) if renewed else make_client(name, ApiClient.Role(options["role"]), now)
+        self._say(row, secret, as_json=options["json"])
+
+    def _say(self, row: ApiClient, secret: str, *, as_json: bool) -> None:
+        subscription = Subscription.objects.first()
+        if subscription is None:
+            raise CommandError("the database has no subscription: run manage.py migrate first")
+        said = {
+            "tenantId": str(subscription.tenant_id),
+            "subscriptionId": str(subscription.pk),
+            "clientId": str(row.pk),
+            "clientSecret": secret,
+        }
+        if as_json:
+            self.stdout.write(json.dumps(said))
+            return
+        for name, value in said.items():
+            self.stdout.write(f"{name:<15} {value}")
+        self.stdout.write("Keep the secret: it is shown this once.")

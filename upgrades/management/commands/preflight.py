@@ -1,0 +1,28 @@
+"""`manage.py preflight RG/NAME`: what a scale set refers to, and what is known of it."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades import preflight
+from upgrades.commands import finding
+from upgrades.management.door import Door
+
+
+class Command(Door):
+    help = (
+        "Lists every address, secret and resource that the scale set's model refers to, each with what is known of it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = preflight.checks(finding.scale_set(options["path"]), timezone.now())
+        for one in found:
+            self.stdout.write(
+                f"{one.result:<12}{one.reference.kind:<9}{one.reference.shown}  ({one.reference.at}: {one.says})"
+            )
+        if not found:
+            self.stdout.write("it refers to nothing outside of itself")
