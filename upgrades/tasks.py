@@ -43,7 +43,7 @@ def tick() -> None:
 @shared_task(name="upgrades.tasks.advance")
 @patient
 def advance(scale_set_id: int) -> None:
-    for handed in looking.advance(scale_set_id, timezone.now()):
+    for handed in looking.advance(scale_set_id, timezone.now):
         send(work, handed.chunk_id, handed.number)
 
 

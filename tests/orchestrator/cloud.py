@@ -1,7 +1,8 @@
 """A small cloud in memory, on a virtual clock, with every fault that a test may wish for. `CloudProvider` is its provider."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +23,7 @@ from upgrades.providers.base import (
     ScaleSetReference,
 )
 
-BOOT_SECONDS = 20.0
+BOOT_SECONDS = 8.0
 HANGS_SECONDS = 2.5
 Name = tuple[str, str]  # scale set key, instance id
 
@@ -46,9 +47,12 @@ class Machine:
 
 @dataclass(slots=True)
 class Job:
+    """`began_at` is in the processes' wall clock, `due` in the clocks' true time."""
+
     operation: Operation
     name: Name
     due: float
+    began_at: datetime
     outcome: Outcome | None = None
 
 
@@ -83,6 +87,7 @@ class Cloud:
         self.begun: list[Job] = []
         self.swaps: list[Swap] = []
         self.faults = Faults()
+        self.see: Callable[[str, Mapping[str, InstanceView]], Awaitable[None]] = _at_once
         self._serial = count(1)
 
     # --- what the provider is asked ---
@@ -138,7 +143,7 @@ class Cloud:
             raise ProviderError("TooManyRequests", "come again later", permanent=False)
         if self.running(name):
             raise ProviderError("OperationInProgress", f"another operation runs on {name}", permanent=False)
-        job = Job(operation, name, self.clocks.elapsed + BOOT_SECONDS)
+        job = Job(operation, name, self.clocks.elapsed + BOOT_SECONDS, self.clocks.wall())
         self._go_down(job, self.machines.get(name))
         self.jobs[operation.id] = job
         self.begun.append(job)
@@ -273,7 +278,9 @@ class CloudProvider:
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         self._answer()
-        return self._cloud.views(scale_set.key)
+        views = self._cloud.views(scale_set.key)
+        await self._cloud.see(scale_set.key, views)
+        return views
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         return address, port
@@ -291,6 +298,10 @@ class CloudProvider:
         """As the caller sees it: its patience is over, the time is gone."""
         self._cloud.clocks.wait(HANGS_SECONDS)
         raise TimeoutError
+
+
+async def _at_once(key: str, views: Mapping[str, InstanceView]) -> None:
+    """What was seen of the machines of a scale set takes no time to arrive; a test may put something slower here."""
 
 
 def _version(job: Job) -> str:

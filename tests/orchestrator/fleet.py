@@ -46,7 +46,7 @@ class Fleet:
     # --- what the processes do ---
 
     def look(self) -> list[HandOut]:
-        return advance(self.id, self.now)
+        return advance(self.id, lambda: self.now)
 
     def work(self, handed: list[HandOut]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""

@@ -10,11 +10,12 @@ from tests.orchestrator.test_recovery import PAST, _any_step, lapse
 from upgrades.core.states import MemberState, UpgradeStatus
 from upgrades.models import Chunk, ScaleSet, clock
 from upgrades.orchestrator import leases, ticking
-from upgrades.orchestrator.leases import LeaseLost
+from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.operations import operations_of
+from upgrades.orchestrator.outcomes import record_outcomes
 from upgrades.orchestrator.record import record
 from upgrades.orchestrator.work import work
-from upgrades.providers.base import Operation
+from upgrades.providers.base import Operation, Outcome, Progress
 
 HOUR = timedelta(hours=1)
 
@@ -80,23 +81,42 @@ def test_a_look_that_was_held_up_records_nothing(fleet: MakeFleet) -> None:
         record(lease, one.row.seq, _any_step(one), one.now)
 
 
+def test_a_look_that_waited_for_its_lease_acts_on_the_time_after_it(
+    fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was locked for so long. Found by random histories: a batch began on health of half a minute ago."""
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    take = leases.take
+
+    def take_late(scale_set_id: int) -> Lease | None:
+        one.now += timedelta(seconds=30)
+        return take(scale_set_id)
+
+    monkeypatch.setattr(leases, "take", take_late)
+    assert one.look() == []
+    assert one.row.decision["code"] == "HealthIsStale"
+
+
 def test_a_worker_that_was_replaced_begins_nothing(fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was held up between reading its operations and beginning them; another has taken the chunk up meanwhile."""
+    """It was held up between reading its operations and beginning them; another took the chunk up meanwhile and gave the operation up."""
     one = fleet(5)
     one.go_on()
     one.publish("16.04.1")
     (handed,) = one.look()
+    before = one.views()
+    given_up = Outcome(Progress.FAILED, code="OSProvisioningTimedOut", message="The operation did not end.")
 
     def held_up(chunk: Chunk) -> dict[str, Operation]:
         found = operations_of(chunk)
-        monkeypatch.setattr("upgrades.orchestrator.work.operations_of", operations_of)
         lapse(one)
-        one.work(one.look())
+        assert one.look()
+        record_outcomes(one.id, dict.fromkeys(found, given_up), one.now)
         return found
 
     monkeypatch.setattr("upgrades.orchestrator.work.operations_of", held_up)
-    seen = one.views()["0"].os_disk
     report = work(handed.chunk_id, handed.number, lambda: one.now, lambda _: None)
     assert report and report.number is None
-    assert states(one) == {MemberState.VERIFYING}
-    assert one.views()["0"].os_disk != seen
+    assert states(one) == {MemberState.FAILED}
+    assert one.views() == before

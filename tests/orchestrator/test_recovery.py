@@ -17,6 +17,7 @@ from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
 from upgrades.models import Chunk, Event, ScaleSet, clock
 from upgrades.orchestrator import leases, ticking
+from upgrades.orchestrator import work as working
 from upgrades.orchestrator.advance import HandOut
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
@@ -138,6 +139,13 @@ def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[Han
     first = work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None)
     assert first and first.number is None
     assert work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None) is None
+
+
+def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+    """While the first delivery is still at work."""
+    _, (handed,) = upgrading
+    assert working._take_up(handed.chunk_id, handed.number)
+    assert working._take_up(handed.chunk_id, handed.number) is None
 
 
 def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[HandOut]]) -> None:

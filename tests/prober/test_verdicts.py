@@ -1,17 +1,25 @@
 """From results to rows: what counts as news of an instance, and what does not."""
 
+import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests.stories import NOW, a_scale_set
 from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
+from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, reading, writing
 from upgrades.prober.counts import Counts
+from upgrades.prober.machines import Machines
+from upgrades.prober.process import Prober, Sight
 from upgrades.prober.reading import ProbedSet
 from upgrades.prober.writing import Verdict
 from upgrades.probes.targets import Result, Target
@@ -192,6 +200,67 @@ def test_verdicts_that_could_not_be_written_are_kept() -> None:
     assert counts.take_unwritten() == {row.pk: lost}
     counts.put_back(999_999, lost)
     assert counts.take_unwritten() == {}
+
+
+def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
+    """Both are due at once, and the verdicts of two scale sets are two pieces of work: the freshness must not come between them."""
+    sets = [probed(a_scale_set(name, instances=1)) for name in ("one", "two")]
+    done: list[str] = []
+
+    class Recorder(DatabaseThread):
+        async def __call__(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            done.append(act.__name__)
+            await asyncio.sleep(0)
+
+    async def both_at_once() -> None:
+        prober = Prober(Path(), lambda: NOW, lambda _: None)
+        prober._database = Recorder()
+        for one in sets:
+            prober._know(one.pk, one)
+            prober._counts.take_views(one, {})  # no machine is there any more
+            prober._sights[one.pk] = Sight(0, 0, {})
+        await asyncio.gather(prober._write_verdicts(), prober._write_probed_at())
+
+    asyncio.run(both_at_once())
+    assert done == ["write_verdicts", "write_verdicts", "write_probed_at"]
+
+
+def test_what_a_database_that_is_away_does_not_take_is_written_later() -> None:
+    one = probed(a_scale_set(instances=1))
+
+    class Away(DatabaseThread):
+        async def __call__(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            raise OperationalError("it is away")
+
+    prober = Prober(Path(), lambda: NOW, lambda _: None)
+    prober._database = Away()
+    prober._know(one.pk, one)
+    prober._counts.take_views(one, {})
+    with pytest.raises(OperationalError):
+        asyncio.run(prober._write_verdicts())
+    assert [verdict.health for verdict in prober._counts.take_unwritten()[one.pk]] == [Health.UNHEALTHY]
+
+
+def test_an_instance_that_came_while_the_provider_was_asked_is_not_missed() -> None:
+    """The view of before does not have it; that says nothing."""
+    all_of_them = probed(a_scale_set(instances=2))
+    (first, _) = all_of_them.instances.values()
+    one = replace(all_of_them, instances={first.pk: first})
+    prober = Prober(Path(), lambda: NOW, lambda _: None)
+
+    class Slow(Machines):
+        async def views(self, asked: ProbedSet) -> dict[str, InstanceView]:
+            prober._know(one.pk, all_of_them)
+            return {"0": UP}
+
+    class Nobody(DatabaseThread):
+        async def __call__(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            """What is written of machines does not matter here."""
+
+    prober._machines, prober._database = Slow(Path()), Nobody()
+    prober._know(one.pk, one)
+    asyncio.run(prober._look_at(one, 0))
+    assert prober._counts.take_unwritten() == {}
 
 
 def test_a_machine_on_another_os_disk_than_we_gave_it_is_taken_as_it_is() -> None:

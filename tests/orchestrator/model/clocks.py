@@ -18,6 +18,10 @@ class Clocks:
     database_is_off: timedelta = field(default_factory=timedelta)
     jumped_at: float = float("-inf")
 
+    @property
+    def has_jumped(self) -> bool:
+        return self.jumped_at >= 0
+
     def wall(self) -> datetime:
         return START + timedelta(seconds=self.elapsed) + self.wall_is_off
 

@@ -1,7 +1,7 @@
 """Death and delay at any line: every statement on the database is a place where a process can die, or others can come in between."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,32 +20,47 @@ class Killed(BaseException):
 @dataclass(slots=True)
 class Ambush:
     """At the process's `at`-th statement (from 1) `act` happens, between two transactions of it; where `act` is None the process dies,
-    and what its transaction has written so far is rolled back."""
+    and what its transaction has written so far is rolled back. `of_transactions`: at the beginning of its `at`-th transaction instead,
+    when all that it has read is already old."""
 
     at: int
     act: Callable[[], None] | None = None
+    of_transactions: bool = False
 
 
 @dataclass(slots=True)
 class _Life:
     ambush: Ambush | None
     statements: int = 0
+    transactions: int = 0
     is_dead: bool = False
 
 
 class Statements:
-    """Stands between the code and the database while it is `watching`. `on_batch` is called with the values of each batch to be written."""
+    """Stands between the code and the database while it is `watching`. `hooks` are called, inside the transaction, before each statement
+    that begins so, with the values that it writes."""
 
-    def __init__(self, on_batch: Callable[[set[str]], None]) -> None:
-        self._on_batch = on_batch
+    def __init__(self, hooks: Mapping[str, Callable[[set[str]], None]]) -> None:
+        self._hooks = hooks
         self._lives: list[_Life] = []
         self._is_aside = False
         self.changed_something = False  # anything but whose turn it is and how fresh the news is
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        with connection.execute_wrapper(self._execute):
-            yield
+        begin = connection.set_autocommit
+
+        def noted(is_on: bool, **options: Any) -> None:
+            if not is_on:
+                self._begin()
+            begin(is_on, **options)
+
+        connection.set_autocommit = noted  # type: ignore[method-assign, assignment]
+        try:
+            with connection.execute_wrapper(self._execute):
+                yield
+        finally:
+            connection.set_autocommit = begin  # type: ignore[method-assign]
 
     @contextmanager
     def process(self, ambush: Ambush | None = None) -> Iterator[None]:
@@ -73,15 +88,23 @@ class Statements:
             self.changed_something |= sql.startswith(WRITES) and not QUIET.match(sql)
         return execute(sql, params, many, context)
 
+    def _begin(self) -> None:
+        if self._lives and not self._is_aside:
+            life = self._lives[-1]
+            life.transactions += 1
+            if life.ambush and life.ambush.of_transactions and life.transactions >= life.ambush.at:
+                self._spring(life, life.ambush)
+
     def _strike(self, life: _Life, sql: str, params: Any) -> None:
         if life.is_dead and not sql.startswith(ENDING):
             raise Killed
         life.statements += 1
-        if life.ambush and life.statements >= life.ambush.at:
+        if life.ambush and not life.ambush.of_transactions and life.statements >= life.ambush.at:
             self._spring(life, life.ambush)
-        if sql.startswith('INSERT INTO "upgrades_batch"'):
-            with self.aside():
-                self._on_batch({str(one).replace("-", "") for one in params})
+        for beginning, hook in self._hooks.items():
+            if sql.startswith(beginning):
+                with self.aside():
+                    hook({str(getattr(one, "obj", one)).replace("-", "") for one in params})
 
     def _spring(self, life: _Life, ambush: Ambush) -> None:
         if ambush.act is None:

@@ -2,18 +2,31 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.orchestrator.cloud import Cloud, Name, Swap
 from tests.orchestrator.model.clocks import Clocks
 from tests.orchestrator.model.prober import Witness
-from tests.orchestrator.model.rows import IN_FLIGHT, Row, Rows
+from tests.orchestrator.model.rows import IN_FLIGHT, Row, Rows, is_older
 from upgrades.feed import read
+from upgrades.models import ScaleSet
 
-HEALTH_WAIT = 300.0
+HEALTH_WAIT = 60.0  # as the test sets it: five minutes would take its time
 LOOK = 3.0  # how long a look may take before its lease is over
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How things stood at the instant at which a batch was written: `free` can be taken, in order, `sick` are unhealthy."""
+
+    total: int
+    policy: Json
+    free: list[int]
+    sick: set[int]
 
 
 class Watch:
@@ -24,14 +37,24 @@ class Watch:
         self._before = Rows({}, {}, {}, {}, {}, {}, 0)
         self._states: dict[int, Json] = {}
         self._streams: dict[int, Any] = {}
+        self._fed: dict[int, Row] = {}
         self._swaps_seen = 0
         self._may_swap: dict[int, set[str]] = {}
         self._verifying_since: dict[str, float] = {}
         self._begun_since: dict[str, float] = {}
-        self._most: dict[Any, int] = {}
+        self._begun_seen = self._checks = 0
+        self._starts: dict[Any, Start] = {}
         self._last_check = 0.0
         self._probed: dict[int, tuple[datetime | None, float]] = {}
         self.timeout = 0.0
+
+    def hooks(self) -> dict[str, Callable[[set[str]], None]]:
+        """What is judged at the very instant at which it is written."""
+        return {
+            'INSERT INTO "upgrades_batch"': self.on_batch,
+            'UPDATE "upgrades_rollingupgrade" SET "status"': self.on_end,
+            'INSERT INTO "upgrades_chunk"': self.on_chunk,
+        }
 
     def has_news(self) -> bool:
         """Has a disk been swapped since the last look?"""
@@ -44,7 +67,9 @@ class Watch:
         self._check_opt_outs(rows)
         self._check_settled(rows)
         self._check_removals(rows)
-        self._check_feed(rows)
+        self._checks += 1
+        if self._checks % 2:  # it is a fifth of all the time, and what it passes over now it sees next time
+            self._check_feed(rows)
         self._note_news(rows)
         self._before, self._last_check = rows, self._clocks.elapsed
 
@@ -55,43 +80,76 @@ class Watch:
         rows = Rows.read()
         self._note_news(rows)
         (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
-        self._judge_start(rows, upgrade["scale_set_id"], upgrade)
+        pk = upgrade["scale_set_id"]
+        staying = rows.staying(pk)
+        sick = {one["number"] for one in staying if self._is_sick(one, rows.sets[pk])}
+        start = Start(len(staying), upgrade["policy"], [one["number"] for one in rows.free(pk, upgrade)], sick)
+        self._starts[upgrade["id"], len(rows.batches_of(upgrade))] = start
+        self._judge_start(rows, pk, upgrade, start)
 
-    def _judge_start(self, rows: Rows, pk: int, upgrade: Row) -> None:
+    def _judge_start(self, rows: Rows, pk: int, upgrade: Row, start: Start) -> None:
         row, now = rows.sets[pk], self._clocks.wall()
-        instances = [one for one in rows.of_set(pk) if one["operation_kind"] != "delete"]
-        policy, total = upgrade["policy"], len(instances)
         assert not rows.in_flight()[pk], "a batch starts while another is in flight"
-        sick = [one["number"] for one in instances if self._is_sick(one, row, now)]
-        limit = policy["max_unhealthy_percent"]
-        assert len(sick) * 100 <= limit * total, f"a batch starts with {sick} of {total} unhealthy (limit {limit} %)"
+        assert not _is_to_stop(upgrade, row), "a batch starts though the upgrade is to stop"
+        limit = upgrade["policy"]["max_unhealthy_percent"]
+        assert len(start.sick) * 100 <= limit * start.total, (
+            f"a batch starts with {start.sick} of {start.total} unhealthy (limit {limit} %)"
+        )
         fresh = max(10.0, 2.0 * (row["probe_interval_seconds"] if row["probe_protocol"] else 2))
         assert row["probed_at"], "a batch starts and no health was ever known"
         age = abs((now - row["probed_at"]).total_seconds())
         assert age <= fresh + LOOK, f"a batch starts on health of {age:g} s ago"
-        self._judge_truth(instances, pk, fresh)
-        self._most[upgrade["id"]] = max(1, total * int(policy["max_batch_percent"]) // 100)
+        self._judge_truth(rows, pk, fresh)
 
-    def _is_sick(self, one: Row, row: Row, now: datetime) -> bool:
-        """Unknown is unhealthy; initializing is, once it has had its five minutes for sure."""
+    def _is_sick(self, one: Row, row: Row) -> bool:
+        """Unknown is unhealthy; initializing is, once it has had its time for sure."""
         if one["health"] == "initializing":
             since = max(one["health_since"], row.get("news_since") or one["health_since"])
-            return bool(now >= since + timedelta(seconds=HEALTH_WAIT))
+            return bool(self._clocks.wall() >= since + timedelta(seconds=HEALTH_WAIT))
         return bool(one["health"] in ("unhealthy", "unknown"))
 
-    def _judge_truth(self, instances: list[Row], pk: int, fresh: float) -> None:
+    def _judge_truth(self, rows: Rows, pk: int, fresh: float) -> None:
         """Whatever the clocks say (unless one jumped since the news was written): every healthy one was asked a moment ago."""
         if self._clocks.jumped_at >= self._probed[pk][1]:
             return
-        for one in instances:
+        for one in rows.staying(pk):
             if one["health"] == "healthy" and one["operation_id"] is None:
-                age = self._clocks.elapsed - self._witness.asked.get(one["id"], float("-inf"))
+                age = self._clocks.elapsed - self._witness.asked.get(rows.name_of(one), float("-inf"))
                 assert age <= fresh + LOOK, f"a batch starts, and instance {one['number']} was asked {age:g} s ago"
 
     def _note_news(self, rows: Rows) -> None:
         for pk, row in rows.sets.items():
             if pk not in self._probed or self._probed[pk][0] != row["probed_at"]:
                 self._probed[pk] = (row["probed_at"], self._clocks.elapsed)
+
+    # --- at the instant at which an upgrade ends ---
+
+    def on_end(self, values: set[str]) -> None:
+        """Called inside the transaction that ends an upgrade, before that is written."""
+        rows = Rows.read()
+        (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
+        row = rows.sets[upgrade["scale_set_id"]]
+        if "Completed" in values:
+            left = [one["number"] for one in rows.free(row["id"], upgrade)]
+            assert not left, f"an upgrade is complete, and {left} are left"
+        elif "Cancelled" in values:
+            assert _is_to_stop(upgrade, row), "an upgrade is cancelled by nobody"
+        elif any("MaxUnhealthyUpgradedInstancePercent" in value for value in values):
+            self._judge_upgraded_stop(rows, upgrade)
+        else:
+            self._judge_stop(rows, upgrade)
+
+    def _judge_stop(self, rows: Rows, upgrade: Row) -> None:
+        staying, limit = rows.staying(upgrade["scale_set_id"]), upgrade["policy"]["max_unhealthy_percent"]
+        sick = sum(one["health"] != "healthy" for one in staying)
+        assert sick * 100 > limit * len(staying), f"stopped with {sick} of {len(staying)} unhealthy (limit {limit} %)"
+
+    def _judge_upgraded_stop(self, rows: Rows, upgrade: Row) -> None:
+        limit = upgrade["policy"]["max_unhealthy_upgraded_percent"]
+        done = [row for row in rows.members_of(upgrade) if row["state"] in ("succeeded", "failed")]
+        well = {pk for pk, one in rows.instances.items() if one["health"] == "healthy"}
+        failed = sum(row["state"] == "failed" or row["instance_id"] not in well for row in done)
+        assert failed * 100 > limit * len(done), f"stopped with {failed} of {len(done)} failed (limit {limit} %)"
 
     # --- 1: no more than the batch, and one batch only ---
 
@@ -102,14 +160,31 @@ class Watch:
             batch = rows.batches[batches.pop()]
             assert batch["finished_at"] is None, "a finished batch has members in flight"
             assert rows.upgrades[batch["upgrade_id"]]["ended_at"] is None, "an ended upgrade has members in flight"
-        for pk in rows.batches.keys() - self._before.batches.keys():
-            size = sum(row["batch_id"] == pk for row in rows.members.values())
-            most = self._most[rows.batches[pk]["upgrade_id"]]
-            assert 1 <= size <= most, f"a batch of {size}, allowed are {most}"
-        self._check_machines(rows)
+        for pk in sorted(rows.batches.keys() - self._before.batches.keys()):
+            numbers = sorted(row["instance_number"] for row in rows.members.values() if row["batch_id"] == pk)
+            batch = rows.batches[pk]
+            self._check_batch(numbers, self._starts[batch["upgrade_id"], batch["number"]])
+        self._check_begun(rows)
 
-    def _check_machines(self, rows: Rows) -> None:
-        """No machine is being reimaged but by a member in flight, or by one that was given up."""
+    def _check_batch(self, numbers: list[int], start: Start) -> None:
+        """Not larger than allowed, smaller for the unhealthy outside it; the first of those that can be taken."""
+        size, batch_percent = len(numbers), start.policy["max_batch_percent"]
+        most = max(1, start.total * batch_percent // 100)
+        assert 1 <= size <= most, f"a batch of {size}, allowed are {most}"
+        assert numbers == start.free[:size], f"a batch of {numbers}, first are {start.free}"
+        down, limit = (
+            size + len(start.sick.difference(numbers)),
+            max(start.policy["max_unhealthy_percent"], batch_percent),
+        )
+        assert size == 1 or down * 100 <= limit * start.total, f"{down} of {start.total} down, allowed are {limit} %"
+
+    def _check_begun(self, rows: Rows) -> None:
+        """No machine is being reimaged but by a member in flight, or by one that was given up; none is begun after its end."""
+        for job in self._cloud.begun[self._begun_seen :]:
+            member = rows.members.get(job.operation.id)
+            is_timely = member is None or member["ended_at"] is None or member["ended_at"] >= job.began_at
+            assert is_timely or self._clocks.has_jumped, f"{job.name} is reimaged, and that was over already"
+        self._begun_seen = len(self._cloud.begun)
         for job in self._cloud.begun:
             if job.outcome is None and job.operation.kind == "reimage" and job.operation.id in self._cloud.jobs:
                 member = rows.members.get(job.operation.id)
@@ -129,6 +204,7 @@ class Watch:
         for one in self._cloud.swaps:
             if member := rows.members.get(one.operation):
                 places[member["upgrade_id"], member["instance_number"]] += 1
+            assert member or one.name[0] not in rows.names(), f"{one.name} was swapped, and nobody wrote that down"
         assert not places or max(places.values()) == 1, f"swapped twice in one upgrade: {places.most_common(1)}"
         for swap in new:
             self._check_protected(swap, rows)
@@ -176,28 +252,36 @@ class Watch:
             if row["state"] == "verifying":
                 self._verifying_since.setdefault(id, self._last_check)
             elif row["state"] == "succeeded":
-                self._check_succeeded(id, row)
+                self._check_succeeded(id, row, rows)
             elif row["state"] == "failed":
                 self._check_failed(id, row)
 
-    def _check_succeeded(self, id: str, row: Row) -> None:
+    def _check_succeeded(self, id: str, row: Row, rows: Rows) -> None:
         swap = next(one for one in self._cloud.swaps if one.operation == id)
         assert swap.new_disk == row["new_os_disk"], "succeeded on another disk than its operation made"
-        well = self._witness.well.get(swap.new_disk)
+        has_probe = rows.sets[rows.upgrades[row["upgrade_id"]]["scale_set_id"]]["probe_protocol"]
+        well = (self._witness.probed_well if has_probe else self._witness.seen_well).get(swap.new_disk)
         assert well is not None and well >= swap.at, f"{swap.name} succeeded and no probe found its new machine well"
 
     def _check_failed(self, id: str, row: Row) -> None:
         now = self._clocks.elapsed
         if row["error_code"] == "RollingUpgradeInstanceUnhealthyError":
             waited = now - self._verifying_since.get(id, self._last_check)
-            assert waited >= HEALTH_WAIT - 2 * LOOK, (
-                f"{row['instance_number']} failed after {waited:g} s, not five minutes"
-            )
+            assert waited >= HEALTH_WAIT - 2 * LOOK, f"{row['instance_number']} failed after {waited:g} s, too early"
         elif row["error_code"] == "OSProvisioningTimedOut":
             waited = now - self._begun_since.get(id, self._last_check)
             assert waited >= 0.7 * self.timeout, f"{row['instance_number']} was given up after {waited:g} s"
 
     # --- capacity ---
+
+    def on_chunk(self, values: set[str]) -> None:
+        """Called when machines are handed out, those to be deleted too: new ones might hide later that too many go."""
+        rows = Rows.read()
+        for pk, row in rows.sets.items():
+            stayed = {one["id"] for one in self._before.staying(pk)}
+            go = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]
+            left, least = len(rows.staying(pk)), 0 if row["deleting"] else row["capacity"]
+            assert not go or left >= least, f"{len(go)} go, {left} are left, wanted are {least}"
 
     def _check_removals(self, rows: Rows) -> None:
         for pk, row in rows.sets.items():
@@ -208,10 +292,11 @@ class Watch:
 
     # --- 7, 8: the feed ---
 
-    def _check_feed(self, rows: Rows) -> None:
+    def _check_feed(self, rows: Rows, *, even_if_quiet: bool = False) -> None:
         for pk, row in rows.sets.items():
-            if row["seq"] == self._states.get(pk, {}).get("seq") and row == self._before.sets.get(pk):
+            if not even_if_quiet and row["seq"] == self._states.get(pk, {}).get("seq") and row == self._fed.get(pk):
                 continue
+            self._fed[pk] = row
             now = _through_json(read.snapshot(pk))
             if self._streams.get(pk) != row["stream"]:
                 self._streams[pk] = row["stream"]
@@ -258,6 +343,9 @@ class Watch:
 
     def check_rest(self, vanished: set[Name]) -> None:
         rows = Rows.read()
+        self._check_feed(rows, even_if_quiet=True)
+        for row in ScaleSet.objects.all():
+            self._check_wishes(row, rows)
         assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
         assert rows.chunks == 0, "a chunk is left over"
         for one in rows.instances.values():
@@ -276,14 +364,31 @@ class Watch:
             f"machines of nobody: {self._cloud.machines.keys() - there_are}"
         )
 
+    def _check_wishes(self, row: ScaleSet, rows: Rows) -> None:
+        """As many instances as were asked for; all on the newest version, where nothing speaks against that."""
+        code, latest = row.decision.get("code"), row.sku.latest_in(row.location)
+        opted_out = {one["instance_id"] for one in rows.opt_outs.values()}
+        there_are, wanted = rows.staying(row.pk), 0 if row.deleting else row.capacity
+        if code != "NoImagePublished":
+            are_stuck = bool(opted_out & {one["id"] for one in there_are})
+            assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
+        if code != "NothingToDo" or not (latest and row.automatic_upgrade):
+            return
+        for one in there_are:
+            is_left_alone = one["id"] in opted_out or one["failed_version"] == latest
+            is_old = not is_left_alone and is_older(one["version"], latest)
+            assert not is_old, f"{one['name']} stays on {one['version']}, the newest is {latest}"
+
+
+def _is_to_stop(upgrade: Row, row: Row) -> bool:
+    """Somebody cancelled it, or turned automatic upgrades off."""
+    is_turned_off = upgrade["started_by"] == "Platform" and not row["automatic_upgrade"]
+    return bool(upgrade["cancel_requested_by"] or is_turned_off)
+
 
 def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
     is_free = one["opt_out"] is None and int(one["id"]) not in taken
-    return bool(is_free and one["version"] and _numbers(one["version"]) < _numbers(upgrade["target"]["version"]))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    return bool(is_free and is_older(one["version"], upgrade["target"]["version"]))
 
 
 def _through_json(snapshot: Json) -> Json:

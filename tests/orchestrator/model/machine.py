@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests import stories
+from tests.orchestrator.cloud import Name
 from tests.orchestrator.model.faults import Ambush
-from tests.orchestrator.model.prober import Prober
 from tests.orchestrator.model.world import LOCATIONS, Message, World
 from upgrades.commands.images import publish_image
 from upgrades.commands.opt_outs import opt_in, opt_out
@@ -38,27 +38,26 @@ rollings = st.one_of(
         }
     ),
 )
-probes = st.sampled_from([0, 1, 2, 3])  # the threshold; 0: no probe
 documents = st.fixed_dictionaries(
     {
         "image": st.sampled_from(IMAGES),
         "location": st.sampled_from(LOCATIONS),
-        "capacity": st.one_of(st.integers(1, 30), st.integers(1, 6)),
+        "capacity": st.sampled_from([10, 5, 9, 1, 4, 14, 2, 20]),
         "automatic": st.sampled_from([True, True, False]),
         "rolling": rollings,
-        "threshold": probes,
+        "threshold": st.sampled_from([1, 0, 2, 3]),  # of its probe; 0: it has none
     }
 )
 jumps = st.sampled_from(
-    [timedelta(), timedelta(hours=1), timedelta(hours=-1), timedelta(minutes=7), timedelta(minutes=-4)]
-)
-steps = st.sampled_from(
-    [Prober.follow_news, Prober.ask, Prober.hear, Prober.see, Prober.take_sights, Prober.write, Prober.write_verdicts]
+    [timedelta(hours=-1), timedelta(), timedelta(hours=1), timedelta(minutes=7), timedelta(minutes=-4)]
 )
 
 
 class Fleets(RuleBasedStateMachine):
-    """Made with a world; `world.settle()` in the end is the last invariant: everything comes to rest."""
+    """What anybody can do at any moment; stories (in stories.py) are how most histories begin.
+
+    Made with a world; `world.settle()` in the end is the last invariant: everything comes to rest.
+    """
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -75,32 +74,28 @@ class Fleets(RuleBasedStateMachine):
 
     # --- people ---
 
-    @initialize(first=documents, second=st.none() | documents, seconds=st.sampled_from([60, 0]))
-    def begin(self, first: dict[str, Any], second: dict[str, Any] | None, seconds: int) -> None:
-        self._put(0, **first)
-        if second:
-            self._put(1, **second)
-        self.world.run(seconds)
-
     @rule(index=indexes, spec=documents)
     def put(self, index: int, spec: dict[str, Any]) -> None:
-        self._put(index, **spec)
+        self.put_one(index, **spec)
 
-    def _put(self, index: int, *, threshold: int, **spec: Any) -> None:
+    def put_one(self, index: int, *, threshold: int, **spec: Any) -> None:
         health = stories.health_extension("/health", intervalInSeconds=5, numberOfProbes=threshold)
         body = stories.document(extensions=[health] if threshold else [], **spec)
         body = stories.edited(
             body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}]
         )
-        self._people(partial(set_model, f"fleet/s{index}", body))
+        self.people(partial(set_model, f"fleet/s{index}", body))
 
-    @rule(index=indexes, capacity=st.integers(0, 30), automatic=st.sampled_from([True, True, True, False]))
+    @rule(index=indexes, capacity=st.integers(0, 14), automatic=st.sampled_from([True, True, True, False]))
     def change(self, index: int, capacity: int, automatic: bool) -> None:
+        self.change_one(index, capacity, automatic=automatic)
+
+    def change_one(self, index: int, capacity: int, *, automatic: bool = True) -> None:
         """Only what an upgrade that runs does not forbid to change."""
         if row := self.world.a_set(index):
             body = stories.edited(row.document, "sku.capacity", capacity)
             path = "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade"
-            self._people(partial(set_model, str(row), stories.edited(body, path, automatic)))
+            self.people(partial(set_model, str(row), stories.edited(body, path, automatic)))
 
     @rule(
         image=st.sampled_from((stories.UBUNTU, *IMAGES)),
@@ -109,80 +104,99 @@ class Fleets(RuleBasedStateMachine):
         ambush=st.none() | moments,
     )
     def publish(self, image: tuple[str, str, str], places: tuple[str, ...], fault: str, ambush: int | None) -> None:
+        self.publish_one(image, places, fault, Ambush(ambush) if ambush else None)
+
+    def publish_one(
+        self,
+        image: tuple[str, str, str] = stories.UBUNTU,
+        places: tuple[str, ...] = (),
+        fault: str = "",
+        ambush: Ambush | None = None,
+    ) -> None:
+        """The next version. `fault` names the set of the cloud's faults that it belongs to."""
         self.version += 1
         version = f"1.{self.version}"
         if fault:
             getattr(self.world.cloud.faults, fault).add(version)
         act = partial(publish_image, ImageReference(*image, version), locations=places)
-        self._people(act, Ambush(ambush) if ambush else None)
+        self.people(act, ambush)
 
     @rule(index=indexes)
     def start(self, index: int) -> None:
         if row := self.world.a_set(index):
-            self._people(partial(start, str(row), "ada"))
+            self.people(partial(start, str(row), "ada"))
 
     @rule(index=indexes)
     def cancel(self, index: int) -> None:
+        self.cancel_one(index)
+
+    def cancel_one(self, index: int) -> None:
         if row := self.world.a_set(index):
-            self._people(partial(cancel, str(row), "ada"))
+            self.people(partial(cancel, str(row), "ada"))
 
     @rule(index=indexes)
     def delete(self, index: int) -> None:
         if index == MOST_SETS - 1 and (row := self.world.a_set(index)):
-            self._people(partial(delete_scale_set, str(row)))
+            self.people(partial(delete_scale_set, str(row)))
 
     @rule(index=indexes, picks=picks, seconds=st.sampled_from([None, 5, 60, 3700]), scope=st.sampled_from(OptOut.Scope))
     def opt_out(self, index: int, picks: list[int], seconds: int | None, scope: OptOut.Scope) -> None:
+        self.opt_out_some(index, picks, seconds, scope)
+
+    def opt_out_some(self, index: int, picks: list[int], seconds: int | None, scope: OptOut.Scope) -> None:
         row = self.world.a_set(index)
         if row and (ids := self.world.numbers_of(row, picks)):
             until = self.world.later(seconds) if seconds else None
             act = partial(opt_out, str(row), ids, reason="x", owner="ada", until=until, scope=scope)
-            self._people(act)
+            self.people(act)
 
     @rule(index=indexes, picks=picks)
     def opt_in(self, index: int, picks: list[int]) -> None:
         row = self.world.a_set(index)
         if row and (ids := self.world.numbers_of(row, picks)):
-            self._people(partial(opt_in, str(row), ids, owner="ada"))
+            self.people(partial(opt_in, str(row), ids, owner="ada"))
 
-    def _people(self, act: Callable[..., Any], ambush: Ambush | None = None) -> None:
+    def people(self, act: Callable[..., Any], ambush: Ambush | None = None) -> None:
         self.world.do(lambda: act(now=self.world.clocks.wall()), ambush)
 
     # --- machines ---
 
     @rule(index=indexes, picks=picks, sick=st.booleans())
     def sick(self, index: int, picks: list[int], sick: bool) -> None:
-        for name in self._names(index, picks):
+        for name in self.names(index, picks):
             self.world.cloud.change(name, sick=sick)
 
     @rule(index=indexes, picks=picks, power=st.sampled_from([Power.STOPPED, Power.RUNNING]))
     def power(self, index: int, picks: list[int], power: Power) -> None:
-        for name in self._names(index, picks):
+        for name in self.names(index, picks):
             self.world.cloud.change(name, power=power)
 
     @rule(index=indexes)
     def heal_all(self, index: int) -> None:
-        for name in self._names(index, list(range(30))):
+        for name in self.names(index, list(range(30))):
             self.world.cloud.change(name, sick=False, power=Power.RUNNING)
 
     @rule(index=indexes, picks=picks, fault=st.sampled_from(["endless", "end", "forget", "vanish"]))
     def trouble(self, index: int, picks: list[int], fault: str) -> None:
-        for name in self._names(index, picks[:1] if fault == "vanish" else picks):
-            if fault == "endless":
-                self.world.cloud.faults.endless.add(name)
-            elif fault == "end":
-                self.world.cloud.faults.endless.discard(name)
-            elif fault == "forget":
-                self.world.cloud.forget_job(name)
-            else:
-                self.world.cloud.vanish(name)
-                self.world.vanished.add(name)
+        for name in self.names(index, picks[:1] if fault == "vanish" else picks):
+            self.trouble_one(name, fault)
+
+    def trouble_one(self, name: Name, fault: str) -> None:
+        """Its operation never ends, or ends after all; the cloud forgets it; somebody deletes the machine."""
+        cloud = self.world.cloud
+        acts: dict[str, Callable[[Name], None]] = {
+            "endless": cloud.faults.endless.add,
+            "end": cloud.faults.endless.discard,
+            "forget": cloud.forget_job,
+            "vanish": self.world.vanish,
+        }
+        acts[fault](name)
 
     @rule(away=st.sampled_from(["", "", "refuses", "hangs", "deaf"]), refusals=st.integers(0, 3))
     def cloud(self, away: str, refusals: int) -> None:
         self.world.cloud.faults.away, self.world.cloud.faults.refusals = away, refusals
 
-    def _names(self, index: int, picks: list[int]) -> list[tuple[str, str]]:
+    def names(self, index: int, picks: list[int]) -> list[tuple[str, str]]:
         row = self.world.a_set(index)
         return [(row.key, number) for number in dict.fromkeys(self.world.numbers_of(row, picks))] if row else []
 
@@ -241,10 +255,10 @@ class Fleets(RuleBasedStateMachine):
             "long pause": lambda: world.clocks.wait(40),
             "other look": lambda: self._look_again(index),
             "all others": lambda: world.run(8),
-            "opt out": lambda: self.opt_out(index, picks, None, OptOut.Scope.UNTIL),
-            "capacity": lambda: self.change(index, picks[0], True),
+            "opt out": lambda: self.opt_out_some(index, picks, None, OptOut.Scope.UNTIL),
+            "capacity": lambda: self.change_one(index, picks[0]),
             "probe": world.probe,
-            "cancel": lambda: self.cancel(index),
+            "cancel": lambda: self.cancel_one(index),
             "jump": lambda: world.clocks.jump(timedelta(hours=1), timedelta()),
         }
         acts[what]()
@@ -259,20 +273,22 @@ class Fleets(RuleBasedStateMachine):
 
     # --- the prober ---
 
-    @rule(only=st.sampled_from([None, None, 2, 3]))
-    def probe(self, only: int | None) -> None:
-        self.world.probe(lambda prober: prober.round(only))
+    @rule(jobs=st.sampled_from([1000, 1, 2, 3, 5]), hold=st.booleans(), ambush=st.none() | moments)
+    def probe(self, jobs: int, hold: bool, ambush: int | None) -> None:
+        """A prober that is slow (`hold`: what it asks now is answered later), or dies in the middle."""
+        self.world.probe(Ambush(ambush) if ambush else None, jobs=jobs, hold=hold)
 
-    @rule(step=steps, ambush=st.none() | moments)
-    def prober_step(self, step: Callable[[Prober], None], ambush: int | None) -> None:
-        self.world.probe(step, Ambush(ambush) if ambush else None)
-
-    @rule(lives=st.booleans())
-    def prober(self, lives: bool) -> None:
-        if lives:
-            self.world.start_prober()
-        else:
-            self.world.prober = None
+    @rule(fate=st.sampled_from(["start", "kill", "stop", "halt", "wake"]))
+    def prober(self, fate: str) -> None:
+        world = self.world
+        fates = {
+            "start": world.start_prober,
+            "kill": world.kill_prober,
+            "stop": world.stop_prober,
+            "halt": world.halt_probers,
+            "wake": world.wake_probers,
+        }
+        fates[fate]()
 
     # --- time ---
 

@@ -1,224 +1,259 @@
-"""The prober of the model: the real counts, reading and writing, in single steps that the test takes in the order it likes."""
+"""The real prober on the model's clock. Replaced are its edges only: sockets (`Wire`), the database's thread (`Desk`), the event loop.
 
-from collections.abc import Iterable, Mapping
+It does nothing but when the test lets it (`go_on`). What it has asked for and not got yet stays under way as long as the test likes:
+answers of machines on the wire, reads and writes on the desk.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import count
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
-from tests.orchestrator.cloud import Cloud
+from django.db import DatabaseError
+
+from tests.orchestrator.cloud import Cloud, Name
 from tests.orchestrator.model.clocks import Clocks
 from upgrades.core.machines import InstanceView
 from upgrades.models import ScaleSet
-from upgrades.prober import leases, reading, writing
-from upgrades.prober.counts import Counts
-from upgrades.prober.reading import Probed, ProbedSet
-from upgrades.prober.writing import Verdict
-from upgrades.probes.targets import Result, Target
+from upgrades.models.thread import DatabaseThread
+from upgrades.prober import process
+from upgrades.probes.targets import Target
 
-SLOW_VIEW_SECONDS = 10.0
-_names = count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A probe whose answer is on its way."""
-
-    target: Target
-    ok: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What was seen of the machines of a set, and as which instances they were known when it was asked."""
-
-    at: float
-    probed: ProbedSet
-    views: Mapping[str, InstanceView]
+MOST_TURNS = 2000
 
 
 @dataclass
 class Witness:
-    """When, in true time, a probe began that found a machine well, by OS disk; and when each instance was last asked, by row."""
+    """When, in true time, a question was put that found a machine well, by OS disk (its probe, or its own state); and when each machine
+    was last asked."""
 
-    well: dict[str, float] = field(default_factory=dict)
-    asked: dict[int, float] = field(default_factory=dict)
+    probed_well: dict[str, float] = field(default_factory=dict)
+    seen_well: dict[str, float] = field(default_factory=dict)
+    asked: dict[Name, float] = field(default_factory=dict)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop on the model's clock, which never waits: it does what can be done now."""
+
+    _ready: deque[Any]
+    _scheduled: list[asyncio.TimerHandle]
+
+    def __init__(self, clocks: Clocks) -> None:
+        self._clocks = clocks
+        super().__init__()
+
+    def time(self) -> float:
+        return self._clocks.elapsed
+
+    def turn(self) -> None:
+        for _ in range(MOST_TURNS):
+            self.call_soon(self.stop)
+            self.run_forever()
+            if not self._ready and not (self._scheduled and self._scheduled[0].when() <= self.time()):
+                return
+        raise AssertionError("the prober runs in circles")
+
+
+# --- the sockets ------------------------------------------------------------------------------------------------------
+
+
+class Owner(Protocol):
+    def finished(self, attempt: "Attempt", ok: bool, detail: str) -> None: ...
+
+
+class Wire:
+    """Stands for the poller of sockets. Machines are asked when a probe begins; their answers arrive when the test says so."""
+
+    def __init__(self, cloud: Cloud, clocks: Clocks, witness: Witness) -> None:
+        self.cloud, self._clocks, self._witness = cloud, clocks, witness
+        self._bell, self._rope = os.pipe()
+        self._under_way: list[Attempt] = []
+        self._arrived: list[Attempt] = []
+        self._seen: list[asyncio.Future[None]] = []
+
+    def ask(self, attempt: "Attempt") -> bool:
+        group, _, number = attempt.target.host.rpartition("/")
+        ok = self.cloud.answers_well((group, number))
+        self._witness.asked[group, number] = self._clocks.elapsed
+        if ok:
+            self._witness.probed_well[self.cloud.machines[group, number].os_disk] = self._clocks.elapsed
+        self._under_way.append(attempt)
+        return ok
+
+    async def see(self, key: str, views: Mapping[str, InstanceView]) -> None:
+        """The provider has looked at its machines; what it saw is on its way."""
+        for number, view in views.items():
+            self._witness.asked[key, number] = self._clocks.elapsed
+            if view.is_healthy:
+                self._witness.seen_well[view.os_disk] = self._clocks.elapsed
+        arrives = asyncio.get_running_loop().create_future()
+        self._seen.append(arrives)
+        await arrives
+
+    def arrive(self) -> bool:
+        """All that is under way arrives. False where nothing is."""
+        is_something = bool(self._under_way or self._seen)
+        for one in self._seen:
+            if not one.done():
+                one.set_result(None)
+        self._arrived += self._under_way
+        self._seen, self._under_way = [], []
+        if self._arrived:
+            os.write(self._rope, b"!")
+        return is_something
+
+    # what the prober's reactor asks of a poller
+
+    def fileno(self) -> int:
+        return self._bell
+
+    def ready(self) -> list[tuple["Attempt", bool]]:
+        if self._arrived:
+            os.read(self._bell, 1000)
+        arrived, self._arrived = self._arrived, []
+        return [(one, True) for one in arrived]
+
+    def close(self) -> None:
+        os.close(self._bell)
+        os.close(self._rope)
+
+
+class Attempt:
+    """Stands for one probe's socket."""
+
+    def __init__(self, target: Target, request: bytes, began: float, owner: Owner, poller: Wire) -> None:
+        self.target, self.began = target, began
+        self.deadline = began + target.settings.timeout_seconds
+        self.slow = self.over = False
+        self._owner, self._wire = owner, poller
+        self._ok = False
+
+    def begin(self, addresses: Sequence[object]) -> None:
+        self._ok = self._wire.ask(self)
+
+    def advance(self, readable: bool) -> None:
+        self._end(self._ok, "HTTP 200" if self._ok else "connection refused")
+
+    def cut(self) -> None:
+        self._end(False, "no answer")
+
+    def drop(self) -> None:
+        self.over = True
+
+    def _end(self, ok: bool, detail: str) -> None:
+        if not self.over:
+            self.drop()
+            self._owner.finished(self, ok, detail)
+
+
+# --- the database's thread --------------------------------------------------------------------------------------------
+
+
+class Desk(DatabaseThread):
+    """One piece of work after the other, each when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self.is_closed = False
+
+    async def __call__(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.is_closed:
+            return None
+        done = asyncio.get_running_loop().create_future()
+        self.jobs.append((partial(act, *args, **kwargs), done))
+        return await done
+
+    def do_next(self) -> None:
+        """What the prober is prepared for it hears of; everything else is an error of the test or of the product."""
+        act, done = self.jobs.popleft()
+        try:
+            answer = act()
+        except (DatabaseError, ScaleSet.DoesNotExist) as error:
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if not done.done():
+                done.set_result(answer)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+# --- the process ------------------------------------------------------------------------------------------------------
 
 
 class Prober:
     """One life of the prober process. What it holds in memory is gone with it."""
 
-    def __init__(self, cloud: Cloud, clocks: Clocks, witness: Witness) -> None:
-        self.name = f"prober-{next(_names)}"
-        self._cloud, self._clocks, self._witness = cloud, clocks, witness
-        self._counts = Counts()
-        self._held: dict[int, int] = {}
-        self._sets: dict[int, ProbedSet] = {}
-        self._answered: dict[int, float | None] = {}
-        self._targets: dict[int, Target] = {}
-        self._flights: list[Flight] = []
-        self._sights: list[Sight] = []
-        self._seen_at: dict[int, float] = {}
+    current_wire: Wire  # the one that the next reactor takes for its poller
 
-    def round(self, only: int | None = None) -> None:
-        """All steps once. `only`: of the instances only those of which this is a divisor are asked."""
-        self.follow_news()
-        self.ask(only)
-        self.hear()
-        self.see()
-        self.take_sights()
-        self.write()
+    def __init__(self, cloud: Cloud, clocks: Clocks, witness: Witness, on_change: Callable[[int], None]) -> None:
+        self._loop = Loop(clocks)
+        self._wire = Prober.current_wire = Wire(cloud, clocks, witness)
+        self._desk = Desk()
+        self._stop = asyncio.Event()
+        self._is_busy = False
+        self.is_halted = False
+        self._process = process.Prober(Path("nowhere"), clocks.wall, on_change)
+        self._process._database = self._desk
+        self._life = self._loop.create_task(self._process.run(self._stop))
+        self._turn()
 
-    def breathe(self) -> None:
-        """A round of which nothing is expected but that the news stays fresh."""
-        self.ask()
-        self.hear()
-        self.see()
-        self.take_sights()
-        self.write()
-
-    # --- which scale sets, which instances ---
-
-    def follow_news(self) -> None:
-        self._held = leases.claim(self.name)
-        for lost in self._sets.keys() - self._held.keys():
-            self._forget(lost)
-        for pk, seq in self._held.items():
-            if pk not in self._sets or self._sets[pk].seq < seq:
-                self._know(pk, reading.read(pk))
-
-    def _know(self, pk: int, probed: ProbedSet | None) -> None:
-        if probed is None:
-            return self._forget(pk)
-        self._sets[pk] = probed
-        self._counts.know(probed)
-        if probed.probe is None:
-            self._aim(pk, {})
-        else:
-            self._aim(pk, {one.pk: self._target(probed, one) for one in probed.instances.values() if one.address})
-            self._counts.take_unreachable(probed)
-
-    def _target(self, probed: ProbedSet, one: Probed) -> Target:
-        assert probed.probe
-        return Target(one.pk, f"{probed.key}/{one.number}", probed.probe_port, one.generation, probed.probe)
-
-    def _aim(self, pk: int, targets: Mapping[int, Target]) -> None:
-        """As the engine does: a probe of what has changed is dropped, and a new OS disk counts as an answer."""
-        for key in [key for key, target in self._targets.items() if self._set_of(target) == self._set_key(pk)]:
-            if key not in targets:
-                self._drop(key)
-        for key, target in targets.items():
-            before = self._targets.get(key)
-            if before is None:
-                self._answered[key] = None
-            elif before.generation != target.generation and self._answered[key] is not None:
-                self._answered[key] = self._clocks.elapsed
-            self._targets[key] = target
-        self._flights = [one for one in self._flights if self._targets.get(one.target.key) == one.target]
-
-    def _set_of(self, target: Target) -> str:
-        return target.host.rpartition("/")[0]
-
-    def _set_key(self, pk: int) -> str:
-        return self._sets[pk].key if pk in self._sets else ""
-
-    def _drop(self, key: int) -> None:
-        del self._targets[key], self._answered[key]
-
-    def _forget(self, pk: int) -> None:
-        self._aim(pk, {})
-        self._sets.pop(pk, None)
-        self._held.pop(pk, None)
-        self._counts.forget(pk)
-        self._seen_at.pop(pk, None)
-        self._sights = [one for one in self._sights if one.probed.pk != pk]
-
-    # --- asking ---
-
-    def ask(self, only: int | None = None) -> None:
-        """Begins a probe of every target, or of some."""
-        for key, target in sorted(self._targets.items()):
-            group, _, number = target.host.rpartition("/")
-            if only is None or int(number) % only == 0:
-                ok = self._cloud.answers_well((group, number))
-                self._note(key, self._cloud.machines.get((group, number)) if ok else None)
-                self._flights.append(Flight(target, ok))
-
-    def _note(self, key: int, well: object) -> None:
-        self._witness.asked[key] = self._clocks.elapsed
-        if well is not None:
-            self._witness.well[str(getattr(well, "os_disk", ""))] = self._clocks.elapsed
-
-    def hear(self) -> None:
-        flights, self._flights = self._flights, []
-        for one in flights:
-            self._answered[one.target.key] = self._clocks.elapsed
-            self._counts.take_result(Result(one.target, one.ok, "", 0.0))
-
-    def see(self) -> None:
-        """Asks the cloud for the machines' own state."""
-        if self._cloud.faults.away in ("refuses", "hangs"):
+    def go_on(self, *, jobs: int = 1000, hold: bool = False) -> None:
+        """Does all that is due: at most so many pieces of database work; `hold`: what is asked of machines now stays under way."""
+        if self._is_busy or self.is_halted:  # the database's thread is in the middle of something
             return
-        for probed in self._sets.values():
-            if (
-                probed.probe is not None
-                and self._clocks.elapsed - self._seen_at.get(probed.pk, -1e9) < SLOW_VIEW_SECONDS
-            ):
-                continue
-            views = self._cloud.views(probed.key)
-            self._sights.append(Sight(self._clocks.elapsed, probed, views))
-            for one in probed.instances.values():
-                self._witness.asked[one.pk] = self._clocks.elapsed
-            for view in views.values():
-                if view.is_healthy and probed.probe is None:
-                    self._witness.well[view.os_disk] = self._clocks.elapsed
+        self._is_busy = True
+        self._wire.arrive()
+        self._turn(hold)
+        while self._desk.jobs and jobs:
+            jobs -= 1
+            self._desk.do_next()
+            self._turn(hold)
+        self._is_busy = False
+        if self._life.done():
+            self._life.result()
 
-    def take_sights(self) -> None:
-        sights, self._sights = self._sights, []
-        for sight in sights:
-            current = self._sets.get(sight.probed.pk)
-            if current is None:
-                continue
-            if current.probe is None:
-                self._counts.take_views(sight.probed, sight.views)
-            self._seen_at[current.pk] = sight.at
-            self._write_views(sight)
+    def hear(self, heads: Mapping[int, int]) -> None:
+        """A hint comes."""
+        for scale_set_id, seq in heads.items():
+            self._process._hear(scale_set_id, seq)
 
-    # --- writing ---
+    def _turn(self, hold: bool = False) -> None:
+        self._wire.cloud.see = self._wire.see
+        self._loop.turn()
+        while not hold and self._wire.arrive():
+            self._loop.turn()
 
-    def _write_views(self, sight: Sight) -> None:
-        known = sight.probed.instances
-        views = {one.pk: sight.views[str(one.number)] for one in known.values() if str(one.number) in sight.views}
-        try:
-            writing.write_views(sight.probed.pk, views, known, self._clocks.wall())
-        except ScaleSet.DoesNotExist:
-            self._forget(sight.probed.pk)
+    def leave(self) -> None:
+        """An orderly end: it gives its scale sets back."""
+        self._stop.set()
+        self._is_busy = False
+        for _ in range(5):
+            self.go_on()
+            if self._life.done():
+                break
+            self._loop.turn()
+        self.die()
 
-    def write(self) -> None:
-        """How fresh the news is counts as of now, but the verdicts are written first."""
-        times = {pk: self._as_of(at) for pk in self._sets if (at := self._known_as_of(pk)) is not None}
-        self.write_verdicts()
-        if times:
-            writing.write_probed_at(times, self._clocks.wall())
+    def die(self) -> None:
+        """Its database work is never done, nobody hears of it again."""
+        self._desk.close()
+        self._life.cancel()
+        for _, done in self._desk.jobs:
+            done.cancel()
+        with suppress(BaseException):
+            self._loop.turn()
+            self._life.result()
+        self._loop.close()
 
-    def _as_of(self, at: float) -> datetime:
-        return self._clocks.wall() - timedelta(seconds=self._clocks.elapsed - at)
 
-    def write_verdicts(self) -> None:
-        for pk, verdicts in self._counts.take_unwritten().items():
-            self._write_verdicts(pk, verdicts)
-
-    def _write_verdicts(self, pk: int, verdicts: Iterable[Verdict]) -> None:
-        try:
-            writing.write_verdicts(pk, list(verdicts), self._clocks.wall())
-        except ScaleSet.DoesNotExist:
-            self._forget(pk)
-
-    def _known_as_of(self, pk: int) -> float | None:
-        if self._sets[pk].probe is None:
-            return self._seen_at.get(pk)
-        if not self._counts.is_settled(pk):
-            return None
-        answered = [self._answered[key] for key, one in self._targets.items() if self._set_of(one) == self._set_key(pk)]
-        if any(at is None for at in answered):
-            return None
-        return min([self._clocks.elapsed, *(at for at in answered if at is not None)])
+async def no_hints(on_hint: Callable[[int, int], None]) -> None:
+    """The model says itself what a prober hears."""
+    await asyncio.get_running_loop().create_future()

@@ -16,7 +16,7 @@ SET = (
 )
 INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
-    *("health", "health_since", "operation_id", "operation_kind"),
+    *("health", "health_since", "operation_id", "operation_kind", "failed_version"),
 )
 
 
@@ -47,11 +47,27 @@ class Rows:
     def of_set(self, pk: int) -> list[Row]:
         return [row for row in self.instances.values() if row["scale_set_id"] == pk]
 
-    def running(self, pk: int) -> Row | None:
-        """The upgrade of this set that has not ended."""
-        return next(
-            (row for row in self.upgrades.values() if row["scale_set_id"] == pk and row["ended_at"] is None), None
-        )
+    def names(self) -> set[str]:
+        return {row["key"] for row in self.sets.values()}
+
+    def staying(self, pk: int) -> list[Row]:
+        """All but those that are being deleted."""
+        return [row for row in self.of_set(pk) if row["operation_kind"] != "delete"]
+
+    def members_of(self, upgrade: Row) -> list[Row]:
+        return [row for row in self.members.values() if row["upgrade_id"] == upgrade["id"]]
+
+    def batches_of(self, upgrade: Row) -> list[Row]:
+        return [row for row in self.batches.values() if row["upgrade_id"] == upgrade["id"]]
+
+    def free(self, pk: int, upgrade: Row) -> list[Row]:
+        """Those that the upgrade can take, in the order of their numbers."""
+        opted_out = {row["instance_id"] for row in self.opt_outs.values()}
+        taken = {row["instance_number"] for row in self.members_of(upgrade)}
+        idle = [row for row in self.of_set(pk) if row["operation_id"] is None and row["number"] not in taken]
+        return [
+            row for row in idle if row["id"] not in opted_out and is_older(row["version"], upgrade["target_version"])
+        ]
 
     def in_flight(self) -> dict[int, list[Row]]:
         """Members in flight, by scale set."""
@@ -64,6 +80,14 @@ class Rows:
     def name_of(self, instance: Row) -> tuple[str, str]:
         """The machine's name in the cloud."""
         return self.sets[instance["scale_set_id"]]["key"], str(instance["number"])
+
+
+def is_older(version: str, other: str) -> bool:
+    return bool(version) and numbers(version) < numbers(other)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _by_pk(rows: Any) -> dict[Any, Row]:

@@ -1,10 +1,11 @@
 """A whole installation in one thread: rows, machines, messages under way, a prober, and people. Whoever acts can be ambushed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from tests.orchestrator.cloud import Cloud, Name
 from tests.orchestrator.model.clocks import Clocks
@@ -19,6 +20,7 @@ from upgrades.orchestrator.work import work
 
 LOCATIONS = ("westeurope", "eastus")
 CLOUD = "model"  # the provider's name, and the cloud's
+Answer = TypeVar("Answer")
 AT_REST = ("NothingToDo", "LastAttemptStopped", "NoImagePublished")
 
 
@@ -40,15 +42,18 @@ class World:
         self.witness = Witness()
         self.watch = Watch(cloud, clocks, self.witness)
         self.watch.timeout = timeout
-        self.statements = Statements(self.watch.on_batch)
-        self.prober: Prober | None = Prober(cloud, clocks, self.witness)
+        self.statements = Statements(self.watch.hooks())
+        self.probers: list[Prober] = []
         self._open = ExitStack()
 
     def open(self) -> None:
         Location.objects.filter(name__in=LOCATIONS).update(provider=CLOUD, settings={"cloud": CLOUD})
         self._open.enter_context(self.statements.watching())
+        self.start_prober()
 
     def close(self) -> None:
+        for prober in self.probers:
+            prober.die()
         self._open.close()
         ScaleSet.objects.all().delete()
         LoadBalancer.objects.all().delete()
@@ -99,7 +104,7 @@ class World:
             self.do(lambda: self._work(*message.args), ambush)
 
     def _look(self, pk: int) -> None:
-        for handed in advance(pk, self.clocks.wall()):
+        for handed in advance(pk, self.clocks.wall):
             self.send("work", handed.chunk_id, handed.number)
 
     def _work(self, chunk_id: int, number: int) -> None:
@@ -114,18 +119,41 @@ class World:
             self.deliver(message, ambush)
             ambush = None
 
-    # --- the prober ---
+    def publish(self, heads: Mapping[int, int]) -> None:
+        """Hints of news, which a broker that is away loses."""
+        for prober in self.probers if self.takes_messages else ():
+            prober.hear(heads)
 
-    def probe(self, act: Callable[[Prober], Any] = Prober.round, ambush: Ambush | None = None) -> None:
-        """A prober that was ambushed in the middle is taken for dead."""
-        if (prober := self.prober) is not None:
+    # --- the probers ---
+
+    def probe(self, ambush: Ambush | None = None, *, jobs: int = 1000, hold: bool = False) -> None:
+        """They do what is due. The one that was to be killed in the middle is gone afterwards, wherever it got."""
+        for prober in self.probers[:]:
+            self.do(partial(prober.go_on, jobs=jobs, hold=hold), ambush)
             if ambush is not None and ambush.act is None:
-                self.prober = None
-            self.do(lambda: act(prober), ambush)
+                self.kill_prober()
+                ambush = None
 
     def start_prober(self) -> None:
-        if self.prober is None:
-            self.prober = Prober(self.cloud, self.clocks, self.witness)
+        """One more, where none is awake."""
+        if all(prober.is_halted for prober in self.probers):
+            self.probers.append(Prober(self.cloud, self.clocks, self.witness, partial(self.send, "look")))
+
+    def kill_prober(self) -> None:
+        if self.probers:
+            self.probers.pop(0).die()
+
+    def stop_prober(self) -> None:
+        if self.probers:
+            self.do(self.probers.pop(0).leave)
+
+    def halt_probers(self) -> None:
+        for prober in self.probers:
+            prober.is_halted = True
+
+    def wake_probers(self) -> None:
+        for prober in self.probers:
+            prober.is_halted = False
 
     # --- time ---
 
@@ -133,68 +161,89 @@ class World:
         """Everybody does his work for so long."""
         end = self.clocks.elapsed + seconds
         while self.clocks.elapsed < end:
-            self.clocks.wait(1)
-            self.tick()
-            self.deliver_all()
+            self.run_without_prober(1)
             if int(self.clocks.elapsed) % 2 == 0:
                 self.probe()
+
+    def run_without_prober(self, seconds: float) -> None:
+        self.clocks.wait(seconds)
+        self.tick()
+        self.deliver_all()
+
+    def run_until(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        """Everybody does his work until it is so, or so long."""
+        end = self.clocks.elapsed + seconds
+        while self.clocks.elapsed < end and not self.ask(condition):
+            self.run(1)
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """The test itself looks at the database."""
+        with self.statements.aside():
+            return question()
 
     def settle(self) -> None:
         """The world stops changing: who is away comes back, what is sick or bad stays so. All must come to rest."""
         self.takes_messages = True
         self.cloud.faults.away, self.cloud.faults.refusals = "", 0
         self.cloud.faults.endless.clear()
+        self.wake_probers()
         self.start_prober()
-        for _ in range(1500):
+        self.run_to_rest(5000)
+        self.run(6)
+        with self.statements.aside():
+            self.watch.check_rest(self.vanished)
+
+    def run_to_rest(self, rounds: int) -> None:
+        """Everybody does his work until there is none, or so many rounds long. Where nothing happens time flies."""
+        for _ in range(rounds):
             before = self._moves()
-            self.clocks.wait(1)
-            self.tick()
-            self.deliver_all()
-            self.probe()
+            self.run_without_prober(1)
+            if self.messages or int(self.clocks.elapsed) % 2 == 0:
+                self.probe()
             if self._moves() == before and not self.messages:
                 if self._is_at_rest():
                     break
                 self._sleep(self._idle_seconds())
-        self.run(6)
-        with self.statements.aside():
-            self.watch.check_rest(self.vanished)
 
     def _sleep(self, seconds: float) -> None:
         """Nothing happens but that time goes by, and news of health with it."""
         end = self.clocks.elapsed + seconds
         while self.clocks.elapsed < end:
-            self.clocks.wait(min(8.0, end - self.clocks.elapsed))
-            self.probe(Prober.breathe)
+            self.clocks.wait(min(6.0, end - self.clocks.elapsed))
+            self.probe()
 
     def _moves(self) -> list[Any]:
-        with self.statements.aside():
-            return list(ScaleSet.objects.order_by("pk").values_list("pk", "seq")) + [len(self.messages)]
+        return [*self.ask(lambda: list(ScaleSet.objects.order_by("pk").values_list("pk", "seq"))), len(self.messages)]
 
     def _is_at_rest(self) -> bool:
-        with self.statements.aside():
-            codes = {row.decision.get("code") for row in ScaleSet.objects.all()}
-            busy = Instance.objects.exclude(operation_id=None).exists() or Chunk.objects.exists()
-        return codes <= set(AT_REST) and not busy
+        codes = self.ask(lambda: {row.decision.get("code") for row in ScaleSet.objects.all()})
+        return codes <= set(AT_REST) and not self.ask(_is_anything_done)
 
     def _idle_seconds(self) -> float:
         """Until the next moment at which anything can happen."""
-        with self.statements.aside():
-            looks = [row.look_at for row in ScaleSet.objects.all()]
+        looks = self.ask(lambda: list(ScaleSet.objects.values_list("look_at", flat=True)))
         soonest = min(((at - self.clocks.wall()).total_seconds() for at in looks), default=0.0)
         return min(max(0.0, soonest - 1), 290.0)
+
+    def vanish(self, name: Name) -> None:
+        """Somebody deletes a machine behind our back."""
+        self.cloud.vanish(name)
+        self.vanished.add(name)
 
     # --- finding things by any number ---
 
     def a_set(self, index: int) -> ScaleSet | None:
-        with self.statements.aside():
-            rows = list(ScaleSet.objects.order_by("pk"))
+        rows = self.ask(lambda: list(ScaleSet.objects.order_by("pk")))
         return rows[index % len(rows)] if rows else None
 
     def numbers_of(self, row: ScaleSet, picks: list[int]) -> list[str]:
         """Instances of a set, by any numbers."""
-        with self.statements.aside():
-            numbers = list(row.instances.order_by("number").values_list("number", flat=True))
+        numbers = self.ask(lambda: list(row.instances.order_by("number").values_list("number", flat=True)))
         return [str(numbers[pick % len(numbers)]) for pick in picks] if numbers else []
 
     def later(self, seconds: float) -> Any:
         return self.clocks.wall() + timedelta(seconds=seconds)
+
+
+def _is_anything_done() -> bool:
+    return Instance.objects.exclude(operation_id=None).exists() or Chunk.objects.exists()
