@@ -36,7 +36,7 @@ from upgrades.probes import engine, reactor
 MINUTES = float(os.environ.get("ROLLGRID_SOAK", "0"))
 TIMEOUT_SECONDS = 30
 SHRINKING_SECONDS = 60
-EXAMPLES = {"sqlite": 3, "postgresql": 1}  # of each story, in `make test`: the same ones each time
+EXAMPLES = {"sqlite": 2, "postgresql": 1}  # of each story, in `make test`: the same ones each time
 COMMON = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 CI = settings(COMMON, stateful_step_count=6, derandomize=True)
 SOAK = settings(COMMON, max_examples=5, stateful_step_count=40)
