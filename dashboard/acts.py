@@ -117,4 +117,6 @@ def publish(request: HttpRequest) -> dict[str, Any]:
     reference = ImageReference(publisher, offer, sku, sent["version"])
     followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
     who = {0: "No scale set follows it.", 1: "One scale set follows it."}
-    return {"said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"}
+    return {
+        "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"
+    }

@@ -33,7 +33,9 @@ class AutomaticForm(forms.Form):
 
 class PublishForm(forms.Form):
     sku = forms.CharField(error_messages={"required": "Choose an image."})
-    version = forms.CharField(max_length=80, error_messages={"required": "Give the version, for example 16.04.201811120."})
+    version = forms.CharField(
+        max_length=80, error_messages={"required": "Give the version, for example 16.04.201811120."}
+    )
     locations = forms.CharField(required=False)
 
     def clean_version(self) -> str:

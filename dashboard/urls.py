@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from dashboard import acts, views
@@ -27,4 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/logout/", LogoutView.as_view()),
     path("admin/", admin.site.urls),
     path("feed/snapshot", views.feed_snapshot, name="feed snapshot"),
+    path("", include("upgrades.arm.urls")),
 ]

@@ -4,6 +4,8 @@ import { $, $$, glyph, glyphAddress, html, show } from "./dom.js";
 import { faceOf, isDone } from "./state.js";
 import { grouped, GROUPS, matches } from "./view.js";
 
+const MOST_SETTLING = 16; // cells whose colours may settle slowly at once: many would keep a slow machine painting all the time
+
 export class Grid {
   /** view: {group, by, filter}, shared with the page. */
   constructor(root, view) {
@@ -30,12 +32,13 @@ export class Grid {
     for (const cell of $$(".cell", this.root)) this.cells[Number(cell.dataset.i)] = cell;
     this.order = groups.map(([, list]) => list);
     this.headings = $$(".group", this.root);
-    this.paint(board, board.instances.keys());
+    this.paint(board, new Set(board.instances.keys()));
     this.rove(board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id, hadFocus);
   }
 
   paint(board, touched) {
     this.board = board;
+    this.root.classList.toggle("brisk", touched.size > MOST_SETTLING);
     for (const place of touched) this.paintCell(this.cells[place], board.instances[place]);
     this.headings?.forEach((heading, row) => count(heading, this.order[row], board, this.view.group));
   }

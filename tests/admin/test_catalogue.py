@@ -108,7 +108,8 @@ def test_who_may_look_may_not_publish(admitting: Admitting) -> None:
 
 
 def location(**changes: str) -> dict[str, str]:
-    return {"name": "moonbase", "display_name": "Moon Base", "provider": "simulated", "settings": "{}", **changes}
+    fields = {"name": "moonbase", "display_name": "Moon Base", "provider": "simulated", "settings": "{}"}
+    return {**fields, "rules": "document", **changes}
 
 
 def test_a_new_location(ada: Client) -> None:
@@ -134,9 +135,9 @@ def test_a_location_that_cannot_be(ada: Client, field: str, value: str, words: s
 
 
 def test_a_location_is_changed_but_for_its_name(ada: Client) -> None:
-    fields = location(name="other", display_name="Europe, West")
+    fields = location(name="other", display_name="Europe, West", rules="current")
     assert saved(post(ada, f"location/{place('westeurope').pk}/change/", **fields))
-    assert place("westeurope").display_name == "Europe, West"
+    assert (place("westeurope").display_name, place("westeurope").rules) == ("Europe, West", "current")
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------

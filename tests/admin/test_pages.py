@@ -14,14 +14,15 @@ from django.urls import reverse
 from dashboard.security import POLICY
 from tests.admin.people import Admitting, act, page
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
+from upgrades.commands.access import make_client
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState
-from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
+from upgrades.models import ApiClient, Batch, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
-READ_ONLY = ["instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
+READ_ONLY = ["apiclient", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.django_db
 def a_fleet(names: str = "ab", instances: int = 3) -> None:
     """Something of everything."""
     put_load_balancer("fleet/lb", {"location": "westeurope"}, NOW)
+    make_client("pipeline", ApiClient.Role.ADMIN, NOW)
     sets = [a_scale_set(name, instances=instances) for name in names]
     publish("1.0.0")
     for row in sets:
@@ -148,3 +150,14 @@ def test_filters_search_and_dates_of_the_history(ada: Client) -> None:
         ("transition/?state=Completed", 0),
     ):
         assert count == page(ada, path).count('<th class="field-'), path
+
+
+def test_clients_of_the_api_are_shown_without_secrets_and_revoked(ada: Client, admitting: Admitting) -> None:
+    row, secret = make_client("pipeline", ApiClient.Role.OPERATOR, NOW)
+    shown = page(ada, "apiclient/") + page(ada, f"apiclient/{row.pk}/change/")
+    assert str(row.pk) in shown and secret not in shown and row.secret_hash not in shown
+    with nothing_changes():
+        act(admitting("view_apiclient"), "apiclient/", "revoke_chosen", row.pk)
+    act(ada, "apiclient/", "revoke_chosen", row.pk)
+    row.refresh_from_db()
+    assert row.revoked_at is not None

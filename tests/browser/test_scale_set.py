@@ -128,7 +128,9 @@ def test_a_stop_is_explained(up: Installation, sign_in: SignIn) -> None:
     publish(up, next_version())
 
     expect(page.locator("#status")).to_have_text("Stopped")
-    expect(page.locator("#why")).to_contain_text("30% of instances are in an unhealthy state, more than the threshold of 20%")
+    expect(page.locator("#why")).to_contain_text(
+        "30% of instances are in an unhealthy state, more than the threshold of 20%"
+    )
     expect(page.locator("#why")).to_contain_text("Too many instances are unhealthy to start the upgrade")
     page.locator("#why").get_by_role("button", name="See the 3").click()
     expect(page.locator("#grid .cell:not(.dim)")).to_have_count(3)
@@ -157,9 +159,7 @@ def test_the_server_restarts_in_mid_upgrade_and_nothing_is_missing(up: Installat
     assert shown(page) == {one["name"]: "up to date" for one in instances}
 
 
-def test_who_has_no_rights_sees_the_controls_and_why_they_are_off(
-    ten: str, onlooker: str, sign_in: SignIn
-) -> None:
+def test_who_has_no_rights_sees_the_controls_and_why_they_are_off(ten: str, onlooker: str, sign_in: SignIn) -> None:
     page = sign_in(address(ten, "?open=2"), user=onlooker, password=PASSWORD)
     start = page.get_by_role("button", name="Start upgrade")
     expect(start).to_have_attribute("aria-disabled", "true")

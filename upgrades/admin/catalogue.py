@@ -54,7 +54,7 @@ class SkuAdmin(ModelAdmin[ImageSku]):
     list_display = ["__str__", "os_type", "where", "versions_published", "scale_sets", "note"]
     list_filter = ["os_type", "publisher"]
     search_fields = ["publisher", "offer", "sku", "note"]
-    fields = ["publisher", "offer", "sku", "os_type", "limited_to", "note"]
+    fields = ["publisher", "offer", "sku", "os_type", "gallery", "limited_to", "note"]
     filter_horizontal = ["limited_to"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImageSku]:
@@ -64,7 +64,7 @@ class SkuAdmin(ModelAdmin[ImageSku]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: ImageSku | None = None) -> list[str]:
-        return ["publisher", "offer", "sku", "os_type"] if obj else []
+        return ["publisher", "offer", "sku", "os_type", "gallery"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: ImageSku | None = None) -> bool:
         return False
@@ -167,8 +167,8 @@ class LocationAdmin(ModelAdmin[Location]):
     """Nothing is deleted: what is limited to a location that is gone would be out everywhere."""
 
     form = LocationForm
-    list_display = ["display_name", "name", "provider", "scale_sets", "load_balancers"]
-    list_filter = ["provider"]
+    list_display = ["display_name", "name", "provider", "rules", "scale_sets", "load_balancers"]
+    list_filter = ["provider", "rules"]
     search_fields = ["name", "display_name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Location]:

@@ -1,13 +1,14 @@
 """Load balancers and their probes (facts 3.2)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import finding
+from upgrades.commands import finding, groups
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
 from upgrades.core.documents import ProbeModel
@@ -17,6 +18,7 @@ from upgrades.models import LoadBalancer, Location, ScaleSet
 
 INTERVAL = (15, 5, 3600)  # default, least, most seconds
 THRESHOLD = (2, 100)  # default, most
+Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
 _PROBES = ("properties", "probes")
 _PROBE_ID = re.compile(
     r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.network/loadbalancers/([^/\s]+)/probes/([^/\s]+)/?",
@@ -31,6 +33,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     location = _location(_checked(document))
     changes = {"location": location, "document": document}
     with transaction.atomic():
+        groups.ensure(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
             defaults=changes,
@@ -38,6 +41,48 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
         )
         _tell_users(row, now)
     return row
+
+
+@finding.once_more
+def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
+    """Puts what `edit` makes of the one that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
+
+    Where that is what it has already, nothing happens. Raises Refused, and what `edit` raises.
+    """
+    group, name = finding.split(path)
+    with transaction.atomic():
+        rows = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name))
+        row = rows.select_for_update(of=("self",)).select_related("location").first()
+        document = edit(row)
+        if row is None:
+            return _create(group, name, document), True
+        return (row if row.document == document else put_load_balancer(path, document, now)), False
+
+
+def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
+    """Raises IntegrityError where somebody else has made it meanwhile: then it is to be looked at again."""
+    location = _location(_checked(document))
+    groups.ensure(group, location)
+    named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
+    return LoadBalancer.objects.create(**named, location=location, document=document)
+
+
+def delete_load_balancer(path: str) -> None:
+    """Raises Refused where a scale set uses a probe of it."""
+    group, name = finding.split(path)
+    with transaction.atomic():
+        row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
+        if row is None:
+            raise Refused("ResourceNotFound", f"there is no load balancer {path!r}", target=path)
+        remove(row)
+
+
+def remove(row: LoadBalancer) -> None:
+    user = next((user for user in _users(row) if not user.deleting), None)
+    if user is not None:
+        message = f"{row} cannot be deleted: the scale set {user} uses its probe {_probe_name(user.probe_id)!r}"
+        raise Refused("LoadBalancerInUseByVirtualMachineScaleSet", message, target=str(row))
+    row.delete()
 
 
 def _location(name: str) -> Location:

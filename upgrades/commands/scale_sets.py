@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import finding
+from upgrades.commands import finding, groups
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
@@ -23,6 +23,14 @@ MUST_BE_LATEST = (
     "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
     "with version set to 'latest'."
 )
+NO_HEALTH_SOURCE = (
+    "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health extension "
+    "was not specified."
+)
+ENCRYPTED = (
+    "Automatic OS Upgrade is not supported for a Virtual Machine Scale Set with Azure Disk Encryption, because a replaced OS disk "
+    "would not be encrypted: remove {what}, or set enableAutomaticOSUpgrade to false"
+)
 NO_PROBE = (
     "no health probe is configured: health is judged by power and provisioning state alone. "
     "A probe of the application itself (networkProfile.healthProbe or the Application Health extension) is recommended."
@@ -36,25 +44,40 @@ class Put:
     scale_set: ScaleSet
     created: bool
     warnings: tuple[str, ...]
+    changed: bool = True
+
+
+class Moved(Exception):
+    """The scale set is no longer as it was seen: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A scale set as somebody saw it who now wants to change it: its document (None: it was not there) and its sealed secrets."""
+
+    document: Mapping[str, Any] | None = None
+    sealed_secrets: str = ""
 
 
 @finding.once_more
-def set_model(path: str, document: object, now: datetime) -> Put:
+def set_model(path: str, document: object, now: datetime, *, seen: Seen | None = None) -> Put:
     """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
 
     Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
+    Raises Moved where it is not (any more) as it was `seen`.
     """
     group, name = finding.split(path)
-    model = _read(document)
+    model = read_model(document)
     assert isinstance(document, Mapping)
     location = _location(model)
     with transaction.atomic():
-        sku = _sku(model, location)
+        sku = _sku(model, location, ScaleSet.key_of(group, name))
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
-        derived = _Derived(model, location, sku, probe, *secrets.split(document))
+        _check_automatic(model, location)
+        derived = _Derived(model, location, sku, probe, *secrets.split(document), seen)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
-    return Put(row, created, _warnings(model, row))
+    return Put(row, created, warnings_of(model, row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +88,10 @@ class _Derived:
     probe: ProbeModel | None
     document: Mapping[str, Any]  # without its secrets
     secrets: Mapping[str, Any]
+    seen: Seen | None
 
 
-def _read(document: object) -> Model:
+def read_model(document: object) -> Model:
     try:
         return documents.read(document)
     except BadDocument as error:
@@ -82,14 +106,16 @@ def _location(model: Model) -> Location:
     return location
 
 
-def _sku(model: Model, location: Location) -> ImageSku:
+def _sku(model: Model, location: Location, key: str) -> ImageSku:
     """S-23, S-21, S-24: a listed SKU, supported in this location, followed by "latest" when upgrades are automatic.
 
+    One that is no longer supported may stay while upgrades are not automatic, so that they can be turned off at any time (S-5).
     Locked, so that nothing is published meanwhile: who follows it is told of each new version.
     """
     image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
+    _check_gallery(model, location)
     sku = lock_sku(catalog.find_sku(image.publisher, image.offer, image.sku))
-    if sku is None or not sku.is_supported_in(location):
+    if sku is None or sku.gallery != model.is_of_gallery or not _is_supported(sku, location, model, key):
         where = f" in {location.name}"
         message = f"{image.publisher}:{image.offer}:{image.sku} is not a supported image{where}. Supported{where}: "
         raise Refused("BadRequest", message + catalog.list_of_skus(location), target=target)
@@ -101,7 +127,33 @@ def _sku(model: Model, location: Location) -> ImageSku:
     return sku
 
 
+def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> bool:
+    stays = not model.automatic_upgrade and ScaleSet.objects.filter(key=key, sku=sku).exists()
+    return stays or sku.is_supported_in(location)
+
+
+def _check_gallery(model: Model, location: Location) -> None:
+    """S-22: the document knows platform images only; Azure today upgrades images of galleries too."""
+    if model.is_of_gallery and location.rules != Location.Rules.CURRENT:
+        raise Refused("InvalidParameter", documents.CUSTOM_IMAGE, target=documents.IMAGE_ID)
+
+
+def _check_automatic(model: Model, location: Location) -> None:
+    """S-10, and what today's Azure asks for beyond the document."""
+    if not model.automatic_upgrade:
+        return
+    if model.encrypted_by:
+        raise Refused("BadRequest", ENCRYPTED.format(what=model.encrypted_by), target=model.encrypted_by)
+    has_source = model.probe_id or model.extension_probe or model.is_service_fabric
+    if location.rules == Location.Rules.CURRENT and not has_source:
+        target = "properties.virtualMachineProfile.networkProfile.healthProbe"
+        raise Refused("BadRequest", NO_HEALTH_SOURCE, target=target)
+
+
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
+    if derived.seen and derived.seen.document is not None:
+        raise Moved
+    groups.ensure(group, derived.location)
     row = ScaleSet(
         key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, look_at=now, document={}
     )
@@ -115,6 +167,8 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
 def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
         row = w.scale_set
+        if derived.seen and (derived.seen.document, derived.seen.sealed_secrets) != (row.document, row.sealed_secrets):
+            raise Moved
         before = _secrets_of(row, derived)
         _check_change(row, derived, before)
         _derive(row, derived, before)
@@ -176,8 +230,9 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> N
     set_probe(row, derived.probe)
 
 
-def _warnings(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    if model.automatic_upgrade and not row.probe_protocol:
+def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
+    """S-25, S-34, S-38: what is allowed and not recommended."""
+    if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
         return (NO_PROBE,)
     if row.probe_interval_seconds * row.probe_threshold >= 120:
         return ("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes",)

@@ -56,10 +56,10 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """Highest ids first; never a protected one, nor one that something is being done to."""
+    """Highest ids first; never a protected one or one that is to be kept, nor one that something is being done to."""
     surplus = len(facts.staying) - facts.capacity
     in_flight = {member.instance for member in _members_in_flight(facts)}
-    free = [one.id for one in batches.candidates(facts) if one.id not in in_flight]
+    free = [one.id for one in batches.candidates(facts) if not one.kept and one.id not in in_flight]
     return RemoveInstances(tuple(sorted(free[-surplus:]))) if surplus > 0 and free else None
 
 

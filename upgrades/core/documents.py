@@ -3,7 +3,8 @@
 Member names are found in any case (Azure's clients differ), numbers and switches may come as strings (templates send them so).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,12 +26,18 @@ from upgrades.core.members import (
     wrong,
 )
 from upgrades.core.versions import LATEST
+from upgrades.core.zones import zones_of
 
 MOST_INSTANCES = 1000  # Azure's own limit for one scale set
 LONGEST_PATH = 2048  # characters of a probe's requestPath
 LONGEST_PROBE_ID = 500
 LONGEST_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
+SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
+ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
+CUSTOM_IMAGE = (
+    "custom images are not supported: give imageReference.publisher, offer, sku and version of a platform image"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,11 @@ class MachineModel:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scale set's document, read. `probe_id` points at a load balancer's probe; `extension_probe` is the health extension's own."""
+    """A scale set's document, read. `probe_id` points at a load balancer's probe; `extension_probe` is the health extension's own.
+
+    `is_of_gallery`: the image is a gallery's, named by its resource group, gallery and definition instead of publisher, offer and sku.
+    `encrypted_by`: the member that encrypts its disks, "" for none.
+    """
 
     location: str
     capacity: int
@@ -76,6 +87,9 @@ class Model:
     probe_id: str
     extension_probe: ProbeModel | None
     machine: MachineModel
+    is_of_gallery: bool = False
+    is_service_fabric: bool = False
+    encrypted_by: str = ""
 
 
 def read(document: object) -> Model:
@@ -84,6 +98,7 @@ def read(document: object) -> Model:
         raise BadDocument(f"a scale set's document is a JSON object, not {shown(document)}")
     check_json(document)
     _check_tags(document)
+    zones_of(document)
     return Model(
         location=text(document, "location", required=True).replace(" ", "").lower(),
         capacity=whole(document, "sku", "capacity", default=None, least=0, most=MOST_INSTANCES),
@@ -93,6 +108,9 @@ def read(document: object) -> Model:
         probe_id=text(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=LONGEST_PROBE_ID),
         extension_probe=_extension_probe(document),
         machine=_machine(document),
+        is_of_gallery=bool(member(document, *_IMAGE, "id")),
+        is_service_fabric=any(kind in SERVICE_FABRIC_EXTENSIONS for _, kind in _extension_types(document)),
+        encrypted_by=_encrypted_by(document),
     )
 
 
@@ -101,6 +119,8 @@ _AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
 _ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
 _PROFILE = ("properties", "virtualMachineProfile")
 _IMAGE = (*_PROFILE, "storageProfile", "imageReference")
+IMAGE_ID = ".".join((*_IMAGE, "id"))
+_OS_DISK = (*_PROFILE, "storageProfile", "osDisk")
 _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 _EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
 
@@ -112,15 +132,28 @@ def _check_tags(document: Json) -> None:
 
 
 def _image(document: Json) -> ImageReference:
-    if member(document, *_IMAGE, "id"):
-        raise BadDocument(
-            "custom images are not supported: give imageReference.publisher, offer, sku and version of a platform image",
-            target=".".join((*_IMAGE, "id")),
-        )
+    gallery_image = text(document, *_IMAGE, "id")
+    if gallery_image:
+        return _image_of_gallery(gallery_image)
     publisher, offer, sku, version = (
         text(document, *_IMAGE, name, required=True) for name in ("publisher", "offer", "sku", "version")
     )
     return ImageReference(publisher, offer, sku, LATEST if version.lower() == LATEST else version)
+
+
+_GALLERY_IMAGE = re.compile(
+    r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.compute/galleries/([^/\s]+)/images/([^/\s]+)"
+    r"(?:/versions/([^/\s]+))?/?",
+    re.IGNORECASE,
+)
+
+
+def _image_of_gallery(id: str) -> ImageReference:
+    match = _GALLERY_IMAGE.fullmatch(id)
+    if match is None:
+        raise BadDocument(CUSTOM_IMAGE, target=IMAGE_ID)
+    group, gallery, image, version = match.groups()
+    return ImageReference(group, gallery, image, version or LATEST)
 
 
 def _policy(document: Json) -> Policy:
@@ -143,6 +176,20 @@ def _extension_probe(document: Json) -> ProbeModel | None:
             settings = object_at(extension, "properties", "settings", at=at)
             return read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=f"{at}.properties.settings")
     return None
+
+
+def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
+    for at, extension in objects(document, *_EXTENSIONS):
+        yield at, text(extension, "properties", "type", at=at).lower()
+
+
+def _encrypted_by(document: Json) -> str:
+    """Azure Disk Encryption is an extension, or settings of a disk (S-10); encryption of the storage itself is another matter."""
+    disks = [(".".join(_OS_DISK), object_at(document, *_OS_DISK)), *objects(document, *_DISKS)]
+    for at, disk in disks:
+        if switch(disk, "encryptionSettings", "enabled"):
+            return f"{at}.encryptionSettings"
+    return next((at for at, kind in _extension_types(document) if kind in ENCRYPTION_EXTENSIONS), "")
 
 
 def read_probe(

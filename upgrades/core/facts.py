@@ -37,7 +37,8 @@ class InstanceFacts:
     """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
     that is its deletion.
 
-    `health_since`: when its health was last made void (created, reimaged); `failed_version`: the version of its last failed upgrade.
+    `kept`: it stays when instances are removed, and is upgraded all the same. `health_since`: when its health was last made void
+    (created, reimaged); `failed_version`: the version of its last failed upgrade.
     """
 
     id: int
@@ -45,6 +46,7 @@ class InstanceFacts:
     health: Health = Health.HEALTHY
     health_since: datetime | None = None
     protected: bool = False
+    kept: bool = False
     busy: bool = False
     leaving: bool = False
     failed_version: str = ""

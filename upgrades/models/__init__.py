@@ -1,15 +1,20 @@
 """The tables, by noun."""
 
+from upgrades.models.access import ApiClient, Subscription
+from upgrades.models.async_operation import AsyncOperation
 from upgrades.models.event import Event, Transition
 from upgrades.models.image import ImageSku, ImageVersion
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.load_balancer import LoadBalancer
 from upgrades.models.location import Location
+from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work import Chunk
 
 __all__ = [
+    "ApiClient",
+    "AsyncOperation",
     "Batch",
     "Chunk",
     "Event",
@@ -20,7 +25,9 @@ __all__ = [
     "LoadBalancer",
     "Location",
     "OptOut",
+    "ResourceGroup",
     "RollingUpgrade",
     "ScaleSet",
+    "Subscription",
     "Transition",
 ]

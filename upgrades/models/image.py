@@ -18,6 +18,10 @@ class ImageSku(models.Model):
     limited_to = models.ManyToManyField(
         Location, blank=True, help_text="The only locations where it is supported; empty: everywhere."
     )
+    gallery = models.BooleanField(
+        default=False,
+        help_text="An image of a gallery: publisher is its resource group, offer the gallery, sku the image's definition.",
+    )
 
     class Meta:
         ordering = ["key"]

@@ -46,6 +46,8 @@ class Instance(models.Model):
     health_detail = models.CharField(max_length=200, blank=True)
     failed_version = models.CharField(max_length=80, blank=True)
 
+    kept_on_scale_in = models.BooleanField(default=False)
+
     operation_id = models.UUIDField(null=True)
     operation_kind = models.CharField(max_length=16, choices=_choices(OperationKind), blank=True)
     operation_version = models.CharField(max_length=80, blank=True)

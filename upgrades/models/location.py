@@ -6,10 +6,21 @@ from django.db import models
 class Location(models.Model):
     """A region. `provider` is a name of `upgrades.providers`, `settings` that provider's own."""
 
+    class Rules(models.TextChoices):
+        DOCUMENT = "document", "as documented in 2018"
+        CURRENT = "current", "as Azure does today"
+
     name = models.CharField(max_length=64, unique=True, help_text="Lower case without spaces, as in westeurope.")
     display_name = models.CharField(max_length=64)
     provider = models.CharField(max_length=32, default="simulated")
     settings = models.JSONField(default=dict, blank=True)
+
+    rules = models.CharField(
+        max_length=16,
+        choices=Rules.choices,
+        default=Rules.DOCUMENT,
+        help_text="Today automatic upgrades need a source of health, and images of a gallery are allowed.",
+    )
 
     class Meta:
         ordering = ["name"]

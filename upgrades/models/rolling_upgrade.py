@@ -1,11 +1,12 @@
 """Rolling upgrades, their batches, and each instance's part in them. Progress is counted from these rows, never stored."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import ImageReference, Policy
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeStatus
@@ -98,24 +99,45 @@ class RollingUpgrade(models.Model):
 
     def progress(self) -> Progress:
         """The four counts; they add up to the instances targeted (S-52). Those opted out are in none of them."""
-        count = dict(self.members.order_by().values_list("state").annotate(models.Count("pk")))
-        return Progress(
-            successful=count.get(MemberState.SUCCEEDED, 0),
-            failed=count.get(MemberState.FAILED, 0),
-            in_progress=sum(count.get(state, 0) for state in IN_FLIGHT),
-            pending=self.count_pending() if self.pending_at_end is None else self.pending_at_end,
-        )
+        if self.pending_at_end is None:
+            count, pending = self._count_now()
+        else:
+            count = dict(self.members.order_by().values_list("state").annotate(models.Count("pk")))
+            pending = self.pending_at_end
+        return progress_from(count, pending)
+
+    def _count_now(self) -> tuple[dict[str, int], int]:
+        """Its members by state, and those that wait: in one query, for between two of them a batch could begin."""
+        states = self.members.order_by().annotate(what=Value("state"), of=F("state"))
+        versions = self._waiting().order_by().annotate(what=Value("version"), of=F("version"))
+        counts = [rows.values_list("what", "of").annotate(models.Count("pk")) for rows in (states, versions)]
+        found = list(counts[0].union(counts[1], all=True))
+        by_state = {of: count for what, of, count in found if what == "state"}
+        return by_state, self._older({of: count for what, of, count in found if what == "version"})
 
     def count_pending(self) -> int:
         """How many it has still to take: older than the target, not in it yet, not opted out."""
-        waiting = (
+        return self._older(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
+
+    def _waiting(self) -> "models.QuerySet[Instance]":
+        return (
             Instance.objects.filter(scale_set=self.scale_set_id)
             .exclude(version="")
             .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
             .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
         )
-        by_version = waiting.order_by().values_list("version").annotate(models.Count("pk"))
-        return sum(count for version, count in by_version if is_older(version, self.target_version))
+
+    def _older(self, by_version: dict[str, int]) -> int:
+        return sum(count for version, count in by_version.items() if is_older(version, self.target_version))
+
+
+def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
+    return Progress(
+        successful=by_state.get(MemberState.SUCCEEDED, 0),
+        failed=by_state.get(MemberState.FAILED, 0),
+        in_progress=sum(by_state.get(state, 0) for state in IN_FLIGHT),
+        pending=pending,
+    )
 
 
 class Batch(models.Model):

@@ -64,7 +64,16 @@ def _newest_image(row: ScaleSet) -> ImageReference | None:
 
 def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
     opted_out = set(in_force(now).filter(instance__scale_set=row).values_list("instance_id", flat=True))
-    columns = ("pk", "number", "version", "health", "health_since", "operation_kind", "failed_version")
+    columns = (
+        "pk",
+        "number",
+        "version",
+        "health",
+        "health_since",
+        "operation_kind",
+        "failed_version",
+        "kept_on_scale_in",
+    )
     rows = Instance.objects.filter(scale_set=row).order_by("number").values_list(*columns)
     return tuple(
         InstanceFacts(
@@ -73,11 +82,12 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             health=Health(health),
             health_since=health_since,
             protected=pk in opted_out and not row.deleting,
+            kept=kept and not row.deleting,
             busy=bool(operation_kind),
             leaving=operation_kind == OperationKind.DELETE,
             failed_version=failed_version,
         )
-        for pk, number, version, health, health_since, operation_kind, failed_version in rows
+        for pk, number, version, health, health_since, operation_kind, failed_version, kept in rows
     )
 
 

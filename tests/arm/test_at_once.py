@@ -1,0 +1,64 @@
+"""Several clients at once: nothing is lost, nothing is made twice, nobody waits for ever."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.arm.client import Api, Said, load_balancer, scale_set
+from tests.stories import a_scale_set, at_once, document
+from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+MEMBERS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
+
+
+def statuses(*acts: Callable[[], Said]) -> list[int]:
+    said = at_once(*acts)
+    assert all(isinstance(one, Said) for one in said), said
+    return sorted(one.status for one in said)
+
+
+def test_one_of_two_makes_it() -> None:
+    api = Api()
+    make = partial(api.put, scale_set(), document())
+    assert statuses(make, make, make) == [200, 200, 201]
+    assert (ScaleSet.objects.count(), ResourceGroup.objects.count()) == (1, 1)
+
+
+def test_changes_of_different_members_are_all_kept() -> None:
+    api = Api()
+    a_scale_set()
+
+    def change(name: str) -> Said:
+        return api.patch(scale_set(), {"properties": {"upgradePolicy": {"rollingUpgradePolicy": {name: 30}}}})
+
+    assert statuses(*(partial(change, name) for name in MEMBERS)) == [200, 200, 200]
+    document = ScaleSet.objects.get().document
+    assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(MEMBERS, 30)
+
+
+def test_only_one_of_those_who_saw_the_same_changes_it() -> None:
+    api = Api()
+    a_scale_set()
+    etag = api.get(scale_set()).headers["ETag"]
+
+    def change(owner: str) -> Said:
+        return api.patch(scale_set(), {"tags": {"owner": owner}}, if_match=etag)
+
+    assert statuses(*(partial(change, name) for name in "abc")) == [200, 412, 412]
+
+
+def test_load_balancers_at_once() -> None:
+    api = Api()
+    probes = [{"name": "p", "properties": {"protocol": "Tcp", "port": 22}}]
+    make = partial(api.put, load_balancer(), {"location": "westeurope", "properties": {"probes": probes}})
+    assert statuses(make, make) == [200, 201]
+
+    def tag(owner: str) -> Said:
+        return api.put(load_balancer(), {"tags": {"owner": owner}})
+
+    id = f"/subscriptions/{api.subscription}{load_balancer()}/probes/p"
+    use = partial(api.put, scale_set(), document(probe_id=id))
+    assert statuses(partial(tag, "a"), use, partial(tag, "b")) == [200, 200, 201]
+    assert LoadBalancer.objects.count() == 1 and ScaleSet.objects.get().probe_port == 22

@@ -1,0 +1,170 @@
+"""Load balancers over the API, and scale sets that are probed through them."""
+
+from typing import Any
+
+import pytest
+
+from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
+from tests.stories import a_scale_set, document, edited, everything_stored, nothing_changes, snapshot_equals_events
+from upgrades.models import LoadBalancer, ScaleSet
+
+pytestmark = pytest.mark.django_db
+HTTP = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 2}
+TCP = {"protocol": "Tcp", "port": 22, "intervalInSeconds": 15, "numberOfProbes": 2}
+PUBLIC = {
+    "publicIPAddress": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/publicIPAddresses/p"}
+}
+INTERNAL = {
+    "privateIPAddress": "10.0.0.4",
+    "privateIPAllocationMethod": "Static",
+    "subnet": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s"},
+}
+
+
+def balancer(frontend: Json = PUBLIC, **probes: Json) -> Json:
+    return {
+        "location": "West Europe",
+        "sku": {"name": "Standard"},
+        "properties": {
+            "frontendIPConfigurations": [{"name": "front", "properties": frontend}],
+            "probes": [{"name": name, "properties": settings} for name, settings in (probes or {"http": HTTP}).items()],
+        },
+    }
+
+
+def probe_id(api: Api, probe: str, name: str = "lb") -> str:
+    return f"/subscriptions/{api.subscription}{load_balancer(name)}/probes/{probe}"
+
+
+def test_create_get_list_delete(api: Api) -> None:
+    made = api.put(load_balancer(), balancer())
+    assert made.status == 201 and made["properties"]["provisioningState"] == "Succeeded"
+    assert made["id"] == f"/subscriptions/{api.subscription}{load_balancer()}"
+    assert (made["name"], made["type"], made["location"]) == ("lb", "Microsoft.Network/loadBalancers", "westeurope")
+    (front,), (http,) = made["properties"]["frontendIPConfigurations"], made["properties"]["probes"]
+    assert front["id"] == f"{made['id']}/frontendIPConfigurations/front"
+    assert (http["id"], http["type"]) == (probe_id(api, "http"), "Microsoft.Network/loadBalancers/probes")
+    assert {**http["properties"], **HTTP} == http["properties"]
+    assert api.get(load_balancer()).body == made.body
+    for place in ("/resourceGroups/fleet", ""):
+        assert api.get(f"{place}/providers/Microsoft.Network/loadBalancers")["value"] == [made.body]
+    assert api.get(f"{load_balancer()}/probes")["value"] == [http]
+    assert api.get(f"{load_balancer()}/probes/HTTP").body == http
+    is_error(api.get(f"{load_balancer()}/probes/none"), 404, "ResourceNotFound")
+    assert [api.delete(load_balancer()).status for _ in range(2)] == [200, 204]
+    assert not LoadBalancer.objects.exists()
+
+
+def test_get_then_put_changes_nothing(api: Api) -> None:
+    api.put(load_balancer(), edited(balancer(), "properties.fromTheFuture", [1]))
+    before = everything_stored()
+    said = api.put(load_balancer(), api.get(load_balancer()).body)
+    assert said.status == 200 and said.body == api.get(load_balancer()).body
+    assert everything_stored() == before
+    assert "id" not in before["upgrades.LoadBalancer"][0]["document"]["properties"]["probes"][0]
+
+
+def test_a_changed_probe_reaches_its_users(api: Api) -> None:
+    api.put(load_balancer(), balancer())
+    a_scale_set(probe_id=probe_id(api, "http"))
+    shown = api.get(load_balancer()).body
+    shown["properties"]["probes"][0]["properties"]["port"] = 8080
+    with snapshot_equals_events():
+        assert api.put(load_balancer(), shown).status == 200
+    assert ScaleSet.objects.get().probe_port == 8080
+    assert set(LoadBalancer.objects.get().document["properties"]["probes"][0]) == {"name", "properties"}
+
+
+def test_a_patch_is_for_tags(api: Api) -> None:
+    api.put(load_balancer(), balancer())
+    said = api.patch(load_balancer(), {"tags": {"a": "b"}, "properties": {"probes": []}})
+    assert said["tags"] == {"a": "b"} and len(said["properties"]["probes"]) == 1
+
+
+@pytest.mark.parametrize("frontend", [PUBLIC, INTERNAL], ids=["public", "internal"])
+def test_s39_a_probe_of_an_internal_or_a_public_load_balancer(api: Api, frontend: Json) -> None:
+    api.put(load_balancer(), balancer(frontend))
+    id = probe_id(api, "http").replace("resourceGroups", "resourcegroups")
+    assert api.put(scale_set(), document(probe_id=id)).status == 201
+    row = ScaleSet.objects.get()
+    assert (row.probe_protocol, row.probe_port, row.probe_path, row.probe_threshold) == ("http", 80, "/health", 2)
+    shown = api.get(scale_set())["properties"]["virtualMachineProfile"]["networkProfile"]
+    assert shown == {"healthProbe": {"id": id}}
+
+
+@pytest.mark.parametrize("probe", ["none", "http/x"])
+def test_s39_a_dangling_id_is_refused(api: Api, probe: str) -> None:
+    api.put(load_balancer(), balancer())
+    for id in (probe_id(api, probe), probe_id(api, "http", "other"), "lb/http"):
+        with nothing_changes():
+            is_error(api.put(scale_set(), document(probe_id=id)), 400, "InvalidResourceReference")
+
+
+@pytest.mark.parametrize(("settings", "protocol"), [(HTTP, "http"), (TCP, "tcp")])
+def test_s33_http_and_tcp_probes(api: Api, settings: Json, protocol: str) -> None:
+    """That both drive health is for the tests of the prober: tests/probes."""
+    api.put(load_balancer(), balancer(mine=settings))
+    assert api.put(scale_set(), document(probe_id=probe_id(api, "mine"))).status == 201
+    row = ScaleSet.objects.get()
+    assert (row.probe_protocol, row.probe_port) == (protocol, settings["port"])
+    assert row.probe_interval_seconds == settings["intervalInSeconds"]
+
+
+def test_a_probe_in_use_stays_and_so_does_its_load_balancer(api: Api) -> None:
+    api.put(load_balancer(), balancer())
+    a_scale_set(probe_id=probe_id(api, "http"))
+    with nothing_changes():
+        said = api.put(load_balancer(), {"properties": {"probes": []}})
+        is_error(said, 400, "InvalidResourceReference", "must keep the probe")
+        said = api.delete(load_balancer())
+        is_error(said, 400, "LoadBalancerInUseByVirtualMachineScaleSet", "fleet/web")
+    api.delete(scale_set())
+    assert api.delete(load_balancer()).status == 200
+
+
+def test_the_members_spelled_otherwise(api: Api) -> None:
+    """As the document's template sends them: "http" in small letters, numbers as texts, `Id`."""
+    settings = {"Protocol": "http", "port": "80", "requestPath": "/", "intervalInSeconds": "5", "numberOfProbes": "2"}
+    api.put(load_balancer(), balancer(mine=settings))
+    body = document()
+    body["properties"]["virtualMachineProfile"]["networkProfile"] = {"healthProbe": {"Id": probe_id(api, "mine")}}
+    assert api.put(scale_set(), body).status == 201
+    assert api.get(f"{load_balancer()}/probes/mine")["properties"]["intervalInSeconds"] == 5
+    network = api.get(scale_set())["properties"]["virtualMachineProfile"]["networkProfile"]
+    assert network == {"healthProbe": {"id": probe_id(api, "mine")}}
+
+
+BAD: list[Any] = [
+    ({"protocol": "smoke"}, "http or tcp"),
+    ({"port": 0}, "1 to 65535"),
+    ({"port": None}, ""),
+    ({"intervalInSeconds": 4}, "5 to"),
+    ({"numberOfProbes": 0}, "1 to"),
+    ({"requestPath": ""}, "requestPath is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), BAD[:2] + BAD[3:])
+def test_probes_that_cannot_be(api: Api, change: Json, words: str) -> None:
+    with nothing_changes():
+        said = api.put(load_balancer(), balancer(http={**HTTP, **change}))
+    is_error(said, 400, "InvalidParameter", words)
+
+
+@pytest.mark.parametrize("location", ["atlantis", "", 7])
+def test_locations_that_are_none(api: Api, location: Any) -> None:
+    with nothing_changes():
+        assert api.put(load_balancer(), {**balancer(), "location": location}).status == 400
+
+
+def test_nobody_overwrites_what_he_has_not_seen(api: Api) -> None:
+    etag = api.put(load_balancer(), balancer()).headers["ETag"]
+    api.patch(load_balancer(), {"tags": {"a": "b"}}, if_match=etag)
+    with nothing_changes():
+        for said in (
+            api.put(load_balancer(), balancer(), if_match=etag),
+            api.patch(load_balancer(), {"tags": {}}, if_match=etag),
+            api.delete(load_balancer(), if_match=etag),
+            api.put(load_balancer(), balancer(), if_none_match="*"),
+        ):
+            is_error(said, 412, "PreconditionFailed")

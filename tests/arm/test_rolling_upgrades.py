@@ -1,0 +1,280 @@
+"""Starting, cancelling, and what is told of upgrades."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.arm.bodies import VECTORS
+from tests.arm.client import Api, is_error, scale_set
+from tests.orchestrator.conftest import MakeFleet, fleet, shared_simulator
+from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, publish, snapshot_equals_events
+from upgrades.attempts import months_before
+from upgrades.commands.upgrades import start
+from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
+from upgrades.models import RollingUpgrade, ScaleSet
+
+__all__ = ["fleet", "shared_simulator"]
+
+pytestmark = pytest.mark.django_db
+START = f"{scale_set()}/osRollingUpgrade"
+CANCEL = f"{scale_set()}/rollingUpgrades/cancel"
+LATEST = f"{scale_set()}/rollingUpgrades/latest"
+HISTORY = f"{scale_set()}/osUpgradeHistory"
+
+
+def ended(
+    row: ScaleSet, at: datetime, *, status: UpgradeStatus = UpgradeStatus.COMPLETED, **more: Any
+) -> RollingUpgrade:
+    """An attempt that began then and took an hour."""
+    values = {"pending_at_end": 0, "started_by": StartedBy.PLATFORM, **more}
+    return RollingUpgrade.objects.create(
+        scale_set=row,
+        target_publisher="Canonical",
+        target_offer="UbuntuServer",
+        target_sku="16.04-LTS",
+        target_version="16.04.201809250",
+        policy={
+            "max_batch_percent": 20,
+            "max_unhealthy_percent": 20,
+            "max_unhealthy_upgraded_percent": 20,
+            "pause_seconds": 0,
+        },
+        status=status,
+        started_at=at,
+        ended_at=at + timedelta(hours=1),
+        **values,
+    )
+
+
+# --- starting and cancelling ------------------------------------------------------------------------------------------
+
+
+def test_s6_a_manual_start_works_with_automatic_upgrades_off(api: Api) -> None:
+    a_scale_set(automatic=False)
+    publish("16.04.201809250")
+    with snapshot_equals_events():
+        said = api.post(START)
+    assert (said.status, said.body) == (202, None)
+    assert {"Azure-AsyncOperation", "Location", "Retry-After"} <= set(said.headers)
+    assert (RollingUpgrade.objects.get().started_by, RollingUpgrade.objects.get().started_by_name) == ("User", api.name)
+    assert api.get(HISTORY)["value"][0]["properties"]["startedBy"] == "User"
+    running = api.get(said.headers["Azure-AsyncOperation"])
+    assert (running["status"], running.headers["Retry-After"]) == ("InProgress", "1")
+    assert "endTime" not in running.body and "error" not in running.body
+    waiting = api.get(said.headers["Location"])
+    assert (waiting.status, waiting.body) == (202, None) and "Location" in waiting.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "monitored"),
+    [
+        (UpgradeStatus.COMPLETED, "Succeeded", 200),
+        (UpgradeStatus.CANCELLED, "Canceled", 409),
+        (UpgradeStatus.FAULTED, "Failed", 409),
+    ],
+)
+def test_the_operation_ends_as_the_upgrade_does(api: Api, status: UpgradeStatus, says: str, monitored: int) -> None:
+    a_scale_set()
+    publish("16.04.201809250")
+    said = api.post(START)
+    error = {"code": "MaxUnhealthy", "message": "too many", "details": [{"code": "a", "message": "b"}]}
+    RollingUpgrade.objects.update(
+        status=status, ended_at=NOW, error=error if status == UpgradeStatus.FAULTED else None, pending_at_end=0
+    )
+    over = api.get(said.headers["Azure-AsyncOperation"])
+    assert (over.status, over["status"]) == (200, says)
+    assert over["startTime"] and over["endTime"] and ("error" in over.body) is (says != "Succeeded")
+    if status == UpgradeStatus.FAULTED:
+        assert over["error"] == error
+        is_error(api.get(said.headers["Location"]), 409, "MaxUnhealthy", "too many")
+    assert api.get(said.headers["Location"]).status == monitored
+    ScaleSet.objects.all().delete()
+    assert api.get(said.headers["Azure-AsyncOperation"]).body == over.body, "what has ended stays so"
+
+
+def test_cancelling(api: Api) -> None:
+    a_scale_set()
+    publish("16.04.201809250")
+    api.post(START)
+    with snapshot_equals_events():
+        said = api.post(CANCEL)
+    assert said.status == 202 and {"Azure-AsyncOperation", "Location"} <= set(said.headers)
+    assert RollingUpgrade.objects.get().cancel_requested_by == api.name
+    assert api.get(LATEST)["properties"]["runningStatus"]["lastAction"] == "Cancel"
+    assert api.get(said.headers["Azure-AsyncOperation"])["status"] == "InProgress"
+    RollingUpgrade.objects.update(status=UpgradeStatus.CANCELLED, ended_at=NOW, pending_at_end=0)
+    assert api.get(said.headers["Azure-AsyncOperation"])["status"] == "Succeeded"
+    assert api.get(said.headers["Location"]).status == 200
+    is_error(api.post(CANCEL), 409, "Conflict", "There is no ongoing Rolling Upgrade to cancel.")
+
+
+def test_what_cannot_be_started(api: Api) -> None:
+    a_scale_set()
+    publish("16.04.201809250")
+    api.post(START)
+    is_error(api.post(START), 409, "OperationNotAllowed", "another ongoing rolling upgrade operation")
+    a_scale_set("pinned", version="0.0.1", model={})
+    ScaleSet.objects.filter(name="pinned").update(image_version="0.0.1")
+    said = api.post(f"{scale_set('pinned')}/osRollingUpgrade")
+    is_error(said, 409, "OperationNotAllowed", "unprotected instances which have imageReference.version set to latest")
+
+
+# --- history ----------------------------------------------------------------------------------------------------------
+
+
+def test_s49_the_last_five_within_two_months(api: Api) -> None:
+    row, now = a_scale_set(), NOW
+    ended(row, now - timedelta(days=63))
+    assert api.get(HISTORY).body == {"value": []}
+    for days in range(40, 47):
+        ended(row, now - timedelta(days=days))
+    times = [one["properties"]["runningStatus"]["startTime"] for one in api.get(HISTORY)["value"]]
+    assert len(times) == 5 and times == sorted(times, reverse=True)
+    assert times[0].startswith(f"{now - timedelta(days=40):%Y-%m-%d}")
+    assert RollingUpgrade.objects.count() == 8, "kept all the same"
+
+
+@pytest.mark.parametrize(
+    ("at", "before"),
+    [
+        (datetime(2018, 9, 25, 1, tzinfo=UTC), datetime(2018, 7, 25, 1, tzinfo=UTC)),
+        (datetime(2018, 1, 31, tzinfo=UTC), datetime(2017, 11, 30, tzinfo=UTC)),
+        (datetime(2020, 4, 30, tzinfo=UTC), datetime(2020, 2, 29, tzinfo=UTC)),
+        (datetime(2018, 2, 28, tzinfo=UTC), datetime(2017, 12, 28, tzinfo=UTC)),
+    ],
+)
+def test_s49_two_months_are_months(at: datetime, before: datetime) -> None:
+    assert months_before(at, 2) == before
+
+
+def shape(value: Any, path: str = "") -> dict[str, type]:
+    """Each member with the type of its value."""
+    if isinstance(value, Mapping):
+        return {key: kind for name, inner in value.items() for key, kind in shape(inner, f"{path}.{name}").items()}
+    if isinstance(value, list):
+        return {key: kind for inner in value for key, kind in shape(inner, f"{path}[]").items()}
+    return {path: type(value)}
+
+
+def test_s50_the_shape_is_the_documents(api: Api) -> None:
+    """Every member of the document's sample is there with the same type, and endTime besides its completedTime."""
+    ended(a_scale_set(), NOW - timedelta(days=1))
+    said = api.get(HISTORY)
+    sample = json.loads((VECTORS / "document-2018_GET_osUpgradeHistory_response.json").read_text())
+    ours = shape(said.body)
+    assert shape(sample).items() <= ours.items()
+    status = said["value"][0]["properties"]["runningStatus"]
+    assert status["endTime"] == status["completedTime"] and status["endTime"].endswith("+00:00")
+    more = {path for path in ours if path not in shape(sample)}
+    assert more == {
+        ".value[].properties.runningStatus.endTime",
+        ".value[].properties.targetImageReference.exactVersion",
+    }
+
+
+def test_s50_the_shape_is_that_of_an_answer_seen_today(api: Api) -> None:
+    ended(a_scale_set(), NOW - timedelta(days=1))
+    sample = json.loads((VECTORS / "observed_OSUpgradeHistory_Completed.json").read_text())
+    assert set(shape(sample)) <= set(shape(api.get(HISTORY).body))
+
+
+def test_s51_platform_and_user(api: Api) -> None:
+    row, now = a_scale_set(), NOW
+    ended(row, now - timedelta(days=2))
+    ended(row, now - timedelta(days=1), started_by=StartedBy.USER)
+    assert [one["properties"]["startedBy"] for one in api.get(HISTORY)["value"]] == ["User", "Platform"]
+
+
+def test_s52_the_four_counts_add_up(api: Api) -> None:
+    a_scale_set(instances=20)
+    publish("16.04.201809250")
+    upgrade = start("fleet/web", "ada", NOW)
+    states = {0: MemberState.SUCCEEDED, 1: MemberState.FAILED, 2: MemberState.VERIFYING, 3: MemberState.UPGRADING}
+    a_batch(upgrade, states)
+    expected = {
+        "successfulInstanceCount": 1,
+        "failedInstanceCount": 1,
+        "inProgressInstanceCount": 2,
+        "pendingInstanceCount": 16,
+    }
+    assert api.get(LATEST)["properties"]["progress"] == expected
+    assert api.get(HISTORY)["value"][0]["properties"]["progress"] == expected
+    assert sum(expected.values()) == 20
+
+
+def test_s53_s54_the_target_is_a_version_and_the_rollback_counts_are_there(api: Api) -> None:
+    ended(a_scale_set(), NOW)
+    properties = api.get(HISTORY)["value"][0]["properties"]
+    assert properties["targetImageReference"] == {
+        **dict(zip(("publisher", "offer", "sku"), UBUNTU, strict=True)),
+        "version": "16.04.201809250",
+        "exactVersion": "16.04.201809250",
+    }
+    assert properties["rollbackInfo"] == {
+        "successfullyRolledbackInstanceCount": 0,
+        "failedRolledbackInstanceCount": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        # Get-AzureRmVmss -OSUpgradeHistory, az vmss get-os-upgrade-history, and the document's REST call
+        "/resourceGroups/myResourceGroup/providers/Microsoft.Compute/virtualMachineScaleSets/myVMSS/osUpgradeHistory"
+        "?api-version=2018-10-01",
+        "/resourceGroups/myResourceGroup/providers/Microsoft.Compute/virtualMachineScaleSets/myVMSS/osUpgradeHistory"
+        "?api-version=2023-09-01",
+        "/resourcegroups/myresourcegroup/providers/microsoft.compute/virtualmachinescalesets/myvmss/osupgradehistory"
+        "?api-version=2018-10-01",
+    ],
+)
+def test_s48_the_history_is_one_get(api: Api, path: str) -> None:
+    ended(a_scale_set("myVMSS", group="myResourceGroup"), NOW)
+    said = api.get(path)
+    assert said.status == 200 and len(said["value"]) == 1
+    assert said["value"][0]["type"] == "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades"
+
+
+# --- the latest one ---------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_one_that_failed(api: Api) -> None:
+    sample = json.loads((VECTORS / "observed_RollingUpgrade_latest_Faulted.json").read_text())
+    row = a_scale_set(rolling={"maxBatchInstancePercent": 50, "pauseTimeBetweenBatches": "PT90S"})
+    upgrade = ended(row, NOW, status=UpgradeStatus.FAULTED, error=sample["properties"]["error"])
+    said = api.get(LATEST)
+    assert set(shape(sample)) <= set(shape(said.body)) | {".tags"}
+    assert said["properties"]["error"] == sample["properties"]["error"]
+    assert said["properties"]["runningStatus"]["code"] == "Faulted"
+    upgrade.delete()
+    publish("16.04.201809250")
+    start("fleet/web", "ada", NOW)
+    policy = api.get(LATEST)["properties"]["policy"]
+    assert (policy["maxBatchInstancePercent"], policy["pauseTimeBetweenBatches"]) == (50, "PT90S")
+
+
+def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None:
+    """On a real simulator: the four counts add up at every look, and the machines say what they run."""
+    made = fleet(5)
+    made.go_on()
+    group, _, name = made.path.partition("/")
+    path = scale_set(name, group)
+    api.patch(path, {"properties": {"upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}})
+    made.publish("16.04.201809250")
+    for _ in range(60):
+        made.work(made.look())
+        made.probe()
+        made.now += timedelta(seconds=1)
+        said = api.get(f"{path}/rollingUpgrades/latest")
+        if said.status == 200:
+            assert sum(said["properties"]["progress"].values()) == 5
+            if said["properties"]["runningStatus"]["code"] == "Completed":
+                break
+    assert said["properties"]["progress"]["successfulInstanceCount"] == 5
+    machines = api.get(f"{path}/virtualMachines")["value"]
+    assert {one["properties"]["storageProfile"]["imageReference"]["exactVersion"] for one in machines} == {
+        "16.04.201809250"
+    }

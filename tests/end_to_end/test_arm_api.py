@@ -1,0 +1,235 @@
+"""The document's main job over the API: https, our CA, a real token, a real `up`."""
+
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPSConnection
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tests.end_to_end.fleets import next_version
+from tests.end_to_end.installation import Installation
+from tests.stories import WINDOWS, document
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+VERSION = "api-version=2018-10-01"
+PATCH = {"properties": {"upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}}
+HTTP = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
+
+
+@dataclass
+class Caller:
+    """Somebody who knows our CA and nothing else of us. Answers (status, headers, body)."""
+
+    up: Installation
+    token: str = ""
+
+    def __call__(self, method: str, address: str, body: Any = None) -> tuple[int, Any, Any]:
+        if isinstance(body, str):
+            return self._ask(method, address, body, "application/x-www-form-urlencoded")
+        return self._ask(method, address, None if body is None else json.dumps(body), "application/json")
+
+    def _ask(self, method: str, address: str, content: str | None, kind: str) -> tuple[int, Any, Any]:
+        parts = urlsplit(address)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        context = ssl.create_default_context(cafile=self.up.home / "tls" / "ca.pem")
+        line = HTTPSConnection("127.0.0.1", self.up.https_port, timeout=30, context=context)
+        headers = {"Content-Type": kind, **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
+        try:
+            line.request(method, target, content, headers)
+            answer = line.getresponse()
+            text = answer.read()
+        finally:
+            line.close()
+        return answer.status, answer.headers, json.loads(text) if text else None
+
+    def succeeded(self, headers: Any) -> Callable[[], bool]:
+        """Asks after an operation as clients do."""
+        assert int(headers["Retry-After"]) >= 1
+        address = headers["Azure-AsyncOperation"]
+        assert address.startswith(f"https://127.0.0.1:{self.up.https_port}/")
+
+        def ask() -> bool:
+            status, _, body = self("GET", address)
+            assert status == 200 and body["status"] in ("InProgress", "Succeeded"), body
+            return bool(body["status"] == "Succeeded")
+
+        return ask
+
+
+def signed_in(up: Installation, name: str, role: str = "admin") -> tuple[Caller, dict[str, str]]:
+    """By discovery, as every client does it."""
+    client = json.loads(up.manage("api_client", name, "--role", role, "--json"))
+    call = Caller(up)
+    _, _, cloud = call("GET", "/metadata/endpoints?api-version=2022-09-01")
+    login = cloud["authentication"]["loginEndpoint"]
+    _, _, openid = call("GET", f"{login}/{client['tenantId']}/v2.0/.well-known/openid-configuration")
+    form = {
+        "client_id": client["clientId"],
+        "client_secret": client["clientSecret"],
+        "grant_type": "client_credentials",
+        "scope": f"{cloud['authentication']['audiences'][0]}/.default",
+    }
+    status, _, refused = call("POST", openid["token_endpoint"], urlencode({**form, "client_secret": "wrong"}))
+    assert (status, refused["error"]) == (401, "invalid_client")
+    status, _, given = call("POST", openid["token_endpoint"], urlencode(form))
+    assert status == 200
+    call.token = given["access_token"]
+    return call, client
+
+
+def test_the_main_job_over_https(up: Installation) -> None:
+    """Create, the document's own PATCH body, publish, and a completed platform upgrade with four counts that add up."""
+    call, client = signed_in(up, "pipeline")
+    v = _create(up, call, f"/subscriptions/{client['subscriptionId']}/resourceGroups/myResourceGroup")
+    _enable(call, v)
+    before = _disks(call, v)
+
+    version = next_version()
+    up.manage("publish_image", *WINDOWS, version)
+    sums: set[int] = set()
+
+    def completed() -> Any:
+        status, _, history = call("GET", f"{v}/osUpgradeHistory?{VERSION}")
+        assert status == 200
+        attempts = [one for one in history["value"] if _target(one) == version]
+        sums.update(sum(one["properties"]["progress"].values()) for one in attempts)
+        return next((one for one in attempts if one["properties"]["runningStatus"]["code"] == "Completed"), None)
+
+    attempt = wait_until(completed, seconds=90, what="a completed upgrade in the history")
+    _check(attempt["properties"])
+    assert sums == {10}, "they added up at every look"
+    after = _disks(call, v)
+    assert {image for image, _ in after.values()} == {version}
+    assert all(after[id][1] != disk for id, (_, disk) in before.items())
+    _check_restart(up, call, v)
+
+
+def _create(up: Installation, call: Caller, group: str) -> str:
+    """A group, a load balancer, and ten machines that are probed through it."""
+    v = f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/myScaleSet"
+    lb = f"{group}/providers/Microsoft.Network/loadBalancers/lb"
+    probes = {"probes": [{"name": "http", "properties": HTTP}]}
+    assert call("PUT", f"{group}?api-version=2021-04-01", {"location": "westeurope"})[0] == 201
+    assert call("PUT", f"{lb}?{VERSION}", {"location": "westeurope", "properties": probes})[0] == 201
+    body = document(
+        image=WINDOWS,
+        capacity=10,
+        automatic=False,
+        probe_id=f"{lb}/probes/http",
+        os_profile={"adminPassword": "correct horse"},
+        tags={"rollgrid-sim-boot-seconds": "1"},
+    )
+    status, headers, made = call("PUT", f"{v}?{VERSION}", body)
+    assert (status, made["properties"]["provisioningState"]) == (201, "Creating")
+    wait_until(call.succeeded(headers), seconds=60, what="created")
+    up.wait_healthy("myResourceGroup/myScaleSet")
+    return v
+
+
+def _enable(call: Caller, v: str) -> None:
+    """With the document's own body."""
+    status, headers, _ = call("PATCH", f"{v}?{VERSION}", PATCH)
+    assert status == 200
+    wait_until(call.succeeded(headers), seconds=10, what="patched")
+    _, _, shown = call("GET", f"{v}?{VERSION}")
+    assert shown["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True
+    assert shown["properties"]["provisioningState"] == "Succeeded" and "correct horse" not in json.dumps(shown)
+
+
+def _target(attempt: Any) -> str:
+    return str(attempt["properties"]["targetImageReference"]["version"])
+
+
+def _check(properties: Any) -> None:
+    assert properties["startedBy"] == "Platform"
+    assert properties["progress"] == {
+        "successfulInstanceCount": 10,
+        "failedInstanceCount": 0,
+        "inProgressInstanceCount": 0,
+        "pendingInstanceCount": 0,
+    }
+    status = properties["runningStatus"]
+    assert status["endTime"] == status["completedTime"] > status["startTime"]
+
+
+def _disks(call: Caller, v: str) -> dict[str, tuple[str, str]]:
+    """{instance: (image version, OS disk)}"""
+    _, _, listed = call("GET", f"{v}/virtualMachines?{VERSION}")
+    storage = {one["instanceId"]: one["properties"]["storageProfile"] for one in listed["value"]}
+    return {id: (one["imageReference"]["exactVersion"], one["osDisk"]["name"]) for id, one in storage.items()}
+
+
+def _check_restart(up: Installation, call: Caller, v: str) -> None:
+    """The token outlives the web server."""
+    up.kill("daphne")
+    wait_until(lambda: up.ask("/healthz")[0] == 200, seconds=30, what="the web server is back")
+    assert call("GET", f"{v}?{VERSION}")[0] == 200
+
+
+def test_a_manual_start_protection_and_deletion(up: Installation) -> None:
+    """S-6: with automatic upgrades off; a protected instance is left alone."""
+    call, client = signed_in(up, "by-hand")
+    v = (
+        f"/subscriptions/{client['subscriptionId']}/resourceGroups/hand"
+        "/providers/Microsoft.Compute/virtualMachineScaleSets/web"
+    )
+    body = document(image=WINDOWS, capacity=5, automatic=False, tags={"rollgrid-sim-boot-seconds": "0.5"})
+    _, headers, _ = call("PUT", f"{v}?{VERSION}", body)
+    wait_until(call.succeeded(headers), seconds=60, what="created")
+    up.wait_healthy("hand/web")
+    protect = {"properties": {"protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": True}}}
+    assert call("PUT", f"{v}/virtualMachines/3?api-version=2019-03-01", protect)[0] == 200
+
+    version = next_version()
+    up.manage("publish_image", *WINDOWS, version)
+    status, headers, _ = call("POST", f"{v}/osRollingUpgrade?{VERSION}")
+    assert status == 202
+    wait_until(call.succeeded(headers), seconds=60, what="upgraded")
+    assert call("GET", headers["Location"])[0] == 200
+    _, _, latest = call("GET", f"{v}/rollingUpgrades/latest?{VERSION}")
+    assert latest["properties"]["runningStatus"]["code"] == "Completed"
+    assert [image == version for image, _ in _disks(call, v).values()] == [True, True, True, False, True]
+    assert call("GET", f"{v}/osUpgradeHistory?{VERSION}")[2]["value"][0]["properties"]["startedBy"] == "User"
+
+    status, headers, _ = call("DELETE", f"{v}?{VERSION}")
+    assert status == 202
+    wait_until(call.succeeded(headers), seconds=30, what="deleted")
+    assert call("GET", f"{v}?{VERSION}")[0] == 404
+
+
+def test_s33_both_kinds_of_probe_drive_health(up: Installation) -> None:
+    """An application that answers 503 is ill to HTTP and well to TCP; a machine that is stopped is ill to both."""
+    call, client = signed_in(up, "probing", "admin")
+    group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/probing/providers"
+    lb = f"{group}/Microsoft.Network/loadBalancers/lb"
+    tcp = {"protocol": "Tcp", "port": 22, "intervalInSeconds": 5, "numberOfProbes": 1}
+    probes = [{"name": "http", "properties": HTTP}, {"name": "tcp", "properties": tcp}]
+    call("PUT", f"{lb}?{VERSION}", {"location": "westeurope", "properties": {"probes": probes}})
+    sets = {name: f"{group}/Microsoft.Compute/virtualMachineScaleSets/{name}" for name in ("http", "tcp")}
+    for name, v in sets.items():
+        tags = {"rollgrid-sim-boot-seconds": "0.5"}
+        body = document(image=WINDOWS, capacity=2, automatic=False, probe_id=f"{lb}/probes/{name}", tags=tags)
+        assert call("PUT", f"{v}?{VERSION}", body)[0] == 201
+
+    def becomes(name: str, code: str) -> None:
+        view = f"{sets[name]}/virtualMachines/0/instanceView?{VERSION}"
+
+        def is_so() -> bool:
+            status, _, body = call("GET", view)
+            return status == 200 and bool(body["vmHealth"]["status"]["code"] == f"HealthState/{code}")
+
+        wait_until(is_so, seconds=40, what=f"{name} {code}")
+
+    for name in sets:
+        becomes(name, "healthy")
+        up.manage("simulate", f"probing/{name}", "--sick", "0")
+    becomes("http", "unhealthy")
+    becomes("tcp", "healthy")
+    for name in sets:
+        up.manage("simulate", f"probing/{name}", "--stop", "0")
+        becomes(name, "unhealthy")

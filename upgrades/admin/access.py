@@ -1,0 +1,30 @@
+"""Clients of the API: who they are. `manage.py api_client` makes them, for only there is a secret shown once and nowhere else."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from upgrades.admin.door import Readable, now
+from upgrades.commands.access import revoke_client
+from upgrades.models import ApiClient
+
+
+@admin.register(ApiClient)
+class ApiClientAdmin(Readable):
+    list_display = ["name", "id", "role", "created_at", "revoked_at"]
+    list_filter = ["role", ("revoked_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "id"]
+    fields = ["name", "id", "role", "created_at", "revoked_at"]
+    actions = ["revoke_chosen"]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.delete_apiclient")
+
+    @admin.action(description="Revoke, with all their tokens", permissions=["revoke"])
+    def revoke_chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        at = now()
+        for row in rows:
+            revoke_client(row.name, at)
+        self.message_user(request, f"Revoked: {', '.join(row.name for row in rows)}.")

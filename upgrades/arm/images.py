@@ -1,0 +1,114 @@
+"""Microsoft.Compute/locations/publishers/artifacttypes/vmimage/...: the image catalogue, as bare arrays."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from upgrades import catalog
+from upgrades.arm import ids
+from upgrades.arm.answers import Answer
+from upgrades.arm.errors import Failed
+from upgrades.arm.requests import Call, resource
+from upgrades.arm.scale_sets import find_location
+from upgrades.core.versions import parse
+from upgrades.models import ImageSku, Location
+
+MOST = 10_000
+
+
+def publishers(call: Call, location: str) -> Answer:
+    place = find_location(location)
+    return _named(call, place, [(row.publisher,) for row in _skus(place)])
+
+
+def offers(call: Call, location: str, publisher: str) -> Answer:
+    place = find_location(location)
+    return _named(call, place, [(row.publisher, row.offer) for row in _skus(place, publisher)])
+
+
+def skus(call: Call, location: str, publisher: str, offer: str) -> Answer:
+    place = find_location(location)
+    return _named(call, place, [(row.publisher, row.offer, row.sku) for row in _skus(place, publisher, offer)])
+
+
+def versions(call: Call, location: str, publisher: str, offer: str, sku: str) -> Answer:
+    """S-55. $orderby "name desc" puts the newest first; versions are compared as numbers."""
+    place = find_location(location)
+    (row,) = _skus(place, publisher, offer, sku)
+    found = sorted(row.versions_in(place), key=parse, reverse=_is_descending(call))[: _top(call)]
+    expanded = "properties" in call.query.get("$expand", "").lower()
+    return Answer([_version(call, place, row, version, expanded=expanded) for version in found])
+
+
+def version(call: Call, location: str, publisher: str, offer: str, sku: str, version: str) -> Answer:
+    place = find_location(location)
+    (row,) = _skus(place, publisher, offer, sku)
+    if version not in row.versions_in(place):
+        raise _not_found(place, publisher, offer, sku, version)
+    return Answer(_version(call, place, row, version, expanded=True))
+
+
+def _skus(place: Location, *names: str) -> list[ImageSku]:
+    """Those of this publisher, offer and SKU, as far as they are given. Raises Failed where there is none."""
+    wanted = [name.lower() for name in names]
+    rows = [row for row in catalog.supported_skus(place) if not row.gallery and _names(row)[: len(wanted)] == wanted]
+    if not rows and names:
+        raise _not_found(place, *names)
+    return rows
+
+
+def _names(row: ImageSku) -> list[str]:
+    return [row.publisher.lower(), row.offer.lower(), row.sku.lower()]
+
+
+def _not_found(place: Location, *names: str) -> Failed:
+    there_are = catalog.list_of_skus(place)
+    message = f"Artifact: VMImage was not found: {':'.join(names)[:300]} in {place.name}. There are: {there_are}"
+    return Failed("NotFound", message, target="imageReference")
+
+
+def _named(call: Call, place: Location, names: Iterable[tuple[str, ...]]) -> Answer:
+    return Answer(
+        [
+            {"name": one[-1], "location": place.name, "id": ids.of_image(call.subscription, place.name, *one)}
+            for one in dict.fromkeys(names)
+        ]
+    )
+
+
+def _version(call: Call, place: Location, row: ImageSku, version: str, *, expanded: bool) -> dict[str, Any]:
+    id = ids.of_image(call.subscription, place.name, row.publisher, row.offer, row.sku, version)
+    body = {"name": version, "location": place.name, "id": id}
+    if not expanded:
+        return body
+    properties = {
+        "osDiskImage": {"operatingSystem": row.os_type},
+        "dataDiskImages": [],
+        "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
+        "hyperVGeneration": "V1",
+        "architecture": "x64",
+        "features": [],
+        "imageDeprecationStatus": {"imageState": "Active"},
+    }
+    return {**body, "properties": properties}
+
+
+def _is_descending(call: Call) -> bool:
+    given = call.query.get("$orderby", "name asc").lower().split()
+    if given not in (["name"], ["name", "asc"], ["name", "desc"]):
+        message = f"$orderby is 'name asc' or 'name desc', not {call.query['$orderby'][:80]!r}"
+        raise Failed("InvalidParameter", message, target="$orderby")
+    return given[-1] == "desc"
+
+
+def _top(call: Call) -> int:
+    given = call.query.get("$top", str(MOST))
+    if not (given.isascii() and given.isdecimal() and len(given) < 9):
+        raise Failed("InvalidParameter", f"$top is a whole number from 0 on, not {given[:80]!r}", target="$top")
+    return int(given)
+
+
+PUBLISHERS = resource(ids.COMPUTE, GET=publishers)
+OFFERS = resource(ids.COMPUTE, GET=offers)
+SKUS = resource(ids.COMPUTE, GET=skus)
+VERSIONS = resource(ids.COMPUTE, GET=versions)
+VERSION = resource(ids.COMPUTE, GET=version)

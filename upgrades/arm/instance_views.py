@@ -1,0 +1,106 @@
+"""Instance views: how single machines, and all of a scale set, are now."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from upgrades import stages
+from upgrades.arm import ids
+from upgrades.arm.answers import Answer, time
+from upgrades.arm.requests import Call, resource
+from upgrades.arm.scale_sets import find
+from upgrades.commands.scale_sets import read_model, warnings_of
+from upgrades.models import Instance, ScaleSet
+
+POWER = {"starting": "VM starting", "running": "VM running", "stopped": "VM stopped"}
+LEVELS = {"failed": "Error", "unhealthy": "Error", "unknown": "Warning"}
+HEALTH = {
+    "initializing": "The VM's health has not been reported yet.",
+    "healthy": "The VM is reporting itself as healthy or is known to be healthy.",
+    "unhealthy": "The VM is reporting itself as unhealthy or is known to be unhealthy.",
+    "unknown": "The VM's health is not known.",
+}
+
+
+def _status(kind: str, state: str, says: str, **more: Any) -> dict[str, Any]:
+    known = {name: value for name, value in more.items() if value}
+    return {"code": f"{kind}/{state}", "level": LEVELS.get(state, "Info"), "displayStatus": says, **known}
+
+
+def _provisioning(state: str, **more: Any) -> dict[str, Any]:
+    return _status("ProvisioningState", state, f"Provisioning {state}", **more)
+
+
+def of_instance(row: Instance) -> dict[str, Any]:
+    state = {"create": "creating", "reimage": "updating", "delete": "deleting"}.get(
+        row.operation_kind, row.provisioning
+    )
+    since = time(row.health_since)
+    view: dict[str, Any] = {
+        "platformUpdateDomain": row.number % 5,
+        "platformFaultDomain": row.number % 5,
+        "disks": [{"name": disk, "statuses": [_provisioning("succeeded")]} for disk in _disks(row)],
+        "extensions": [
+            {"name": one["name"], "statuses": [_provisioning(one["state"], message=one.get("message"))]}
+            for one in row.extensions
+        ],
+        "vmHealth": {
+            "status": _status("HealthState", row.health, HEALTH[row.health], message=row.health_detail, time=since)
+        },
+        "statuses": [
+            _provisioning(state, time=time(row.operation_at) or since),
+            _status("PowerState", row.power, POWER[row.power]),
+        ],
+    }
+    return view
+
+
+def _disks(row: Instance) -> Iterable[str]:
+    return [*([row.os_disk] if row.os_disk else []), *(disk["id"] for disk in row.data_disks)]
+
+
+def of_scale_set(call: Call, group: str, name: str) -> Answer:
+    scale_set = find(group, name)
+    rows = list(Instance.objects.filter(scale_set=scale_set))
+    states = Counter(f"ProvisioningState/{row.provisioning}" for row in rows)
+    states += Counter(f"PowerState/{row.power}" for row in rows)
+    states += Counter(f"HealthState/{row.health}" for row in rows)
+    return Answer(
+        {
+            "virtualMachine": {"statusesSummary": _summary(states)},
+            "extensions": _extensions(rows),
+            "statuses": _statuses(call, scale_set),
+            "orchestrationServices": [],
+        }
+    )
+
+
+def _summary(states: Counter[str]) -> list[dict[str, Any]]:
+    return [{"code": code, "count": count} for code, count in sorted(states.items())]
+
+
+def _extensions(rows: Iterable[Instance]) -> list[dict[str, Any]]:
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        for one in row.extensions:
+            found.setdefault(one["name"], Counter())[f"ProvisioningState/{one['state']}"] += 1
+    return [{"name": name, "statusesSummary": _summary(states)} for name, states in sorted(found.items())]
+
+
+def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
+    """The set's own state, and what is allowed and not recommended (S-25, S-34)."""
+    stage = stages.of([scale_set], call.now)[scale_set.pk]
+    warnings = warnings_of(read_model(scale_set.document), scale_set)
+    recommended = [
+        {
+            "code": "Recommendation/healthProbe",
+            "level": "Warning",
+            "displayStatus": "Not recommended",
+            "message": warning,
+        }
+        for warning in warnings
+    ]
+    return [_provisioning(stage.state.value, time=time(call.now)), *recommended]
+
+
+OF_SCALE_SET = resource(ids.COMPUTE, GET=of_scale_set)

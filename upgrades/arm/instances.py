@@ -1,0 +1,166 @@
+"""Microsoft.Compute/virtualMachineScaleSets/virtualMachines"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from upgrades.arm import ids, instance_views
+from upgrades.arm.answers import Answer, page, time
+from upgrades.arm.conditions import check_conditions
+from upgrades.arm.errors import Failed, not_found
+from upgrades.arm.requests import OPERATOR, Call, needs, resource
+from upgrades.arm.scale_sets import find
+from upgrades.arm.spelling import canonical
+from upgrades.commands.protection import protect
+from upgrades.core.members import member, object_at, switch
+from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.models.instance import in_force
+
+PAGE = 250
+STATES = {"create": "Creating", "reimage": "Updating", "delete": "Deleting"}
+POLICY = ("properties", "protectionPolicy")
+
+
+def show(call: Call, group: str, name: str, instance: str) -> Answer:
+    scale_set = find(group, name)
+    row = _find(scale_set, instance)
+    return _shown(call, scale_set, row)
+
+
+def _shown(call: Call, scale_set: ScaleSet, row: Instance) -> Answer:
+    (body,) = _render_all(call, scale_set, [row])
+    return Answer(body, headers={"ETag": body["etag"]})
+
+
+def instance_view(call: Call, group: str, name: str, instance: str) -> Answer:
+    return Answer(instance_views.of_instance(_find(find(group, name), instance)))
+
+
+def of_scale_set(call: Call, group: str, name: str) -> Answer:
+    scale_set = find(group, name)
+    rows = Instance.objects.filter(scale_set=scale_set)
+    return page(call, rows, partial(_render_all, call, scale_set), by="number", size=PAGE)
+
+
+def _find(scale_set: ScaleSet, instance: str) -> Instance:
+    """Raises Failed."""
+    is_number = instance.isascii() and instance.isdecimal() and len(instance) < 10
+    row = Instance.objects.filter(scale_set=scale_set, number=int(instance)).first() if is_number else None
+    if row is None:
+        kind = f"{ids.SCALE_SETS}/{scale_set.name}/virtualMachines"
+        raise not_found(kind, scale_set.resource_group, instance[:80])
+    return row
+
+
+@needs(OPERATOR)
+def put(call: Call, group: str, name: str, instance: str) -> Answer:
+    """Protection is all that a client decides of a single instance; what else the body says is passed over."""
+    body, scale_set = call.object_body(), find(group, name)
+    row = _find(scale_set, instance)
+    check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
+    if scale_set.deleting:
+        raise Failed("Conflict", f"{scale_set} is being deleted")
+    wanted = {}
+    for key, name_of_it in (("from_actions", "protectFromScaleSetActions"), ("from_scale_in", "protectFromScaleIn")):
+        is_given = member(object_at(body, *POLICY), name_of_it) is not None
+        wanted[key] = switch(body, *POLICY, name_of_it) if is_given else None
+    protect(scale_set, row.number, **wanted, owner=call.client.name, now=call.now)
+    row.refresh_from_db()
+    return _shown(call, scale_set, row)
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
+    return {one.instance_id: one for one in in_force(call.now).filter(instance__in=rows)}
+
+
+def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
+    opt_outs = _opt_outs(call, rows)
+    document = canonical(scale_set.document)
+    with_view = "instanceview" in call.query.get("$expand", "").lower()
+    return [_render(call, scale_set, document, row, opt_outs.get(row.pk), with_view=with_view) for row in rows]
+
+
+def _render(
+    call: Call, scale_set: ScaleSet, document: Any, row: Instance, opt_out: OptOut | None, *, with_view: bool
+) -> dict[str, Any]:
+    properties = {
+        "provisioningState": STATES.get(row.operation_kind) or row.provisioning.capitalize(),
+        "modelDefinitionApplied": "VirtualMachineScaleSet",
+        "vmId": str(uuid.uuid5(scale_set.stream, f"{row.number} {row.created_at.isoformat()}")),
+        "timeCreated": time(row.created_at),
+        "hardwareProfile": {},
+        "storageProfile": _storage(call, scale_set, document, row),
+        "osProfile": _os_profile(document, row),
+        **_protection(row, opt_out),
+        **({"instanceView": instance_views.of_instance(row)} if with_view else {}),
+    }
+    sku = {name: value for name, value in (document.get("sku") or {}).items() if name != "capacity"}
+    return {
+        "id": ids.of_instance(call.subscription, scale_set, row.number),
+        "name": row.name,
+        "type": ids.INSTANCES,
+        "location": scale_set.location.name,
+        "instanceId": str(row.number),
+        "sku": sku,
+        "tags": scale_set.tags,
+        "etag": _etag(row, opt_out),
+        "properties": properties,
+    }
+
+
+def _protection(row: Instance, opt_out: OptOut | None) -> dict[str, Any]:
+    """Whoever opted it out, and however: to Azure's clients that is this."""
+    if not (opt_out or row.kept_on_scale_in):
+        return {}
+    return {"protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": opt_out is not None}}
+
+
+def _etag(row: Instance, opt_out: OptOut | None) -> str:
+    text = f"{row.pk} {row.os_disk} {row.kept_on_scale_in} {opt_out and opt_out.pk}"
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def _storage(call: Call, scale_set: ScaleSet, document: Any, row: Instance) -> dict[str, Any]:
+    """`version` is what the model says, `exactVersion` what runs."""
+    sku = scale_set.sku
+    names = {"publisher": sku.publisher, "offer": sku.offer, "sku": sku.sku, "version": scale_set.image_version}
+    gallery_image = {"id": ids.of_gallery_image(call.subscription, sku.publisher, sku.offer, sku.sku)}
+    image = {**(gallery_image if sku.gallery else names), **({"exactVersion": row.version} if row.version else {})}
+    disks = f"{ids.of_group(call.subscription, scale_set.resource_group)}/providers/{ids.COMPUTE}/disks"
+    sizes = {int(disk.get("lun") or 0): disk for disk in member(document, *_DISKS) or []}
+    os_disk = {"osType": sku.os_type, "name": row.os_disk, "createOption": "FromImage"}
+    return {
+        "imageReference": image,
+        "osDisk": {**os_disk, "managedDisk": {"id": f"{disks}/{row.os_disk}"}} if row.os_disk else os_disk,
+        "dataDisks": [
+            {
+                "createOption": "Empty",
+                **sizes.get(disk["lun"], {}),
+                "lun": disk["lun"],
+                "name": disk["id"],
+                "managedDisk": {"id": f"{disks}/{disk['id']}"},
+            }
+            for disk in row.data_disks
+        ],
+    }
+
+
+_PROFILE = ("properties", "virtualMachineProfile")
+_DISKS = (*_PROFILE, "storageProfile", "dataDisks")
+
+
+def _os_profile(document: Any, row: Instance) -> dict[str, Any]:
+    profile = member(document, *_PROFILE, "osProfile") or {}
+    prefix = profile.get("computerNamePrefix") or ""
+    kept = {name: value for name, value in profile.items() if name != "computerNamePrefix"}
+    return {**kept, "computerName": f"{prefix}{row.number:06d}"}
+
+
+ONE = resource(ids.COMPUTE, GET=show, PUT=put)
+VIEW = resource(ids.COMPUTE, GET=instance_view)
+ALL = resource(ids.COMPUTE, GET=of_scale_set)

@@ -1,0 +1,24 @@
+"""Ours, not Azure's: what a scale set refers to, and what is known of it (S-26)."""
+
+from typing import Any
+
+from upgrades import preflight
+from upgrades.arm import ids
+from upgrades.arm.answers import Answer, everything, time
+from upgrades.arm.requests import Call, resource
+from upgrades.arm.scale_sets import find
+from upgrades.preflight import Check
+
+
+def show(call: Call, group: str, name: str) -> Answer:
+    return everything([_render(one) for one in preflight.checks(find(group, name), call.now)])
+
+
+def _render(one: Check) -> dict[str, Any]:
+    found = one.reference
+    expires = {"expirationTime": time(found.expires_at)} if found.expires_at else {}
+    said = {"result": one.result, "message": one.says}
+    return {"target": found.at, "kind": found.kind, "reference": found.shown, **expires, **said}
+
+
+PREFLIGHT = resource(ids.COMPUTE, GET=show)

@@ -1,0 +1,214 @@
+"""What all calls of the API have in common: who asks, in which version, with what body; and each answer's headers."""
+
+import base64
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from upgrades.arm import clock, tokens, versions
+from upgrades.arm.answers import Answer
+from upgrades.arm.errors import Failed, refusal
+from upgrades.commands.errors import Refused
+from upgrades.core.members import BadDocument, check_json, kind
+from upgrades.models import ApiClient, Subscription
+
+log = logging.getLogger(__name__)
+Role = ApiClient.Role
+VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
+ACTIONS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
+
+
+@dataclass(slots=True)
+class Call:
+    """One authenticated request. `query` has its names in lower case; `body` is None where none came."""
+
+    request: HttpRequest
+    now: datetime
+    client: ApiClient
+    subscription: Subscription
+    version: date
+    method: str
+    query: dict[str, str]
+    body: Any = None
+
+    @property
+    def path(self) -> str:
+        return self.request.path
+
+    @property
+    def given_query(self) -> dict[str, str]:
+        return {name: str(value) for name, value in self.request.GET.items()}
+
+    def url(self, path: str) -> str:
+        """Absolute, on the host that the client used: its token must not go elsewhere."""
+        return self.request.build_absolute_uri(path)
+
+    def require(self, role: Role) -> None:
+        """Raises Failed where the client may not do that."""
+        if not self.client.may(role):
+            message = (
+                f"The client '{self.client.name}' with object id '{self.client.pk}' does not have authorization to perform action "
+                f"'{ACTIONS[self.method]}' over scope '{self.path[:300]}': it needs the role {role.value} and has "
+                f"{self.client.role}."
+            )
+            raise Failed("AuthorizationFailed", message)
+
+    def object_body(self) -> dict[str, Any]:
+        """The body, which must be a JSON object. Raises Failed."""
+        if not isinstance(self.body, dict):
+            came = "nothing" if self.body is None else kind(self.body)
+            raise Failed(
+                "InvalidRequestContent", f"The request content was invalid: expected a JSON object, not {came}."
+            )
+        return self.body
+
+
+View = Callable[..., Answer]
+F = TypeVar("F", bound=View)
+NEEDS = "_needs"
+
+
+def needs(role: Role) -> Callable[[F], F]:
+    """The least role that may use a view; without it, whoever may read."""
+
+    def mark(view: F) -> F:
+        setattr(view, NEEDS, role)
+        return view
+
+    return mark
+
+
+def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse]:
+    """A Django view that answers each method by one of ours: resource("microsoft.compute", GET=show, PUT=put)."""
+
+    @csrf_exempt  # a cookie opens nothing here: only a bearer token does
+    def answer(request: HttpRequest, **names: str) -> HttpResponse:
+        try:
+            made = _answer(request, namespace, methods, names)
+        except Exception as error:
+            failed = _failed(error, request)
+            made = Answer(failed.body, failed.status, failed.headers)
+        return finished(request, made)
+
+    return answer
+
+
+def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], names: dict[str, str]) -> Answer:
+    now = clock.now()
+    client = authenticated(request, now)
+    query = {name.lower(): str(value) for name, value in request.GET.items()}
+    _check_address(request.path, *query.values())
+    version = versions.read(query.get("api-version"), namespace)
+    method = "GET" if request.method == "HEAD" and "HEAD" not in methods else str(request.method)
+    if method not in methods:
+        allowed = ", ".join(sorted(methods)) or "none"
+        message = f"The requested resource does not support http method '{method}'; it supports: {allowed}."
+        raise Failed("MethodNotAllowed", message, headers={"Allow": allowed})
+    call = Call(request, now, client, Subscription.objects.get(), version, method, query)
+    _check_subscription(call, names.pop("subscription", None))
+    view = methods[method]
+    call.require(getattr(view, NEEDS, VIEWER))
+    if method in ("PUT", "PATCH", "POST"):
+        call.body = _body(request)
+    return view(call, **names)
+
+
+def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
+    """The client whose token came. Raises Failed, with a header that makes Azure's clients fetch a new token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    client = tokens.client_of(token.strip(), now) if scheme.lower() == "bearer" and token else None
+    if client is not None:
+        return client
+    message = (
+        "Authentication failed. The access token is expired, revoked or not one of this server's: fetch a new one."
+        if token
+        else "Authentication failed. The 'Authorization' header is missing: it is 'Bearer' and a token of the token service."
+    )
+    tenant = Subscription.objects.get().tenant_id
+    claims = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True}}}).encode()).decode()
+    challenge = (
+        f'Bearer authorization_uri="{request.build_absolute_uri(f"/{tenant}")}", '
+        f'error="insufficient_claims", claims="{claims}"'
+    )
+    raise Failed("AuthenticationFailed", message, headers={"WWW-Authenticate": challenge})
+
+
+def _check_address(*parts: str) -> None:
+    """Raises Failed for what no database takes."""
+    if any("\0" in part for part in parts):
+        raise Failed("InvalidParameter", "the address has a NUL (%00) in it: no name of a RESOURCE_GROUP/NAME has one")
+
+
+def _check_subscription(call: Call, given: str | None) -> None:
+    if given is not None and given.lower() != str(call.subscription.pk):
+        raise Failed("SubscriptionNotFound", f"The subscription '{given[:80]}' could not be found.")
+
+
+def _body(request: HttpRequest) -> Any:
+    """The JSON that came. What cannot be read is said without being repeated: there may be secrets in it."""
+    raw = request.body.strip()
+    if not raw:
+        return None
+    try:
+        body = json.loads(raw.decode("utf-8-sig"))
+        check_json(body)
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} in line {error.lineno}, column {error.colno}"
+        raise _bad_content(f"it is not JSON: {where}") from None
+    except UnicodeDecodeError:
+        raise _bad_content("it is not UTF-8 text") from None
+    except BadDocument as error:
+        raise _bad_content(error.message) from None
+    except (ValueError, RecursionError):
+        raise _bad_content("it is nested too deeply, or has a number of too many digits") from None
+    return body
+
+
+def _bad_content(why: str) -> Failed:
+    return Failed("InvalidRequestContent", f"The request content was invalid and could not be read: {why}.")
+
+
+def _failed(error: Exception, request: HttpRequest) -> Failed:
+    """This is where errors become answers."""
+    if isinstance(error, Failed):
+        return error
+    if isinstance(error, Refused):
+        return refusal(error)
+    if isinstance(error, BadDocument):
+        return Failed(error.code, error.message, target=error.target)
+    if isinstance(error, RequestDataTooBig):
+        return Failed("RequestTooLarge", "The request content is too large: send at most 2.5 MB.")
+    if isinstance(error, UnreadablePostError):
+        return _bad_content("the connection ended before all of it had come")
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
+        return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
+    log.exception("%s %s failed", request.method, request.path)
+    return Failed("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")
+
+
+def finished(request: HttpRequest, answer: Answer) -> HttpResponse:
+    """As HTTP, with the headers that each answer of Azure has."""
+    headers = {**answer.headers, "Cache-Control": "no-cache", "x-ms-request-id": str(uuid.uuid4())}
+    given = request.headers.get("x-ms-correlation-request-id", "")
+    headers["x-ms-correlation-request-id"] = given if _is_plain(given) else headers["x-ms-request-id"]
+    own = request.headers.get("x-ms-client-request-id", "")
+    if request.headers.get("x-ms-return-client-request-id", "").lower() == "true" and _is_plain(own):
+        headers["x-ms-client-request-id"] = own
+    if answer.body is None:
+        return HttpResponse(status=answer.status, headers=headers)
+    return JsonResponse(answer.body, status=answer.status, headers=headers, safe=False)
+
+
+def _is_plain(value: str) -> bool:
+    return 0 < len(value) <= 100 and value.isascii() and value.isprintable()

@@ -1,0 +1,185 @@
+"""Microsoft.Compute/virtualMachineScaleSets"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from upgrades import catalog, stages
+from upgrades.arm import ids, operations, versions
+from upgrades.arm.answers import Answer, page, time
+from upgrades.arm.conditions import check_conditions
+from upgrades.arm.errors import Failed, group_not_found, not_found
+from upgrades.arm.merge import differences, merged, without_read_only
+from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
+from upgrades.arm.spelling import canonical
+from upgrades.commands.changing import change_model
+from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.core.members import member
+from upgrades.models import ScaleSet
+from upgrades.models.async_operation import Kind
+from upgrades.models.resource_group import existing
+from upgrades.stages import Stage
+
+# What those who may only steer upgrades may change of a document.
+STEERED = (("tags",), ("properties", "upgradepolicy"))
+
+
+def find(group: str, name: str) -> ScaleSet:
+    """Raises Failed."""
+    rows = ScaleSet.objects.select_related("location", "sku")
+    row = rows.filter(key=ScaleSet.key_of(group, name)).first()
+    if row is None:
+        check_group(group)
+        raise not_found(ids.SCALE_SETS, group, name)
+    return row
+
+
+def check_group(group: str) -> None:
+    """Raises Failed."""
+    if not existing().filter(key=group.lower()).exists():
+        raise group_not_found(group)
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def render(call: Call, row: ScaleSet, stage: Stage) -> dict[str, Any]:
+    body = shown(row.document)
+    properties = {
+        **body.get("properties", {}),
+        "provisioningState": stage.state.value.capitalize(),
+        "uniqueId": str(uuid.uuid5(call.subscription.pk, f"{row.key} {row.created_at.isoformat()}")),
+        "timeCreated": time(row.created_at),
+    }
+    own = {
+        "id": ids.of_scale_set(call.subscription, row),
+        "name": row.name,
+        "type": ids.SCALE_SETS,
+        "location": row.location.name,
+        "tags": body.get("tags") or {},
+        "etag": etag(row),
+        "properties": properties,
+    }
+    return versions.outgoing({**body, **own}, call.version)
+
+
+def shown(document: Mapping[str, Any]) -> dict[str, Any]:
+    """As clients see it. The switch is there in any case: `az vmss update --set` changes only what it finds."""
+    body = canonical(document)
+    properties = body.get("properties") or {}
+    policy = properties.get("upgradePolicy") or {}
+    switch = {"enableAutomaticOSUpgrade": False, **(policy.get("automaticOSUpgradePolicy") or {})}
+    policy = {"mode": "Manual", **policy, "automaticOSUpgradePolicy": switch}
+    return {**body, "properties": {**properties, "upgradePolicy": policy}}
+
+
+def etag(row: ScaleSet) -> str:
+    """Of the document, its secrets included: not of what the engine does with it."""
+    text = json.dumps(row.document, sort_keys=True) + row.sealed_secrets
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def _render_all(call: Call, rows: Sequence[ScaleSet]) -> list[dict[str, Any]]:
+    found = stages.of(rows, call.now)
+    return [render(call, row, found[row.pk]) for row in rows]
+
+
+def show(call: Call, group: str, name: str) -> Answer:
+    row = find(group, name)
+    return Answer(_render_all(call, [row])[0], headers={"ETag": etag(row)})
+
+
+def of_subscription(call: Call) -> Answer:
+    return page(call, ScaleSet.objects.select_related("location", "sku"), partial(_render_all, call))
+
+
+def of_group(call: Call, group: str) -> Answer:
+    check_group(group)
+    rows = ScaleSet.objects.select_related("location", "sku").filter(key__startswith=f"{group.lower()}/")
+    return page(call, rows, partial(_render_all, call))
+
+
+def of_location(call: Call, location: str) -> Answer:
+    rows = ScaleSet.objects.select_related("location", "sku").filter(location=find_location(location))
+    return page(call, rows, partial(_render_all, call))
+
+
+def find_location(name: str) -> Any:
+    """Raises Failed."""
+    row = catalog.find_location(name)
+    if row is None:
+        message = f"The provided location '{name[:80]}' is not available. GET /subscriptions/ID/locations lists them."
+        raise Failed("LocationNotAvailableForResourceType", message, target="location")
+    return row
+
+
+# --- what is changed --------------------------------------------------------------------------------------------------
+
+
+@needs(OPERATOR)
+def put(call: Call, group: str, name: str) -> Answer:
+    """Makes it, or changes what the body speaks of."""
+    return _change(call, group, name, removes=False)
+
+
+@needs(OPERATOR)
+def patch(call: Call, group: str, name: str) -> Answer:
+    """JSON merge patch."""
+    find(group, name)
+    return _change(call, group, name, removes=True)
+
+
+def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
+    given = versions.incoming(without_read_only(call.object_body()), call.version)
+    edit = partial(_edited, call, given, removes=removes)
+    done = change_model(f"{group}/{name}", edit, call.now)
+    row = done.scale_set
+    headers = {"ETag": etag(row), "Retry-After": "1"}
+    if done.changed:
+        headers |= operations.begun(call, Kind.PUT, row)
+    if done.warnings:
+        headers["Warning"] = ", ".join(f'299 rollgrid "{warning}"' for warning in done.warnings)
+    return Answer(_render_all(call, [row])[0], 201 if done.created else 200, headers)
+
+
+def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, removes: bool) -> Mapping[str, Any]:
+    """The document that the request makes of what is there."""
+    check_conditions(call, etag(row) if row else None)
+    if row is None:
+        call.require(ADMIN)
+        return given
+    document = merged(row.document, _without_same_place(given, row), shown(row.document), removes=removes)
+    if not all(_is_steering(place) for place in differences(row.document, document)):
+        call.require(ADMIN)
+    return document
+
+
+def _is_steering(place: tuple[str, ...]) -> bool:
+    return any(place[: len(one)] == one for one in STEERED)
+
+
+def _without_same_place(given: Mapping[str, Any], row: ScaleSet) -> dict[str, Any]:
+    """ "West Europe" and "westeurope" are the same."""
+    location = member(given, "location")
+    is_same = isinstance(location, str) and location.replace(" ", "").lower() == row.location.name
+    return {name: value for name, value in given.items() if not (is_same and name.lower() == "location")}
+
+
+@needs(ADMIN)
+def delete(call: Call, group: str, name: str) -> Answer:
+    row = ScaleSet.objects.select_related("location").filter(key=ScaleSet.key_of(group, name)).first()
+    if row is None:
+        return Answer(status=204)
+    check_conditions(call, etag(row))
+    if not row.deleting:
+        delete_scale_set(str(row), call.now)
+    return Answer(status=202, headers=operations.begun(call, Kind.DELETE, row))
+
+
+ONE = resource(ids.COMPUTE, GET=show, PUT=put, PATCH=patch, DELETE=delete)
+OF_GROUP = resource(ids.COMPUTE, GET=of_group)
+OF_SUBSCRIPTION = resource(ids.COMPUTE, GET=of_subscription)
+OF_LOCATION = resource(ids.COMPUTE, GET=of_location)

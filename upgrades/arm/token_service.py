@@ -1,0 +1,123 @@
+"""The token service: OAuth 2.0 client credentials, as Azure's clients ask for them; and where they find it."""
+
+import hashlib
+import logging
+import uuid
+
+from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from upgrades.arm import clock, tokens
+from upgrades.commands.access import is_secret_of
+from upgrades.models import ApiClient, Subscription
+
+log = logging.getLogger(__name__)
+MOST_FAILURES = 10  # of one client id from one address
+MOST_REQUESTS = 600  # from one address
+WINDOW_SECONDS = 300  # after the first of them
+
+
+def discovery(request: HttpRequest, tenant: str) -> HttpResponse:
+    """GET /{tenant}/v2.0/.well-known/openid-configuration; for any tenant, since `az logout` asks for "organizations"."""
+    base = _base(request, tenant)
+    version = "" if tenant.lower() == "adfs" else "/v2.0"
+    return JsonResponse(
+        {
+            "issuer": f"{base}{version}",
+            "authorization_endpoint": f"{base}/oauth2{version}/authorize",
+            "token_endpoint": f"{base}/oauth2{version}/token",
+            "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": ["token"],
+            "subject_types_supported": ["pairwise"],
+        }
+    )
+
+
+@csrf_exempt
+def token(request: HttpRequest, tenant: str) -> HttpResponse:
+    """POST /{tenant}/oauth2/v2.0/token with client_id, client_secret, grant_type=client_credentials and scope (or resource)."""
+    try:
+        return _answer(request, tenant)
+    except (OperationalError, InterfaceError) as error:
+        log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
+        return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")
+    except (SuspiciousOperation, MultiPartParserError, UnreadablePostError):
+        return _refused(400, "invalid_request", "AADSTS900144: the request is not a form, or too large to be one")
+
+
+def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
+    if request.method != "POST":
+        return _refused(405, "invalid_request", "AADSTS900561: the endpoint only accepts POST requests")
+    given = {
+        name: request.POST.get(name, "") for name in ("client_id", "client_secret", "grant_type", "scope", "resource")
+    }
+    address = request.META.get("REMOTE_ADDR", "")
+    keys = (_key("requests", address), _key("failures", f"{address} {given['client_id'].lower()}"))
+    if _count(keys[0]) > MOST_REQUESTS or cache.get(keys[1], 0) >= MOST_FAILURES:
+        return _refused(429, "temporarily_unavailable", "AADSTS90055: too many requests; wait before the next one")
+    if given["grant_type"] != "client_credentials":
+        message = "AADSTS70003: the grant type is 'client_credentials'; no other is supported"
+        return _refused(400, "unsupported_grant_type", message)
+    client = _client(given["client_id"], given["client_secret"])
+    if client is None:
+        _count(keys[1])
+        log.warning("a token was refused from %s", address)
+        return _refused(401, "invalid_client", "AADSTS7000215: the client id or the client secret is not valid")
+    return _granted(request, tenant, client, given["scope"] or given["resource"])
+
+
+def _granted(request: HttpRequest, tenant: str, client: ApiClient, scope: str) -> HttpResponse:
+    subscription, now = Subscription.objects.get(), clock.now()
+    audience = scope.split(" ")[0].removesuffix("/.default")[:300]
+    issuer = _base(request, tenant)
+    signed = tokens.issue(client, subscription.tenant_id, now, issuer=issuer, audience=audience)
+    seconds = int(tokens.LIFETIME.total_seconds())
+    body = {
+        "token_type": "Bearer",
+        "expires_in": seconds - 1,
+        "ext_expires_in": seconds - 1,
+        "expires_on": str(int(now.timestamp()) + seconds),  # clients of the first generation ask for it
+        "not_before": str(int(now.timestamp())),
+        "resource": audience,
+        "access_token": signed,
+    }
+    return JsonResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+
+def _client(client_id: str, secret: str) -> ApiClient | None:
+    try:
+        row = ApiClient.objects.filter(pk=uuid.UUID(client_id)).first()
+    except ValueError:
+        return None
+    return row if row and is_secret_of(row, secret) else None
+
+
+def _refused(status: int, code: str, message: str) -> HttpResponse:
+    """In the shape of RFC 6749, which is not that of the rest of the API."""
+    headers = {"Cache-Control": "no-store"}
+    if status in (429, 503):
+        headers["Retry-After"] = str(WINDOW_SECONDS if status == 429 else 5)
+    return JsonResponse({"error": code, "error_description": message}, status=status, headers=headers)
+
+
+def _base(request: HttpRequest, tenant: str) -> str:
+    return request.build_absolute_uri(f"/{tenant}")
+
+
+def _key(what: str, whose: str) -> str:
+    return f"tokens:{what}:" + hashlib.sha256(whose.encode()).hexdigest()
+
+
+def _count(key: str) -> int:
+    """How many there have been, with this one. They are kept in this process's memory: there is one web server."""
+    cache.add(key, 0, WINDOW_SECONDS)
+    try:
+        return cache.incr(key)
+    except ValueError:  # forgotten just now
+        return 1

@@ -1,0 +1,101 @@
+"""What answers under which path. Names in paths are found in any case, with doubled and trailing slashes as some clients send them."""
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpResponse
+from django.urls import URLPattern
+from django.urls.resolvers import RegexPattern
+
+from upgrades.arm import (
+    images,
+    instance_views,
+    instances,
+    load_balancers,
+    metadata,
+    operations,
+    preflight,
+    resource_groups,
+    rolling_upgrades,
+    scale_sets,
+    subscriptions,
+    token_service,
+)
+from upgrades.arm.nowhere import NOWHERE
+
+S = "subscriptions/{subscription}"
+G = f"{S}/resourcegroups/{{group}}"
+COMPUTE = "providers/microsoft.compute"
+L = f"{S}/{COMPUTE}/locations/{{location}}"
+SETS = f"{COMPUTE}/virtualmachinescalesets"
+V = f"{G}/{SETS}/{{name}}"
+
+_NAME = re.compile(r"\{(\w+)\}")
+
+
+def route(path: str, view: Callable[..., HttpResponse]) -> URLPattern:
+    """ "a/{b}" and a view that takes b."""
+    return _matching(
+        "/+".join(_NAME.sub(r"(?P<\1>[^/]+)", part.replace(".", r"\.")) for part in path.split("/")) + "/*", view
+    )
+
+
+def _matching(regex: str, view: Callable[..., HttpResponse]) -> URLPattern:
+    """Django's `re_path`, in any case: it has no flags, and cannot reverse any address where a pattern has flags of its own."""
+    pattern = RegexPattern(f"^[/]*{regex}$", is_endpoint=True)
+    pattern.regex = re.compile(f"^[/]*{regex}$", re.IGNORECASE | re.ASCII)
+    return URLPattern(pattern, view)
+
+
+IMAGES = f"{L}/publishers/{{publisher}}/artifacttypes/vmimage/offers"
+B = f"{G}/providers/microsoft.network/loadbalancers"
+
+urlpatterns = [
+    # before there is a token
+    route("metadata/endpoints", metadata.endpoints),
+    route("{tenant}/v2.0/.well-known/openid-configuration", token_service.discovery),
+    route("{tenant}/.well-known/openid-configuration", token_service.discovery),
+    route("{tenant}/oauth2/v2.0/token", token_service.token),
+    route("{tenant}/oauth2/token", token_service.token),
+    # what there is
+    route("providers/microsoft.compute/operations", subscriptions.OPERATIONS_OF_COMPUTE),
+    route("tenants", subscriptions.TENANTS),
+    route("subscriptions", subscriptions.ALL),
+    route(S, subscriptions.ONE),
+    route(f"{S}/locations", subscriptions.LOCATIONS),
+    route(f"{S}/providers", subscriptions.PROVIDERS),
+    route(f"{S}/providers/{{namespace}}", subscriptions.PROVIDER),
+    route(f"{S}/providers/{{namespace}}/register", subscriptions.REGISTER),
+    route(f"{S}/resources", resource_groups.RESOURCES),
+    route(f"{S}/resourcegroups", resource_groups.ALL),
+    route(G, resource_groups.ONE),
+    route(f"{G}/resources", resource_groups.RESOURCES_OF_GROUP),
+    # images
+    route(f"{L}/publishers", images.PUBLISHERS),
+    route(IMAGES, images.OFFERS),
+    route(f"{IMAGES}/{{offer}}/skus", images.SKUS),
+    route(f"{IMAGES}/{{offer}}/skus/{{sku}}/versions", images.VERSIONS),
+    route(f"{IMAGES}/{{offer}}/skus/{{sku}}/versions/{{version}}", images.VERSION),
+    # scale sets
+    route(f"{L}/operations/{{operation}}", operations.OPERATION),
+    route(f"{L}/virtualmachinescalesets", scale_sets.OF_LOCATION),
+    route(f"{S}/{SETS}", scale_sets.OF_SUBSCRIPTION),
+    route(f"{G}/{SETS}", scale_sets.OF_GROUP),
+    route(V, scale_sets.ONE),
+    route(f"{V}/instanceview", instance_views.OF_SCALE_SET),
+    route(f"{V}/preflight", preflight.PREFLIGHT),
+    route(f"{V}/osupgradehistory", rolling_upgrades.HISTORY),
+    route(f"{V}/osrollingupgrade", rolling_upgrades.START),
+    route(f"{V}/rollingupgrades/latest", rolling_upgrades.LATEST),
+    route(f"{V}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
+    route(f"{V}/virtualmachines", instances.ALL),
+    route(f"{V}/virtualmachines/{{instance}}", instances.ONE),
+    route(f"{V}/virtualmachines/{{instance}}/instanceview", instances.VIEW),
+    # load balancers
+    route(f"{S}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
+    route(B, load_balancers.OF_GROUP),
+    route(f"{B}/{{name}}", load_balancers.ONE),
+    route(f"{B}/{{name}}/probes", load_balancers.PROBES),
+    route(f"{B}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
+    *(_matching(f"{first}(?:/.*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants")),
+]

@@ -1,0 +1,73 @@
+"""API clients: who may use the API, and with what secret."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+
+from django.db import IntegrityError
+
+from upgrades.commands.errors import Refused
+from upgrades.models import ApiClient
+
+LONGEST_NAME = 150
+
+
+def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
+    """(the client, its secret: nobody can ever read it again). Raises Refused where there is one of that name."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        message = f"a client's name has 1 to {LONGEST_NAME} letters, not {name[:LONGEST_NAME]!r}"
+        raise Refused("InvalidParameter", message, target="name")
+    secret = _new_secret()
+    if ApiClient.objects.filter(name=name).exists():
+        raise _there_already(name)
+    try:
+        row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
+    except IntegrityError:  # made just now by somebody else
+        raise _there_already(name) from None
+    return row, secret
+
+
+def _there_already(name: str) -> Refused:
+    message = f"there is a client {name!r} already; give it a new secret, or revoke it"
+    return Refused("Conflict", message, target="name")
+
+
+def renew_secret(name: str) -> tuple[ApiClient, str]:
+    """(the client, its new secret). The old secret and all tokens are worth nothing from now on; a revoked client is let in again."""
+    row, secret = _find(name), _new_secret()
+    row.secret_hash, row.revoked_at = _hash(secret), None
+    row.token_number += 1
+    row.save(update_fields=["secret_hash", "revoked_at", "token_number"])
+    return row, secret
+
+
+def revoke_client(name: str, now: datetime) -> ApiClient:
+    """Its secret and its tokens are worth nothing from now on."""
+    row = _find(name)
+    row.revoked_at = row.revoked_at or now
+    row.token_number += 1
+    row.save(update_fields=["revoked_at", "token_number"])
+    return row
+
+
+def _find(name: str) -> ApiClient:
+    row = ApiClient.objects.filter(name=name).first()
+    if row is None:
+        there_are = ", ".join(ApiClient.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise Refused("ResourceNotFound", f"there is no client {name!r}; there are: {there_are}", target="name")
+    return row
+
+
+def is_secret_of(row: ApiClient, secret: str) -> bool:
+    return row.revoked_at is None and hmac.compare_digest(row.secret_hash, _hash(secret))
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _hash(secret: str) -> str:
+    """Quick on purpose: 256 random bits are not guessed however quickly one tries, and slow hashes are for what people think up."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

@@ -1,0 +1,94 @@
+"""What clients of the API have set going: begun here, and looked after until it is over."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from upgrades import stages
+from upgrades.core.states import Provisioning, UpgradeStatus
+from upgrades.models import AsyncOperation, RollingUpgrade, ScaleSet
+from upgrades.models.async_operation import Kind, Status
+from upgrades.models.resource_group import existing
+
+KEPT = timedelta(days=7)
+
+
+def begin(
+    kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
+) -> AsyncOperation:
+    """Something that can be asked after for a week."""
+    AsyncOperation.objects.filter(started_at__lt=now - KEPT).delete()
+    return AsyncOperation.objects.create(
+        kind=kind,
+        key=key.lower(),
+        scale_set_id=scale_set.pk if scale_set else None,
+        upgrade_id=upgrade.pk if upgrade else None,
+        started_at=now,
+    )
+
+
+def look(row: AsyncOperation, now: datetime) -> AsyncOperation:
+    """Settles it where it is over. What has ended once stays so, whatever becomes of the scale set later."""
+    if row.status:
+        return row
+    outcome = _OUTCOMES[Kind(row.kind)](row, now)
+    if outcome is None:
+        return row
+    status, error = outcome
+    changes = {"status": status, "error": error, "ended_at": now}
+    AsyncOperation.objects.filter(pk=row.pk, status="").update(**changes)
+    row.refresh_from_db()
+    return row
+
+
+Outcome = tuple[Status, dict[str, Any] | None] | None
+
+
+def _put(row: AsyncOperation, now: datetime) -> Outcome:
+    scale_set = ScaleSet.objects.filter(pk=row.scale_set_id or 0, deleting=False).first()
+    if scale_set is None:
+        error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
+        return Status.CANCELED, error
+    stage = stages.of([scale_set], now)[scale_set.pk]
+    if stage.state == Provisioning.FAILED:
+        numbers = ", ".join(str(number) for number in stage.failed)
+        error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}."}
+        return Status.FAILED, error
+    return (Status.SUCCEEDED, None) if stage.state == Provisioning.SUCCEEDED else None
+
+
+def _delete(row: AsyncOperation, now: datetime) -> Outcome:
+    return None if ScaleSet.objects.filter(pk=row.scale_set_id or 0).exists() else (Status.SUCCEEDED, None)
+
+
+def _delete_group(row: AsyncOperation, now: datetime) -> Outcome:
+    is_there = existing().filter(key=row.key, deleting=True).exists()
+    return None if is_there else (Status.SUCCEEDED, None)
+
+
+def _upgrade(row: AsyncOperation, now: datetime) -> Outcome:
+    upgrade = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk).first()
+    if upgrade is None:
+        error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
+        return Status.CANCELED, error
+    if upgrade.ended_at is None:
+        return None
+    if upgrade.status == UpgradeStatus.FAULTED:
+        return Status.FAILED, upgrade.error
+    if upgrade.status == UpgradeStatus.CANCELLED:
+        return Status.CANCELED, {"code": "OperationPreempted", "message": "The rolling upgrade was cancelled."}
+    return Status.SUCCEEDED, None
+
+
+def _cancel(row: AsyncOperation, now: datetime) -> Outcome:
+    """Cancelling is done when the upgrade has ended, however it did."""
+    is_running = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk, ended_at=None).exists()
+    return None if is_running else (Status.SUCCEEDED, None)
+
+
+_OUTCOMES = {
+    Kind.PUT: _put,
+    Kind.DELETE: _delete,
+    Kind.UPGRADE: _upgrade,
+    Kind.CANCEL: _cancel,
+    Kind.DELETE_GROUP: _delete_group,
+}

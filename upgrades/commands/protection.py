@@ -1,0 +1,49 @@
+"""Protection of single instances, as clients of the API ask for it: an opt-out of theirs without an end, and staying at scale-in."""
+
+from datetime import datetime
+
+from upgrades.commands import finding
+from upgrades.commands.errors import Refused
+from upgrades.commands.opt_outs import opt_in, opt_out
+from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.models.instance import in_force
+
+HALF = (
+    "protectFromScaleSetActions protects from being removed too: protectFromScaleIn cannot be false with it. Set both to true, or "
+    "leave protectFromScaleIn out"
+)
+
+
+def protect(
+    row: ScaleSet, number: int, *, from_actions: bool | None, from_scale_in: bool | None, owner: str, now: datetime
+) -> None:
+    """None: as it is. An opt-out that is in force already stays whose it is. Raises Refused."""
+    if from_actions and from_scale_in is False:
+        target = "properties.protectionPolicy.protectFromScaleIn"
+        raise Refused("InvalidParameter", HALF, target=target)
+    is_opted_out = opt_out_of(row, number, now) is not None
+    if from_actions and not is_opted_out:
+        reason = f"protectFromScaleSetActions, set by the API client {owner}"
+        opt_out(str(row), [str(number)], reason=reason, owner=owner, now=now, for_ever=True)
+    if from_actions is False and is_opted_out:
+        opt_in(str(row), [str(number)], owner=owner, now=now)
+    is_covered = is_opted_out if from_actions is None else from_actions
+    if from_scale_in is not None and not (from_scale_in and is_covered):
+        _keep(row, number, from_scale_in, owner, now)
+
+
+def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
+    """The opt-out in force."""
+    return in_force(now).filter(instance__scale_set=row, instance__number=number).first()
+
+
+def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> None:
+    rows = Instance.objects.filter(scale_set=row, number=number).exclude(kept_on_scale_in=kept)
+    if not rows.exists():
+        return
+    with finding.writing_to(str(row), now) as w:
+        for instance in rows:
+            instance.kept_on_scale_in = kept
+            instance.save(update_fields=["kept_on_scale_in"])
+            w.changed(instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}.")
+        w.wake()

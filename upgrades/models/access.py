@@ -1,0 +1,46 @@
+"""Who may use the API, and the names under which it knows this installation."""
+
+import uuid
+
+from django.db import models
+
+
+class ApiClient(models.Model):
+    """A program that may use the API. `id` is its client id; of its secret only a hash is kept.
+
+    A token carries `token_number`: a new secret counts it up, and every token from before is worth nothing any more.
+    """
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer", "may read"
+        OPERATOR = "operator", "may read and steer upgrades"
+        ADMIN = "admin", "may do everything"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    name = models.CharField(max_length=150, unique=True)
+    role = models.CharField(max_length=16, choices=Role.choices)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    token_number = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def may(self, needed: "ApiClient.Role") -> bool:
+        ranks = list(self.Role)
+        return ranks.index(self.Role(self.role)) >= ranks.index(needed)
+
+
+class Subscription(models.Model):
+    """Azure's outermost names. There is one row, made with the database: all that is here belongs to it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    tenant_id = models.UUIDField(default=uuid.uuid4)
+    display_name = models.CharField(max_length=64, default="Rollgrid")
+
+    def __str__(self) -> str:
+        return self.display_name

@@ -1,0 +1,41 @@
+"""What a client of the API has set going and asks after."""
+
+import uuid
+
+from django.db import models
+
+
+class Kind(models.TextChoices):
+    PUT = "put"
+    DELETE = "delete"
+    UPGRADE = "upgrade"
+    CANCEL = "cancel"
+    DELETE_GROUP = "delete group"
+
+
+class Status(models.TextChoices):
+    """Azure's words for how an operation ended; "Canceled" with one l."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+class AsyncOperation(models.Model):
+    """One request whose work goes on after its answer. `key` names what it is about: "resource group/name" or "resource group".
+
+    `status` and `error` are empty until it has been seen to be over; then they stay.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    key = models.CharField(max_length=180)
+    scale_set_id = models.BigIntegerField(null=True)
+    upgrade_id = models.UUIDField(null=True)
+    started_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=16, choices=Status.choices, blank=True)
+    error = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.key}"

@@ -1,0 +1,32 @@
+"""Resource groups: names that hold scale sets and load balancers together."""
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from upgrades.models.location import Location
+from upgrades.models.scale_set import ScaleSet
+
+
+class ResourceGroup(models.Model):
+    """`key` is its name in lower case; `document` the client's own. Whatever is first put into a group that is not there makes it.
+
+    One that is being deleted is there until the last of its scale sets is gone.
+    """
+
+    key = models.CharField(max_length=180, unique=True)
+    name = models.CharField(max_length=90)
+    location = models.ForeignKey(Location, on_delete=models.PROTECT)
+    document = models.JSONField(default=dict)
+    deleting = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def existing() -> models.QuerySet[ResourceGroup]:
+    """Those that are there."""
+    has_sets = Exists(ScaleSet.objects.filter(resource_group__iexact=OuterRef("key")))
+    return ResourceGroup.objects.select_related("location").filter(Q(deleting=False) | has_sets)

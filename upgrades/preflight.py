@@ -1,0 +1,55 @@
+"""Read only: what a scale set refers to, each with what is known of it (S-26).
+
+Addresses are not asked: a server that calls whatever its clients name is a hole in the wall around it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from upgrades.core import secrets
+from upgrades.core.references import Reference, references
+from upgrades.models import LoadBalancer, ScaleSet, sealing
+
+NOT_ASKED = "not checked: this server calls no address that a document names; check it from a machine of the scale set"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`result`: "ok", "failed" or "not checked"; `says` why."""
+
+    reference: Reference
+    result: str
+    says: str
+
+
+def checks(row: ScaleSet, now: datetime) -> list[Check]:
+    try:
+        document = secrets.join(row.document, sealing.unseal(row.sealed_secrets))
+    except sealing.Unreadable:
+        document = row.document
+    balancers = set(LoadBalancer.objects.values_list("key", flat=True))
+    return [_check(one, balancers, now) for one in references(document)]
+
+
+def _check(one: Reference, balancers: set[str], now: datetime) -> Check:
+    if one.kind == "resource":
+        return _check_resource(one, balancers)
+    if not one.is_signed:
+        return Check(one, "not checked", NOT_ASKED)
+    if one.expires_at is None:
+        return Check(one, "not checked", "its signature does not say until when it is valid")
+    days = (one.expires_at - now).days
+    if one.expires_at <= now:
+        return Check(
+            one, "failed", f"expired at {one.expires_at:%Y-%m-%d %H:%M %Z}: make a new one and update the model"
+        )
+    return Check(one, "ok", f"valid for {days} more days, until {one.expires_at:%Y-%m-%d %H:%M %Z}")
+
+
+def _check_resource(one: Reference, balancers: set[str]) -> Check:
+    parts = one.shown.strip("/").split("/")  # subscriptions S resourceGroups G providers P loadBalancers NAME ..
+    if len(parts) < 8 or parts[6].lower() != "loadbalancers":
+        return Check(one, "not checked", "kept elsewhere: only load balancers are known here")
+    key = f"{parts[3]}/{parts[7]}".lower()
+    is_there = key in balancers
+    return Check(one, "ok", "it is there") if is_there else Check(one, "failed", f"there is no load balancer {key}")

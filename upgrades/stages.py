@@ -1,0 +1,62 @@
+"""Read only: how far scale sets are with what their documents ask for."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Exists, OuterRef, Q
+
+from upgrades.core.states import OperationKind, Provisioning
+from upgrades.models import Instance, ScaleSet
+from upgrades.models.instance import in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a scale set is with what its document asks for; `failed` numbers the instances that could not be created."""
+
+    state: Provisioning
+    failed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Of a scale set's instances: those that stay, those of them that may be taken away, those being made or taken away."""
+
+    staying: int = 0
+    removable: int = 0
+    changing: int = 0
+
+
+def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
+    """By scale set id, in two queries however many there are. A rolling upgrade is no matter of it: that has a state of its own."""
+    by_id = {row.pk: row for row in rows}
+    instances = Instance.objects.filter(scale_set__in=by_id).order_by()
+    opted_out = Exists(in_force(now).filter(instance=OuterRef("pk")))
+    is_leaving = Q(operation_kind=OperationKind.DELETE)
+    counted = (
+        instances.annotate(opted_out=opted_out)
+        .values("scale_set")
+        .annotate(
+            staying=Count("pk", filter=~is_leaving),
+            removable=Count("pk", filter=Q(kept_on_scale_in=False) & Q(opted_out=False) & ~is_leaving),
+            changing=Count("pk", filter=Q(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))),
+        )
+    )
+    counts = {one[0]: _Count(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
+    failed: dict[int, list[int]] = defaultdict(list)
+    never_up = instances.filter(provisioning=Provisioning.FAILED, version="", operation_id=None)
+    for pk, number in never_up.values_list("scale_set", "number"):
+        failed[pk].append(number)
+    return {pk: _stage(row, counts.get(pk, _Count()), tuple(sorted(failed[pk]))) for pk, row in by_id.items()}
+
+
+def _stage(row: ScaleSet, count: _Count, failed: tuple[int, ...]) -> Stage:
+    missing = row.capacity - count.staying
+    if row.deleting:
+        return Stage(Provisioning.DELETING)
+    if missing > 0 or count.changing or (missing < 0 and count.removable):
+        has_none = count.staying == count.changing
+        return Stage(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
+    return Stage(Provisioning.FAILED if failed else Provisioning.SUCCEEDED, failed)
