@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.stories import NOW, a_scale_set, at_once, document, edited, refused, snapshot_equals_events
-from upgrades.commands.policies import change_policy, iso_duration, policy_of
-from upgrades.commands.policies import edited as with_member
+from upgrades.commands.policies import change_policy, policy_of
 from upgrades.commands.scale_sets import set_model
+from upgrades.core.editing import edited as with_member
+from upgrades.core.editing import iso_duration
 from upgrades.core.members import member
 from upgrades.models import ScaleSet
 

@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from upgrades.admin.door import Commanded, ModelForm, ask, count_of, each, now, pretty, without_documents
-from upgrades.commands.policies import MEMBERS, change_policy, iso_duration, policy_of
+from upgrades.commands.policies import MEMBERS, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.documents import LONGEST_PAUSE, MOST_INSTANCES
+from upgrades.core.editing import iso_duration
 from upgrades.core.states import Health
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
 

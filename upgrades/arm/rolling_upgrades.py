@@ -8,9 +8,9 @@ from upgrades.arm.answers import Answer, everything, time
 from upgrades.arm.errors import Failed
 from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find
-from upgrades.commands.policies import iso_duration
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
+from upgrades.core.editing import iso_duration
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.rolling_upgrade import Progress

@@ -1,6 +1,6 @@
 """Changing a scale set's upgrade policy and capacity, one member of its document at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
 from upgrades.commands.scale_sets import Put, set_model
 from upgrades.core.documents import LONGEST_PAUSE
+from upgrades.core.editing import edited
 from upgrades.core.members import duration, switch, whole
 from upgrades.models import ScaleSet
 
@@ -64,28 +65,9 @@ def _locked(path: str) -> ScaleSet:
     return ScaleSet.objects.select_for_update(of=("self",)).get(pk=found.pk, **same)
 
 
-def edited(document: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
-    """A copy with this value at that path. Names are found in any case and stay as the client spells them."""
-    name = _spelled(document, path[0])
-    inner = edited(document.get(name) or {}, path[1:], value) if len(path) > 1 else value
-    return {**document, name: inner}
-
-
-def _spelled(document: Mapping[str, Any], name: str) -> str:
-    """The name of the member that `member` would read; the given one where there is none."""
-    alike = [key for key in document if key.lower() == name.lower()]
-    alive = [key for key in alike if document[key] is not None]
-    return next((key for keys in (alive, alike) for key in (name, *keys) if key in keys), name)
-
-
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document's own word on each of MEMBERS, whether it is in force or not; Azure's defaults where it has none. A pause in seconds."""
     read: dict[str, Any] = {name: whole(document, *place, default=20, least=0, most=1000) for name, place in _NUMBERS}
     read |= {name: switch(document, *place) for name, place in _SWITCHES}
     pause = duration(document, *MEMBERS["pause_between_batches"], most=LONGEST_PAUSE)
     return {**read, "pause_between_batches": pause.total_seconds()}
-
-
-def iso_duration(seconds: float) -> str:
-    """As documents write it: 90 -> "PT90S"."""
-    return f"PT{seconds:.6f}".rstrip("0").rstrip(".") + "S"

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from upgrades import catalog
 from upgrades.commands import finding, groups
+from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
@@ -69,6 +70,9 @@ def set_model(path: str, document: object, now: datetime, *, seen: Seen | None =
     group, name = finding.split(path)
     model = read_model(document)
     assert isinstance(document, Mapping)
+    if not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists():
+        document = with_defaults(document)
+        model = read_model(document)
     location = _location(model)
     with transaction.atomic():
         sku = _sku(model, location, ScaleSet.key_of(group, name))

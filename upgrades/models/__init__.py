@@ -2,6 +2,7 @@
 
 from upgrades.models.access import ApiClient, Subscription
 from upgrades.models.async_operation import AsyncOperation
+from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
 from upgrades.models.image import ImageSku, ImageVersion
 from upgrades.models.instance import Instance, OptOut
@@ -30,4 +31,5 @@ __all__ = [
     "ScaleSet",
     "Subscription",
     "Transition",
+    "UpgradeDefaults",
 ]

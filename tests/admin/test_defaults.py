@@ -1,0 +1,78 @@
+"""The default upgrade policy: what new scale sets get, and nobody else."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.admin.people import errors, page, post, saved
+from tests.stories import NOW, a_scale_set, document, edited
+from upgrades.commands.defaults import set_defaults
+from upgrades.commands.scale_sets import set_model
+from upgrades.models import ScaleSet
+
+pytestmark = pytest.mark.django_db
+FORM = "upgradedefaults/1/change/"
+UPGRADE = "properties.upgradePolicy"
+OWN = {"max_batch_percent": 10, "max_unhealthy_percent": 15, "max_unhealthy_upgraded_percent": 5, "pause_seconds": 30}
+
+
+def limits(name: str = "web") -> dict[str, Any]:
+    row = ScaleSet.objects.get(name=name)
+    return {field: getattr(row, field) for field in OWN}
+
+
+def test_a_new_scale_set_gets_them_and_its_document_says_so(ada: Client) -> None:
+    a_scale_set("old")
+    assert saved(post(ada, FORM, **OWN))
+    a_scale_set("web")
+    assert limits() == OWN
+    policy = ScaleSet.objects.get(name="web").document["properties"]["upgradePolicy"]
+    assert policy["rollingUpgradePolicy"] == {
+        "maxBatchInstancePercent": 10,
+        "maxUnhealthyInstancePercent": 15,
+        "maxUnhealthyUpgradedInstancePercent": 5,
+        "pauseTimeBetweenBatches": "PT30S",
+    }
+    assert policy["automaticOSUpgradePolicy"]["useRollingUpgradePolicy"] is True
+    assert set(limits("old").values()) == {20, 0}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("rollingUpgradePolicy.maxBatchInstancePercent", 40), ("automaticOSUpgradePolicy.useRollingUpgradePolicy", False)],
+)
+def test_what_a_client_says_of_limits_stands(place: str, value: object) -> None:
+    set_defaults(**OWN)
+    body = edited(document(), f"{UPGRADE}.{place}", value)
+    set_model("fleet/web", body, NOW)
+    assert ScaleSet.objects.get().document["properties"]["upgradePolicy"] == body["properties"]["upgradePolicy"]
+    assert limits()["max_unhealthy_percent"] == 20
+
+
+def test_a_later_put_is_not_filled_in() -> None:
+    a_scale_set("web")
+    set_defaults(**OWN)
+    set_model("fleet/web", edited(ScaleSet.objects.get().document, "sku.capacity", 7), NOW)
+    assert set(limits().values()) == {20, 0}
+
+
+def test_nothing_is_written_while_they_are_azures_own() -> None:
+    set_defaults()
+    a_scale_set("web")
+    assert "rollingUpgradePolicy" not in ScaleSet.objects.get().document["properties"]["upgradePolicy"]
+
+
+def test_limits_are_limited(ada: Client) -> None:
+    said = errors(post(ada, FORM, **{**OWN, "max_batch_percent": 4, "max_unhealthy_upgraded_percent": 101}))
+    assert set(said) == {"max_batch_percent", "max_unhealthy_upgraded_percent"}
+
+
+def test_the_form_says_what_it_is_for(ada: Client) -> None:
+    assert "whose document says nothing of its limits" in page(ada, FORM)
+
+
+def test_who_may_not_change_them_may_not(client: Client) -> None:
+    client.force_login(User.objects.create_user("visitor", is_staff=True))
+    assert post(client, FORM, **OWN).status_code == 403

@@ -1,0 +1,32 @@
+"""The upgrade policy of new scale sets: one row, which is changed and never added or deleted."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from upgrades.admin.door import Commanded
+from upgrades.commands.defaults import set_defaults
+from upgrades.models import UpgradeDefaults
+
+FIELDS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent", "pause_seconds")
+
+
+@admin.register(UpgradeDefaults)
+class UpgradeDefaultsAdmin(Commanded):
+    list_display = ["__str__", *FIELDS]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": FIELDS,
+                "description": "What a new scale set gets whose document says nothing of its limits. Those that exist keep theirs.",
+            },
+        )
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: UpgradeDefaults, form: Any, change: bool) -> None:
+        set_defaults(**{name: form.cleaned_data[name] for name in FIELDS})

@@ -1,0 +1,23 @@
+"""Changing one member of an ARM document, so that all the rest of it stays as the client wrote it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def edited(document: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
+    """A copy with this value at that path. Names are found in any case and stay as the client spells them."""
+    name = _spelled(document, path[0])
+    inner = edited(document.get(name) or {}, path[1:], value) if len(path) > 1 else value
+    return {**document, name: inner}
+
+
+def _spelled(document: Mapping[str, Any], name: str) -> str:
+    """The name of the member that `member` would read; the given one where there is none."""
+    alike = [key for key in document if key.lower() == name.lower()]
+    alive = [key for key in alike if document[key] is not None]
+    return next((key for keys in (alive, alike) for key in (name, *keys) if key in keys), name)
+
+
+def iso_duration(seconds: float) -> str:
+    """As documents write it: 90 -> "PT90S"."""
+    return f"PT{seconds:.6f}".rstrip("0").rstrip(".") + "S"
