@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from upgrades.commands.errors import Refused
 from upgrades.core.members import shown
@@ -26,6 +28,12 @@ class Door(BaseCommand):
             return super().execute(*args, **options)
         except Refused as error:
             raise CommandError(f"{error.code}: {error.message}") from error
+        except DatabaseError as error:
+            why = str(error).partition("\n")[0]
+            message = f"the database does not do its work ({why}); `manage.py up` of this version brings it up to date. It is the one of "
+            raise CommandError(
+                message + f"ROLLGRID_HOME={settings.ROLLGRID_HOME}, or of DATABASE_URL where that is set"
+            ) from error
 
 
 def me() -> str:
