@@ -62,3 +62,26 @@ def test_load_balancers_at_once() -> None:
     use = partial(api.put, scale_set(), document(probe_id=id))
     assert statuses(partial(tag, "a"), use, partial(tag, "b")) == [200, 200, 201]
     assert LoadBalancer.objects.count() == 1 and ScaleSet.objects.get().probe_port == 22
+
+
+def test_a_group_that_is_deleted_while_something_is_put_into_it() -> None:
+    """Never a group that is being deleted with a scale set in it that stays."""
+    api = Api()
+    for number in range(6):
+        path = f"/resourceGroups/g{number}"
+        api.put(path, {"location": "westeurope"})
+        make = partial(api.put, scale_set(of=f"g{number}"), document(automatic=False))
+        assert set(statuses(make, partial(api.delete, path))) <= {201, 202, 409}
+        staying = ScaleSet.objects.filter(resource_group=f"g{number}", deleting=False).exists()
+        assert ResourceGroup.objects.get(key=f"g{number}").deleting is not staying
+
+
+def test_tags_of_groups_at_once() -> None:
+    api = Api()
+    api.put("/resourceGroups/fleet", {"location": "westeurope"})
+
+    def put(name: str) -> Said:
+        return api.put("/resourceGroups/fleet", {"location": "westeurope", "properties": {name: 1}})
+
+    assert statuses(*(partial(put, name) for name in "abcd")) == [200] * 4
+    assert set(ResourceGroup.objects.get(key="fleet").document["properties"]) == set("abcd")

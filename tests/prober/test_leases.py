@@ -10,7 +10,7 @@ from upgrades.models import ScaleSet
 from upgrades.orchestrator import ticking
 from upgrades.prober import leases, writing
 
-TIMES = 60
+TIMES = 20
 SETS = 20
 
 

@@ -75,10 +75,10 @@ def the_state_folder_is_ours_alone(up: Up) -> None:
 
 def both_ports_serve(up: Up) -> None:
     assert up.ask("/healthz") == (200, "alive\n")
-    assert up.ask("/")[0] == 200
+    assert up.ask("/login/")[0] == 200
     assert up.ask("/static/admin/css/base.css")[0] == 200
     with closing(up.secured()) as client:
-        client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        client.sendall(b"GET /login/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
         head = client.recv(65536).lower()
     assert head.startswith(b"http/1.0 200") or head.startswith(b"http/1.1 200")
     assert b"\r\nserver:" not in head

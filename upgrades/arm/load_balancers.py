@@ -14,19 +14,8 @@ from upgrades.arm.merge import merged, spelled, without_read_only
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import check_group
 from upgrades.arm.spelling import canonical
-from upgrades.commands.load_balancers import change_load_balancer, delete_load_balancer
+from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
 from upgrades.models import LoadBalancer, ScaleSet
-
-# Lists of named things that have an id of their own.
-PARTS = (
-    "frontendIPConfigurations",
-    "backendAddressPools",
-    "loadBalancingRules",
-    "probes",
-    "inboundNatRules",
-    "inboundNatPools",
-    "outboundRules",
-)
 
 
 def find(group: str, name: str) -> LoadBalancer:
@@ -79,7 +68,7 @@ def of_subscription(call: Call) -> Answer:
 
 def of_group(call: Call, group: str) -> Answer:
     check_group(group)
-    rows = LoadBalancer.objects.select_related("location").filter(key__startswith=f"{group.lower()}/")
+    rows = LoadBalancer.objects.select_related("location").filter(key__startswith=ScaleSet.keys_in(group))
     return page(call, rows, partial(_render_all, call))
 
 

@@ -1,12 +1,16 @@
 """What a client sends, put into what is there.
 
-A PUT keeps what it does not speak of (Azure's own tools leave out what they do not change); a PATCH does too, and a null in it takes a
-member away (RFC 7396). Lists and tags are replaced whole. Whatever comes back just as it was shown is no change, so that a GET and a
-PUT of its answer leave everything as it was, however it is spelled in there.
+A PUT keeps what it does not speak of (Azure's own tools leave out what they do not change or do not know), in the elements of lists too
+as far as these have names; a PATCH does but for lists, and a null in it takes a member away (RFC 7396). Tags are replaced whole. Whatever
+comes back just as it was shown is no change, so that a GET and a PUT of its answer leave everything as it was, however it is spelled.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from upgrades.core.members import member
+from upgrades.core.secrets import name_of
 
 WHOLE = frozenset({"tags", "settings"})  # names in them are the client's own
 READ_ONLY = frozenset({"id", "name", "type", "etag", "systemdata", "resourcegroup"})
@@ -24,23 +28,49 @@ def merged(
         if value is None:
             if removes:
                 _remove(after, given_name)
-            else:
-                after.setdefault(name, None)
         elif value != as_shown or type(value) is not type(as_shown):
             after[name] = _merged_value(name, after.get(name), value, as_shown, removes=removes)
     return after
 
 
 def _merged_value(name: str, stored: Any, value: Any, as_shown: Any, *, removes: bool) -> Any:
+    if isinstance(value, list) and isinstance(stored, list) and not removes:
+        return _merged_list(stored, value, as_shown if isinstance(as_shown, list) else [])
     if not isinstance(value, Mapping) or not isinstance(stored, Mapping) or name.lower() in WHOLE:
         return value
-    if name.lower() == "imagereference" and _is_by_id(value) != _is_by_id(stored):
-        return value  # another kind of image: nothing of the old one's name belongs to it
+    if _is_of_another_kind(name, stored, value, removes=removes):
+        return value  # nothing of the old one belongs to it
     return merged(stored, value, as_shown if isinstance(as_shown, Mapping) else {}, removes=removes)
 
 
-def _is_by_id(image: Mapping[str, Any]) -> bool:
-    return image.get(spelled(image, "id")) is not None
+def _merged_list(stored: list[Any], given: list[Any], as_shown: list[Any]) -> list[Any]:
+    """Which elements there are, and in which order, is the client's; each keeps what it had under its name."""
+    before, seen = _by_name(stored), _by_name(as_shown)
+    return [_merged_element(one, before, seen) for one in given]
+
+
+def _merged_element(one: Any, before: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
+    name = name_of(one)
+    if name is None or name not in before:
+        return one
+    rest = {key: value for key, value in one.items() if key.lower() != "name"}  # which stays as it is spelled
+    return merged(before[name], rest, seen.get(name, {}), removes=False)
+
+
+def _by_name(elements: list[Any]) -> dict[str, Any]:
+    """Those whose names are theirs alone."""
+    names = Counter(name_of(one) for one in elements)
+    return {name: one for one in elements if (name := name_of(one)) is not None and names[name] == 1}
+
+
+def _is_of_another_kind(name: str, stored: Mapping[str, Any], value: Mapping[str, Any], *, removes: bool) -> bool:
+    """An image by id instead of by name, a tcp probe instead of an http one, an extension of another type."""
+    if name.lower() == "imagereference":
+        return (member(value, "id") is None) != (member(stored, "id") is None)
+    if name.lower() != "properties" or removes:
+        return False
+    kinds = [(member(stored, kind), member(value, kind)) for kind in ("protocol", "type")]
+    return any(None not in (was, now) and str(was).lower() != str(now).lower() for was, now in kinds)
 
 
 def _remove(body: dict[str, Any], name: str) -> None:
@@ -67,12 +97,11 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: Any, after: Any, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
-    """The places (names in lower case) whose values differ; a list is one place."""
+    """The places (names in lower case) whose values differ; a list is one place. Of two spellings of a name each counts."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        names = {name.lower(): name for name in (*before, *after)}
         return {
             place
-            for lower, name in names.items()
-            for place in differences(before.get(spelled(before, name)), after.get(spelled(after, name)), (*at, lower))
+            for name in {*before, *after}
+            for place in differences(before.get(name), after.get(name), (*at, name.lower()))
         }
     return set() if before == after else {at}

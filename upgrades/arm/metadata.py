@@ -1,15 +1,17 @@
 """What clients ask before they have a token: where everything is."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest
 
+from upgrades.arm.answers import Answer
+from upgrades.arm.requests import without_token
 from upgrades.models import Subscription
 
 
-def endpoints(request: HttpRequest) -> HttpResponse:
+def endpoints(request: HttpRequest) -> Answer:
     """GET /metadata/endpoints?api-version=2022-09-01: one JSON object that describes this "cloud"."""
     here = request.build_absolute_uri("/").rstrip("/")
     tenant = str(Subscription.objects.get().tenant_id)
-    return JsonResponse(
+    return Answer(
         {
             "name": "Rollgrid",
             "portal": here,
@@ -24,3 +26,6 @@ def endpoints(request: HttpRequest) -> HttpResponse:
             "suffixes": {},
         }
     )
+
+
+ENDPOINTS = without_token(endpoints)

@@ -66,7 +66,11 @@ def _render(row: AsyncOperation) -> Mapping[str, Any]:
 def _monitored(call: Call, row: AsyncOperation) -> Answer:
     if not row.status:
         return Answer(
-            status=202, headers={"Location": call.url(call.request.get_full_path()), "Retry-After": RETRY_SECONDS}
+            status=202,
+            headers={
+                "Location": f"{call.url(quote(call.path))}?{urlencode(call.given_query)}",
+                "Retry-After": RETRY_SECONDS,
+            },
         )
     if row.status != Status.SUCCEEDED:
         error = row.error or {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
@@ -51,7 +51,7 @@ class Call:
 
     def url(self, path: str) -> str:
         """Absolute, on the host that the client used: its token must not go elsewhere."""
-        return self.request.build_absolute_uri(path)
+        return self.request.build_absolute_uri("/" + path.lstrip("/"))  # what follows two slashes would be a host
 
     def require(self, role: Role) -> None:
         """Raises Failed where the client may not do that."""
@@ -103,6 +103,22 @@ def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse
     return answer
 
 
+def without_token(view: Callable[..., Answer]) -> Callable[..., HttpResponse]:
+    """A Django view of what clients read before they have a token."""
+
+    @csrf_exempt
+    def answer(request: HttpRequest, **names: str) -> HttpResponse:
+        try:
+            _check_method(str(request.method), {"GET": view, "HEAD": view})
+            made = view(request, **names)
+        except Exception as error:
+            failed = _failed(error, request)
+            made = Answer(failed.body, failed.status, failed.headers)
+        return finished(request, made)
+
+    return answer
+
+
 def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], names: dict[str, str]) -> Answer:
     now = clock.now()
     client = authenticated(request, now)
@@ -110,10 +126,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     _check_address(request.path, *query.values())
     version = versions.read(query.get("api-version"), namespace)
     method = "GET" if request.method == "HEAD" and "HEAD" not in methods else str(request.method)
-    if method not in methods:
-        allowed = ", ".join(sorted(methods)) or "none"
-        message = f"The requested resource does not support http method '{method}'; it supports: {allowed}."
-        raise Failed("MethodNotAllowed", message, headers={"Allow": allowed})
+    _check_method(method, methods)
     call = Call(request, now, client, Subscription.objects.get(), version, method, query)
     _check_subscription(call, names.pop("subscription", None))
     view = methods[method]
@@ -121,6 +134,14 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     if method in ("PUT", "PATCH", "POST"):
         call.body = _body(request)
     return view(call, **names)
+
+
+def _check_method(method: str, methods: Mapping[str, View]) -> None:
+    """Raises Failed."""
+    if method not in methods:
+        allowed = ", ".join(sorted(methods)) or "none"
+        message = f"The requested resource does not support http method '{method}'; it supports: {allowed}."
+        raise Failed("MethodNotAllowed", message, headers={"Allow": allowed})
 
 
 def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
@@ -188,12 +209,14 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
         return Failed(error.code, error.message, target=error.target)
     if isinstance(error, RequestDataTooBig):
         return Failed("RequestTooLarge", "The request content is too large: send at most 2.5 MB.")
+    if isinstance(error, SuspiciousOperation):
+        return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
     if isinstance(error, OperationalError | InterfaceError):
         log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
         return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
-    log.exception("%s %s failed", request.method, request.path)
+    log.exception("%s %r failed", request.method, request.path)
     return Failed("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")
 
 

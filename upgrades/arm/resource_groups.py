@@ -13,8 +13,8 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.arm.spelling import canonical
 from upgrades.commands import async_operations
-from upgrades.commands.resource_groups import delete_resource_group, put_resource_group
-from upgrades.core.members import member, object_at, text
+from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
+from upgrades.core.members import check_tags, member, object_at, text
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
@@ -65,20 +65,27 @@ def head(call: Call, group: str) -> Answer:
 def put(call: Call, group: str) -> Answer:
     body = without_read_only(call.object_body())
     location = find_location(text(body, "location", required=True))
-    object_at(body, "tags")  # says so where it is none
-    object_at(body, "properties")
-    before = existing().filter(key=group.lower()).first()
-    document = merged(before.document, body, without_read_only(render(call, before)), removes=False) if before else body
-    row, is_new = put_resource_group(group, location, document)
+    check_tags(body)
+    object_at(body, "properties")  # says so where it is none
+
+    def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
+        return merged(row.document, body, without_read_only(render(call, row)), removes=False) if row else body
+
+    row, is_new = change_resource_group(group, location, edit)
     return Answer(render(call, row), 201 if is_new else 200)
 
 
 @needs(OPERATOR)
 def patch(call: Call, group: str) -> Answer:
-    row = _find(group)
-    tags = {"tags": object_at(call.object_body(), "tags")}
-    document = merged(row.document, tags, render(call, row), removes=True)
-    row, _ = put_resource_group(group, row.location, document)
+    found = _find(group)
+    tags = {name: value for name, value in call.object_body().items() if name.lower() == "tags"}
+    check_tags(tags)
+
+    def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
+        row = row or _find(group)  # which says that it is gone
+        return merged(row.document, tags, render(call, row), removes=True)
+
+    row, _ = change_resource_group(group, found.location, edit)
     return Answer(render(call, row))
 
 
@@ -97,15 +104,14 @@ _CONDITION = re.compile(r"\s*(resourceGroup|resourceType|name|location)\s+eq\s+'
 
 def resources(call: Call) -> Answer:
     """GET .../resources?$filter=resourceGroup eq 'a' and resourceType eq 'b': all of them, in two queries."""
-    return everything([one for one in _resources(call) if _fits(one, _conditions(call))])
+    conditions = _conditions(call)
+    return everything([one for one in _resources(call) if _fits(one, conditions)])
 
 
 def resources_of_group(call: Call, group: str) -> Answer:
     row = _find(group)
-    mark = f"{ids.of_resource_group(call.subscription, row)}/".lower()
-    return everything(
-        [one for one in _resources(call) if one["id"].lower().startswith(mark) and _fits(one, _conditions(call))]
-    )
+    conditions = [*_conditions(call), ("resourcegroup", row.key)]
+    return everything([one for one in _resources(call) if _fits(one, conditions)])
 
 
 def _resources(call: Call) -> list[dict[str, Any]]:

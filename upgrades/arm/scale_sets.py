@@ -59,7 +59,6 @@ def render(call: Call, row: ScaleSet, stage: Stage) -> dict[str, Any]:
         "name": row.name,
         "type": ids.SCALE_SETS,
         "location": row.location.name,
-        "tags": body.get("tags") or {},
         "etag": etag(row),
         "properties": properties,
     }
@@ -73,7 +72,7 @@ def shown(document: Mapping[str, Any]) -> dict[str, Any]:
     policy = properties.get("upgradePolicy") or {}
     switch = {"enableAutomaticOSUpgrade": False, **(policy.get("automaticOSUpgradePolicy") or {})}
     policy = {"mode": "Manual", **policy, "automaticOSUpgradePolicy": switch}
-    return {**body, "properties": {**properties, "upgradePolicy": policy}}
+    return {**body, "tags": body.get("tags") or {}, "properties": {**properties, "upgradePolicy": policy}}
 
 
 def etag(row: ScaleSet) -> str:
@@ -98,7 +97,7 @@ def of_subscription(call: Call) -> Answer:
 
 def of_group(call: Call, group: str) -> Answer:
     check_group(group)
-    rows = ScaleSet.objects.select_related("location", "sku").filter(key__startswith=f"{group.lower()}/")
+    rows = ScaleSet.objects.select_related("location", "sku").filter(key__startswith=ScaleSet.keys_in(group))
     return page(call, rows, partial(_render_all, call))
 
 

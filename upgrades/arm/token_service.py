@@ -5,7 +5,7 @@ import logging
 import uuid
 
 from django.core.cache import cache
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -13,6 +13,8 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from upgrades.arm import clock, tokens
+from upgrades.arm.answers import Answer
+from upgrades.arm.requests import without_token
 from upgrades.commands.access import is_secret_of
 from upgrades.models import ApiClient, Subscription
 
@@ -22,11 +24,11 @@ MOST_REQUESTS = 600  # from one address
 WINDOW_SECONDS = 300  # after the first of them
 
 
-def discovery(request: HttpRequest, tenant: str) -> HttpResponse:
+def discovery(request: HttpRequest, tenant: str) -> Answer:
     """GET /{tenant}/v2.0/.well-known/openid-configuration; for any tenant, since `az logout` asks for "organizations"."""
     base = _base(request, tenant)
     version = "" if tenant.lower() == "adfs" else "/v2.0"
-    return JsonResponse(
+    return Answer(
         {
             "issuer": f"{base}{version}",
             "authorization_endpoint": f"{base}/oauth2{version}/authorize",
@@ -39,6 +41,9 @@ def discovery(request: HttpRequest, tenant: str) -> HttpResponse:
     )
 
 
+DISCOVERY = without_token(discovery)
+
+
 @csrf_exempt
 def token(request: HttpRequest, tenant: str) -> HttpResponse:
     """POST /{tenant}/oauth2/v2.0/token with client_id, client_secret, grant_type=client_credentials and scope (or resource)."""
@@ -47,7 +52,7 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
     except (OperationalError, InterfaceError) as error:
         log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
         return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")
-    except (SuspiciousOperation, MultiPartParserError, UnreadablePostError):
+    except (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError, LookupError):
         return _refused(400, "invalid_request", "AADSTS900144: the request is not a form, or too large to be one")
 
 
@@ -57,14 +62,14 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
     given = {
         name: request.POST.get(name, "") for name in ("client_id", "client_secret", "grant_type", "scope", "resource")
     }
-    address = request.META.get("REMOTE_ADDR", "")
-    keys = (_key("requests", address), _key("failures", f"{address} {given['client_id'].lower()}"))
+    address, client_id = request.META.get("REMOTE_ADDR", ""), _id(given["client_id"])
+    keys = (_key("requests", address), _key("failures", f"{address} {client_id}"))
     if _count(keys[0]) > MOST_REQUESTS or cache.get(keys[1], 0) >= MOST_FAILURES:
         return _refused(429, "temporarily_unavailable", "AADSTS90055: too many requests; wait before the next one")
     if given["grant_type"] != "client_credentials":
         message = "AADSTS70003: the grant type is 'client_credentials'; no other is supported"
         return _refused(400, "unsupported_grant_type", message)
-    client = _client(given["client_id"], given["client_secret"])
+    client = _client(client_id, given["client_secret"])
     if client is None:
         _count(keys[1])
         log.warning("a token was refused from %s", address)
@@ -90,11 +95,16 @@ def _granted(request: HttpRequest, tenant: str, client: ApiClient, scope: str) -
     return JsonResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
-def _client(client_id: str, secret: str) -> ApiClient | None:
+def _id(given: str) -> uuid.UUID | None:
+    """One and the same however it is spelled; None for what is none."""
     try:
-        row = ApiClient.objects.filter(pk=uuid.UUID(client_id)).first()
+        return uuid.UUID(given)
     except ValueError:
         return None
+
+
+def _client(client_id: uuid.UUID | None, secret: str) -> ApiClient | None:
+    row = ApiClient.objects.filter(pk=client_id).first() if client_id else None
     return row if row and is_secret_of(row, secret) else None
 
 

@@ -43,7 +43,7 @@ def issue(client: ApiClient, tenant: uuid.UUID, now: datetime, *, issuer: str, a
 def client_of(token: str, now: datetime) -> ApiClient | None:
     """Whose token it is, in one query; None where it is nobody's, or nobody's any more."""
     claims = _claims(token)
-    if claims is None or claims["exp"] <= now.timestamp():  # the time is the caller's
+    if claims is None or not claims["iat"] <= now.timestamp() < claims["exp"]:  # the time is the caller's
         return None
     row = ApiClient.objects.filter(pk=claims["sub"], revoked_at=None).first()
     return row if row and row.token_number == claims["ver"] else None

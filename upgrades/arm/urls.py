@@ -52,9 +52,9 @@ B = f"{G}/providers/microsoft.network/loadbalancers"
 
 urlpatterns = [
     # before there is a token
-    route("metadata/endpoints", metadata.endpoints),
-    route("{tenant}/v2.0/.well-known/openid-configuration", token_service.discovery),
-    route("{tenant}/.well-known/openid-configuration", token_service.discovery),
+    route("metadata/endpoints", metadata.ENDPOINTS),
+    route("{tenant}/v2.0/.well-known/openid-configuration", token_service.DISCOVERY),
+    route("{tenant}/.well-known/openid-configuration", token_service.DISCOVERY),
     route("{tenant}/oauth2/v2.0/token", token_service.token),
     route("{tenant}/oauth2/token", token_service.token),
     # what there is
@@ -97,5 +97,5 @@ urlpatterns = [
     route(f"{B}/{{name}}", load_balancers.ONE),
     route(f"{B}/{{name}}/probes", load_balancers.PROBES),
     route(f"{B}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
-    *(_matching(f"{first}(?:/.*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants")),
+    *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants")),
 ]

@@ -84,5 +84,8 @@ def _with(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[st
     name = next((key for key in body if key.lower() == first.lower()), first)
     others = {key: inner for key, inner in body.items() if key != name}
     if rest:
-        return {**others, name: _with(body.get(name) or {}, tuple(rest), value)}
+        inner = body.get(name)
+        if inner is not None and not isinstance(inner, Mapping):
+            return dict(body)  # whoever reads the document says what is wrong with it
+        return {**others, name: _with(inner or {}, tuple(rest), value)}
     return others if value is None else {**others, name: value}

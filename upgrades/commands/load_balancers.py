@@ -12,7 +12,7 @@ from upgrades.commands import finding, groups
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
 from upgrades.core.documents import ProbeModel
-from upgrades.core.members import BadDocument, check_json, member, objects, shown, text
+from upgrades.core.members import BadDocument, check_json, check_tags, member, object_at, objects, shown, text
 from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
 
@@ -20,6 +20,16 @@ INTERVAL = (15, 5, 3600)  # default, least, most seconds
 THRESHOLD = (2, 100)  # default, most
 Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
 _PROBES = ("properties", "probes")
+# Lists of named things that have an id of their own.
+PARTS = (
+    "frontendIPConfigurations",
+    "backendAddressPools",
+    "loadBalancingRules",
+    "probes",
+    "inboundNatRules",
+    "inboundNatPools",
+    "outboundRules",
+)
 _PROBE_ID = re.compile(
     r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.network/loadbalancers/([^/\s]+)/probes/([^/\s]+)/?",
     re.IGNORECASE,
@@ -33,6 +43,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     location = _location(_checked(document))
     changes = {"location": location, "document": document}
     with transaction.atomic():
+        LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()  # before its group
         groups.ensure(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
@@ -99,6 +110,10 @@ def _checked(document: object) -> str:
         if not isinstance(document, Mapping):
             raise BadDocument(f"a load balancer's document is a JSON object, not {shown(document)}")
         check_json(document)
+        check_tags(document)
+        for kind in PARTS:
+            for at, part in objects(document, "properties", kind):
+                object_at(part, "properties", at=at)  # says so where it is none
         for at, probe in objects(document, *_PROBES):
             text(probe, "name", required=True, at=at)
             _read(probe, at)

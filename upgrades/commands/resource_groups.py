@@ -1,6 +1,6 @@
 """Resource groups."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,18 +8,25 @@ from django.db import transaction
 
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
-from upgrades.commands.groups import ensure
+from upgrades.commands.groups import ensure, lock
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 from upgrades.models.resource_group import existing
 
+Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
 
-def put_resource_group(name: str, location: Location, document: Mapping[str, Any]) -> tuple[ResourceGroup, bool]:
-    """(the group, whether it is new). Raises Refused: not a name, another location, being deleted."""
+
+def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[ResourceGroup, bool]:
+    """Puts what `edit` makes of the group that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
+
+    Raises Refused: not a name, another location, being deleted; and what `edit` raises.
+    """
     finding.split(f"{name}/-")
     with transaction.atomic():
-        is_new = not existing().filter(key=name.lower()).exists()
+        lock(name)
+        before = existing().filter(key=name.lower()).first()
+        document = edit(before)
         ensure(name, location)
         row = ResourceGroup.objects.select_related("location").get(key=name.lower())
         if row.location != location:
@@ -27,17 +34,20 @@ def put_resource_group(name: str, location: Location, document: Mapping[str, Any
             raise Refused("InvalidResourceGroupLocation", message, target="location")
         row.document = dict(document)
         row.save(update_fields=["document"])
-    return row, is_new
+    return row, before is None
 
 
 def delete_resource_group(name: str, now: datetime) -> None:
     """With all that is in it; machines go first, so that it takes a while. Raises Refused where an upgrade runs in it."""
     with transaction.atomic():
-        row = existing().filter(key=name.lower()).first()
-        if row is None:
+        in_it = {"key__startswith": ScaleSet.keys_in(name)}
+        # Load balancers, groups, scale sets: locked in this order, as everywhere.
+        balancers = list(LoadBalancer.objects.select_for_update().filter(**in_it).order_by("pk"))
+        lock(name)
+        if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
-        for one in ScaleSet.objects.filter(resource_group__iexact=name, deleting=False).order_by("pk"):
+        for one in ScaleSet.objects.filter(**in_it, deleting=False).order_by("pk"):
             delete_scale_set(str(one), now)
-        for balancer in LoadBalancer.objects.filter(resource_group__iexact=name).order_by("pk"):
+        for balancer in balancers:
             remove(balancer)
-        ResourceGroup.objects.filter(pk=row.pk).update(deleting=True)
+        ResourceGroup.objects.filter(key=name.lower()).update(deleting=True)

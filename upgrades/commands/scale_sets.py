@@ -17,6 +17,7 @@ from upgrades.core import documents, secrets
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.members import BadDocument, member
 from upgrades.core.versions import LATEST
+from upgrades.core.zones import zones_of
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, Location, ScaleSet, sealing
 
@@ -117,7 +118,7 @@ def _sku(model: Model, location: Location, key: str) -> ImageSku:
     Locked, so that nothing is published meanwhile: who follows it is told of each new version.
     """
     image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
-    _check_gallery(model, location)
+    _check_gallery(model, location, key)
     sku = lock_sku(catalog.find_sku(image.publisher, image.offer, image.sku))
     if sku is None or sku.gallery != model.is_of_gallery or not _is_supported(sku, location, model, key):
         where = f" in {location.name}"
@@ -132,13 +133,20 @@ def _sku(model: Model, location: Location, key: str) -> ImageSku:
 
 
 def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> bool:
-    stays = not model.automatic_upgrade and ScaleSet.objects.filter(key=key, sku=sku).exists()
-    return stays or sku.is_supported_in(location)
+    return _stays(sku, model, key) or sku.is_supported_in(location)
 
 
-def _check_gallery(model: Model, location: Location) -> None:
+def _stays(sku: ImageSku | None, model: Model, key: str) -> bool:
+    """It is the one the scale set has already, and is to be followed by hand only."""
+    return not model.automatic_upgrade and sku is not None and ScaleSet.objects.filter(key=key, sku=sku).exists()
+
+
+def _check_gallery(model: Model, location: Location, key: str) -> None:
     """S-22: the document knows platform images only; Azure today upgrades images of galleries too."""
-    if model.is_of_gallery and location.rules != Location.Rules.CURRENT:
+    image = model.image
+    if not model.is_of_gallery or location.rules == Location.Rules.CURRENT:
+        return
+    if not _stays(catalog.find_sku(image.publisher, image.offer, image.sku), model, key):
         raise Refused("InvalidParameter", documents.CUSTOM_IMAGE, target=documents.IMAGE_ID)
 
 
@@ -174,21 +182,28 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         if derived.seen and (derived.seen.document, derived.seen.sealed_secrets) != (row.document, row.sealed_secrets):
             raise Moved
         before = _secrets_of(row, derived)
-        _check_change(row, derived, before)
+        _check_change(row, derived, before or {})
+        is_moved = zones_of(row.document) != zones_of(derived.document)
         _derive(row, derived, before)
         row.save()
-        w.changed(row)
+        w.changed(row, *(row.instances.all() if is_moved else ()))
         w.wake()
     return row
 
 
-def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object]:
-    """What the scale set's own secrets are now; none where they cannot be read any more and new ones have come."""
+def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
+    """What the scale set's own secrets are now; none where they cannot be read any more and new ones have come.
+
+    None where they cannot be read and automatic upgrades are turned off, which is possible at any time (S-5): what is sealed stays.
+    """
     try:
         return sealing.unseal(row.sealed_secrets)
     except sealing.Unreadable as error:
         if derived.secrets:
             return {}
+        is_turned_off = row.automatic_upgrade and not derived.model.automatic_upgrade
+        if is_turned_off and _profile(row.document, {}) == _profile(derived.document, {}):
+            return None
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
 
@@ -218,11 +233,12 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> None:
-    """All columns that follow from the document, and the document itself."""
+def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | None) -> None:
+    """All columns that follow from the document, and the document itself. `before`: its secrets so far; None: they stay as sealed."""
     model = derived.model
     row.document = dict(derived.document)
-    row.sealed_secrets = sealing.seal(secrets.keep(derived.document, before, derived.secrets))
+    if before is not None:
+        row.sealed_secrets = sealing.seal(secrets.keep(derived.document, before, derived.secrets))
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
     row.automatic_upgrade = model.automatic_upgrade

@@ -13,6 +13,7 @@ from upgrades.core.members import (
     BadDocument,
     Json,
     check_json,
+    check_tags,
     dotted,
     duration,
     list_at,
@@ -97,7 +98,7 @@ def read(document: object) -> Model:
     if not isinstance(document, Mapping):
         raise BadDocument(f"a scale set's document is a JSON object, not {shown(document)}")
     check_json(document)
-    _check_tags(document)
+    check_tags(document)
     zones_of(document)
     return Model(
         location=text(document, "location", required=True).replace(" ", "").lower(),
@@ -123,12 +124,6 @@ IMAGE_ID = ".".join((*_IMAGE, "id"))
 _OS_DISK = (*_PROFILE, "storageProfile", "osDisk")
 _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 _EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
-
-
-def _check_tags(document: Json) -> None:
-    for name, value in object_at(document, "tags").items():
-        if not isinstance(value, str | int | float):
-            raise wrong(f"tags.{name}", "a text", value)
 
 
 def _image(document: Json) -> ImageReference:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata"})
+SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 MOST_LEVELS = 100  # of objects and lists within each other
 
 Json = Mapping[str, Any]
@@ -127,6 +127,13 @@ def object_at(document: object, *path: str, at: str = "") -> Json:
     if value is not None and not isinstance(value, Mapping):
         raise wrong(dotted(at, *path), "an object", value)
     return value or {}
+
+
+def check_tags(document: object) -> None:
+    """Raises BadDocument."""
+    for name, value in object_at(document, "tags").items():
+        if not isinstance(value, str | int | float):
+            raise wrong(f"tags.{name}", "a text", value)
 
 
 def _value(document: object, path: Sequence[str], at: str = "") -> Any:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from upgrades.core.members import SECRET_MEMBERS
+
 _ADDRESS = re.compile(r"https?://[^\s\"'<>|\\^`{}]+", re.IGNORECASE)
 _RESOURCE = re.compile(r"/subscriptions/[^/\s]+/resourcegroups/[^/\s]+/providers/\S+", re.IGNORECASE)
 _VAULT = re.compile(r"[^/]*\.vault\.[^/]*", re.IGNORECASE)
@@ -19,7 +21,9 @@ _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`at`: the member that refers. `shown`: what to, without queries, passwords and signatures. `expires_at`: of a SAS URI."""
+    """`at`: the member that refers. `shown`: what to, without queries, passwords and signatures; of an address in a secret member the
+    host only, for paths too can be keys. `expires_at`: of a SAS URI, in UTC.
+    """
 
     at: str
     kind: str
@@ -30,35 +34,36 @@ class Reference:
 
 def references(document: Mapping[str, Any]) -> list[Reference]:
     """All of them, in the order of the document (its secrets included, where they are in it)."""
-    return list(_of(document, ""))
+    return list(_of(document, "", False))
 
 
-def _of(value: Any, at: str) -> Iterator[Reference]:
+def _of(value: Any, at: str, is_secret: bool) -> Iterator[Reference]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _of(inner, f"{at}.{name}" if at else str(name))
+            yield from _of(inner, f"{at}.{name}" if at else str(name), is_secret or name.lower() in SECRET_MEMBERS)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _of(inner, f"{at}[{index}]")
+            yield from _of(inner, f"{at}[{index}]", is_secret)
     elif isinstance(value, str):
-        yield from _in_text(value, at)
+        yield from _in_text(value, at, is_secret)
 
 
-def _in_text(value: str, at: str) -> Iterator[Reference]:
+def _in_text(value: str, at: str, is_secret: bool) -> Iterator[Reference]:
     if _RESOURCE.fullmatch(value):
         yield Reference(at, "resource", value)
     for match in _ADDRESS.finditer(value):
-        yield _address(match.group(), at)
+        yield _address(match.group(), at, is_secret)
 
 
-def _address(address: str, at: str) -> Reference:
+def _address(address: str, at: str, is_secret: bool) -> Reference:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
         given = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
     except ValueError:
         return Reference(at, "address", "an address that cannot be read")
-    shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+    path = "/..." if is_secret and parts.path.strip("/") else parts.path
+    shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}"
     is_signed = "sig" in given
     expires_at = _time(given.get("se", "")) if is_signed else None
     return Reference(at, _kind(host, is_signed), shown, is_signed, expires_at)
@@ -75,6 +80,6 @@ def _kind(host: str, is_signed: bool) -> str:
 def _time(given: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(given)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

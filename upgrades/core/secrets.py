@@ -71,13 +71,14 @@ def _follow(value: Any, path: Sequence[Label]) -> Any:
 
 
 def _labelled(elements: Sequence[Any]) -> Iterator[tuple[Label, Any]]:
-    names = [_name(element) for element in elements]
+    names = [name_of(element) for element in elements]
     count = Counter(names)
     for index, (name, element) in enumerate(zip(names, elements, strict=True)):
         yield (name if name is not None and count[name] == 1 else index), element
 
 
-def _name(element: Any) -> str | None:
+def name_of(element: Any) -> str | None:
+    """Of a list's element, in lower case; None where it has none."""
     name = member(element, "name")
     return name.lower() if isinstance(name, str) else None
 

@@ -1,7 +1,8 @@
 """Resource groups: names that hold scale sets and load balancers together."""
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Concat
 
 from upgrades.models.location import Location
 from upgrades.models.scale_set import ScaleSet
@@ -28,5 +29,5 @@ class ResourceGroup(models.Model):
 
 def existing() -> models.QuerySet[ResourceGroup]:
     """Those that are there."""
-    has_sets = Exists(ScaleSet.objects.filter(resource_group__iexact=OuterRef("key")))
+    has_sets = Exists(ScaleSet.objects.filter(key__startswith=Concat(OuterRef("key"), Value("/"))))
     return ResourceGroup.objects.select_related("location").filter(Q(deleting=False) | has_sets)

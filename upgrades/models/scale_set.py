@@ -74,6 +74,11 @@ class ScaleSet(models.Model):
         """Azure compares names without regard to case."""
         return f"{resource_group}/{name}".lower()
 
+    @staticmethod
+    def keys_in(resource_group: str) -> str:
+        """What the keys of all resources of that group begin with."""
+        return f"{resource_group}/".lower()
+
     @property
     def tags(self) -> dict[str, str]:
         return {name: str(value) for name, value in (member(self.document, "tags") or {}).items()}

@@ -1,0 +1,270 @@
+"""What somebody would send who means no good, or whose program is broken."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.cache import cache
+
+from tests.arm.bodies import OFF, PROFILE
+from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
+from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish, snapshot_equals_events
+from upgrades.arm import token_service, tokens
+from upgrades.commands.scale_sets import set_model
+from upgrades.models import ApiClient, ImageSku, LoadBalancer, Location, ResourceGroup, ScaleSet, Subscription
+
+pytestmark = pytest.mark.django_db
+OSPROFILE = f"{PROFILE}.osProfile"
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("properties", ["x", 1, True, ["x"]])
+def test_a_part_of_a_load_balancer_that_is_no_object_is_refused(api: Api, properties: Any) -> None:
+    """It was stored, and from then on no list of load balancers could be had."""
+    body = {"location": "westeurope", "properties": {"backendAddressPools": [{"name": "a", "properties": properties}]}}
+    with nothing_changes():
+        is_error(api.put(load_balancer(), body), 400, "InvalidParameter", "backendAddressPools[0].properties")
+    assert api.get("/providers/Microsoft.Network/loadBalancers").status == 200
+
+
+def test_tags_are_checked_everywhere(api: Api) -> None:
+    for path in (load_balancer(), "/resourceGroups/fleet", scale_set()):
+        for tags in ("x", ["x"], {"a": {"b": "c"}}, {"a": None}):
+            with nothing_changes():
+                is_error(api.put(path, {**document(), "tags": tags}), 400, "InvalidParameter", "tags")
+
+
+@pytest.mark.parametrize("policy", ["x", 1, True, [1], ["x"]])
+def test_an_old_version_with_a_policy_of_the_wrong_kind(api: Api, policy: Any) -> None:
+    a_scale_set()
+    given = {"automaticOSUpgrade": True, "automaticOSUpgradePolicy": policy}
+    for method in ("PUT", "PATCH"):
+        said = api(method, f"{scale_set()}?api-version=2017-12-01", {"properties": {"upgradePolicy": given}})
+        is_error(said, 400, "InvalidParameter", "automaticOSUpgradePolicy")
+
+
+def test_an_expiry_at_the_end_of_time(api: Api) -> None:
+    for name, expiry in (("last", "9999-12-31T23:59:59-23:59"), ("first", "0001-01-01T00:00:00%2B23:59")):
+        a_scale_set(name, os_profile={"address": f"https://x.blob.example/a?sig=b&se={expiry}"})
+        assert api.get(f"{scale_set(name)}/preflight").status == 200
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+
+def test_more_parameters_than_anybody_needs(api: Api) -> None:
+    many = "&".join(f"a{number}=1" for number in range(1100))
+    is_error(api.get(f"?{many}"), 400, "BadRequest", "too many")
+
+
+def test_a_line_break_in_a_path_is_answered_as_all_else(api: Api) -> None:
+    for path in ("/nowhere%0A", "/a%0Ab/c", "%0A"):
+        assert api.get(path).headers["Content-Type"] == "application/json"
+        assert api.get(path).status == 404
+
+
+def test_the_next_page_is_on_the_same_host_whatever_slashes_came(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token goes wherever nextLink leads."""
+    monkeypatch.setattr("upgrades.arm.instances.PAGE", 2)
+    a_scale_set(instances=5)
+    path, _, query = api.address(f"{scale_set()}/virtualMachines").partition("?")
+    said = api.http.get(
+        "/", PATH_INFO=f"/{path}", QUERY_STRING=query, headers={"Authorization": f"Bearer {api.token}"}
+    ).json()
+    assert said["nextLink"].startswith("http://testserver/subscriptions/")
+    assert [one["instanceId"] for one in api.get(said["nextLink"])["value"]] == ["2", "3"]
+
+
+def test_a_filter_is_read_even_where_there_is_nothing(api: Api) -> None:
+    is_error(api.get("/resources?$filter=colour%20eq%20%27red%27"), 400, "InvalidParameter", "$filter")
+
+
+@pytest.mark.parametrize("path", ["/metadata/endpoints", "/TENANT/v2.0/.well-known/openid-configuration"])
+def test_what_needs_no_token_answers_as_the_rest(api: Api, path: str) -> None:
+    is_error(api.raw("POST", path, token=""), 405, "MethodNotAllowed", "POST")
+    assert api.raw("HEAD", path, token="").status == 200
+
+
+def test_a_form_in_another_alphabet(api: Api) -> None:
+    form = "application/x-www-form-urlencoded; charset=latin-1"
+    answer = api.http.post(f"/{api.tenant}/oauth2/v2.0/token", "grant_type=client_credentials", form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+# --- tokens and roles -------------------------------------------------------------------------------------------------
+
+
+def test_another_spelling_of_the_client_id_gives_no_more_tries(api: Api) -> None:
+    plain = api.client.pk.hex
+    spelled = [f"{{{plain}}}", f"urn:uuid:{plain}", plain.upper(), *(f"{plain[:n]}-{plain[n:]}" for n in range(1, 30))]
+    said = [api.ask_token(client_id=one, client_secret="guess").status for one in spelled]
+    assert said.count(401) == token_service.MOST_FAILURES and said[-1] == 429
+
+
+def test_a_token_of_the_future_opens_nothing(api: Api) -> None:
+    """Made while a clock was wrong, it would be good for longer than an hour."""
+    tenant = Subscription.objects.get().tenant_id
+    early = tokens.issue(api.client, tenant, NOW + timedelta(days=1), issuer="i", audience="a")
+    is_error(api.get("", token=early), 401, "AuthenticationFailed")
+
+
+def test_an_operator_cannot_hide_a_change_behind_a_second_spelling(api: Api) -> None:
+    body = document(capacity=3)
+    body["SKU"] = dict(body["sku"])
+    body["Properties"] = dict(body["properties"])
+    set_model("fleet/web", body, NOW)
+    cache.clear()
+    operator = Api(ApiClient.Role.OPERATOR)
+    changes = ({"sku": {"capacity": 9}}, edited({}, f"{OSPROFILE}.adminUsername", "root"))
+    for change in changes:
+        for method in ("PUT", "PATCH"):
+            with nothing_changes():
+                is_error(operator(method, scale_set(), change), 403, "AuthorizationFailed")
+
+
+def test_a_null_in_a_put_of_what_is_not_there_says_nothing(api: Api) -> None:
+    a_scale_set()
+    with nothing_changes():
+        assert api.put(scale_set(), {"plan": None, "properties": {"overprovision": None}}).status == 200
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_unattended_answers_are_secret(api: Api) -> None:
+    """They hold passwords: AutoLogon, FirstLogonCommands."""
+    content = [{"passName": "OobeSystem", "settingName": "AutoLogon", "content": "<Password>hunter2</Password>"}]
+    windows = {"windowsConfiguration": {"additionalUnattendContent": content}}
+    said = [api.put(scale_set(), document(os_profile=windows)), api.get(scale_set())]
+    said += [api.get(f"{scale_set()}/virtualMachines")]
+    assert all("hunter2" not in str(one.body) for one in said)
+    row = ScaleSet.objects.get()
+    assert "hunter2" not in str(row.document) and row.sealed_secrets
+    with nothing_changes():
+        assert api.put(scale_set(), said[1].body).status == 200
+
+
+def test_a_preflight_shows_of_secret_addresses_the_host_only(api: Api) -> None:
+    hook = "https://hooks.example/services/hunter2"
+    settings = {"script": hook, "more": [hook]}
+    extension = {"name": "e", "properties": {"publisher": "p", "type": "t", "protectedSettings": settings}}
+    a_scale_set(extensions=[extension])
+    said = api.get(f"{scale_set()}/preflight")
+    assert [one["reference"] for one in said["value"]] == ["https://hooks.example/..."] * 2
+    assert "hunter2" not in str(said.body)
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_patch_of_a_group_without_tags_keeps_them(api: Api) -> None:
+    api.put("/resourceGroups/fleet", {"location": "westeurope", "tags": {"a": "b"}})
+    bodies: tuple[Json, ...] = ({}, {"properties": {}})
+    for body in bodies:
+        assert api.patch("/resourceGroups/fleet", body)["tags"] == {"a": "b"}
+    assert api.patch("/resourceGroups/fleet", {"tags": {}})["tags"] == {}
+
+
+def test_a_group_is_not_another_whose_name_looks_alike(api: Api) -> None:
+    """To LIKE an underscore is any letter."""
+    a_scale_set(group="axb")
+    api.put("/resourceGroups/a_b", {"location": "westeurope"})
+    operation = api.delete("/resourceGroups/a_b").headers["Azure-AsyncOperation"]
+    assert api.get(operation)["status"] == "Succeeded"
+    assert api.get("/resourceGroups/a_b").status == 404
+    assert not ScaleSet.objects.get().deleting
+
+
+def test_a_group_with_letters_of_other_alphabets_in_any_case(api: Api) -> None:
+    a_scale_set(group="FLÖTTE", instances=0, capacity=0)
+    api.put(load_balancer(of="FLÖTTE"), {"location": "westeurope"})
+    assert api.delete("/resourceGroups/fl%C3%B6tte").status == 202
+    assert ScaleSet.objects.get().deleting and not LoadBalancer.objects.exists()
+    assert ResourceGroup.objects.get().deleting and api.get("/resourceGroups/FL%C3%96TTE").status == 200
+
+
+# --- semantics --------------------------------------------------------------------------------------------------------
+
+
+def test_a_put_keeps_what_it_does_not_speak_of_in_lists_too(api: Api) -> None:
+    """As clients with older models put what they got: without the members they do not know."""
+    one = {"name": "one", "fromTheFuture": 1, "properties": {"publisher": "p", "type": "t", "suppressFailures": True}}
+    a_scale_set(extensions=[one])
+    given = [{"name": "ONE", "properties": {"publisher": "p", "type": "t"}}]
+    extensions = f"{PROFILE}.extensionProfile.extensions"
+    with nothing_changes():
+        assert api.put(scale_set(), edited({}, extensions, given)).status == 200
+    two = {"name": "two", "properties": {"publisher": "p", "type": "t"}}
+    api.put(scale_set(), edited({}, extensions, [two, {"name": "one", "properties": {"type": "other"}}]))
+    profile = ScaleSet.objects.get().document["properties"]["virtualMachineProfile"]
+    assert profile["extensionProfile"]["extensions"] == [
+        two,
+        {"name": "one", "fromTheFuture": 1, "properties": {"type": "other"}},
+    ], "what has another type has nothing of the old one"
+    api.patch(scale_set(), edited({}, extensions, [two]))
+    profile = ScaleSet.objects.get().document["properties"]["virtualMachineProfile"]
+    assert profile["extensionProfile"]["extensions"] == [two]
+
+
+def test_a_probe_becomes_a_tcp_probe(api: Api) -> None:
+    def balancer(**properties: Any) -> dict[str, Any]:
+        return {"location": "westeurope", "properties": {"probes": [{"name": "p", "properties": properties}]}}
+
+    api.put(load_balancer(), balancer(protocol="Http", port=80, requestPath="/", probeThreshold=3))
+    api.put(load_balancer(), balancer(protocol="http", port=81))
+    probe = api.get(f"{load_balancer()}/probes/p")["properties"]
+    assert (probe["port"], probe["requestPath"], probe["probeThreshold"]) == (81, "/", 3)
+    assert api.put(load_balancer(), balancer(protocol="Tcp", port=22)).status == 200
+    assert "requestPath" not in api.get(f"{load_balancer()}/probes/p")["properties"]
+
+
+def test_s5_turning_it_off_is_accepted_where_images_of_galleries_no_longer_are(api: Api) -> None:
+    Location.objects.update(rules="current")
+    names = {"publisher": "rg", "offer": "gallery", "sku": "ours"}
+    ImageSku.objects.create(key="rg:gallery:ours", **names, os_type="Linux", gallery=True)
+    publish("1.0.0", image=("rg", "gallery", "ours"))
+    image = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galleries/gallery/images/ours"
+    body = edited(document(probe="/health"), f"{PROFILE}.storageProfile.imageReference", {"id": image})
+    assert api.put(scale_set(), body).status == 201
+    Location.objects.update(rules="document")
+    assert api.patch(scale_set(), OFF).status == 200
+    assert not ScaleSet.objects.get().automatic_upgrade
+    on = edited({}, "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade", True)
+    is_error(api.patch(scale_set(), on), 400, "InvalidParameter", "custom images")
+
+
+def test_s5_turning_it_off_is_accepted_when_secrets_cannot_be_read_any_more(api: Api, settings: LazySettings) -> None:
+    """The key was lost, and with it what is sealed: it stays as it is."""
+    before = a_scale_set(os_profile={"adminPassword": "hunter2"})
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another" * 10, []
+    api.token = api.fetch_token()
+    assert api.patch(scale_set(), OFF).status == 200
+    after = ScaleSet.objects.get()
+    assert (after.automatic_upgrade, after.sealed_secrets) == (False, before.sealed_secrets)
+    change = edited({}, f"{OSPROFILE}.adminUsername", "ada")
+    is_error(api.patch(scale_set(), change), 400, "BadRequest", "cannot be kept")
+
+
+def test_a_patch_keeps_what_it_does_not_speak_of_even_where_a_type_changes(api: Api) -> None:
+    a_scale_set()
+    api.patch(scale_set(), {"identity": {"type": "SystemAssigned", "userAssignedIdentities": {"a": {}}}})
+    api.patch(scale_set(), {"identity": {"type": "UserAssigned"}})
+    assert api.get(scale_set())["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {"a": {}}}
+
+
+def test_a_get_and_a_put_change_nothing_where_there_are_no_tags(api: Api) -> None:
+    for name, tags in (("none", {}), ("null", {"tags": None})):
+        body = {key: value for key, value in document().items() if key != "tags"}
+        assert api.put(scale_set(name), {**body, **tags}).status == 201
+        with nothing_changes():
+            said = api.put(scale_set(name), api.get(scale_set(name)).body)
+            assert said.status == 200 and "Azure-AsyncOperation" not in said.headers
+
+
+def test_screens_hear_of_other_zones(api: Api) -> None:
+    a_scale_set(instances=3, model={"zones": ["1", "2"]})
+    with snapshot_equals_events():
+        assert api.patch(scale_set(), {"zones": ["2", "3"]}).status == 200
