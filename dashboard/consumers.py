@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from dashboard.listener import Listener
+from dashboard.listener import Listener, positions
 from dashboard.relay import Relay
 from upgrades.feed import frames
 
@@ -33,8 +33,8 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if user is None or not user.is_authenticated:
             await self._refuse(NOT_SIGNED_IN, "NotSignedIn", "sign in first; the feed takes the session's cookie")
             return
-        query = parse_qs(self.scope["query_string"].decode())
         try:
+            query = parse_qs(self.scope["query_string"].decode())
             self.listener = Listener(_sets(query), _since(query), self._send_text, self.close)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
@@ -49,19 +49,15 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if self.listener is None:
             return
         try:
-            await self._hear(self.listener, json.loads(text_data or ""))
-        except (ValueError, TypeError, AttributeError):
+            acknowledged, since = _understood(json.loads(text_data or ""))
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
             message = 'a client says {"ack": n} or {"type": "resume", "since": {"rg/name": "stream.seq"}}'
             await self._refuse(BAD_REQUEST, "BadRequest", message)
-
-    async def _hear(self, listener: Listener, message: Any) -> None:
-        if "ack" in message:
-            await relay().acknowledged(listener, int(message["ack"]))
-        elif message.get("type") == "resume":
-            since = {str(key).lower(): str(position) for key, position in message["since"].items()}
-            await relay().resume(listener, since)
+            return
+        if acknowledged is not None:
+            await relay().acknowledged(self.listener, acknowledged)
         else:
-            raise ValueError("neither an acknowledgement nor a resume")
+            await relay().resume(self.listener, since)
 
     async def _send_text(self, text: str) -> None:
         await self.send(text_data=text)
@@ -69,6 +65,17 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _refuse(self, close: int, code: str, message: str) -> None:
         await self.send(text_data=frames.error(code, message, timezone.now()))
         await self.close(close)
+
+
+def _understood(message: Any) -> tuple[int | None, dict[str, str]]:
+    """What a client says: the heartbeat that it acknowledges, or where it is. Raises whatever nonsense may raise."""
+    if "ack" in message:
+        return int(message["ack"]), {}
+    if message["type"] != "resume":
+        raise ValueError("neither an acknowledgement nor a resume")
+    since = {str(key).lower(): str(position) for key, position in message["since"].items()}
+    positions(since)
+    return None, since
 
 
 def _words(query: dict[str, list[str]], name: str) -> list[str]:

@@ -20,6 +20,12 @@ Send = Callable[[str], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
 
 
+def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
+    """{scale set: "stream.seq"} in parts. Raises ValueError for what is no position."""
+    parts = {key: position.rpartition(".") for key, position in since.items()}
+    return {key: (stream, int(seq)) for key, (stream, _, seq) in parts.items()}
+
+
 class Listener:
     """`keys`: the scale sets it wants, None for all it may see. `since`: {scale set: "stream.seq"}."""
 
@@ -39,9 +45,7 @@ class Listener:
 
     def resume(self, since: dict[str, str]) -> None:
         """Raises ValueError for what is no position."""
-        for key, position in since.items():
-            stream, _, seq = position.rpartition(".")
-            self._positions[key] = (stream, int(seq))
+        self._positions.update(positions(since))
 
     def position(self, key: str) -> tuple[str, int]:
         """(stream, seq) up to where it was sent everything; ("", 0) where it has nothing yet."""

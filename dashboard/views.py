@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -20,6 +20,7 @@ from upgrades.models import Location, ScaleSet
 
 UNSHOWN = ("document", "sealed_secrets", "decision")
 HISTORY_LINES = 30
+LARGEST_NUMBER = 2**31 - 1  # of an instance; no database could even look for more
 SICK_LOOKED_BACK = timedelta(days=7)
 
 
@@ -69,6 +70,8 @@ def scale_set(request: HttpRequest, group: str, name: str) -> HttpResponse:
 def instance_history(request: HttpRequest, group: str, name: str, number: int) -> HttpResponse:
     """A fragment for the instance's panel: what happened to it, the latest first."""
     row = _scale_set(group, name)
+    if number > LARGEST_NUMBER:
+        raise Http404(f"{row} has no instance {number}")
     return render(request, "parts/history.html", {"lines": history.of_instance(row, number, most=HISTORY_LINES)})
 
 
@@ -119,7 +122,7 @@ def _compressed(request: HttpRequest, revision: str, body: bytes) -> HttpRespons
     etag = f'"{revision}"'
     if etag in request.headers.get("If-None-Match", ""):
         return HttpResponse(status=304, headers={"ETag": etag})
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
         return HttpResponse(gzip.decompress(body), content_type="application/json", headers=headers)
     headers["Content-Encoding"] = "gzip"

@@ -1,34 +1,53 @@
-// Forms and buttons that post (htmx): what goes out, and what the answer does. The feed, not the answer, changes the screen.
+// What people do: forms and buttons that post (htmx), and posts without a form. The feed, not the answer, changes the screen.
 
 import { $, html, mark, show } from "./dom.js";
-import { refusal, toast } from "./toast.js";
+import { drop, refusal, toast } from "./toast.js";
 
-/** A date that a person chose ends with that day in the person's own zone. */
+const ASKING_AT_MOST = 10000; // ms
+const LONGEST_ANSWER = 30000; // the same for forms is in base.html
+
+/** A date that a person chose ends with that day in the person's own zone. What is off is not sent. */
 export function prepare(event) {
-  const { parameters } = event.detail;
-  if (parameters.until_day) parameters.until = new Date(`${parameters.until_day}T23:59:59`).toISOString();
+  const { parameters, elt } = event.detail;
+  if (elt.getAttribute("aria-disabled") === "true") return event.preventDefault();
+  if (parameters.until_day) parameters.until = endOf(parameters.until_day);
+}
+
+function endOf(day) {
+  const end = new Date(`${day}T23:59:59`);
+  return Number.isNaN(end.getTime()) ? day : end.toISOString(); // the server says what is wrong with it
 }
 
 /** Every answer is JSON: {said, undo?: {url, values, word}} or {error: {code, message}}. */
-export function answered(event) {
-  const { xhr, elt, successful, requestConfig } = event.detail;
-  if (requestConfig.verb === "get") return;
-  const answer = parsed(xhr);
-  if (!successful) return refused(elt, answer, xhr.status);
-  const dialog = elt.closest?.("dialog");
-  if (dialog) dialog.close();
-  if (elt.matches?.("form")) { problem(elt, ""); elt.reset(); }
+export function answered({ detail: { xhr, elt } }) {
+  settle(elt, xhr.status, parsed(xhr.responseText));
+}
+
+function parsed(text) {
+  try { return JSON.parse(text); } catch { return {}; }
+}
+
+function settle(element, status, answer) {
+  if (!(status >= 200 && status < 300)) return refused(element, answer, status);
+  if (element.matches("form")) {
+    problem(element, "");
+    element.closest("dialog")?.close();
+    element.reset();
+  }
+  element.dispatchEvent(new CustomEvent("done", { bubbles: true }));
   if (answer.said) said(answer);
 }
 
-function parsed(xhr) {
-  try { return JSON.parse(xhr.responseText); } catch { return {}; }
+function withoutWords(status) {
+  if (!status) return "No answer came from the server. See whether it was done, then try again.";
+  if (status === 403) return "This page is older than your sign-in. Nothing was changed; reload it and try again.";
+  return `The server answered ${status}. See whether it was done, then try again.`;
 }
 
 function refused(element, answer, status) {
-  const error = answer.error ?? { code: "", message: status ? `The server answered ${status}. Nothing was changed by this page; try again.` : "The server cannot be reached. Nothing was changed; try again." };
+  const error = answer.error ?? { code: "", message: withoutWords(status) };
   element.dispatchEvent(new CustomEvent("refused", { bubbles: true }));
-  if (element.matches?.("form") && $(".problem", element)) problem(element, error.message);
+  if (element.matches("form") && $(".problem", element)) problem(element, error.message);
   else refusal(error.message, error.code);
 }
 
@@ -42,8 +61,22 @@ function problem(form, message) {
 
 function said({ said: sentence, fill = "done", glyph = "done", undo }) {
   const box = toast(html`${mark(fill, glyph)}<p>${sentence}</p>${undo ? html`<div class="actions"><button class="button">${undo.word ?? "Undo"}</button></div>` : ""}`, { fill });
-  if (undo) $("button", box).addEventListener("click", () => { box.remove(); post(undo.url, undo.values); });
+  if (undo) $("button", box).addEventListener("click", () => { drop(box); post(undo.url, undo.values); });
 }
 
-/** Posts without a form. */
-export const post = (url, values) => globalThis.htmx.ajax("POST", url, { values, swap: "none", source: document.body });
+/** Posts without a form. Not by htmx: of several at once from one element it would send the first and the last. */
+export async function post(url, values, element = document.body) {
+  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  const answer = await fetch(url, { method: "POST", headers, body: new URLSearchParams(values), signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
+  settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));
+}
+
+/** A switch that asks: the feed's answer settles it, or nothing does for a while. */
+export function ask(control, url) {
+  if (control.getAttribute("aria-busy") === "true") return;
+  control.setAttribute("aria-busy", "true");
+  const settled = () => control.removeAttribute("aria-busy");
+  setTimeout(settled, ASKING_AT_MOST);
+  control.addEventListener("refused", settled, { once: true });
+  post(url, { on: control.getAttribute("aria-checked") !== "true" }, control);
+}

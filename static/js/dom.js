@@ -37,9 +37,21 @@ export function show(target, markup) {
   if (target.shown === text) return false;
   const wanted = document.createElement("template");
   wanted.innerHTML = target.shown = text;
+  const refocus = focusOf(target);
   morph(target, wanted.content);
+  refocus();
   for (const element of $$("[data-vars]", target)) setVars(element);
   return true;
+}
+
+/** What has the focus keeps it also where it stands elsewhere afterwards: it is known by its data-key. */
+export function focusOf(target) {
+  const { key, act } = target.contains(document.activeElement) ? document.activeElement.dataset : {};
+  return () => {
+    const now = document.activeElement;
+    if (key === undefined || (target.contains(now) && now.dataset.key === key && now.dataset.act === act)) return;
+    $$("[data-key]", target).find((one) => one.dataset.key === key && one.dataset.act === act)?.focus({ preventScroll: true });
+  };
 }
 
 function setVars(element) {

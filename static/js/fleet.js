@@ -1,6 +1,6 @@
 // The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what changed is painted.
 
-import { post } from "./acts.js";
+import { ask as askFor } from "./acts.js";
 import { $, $$, html, mark, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { many, number, percentText, since } from "./format.js";
@@ -11,7 +11,6 @@ import { openShell, say, standing } from "./shell.js";
 import { FILLS, isReady, percent } from "./state.js";
 import { classOf, PICKS, summaryOf, totalsOf } from "./summary.js";
 
-const ASKING_AT_MOST = 10000; // ms
 const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
 const body = $("#sets");
 const fleet = new Map(); // key -> {board, sum, needs, sickSince, rank}; sum is null while it has to be counted again
@@ -21,7 +20,7 @@ const inSight = new Set(); // keys: rows elsewhere are painted when they come in
 const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
 let order = "", only = picked();
 
-openShell({ automatic, only: (link, event) => choose(link, event) });
+openShell({ automatic: (control) => askFor(control, `${control.closest("tr").dataset.url}automatic/`), only: (link, event) => choose(link, event) });
 const ask = painter(paint, 200); // a glance from afar needs no ten pictures a second, and a hundred rows cost some
 const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
 const feed = new Feed({ known: KNOWN, hear, standing });
@@ -30,7 +29,6 @@ setInterval(ask, 1000); // what is counted in seconds
 addEventListener("popstate", () => { only = picked(); order = ""; ask(); });
 body.addEventListener("pointerleave", ask);
 body.addEventListener("focusout", ask);
-document.addEventListener("refused", () => $$(".switch[aria-busy]", body).forEach((one) => one.removeAttribute("aria-busy")));
 
 function hear(board, key) {
   missing.delete(key);
@@ -57,7 +55,7 @@ function paint() {
   const now = feed.now();
   for (const [key, one] of fleet) count(one, key, now);
   place();
-  paintRows();
+  paintRows(now);
   paintTotals();
   paintNeeds(now);
 }
@@ -109,14 +107,14 @@ function isPicked(key) {
   return !PICKS[only] || Boolean(one && PICKS[only](one.sum, one.needs));
 }
 
-function paintRows() {
+function paintRows(now) {
   const shown = [...inSight].map((key) => $("canvas", rows.get(key))).find((canvas) => !canvas.hidden);
   if (shown) minis.watch(shown);
   const again = minis.fit(Math.max(0, ...[...fleet.values()].map((one) => one.sum.size)));
   for (const [key, one] of fleet) {
     if (again) one.painted = false;
     if (one.painted || !inSight.has(key)) continue;
-    paintRow(rows.get(key), one.board, one.sum, minis);
+    paintRow(rows.get(key), one.board, one.sum, minis, now);
     one.painted = true;
   }
 }
@@ -149,10 +147,10 @@ function paintNeeds(now) {
 
 const isStale = () => document.body.classList.contains("stale");
 
-function item({ fill, glyph, text, since: at, acts, set }) {
+function item({ code, fill, glyph, text, since: at, acts, set }) {
   const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;
-  const links = acts.map(({ word, states }) => html`<a class="button" href="${page}?${states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
-  return html`<li>${mark(fill, glyph)}<a href="${page}" class="cut"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
+  const links = acts.map(({ word, states }) => html`<a class="button" data-key="${set.resource_group}/${set.name} ${word}" href="${page}?${states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
+  return html`<li>${mark(fill, glyph)}<a href="${page}" class="cut" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
 }
 
 /** What waits as it should is said in few words, and not listed. */
@@ -175,7 +173,7 @@ function paintChoice(shown, all) {
 
 function picked() {
   const name = new URLSearchParams(location.search).get("only");
-  return name in PICKS ? name : "";
+  return Object.hasOwn(PICKS, name) ? name : "";
 }
 
 /** A headline number is a link; a plain click filters in place. */
@@ -186,12 +184,4 @@ function choose(link, event) {
   only = picked();
   order = "";
   ask();
-}
-
-/** Asked, not done: the feed's answer settles it. */
-function automatic(control) {
-  if (control.getAttribute("aria-busy") === "true") return;
-  control.setAttribute("aria-busy", "true");
-  setTimeout(() => control.removeAttribute("aria-busy"), ASKING_AT_MOST);
-  post(`${control.closest("tr").dataset.url}automatic/`, { on: control.getAttribute("aria-checked") !== "true" });
 }

@@ -18,6 +18,11 @@ export function momentAt(at, now = Date.now()) {
   return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)}, ${timeAt(at)}`;
 }
 
+/** The same to the second. */
+export function exactMomentAt(at, now = Date.now()) {
+  return dayAt(at) === dayAt(now) ? exactTimeAt(at) : `${dayAt(at)}, ${exactTimeAt(at)}`;
+}
+
 const DIGITS = new Intl.NumberFormat("en-GB"); // made once: making it took longer than all the rest of a paint
 export const number = (n) => (n < 1000 ? DIGITS.format(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
 export const percentText = (p) => `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)}\u00a0%`;

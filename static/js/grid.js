@@ -4,6 +4,7 @@ import { $, $$, glyph, glyphAddress, html, show } from "./dom.js";
 import { faceOf, isDone } from "./state.js";
 import { grouped, GROUPS, matches } from "./view.js";
 
+const ASKING_AT_MOST = 10000; // ms
 const MOST_SETTLING = 16; // cells whose colours may settle slowly at once: many would keep a slow machine painting all the time
 
 export class Grid {
@@ -21,6 +22,7 @@ export class Grid {
   /** Builds every cell again: first, and when the grouping or the instances changed. */
   build(board) {
     this.board = board;
+    for (const id of this.selected) if (!board.places.has(id)) this.selected.delete(id);
     const groups = grouped(board.instances, this.view.group);
     const widest = Math.max(1, ...groups.map(([, list]) => list.length));
     const hadFocus = this.root.contains(document.activeElement);
@@ -56,6 +58,12 @@ export class Grid {
     cell.setAttribute("aria-selected", this.selected.has(instance.id));
     cell.toggleAttribute("aria-busy", false);
     if (this.asking.has(instance.id)) cell.setAttribute("aria-busy", "true");
+  }
+
+  /** Marks cells as asked: till the feed answers, or for a while; `over` is called then. */
+  ask(ids, over) {
+    ids.forEach((id) => this.asking.add(id));
+    setTimeout(() => { ids.forEach((id) => this.asking.delete(id)); over(); }, ASKING_AT_MOST);
   }
 
   /** Roving tabindex: exactly one cell can be reached with Tab. */

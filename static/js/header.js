@@ -21,7 +21,7 @@ function image(board) {
   const counts = Object.entries(countBy(board.instances, (one) => one.version || "none yet"));
   const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);
   if (!behind.length) return html`<b>${target ?? "none published"}</b>`;
-  return html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""} → <b>${target}</b>`;
+  return html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""}${target ? html` → <b>${target}</b>` : ", none published"}`;
 }
 
 function policy(limits) {
@@ -33,8 +33,11 @@ const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} $
 
 function paintControls(board) {
   const running = runs(board), asked = Boolean(board.upgrade?.cancel_requested_by);
-  $("#start").hidden = running;
-  $("#cancel").hidden = !running;
-  $("#cancel").disabled = asked;
+  const start = $("#start"), cancel = $("#cancel");
+  const hadFocus = [start, cancel].includes(document.activeElement);
+  start.hidden = running;
+  cancel.hidden = !running;
+  if (hadFocus) (running ? cancel : start).focus(); // one takes the other's place
+  cancel.setAttribute("aria-disabled", asked);
   $("#cancel span").textContent = asked ? "Stops after this batch" : "Cancel";
 }

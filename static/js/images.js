@@ -1,6 +1,6 @@
 // The images page: the server shows the catalogue; the feed keeps its counts and says when to ask for it again.
 
-import { $, $$, html, painter, show } from "./dom.js";
+import { $, $$, focusOf, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { dayAt, number } from "./format.js";
 import { openShell, standing } from "./shell.js";
@@ -17,7 +17,7 @@ let fetching = false, stale = false, shown = "";
 openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold });
 const ask = painter(paint);
 new Feed({ known: KNOWN, hear, standing });
-document.addEventListener("htmx:afterRequest", ({ detail: { successful, requestConfig } }) => { if (successful && requestConfig.verb === "post") fetchAgain(); });
+document.addEventListener("done", fetchAgain);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) fetchAgain(); });
 setInterval(() => { if (!document.hidden) fetchAgain(); }, AGAIN);
 dress();
@@ -63,10 +63,10 @@ async function fetchOnce() {
   const answer = await fetch($("#main").dataset.skus, { redirect: "manual" }); // signed out it leads to the door
   const text = answer.ok ? await answer.text() : shown;
   if (text === shown) return;
-  const { key, act } = place.contains(document.activeElement) ? document.activeElement.dataset : {};
+  const refocus = focusOf(place);
   place.innerHTML = shown = text;
   dress();
-  if (key) $$("[data-key]", place).find((one) => one.dataset.key === key && one.dataset.act === act)?.focus();
+  refocus();
 }
 
 /** Days in the viewer's zone, what was unfolded, and bars. */

@@ -21,7 +21,7 @@ function segment(batch, board, running) {
   const about = batch.began ? `${batch.planned ? "about " : ""}${timeAt(batch.began)}` : "";
   const says = isNow ? `running, ${Math.round(done)} % up to date` : batch.planned ? `planned ${about}` : `done, began ${about}`;
   return html`<li data-vars="size:${Math.max(1, mine.length)}"><button type="button" class="batch ${isNow ? "is-now" : batch.planned ? "" : "is-done"}" data-act="batch" data-key="${batch.number}">
-    <span class="sr">Batch ${batch.number}, ${mine.length} instances, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${bad ? html`<i class="bad" data-fill="attention" data-vars="share:${bad}%"></i>` : ""}<b>${batch.number}</b><span>${mine.length}</span></span>
+    <span class="sr">Batch ${batch.number}, ${many(mine.length, "instance")}, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${bad ? html`<i class="bad" data-fill="attention" data-vars="share:${bad}%"></i>` : ""}<b>${batch.number}</b><span>${mine.length}</span></span>
     <span class="foot" aria-hidden="true">${batch.planned && batch.began ? "≈ " : ""}${batch.began ? timeAt(batch.began) : ""}</span></button></li>`;
 }
 
@@ -47,7 +47,8 @@ export function steps(board, batches, now) {
 function running(board, batches) {
   const { at, held, mine, since: began } = stepOf(board, batches);
   const replaced = mine.filter((one) => !["queued", "upgrading"].includes(one.state)).length;
-  const says = [held ? "held" : "open", mine.length || "", `${replaced} of ${mine.length}`, `${mine.filter(isDone).length} of ${mine.length}`, ""];
+  const of = (count) => (mine.length ? `${count} of ${mine.length}` : "");
+  const says = [held ? "held" : "open", mine.length || "", of(replaced), of(mine.filter(isDone).length), ""];
   const current = batches.findLast((one) => !one.planned)?.number ?? 1;
   const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
   return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
@@ -90,16 +91,16 @@ function resting(board, now) {
 /** Two tapes: the gate before every batch (all instances count), and the check of those already upgraded. */
 export function gauges(board) {
   const { all, upgraded } = safety(board);
-  return html`<header><h2>Safety</h2><span class="small quiet">limit ${all.limit} %, more than that stops</span></header>
-    ${tape("Unhealthy of all", all)}${tape("Failed of upgraded", upgraded)}`;
+  return html`<header><h2>Safety</h2><span class="small quiet">more than the limit stops</span></header>
+    ${tape("Unhealthy of all", all, "no instances")}${tape("Failed of upgraded", upgraded, "none upgraded yet")}`;
 }
 
-function tape(name, r) {
+function tape(name, r, none) {
   const full = Math.min(100, Math.max(2 * r.limit, Math.ceil(r.percent / 10) * 10)) || 1;
   const fill = r.over ? "failure" : r.count ? "attention" : "done";
   return html`<div class="gauge"><div class="row"><span>${name}</span><span><b>${percentText(r.percent)}</b></span></div>
-    <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}" aria-valuenow="${Math.min(full, r.percent).toFixed(1)}" aria-valuetext="${percentText(r.percent)}, limit ${r.limit} %" data-fill="${fill}" data-vars="full:${full};limit:${r.limit};value:${r.percent}"><i></i><u></u></div>
-    <div class="row small quiet"><span>${number(r.count)} of ${number(r.of)}</span><span>${r.of ? (r.over ? `${number(-r.room)} over` : `room for ${number(r.room)}`) : "none upgraded yet"}</span></div></div>`;
+    <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}" aria-valuenow="${Math.min(full, r.percent).toFixed(1)}" aria-valuetext="${percentText(r.percent)}, limit ${percentText(r.limit)}" data-fill="${fill}" data-vars="full:${full};limit:${r.limit};value:${r.percent}"><i></i><u></u></div>
+    <div class="row small quiet"><span>${r.of ? `${number(r.count)} of ${number(r.of)}, limit ${percentText(r.limit)}` : `limit ${percentText(r.limit)}`}</span><span>${r.of ? (r.over ? `${number(-r.room)} over` : `room for ${number(r.room)}`) : none}</span></div></div>`;
 }
 
 const MOST_REASONS = 4;

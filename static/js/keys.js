@@ -1,9 +1,11 @@
 // Keys of the grid: arrows, Home/End, PgUp/PgDn, type-ahead on the name, Enter, Space, o, t, /, ?.
 
+import { $, html, show } from "./dom.js";
+
 const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
-export const KEY_SHEET = [
+const KEY_SHEET = [
   [["←", "→", "↑", "↓"], "Move between instances"], [["Home", "End"], "First or last of the group"], [["PgUp", "PgDn"], "Group before or after"],
   [["0–9"], "Go to the instance with this number"], [["Enter"], "Details"], [["Space"], "Select"], [["o"], "Opt out"], [["t"], "Table or grid"],
   [["/"], "Filter"], [["Esc"], "Close, then clear selection and filter"], [["?"], "This sheet"],
@@ -15,7 +17,7 @@ export function listenKeys(grid, acts, find) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog")) return;
     if (event.key === "Escape") return acts.escape(event);
-    if (event.target.closest("input, textarea, select")) return;
+    if (event.target.closest('input:not([type="radio"]), textarea, select')) return;
     const page = { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
     const act = page ?? (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
     if (!act) return;
@@ -41,4 +43,9 @@ function typeAhead(find) {
     timer = setTimeout(() => { typed = ""; }, TYPE_AHEAD);
     return find((typed += digit));
   };
+}
+
+export function showSheet() {
+  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><div class="actions"><button class="button">Close</button></div></form>`);
+  $("#sheet").showModal();
 }

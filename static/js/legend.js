@@ -1,6 +1,6 @@
 // The legend, which carries the counts and is the filter; and the bar of what is selected.
 
-import { glyph, html, mark } from "./dom.js";
+import { glyph, html, mark, show } from "./dom.js";
 import { many } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { countBy, faceOf, HEALTH, STATES } from "./state.js";
@@ -11,8 +11,15 @@ export function legend(board, view) {
   return html`${faces.map(([code, face]) => html`<button type="button" class="${counts[code] ? "" : "none"}" aria-pressed="${view.filter.states.includes(code)}" data-act="legend" data-key="${code}">${mark(face.fill, face.glyph ?? code)}${face.word} <b>${counts[code] ?? 0}</b></button>`)}`;
 }
 
-export function selection(count) {
+function selection(count) {
   if (!count) return "";
-  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot(), "no-opt-out-selected");
+  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot("opt_out"), "no-opt-out-selected");
   return html`<div class="selection"><b>${many(count, "instance")} selected</b>${act}<button type="button" class="button plain" data-act="clear-selection">Clear</button></div>`;
+}
+
+/** Where it goes away under somebody's focus, the focus goes back to the grid. */
+export function paintSelection(place, grid) {
+  const hadFocus = place.contains(document.activeElement);
+  show(place, selection(grid.selected.size));
+  if (hadFocus && !place.contains(document.activeElement)) grid.rove(grid.focused);
 }

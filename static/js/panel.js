@@ -1,19 +1,45 @@
 // One instance in full: why it is as it is, what can be done, disks, extensions, health, its part in the upgrade.
 
-import { glyph, html, word } from "./dom.js";
-import { dayAt, exactTimeAt, many, momentAt, since, zoneName } from "./format.js";
+import { $$, glyph, html, show, word } from "./dom.js";
+import { dayAt, exactMomentAt, momentAt, since, zoneName } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { faceOf } from "./state.js";
 import { elapsed } from "./ticking.js";
 import { whyInstance } from "./why.js";
 
-export function panelOf(one, board, now) {
+export class Panel {
+  /** `address`: of the scale set's page, below which the history of its instances is. */
+  constructor(root, address) {
+    Object.assign(this, { root, address, history: "" });
+  }
+
+  /** Shows this instance, or nothing. */
+  paint(one, board, now) {
+    this.root.hidden = !one;
+    if (!one) return void (this.history = "");
+    show(this.root, panelOf(one, board, now));
+    const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)}`;
+    if (wanted !== this.history) this.load(one, (this.history = wanted));
+  }
+
+  /** The server knows what happened before the page was opened. What comes too late, or from the door, is left alone. */
+  async load(one, wanted) {
+    const answer = await fetch(`${this.address}instances/${one.id}/history/`, { redirect: "manual" }).catch(() => null);
+    const text = answer?.ok ? await answer.text() : String(html`<p class="quiet">It could not be fetched.</p>`);
+    if (this.history !== wanted) return;
+    const place = this.root.querySelector("#history");
+    place.innerHTML = text;
+    for (const time of $$("time", place)) time.textContent = exactMomentAt(time.dateTime);
+  }
+}
+
+function panelOf(one, board, now) {
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
     <p>${whyInstance(one, board)}</p>
     <div class="actions">${acts(one)}</div>
     ${one.opt_out ? optOut(one.opt_out) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
-    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactTimeAt(one.health_since)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
+    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, extension.state ?? extension.provisioning ?? ""))}</dl></section>` : ""}
     ${one.member ? part(one.member, now) : ""}
@@ -23,8 +49,8 @@ export function panelOf(one, board, now) {
 const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
 
 function acts(one) {
-  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off("Opt in again", whyNot(), "no-opt-in");
-  return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot(), "no-opt-out");
+  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off("Opt in again", whyNot("opt_in"), "no-opt-in");
+  return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot("opt_out"), "no-opt-out");
 }
 
 function optOut(held) {
@@ -35,14 +61,4 @@ function optOut(held) {
 function part(member, now) {
   const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after its OS disk was replaced` : "";
   return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", member.state)}${member.swapped_at ? pair("Disk replaced", momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}</dl></section>`;
-}
-
-/** What opting these out would do, said before it is done. */
-export function effectOf(list, board) {
-  const fresh = list.filter((one) => !one.opt_out).length;
-  const out = board.instances.filter((one) => one.opt_out).length + fresh;
-  const left = board.instances.length - out;
-  const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
-  const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
-  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${board.instances.length}.${warning}`;
 }

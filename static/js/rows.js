@@ -11,7 +11,7 @@ import { isCalm } from "./why.js";
 
 const ADDRESS = $("main").dataset.address; // of a scale set's page, with GROUP and NAME to be filled in
 
-export const addressOf = ({ resource_group: group, name }) => ADDRESS.replace("GROUP", encodeURIComponent(group)).replace("NAME", encodeURIComponent(name));
+export const addressOf = ({ resource_group: group, name }) => ADDRESS.replace(/GROUP|NAME/g, (word) => encodeURIComponent(word === "GROUP" ? group : name));
 
 /** A row for a scale set that the server did not know when it made the page: the same markup as its own (templates/parts/set_row.html). */
 export function newRow({ scale_set: set, key }) {
@@ -20,25 +20,25 @@ export function newRow({ scale_set: set, key }) {
   row.setAttribute("role", "row");
   const id = `no-automatic-${key}`;
   const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${set.name}"`;
-  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span></span></button><span role="tooltip" id="${id}">${whyNot()}</span></span>`;
+  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span></span></button><span role="tooltip" id="${id}">${whyNot("steer")}</span></span>`;
   row.innerHTML = String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}" title="${set.name}"><b>${set.name}</b></a><span class="small quiet" title="${set.resource_group}">${set.resource_group}</span></th>
     <td role="cell" class="image"></td><td role="cell" class="cells"><canvas role="img"></canvas><span class="quiet none" hidden></span></td><td role="cell" class="n"></td><td role="cell" class="run"></td><td role="cell" class="policy"></td><td role="cell" class="auto">${control}</td>`);
   return row;
 }
 
-export function paintRow(row, board, sum, minis) {
+export function paintRow(row, board, sum, minis, now) {
   const { scale_set: set } = board;
   show($(".image", row), image(set, sum));
   paintCells(row, board, sum, minis);
   show($(".n", row), sum.size ? html`<span>${number(sum.done)} / ${number(sum.eligible)}</span><span class="small quiet">${sum.out ? `${number(sum.out)} opted out` : ""}</span>` : html`<span>–</span>`);
-  show($(".run", row), runs(board) ? progress(board) : rest(board, sum));
+  show($(".run", row), runs(board) ? progress(board, now) : rest(board, sum));
   show($(".policy", row), policy(policyOf(board)));
   paintSwitch($(".switch", row), set.automatic_upgrade);
 }
 
 function image({ image: { offer, sku, version } }, sum) {
   const others = behind(sum);
-  const now = others.length ? html`${others[0]}${others.length > 1 ? ` and ${others.length - 1} more` : ""} → <b>${sum.target}</b>` : sum.target ?? "none published";
+  const now = others.length ? html`${others[0]}${others.length > 1 ? ` and ${others.length - 1} more` : ""}${sum.target ? html` → <b>${sum.target}</b>` : ", none published"}` : sum.target ?? "none published";
   return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${now}${version === "latest" ? "" : " (pinned)"}</span>`;
 }
 
@@ -60,8 +60,8 @@ function paintSwitch(control, on) {
 }
 
 /** Batches as ticks: done, running, to come. */
-function progress(board) {
-  const batches = batchesOf(board);
+function progress(board, now) {
+  const batches = batchesOf(board, now);
   const current = batches.findLast((one) => !one.planned)?.number ?? 1;
   const status = statusOf(board);
   const of = Math.max(current, batches.length);

@@ -3,7 +3,7 @@
 import { $, html, listen, mark } from "./dom.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
-import { toast } from "./toast.js";
+import { drop, toast } from "./toast.js";
 
 const THEME = "rollgrid-theme";
 
@@ -11,7 +11,7 @@ const THEME = "rollgrid-theme";
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
-  listen({ theme: turnTheme, close: closeDialog, drop: (element) => element.closest(".toast").remove(), tip, ...acts });
+  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, ...acts });
   document.addEventListener("htmx:configRequest", prepare);
   document.addEventListener("htmx:afterRequest", answered);
 }
@@ -45,14 +45,24 @@ export function standing(kind, details) {
   const words = say(details);
   const place = $("span", chip);
   if (place.textContent !== words) place.textContent = words;
-  if (stood !== kind) document.body.classList.toggle("stale", kind === "stale" || kind === "signed-out");
-  if (kind === "signed-out" && stood !== kind) signedOut();
+  if (stood !== kind) changed(kind, words);
   stood = kind;
+}
+
+/** Said aloud only where it matters: the chip itself changes each second. */
+function changed(kind, words) {
+  const isDead = kind === "stale" || kind === "signed-out";
+  document.body.classList.toggle("stale", isDead);
+  if (kind === "signed-out") signedOut();
+  else $("#signed-out")?.remove();
+  if (isDead) say(`${words}.`, { urgent: true });
+  else if (kind === "live" && (stood === "stale" || stood === "signed-out")) say("Live again.", { urgent: true });
 }
 
 function signedOut() {
   const back = `/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
-  toast(html`${mark("failure", "failed")}<p>You are signed out, so nothing new arrives.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
+  const box = toast(html`${mark("failure", "failed")}<p>You are signed out, so nothing new arrives.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
+  box.id = "signed-out";
 }
 
 let said = -Infinity;
@@ -67,7 +77,6 @@ export function say(sentence, { urgent = false } = {}) {
 /** A control that cannot be used: stays reachable, says why. */
 export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" id="${id}">${why}</span></span>`;
 
-/** What the signed-in person may do: main[data-may="steer opt_out"], main[data-why-not]. */
+/** What the signed-in person may do: main[data-may="steer opt_out"], and why not the rest: main[data-why-opt_in]. */
 export const may = (right) => ($("main").dataset.may ?? "").split(" ").includes(right);
-export const whyNot = () => $("main").dataset.whyNot ?? "";
-
+export const whyNot = (right) => $("main").getAttribute(`data-why-${right}`) ?? "";

@@ -1,11 +1,11 @@
 // The table twin: the same instances and filter as the grid, sortable, captioned, as CSV.
 
 import { html, word } from "./dom.js";
-import { exactTimeAt } from "./format.js";
+import { exactMomentAt, zoneName } from "./format.js";
 import { faceOf, WORST_FIRST } from "./state.js";
 import { matches } from "./view.js";
 
-const COLUMNS = [["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"], ["version", "Image version"], ["health_since", "Since"]];
+const COLUMNS = [["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"], ["version", "Image version"], ["health_since", "Health since"]];
 const MOST_ROWS = 200;
 const order = new Intl.Collator("en", { numeric: true });
 
@@ -21,12 +21,12 @@ export function rowsOf(instances, view) {
   return instances.filter((one) => matches(one, view.filter, view.by)).sort((a, b) => (falling ? -compare(a, b) : compare(a, b)));
 }
 
-export function tableOf(instances, view, name) {
+export function tableOf(instances, view, name, now) {
   const rows = rowsOf(instances, view);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
-    <caption class="sr">${rows.length} of ${instances.length} instances of ${name}</caption>
+    <caption class="sr">${rows.length} of ${instances.length} instances of ${name}; times are ${zoneName()}</caption>
     <thead><tr>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
-    <tbody>${rows.slice(0, MOST_ROWS).map(row)}</tbody>
+    <tbody>${rows.slice(0, MOST_ROWS).map((one) => row(one, now))}</tbody>
   </table></div>${rows.length > MOST_ROWS ? html`<p class="small quiet">The first ${MOST_ROWS} of ${rows.length}. Filter, or take all as CSV.</p>` : ""}`;
 }
 
@@ -35,8 +35,8 @@ function heading([code, name], sort) {
   return html`<th scope="col" ${here ? html`aria-sort="${sort.falling ? "descending" : "ascending"}"` : ""}><button type="button" class="sort" data-act="sort" data-key="${code}">${name}${here ? (sort.falling ? " ↓" : " ↑") : ""}</button></th>`;
 }
 
-const row = (one) => html`<tr><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
-  <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_since ? exactTimeAt(one.health_since) : "–"}</td></tr>`;
+const row = (one, now) => html`<tr><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
+  <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_since ? exactMomentAt(one.health_since, now) : "–"}</td></tr>`;
 
 /** A cell that begins like a formula would be run by a spreadsheet: it gets an apostrophe. */
 const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
@@ -44,4 +44,11 @@ const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replace
 export function csvOf(instances, view) {
   const lines = rowsOf(instances, view).map((one) => [one.name, one.state, one.health, one.batch ?? "", one.zone ?? "", one.version, one.health_since ?? ""]);
   return [["instance", "state", "health", "batch", "zone", "image_version", "since"], ...lines].map((line) => line.map(cell).join()).join("\r\n");
+}
+
+/** Hands the table to the viewer as a file. */
+export function saveCsv({ scale_set: set, instances }, view) {
+  const address = URL.createObjectURL(new Blob([csvOf(instances, view)], { type: "text/csv" }));
+  Object.assign(document.createElement("a"), { href: address, download: `${set.name}.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000); // some browsers read it later
 }

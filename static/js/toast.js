@@ -8,6 +8,7 @@ export function toast(markup, { fill = "done", seconds = 10 } = {}) {
   box.className = "toast notice";
   box.dataset.fill = fill;
   box.setAttribute("role", fill === "failure" ? "alert" : "status");
+  box.addEventListener("focusin", ({ relatedTarget: from }) => { if (from && !box.contains(from)) box.cameFrom = from; });
   $(".toasts").append(box);
   show(box, markup);
   if (seconds) leave(box, seconds);
@@ -16,6 +17,13 @@ export function toast(markup, { fill = "done", seconds = 10 } = {}) {
 
 function leave(box, seconds) {
   setTimeout(() => (box.matches(":hover, :focus-within") ? leave(box, 2) : box.remove()), seconds * 1000);
+}
+
+/** Takes it away; the focus goes back to where it came from. */
+export function drop(box) {
+  const hadFocus = box.contains(document.activeElement);
+  box.remove();
+  if (hadFocus) (box.cameFrom?.isConnected ? box.cameFrom : $("#main")).focus();
 }
 
 export const refusal = (message, code = "") => toast(

@@ -2,6 +2,8 @@
 
 import { faceOf, runs } from "./state.js";
 
+const NUMBERED = /^(batch|zone) \S+$/;
+
 /** A filter is a plain object, the same in the URL, the grid and the table. */
 export function matches(instance, filter, by) {
   if (filter.states?.length && !filter.states.includes(faceOf(instance, by).code)) return false;
@@ -9,30 +11,31 @@ export function matches(instance, filter, by) {
   if (!text) return true;
   const batch = instance.batch ?? instance.planned;
   const words = [instance.name, instance.zone && `zone ${instance.zone}`, batch && `batch ${batch}`, instance.version];
-  return words.some((value) => value && value.toLowerCase().includes(text));
+  const fits = NUMBERED.test(text) ? (word) => word === text : (word) => word.includes(text); // batch 1 is not batch 12
+  return words.some((value) => value && fits(value.toLowerCase()));
 }
 
 /**
  * The batches of the latest upgrade: those that were (or are), and of a running one those to come: the next instances by
- * ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began and ended in ms.
+ * ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began, ended and `now` in ms.
  */
-export function batchesOf(board) {
+export function batchesOf(board, now) {
   if (!board.upgrade) return [];
   const list = board.upgrade.batches.map((one) => ({
     number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false,
   }));
   board.instances.forEach((one, place) => { if (one.batch !== null) list[one.batch - 1]?.ids.push(place); });
-  return runs(board) && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board)] : list;
+  return runs(board) && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;
 }
 
-function plannedAfter(list, board) {
+function plannedAfter(list, board, now) {
   const size = Math.max(1, Math.floor((board.instances.length * board.upgrade.policy.max_batch_percent) / 100));
   const todo = [...board.instances.keys()].filter((place) => isToCome(board.instances[place], board.upgrade.target.version));
   const took = typicalLength(list);
   const planned = [];
   for (let at = 0; at < todo.length; at += size) {
     const before = planned.at(-1) ?? list.at(-1);
-    const began = before && took ? Math.max(before.ended ?? before.began + took, Date.now()) : null;
+    const began = before && took ? Math.max(before.ended ?? before.began + took, now) : null;
     planned.push({ number: list.length + planned.length + 1, ids: todo.slice(at, at + size), began, ended: began && began + took, planned: true });
   }
   return planned;

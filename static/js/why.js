@@ -55,7 +55,7 @@ export function whyInstance(one, board) {
     done: "On the newest image, and healthy.",
     pending: pending(one, board, target),
     queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
-    held: `${board.scale_set.decision.text} It goes on by itself then.`,
+    held: board.scale_set.decision.text,
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
     verifying: `It has its new OS disk; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
     unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.`,

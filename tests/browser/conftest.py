@@ -84,7 +84,7 @@ def sign_in(up: Installation, browser: Browser) -> Iterator[SignIn]:
 
 def _note(kind: str, text: str, troubles: list[str]) -> None:
     """What the browser itself complains of; a socket that is lost, and an answer that refuses, are part of the stories."""
-    expected = ("WebSocket connection", "Failed to load resource", "Response Status Error Code 409")
+    expected = ("WebSocket connection", "Failed to load resource", "Response Status Error Code 4")
     if kind == "error" and not text.startswith(expected):
         troubles.append(f"console: {text}")
 

@@ -201,6 +201,13 @@ def test_without_the_right_a_control_says_why(path: str, right: str) -> None:
     assert 'aria-disabled="true"' not in text(with_rights(*RIGHTS).get(path))
 
 
+def test_each_control_that_is_off_says_its_own_reason() -> None:
+    a_scale_set(instances=1)
+    page = text(with_rights("opt_out").get(HERE))
+    for name, right in RIGHTS.items():
+        assert f'data-why-{name}="{right.why_not}"' in page
+
+
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
@@ -391,6 +398,7 @@ def test_versions_that_are_refused(ada: Client, changes: dict[str, str], expecte
 def test_what_happened_to_an_instance(ada: Client) -> None:
     row = a_scale_set(instances=2)
     assert "Nothing happened to it yet." in text(ada.get(f"{HERE}instances/7/history/"))
+    assert ada.get(f"{HERE}instances/{10**20}/history/").status_code == 404
     opt_out(str(row), ["1"], reason="<b>payroll</b>", owner="me", now=NOW)
     page = text(ada.get(f"{HERE}instances/1/history/"))
     assert "Opted out by me: &lt;b&gt;payroll&lt;/b&gt;" in page and page.count("<li>") == 2

@@ -163,7 +163,13 @@ def test_a_position_that_is_none_is_refused(ada: Session, words: str) -> None:
     assert ([one["code"] for one in heard.said], heard.close) == (["BadRequest"], 4400)
 
 
-@pytest.mark.parametrize("reply", ["{", "[]", '{"ack": "x"}', '{"type": "dance"}', '{"type": "resume", "since": 3}'])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *("{", "[]", '{"ack": "x"}', '{"ack": 1e999}', '{"type": "dance"}', "{}", "[" * 30_000),
+        *('{"type": "resume", "since": 3}', '{"type": "resume"}', '{"type": "resume", "since": {"a/b": "s.x"}}'),
+    ],
+)
 def test_what_is_not_understood_closes_the_connection(fleet: Installation, ada: Session, reply: str) -> None:
     heard = converse(ada.feed(sets="live/web"), ada.headers(), lambda _: reply, enough=lambda said: False)
     assert (heard.said[-1]["code"], heard.close) == ("BadRequest", 4400)

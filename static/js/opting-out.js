@@ -1,0 +1,45 @@
+// The form that opts instances out: who, why, until when, and what it would do.
+
+import { $, html, show } from "./dom.js";
+import { many } from "./format.js";
+import { may, whyNot } from "./shell.js";
+import { refusal } from "./toast.js";
+
+const USUAL_DAYS = 14; // never silently for ever
+const MOST_DAYS = 3649;
+
+const dayFromNow = (days) => new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4).toISOString().slice(0, 10);
+
+export class OptingOut {
+  /** sent(ids): it is under way (the feed may be quicker than the answer); done(): it was accepted. */
+  constructor(dialog, { sent, done }) {
+    this.dialog = dialog;
+    this.form = $("form", dialog);
+    this.form?.addEventListener("htmx:beforeRequest", () => sent(this.form.elements.ids.value.split(",")));
+    this.form?.addEventListener("done", done);
+  }
+
+  open(ids, board) {
+    if (!may("opt_out")) return refusal(whyNot("opt_out"));
+    const list = ids.map((id) => board.instances[board.places.get(id)]).filter(Boolean);
+    if (!list.length) return;
+    const { form } = this;
+    form.reset();
+    form.elements.ids.value = list.map((one) => one.id).join();
+    Object.assign(form.elements.until_day, { value: dayFromNow(USUAL_DAYS), min: dayFromNow(0), max: dayFromNow(MOST_DAYS) });
+    $(".problem", form).hidden = true;
+    $("#opt-out-name").textContent = `Opt ${list.length === 1 ? list[0].name : `${list.length} instances`} out`;
+    show($("#opt-out-effect"), effectOf(list, board));
+    this.dialog.showModal();
+  }
+}
+
+/** What opting these out would do, said before it is done. */
+function effectOf(list, board) {
+  const fresh = list.filter((one) => !one.opt_out).length;
+  const out = board.instances.filter((one) => one.opt_out).length + fresh;
+  const left = board.instances.length - out;
+  const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
+  const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
+  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${board.instances.length}.${warning}`;
+}

@@ -1,0 +1,194 @@
+"""The pages when something is slow, goes, or is done by keyboard only: nothing is lost, least of all the place where one was."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import PASSWORD, SignIn
+from tests.browser.test_scale_set import address, cell
+from tests.end_to_end.fleets import next_version, publish, put_fleet
+from tests.end_to_end.installation import LIVE, Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+SETS = ["trouble/a", "trouble/b", "trouble/c"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fleets(up: Installation) -> None:
+    for path in SETS:
+        put_fleet(up, path, 5)
+
+
+@pytest.fixture
+def halfway(up: Installation) -> Iterator[str]:
+    """Somebody who may opt instances out, not in again."""
+    user = User(username="halfway")
+    user.set_password(PASSWORD)
+    user.save(using=LIVE)
+    right = Permission.objects.using(LIVE).get(codename="add_optout")
+    User.user_permissions.through.objects.using(LIVE).create(user=user, permission=right)
+    yield user.username
+    User.objects.using(LIVE).filter(pk=user.pk).delete()
+
+
+def ready(page: Page) -> Page:
+    expect(page.locator("#grid .cell").first).to_be_attached()
+    expect(page.locator("#legend b").first).to_be_attached()
+    return page
+
+
+def test_a_slow_server_loses_no_act(up: Installation, sign_in: SignIn) -> None:
+    """Three switches are turned before the first answer comes."""
+    page = sign_in("/")
+    held: list[Route] = []
+    page.route("**/automatic/", lambda route: held.append(route))
+    for path in SETS:
+        switch = page.locator(f'tr[data-key="{path}"]').get_by_role("switch")
+        expect(switch).to_have_attribute("aria-checked", "true")
+        switch.click()
+        switch.click()  # in vain: it is asked already
+    page.wait_for_timeout(300)
+    for route in held:
+        route.continue_()
+    for path in SETS:
+        expect(page.locator(f'tr[data-key="{path}"]').get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    assert len(held) == 3
+    page.unroute("**/automatic/")
+    for path in SETS:
+        page.locator(f'tr[data-key="{path}"]').get_by_role("switch").click()
+        expect(page.locator(f'tr[data-key="{path}"]').get_by_role("switch")).to_have_attribute("aria-checked", "true")
+
+
+def test_a_switch_that_nobody_answers_can_be_turned_again(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    page.route("**/automatic/", lambda route: route.fulfill(json={}))
+    switch = page.get_by_role("switch", name="Automatic upgrades")
+    switch.click()
+    expect(switch).to_have_attribute("aria-busy", "true")
+    expect(switch).not_to_have_attribute("aria-busy", "true", timeout=15_000)
+
+
+def test_history_that_comes_late_is_not_shown_with_another_instance(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    late: list[Route] = []
+    page.route("**/instances/1/history/", lambda route: late.append(route))
+    page.route("**/instances/2/history/", lambda route: route.fulfill(body="<p>of two</p>"))
+    cell(page, 1).click()
+    cell(page, 2).click()
+    expect(page.locator("#history")).to_have_text("of two")
+    late[0].fulfill(body="<p>of one</p>")
+    page.wait_for_timeout(300)
+    expect(page.locator("#history")).to_have_text("of two")
+
+
+def test_signed_out_elsewhere_the_panel_does_not_become_the_door(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    page.context.clear_cookies(name="sessionid")
+    cell(page, 1).click()
+    expect(page.locator("#history")).to_have_text("It could not be fetched.")
+    page.get_by_role("button", name="Start upgrade").click()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out.")).to_be_visible()
+
+
+def test_a_set_that_goes_and_is_made_anew(up: Installation, sign_in: SignIn) -> None:
+    put_fleet(up, "trouble/gone", 3)
+    page = ready(sign_in(address("trouble/gone")))
+    cell(page, 1).click()
+    page.keyboard.press("o")
+    up.manage("delete_scale_set", "trouble/gone")
+    expect(page.get_by_role("heading", name="This scale set is gone")).to_be_visible()
+    expect(page.locator("#gone a")).to_be_focused()
+    for key in ("t", "/", "Escape"):
+        page.keyboard.press(key)
+    put_fleet(up, "trouble/gone", 4)
+    expect(page.locator("#grid .cell")).to_have_count(4)
+
+
+def test_the_focus_goes_to_what_takes_the_place_of_what_had_it(up: Installation, sign_in: SignIn) -> None:
+    put_fleet(up, "trouble/focus", 5, boot="3")
+    page = ready(sign_in(address("trouble/focus")))
+    page.get_by_role("switch", name="Automatic upgrades").click()
+    publish(up, next_version())
+    expect(page.locator("#why")).to_contain_text("automatic upgrades are off")
+    page.locator("#start").press("Enter")
+    expect(page.locator("#cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#cancel")).to_have_text("Stops after this batch")
+    expect(page.locator("#cancel")).to_be_focused()
+    expect(page.locator("#start")).to_be_focused()
+
+
+def test_the_focus_follows_between_grid_and_table(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    cell(page, 3).focus()
+    page.keyboard.press("3")
+    page.keyboard.press("t")
+    expect(page.locator('#table [data-key="3"]')).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_contain_text("_3")
+    page.keyboard.press("Escape")
+    expect(page.locator('#table [data-key="3"]')).to_be_focused()
+    page.keyboard.press("t")
+    expect(cell(page, 3)).to_be_focused()
+
+
+def test_a_selection_that_ends_gives_the_focus_back(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    cell(page, 2).focus()
+    page.keyboard.press("2")
+    page.keyboard.press("Space")
+    page.locator("#selection").get_by_role("button", name="Clear").press("Enter")
+    expect(cell(page, 2)).to_be_focused()
+
+
+def test_a_batch_in_the_rail_leads_to_its_group(up: Installation, sign_in: SignIn) -> None:
+    publish(up, next_version())
+    page = ready(sign_in(address(SETS[0])))
+    expect(page.locator("#status")).to_have_text("Completed")
+    page.locator(".segments label", has_text="Version").click()
+    page.locator('#rail [data-key="2"]').click()
+    expect(page.locator('.group[data-key="2"] .cell').first).to_be_focused()
+
+
+def test_live_is_not_said_each_second(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0])))
+    assert page.locator("#feed").evaluate("chip => chip.closest('[aria-live], [role=status], [role=log]')") is None
+
+
+def test_magnified_four_times_everything_can_be_done(sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[0]), width=320, height=256))
+    expect(page.get_by_role("button", name="Start upgrade")).to_be_visible()
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], wide
+
+
+def test_who_may_opt_out_only_reads_why_not_in_again(up: Installation, halfway: str, sign_in: SignIn) -> None:
+    up.manage("opt_out", SETS[1], "1", "--reason", "<img src=x onerror=alert(1)> & =1+1")
+    page = ready(sign_in(address(SETS[1], "?open=1"), user=halfway, password=PASSWORD))
+    expect(page.locator("#panel")).to_contain_text("<img src=x onerror=alert(1)> & =1+1")
+    button = page.locator("#panel").get_by_role("button", name="Opt in again")
+    expect(button).to_have_accessible_description(re.compile("may look, not opt instances in again"))
+    up.manage("opt_in", SETS[1], "1")
+
+
+def test_addresses_that_make_no_sense_do_no_harm(sign_in: SignIn) -> None:
+    page = sign_in("/?only=__proto__")
+    expect(page.locator("#figures [data-key=all] .number")).to_have_text(re.compile(r"\d"))
+    page.goto(address(SETS[0], "?state=nonsense&open=99&q="))
+    ready(page)
+    expect(page.locator("#grid .cell:not(.dim)")).to_have_count(5)
+
+
+def test_where_sockets_are_blocked_the_page_lives_all_the_same(up: Installation, sign_in: SignIn) -> None:
+    page = sign_in("/")
+    page.route_web_socket("**/ws/feed/**", lambda socket: socket.close())
+    page.goto(address(SETS[2]))
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "polling")
+    expect(page.locator("#grid .cell")).to_have_count(5)
+    up.manage("opt_out", SETS[2], "1", "--reason", json.dumps({"why": "not"}))
+    expect(cell(page, 1)).to_have_attribute("data-state", "opted-out")
+    up.manage("opt_in", SETS[2], "1")

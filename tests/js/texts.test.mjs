@@ -1,0 +1,55 @@
+// What is said where there is little to say it of.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { exactMomentAt } from "../../static/js/format.js";
+import { gauges, rail, steps } from "../../static/js/instruments.js";
+import { batchesOf, matches } from "../../static/js/view.js";
+import { whyInstance } from "../../static/js/why.js";
+import { aBatch, aBoard, aMember, anInstance, anUpgrade, AT, NEW } from "./boards.mjs";
+
+const NOW = Date.parse(AT) + 60_000;
+const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ");
+
+test("nothing is counted where there is nothing", () => {
+  const none = aBoard(0, { upgrade: anUpgrade({ batches: [aBatch(0)] }) });
+  const said = plain(gauges(none)) + plain(steps(none, batchesOf(none, NOW), NOW)) + plain(rail(none, batchesOf(none, NOW)));
+  assert.doesNotMatch(said, /0 of 0|NaN|undefined|Invalid|null/);
+  assert.match(said, /no instances/);
+});
+
+test("each limit stands with its own figure", () => {
+  const limits = { max_batch_percent: 20, max_unhealthy_percent: 30, max_unhealthy_upgraded_percent: 7.5, pause_seconds: 0 };
+  const said = plain(gauges(aBoard([anInstance(0, { member: aMember(0, "succeeded"), version: NEW })], { upgrade: anUpgrade({ policy: limits, batches: [aBatch(0)] }) })));
+  assert.match(said, /0 of 1, limit 30\u00a0%/);
+  assert.match(said, /0 of 1, limit 7\.5\u00a0%/);
+});
+
+test("one instance is no plural", () => {
+  const board = aBoard([anInstance(0, { member: aMember(0, "upgrading") })], { upgrade: anUpgrade({ batches: [aBatch(0)] }) });
+  assert.match(plain(rail(board, batchesOf(board, NOW))), /Batch 1, 1 instance, running/);
+});
+
+test("batch 1 is not batch 12", () => {
+  const one = aBoard([anInstance(0, { zone: "1" })]).instances[0];
+  assert.ok(matches({ ...one, planned: 1 }, { text: "batch 1" }, "state"));
+  assert.ok(!matches({ ...one, planned: 12 }, { text: "batch 1" }, "state"));
+  assert.ok(matches({ ...one, planned: 12 }, { text: "batch" }, "state"));
+});
+
+test("plans go by the server's clock", () => {
+  const board = aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(0, "2018-09-25T12:05:00.000Z")] }) });
+  const later = Date.parse("2018-09-25T13:00:00.000Z");
+  assert.equal(batchesOf(board, later)[1].began, later);
+});
+
+test("a stop that waits for a person is not said to go on by itself", () => {
+  const board = aBoard(1, { latest_version: NEW, decision: { code: "LastAttemptStopped", text: "It starts again by hand.", since: AT } });
+  assert.equal(whyInstance(board.instances[0], board), "It starts again by hand.");
+});
+
+test("a moment to the second has its day unless that is today", () => {
+  const at = new Date(2018, 8, 25, 12, 4, 5).getTime();
+  assert.deepEqual([exactMomentAt(at, at), exactMomentAt(at, at + 2 * 864e5)], ["12:04:05", "25 Sept 2018, 12:04:05"]);
+});
