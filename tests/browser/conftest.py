@@ -40,8 +40,9 @@ def up(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one file only: as long as it runs, Playwright's loop runs in this thread, and no other test could use the database."""
     assert CHROMIUM.exists(), f"the browser tests need {CHROMIUM}: apt-get install chromium"
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
