@@ -27,21 +27,7 @@ SignIn = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def up(
-    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Installation]:
-    home: Path = tmp_path_factory.mktemp("up") / "home"
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        django_db_blocker.unblock(),
-        installation(home, ROLLGRID_HEALTH_WAIT_SECONDS="12") as running,
-    ):
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(django_db_setup: None) -> Iterator[Browser]:
     """Of one file only: as long as it runs, Playwright's loop runs in this thread, and no other test could use the database."""
     assert CHROMIUM.exists(), f"the browser tests need {CHROMIUM}: apt-get install chromium"
     expect.set_options(timeout=PATIENCE_MS)
@@ -49,6 +35,18 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def up(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    """After the browser and no longer than it: Django keeps the connections of a thread with a loop apart from those without."""
+    home: Path = tmp_path_factory.mktemp("up") / "home"
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        with installation(home, ROLLGRID_HEALTH_WAIT_SECONDS="12") as running:
+            yield running
 
 
 @pytest.fixture
