@@ -90,3 +90,14 @@ def test_every_state_is_said_in_words(sign_in: SignIn) -> None:
     assert len(labels) == 12
     assert all(", " in label for label in labels)
     assert "twelve_4, opted out" in labels
+
+
+def test_every_cell_shows_its_glyph(sign_in: SignIn) -> None:
+    """Never colour alone: the glyph is drawn within its cell."""
+    page = sign_in(f"/scale-sets/{TWELVE}/")
+    wait_for_content(page)
+    sizes = page.locator("#grid .cell").evaluate_all(
+        "cells => cells.map(cell => [cell.clientHeight, cell.querySelector('svg').getBoundingClientRect().height])"
+    )
+    assert len(sizes) == 12
+    assert all(0.4 * cell < glyph < cell for cell, glyph in sizes), sizes
