@@ -11,7 +11,9 @@ from pytest_django import Settings
 from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import simulator as simulator
 from tests.providers.simulator import Simulator
+from tests.stories import document
 from tests.threads import in_thread
+from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
 from upgrades.prober import process
@@ -114,6 +116,26 @@ def test_it_says_at_once_that_the_health_of_a_set_it_took_over_is_known(
 
     async def story(until: Callable[..., Any]) -> None:
         await until(lambda: fleet.row.probed_at is not None)
+
+    probe(fleet, story)
+
+
+def test_a_new_machine_is_looked_at_at_once_where_there_is_no_probe(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches waited for it: machines were looked at every two seconds, whatever had happened to them."""
+    monkeypatch.setattr(process, "VIEW_SECONDS", 10 * PATIENCE_SECONDS)
+    set_model(fleet.path, document(capacity=3, tags=fleet.tags), fleet.now)
+
+    def upgrade_one() -> None:
+        fleet.now = clock()
+        fleet.publish("16.04.1")
+        fleet.work(fleet.look())
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3 and fleet.row.probed_at)
+        await in_thread(upgrade_one)
+        await until(lambda: fleet.instances[0].version == "16.04.1" and _healths(fleet) == [Health.HEALTHY] * 3)
 
     probe(fleet, story)
 

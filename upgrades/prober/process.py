@@ -31,9 +31,9 @@ CLAIM_SECONDS = 0.5  # a dead prober's lease lapses within three seconds: taken 
 NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
 WRITE_SECONDS = 0.1
 PROBED_AT_SECONDS = 2.0
-VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health ...
-COMPLAIN_SECONDS = 10.0  # between two log lines about a database that is away
+VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, only for what people see
+COMPLAIN_SECONDS = 10.0  # between two log lines about a database that is away
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class Prober:
         self._sights: dict[int, Sight] = {}
         self._said: set[int] = set()  # the scale sets of which `probed_at` was written since they came
         self._news = asyncio.Event()
+        self._unseen: set[int] = set()  # scale sets without a probe, with machines that nobody has looked at
+        self._is_unseen = asyncio.Event()
         self._writing = asyncio.Lock()
         self._complain_at = 0.0
 
@@ -74,6 +76,7 @@ class Prober:
             self._every(WRITE_SECONDS, self._write_news),
             self._every(PROBED_AT_SECONDS, self._write_probed_at),
             self._every(VIEW_SECONDS, self._look_at_machines),
+            self._every(0, self._look_at_new_machines),
             self._every(0, self._follow_news),
             listen(self._hear),
         )
@@ -143,10 +146,14 @@ class Prober:
         if probed is None:
             self._forget(scale_set_id)
             return
+        is_news = _has_new_machines(probed, self._sets.get(scale_set_id))
         self._sets[scale_set_id] = probed
         self._counts.know(probed)
         if probed.probe is None:
             self._engine.forget(scale_set_id)
+            if is_news:
+                self._unseen.add(scale_set_id)
+                self._is_unseen.set()
         else:
             self._engine.set_targets(scale_set_id, self._targets(probed))
             self._counts.take_unreachable(probed)
@@ -223,6 +230,14 @@ class Prober:
         due = [probed for probed in self._sets.values() if self._is_view_due(probed, now)]
         await asyncio.gather(*(self._look_at(probed, now) for probed in due))
 
+    async def _look_at_new_machines(self) -> None:
+        """A machine whose OS disk was just replaced is looked at at once: its batch waits for it."""
+        await self._is_unseen.wait()
+        self._is_unseen.clear()
+        unseen, self._unseen = self._unseen, set()
+        now = time.monotonic()
+        await asyncio.gather(*(self._look_at(self._sets[pk], now) for pk in unseen if pk in self._sets))
+
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
         sight = self._sights.get(probed.pk)
         return sight is None or probed.probe is None or now - sight.at >= SLOW_VIEW_SECONDS
@@ -235,12 +250,19 @@ class Prober:
         if current.probe is None:
             self._counts.take_views(probed, views)
         before = self._sights.get(probed.pk)
+        if before and before.at > at:
+            return
         if before and before.views == views and at - before.written_at < SLOW_VIEW_SECONDS:
             self._sights[probed.pk] = Sight(at, before.written_at, views)
             return
         self._sights[probed.pk] = Sight(at, at, views)
         with suppress(ScaleSet.DoesNotExist):
             await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+
+
+def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
+    old = {one.generation for one in known.instances.values()} if known else set()
+    return any(one.os_disk and one.generation not in old for one in probed.instances.values())
 
 
 def _by_row(probed: ProbedSet, views: Mapping[str, InstanceView]) -> dict[int, InstanceView]:
