@@ -93,6 +93,16 @@ def operation_timeout_seconds() -> int:
     return whole_number("ROLLGRID_OPERATION_TIMEOUT_SECONDS", 1200, least=1)
 
 
+def upgrade_timeout_seconds() -> int:
+    """How long one upgrade may take before it is stopped (facts 1.6: RollingUpgradeTimeoutError)."""
+    return whole_number("ROLLGRID_UPGRADE_TIMEOUT_SECONDS", 7 * 24 * 3600, least=60)
+
+
+def retry_seconds() -> int:
+    """How long after a stopped upgrade the next attempt comes by itself; it doubles with each, up to a day."""
+    return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)
+
+
 def database_url() -> str:
     return url("DATABASE_URL", f"sqlite:///{home() / 'rollgrid.sqlite3'}", DATABASE_SCHEMES)
 

@@ -2,17 +2,23 @@
 
 import calendar
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
+from upgrades.core import messages
+from upgrades.core.states import HAS_FAILED, MEMBER_FAILED, MemberState
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.rolling_upgrade import Progress, progress_from
 
 MOST_ATTEMPTS = 5
 MONTHS = 2
+HEALTH_ERROR = "RollingUpgradeInstanceUnhealthyError"
+HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
 
 
 def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
@@ -37,3 +43,54 @@ def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
         counts[pk][state] = count
     running = {one.pk: one.progress() for one in upgrades if one.pending_at_end is None}
     return {**running, **{one.pk: progress_from(counts[one.pk], one.pending_at_end or 0) for one in ended}}
+
+
+def error_details(upgrade: RollingUpgrade, set_name: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """details[] of an error: each of these instances, with what went wrong with it (facts 1.6)."""
+    wanted = list(numbers)
+    rows = upgrade.members.filter(instance_number__in=wanted).exclude(error_code="")
+    said = {
+        number: (code, text)
+        for number, code, text in rows.values_list("instance_number", "error_code", "error_message")
+    }
+    return [_detail(set_name, number, *said.get(number, (HEALTH_ERROR, HEALTH_MESSAGE))) for number in wanted]
+
+
+def _detail(set_name: str, number: int, code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "target": f"{set_name}/virtualMachines/{number}", "message": message}
+
+
+def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
+    """What stopped it; while it goes on, that some instances have failed, where they have (facts 1.6)."""
+    if upgrade.error or upgrade.ended_at:
+        return upgrade.error
+    failed = list(
+        upgrade.members.filter(state__in=HAS_FAILED)
+        .order_by("instance_number")
+        .values_list("instance_number", flat=True)
+    )
+    if not failed:
+        return None
+    upgraded = upgrade.members.filter(state__in=(MemberState.SUCCEEDED, *HAS_FAILED)).count()
+    message = messages.with_failed(len(failed), upgraded)
+    return {"code": MEMBER_FAILED, "message": message, "details": error_details(upgrade, set_name, failed)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """How many old OS disks were put back, how many could not be, and why the first of those could not."""
+
+    succeeded: int = 0
+    failed: int = 0
+    error: str = ""
+
+
+def rollbacks_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Rollback]:
+    """By upgrade id, in one query."""
+    members = InstanceUpgrade.objects.filter(upgrade__in=upgrades).order_by("instance_number")
+    tried = members.filter(Q(state=MemberState.ROLLED_BACK) | ~Q(rollback_error=""))
+    found: dict[UUID, Rollback] = {one.pk: Rollback() for one in upgrades}
+    for pk, error in tried.values_list("upgrade", "rollback_error"):
+        so_far = found[pk]
+        found[pk] = Rollback(so_far.succeeded + (not error), so_far.failed + bool(error), so_far.error or error)
+    return found

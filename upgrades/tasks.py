@@ -13,6 +13,7 @@ from kombu.exceptions import KombuError
 from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
+from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -36,7 +37,9 @@ def patient(do: Callable[P, None]) -> Callable[P, None]:
 @patient
 def tick() -> None:
     """Each second: has every scale set that is due looked at."""
-    for scale_set_id in ticking.due(timezone.now()):
+    now = timezone.now()
+    end_expired_fleet_stop(now)
+    for scale_set_id in ticking.due(now):
         send(advance, scale_set_id)
 
 

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from tests.core.world import image
 from upgrades.core import batches, decide, health
-from upgrades.core.facts import Attempt, Batch, Facts, InstanceFacts, Member, Policy, Upgrade
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, Member, Policy, Upgrade
+from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
     Complete,
     Fault,
-    FaultCode,
     FinishBatch,
     RemoveInstances,
     Settle,
@@ -114,8 +113,8 @@ def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, pa
     answer = step(upgrading(fleet(total, sick=sick)))
     assert isinstance(answer, StartBatch) is passes
     if isinstance(answer, Fault):
-        assert answer.code is FaultCode.BEFORE
-        assert answer.instances == tuple(range(total - sick, total))
+        assert answer.breach.code is FaultCode.BEFORE
+        assert answer.breach.instances == tuple(range(total - sick, total))
 
 
 def test_the_gate_before_a_later_batch_has_another_code() -> None:
@@ -123,8 +122,8 @@ def test_the_gate_before_a_later_batch_has_another_code() -> None:
     done = Member(0, MemberState.SUCCEEDED)
     answer = step(upgrading(with_instance(fleet(10, sick=3), 0, version=NEW), done, finished=True))
     assert isinstance(answer, Fault)
-    assert answer.code is FaultCode.IN
-    assert "30% of instances are in an unhealthy state - more than the threshold of 20%" in answer.message
+    assert answer.breach.code is FaultCode.IN
+    assert "30% of instances are in an unhealthy state - more than the threshold of 20%" in answer.breach.message
 
 
 def test_unknown_counts_as_unhealthy() -> None:
@@ -197,7 +196,7 @@ def test_health_from_before_the_swap_does_not_count() -> None:
 
 
 def test_a_batch_without_open_members_is_finished() -> None:
-    members = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.FAILED), Member(2, MemberState.SKIPPED))
+    members = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SKIPPED))
     assert step(upgrading(fleet(10), *members)) == FinishBatch(0)
 
 
@@ -208,10 +207,10 @@ def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
     """facts 1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
     answer = step(upgrading(fleet(20), *(Member(id, MemberState.FAILED) for id in range(4)), finished=True))
     assert isinstance(answer, Fault)
-    assert answer.code is FaultCode.UPGRADED
-    assert answer.instances == (0, 1, 2, 3)
-    assert "100% of instances are in an unhealthy state after being upgraded" in answer.message
-    assert answer.message.endswith("First failed instance ID is: 0.")
+    assert answer.breach.code is FaultCode.UPGRADED
+    assert answer.breach.instances == (0, 1, 2, 3)
+    assert "100% of instances are in an unhealthy state after being upgraded" in answer.breach.message
+    assert answer.breach.message.endswith("First failed instance ID is: 0.")
 
 
 def test_an_upgraded_instance_that_falls_ill_later_counts_as_failed() -> None:
@@ -243,7 +242,7 @@ def test_turning_automatic_upgrades_off_stops_a_platform_upgrade_only() -> None:
 def test_it_is_complete_when_nothing_remains() -> None:
     """S-16; what is opted out, busy or newer than the target does not remain."""
     facts = fleet(5, version=NEW)
-    facts = with_instance(with_instance(facts, 0, version=OLD, protected=True), 1, version="16.04.3")
+    facts = with_instance(with_instance(facts, 0, version=OLD, opt_out=Hold("ada", "debugging")), 1, version="16.04.3")
     assert step(upgrading(with_instance(facts, 2, version="", busy=True))) == Complete()
     assert step(upgrading(fleet(0))) == Complete()
 
@@ -289,7 +288,7 @@ def test_nothing_is_started(facts: Facts) -> None:
 
 def test_opted_out_instances_start_nothing() -> None:
     facts = fleet(3, version=NEW)
-    assert why(with_instance(facts, 1, version=OLD, protected=True)) is Why.NOTHING_TO_DO
+    assert why(with_instance(facts, 1, version=OLD, opt_out=Hold("ada", "debugging"))) is Why.NOTHING_TO_DO
 
 
 def test_what_failed_on_this_version_starts_nothing() -> None:
@@ -298,15 +297,16 @@ def test_what_failed_on_this_version_starts_nothing() -> None:
     assert isinstance(step(replace(facts, latest=image("16.04.3"))), StartUpgrade)
 
 
-@pytest.mark.parametrize("status", [UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED])
-def test_a_stopped_attempt_is_not_repeated_by_itself(status: UpgradeStatus) -> None:
-    assert why(fleet(10, last_attempt=Attempt(NEW, status, touched_anything=True))) is Why.STOPPED
-    assert isinstance(step(fleet(10, last_attempt=Attempt(OLD, status, touched_anything=True))), StartUpgrade)
+def test_a_cancelled_attempt_is_not_repeated_by_itself() -> None:
+    """What a person stopped is respected; the next version is another matter."""
+    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=False, cancelled_by="ada")
+    assert why(fleet(10, last_attempt=cancelled)) is Why.STOPPED
+    assert isinstance(step(fleet(10, last_attempt=replace(cancelled, target_version=OLD))), StartUpgrade)
 
 
 def test_an_attempt_stopped_at_the_gate_is_repeated_when_the_gate_opens() -> None:
     stopped = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False)
-    assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.STOPPED
+    assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.GATE
     assert isinstance(step(fleet(10, sick=2, last_attempt=stopped)), StartUpgrade)
 
 
@@ -320,7 +320,7 @@ def test_missing_instances_are_added_on_the_newest_image() -> None:
 
 def test_surplus_instances_are_removed_from_the_end() -> None:
     assert step(replace(fleet(5), capacity=3)) == RemoveInstances((3, 4))
-    protected = with_instance(with_instance(fleet(5), 4, protected=True), 3, busy=True)
+    protected = with_instance(with_instance(fleet(5), 4, opt_out=Hold("ada", "debugging")), 3, busy=True)
     assert step(replace(protected, capacity=4)) == RemoveInstances((2,))
     assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
 

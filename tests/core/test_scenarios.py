@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.world import World, image
-from upgrades.core.facts import Facts, InstanceFacts, Policy
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy
 from upgrades.core.states import Health, StartedBy
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -95,11 +95,11 @@ def _heal(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _opt_out(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.set(ids, protected=True)
+    world.set(ids, opt_out=Hold("ada", "debugging"))
 
 
 def _opt_in(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.set(ids, protected=False)
+    world.set(ids, opt_out=None)
 
 
 def _bad(world: World, options: dict[str, str], ids: list[int]) -> None:

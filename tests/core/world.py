@@ -1,7 +1,9 @@
 """A fleet in memory that does what `decide` says, on a virtual clock: what scenario transcripts are written against."""
 
+from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
@@ -13,6 +15,7 @@ from upgrades.core.steps import (
     Fault,
     FinishBatch,
     RemoveInstances,
+    RollBack,
     Settle,
     StartBatch,
     StartUpgrade,
@@ -22,7 +25,8 @@ from upgrades.core.steps import (
 )
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
-IDLE = (Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE)
+IDLE = (Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE, Why.BACKING_OFF, Why.GATE, Why.PAUSED, Why.FLEET_STOPPED)
+TIRED_OF_FAILING = 3  # failures in a row, and the platform leaves an instance alone
 
 
 def image(version: str) -> ImageReference:
@@ -39,6 +43,9 @@ class World:
     probe: int = 5
     bad: set[str] = field(default_factory=set)  # versions whose application never answers well
     broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced
+    lost_disks: set[int] = field(default_factory=set)  # instances whose old OS disk is gone
+    failures: Counter[int] = field(default_factory=Counter)  # in a row, by instance
+    old_versions: dict[int, str] = field(default_factory=dict)
     probing: bool = True
     known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
     happenings: list[tuple[datetime, str, int]] = field(default_factory=list)
@@ -102,32 +109,64 @@ class World:
                 self._start_batch(upgrade, number, instances)
             case Settle(succeeded, failed):
                 self._settle(succeeded, failed)
+            case RollBack(instances, breach):
+                self.facts = replace(self.facts, upgrade=replace(upgrade, breach=breach))
+                self._roll_back(instances)
             case FinishBatch():
                 batches = (*upgrade.batches[:-1], replace(upgrade.batches[-1], finished_at=self.now))
-                self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
+                changed = replace(upgrade, batches=batches, pause_is_skipped=False)
+                self.facts = replace(self.facts, upgrade=changed)
             case Complete() | Fault() | Cancel():
                 self._end(upgrade, step)
 
     def _settle(self, succeeded: tuple[int, ...], failed: tuple[int, ...]) -> None:
         for id in succeeded:
             self._member(id, MemberState.SUCCEEDED)
+            self.failures[id] = 0
         for id in failed:
-            self._member(id, MemberState.FAILED)
-            self._instance(id, failed_version=self.facts.instances[id].version)
+            self._fail(id)
 
-    def start(self, version: str, started_by: StartedBy) -> None:
-        self.facts = replace(self.facts, upgrade=Upgrade(image(version), started_by, self.facts.policy))
+    def _fail(self, id: int) -> None:
+        assert self.facts.upgrade
+        self._member(id, MemberState.FAILED)
+        self.failures[id] += 1
+        tired = self.failures[id] >= TIRED_OF_FAILING
+        self._instance(id, failed_version=self.facts.upgrade.target.version, quarantined=tired)
+
+    def _roll_back(self, instances: tuple[int, ...]) -> None:
+        for id in instances:
+            self._member(id, MemberState.ROLLING_BACK)
+            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            self._later(self.boot, "restored", id)
+
+    def start(self, version: str, started_by: StartedBy, *, only_failed: bool = False) -> None:
+        upgrade = Upgrade(image(version), started_by, self.facts.policy, only_failed=only_failed)
+        self.facts = replace(self.facts, upgrade=upgrade)
 
     def _start_batch(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
         members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
         for id in instances:
-            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            self.old_versions[id] = self._version_of(id)
+            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now, failed_version="")
             self._later(self.boot, "swapped", id)
+
+    def _version_of(self, id: int) -> str:
+        return next(one.version for one in self.facts.instances if one.id == id)
 
     def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
         status = {Complete: UpgradeStatus.COMPLETED, Fault: UpgradeStatus.FAULTED, Cancel: UpgradeStatus.CANCELLED}
-        attempt = Attempt(upgrade.target.version, status[type(step)], bool(upgrade.members))
+        last, version, ended = self.facts.last_attempt, upgrade.target.version, status[type(step)]
+        is_stopped = ended is UpgradeStatus.FAULTED and bool(upgrade.members)
+        before = last.stopped_in_a_row if last and last.target_version == version else 0
+        attempt = Attempt(
+            version,
+            ended,
+            bool(upgrade.members),
+            ended_at=self.now,
+            cancelled_by=upgrade.cancel_requested_by if ended is UpgradeStatus.CANCELLED else "",
+            stopped_in_a_row=before + is_stopped,
+        )
         self.facts = replace(self.facts, upgrade=None, last_attempt=attempt)
 
     def _add(self, count: int, version: str) -> None:
@@ -151,11 +190,11 @@ class World:
         elif word == "verdict":
             self._verdict(id)
         elif word == "swapped" and id in self.broken:
-            self._member(id, MemberState.FAILED)
-            self._instance(
-                id, busy=False, failed_version=self.facts.upgrade.target.version if self.facts.upgrade else ""
-            )
+            self._instance(id, busy=False)
+            self._fail(id)
             self._verdict(id)
+        elif word == "restored":
+            self._restored(id)
         else:
             self._arrive(id, version or (self.facts.upgrade.target.version if self.facts.upgrade else ""))
 
@@ -164,33 +203,44 @@ class World:
         self._member(id, MemberState.VERIFYING)
         self._later(self.probe, "verdict", id)
 
+    def _restored(self, id: int) -> None:
+        is_lost = id in self.lost_disks
+        version = self._version_of(id) if is_lost else self.old_versions[id]
+        self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
+        self._member(id, MemberState.FAILED if is_lost else MemberState.ROLLED_BACK, may_roll_back=False)
+        self._later(self.probe, "verdict", id)
+
     def _verdict(self, id: int) -> None:
-        version = next(one.version for one in self.facts.instances if one.id == id)
+        version = self._version_of(id)
         self._instance(id, health=Health.UNHEALTHY if version in self.bad else Health.HEALTHY)
 
-    def _member(self, id: int, state: MemberState) -> None:
+    def _member(self, id: int, state: MemberState, **changes: Any) -> None:
+        """The member of the last batch that holds this instance."""
         upgrade = self.facts.upgrade
-        if upgrade is None or not upgrade.batches:
+        if upgrade is None:
             return
-        swapped_at = self.now if state is MemberState.VERIFYING else None
-        members = tuple(
-            replace(one, state=state, swapped_at=swapped_at or one.swapped_at) if one.instance == id else one
-            for one in upgrade.batches[-1].members
+        if state is MemberState.VERIFYING:
+            changes["swapped_at"] = self.now
+        batches = tuple(
+            replace(
+                batch,
+                members=tuple(
+                    replace(one, state=state, **changes) if one.instance == id else one for one in batch.members
+                ),
+            )
+            for batch in upgrade.batches
         )
-        batches = (*upgrade.batches[:-1], replace(upgrade.batches[-1], members=members))
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
 
-    def _instance(self, id: int, **changes: object) -> None:
-        self._set_instances(
-            tuple(replace(one, **changes) if one.id == id else one for one in self.facts.instances)  # type: ignore[arg-type]
-        )
+    def _instance(self, id: int, **changes: Any) -> None:
+        self._set_instances(tuple(replace(one, **changes) if one.id == id else one for one in self.facts.instances))
 
     def _set_instances(self, instances: tuple[InstanceFacts, ...]) -> None:
         self.facts = replace(self.facts, instances=instances)
 
     # --- what people and bad luck do ---
 
-    def set(self, ids: range | list[int], **changes: object) -> None:
+    def set(self, ids: range | list[int], **changes: Any) -> None:
         for id in ids:
             self._instance(id, **changes)
 
@@ -200,10 +250,13 @@ def tell(step: Step) -> str:
     if isinstance(step, Wait):
         return f"Wait({step.why}) {step.text}"
     if isinstance(step, Fault):
-        return f"Fault({step.code}, {_ids(step.instances)})\n         {step.message}"
+        return f"Fault({step.breach.code}, {_ids(step.breach.instances)})\n         {step.breach.message}"
+    if isinstance(step, RollBack):
+        because = f"; {step.breach.code}" if step.breach else ""
+        return f"RollBack({_ids(step.instances)}{because})"
     if isinstance(step, Settle):
         return f"Settle(succeeded {_ids(step.succeeded)}; failed {_ids(step.failed)})"
-    words = (_word(getattr(step, field.name)) for field in fields(step))
+    words = (_word(getattr(step, field.name)) for field in fields(step) if field.compare)
     return f"{type(step).__name__}({', '.join(words)})"
 
 

@@ -28,11 +28,11 @@ def opt_out(
 
     An instance whose OS disk is being replaced is finished first. Raises Refused; then none of them is opted out.
     """
-    reason = _checked_reason(reason)
-    _check_until(until, now)
+    reason = checked_reason(reason, "an opt-out")
+    checked_until(until, now, "an opt-out")
     end = None if for_ever else until or now + DEFAULT_LENGTH
     with finding.writing_to(path, now) as w:
-        rows = _instances(w.scale_set, ids)
+        rows = find_instances(w.scale_set, ids)
         _end(w, rows, owner)
         OptOut.objects.bulk_create(
             OptOut(instance=row, owner=owner, reason=reason, scope=scope, created_at=now, until=end) for row in rows
@@ -42,31 +42,33 @@ def opt_out(
     return rows
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str, what: str) -> str:
+    """Raises Refused."""
     reason = reason.strip()
     if not reason:
-        raise Refused("InvalidParameter", "say why: an opt-out has a reason", target="reason")
+        raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
     if len(reason) > LONGEST_REASON:
-        message = f"an opt-out's reason has at most {LONGEST_REASON} characters, not {len(reason)}"
+        message = f"the reason of {what} has at most {LONGEST_REASON} characters, not {len(reason)}"
         raise Refused("InvalidParameter", message, target="reason")
     return reason
 
 
-def _check_until(until: datetime | None, now: datetime) -> None:
+def checked_until(until: datetime | None, now: datetime, what: str) -> None:
+    """Raises Refused."""
     if until is None:
         return
     if until <= now:
-        message = f"an opt-out ends in the future, not at {until:%Y-%m-%d %H:%M %Z}"
+        message = f"{what} ends in the future, not at {until:%Y-%m-%d %H:%M %Z}"
         raise Refused("InvalidParameter", message, target="until")
     if until - now > LONGEST:
-        message = f"an opt-out ends within ten years or never, not at {until:%Y-%m-%d %H:%M %Z}"
+        message = f"{what} ends within ten years or never, not at {until:%Y-%m-%d %H:%M %Z}"
         raise Refused("InvalidParameter", message, target="until")
 
 
 def opt_in(path: str, ids: Sequence[str], *, owner: str, now: datetime) -> list[Instance]:
     """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended."""
     with finding.writing_to(path, now) as w:
-        rows = _instances(w.scale_set, ids)
+        rows = find_instances(w.scale_set, ids)
         opted_out = set(OptOut.objects.filter(instance__in=rows, ended_at=None).values_list("instance_id", flat=True))
         _end(w, rows, owner)
         w.changed(*(row for row in rows if row.pk in opted_out), note=f"Opted in by {owner}.")
@@ -78,7 +80,7 @@ def _end(w: Writing, rows: Sequence[Instance], by: str) -> None:
     OptOut.objects.filter(instance__in=rows, ended_at=None).update(ended_at=w.now, ended_by=by)
 
 
-def _instances(scale_set: ScaleSet, ids: Sequence[str]) -> list[Instance]:
+def find_instances(scale_set: ScaleSet, ids: Sequence[str]) -> list[Instance]:
     """Raises Refused, naming those that do not exist."""
     rows = {str(row.number): row for row in scale_set.instances.all()}
     unknown = [id for id in ids if id not in rows]

@@ -13,6 +13,7 @@ from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
+from upgrades.commands.steering import try_again
 from upgrades.core import documents, secrets
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.members import BadDocument, member
@@ -37,6 +38,9 @@ NO_PROBE = (
     "no health probe is configured: health is judged by power and provisioning state alone. "
     "A probe of the application itself (networkProfile.healthProbe or the Application Health extension) is recommended."
 )
+
+
+UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,8 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         if derived.seen and (derived.seen.document, derived.seen.sealed_secrets) != (row.document, row.sealed_secrets):
             raise Moved
         before = _secrets_of(row, derived)
-        _check_change(row, derived, before or {})
+        if _check_change(row, derived, before or {}):
+            try_again(w, by="a new model")
         is_moved = zones_of(row.document) != zones_of(derived.document)
         _derive(row, derived, before)
         row.save()
@@ -207,7 +212,8 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
 
-def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> None:
+def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> bool:
+    """Whether the machines' model is another one. Raises Refused."""
     if row.deleting:
         raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
     if row.location != derived.location:
@@ -220,6 +226,7 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
         )
         raise Refused("OperationNotAllowed", message, target="properties.virtualMachineProfile")
+    return is_other
 
 
 def _profile(document: Mapping[str, Any], its_secrets: Mapping[str, object]) -> Any:
@@ -242,21 +249,26 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
     row.automatic_upgrade = model.automatic_upgrade
-    row.max_batch_percent = model.policy.max_batch_percent
-    row.max_unhealthy_percent = model.policy.max_unhealthy_percent
-    row.max_unhealthy_upgraded_percent = model.policy.max_unhealthy_upgraded_percent
-    row.pause_seconds = model.policy.pause_between_batches.total_seconds()
+    row.policy = model.policy
+    row.update_domains = UPDATE_DOMAINS if _has_update_domains(derived) else 0
     row.probe_id = model.probe_id.lower()
     set_probe(row, derived.probe)
 
 
+def _has_update_domains(derived: _Derived) -> bool:
+    """S-40: the document walks update domains for Service Fabric alone, today's Azure for every set without zones (facts 1.4)."""
+    is_regional = derived.location.rules == Location.Rules.CURRENT and not zones_of(derived.document)
+    return derived.model.is_service_fabric or is_regional
+
+
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """S-25, S-34, S-38: what is allowed and not recommended."""
+    """S-25, S-34, S-38: what is allowed and not recommended; and what is kept in the document and not done."""
+    found = [f"{name} is kept in the document, but not done yet" for name in model.ignored]
     if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
-        return (NO_PROBE,)
-    if row.probe_interval_seconds * row.probe_threshold >= 120:
-        return ("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes",)
-    return ()
+        found.append(NO_PROBE)
+    elif row.probe_interval_seconds * row.probe_threshold >= 120:
+        found.append("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes")
+    return tuple(found)
 
 
 def delete_scale_set(path: str, now: datetime) -> None:

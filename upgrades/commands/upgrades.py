@@ -1,9 +1,12 @@
 """Starting and cancelling upgrades by hand (S-6)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
+from upgrades.core import documents
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import StartedBy
 from upgrades.core.versions import LATEST
@@ -18,8 +21,14 @@ NO_CANDIDATES = (
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
 
 
-def start(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused."""
+NOTHING_FAILED = "no instance of {row} failed on {version}; start an upgrade of all instead"
+
+
+def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> RollingUpgrade:
+    """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused.
+
+    `only_failed`: of those that failed on that version, wherever they stand now, and of no others.
+    """
     with finding.writing_to(path, now) as w:
         row = w.scale_set
         running = row.upgrades.filter(ended_at=None).first()
@@ -29,8 +38,19 @@ def start(path: str, by: str, now: datetime) -> RollingUpgrade:
         latest = row.sku.latest_in(row.location)
         if row.image_version != LATEST or latest is None or not _has_candidates(w):
             raise Refused("OperationNotAllowed", NO_CANDIDATES)
+        if only_failed and not row.instances.filter(failed_version=latest).exists():
+            raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=latest))
         target = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, latest)
-        upgrade = RollingUpgrade.begin(row, target, StartedBy.USER, now, name=by)
+        upgrade = RollingUpgrade.begin(
+            row,
+            target,
+            StartedBy.USER,
+            now,
+            policy=documents.read(row.document).policy_by_hand,
+            lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
+            name=by,
+            only_failed=only_failed,
+        )
         w.changed(upgrade, note=f"Started by {by}.")
         w.wake()
     return upgrade

@@ -1,11 +1,13 @@
 """Who is next, and how many at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from upgrades.core import versions
 from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
 from upgrades.core.health import exceeds, ids, unhealthy
+from upgrades.core.states import StartedBy
 
 
 def size(total: int, policy: Policy) -> int:
@@ -26,25 +28,88 @@ def is_outdated(instance: InstanceFacts, target_version: str) -> bool:
 def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that this upgrade has still to take, in ascending order of their ids."""
     taken = {member.instance for member in upgrade.members}
-    target = upgrade.target.version
-    return [one for one in candidates(facts) if one.id not in taken and is_outdated(one, target)]
+    return [one for one in candidates(facts, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
 
 
-def candidates(facts: Facts) -> list[InstanceFacts]:
-    """Those that an upgrade may touch: not protected, and nothing else under way on them."""
+def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
+    """Those that failed on this very version may stand on it already: an upgrade of them alone replaces their disk again."""
+    version = upgrade.target.version
+    return instance.failed_version == version if upgrade.only_failed else is_outdated(instance, version)
+
+
+def untouched(facts: Facts) -> list[InstanceFacts]:
+    """Those that nothing forbids to touch: not opted out, and nothing else under way on them."""
     return [one for one in facts.instances if not one.protected and not one.busy]
 
 
-def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> tuple[int, ...]:
-    """The next batch. It shrinks while it and the unhealthy outside it together would pass the limit, but never below one.
+def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
+    """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone."""
+    by_platform = started_by is StartedBy.PLATFORM
+    return [one for one in untouched(facts) if not one.stopped and not (by_platform and one.quarantined)]
 
-    "unhealthy instances in previous or future batches can cause the percentage in a batch to decrease" (facts 1.3).
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The next batch, and how it came about, for the decision log."""
+
+    instances: tuple[int, ...]
+    why: str
+
+
+def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
+    """The next batch: of one zone and one update domain (facts 1.4), the lowest numbers first.
+
+    It shrinks while it and the unhealthy outside it together would pass the limit, but never below one: "unhealthy instances in previous
+    or future batches can cause the percentage in a batch to decrease" (facts 1.3).
     """
-    chosen = list(ids(todo[: size(len(facts.staying), policy)]))
     sick = set(ids(unhealthy(facts, now)))
+    pool = _pool(todo, policy, sick)
+    most = size(len(facts.counted), policy)
+    chosen = list(ids(pool[:most]))
+    fitting = _shrunk(facts, chosen, policy, sick)
+    return Choice(fitting, _why(facts, policy, pool, most, fitting, sick))
+
+
+def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int]) -> list[InstanceFacts]:
+    """Those that the next batch is taken from, in order."""
+
+    def place(one: InstanceFacts) -> tuple[str, str]:
+        return "" if policy.cross_zone else one.zone, one.domain
+
+    if policy.unhealthy_first and (first := [one for one in todo if one.id in sick]):
+        todo = first  # all of them before any healthy one (facts 1.4)
+    ordered = sorted(todo, key=lambda one: (*place(one), one.id))
+    return [one for one in ordered if place(one) == place(ordered[0])]
+
+
+def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> tuple[int, ...]:
+    chosen = list(chosen)
     while len(chosen) > 1:
         down = len(chosen) + len(sick.difference(chosen))
-        if not exceeds(down, len(facts.staying), max(policy.max_unhealthy_percent, policy.max_batch_percent)):
+        if not exceeds(down, len(facts.counted), max(policy.max_unhealthy_percent, policy.max_batch_percent)):
             break
         chosen.pop()
     return tuple(chosen)
+
+
+def _why(
+    facts: Facts, policy: Policy, pool: Sequence[InstanceFacts], most: int, chosen: tuple[int, ...], sick: set[int]
+) -> str:
+    """One sentence with its numbers: how large, out of whom, and why not larger."""
+    total = len(facts.counted)
+    words = [f"{policy.max_batch_percent} % of {total} is {_share(total, policy)}, so at most {most}"]
+    if pool[0].zone and not policy.cross_zone:
+        words.append(f"zone {pool[0].zone} is next")
+    if pool[0].domain:
+        words.append(f"update domain {pool[0].domain} is next")
+    if policy.unhealthy_first and pool[0].id in sick:
+        words.append("the unhealthy come first")
+    if len(pool) < most:
+        words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} left there")
+    if len(chosen) < min(most, len(pool)):
+        words.append(f"fewer, for {len(sick.difference(chosen))} outside it are unhealthy")
+    return "; ".join(words) + "."
+
+
+def _share(total: int, policy: Policy) -> str:
+    return f"{total * policy.max_batch_percent / 100:g}"

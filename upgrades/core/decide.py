@@ -8,17 +8,17 @@ for the health probes; (5) if any are left it goes back to (1), otherwise the up
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from upgrades.core import batches, health, messages
-from upgrades.core.facts import Batch, Facts, Member
-from upgrades.core.states import IN_FLIGHT, Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core import batches, health, messages, retrying
+from upgrades.core.facts import Batch, Breach, Facts, Member
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
     Complete,
     Fault,
-    FaultCode,
     FinishBatch,
     RemoveInstances,
+    RollBack,
     Settle,
     StartBatch,
     StartUpgrade,
@@ -51,7 +51,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     if missing <= 0:
         return None
     if facts.latest is None:
-        return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, "No version of its image is published in its location yet.")
+        return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
     return AddInstances(missing, facts.latest)
 
 
@@ -59,7 +59,7 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """Highest ids first; never a protected one or one that is to be kept, nor one that something is being done to."""
     surplus = len(facts.staying) - facts.capacity
     in_flight = {member.instance for member in _members_in_flight(facts)}
-    free = [one.id for one in batches.candidates(facts) if not one.kept and one.id not in in_flight]
+    free = [one.id for one in batches.untouched(facts) if not one.kept and one.id not in in_flight]
     return RemoveInstances(tuple(sorted(free[-surplus:]))) if surplus > 0 and free else None
 
 
@@ -82,14 +82,28 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     return Settle(succeeded, failed) if succeeded or failed else None
 
 
+def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
+    """A-9, A-10: an instance that failed gets its old OS disk back, in upgrades that the platform started, unless that is turned off."""
+    upgrade, running = facts.upgrade, _running_batch(facts)
+    if upgrade is None or running is None:
+        return None
+    if upgrade.started_by is not StartedBy.PLATFORM or not upgrade.policy.automatic_rollback:
+        return None
+    failed = _to_roll_back(facts, running.members)
+    return RollBack(failed) if failed else None
+
+
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     """Steps 3 and 4: all instances of a batch are swapped, and their health awaited, before anything else is chosen."""
     waiting = _members_in_flight(facts)
     if not waiting:
         return None
-    swapping = [one for one in waiting if one.state is not MemberState.VERIFYING]
-    if swapping:
-        return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(len(swapping)))
+    back = sum(1 for one in waiting if one.state is MemberState.ROLLING_BACK)
+    forth = sum(1 for one in waiting if one.state in (MemberState.QUEUED, MemberState.UPGRADING))
+    if forth:
+        return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(forth))
+    if back:
+        return Wait(now + LOOK_AT_WORK, Why.ROLLING_BACK, messages.rolling_back(back))
     until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
     if until <= now:
         return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
@@ -102,6 +116,11 @@ def finish_batch(facts: Facts, now: datetime) -> Step | None:
 
 
 # --- between batches --------------------------------------------------------------------------------------------------
+
+
+def end_rolled_back(facts: Facts, now: datetime) -> Step | None:
+    """A-17: a stopped upgrade ends when those that failed are back on their old OS disks."""
+    return Fault(facts.upgrade.breach) if facts.upgrade and facts.upgrade.breach else None
 
 
 def cancel(facts: Facts, now: datetime) -> Step | None:
@@ -126,7 +145,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
         return None
     members = tuple(member.instance for member in failed)
     share = health.percent(len(failed), upgraded)
-    return Fault(FaultCode.UPGRADED, messages.too_many_failed(share, limit, members[0]), members)
+    return _stop(facts, Breach(FaultCode.UPGRADED, messages.too_many_failed(share, limit, members[0]), members))
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
@@ -134,6 +153,32 @@ def complete(facts: Facts, now: datetime) -> Step | None:
     if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
         return None
     return Complete()
+
+
+def stop_in_time(facts: Facts, now: datetime) -> Step | None:
+    """An upgrade has a time within which it must be done (facts 1.6: RollingUpgradeTimeoutError)."""
+    upgrade = facts.upgrade
+    if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
+        return None
+    left = health.ids(batches.remaining(facts, upgrade))
+    return Fault(Breach(FaultCode.TIMEOUT, messages.took_too_long(upgrade.ends_by, len(left)), ()))
+
+
+def stay_paused(facts: Facts, now: datetime) -> Step | None:
+    """A person paused it: nothing begins until a person has it go on. The batch in flight was finished."""
+    if facts.upgrade is None or not facts.upgrade.paused_by:
+        return None
+    return Wait(now + LOOK_AGAIN, Why.PAUSED, messages.paused(facts.upgrade.paused_by))
+
+
+def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
+    """The cord was pulled: no upgrade of the platform's begins, and none goes on after its batch."""
+    stop, upgrade = facts.fleet_stop, facts.upgrade
+    if stop is None or (upgrade is not None and upgrade.started_by is not StartedBy.PLATFORM):
+        return None
+    if not _would_start_something(facts):
+        return None
+    return Wait(min(stop.until or now + LOOK_AGAIN, now + LOOK_AGAIN), Why.FLEET_STOPPED, messages.fleet_stopped(stop))
 
 
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
@@ -156,16 +201,17 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     if facts.upgrade is None:
         return None
     sick, limit = health.unhealthy(facts, now), facts.upgrade.policy.max_unhealthy_percent
-    if not health.exceeds(len(sick), len(facts.staying), limit):
+    if not health.exceeds(len(sick), len(facts.counted), limit):
         return None
-    share = health.percent(len(sick), len(facts.staying))
+    share = health.percent(len(sick), len(facts.counted))
     if not facts.upgrade.batches:
-        return Fault(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick))
-    return Fault(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick))
+        return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick)))
+    return _stop(facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick)))
 
 
 def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
-    if facts.upgrade is None or not facts.upgrade.batches:
+    """A-14; a person may have the next batch now."""
+    if facts.upgrade is None or not facts.upgrade.batches or facts.upgrade.pause_is_skipped:
         return None
     finished_at = facts.upgrade.batches[-1].finished_at
     until = finished_at + facts.upgrade.policy.pause_between_batches if finished_at else now
@@ -176,22 +222,29 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     """Step 2."""
     if facts.upgrade is None:
         return None
-    todo = batches.remaining(facts, facts.upgrade)
-    return StartBatch(len(facts.upgrade.batches), batches.choose(facts, todo, facts.upgrade.policy, now))
+    choice = batches.choose(facts, batches.remaining(facts, facts.upgrade), facts.upgrade.policy, now)
+    return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why)
 
 
 # --- no upgrade runs --------------------------------------------------------------------------------------------------
 
 
 def start_upgrade(facts: Facts, now: datetime) -> Step | None:
-    """S-1: a newer version of the image it follows is published, and nobody need ask for it."""
+    """S-1: a newer version of the image it follows is published, and nobody need ask for it.
+
+    An attempt that a limit stopped comes again by itself: as soon as the gate opens where nothing was touched, else after a while that
+    grows with each attempt (facts 1.14). One that a person stopped does not.
+    """
     if facts.latest is None or not _wants_upgrade(facts):
         return None
-    if _was_stopped_on_the_way(facts):
-        text = messages.stopped(facts.latest.version)
-        return Wait(now + LOOK_AGAIN, Why.STOPPED, text)
-    if _was_stopped_at_the_gate(facts) and _gate_is_shut(facts, now):
-        return Wait(now + LOOK_AT_HEALTH, Why.STOPPED, messages.gate_still_shut(facts.latest.version))
+    version = facts.latest.version
+    if retrying.was_cancelled(facts):
+        return Wait(now + LOOK_AGAIN, Why.STOPPED, messages.stopped(version))
+    if retrying.was_stopped_at_the_gate(facts) and retrying.gate_is_shut(facts, now):
+        return Wait(now + LOOK_AT_HEALTH, Why.GATE, messages.gate_still_shut(version))
+    again_at = retrying.tried_again_at(facts)
+    if again_at and again_at > now:
+        return Wait(min(again_at, now + LOOK_AGAIN), Why.BACKING_OFF, messages.backing_off(version, again_at))
     return StartUpgrade(facts.latest, StartedBy.PLATFORM)
 
 
@@ -205,11 +258,16 @@ RULES: tuple[Rule, ...] = (
     add_missing_instances,
     remove_surplus_instances,
     settle_members,
+    roll_back_failed,
     wait_for_members,
     finish_batch,
+    end_rolled_back,
     cancel,
     stop_on_failed_upgrades,
     complete,
+    stop_in_time,
+    stay_paused,
+    hold_the_fleet,
     wait_for_fresh_health,
     wait_for_first_verdicts,
     stop_at_the_gate,
@@ -226,8 +284,8 @@ def _running_batch(facts: Facts) -> Batch | None:
 
 
 def _members_in_flight(facts: Facts) -> list[Member]:
-    running = _running_batch(facts)
-    return [member for member in running.members if member.state in IN_FLIGHT] if running else []
+    """Of the running batch; of all batches where a stopped upgrade rolls back."""
+    return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 
 def _is_healthy(facts: Facts, member: Member) -> bool:
@@ -235,37 +293,36 @@ def _is_healthy(facts: Facts, member: Member) -> bool:
     return instance is not None and instance.health is Health.HEALTHY
 
 
+def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
+    """Those that failed and whose old OS disk may be there; not one that is gone, or that something else is being done to."""
+    there = {one.id for one in facts.instances if not one.busy}
+    return tuple(
+        one.instance
+        for one in members
+        if one.state is MemberState.FAILED and one.may_roll_back and one.instance in there
+    )
+
+
+def _stop(facts: Facts, breach: Breach) -> Step:
+    """A limit is passed. Where the policy says so, those that failed get their old OS disks back first (A-17)."""
+    upgrade = facts.upgrade
+    failed = _to_roll_back(facts, upgrade.members) if upgrade and upgrade.policy.rollback_on_breach else ()
+    return RollBack(failed, breach) if failed else Fault(breach)
+
+
 def _would_start_something(facts: Facts) -> bool:
     return facts.upgrade is not None or _wants_upgrade(facts)
 
 
 def _wants_upgrade(facts: Facts) -> bool:
-    """Would the platform start an upgrade by itself, health apart? Those that failed on this very version are left alone."""
+    """Would the platform start an upgrade by itself, health apart?
+
+    What failed on this very version is left alone, unless the attempt was stopped: then all of it is tried again.
+    """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    version = facts.latest.version
-    return any(batches.is_outdated(one, version) and one.failed_version != version for one in batches.candidates(facts))
-
-
-def _stopped_on_this_version(facts: Facts) -> bool:
-    last = facts.last_attempt
-    return (
-        last is not None
-        and facts.latest is not None
-        and last.target_version == facts.latest.version
-        and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
+    version, again = facts.latest.version, retrying.was_stopped_on_the_way(facts)
+    return any(
+        batches.is_outdated(one, version) and (again or one.failed_version != version)
+        for one in batches.candidates(facts, StartedBy.PLATFORM)
     )
-
-
-def _was_stopped_on_the_way(facts: Facts) -> bool:
-    """It touched instances and was stopped: what went wrong once is not tried again by itself on the same version."""
-    return _stopped_on_this_version(facts) and facts.last_attempt is not None and facts.last_attempt.touched_anything
-
-
-def _was_stopped_at_the_gate(facts: Facts) -> bool:
-    return _stopped_on_this_version(facts) and not _was_stopped_on_the_way(facts)
-
-
-def _gate_is_shut(facts: Facts, now: datetime) -> bool:
-    sick = len(health.unhealthy(facts, now))
-    return health.exceeds(sick, len(facts.staying), facts.policy.max_unhealthy_percent)

@@ -5,7 +5,7 @@ Member names are found in any case (Azure's clients differ), numbers and switche
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from upgrades.core.facts import ImageReference, Policy
@@ -77,7 +77,8 @@ class Model:
     """A scale set's document, read. `probe_id` points at a load balancer's probe; `extension_probe` is the health extension's own.
 
     `is_of_gallery`: the image is a gallery's, named by its resource group, gallery and definition instead of publisher, offer and sku.
-    `encrypted_by`: the member that encrypts its disks, "" for none.
+    `policy` is that of upgrades that the platform starts, `policy_by_hand` of those that people start. `ignored`: members that say
+    something which is not done. `encrypted_by`: the member that encrypts its disks, "" for none.
     """
 
     location: str
@@ -85,12 +86,14 @@ class Model:
     image: ImageReference
     automatic_upgrade: bool
     policy: Policy
+    policy_by_hand: Policy
     probe_id: str
     extension_probe: ProbeModel | None
     machine: MachineModel
     is_of_gallery: bool = False
     is_service_fabric: bool = False
     encrypted_by: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 def read(document: object) -> Model:
@@ -105,7 +108,9 @@ def read(document: object) -> Model:
         capacity=whole(document, "sku", "capacity", default=None, least=0, most=MOST_INSTANCES),
         image=_image(document),
         automatic_upgrade=switch(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
-        policy=_policy(document),
+        policy=_policy(document, by_hand=False),
+        policy_by_hand=_policy(document, by_hand=True),
+        ignored=_ignored(document),
         probe_id=text(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=LONGEST_PROBE_ID),
         extension_probe=_extension_probe(document),
         machine=_machine(document),
@@ -151,8 +156,9 @@ def _image_of_gallery(id: str) -> ImageReference:
     return ImageReference(group, gallery, image, version or LATEST)
 
 
-def _policy(document: Json) -> Policy:
-    """The set's own limits count only where it says so (facts 2.2: useRollingUpgradePolicy); they are checked in any case."""
+def _policy(document: Json, *, by_hand: bool) -> Policy:
+    """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (facts 2.2:
+    useRollingUpgradePolicy), for those that people start always (facts 1.2); they are checked in any case."""
     own = Policy(
         max_batch_percent=whole(document, *_ROLLING, "maxBatchInstancePercent", default=20, least=5, most=100),
         max_unhealthy_percent=whole(document, *_ROLLING, "maxUnhealthyInstancePercent", default=20, least=5, most=100),
@@ -160,8 +166,20 @@ def _policy(document: Json) -> Policy:
             document, *_ROLLING, "maxUnhealthyUpgradedInstancePercent", default=20, least=0, most=100
         ),
         pause_between_batches=duration(document, *_ROLLING, "pauseTimeBetweenBatches", most=LONGEST_PAUSE),
+        cross_zone=switch(document, *_ROLLING, "enableCrossZoneUpgrade"),
+        unhealthy_first=switch(document, *_ROLLING, "prioritizeUnhealthyInstances"),
+        rollback_on_breach=switch(document, *_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
     )
-    return own if switch(document, *_AUTOMATIC, "useRollingUpgradePolicy") else Policy()
+    is_own = switch(document, *_AUTOMATIC, "useRollingUpgradePolicy")
+    rolls_back = not switch(document, *_AUTOMATIC, "disableAutomaticRollback")
+    return replace(own if by_hand or is_own else Policy(), automatic_rollback=rolls_back and not by_hand)
+
+
+_NOT_DONE = ((*_ROLLING, "maxSurge"), (*_AUTOMATIC, "osRollingUpgradeDeferral"))
+
+
+def _ignored(document: Json) -> tuple[str, ...]:
+    return tuple(".".join(path) for path in _NOT_DONE if switch(document, *path))
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:

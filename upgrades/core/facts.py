@@ -6,7 +6,7 @@ Times are aware datetimes, percents whole numbers from 0 to 100, instance ids th
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,29 @@ class ImageReference:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Limits of a rolling upgrade; the defaults are the document's (facts 2.3)."""
+    """Limits and switches of a rolling upgrade; the defaults are the document's (facts 2.2, 2.3).
+
+    `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
+    limit stops an upgrade, those that failed in it get theirs back, whoever started it.
+    """
 
     max_batch_percent: int = 20
     max_unhealthy_percent: int = 20
     max_unhealthy_upgraded_percent: int = 20
     pause_between_batches: timedelta = timedelta(0)
+    cross_zone: bool = False
+    unhealthy_first: bool = False
+    automatic_rollback: bool = True
+    rollback_on_breach: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody does not want something upgraded: who, why, until when (None: until it is ended)."""
+
+    owner: str
+    reason: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +54,42 @@ class InstanceFacts:
     """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
     that is its deletion.
 
-    `kept`: it stays when instances are removed, and is upgraded all the same. `health_since`: when its health was last made void
-    (created, reimaged); `failed_version`: the version of its last failed upgrade.
+    `opt_out`: it is never touched. `quarantined`: it failed so often that the platform leaves it alone; a person may still upgrade it.
+    `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
+    instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
+    `failed_version`: the version of its last failed upgrade. `zone` and `domain` (its update domain) are "" where there are none.
     """
 
     id: int
     version: str
     health: Health = Health.HEALTHY
     health_since: datetime | None = None
-    protected: bool = False
+    opt_out: Hold | None = None
     kept: bool = False
     busy: bool = False
     leaving: bool = False
+    stopped: bool = False
+    quarantined: bool = False
     failed_version: str = ""
+    zone: str = ""
+    domain: str = ""
+
+    @property
+    def protected(self) -> bool:
+        return self.opt_out is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One instance's place in one batch; `swapped_at` is the end of its OS disk swap."""
+    """One instance's place in one batch; `swapped_at` is the end of its OS disk swap.
+
+    `may_roll_back`: its old OS disk can be put back, as far as anybody knows.
+    """
 
     instance: int
     state: MemberState
     swapped_at: datetime | None = None
+    may_roll_back: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +100,31 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Breach:
+    """The limit that an upgrade has passed: Azure's code, the sentence, and the instances that passed it."""
+
+    code: FaultCode
+    message: str
+    instances: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Upgrade:
-    """The rolling upgrade that is running."""
+    """The rolling upgrade that is running.
+
+    `only_failed`: it takes only those that failed on this very version. `ends_by`: when its time is over. `pause_is_skipped`: somebody
+    wants the next batch now. `breach`: it has been stopped, and rolls back before it ends.
+    """
 
     target: ImageReference
     started_by: StartedBy
     policy: Policy = Policy()
     cancel_requested_by: str = ""
+    paused_by: str = ""
+    pause_is_skipped: bool = False
+    only_failed: bool = False
+    ends_by: datetime | None = None
+    breach: Breach | None = None
     batches: tuple[Batch, ...] = ()
 
     @property
@@ -85,11 +134,20 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How the last upgrade of the scale set ended."""
+    """How the last upgrade of the scale set ended.
+
+    `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts at this target, this
+    one the last, touched something and were stopped by a limit.
+    `wait_is_skipped`: a person wants it tried again at once.
+    """
 
     target_version: str
     status: UpgradeStatus
     touched_anything: bool
+    ended_at: datetime | None = None
+    cancelled_by: str = ""
+    stopped_in_a_row: int = 0
+    wait_is_skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +156,8 @@ class Facts:
 
     `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
     news came without a gap; None where nobody remembers one.
-    `health_interval`: how often each instance is asked.
+    `health_interval`: how often each instance is asked. `retry_after`: how long after a stopped attempt the next one comes by itself.
+    `fleet_stop`: no upgrade of the platform's goes on anywhere.
     """
 
     capacity: int
@@ -111,6 +170,8 @@ class Facts:
     health_as_of: datetime | None = None
     news_since: datetime | None = None
     health_interval: timedelta = timedelta(seconds=5)
+    retry_after: timedelta = timedelta(minutes=30)
+    fleet_stop: Hold | None = None
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -120,8 +181,13 @@ class Facts:
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
-        """All instances, in the sense of every limit: those that are being deleted count for nothing any more."""
+        """All instances but those that are being deleted."""
         return tuple(one for one in self.instances if not one.leaving)
+
+    @property
+    def counted(self) -> tuple[InstanceFacts, ...]:
+        """All instances, in the sense of every limit: those that are being deleted, and those switched off, count for nothing."""
+        return tuple(one for one in self.instances if not one.leaving and not one.stopped)
 
     def instance(self, id: int) -> InstanceFacts | None:
         return self._by_id.get(id)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from upgrades.core.facts import Facts, InstanceFacts, Member
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import HAS_FAILED, Health, MemberState
 
 FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
@@ -33,14 +33,15 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    return [one for one in facts.staying if is_unhealthy(facts, one, now)]
+    """Those that count as unhealthy: a machine that is switched off is not asked (facts 1.12)."""
+    return [one for one in facts.counted if is_unhealthy(facts, one, now)]
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """Those whose first verdict is still awaited: the gate waits for it rather than guess."""
     return [
         one
-        for one in facts.staying
+        for one in facts.counted
         if one.health is Health.INITIALIZING and not is_overdue(facts, one.health_since, now)
     ]
 
@@ -50,16 +51,16 @@ def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
     upgraded = [
         member
         for member in (facts.upgrade.members if facts.upgrade else ())
-        if member.state in (MemberState.SUCCEEDED, MemberState.FAILED)
+        if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED
     ]
     return [member for member in upgraded if _has_failed(facts, member, now)], len(upgraded)
 
 
 def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     instance = facts.instance(member.instance)
-    if member.state is MemberState.FAILED:
+    if member.state in HAS_FAILED:
         return True
-    return instance is not None and is_unhealthy(facts, instance, now)
+    return instance is not None and not instance.stopped and is_unhealthy(facts, instance, now)
 
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:

@@ -2,6 +2,10 @@
 
 from datetime import datetime
 
+from upgrades.core.facts import Hold
+
+NO_IMAGE = "No version of its image is published in its location yet."
+
 
 def _share(percent: float) -> str:
     return f"{percent:g}" if percent == int(percent) else f"{percent:.1f}"
@@ -33,8 +37,30 @@ def too_many_failed(percent: float, limit: int, first_failed: int) -> str:
     )
 
 
+def took_too_long(ends_by: datetime, left: int) -> str:
+    return (
+        f"Rolling Upgrade failed because it did not complete in time: its time was over at {_moment(ends_by)}, and "
+        f"{_instances(left)} had not been upgraded."
+    )
+
+
+def with_failed(failed: int, total: int) -> str:
+    return (
+        f"Rolling Upgrade goes on with {failed} of {total} upgraded instances failed, which is within its limits. They are left as they "
+        "are; it stops when more than the MaxUnhealthyUpgradedInstancePercent value have failed."
+    )
+
+
+def internal(error: str) -> str:
+    return f"An internal execution error occurred: {error}. Nothing more is upgraded; the log has the details."
+
+
 def _clock(at: datetime) -> str:
     return f"{at:%H:%M:%S} UTC"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _instances(count: int) -> str:
@@ -43,6 +69,10 @@ def _instances(count: int) -> str:
 
 def replacing(count: int) -> str:
     return f"Replacing the OS disk of {_instances(count)}."
+
+
+def rolling_back(count: int) -> str:
+    return f"Putting the old OS disk back on {_instances(count)}."
 
 
 def making(count: int) -> str:
@@ -67,9 +97,75 @@ def pause(until: datetime) -> str:
     return f"Pausing between batches until {_clock(until)}."
 
 
+def paused(by: str) -> str:
+    return f"Paused by {by}; it goes on when somebody resumes it."
+
+
+def fleet_stopped(stop: Hold) -> str:
+    until = f" until {_moment(stop.until)}" if stop.until else ""
+    return f"All automatic upgrades are stopped by {stop.owner}{until}: {stop.reason}"
+
+
 def stopped(version: str) -> str:
-    return f"The last upgrade to {version} was stopped; it starts again by hand, or with the next version."
+    return f"The last upgrade to {version} was cancelled; it starts again by hand, or with the next version."
+
+
+def backing_off(version: str, until: datetime) -> str:
+    again = f"it is tried again at {_moment(until)}, by hand at any time, or with the next version"
+    return f"The last upgrade to {version} was stopped; {again}."
 
 
 def gate_still_shut(version: str) -> str:
     return f"Too many instances are unhealthy to start the upgrade to {version}; it starts when they have recovered."
+
+
+def gate(sick: int, total: int, limit: int, must_recover: int) -> str:
+    share = _share(100 * sick / total)
+    recover = f"{must_recover} more must recover" if must_recover > 1 else "1 more must recover"
+    return f"Held by the health gate: {share} % unhealthy ({sick} of {total}), limit {limit} %; {recover}."
+
+
+def shut_by_opt_outs(sick: int, total: int, limit: int) -> str:
+    return (
+        f"{_instances(sick)} that {_are(sick)} opted out {_are(sick)} unhealthy: of {total} that alone is more than the limit of "
+        f"{limit} %, so that the gate cannot open while they stay as they are."
+    )
+
+
+def automatic_off(version: str, count: int) -> str:
+    return f"Automatic upgrades are off: {_instances(count)} could be upgraded to {version} by hand."
+
+
+def nothing_left(count: int, version: str) -> str:
+    return f"Nothing can be upgraded to {version}: {_instances(count)} without it, and every one is opted out or quarantined."
+
+
+def opted_out(count: int, hold: Hold) -> str:
+    until = f"until {_moment(hold.until)}" if hold.until else "without an end"
+    return f"{_instances(count)} opted out by {hold.owner} {until}: {hold.reason}"
+
+
+def quarantined(count: int) -> str:
+    return f"{_instances(count)} failed too often and {_are(count)} left alone until somebody releases {_them(count)}."
+
+
+def switched_off(count: int) -> str:
+    return f"{_instances(count)} {_are(count)} switched off: upgraded when started again, and counted for no limit until then."
+
+
+def failed_before(count: int, version: str) -> str:
+    itself = "itself" if count == 1 else "themselves"
+    return f"{_instances(count)} failed on {version} and {_are(count)} not tried again by {itself} on this version."
+
+
+def turn(count: int, batches: int) -> str:
+    waits, begun = "waits" if count == 1 else "wait", "was begun" if batches == 1 else "were begun"
+    return f"{_instances(count)} {waits} for a later batch; {batches} {begun}."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"

@@ -26,6 +26,7 @@ class OperationKind(StrEnum):
 
     CREATE = "create"
     REIMAGE = "reimage"
+    RESTORE = "restore"
     DELETE = "delete"
 
 
@@ -42,6 +43,7 @@ class UpgradeStatus(StrEnum):
     """Azure's RollingUpgradeStatusCode (facts 4.5)."""
 
     ROLLING_FORWARD = "RollingForward"
+    ROLLING_BACK = "RollingBack"
     CANCELLED = "Cancelled"
     COMPLETED = "Completed"
     FAULTED = "Faulted"
@@ -62,15 +64,36 @@ class MemberState(StrEnum):
     VERIFYING = "verifying"  # replaced; its health is awaited
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    ROLLING_BACK = "rolling_back"  # it failed; its old OS disk is being put back
+    ROLLED_BACK = "rolled_back"  # it failed, and runs on its old OS disk again
     SKIPPED = "skipped"  # opted out after it was queued and before anything was done
 
 
-IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING})
+IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.ROLLING_BACK})
+HAS_FAILED = frozenset({MemberState.FAILED, MemberState.ROLLING_BACK, MemberState.ROLLED_BACK})
 NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
     MemberState.QUEUED: frozenset({MemberState.UPGRADING, MemberState.SKIPPED}),
     MemberState.UPGRADING: frozenset({MemberState.VERIFYING, MemberState.FAILED}),
     MemberState.VERIFYING: frozenset({MemberState.SUCCEEDED, MemberState.FAILED}),
     MemberState.SUCCEEDED: frozenset(),
-    MemberState.FAILED: frozenset(),
+    MemberState.FAILED: frozenset({MemberState.ROLLING_BACK}),
+    MemberState.ROLLING_BACK: frozenset({MemberState.ROLLED_BACK, MemberState.FAILED}),
+    MemberState.ROLLED_BACK: frozenset(),
     MemberState.SKIPPED: frozenset(),
 }
+
+
+class FaultCode(StrEnum):
+    """Azure's codes of a stopped upgrade (facts 1.6)."""
+
+    BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
+    IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
+    UPGRADED = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    TIMEOUT = "RollingUpgradeTimeoutError"
+    INTERNAL = "InternalExecutionError"
+
+
+MEMBER_FAILED = (
+    "RollingUpgradeInProgressWithFailedUpgradedVMs"  # said of an upgrade that goes on with failed instances (facts 1.6)
+)
+FAILURES_TO_QUARANTINE = 3  # failed upgrades of one instance in a row

@@ -1,10 +1,10 @@
 """What `decide` can answer: one of these, and nothing else. Each says what to do; none does it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from upgrades.core.facts import ImageReference
+from upgrades.core.facts import Breach, ImageReference
 from upgrades.core.states import StartedBy
 
 
@@ -15,19 +15,16 @@ class Why(StrEnum):
     NO_IMAGE = "NoImagePublished"
     REPLACING = "ReplacingOSDisks"
     VERIFYING = "WaitingForHealth"
+    ROLLING_BACK = "RollingBack"
     STALE_HEALTH = "HealthIsStale"
     INITIALIZING = "InstancesInitializing"
     PAUSE = "PauseBetweenBatches"
+    PAUSED = "Paused"
+    FLEET_STOPPED = "FleetStopped"
     CREATING = "CreatingInstances"
     STOPPED = "LastAttemptStopped"
-
-
-class FaultCode(StrEnum):
-    """Azure's codes of a stopped upgrade (facts 1.6)."""
-
-    BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
-    IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
-    UPGRADED = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    GATE = "TooManyUnhealthy"
+    BACKING_OFF = "WaitingToTryAgain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,11 @@ class StartUpgrade:
 
 @dataclass(frozen=True, slots=True)
 class StartBatch:
+    """`why` says how these were chosen, for the decision log."""
+
     number: int
     instances: tuple[int, ...]
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,23 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class RollBack:
+    """Put the old OS disk back on these, which failed. `breach`: the upgrade has been stopped by it, and ends when they are back."""
+
+    instances: tuple[int, ...]
+    breach: Breach | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FinishBatch:
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Stop the upgrade: a limit is passed. `instances` are those that passed it."""
+    """Stop the upgrade: a limit is passed."""
 
-    code: FaultCode
-    message: str
-    instances: tuple[int, ...]
+    breach: Breach
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +102,16 @@ class Wait:
     text: str
 
 
-Act = AddInstances | RemoveInstances | StartUpgrade | StartBatch | Settle | FinishBatch | Fault | Cancel | Complete
+Act = (
+    AddInstances
+    | RemoveInstances
+    | StartUpgrade
+    | StartBatch
+    | Settle
+    | RollBack
+    | FinishBatch
+    | Fault
+    | Cancel
+    | Complete
+)
 Step = Act | Wait

@@ -1,11 +1,14 @@
 """row -> the JSON that every screen sees. Whole resources, never differences; times are ISO 8601 in UTC."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from upgrades.core.reasons import Reason
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models.fleet_stop import open_fleet_stop
+from upgrades.models.rolling_upgrade import policy_to_row
 
 
 class ImageShape(TypedDict):
@@ -26,7 +29,29 @@ class ScaleSetShape(TypedDict):
     policy: dict[str, float]
     probe: dict[str, Any] | None
     decision: dict[str, Any]
+    fleet_stop: "HoldShape | None"
     deleting: bool
+
+
+class HoldShape(TypedDict):
+    owner: str
+    reason: str
+    created_at: str | None
+    until: str | None
+
+
+class ReasonShape(TypedDict):
+    """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole."""
+
+    code: str
+    text: str
+    gate: str
+    since: str | None
+    until: str | None
+    who: str
+    act: str
+    numbers: dict[str, float]
+    instances: list[str] | None
 
 
 class MemberShape(TypedDict):
@@ -39,6 +64,7 @@ class MemberShape(TypedDict):
     ended_at: str | None
     error_code: str
     error_message: str
+    rollback_error: str
 
 
 class OptOutShape(TypedDict):
@@ -64,6 +90,7 @@ class InstanceShape(TypedDict):
     health_detail: str
     operation: str
     failed_version: str
+    quarantined_at: str | None
     member: MemberShape | None
     opt_out: OptOutShape | None
 
@@ -77,6 +104,9 @@ class UpgradeShape(TypedDict):
     started_at: str | None
     ended_at: str | None
     cancel_requested_by: str
+    paused_by: str
+    only_failed: bool
+    retry_skipped_by: str
     policy: dict[str, float]
     progress: dict[str, int]
     error: dict[str, Any] | None
@@ -96,24 +126,52 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
         latest_version=row.sku.latest_in(row.location),
         capacity=row.capacity,
         automatic_upgrade=row.automatic_upgrade,
-        policy=_policy(row),
+        policy=policy_to_row(row.policy),
         probe=_probe(row),
         decision=row.decision,
+        fleet_stop=_fleet_stop(),
         deleting=row.deleting,
+    )
+
+
+def _fleet_stop() -> HoldShape | None:
+    """As opt-outs: it is there until somebody, or a tick, has ended it."""
+    row = open_fleet_stop()
+    if row is None:
+        return None
+    return HoldShape(owner=row.owner, reason=row.reason, created_at=time(row.created_at), until=time(row.until))
+
+
+def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: datetime) -> list[ReasonShape]:
+    """As they are stored with the decision. One that was there `before` is there since then."""
+    since = {_key(one): one["since"] for one in before}
+    shaped = [_reason(one) for one in found]
+    for one in shaped:
+        one["since"] = since.get(_key(one), time(now))
+    return shaped
+
+
+def _key(reason: Mapping[str, Any]) -> tuple[str, str]:
+    """What makes it the same reason, however its numbers move; an opt-out's text says whose it is."""
+    return reason["code"], reason["text"] if reason["gate"] == "opt-out" else ""
+
+
+def _reason(one: Reason) -> ReasonShape:
+    return ReasonShape(
+        code=one.code.value,
+        text=one.text,
+        gate=one.gate,
+        since=None,
+        until=time(one.until),
+        who=one.who.value,
+        act=one.act,
+        numbers=dict(one.numbers),
+        instances=None if one.instances is None else [str(number) for number in one.instances],
     )
 
 
 def _image(publisher: str, offer: str, sku: str, version: str) -> ImageShape:
     return ImageShape(publisher=publisher, offer=offer, sku=sku, version=version)
-
-
-def _policy(row: ScaleSet) -> dict[str, float]:
-    return {
-        "max_batch_percent": row.max_batch_percent,
-        "max_unhealthy_percent": row.max_unhealthy_percent,
-        "max_unhealthy_upgraded_percent": row.max_unhealthy_upgraded_percent,
-        "pause_seconds": row.pause_seconds,
-    }
 
 
 def _probe(row: ScaleSet) -> dict[str, Any] | None:
@@ -153,6 +211,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         health_detail=row.health_detail,
         operation=row.operation_kind,
         failed_version=row.failed_version,
+        quarantined_at=time(row.quarantined_at),
         member=_member(row.member) if row.member else None,
         opt_out=_opt_out(opt_out) if opt_out else None,
     )
@@ -167,6 +226,7 @@ def _member(row: InstanceUpgrade) -> MemberShape:
         ended_at=time(row.ended_at),
         error_code=row.error_code,
         error_message=row.error_message,
+        rollback_error=row.rollback_error,
     )
 
 
@@ -191,6 +251,9 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         started_at=time(row.started_at),
         ended_at=time(row.ended_at),
         cancel_requested_by=row.cancel_requested_by,
+        paused_by=row.paused_by,
+        only_failed=row.only_failed,
+        retry_skipped_by=row.retry_skipped_by,
         policy=row.policy,
         progress={
             "successful": progress.successful,
@@ -200,7 +263,12 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         },
         error=row.error,
         batches=[
-            {"number": one.number, "started_at": time(one.started_at), "finished_at": time(one.finished_at)}
+            {
+                "number": one.number,
+                "started_at": time(one.started_at),
+                "finished_at": time(one.finished_at),
+                "why": one.why,
+            }
             for one in row.batches.all()
         ],
     )

@@ -4,6 +4,7 @@ from upgrades.models.access import ApiClient, Subscription
 from upgrades.models.async_operation import AsyncOperation
 from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
+from upgrades.models.fleet_stop import FleetStop
 from upgrades.models.image import ImageSku, ImageVersion
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.load_balancer import LoadBalancer
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Chunk",
     "Event",
+    "FleetStop",
     "ImageSku",
     "ImageVersion",
     "Instance",

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, OperationKind, Power, Provisioning
+from upgrades.core.states import FAILURES_TO_QUARANTINE, Health, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work import Chunk
 
@@ -16,6 +16,7 @@ def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[Oper
     return [(state.value, state.value) for state in states]
 
 
+FAILURE_FIELDS = ("failed_version", "failures", "quarantined_at")
 VIEW_FIELDS = ("os_disk", "version", "address", "power", "provisioning", "data_disks", "extensions", "runs")
 
 
@@ -45,6 +46,8 @@ class Instance(models.Model):
     health_since = models.DateTimeField()
     health_detail = models.CharField(max_length=200, blank=True)
     failed_version = models.CharField(max_length=80, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Failed upgrades in a row.")
+    quarantined_at = models.DateTimeField(null=True, help_text="Since when the platform leaves it alone.")
 
     kept_on_scale_in = models.BooleanField(default=False)
 
@@ -63,6 +66,17 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def note_success(self) -> None:
+        """An upgrade of it went well: what went wrong before is forgotten."""
+        self.failed_version, self.failures, self.quarantined_at = "", 0, None
+
+    def note_failure(self, version: str, now: datetime) -> None:
+        """An upgrade of it failed. After some in a row the platform leaves it alone (quarantine)."""
+        self.failed_version = version
+        self.failures += 1
+        if self.failures >= FAILURES_TO_QUARANTINE:
+            self.quarantined_at = self.quarantined_at or now
 
     def take_view(self, view: InstanceView) -> None:
         """Sets what the provider says of the machine (VIEW_FIELDS); its health is another matter."""

@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import IN_FLIGHT, MemberState, Power, StartedBy, UpgradeStatus
 from upgrades.core.versions import is_older
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.scale_set import ScaleSet
@@ -23,26 +24,27 @@ class Progress:
     pending: int
 
 
-def policy_from_row(stored: dict[str, float]) -> Policy:
-    return Policy(
-        max_batch_percent=int(stored["max_batch_percent"]),
-        max_unhealthy_percent=int(stored["max_unhealthy_percent"]),
-        max_unhealthy_upgraded_percent=int(stored["max_unhealthy_upgraded_percent"]),
-        pause_between_batches=timedelta(seconds=stored["pause_seconds"]),
-    )
+PolicyRow = dict[str, float]
 
 
-def policy_to_row(policy: Policy) -> dict[str, float]:
-    return {
-        "max_batch_percent": policy.max_batch_percent,
-        "max_unhealthy_percent": policy.max_unhealthy_percent,
-        "max_unhealthy_upgraded_percent": policy.max_unhealthy_upgraded_percent,
-        "pause_seconds": policy.pause_between_batches.total_seconds(),
-    }
+def policy_from_row(stored: PolicyRow) -> Policy:
+    """What an older row does not say is as Azure's default."""
+    known: dict[str, Any] = {field.name: stored[field.name] for field in fields(Policy) if field.name in stored}
+    return Policy(**known, pause_between_batches=timedelta(seconds=stored["pause_seconds"]))
+
+
+def policy_to_row(policy: Policy) -> PolicyRow:
+    row = {field.name: getattr(policy, field.name) for field in fields(Policy)}
+    return {**row, "pause_seconds": row.pop("pause_between_batches").total_seconds()}
 
 
 class RollingUpgrade(models.Model):
-    """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image."""
+    """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
+
+    `only_failed`: it takes only those that failed on this version. `ends_by`: when its time is over. `skip_pause_at`: a person wanted the
+    next batch then. `retry_skipped_by`: who wants it tried again at once, now that it was stopped. While its status is RollingBack `error`
+    says already what stopped it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="upgrades")
@@ -57,6 +59,12 @@ class RollingUpgrade(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    skip_pause_at = models.DateTimeField(null=True)
+    only_failed = models.BooleanField(default=False)
+    ends_by = models.DateTimeField(null=True)
+    retry_skipped_by = models.CharField(max_length=150, blank=True)
     error = models.JSONField(null=True)
     pending_at_end = models.PositiveIntegerField(null=True)
 
@@ -73,9 +81,18 @@ class RollingUpgrade(models.Model):
 
     @classmethod
     def begin(
-        cls, row: ScaleSet, target: ImageReference, started_by: StartedBy, now: datetime, *, name: str = ""
+        cls,
+        row: ScaleSet,
+        target: ImageReference,
+        started_by: StartedBy,
+        now: datetime,
+        *,
+        policy: Policy,
+        lasts_at_most: timedelta,
+        name: str = "",
+        only_failed: bool = False,
     ) -> "RollingUpgrade":
-        """A new running upgrade, with the policy of this moment. A second one in one scale set is an IntegrityError.
+        """A new running upgrade. A second one in one scale set is an IntegrityError.
 
         It is never older than the one before it, wherever the clock stands: the latest is the one that started last.
         """
@@ -86,9 +103,11 @@ class RollingUpgrade(models.Model):
             target_offer=target.offer,
             target_sku=target.sku,
             target_version=target.version,
-            policy=policy_to_row(row.policy),
+            policy=policy_to_row(policy),
             started_by=started_by,
             started_by_name=name,
+            only_failed=only_failed,
+            ends_by=now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,
             started_at=max(now, before + timedelta(milliseconds=1)) if before else now,
         )
@@ -120,21 +139,30 @@ class RollingUpgrade(models.Model):
         return self._older(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
 
     def _waiting(self) -> "models.QuerySet[Instance]":
-        return (
+        """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again."""
+        rows = (
             Instance.objects.filter(scale_set=self.scale_set_id)
             .exclude(version="")
+            .exclude(power=Power.STOPPED)
             .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
             .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
         )
+        if self.started_by == StartedBy.PLATFORM:
+            rows = rows.filter(quarantined_at=None)
+        return rows.filter(failed_version=self.target_version) if self.only_failed else rows
 
     def _older(self, by_version: dict[str, int]) -> int:
-        return sum(count for version, count in by_version.items() if is_older(version, self.target_version))
+        """Of those: all that failed, where only these are wanted; else those on an older version than the target."""
+        wanted = (
+            count for version, count in by_version.items() if self.only_failed or is_older(version, self.target_version)
+        )
+        return sum(wanted)
 
 
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
     return Progress(
         successful=by_state.get(MemberState.SUCCEEDED, 0),
-        failed=by_state.get(MemberState.FAILED, 0),
+        failed=by_state.get(MemberState.FAILED, 0) + by_state.get(MemberState.ROLLED_BACK, 0),
         in_progress=sum(by_state.get(state, 0) for state in IN_FLIGHT),
         pending=pending,
     )
@@ -145,6 +173,7 @@ class Batch(models.Model):
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    why = models.CharField(max_length=500, blank=True, help_text="How its instances were chosen.")
 
     class Meta:
         ordering = ["upgrade", "number"]
@@ -173,6 +202,7 @@ class InstanceUpgrade(models.Model):
     ended_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=100, blank=True)
     error_message = models.TextField(blank=True)
+    rollback_error = models.TextField(blank=True, help_text="Why its old OS disk could not be put back.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["upgrade", "instance_number"], name="once_per_upgrade")]

@@ -41,6 +41,11 @@ class ScaleSet(models.Model):
     max_unhealthy_percent = models.PositiveSmallIntegerField(default=20)
     max_unhealthy_upgraded_percent = models.PositiveSmallIntegerField(default=20)
     pause_seconds = models.FloatField(default=0)
+    cross_zone = models.BooleanField(default=False)
+    unhealthy_first = models.BooleanField(default=False)
+    automatic_rollback = models.BooleanField(default=True)
+    rollback_on_breach = models.BooleanField(default=False)
+    update_domains = models.PositiveSmallIntegerField(default=0, help_text="0: instances are in none.")
     probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
     probe_protocol = models.CharField(
         max_length=8, blank=True, help_text="http or tcp; empty: the machine's own state."
@@ -95,7 +100,21 @@ class ScaleSet(models.Model):
             max_unhealthy_percent=self.max_unhealthy_percent,
             max_unhealthy_upgraded_percent=self.max_unhealthy_upgraded_percent,
             pause_between_batches=timedelta(seconds=self.pause_seconds),
+            cross_zone=self.cross_zone,
+            unhealthy_first=self.unhealthy_first,
+            automatic_rollback=self.automatic_rollback,
+            rollback_on_breach=self.rollback_on_breach,
         )
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self.max_batch_percent = policy.max_batch_percent
+        self.max_unhealthy_percent = policy.max_unhealthy_percent
+        self.max_unhealthy_upgraded_percent = policy.max_unhealthy_upgraded_percent
+        self.pause_seconds = policy.pause_between_batches.total_seconds()
+        self.cross_zone, self.unhealthy_first = policy.cross_zone, policy.unhealthy_first
+        self.automatic_rollback = policy.automatic_rollback
+        self.rollback_on_breach = policy.rollback_on_breach
 
 
 def locked_in_order(rows: models.QuerySet[ScaleSet]) -> list[int]:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
+from upgrades.core.facts import Facts
+from upgrades.core.reasons import reasons
 from upgrades.core.steps import Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
@@ -71,23 +74,28 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
     """
     row = observation.scale_set
-    is_said = (row.decision.get("code"), row.decision.get("text")) == (step.why, step.text)
-    if not is_said and not _say_why(lease, observation, step, now):
+    decision = _decision(row.decision, observation.facts, step, now)
+    if decision != row.decision and not _say_why(lease, observation, decision, now):
         return False
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
     return bool(unchanged.update(look_at=min(step.until, now + at_most), lease_until=None))
 
 
-def _say_why(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
-    before = observation.scale_set.decision
+def _decision(before: dict[str, Any], facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
+    """What is waited for, and every reason why anything stands still; each since when it has been so."""
+    since = before.get("since") if before.get("code") == step.why else shapes.time(now)
+    found = shapes.reasons(reasons(facts, now), before.get("reasons", ()), now)
+    return {"code": step.why.value, "text": step.text, "since": since, "reasons": found}
+
+
+def _say_why(lease: Lease, observation: Observation, decision: dict[str, Any], now: datetime) -> bool:
     with writing(now, lease.scale_set_id) as w:
         row = w.scale_set
         leases.check(lease)
         if row.seq != observation.seq:
             return False
-        since = before.get("since") if before.get("code") == step.why else shapes.time(now)
-        row.decision = {"code": step.why.value, "text": step.text, "since": since}
+        row.decision = decision
         row.save(update_fields=["decision"])
         w.changed(row)
     observation.scale_set.seq = row.seq

@@ -5,21 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from upgrades.core.facts import (
     Attempt,
     Batch,
+    Breach,
     Facts,
+    Hold,
     ImageReference,
     InstanceFacts,
     Member,
     Upgrade,
 )
-from upgrades.core.states import Health, MemberState, OperationKind, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, MemberState, OperationKind, Power, StartedBy, UpgradeStatus
 from upgrades.core.versions import LATEST
-from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
+from upgrades.core.zones import zone_of, zones_of
+from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models.fleet_stop import fleet_stop_in_force
 from upgrades.models.instance import in_force
 from upgrades.models.rolling_upgrade import policy_from_row
+
+MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         health_as_of=row.probed_at,
         health_interval=row.health_interval,
         news_since=row.news_since,
+        retry_after=timedelta(seconds=settings.RETRY_SECONDS),
+        fleet_stop=_hold(fleet_stop_in_force(now)),
         upgrade=_upgrade(running) if running else None,
         last_attempt=_attempt(latest_upgrade) if latest_upgrade and not running else None,
     )
@@ -62,48 +71,103 @@ def _newest_image(row: ScaleSet) -> ImageReference | None:
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
 
 
+COLUMNS = (
+    "pk",
+    "number",
+    "version",
+    "health",
+    "health_since",
+    "operation_kind",
+    "failed_version",
+    "kept_on_scale_in",
+    "power",
+    "quarantined_at",
+)
+
+
 def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
-    opted_out = set(in_force(now).filter(instance__scale_set=row).values_list("instance_id", flat=True))
-    columns = (
-        "pk",
-        "number",
-        "version",
-        "health",
-        "health_since",
-        "operation_kind",
-        "failed_version",
-        "kept_on_scale_in",
-    )
-    rows = Instance.objects.filter(scale_set=row).order_by("number").values_list(*columns)
+    holds = {one.instance_id: _hold(one) for one in in_force(now).filter(instance__scale_set=row)}
+    zones = zones_of(row.document)
+    rows = Instance.objects.filter(scale_set=row).order_by("number").values_list(*COLUMNS)
     return tuple(
         InstanceFacts(
             id=number,
             version=version,
             health=Health(health),
             health_since=health_since,
-            protected=pk in opted_out and not row.deleting,
+            opt_out=None if row.deleting else holds.get(pk),
             kept=kept and not row.deleting,
             busy=bool(operation_kind),
             leaving=operation_kind == OperationKind.DELETE,
+            stopped=power == Power.STOPPED and not operation_kind,
+            quarantined=quarantined_at is not None,
             failed_version=failed_version,
+            zone=zone_of(zones, number),
+            domain=str(number % row.update_domains) if row.update_domains else "",
         )
-        for pk, number, version, health, health_since, operation_kind, failed_version, kept in rows
+        for pk, number, version, health, health_since, operation_kind, failed_version, kept, power, quarantined_at in rows
     )
+
+
+def _hold(row: OptOut | FleetStop | None) -> Hold | None:
+    return Hold(row.owner, row.reason, row.until) if row else None
 
 
 def _upgrade(row: RollingUpgrade) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
+    columns = ("batch", "instance_number", "state", "swapped_at", "old_os_disk", "rollback_error")
     members = InstanceUpgrade.objects.filter(upgrade=row).order_by("instance_number")
-    for batch_id, number, state, swapped_at in members.values_list("batch", "instance_number", "state", "swapped_at"):
-        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at))
+    for batch_id, number, state, swapped_at, old_disk, not_back in members.values_list(*columns):
+        may_roll_back = bool(old_disk) and not not_back
+        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back))
+    batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), one.finished_at) for one in row.batches.all())
     return Upgrade(
         target=row.target,
         started_by=StartedBy(row.started_by),
         policy=policy_from_row(row.policy),
         cancel_requested_by=row.cancel_requested_by,
-        batches=tuple(Batch(one.number, tuple(by_batch[one.pk]), one.finished_at) for one in row.batches.all()),
+        paused_by=row.paused_by,
+        pause_is_skipped=_is_skipped(row, batches),
+        only_failed=row.only_failed,
+        ends_by=row.ends_by,
+        breach=_breach(row) if row.status == UpgradeStatus.ROLLING_BACK else None,
+        batches=batches,
     )
 
 
+def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
+    """A person wanted the next batch at once, since the last one finished."""
+    finished_at = batches[-1].finished_at if batches else None
+    return row.skip_pause_at is not None and finished_at is not None and row.skip_pause_at >= finished_at
+
+
+def _breach(row: RollingUpgrade) -> Breach:
+    error = row.error or {}
+    numbers = (str(detail["target"]).rpartition("/")[2] for detail in error["details"])
+    return Breach(FaultCode(error["code"]), error["message"], tuple(int(number) for number in numbers))
+
+
 def _attempt(row: RollingUpgrade) -> Attempt:
-    return Attempt(row.target_version, UpgradeStatus(row.status), touched_anything=row.members.exists())
+    return Attempt(
+        row.target_version,
+        UpgradeStatus(row.status),
+        touched_anything=row.members.exists(),
+        ended_at=row.ended_at,
+        cancelled_by=row.cancel_requested_by if row.status == UpgradeStatus.CANCELLED else "",
+        stopped_in_a_row=_stopped_in_a_row(row),
+        wait_is_skipped=bool(row.retry_skipped_by),
+    )
+
+
+def _stopped_in_a_row(last: RollingUpgrade) -> int:
+    """How many attempts at its target, it the last, touched something and were stopped by a limit."""
+    if last.status != UpgradeStatus.FAULTED:
+        return 0
+    touched = Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))
+    attempts = last.scale_set.upgrades.annotate(touched=touched).values_list("target_version", "status", "touched")
+    count = 0
+    for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
+        if version != last.target_version or status != UpgradeStatus.FAULTED:
+            break
+        count += is_touched
+    return count

@@ -12,7 +12,8 @@ from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operati
 def operations_of(chunk: Chunk) -> dict[str, Operation]:
     """The operations of the chunk that are not done yet, by id. The secrets of the document are in them, and nowhere else."""
     row = chunk.scale_set
-    rows = list(Instance.objects.filter(chunk=chunk).exclude(operation_id=None).order_by("number"))
+    waiting = Instance.objects.filter(chunk=chunk).exclude(operation_id=None).select_related("member")
+    rows = list(waiting.order_by("number"))
     if not rows:
         return {}
     model = documents.read(secrets.join(row.document, sealing.unseal(row.sealed_secrets))).machine
@@ -25,7 +26,9 @@ def _operation(one: Instance, row: ScaleSet, model: MachineModel, reference: Sca
     if kind is OperationKind.DELETE:
         return Operation(str(one.operation_id), kind, reference, str(one.number))
     image = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, one.operation_version)
-    return Operation(str(one.operation_id), kind, reference, str(one.number), image, _profile(one, row, model))
+    os_disk = one.member.old_os_disk if kind is OperationKind.RESTORE and one.member else ""
+    profile = _profile(one, row, model)
+    return Operation(str(one.operation_id), kind, reference, str(one.number), image, profile, os_disk)
 
 
 def _profile(one: Instance, row: ScaleSet, model: MachineModel) -> MachineProfile:

@@ -1,9 +1,11 @@
-"""Opt-outs end by themselves."""
+"""Opt-outs, and stops of the whole fleet, end by themselves."""
 
 from datetime import datetime
 
 from upgrades.feed.writing import writing
-from upgrades.models import Instance, OptOut
+from upgrades.models import FleetStop, Instance, OptOut, ScaleSet
+
+ITS_TIME = "its own time limit"
 
 
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
@@ -13,5 +15,16 @@ def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
         return
     with writing(now, scale_set_id) as w:
         rows = list(Instance.objects.filter(opt_outs__in=expired))
-        expired.update(ended_at=now, ended_by="its own time limit")
+        expired.update(ended_at=now, ended_by=ITS_TIME)
         w.changed(*rows, note="Its opt-out expired.")
+
+
+def end_expired_fleet_stop(now: datetime) -> None:
+    """Ends the stop of the fleet whose time is past, visibly in every scale set."""
+    expired = FleetStop.objects.filter(ended_at=None, until__lte=now)
+    if not expired.exists():
+        return
+    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+        if expired.update(ended_at=now, ended_by=ITS_TIME):
+            w.changed(*w.scale_sets)
+            w.wake()

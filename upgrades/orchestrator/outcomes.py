@@ -8,13 +8,13 @@ from datetime import datetime
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
-from upgrades.models.instance import VIEW_FIELDS, in_force
+from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force
 from upgrades.providers.base import Outcome, Progress
 
 log = logging.getLogger(__name__)
-MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message")
+MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
-HEALTH_FIELDS = ("health", "health_since", "health_detail", "failed_version")
+HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
 
 
 def mark_begun(chunk: Chunk, now: datetime) -> None:
@@ -75,6 +75,8 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _void_health(row, now, "")
     if row.operation_kind == OperationKind.REIMAGE:
         _end_reimage(row, outcome, now)
+    elif row.operation_kind == OperationKind.RESTORE:
+        _end_restore(row, outcome)
     elif outcome.progress is Progress.FAILED:
         row.provisioning, row.health = Provisioning.FAILED, Health.UNKNOWN
         row.health_detail = f"it could not be created: {outcome.message}"[:200]
@@ -87,10 +89,21 @@ def _end_reimage(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.progress is Progress.FAILED:
         _finish_member(row, MemberState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
-        row.failed_version = row.operation_version
+        row.note_failure(row.operation_version, now)
         return
     _set_member_state(row, MemberState.VERIFYING)
     row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
+
+
+def _end_restore(row: Instance, outcome: Outcome) -> None:
+    """Its old OS disk is back, or cannot be put back: then it stays as it is, failed."""
+    if row.member is None:
+        return
+    if outcome.progress is Progress.FAILED:
+        _set_member_state(row, MemberState.FAILED)
+        row.member.rollback_error = f"{outcome.code}: {outcome.message}"
+        return
+    _set_member_state(row, MemberState.ROLLED_BACK)
 
 
 def _finish_member(row: Instance, state: MemberState, now: datetime) -> None:

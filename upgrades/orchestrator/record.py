@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import singledispatch
+from typing import Any
 
-from upgrades.core.states import (
-    MemberState,
-    OperationKind,
-    UpgradeStatus,
-)
+from django.conf import settings
+
+from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
+from upgrades.core.facts import Breach
+from upgrades.core.states import Health, MemberState, OperationKind, UpgradeStatus
 from upgrades.core.steps import (
     Act,
     AddInstances,
@@ -18,18 +19,19 @@ from upgrades.core.steps import (
     Fault,
     FinishBatch,
     RemoveInstances,
+    RollBack,
     Settle,
     StartBatch,
     StartUpgrade,
 )
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, bulk
+from upgrades.models.instance import FAILURE_FIELDS
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 
 CHUNK_SIZE = 100  # operations that one task begins and polls together
-HEALTH_ERROR = "RollingUpgradeInstanceUnhealthyError"
-HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
+OPERATION = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
 
 class Outdated(Exception):
@@ -93,13 +95,14 @@ def _remove_instances(step: RemoveInstances, w: Writing) -> None:
 
 @_write.register
 def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
-    w.changed(RollingUpgrade.begin(w.scale_set, step.target, step.started_by, w.now))
+    row, lasts = w.scale_set, timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS)
+    w.changed(RollingUpgrade.begin(row, step.target, step.started_by, w.now, policy=row.policy, lasts_at_most=lasts))
 
 
 @_write.register
 def _start_batch(step: StartBatch, w: Writing) -> None:
     upgrade = _running(w)
-    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now)
+    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, why=step.why[:500])
     rows = _instances(w, step.instances)
     members = [_new_member(batch, row) for row in rows]
     InstanceUpgrade.objects.bulk_create(members)
@@ -107,7 +110,7 @@ def _start_batch(step: StartBatch, w: Writing) -> None:
         row.member, row.failed_version = member, ""
         row.operation_id, row.operation_kind = member.pk, OperationKind.REIMAGE
         row.operation_version, row.operation_at = upgrade.target_version, w.now
-    bulk.update(rows, "member", "failed_version", "operation_id", "operation_kind", "operation_version", "operation_at")
+    bulk.update(rows, "member", "failed_version", *OPERATION)
     _hand_to_chunks(w.scale_set, rows)
     w.changed(upgrade, note=f"Batch {step.number} began.")
     w.changed(*rows)
@@ -133,7 +136,7 @@ def _settle(step: Settle, w: Writing) -> None:
     for row in rows:
         _settle_member(row, w.now, has_failed=row.number in failed)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
-    bulk.update([row for row in rows if row.number in failed], "failed_version")
+    bulk.update(rows, *FAILURE_FIELDS)
     w.changed(upgrade)
     w.changed(*rows)
 
@@ -146,7 +149,34 @@ def _settle_member(row: Instance, now: datetime, *, has_failed: bool) -> None:
     member.state = MemberState.FAILED if has_failed else MemberState.SUCCEEDED
     if has_failed:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
-        row.failed_version = row.version
+        row.note_failure(row.version, now)
+    else:
+        row.note_success()
+
+
+@_write.register
+def _roll_back(step: RollBack, w: Writing) -> None:
+    """The old OS disks are to be put back: the operation is a new one, for the member's own id is that of the reimage."""
+    upgrade, rows = _running(w), _instances(w, step.instances)
+    if step.breach is not None:
+        upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, w)
+        upgrade.save(update_fields=["status", "error"])
+        w.changed(upgrade, note=step.breach.code.value)
+    for row in rows:
+        _begin_restore(row, w.now)
+    bulk.update([row.member for row in rows if row.member], "state")
+    bulk.update(rows, *OPERATION, "health", "health_since", "health_detail")
+    _hand_to_chunks(w.scale_set, rows)
+    w.changed(*rows)
+
+
+def _begin_restore(row: Instance, now: datetime) -> None:
+    if row.member is None or row.member.state != MemberState.FAILED or row.operation_id is not None:
+        raise Outdated
+    row.member.state = MemberState.ROLLING_BACK
+    row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.RESTORE
+    row.operation_version, row.operation_at = row.member.from_version, now
+    row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its old OS disk is being put back"
 
 
 @_write.register
@@ -158,13 +188,16 @@ def _finish_batch(step: FinishBatch, w: Writing) -> None:
 
 @_write.register
 def _fault(step: Fault, w: Writing) -> None:
-    set_name = w.scale_set.name
-    details = [
-        {"code": HEALTH_ERROR, "target": f"{set_name}/virtualMachines/{number}", "message": HEALTH_MESSAGE}
-        for number in step.instances
-    ]
-    error = {"code": step.code.value, "message": step.message, "details": details}
-    _end(w, UpgradeStatus.FAULTED, note=step.code.value, error=error)
+    _end(w, UpgradeStatus.FAULTED, note=step.breach.code.value, error=_error(step.breach, w))
+
+
+def _error(breach: Breach, w: Writing) -> dict[str, Any]:
+    """As Azure says it, with each instance that passed the limit, and what was wrong with it (facts 1.6)."""
+    return {
+        "code": breach.code.value,
+        "message": breach.message,
+        "details": error_details(_running(w), w.scale_set.name, breach.instances),
+    }
 
 
 @_write.register

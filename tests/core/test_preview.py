@@ -1,0 +1,111 @@
+"""Plans: what `decide` would do, told beforehand. Whole runs beside plans are in tests/orchestrator/test_preview.py."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, with_instance
+from tests.core.test_rules import STOP, stopped, zonal
+from tests.core.world import World
+from upgrades.core.facts import Facts, Hold, Member, Policy
+from upgrades.core.preview import Pace, Plan, pace_of, preview
+from upgrades.core.states import FaultCode, Health, MemberState
+from upgrades.core.steps import StartBatch, Why
+
+PACE = Pace(10 * MINUTE, 12 * MINUTE, 20 * MINUTE)
+
+
+def plan(facts: Facts, **options: bool) -> Plan:
+    return preview(facts, NOW, PACE, **options)
+
+
+def instances(plan: Plan) -> list[tuple[int, ...]]:
+    return [one.instances for one in plan.batches]
+
+
+def test_the_batches_are_those_of_the_engine() -> None:
+    found = plan(fleet(7))
+    assert instances(found) == [(id,) for id in range(7)]
+    assert found.target == NEW
+    assert found.batches[0].why == "20 % of 7 is 1.4, so at most 1."
+    assert (found.earliest, found.latest) == (70 * MINUTE, 140 * MINUTE)
+    assert [one.begins_in for one in found.batches[:2]] == [timedelta(0), 12 * MINUTE]
+
+
+def test_zones_are_shown() -> None:
+    found = plan(zonal(30))
+    assert [(one.zones, len(one.instances)) for one in found.batches] == [
+        (("1",), 6),
+        (("1",), 4),
+        (("2",), 6),
+        (("2",), 4),
+        (("3",), 6),
+        (("3",), 4),
+    ]
+
+
+def test_what_holds_it_now_is_told_and_the_plan_goes_on_behind_it() -> None:
+    facts = replace(fleet(10, sick=3), fleet_stop=STOP)
+    found = plan(facts)
+    assert [one.code for one in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]
+    assert len(found.batches) == 5
+    assert plan(fleet(10, health_as_of=None)).blocks[0].code == Why.STALE_HEALTH
+    assert plan(upgrading(fleet(10), paused_by="ada")).blocks[0].code == Why.PAUSED
+    assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
+    new = with_instance(fleet(5), 0, health=Health.INITIALIZING, health_since=NOW)
+    assert plan(new).blocks[0].code == Why.INITIALIZING
+
+
+def test_planned_waits_are_in_the_estimate() -> None:
+    paused = plan(fleet(5, policy=Policy(pause_between_batches=MINUTE)))
+    assert (paused.waits, paused.earliest) == (4 * MINUTE, 54 * MINUTE)
+    again = plan(fleet(5, last_attempt=stopped()))
+    assert again.waits == 30 * MINUTE and len(again.batches) == 5
+
+
+def test_nothing_to_do_is_an_empty_plan() -> None:
+    assert plan(fleet(5, version=NEW)).batches == ()
+    assert plan(fleet(5, automatic=False)).batches == ()
+    assert len(plan(fleet(5, automatic=False), by_hand=True).batches) == 5
+
+
+def test_a_running_upgrade_is_planned_from_where_it_is() -> None:
+    facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, MemberState.UPGRADING), verifying_too())
+    found = plan(facts)
+    assert [one.number for one in found.batches] == [1, 2, 3, 4]
+    assert found.earliest == 50 * MINUTE  # the running one too
+
+
+def verifying_too() -> Member:
+    return Member(1, MemberState.VERIFYING, NOW)
+
+
+def test_without_a_past_there_is_no_estimate() -> None:
+    found = preview(fleet(5), NOW)
+    assert (found.earliest, found.latest, found.batches[3].begins_in) == (None, None, None)
+    assert pace_of([]) is None
+
+
+policies = st.builds(
+    Policy,
+    max_batch_percent=st.integers(5, 100),
+    max_unhealthy_percent=st.integers(5, 100),
+    pause_between_batches=st.sampled_from([timedelta(0), MINUTE]),
+    cross_zone=st.booleans(),
+    unhealthy_first=st.booleans(),
+)
+
+
+@given(st.integers(1, 60), policies, st.sets(st.integers(0, 59), max_size=8), st.integers(1, 3))
+def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, held: set[int], zones: int) -> None:
+    """When nothing goes wrong: the run is that of the scenarios' world."""
+    facts = zonal(total, zones, policy=policy)
+    for id in held & set(range(total)):
+        facts = with_instance(facts, id, opt_out=Hold("ada", "busy"))
+    world, seen = World(facts, now=NOW, known_from=NOW), []
+    note = world._note
+    world._note = lambda step: (seen.append(step.instances) if isinstance(step, StartBatch) else None, note(step))[1]  # type: ignore[method-assign]
+    world.run()
+    assert instances(plan(facts)) == seen

@@ -1,0 +1,163 @@
+"""Why it is not moving: every reason with its numbers, ranked; and nothing that `decide` waits for goes without one."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
+from tests.core.test_rules import STOP, USER, stopped
+from upgrades.core.decide import decide
+from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
+from upgrades.core.reasons import RANK, Held, Reason, Who, reasons
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.steps import Wait, Why
+
+HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
+
+
+def codes(facts: Facts) -> list[str]:
+    return [one.code for one in reasons(facts, NOW)]
+
+
+def the(code: str, facts: Facts) -> Reason:
+    (found,) = (one for one in reasons(facts, NOW) if one.code == code)
+    return found
+
+
+def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
+    assert codes(fleet(10, version=NEW)) == []
+    assert codes(with_instance(fleet(10, version=NEW, sick=5), 0, opt_out=HOLD)) == []
+
+
+def test_the_gate_says_how_many_must_recover() -> None:
+    found = the(Why.GATE, upgrading(fleet(30, sick=7)))
+    assert found.numbers == {"unhealthy": 7, "total": 30, "limit_percent": 20, "must_recover": 1}
+    assert found.text == "Held by the health gate: 23.3 % unhealthy (7 of 30), limit 20 %; 1 more must recover."
+    assert (found.gate, found.who, found.instances) == ("health", Who.OPERATOR, tuple(range(23, 30)))
+
+
+def test_unhealthy_opt_outs_that_keep_the_gate_shut_are_named_first() -> None:
+    facts = fleet(10, sick=3)
+    for id in (7, 8, 9):
+        facts = with_instance(facts, id, opt_out=HOLD)
+    assert codes(upgrading(facts))[:2] == [Held.SHUT_BY_OPT_OUTS, Why.GATE]
+
+
+def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
+    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, opt_out=HOLD)
+    assert codes(facts) == [Held.IMPOSSIBLE, Held.OPTED_OUT]
+    found = the(Held.OPTED_OUT, facts)
+    assert (found.until, found.act, found.who, found.instances) == (HOLD.until, "opt_in", Who.OWNER, (1,))
+    assert found.text == "1 instance opted out by ada until 2018-09-25 13:00 UTC: debugging"
+
+
+def test_each_opt_out_is_one_reason() -> None:
+    facts = fleet(10)
+    for id, hold in ((1, HOLD), (2, HOLD), (3, Hold("eve", "a demo"))):
+        facts = with_instance(facts, id, opt_out=hold)
+    held = [one.instances for one in reasons(facts, NOW) if one.code == Held.OPTED_OUT]
+    assert sorted(held, key=str) == [(1, 2), (3,)]
+
+
+def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
+    facts = with_instance(fleet(10), 1, quarantined=True)
+    facts = with_instance(facts, 2, stopped=True)
+    facts = with_instance(facts, 3, failed_version=NEW)
+    assert codes(facts) == [Held.QUARANTINED, Held.FAILED_BEFORE, Held.SWITCHED_OFF]
+    assert the(Held.QUARANTINED, facts).act == "release"
+    assert the(Held.FAILED_BEFORE, facts).act == "retry_failed"
+
+
+def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
+    facts = upgrading(
+        fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
+    )
+    found = the(Why.PAUSE, facts)
+    assert (found.until, found.act) == (NOW + MINUTE, "next_batch_now")
+    assert the(Held.TURN, facts).instances == tuple(range(1, 10))
+
+
+def test_a_fleet_wide_stop_and_a_pause_by_hand_are_both_told() -> None:
+    facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
+    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, Held.TURN]
+    assert (the(Why.FLEET_STOPPED, facts).act, the(Why.PAUSED, facts).act) == ("end_fleet_stop", "resume")
+    assert Why.FLEET_STOPPED not in codes(upgrading(replace(fleet(10), fleet_stop=STOP), started_by=USER))
+
+
+def test_a_wait_to_try_again_says_when() -> None:
+    found = the(Why.BACKING_OFF, fleet(10, last_attempt=stopped(2)))
+    assert (found.until, found.act, found.numbers) == (NOW + 60 * MINUTE, "retry_now", {"attempts": 2})
+    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, cancelled_by="ada")
+    assert codes(fleet(10, last_attempt=cancelled)) == [Why.STOPPED]
+
+
+def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_newer() -> None:
+    assert codes(fleet(10, automatic=False)) == [Held.AUTOMATIC_OFF]
+    assert codes(fleet(10, version=NEW, automatic=False)) == []
+
+
+def test_what_is_under_way_is_told_apart() -> None:
+    facts = upgrading(fleet(10), verifying(0), Member(1, MemberState.UPGRADING), Member(2, MemberState.ROLLING_BACK))
+    facts = with_instance(facts, 0, health=Health.INITIALIZING)
+    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, Held.TURN]
+    assert the(Why.VERIFYING, facts).until == NOW + 5 * MINUTE
+
+
+states = st.fixed_dictionaries(
+    {
+        "health": st.sampled_from(Health),
+        "version": st.sampled_from([OLD, OLD, NEW]),
+        "opt_out": st.sampled_from([None, None, HOLD]),
+        "stopped": st.sampled_from([False, False, False, True]),
+        "quarantined": st.sampled_from([False, False, False, True]),
+        "busy": st.sampled_from([False, False, False, True]),
+        "failed_version": st.sampled_from(["", "", NEW]),
+    }
+)
+members = st.lists(st.sampled_from(MemberState), max_size=3)
+sets = st.fixed_dictionaries(
+    {
+        "automatic": st.booleans(),
+        "fleet_stop": st.sampled_from([None, STOP]),
+        "health_as_of": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
+        "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
+    }
+)
+runs = st.fixed_dictionaries(
+    {
+        "paused_by": st.sampled_from(["", "ada"]),
+        "cancel_requested_by": st.sampled_from(["", "", "ada"]),
+        "policy": st.sampled_from([Policy(), Policy(pause_between_batches=MINUTE)]),
+    }
+)
+
+
+@given(st.lists(states, min_size=1, max_size=8), sets, st.none() | st.tuples(members, st.booleans(), runs))
+def test_whatever_is_waited_for_is_among_the_reasons(
+    instances: list[dict[str, Any]], changes: dict[str, Any], run: tuple[list[MemberState], bool, dict[str, Any]] | None
+) -> None:
+    facts = fleet(len(instances), **changes)
+    for id, state in enumerate(instances):
+        facts = with_instance(facts, id, **state, health_since=NOW)
+    if run:
+        made = [Member(id, state, NOW) for id, state in enumerate(run[0][: len(instances)])]
+        facts = upgrading(facts, *made, finished=run[1], **run[2])
+    answer = decide(facts, NOW)
+    found = reasons(facts, NOW)
+    assert all(one.text and one.gate for one in found)
+    if isinstance(answer, Wait) and answer.why is not Why.NOTHING_TO_DO:
+        assert answer.why in {one.code for one in found}
+
+
+def test_every_reason_has_its_rank_and_only_one() -> None:
+    assert set(RANK) == {*Why, *Held} - {Why.NOTHING_TO_DO}
+    assert len(RANK) == len(set(RANK))
+
+
+def test_the_time_of_release_is_never_past() -> None:
+    for ago in (timedelta(0), 29 * MINUTE, 31 * MINUTE):
+        for one in reasons(fleet(10, last_attempt=stopped(ago=ago)), NOW):
+            assert one.until is None or one.until > NOW

@@ -1,0 +1,42 @@
+"""The cord: stopping every automatic upgrade of the fleet at once, and letting go again."""
+
+from datetime import datetime, timedelta
+
+from upgrades.commands.errors import Refused
+from upgrades.commands.opt_outs import checked_reason, checked_until
+from upgrades.feed.writing import writing
+from upgrades.models import FleetStop, ScaleSet
+from upgrades.models.fleet_stop import open_fleet_stop
+
+DEFAULT_LENGTH = timedelta(days=1)  # never silently for ever
+
+
+def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None = None) -> FleetStop:
+    """No upgrade of the platform's begins, and none goes on after its batch, for a day unless said otherwise. Raises Refused.
+
+    One that is in force already is replaced: the last word counts.
+    """
+    reason = checked_reason(reason, "a stop of the fleet")
+    checked_until(until, now, "a stop of the fleet")
+    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+        _end(owner, now)
+        row = FleetStop.objects.create(owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_LENGTH)
+        w.changed(*w.scale_sets)
+        w.wake()
+    return row
+
+
+def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
+    """Automatic upgrades go on. Raises Refused where none is stopped."""
+    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+        row = open_fleet_stop()
+        if row is None:
+            raise Refused("Conflict", "automatic upgrades are not stopped")
+        _end(by, now)
+        w.changed(*w.scale_sets)
+        w.wake()
+    return row
+
+
+def _end(by: str, now: datetime) -> None:
+    FleetStop.objects.filter(ended_at=None).update(ended_at=now, ended_by=by)

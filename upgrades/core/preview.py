@@ -1,0 +1,252 @@
+"""What would happen: `decide` run forward on a virtual clock, on the assumption that every swap goes well.
+
+It decides nothing itself. What would hold the upgrade right now is noted and then taken as lifted, so that the plan goes on behind it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from upgrades.core.decide import decide
+from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy
+from upgrades.core.steps import (
+    AddInstances,
+    Complete,
+    Fault,
+    FinishBatch,
+    RemoveInstances,
+    RollBack,
+    Settle,
+    StartBatch,
+    StartUpgrade,
+    Step,
+    Wait,
+    Why,
+)
+
+MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
+FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
+GATES = (FaultCode.BEFORE, FaultCode.IN)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a batch takes: quick (the 10th percentile), typical, slow (the 90th); None where none was ever timed."""
+
+    quick: timedelta
+    typical: timedelta
+    slow: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """`why` is how it is chosen, with the rounding; `zones` are those it is in; `begins_in` is typical."""
+
+    number: int
+    instances: tuple[int, ...]
+    zones: tuple[str, ...]
+    begins_in: timedelta | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Something that would hold the upgrade: `code` of a Why or a FaultCode, and the sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`waits` are planned ones (pauses, back-off); `earliest` and `latest` the end, from now, None where no batch was ever timed."""
+
+    target: str
+    batches: tuple[PlannedBatch, ...]
+    blocks: tuple[Block, ...]
+    waits: timedelta
+    earliest: timedelta | None
+    latest: timedelta | None
+
+
+def pace_of(durations: Sequence[timedelta]) -> Pace | None:
+    """From the lengths of past batches.
+
+    >>> pace_of([timedelta(seconds=n) for n in range(1, 21)])
+    Pace(quick=datetime.timedelta(seconds=2), typical=datetime.timedelta(seconds=10), slow=datetime.timedelta(seconds=18))
+    """
+    if not durations:
+        return None
+    ordered = sorted(durations)
+    quick, typical, slow = (ordered[max(0, -(-len(ordered) * share // 100) - 1)] for share in (10, 50, 90))
+    return Pace(quick, typical, slow)
+
+
+def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: bool = False) -> Plan:
+    """The batches that are still to come. `by_hand`: as if a person started it now, where none runs."""
+    if by_hand and facts.upgrade is None and facts.latest is not None:
+        facts = replace(facts, upgrade=Upgrade(facts.latest, StartedBy.USER, facts.policy))
+    return _Rehearsal(facts, now, pace).run()
+
+
+@dataclass(slots=True)
+class _Rehearsal:
+    facts: Facts
+    now: datetime
+    pace: Pace | None
+    batches: list[PlannedBatch] = field(default_factory=list)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    waits: timedelta = timedelta(0)
+    timed: int = 0  # batches whose time is in the estimate, the running one too
+
+    def run(self) -> Plan:
+        target = self._target()
+        for _ in range(MOST_STEPS):
+            step = decide(self.facts, self.now)
+            if self._is_the_end(step):
+                break
+            self._take(step)
+            target = self._target() or target
+            self.facts = replace(self.facts, health_as_of=self.now)
+        pace, waits = self.pace, self.waits
+        return Plan(
+            target,
+            tuple(self.batches),
+            tuple(self.blocks.values()),
+            waits,
+            pace and pace.quick * self.timed + waits,
+            pace and pace.slow * self.timed + waits,
+        )
+
+    def _target(self) -> str:
+        return self.facts.upgrade.target.version if self.facts.upgrade else ""
+
+    def _is_the_end(self, step: Step) -> bool:
+        match step:
+            case Complete():
+                return True
+            case Fault(breach):
+                self._block(breach.code, breach.message)
+                return breach.code not in GATES
+            case Wait(_, why, text) if why in (Why.STOPPED, Why.NO_IMAGE):
+                self._block(why, text)
+                return True
+            case Wait(_, why):
+                return why is Why.NOTHING_TO_DO
+        return type(step).__name__ == "Cancel"
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case Wait():
+                self._wait(step)
+            case AddInstances() | RemoveInstances():
+                self._scale(step)
+            case StartUpgrade(target, started_by):
+                self._upgrade(Upgrade(target, started_by, self.facts.policy))
+            case Fault():
+                self._heal()
+            case _:
+                self._go_on(step)
+
+    def _go_on(self, step: Step) -> None:
+        match step:
+            case StartBatch(number, instances, why):
+                self._start_batch(number, instances, why)
+            case Settle():
+                self._arrive()
+            case RollBack(instances):
+                self._members(lambda one: _back(one) if one.instance in instances else one)
+            case FinishBatch():
+                self._finish_batch()
+
+    def _scale(self, step: AddInstances | RemoveInstances) -> None:
+        before = self.facts.instances
+        if isinstance(step, RemoveInstances):
+            self._instances(one for one in before if one.id not in step.instances)
+            return
+        first = max((one.id for one in before), default=-1) + 1
+        new = (InstanceFacts(id, step.image.version) for id in range(first, first + step.count))
+        self._instances((*before, *new))
+
+    # --- waiting ---
+
+    def _wait(self, wait: Wait) -> None:
+        if wait.why in (Why.REPLACING, Why.VERIFYING, Why.ROLLING_BACK, Why.CREATING):
+            self._arrive()
+        elif wait.why in (Why.PAUSE, Why.BACKING_OFF):
+            self.waits += wait.until - self.now
+            self.now = wait.until
+        else:
+            self._block(wait.why, wait.text)
+            self._lift(wait.why)
+
+    def _block(self, code: str, text: str) -> None:
+        self.blocks.setdefault(code, Block(code, text))
+
+    def _lift(self, why: Why) -> None:
+        """It is over; old news is renewed before each step anyway."""
+        if why is Why.FLEET_STOPPED:
+            self.facts = replace(self.facts, fleet_stop=None)
+        elif why is Why.PAUSED and self.facts.upgrade:
+            self._upgrade(replace(self.facts.upgrade, paused_by=""))
+        elif why in (Why.GATE, Why.INITIALIZING):
+            self._heal()
+
+    def _heal(self) -> None:
+        self._instances(replace(one, health=Health.HEALTHY) for one in self.facts.instances)
+
+    # --- batches ---
+
+    def _start_batch(self, number: int, instances: tuple[int, ...], why: str) -> None:
+        assert self.facts.upgrade
+        zones = sorted({one.zone for one in self.facts.instances if one.id in instances and one.zone})
+        begins_in = self.waits + self.pace.typical * self.timed if self.pace else None
+        self.batches.append(PlannedBatch(number, instances, tuple(zones), begins_in, why))
+        members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
+        upgrade = self.facts.upgrade
+        self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
+
+    def _arrive(self) -> None:
+        """All that is under way ends well. A batch takes its time."""
+        upgrade, target = self.facts.upgrade, self._target()
+        on_the_way = {one.instance for one in upgrade.members if one.state in FORTH} if upgrade else set()
+        if on_the_way:
+            self.timed += 1
+            self.now += self.pace.typical if self.pace else timedelta(0)
+        self._instances(_well(one, target if one.id in on_the_way else "") for one in self.facts.instances)
+        self._members(_done)
+
+    def _finish_batch(self) -> None:
+        assert self.facts.upgrade
+        *before, last = self.facts.upgrade.batches
+        finished = (*before, replace(last, finished_at=self.now))
+        self._upgrade(replace(self.facts.upgrade, batches=finished, pause_is_skipped=False))
+
+    def _members(self, change: Callable[[Member], Member]) -> None:
+        if upgrade := self.facts.upgrade:
+            changed = tuple(replace(one, members=tuple(map(change, one.members))) for one in upgrade.batches)
+            self._upgrade(replace(upgrade, batches=changed))
+
+    def _upgrade(self, upgrade: Upgrade) -> None:
+        self.facts = replace(self.facts, upgrade=upgrade)
+
+    def _instances(self, instances: Iterable[InstanceFacts]) -> None:
+        self.facts = replace(self.facts, instances=tuple(instances))
+
+
+def _well(one: InstanceFacts, version: str) -> InstanceFacts:
+    """It is up; on that version, where it was in a batch."""
+    return (
+        replace(one, busy=False, version=version or one.version, health=Health.HEALTHY) if one.busy or version else one
+    )
+
+
+def _done(member: Member) -> Member:
+    if member.state in FORTH:
+        return replace(member, state=MemberState.SUCCEEDED)
+    return _back(member) if member.state is MemberState.ROLLING_BACK else member
+
+
+def _back(member: Member) -> Member:
+    return replace(member, state=MemberState.ROLLED_BACK)

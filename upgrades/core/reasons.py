@@ -1,0 +1,312 @@
+"""Why is it not moving? Every upgrade and every instance that stands still has reasons, the weightiest first.
+
+`decide` answers with the first thing that holds an upgrade; here is all that does, and what holds each instance. The same object is in
+the feed, the API and `manage.py status`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from upgrades.core import batches, health, messages, retrying
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy, Upgrade
+from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy
+from upgrades.core.steps import Why
+
+
+class Held(StrEnum):
+    """Why one instance is not moving, or cannot: beside `Why`, which is of the whole scale set."""
+
+    IMPOSSIBLE = "OptOutsLeaveNothing"
+    SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
+    QUARANTINED = "Quarantined"
+    OPTED_OUT = "OptedOut"
+    SWITCHED_OFF = "SwitchedOff"
+    FAILED_BEFORE = "FailedOnThisVersion"
+    TURN = "WaitsForItsTurn"
+    AUTOMATIC_OFF = "AutomaticUpgradesOff"
+
+
+class Who(StrEnum):
+    """Who can lift a reason."""
+
+    NOBODY = "nobody"  # it passes by itself
+    OPERATOR = "operator"
+    OWNER = "owner"  # of the opt-out
+    PUBLISHER = "publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.
+
+    `act` is the command that would lift it ("" where none would); `instances` are those held (None: the scale set as a whole).
+    """
+
+    code: Why | Held
+    text: str
+    gate: str
+    who: Who = Who.NOBODY
+    act: str = ""
+    until: datetime | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    instances: tuple[int, ...] | None = None
+
+
+RANK: tuple[Why | Held, ...] = (
+    Why.NO_IMAGE,
+    Held.SHUT_BY_OPT_OUTS,
+    Why.GATE,
+    Why.STALE_HEALTH,
+    Why.FLEET_STOPPED,
+    Why.PAUSED,
+    Held.IMPOSSIBLE,
+    Why.BACKING_OFF,
+    Why.STOPPED,
+    Held.AUTOMATIC_OFF,
+    Held.QUARANTINED,
+    Held.FAILED_BEFORE,
+    Held.OPTED_OUT,
+    Held.SWITCHED_OFF,
+    Why.ROLLING_BACK,
+    Why.INITIALIZING,
+    Why.PAUSE,
+    Why.REPLACING,
+    Why.VERIFYING,
+    Why.CREATING,
+    Held.TURN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The facts, and what follows from them for all that asks: the version that is wanted, who is to get it, the policy in force."""
+
+    facts: Facts
+    now: datetime
+    target: str
+    policy: Policy
+    started_by: StartedBy
+    outdated: tuple[InstanceFacts, ...]
+
+    @property
+    def upgrade(self) -> Upgrade | None:
+        return self.facts.upgrade
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.facts.automatic and self.facts.follows_latest
+
+    @property
+    def is_wanted(self) -> bool:
+        """Something is to be upgraded, by a running upgrade or by the platform alone."""
+        return self.upgrade is not None or (bool(self.outdated) and self.is_automatic)
+
+
+Source = Callable[[_View], Iterable[Reason]]
+
+
+def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
+    """All that holds the scale set and its instances now, ranked. Nothing where all are on the version that is wanted."""
+    view = _view(facts, now)
+    found = [reason for source in SOURCES for reason in source(view)]
+    return tuple(sorted(found, key=lambda one: (RANK.index(one.code), one.instances or ())))
+
+
+def _view(facts: Facts, now: datetime) -> _View:
+    upgrade = facts.upgrade
+    target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
+    taken = {member.instance for member in upgrade.members} if upgrade else set()
+    outdated = tuple(
+        one for one in facts.staying if target and one.id not in taken and batches.is_outdated(one, target)
+    )
+    started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
+    return _View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
+
+
+# --- the scale set ----------------------------------------------------------------------------------------------------
+
+
+def _no_image(view: _View) -> Iterator[Reason]:
+    if view.facts.latest is None and view.facts.capacity > len(view.facts.staying):
+        yield Reason(Why.NO_IMAGE, messages.NO_IMAGE, "image", Who.PUBLISHER, "publish_image")
+
+
+def _gate(view: _View) -> Iterator[Reason]:
+    """Numbers: unhealthy, total, limit_percent, must_recover."""
+    facts, limit = view.facts, view.policy.max_unhealthy_percent
+    sick, total = health.unhealthy(facts, view.now), len(facts.counted)
+    if not view.is_wanted or not health.exceeds(len(sick), total, limit):
+        return
+    must_recover = len(sick) - limit * total // 100
+    numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
+    text = messages.gate(len(sick), total, limit, must_recover)
+    yield Reason(Why.GATE, text, "health", Who.OPERATOR, "change_policy", numbers=numbers, instances=health.ids(sick))
+    protected = [one for one in sick if one.protected]
+    if health.exceeds(len(protected), total, limit):
+        text = messages.shut_by_opt_outs(len(protected), total, limit)
+        yield Reason(Held.SHUT_BY_OPT_OUTS, text, "health", Who.OWNER, "opt_in", instances=health.ids(protected))
+
+
+def _stale(view: _View) -> Iterator[Reason]:
+    if view.is_wanted and health.is_stale(view.facts, view.now):
+        yield Reason(Why.STALE_HEALTH, messages.stale(view.facts.health_as_of), "health")
+
+
+def _initializing(view: _View) -> Iterator[Reason]:
+    waiting = health.initializing(view.facts, view.now)
+    in_flight = {one.instance for one in view.upgrade.members if one.state in IN_FLIGHT} if view.upgrade else set()
+    new = [one for one in waiting if one.id not in in_flight]
+    if new and view.is_wanted:
+        ends = [health.wait_ends(view.facts, one.health_since, view.now) for one in new if one.health_since]
+        text = messages.initializing(len(new))
+        yield Reason(Why.INITIALIZING, text, "health", until=max(ends, default=None), instances=health.ids(new))
+
+
+def _fleet_stop(view: _View) -> Iterator[Reason]:
+    stop = view.facts.fleet_stop
+    if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM:
+        text = messages.fleet_stopped(stop)
+        yield Reason(Why.FLEET_STOPPED, text, "fleet stop", Who.OPERATOR, "end_fleet_stop", stop.until)
+
+
+def _paused(view: _View) -> Iterator[Reason]:
+    if view.upgrade and view.upgrade.paused_by:
+        yield Reason(Why.PAUSED, messages.paused(view.upgrade.paused_by), "pause", Who.OPERATOR, "resume")
+
+
+def _pause(view: _View) -> Iterator[Reason]:
+    upgrade = view.upgrade
+    last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
+    if not upgrade or not last or upgrade.pause_is_skipped or not batches.remaining(view.facts, upgrade):
+        return
+    until = last + upgrade.policy.pause_between_batches
+    if until > view.now:
+        yield Reason(Why.PAUSE, messages.pause(until), "pause", Who.OPERATOR, "next_batch_now", until)
+
+
+def _retry(view: _View) -> Iterator[Reason]:
+    facts = view.facts
+    if view.upgrade or not view.is_wanted or facts.latest is None:
+        return
+    version, again_at = facts.latest.version, retrying.tried_again_at(facts)
+    if again_at and again_at > view.now:
+        last = facts.last_attempt
+        numbers = {"attempts": last.stopped_in_a_row if last else 0}
+        text = messages.backing_off(version, again_at)
+        yield Reason(Why.BACKING_OFF, text, "retry", Who.OPERATOR, "retry_now", again_at, numbers)
+    if retrying.was_cancelled(facts):
+        yield Reason(Why.STOPPED, messages.stopped(version), "retry", Who.OPERATOR, "retry_now")
+
+
+def _automatic_off(view: _View) -> Iterator[Reason]:
+    if view.upgrade is None and view.outdated and view.facts.follows_latest and not view.facts.automatic:
+        text = messages.automatic_off(view.target, len(view.outdated))
+        yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, "start")
+
+
+def _impossible(view: _View) -> Iterator[Reason]:
+    """Opt-outs (and quarantines) leave nothing that could be upgraded."""
+    held = [one for one in view.outdated if one.protected or one.quarantined]
+    if view.is_wanted and view.outdated and len(held) == len(view.outdated):
+        text = messages.nothing_left(len(held), view.target)
+        yield Reason(Held.IMPOSSIBLE, text, "opt-out", Who.OWNER, "opt_in", instances=health.ids(held))
+
+
+# --- the batch that runs ----------------------------------------------------------------------------------------------
+
+
+def _working(view: _View) -> Iterator[Reason]:
+    """Not held, but under way: what is awaited of each."""
+    groups: dict[Why, list[int]] = defaultdict(list)
+    for member in view.upgrade.members if view.upgrade else ():
+        if member.state in IN_FLIGHT:
+            groups[_AWAITED.get(member.state, Why.REPLACING)].append(member.instance)
+    until = _verified_by(view)
+    for why, instances in groups.items():
+        text = _UNDER_WAY[why](len(instances)) if why in _UNDER_WAY else messages.verifying(len(instances), until)
+        yield Reason(why, text, "batch", until=until if why is Why.VERIFYING else None, instances=tuple(instances))
+    busy = [one.id for one in view.facts.instances if one.busy]
+    if busy and not groups:
+        yield Reason(Why.CREATING, messages.making(len(busy)), "capacity", instances=tuple(busy))
+
+
+_AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}
+_UNDER_WAY = {Why.REPLACING: messages.replacing, Why.ROLLING_BACK: messages.rolling_back}
+
+
+def _verified_by(view: _View) -> datetime:
+    members = view.upgrade.members if view.upgrade else ()
+    swaps = [one.swapped_at for one in members if one.state is MemberState.VERIFYING and one.swapped_at]
+    return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)
+
+
+# --- single instances -------------------------------------------------------------------------------------------------
+
+
+def _opted_out(view: _View) -> Iterator[Reason]:
+    """One for each opt-out, however many instances it holds."""
+    if not view.is_wanted:
+        return
+    groups: dict[Hold, list[int]] = defaultdict(list)
+    for one in view.outdated:
+        if one.opt_out:
+            groups[one.opt_out].append(one.id)
+    for hold, held in groups.items():
+        text = messages.opted_out(len(held), hold)
+        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", hold.until, instances=tuple(held))
+
+
+def _quarantined(view: _View) -> Iterator[Reason]:
+    held = [one.id for one in view.outdated if one.quarantined and not one.protected]
+    if held and view.is_wanted:
+        text = messages.quarantined(len(held))
+        yield Reason(Held.QUARANTINED, text, "quarantine", Who.OPERATOR, "release", instances=tuple(held))
+
+
+def _switched_off(view: _View) -> Iterator[Reason]:
+    held = [one.id for one in view.outdated if one.stopped and not one.protected]
+    if held and view.is_wanted:
+        text = messages.switched_off(len(held))
+        yield Reason(Held.SWITCHED_OFF, text, "power", Who.OPERATOR, instances=tuple(held))
+
+
+def _failed_before(view: _View) -> Iterator[Reason]:
+    """They failed on this very version, and no stopped attempt is going to be tried again."""
+    if view.upgrade or not view.is_wanted or retrying.was_stopped_on_the_way(view.facts):
+        return
+    held = [one.id for one in view.outdated if one.failed_version == view.target and not one.protected]
+    if held:
+        text = messages.failed_before(len(held), view.target)
+        yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, "retry_failed", instances=tuple(held))
+
+
+def _turn(view: _View) -> Iterator[Reason]:
+    """Those that a later batch takes."""
+    upgrade = view.upgrade
+    waiting = batches.remaining(view.facts, upgrade) if upgrade else []
+    if upgrade and waiting:
+        text = messages.turn(len(waiting), len(upgrade.batches))
+        yield Reason(Held.TURN, text, "batch", instances=health.ids(waiting))
+
+
+SOURCES: tuple[Source, ...] = (
+    _no_image,
+    _gate,
+    _stale,
+    _initializing,
+    _fleet_stop,
+    _paused,
+    _pause,
+    _retry,
+    _automatic_off,
+    _impossible,
+    _working,
+    _opted_out,
+    _quarantined,
+    _switched_off,
+    _failed_before,
+    _turn,
+)

@@ -1,0 +1,57 @@
+"""Attempts that were stopped: which of them come again by themselves, and when (facts 1.14)."""
+
+from datetime import datetime, timedelta
+
+from upgrades.core import health
+from upgrades.core.facts import Attempt, Facts
+from upgrades.core.states import UpgradeStatus
+
+LONGEST_WAIT = timedelta(days=1)
+
+
+def was_cancelled(facts: Facts) -> bool:
+    """A person cancelled it, and that is respected until a person starts it, or the next version comes."""
+    last = _at_this_version(facts)
+    return last is not None and bool(last.cancelled_by) and not last.wait_is_skipped
+
+
+def was_stopped_at_the_gate(facts: Facts) -> bool:
+    """Nothing was touched: it may come again as soon as the gate opens."""
+    last = _at_this_version(facts)
+    return last is not None and last.status is UpgradeStatus.FAULTED and not last.touched_anything
+
+
+def was_stopped_on_the_way(facts: Facts) -> bool:
+    """It touched instances, and a limit stopped it."""
+    last = _at_this_version(facts)
+    return last is not None and last.status is UpgradeStatus.FAULTED and last.touched_anything
+
+
+def tried_again_at(facts: Facts) -> datetime | None:
+    """When the next attempt begins by itself: the wait doubles with each that was stopped on the way, up to a day. None: at once.
+
+    >>> from upgrades.core.facts import ImageReference
+    >>> at, latest = datetime(2018, 9, 25), ImageReference("p", "o", "s", "1.1")
+    >>> for stopped in (1, 2, 3, 9):
+    ...     last = Attempt("1.1", UpgradeStatus.FAULTED, True, ended_at=at, stopped_in_a_row=stopped)
+    ...     print(tried_again_at(Facts(1, latest=latest, last_attempt=last)) - at)
+    0:30:00
+    1:00:00
+    2:00:00
+    1 day, 0:00:00
+    """
+    last = _at_this_version(facts)
+    if last is None or not was_stopped_on_the_way(facts) or last.wait_is_skipped or last.ended_at is None:
+        return None
+    doublings = min(max(0, last.stopped_in_a_row - 1), 20)
+    return last.ended_at + min(facts.retry_after * 2**doublings, LONGEST_WAIT)
+
+
+def gate_is_shut(facts: Facts, now: datetime) -> bool:
+    sick = len(health.unhealthy(facts, now))
+    return health.exceeds(sick, len(facts.counted), facts.policy.max_unhealthy_percent)
+
+
+def _at_this_version(facts: Facts) -> Attempt | None:
+    last = facts.last_attempt
+    return last if last and facts.latest and last.target_version == facts.latest.version else None
