@@ -1,4 +1,5 @@
-"""What every provider must do. Subclass `ProviderContract` in the provider's own tests and give the two fixtures.
+"""What every provider must do. Subclass `ProviderContract` in the provider's own tests and give its fixtures; `RestoreContract`
+(restores.py) too.
 
 Each test is one story, told in one event loop with a provider made for it and closed after it.
 """
@@ -58,6 +59,10 @@ def delete(scale_set: ScaleSetReference, instance: str) -> Operation:
     return Operation(uuid4().hex, OperationKind.DELETE, scale_set, instance)
 
 
+def restore(scale_set: ScaleSetReference, instance: str, os_disk: str, version: str = OLD) -> Operation:
+    return Operation(uuid4().hex, OperationKind.RESTORE, scale_set, instance, image(version), os_disk=os_disk)
+
+
 async def outcomes(provider: Provider, operations: Iterable[Operation], *, seconds: float = 60) -> dict[str, Outcome]:
     """How the operations end, by id."""
     waiting, ended = [operation.id for operation in operations], dict[str, Outcome]()
@@ -89,7 +94,7 @@ def play(make: Callable[[], Provider], story: Callable[[Provider], Coroutine[Any
     return asyncio.run(whole())
 
 
-class ProviderContract:
+class Stories:
     @pytest.fixture
     def make_provider(self) -> Callable[[], Provider]:
         raise NotImplementedError("the provider under test")
@@ -102,6 +107,14 @@ class ProviderContract:
     def tell(self, make_provider: Callable[[], Provider]) -> Tell:
         return lambda story: play(make_provider, story)
 
+    async def _refused_for_good(self, provider: Provider, operation: Operation, code: str = "") -> None:
+        refused: Mapping[str, Any] = await provider.begin([operation])
+        assert {id: error.permanent for id, error in refused.items()} == {operation.id: True}
+        assert refused[operation.id].code == (code or refused[operation.id].code) != ""
+        assert operation.instance in refused[operation.id].message
+
+
+class ProviderContract(Stories):
     def test_a_created_machine_runs_and_is_seen(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             (view,) = await done(provider, create(scale_set, "0"))
@@ -286,9 +299,3 @@ class ProviderContract:
             assert time.monotonic() - began < 30
 
         tell(story)
-
-    async def _refused_for_good(self, provider: Provider, operation: Operation) -> None:
-        refused: Mapping[str, Any] = await provider.begin([operation])
-        assert {id: error.permanent for id, error in refused.items()} == {operation.id: True}
-        assert refused[operation.id].code
-        assert operation.instance in refused[operation.id].message

@@ -1,18 +1,21 @@
 """A real simulator process for tests, and the eyes of a probe."""
 
+import asyncio
 import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.providers.contract import play
+from tests.providers.contract import done, play
 from tests.waiting import wait_until
-from upgrades.providers.base import Provider, ProviderError
+from upgrades.providers.base import InstanceView, Operation, Provider, ProviderError
 from upgrades.providers.simulated.client import SimulatedProvider
 from upgrades.providers.simulated.control import read_control
 
@@ -69,6 +72,20 @@ class Simulator:
     def provider(self) -> SimulatedProvider:
         return SimulatedProvider(self.home, {})
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Of its state on disk."""
+        with closing(sqlite3.connect(self.state)) as database:
+            return database.execute(query).fetchall()
+
+    def change(self, statements: str) -> None:
+        """In its state on disk."""
+        with closing(sqlite3.connect(self.state)) as database:
+            database.executescript(statements)
+
+    @property
+    def state(self) -> Path:
+        return self.home / "simulator" / "state.sqlite3"
+
     def _wait(self) -> int:
         assert self._process
         code = self._process.wait(timeout=10)
@@ -82,6 +99,24 @@ class Simulator:
             return read_control(self.home).pid == self.pid
         except ProviderError:
             return False
+
+
+async def killed_now_and_then(simulator: Simulator, *, times: int) -> None:
+    for kill in range(times):
+        await asyncio.sleep(0.03 * (1 + kill))
+        await asyncio.to_thread(simulator.kill)
+        await asyncio.to_thread(simulator.start)
+
+
+async def done_whatever_happens(provider: Provider, *operations: Operation) -> list[InstanceView]:
+    """Asked for again and again, with the same ids, while the simulator is away now and then."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await done(provider, *operations)
+            except ProviderError as error:
+                assert (error.code, error.permanent) == ("SimulatorUnavailable", False)
+                await asyncio.sleep(0.02)
 
 
 def http_status(address: str, *, version: str = "HTTP/1.1", seconds: float = 5) -> int | None:

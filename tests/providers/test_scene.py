@@ -23,11 +23,12 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-dead-versions": "3",
             "rollgrid-sim-fail-percent": "12.5",
             "rollgrid-sim-slow-percent": "7",
+            "rollgrid-sim-restore-fail-percent": "50",
             "rollgrid-sim-seed": "autumn",
             "owner": "someone else",
         }
     )
-    assert read_scene(tags) == Scene(0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn")
+    assert read_scene(tags) == Scene(0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.providers.contract import NEW, OLD, ProviderContract, create, delete, done, outcomes, reimage
+from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator, http_status, takes_tcp
 from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
@@ -21,7 +22,7 @@ from upgrades.providers.base import MachineProfile, Operation, Progress, Provide
 from upgrades.providers.simulated.control import read_control
 
 
-class TestContract(ProviderContract):
+class TestContract(ProviderContract, RestoreContract):
     @pytest.fixture
     def make_provider(self, shared_simulator: Simulator) -> Callable[[], Provider]:
         return lambda: load("simulated", shared_simulator.home, {})
@@ -29,6 +30,12 @@ class TestContract(ProviderContract):
     @pytest.fixture
     def scale_set(self, scale_set: ScaleSetReference) -> ScaleSetReference:
         return ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "0.2"})
+
+    @pytest.fixture
+    def unlucky(self, scale_set: ScaleSetReference) -> ScaleSetReference:
+        return ScaleSetReference(
+            scale_set.key, {"rollgrid-sim-boot-seconds": "0.2", "rollgrid-sim-fail-percent": "100"}
+        )
 
 
 def test_a_machine_answers_http_and_tcp_once_its_operation_has_succeeded(

@@ -14,7 +14,14 @@ from contextlib import closing
 import pytest
 
 from tests.providers.contract import FURNISHED, NEW, create, done, outcomes, reimage
-from tests.providers.simulator import CHECKOUT, Simulator, http_status, takes_tcp
+from tests.providers.simulator import (
+    CHECKOUT,
+    Simulator,
+    done_whatever_happens,
+    http_status,
+    killed_now_and_then,
+    takes_tcp,
+)
 from tests.waiting import wait_until
 from upgrades.core.states import Power
 from upgrades.providers.base import (
@@ -61,7 +68,7 @@ def test_killed_in_mid_batch_it_goes_on_where_it_was(simulator: Simulator, scale
         assert view.data_disks == old[instance].data_disks
         assert [run.what for run in view.runs] == ["customData", "agent", "app", "health"]
         assert http_status(view.address) == 200
-    assert _rows(simulator, "SELECT count(*) FROM runs") == [(4 * (FLEET + FLEET // 2),)]
+    assert simulator.rows("SELECT count(*) FROM runs") == [(4 * (FLEET + FLEET // 2),)]
 
 
 def test_the_time_that_passes_while_it_is_down_counts(simulator: Simulator, scale_set: ScaleSetReference) -> None:
@@ -83,12 +90,13 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(simulator: Simulator, s
 
     async def story(provider: Provider) -> int:
         await done(provider, *(create(scale_set, str(number)) for number in range(FLEET)))
-        killer = asyncio.create_task(_killed_now_and_then(simulator, times=6))
+        killer = asyncio.create_task(killed_now_and_then(simulator, times=6))
         disks: dict[str, set[str]] = {str(number): set() for number in range(FLEET)}
         versions = 0
         while not killer.done():
             versions += 1
-            for view in await _swapped_whatever_happens(provider, scale_set, str(versions)):
+            swaps = [reimage(scale_set, str(number), str(versions)) for number in range(FLEET)]
+            for view in await done_whatever_happens(provider, *swaps):
                 assert view.version == str(versions)
                 disks[view.instance].add(view.os_disk)
         await killer
@@ -97,7 +105,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(simulator: Simulator, s
         return versions
 
     versions = simulator.play(story)
-    assert _rows(simulator, "SELECT count(*) FROM operations") == [(FLEET * (1 + versions),)]
+    assert simulator.rows("SELECT count(*) FROM operations") == [(FLEET * (1 + versions),)]
 
 
 def test_machines_listen_again_where_they_did_or_else_say_where(
@@ -195,7 +203,7 @@ def test_a_state_that_cannot_be_written_costs_time_only(simulator: Simulator, sc
         (up,) = await done(provider, create(scale_set, "0"))
         late = create(ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "0.5"}), "1")
         await provider.begin([late])
-        with closing(sqlite3.connect(simulator.home / "simulator" / "state.sqlite3", isolation_level=None)) as other:
+        with closing(sqlite3.connect(simulator.state, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             await asyncio.to_thread(wait_until, lambda: "cannot write the state (database is locked)" in said())
             other.execute("ROLLBACK")
@@ -253,7 +261,7 @@ def test_old_operations_are_forgotten_and_still_not_done_twice(
 
     view = simulator.play(made)
     simulator.kill()
-    _change(simulator, "UPDATE operations SET finished_at = finished_at - 26 * 3600")
+    simulator.change("UPDATE operations SET finished_at = finished_at - 26 * 3600")
     simulator.start()
 
     async def after(provider: Provider) -> None:
@@ -263,7 +271,7 @@ def test_old_operations_are_forgotten_and_still_not_done_twice(
         assert (await provider.poll(ids))[swap.id] == Outcome(Progress.SUCCEEDED, view)
         assert await provider.views(scale_set) == {"0": view}
 
-    wait_until(lambda: _rows(simulator, "SELECT count(*) FROM operations") == [(0,)])
+    wait_until(lambda: simulator.rows("SELECT count(*) FROM operations") == [(0,)])
     simulator.play(after)
 
 
@@ -282,26 +290,6 @@ def test_stops_and_sicknesses_are_on_disk_too(simulator: Simulator, scale_set: S
     assert http_status(views["1"].address) == 503
 
 
-async def _killed_now_and_then(simulator: Simulator, *, times: int) -> None:
-    for kill in range(times):
-        await asyncio.sleep(0.03 * (1 + kill))
-        await asyncio.to_thread(simulator.kill)
-        await asyncio.to_thread(simulator.start)
-
-
-async def _swapped_whatever_happens(
-    provider: Provider, scale_set: ScaleSetReference, version: str
-) -> list[InstanceView]:
-    swaps = [reimage(scale_set, str(number), version) for number in range(FLEET)]
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                return await done(provider, *swaps)
-            except ProviderError as error:
-                assert (error.code, error.permanent) == ("SimulatorUnavailable", False)
-                await asyncio.sleep(0.02)
-
-
 async def _begin_one(provider: Provider, operation: Operation) -> None:
     assert await provider.begin([operation]) == {}
 
@@ -315,20 +303,3 @@ async def _views_and_close(provider: Provider, scale_set: ScaleSetReference) -> 
 
 async def _gathered(provider: Provider, operation: Operation) -> Outcome:
     return (await provider.poll([operation.id], wait_seconds=30))[operation.id]
-
-
-def _rows(simulator: Simulator, query: str) -> list[tuple[object, ...]]:
-    database = sqlite3.connect(simulator.home / "simulator" / "state.sqlite3")
-    try:
-        return database.execute(query).fetchall()
-    finally:
-        database.close()
-
-
-def _change(simulator: Simulator, statement: str) -> None:
-    database = sqlite3.connect(simulator.home / "simulator" / "state.sqlite3")
-    try:
-        database.execute(statement)
-        database.commit()
-    finally:
-        database.close()

@@ -1,7 +1,22 @@
 """The contract between the orchestrator and whoever runs the machines.
 
-A provider knows machines. It knows nothing of the database, of Django, or of upgrades: it swaps one machine's OS disk when told so, and
-says what it sees. Every method is safe to repeat. Callers put a time-out around every await; a method that hangs loses nothing.
+A provider knows machines. It knows nothing of the database, of Django, or of upgrades: it swaps one machine's OS disk when told so, puts
+the one before back when told so, and says what it sees. Every method is safe to repeat. Callers put a time-out around every await; a
+method that hangs loses nothing.
+
+What the operations do to a machine:
+
+- CREATE makes it, with new disks. InstanceExists where it is there already.
+- REIMAGE replaces its OS disk and keeps the replaced one, for RESTORE: that one only, the one replaced before is deleted. Data disks
+  stay. One that fails leaves the machine on the OS disk that it had, and the kept one as it was.
+- RESTORE puts the kept OS disk back and boots it: the same disk id, the version that is on it. Custom data and extensions are not run
+  again, their runs of then are there. The disk that it takes off is deleted, so that none is kept afterwards; data disks stay. A machine
+  that is on that disk already is left alone if it is up and provisioned, and booted from it otherwise. OSDiskNotFound (permanent) where
+  the disk is neither there nor kept. One that fails leaves the machine on the disk that it had, and keeps the kept one.
+- DELETE deletes it with all its disks, the kept one too. Nothing to delete is a success.
+
+All but CREATE and DELETE: InstanceNotFound (permanent) where there is no such machine. All: OperationInProgress (not permanent) while
+another operation runs on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +84,8 @@ class MachineProfile:
 class Operation:
     """One act on one machine. `id` is the idempotency key: beginning the same id twice is the same as once.
 
-    `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE.
+    `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE. `os_disk` is the OS disk to put back, for
+    RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None.
     """
 
     id: str
@@ -78,6 +94,7 @@ class Operation:
     instance: str
     image: ImageReference | None = None
     profile: MachineProfile | None = None
+    os_disk: str = ""
 
 
 class Progress(StrEnum):

@@ -2,11 +2,13 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 
+from upgrades.core.states import Provisioning
 from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Job, Machine, Name, Work, gone_down, made
+from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, made
 from upgrades.providers.simulated.sockets import MOST_MACHINES
 from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
@@ -44,6 +46,8 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
         changes.begin(job, _new_machine(cloud, job, machine, changes))
     elif machine is None:
         raise ProviderError("InstanceNotFound", f"there is no instance {_said(order.name)}", permanent=True)
+    elif order.work is Work.RESTORE:
+        changes.begin(_restoring(cloud, job, machine), gone_down(machine, job))
     else:
         changes.begin(job, gone_down(machine, job))
 
@@ -52,6 +56,9 @@ def _is_done(order: Order, machine: Machine | None) -> bool:
     """Nothing to delete, or the machine is already what this very operation made (asked again after it was purged)."""
     if machine is None:
         return order.work is Work.DELETE
+    if order.work is Work.RESTORE:
+        is_up = machine.listens and machine.provisioning is Provisioning.SUCCEEDED
+        return is_up and machine.os_disk == order.os_disk
     return order.id in (machine.made_by, machine.imaged_by)
 
 
@@ -60,7 +67,25 @@ def _job(cloud: Cloud, order: Order) -> Job:
     takes = scene.boot_takes(order.name[1], order.model.version)
     if order.work is Work.DELETE:
         takes = scene.boot_seconds * DELETE_SHARE
-    return Job(order.id, order.work, order.name, order.model, now, now + takes)
+    return Job(order.id, order.work, order.name, order.model, now, now + takes, order.os_disk)
+
+
+def _restoring(cloud: Cloud, job: Job, machine: Machine) -> Job:
+    """The restore as it will be: the machine boots as the version does that is on the disk, whatever the caller believed."""
+    disk = machine.disk(job.os_disk)
+    if disk is None:
+        raise ProviderError("OSDiskNotFound", _where_it_went(job, machine), permanent=True)
+    takes = cloud.scene(job.name[0]).boot_takes(job.name[1], disk.version)
+    return replace(job, model=Model(disk.version), due_at=job.started_at + takes)
+
+
+def _where_it_went(job: Job, machine: Machine) -> str:
+    keeps = (
+        f"keeps {machine.kept.os_disk}, which its last reimage replaced; those before are deleted"
+        if machine.kept
+        else "keeps none: it was not reimaged since it was made or last restored"
+    )
+    return f"the instance {_said(job.name)} cannot go back to the OS disk {job.os_disk}: it is on {machine.os_disk} and {keeps}"
 
 
 def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Changes) -> Machine:

@@ -19,6 +19,17 @@ class End:
     view: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A machine went back from one OS disk to another; `at` as in its runs."""
+
+    operation: str
+    name: Name
+    os_disk: str
+    dropped: str
+    at: str
+
+
 @dataclass(slots=True)
 class Changes:
     """`booted`: machines whose runs are new. `made`: how many of `machines` are new."""
@@ -30,6 +41,7 @@ class Changes:
     made: int = 0
     ended: dict[str, End] = field(default_factory=dict)
     booted: list[Machine] = field(default_factory=list)
+    restored: list[Restore] = field(default_factory=list)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def begin(self, job: Job, machine: Machine) -> None:

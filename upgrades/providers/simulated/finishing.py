@@ -1,4 +1,4 @@
-"""Finishing operations whose time has come: the swap itself, or the failure that the scene asks for."""
+"""Finishing operations whose time has come: the swap itself, there or back, or the failure that the scene asks for."""
 
 import logging
 import sqlite3
@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import replace
 
 from upgrades.providers.base import Progress
-from upgrades.providers.simulated.changes import Changes, End
+from upgrades.providers.simulated.changes import Changes, End, Restore
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Job, Machine, Work, left_as_it_was, swapped, woken
+from upgrades.providers.simulated.machines import Job, Machine, Work, left_as_it_was, moment, restored, swapped, woken
 from upgrades.providers.simulated.scene import Scene
 from upgrades.providers.simulated.wire import view_to_wire
 
@@ -55,15 +55,19 @@ def _finish(cloud: Cloud, job: Job, now: float, changes: Changes) -> None:
         cloud.postpone(job, now + TRY_DOOR_AGAIN_SECONDS)
         return
     _note(changes, job, after, failure, now)
-    if after.runs and after.runs != machine.runs:
-        changes.booted.append(after)
+    _note_disk(changes, job, machine, after, now)
 
 
 def _outcome(machine: Machine, job: Job, scene: Scene, now: float) -> tuple[Machine, Failure | None]:
-    if job.work is not Work.REIMAGE:
-        return woken(machine, scene, now), None
-    failure = scene.failure(job.name[1], job.model.version)
-    return (left_as_it_was(machine), failure) if failure else (swapped(machine, job, scene, now), None)
+    instance, version = job.name[1], job.model.version
+    match job.work:
+        case Work.REIMAGE:
+            failure, after = scene.failure(instance, version), swapped(machine, job, scene, now)
+        case Work.RESTORE:
+            failure, after = scene.restore_failure(instance, version), restored(machine, job, scene, now)
+        case _:
+            failure, after = None, woken(machine, scene, now)
+    return (left_as_it_was(machine), failure) if failure else (after, None)
 
 
 def _with_its_door(cloud: Cloud, machine: Machine) -> Machine:
@@ -78,6 +82,15 @@ def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, n
         changes.end(End(job, Progress.FAILED, now, *failure))
     else:
         changes.end(End(job, Progress.SUCCEEDED, now, view=view_to_wire(after, None, now)))
+
+
+def _note_disk(changes: Changes, job: Job, before: Machine, after: Machine, now: float) -> None:
+    """What is written down of an OS disk: that it came back, and what ran on it if that is new."""
+    known = before.disk(after.os_disk)
+    if known and after.os_disk != before.os_disk:
+        changes.restored.append(Restore(job.id, after.name, after.os_disk, before.os_disk, moment(now)))
+    if after.runs != (known.runs if known else ()):
+        changes.booted.append(after)
 
 
 def _tell(changes: Changes) -> None:

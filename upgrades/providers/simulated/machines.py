@@ -1,7 +1,7 @@
 """What one simulated machine is, and how each kind of work changes it. Nothing here touches a socket, a file or a clock."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
@@ -14,10 +14,11 @@ OFF_SHARE = 0.25  # a reimage shows the machine stopped for this share of its ti
 
 
 class Work(StrEnum):
-    """The contract's three operations, and the start that `manage.py simulate --start` asks for."""
+    """The contract's four operations, and the start that `manage.py simulate --start` asks for."""
 
     CREATE = "create"
     REIMAGE = "reimage"
+    RESTORE = "restore"
     DELETE = "delete"
     START = "start"
 
@@ -34,7 +35,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One accepted operation. Times are seconds since 1970, so that they outlive the process."""
+    """One accepted operation. Times are seconds since 1970, so that they outlive the process. `os_disk`: what a restore puts back."""
 
     id: str
     work: Work
@@ -42,6 +43,7 @@ class Job:
     model: Model
     started_at: float
     due_at: float
+    os_disk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,25 @@ class DataDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class OsDisk:
+    """An OS disk and all that goes with it; each field is the machine's field of the same name while it is on that disk."""
+
+    os_disk: str
+    version: str
+    imaged_by: str
+    reported: bool
+    custom_data: bool
+    extensions: tuple[str, ...]
+    runs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """One machine. `address` is where it listened last; it listens now only if `listens`.
 
     `reported`: the OS on the present disk came up once and told the platform. `stopped`: somebody stopped it. `runs`: (what, at) of the
-    present OS disk. `made_by` and `imaged_by`: the operations it and its OS disk come from.
+    present OS disk. `made_by` and `imaged_by`: the operations it and its OS disk come from. `kept`: the OS disk that its last reimage
+    replaced, until it is put back.
     """
 
     serial: int
@@ -75,10 +91,19 @@ class Machine:
     extensions: tuple[str, ...] = ()
     data_disks: tuple[DataDisk, ...] = ()
     runs: tuple[tuple[str, str], ...] = ()
+    kept: OsDisk | None = None
 
     @property
     def listens(self) -> bool:
         return self.reported and self.power is Power.RUNNING
+
+    @property
+    def present(self) -> OsDisk:
+        return OsDisk(**{each.name: getattr(self, each.name) for each in fields(OsDisk)})
+
+    def disk(self, os_disk: str) -> OsDisk | None:
+        """Its OS disk of that id: the one that it is on, or the one that it keeps."""
+        return next((each for each in (self.present, self.kept) if each and each.os_disk == os_disk), None)
 
 
 def made(job: Job, serial: int) -> Machine:
@@ -102,7 +127,7 @@ def made(job: Job, serial: int) -> Machine:
 def gone_down(machine: Machine, job: Job) -> Machine:
     """The machine once the job has begun. Its OS disk is swapped at the end, so that a failed reimage leaves the old one."""
     match job.work:
-        case Work.REIMAGE:
+        case Work.REIMAGE | Work.RESTORE:
             return replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
         case Work.DELETE:
             return replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
@@ -111,7 +136,7 @@ def gone_down(machine: Machine, job: Job) -> Machine:
 
 
 def swapped(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
-    """The machine on a new OS disk, booted as far as that image boots. Its data disks are the same."""
+    """The machine on a new OS disk, booted as far as that image boots. Its data disks are the same, the old OS disk is kept."""
     on_new_disk = replace(
         machine,
         version=job.model.version,
@@ -122,8 +147,18 @@ def swapped(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
         custom_data=job.model.custom_data,
         extensions=in_order(job.model.extensions),
         runs=(),
+        kept=machine.present,
     )
     return woken(on_new_disk, scene, at)
+
+
+def restored(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
+    """The machine booted from the OS disk that it kept, or from the one that it is on. What ran there once is not run again."""
+    kept = machine.kept
+    if kept and kept.os_disk == job.os_disk:
+        machine = replace(machine, **{each.name: getattr(kept, each.name) for each in fields(kept)}, kept=None)
+    state = Provisioning.SUCCEEDED if machine.reported else Provisioning.CREATING
+    return woken(replace(machine, provisioning=state), scene, at)
 
 
 def woken(machine: Machine, scene: Scene, at: float) -> Machine:
@@ -132,12 +167,12 @@ def woken(machine: Machine, scene: Scene, at: float) -> Machine:
     if running.reported or running.version in scene.dead_versions:
         return running
     what = (*(("customData",) if running.custom_data else ()), *running.extensions)
-    runs = tuple((name, _moment(at, after=place)) for place, name in enumerate(what))
+    runs = tuple((name, moment(at, after=place)) for place, name in enumerate(what))
     return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=runs)
 
 
 def left_as_it_was(machine: Machine) -> Machine:
-    """After a failed reimage: the old OS disk, as awake as it was before."""
+    """After a failed reimage or restore: the OS disk that it had, as awake as it was before."""
     return replace(machine, power=Power.STOPPED if machine.stopped else Power.RUNNING, provisioning=Provisioning.FAILED)
 
 
@@ -172,5 +207,5 @@ def _disk_id(name: Name, kind: str) -> str:
     return f"{scale_set}_{scale_set}_{name[1]}_{kind}_{token_hex(16)}"
 
 
-def _moment(at: float, *, after: int) -> str:
+def moment(at: float, *, after: int = 0) -> str:
     return datetime.fromtimestamp(at + after / 1e6, UTC).isoformat(timespec="microseconds")

@@ -23,6 +23,10 @@ FAILURES = (
         "Start operation on the VM '{instance}' has timed out. Please make sure the VM is in a correct state.",
     ),
 )
+RESTORE_FAILURE = (
+    "OSProvisioningClientError",
+    "OS Provisioning for VM '{instance}' failed: it does not start from its previous OS disk.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Scene:
     fail_percent: float = 0.0
     slow_percent: float = 0.0
     seed: str = ""
+    restore_fail_percent: float = 0.0
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -48,6 +53,13 @@ class Scene:
         if share >= self.fail_percent:
             return None
         code, message = FAILURES[int(share * 100) % len(FAILURES)]
+        return code, message.format(instance=instance)
+
+    def restore_failure(self, instance: str, version: str) -> tuple[str, str] | None:
+        """(code, message) where putting back the OS disk of this instance with this version fails, else None."""
+        if self._share("restore", instance, version) >= self.restore_fail_percent:
+            return None
+        code, message = RESTORE_FAILURE
         return code, message.format(instance=instance)
 
     def _share(self, of: str, instance: str, version: str) -> float:
@@ -99,6 +111,7 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}bad-versions": ("bad_versions", _words),
     f"{PREFIX}dead-versions": ("dead_versions", _words),
     f"{PREFIX}fail-percent": ("fail_percent", _number(100)),
+    f"{PREFIX}restore-fail-percent": ("restore_fail_percent", _number(100)),
     f"{PREFIX}slow-percent": ("slow_percent", _number(100)),
     f"{PREFIX}seed": ("seed", str.strip),
 }

@@ -10,20 +10,24 @@ from typing import Any, NamedTuple
 from upgrades.providers.simulated.changes import Changes
 from upgrades.providers.simulated.machines import Job, Machine, Name
 from upgrades.providers.simulated.rows import (
+    CHANGES,
     SAVE_MACHINE,
     SAVE_OPERATION,
     SAVE_RUN,
     SAVE_SCALE_SET,
     SCHEMA,
+    Runs,
     begun_row,
     ended_row,
     job_of,
     machine_of,
     machine_row,
+    restore_row,
     run_rows,
 )
 
 PURGE_AT_ONCE = 5_000  # rows per statement, so that a purge never holds the loop for long
+THERE = "SELECT os_disk FROM machines UNION ALL SELECT kept_os_disk FROM machines"  # the OS disks that machines are on or keep
 
 
 class Finished(NamedTuple):
@@ -43,6 +47,7 @@ class Store:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(SCHEMA)
+        self._catch_up()
 
     def close(self) -> None:
         self._database.close()
@@ -50,24 +55,25 @@ class Store:
     def save(self, changes: Changes) -> None:
         ended = [ended_row(end) for end in changes.ended.values()]
         begun = [begun_row(job) for job in changes.begun.values()]
+        restores = [restore_row(restore) for restore in changes.restored]
         runs = [row for machine in changes.booted for row in run_rows(machine)]
         with self._transaction() as database:
             database.executemany(SAVE_SCALE_SET, [(key, json.dumps(tags)) for key, tags in changes.tags.items()])
             database.executemany("DELETE FROM machines WHERE scale_set = ? AND instance = ?", changes.gone)
             database.executemany(SAVE_MACHINE, map(machine_row, changes.machines.values()))
             database.executemany(SAVE_OPERATION, begun + ended)
-            database.executemany(SAVE_RUN, runs)
+            database.executemany(SAVE_RUN, restores + runs)
 
     def tags(self) -> dict[str, dict[str, str]]:
         return {key: json.loads(tags) for key, tags in self._database.execute("SELECT key, tags FROM scale_sets")}
 
     def machines(self) -> Iterator[Machine]:
-        runs: dict[str, list[tuple[str, str]]] = {}
-        present = "SELECT os_disk, what, at FROM runs WHERE os_disk IN (SELECT os_disk FROM machines) ORDER BY rowid"
-        for os_disk, what, at in self._database.execute(present):
-            runs.setdefault(os_disk, []).append((what, at))
+        runs: dict[str, Runs] = {}
+        there = f"SELECT os_disk, what, at FROM runs WHERE restored_by = '' AND os_disk IN ({THERE}) ORDER BY rowid"
+        for os_disk, what, at in self._database.execute(there):
+            runs[os_disk] = (*runs.get(os_disk, ()), (what, at))
         for row in self._database.execute("SELECT * FROM machines ORDER BY serial"):
-            yield machine_of(row, tuple(runs.get(row[4], ())))
+            yield machine_of(row, runs)
 
     def running(self) -> Iterator[Job]:
         yield from map(job_of, self._database.execute("SELECT * FROM operations WHERE progress = 'running'"))
@@ -90,9 +96,9 @@ class Store:
             yield Finished(id, progress, code, message, json.loads(view) if view else None, (scale_set, instance))
 
     def purge(self, *, operations_before: float, runs_before: str) -> bool:
-        """Forgets some old finished operations and old runs; says whether there are more. Runs of present OS disks stay."""
+        """Forgets some old finished operations and old runs; says whether there are more. Runs of OS disks that are there stay."""
         operations = "SELECT id FROM operations WHERE finished_at < ? LIMIT ?"
-        runs = "SELECT rowid FROM runs WHERE at < ? AND os_disk NOT IN (SELECT os_disk FROM machines) LIMIT ?"
+        runs = f"SELECT rowid FROM runs WHERE at < ? AND os_disk NOT IN ({THERE}) LIMIT ?"
         with self._transaction() as database:
             gone = (
                 database.execute(
@@ -101,6 +107,12 @@ class Store:
                 database.execute(f"DELETE FROM runs WHERE rowid IN ({runs})", (runs_before, PURGE_AT_ONCE)),
             )
         return max(cursor.rowcount for cursor in gone) == PURGE_AT_ONCE
+
+    def _catch_up(self) -> None:
+        """Brings the file of an older simulator up to date, each change whole or not at all."""
+        (done,) = self._database.execute("PRAGMA user_version").fetchone()
+        for number, change in enumerate(CHANGES[done:], done + 1):
+            self._database.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from upgrades.core.states import Power, Provisioning
+from upgrades.core.states import OperationKind, Power, Provisioning
 from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, MachineProfile, Operation, Run
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, extension_state, power_at
 from upgrades.providers.simulated.scene import own_tags
@@ -18,6 +18,7 @@ class Order:
     work: Work
     name: Name
     model: Model
+    os_disk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,16 @@ class Batch:
 
 
 def batch_to_wire(operations: Sequence[Operation]) -> dict[str, Any]:
-    """{"sets": {key: tags}, "models": [...], "operations": [[id, kind, set key, instance, place in models]]}: equal models go once."""
+    """{"sets": {key: tags}, "models": [...], "operations": [[id, kind, set key, instance, place in models]]}: equal models go once.
+
+    A restore has a sixth member, its OS disk; all others have five, so that clients and simulators of before restores understand them.
+    """
     models: dict[Model, int] = {}
     rows = []
     for operation in operations:
         place = models.setdefault(_model_of(operation), len(models))
-        rows.append([operation.id, operation.kind, operation.scale_set.key, operation.instance, place])
+        more = [operation.os_disk] if operation.kind is OperationKind.RESTORE else []
+        rows.append([operation.id, operation.kind, operation.scale_set.key, operation.instance, place, *more])
     sets = {operation.scale_set.key: operation.scale_set for operation in operations}
     return {
         "sets": {key: own_tags(scale_set.tags) for key, scale_set in sets.items()},
@@ -47,7 +52,8 @@ def batch_from_wire(body: Mapping[str, Any]) -> Batch:
     return Batch(
         {str(key): own_tags(tags) for key, tags in body["sets"].items()},
         tuple(
-            Order(str(id), Work(kind), (str(key), str(to)), models[n]) for id, kind, key, to, n in body["operations"]
+            Order(str(id), Work(kind), (str(key), str(to)), models[n], *map(str, more))
+            for id, kind, key, to, n, *more in body["operations"]
         ),
     )
 
