@@ -43,6 +43,7 @@ class Machine:
     sick: bool = False
     runs: tuple[Run, ...] = ()
     extensions: tuple[str, ...] = ()
+    kept: "Machine | None" = None  # as it was on the OS disk that its last reimage replaced
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """One replaced OS disk; `at` is in the clocks' true time."""
+    """One replaced OS disk, or one put back; `at` is in the clocks' true time."""
 
     operation: str
     name: Name
@@ -76,6 +77,7 @@ class Faults:
     bad: set[str] = field(default_factory=set)  # versions whose application never answers well
     dead: set[str] = field(default_factory=set)  # versions that never boot
     failing: set[str] = field(default_factory=set)  # versions that no reimage brings
+    unrestorable: set[str] = field(default_factory=set)  # versions that no restore brings back
     endless: set[Name] = field(default_factory=set)  # machines whose operations do not end
 
 
@@ -85,7 +87,8 @@ class Cloud:
         self.machines: dict[Name, Machine] = {}
         self.jobs: dict[str, Job] = {}
         self.begun: list[Job] = []
-        self.swaps: list[Swap] = []
+        self.swaps: list[Swap] = []  # by reimages
+        self.restores: list[Swap] = []  # the disk that a reimage replaced put back in the place of its own
         self.faults = Faults()
         self.see: Callable[[str, Mapping[str, InstanceView]], Awaitable[None]] = _at_once
         self._serial = count(1)
@@ -154,9 +157,12 @@ class Cloud:
                 raise ProviderError("InstanceExists", f"{job.name} exists already", permanent=True)
             case OperationKind.CREATE:
                 self.machines[job.name] = self._made(job)
-            case OperationKind.REIMAGE if machine is None:
+            case OperationKind.REIMAGE | OperationKind.RESTORE if machine is None:
                 raise ProviderError("InstanceNotFound", f"there is no {job.name}", permanent=True)
-            case OperationKind.REIMAGE if machine is not None:
+            case OperationKind.RESTORE if machine is not None and _is_up_on(machine, job.operation.os_disk):
+                job.outcome = Outcome(Progress.SUCCEEDED, self.view(machine))
+            case OperationKind.REIMAGE | OperationKind.RESTORE if machine is not None:
+                _check_disk(machine, job.operation)
                 self.machines[job.name] = replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
             case OperationKind.DELETE if machine is None:
                 job.outcome = Outcome(Progress.SUCCEEDED)
@@ -184,13 +190,29 @@ class Cloud:
             self.machines.pop(job.name, None)
             is_well = job.operation.kind is OperationKind.DELETE
             job.outcome = Outcome(Progress.SUCCEEDED) if is_well else _failure("InstanceNotFound")
-        elif job.operation.kind is OperationKind.REIMAGE and _version(job) in self.faults.failing:
+        elif self._fails(job, machine):
             self.machines[job.name] = replace(machine, power=Power.RUNNING, provisioning=Provisioning.FAILED)
             job.outcome = _failure("OSProvisioningClientError")
         else:
-            after = self._booted(self._swapped(machine, job), job)
+            is_restore = job.operation.kind is OperationKind.RESTORE
+            after = self._restored(machine, job) if is_restore else self._booted(self._swapped(machine, job), job)
             self.machines[job.name] = after
             job.outcome = Outcome(Progress.SUCCEEDED, self.view(after))
+
+    def _fails(self, job: Job, machine: Machine) -> bool:
+        if job.operation.kind is OperationKind.RESTORE:
+            return _on_disk(machine, job.operation.os_disk).version in self.faults.unrestorable
+        return job.operation.kind is OperationKind.REIMAGE and _version(job) in self.faults.failing
+
+    def _restored(self, machine: Machine, job: Job) -> Machine:
+        """Booted from the disk that it kept, or from the one that it is on; nothing runs again."""
+        back = _on_disk(machine, job.operation.os_disk)
+        if back is not machine:
+            swap = Swap(job.operation.id, job.name, machine.os_disk, back.os_disk, self.clocks.elapsed)
+            self.restores.append(swap)
+        is_up = back.reported or back.version not in self.faults.dead
+        state = Provisioning.SUCCEEDED if is_up else Provisioning.CREATING
+        return replace(back, sick=machine.sick, power=Power.RUNNING, provisioning=state, reported=is_up)
 
     def _swapped(self, machine: Machine, job: Job) -> Machine:
         if job.operation.kind is OperationKind.CREATE:
@@ -204,6 +226,7 @@ class Cloud:
             imaged_by=job.operation.id,
             provisioning=Provisioning.CREATING,
             reported=False,
+            kept=replace(machine, kept=None),
         )
 
     def _booted(self, machine: Machine, job: Job) -> Machine:
@@ -244,10 +267,12 @@ class Cloud:
     def forget_job(self, name: Name) -> None:
         """The cloud loses an operation in the middle: the machine is as it was, and nobody ever heard of it."""
         job = self.running(name)
-        if job is None or job.operation.kind is not OperationKind.REIMAGE:
+        if job is None or job.operation.kind not in (OperationKind.REIMAGE, OperationKind.RESTORE):
             return
         del self.jobs[job.operation.id]
-        self.machines[name] = replace(self.machines[name], power=Power.RUNNING, provisioning=Provisioning.SUCCEEDED)
+        one = self.machines[name]
+        state = Provisioning.SUCCEEDED if one.reported else Provisioning.CREATING
+        self.machines[name] = replace(one, power=Power.RUNNING, provisioning=state)
 
     def vanish(self, name: Name) -> None:
         """Somebody deletes the machine behind our back, whatever runs on it."""
@@ -306,6 +331,21 @@ async def _at_once(key: str, views: Mapping[str, InstanceView]) -> None:
 
 def _version(job: Job) -> str:
     return job.operation.image.version if job.operation.image else ""
+
+
+def _on_disk(machine: Machine, os_disk: str) -> Machine:
+    """The machine as it is, or was, on that disk."""
+    return machine.kept if machine.kept and machine.kept.os_disk == os_disk else machine
+
+
+def _is_up_on(machine: Machine, os_disk: str) -> bool:
+    is_up = machine.power is Power.RUNNING and machine.provisioning is Provisioning.SUCCEEDED
+    return is_up and machine.os_disk == os_disk
+
+
+def _check_disk(machine: Machine, operation: Operation) -> None:
+    if operation.kind is OperationKind.RESTORE and _on_disk(machine, operation.os_disk).os_disk != operation.os_disk:
+        raise ProviderError("OSDiskNotFound", f"{machine.name} keeps no OS disk {operation.os_disk}", permanent=True)
 
 
 def _failure(code: str) -> Outcome:
