@@ -23,6 +23,7 @@ from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import InstanceView, MachineProfile, Outcome, Progress, Provider, ScaleSetReference
 from upgrades.providers.simulated.client import SimulatorControl
 from upgrades.providers.simulated.control import read_control
+from upgrades.providers.simulated.wire import batch_to_wire
 
 FLEET = 40
 OLD_STATE = Path(__file__).parent / "state_before_restores.sql"
@@ -270,6 +271,11 @@ def test_a_client_that_knows_no_restores_is_understood(
     with urllib.request.urlopen(request, timeout=5) as response:
         assert list(json.loads(response.read())["refused"]) == ["back-of-before"]
     wait_until(lambda: shared_simulator.play(lambda provider: provider.views(scale_set))["0"].power is Power.RUNNING)
+
+
+def test_a_simulator_that_knows_no_restores_understands_all_else(scale_set: ScaleSetReference) -> None:
+    operations = [create(scale_set, "0"), reimage(scale_set, "0"), delete(scale_set, "0"), restore(scale_set, "0", "x")]
+    assert [len(row) for row in batch_to_wire(operations)["operations"]] == [5, 5, 5, 6]
 
 
 async def _failed_restores(provider: Provider, scale_set: ScaleSetReference, before: list[InstanceView]) -> set[str]:
