@@ -1,8 +1,9 @@
 """`make bench`: every measurement of this folder, one after the other, each as a table with ratios to a peer in the same run."""
 
-import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
     print(f"\n== {path.stem}", flush=True)
-    runpy.run_path(str(path), run_name="__main__")
+    subprocess.run([sys.executable, path], check=True)  # a process of its own: Django is set up once in each

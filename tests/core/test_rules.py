@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ FAILED, ROLLING_BACK, ROLLED_BACK = MemberState.FAILED, MemberState.ROLLING_BACK
 USER = StartedBy.USER
 
 
-def zonal(count: int, zones: int = 3, **changes: object) -> Facts:
+def zonal(count: int, zones: int = 3, **changes: Any) -> Facts:
     """Instances spread over the zones in turn."""
     facts = fleet(count, **changes)
     for id in range(count):
@@ -248,7 +249,7 @@ def test_a_fleet_wide_stop_says_nothing_where_nothing_would_start() -> None:
 
 def test_an_upgrade_has_its_time() -> None:
     """facts 1.6: RollingUpgradeTimeoutError, at the end of a batch, never in its middle."""
-    late = {"ends_by": NOW - MINUTE}
+    late: dict[str, Any] = {"ends_by": NOW - MINUTE}
     assert step(upgrading(fleet(10), verifying(0), **late)) == Settle((0,), ())
     answer = step(upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, **late))
     assert isinstance(answer, Fault) and answer.breach.code is FaultCode.TIMEOUT
@@ -259,9 +260,9 @@ def test_an_upgrade_has_its_time() -> None:
 # --- trying again ---
 
 
-def stopped(times: int = 1, *, ago: timedelta = timedelta(0), **changes: object) -> Attempt:
+def stopped(times: int = 1, *, ago: timedelta = timedelta(0), **changes: Any) -> Attempt:
     whole = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW - ago, stopped_in_a_row=times)
-    return replace(whole, **changes)  # type: ignore[arg-type]
+    return replace(whole, **changes)
 
 
 @pytest.mark.parametrize(("times", "minutes"), [(1, 30), (2, 60), (3, 120), (6, 960), (7, 1440), (50, 1440)])

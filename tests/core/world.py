@@ -50,6 +50,7 @@ class World:
     known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
     happenings: list[tuple[datetime, str, int]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     last_why: Why | None = None
 
     # --- running ---
@@ -65,6 +66,7 @@ class World:
                     return
             else:
                 self._note(step)
+                self.steps.append(step)
                 self._do(step)
                 steps -= 1
 

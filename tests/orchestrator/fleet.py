@@ -1,12 +1,14 @@
 """Drives the orchestrator by hand: real rows, a real simulator, no Celery, and a clock that the test holds."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from tests.providers.simulator import http_status
+from tests.stories import edited
 from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.facts import ImageReference
@@ -39,6 +41,13 @@ class Fleet:
 
     def put(self, instances: int, *, automatic: bool = True) -> None:
         set_model(self.path, self._document(instances, automatic), self.now)
+
+    def edit(self, changes: Mapping[str, object]) -> None:
+        """Changes these members of its document, by their dotted paths."""
+        body: Any = self.row.document
+        for path, value in changes.items():
+            body = edited(body, path, value)
+        set_model(self.path, body, self.now)
 
     def publish(self, version: str) -> None:
         publish_image(ImageReference(*IMAGE, version), self.now)

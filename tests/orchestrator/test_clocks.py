@@ -50,7 +50,7 @@ def test_nobody_fails_because_the_clock_jumped(fleet: MakeFleet, jump: timedelta
     assert states(one) == {MemberState.VERIFYING}
     one.later(minutes=6)
     one.go_on()
-    assert states(one) == {MemberState.FAILED}
+    assert states(one) == {MemberState.ROLLED_BACK}
 
 
 def test_no_operation_is_given_up_because_the_clock_jumped(fleet: MakeFleet) -> None:

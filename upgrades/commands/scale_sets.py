@@ -220,7 +220,7 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
         message = f"the location of {row} is {row.location.name} and cannot be changed"
         raise Refused("PropertyChangeNotAllowed", message, target="location")
     after = secrets.keep(derived.document, before, derived.secrets)
-    is_other = _profile(row.document, before) != _profile(derived.document, after)
+    is_other: bool = _profile(row.document, before) != _profile(derived.document, after)
     if is_other and row.upgrades.filter(ended_at=None).exists():
         message = (
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"

@@ -109,15 +109,9 @@ class _Rehearsal:
             self._take(step)
             target = self._target() or target
             self.facts = replace(self.facts, health_as_of=self.now)
-        pace, waits = self.pace, self.waits
-        return Plan(
-            target,
-            tuple(self.batches),
-            tuple(self.blocks.values()),
-            waits,
-            pace and pace.quick * self.timed + waits,
-            pace and pace.slow * self.timed + waits,
-        )
+        earliest = self.pace.quick * self.timed + self.waits if self.pace else None
+        latest = self.pace.slow * self.timed + self.waits if self.pace else None
+        return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest)
 
     def _target(self) -> str:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""

@@ -44,7 +44,8 @@ def tried_again_at(facts: Facts) -> datetime | None:
     if last is None or not was_stopped_on_the_way(facts) or last.wait_is_skipped or last.ended_at is None:
         return None
     doublings = min(max(0, last.stopped_in_a_row - 1), 20)
-    return last.ended_at + min(facts.retry_after * 2**doublings, LONGEST_WAIT)
+    wait: timedelta = facts.retry_after * 2**doublings
+    return last.ended_at + min(wait, LONGEST_WAIT)
 
 
 def gate_is_shut(facts: Facts, now: datetime) -> bool:

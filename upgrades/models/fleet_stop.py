@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class FleetStop(models.Model):
-    """Who stopped all automatic upgrades, why, until when. Ended ones are kept for the record; one at a time is in force."""
+    """Who stopped all automatic upgrades, why, until when. Ended ones are kept for the record; the newest open one counts."""
 
     owner = models.CharField(max_length=150)
     reason = models.CharField(max_length=500)
@@ -18,11 +18,6 @@ class FleetStop(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["ended_at"], condition=Q(ended_at=None), nulls_distinct=False, name="one_open_fleet_stop"
-            )
-        ]
 
     def __str__(self) -> str:
         return f"all automatic upgrades stopped by {self.owner}"

@@ -35,7 +35,8 @@ def policy_from_row(stored: PolicyRow) -> Policy:
 
 def policy_to_row(policy: Policy) -> PolicyRow:
     row = {field.name: getattr(policy, field.name) for field in fields(Policy)}
-    return {**row, "pause_seconds": row.pop("pause_between_batches").total_seconds()}
+    row["pause_seconds"] = row.pop("pause_between_batches").total_seconds()
+    return row
 
 
 class RollingUpgrade(models.Model):

@@ -1,0 +1,171 @@
+"""Old OS disks are put back: of instances that failed, and of all that failed when a limit stops an upgrade (facts 1.7)."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.orchestrator.conftest import MakeFleet
+from tests.orchestrator.fleet import Fleet
+from upgrades import attempts
+from upgrades.commands.steering import release, retry_now
+from upgrades.commands.upgrades import start
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.models import Chunk, InstanceUpgrade, Transition
+from upgrades.models.rolling_upgrade import Progress
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+BAD = "16.04.1"
+ROLLING = "properties.upgradePolicy.rollingUpgradePolicy"
+
+
+def failing(fleet: MakeFleet, instances: int = 10, **changes: object) -> Fleet:
+    """A fleet whose next version never answers well, published, and its five minutes over."""
+    one = fleet(instances, **{"bad-versions": BAD})
+    one.go_on()
+    if changes:
+        one.edit(changes)
+    one.publish(BAD)
+    one.go_on()
+    one.later(minutes=5)
+    one.go_on()
+    return one
+
+
+def test_an_instance_that_is_not_healthy_in_time_gets_its_old_disk_back(fleet: MakeFleet) -> None:
+    """A-9: the very disk, its data disks untouched, and it is well again; counted as failed and as rolled back."""
+    one = fleet(10, **{"bad-versions": BAD})
+    one.go_on()
+    before = one.views()
+    one.publish(BAD)
+    one.go_on()
+    assert one.instances[0].version == BAD
+    one.later(minutes=5)
+    one.go_on()
+    assert {id: (view.os_disk, view.version, view.data_disks) for id, view in one.views().items()} == {
+        id: (view.os_disk, view.version, view.data_disks) for id, view in before.items()
+    }
+    assert {row.health for row in one.instances} == {Health.HEALTHY}
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert one.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=8)
+    assert attempts.rollbacks_of([one.upgrade])[one.upgrade.pk] == attempts.Rollback(succeeded=2)
+    lines = Transition.objects.filter(scale_set=one.id, instance_number=0, upgrade_id=one.upgrade.pk).order_by("pk")
+    states = [line.state for line in lines]
+    ways = ["queued", "upgrading", "verifying", "failed", "rolling_back", "rolled_back"]
+    assert [state for at, state in enumerate(states) if state not in states[:at]] == ways
+
+
+def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(fleet: MakeFleet) -> None:
+    """A-10"""
+    off = {"properties.upgradePolicy.automaticOSUpgradePolicy.disableAutomaticRollback": True}
+    one = failing(fleet, **off)
+    assert [row.version for row in one.instances][:3] == [BAD, BAD, "0.0.1"]
+    assert {row.member.state for row in one.instances if row.member} == {MemberState.FAILED}
+    assert attempts.rollbacks_of([one.upgrade])[one.upgrade.pk] == attempts.Rollback()
+
+
+def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_says_so(fleet: MakeFleet) -> None:
+    """facts 0.9; A-17: RollingBack while they go back, then Faulted."""
+    one = fleet(10, **{"bad-versions": BAD})
+    one.put(10, automatic=False)
+    one.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
+    one.go_on()
+    one.publish(BAD)
+    start(one.path, "ada", one.now)
+    one.go_on()
+    one.later(minutes=5)
+    handed = one.look()
+    assert one.upgrade.status == UpgradeStatus.ROLLING_BACK
+    assert one.upgrade.ended_at is None and one.upgrade.error
+    assert {row.member.state for row in one.instances if row.member} == {MemberState.ROLLING_BACK}
+    one.work(handed)
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert {row.version for row in one.instances} == {"0.0.1"}
+    assert one.upgrade.error["code"].startswith("MaxUnhealthyUpgraded")
+
+
+def test_a_disk_that_cannot_be_put_back_is_said(fleet: MakeFleet) -> None:
+    one = fleet(10, **{"bad-versions": BAD, "restore-fail-percent": "100"})
+    one.go_on()
+    one.publish(BAD)
+    one.go_on()
+    one.later(minutes=5)
+    one.go_on()
+    assert {row.member.state for row in one.instances if row.member} == {MemberState.FAILED}
+    found = attempts.rollbacks_of([one.upgrade])[one.upgrade.pk]
+    assert (found.succeeded, found.failed) == (0, 2)
+    assert found.error.startswith("OSProvisioningClientError: ")
+
+
+def test_a_worker_that_dies_over_a_rollback_costs_time_only(fleet: MakeFleet) -> None:
+    """The same operation is handed out again: its disk is put back once."""
+    one = fleet(10, **{"bad-versions": BAD})
+    one.go_on()
+    disks = [row.os_disk for row in one.instances]
+    one.publish(BAD)
+    one.go_on()
+    one.later(minutes=5)
+    one.look()
+    assert [row.operation_kind for row in one.instances][:3] == ["restore", "restore", ""]
+    Chunk.objects.update(worked_until=None)  # whoever had taken it up is dead, and its lease is over
+    one.go_on()
+    assert [row.os_disk for row in one.instances] == disks
+    assert {row.operation_id for row in one.instances} == {None}
+    assert {row.member.state for row in one.instances if row.member} == {MemberState.ROLLED_BACK}
+
+
+def test_after_three_failures_in_a_row_an_instance_is_in_quarantine(fleet: MakeFleet) -> None:
+    """The platform leaves it alone until a person releases it; the wait between two attempts doubles."""
+    one = failing(fleet, 1)
+    assert (one.instances[0].failures, one.row.decision["code"]) == (1, "WaitingToTryAgain")
+    for minutes in (30, 60):
+        assert one.instances[0].quarantined_at is None
+        _pass(one, minutes=minutes - 1)
+        assert one.row.decision["code"] == "WaitingToTryAgain"
+        _pass(one, minutes=2)
+        one.later(minutes=5)
+        one.go_on()
+    assert one.row.upgrades.count() == 3
+    assert one.instances[0].failures == 3 and one.instances[0].quarantined_at
+    _pass(one, days=2)
+    assert one.row.upgrades.count() == 3
+    assert {reason["code"] for reason in one.row.decision["reasons"]} >= {"Quarantined", "OptOutsLeaveNothing"}
+    assert release(one.path, ["0"], by="ada", now=one.now)
+    one.go_on()
+    assert one.row.upgrades.count() == 4
+
+
+def _pass(one: Fleet, **length: float) -> None:
+    """So much time goes by in one leap, and then there is news again."""
+    one.now += timedelta(**length)
+    one.probe()
+    one.go_on()
+
+
+def test_a_person_need_not_wait_for_the_next_attempt(fleet: MakeFleet) -> None:
+    one = failing(fleet)
+    before = one.row.upgrades.count()
+    one.go_on()
+    assert one.row.upgrades.count() == before
+    retry_now(one.path, "ada", one.now)
+    one.look()
+    assert one.row.upgrades.count() == before + 1
+    assert one.upgrade.started_by == "Platform"
+
+
+def test_a_new_model_ends_the_wait_too(fleet: MakeFleet) -> None:
+    """S-47, facts 1.8: "any model change ... start a new rolling upgrade"."""
+    one = failing(fleet)
+    before = one.row.upgrades.count()
+    one.edit({"properties.virtualMachineProfile.osProfile.computerNamePrefix": "mended"})
+    one.look()
+    assert one.row.upgrades.count() == before + 1
+
+
+def test_only_those_that_failed_are_tried_again(fleet: MakeFleet) -> None:
+    """A-21: by hand, from the disk that they are on."""
+    one = failing(fleet, 10)
+    upgrade = start(one.path, "ada", one.now, only_failed=True)
+    assert upgrade.progress() == Progress(0, 0, 0, 2)
+    one.go_on()
+    assert [row.instance_number for row in InstanceUpgrade.objects.filter(upgrade=upgrade)] == [0, 1]
