@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from upgrades import stages
-from upgrades.arm import ids
+from upgrades.arm import ids, reasons
 from upgrades.arm.answers import Answer, time
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.scale_sets import find
@@ -31,10 +31,11 @@ def _provisioning(state: str, **more: Any) -> dict[str, Any]:
     return _status("ProvisioningState", state, f"Provisioning {state}", **more)
 
 
-def of_instance(row: Instance) -> dict[str, Any]:
-    state = {"create": "creating", "reimage": "updating", "delete": "deleting"}.get(
-        row.operation_kind, row.provisioning
-    )
+STATES = {"create": "creating", "reimage": "updating", "restore": "updating", "delete": "deleting"}
+
+
+def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
+    state = STATES.get(row.operation_kind, row.provisioning)
     since = time(row.health_since)
     view: dict[str, Any] = {
         "platformUpdateDomain": row.number % 5,
@@ -51,6 +52,7 @@ def of_instance(row: Instance) -> dict[str, Any]:
             _provisioning(state, time=time(row.operation_at) or since),
             _status("PowerState", row.power, POWER[row.power]),
         ],
+        "reasons": reasons.of_instance(scale_set, row),
     }
     return view
 
@@ -71,6 +73,7 @@ def of_scale_set(call: Call, group: str, name: str) -> Answer:
             "extensions": _extensions(rows),
             "statuses": _statuses(call, scale_set),
             "orchestrationServices": [],
+            "reasons": reasons.of_scale_set(scale_set),
         }
     )
 

@@ -19,7 +19,7 @@ from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
 PAGE = 250
-STATES = {"create": "Creating", "reimage": "Updating", "delete": "Deleting"}
+STATES = {"create": "Creating", "reimage": "Updating", "restore": "Updating", "delete": "Deleting"}
 POLICY = ("properties", "protectionPolicy")
 
 
@@ -35,7 +35,8 @@ def _shown(call: Call, scale_set: ScaleSet, row: Instance) -> Answer:
 
 
 def instance_view(call: Call, group: str, name: str, instance: str) -> Answer:
-    return Answer(instance_views.of_instance(_find(find(group, name), instance)))
+    scale_set = find(group, name)
+    return Answer(instance_views.of_instance(scale_set, _find(scale_set, instance)))
 
 
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
@@ -97,7 +98,7 @@ def _render(
         "storageProfile": _storage(call, scale_set, document, row),
         "osProfile": _os_profile(document, row),
         **_protection(row, opt_out),
-        **({"instanceView": instance_views.of_instance(row)} if with_view else {}),
+        **({"instanceView": instance_views.of_instance(scale_set, row)} if with_view else {}),
     }
     sku = {name: value for name, value in (document.get("sku") or {}).items() if name != "capacity"}
     return {

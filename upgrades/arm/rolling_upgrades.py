@@ -3,7 +3,7 @@
 from typing import Any
 
 from upgrades import attempts
-from upgrades.arm import ids, operations
+from upgrades.arm import ids, operations, reasons
 from upgrades.arm.answers import Answer, everything, time
 from upgrades.arm.errors import Failed
 from upgrades.arm.requests import OPERATOR, Call, needs, resource
@@ -11,33 +11,56 @@ from upgrades.arm.scale_sets import find
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
 from upgrades.core.editing import iso_duration
+from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
-from upgrades.models.rolling_upgrade import Progress
+from upgrades.models.rolling_upgrade import Progress, policy_from_row
+
+ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (facts 0.11)
 
 
 def history(call: Call, group: str, name: str) -> Answer:
     """S-49: the last five attempts within two months."""
     row = find(group, name)
     upgrades = attempts.attempts(row, call.now)
-    progress = attempts.progress_of(upgrades)
-    return everything([_attempt(call, row, one, progress[one.pk]) for one in upgrades])
+    progress, rollbacks = attempts.progress_of(upgrades), attempts.rollbacks_of(upgrades)
+    return everything([_attempt(call, row, one, progress[one.pk], rollbacks[one.pk]) for one in upgrades])
 
 
-def _attempt(call: Call, row: ScaleSet, upgrade: RollingUpgrade, progress: Progress) -> dict[str, Any]:
+def _attempt(
+    call: Call, row: ScaleSet, upgrade: RollingUpgrade, progress: Progress, rollback: attempts.Rollback
+) -> dict[str, Any]:
     """`completedTime` is what the 2018 document calls endTime."""
     ended = time(upgrade.ended_at)
-    status = {"code": upgrade.status, "startTime": time(upgrade.started_at)}
+    status = {"code": _code(call, upgrade), "startTime": time(upgrade.started_at)}
     properties: dict[str, Any] = {
         "runningStatus": {**status, **({"endTime": ended, "completedTime": ended} if ended else {})},
         "progress": _progress(progress),
         "startedBy": upgrade.started_by,
         "targetImageReference": _target(call, row, upgrade),
-        "rollbackInfo": {"successfullyRolledbackInstanceCount": 0, "failedRolledbackInstanceCount": 0},
+        "rollbackInfo": _rollback(rollback),
     }
-    if upgrade.error:
-        properties["error"] = upgrade.error
+    if error := attempts.error_of(upgrade, row.name):
+        properties["error"] = error
     return {"properties": properties, "type": ids.ROLLING_UPGRADES, "location": row.location.name}
+
+
+def _code(call: Call, upgrade: RollingUpgrade) -> str:
+    """A-37: clients of before 2026 know of no rolling back."""
+    is_unknown = upgrade.status == UpgradeStatus.ROLLING_BACK and call.query["api-version"] < ROLLING_BACK_SINCE
+    return UpgradeStatus.ROLLING_FORWARD if is_unknown else upgrade.status
+
+
+def _rollback(rollback: attempts.Rollback) -> dict[str, Any]:
+    """S-54: both counts, also when zero."""
+    counts = {
+        "successfullyRolledbackInstanceCount": rollback.succeeded,
+        "failedRolledbackInstanceCount": rollback.failed,
+    }
+    if not rollback.error:
+        return counts
+    code, _, message = rollback.error.partition(": ")
+    return {**counts, "rollbackError": {"code": code, "message": message}}
 
 
 def _progress(progress: Progress) -> dict[str, int]:
@@ -63,34 +86,38 @@ def latest(call: Call, group: str, name: str) -> Answer:
     if upgrade is None:
         message = f"No rolling upgrade of the scale set '{row.name}' was ever started."
         raise Failed("ResourceNotFound", message)
-    return Answer(_latest(row, upgrade))
+    return Answer(_latest(call, row, upgrade))
 
 
-def _latest(row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any]:
+def _latest(call: Call, row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any]:
     cancelling = bool(upgrade.cancel_requested_by)
     properties: dict[str, Any] = {
         "policy": _policy(upgrade),
         "runningStatus": {
-            "code": upgrade.status,
+            "code": _code(call, upgrade),
             "startTime": time(upgrade.started_at),
             "lastAction": "Cancel" if cancelling else "Start",
             "lastActionTime": time(upgrade.ended_at if cancelling and upgrade.ended_at else upgrade.started_at),
         },
         "progress": _progress(upgrade.progress()),
+        "reasons": reasons.of_scale_set(row),
     }
-    if upgrade.error:
-        properties["error"] = upgrade.error
+    if error := attempts.error_of(upgrade, row.name):
+        properties["error"] = error
     return {"properties": properties, "type": ids.ROLLING_UPGRADES, "location": row.location.name, "tags": row.tags}
 
 
 def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:
     """A-39: the one really used."""
+    policy = policy_from_row(upgrade.policy)
     return {
-        "maxBatchInstancePercent": upgrade.policy["max_batch_percent"],
-        "maxUnhealthyInstancePercent": upgrade.policy["max_unhealthy_percent"],
-        "maxUnhealthyUpgradedInstancePercent": upgrade.policy["max_unhealthy_upgraded_percent"],
-        "pauseTimeBetweenBatches": iso_duration(upgrade.policy["pause_seconds"]),
-        "rollbackFailedInstancesOnPolicyBreach": False,
+        "maxBatchInstancePercent": policy.max_batch_percent,
+        "maxUnhealthyInstancePercent": policy.max_unhealthy_percent,
+        "maxUnhealthyUpgradedInstancePercent": policy.max_unhealthy_upgraded_percent,
+        "pauseTimeBetweenBatches": iso_duration(policy.pause_between_batches.total_seconds()),
+        "enableCrossZoneUpgrade": policy.cross_zone,
+        "prioritizeUnhealthyInstances": policy.unhealthy_first,
+        "rollbackFailedInstancesOnPolicyBreach": policy.rollback_on_breach,
         "maxSurge": False,
     }
 

@@ -1,5 +1,6 @@
 """Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from typing import Any
 
 from django.db import transaction
 
+from upgrades.core import messages
 from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
-from upgrades.core.facts import Facts
+from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
-from upgrades.core.steps import Wait
+from upgrades.core.states import IN_FLIGHT, FaultCode
+from upgrades.core.steps import Fault, Step, Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
@@ -22,6 +25,7 @@ from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.work import WORK_LEASE
 
+log = logging.getLogger(__name__)
 MOST_STEPS = 50  # in one look; what is left is looked at again at once
 
 
@@ -59,12 +63,24 @@ def _look(lease: Lease, now: datetime) -> bool:
     if _is_gone(observation):
         _delete(lease, observation, now)
         return True
-    step = decide(observation.facts, now)
+    step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _rest(lease, observation, step, now)
     with suppress(Outdated):  # then look again: it is not so any more
         record(lease, observation.seq, step, now)
     return False
+
+
+def _decide(facts: Facts, now: datetime) -> Step:
+    """What `decide` says. An error in it, which nobody expects, stops an upgrade (facts 1.6: InternalExecutionError), but no batch in
+    its middle: while one is in flight the error is the look's, and nothing begins."""
+    try:
+        return decide(facts, now)
+    except Exception as error:
+        if facts.upgrade is None or any(one.state in IN_FLIGHT for one in facts.upgrade.members):
+            raise
+        log.exception("cannot decide how the upgrade to %s goes on; it is stopped", facts.upgrade.target.version)
+        return Fault(Breach(FaultCode.INTERNAL, messages.internal(type(error).__name__), ()))
 
 
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
