@@ -219,6 +219,7 @@ NEEDED = [
     ("viewer", "GET", scale_set(), None),
     ("viewer", "GET", f"{scale_set()}/osUpgradeHistory", None),
     ("operator", "POST", f"{scale_set()}/osRollingUpgrade", None),
+    ("operator", "POST", "/providers/Microsoft.Compute/register", None),
     ("operator", "PUT", f"{scale_set()}/virtualMachines/1", OPT_OUT),
     ("operator", "PATCH", scale_set(), SWITCH),
     ("operator", "PATCH", scale_set(), {"tags": {"a": "b"}}),

@@ -5,7 +5,7 @@ from typing import Any
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything
 from upgrades.arm.errors import Failed
-from upgrades.arm.requests import Call, resource
+from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.models import Location
 
 # The newest first: clients take the first. Every other date is taken too.
@@ -104,8 +104,13 @@ def providers(call: Call) -> Answer:
     return everything([_provider(call, namespace, places) for namespace in TYPES])
 
 
+@needs(OPERATOR)
+def register(call: Call, namespace: str) -> Answer:
+    """POST .../register: all are registered already. An act all the same, which Azure refuses those who may only read."""
+    return provider(call, namespace)
+
+
 def provider(call: Call, namespace: str) -> Answer:
-    """GET, and POST .../register: all are registered already."""
     found = next((name for name in TYPES if name.lower() == namespace.lower()), None)
     if found is None:
         message = f"The resource namespace '{namespace[:80]}' is invalid; there are: {', '.join(TYPES)}."
@@ -133,4 +138,4 @@ ALL = resource(GET=every)
 LOCATIONS = resource(GET=locations)
 PROVIDERS = resource(GET=providers)
 PROVIDER = resource(GET=provider)
-REGISTER = resource(POST=provider)
+REGISTER = resource(POST=register)
