@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 from dashboard import acts, views
 from dashboard.security import SignInForm
 
+handler400 = "upgrades.arm.urls.bad_request"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.fleet, name="fleet"),
     path("scale-sets/<str:group>/<str:name>/", views.scale_set, name="scale set"),

@@ -289,6 +289,26 @@ def test_addresses_lead_back_to_where_the_client_is(api: Api, settings: LazySett
     assert said.headers["Azure-AsyncOperation"].startswith("http://rollgrid.example:8443/subscriptions/")
 
 
+@pytest.mark.parametrize("path", ["/providers/Microsoft.Compute/register", scale_set(), "/resourceGroups"])
+def test_a_host_that_is_not_ours(api: Api, settings: LazySettings, path: str) -> None:
+    """Django's own answer would be a page."""
+    settings.ALLOWED_HOSTS = ["rollgrid.example"]
+    for method in ("GET", "PUT", "POST"):
+        is_error(api(method, path, {}, host="elsewhere.example"), 400, "BadRequest", "a host that this server is not")
+    said = api.raw("GET", "/metadata//endpoints/", token="", host="elsewhere.example")
+    is_error(said, 400, "BadRequest", "a host that this server is not")
+
+
+def test_a_host_that_is_not_ours_elsewhere(api: Api, settings: LazySettings) -> None:
+    """The token service has a shape of its own, and pages are pages."""
+    settings.ALLOWED_HOSTS = ["rollgrid.example"]
+    elsewhere = {"Host": "elsewhere.example"}
+    answer = api.http.post(f"/{api.tenant}/oauth2/v2.0/token", {}, headers=elsewhere)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    page = api.http.get("/images/", headers=elsewhere)
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
 def test_a_viewer_can_read_everything_that_is_listed(db: None) -> None:
     api = Api(ApiClient.Role.VIEWER)
     a_scale_set()

@@ -96,8 +96,7 @@ def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse
         try:
             made = _answer(request, namespace, methods, names)
         except Exception as error:
-            failed = _failed(error, request)
-            made = Answer(failed.body, failed.status, failed.headers)
+            return refused(request, error)
         return finished(request, made)
 
     return answer
@@ -112,8 +111,7 @@ def without_token(view: Callable[..., Answer]) -> Callable[..., HttpResponse]:
             _check_method(str(request.method), {"GET": view, "HEAD": view})
             made = view(request, **names)
         except Exception as error:
-            failed = _failed(error, request)
-            made = Answer(failed.body, failed.status, failed.headers)
+            return refused(request, error)
         return finished(request, made)
 
     return answer
@@ -199,8 +197,13 @@ def _bad_content(why: str) -> Failed:
     return Failed("InvalidRequestContent", f"The request content was invalid and could not be read: {why}.")
 
 
-def _failed(error: Exception, request: HttpRequest) -> Failed:
+def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     """This is where errors become answers."""
+    failed = _failed(error, request)
+    return finished(request, Answer(failed.body, failed.status, failed.headers))
+
+
+def _failed(error: Exception, request: HttpRequest) -> Failed:
     if isinstance(error, Failed):
         return error
     if isinstance(error, Refused):

@@ -56,6 +56,11 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
         return _refused(400, "invalid_request", "AADSTS900144: the request is not a form, or too large to be one")
 
 
+def not_here() -> HttpResponse:
+    """For a request that asks for a host which this server is not."""
+    return _refused(400, "invalid_request", "AADSTS90013: the request asks for a host that this server is not")
+
+
 def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method != "POST":
         return _refused(405, "invalid_request", "AADSTS900561: the endpoint only accepts POST requests")

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.urls.resolvers import RegexPattern
+from django.views import defaults
 
 from upgrades.arm import (
     images,
@@ -22,6 +23,7 @@ from upgrades.arm import (
     token_service,
 )
 from upgrades.arm.nowhere import NOWHERE
+from upgrades.arm.requests import refused
 
 S = "subscriptions/{subscription}"
 G = f"{S}/resourcegroups/{{group}}"
@@ -99,3 +101,11 @@ urlpatterns = [
     route(f"{B}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
     *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants")),
 ]
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, for what it refuses before any view is asked: a host that is not ours. Clients of the API get JSON."""
+    found = next(filter(None, (pattern.resolve(request.path_info) for pattern in urlpatterns)), None)
+    if found is None:
+        return defaults.bad_request(request, exception)
+    return token_service.not_here() if found.func is token_service.token else refused(request, exception)
