@@ -11,6 +11,7 @@ from tests.arm.bodies import VECTORS
 from tests.arm.client import Api, is_error, scale_set
 from tests.orchestrator.conftest import MakeFleet, fleet, shared_simulator
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, publish, snapshot_equals_events
+from upgrades.arm import clock
 from upgrades.attempts import months_before
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
@@ -109,6 +110,24 @@ def test_cancelling(api: Api) -> None:
     assert api.get(said.headers["Azure-AsyncOperation"])["status"] == "Succeeded"
     assert api.get(said.headers["Location"]).status == 200
     is_error(api.post(CANCEL), 409, "Conflict", "There is no ongoing Rolling Upgrade to cancel.")
+
+
+def test_the_time_of_the_last_action_is_when_it_was_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the batch in flight was finished, and asking again is no action."""
+    a_scale_set()
+    publish("16.04.201809250")
+    api.post(START)
+    for minutes in (5, 10):
+        monkeypatch.setattr(clock, "now", lambda minutes=minutes: NOW + timedelta(minutes=minutes))
+        api.post(CANCEL)
+
+    def status() -> Any:
+        return api.get(LATEST)["properties"]["runningStatus"]
+
+    assert (status()["lastAction"], status()["lastActionTime"]) == ("Cancel", "2018-09-25T12:05:00.0000000+00:00")
+    over = NOW + timedelta(minutes=20)
+    RollingUpgrade.objects.update(status=UpgradeStatus.CANCELLED, ended_at=over, pending_at_end=10)
+    assert (status()["code"], status()["lastActionTime"]) == ("Cancelled", "2018-09-25T12:05:00.0000000+00:00")
 
 
 def test_what_cannot_be_started(api: Api) -> None:

@@ -35,6 +35,7 @@ class RollingUpgradeAdmin(Readable):
         "started_at",
         "ended_at",
         "cancel_requested_by",
+        "cancel_requested_at",
         "progress",
         "policy_shown",
         "error_shown",

@@ -90,14 +90,13 @@ def latest(call: Call, group: str, name: str) -> Answer:
 
 
 def _latest(call: Call, row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any]:
-    cancelling = bool(upgrade.cancel_requested_by)
     properties: dict[str, Any] = {
         "policy": _policy(upgrade),
         "runningStatus": {
             "code": _code(call, upgrade),
             "startTime": time(upgrade.started_at),
-            "lastAction": "Cancel" if cancelling else "Start",
-            "lastActionTime": time(upgrade.ended_at if cancelling and upgrade.ended_at else upgrade.started_at),
+            "lastAction": "Cancel" if upgrade.cancel_requested_by else "Start",
+            "lastActionTime": time(upgrade.cancel_requested_at or upgrade.started_at),
         },
         "progress": _progress(upgrade.progress()),
         "reasons": reasons.of_scale_set(row),

@@ -68,8 +68,8 @@ def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
         if upgrade is None:
             raise Refused("Conflict", NOTHING_TO_CANCEL)
         if not upgrade.cancel_requested_by:
-            upgrade.cancel_requested_by = by
-            upgrade.save(update_fields=["cancel_requested_by"])
+            upgrade.cancel_requested_by, upgrade.cancel_requested_at = by, now
+            upgrade.save(update_fields=["cancel_requested_by", "cancel_requested_at"])
             w.changed(upgrade, note=f"Cancelling was asked for by {by}.")
             w.wake()
     return upgrade

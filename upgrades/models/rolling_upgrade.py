@@ -66,6 +66,7 @@ class RollingUpgrade(models.Model):
     only_failed = models.BooleanField(default=False)
     ends_by = models.DateTimeField(null=True)
     retry_skipped_by = models.CharField(max_length=150, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)
     pending_at_end = models.PositiveIntegerField(null=True)
 
