@@ -25,7 +25,7 @@ from tests.stories import (
 )
 from upgrades.commands.scale_sets import set_model
 from upgrades.commands.upgrades import start
-from upgrades.models import ImageSku, Location, RollingUpgrade, ScaleSet, sealing
+from upgrades.models import ApiClient, ImageSku, Location, RollingUpgrade, ScaleSet, sealing
 
 pytestmark = pytest.mark.django_db
 
@@ -155,6 +155,47 @@ def test_secrets_never_come_back(api: Api) -> None:
     said += [api.put(scale_set(), edited(body, f"{PROFILE}.osProfile.adminPassword", {"x": "hunter2-secret"}))]
     for one in said:
         assert "hunter2" not in json.dumps(one.body) and "aHVudGVyMg" not in json.dumps(one.body)
+
+
+def sealed() -> str:
+    return json.dumps(sealing.unseal(ScaleSet.objects.get().sealed_secrets))
+
+
+def test_a_null_in_a_patch_takes_a_secret_away(api: Api) -> None:
+    """In any case of its name; and only there: what is null in a PUT says nothing."""
+    a_scale_set(os_profile=SECRETS)
+    null = edited({}, f"{PROFILE}.osProfile.ADMINPASSWORD", None)
+    with nothing_changes():
+        assert api.put(scale_set(), null).status == 200
+    etag = api.get(scale_set()).headers["ETag"]
+    said = api.patch(scale_set(), null)
+    assert said.status == 200 and "Azure-AsyncOperation" in said.headers and said.headers["ETag"] != etag
+    assert "adminPassword" not in sealed() and "customData" in sealed()
+    assert "null" not in json.dumps(ScaleSet.objects.get().document)
+    with nothing_changes():
+        assert "Azure-AsyncOperation" not in api.patch(scale_set(), null).headers
+
+
+def test_a_null_in_a_patched_list_takes_a_secret_away(api: Api) -> None:
+    def extension(name: str, **more: Any) -> Json:
+        return {"name": name, "properties": {"publisher": "p", "type": "t", **more}}
+
+    secret = {"protectedSettings": {"key": "hunter2"}}
+    a_scale_set(extensions=[extension("one", **secret), extension("two", **secret)])
+    given = [extension("two"), extension("ONE", ProtectedSettings=None)]
+    assert api.patch(scale_set(), edited({}, f"{PROFILE}.extensionProfile.extensions", given)).status == 200
+    assert '\\"two\\"' in sealed() and '\\"one\\"' not in sealed()
+
+
+def test_who_may_take_a_secret_away_and_when(api: Api) -> None:
+    a_scale_set(os_profile=SECRETS)
+    operator, null = Api(ApiClient.Role.OPERATOR), edited({}, f"{PROFILE}.osProfile.adminPassword", None)
+    with nothing_changes():
+        is_error(operator.patch(scale_set(), null), 403, "AuthorizationFailed")
+    publish("16.04.201809250")
+    start("fleet/web", "ada", NOW)
+    with nothing_changes():
+        is_error(api.patch(scale_set(), null), 409, "OperationNotAllowed", "another ongoing rolling upgrade operation")
 
 
 def test_unknown_members_survive(api: Api) -> None:

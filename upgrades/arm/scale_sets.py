@@ -17,6 +17,7 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.spelling import canonical
 from upgrades.commands.changing import change_model
 from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.core import secrets
 from upgrades.core.members import member
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
@@ -133,8 +134,11 @@ def patch(call: Call, group: str, name: str) -> Answer:
 
 def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
     given = versions.incoming(without_read_only(call.object_body()), call.version)
+    without = secrets.taken_away(given) if removes else frozenset()
+    if without:
+        call.require(ADMIN)  # what they were does not show in the document
     edit = partial(_edited, call, given, removes=removes)
-    done = change_model(f"{group}/{name}", edit, call.now)
+    done = change_model(f"{group}/{name}", edit, call.now, without=without)
     row = done.scale_set
     headers = {"ETag": etag(row), "Retry-After": "1"}
     if done.changed:

@@ -1,6 +1,6 @@
 """Changing a scale set's document as a client asks for it, on what is there at this moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -15,19 +15,20 @@ TRIES = 20  # each is lost only to somebody who has changed it
 Edit = Callable[[ScaleSet | None], Mapping[str, Any]]
 
 
-def change_model(path: str, edit: Edit, now: datetime) -> Put:
+def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = frozenset()) -> Put:
     """Puts what `edit` makes of the scale set that is there (None: none is). Where that is what it has already, nothing happens.
 
-    `edit` is called again where somebody else changed the scale set meanwhile. Raises Refused as `set_model` does, and what `edit` raises.
+    `edit` is called again where somebody else changed the scale set meanwhile. `without`: places of secrets that are to go.
+    Raises Refused as `set_model` does, and what `edit` raises.
     """
     group, name = finding.split(path)
     for _ in range(TRIES):
         row = ScaleSet.objects.select_related("location", "sku").filter(key=ScaleSet.key_of(group, name)).first()
         document = edit(row)
-        if row is not None and not row.deleting and _is_as_before(row, document):
+        if row is not None and not row.deleting and _is_as_before(row, document, without):
             return Put(row, False, warnings_of(read_model(document), row), changed=False)
         try:
-            return set_model(path, document, now, seen=_seen(row))
+            return set_model(path, document, now, seen=_seen(row), without=without)
         except Moved:
             continue
     raise Refused("Conflict", f"others change {path} again and again; try again later")
@@ -37,12 +38,12 @@ def _seen(row: ScaleSet | None) -> Seen:
     return Seen(row.document, row.sealed_secrets) if row else Seen()
 
 
-def _is_as_before(row: ScaleSet, document: Mapping[str, Any]) -> bool:
+def _is_as_before(row: ScaleSet, document: Mapping[str, Any], without: Set[str]) -> bool:
     public, given = secrets.split(document)
     if public != row.document:
         return False
     try:
-        before = sealing.unseal(row.sealed_secrets) if given else {}
+        before = sealing.unseal(row.sealed_secrets) if given or without else {}
     except sealing.Unreadable:
         return False
-    return secrets.keep(public, before, given) == before
+    return secrets.keep(public, before, given, without) == before

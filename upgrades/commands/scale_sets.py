@@ -1,6 +1,6 @@
 """Creating, changing and deleting scale sets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,9 +66,12 @@ class Seen:
 
 
 @finding.once_more
-def set_model(path: str, document: object, now: datetime, *, seen: Seen | None = None) -> Put:
+def set_model(
+    path: str, document: object, now: datetime, *, seen: Seen | None = None, without: Set[str] = frozenset()
+) -> Put:
     """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
 
+    Secrets that it had are kept as far as the document has a place for them, but for those at the places in `without`.
     Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
     Raises Moved where it is not (any more) as it was `seen`.
     """
@@ -83,7 +86,7 @@ def set_model(path: str, document: object, now: datetime, *, seen: Seen | None =
         sku = _sku(model, location, ScaleSet.key_of(group, name))
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
         _check_automatic(model, location)
-        derived = _Derived(model, location, sku, probe, *secrets.split(document), seen)
+        derived = _Derived(model, location, sku, probe, *secrets.split(document), seen, without)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
     return Put(row, created, warnings_of(model, row))
@@ -98,6 +101,11 @@ class _Derived:
     document: Mapping[str, Any]  # without its secrets
     secrets: Mapping[str, Any]
     seen: Seen | None
+    without: Set[str]
+
+    def secrets_after(self, before: Mapping[str, object]) -> dict[str, object]:
+        """`before`: the secrets so far."""
+        return secrets.keep(self.document, before, self.secrets, self.without)
 
 
 def read_model(document: object) -> Model:
@@ -207,7 +215,7 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
         if derived.secrets:
             return {}
         is_turned_off = row.automatic_upgrade and not derived.model.automatic_upgrade
-        if is_turned_off and _profile(row.document, {}) == _profile(derived.document, {}):
+        if is_turned_off and not derived.without and _profile(row.document, {}) == _profile(derived.document, {}):
             return None
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
@@ -219,8 +227,8 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
     if row.location != derived.location:
         message = f"the location of {row} is {row.location.name} and cannot be changed"
         raise Refused("PropertyChangeNotAllowed", message, target="location")
-    after = secrets.keep(derived.document, before, derived.secrets)
-    is_other: bool = _profile(row.document, before) != _profile(derived.document, after)
+    after = _profile(derived.document, derived.secrets_after(before))
+    is_other: bool = _profile(row.document, before) != after
     if is_other and row.upgrades.filter(ended_at=None).exists():
         message = (
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
@@ -245,7 +253,7 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
     model = derived.model
     row.document = dict(derived.document)
     if before is not None:
-        row.sealed_secrets = sealing.seal(secrets.keep(derived.document, before, derived.secrets))
+        row.sealed_secrets = sealing.seal(derived.secrets_after(before))
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
     row.automatic_upgrade = model.automatic_upgrade

@@ -6,7 +6,7 @@ that a list in another order does not mix them up; the element's number otherwis
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from upgrades.core.members import SECRET_MEMBERS, member
@@ -46,9 +46,34 @@ def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, A
     return whole
 
 
-def keep(document: Mapping[str, Any], before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is to be known of a document put anew: the secrets given with it, and those from before that it still has a place for."""
-    again = {place.lower() for place in given}
+def taken_away(document: Mapping[str, Any]) -> frozenset[str]:
+    """The places of secrets at which a patch has a null."""
+    return frozenset(_nulls(document, ()))
+
+
+def _nulls(value: Any, place: tuple[Label, ...]) -> Iterator[str]:
+    if isinstance(value, list):
+        for label, one in _labelled(value):
+            yield from _nulls(one, (*place, label))
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name.lower() in SECRET_MEMBERS and inner is None:
+                yield json.dumps([*place, name])
+            else:
+                yield from _nulls(inner, (*place, name))
+
+
+def keep(
+    document: Mapping[str, Any],
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    without: Iterable[str] = (),
+) -> dict[str, Any]:
+    """What is to be known of a document put anew: the secrets given with it, and those from before that it still has a place for.
+
+    `without`: places whose secrets are not to be kept.
+    """
+    again = {place.lower() for place in (*given, *without)}
     kept = {place: secret for place, secret in before.items() if place.lower() not in again}
     return {**{place: secret for place, secret in kept.items() if _has_place(document, place)}, **given}
 
