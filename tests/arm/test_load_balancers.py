@@ -75,6 +75,14 @@ def test_a_changed_probe_reaches_its_users(api: Api) -> None:
     assert set(LoadBalancer.objects.get().document["properties"]["probes"][0]) == {"name", "properties"}
 
 
+def test_another_location(api: Api) -> None:
+    """As of a scale set."""
+    api.put(load_balancer(), balancer())
+    with nothing_changes():
+        said = api.put(load_balancer(), {**balancer(), "location": "westus"})
+        is_error(said, 400, "PropertyChangeNotAllowed", "the location of fleet/lb is westeurope and cannot")
+
+
 def test_a_patch_is_for_tags(api: Api) -> None:
     api.put(load_balancer(), balancer())
     said = api.patch(load_balancer(), {"tags": {"a": "b"}, "properties": {"probes": []}})

@@ -43,7 +43,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     location = _location(_checked(document))
     changes = {"location": location, "document": document}
     with transaction.atomic():
-        LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()  # before its group
+        _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
         groups.ensure(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
@@ -52,6 +52,14 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
         )
         _tell_users(row, now)
     return row
+
+
+def _check_place(key: str, location: Location) -> None:
+    rows = LoadBalancer.objects.select_for_update(of=("self",)).select_related("location")
+    row = rows.filter(key=key).first()
+    if row is not None and row.location != location:
+        message = f"the location of {row} is {row.location.name} and cannot be changed"
+        raise Refused("PropertyChangeNotAllowed", message, target="location")
 
 
 @finding.once_more
