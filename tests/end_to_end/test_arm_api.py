@@ -4,7 +4,7 @@ import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -233,3 +233,35 @@ def test_s33_both_kinds_of_probe_drive_health(up: Installation) -> None:
     for name in sets:
         up.manage("simulate", f"probing/{name}", "--stop", "0")
         becomes(name, "unhealthy")
+
+
+def test_a_body_without_a_length_is_limited_all_the_same(up: Installation) -> None:
+    """Sent in chunks, as clients do that do not know yet how much there will be."""
+    call, client = signed_in(up, "chunks")
+    group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/chunks?api-version=2021-04-01"
+
+    def put(chunks: int) -> tuple[int, Any]:
+        line = HTTPConnection("127.0.0.1", up.http_port, timeout=30)
+        headers = {"Authorization": f"Bearer {call.token}", "Transfer-Encoding": "chunked"}
+        pieces = [b'{"location": "westeurope", "tags": {"a": "', *[b"x" * 100_000] * chunks, b'"}}']
+        try:
+            line.request("PUT", group, iter(pieces), headers, encode_chunked=True)
+            answer = line.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            line.close()
+
+    status, refused = put(30)
+    assert (status, refused["error"]["code"]) == (413, "RequestTooLarge")
+    assert call("GET", group)[0] == 404
+    assert put(1)[0] == 201
+
+
+def test_a_host_that_is_not_ours_is_refused_as_json(up: Installation) -> None:
+    line = HTTPConnection("127.0.0.1", up.http_port, timeout=30)
+    try:
+        line.request("GET", "/subscriptions", headers={"Host": "elsewhere.example"})
+        answer = line.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, "BadRequest")
+    finally:
+        line.close()
