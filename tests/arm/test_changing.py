@@ -87,7 +87,7 @@ def test_s29_the_switch_is_there_to_be_set(api: Api) -> None:
 
 
 def test_s30_every_client_we_ship_reaches_the_switch(api: Api, tmp_path: Path, admin_client: Any) -> None:
-    """The API, the terminal and the admin: all end in the same command."""
+    """The API, the terminal, the admin and the pages: all end in the same command."""
     row = a_scale_set(automatic=False)
     api.patch(scale_set(), PATCH_OF_THE_DOCUMENT)
     assert ScaleSet.objects.get().automatic_upgrade
@@ -97,6 +97,9 @@ def test_s30_every_client_we_ship_reaches_the_switch(api: Api, tmp_path: Path, a
     form |= dict.fromkeys(("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent"), 20)
     assert admin_client.post(f"/admin/upgrades/scaleset/{row.pk}/change/", form).status_code == 302
     assert ScaleSet.objects.get().automatic_upgrade
+    for on in ("false", "true"):
+        assert admin_client.post("/scale-sets/fleet/web/automatic/", {"on": on}).status_code == 200
+        assert policy(api)["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is (on == "true")
 
 
 def test_a_null_in_a_patch_takes_away_and_in_a_put_says_nothing(api: Api) -> None:
@@ -108,6 +111,22 @@ def test_a_null_in_a_patch_takes_away_and_in_a_put_says_nothing(api: Api) -> Non
     assert api.patch(scale_set(), nothing).status == 200
     row = ScaleSet.objects.get()
     assert (row.tags, row.max_batch_percent) == ({}, 20)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_null_within_what_is_new_says_nothing_too(api: Api, method: str) -> None:
+    """RFC 7396; but what is in a list is taken as it stands."""
+    a_scale_set()
+    given = {"identity": {"type": "x", "a": None, "b": {"c": None}, "d": [{"e": None}]}}
+    assert api(method, scale_set(), given)["identity"] == {"type": "x", "b": {}, "d": [{"e": None}]}
+
+
+def test_the_switch_and_the_mode_are_there_where_they_are_null(api: Api) -> None:
+    body = edited(document(), UPGRADE, {"mode": None, "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": None}})
+    api.put(scale_set(), body)
+    assert policy(api) == {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": False}}
+    with nothing_changes():
+        assert api.put(scale_set(), api.get(scale_set()).body).status == 200
 
 
 def test_tags_are_replaced_whole(api: Api) -> None:
@@ -237,6 +256,14 @@ def test_nobody_overwrites_what_he_has_not_seen(api: Api) -> None:
     assert api.put(scale_set("new"), document(), if_none_match="*").status == 201
     assert api.patch(scale_set(), {"tags": {"a": "3"}}, if_match="*").status == 200
     assert api.delete(scale_set(), if_match=api.get(scale_set()).headers["ETag"]).status == 202
+
+
+def test_the_etag_of_a_put_is_that_of_a_get(api: Api) -> None:
+    """Whatever databases do to numbers."""
+    numbers = [1e300, -1e16, -0.0, 0.1, 1.0, 5e-324, 10**30]
+    made = api.put(scale_set(), {**document(), "numbers": numbers})
+    shown = api.get(scale_set())
+    assert (shown.headers["ETag"], shown["numbers"]) == (made.headers["ETag"], numbers)
 
 
 def test_what_the_engine_does_changes_no_etag(api: Api) -> None:

@@ -125,6 +125,24 @@ def test_an_operator_cannot_hide_a_change_behind_a_second_spelling(api: Api) -> 
                 is_error(operator(method, scale_set(), change), 403, "AuthorizationFailed")
 
 
+@pytest.mark.parametrize("name", ["sku", "SKU", "Sku"])
+def test_of_two_spellings_the_one_that_is_shown_is_changed(api: Api, name: str) -> None:
+    body = document(capacity=3)
+    set_model("fleet/web", {**body, "SKU": {"name": "other", "capacity": 4}}, NOW)
+    assert api.get(scale_set())["sku"]["capacity"] == 3
+    assert api.put(scale_set(), {name: {"capacity": 5}})["sku"]["capacity"] == 5
+    assert ScaleSet.objects.get().capacity == 5
+
+
+def test_of_two_wrong_spellings_the_same_one_counts_everywhere(api: Api) -> None:
+    """Also where the database keeps another order than the client sent."""
+    body = document(capacity=3)
+    spelled = {**body, "Sku": {"name": "other", "capacity": 4}, "SKU": body.pop("sku")}
+    del spelled["sku"]
+    assert api.put(scale_set(), spelled)["sku"]["capacity"] == ScaleSet.objects.get().capacity == 3
+    assert api.put(scale_set(), {"tags": {"a": "b"}})["sku"]["capacity"] == ScaleSet.objects.get().capacity == 3
+
+
 def test_a_null_in_a_put_of_what_is_not_there_says_nothing(api: Api) -> None:
     a_scale_set()
     with nothing_changes():

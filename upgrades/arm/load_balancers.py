@@ -10,10 +10,10 @@ from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
-from upgrades.arm.merge import merged, spelled, without_read_only
+from upgrades.arm.merge import merged, without_read_only
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import check_group
-from upgrades.arm.spelling import canonical
+from upgrades.arm.spelling import Names, canonical
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
 from upgrades.models import LoadBalancer, ScaleSet
 
@@ -117,7 +117,7 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     """Without what only the server says, of it and of its parts."""
     kept = without_read_only(body)
-    name = spelled(kept, "properties")
+    name = Names(kept).find("properties")
     if isinstance(kept.get(name), Mapping):
         kinds = {kind.lower() for kind in PARTS}
         kept[name] = {key: _plain_parts(value) if key.lower() in kinds else value for key, value in kept[name].items()}
@@ -131,7 +131,7 @@ def _plain_parts(parts: Any) -> Any:
 
 
 def _plain_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    name = spelled(part, "name")
+    name = Names(part).find("name")
     return {**({name: part[name]} if name in part else {}), **without_read_only(part)}
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from upgrades.arm.spelling import Names
 from upgrades.core.members import member
 from upgrades.core.secrets import name_of
 
@@ -22,13 +23,15 @@ def merged(
 ) -> dict[str, Any]:
     """`shown`: how `before` looks to clients. `removes`: a null takes a member away; otherwise it says nothing."""
     after = dict(before)
+    stored, seen = Names(after), Names(shown)
     for given_name, value in given.items():
-        name = spelled(after, given_name)
-        as_shown = shown.get(spelled(shown, given_name))
+        name, as_shown = stored.find(given_name), shown.get(seen.find(given_name))
         if value is None:
-            if removes:
-                _remove(after, given_name)
+            for one in stored.take(given_name) if removes else ():
+                del after[one]
         elif value != as_shown or type(value) is not type(as_shown):
+            if name not in after:
+                stored.add(name)
             after[name] = _merged_value(name, after.get(name), value, as_shown, removes=removes)
     return after
 
@@ -36,10 +39,10 @@ def merged(
 def _merged_value(name: str, stored: Any, value: Any, as_shown: Any, *, removes: bool) -> Any:
     if isinstance(value, list) and isinstance(stored, list) and not removes:
         return _merged_list(stored, value, as_shown if isinstance(as_shown, list) else [])
-    if not isinstance(value, Mapping) or not isinstance(stored, Mapping) or name.lower() in WHOLE:
+    if not isinstance(value, Mapping) or name.lower() in WHOLE:
         return value
-    if _is_of_another_kind(name, stored, value, removes=removes):
-        return value  # nothing of the old one belongs to it
+    if not isinstance(stored, Mapping) or _is_of_another_kind(name, stored, value, removes=removes):
+        return merged({}, value, {}, removes=removes)  # nothing of the old one belongs to it
     return merged(stored, value, as_shown if isinstance(as_shown, Mapping) else {}, removes=removes)
 
 
@@ -73,23 +76,10 @@ def _is_of_another_kind(name: str, stored: Mapping[str, Any], value: Mapping[str
     return any(None not in (was, now) and str(was).lower() != str(now).lower() for was, now in kinds)
 
 
-def _remove(body: dict[str, Any], name: str) -> None:
-    for key in [key for key in body if key.lower() == name.lower()]:
-        del body[key]
-
-
-def spelled(body: Mapping[str, Any], name: str) -> str:
-    """The name under which the member stands there; the given one where it does not."""
-    if body.get(name) is not None:
-        return name
-    alike = [key for key in body if key.lower() == name.lower()]
-    return next((key for key in alike if body[key] is not None), alike[0] if alike else name)
-
-
 def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
     """What a client may say of a resource: not what only the server knows."""
     kept = {name: value for name, value in body.items() if name.lower() not in READ_ONLY}
-    properties = spelled(kept, "properties")
+    properties = Names(kept).find("properties")
     if isinstance(kept.get(properties), Mapping):
         inner = kept[properties].items()
         kept[properties] = {name: value for name, value in inner if name.lower() not in READ_ONLY_PROPERTIES}

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ def _body(request: HttpRequest) -> Any:
     if not raw:
         return None
     try:
-        body = json.loads(raw.decode("utf-8-sig"))
+        body = json.loads(raw.decode("utf-8-sig"), parse_float=_number)
         check_json(body)
     except json.JSONDecodeError as error:
         where = f"{error.msg} in line {error.lineno}, column {error.colno}"
@@ -191,6 +192,12 @@ def _body(request: HttpRequest) -> Any:
     except (ValueError, RecursionError):
         raise _bad_content("it is nested too deeply, or has a number of too many digits") from None
     return body
+
+
+def _number(given: str) -> float:
+    """One that every database gives back as it took it: PostgreSQL knows no -0.0, and makes whole numbers of large ones."""
+    number = float(given)
+    return int(number) if 1e16 <= abs(number) < math.inf else number + 0.0
 
 
 def _bad_content(why: str) -> Failed:

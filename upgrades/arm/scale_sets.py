@@ -70,10 +70,14 @@ def shown(document: Mapping[str, Any]) -> dict[str, Any]:
     """As clients see it. The switch is there in any case: `az vmss update --set` changes only what it finds."""
     body = canonical(document)
     properties = body.get("properties") or {}
-    policy = properties.get("upgradePolicy") or {}
-    switch = {"enableAutomaticOSUpgrade": False, **(policy.get("automaticOSUpgradePolicy") or {})}
-    policy = {"mode": "Manual", **policy, "automaticOSUpgradePolicy": switch}
+    policy = _with(properties.get("upgradePolicy"), "mode", "Manual")
+    switch = _with(policy.get("automaticOSUpgradePolicy"), "enableAutomaticOSUpgrade", False)
+    policy = {**policy, "automaticOSUpgradePolicy": switch}
     return {**body, "tags": body.get("tags") or {}, "properties": {**properties, "upgradePolicy": policy}}
+
+
+def _with(body: Mapping[str, Any] | None, name: str, default: object) -> dict[str, Any]:
+    return {name: default, **{key: value for key, value in (body or {}).items() if key != name or value is not None}}
 
 
 def etag(row: ScaleSet) -> str:

@@ -1,7 +1,7 @@
 """How members are spelled and typed in answers, however they came: clients read names in one case only, and numbers as numbers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # What is in these is the client's own.
@@ -46,12 +46,46 @@ _WHOLE = re.compile(r"\s*-?[0-9]{1,9}\s*")
 
 def canonical(body: Mapping[str, Any]) -> dict[str, Any]:
     """The document with the known names spelled as Azure spells them and known values of the right type; all else as it is."""
-    result: dict[str, Any] = {}
-    for given, value in body.items():
-        name = SPELLING.get(given.lower(), given)
-        if name not in result or (value is not None and (result[name] is None or given == name)):
-            result[name] = value if given.lower() in FREE else _value(given.lower(), value)
-    return result
+    names: dict[str, list[str]] = {}
+    for given in body:
+        names.setdefault(_known(given), []).append(given)
+    chosen = {name: _first(body, name, alike) for name, alike in names.items()}
+    return {
+        name: body[given] if given.lower() in FREE else _value(given.lower(), body[given])
+        for name, given in chosen.items()
+    }
+
+
+def _known(name: str) -> str:
+    """As Azure spells it; as it is where Azure has none of that name."""
+    return SPELLING.get(name.lower(), name)
+
+
+def _first(body: Mapping[str, Any], name: str, alike: Iterable[str]) -> str:
+    """Of several spellings of a name the one that counts: as `core.members` finds it."""
+    return min(alike, key=lambda given: (body[given] is None, given != name, given), default=name)
+
+
+class Names:
+    """Under which names an object's members stand, for finding them in any case."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self.alike: dict[str, list[str]] = {}
+        for name in body:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        self.alike.setdefault(name.lower(), []).append(name)
+
+    def find(self, name: str) -> str:
+        """The one that counts; the given one where there is none."""
+        alike = self.alike.get(name.lower())
+        return _first(self.body, _known(name), alike) if alike else name
+
+    def take(self, name: str) -> list[str]:
+        """All of that name, which are to go."""
+        return self.alike.pop(name.lower(), [])
 
 
 def _value(name: str, value: Any) -> Any:

@@ -37,11 +37,12 @@ def member(document: object, *path: str) -> Any:
 
 
 def _in_any_case(document: Json, name: str) -> Any:
-    """A null is as good as absent."""
+    """A null is as good as absent. Of several spellings the given one counts, or the first by alphabet: databases keep no order."""
     if document.get(name) is not None:
         return document[name]
     wanted = name.lower()
-    return next((value for key, value in document.items() if value is not None and str(key).lower() == wanted), None)
+    alike = [key for key, value in document.items() if value is not None and str(key).lower() == wanted]
+    return document[min(alike)] if alike else None
 
 
 # --- single values ----------------------------------------------------------------------------------------------------
