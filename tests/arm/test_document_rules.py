@@ -53,8 +53,9 @@ def test_s22_a_custom_image_is_refused(api: Api) -> None:
 
 
 def test_s23_an_unlisted_image_is_refused_with_the_list(api: Api) -> None:
-    said = api.put(scale_set(), document(image=("Debian", "debian", "9")))
-    is_error(said, 400, "BadRequest", *(str(row) for row in ImageSku.objects.all()))
+    for automatic in (True, False):
+        said = api.put(scale_set(), document(image=("Debian", "debian", "9"), automatic=automatic))
+        is_error(said, 400, "BadRequest", *(str(row) for row in ImageSku.objects.all()))
 
 
 def test_s24_any_other_version_than_latest_is_refused(api: Api) -> None:
