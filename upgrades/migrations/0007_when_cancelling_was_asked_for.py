@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('upgrades', '0004_defaults'),
+        ('upgrades', '0006_every_rule_of_an_upgrade'),
     ]
 
     operations = [
