@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.core.world import World, image
+from tests.core.world import World, image, tell_ids
 from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy
+from upgrades.core.preview import preview
+from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, StartedBy
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -63,18 +66,36 @@ def _range(text: str) -> range:
 
 def _fleet(options: dict[str, str]) -> World:
     version = options.get("version", "16.04.1")
-    count = int(options["instances"])
+    count, zones, domains = (int(options.get(name, 0)) for name in ("instances", "zones", "domains"))
     world = World(
         Facts(
             capacity=int(options.get("capacity", count)),
-            instances=tuple(InstanceFacts(id, version) for id in range(count)),
+            instances=tuple(
+                InstanceFacts(id, version, zone=_place(id, zones, 1), domain=_place(id, domains, 0))
+                for id in range(count)
+            ),
             latest=image(version),
             automatic=options.get("automatic", "on") == "on",
-            policy=Policy(pause_between_batches=timedelta(seconds=int(options.get("pause", 0)))),
+            policy=_policy(options),
         )
     )
     world.boot = int(options.get("boot", 20))
     return world
+
+
+def _place(id: int, count: int, first: int) -> str:
+    return str(id % count + first) if count else ""
+
+
+def _policy(options: dict[str, str]) -> Policy:
+    return Policy(
+        max_batch_percent=int(options.get("batch", 20)),
+        pause_between_batches=timedelta(seconds=int(options.get("pause", 0))),
+        cross_zone=options.get("cross-zone") == "on",
+        unhealthy_first=options.get("unhealthy-first") == "on",
+        automatic_rollback=options.get("rollback", "on") == "on",
+        rollback_on_breach=options.get("rollback-on-breach") == "on",
+    )
 
 
 def _publish(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -116,12 +137,80 @@ def _automatic(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 def _start(world: World, options: dict[str, str], ids: list[int]) -> None:
     assert world.facts.latest
-    world.start(world.facts.latest.version, StartedBy.USER)
+    only_failed = options.get("only") == "failed"
+    world.start(world.facts.latest.version, StartedBy.USER, only_failed=only_failed)
 
 
 def _cancel(world: World, options: dict[str, str], ids: list[int]) -> None:
     assert world.facts.upgrade
     world.facts = replace(world.facts, upgrade=replace(world.facts.upgrade, cancel_requested_by=options["by"]))
+
+
+def _change_upgrade(world: World, **changes: Any) -> None:
+    assert world.facts.upgrade
+    world.facts = replace(world.facts, upgrade=replace(world.facts.upgrade, **changes))
+
+
+def _pause(world: World, options: dict[str, str], ids: list[int]) -> None:
+    _change_upgrade(world, paused_by=options["by"])
+
+
+def _resume(world: World, options: dict[str, str], ids: list[int]) -> None:
+    _change_upgrade(world, paused_by="")
+
+
+def _next_batch(world: World, options: dict[str, str], ids: list[int]) -> None:
+    _change_upgrade(world, pause_is_skipped=True)
+
+
+def _time(world: World, options: dict[str, str], ids: list[int]) -> None:
+    _change_upgrade(world, ends_by=world.now + timedelta(minutes=int(options["minutes"])))
+
+
+def _stop_fleet(world: World, options: dict[str, str], ids: list[int]) -> None:
+    until = world.now + timedelta(minutes=int(options["minutes"]))
+    world.facts = replace(world.facts, fleet_stop=Hold(options["by"], options["reason"], until))
+
+
+def _let_fleet_go(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, fleet_stop=None)
+
+
+def _retry(world: World, options: dict[str, str], ids: list[int]) -> None:
+    assert world.facts.last_attempt
+    world.facts = replace(world.facts, last_attempt=replace(world.facts.last_attempt, wait_is_skipped=True))
+
+
+def _release(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, quarantined=False, failed_version="")
+    for id in ids:
+        world.failures[id] = 0
+
+
+def _switch_off(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, stopped=True, health=Health.UNHEALTHY)
+
+
+def _switch_on(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, stopped=False, health=Health.HEALTHY)
+
+
+def _lose_disk(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.lost_disks.update(ids)
+
+
+def _why(world: World, options: dict[str, str], ids: list[int]) -> None:
+    """All reasons, one a line."""
+    world.hear_probes()
+    world.lines += [f"         {one.code}: {one.text}" for one in reasons(world.facts, world.now)]
+
+
+def _plan(world: World, options: dict[str, str], ids: list[int]) -> None:
+    """What would come, one batch a line."""
+    world.hear_probes()
+    plan = preview(world.facts, world.now)
+    world.lines += [f"         held by {one.code}" for one in plan.blocks]
+    world.lines += [f"         batch {one.number}: {tell_ids(one.instances)} ({one.why})" for one in plan.batches]
 
 
 def _capacity(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -147,4 +236,17 @@ _COMMANDS = {
     "cancel": _cancel,
     "capacity": _capacity,
     "probing": _probing,
+    "pause": _pause,
+    "resume": _resume,
+    "next-batch": _next_batch,
+    "time": _time,
+    "stop-fleet": _stop_fleet,
+    "let-fleet-go": _let_fleet_go,
+    "retry": _retry,
+    "release": _release,
+    "switch-off": _switch_off,
+    "switch-on": _switch_on,
+    "lose-disk": _lose_disk,
+    "why": _why,
+    "plan": _plan,
 }

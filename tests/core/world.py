@@ -59,7 +59,7 @@ class World:
         """Decides and does, until there is nothing to do, so many steps were taken, or so much time has passed."""
         end = self.now + until if until else None
         while steps > 0 and (end is None or self.now < end):
-            self._hear_probes()
+            self.hear_probes()
             step = decide(self.facts, self.now)
             if isinstance(step, Wait):
                 if not self._wait(step, end):
@@ -83,7 +83,7 @@ class World:
             self._happen(*happening)
         return True
 
-    def _hear_probes(self) -> None:
+    def hear_probes(self) -> None:
         if self.probing and self.now >= self.known_from:
             self.facts = replace(self.facts, health_as_of=self.now)
 
@@ -252,12 +252,12 @@ def tell(step: Step) -> str:
     if isinstance(step, Wait):
         return f"Wait({step.why}) {step.text}"
     if isinstance(step, Fault):
-        return f"Fault({step.breach.code}, {_ids(step.breach.instances)})\n         {step.breach.message}"
+        return f"Fault({step.breach.code}, {tell_ids(step.breach.instances)})\n         {step.breach.message}"
     if isinstance(step, RollBack):
         because = f"; {step.breach.code}" if step.breach else ""
-        return f"RollBack({_ids(step.instances)}{because})"
+        return f"RollBack({tell_ids(step.instances)}{because})"
     if isinstance(step, Settle):
-        return f"Settle(succeeded {_ids(step.succeeded)}; failed {_ids(step.failed)})"
+        return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)})"
     words = (_word(getattr(step, field.name)) for field in fields(step) if field.compare)
     return f"{type(step).__name__}({', '.join(words)})"
 
@@ -265,10 +265,10 @@ def tell(step: Step) -> str:
 def _word(value: object) -> str:
     if isinstance(value, ImageReference):
         return value.version
-    return _ids(value) if isinstance(value, tuple) else str(value)
+    return tell_ids(value) if isinstance(value, tuple) else str(value)
 
 
-def _ids(ids: tuple[int, ...]) -> str:
+def tell_ids(ids: tuple[int, ...]) -> str:
     """(0, 1, 2, 5) -> "0-2 5"."""
     runs: list[list[int]] = []
     for id in ids:
