@@ -297,3 +297,83 @@ def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None
     assert {one["properties"]["storageProfile"]["imageReference"]["exactVersion"] for one in machines} == {
         "16.04.201809250"
     }
+
+
+# --- what went wrong --------------------------------------------------------------------------------------------------
+
+
+def a_bad_upgrade(fleet: MakeFleet, instances: int = 10, **tags: str) -> Any:
+    """An upgrade to a version that some machines cannot take, as far as it goes in five minutes."""
+    one = fleet(instances, **tags)
+    one.go_on()
+    one.publish("16.04.1")
+    one.go_on()
+    one.later(minutes=5)
+    one.go_on()
+    return one
+
+
+def test_an_upgrade_that_was_rolled_back_says_so(api: Api, fleet: MakeFleet) -> None:
+    """A-9, S-54: both counts; A-31: each instance with its own error."""
+    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1"})
+    group, name = one.path.split("/")
+    (attempt,) = api.get(f"{scale_set(name, of=group)}/osUpgradeHistory")["value"]
+    properties = attempt["properties"]
+    assert properties["rollbackInfo"] == {
+        "successfullyRolledbackInstanceCount": 2,
+        "failedRolledbackInstanceCount": 0,
+    }
+    assert properties["progress"]["failedInstanceCount"] == 2
+    details = properties["error"]["details"]
+    assert [detail["target"] for detail in details] == [f"{name}/virtualMachines/{id}" for id in (0, 1)]
+    assert {detail["code"] for detail in details} == {"RollingUpgradeInstanceUnhealthyError"}
+
+
+def test_a_disk_that_could_not_be_put_back_is_told(api: Api, fleet: MakeFleet) -> None:
+    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1", "restore-fail-percent": "100"})
+    group, name = one.path.split("/")
+    (attempt,) = api.get(f"{scale_set(name, of=group)}/osUpgradeHistory")["value"]
+    rollback = attempt["properties"]["rollbackInfo"]
+    assert (rollback["successfullyRolledbackInstanceCount"], rollback["failedRolledbackInstanceCount"]) == (0, 2)
+    assert rollback["rollbackError"]["code"] == "OSProvisioningClientError" and rollback["rollbackError"]["message"]
+
+
+def test_an_upgrade_that_goes_on_with_failed_instances_says_so(api: Api) -> None:
+    """A-31, facts 1.6: RollingUpgradeInProgressWithFailedUpgradedVMs, while it is within its limits."""
+    row = a_scale_set(instances=30)
+    publish("16.04.201809250")
+    states = {0: MemberState.FAILED, **dict.fromkeys(range(1, 6), MemberState.SUCCEEDED)}
+    a_batch(start(str(row), "ada", NOW), states, finished=True)
+    error = api.get(LATEST)["properties"]["error"]
+    assert error["code"] == "RollingUpgradeInProgressWithFailedUpgradedVMs"
+    assert "1 of 6 upgraded instances failed" in error["message"]
+    assert [detail["target"] for detail in error["details"]] == ["web/virtualMachines/0"]
+
+
+@pytest.mark.parametrize(("version", "code"), [("2026-04-01", "RollingBack"), ("2018-10-01", "RollingForward")])
+def test_rolling_back_is_told_to_clients_that_know_it(api: Api, version: str, code: str) -> None:
+    """A-37"""
+    row = a_scale_set()
+    publish("16.04.201809250")
+    a_batch(start(str(row), "ada", NOW), {0: MemberState.ROLLING_BACK}, finished=True)
+    error = {
+        "code": "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
+        "message": "too many",
+        "details": [],
+    }
+    row.upgrades.update(status=UpgradeStatus.ROLLING_BACK, error=error)
+    api.version = version
+    assert api.get(LATEST)["properties"]["runningStatus"]["code"] == code
+
+
+def test_the_reasons_are_told_beside_azures_own(api: Api, fleet: MakeFleet) -> None:
+    """The same object as in the feed: of the upgrade, of the scale set, of each instance."""
+    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1"})
+    group, name = one.path.split("/")
+    path = scale_set(name, of=group)
+    (reason,) = api.get(f"{path}/rollingUpgrades/latest")["properties"]["reasons"]
+    assert (reason["code"], reason["act"], reason["liftedBy"]) == ("WaitingToTryAgain", "retry_now", "operator")
+    assert reason["earliestRelease"] > reason["since"]
+    assert reason["numbers"] == {"attempts": 1}
+    assert api.get(f"{path}/instanceView")["reasons"] == [reason]
+    assert api.get(f"{path}/virtualMachines/5/instanceView")["reasons"] == []

@@ -229,3 +229,22 @@ def test_what_is_under_way_is_told_by_the_rows(fleet: MakeFleet) -> None:
     assert begun.member and begun.operation_id == begun.member.pk
     assert (begun.operation_kind, begun.operation_version) == (OperationKind.REIMAGE, "16.04.1")
     assert one.row.decision["text"] == "Replacing the OS disk of 1 instance."
+
+
+def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(fleet: MakeFleet) -> None:
+    """facts 1.6: InternalExecutionError. Here its row has a policy that nobody could have written."""
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    upgrade = one.upgrade
+    upgrade.policy = {**upgrade.policy, "max_batch_percent": "twenty"}
+    upgrade.save()
+    one.look()
+    assert one.upgrade.status == UpgradeStatus.ROLLING_FORWARD, "a batch is in flight"
+    one.probe()
+    one.look()
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert one.upgrade.error and one.upgrade.error["code"] == "InternalExecutionError"
+    assert "TypeError" in one.upgrade.error["message"]
+    assert one.upgrade.progress() == Progress(successful=1, failed=0, in_progress=0, pending=4)
