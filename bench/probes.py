@@ -64,8 +64,8 @@ async def ours(seconds: float, protocol: ProbeProtocol = ProbeProtocol.HTTP) -> 
 
     def on_result(result: Result) -> None:
         target = result.target
-        counts[target.key] = judge(counts[target.key], target.generation, result.ok, target.settings.threshold)
-        tally[result.ok] += 1
+        counts[target.key] = judge(counts[target.key], target.generation, result.health, target.settings)
+        tally[result.health is Health.HEALTHY] += 1
 
     path = "/health" if protocol is ProbeProtocol.HTTP else ""
     settings = ProbeSettings(protocol, path, interval_seconds=1, threshold=2)

@@ -19,6 +19,7 @@ from tests.stories import (
     at_once,
     document,
     edited,
+    health_extension,
     publish,
     refused,
     snapshot_equals_events,
@@ -321,6 +322,80 @@ def test_a_probe_that_takes_two_minutes(interval: int, count: int, warns: bool) 
     put_load_balancer("fleet/lb", balancer(intervalInSeconds=interval, numberOfProbes=count), NOW)
     warnings = put(document(probe_id=f"{BALANCER}/lb/probes/health")).warnings
     assert any("two minutes" in warning for warning in warnings) is warns
+
+
+# --- sources of health ------------------------------------------------------------------------------------------------
+
+
+def both(**changes: Any) -> dict[str, Any]:
+    put_load_balancer("fleet/lb", balancer(intervalInSeconds=15), NOW)
+    return document(probe="/health", probe_id=f"{BALANCER}/lb/probes/health", **changes)
+
+
+def test_todays_rules_ask_for_a_source_of_health_in_azures_words() -> None:
+    """A-5"""
+    Location.objects.update(rules=Location.Rules.CURRENT)
+    with refused("BadRequest") as caught:
+        set_model("fleet/web", document(), LATER)
+    assert caught.value.message == (
+        "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health extension "
+        "was not specified."
+    )
+    assert caught.value.target == f"{PROFILE}.networkProfile.healthProbe"
+    assert put(document(probe="/health")).created
+
+
+@pytest.mark.parametrize("rules", Location.Rules.values)
+@pytest.mark.parametrize(("automatic", "mode"), [(True, "Manual"), (False, "Rolling"), (True, "rolling")])
+def test_two_sources_of_health_are_refused(rules: str, automatic: bool, mode: str) -> None:
+    """A-6: whoever upgrades by health must know whose."""
+    Location.objects.update(rules=rules)
+    body = edited(both(automatic=automatic), "properties.upgradePolicy.mode", mode)
+    with refused("BadRequest", "one source of health", "Remove one of them") as caught:
+        set_model("fleet/web", body, LATER)
+    assert caught.value.target == f"{PROFILE}.networkProfile.healthProbe"
+    put(without(body, f"{PROFILE}.networkProfile"))
+    put(without(body, f"{PROFILE}.extensionProfile"))
+
+
+def test_two_sources_of_health_are_warned_of_while_nothing_is_upgraded_by_itself() -> None:
+    """A-6: the load balancer's probe counts meanwhile."""
+    (warning,) = put(both(automatic=False)).warnings
+    assert "Remove one before upgrades are automatic" in warning
+    row = ScaleSet.objects.get()
+    assert (row.probe_port, row.probe_interval_seconds) == (8080, 15)
+
+
+def test_the_rich_health_extension() -> None:
+    extension = health_extension(numberOfProbes=3, gracePeriod=60)
+    extension["properties"]["typeHandlerVersion"] = "2.0"
+    assert put(document(extensions=[extension])).warnings == ()
+    row = ScaleSet.objects.get()
+    assert (row.probe_protocol, row.probe_threshold, row.probe_is_rich, row.probe_grace_seconds) == (
+        "http",
+        3,
+        True,
+        60,
+    )
+    put(document(probe="/health"))
+    row.refresh_from_db()
+    assert (row.probe_is_rich, row.probe_grace_seconds) == (False, 0)
+
+
+@pytest.mark.parametrize(("grace", "warns"), [(300, False), (301, True)])
+def test_a_grace_period_that_no_upgrade_waits_for(grace: int, warns: bool) -> None:
+    extension = health_extension(gracePeriod=grace)
+    extension["properties"]["typeHandlerVersion"] = "2.0"
+    warnings = put(document(extensions=[extension])).warnings
+    assert any("the grace period" in warning for warning in warnings) is warns
+
+
+def test_an_order_of_extensions_that_cannot_be_is_refused() -> None:
+    """A-29"""
+    extension = {"name": "a", "properties": {"type": "CustomScript", "provisionAfterExtensions": ["b"]}}
+    with refused("InvalidParameter", "names 'b', which is no extension of this scale set") as caught:
+        set_model("fleet/web", document(extensions=[extension]), LATER)
+    assert caught.value.target == f"{PROFILE}.extensionProfile.extensions[0].properties.provisionAfterExtensions"
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Reading a scale set's document: what it means, and how it is refused."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -197,8 +198,9 @@ def test_pauses_that_are_none(wrong: object) -> None:
 # --- health -----------------------------------------------------------------------------------------------------------
 
 
-def probe_of(**settings: Any) -> ProbeModel | None:
+def probe_of(*, version: object = "1.0", **settings: Any) -> ProbeModel | None:
     extension = health_extension(**settings)
+    extension["properties"]["typeHandlerVersion"] = version
     extension["properties"]["settings"] = {
         name: value for name, value in extension["properties"]["settings"].items() if value is not None
     }
@@ -210,6 +212,36 @@ def test_the_health_extension() -> None:
     assert probe_of(protocol="HTTP", port=None) == ProbeModel("http", 80, "/health", 5, 1)
     assert probe_of(protocol="tcp", port=22, requestPath=None) == ProbeModel("tcp", 22, "", 5, 1)
     assert probe_of(numberOfProbes=2, probeThreshold=3) == ProbeModel("http", 80, "/health", 5, 3)
+
+
+def test_version_2_of_the_health_extension_is_rich() -> None:
+    """A-8: gracePeriod is intervalInSeconds times numberOfProbes where it is not given, and nothing to version 1."""
+    rich = ProbeModel("http", 80, "/health", 5, 3, is_rich=True, grace_seconds=15)
+    assert probe_of(version="2.0", numberOfProbes=3) == rich
+    for grace in (5, 14_400, "600"):
+        assert probe_of(version="2", numberOfProbes=3, gracePeriod=grace) == replace(rich, grace_seconds=int(grace))
+    tcp = ProbeModel("tcp", 22, "", 60, 1, is_rich=True, grace_seconds=60)
+    assert probe_of(version="2.0.1", protocol="tcp", port=22, requestPath=None, intervalInSeconds=60) == tcp
+    for binary in ("1.0", "1", "1.0.9", "", None):
+        assert probe_of(version=binary, gracePeriod="as long as it takes") == ProbeModel("http", 80, "/health", 5, 1)
+
+
+@pytest.mark.parametrize("version", ["3.0", "0.9", "2.x", "latest", "10.0", "20", 2, 2.0])
+def test_versions_of_the_health_extension_that_are_none(version: object) -> None:
+    with pytest.raises(BadDocument) as caught:
+        probe_of(version=version)
+    assert caught.value.target == f"{PROFILE}.extensionProfile.extensions[0].properties.typeHandlerVersion"
+
+
+@pytest.mark.parametrize("grace", [4, 14_401, -1, "PT5M", 7.5, True])
+def test_grace_periods_that_are_none(grace: object) -> None:
+    with pytest.raises(BadDocument, match="gracePeriod is a whole number from 5 to 14400"):
+        probe_of(version="2.0", gracePeriod=grace)
+
+
+def test_https_is_refused_by_name() -> None:
+    with pytest.raises(BadDocument, match="http or tcp, not 'https'; https probes are not supported yet"):
+        probe_of(protocol="Https")
 
 
 @pytest.mark.parametrize(

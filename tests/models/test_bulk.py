@@ -125,7 +125,8 @@ def test_every_field_of_scale_sets() -> None:
         one.max_unhealthy_upgraded_percent = one.probe_port = 0
         one.pause_seconds = pick([0, 0.1, 1e-9, 1e300, 7], index)
         one.probe_id, one.probe_path, one.probe_protocol = TEXT, TEXT, "tcp"
-        one.probe_interval_seconds = one.probe_threshold = 2**31 - 1
+        one.probe_interval_seconds = one.probe_threshold = one.probe_grace_seconds = 2**31 - 1
+        one.probe_is_rich = pick([True, False], index)
         one.stream, one.seq, one.lease_number = uuid.uuid4(), 2**63 - 1, pick([0, -1, 2**62], index)
         one.lease_until, one.prober_until, one.probed_at = (pick(TIMES, index + shift) for shift in (0, 1, 2))
         one.prober = pick(WORDS, index)[:64]

@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import cast
 
 from upgrades.probes.engine import Engine
@@ -166,6 +167,11 @@ def http(port: int, key: int = 1, *, path: str = "/health", interval: float = 5,
 
 def tcp(port: int, key: int = 1, *, interval: float = 5, host: str = "127.0.0.1") -> Target:
     return Target(key, host, port, "disk-1", ProbeSettings(ProbeProtocol.TCP, "", interval, 2))
+
+
+def rich(target: Target, *, grace: float = 30) -> Target:
+    """The same, probed as version 2 of the Application Health extension does."""
+    return replace(target, settings=replace(target.settings, is_rich=True, grace_seconds=grace))
 
 
 async def first_result(target: Target) -> Result:

@@ -16,10 +16,12 @@ from tests.probes.responders import (
     refusing,
     reply,
     responding,
+    rich,
     stall,
     tcp,
     until,
 )
+from upgrades.core.states import Health
 
 HEADERS_ONLY = b"HTTP/1.1 %d Whatever\r\nContent-Length: 1000\r\n\r\n"
 
@@ -36,26 +38,91 @@ def endless_headers(connection: Connection) -> None:
     connection.transport.write(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: of some length\r\n" * 6000)
 
 
-ANSWERS: dict[str, tuple[Answer, bool, str]] = {
-    "200": (reply(HEALTHY), True, "HTTP 200"),
-    "200 and closed": (reply(HEALTHY, close=True), True, "HTTP 200"),
-    "200 in HTTP 1.0": (reply(b"HTTP/1.0 200 OK\r\n\r\n", close=True), True, "HTTP 200"),
-    "200 byte by byte": (in_two_parts, True, "HTTP 200"),
-    "200, body stalls": (reply(HEADERS_ONLY % 200), True, "HTTP 200"),
-    "200 after early hints": (reply(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEALTHY), True, "HTTP 200"),
-    "200, malformed body": (reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), True, "HTTP 200"),
-    "503 after early hints": (reply(b"HTTP/1.1 103 E\r\n\r\n" + HEADERS_ONLY % 503), False, "HTTP 503"),
-    "101": (reply(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), False, "HTTP 101"),
-    "201": (reply(b"HTTP/1.1 201 Created\r\n\r\n"), False, "HTTP 201"),
-    "204": (reply(b"HTTP/1.1 204 No Content\r\n\r\n"), False, "HTTP 204"),
-    "301": (reply(b"HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"), False, "HTTP 301"),
-    "503": (reply(HEALTHY.replace(b"200", b"503")), False, "HTTP 503"),
-    "503, body stalls": (reply(HEADERS_ONLY % 503), False, "HTTP 503"),
-    "garbage": (reply(b"SSH-2.0-OpenSSH_9.2\r\n"), False, "malformed answer"),
-    "closed unanswered": (reply(b"", close=True), False, "connection closed before an answer"),
-    "closed in the headers": (reply(b"HTTP/1.1 200 OK\r\nX: 1\r\n", close=True), False, "connection closed before"),
-    "reset": (Connection.reset, False, "connection reset"),
-    "endless headers": (endless_headers, False, "no end of headers in 65536 bytes"),
+ANSWERS: dict[str, tuple[Answer, Health, str]] = {
+    "200": (reply(HEALTHY), Health.HEALTHY, "HTTP 200"),
+    "200 and closed": (reply(HEALTHY, close=True), Health.HEALTHY, "HTTP 200"),
+    "200 in HTTP 1.0": (reply(b"HTTP/1.0 200 OK\r\n\r\n", close=True), Health.HEALTHY, "HTTP 200"),
+    "200 byte by byte": (in_two_parts, Health.HEALTHY, "HTTP 200"),
+    "200, body stalls": (reply(HEADERS_ONLY % 200), Health.HEALTHY, "HTTP 200"),
+    "200 after early hints": (
+        reply(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEALTHY),
+        Health.HEALTHY,
+        "HTTP 200",
+    ),
+    "200, malformed body": (
+        reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        Health.HEALTHY,
+        "HTTP 200",
+    ),
+    "503 after early hints": (reply(b"HTTP/1.1 103 E\r\n\r\n" + HEADERS_ONLY % 503), Health.UNHEALTHY, "HTTP 503"),
+    "101": (
+        reply(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        Health.UNHEALTHY,
+        "HTTP 101",
+    ),
+    "201": (reply(b"HTTP/1.1 201 Created\r\n\r\n"), Health.UNHEALTHY, "HTTP 201"),
+    "204": (reply(b"HTTP/1.1 204 No Content\r\n\r\n"), Health.UNHEALTHY, "HTTP 204"),
+    "301": (reply(b"HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"), Health.UNHEALTHY, "HTTP 301"),
+    "503": (reply(HEALTHY.replace(b"200", b"503")), Health.UNHEALTHY, "HTTP 503"),
+    "503, body stalls": (reply(HEADERS_ONLY % 503), Health.UNHEALTHY, "HTTP 503"),
+    "garbage": (reply(b"SSH-2.0-OpenSSH_9.2\r\n"), Health.UNHEALTHY, "malformed answer"),
+    "closed unanswered": (reply(b"", close=True), Health.UNHEALTHY, "connection closed before an answer"),
+    "closed in the headers": (
+        reply(b"HTTP/1.1 200 OK\r\nX: 1\r\n", close=True),
+        Health.UNHEALTHY,
+        "connection closed before",
+    ),
+    "reset": (Connection.reset, Health.UNHEALTHY, "connection reset"),
+    "endless headers": (endless_headers, Health.UNHEALTHY, "no end of headers in 65536 bytes"),
+}
+OK = b"HTTP/1.1 200 OK\r\n"
+WELL, ILL = b'{"ApplicationHealthState": "Healthy"}', b'{"ApplicationHealthState": "Unhealthy"}'
+NOTHING_SAID = "HTTP 200 without an ApplicationHealthState"
+
+
+def says(body: bytes, status: bytes = b"200 OK", *, close: bool = False) -> Answer:
+    return reply(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body), close=close)
+
+
+def word_by_word(connection: Connection) -> None:
+    connection.trickle(OK + b"Content-Length: %d\r\n\r\n" % len(WELL) + WELL, every=0)
+
+
+RICH: dict[str, tuple[Answer, Health, str]] = {
+    "healthy": (says(WELL), Health.HEALTHY, "HTTP 200, ApplicationHealthState Healthy"),
+    "unhealthy": (says(ILL), Health.UNHEALTHY, "HTTP 200, ApplicationHealthState Unhealthy"),
+    "202": (says(WELL, b"202 Accepted"), Health.HEALTHY, "HTTP 202, ApplicationHealthState Healthy"),
+    "other members": (says(b'{"a": [1], "applicationHealthState": "Healthy"}'), Health.HEALTHY, "HTTP 200"),
+    "byte by byte": (word_by_word, Health.HEALTHY, "HTTP 200"),
+    "in chunks": (
+        reply(OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"1\r\n%c\r\n" % c for c in WELL) + b"0\r\n\r\n"),
+        Health.HEALTHY,
+        "HTTP 200",
+    ),
+    "until closed": (reply(b"HTTP/1.0 200 OK\r\n\r\n" + ILL, close=True), Health.UNHEALTHY, "HTTP 200"),
+    "after early hints": (
+        reply(b"HTTP/1.1 103 E\r\n\r\n" + OK + b"Content-Length: 37\r\n\r\n" + WELL),
+        Health.HEALTHY,
+        "",
+    ),
+    "another word": (says(b'{"ApplicationHealthState": "Busy"}'), Health.UNKNOWN, NOTHING_SAID),
+    "a word in small letters": (says(b'{"ApplicationHealthState": "healthy"}'), Health.UNKNOWN, NOTHING_SAID),
+    "no word": (says(b'{"ApplicationHealthState": null}'), Health.UNKNOWN, NOTHING_SAID),
+    "a list for a word": (says(b'{"ApplicationHealthState": ["Healthy"]}'), Health.UNKNOWN, NOTHING_SAID),
+    "no such member": (says(b'{"health": "Healthy"}'), Health.UNKNOWN, NOTHING_SAID),
+    "no object": (says(b'"Healthy"'), Health.UNKNOWN, NOTHING_SAID),
+    "no JSON": (says(b"Healthy"), Health.UNKNOWN, NOTHING_SAID),
+    "no UTF-8": (says(b"\xff\xfe\xfa"), Health.UNKNOWN, NOTHING_SAID),
+    "a JSON bomb": (says(b"[" * 60_000), Health.UNKNOWN, NOTHING_SAID),
+    "no body": (reply(b"HTTP/1.1 204 No Content\r\n\r\n"), Health.UNKNOWN, "HTTP 204 without"),
+    "closed in the body": (reply(OK + b"Content-Length: 99\r\n\r\n{", close=True), Health.UNKNOWN, NOTHING_SAID),
+    "503, whatever it says": (says(WELL, b"503 Service Unavailable"), Health.UNKNOWN, "HTTP 503"),
+    "301": (says(WELL, b"301 Moved"), Health.UNKNOWN, "HTTP 301"),
+    "503, body stalls": (reply(HEADERS_ONLY % 503), Health.UNKNOWN, "HTTP 503"),
+    "garbage": (reply(b"SSH-2.0-OpenSSH_9.2\r\n"), Health.UNKNOWN, "malformed answer"),
+    "closed unanswered": (reply(b"", close=True), Health.UNKNOWN, "connection closed before an answer"),
+    "reset": (Connection.reset, Health.UNKNOWN, "connection reset"),
+    "a body without end": (says(b" " * 1_000_000), Health.UNKNOWN, "an answer of more than 65536 bytes"),
 }
 TOO_LATE: dict[str, Answer] = {
     "no answer": stall,
@@ -67,13 +134,56 @@ TOO_LATE: dict[str, Answer] = {
 
 @pytest.mark.parametrize("case", ANSWERS)
 def test_http_answers(run: Run, case: str) -> None:
-    answer, ok, detail = ANSWERS[case]
+    answer, health, detail = ANSWERS[case]
 
     async def story() -> None:
         async with responding(answer) as responder:
             result = await first_result(http(responder.port))
-        assert (result.ok, result.detail[: len(detail)]) == (ok, detail)
+        assert (result.health, result.detail[: len(detail)]) == (health, detail)
         assert result.seconds < 2
+
+    run(story())
+
+
+@pytest.mark.parametrize("case", RICH)
+def test_rich_answers(run: Run, case: str) -> None:
+    """A-8: a 2xx says in its body how the application is; whatever says nothing is unknown (facts 3.3)."""
+    answer, health, detail = RICH[case]
+
+    async def story() -> None:
+        async with responding(answer) as responder:
+            result = await first_result(rich(http(responder.port)))
+        assert (result.health, result.detail[: len(detail)]) == (health, detail)
+        assert result.seconds < 2
+
+    run(story())
+
+
+@pytest.mark.parametrize("answer", [stall, reply(HEADERS_ONLY % 200)], ids=["no answer", "the body stalls"])
+def test_a_rich_answer_that_does_not_come_in_time_is_unknown(run: Run, answer: Answer) -> None:
+    async def story() -> None:
+        async with responding(answer) as responder:
+            result = await first_result(rich(http(responder.port, interval=0.1)))
+        assert (result.health, result.detail) == (Health.UNKNOWN, "no answer in 0.1 s")
+
+    run(story())
+
+
+@pytest.mark.parametrize(("target", "health"), [(http, Health.UNKNOWN), (tcp, Health.UNHEALTHY)])
+def test_rich_http_is_unknown_where_nobody_listens_and_tcp_never_is(run: Run, target: type, health: Health) -> None:
+    async def story() -> None:
+        with refusing() as port:
+            result = await first_result(rich(target(port)))
+        assert (result.health, result.detail) == (health, "connection refused")
+
+    run(story())
+
+
+def test_a_rich_tcp_probe_asks_for_a_handshake_only(run: Run) -> None:
+    async def story() -> None:
+        async with responding(stall) as responder:
+            result = await first_result(rich(tcp(responder.port)))
+        assert (result.health, result.detail) == (Health.HEALTHY, "connected")
 
     run(story())
 
@@ -83,7 +193,7 @@ def test_without_a_complete_status_in_time_the_probe_fails(run: Run, case: str) 
     async def story() -> None:
         async with responding(TOO_LATE[case]) as responder:
             result = await first_result(http(responder.port, interval=0.1))
-        assert (result.ok, result.detail) == (False, "no answer in 0.1 s")
+        assert (result.health, result.detail) == (Health.UNHEALTHY, "no answer in 0.1 s")
         assert 0.1 <= result.seconds < 1
 
     run(story())
@@ -94,7 +204,7 @@ def test_refused(run: Run, target: type) -> None:
     async def story() -> None:
         with refusing() as port:
             result = await first_result(target(port))
-        assert (result.ok, result.detail) == (False, "connection refused")
+        assert (result.health, result.detail) == (Health.UNHEALTHY, "connection refused")
 
     run(story())
 
@@ -104,7 +214,7 @@ def test_no_handshake_in_time(run: Run, target: type) -> None:
     async def story() -> None:
         with deaf() as port:
             result = await first_result(target(port, interval=0.1))
-        assert (result.ok, result.detail) == (False, "no connection in 0.1 s")
+        assert (result.health, result.detail) == (Health.UNHEALTHY, "no connection in 0.1 s")
 
     run(story())
 
@@ -113,7 +223,7 @@ def test_a_completed_handshake_is_all_that_tcp_asks_for(run: Run) -> None:
     async def story() -> None:
         async with responding(stall) as responder:
             result = await first_result(tcp(responder.port))
-            assert (result.ok, result.detail) == (True, "connected")
+            assert (result.health, result.detail) == (Health.HEALTHY, "connected")
             await until(lambda: responder.connections and not responder.open)
             assert responder.connections[0].asked == b""
 
@@ -159,7 +269,7 @@ def test_ipv6(run: Run) -> None:
         async with responding(reply(HEALTHY), "::1") as responder:
             result = await first_result(http(responder.port, host="::1"))
             assert b"\r\nHost: [::1]:%d\r\n" % responder.port in responder.connections[0].asked
-        assert result.ok
+        assert result.health is Health.HEALTHY
 
     run(story())
 
@@ -170,7 +280,7 @@ def test_a_name_is_resolved_and_all_its_addresses_are_tried(run: Run) -> None:
     async def story() -> None:
         async with responding(reply(HEALTHY)) as responder:
             result = await first_result(http(responder.port, host="localhost"))
-        assert (result.ok, result.detail) == (True, "HTTP 200")
+        assert (result.health, result.detail) == (Health.HEALTHY, "HTTP 200")
 
     run(story())
 
@@ -178,7 +288,7 @@ def test_a_name_is_resolved_and_all_its_addresses_are_tried(run: Run) -> None:
 def test_a_name_without_address_is_a_failure(run: Run) -> None:
     async def story() -> None:
         result = await first_result(http(80, host="no..name"))
-        assert not result.ok
+        assert result.health is Health.UNHEALTHY
         assert result.detail.startswith("no address of no..name")
 
     run(story())

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.probes.responders import HEALTHY, deaf, http, passed, probing, reply, responding, stall, tcp, until
+from upgrades.core.states import Health
 from upgrades.probes import descriptors
 from upgrades.probes.schedule import Entry, Group
 
@@ -99,7 +100,7 @@ def test_hanging_groups_do_not_starve_another() -> None:
             await until(lambda: len(hanging.open) >= 30)
             running.engine.set_targets(9, [http(healthy.port, 900 + key, interval=0.05) for key in range(10)])
             await passed(0.5)
-            counts = Counter(result.target.key for result in running.results if result.ok)
+            counts = Counter(result.target.key for result in running.results if result.health is Health.HEALTHY)
             assert len(counts) == 10
             assert min(counts.values()) >= 8
             assert len(hanging.open) < 40
@@ -124,19 +125,21 @@ def test_a_stopped_responder_fails_its_probes_and_nobody_elses() -> None:
             async with responding(reply(HEALTHY)) as other, probing() as running:
                 running.engine.set_targets(1, [http(port, key, interval=0.7) for key in range(200)])
                 running.engine.set_targets(2, [http(other.port, 1000, interval=0.1)])
-                await until(lambda: len({r.target.key for r in running.results if r.ok}) == 201)
+                await until(lambda: len({r.target.key for r in running.results if r.health is Health.HEALTHY}) == 201)
                 os.kill(pid, signal.SIGSTOP)
                 running.results.clear()
-                await until(lambda: len({r.target.key for r in running.results if not r.ok}) == 200)
-                assert {r.detail for r in running.results if not r.ok} <= {
+                await until(
+                    lambda: len({r.target.key for r in running.results if r.health is not Health.HEALTHY}) == 200
+                )
+                assert {r.detail for r in running.results if r.health is not Health.HEALTHY} <= {
                     "no answer in 0.7 s",
                     "no connection in 0.7 s",
                 }
-                assert all(result.ok for result in running.of(1000))
+                assert all(result.health is Health.HEALTHY for result in running.of(1000))
                 assert len(running.of(1000)) >= 5
                 os.kill(pid, signal.SIGCONT)
                 running.results.clear()
-                await until(lambda: len({r.target.key for r in running.results if r.ok}) == 201)
+                await until(lambda: len({r.target.key for r in running.results if r.health is Health.HEALTHY}) == 201)
 
     asyncio.run(story())
 

@@ -152,6 +152,8 @@ class ScaleSetAdmin(Commanded):
         if not row.probe_protocol:
             return "the machine's own state: no probe is configured"
         often = f"every {row.probe_interval_seconds} s, {row.probe_threshold} in a row for a verdict"
+        if row.probe_is_rich:
+            often += f"; rich, {row.probe_grace_seconds} s of grace"
         return f"{row.probe_protocol} to port {row.probe_port}{row.probe_path and ' '}{row.probe_path}, {often}"
 
     @admin.display(description="last decision")

@@ -152,16 +152,26 @@ def _users(row: LoadBalancer) -> list[ScaleSet]:
     return list(ScaleSet.objects.filter(probe_id__contains=of_it.lower()))
 
 
-PROBE_FIELDS = ["probe_protocol", "probe_port", "probe_path", "probe_interval_seconds", "probe_threshold"]
+PROBE_FIELDS = [
+    "probe_protocol",
+    "probe_port",
+    "probe_path",
+    "probe_interval_seconds",
+    "probe_threshold",
+    "probe_is_rich",
+    "probe_grace_seconds",
+]
 
 
 def set_probe(row: ScaleSet, probe: ProbeModel | None) -> None:
-    """The columns of the row that say how its health is asked for."""
+    """The columns of the row that say how its health is asked for (PROBE_FIELDS)."""
     row.probe_protocol = probe.protocol if probe else ""
     row.probe_port = probe.port if probe else 0
     row.probe_path = probe.path if probe else ""
     row.probe_interval_seconds = probe.interval_seconds if probe else 5
     row.probe_threshold = probe.threshold if probe else 1
+    row.probe_is_rich = probe is not None and probe.is_rich
+    row.probe_grace_seconds = probe.grace_seconds if probe else 0
 
 
 def find_probe(probe_id: str) -> ProbeModel:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from upgrades import catalog
@@ -16,6 +17,7 @@ from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.steering import try_again
 from upgrades.core import documents, secrets
 from upgrades.core.documents import Model, ProbeModel
+from upgrades.core.extensions import check_order
 from upgrades.core.members import BadDocument, member
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
@@ -38,6 +40,12 @@ NO_PROBE = (
     "no health probe is configured: health is judged by power and provisioning state alone. "
     "A probe of the application itself (networkProfile.healthProbe or the Application Health extension) is recommended."
 )
+
+TWO_HEALTH_SOURCES = (
+    "a scale set has one source of health, this one has two: the load balancer's probe (networkProfile.healthProbe) and the Application "
+    "Health extension. {what}"
+)
+HEALTH_PROBE = "properties.virtualMachineProfile.networkProfile.healthProbe"
 
 
 UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
@@ -76,7 +84,7 @@ def set_model(
     Raises Moved where it is not (any more) as it was `seen`.
     """
     group, name = finding.split(path)
-    model = read_model(document)
+    model = _read_new(document)
     assert isinstance(document, Mapping)
     if not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists():
         document = with_defaults(document)
@@ -86,6 +94,7 @@ def set_model(
         sku = _sku(model, location, ScaleSet.key_of(group, name))
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
         _check_automatic(model, location)
+        _check_sources(model)
         derived = _Derived(model, location, sku, probe, *secrets.split(document), seen, without)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
@@ -106,6 +115,16 @@ class _Derived:
     def secrets_after(self, before: Mapping[str, object]) -> dict[str, object]:
         """`before`: the secrets so far."""
         return secrets.keep(self.document, before, self.secrets, self.without)
+
+
+def _read_new(document: object) -> Model:
+    """As `read_model`, and what is asked of documents that are put only."""
+    model = read_model(document)
+    try:
+        check_order(model.machine.extensions)
+    except BadDocument as error:
+        raise Refused(error.code, error.message, target=error.target) from error
+    return model
 
 
 def read_model(document: object) -> Model:
@@ -170,8 +189,14 @@ def _check_automatic(model: Model, location: Location) -> None:
         raise Refused("BadRequest", ENCRYPTED.format(what=model.encrypted_by), target=model.encrypted_by)
     has_source = model.probe_id or model.extension_probe or model.is_service_fabric
     if location.rules == Location.Rules.CURRENT and not has_source:
-        target = "properties.virtualMachineProfile.networkProfile.healthProbe"
-        raise Refused("BadRequest", NO_HEALTH_SOURCE, target=target)
+        raise Refused("BadRequest", NO_HEALTH_SOURCE, target=HEALTH_PROBE)
+
+
+def _check_sources(model: Model) -> None:
+    """A-6: "one source per set" (facts 3.1), before anything is upgraded by it."""
+    if model.probe_id and model.extension_probe and (model.automatic_upgrade or model.is_rolling):
+        message = TWO_HEALTH_SOURCES.format(what="Remove one of them.")
+        raise Refused("BadRequest", message, target=HEALTH_PROBE)
 
 
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
@@ -270,12 +295,19 @@ def _has_update_domains(derived: _Derived) -> bool:
 
 
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """S-25, S-34, S-38: what is allowed and not recommended; and what is kept in the document and not done."""
+    """S-25, S-34, S-38, A-6: what is allowed and not recommended; and what is kept in the document and not done."""
     found = [f"{name} is kept in the document, but not done yet" for name in model.ignored]
     if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
-        found.append(NO_PROBE)
-    elif row.probe_interval_seconds * row.probe_threshold >= 120:
+        return (*found, NO_PROBE)
+    if model.probe_id and model.extension_probe:
+        found.append(TWO_HEALTH_SOURCES.format(what="The probe counts. Remove one before upgrades are automatic."))
+    if row.probe_interval_seconds * row.probe_threshold >= 120:
         found.append("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes")
+    if row.probe_grace_seconds > settings.HEALTH_WAIT_SECONDS:
+        found.append(
+            f"the grace period of {row.probe_grace_seconds} s is longer than the {settings.HEALTH_WAIT_SECONDS} s that an upgrade waits "
+            "for an instance to be healthy; configure a shorter one"
+        )
     return tuple(found)
 
 

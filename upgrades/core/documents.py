@@ -32,6 +32,7 @@ from upgrades.core.zones import zones_of
 MOST_INSTANCES = 1000  # Azure's own limit for one scale set
 LONGEST_PATH = 2048  # characters of a probe's requestPath
 LONGEST_PROBE_ID = 500
+LONGEST_GRACE_SECONDS = 14_400
 LONGEST_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
@@ -43,13 +44,16 @@ CUSTOM_IMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeModel:
-    """How health is asked for: protocol "http" or "tcp", `path` for http only."""
+    """How health is asked for: protocol "http" or "tcp", `path` for http only. `is_rich`: as version 2 of the Application Health
+    extension does, which lets an application start for `grace_seconds`."""
 
     protocol: str
     port: int
     path: str
     interval_seconds: int
     threshold: int
+    is_rich: bool = False
+    grace_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Model:
     machine: MachineModel
     is_of_gallery: bool = False
     is_service_fabric: bool = False
+    is_rolling: bool = False  # upgradePolicy.mode is Rolling
     encrypted_by: str = ""
     ignored: tuple[str, ...] = ()
 
@@ -116,6 +121,7 @@ def read(document: object) -> Model:
         machine=_machine(document),
         is_of_gallery=bool(member(document, *_IMAGE, "id")),
         is_service_fabric=any(kind in SERVICE_FABRIC_EXTENSIONS for _, kind in _extension_types(document)),
+        is_rolling=text(document, *_UPGRADE, "mode").lower() == "rolling",
         encrypted_by=_encrypted_by(document),
     )
 
@@ -125,10 +131,11 @@ _AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
 _ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
 _PROFILE = ("properties", "virtualMachineProfile")
 _IMAGE = (*_PROFILE, "storageProfile", "imageReference")
+_EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
+EXTENSIONS = ".".join(_EXTENSIONS)
 IMAGE_ID = ".".join((*_IMAGE, "id"))
 _OS_DISK = (*_PROFILE, "storageProfile", "osDisk")
 _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
-_EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
 
 
 def _image(document: Json) -> ImageReference:
@@ -186,9 +193,28 @@ def _extension_probe(document: Json) -> ProbeModel | None:
     """The Application Health extension's settings (facts 3.3)."""
     for at, extension in objects(document, *_EXTENSIONS):
         if text(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
-            settings = object_at(extension, "properties", "settings", at=at)
-            return read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=f"{at}.properties.settings")
+            settings, place = object_at(extension, "properties", "settings", at=at), f"{at}.properties.settings"
+            probe = read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=place)
+            return _as_rich(probe, settings, place) if _is_rich(extension, at) else probe
     return None
+
+
+_HANDLER_VERSION = re.compile(r"([12])(?:\.[0-9]+)*")
+
+
+def _is_rich(extension: Json, at: str) -> bool:
+    """Version 1 knows healthy and unhealthy, version 2 unknown and initializing too."""
+    version = text(extension, "properties", "typeHandlerVersion", at=at) or "1.0"
+    match = _HANDLER_VERSION.fullmatch(version)
+    if match is None:
+        raise wrong(f"{at}.properties.typeHandlerVersion", "1.0 or 2.0 for the Application Health extension", version)
+    return match.group(1) == "2"
+
+
+def _as_rich(probe: ProbeModel, settings: Json, at: str) -> ProbeModel:
+    usual = probe.interval_seconds * probe.threshold
+    grace = whole(settings, "gracePeriod", default=usual, least=5, most=LONGEST_GRACE_SECONDS, at=at)
+    return replace(probe, is_rich=True, grace_seconds=grace)
 
 
 def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
@@ -215,7 +241,8 @@ def read_probe(
     protocol = text(settings, "protocol", required=True, at=at).lower()
     if protocol not in ("http", "tcp"):
         target = dotted(at, "protocol")
-        raise BadDocument(f"{target}: a probe's protocol is http or tcp, not {shown(protocol)}", target=target)
+        also = "; https probes are not supported yet" if protocol == "https" else ""
+        raise BadDocument(f"{target}: a probe's protocol is http or tcp, not {shown(protocol)}{also}", target=target)
     path = text(settings, "requestPath", required=protocol == "http", at=at, longest=LONGEST_PATH - 1)
     if protocol == "tcp" and path:
         target = dotted(at, "requestPath")
@@ -258,9 +285,9 @@ def _extensions(document: Json) -> tuple[ExtensionModel, ...]:
     names = [one.name.lower() for one in extensions]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        target = ".".join(_EXTENSIONS)
-        raise BadDocument(f"{target}: two extensions have the name {shown(twice)}", target=target)
-    return tuple(extensions)
+        raise BadDocument(f"{EXTENSIONS}: two extensions have the name {shown(twice)}", target=EXTENSIONS)
+    spelled = {one.name.lower(): one.name for one in extensions}
+    return tuple(replace(one, after=tuple(spelled.get(name.lower(), name) for name in one.after)) for one in extensions)
 
 
 def _extension(document: Json, at: str) -> ExtensionModel:

@@ -55,10 +55,12 @@ class InstanceView:
 
     @property
     def is_settling(self) -> bool:
-        """It is on its way up: no verdict yet."""
+        """It is on its way up: no verdict yet. An extension that failed is one."""
         on_the_way = (Provisioning.CREATING, Provisioning.UPDATING)
+        extensions = {one.state for one in self.extensions}
         return self.provisioning in on_the_way or (
             self.provisioning is Provisioning.SUCCEEDED
             and self.power is not Power.STOPPED
-            and any(one.state in on_the_way for one in self.extensions)
+            and Provisioning.FAILED not in extensions
+            and not extensions.isdisjoint(on_the_way)
         )

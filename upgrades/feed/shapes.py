@@ -183,6 +183,8 @@ def _probe(row: ScaleSet) -> dict[str, Any] | None:
         "path": row.probe_path,
         "interval_seconds": row.probe_interval_seconds,
         "threshold": row.probe_threshold,
+        "rich": row.probe_is_rich,
+        "grace_seconds": row.probe_grace_seconds,
     }
 
 

@@ -54,6 +54,13 @@ class ScaleSet(models.Model):
     probe_path = models.CharField(max_length=2048, blank=True)
     probe_interval_seconds = models.PositiveIntegerField(default=5)
     probe_threshold = models.PositiveIntegerField(default=1)
+    probe_is_rich = models.BooleanField(
+        default=False,
+        help_text="Version 2 of the Application Health extension: the answer's body says how the application is.",
+    )
+    probe_grace_seconds = models.PositiveIntegerField(
+        default=0, help_text="For how long an application may be starting, where the probe is rich."
+    )
 
     # engine
     stream = models.UUIDField(default=uuid.uuid4, editable=False)

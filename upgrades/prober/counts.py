@@ -1,13 +1,16 @@
 """Results -> verdicts: the consecutive counts of every instance, in memory only. They restart as unknown with the process."""
 
+import time
 from collections.abc import Iterable, Mapping
 
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
 from upgrades.prober.reading import Probed, ProbedSet
 from upgrades.prober.writing import Verdict
-from upgrades.probes.counting import Count, judge
+from upgrades.probes.counting import Count, after_grace, judge
 from upgrades.probes.targets import Result
+
+NOT_PROVISIONED = "extensions not provisioned"  # details that blame extensions begin so
 
 
 class Counts:
@@ -17,6 +20,7 @@ class Counts:
         self._sets: dict[int, ProbedSet] = {}
         self._set_of: dict[int, int] = {}
         self._counts: dict[int, Count] = {}
+        self._began: dict[int, float] = {}  # when each count began (time.monotonic); no wall clock ends a grace period
         self._unwritten: dict[int, dict[int, Verdict]] = {}
         self._unsettled: dict[int, dict[int, int]] = {}
 
@@ -32,6 +36,7 @@ class Counts:
             count = self._counts.get(one.pk)
             if count is None or count.generation != one.generation:
                 self._counts[one.pk] = Count(one.generation, one.health)
+                self._began[one.pk] = time.monotonic()
 
     def is_settled(self, scale_set_id: int) -> bool:
         """Has every instance that was there when this process came had as many answers as a verdict takes?
@@ -49,6 +54,7 @@ class Counts:
         for pk in known.instances if known else ():
             if pk not in (keep or ()):
                 self._counts.pop(pk, None)
+                self._began.pop(pk, None)
                 self._set_of.pop(pk, None)
         if keep is None:
             self._unwritten.pop(scale_set_id, None)
@@ -56,14 +62,16 @@ class Counts:
 
     def take_result(self, result: Result) -> None:
         """Counts one probe."""
-        pk = result.target.key
+        pk, settings = result.target.key, result.target.settings
         one = self._instance(pk)
         if one is None or result.target.generation != one.generation:
             return
-        count = judge(self._counts[pk], one.generation, result.ok, result.target.settings.threshold)
+        count = judge(self._counts[pk], one.generation, result.health, settings)
+        if settings.is_rich and count.state is Health.INITIALIZING:
+            count = after_grace(count, time.monotonic() - self._began[pk], settings)
         self._counts[pk] = count
-        self._count_answer(self._set_of[pk], pk, result.target.settings.threshold)
-        self._note(one, count.state, result.detail)
+        self._count_answer(self._set_of[pk], pk, settings.threshold)
+        self._note(one, *_with_extensions(one, count.state, result.detail))
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
         """The machines' own state as their health (S-31, S-32); one that is not there is unhealthy.
@@ -81,9 +89,10 @@ class Counts:
 
     def take_unreachable(self, probed: ProbedSet) -> None:
         """An instance without an address cannot answer a probe."""
+        health = probed.probe.failure if probed.probe else Health.UNHEALTHY
         for one in probed.instances.values():
             if one.os_disk and not one.address:
-                self._note(one, Health.UNHEALTHY, "the machine has no address to be probed at")
+                self._note(one, health, "the machine has no address to be probed at")
 
     def take_unwritten(self) -> dict[int, list[Verdict]]:
         """The verdicts since the last call, by scale set."""
@@ -110,12 +119,28 @@ class Counts:
         return probed.instances.get(pk) if probed else None
 
     def _note(self, one: Probed, health: Health, detail: str) -> None:
-        """A verdict is unwritten while it differs from the row; one that went back meanwhile is none."""
+        """A verdict is unwritten while it differs from the row; one that went back meanwhile is none.
+
+        The same state with other words is no news, but for whether it is extensions that are to blame.
+        """
         unwritten = self._unwritten.setdefault(self._set_of[one.pk], {})
-        if health != one.health:
+        if health != one.health or detail.startswith(NOT_PROVISIONED) != one.detail.startswith(NOT_PROVISIONED):
             unwritten[one.pk] = Verdict(one, health, detail)
         else:
             unwritten.pop(one.pk, None)
+
+
+def _with_extensions(one: Probed, health: Health, detail: str) -> tuple[Health, str]:
+    """S-32: "healthy only when every extension is provisioned", whatever the probe says.
+
+    Who was healthy before is not initializing again.
+    """
+    if one.failed:
+        return Health.UNHEALTHY, f"{NOT_PROVISIONED}: {', '.join(one.failed)} failed"
+    if one.late and health is Health.HEALTHY:
+        state = Health.INITIALIZING if one.health is Health.INITIALIZING else Health.UNHEALTHY
+        return state, f"{NOT_PROVISIONED}: {', '.join(one.late)} not ready"
+    return health, detail
 
 
 def _health(view: InstanceView) -> Health:
@@ -126,5 +151,5 @@ def _health(view: InstanceView) -> Health:
 
 def _detail(view: InstanceView) -> str:
     late = [one.name for one in view.extensions if one.state != "succeeded"]
-    extensions = f", extensions not provisioned: {', '.join(late)}" if late else ""
+    extensions = f", {NOT_PROVISIONED}: {', '.join(late)}" if late else ""
     return f"power {view.power}, provisioning {view.provisioning}{extensions}"

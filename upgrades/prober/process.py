@@ -32,7 +32,7 @@ NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
 WRITE_SECONDS = 0.1
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
-SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, only for what people see
+SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
 COMPLAIN_SECONDS = 10.0  # between two log lines about a database that is away
 
 log = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ class Prober:
 
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
         sight = self._sights.get(probed.pk)
-        return sight is None or probed.probe is None or now - sight.at >= SLOW_VIEW_SECONDS
+        return sight is None or probed.probe is None or probed.is_settling or now - sight.at >= SLOW_VIEW_SECONDS
 
     async def _look_at(self, probed: ProbedSet, at: float) -> None:
         views = await self._machines.views(probed)

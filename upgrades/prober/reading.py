@@ -1,11 +1,11 @@
 """Rows -> what is to be probed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from upgrades.core.states import Health
+from upgrades.core.states import Health, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
@@ -14,7 +14,7 @@ from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 class Probed:
     """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for.
 
-    `os_disk` is "" where no machine could be made.
+    `os_disk` is "" where no machine could be made. `failed` and `late`: the extensions that failed, and that are still being provisioned.
     """
 
     pk: int
@@ -23,6 +23,9 @@ class Probed:
     address: str
     health: Health
     health_since: datetime
+    detail: str = ""
+    failed: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
     @property
     def generation(self) -> str:
@@ -43,15 +46,19 @@ class ProbedSet:
     probe_port: int
     instances: Mapping[int, Probed]
 
+    @property
+    def is_settling(self) -> bool:
+        """Some machine has news soon."""
+        return any(one.late for one in self.instances.values())
+
 
 def read(scale_set_id: int) -> ProbedSet | None:
     """None where it is gone."""
     row = ScaleSet.objects.select_related("location").filter(pk=scale_set_id).first()
     if row is None:
         return None
-    columns = ("pk", "number", "os_disk", "address", "health", "health_since")
-    idle = Instance.objects.filter(scale_set=row, operation_id=None).values_list(*columns)
-    probed = [Probed(pk, number, disk, at, Health(health), since) for pk, number, disk, at, health, since in idle]
+    columns = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions")
+    probed = [_probed(*of) for of in Instance.objects.filter(scale_set=row, operation_id=None).values_list(*columns)]
     return ProbedSet(
         pk=row.pk,
         seq=row.seq,
@@ -65,8 +72,30 @@ def read(scale_set_id: int) -> ProbedSet | None:
     )
 
 
+def _probed(
+    pk: int,
+    number: int,
+    os_disk: str,
+    address: str,
+    health: str,
+    since: datetime,
+    detail: str,
+    extensions: Sequence[Mapping[str, str]],
+) -> Probed:
+    failed = tuple(one["name"] for one in extensions if one["state"] == Provisioning.FAILED)
+    late = tuple(one["name"] for one in extensions if one["state"] not in (Provisioning.FAILED, Provisioning.SUCCEEDED))
+    return Probed(pk, number, os_disk, address, Health(health), since, detail, failed, late)
+
+
 def _probe(row: ScaleSet) -> ProbeSettings | None:
     if not row.probe_protocol:
         return None
     protocol = ProbeProtocol(row.probe_protocol)
-    return ProbeSettings(protocol, row.probe_path, row.probe_interval_seconds, row.probe_threshold)
+    return ProbeSettings(
+        protocol=protocol,
+        path=row.probe_path,
+        interval_seconds=row.probe_interval_seconds,
+        threshold=row.probe_threshold,
+        is_rich=row.probe_is_rich,
+        grace_seconds=row.probe_grace_seconds,
+    )

@@ -29,8 +29,9 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
         changed = []
         for verdict in verdicts:
             row = rows.get(verdict.of.pk)
-            if row is not None and row.health != verdict.health:
-                row.health, row.health_detail = verdict.health, verdict.detail[:200]
+            said = (verdict.health, verdict.detail[:200])
+            if row is not None and (row.health, row.health_detail) != said:
+                row.health, row.health_detail = said
                 changed.append(row)
         bulk.update(changed, "health", "health_detail")
         w.changed(*changed)

@@ -1,12 +1,18 @@
-"""Reading an HTTP answer as far as a probe needs it: the final status line and its headers."""
+"""Reading an HTTP answer as far as a probe needs it: the final status line and its headers, and the body where that counts."""
+
+import json
 
 import httptools
 
-MOST_BYTES = 65_536  # of headers; an honest answer to a probe has a few hundred
+from upgrades.core.members import member
+from upgrades.core.states import Health
+
+MOST_BYTES = 65_536  # of headers, or of a whole answer whose body counts; an honest answer to a probe has a few hundred
+SAID = {"Healthy": Health.HEALTHY, "Unhealthy": Health.UNHEALTHY}
 
 
 class MalformedAnswer(Exception):
-    """What came is not HTTP."""
+    """What came is not HTTP, or too much of it."""
 
 
 class Answer:
@@ -19,8 +25,8 @@ class Answer:
         self._received = 0
         self._status = 0
 
-    def feed(self, data: bytes) -> int:
-        """The final status once all headers are there, 0 before. Raises MalformedAnswer."""
+    def feed(self, data: bytes) -> bool:
+        """Whether there is enough for a verdict: all headers of the final answer. Raises MalformedAnswer."""
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -29,7 +35,11 @@ class Answer:
                 raise MalformedAnswer(f"malformed answer: {error}") from error
         if not self._status and self._received > MOST_BYTES:
             raise MalformedAnswer(f"no end of headers in {MOST_BYTES} bytes")
-        return self._status
+        return self._status > 0
+
+    def verdict(self) -> tuple[Health, str]:
+        """What the answer says, and the words for it. "Healthy only on exactly 200" (facts 3.2)."""
+        return Health.HEALTHY if self._status == 200 else Health.UNHEALTHY, f"HTTP {self._status}"
 
     def close(self) -> None:
         """Lets go of the parser: the two hold each other, and thousands a second are no work for the garbage collector."""
@@ -40,3 +50,49 @@ class Answer:
         status = self._parser.get_status_code()
         if not self._status and (status >= 200 or status == 101):
             self._status = status
+
+
+class RichAnswer(Answer):
+    """The answer to a rich probe: of a 2xx the body counts (facts 3.3), and it is waited for."""
+
+    __slots__ = ("_body", "_is_whole")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._body = b""
+        self._is_whole = False
+
+    def feed(self, data: bytes) -> bool:
+        """Nothing fed: the connection was closed, which is how a body of no stated length ends."""
+        if not super().feed(data):
+            return False
+        if self._received > MOST_BYTES:
+            raise MalformedAnswer(f"an answer of more than {MOST_BYTES} bytes")
+        return self._is_whole or not data or not self._is_successful
+
+    def verdict(self) -> tuple[Health, str]:
+        if not self._is_successful:
+            return Health.UNKNOWN, f"HTTP {self._status}"
+        said = self._said()
+        if said is None:
+            return Health.UNKNOWN, f"HTTP {self._status} without an ApplicationHealthState of Healthy or Unhealthy"
+        return SAID[said], f"HTTP {self._status}, ApplicationHealthState {said}"
+
+    def on_body(self, data: bytes) -> None:
+        """Called by the parser."""
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        """Called by the parser, after 1xx answers too."""
+        self._is_whole = self._status > 0
+
+    @property
+    def _is_successful(self) -> bool:
+        return 200 <= self._status < 300
+
+    def _said(self) -> str | None:
+        try:
+            said = member(json.loads(self._body), "ApplicationHealthState")
+        except (ValueError, RecursionError):
+            return None
+        return said if isinstance(said, str) and said in SAID else None

@@ -11,8 +11,9 @@ import struct
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from upgrades.core.states import Health
 from upgrades.probes.addresses import Address, resolve
-from upgrades.probes.answers import Answer, MalformedAnswer
+from upgrades.probes.answers import Answer, MalformedAnswer, RichAnswer
 from upgrades.probes.pollers import Poller
 from upgrades.probes.targets import Target
 
@@ -35,7 +36,7 @@ class Owner(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs this in the loop; what it raises is not lost."""
 
-    def finished(self, attempt: "Attempt", ok: bool, detail: str) -> None: ...
+    def finished(self, attempt: "Attempt", health: Health, detail: str) -> None: ...
 
     def starved(self, attempt: "Attempt", error: OSError) -> None:
         """There was no descriptor for the probe: it says nothing about the target."""
@@ -100,7 +101,7 @@ class Attempt:
     def cut(self) -> None:
         """The time is up."""
         missing = "connection" if self._answer is None else "answer"
-        self._end(False, f"no {missing} in {self.target.settings.timeout_seconds:g} s")
+        self._fail(f"no {missing} in {self.target.settings.timeout_seconds:g} s")
 
     def drop(self) -> None:
         """Ends without a verdict; harmless when it has ended."""
@@ -118,7 +119,7 @@ class Attempt:
             self._addresses = await resolve(self.target.host, self.target.port)
         except OSError as error:
             self._task = None
-            self._end(False, f"no address of {self.target.host}: {error.strerror or error}")
+            self._fail(f"no address of {self.target.host}: {error.strerror or error}")
         else:
             self._task = None
             self._connect()
@@ -148,7 +149,7 @@ class Attempt:
         """The handshake has ended, well or not."""
         if self._request:
             sock.send(self._request)  # raises what the handshake failed with
-            self._answer = Answer()
+            self._answer = RichAnswer() if self.target.settings.is_rich else Answer()
             self._poller.expect_answer(sock, self)
         elif code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._failed(code)
@@ -156,33 +157,36 @@ class Attempt:
             # A free local port that equals the target's connects to itself (simultaneous open): nobody listens there.
             self._failed(errno.ECONNREFUSED)
         else:
-            self._end(True, "connected")
+            self._end(Health.HEALTHY, "connected")
 
     def _read(self, sock: socket.socket, answer: Answer) -> None:
         """Reads until there is a verdict; BlockingIOError says that nothing more is there yet."""
         while not self.over:
             data = sock.recv(CHUNK)
             try:
-                status = answer.feed(data)
+                is_whole = answer.feed(data)
             except MalformedAnswer as error:
-                self._end(False, str(error))
+                self._fail(str(error))
                 return
-            if status:
-                self._end(status == 200, f"HTTP {status}")
+            if is_whole:
+                self._end(*answer.verdict())
             elif not data:
-                self._end(False, "connection closed before an answer")
+                self._fail("connection closed before an answer")
 
     def _failed(self, code: int) -> None:
         if self._answer is None and self._addresses:
             self._hang_up()
             self._connect()
         else:
-            self._end(False, DETAILS.get(code) or os.strerror(code).lower())
+            self._fail(DETAILS.get(code) or os.strerror(code).lower())
 
-    def _end(self, ok: bool, detail: str) -> None:
+    def _fail(self, detail: str) -> None:
+        self._end(self.target.settings.failure, detail)
+
+    def _end(self, health: Health, detail: str) -> None:
         if not self.over:
             self.drop()
-            self._owner.finished(self, ok, detail)
+            self._owner.finished(self, health, detail)
 
     def _hang_up(self) -> None:
         sock, self._sock = self._sock, None

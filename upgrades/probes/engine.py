@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
+from upgrades.core.states import Health
 from upgrades.probes import descriptors
 from upgrades.probes.attempt import Attempt
 from upgrades.probes.flights import Flights
@@ -102,13 +103,13 @@ class Engine:
         assert self._reactor is not None, "attempts begin only while the engine runs"
         return self._reactor.spawn(work)
 
-    def finished(self, attempt: Attempt, ok: bool, detail: str) -> None:
+    def finished(self, attempt: Attempt, health: Health, detail: str) -> None:
         """Called by an attempt that has its verdict."""
         entry = self._flights.remove(attempt)
         now = time.monotonic()
         entry.answered_at = now
         self._schedule.put(entry, entry.next_due(attempt.began, now))
-        self._on_result(Result(attempt.target, ok, detail, now - attempt.began))
+        self._on_result(Result(attempt.target, health, detail, now - attempt.began))
 
     def starved(self, attempt: Attempt, error: OSError) -> None:
         """Called by an attempt that got no descriptor: it is made again after a breather."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from upgrades.core.states import Health
+
 LONGEST_TIMEOUT = 30.0  # seconds; Azure: "no answer within min(interval, 30 s)" is a failure
 LONGEST_PATH = 2048  # characters; far below any socket's send buffer, so a request is always sent in one piece
 
@@ -17,13 +19,16 @@ class ProbeSettings:
     """How a scale set's instances are probed.
 
     `path` is asked for by HTTP and empty for TCP. `threshold` is how many results in a row change an instance's state.
-    Raises ValueError where a value cannot work.
+    `is_rich`: the Application Health extension 2.x (facts 3.3): HTTP's answer says in its body how the application is, and
+    initializing lasts for `grace_seconds` at most. Raises ValueError where a value cannot work.
     """
 
     protocol: ProbeProtocol
     path: str
     interval_seconds: float
     threshold: int
+    is_rich: bool = False
+    grace_seconds: float = 0
 
     def __post_init__(self) -> None:
         if not self.interval_seconds > 0:
@@ -38,6 +43,11 @@ class ProbeSettings:
     @property
     def timeout_seconds(self) -> float:
         return min(self.interval_seconds, LONGEST_TIMEOUT)
+
+    @property
+    def failure(self) -> Health:
+        """What a probe finds that is not answered well. Rich HTTP alone tells an ill application from one that says nothing."""
+        return Health.UNKNOWN if self.is_rich and self.protocol is ProbeProtocol.HTTP else Health.UNHEALTHY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +71,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one probe found. `detail` is for people ("HTTP 503", "connection refused"); `seconds` is how long it took."""
+    """What one probe found: healthy, unhealthy or unknown. `detail` is for people ("HTTP 503", "connection refused"); `seconds` is how
+    long it took."""
 
     target: Target
-    ok: bool
+    health: Health
     detail: str
     seconds: float

@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from tests.orchestrator.cloud import Cloud, Name
 from tests.orchestrator.model.clocks import Clocks
 from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health
 from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import process
@@ -63,7 +64,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class Owner(Protocol):
-    def finished(self, attempt: "Attempt", ok: bool, detail: str) -> None: ...
+    def finished(self, attempt: "Attempt", health: Health, detail: str) -> None: ...
 
 
 class Wire:
@@ -148,7 +149,7 @@ class Attempt:
     def _end(self, ok: bool, detail: str) -> None:
         if not self.over:
             self.drop()
-            self._owner.finished(self, ok, detail)
+            self._owner.finished(self, Health.HEALTHY if ok else Health.UNHEALTHY, detail)
 
 
 # --- the database's thread --------------------------------------------------------------------------------------------
