@@ -96,6 +96,44 @@ def test_it_follows_what_happens_to_an_instance(fleet: Fleet) -> None:
     assert fleet.instances[1].health_detail == "HTTP 200"
 
 
+def test_it_listens_to_what_rich_instances_say_of_themselves(fleet: Fleet) -> None:
+    """A-8, on real sockets: 200 and "Unhealthy" is unhealthy, 503 is unknown whatever it says."""
+    ScaleSet.objects.filter(pk=fleet.id).update(probe_is_rich=True, probe_grace_seconds=60)
+
+    async def story(until: Callable[..., Any]) -> None:
+        control = SimulatorControl(fleet.home)
+        await control.act(fleet.path, {"unhealthy": ["1"], "sick": ["2"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY, Health.UNHEALTHY, Health.INITIALIZING])
+        await control.act(fleet.path, {"sick": ["0"]})
+        await until(lambda: _healths(fleet) == [Health.UNKNOWN, Health.UNHEALTHY, Health.INITIALIZING])
+        await control.act(fleet.path, {"heal": ["0", "1", "2"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        await control.close()
+
+    probe(fleet, story)
+
+
+def test_an_extension_that_fails_makes_instances_unhealthy_that_answer_well(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S-32, from the provider to the row and back."""
+    monkeypatch.setattr(process, "VIEW_SECONDS", 0.1)
+    monkeypatch.setattr(process, "SLOW_VIEW_SECONDS", 0.1)
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        fleet.tags["rollgrid-sim-extension-fails"] = "health"
+        await in_thread(fleet.put, 3)
+        await until(lambda: _healths(fleet) == [Health.UNHEALTHY] * 3)
+        details = await in_thread(lambda: {one.health_detail for one in fleet.instances})
+        assert details == {"extensions not provisioned: health failed"}
+        del fleet.tags["rollgrid-sim-extension-fails"]
+        await in_thread(fleet.put, 3)
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+
+    probe(fleet, story)
+
+
 def test_it_keeps_what_is_stored_until_it_knows_better(fleet: Fleet) -> None:
     """A prober that comes after another died restarts its counts, not the health of the fleet."""
     Instance.objects.filter(scale_set=fleet.id).update(health=Health.HEALTHY)

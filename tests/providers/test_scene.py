@@ -25,10 +25,13 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-slow-percent": "7",
             "rollgrid-sim-restore-fail-percent": "50",
             "rollgrid-sim-seed": "autumn",
+            "rollgrid-sim-extension-fails": "Script, agent",
             "owner": "someone else",
         }
     )
-    assert read_scene(tags) == Scene(0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0)
+    assert read_scene(tags) == Scene(
+        0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0, frozenset({"script", "agent"})
+    )
 
 
 @pytest.mark.parametrize(

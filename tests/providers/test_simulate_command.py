@@ -1,5 +1,7 @@
 """`manage.py simulate`: scenes on single instances."""
 
+import http.client
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -36,6 +38,17 @@ def simulate(*words: str) -> str:
     return out.getvalue()
 
 
+def said(address: str) -> str:
+    """The ApplicationHealthState that a machine answers with."""
+    host, _, port = address.rpartition(":")
+    line = http.client.HTTPConnection(host, int(port), timeout=5)
+    try:
+        line.request("GET", "/")
+        return str(json.loads(line.getresponse().read())["ApplicationHealthState"])
+    finally:
+        line.close()
+
+
 def view(simulator: Simulator, scale_set: ScaleSetReference, instance: str) -> InstanceView:
     return simulator.play(lambda provider: provider.views(scale_set))[instance]
 
@@ -45,6 +58,18 @@ def test_sick_machines_answer_503_until_healed(addresses: dict[str, str], scale_
     assert [http_status(addresses[id]) for id in "012"] == [503, 503, 200]
     simulate(scale_set.key, "--heal", "0", "--sick", "2")
     assert [http_status(addresses[id]) for id in "012"] == [200, 503, 503]
+
+
+def test_unhealthy_machines_say_so_in_an_answer_of_200(addresses: dict[str, str], scale_set: ScaleSetReference) -> None:
+    """What a rich health probe takes for unhealthy, and a binary one for healthy."""
+    simulate(scale_set.key, "--unhealthy", "0", "--sick", "1")
+    assert [(http_status(addresses[id]), said(addresses[id])) for id in "012"] == [
+        (200, "Unhealthy"),
+        (503, "Unhealthy"),
+        (200, "Healthy"),
+    ]
+    simulate(scale_set.key, "--heal", "0", "1")
+    assert [(http_status(addresses[id]), said(addresses[id])) for id in "01"] == [(200, "Healthy")] * 2
 
 
 def test_a_sick_machine_stays_sick_on_a_new_image(
@@ -133,7 +158,7 @@ def test_a_dead_machine_comes_alive_when_started_once_its_version_is_no_longer_d
 def test_wrong_words_are_answered_with_the_right_ones(
     addresses: dict[str, str], scale_set: ScaleSetReference, shared_simulator: Simulator
 ) -> None:
-    with pytest.raises(CommandError, match="at least one of --sick, --heal, --stop, --start"):
+    with pytest.raises(CommandError, match="at least one of --sick, --unhealthy, --heal, --stop, --start"):
         simulate(scale_set.key)
     with pytest.raises(CommandError, match=f"no scale set rg/nothing; there are: .*{scale_set.key}"):
         simulate("rg/nothing", "--sick", "0")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.providers.contract import NEW, OLD, ProviderContract, create, delete, done, outcomes, reimage
+from tests.providers.contract import FURNISHED, NEW, OLD, ProviderContract, create, delete, done, outcomes, reimage
 from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator, http_status, takes_tcp
 from tests.waiting import wait_until
@@ -109,6 +109,30 @@ def test_a_deleted_machine_is_silent(shared_simulator: Simulator, scale_set: Sca
         (view,) = await done(provider, create(scale_set, "0"))
         await done(provider, delete(scale_set, "0"))
         assert not takes_tcp(view.address)
+
+    shared_simulator.play(story)
+
+
+def test_extensions_fail_where_the_tag_names_them_and_it_works_at_once(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    """S-32 can be rehearsed: the machine is as well as ever but for its extension."""
+
+    async def story(provider: Provider) -> None:
+        failing = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-extension-fails": "APP"})
+        for step in (create(failing, "0", OLD, FURNISHED), reimage(failing, "0", profile=FURNISHED)):
+            (view,) = await done(provider, step)
+            states = {one.name: (one.state, one.message) for one in view.extensions}
+            failed = (Provisioning.FAILED, "it is named by the tag rollgrid-sim-extension-fails")
+            assert states.pop("app") == failed
+            assert set(states.values()) == {(Provisioning.SUCCEEDED, "")}
+            assert (view.provisioning, view.is_healthy, http_status(view.address)) == (
+                Provisioning.SUCCEEDED,
+                False,
+                200,
+            )
+        assert (await provider.views(scale_set))["0"].is_healthy
+        assert not (await provider.views(failing))["0"].is_healthy
 
     shared_simulator.play(story)
 

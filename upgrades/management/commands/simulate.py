@@ -1,4 +1,4 @@
-"""`manage.py simulate RG/NAME --sick ID ... | --heal ID ... | --stop ID ... | --start ID ...`: sets a scene on single instances."""
+"""`manage.py simulate RG/NAME --sick ID ... | --unhealthy | --heal | --stop | --start ...`: sets a scene on single instances."""
 
 import asyncio
 from argparse import ArgumentParser
@@ -14,6 +14,7 @@ from upgrades.providers.simulated.client import SimulatorControl
 
 ACTS = {
     "sick": "their application answers 503 until healed, whatever image they get",
+    "unhealthy": "their application answers 200 and says Unhealthy until healed: a rich health probe listens to that",
     "heal": "the application is well again",
     "stop": "switch off: the socket is closed",
     "start": "switch on again: boots as long as its image boots",
@@ -21,7 +22,7 @@ ACTS = {
 
 
 class Command(BaseCommand):
-    help = "Makes instances of a simulated scale set sick, heals, stops or starts them."
+    help = "Makes instances of a simulated scale set sick or unhealthy, heals, stops or starts them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("scale_set", metavar="RG/NAME")

@@ -1,4 +1,4 @@
-"""What `manage.py simulate` does to single machines: make them sick, heal, stop and start them."""
+"""What `manage.py simulate` does to single machines: make them sick or unhealthy, heal, stop and start them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.beginning import refuse_if_busy
 from upgrades.providers.simulated.changes import Changes
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Job, Machine, Model, Work, gone_down
+from upgrades.providers.simulated.machines import Illness, Job, Machine, Model, Work, gone_down
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ NAMES_SHOWN = 30
 
 
 def act(cloud: Cloud, key: str, acts: Mapping[str, Sequence[str]]) -> int:
-    """All acts ({"sick": [instance ids], "heal": ..., "stop": ..., "start": ...}) or none, in that order; answers how many.
+    """All acts ({"sick": [instance ids], ...}) or none, in the order of ACTS; answers how many.
 
     Raises ProviderError ScaleSetNotFound, InstanceNotFound (naming what exists), OperationInProgress, UnknownAct.
     """
@@ -54,11 +54,15 @@ def _listed(names: Sequence[str], otherwise: str) -> str:
 
 
 def _sick(cloud: Cloud, machine: Machine, changes: Changes) -> None:
-    changes.machines[machine.name] = replace(machine, sick=True)
+    changes.machines[machine.name] = replace(machine, illness=Illness.SICK)
+
+
+def _unhealthy(cloud: Cloud, machine: Machine, changes: Changes) -> None:
+    changes.machines[machine.name] = replace(machine, illness=Illness.UNHEALTHY)
 
 
 def _heal(cloud: Cloud, machine: Machine, changes: Changes) -> None:
-    changes.machines[machine.name] = replace(machine, sick=False)
+    changes.machines[machine.name] = replace(machine, illness=Illness.NONE)
 
 
 def _stop(cloud: Cloud, machine: Machine, changes: Changes) -> None:
@@ -77,4 +81,4 @@ def _start(cloud: Cloud, machine: Machine, changes: Changes) -> None:
     changes.begin(job, gone_down(machine, job))
 
 
-ACTS = {"sick": _sick, "heal": _heal, "stop": _stop, "start": _start}
+ACTS = {"sick": _sick, "unhealthy": _unhealthy, "heal": _heal, "stop": _stop, "start": _start}

@@ -38,7 +38,8 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
     machine = changes.machines.get(order.name) or cloud.machine(order.name)
     job = _job(cloud, order)
     if _is_done(order, machine):
-        view = view_to_wire(machine, None, job.started_at) if machine else None
+        scene = cloud.scene(order.name[0])
+        view = view_to_wire(machine, None, job.started_at, scene) if machine else None
         changes.end(End(job, Progress.SUCCEEDED, job.started_at, view=view))
         return
     refuse_if_busy(cloud, order.name, changes)

@@ -71,7 +71,7 @@ class SimulatorControl:
         self._line = Line(home)
 
     async def act(self, key: str, acts: Mapping[str, Sequence[str]]) -> int:
-        """`acts`: {"sick": [instance ids], "heal": ..., "stop": ..., "start": ...}: all or none. Answers how many were done.
+        """`acts`: {"sick": [instance ids], ...} (acts.ACTS), all or none. Answers how many were done.
 
         Raises ProviderError: ScaleSetNotFound and InstanceNotFound name what exists; OperationInProgress; SimulatorUnavailable.
         """

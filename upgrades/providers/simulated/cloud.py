@@ -14,7 +14,7 @@ from typing import Any
 
 from upgrades.providers.base import Progress
 from upgrades.providers.simulated.changes import Changes
-from upgrades.providers.simulated.machines import Job, Machine, Name
+from upgrades.providers.simulated.machines import Illness, Job, Machine, Name
 from upgrades.providers.simulated.scene import Scene, read_scene
 from upgrades.providers.simulated.sockets import Doors
 from upgrades.providers.simulated.store import Store
@@ -93,8 +93,8 @@ class Cloud:
         return {id: found.get(id, [Progress.UNKNOWN, "", "", None]) for id in ids}
 
     def views(self, key: str) -> list[dict[str, Any]]:
-        now = self.clock()
-        return [view_to_wire(machine, self._busy.get(machine.name), now) for machine in self.instances(key).values()]
+        now, scene = self.clock(), self.scene(key)
+        return [view_to_wire(one, self._busy.get(one.name), now, scene) for one in self.instances(key).values()]
 
     def retag(self, tags: Mapping[str, dict[str, str]]) -> None:
         """The tags that the client's scale sets have now hold from now on."""
@@ -138,8 +138,9 @@ class Cloud:
         machine = self.machine(name)
         if machine is None or not machine.listens:
             return None
-        is_well = not machine.sick and machine.version not in self.scene(name[0]).bad_versions
-        status, word = ("200 OK", "Healthy") if is_well else ("503 Service Unavailable", "Unhealthy")
+        is_bad = machine.illness is Illness.SICK or machine.version in self.scene(name[0]).bad_versions
+        status = "503 Service Unavailable" if is_bad else "200 OK"
+        word = "Unhealthy" if is_bad or machine.illness else "Healthy"
         body = json.dumps({"ApplicationHealthState": word, "instance": name[1], "version": machine.version})
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         return (head + body).encode()

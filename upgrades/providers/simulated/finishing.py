@@ -47,14 +47,15 @@ def _finish(cloud: Cloud, job: Job, now: float, changes: Changes) -> None:
         changes.gone.extend([job.name] if machine else [])
         changes.end(End(job, Progress.SUCCEEDED, now))
         return
-    after, failure = _outcome(machine, job, cloud.scene(job.name[0]), now)
+    scene = cloud.scene(job.name[0])
+    after, failure = _outcome(machine, job, scene, now)
     try:
         after = _with_its_door(cloud, after)
     except OSError as error:
         log.error("%s/%s cannot listen yet: %s", *job.name, error)
         cloud.postpone(job, now + TRY_DOOR_AGAIN_SECONDS)
         return
-    _note(changes, job, after, failure, now)
+    _note(changes, job, after, failure, now, scene)
     _note_disk(changes, job, machine, after, now)
 
 
@@ -76,12 +77,12 @@ def _with_its_door(cloud: Cloud, machine: Machine) -> Machine:
     return replace(machine, address=cloud.doors.open(machine.name, machine.serial, machine.address))
 
 
-def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, now: float) -> None:
+def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, now: float, scene: Scene) -> None:
     changes.machines[after.name] = after
     if failure:
         changes.end(End(job, Progress.FAILED, now, *failure))
     else:
-        changes.end(End(job, Progress.SUCCEEDED, now, view=view_to_wire(after, None, now)))
+        changes.end(End(job, Progress.SUCCEEDED, now, view=view_to_wire(after, None, now, scene)))
 
 
 def _note_disk(changes: Changes, job: Job, before: Machine, after: Machine, now: float) -> None:

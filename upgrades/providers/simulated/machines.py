@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from secrets import token_hex
 
 from upgrades.core.states import Power, Provisioning
@@ -21,6 +21,14 @@ class Work(StrEnum):
     RESTORE = "restore"
     DELETE = "delete"
     START = "start"
+
+
+class Illness(IntEnum):
+    """What ails a machine's application, in spite of its image; a number, as it is stored."""
+
+    NONE = 0
+    SICK = 1  # it answers 503
+    UNHEALTHY = 2  # it answers 200, and says of itself that it is unhealthy
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ class Machine:
     made_by: str
     imaged_by: str
     address: str = ""
-    sick: bool = False
+    illness: Illness = Illness.NONE
     stopped: bool = False
     reported: bool = False
     custom_data: bool = False
@@ -183,11 +191,13 @@ def power_at(machine: Machine, job: Job | None, now: float) -> Power:
     return machine.power
 
 
-def extension_state(machine: Machine) -> Provisioning:
-    """Extensions go with the OS: they are provisioned once it has reported."""
-    if machine.provisioning is not Provisioning.FAILED:
+def extension_state(machine: Machine, name: str, scene: Scene) -> Provisioning:
+    """Extensions go with the OS: once it has reported they are provisioned, or have failed where the scene says so."""
+    if machine.provisioning not in (Provisioning.SUCCEEDED, Provisioning.FAILED):
         return machine.provisioning
-    return Provisioning.SUCCEEDED if machine.reported else Provisioning.CREATING
+    if not machine.reported:
+        return Provisioning.CREATING
+    return Provisioning.FAILED if name.lower() in scene.failing_extensions else Provisioning.SUCCEEDED
 
 
 def in_order(extensions: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import Progress
 from upgrades.providers.simulated.changes import End, Restore
-from upgrades.providers.simulated.machines import DataDisk, Job, Machine, OsDisk, Work
+from upgrades.providers.simulated.machines import DataDisk, Illness, Job, Machine, OsDisk, Work
 from upgrades.providers.simulated.wire import model_from_wire, model_to_wire
 
 SCHEMA = """
@@ -62,7 +62,7 @@ def machine_row(machine: Machine) -> Row:
         machine.made_by,
         machine.imaged_by,
         machine.address,
-        machine.sick,
+        machine.illness,
         machine.stopped,
         machine.reported,
         machine.custom_data,
@@ -86,7 +86,7 @@ def machine_of(row: Row, runs: Mapping[str, Runs]) -> Machine:
         made_by,
         imaged_by,
         address,
-        bool(sick),
+        Illness(sick),
         bool(stopped),
         bool(reported),
         bool(custom_data),

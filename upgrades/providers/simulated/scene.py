@@ -9,6 +9,7 @@ from hashlib import sha256
 log = logging.getLogger(__name__)
 
 PREFIX = "rollgrid-sim-"
+FAILING_EXTENSIONS = f"{PREFIX}extension-fails"
 LONGEST_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
@@ -40,6 +41,7 @@ class Scene:
     slow_percent: float = 0.0
     seed: str = ""
     restore_fail_percent: float = 0.0
+    failing_extensions: frozenset[str] = frozenset()  # names in lower case
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -110,6 +112,7 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}boot-seconds": ("boot_seconds", _number(LONGEST_BOOT_SECONDS)),
     f"{PREFIX}bad-versions": ("bad_versions", _words),
     f"{PREFIX}dead-versions": ("dead_versions", _words),
+    FAILING_EXTENSIONS: ("failing_extensions", lambda value: _words(value.lower())),
     f"{PREFIX}fail-percent": ("fail_percent", _number(100)),
     f"{PREFIX}restore-fail-percent": ("restore_fail_percent", _number(100)),
     f"{PREFIX}slow-percent": ("slow_percent", _number(100)),

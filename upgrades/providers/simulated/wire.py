@@ -7,7 +7,7 @@ from typing import Any
 from upgrades.core.states import OperationKind, Power, Provisioning
 from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, MachineProfile, Operation, Run
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, extension_state, power_at
-from upgrades.providers.simulated.scene import own_tags
+from upgrades.providers.simulated.scene import FAILING_EXTENSIONS, Scene, own_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ def model_from_wire(model: Sequence[Any]) -> Model:
     )
 
 
-def view_to_wire(machine: Machine, job: Job | None, now: float) -> dict[str, Any]:
-    state = extension_state(machine)
+def view_to_wire(machine: Machine, job: Job | None, now: float, scene: Scene) -> dict[str, Any]:
     return {
         "instance": machine.name[1],
         "os_disk": machine.os_disk,
@@ -82,7 +81,7 @@ def view_to_wire(machine: Machine, job: Job | None, now: float) -> dict[str, Any
         "provisioning": machine.provisioning,
         "address": machine.address if machine.listens else "",
         "data_disks": [[disk.lun, disk.id, disk.marker] for disk in machine.data_disks],
-        "extensions": [[name, state] for name in machine.extensions],
+        "extensions": [[name, extension_state(machine, name, scene)] for name in machine.extensions],
         "runs": machine.runs,
     }
 
@@ -96,9 +95,14 @@ def view_from_wire(view: Mapping[str, Any]) -> InstanceView:
         Provisioning(view["provisioning"]),
         view["address"],
         tuple(DataDiskView(*disk) for disk in view["data_disks"]),
-        tuple(ExtensionView(name, Provisioning(state)) for name, state in view["extensions"]),
+        tuple(_extension(name, Provisioning(state)) for name, state in view["extensions"]),
         tuple(Run(what, view["os_disk"], at) for what, at in view["runs"]),
     )
+
+
+def _extension(name: str, state: Provisioning) -> ExtensionView:
+    is_failed = state is Provisioning.FAILED
+    return ExtensionView(name, state, f"it is named by the tag {FAILING_EXTENSIONS}" if is_failed else "")
 
 
 def _model_of(operation: Operation) -> Model:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('upgrades', '0004_defaults'),
+        ('upgrades', '0007_when_cancelling_was_asked_for'),
     ]
 
     operations = [
