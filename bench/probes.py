@@ -61,11 +61,12 @@ async def ours(seconds: float, protocol: ProbeProtocol = ProbeProtocol.HTTP) -> 
     """The engine with all that a prober needs of it: schedule, time-outs, caps, results, counting."""
     counts = {key: Count("disk", Health.UNKNOWN) for key in range(TARGETS)}
     tally = [0, 0]
+    healthy = Health.HEALTHY
 
     def on_result(result: Result) -> None:
         target = result.target
         counts[target.key] = judge(counts[target.key], target.generation, result.health, target.settings)
-        tally[result.health is Health.HEALTHY] += 1
+        tally[result.health is healthy] += 1
 
     path = "/health" if protocol is ProbeProtocol.HTTP else ""
     settings = ProbeSettings(protocol, path, interval_seconds=1, threshold=2)
