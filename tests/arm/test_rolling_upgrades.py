@@ -302,9 +302,9 @@ def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None
 # --- what went wrong --------------------------------------------------------------------------------------------------
 
 
-def a_bad_upgrade(fleet: MakeFleet, instances: int = 10, **tags: str) -> Any:
+def a_bad_upgrade(fleet: MakeFleet, **tags: str) -> Any:
     """An upgrade to a version that some machines cannot take, as far as it goes in five minutes."""
-    one = fleet(instances, **tags)
+    one = fleet(10, **tags)
     one.go_on()
     one.publish("16.04.1")
     one.go_on()
