@@ -8,12 +8,12 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from dashboard.listener import Listener, positions
+from dashboard.listener import NOT_SIGNED_IN, Listener, positions
 from dashboard.relay import Relay
+from dashboard.sessions import Seat
 from upgrades.feed import frames
 
 BAD_REQUEST = 4400
-NOT_SIGNED_IN = 4401
 
 
 @cache
@@ -35,7 +35,8 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return
         try:
             query = parse_qs(self.scope["query_string"].decode())
-            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close)
+            seat = Seat(str(self.scope["session"].session_key), user.pk, user.password)
+            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, seat)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
             return

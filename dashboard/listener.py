@@ -8,6 +8,7 @@ again; then it is served from where it stopped. One that stays behind for half a
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from dashboard.sessions import Seat
 from upgrades.feed import frames
 from upgrades.feed.frames import Frame
 
@@ -15,6 +16,7 @@ MOST_UNACKNOWLEDGED_BEATS = 2
 MOST_UNACKNOWLEDGED_BYTES = 2_000_000
 PATIENCE_BEATS = 15
 TOO_SLOW = 4408
+NOT_SIGNED_IN = 4401
 
 Send = Callable[[str], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
@@ -27,10 +29,13 @@ def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
 
 
 class Listener:
-    """`keys`: the scale sets it wants, None for all it may see. `since`: {scale set: "stream.seq"}."""
+    """`keys`: the scale sets it wants, None for all it may see. `since`: {scale set: "stream.seq"}. `seat`: the session it sits in."""
 
-    def __init__(self, keys: frozenset[str] | None, since: dict[str, str], send: Send, close: Close) -> None:
+    def __init__(
+        self, keys: frozenset[str] | None, since: dict[str, str], send: Send, close: Close, seat: Seat | None = None
+    ) -> None:
         self.keys = keys
+        self.seat = seat
         self._send = send
         self._close = close
         self._positions: dict[str, tuple[str, int]] = {}
@@ -64,6 +69,11 @@ class Listener:
             return
         self._positions[key] = (stream, seq)
         await self._pass_on(frames.reset(key, stream, seq, reason, now))
+
+    async def dismiss(self, now: datetime) -> None:
+        """It is not signed in any more."""
+        await self._send(frames.error("NotSignedIn", "signed out meanwhile; sign in again", now))
+        await self._close(NOT_SIGNED_IN)
 
     async def send_heartbeat(self, number: int, text: str) -> None:
         if self._acknowledged is None:

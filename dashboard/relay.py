@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
+from dashboard import sessions
 from dashboard.listener import Listener
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame
@@ -135,7 +136,7 @@ class Relay:
     def _start(self) -> None:
         """With the first client: Daphne has no lifespan protocol."""
         if not self._tasks:
-            loops = (self._follow, self._ask_heads, self._beat, lambda: listen(self._hear))
+            loops = (self._follow, self._ask_heads, self._beat, self._dismiss, lambda: listen(self._hear))
             self._tasks = [asyncio.create_task(self._supervised(loop)) for loop in loops]
 
     async def _supervised(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -232,6 +233,16 @@ class Relay:
                 if listener.keys not in texts:
                     texts[listener.keys] = frames.heartbeat(self._beats, self._heads(listener), self._now())
                 await listener.send_heartbeat(self._beats, texts[listener.keys])
+
+    async def _dismiss(self) -> None:
+        """Who signed out hears nothing more. Apart from the heartbeats: they go on also where the database is away."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            seats = {one.seat for one in self._listeners if one.seat}
+            gone = await self._database(sessions.gone, seats, self._now()) if seats else set()
+            for listener in [one for one in self._listeners if one.seat in gone]:
+                self.leave(listener)
+                await listener.dismiss(self._now())
 
     def _heads(self, listener: Listener) -> dict[str, str]:
         return {one.key: f"{one.stream}.{one.seq}" for one in self._tracks.values() if listener.wants(one.key)}

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/logout/", LogoutView.as_view()),
     path("admin/", admin.site.urls),
+    path("feed/heads", views.feed_heads, name="feed heads"),
     path("feed/snapshot", views.feed_snapshot, name="feed snapshot"),
     path("", include("upgrades.arm.urls")),
 ]

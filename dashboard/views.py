@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -100,6 +100,15 @@ def _skus() -> list[tuple[Overview, str]]:
 def _scale_set(group: str, name: str) -> ScaleSet:
     rows = ScaleSet.objects.select_related("sku", "location").defer(*UNSHOWN)
     return get_object_or_404(rows, key=ScaleSet.key_of(group, name))
+
+
+@require_safe
+def feed_heads(request: HttpRequest) -> HttpResponse:
+    """GET /feed/heads: where the feed of each scale set is, for those whose sockets do not get through."""
+    if not request.user.is_authenticated:
+        return error(401, "NotSignedIn", "sign in first")
+    heads = {head.key: head.revision for head in read.heads()}
+    return JsonResponse({"at": timezone.now().isoformat(), "heads": heads}, headers={"Cache-Control": "no-store"})
 
 
 @require_safe

@@ -48,9 +48,8 @@ export class Feed {
 
   /** Behind in two heartbeats, and where it was: something was missed, so begin anew. Not named at all: it may be gone. */
   check(key, head) {
-    const board = this.boards.get(key);
     if (this.waiting.has(key)) return;
-    const here = `${board.stream}.${board.seq}`;
+    const here = this.place(key);
     if (head === here) this.behind.delete(key);
     else if (this.behind.get(key) === here) this.fetch(key);
     else this.behind.set(key, here);
@@ -111,13 +110,19 @@ export class Feed {
     this.keep(board);
   }
 
-  /** A scale set as it is now; null where there is none. Throws where nobody answers. */
+  /** A scale set as it is now; null where there is none. */
   async ask(key) {
-    const answer = await fetch(`/feed/snapshot?set=${encodeURIComponent(key)}`, { signal: AbortSignal.timeout(LONGEST_ANSWER) });
+    const body = await this.get(`/feed/snapshot?set=${encodeURIComponent(key)}`);
+    return body && fromSnapshot(key, body, this.now());
+  }
+
+  /** What stands there; null where nothing does. Throws where nobody answers. */
+  async get(address) {
+    const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) });
     if (answer.status === 401) this.leave();
     if (answer.status === 404) return null;
-    if (!answer.ok) throw new Error(`snapshot: ${answer.status}`);
-    return fromSnapshot(key, await answer.json(), this.now());
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    return answer.json();
   }
 
   leave() {
@@ -126,12 +131,22 @@ export class Feed {
     this.link.leave();
   }
 
-  /** Where sockets do not get through: all that is known of, in turn. */
+  /** Where sockets do not get through: asks where all scale sets are, and fetches those that are elsewhere than here, in turn. */
   async poll() {
-    for (const key of new Set([...(this.sets ?? []), ...this.boards.keys()])) {
-      const board = await this.ask(key), before = this.boards.get(key);
-      if (!board) this.forget(key);
-      else if (!this.waiting.has(key) && (board.stream !== before?.stream || board.seq > before.seq)) this.keep(board);
-    }
+    const { heads } = await this.get("/feed/heads");
+    for (const key of this.boards.keys()) if (!heads[key]) this.forget(key);
+    for (const key of this.sets ?? Object.keys(heads)) if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);
+  }
+
+  async pollOne(key) {
+    const board = await this.ask(key), before = this.boards.get(key);
+    if (!board) this.forget(key);
+    else if (!this.waiting.has(key) && (board.stream !== before?.stream || board.seq > before.seq)) this.keep(board);
+  }
+
+  /** "stream.seq" of what is here. */
+  place(key) {
+    const board = this.boards.get(key);
+    return board && `${board.stream}.${board.seq}`;
   }
 }

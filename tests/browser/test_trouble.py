@@ -183,6 +183,19 @@ def test_addresses_that_make_no_sense_do_no_harm(sign_in: SignIn) -> None:
     expect(page.locator("#grid .cell:not(.dim)")).to_have_count(5)
 
 
+def test_who_signs_out_in_another_tab_hears_nothing_more(up: Installation, sign_in: SignIn) -> None:
+    page = ready(sign_in(address(SETS[2])))
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
+    other = page.context.new_page()
+    other.goto("/images/")
+    other.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "signed-out")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    up.manage("opt_out", SETS[2], "1", "--reason", "Nobody is told")
+    expect(cell(page, 1)).not_to_have_attribute("data-state", "opted-out")
+    up.manage("opt_in", SETS[2], "1")
+
+
 def test_where_sockets_are_blocked_the_page_lives_all_the_same(up: Installation, sign_in: SignIn) -> None:
     page = sign_in("/")
     page.route_web_socket("**/ws/feed/**", lambda socket: socket.close())
@@ -192,3 +205,14 @@ def test_where_sockets_are_blocked_the_page_lives_all_the_same(up: Installation,
     up.manage("opt_out", SETS[2], "1", "--reason", json.dumps({"why": "not"}))
     expect(cell(page, 1)).to_have_attribute("data-state", "opted-out")
     up.manage("opt_in", SETS[2], "1")
+
+
+def test_where_sockets_are_blocked_a_new_scale_set_is_found(up: Installation, sign_in: SignIn) -> None:
+    page = sign_in("/")
+    page.route_web_socket("**/ws/feed/**", lambda socket: socket.close())
+    page.goto("/")
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "polling")
+    put_fleet(up, "trouble/late", 2)
+    expect(page.locator('#sets tr[data-key="trouble/late"] .n')).to_contain_text("2 / 2")
+    up.manage("delete_scale_set", "trouble/late")
+    expect(page.locator('#sets tr[data-key="trouble/late"]')).to_have_count(0)

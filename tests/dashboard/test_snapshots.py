@@ -2,9 +2,9 @@
 
 import gzip
 import json
+from datetime import datetime
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.stories import NOW, a_scale_set
@@ -12,12 +12,6 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.feed import read
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada(client: Client) -> Client:
-    client.force_login(User.objects.create_user("ada"))
-    return client
 
 
 def test_it_is_for_those_signed_in(client: Client) -> None:
@@ -51,6 +45,20 @@ def test_an_unknown_scale_set_is_a_clear_error(ada: Client) -> None:
     answer = ada.get("/feed/snapshot?set=no/where")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
     assert "no/where" in answer.json()["error"]["message"]
+
+
+def test_the_heads_say_where_each_scale_set_is(ada: Client) -> None:
+    """For who polls: one question tells what is new, what changed and what is gone."""
+    rows = [a_scale_set(name, instances=1) for name in "ab"]
+    answer = ada.get("/feed/heads")
+    assert answer.json()["heads"] == {row.key: f"{row.stream}.{row.seq}" for row in rows}
+    assert datetime.fromisoformat(answer.json()["at"]).tzinfo
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_the_heads_are_for_those_signed_in(client: Client) -> None:
+    answer = client.get("/feed/heads")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
 
 
 def test_it_cannot_be_posted_to(ada: Client) -> None:

@@ -7,7 +7,7 @@ export const KEY = "fleet/web";
 /** A browser in which `feed.js` runs. `sockets`: all that were opened, the latest last. `snapshots`: what is asked for, to be answered. */
 export class Browser {
   constructor() {
-    Object.assign(this, { wall: Date.parse("2018-09-25T12:00:00Z"), ticks: 0, timers: [], sockets: [], asked: [], answer: () => this.snapshot(1), listeners: {} });
+    Object.assign(this, { wall: Date.parse("2018-09-25T12:00:00Z"), ticks: 0, timers: [], sockets: [], asked: [], answer: (url) => (url === "/feed/heads" ? this.heads() : this.snapshot(1)), listeners: {} });
     const browser = this;
     class Socket {
       static OPEN = 1;
@@ -63,6 +63,9 @@ export class Browser {
     this.wall += to - this.ticks;
     this.ticks = to;
   }
+
+  /** What /feed/heads answers: {scale set: "stream.seq"}. */
+  heads(heads = { [KEY]: "s.1" }) { return { ok: true, status: 200, json: async () => ({ at: this.time(), heads }) }; }
 
   snapshot(seq, { stream = "s", instances = 2 } = {}) {
     const list = Array.from({ length: instances }, (_, id) => [String(id), anInstance(id)]);

@@ -105,6 +105,28 @@ test("where sockets are blocked it asks over HTTP, once every three seconds", as
   assert.deepEqual(heard, [1], "what did not change is not told again");
 });
 
+test("where sockets are blocked only what changed is fetched, and a scale set that is new or gone is noticed", async () => {
+  feed.sets = null;
+  let heads = { [KEY]: "s.1" };
+  browser.answer = (url) => (url === "/feed/heads" ? browser.heads(heads) : browser.snapshot(Number(heads[new URLSearchParams(url.split("?")[1]).get("set")].split(".")[1])));
+  await blocked(10);
+  heads = { [KEY]: "s.1", "fleet/new": "s.4" };
+  browser.asked = [];
+  await blocked(6);
+  assert.deepEqual(heard, [1, 4]);
+  assert.deepEqual(browser.asked.filter((url) => url !== "/feed/heads"), ["/feed/snapshot?set=fleet%2Fnew"]);
+  heads = { "fleet/new": "s.4" };
+  await blocked(6);
+  assert.deepEqual(heard, [1, 4, `${KEY} is gone`]);
+});
+
+test("signed out where sockets are blocked is said too", async () => {
+  await blocked(10);
+  browser.answer = () => refusal(401);
+  await blocked(6);
+  assert.equal(standing(), "signed-out");
+});
+
 test("sockets that are blocked later, too", async () => {
   await live();
   browser.socket.drops();
