@@ -3,6 +3,7 @@
 import { $, html, show } from "./dom.js";
 
 const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
+const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instance
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
 const KEY_SHEET = [
@@ -18,13 +19,18 @@ export function listenKeys(grid, acts, find) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog")) return;
     if (event.key === "Escape") return acts.escape(event);
     if (event.target.closest('input:not([type="radio"]), textarea, select')) return;
-    const page = { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
-    const act = page ?? (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
+    const page = mayAct(event.target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
+    const act = page || (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
     if (!act) return;
     event.preventDefault();
     act();
   });
 }
+
+/** Keys of one letter can be turned off: then they act only where the focus is on an instance (WCAG 2.1.4). */
+const areEverywhere = () => localStorage.getItem(KEPT) !== "grid";
+const mayAct = (target) => areEverywhere() || Boolean(target.closest("#grid, #table"));
+export const keepKeys = ({ checked }) => localStorage.setItem(KEPT, checked ? "page" : "grid");
 
 function ofGrid(event, grid, acts, ahead) {
   const go = (id) => id !== undefined && grid.rove(id);
@@ -46,6 +52,7 @@ function typeAhead(find) {
 }
 
 export function showSheet() {
-  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><div class="actions"><button class="button">Close</button></div></form>`);
+  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd> work anywhere on the page. <span class="quiet">Off: only on an instance.</span></span></label><div class="actions"><button class="button">Close</button></div></form>`);
+  $("#sheet input").checked = areEverywhere();
   $("#sheet").showModal();
 }

@@ -6,7 +6,7 @@ import { Feed } from "./feed.js";
 import { Grid } from "./grid.js";
 import { paintHeader } from "./header.js";
 import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
-import { listenKeys, showSheet } from "./keys.js";
+import { keepKeys, listenKeys, showSheet } from "./keys.js";
 import { legend, paintSelection } from "./legend.js";
 import { OptingOut } from "./opting-out.js";
 import { Panel } from "./panel.js";
@@ -30,7 +30,7 @@ openShell({
   cell: (e) => open(board.instances[Number(e.dataset.i)].id), open: (e) => open(e.dataset.key), "close-panel": () => open(null),
   legend: (e) => toggleState(e.dataset.key), see: (e) => filterBy([e.dataset.key]), batch: toBatch,
   group: (e) => { view.group = e.value; ask(); }, by: (e) => { view.by = e.value; filterBy([]); }, find: (e) => { view.filter.text = e.value; filterBy(view.filter.states); },
-  twin: (e) => twin(e.value === "table"), sort, csv: () => planned && saveCsv(planned, view), sheet: showSheet,
+  twin: (e) => twin(e.value === "table"), sort, csv: () => planned && saveCsv(planned, view), sheet: showSheet, keys: keepKeys,
   automatic: (e) => askFor(e, `${HERE}automatic/`), "opt-in": (e) => { asking([e.dataset.key]); post(`${HERE}opt-in/`, { ids: e.dataset.key }); },
   "opt-out-one": (e) => askOptOut([e.dataset.key]), "opt-out-selected": () => askOptOut([...grid.selected]), "clear-selection": clearSelection,
 });

@@ -136,6 +136,32 @@ def test_the_focus_follows_between_grid_and_table(sign_in: SignIn) -> None:
     expect(cell(page, 3)).to_be_focused()
 
 
+def test_keys_of_one_letter_can_be_kept_to_the_grid(sign_in: SignIn) -> None:
+    """Who dictates, or leans on a key, does not turn the page over (WCAG 2.1.4)."""
+    page = ready(sign_in(address(SETS[0])))
+    page.keyboard.press("?")
+    page.get_by_label("work anywhere on the page").uncheck()
+    page.locator("#sheet").get_by_role("button", name="Close").click()
+    page.reload()
+    ready(page)
+    page.locator("#automatic").focus()
+    for key in ("t", "/", "?"):
+        page.keyboard.press(key)
+    expect(page.locator("#automatic")).to_be_focused()
+    expect(page.locator("#sheet")).not_to_be_visible()
+    expect(page.locator("#table")).not_to_be_visible()
+    page.locator('#grid .cell[tabindex="0"]').focus()
+    page.keyboard.press("t")
+    expect(page.locator("#table tbody tr")).to_have_count(5)
+    page.keyboard.press("?")
+    expect(page.get_by_label("work anywhere on the page")).not_to_be_checked()
+    page.get_by_label("work anywhere on the page").check()
+    page.keyboard.press("Escape")
+    page.locator("#automatic").focus()
+    page.keyboard.press("t")
+    expect(page.locator("#table")).not_to_be_visible()
+
+
 def test_a_selection_that_ends_gives_the_focus_back(sign_in: SignIn) -> None:
     page = ready(sign_in(address(SETS[0])))
     cell(page, 2).focus()
