@@ -38,7 +38,9 @@ export function span(ms) {
 }
 
 export const since = (at, now) => span(now - millis(at));
-export const range = (low, high) => (timeAt(low) === timeAt(high) ? timeAt(low) : `${timeAt(low)}–${timeAt(high)}`);
+/** A time ahead is never a single exact one. */
+export const range = (low, high) => (timeAt(low) === timeAt(high) ? `about ${timeAt(low)}` : `${timeAt(low)}–${timeAt(high)}`);
+export const ahead = ({ low, high, late }) => (late ? `after ${timeAt(low)}` : range(low, high));
 
 /** "web_0, web_1 and 3 more" */
 export function names(list, most = 2) {

@@ -1,29 +1,39 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
 import { html, mark } from "./dom.js";
-import { many, momentAt, number, percentText, range, timeAt, zoneName } from "./format.js";
+import { ahead, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
 import { eligible, isDone, percent, runs, safety } from "./state.js";
 import { elapsed } from "./ticking.js";
+import { endOf } from "./view.js";
 
 /** One segment per batch, as wide as the batch is large; done share, failed share, size and start of each. */
 export function rail(board, batches) {
   if (!batches.length) return "";
   const running = runs(board) ? batches.findLast((one) => !one.planned && !one.ended)?.number : null;
-  return html`<ol>${batches.map((batch) => segment(batch, board, running))}</ol>`;
+  return html`<ol>${batches.map((batch) => segment(batch, board, running))}${untried(board)}</ol>`;
+}
+
+/** What an upgrade that ended early left as it was. */
+function untried({ upgrade }) {
+  const { pending } = upgrade.progress;
+  return upgrade.ended_at && pending ? html`<li class="rest" data-vars="size:${pending}"><span class="track"><span>${number(pending)} not tried</span></span></li>` : "";
 }
 
 function segment(batch, board, running) {
   const mine = batch.ids.map((place) => board.instances[place]);
   const share = (is) => percent(mine.filter(is).length, mine.length);
   const done = share(isDone), under = share((one) => ["upgrading", "verifying"].includes(one.state));
-  const bad = share((one) => one.member?.state === "failed" && one.batch !== null || one.state === "failed" || one.state === "unhealthy");
+  const hasFailed = (one) => one.state === "failed" || (one.batch !== null && one.member.state === "failed");
+  const failed = share(hasFailed), bad = share((one) => hasFailed(one) || one.state === "unhealthy");
   const isNow = batch.number === running;
   const about = batch.began ? `${batch.planned ? "about " : ""}${timeAt(batch.began)}` : "";
   const says = isNow ? `running, ${Math.round(done)} % up to date` : batch.planned ? `planned ${about}` : `done, began ${about}`;
   return html`<li data-vars="size:${Math.max(1, mine.length)}"><button type="button" class="batch ${isNow ? "is-now" : batch.planned ? "" : "is-done"}" data-act="batch" data-key="${batch.number}">
-    <span class="sr">Batch ${batch.number}, ${many(mine.length, "instance")}, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${bad ? html`<i class="bad" data-fill="attention" data-vars="share:${bad}%"></i>` : ""}<b>${batch.number}</b><span>${mine.length}</span></span>
+    <span class="sr">Batch ${batch.number}, ${many(mine.length, "instance")}, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${strip("attention", bad)}${strip("failure", failed)}<b>${batch.number}</b><span>${mine.length}</span></span>
     <span class="foot" aria-hidden="true">${batch.planned && batch.began ? "≈ " : ""}${batch.began ? timeAt(batch.began) : ""}</span></button></li>`;
 }
+
+const strip = (fill, share) => (share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "");
 
 const STEPS = [["gate", "Gate"], ["choose", "Choose"], ["replace", "Replace"], ["wait", "Wait for health"], ["loop", "Loop"]];
 const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches"]);
@@ -41,10 +51,10 @@ export function stepOf(board, batches) {
 }
 
 export function steps(board, batches, now) {
-  return runs(board) ? running(board, batches) : resting(board, now);
+  return runs(board) ? running(board, batches, now) : resting(board, now);
 }
 
-function running(board, batches) {
+function running(board, batches, now) {
   const { at, held, mine, since: began } = stepOf(board, batches);
   const replaced = mine.filter((one) => !["queued", "upgrading"].includes(one.state)).length;
   const of = (count) => (mine.length ? `${count} of ${mine.length}` : "");
@@ -53,16 +63,14 @@ function running(board, batches) {
   const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
   return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
     <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
-    ${outlook(board, batches)}`;
+    ${outlook(board, batches, now)}`;
 }
 
-function outlook(board, batches) {
+function outlook(board, batches, now) {
   const mine = eligible(board.instances);
   const done = mine.filter((one) => one.version === board.upgrade.target.version && isDone(one)).length;
-  const end = batches.at(-1)?.ended;
-  const began = Date.parse(board.upgrade.started_at);
-  const ahead = end && batches.at(-1).planned ? range(end, end + (end - began) * 0.25) : "–";
-  return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div><div><dt>Expected end, ${zoneName()}</dt><dd class="number">${ahead}</dd></div></dl>`;
+  const end = endOf(board, batches, now);
+  return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div><div><dt>Expected end, ${zoneName()}</dt><dd class="number">${end ? ahead(end) : "–"}</dd></div></dl>`;
 }
 
 const ENDS = { Completed: ["done", "done", "Completed"], Cancelled: ["attention", "held", "Cancelled"], Faulted: ["failure", "failed", "Stopped"], RollingForward: ["active", "upgrading", "Rolling forward"] };
@@ -85,7 +93,7 @@ function resting(board, now) {
   const { successful, failed, pending } = upgrade.progress;
   const { fill, glyph, word } = statusOf(board);
   return html`<header><h2>Last upgrade</h2><span class="small quiet">${momentAt(upgrade.ended_at, now)} ${zoneName()}</span></header>
-    <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span> <span class="quiet">to ${upgrade.target.version}, by ${upgrade.started_by_name || upgrade.started_by}: ${number(successful)} upgraded, ${number(failed)} failed, ${number(pending)} not tried.</span></p>${figures}`;
+    <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span> <span class="quiet">to ${upgrade.target.version}, by ${upgrade.started_by_name || upgrade.started_by}: ${number(successful)} upgraded, ${number(failed)} failed, ${number(pending)} not tried.</span></p>${figures}${upgrade.error ? html`<details class="small quiet"><summary>In Azure's words</summary>${upgrade.error.message}</details>` : ""}`;
 }
 
 /** Two tapes: the gate before every batch (all instances count), and the check of those already upgraded. */
@@ -109,4 +117,4 @@ const MOST_REASONS = 4;
 export const reasons = (list) => html`<header><h2>Last decision</h2><span class="small quiet">${list.length > 1 ? `and ${many(list.length - 1, "more thing")} to know` : ""}</span></header>
   <ol class="reasons">${list.slice(0, MOST_REASONS).map(reason)}</ol>`;
 
-const reason = (one) => html`<li>${mark(one.fill, one.glyph)}<p class="${one.long ? "clamp" : ""}" title="${one.long ? one.text : ""}">${one.text}${one.acts.map(({ act, key, word }) => html` <button type="button" class="link" data-act="${act}" data-key="${key}">${word}</button>`)}</p>${one.detail || one.since ? html`<span class="small">${one.since ? html`For ${elapsed(one.since)}${one.detail ? " · " : ""}` : ""}${one.detail}</span>` : ""}</li>`;
+const reason = (one) => html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${one.acts.map(({ act, key, word }) => html` <button type="button" class="link" data-act="${act}" data-key="${key}">${word}</button>`)}</p>${one.detail || one.since ? html`<span class="small">${one.since ? html`For ${elapsed(one.since)}${one.detail ? " · " : ""}` : ""}${one.detail}</span>` : ""}</li>`;

@@ -13,7 +13,7 @@ export function legend(board, view) {
 
 function selection(count) {
   if (!count) return "";
-  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot("opt_out"), "no-opt-out-selected");
+  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out-selected");
   return html`<div class="selection"><b>${many(count, "instance")} selected</b>${act}<button type="button" class="button plain" data-act="clear-selection">Clear</button></div>`;
 }
 

@@ -2,6 +2,7 @@
 
 import { many, names, number, percentText } from "./format.js";
 import { runs, safety, STATES } from "./state.js";
+import { whyStopped } from "./why.js";
 
 const PATIENCE = 15000; // ms: health that is late for a moment is no news
 const ORDER = ["failed", "unhealthy", "unknown", "pending"];
@@ -18,7 +19,6 @@ export function needsOf(board, sum, now, sickSince = null) {
 }
 
 const see = (count, states) => (count ? [{ word: count === 1 ? "See it" : `See the ${number(count)}`, states }] : []);
-const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
 
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
 function stopped(board, sum) {
@@ -26,16 +26,6 @@ function stopped(board, sum) {
   if (!upgrade || upgrade.status !== "Faulted" || sum.current === sum.eligible) return null;
   const bad = (sum.counts.failed ?? 0) + (sum.counts.unhealthy ?? 0) + (sum.counts.unknown ?? 0);
   return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, ["failed", "unhealthy", "unknown"]) };
-}
-
-function whyStopped({ target, error, policy, progress, batches }) {
-  const share = shareIn(error?.message ?? "");
-  if (!Number.isFinite(share)) return `The upgrade to ${target.version} stopped. ${error?.message ?? ""}`.trim();
-  const ofUpgraded = error.code.includes("Upgraded");
-  const where = batches.length ? `in batch ${batches.length}` : "before its first batch";
-  const limit = ofUpgraded ? policy.max_unhealthy_upgraded_percent : policy.max_unhealthy_percent;
-  const left = progress.pending ? `; ${number(progress.pending)} not tried` : "";
-  return `The upgrade to ${target.version} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
 }
 
 function unhealthyNow(board) {

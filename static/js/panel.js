@@ -49,8 +49,8 @@ function panelOf(one, board, now) {
 const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
 
 function acts(one) {
-  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off("Opt in again", whyNot("opt_in"), "no-opt-in");
-  return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off("Opt out…", whyNot("opt_out"), "no-opt-out");
+  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off(html`${glyph("done")}Opt in again`, whyNot("opt_in"), "no-opt-in");
+  return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out");
 }
 
 function optOut(held) {

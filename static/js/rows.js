@@ -1,12 +1,12 @@
 // The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
 
 import { $, html, mark, show } from "./dom.js";
-import { many, momentAt, number, percentText, range, since, timeAt } from "./format.js";
+import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
 import { statusOf } from "./instruments.js";
 import { may, whyNot } from "./shell.js";
 import { policyOf, runs } from "./state.js";
 import { behind, inWords } from "./summary.js";
-import { batchesOf } from "./view.js";
+import { batchesOf, endOf } from "./view.js";
 import { isCalm } from "./why.js";
 
 const ADDRESS = $("main").dataset.address; // of a scale set's page, with GROUP and NAME to be filled in
@@ -20,7 +20,7 @@ export function newRow({ scale_set: set, key }) {
   row.setAttribute("role", "row");
   const id = `no-automatic-${key}`;
   const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${set.name}"`;
-  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span></span></button><span role="tooltip" id="${id}">${whyNot("steer")}</span></span>`;
+  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span class="narrow">Automatic</span><span class="word"></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span class="narrow">Automatic</span><span class="word"></span></button><span role="tooltip" id="${id}">${whyNot("steer")}</span></span>`;
   row.innerHTML = String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}" title="${set.name}"><b>${set.name}</b></a><span class="small quiet" title="${set.resource_group}">${set.resource_group}</span></th>
     <td role="cell" class="image"></td><td role="cell" class="cells"><canvas role="img"></canvas><span class="quiet none" hidden></span></td><td role="cell" class="n"></td><td role="cell" class="run"></td><td role="cell" class="policy"></td><td role="cell" class="auto">${control}</td>`);
   return row;
@@ -53,10 +53,10 @@ function paintCells(row, { scale_set: set }, sum, minis) {
 }
 
 function paintSwitch(control, on) {
-  if (control.getAttribute("aria-checked") === String(on) && $("span", control).textContent) return;
+  if (control.getAttribute("aria-checked") === String(on) && $(".word", control).textContent) return;
   control.setAttribute("aria-checked", on);
   control.removeAttribute("aria-busy");
-  $("span", control).textContent = on ? "On" : "Off";
+  $(".word", control).textContent = on ? "On" : "Off";
 }
 
 /** Batches as ticks: done, running, to come. */
@@ -67,7 +67,7 @@ function progress(board, now) {
   const of = Math.max(current, batches.length);
   const said = status.word === "Rolling forward" ? `Batch ${current} of ${of}` : `${status.word}, batch ${current} of ${of}`;
   const ticks = batches.map((one) => html`<i ${fillOf(one, board, status.fill)}></i>`);
-  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${said}</span><span class="small quiet">${expected(board, batches)}</span></span>
+  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${said}</span><span class="small quiet">${expected(board, batches, now)}</span></span>
     <span class="ticks${of > 24 ? " many" : ""}" role="img" aria-label="Batch ${current} of ${of}">${ticks}</span>`;
 }
 
@@ -77,10 +77,9 @@ function fillOf(batch, board, running) {
   return html`data-fill="${failed ? "failure" : batch.ended ? "done" : running}"`;
 }
 
-function expected(board, batches) {
-  const end = batches.at(-1)?.planned && batches.at(-1).ended;
-  const began = Date.parse(board.upgrade.started_at);
-  return end ? `ends ${range(end, end + (end - began) * 0.25)}` : `since ${timeAt(began)}`;
+function expected(board, batches, now) {
+  const end = endOf(board, batches, now);
+  return end ? `ends ${ahead(end)}` : `since ${timeAt(board.upgrade.started_at)}`;
 }
 
 /** How the last upgrade went; under it, what keeps the next from beginning. */

@@ -49,6 +49,18 @@ function typicalLength(list) {
   return took.length ? took[Math.floor(took.length / 2)] : 0;
 }
 
+const LATE = 1.5; // times as long as the others: it waits for somebody, and nobody knows for how long
+
+/** When a running upgrade ends, if all goes on as it did: {low, high, late} with times in ms; null while nobody can say. */
+export function endOf(board, batches, now) {
+  const took = typicalLength(batches.filter((one) => !one.planned));
+  if (!took) return null;
+  const current = batches.findLast((one) => !one.planned), last = batches.at(-1);
+  const low = last.planned ? last.ended : Math.max(current.ended ?? current.began + took, now);
+  const high = low + (low - Date.parse(board.upgrade.started_at)) * 0.25;
+  return { low, high, late: !current.ended && now > current.began + LATE * took };
+}
+
 /** Marks each instance with its planned batch, for grouping. */
 export function withPlan(instances, batches) {
   const planned = new Map();

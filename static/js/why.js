@@ -1,6 +1,6 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
-import { many, names } from "./format.js";
+import { many, names, number, percentText } from "./format.js";
 import { runs } from "./state.js";
 
 const QUIET = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing"]);
@@ -22,22 +22,41 @@ function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }) {
   return { code: said.code, fill, glyph, text, detail: said.code === "HealthIsStale" ? "goes on by itself with fresh news" : "", since: rests ? null : said.since, acts: [] };
 }
 
-/** The upgrade that ended badly says why, in Azure's words. */
+/** The upgrade that ended badly says why. */
 function stopped(board) {
   const { upgrade } = board;
   if (!upgrade?.error || runs(board)) return null;
-  return { code: upgrade.error.code, fill: "failure", glyph: "failed", text: upgrade.error.message, detail: upgrade.error.code, acts: [], long: true };
+  return { code: upgrade.error.code, fill: "failure", glyph: "failed", text: whyStopped(upgrade), detail: upgrade.error.code, acts: [] };
+}
+
+const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
+
+/** In a sentence with the numbers in it; Azure's own words stand beside the upgrade. */
+export function whyStopped({ target, error, policy, progress, batches }) {
+  const share = shareIn(error?.message ?? "");
+  if (!Number.isFinite(share)) return `The upgrade to ${target.version} stopped. ${error?.message ?? ""}`.trim();
+  const ofUpgraded = error.code.includes("Upgraded");
+  const where = batches.length ? `in batch ${batches.length}` : "before its first batch";
+  const limit = ofUpgraded ? policy.max_unhealthy_upgraded_percent : policy.max_unhealthy_percent;
+  const left = progress.pending ? `; ${number(progress.pending)} not tried` : "";
+  return `The upgrade to ${target.version} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
 }
 
 function troubles({ instances }) {
   const kinds = [["failed", "failure", "did not get well on the new image"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
   const bad = kinds.map(([state, fill, says]) => {
     const list = instances.filter((one) => one.state === state);
-    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}: ${names(list)}.`, detail: list[0].health_detail, acts: [see(list, state)] };
+    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
   });
   const out = instances.filter((one) => one.opt_out);
   const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out, "opted-out")] };
   return [...bad, opted];
+}
+
+/** What their probes say, where all of them say the same. */
+function allSay(list) {
+  const [said, ...others] = new Set(list.map((one) => one.health_detail));
+  return said && !others.length ? `, ${said}` : "";
 }
 
 const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id, word: "See it" } : { act: "see", key: state, word: `See the ${list.length}` });

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -45,6 +46,21 @@ def test_an_unknown_scale_set_is_not_found(ada: Client, path: str) -> None:
     assert ada.get(path).status_code == 404
     a_scale_set(instances=1)
     assert ada.get(path.replace("fleet/web", "Fleet/WEB")).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "says"), [(HERE, "nothing at this address"), ("/nowhere/at/all", "")])
+def test_what_is_not_there_is_said_on_a_page_of_ours(ada: Client, path: str, says: str) -> None:
+    answer = ada.get(path)
+    page = answer.content.decode()
+    assert (answer.status_code, says in page) == (404, True)
+    assert not INLINE.search(page)
+
+
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
+def test_error_pages_need_nothing(name: str) -> None:
+    """Not even a request: the 500 page is drawn when much is broken."""
+    page = render_to_string(f"{name}.html")
+    assert "Rollgrid" in page and "<h1>" in page and not INLINE.search(page)
 
 
 def a_fleet(names: str) -> None:
@@ -150,9 +166,11 @@ def test_what_happened_to_an_instance(ada: Client) -> None:
     row = a_scale_set(instances=2)
     assert "Nothing happened to it yet." in text(ada.get(f"{HERE}instances/7/history/"))
     assert ada.get(f"{HERE}instances/{10**20}/history/").status_code == 404
+    sicken(row, 1)
     opt_out(str(row), ["1"], reason="<b>payroll</b>", owner="me", now=NOW)
     page = text(ada.get(f"{HERE}instances/1/history/"))
-    assert "Opted out by me: &lt;b&gt;payroll&lt;/b&gt;" in page and page.count("<li>") == 2
+    assert "Opted out by me: &lt;b&gt;payroll&lt;/b&gt;" in page and page.count("<li>") == 3
+    assert "<span>Unhealthy " in page and "<span>," not in page
 
 
 # --- images -----------------------------------------------------------------------------------------------------------

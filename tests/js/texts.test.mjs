@@ -31,6 +31,30 @@ test("one instance is no plural", () => {
   assert.match(plain(rail(board, batchesOf(board, NOW))), /Batch 1, 1 instance, running/);
 });
 
+test("the rail shows how many were not tried, and who failed apart from who is ill", () => {
+  const progress = { successful: 1, failed: 1, in_progress: 0, pending: 8 };
+  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, batches: [aBatch(0, AT)], progress });
+  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 2 ? { member: aMember(0, ["succeeded", "failed"][id]), version: NEW, health: "unhealthy" } : {}));
+  const drawn = String(rail(aBoard(list, { upgrade }), batchesOf(aBoard(list, { upgrade }), NOW)));
+  assert.match(drawn, /class="rest" data-vars="size:8"/);
+  assert.match(plain(drawn), /8 not tried/);
+  assert.match(drawn, /data-fill="attention" data-vars="share:100%".*data-fill="failure" data-vars="share:50%"/);
+  const done = anUpgrade({ status: "Completed", ended_at: AT, batches: [aBatch(0, AT)], progress: { ...progress, pending: 0 } });
+  assert.doesNotMatch(plain(rail(aBoard(list, { upgrade: done }), batchesOf(aBoard(list, { upgrade: done }), NOW))), /not tried/);
+});
+
+test("a batch that takes longer than the others has no end yet", () => {
+  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 4 ? { member: aMember(Math.floor(id / 2), "verifying") } : {}));
+  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(0, "2018-09-25T12:00:06.000Z"), aBatch(1)] }) });
+  assert.match(plain(steps(board, batchesOf(board, NOW), NOW)), /Expected end, \S+\s+after \d\d:\d\d/);
+});
+
+test("a stop is said in Azure's words beside the upgrade, and in ours among the reasons", () => {
+  const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
+  const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error, batches: [aBatch(0, AT)] }) });
+  assert.match(plain(steps(board, batchesOf(board, NOW), NOW)), /50% of instances are/);
+});
+
 test("batch 1 is not batch 12", () => {
   const one = aBoard([anInstance(0, { zone: "1" })]).instances[0];
   assert.ok(matches({ ...one, planned: 1 }, { text: "batch 1" }, "state"));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { batchesOf, grouped, matches, withPlan } from "../../static/js/view.js";
+import { batchesOf, endOf, grouped, matches, withPlan } from "../../static/js/view.js";
 import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW } from "./boards.mjs";
 
 const LATER = "2018-09-25T12:05:00.000Z";
@@ -47,6 +47,16 @@ test("nothing more is planned once it was cancelled, or has ended", () => {
   const upgrade = { batches: [aBatch(0)] };
   assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, cancel_requested_by: "ada" }) })).length, 1);
   assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, ended_at: AT, status: "Faulted" }) })).length, 1);
+});
+
+test("the end is a range, as long as the running batch takes no longer than the others", () => {
+  const minutes = (n) => Date.parse(AT) + n * 60_000;
+  const second = { ...aBatch(1), started_at: new Date(minutes(5)).toISOString() };
+  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 4 ? { member: aMember(Math.floor(id / 2), "verifying") } : {}));
+  const end = (at, batches) => { const board = aBoard(list, { upgrade: anUpgrade({ batches }) }); return endOf(board, batchesOf(board, minutes(at)), minutes(at)); };
+  assert.deepEqual(end(6, [aBatch(0, LATER), second]), { low: minutes(25), high: minutes(31.25), late: false });
+  assert.equal(end(13, [aBatch(0, LATER), second]).late, true, "nobody knows for how long its last ones are waited for");
+  assert.equal(end(6, [aBatch(0)]), null, "how long one takes is not known yet");
 });
 
 test("groups in rising order by number, those without last", () => {

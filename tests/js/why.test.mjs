@@ -27,7 +27,14 @@ test("what stopped, what failed, what is ill and what is opted out, in this orde
   const list = [{ failed_version: NEW }, { health: "unhealthy" }, { health: "unknown" }, { opt_out: anOptOut() }].map((changes, id) => anInstance(id, changes));
   const board = aBoard(list, { upgrade, latest_version: NEW });
   assert.deepEqual(codes(board), ["NothingToDo", "Exceeded", "failed", "unhealthy", "unknown", "OptedOut"]);
+  assert.match(reasonsOf(board)[1].text, /^The upgrade to 16\.04\.2 stopped\. Too many\./);
   assert.equal(reasonsOf(board)[2].text, "1 instance did not get well on the new image: web_0.");
+});
+
+test("why it stopped is said with its numbers, not in a sentence that is cut off before them", () => {
+  const error = { code: "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade", message: "Rolling Upgrade failed. 30% of instances are ..., more than the threshold of 20%." };
+  const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error }) });
+  assert.equal(reasonsOf(board)[1].text, `The upgrade to ${NEW} stopped before its first batch: 30\u00a0% unhealthy, limit 20\u00a0%.`);
 });
 
 test("instances that are behind, where nobody upgrades by itself", () => {
