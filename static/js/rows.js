@@ -38,7 +38,7 @@ export function paintRow(row, board, sum, minis, now) {
 
 function image({ image: { offer, sku, version } }, sum) {
   const others = behind(sum);
-  const now = others.length ? html`${others[0]}${others.length > 1 ? ` and ${others.length - 1} more` : ""}${sum.target ? html` → <b>${sum.target}</b>` : ", none published"}` : sum.target ?? "none published";
+  const now = others.length ? html`${others.length > 1 ? `${others.length} versions` : others[0]}${sum.target ? html` → <b>${sum.target}</b>` : ", none published"}` : sum.target ?? "none published";
   return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${now}${version === "latest" ? "" : " (pinned)"}</span>`;
 }
 

@@ -1,10 +1,11 @@
 """Everybody can use every page: axe-core finds nothing in either theme, nothing is wider than a phone, nothing needs colour."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import SignIn
 from tests.end_to_end.fleets import next_version, publish, put_fleet
@@ -14,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TWELVE = "pages/twelve"
 PAGES = ["/", f"/scale-sets/{TWELVE}/", f"/scale-sets/{TWELVE}/?table=1", f"/scale-sets/{TWELVE}/?open=4", "/images/"]
+FEEDLESS = ["/scale-sets/pages/nothing/", "/admin/", "/admin/upgrades/scaleset/", "/admin/upgrades/instance/"]
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 
@@ -31,9 +33,10 @@ def fleet(up: Installation) -> Iterator[None]:
 
 def wait_for_content(page: Page) -> None:
     """Drawn, and told by the feed."""
-    expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
+    if page.locator("#feed").count():
+        expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
     expect(page.locator("main")).not_to_be_empty()
-    if "/scale-sets/" in page.url:
+    if page.locator("#legend").count():
         expect(page.locator("#legend b").first).to_be_attached()
 
 
@@ -43,7 +46,7 @@ def assert_accessible(page: Page) -> None:
 
 
 @THEMES
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGES + FEEDLESS)
 def test_axe_finds_nothing(path: str, dark: bool, sign_in: SignIn) -> None:
     page = sign_in(path, dark=dark)
     wait_for_content(page)
@@ -75,12 +78,40 @@ def test_axe_finds_nothing_at_the_door(dark: bool, sign_in: SignIn) -> None:
     assert_accessible(page)
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGES + FEEDLESS)
 def test_a_phone_shows_all_of_its_width(path: str, sign_in: SignIn) -> None:
     page = sign_in(path, width=390, height=844)
     wait_for_content(page)
     wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1], wide
+
+
+def test_on_a_phone_nothing_is_turned_by_a_finger_that_scrolls(
+    up: Installation, browser: Browser, sign_in: SignIn
+) -> None:
+    """A phone is for looking; a narrow window with a mouse is a magnified one."""
+    state = sign_in("/").context.storage_state()
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{up.http_port}",
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        storage_state=state,
+    )
+    page = context.new_page()
+    page.goto("/")
+    wait_for_content(page)
+    switch = page.locator(f'.switch[data-key="{TWELVE}"]')
+    expect(switch).to_have_text(re.compile(r"Automatic\s*On"))
+    assert switch.evaluate("one => getComputedStyle(one).pointerEvents") == "none"
+    page.goto(f"/scale-sets/{TWELVE}/")
+    wait_for_content(page)
+    expect(page.get_by_role("button", name="Start upgrade")).not_to_be_visible()
+    small = page.locator(".legend button, .segments label").evaluate_all(
+        "all => all.filter(one => one.getBoundingClientRect().height < 42).map(one => one.textContent)"
+    )
+    assert small == []
+    context.close()
 
 
 def test_every_state_is_said_in_words(sign_in: SignIn) -> None:
