@@ -29,8 +29,12 @@ def has(user: User | AbstractBaseUser | AnonymousUser, name: str) -> bool:
 
 
 def rights(request: HttpRequest) -> dict[str, object]:
-    """For templates: `may` says which rights the signed-in person has, `why_not` what to say of the others."""
+    """For templates: `may` says which rights the signed-in person has, `why_not` what to say of the others.
+
+    A request that Django refused before anybody was asked who it is from has no user.
+    """
+    user = getattr(request, "user", AnonymousUser())
     return {
-        "may": {name: has(request.user, name) for name in RIGHTS},
+        "may": {name: has(user, name) for name in RIGHTS},
         "why_not": {name: right.why_not for name, right in RIGHTS.items()},
     }
