@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from upgrades.commands import finding
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason, checked_until
 from upgrades.feed.writing import writing
@@ -11,6 +12,7 @@ from upgrades.models.fleet_stop import open_fleet_stop
 DEFAULT_LENGTH = timedelta(days=1)  # never silently for ever
 
 
+@finding.once_more
 def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None = None) -> FleetStop:
     """No upgrade of the platform's begins, and none goes on after its batch, for a day unless said otherwise. Raises Refused.
 
@@ -26,6 +28,7 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
     return row
 
 
+@finding.once_more
 def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
     """Automatic upgrades go on. Raises Refused where none is stopped."""
     with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
@@ -33,6 +36,7 @@ def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
         if row is None:
             raise Refused("Conflict", "automatic upgrades are not stopped")
         _end(by, now)
+        row.refresh_from_db()
         w.changed(*w.scale_sets)
         w.wake()
     return row

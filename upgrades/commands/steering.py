@@ -9,11 +9,14 @@ from upgrades.commands.opt_outs import find_instances
 from upgrades.core.states import UpgradeStatus
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
+from upgrades.models.rolling_upgrade import policy_from_row
 
+STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
 NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
 IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
 NOTHING_WAITS = "nothing waits to be tried again: the last upgrade of {row} {ended}"
 NO_PAUSE = "{row} is not in a pause between two batches: {what}"
+NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgrades are off; start an upgrade by hand"
 
 
 def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
@@ -37,37 +40,60 @@ def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 
 def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Ends the pause between two batches; all other rules hold as ever. Raises Refused where there is no such pause."""
+    """Ends the pause between two batches; all other rules hold as ever. Asking twice is once.
+
+    Raises Refused where there is no such pause.
+    """
     with finding.writing_to(path, now) as w:
         upgrade = _running(w, "go on with", "hurried")
-        last = upgrade.batches.order_by("-number").first()
-        if not upgrade.policy["pause_seconds"] or last is None or last.finished_at is None:
-            what = "a batch is in flight" if last and last.finished_at is None else "its policy has none"
-            raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
-        upgrade.skip_pause_at = now
-        _save(w, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
+        began = _pause_began(w, upgrade)
+        if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
+            upgrade.skip_pause_at = max(now, began)  # a clock that was set back still means this pause
+            _save(w, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
     return upgrade
+
+
+def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
+    """When the last batch finished. Raises Refused where the upgrade is not in its pause."""
+    last = upgrade.batches.order_by("-number").first()
+    length = policy_from_row(upgrade.policy).pause_between_batches
+    if not length:
+        what = "its policy has none"
+    elif last is None:
+        what = "its first batch has not begun"
+    elif last.finished_at is None:
+        what = "a batch is in flight"
+    elif last.finished_at + length <= w.now:
+        what = "the pause is over"
+    else:
+        return last.finished_at
+    raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
 
 
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused."""
     with finding.writing_to(path, now) as w:
         upgrade = w.scale_set.upgrades.first()
-        if upgrade is None or not try_again(w, by):
+        if upgrade is None or upgrade.status not in STOPPED:
             ended = f"is {upgrade.status}" if upgrade else "never began"
             raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
+        if not w.scale_set.automatic_upgrade:
+            raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
+        _skip_wait(w, upgrade, by)
     return upgrade
 
 
-def try_again(w: Writing, by: str) -> bool:
-    """The last attempt was stopped: the wait until the next one is over. Whether there was anything to wait for."""
+def try_again(w: Writing, by: str) -> None:
+    """Where the last attempt was stopped: the wait until the next one is over."""
     upgrade = w.scale_set.upgrades.first()
-    if upgrade is None or upgrade.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED):
-        return False
+    if upgrade and upgrade.status in STOPPED:
+        _skip_wait(w, upgrade, by)
+
+
+def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
     if not upgrade.retry_skipped_by:
         upgrade.retry_skipped_by = by
         _save(w, upgrade, f"To be tried again at once: {by}.", "retry_skipped_by")
-    return True
 
 
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
@@ -19,9 +20,9 @@ NO_CANDIDATES = (
     "unprotected instances which have imageReference.version set to latest."
 )
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
-
-
-NOTHING_FAILED = "no instance of {row} failed on {version}; start an upgrade of all instead"
+NOTHING_FAILED = (
+    "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
+)
 
 
 def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> RollingUpgrade:
@@ -36,9 +37,10 @@ def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> Ro
             message = f"{row} cannot be upgraded: there is another ongoing rolling upgrade operation, to {running.target_version}"
             raise Refused("OperationNotAllowed", message)
         latest = row.sku.latest_in(row.location)
-        if row.image_version != LATEST or latest is None or not _has_candidates(w):
+        candidates = _candidates(w)
+        if row.image_version != LATEST or latest is None or not candidates.exists():
             raise Refused("OperationNotAllowed", NO_CANDIDATES)
-        if only_failed and not row.instances.filter(failed_version=latest).exists():
+        if only_failed and not candidates.filter(failed_version=latest).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=latest))
         target = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, latest)
         upgrade = RollingUpgrade.begin(
@@ -56,9 +58,9 @@ def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> Ro
     return upgrade
 
 
-def _has_candidates(w: Writing) -> bool:
+def _candidates(w: Writing) -> QuerySet[Instance]:
     protected = in_force(w.now).filter(instance__scale_set=w.scale_set).values("instance")
-    return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected).exists()
+    return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
 
 
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:

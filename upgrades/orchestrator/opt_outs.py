@@ -1,5 +1,6 @@
 """Opt-outs, and stops of the whole fleet, end by themselves."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from upgrades.feed.writing import writing
@@ -20,11 +21,14 @@ def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
 
 
 def end_expired_fleet_stop(now: datetime) -> None:
-    """Ends the stop of the fleet whose time is past, visibly in every scale set."""
+    """Ends the stop of the fleet whose time is past, visibly in every scale set.
+
+    Where a scale set went away in the middle of it, the next tick does it.
+    """
     expired = FleetStop.objects.filter(ended_at=None, until__lte=now)
     if not expired.exists():
         return
-    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+    with suppress(ScaleSet.DoesNotExist), writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
         if expired.update(ended_at=now, ended_by=ITS_TIME):
             w.changed(*w.scale_sets)
             w.wake()
