@@ -1,4 +1,4 @@
-"""publish_image, start, cancel, opt_out, opt_in and delete_scale_set."""
+"""publish_image, start, cancel, opt_out, opt_in and delete_scale_set; the others are in test_steering.py."""
 
 import subprocess
 import sys

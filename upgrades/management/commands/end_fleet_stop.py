@@ -1,0 +1,16 @@
+"""`manage.py end_fleet_stop`"""
+
+from typing import Any
+
+from django.utils import timezone
+
+from upgrades.commands.fleet_stops import end_fleet_stop
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Lets automatic upgrades of the fleet go on."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        row = end_fleet_stop(by=me(), now=timezone.now())
+        self.stdout.write(f"automatic upgrades go on; they were stopped by {row.owner}: {row.reason}")

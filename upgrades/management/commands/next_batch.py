@@ -1,0 +1,20 @@
+"""`manage.py next_batch RG/NAME`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.steering import next_batch_now
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Ends the pause between two batches; all other rules hold as ever."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        upgrade = next_batch_now(options["path"], me(), timezone.now())
+        self.stdout.write(f"the upgrade of {options['path']} to {upgrade.target_version} goes on with its next batch")

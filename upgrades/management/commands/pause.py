@@ -1,0 +1,22 @@
+"""`manage.py pause RG/NAME`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.steering import pause
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Has no further batch begin until somebody resumes the upgrade; the batch in flight is finished first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        upgrade = pause(options["path"], me(), timezone.now())
+        self.stdout.write(
+            f"the upgrade of {options['path']} to {upgrade.target_version} is paused by {upgrade.paused_by}"
+        )

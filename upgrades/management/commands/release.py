@@ -1,0 +1,21 @@
+"""`manage.py release RG/NAME ID ...`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.steering import release
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Ends the quarantine of instances that failed too often: the platform upgrades them again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+        parser.add_argument("ids", metavar="ID", nargs="+")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = release(options["path"], options["ids"], by=me(), now=timezone.now())
+        self.stdout.write(f"released: {', '.join(row.name for row in rows) or 'none, for none of them had failed'}")

@@ -1,0 +1,20 @@
+"""`manage.py resume RG/NAME`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.steering import resume
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Has a paused upgrade go on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        upgrade = resume(options["path"], me(), timezone.now())
+        self.stdout.write(f"the upgrade of {options['path']} to {upgrade.target_version} goes on")

@@ -1,0 +1,23 @@
+"""`manage.py stop_fleet --reason R [--until D]`"""
+
+from datetime import UTC
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.fleet_stops import stop_fleet
+from upgrades.management.door import Door, me, read_time
+
+
+class Command(Door):
+    help = "Stops all automatic upgrades of the whole fleet, for a day unless said otherwise; batches in flight are finished first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", required=True)
+        parser.add_argument("--until", metavar="D", type=read_time, help="a date or time, UTC unless it has a zone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        row = stop_fleet(reason=options["reason"], owner=me(), now=timezone.now(), until=options["until"])
+        until = f" until {row.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if row.until else ""
+        self.stdout.write(f"all automatic upgrades are stopped{until}")
