@@ -4,20 +4,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
-from upgrades.core.states import Health
+from upgrades.core.states import Health, Power
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
+
+SPECIAL = {
+    "is_busy": Q(operation_id__isnull=False),
+    "is_off": Q(power=Power.STOPPED, operation_id=None),  # as the engine sees it: a machine is off while it is replaced
+    "is_quarantined": Q(quarantined_at__isnull=False),
+}
 
 
 @dataclass(slots=True)
 class Standing:
-    """A scale set's instances, counted: by health, by image version, opted out, being worked on."""
+    """A scale set's instances, counted: by health, by image version, opted out, quarantined, switched off, being worked on."""
 
     instances: int = 0
     by_health: dict[str, int] = field(default_factory=dict)
     by_version: dict[str, int] = field(default_factory=dict)
     opted_out: int = 0
+    quarantined: int = 0
+    switched_off: int = 0
     busy: int = 0
 
     @property
@@ -34,8 +42,10 @@ def standings(rows: Iterable[ScaleSet]) -> dict[int, Standing]:
         standing.instances += count
         standing.by_health[health] = standing.by_health.get(health, 0) + count
         standing.by_version[version] = standing.by_version.get(version, 0) + count
-    for pk, count in instances.exclude(operation_id=None).values_list("scale_set").annotate(Count("pk")):
-        result[pk].busy = count
+    special = {name: Count("pk", filter=which) for name, which in SPECIAL.items()}
+    counts = instances.values("scale_set").annotate(**special).values_list("scale_set", *SPECIAL)
+    for pk, busy, off, quarantined in counts:
+        result[pk].busy, result[pk].switched_off, result[pk].quarantined = busy, off, quarantined
     open_ones = OptOut.objects.filter(instance__scale_set__in=result, ended_at=None).order_by()
     for pk, count in open_ones.values_list("instance__scale_set").annotate(Count("pk")):
         result[pk].opted_out = count

@@ -54,6 +54,12 @@ def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     assert found.text == "1 instance opted out by ada until 2018-09-25 13:00 UTC: debugging"
 
 
+def test_quarantines_that_leave_nothing_are_released() -> None:
+    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
+    found = the(Held.IMPOSSIBLE, facts)
+    assert (found.act, found.who, found.instances) == ("release", Who.OPERATOR, (1,))
+
+
 def test_each_opt_out_is_one_reason() -> None:
     facts = fleet(10)
     for id, hold in ((1, HOLD), (2, HOLD), (3, Hold("eve", "a demo"))):

@@ -1,21 +1,30 @@
 """The terminal's view."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.management.terminal import run
 from tests.stories import NOW, a_batch, a_scale_set, publish
+from upgrades.admin.door import now
+from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core.states import MemberState, UpgradeStatus
-from upgrades.management import status
-from upgrades.models import Instance, ScaleSet
+from upgrades.core import reasons
+from upgrades.core.states import MemberState, Power, UpgradeStatus
+from upgrades.management import status, why
+from upgrades.models import Instance, InstanceUpgrade, ScaleSet
+from upgrades.orchestrator.advance import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +82,110 @@ def test_a_running_upgrade() -> None:
     assert "cancel" not in said
     cancel("fleet/web", "somebody", NOW)
     assert "cancelling somebody asked for it; the batch in flight is finished first" in run("status", "fleet/web").out
+
+
+def test_an_upgrade_that_is_steered() -> None:
+    a_scale_set()
+    publish("16.04.1")
+    Instance.objects.filter(number__lt=4).update(failed_version="16.04.1")
+    upgrade = start("fleet/web", "me", NOW, only_failed=True)
+    assert "only       those that failed on this version" in run("status", "fleet/web").out
+    assert "paused" not in run("status", "fleet/web").out
+    pause("fleet/web", "ada", NOW)
+    said = run("status", "fleet/web").out
+    assert "paused     by ada since 2018-09-25 12:00:00 UTC; the batch in flight is finished first" in said
+    upgrade.refresh_from_db()
+    upgrade.status, upgrade.ended_at, upgrade.pending_at_end = UpgradeStatus.CANCELLED, NOW, 4
+    upgrade.save()
+    retry_now("fleet/web", "eve", NOW)
+    said = run("status", "fleet/web").out
+    assert "retry      at once: eve" in said and "paused" not in said
+
+
+def test_what_was_rolled_back_and_why_a_batch_is_as_it_is() -> None:
+    a_scale_set()
+    publish("16.04.1")
+    upgrade = start("fleet/web", "me", NOW)
+    batch = a_batch(upgrade, {0: MemberState.ROLLED_BACK, 1: MemberState.FAILED}, finished=True)
+    batch.why = "20 % of 10 is 2, so at most 2."
+    batch.save()
+    InstanceUpgrade.objects.filter(instance_number=1).update(rollback_error="DiskInUse: locked by a backup")
+    said = run("status", "fleet/web").out
+    assert "progress   0 done, 2 failed (1 rolled back), 0 in progress, 8 pending" in said
+    assert "rollback   1 could not be put back, the first of them: DiskInUse: locked by a backup" in said
+    assert "finished: 1 failed, 1 rolled_back\n             because 20 % of 10 is 2, so at most 2." in said
+
+
+def test_instances_that_are_counted_apart() -> None:
+    a_scale_set()
+    Instance.objects.filter(number__in=[1, 2, 3]).update(power=Power.STOPPED)
+    Instance.objects.filter(number=3).update(operation_id=uuid4(), operation_kind="reimage")
+    Instance.objects.filter(number=4).update(quarantined_at=NOW)
+    assert "10 healthy, 1 quarantined, 2 switched off, 1 being worked on" in run("status", "fleet/web").out
+
+
+def test_a_fleet_that_is_stopped_is_said_first() -> None:
+    stop_fleet(reason="the new kernel panics", owner="ada", now=now(), until=datetime(2031, 9, 25, tzinfo=UTC))
+    first = "All automatic upgrades are stopped by ada until 2031-09-25 00:00 UTC: the new kernel panics"
+    assert run("status").out.startswith(first + "\nThey go on with: manage.py end_fleet_stop\n\nNo scale sets yet.")
+    a_scale_set()
+    assert run("status").out.startswith(first + "\n")
+    assert run("status", "fleet/web").out.startswith(first + "\n")
+    end_fleet_stop(by="ada", now=NOW)
+    assert "stopped" not in run("status").out
+
+
+# --- why it is not moving ---------------------------------------------------------------------------------------------
+
+
+def test_every_reason_with_the_command_that_would_lift_it() -> None:
+    row = a_scale_set()
+    publish("16.04.1")
+    Instance.objects.filter(number__in=[4, 5, 8]).update(quarantined_at=NOW, failures=3)
+    opt_out("fleet/web", ["0", "1"], reason="payroll", owner="ada", now=NOW)
+    stop_fleet(reason="panics", owner="eve", now=NOW)
+    advance(row.pk, lambda: NOW)
+    lines = run("status", "fleet/web").out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  why"))
+    since = "since 2018-09-25 12:00:00 UTC"
+    assert lines[at : at + 6] == [
+        "  why        All automatic upgrades are stopped by eve until 2018-09-26 12:00 UTC: panics",
+        f"             {since}; until 2018-09-26 12:00:00 UTC; lifted by an operator: manage.py end_fleet_stop",
+        "  why        3 instances failed too often and are left alone until somebody releases them.",
+        f"             instances 4-5 8; {since}; lifted by an operator: manage.py release fleet/web 4 5 8",
+        "  why        2 instances opted out by ada until 2018-10-09 12:00 UTC: payroll",
+        f"             instances 0-1; {since}; until 2018-10-09 12:00:00 UTC; lifted by its owner: manage.py opt_in fleet/web 0 1",
+    ]
+
+
+def test_a_long_list_of_instances_is_not_written_into_a_command() -> None:
+    a_scale_set("we(b)", instances=9)
+    ScaleSet.objects.update(decision={"reasons": [a_reason(act="release", instances=[str(id) for id in range(9)])]})
+    said = run("status", "fleet/we(b)").out
+    assert "instances 0-8; passes by itself" not in said
+    assert "instances 0-8; lifted by an operator: manage.py release 'fleet/we(b)' ID ..." in said
+
+
+def test_what_passes_by_itself() -> None:
+    a_scale_set()
+    ScaleSet.objects.update(decision={"reasons": [a_reason(who="nobody", act="")]})
+    assert "  why        so it is\n             passes by itself" in run("status", "fleet/web").out
+
+
+def a_reason(**changes: Any) -> dict[str, Any]:
+    plain = {"code": "x", "text": "so it is", "gate": "x", "since": None, "until": None, "who": "operator", "act": ""}
+    return {**plain, "numbers": {}, "instances": None, **changes}
+
+
+def test_every_act_of_a_reason_has_its_command() -> None:
+    acts = re.findall(r'Who\.\w+,? "(\w+)"|Who\.\w+, "(\w+)"', Path(reasons.__file__).read_text())
+    named = {act for pair in acts for act in pair if act}
+    assert named == set(why.COMMANDS)
+    there_are = {name for name, app in get_commands().items() if app == "upgrades"}
+    assert {words.split()[0] for words in why.COMMANDS.values()} <= there_are
+
+
+# --- others -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_faulted_upgrade() -> None:

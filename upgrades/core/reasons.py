@@ -212,7 +212,9 @@ def _impossible(view: _View) -> Iterator[Reason]:
     held = [one for one in view.outdated if one.protected or one.quarantined]
     if view.is_wanted and view.outdated and len(held) == len(view.outdated):
         text = messages.nothing_left(len(held), view.target)
-        yield Reason(Held.IMPOSSIBLE, text, "opt-out", Who.OWNER, "opt_in", instances=health.ids(held))
+        opted_out = any(one.protected for one in held)
+        who, act = (Who.OWNER, "opt_in") if opted_out else (Who.OPERATOR, "release")
+        yield Reason(Held.IMPOSSIBLE, text, "opt-out", who, act, instances=health.ids(held))
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------

@@ -1,27 +1,31 @@
 """The terminal's view of scale sets, as lines of text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
-from upgrades import history
+from upgrades import attempts, history
+from upgrades.attempts import Rollback
 from upgrades.core.versions import LATEST
 from upgrades.history import Standing
+from upgrades.management import why
+from upgrades.management.text import align, moment
 from upgrades.models import RollingUpgrade, ScaleSet
 
 BAR = 24  # characters
 
 
 def all_sets(now: datetime) -> list[str]:
-    """One line a scale set."""
+    """One line a scale set; before them who stopped the fleet, where somebody did."""
     rows = list(ScaleSet.objects.select_related("location", "sku"))
     if not rows:
         return [
-            "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet."
+            *why.fleet(now),
+            "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet.",
         ]
     standings = history.standings(rows)
     table: list[tuple[str, ...]] = [("SCALE SET", "LOCATION", "IMAGE", "HEALTHY", "UPGRADE", "NOW")]
     table += [_row(row, standings[row.pk]) for row in rows]
-    return _align(table)
+    return [*why.fleet(now), *align(table)]
 
 
 def _row(row: ScaleSet, standing: Standing) -> tuple[str, ...]:
@@ -59,8 +63,9 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
         f"  instances  {standing.instances} of {row.capacity}: {_counts(standing.by_health)}{_extras(standing)}",
         f"  versions   {_versions(standing)}",
         f"  now        {_decision(row)}",
+        *why.of(row),
     ]
-    return [*lines, "", *(_upgrade(upgrade, now) if upgrade else ["  No upgrade yet."])]
+    return [*why.fleet(now), *lines, "", *(_upgrade(upgrade, now) if upgrade else ["  No upgrade yet."])]
 
 
 def _latest(row: ScaleSet) -> str:
@@ -68,7 +73,12 @@ def _latest(row: ScaleSet) -> str:
 
 
 def _extras(standing: Standing) -> str:
-    extras = {"opted out": standing.opted_out, "being worked on": standing.busy}
+    extras = {
+        "opted out": standing.opted_out,
+        "quarantined": standing.quarantined,
+        "switched off": standing.switched_off,
+        "being worked on": standing.busy,
+    }
     return "".join(f", {count} {what}" for what, count in extras.items() if count)
 
 
@@ -83,31 +93,46 @@ def _decision(row: ScaleSet) -> str:
 
 
 def _upgrade(upgrade: RollingUpgrade, now: datetime) -> list[str]:
-    progress = upgrade.progress()
+    progress, rollback = upgrade.progress(), attempts.rollbacks_of([upgrade])[upgrade.pk]
     who = f"{upgrade.started_by} ({upgrade.started_by_name})" if upgrade.started_by_name else upgrade.started_by
     seconds = ((upgrade.ended_at or now) - upgrade.started_at).total_seconds()
+    back = f" ({rollback.succeeded} rolled back)" if rollback.succeeded else ""
     lines = [
         f"  upgrade to {upgrade.target_version}: {upgrade.status}, started by {who}, {seconds:.0f} s",
-        f"  progress   {progress.successful} done, {progress.failed} failed, {progress.in_progress} in progress, "
+        f"  progress   {progress.successful} done, {progress.failed} failed{back}, {progress.in_progress} in progress, "
         f"{progress.pending} pending",
         *_batches(upgrade),
+        *_steering(upgrade),
+        *_rollback(rollback),
     ]
-    if upgrade.cancel_requested_by and upgrade.ended_at is None:
-        lines.append(f"  cancelling {upgrade.cancel_requested_by} asked for it; the batch in flight is finished first")
     return [*lines, f"  error      {upgrade.error['code']}: {upgrade.error['message']}"] if upgrade.error else lines
 
 
-def _batches(upgrade: RollingUpgrade) -> list[str]:
-    finished = {batch.number: batch.finished_at for batch in upgrade.batches.all()}
-    lines = []
+def _steering(upgrade: RollingUpgrade) -> Iterator[str]:
+    """What people want of it."""
+    is_running = upgrade.ended_at is None
+    if upgrade.only_failed:
+        yield "  only       those that failed on this version"
+    if upgrade.paused_by and is_running:
+        since = f" since {moment(upgrade.paused_at)}" if upgrade.paused_at else ""
+        yield f"  paused     by {upgrade.paused_by}{since}; the batch in flight is finished first"
+    if upgrade.cancel_requested_by and is_running:
+        yield f"  cancelling {upgrade.cancel_requested_by} asked for it; the batch in flight is finished first"
+    if upgrade.retry_skipped_by:
+        yield f"  retry      at once: {upgrade.retry_skipped_by}"
+
+
+def _rollback(rollback: Rollback) -> Iterator[str]:
+    if rollback.failed:
+        yield f"  rollback   {rollback.failed} could not be put back, the first of them: {rollback.error}"
+
+
+def _batches(upgrade: RollingUpgrade) -> Iterator[str]:
+    batches = {batch.number: batch for batch in upgrade.batches.all()}
     for number, counts in history.batch_counts(upgrade).items():
         total, done = sum(counts.values()), counts.get("succeeded", 0)
-        bar = "#" * (BAR * done // total)
-        word = "finished" if finished.get(number) else "running"
-        lines.append(f"  batch {number:<4} [{bar:<{BAR}}] {word}: {_counts(counts)}")
-    return lines
-
-
-def _align(table: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+        bar, batch = "#" * (BAR * done // total), batches.get(number)
+        word = "finished" if batch and batch.finished_at else "running"
+        yield f"  batch {number:<4} [{bar:<{BAR}}] {word}: {_counts(counts)}"
+        if batch and batch.why:
+            yield f"             because {batch.why}"

@@ -1,14 +1,16 @@
-"""`manage.py status [RG/NAME] [--watch]`: how the fleet stands, in the terminal."""
+"""`manage.py status [RG/NAME] [--watch] [--plan]`: how the fleet stands, or what would happen, in the terminal."""
 
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands import finding
-from upgrades.management import status
+from upgrades.management import plan, status
 from upgrades.management.door import Door
 
 EVERY_SECONDS = 0.5
@@ -21,27 +23,34 @@ class Command(Door):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME", nargs="?")
         parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+        parser.add_argument(
+            "--plan", action="store_true", help="what would happen: the batches, what holds them, and when it ends"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        lines = partial(self._lines, options["path"], options["plan"])
         if not options["watch"]:
-            self.stdout.write("\n".join(self._lines(options["path"])))
+            self.stdout.write("\n".join(lines()))
             return
         try:
-            self._watch(options["path"])
+            self._watch(lines)
         except KeyboardInterrupt:
             self.stdout.write("")
 
-    def _watch(self, path: str | None) -> None:
+    def _watch(self, read: Callable[[], list[str]]) -> None:
         """Draws over itself on a terminal; elsewhere prints what changed."""
         pause, before, clear = threading.Event(), [""], HOME_AND_CLEAR if sys.stdout.isatty() else ""
         while True:
-            lines = self._lines(path)
+            lines = read()
             if lines != before:
                 self.stdout.write(clear + "\n".join(lines))
                 self.stdout.flush()
             before = lines
             pause.wait(EVERY_SECONDS)
 
-    def _lines(self, path: str | None) -> list[str]:
+    def _lines(self, path: str | None, is_plan: bool) -> list[str]:
         now = timezone.now()
-        return status.one_set(finding.scale_set(path), now) if path else status.all_sets(now)
+        if path is None:
+            return plan.all_sets(now) if is_plan else status.all_sets(now)
+        row = finding.scale_set(path)
+        return plan.one_set(row, now) if is_plan else status.one_set(row, now)

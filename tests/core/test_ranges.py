@@ -1,0 +1,25 @@
+"""Numbers of instances, to read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upgrades.core.ranges import ranges
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [([], ""), ([4], "4"), ([7, 0, 1, 2, 3], "0-3 7"), ([1, 0, 1], "0-1"), ([0, 2, 4, 5, 6], "0 2 4-6")],
+)
+def test_neighbours_are_one(numbers: list[int], shown: str) -> None:
+    assert ranges(numbers) == shown
+
+
+def test_what_is_beyond_is_counted() -> None:
+    assert ranges([0, 2, 4, 5, 6, 9], most=2) == "0 2 and 4 more"
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_every_number_is_in_it_once(numbers: set[int]) -> None:
+    found = [part.split("-") for part in ranges(numbers, most=1000).split()]
+    assert [number for part in found for number in range(int(part[0]), int(part[-1]) + 1)] == sorted(numbers)

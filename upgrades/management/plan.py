@@ -1,0 +1,91 @@
+"""What would happen, as lines of text."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from upgrades.core.preview import Plan, PlannedBatch
+from upgrades.core.ranges import ranges
+from upgrades.core.versions import LATEST
+from upgrades.management.text import align, length
+from upgrades.models import ScaleSet
+from upgrades.plans import MOST_BATCHES, Planned, planned
+
+NOT_TIMED = "no batch was timed yet"
+
+
+def all_sets(now: datetime) -> list[str]:
+    """One line for each scale set that would do something."""
+    table: list[tuple[str, ...]] = [("SCALE SET", "TARGET", "BEGINS", "BATCHES", "INSTANCES", "ENDS IN", "HELD BY")]
+    for row in ScaleSet.objects.filter(deleting=False):
+        found = planned(row, now)
+        if found.does_something:
+            table.append((str(row), *_row(found)))
+    return align(table) if len(table) > 1 else ["No scale set would do anything."]
+
+
+def _row(found: Planned) -> tuple[str, ...]:
+    plan = found.plan
+    begins = "by hand" if found.by_hand else "it runs" if found.is_running else "by itself"
+    instances = sum(len(one.instances) for one in plan.batches)
+    held_by = ", ".join(block.code for block in plan.blocks) or "-"
+    return plan.target, begins, str(len(plan.batches)), str(instances), _end(plan), held_by
+
+
+def one_set(row: ScaleSet, now: datetime) -> list[str]:
+    """All that is planned for one scale set."""
+    found = planned(row, now)
+    lines = [f"{row}: what would happen", *_beginning(row, found)]
+    lines += [f"  held now   {block.code}: {block.text}" for block in found.plan.blocks]
+    if not found.does_something:
+        return [*lines, "  Nothing would be upgraded."]
+    return [*lines, *_batches(found.plan.batches), *_times(found.plan)]
+
+
+def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
+    if found.is_running:
+        yield f"  target     {found.plan.target}, to which it is being upgraded now"
+    elif found.plan.target:
+        yield f"  target     {found.plan.target}"
+    if found.by_hand:
+        yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: manage.py start {row}"
+    if row.image_version != LATEST:
+        yield f"  pinned     to {row.image_version}: no upgrade begins"
+
+
+def _batches(batches: tuple[PlannedBatch, ...]) -> list[str]:
+    if not batches:
+        return ["  No further batch begins."]
+    table = [
+        (
+            f"  batch {one.number:<4}",
+            f"{len(one.instances)}:",
+            ranges(one.instances),
+            f"zone {' '.join(one.zones)}" if one.zones else "",
+            ""
+            if one.begins_in is None
+            else f"begins in {length(one.begins_in)}"
+            if one.begins_in
+            else "begins at once",
+        )
+        for one in batches
+    ]
+    first, *others = align(table)
+    return [first, f"             because {batches[0].why}", *others]
+
+
+def _times(plan: Plan) -> list[str]:
+    waits = (
+        [f"  waits      {length(plan.waits)} in all: pauses, and the time until it is tried again"]
+        if plan.waits
+        else []
+    )
+    how = f", at the pace of its last {MOST_BATCHES} batches" if plan.earliest is not None else ""
+    return [*waits, f"  ends in    {_end(plan)}{how}"]
+
+
+def _end(plan: Plan) -> str:
+    """From quick to slow batches (10th and 90th percentile)."""
+    if plan.earliest is None or plan.latest is None:
+        return NOT_TIMED
+    earliest, latest = length(plan.earliest), length(plan.latest)
+    return earliest if earliest == latest else f"{earliest} to {latest}"

@@ -1,0 +1,68 @@
+"""Why a scale set is not moving, as lines of text: every reason of its last decision, and the command that would lift it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from shlex import quote
+from typing import Any
+
+from upgrades.core import messages
+from upgrades.core.facts import Hold
+from upgrades.core.ranges import ranges
+from upgrades.core.reasons import Who
+from upgrades.management.text import moment
+from upgrades.models import ScaleSet
+from upgrades.models.fleet_stop import fleet_stop_in_force
+
+MOST_IDS = 8  # written out in a command
+LIFTED_BY = {Who.OPERATOR: "an operator", Who.OWNER: "its owner", Who.PUBLISHER: "the image's publisher"}
+COMMANDS = {  # by a reason's `act`
+    "change_policy": "put_scale_set {path} FILE.json",
+    "end_fleet_stop": "end_fleet_stop",
+    "next_batch_now": "next_batch {path}",
+    "opt_in": "opt_in {path} {ids}",
+    "publish_image": "publish_image {image} VERSION",
+    "release": "release {path} {ids}",
+    "resume": "resume {path}",
+    "retry_failed": "start {path} --only-failed",
+    "retry_now": "retry {path}",
+    "start": "start {path}",
+}
+
+
+def fleet(now: datetime) -> list[str]:
+    """Who stopped the fleet, where somebody did."""
+    stop = fleet_stop_in_force(now)
+    if stop is None:
+        return []
+    said = messages.fleet_stopped(Hold(stop.owner, stop.reason, stop.until))
+    return [said, "They go on with: manage.py end_fleet_stop", ""]
+
+
+def of(row: ScaleSet) -> list[str]:
+    """Two lines for each reason, the weightiest first."""
+    return [line for reason in row.decision.get("reasons", ()) for line in _reason(row, reason)]
+
+
+def _reason(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  why        {reason['text']}"
+    yield f"             {'; '.join(_details(row, reason))}"
+
+
+def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
+    if reason["instances"]:
+        yield f"instances {ranges(map(int, reason['instances']))}"
+    if reason["since"]:
+        yield f"since {moment(reason['since'])}"
+    if reason["until"]:
+        yield f"until {moment(reason['until'])}"
+    who = LIFTED_BY.get(Who(reason["who"]))
+    command = _command(row, reason["act"], reason["instances"] or ())
+    yield f"lifted by {who}{command and ': ' + command}" if who else "passes by itself"
+
+
+def _command(row: ScaleSet, act: str, instances: Sequence[str]) -> str:
+    if act not in COMMANDS:
+        return ""
+    ids = " ".join(instances) if len(instances) <= MOST_IDS else "ID ..."
+    image = " ".join(map(quote, (row.sku.publisher, row.sku.offer, row.sku.sku)))
+    return "manage.py " + COMMANDS[act].format(path=quote(str(row)), ids=ids, image=image)
