@@ -3,7 +3,8 @@
 Each history begins with a story (model/stories.py), goes on at random (model/machine.py) and ends at rest. A failure prints the
 shortest history that was found to lead to it within a minute, as a program.
 
-`ROLLGRID_SOAK=30 pytest tests/orchestrator/test_model.py` goes on for thirty minutes, with other histories each time.
+`ROLLGRID_SOAK=30 pytest tests/orchestrator/test_model.py` goes on for thirty minutes, with other histories each time;
+`ROLLGRID_STORY=zones_take_turns` tells this story only.
 """
 
 import logging
@@ -21,10 +22,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.orchestrator.cloud import Cloud, CloudProvider
 from tests.orchestrator.model import prober as doubles
+from tests.orchestrator.model import rollbacks, steering, stories
 from tests.orchestrator.model.clocks import Clocks, DatabaseNow
-from tests.orchestrator.model.invariants import HEALTH_WAIT
+from tests.orchestrator.model.evidence import HEALTH_WAIT
 from tests.orchestrator.model.machine import Fleets
-from tests.orchestrator.model.stories import STORIES, Anything
+from tests.orchestrator.model.stories import Anything
+from tests.orchestrator.model.telling import STORIES, Story
 from tests.orchestrator.model.world import CLOUD, World
 from upgrades import providers
 from upgrades.feed import writing
@@ -34,7 +37,11 @@ from upgrades.prober import process
 from upgrades.probes import engine, reactor
 
 MINUTES = float(os.environ.get("ROLLGRID_SOAK", "0"))
+ONLY = os.environ.get("ROLLGRID_STORY", "")
+TOLD_IN = (stories, rollbacks, steering)
 TIMEOUT_SECONDS = 30
+RETRY_SECONDS = 120
+UPGRADE_TIMEOUT_SECONDS = 3 * 3600
 SHRINKING_SECONDS = 60
 EXAMPLES = {"sqlite": 2, "postgresql": 1}  # of each story, in `make test`: the same ones each time
 COMMON = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
@@ -75,7 +82,7 @@ class Bench:
     def __call__(self) -> Fleets:
         self.clocks = Clocks()
         CloudProvider.clouds[CLOUD] = Cloud(self.clocks)
-        self.world = World(self.clocks, CloudProvider.clouds[CLOUD], TIMEOUT_SECONDS)
+        self.world = World(self.clocks, CloudProvider.clouds[CLOUD], timeout=TIMEOUT_SECONDS, retry=RETRY_SECONDS)
         return self.machine(self.world)
 
     def run(self, machine: type[Fleets], how: settings) -> None:
@@ -87,6 +94,7 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Bench]:
     product = request.getfixturevalue("settings")
     product.OPERATION_TIMEOUT_SECONDS, product.HEALTH_WAIT_SECONDS = TIMEOUT_SECONDS, int(HEALTH_WAIT)
+    product.RETRY_SECONDS, product.UPGRADE_TIMEOUT_SECONDS = RETRY_SECONDS, UPGRADE_TIMEOUT_SECONDS
     monkeypatch.setattr(hypothesis_engine, "MAX_SHRINKING_SECONDS", SHRINKING_SECONDS)
     logging.disable(logging.ERROR)
     yield Bench(monkeypatch)
@@ -94,14 +102,19 @@ def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
     CloudProvider.clouds.pop(CLOUD, None)
 
 
+def _stories() -> list[Story]:
+    return [one for one in STORIES if ONLY in ("", one.name)]
+
+
 def test_it_cannot_be_broken(bench: Bench) -> None:
     if not MINUTES:
-        for story in STORIES:
+        for story in _stories():
             bench.run(story.machine(), settings(CI, max_examples=EXAMPLES[connection.vendor]))
-        bench.run(Anything, settings(CI, stateful_step_count=25, max_examples=2 * EXAMPLES[connection.vendor]))
+        if not ONLY:
+            bench.run(Anything, settings(CI, stateful_step_count=25, max_examples=2 * EXAMPLES[connection.vendor]))
         return
     end = time.monotonic() + 60 * MINUTES
-    machines: list[type[Fleets]] = [*(story.machine() for story in STORIES), Anything]
+    machines: list[type[Fleets]] = [*(story.machine() for story in _stories()), *([] if ONLY else [Anything])]
     for machine in cycle(machines):
         if time.monotonic() > end:
             break

@@ -12,16 +12,20 @@ from tests import stories
 from tests.orchestrator.cloud import Name
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.world import LOCATIONS, Message, World
+from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.images import publish_image
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set, set_model
+from upgrades.commands.steering import next_batch_now, pause, release, resume, retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Power
 from upgrades.models import OptOut
 
+AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 IMAGES = (stories.UBUNTU, stories.WINDOWS)
 MOST_SETS = 3
+STEERING = {"pause": pause, "resume": resume, "next_batch_now": next_batch_now, "retry_now": retry_now}
 
 indexes = st.integers(0, MOST_SETS - 1)
 picks = st.lists(st.integers(0, 29), min_size=1, max_size=3)
@@ -35,6 +39,9 @@ rollings = st.one_of(
             "maxUnhealthyInstancePercent": percents,
             "maxUnhealthyUpgradedInstancePercent": st.sampled_from([20, 0, 100]),
             "pauseTimeBetweenBatches": st.sampled_from(["PT0S", "PT7S", "PT2M"]),
+            "enableCrossZoneUpgrade": st.sampled_from([False, False, True]),
+            "prioritizeUnhealthyInstances": st.booleans(),
+            "rollbackFailedInstancesOnPolicyBreach": st.booleans(),
         }
     ),
 )
@@ -46,6 +53,8 @@ documents = st.fixed_dictionaries(
         "automatic": st.sampled_from([True, True, False]),
         "rolling": rollings,
         "threshold": st.sampled_from([1, 0, 2, 3]),  # of its probe; 0: it has none
+        "zones": st.sampled_from([0, 0, 3, 2]),
+        "rolls_back": st.sampled_from([True, True, False]),
     }
 )
 jumps = st.sampled_from(
@@ -78,12 +87,15 @@ class Fleets(RuleBasedStateMachine):
     def put(self, index: int, spec: dict[str, Any]) -> None:
         self.put_one(index, **spec)
 
-    def put_one(self, index: int, *, threshold: int, **spec: Any) -> None:
+    def put_one(self, index: int, *, threshold: int, zones: int = 0, rolls_back: bool = True, **spec: Any) -> None:
         health = stories.health_extension("/health", intervalInSeconds=5, numberOfProbes=threshold)
         body = stories.document(extensions=[health] if threshold else [], **spec)
         body = stories.edited(
             body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}]
         )
+        body = stories.edited(body, f"{AUTOMATIC}.disableAutomaticRollback", not rolls_back)
+        if zones:
+            body["zones"] = [str(number + 1) for number in range(zones)]
         self.people(partial(set_model, f"fleet/s{index}", body))
 
     @rule(index=indexes, capacity=st.integers(0, 14), automatic=st.sampled_from([True, True, True, False]))
@@ -94,13 +106,13 @@ class Fleets(RuleBasedStateMachine):
         """Only what an upgrade that runs does not forbid to change."""
         if row := self.world.a_set(index):
             body = stories.edited(row.document, "sku.capacity", capacity)
-            path = "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade"
-            self.people(partial(set_model, str(row), stories.edited(body, path, automatic)))
+            body = stories.edited(body, f"{AUTOMATIC}.enableAutomaticOSUpgrade", automatic)
+            self.people(partial(set_model, str(row), body))
 
     @rule(
         image=st.sampled_from((stories.UBUNTU, *IMAGES)),
         places=st.sampled_from([(), (), LOCATIONS[:1], LOCATIONS[1:]]),
-        fault=st.sampled_from(["", "", "", "bad", "dead", "failing"]),
+        fault=st.sampled_from(["", "", "", "bad", "dead", "failing", "unrestorable"]),
         ambush=st.none() | moments,
     )
     def publish(self, image: tuple[str, str, str], places: tuple[str, ...], fault: str, ambush: int | None) -> None:
@@ -121,10 +133,13 @@ class Fleets(RuleBasedStateMachine):
         act = partial(publish_image, ImageReference(*image, version), locations=places)
         self.people(act, ambush)
 
-    @rule(index=indexes)
-    def start(self, index: int) -> None:
+    @rule(index=indexes, only_failed=st.booleans())
+    def start(self, index: int, only_failed: bool) -> None:
+        self.start_one(index, only_failed=only_failed)
+
+    def start_one(self, index: int, *, only_failed: bool = False) -> None:
         if row := self.world.a_set(index):
-            self.people(partial(start, str(row), "ada"))
+            self.people(partial(start, str(row), "ada", only_failed=only_failed))
 
     @rule(index=indexes)
     def cancel(self, index: int) -> None:
@@ -133,6 +148,36 @@ class Fleets(RuleBasedStateMachine):
     def cancel_one(self, index: int) -> None:
         if row := self.world.a_set(index):
             self.people(partial(cancel, str(row), "ada"))
+
+    @rule(index=indexes, how=st.sampled_from(list(STEERING)))
+    def steer(self, index: int, how: str) -> None:
+        self.steer_one(index, how)
+
+    def steer_one(self, index: int, how: str) -> None:
+        if row := self.world.a_set(index):
+            self.people(partial(STEERING[how], str(row), "ada"))
+
+    @rule(index=indexes, picks=picks)
+    def release(self, index: int, picks: list[int]) -> None:
+        self.release_some(index, picks)
+
+    def release_some(self, index: int, picks: list[int]) -> None:
+        row = self.world.a_set(index)
+        if row and (ids := self.world.numbers_of(row, picks)):
+            found = self.world.ask(lambda: set(row.instances.filter(number__in=ids).values_list("pk", flat=True)))
+            self.world.watch.members.forgive(found)
+            self.people(partial(release, str(row), ids, by="ada"))
+
+    @rule(seconds=st.sampled_from([None, 20, 600]), is_ended=st.booleans())
+    def stop_fleet(self, seconds: int | None, is_ended: bool) -> None:
+        self.end_stop() if is_ended else self.stop_all(seconds)
+
+    def end_stop(self) -> None:
+        self.people(partial(end_fleet_stop, by="ada"))
+
+    def stop_all(self, seconds: int | None = None) -> None:
+        until = self.world.later(seconds) if seconds else None
+        self.people(partial(stop_fleet, reason="x", owner="ada", until=until))
 
     @rule(index=indexes)
     def delete(self, index: int) -> None:
@@ -241,7 +286,10 @@ class Fleets(RuleBasedStateMachine):
         other=indexes,
         picks=picks,
         what=st.sampled_from(
-            ["pause", "long pause", "other look", "all others", "opt out", "capacity", "probe", "cancel", "jump"]
+            [
+                *("pause", "long pause", "other look", "all others", "opt out", "capacity", "probe", "cancel", "jump"),
+                *("hold", "stop the fleet", "hurry"),
+            ]
         ),
     )
     def interrupt(self, index: int, at: int, other: int, picks: list[int], what: str) -> None:
@@ -260,6 +308,9 @@ class Fleets(RuleBasedStateMachine):
             "probe": world.probe,
             "cancel": lambda: self.cancel_one(index),
             "jump": lambda: world.clocks.jump(timedelta(hours=1), timedelta()),
+            "hold": lambda: self.steer_one(index, "pause"),
+            "stop the fleet": self.stop_all,
+            "hurry": lambda: self.steer_one(index, "next_batch_now"),
         }
         acts[what]()
 

@@ -1,22 +1,26 @@
 """Everything that the invariants look at, read from the database in a few queries."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models import Batch, Chunk, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 
 Row = dict[str, Any]
-IN_FLIGHT = ("queued", "upgrading", "verifying")
+IN_FLIGHT = ("queued", "upgrading", "verifying", "rolling_back")
+HAS_FAILED = ("failed", "rolling_back", "rolled_back")
 
 
 SET = (
     *("id", "key", "stream", "seq", "capacity", "automatic_upgrade", "image_version", "deleting"),
     *("probed_at", "probe_protocol", "probe_interval_seconds", "max_batch_percent", "news_since"),
+    *("max_unhealthy_percent", "update_domains", "document__zones"),
 )
 INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
     *("health", "health_since", "operation_id", "operation_kind", "failed_version"),
+    *("power", "failures", "quarantined_at", "member_id"),
 )
 
 
@@ -29,6 +33,7 @@ class Rows:
     members: dict[str, Row]
     opt_outs: dict[int, Row]
     chunks: int
+    fleet_stops: list[Row] = field(default_factory=list)
 
     @classmethod
     def read(cls) -> "Rows":
@@ -42,6 +47,7 @@ class Rows:
             },
             opt_outs=_by_pk(OptOut.objects.filter(ended_at=None).order_by("pk").values()),
             chunks=Chunk.objects.count(),
+            fleet_stops=list(_by_pk(FleetStop.objects.filter(ended_at=None).values()).values()),
         )
 
     def of_set(self, pk: int) -> list[Row]:
@@ -54,6 +60,18 @@ class Rows:
         """All but those that are being deleted."""
         return [row for row in self.of_set(pk) if row["operation_kind"] != "delete"]
 
+    def counted(self, pk: int) -> list[Row]:
+        """Those that count for a limit: a machine that is switched off does not."""
+        return [row for row in self.staying(pk) if not is_off(row)]
+
+    def attempts(self, pk: int) -> list[Row]:
+        """All upgrades of the set, the latest first."""
+        found = [row for row in self.upgrades.values() if row["scale_set_id"] == pk]
+        return sorted(found, key=lambda row: row["started_at"], reverse=True)
+
+    def fleet_is_stopped(self, now: datetime) -> bool:
+        return any(row["until"] is None or row["until"] > now for row in self.fleet_stops)
+
     def members_of(self, upgrade: Row) -> list[Row]:
         return [row for row in self.members.values() if row["upgrade_id"] == upgrade["id"]]
 
@@ -62,12 +80,27 @@ class Rows:
 
     def free(self, pk: int, upgrade: Row) -> list[Row]:
         """Those that the upgrade can take, in the order of their numbers."""
-        opted_out = {row["instance_id"] for row in self.opt_outs.values()}
         taken = {row["instance_number"] for row in self.members_of(upgrade)}
-        idle = [row for row in self.of_set(pk) if row["operation_id"] is None and row["number"] not in taken]
+        is_by_platform = upgrade["started_by"] == "Platform"
         return [
-            row for row in idle if row["id"] not in opted_out and is_older(row["version"], upgrade["target_version"])
+            row
+            for row in self.untouched(pk)
+            if row["number"] not in taken
+            and not (is_by_platform and row["quarantined_at"])
+            and _is_wanted(row, upgrade["target_version"], upgrade["only_failed"])
         ]
+
+    def untouched(self, pk: int) -> list[Row]:
+        """Nothing is done to them, they run, and nobody opted them out."""
+        opted_out = {row["instance_id"] for row in self.opt_outs.values()}
+        idle = [row for row in self.of_set(pk) if row["operation_id"] is None and not is_off(row)]
+        return [row for row in idle if row["id"] not in opted_out]
+
+    def place(self, instance: Row) -> tuple[str, int]:
+        """Its zone and its update domain."""
+        row, number = self.sets[instance["scale_set_id"]], instance["number"]
+        zones, domains = row["document__zones"] or [""], row["update_domains"] or 1
+        return str(zones[number % len(zones)]), number % domains
 
     def in_flight(self) -> dict[int, list[Row]]:
         """Members in flight, by scale set."""
@@ -80,6 +113,15 @@ class Rows:
     def name_of(self, instance: Row) -> tuple[str, str]:
         """The machine's name in the cloud."""
         return self.sets[instance["scale_set_id"]]["key"], str(instance["number"])
+
+
+def _is_wanted(instance: Row, target: str, is_of_failed: bool) -> bool:
+    return bool(instance["failed_version"] == target if is_of_failed else is_older(instance["version"], target))
+
+
+def is_off(instance: Row) -> bool:
+    """Switched off, and not by us."""
+    return instance["power"] == "stopped" and instance["operation_id"] is None
 
 
 def is_older(version: str, other: str) -> bool:

@@ -3,95 +3,42 @@
 A story begins with a fleet whose machines are well. After it anybody does anything for a while (machine.py), and all must come to rest.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.machine import Fleets, documents, jumps
-from tests.orchestrator.model.world import LOCATIONS, Message
-from tests.stories import UBUNTU
+from tests.orchestrator.model.telling import (
+    MOMENTS,
+    fleets,
+    found,
+    limits,
+    next_message,
+    noticed,
+    probed,
+    small_fleets,
+    statuses,
+    story,
+    to_the_end,
+    usual_fleets,
+)
 from upgrades.commands.opt_outs import opt_out
-from upgrades.core.states import MemberState, Power, UpgradeStatus
-from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
-
-A_WHILE = 400  # rounds: more than any upgrade of these small fleets takes
-MOMENTS = st.integers(1, 40)  # at which statement on the database something happens
-
-
-def rolling(batch: int, unhealthy: int, upgraded: int, pause: str = "PT0S") -> dict[str, Any]:
-    return {
-        "maxBatchInstancePercent": batch,
-        "maxUnhealthyInstancePercent": unhealthy,
-        "maxUnhealthyUpgradedInstancePercent": upgraded,
-        "pauseTimeBetweenBatches": pause,
-    }
-
-
-# Few batches each, so that many stories can be told; at 40 % of 7 or 8 there is something to round, 5 has a limit to meet exactly.
-fleets = st.fixed_dictionaries(
-    {
-        "capacity": st.sampled_from([7, 5, 8, 3, 10]),
-        "rolling": st.sampled_from(
-            [rolling(40, 60, 60), rolling(40, 40, 40), rolling(50, 20, 20, "PT7S"), rolling(100, 100, 100)]
-        ),
-        "threshold": st.sampled_from([1, 0, 2]),
-    }
-)
-usual_fleets = st.fixed_dictionaries(
-    {"capacity": st.sampled_from([5, 4]), "rolling": st.none(), "threshold": st.sampled_from([1, 0])}
-)
-small_fleets = st.fixed_dictionaries(
-    {
-        "capacity": st.sampled_from([4, 5, 3]),
-        "rolling": st.just(rolling(80, 50, 50)),
-        "threshold": st.sampled_from([1, 0]),
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    name: str
-    tell: Callable[..., None]
-    given: dict[str, Any]
-
-    def machine(self) -> type[Fleets]:
-        """Histories that begin with this story."""
-
-        def begin(machine: Fleets, **given: Any) -> None:
-            self.tell(machine, **given)
-
-        begin.__name__ = self.name
-        name = "".join(word.title() for word in self.name.split("_"))
-        return type(name, (Fleets,), {self.name: cast(Any, initialize)(**self.given)(begin)})
-
-
-STORIES: list[Story] = []
-
-
-def story(**given: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    def add(tell: Callable[..., None]) -> Callable[..., None]:
-        STORIES.append(Story(tell.__name__, tell, given))
-        return tell
-
-    return add
-
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.models import InstanceUpgrade, OptOut, RollingUpgrade
 
 # --- nothing goes wrong -----------------------------------------------------------------------------------------------
 
 
 @story(fleet=fleets, second=st.none() | usual_fleets)
 def versions_roll_through(m: Fleets, fleet: dict[str, Any], second: dict[str, Any] | None) -> None:
-    _found(m, fleet, *([second] if second else []))
+    found(m, fleet, *([second] if second else []))
     m.publish_one()
-    _to_the_end(m)
-    assert _statuses(m) == {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 @story(
@@ -101,14 +48,14 @@ def versions_roll_through(m: Fleets, fleet: dict[str, Any], second: dict[str, An
     when=st.sampled_from([9, 1, 20]),
 )
 def it_is_scaled_meanwhile(m: Fleets, fleet: dict[str, Any], capacity: int, later: int, when: int) -> None:
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     m.world.run(when)
     m.change_one(0, capacity)
     m.world.run(when)
     m.change_one(0, later)
-    _to_the_end(m)
-    assert _statuses(m) == {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 # --- bad versions, sick machines --------------------------------------------------------------------------------------
@@ -116,55 +63,54 @@ def it_is_scaled_meanwhile(m: Fleets, fleet: dict[str, Any], capacity: int, late
 
 @story(fleet=fleets, fault=st.sampled_from(["bad", "dead", "failing"]))
 def a_bad_version_is_stopped(m: Fleets, fleet: dict[str, Any], fault: str) -> None:
-    _found(m, fleet)
-    m.publish_one(fault=fault)
-    _to_the_end(m)
-    if _limits(fleet)[1] < 100:
-        assert _statuses(m) == {UpgradeStatus.FAULTED}
+    found(m, fleet)
+    m.publish_one(fault=noticed(fault, fleet))
+    to_the_end(m)
+    if limits(fleet)[1] < 100:
+        assert statuses(m) == {UpgradeStatus.FAULTED}
         assert m.world.ask(RollingUpgrade.objects.latest("started_at").batches.count) == 1
     m.publish_one()
-    _to_the_end(m)
+    to_the_end(m)
 
 
-@story(fleet=usual_fleets | small_fleets, is_stopped=st.booleans())
-def some_are_sick(m: Fleets, fleet: dict[str, Any], is_stopped: bool) -> None:
-    """In one scale set as many as the limit allows, in another one more. What is sick stays so after a swap, what is stopped does not."""
-    _found(m, fleet, fleet)
-    _fall_ill(m, fleet, is_stopped)
+@story(fleet=probed(usual_fleets | small_fleets))
+def some_are_sick(m: Fleets, fleet: dict[str, Any]) -> None:
+    """In one scale set as many as the limit allows, in another one more. What is sick stays so after a swap."""
+    found(m, fleet, fleet)
+    _fall_ill(m, fleet)
     m.publish_one()
     _judge_the_sick(m, fleet)
 
 
-@story(fleet=usual_fleets, is_stopped=st.booleans())
-def some_fall_ill_meanwhile(m: Fleets, fleet: dict[str, Any], is_stopped: bool) -> None:
+@story(fleet=probed(usual_fleets))
+def some_fall_ill_meanwhile(m: Fleets, fleet: dict[str, Any]) -> None:
     """The same, but after the first batch began."""
-    _found(m, fleet, fleet)
+    found(m, fleet, fleet)
     m.publish_one()
     m.world.run_until(lambda: InstanceUpgrade.objects.exists())
-    _fall_ill(m, fleet, is_stopped)
+    _fall_ill(m, fleet)
     _judge_the_sick(m, fleet)
 
 
-def _fall_ill(m: Fleets, fleet: dict[str, Any], is_stopped: bool) -> None:
-    limit, _ = _limits(fleet)
-    are_stopped = is_stopped or not fleet["threshold"]  # without a probe nobody sees a sick application
+def _fall_ill(m: Fleets, fleet: dict[str, Any]) -> None:
+    limit, _ = limits(fleet)
     for index in (0, 1):
         for name in m.names(index, list(range(30)))[::-1][: fleet["capacity"] * limit // 100 + index]:
-            m.world.cloud.change(name, **({"power": Power.STOPPED} if are_stopped else {"sick": True}))
+            m.world.cloud.change(name, sick=True)
     m.world.run(6)
 
 
 def _judge_the_sick(m: Fleets, fleet: dict[str, Any]) -> None:
-    _to_the_end(m)
-    limit, limit_upgraded = _limits(fleet)
+    to_the_end(m)
+    limit, limit_upgraded = limits(fleet)
     if limit <= limit_upgraded < 100 and fleet["threshold"] < 2:
-        assert _statuses(m) == {UpgradeStatus.COMPLETED, UpgradeStatus.FAULTED}
+        assert statuses(m) == {UpgradeStatus.COMPLETED, UpgradeStatus.FAULTED}
 
 
 @story(fleet=fleets, count=st.integers(0, 3))
 def the_prober_is_away(m: Fleets, fleet: dict[str, Any], count: int) -> None:
     """Nothing starts on what it said; its machines may fall ill meanwhile."""
-    _found(m, fleet)
+    found(m, fleet)
     m.world.halt_probers() if count % 2 else m.world.kill_prober()
     m.world.run(20)
     for name in m.names(0, list(range(count))):
@@ -175,7 +121,7 @@ def the_prober_is_away(m: Fleets, fleet: dict[str, Any], count: int) -> None:
     m.world.start_prober()
     m.world.run(30)
     m.world.wake_probers()
-    _to_the_end(m)
+    to_the_end(m)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -192,7 +138,7 @@ def some_are_opted_out(
     m: Fleets, fleet: dict[str, Any], at: str, moment: int, scope: OptOut.Scope, seconds: int | None
 ) -> None:
     """Before the upgrade; when they stand in a batch of which nothing is begun; in the middle of the worker's taking it up."""
-    _found(m, fleet)
+    found(m, fleet)
     until = m.world.later(seconds) if seconds else None
 
     def people(numbers: list[str]) -> None:
@@ -202,26 +148,26 @@ def some_are_opted_out(
     if at == "before":
         people(["0"])
     m.publish_one()
-    message = _next_message(m, "work")
+    message = next_message(m, "work")
     if message is not None and at != "before":
         batch = m.world.ask(lambda: [str(one.instance_number) for one in InstanceUpgrade.objects.all()])
         if at == "queued":
             people(batch[:2])
         m.world.deliver(message, Ambush(moment, lambda: people(batch[1:])))
-    _to_the_end(m)
-    assert _statuses(m) <= {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert statuses(m) <= {UpgradeStatus.COMPLETED}
 
 
 @story(fleet=small_fleets, by=st.sampled_from(["cancel", "turn off"]), when=st.integers(1, 30))
 def it_is_to_stop(m: Fleets, fleet: dict[str, Any], by: str, when: int) -> None:
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     m.world.run_until(lambda: InstanceUpgrade.objects.exists())
     m.world.run(when % 12)
     running = m.world.ask(RollingUpgrade.objects.filter(ended_at=None).exists)
     m.cancel_one(0) if by == "cancel" else m.change_one(0, fleet["capacity"], automatic=False)
-    _to_the_end(m)
-    assert not running or _statuses(m) <= {UpgradeStatus.CANCELLED, UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert not running or statuses(m) <= {UpgradeStatus.CANCELLED, UpgradeStatus.COMPLETED}
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
@@ -234,19 +180,19 @@ def it_is_to_stop(m: Fleets, fleet: dict[str, Any], by: str, when: int) -> None:
 )
 def processes_die(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]], loses: bool) -> None:
     """Each at any of its lines. What they had begun goes on, and is done once."""
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     for task, at in deaths:
         if task == "probe":
             m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.VERIFYING).exists(), 20)
             m.world.probe(Ambush(at))
             m.world.start_prober()
-        elif message := _next_message(m, task):
+        elif message := next_message(m, task):
             m.world.deliver(message, Ambush(at))
             if loses:
                 m.world.messages.clear()
-    _to_the_end(m)
-    assert _statuses(m) == {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 @story(
@@ -256,12 +202,12 @@ def processes_die(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]
 )
 def one_is_held_up(m: Fleets, fleet: dict[str, Any], times: list[tuple[str, int]], meanwhile: str) -> None:
     """For longer than its lease, before any of its transactions; then it goes on in the middle of what the others have done."""
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     for task, at in times:
-        if message := _next_message(m, task):
+        if message := next_message(m, task):
             m.world.deliver(message, Ambush(at, partial(_hold_up, m, meanwhile), of_transactions=True))
-    _to_the_end(m)
+    to_the_end(m)
 
 
 def _hold_up(m: Fleets, meanwhile: str) -> None:
@@ -276,31 +222,39 @@ def _hold_up(m: Fleets, meanwhile: str) -> None:
         m.world.cloud.faults.away = ""
 
 
-@story(fleet=small_fleets, second=small_fleets, jobs=st.integers(1, 6), seconds=st.integers(10, 40))
-def the_prober_is_slow(m: Fleets, fleet: dict[str, Any], second: dict[str, Any], jobs: int, seconds: int) -> None:
-    """Its reads and writes come late, and so do answers: what they say may be of machines that are no more."""
-    _found(m, fleet, second)
-    m.publish_one()
+@story(
+    fleet=small_fleets,
+    second=small_fleets,
+    fault=st.sampled_from(["", "failing", "bad"]),
+    jobs=st.integers(1, 6),
+    seconds=st.integers(10, 40),
+)
+def the_prober_is_slow(
+    m: Fleets, fleet: dict[str, Any], second: dict[str, Any], fault: str, jobs: int, seconds: int
+) -> None:
+    """Its reads and writes come late, and so do answers: what they say may be of machines that are no more, or that are back."""
+    found(m, fleet, second)
+    m.publish_one(fault=fault)
     for at in range(seconds):
         m.world.run_without_prober(1)
         m.world.probe(jobs=jobs, hold=at % 3 > 0)
-    _to_the_end(m)
-    assert _statuses(m) <= {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert fault or statuses(m) <= {UpgradeStatus.COMPLETED}
 
 
 @story(fleet=small_fleets, wall=jumps, database=jumps, during=st.booleans())
 def clocks_jump(m: Fleets, fleet: dict[str, Any], wall: timedelta, database: timedelta, during: bool) -> None:
     """Between two upgrades, or in the middle of one. Nobody fails by that alone."""
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     if during:
         m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.VERIFYING).exists(), 60)
     else:
-        _to_the_end(m)
+        to_the_end(m)
     m.world.clocks.jump(wall, database)
     m.publish_one()
-    _to_the_end(m)
-    assert _statuses(m) == {UpgradeStatus.COMPLETED}
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 # --- the cloud --------------------------------------------------------------------------------------------------------
@@ -313,7 +267,7 @@ def clocks_jump(m: Fleets, fleet: dict[str, Any], wall: timedelta, database: tim
 )
 def the_cloud_misbehaves(m: Fleets, fleet: dict[str, Any], fault: str, seconds: int) -> None:
     """In mid-batch; what an operation that was given up does in the end is noticed."""
-    _found(m, fleet)
+    found(m, fleet)
     m.publish_one()
     m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.UPGRADING).exists(), 20)
     if fault in ("endless", "forget", "vanish"):
@@ -323,52 +277,7 @@ def the_cloud_misbehaves(m: Fleets, fleet: dict[str, Any], fault: str, seconds: 
     m.world.run(seconds)
     m.world.cloud.faults.away = ""
     m.world.cloud.faults.endless.clear()
-    _to_the_end(m)
-
-
-# --- how they are told ------------------------------------------------------------------------------------------------
-
-
-def _found(m: Fleets, *fleets: dict[str, Any]) -> None:
-    """Scale sets whose machines are well, and of which that is known."""
-    for index, fleet in enumerate(fleets):
-        m.put_one(index, image=UBUNTU, location=LOCATIONS[0], automatic=True, **fleet)
-    m.world.run_until(_are_well)
-
-
-def _limits(fleet: dict[str, Any]) -> tuple[int, int]:
-    """How many percent may be unhealthy, of all and of those upgraded."""
-    policy = fleet["rolling"] or rolling(20, 20, 20)
-    return policy["maxUnhealthyInstancePercent"], policy["maxUnhealthyUpgradedInstancePercent"]
-
-
-def _are_well() -> bool:
-    is_known = not ScaleSet.objects.filter(probed_at=None).exists()
-    return is_known and Instance.objects.exists() and not Instance.objects.exclude(health="healthy").exists()
-
-
-def _to_the_end(m: Fleets) -> None:
-    m.world.run_to_rest(A_WHILE)
-
-
-def _statuses(m: Fleets) -> set[str]:
-    """How the last upgrade of each scale set stands."""
-    rows = m.world.ask(lambda: [row.upgrades.first() for row in ScaleSet.objects.all()])
-    return {row.status for row in rows if row}
-
-
-def _next_message(m: Fleets, task: str) -> Message | None:
-    """Takes the next message of this kind; until one comes, all others are delivered, second by second."""
-    for _ in range(60):
-        for message in m.world.messages[:]:
-            m.world.messages.remove(message)
-            if message.task == task:
-                return message
-            m.world.deliver(message)
-        m.world.clocks.wait(1)
-        m.world.tick()
-        m.world.probe()
-    return None
+    to_the_end(m)
 
 
 # --- everything in any order ------------------------------------------------------------------------------------------

@@ -9,19 +9,27 @@ from typing import Any, TypeVar
 
 from tests.orchestrator.cloud import Cloud, Name
 from tests.orchestrator.model.clocks import Clocks
+from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
 from tests.orchestrator.model.invariants import Watch
 from tests.orchestrator.model.prober import Prober, Witness
 from upgrades.commands.errors import Refused
-from upgrades.models import Chunk, ImageVersion, Instance, LoadBalancer, Location, ScaleSet
+from upgrades.commands.fleet_stops import end_fleet_stop
+from upgrades.commands.steering import resume
+from upgrades.models import Chunk, FleetStop, ImageVersion, Instance, LoadBalancer, Location, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.work import work
 
 LOCATIONS = ("westeurope", "eastus")
 CLOUD = "model"  # the provider's name, and the cloud's
 Answer = TypeVar("Answer")
-AT_REST = ("NothingToDo", "LastAttemptStopped", "NoImagePublished")
+MOST_RESTS = 5
+AT_REST = (
+    *("NothingToDo", "LastAttemptStopped", "NoImagePublished"),
+    *("WaitingToTryAgain", "TooManyUnhealthy", "Paused", "FleetStopped"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +41,14 @@ class Message:
 
 
 class World:
-    def __init__(self, clocks: Clocks, cloud: Cloud, timeout: float) -> None:
+    def __init__(self, clocks: Clocks, cloud: Cloud, *, timeout: float, retry: float) -> None:
         self.clocks, self.cloud = clocks, cloud
         self.messages: list[Message] = []
         self.takes_messages = True
         self.vanished: set[Name] = set()
         self.is_broken = False
         self.witness = Witness()
-        self.watch = Watch(cloud, clocks, self.witness)
-        self.watch.timeout = timeout
+        self.watch = Watch(Evidence(cloud, clocks, self.witness, timeout, retry))
         self.statements = Statements(self.watch.hooks())
         self.probers: list[Prober] = []
         self._open = ExitStack()
@@ -57,6 +64,7 @@ class World:
         self._open.close()
         ScaleSet.objects.all().delete()
         LoadBalancer.objects.all().delete()
+        FleetStop.objects.all().delete()
         ImageVersion.objects.exclude(version="0.0.1").delete()
 
     # --- acting ---
@@ -92,6 +100,7 @@ class World:
 
     def tick(self, ambush: Ambush | None = None) -> None:
         def act() -> None:
+            end_expired_fleet_stop(self.clocks.wall())
             for pk in ticking.due(self.clocks.wall()):
                 self.send("look", pk)
 
@@ -182,16 +191,29 @@ class World:
             return question()
 
     def settle(self) -> None:
-        """The world stops changing: who is away comes back, what is sick or bad stays so. All must come to rest."""
+        """The world stops changing: who is away comes back, what people hold they let go, what is sick or bad stays so.
+
+        All must come to rest, and stay there: what waits for its time to be tried again may begin once more meanwhile.
+        """
         self.takes_messages = True
         self.cloud.faults.away, self.cloud.faults.refusals = "", 0
         self.cloud.faults.endless.clear()
         self.wake_probers()
         self.start_prober()
-        self.run_to_rest(5000)
-        self.run(6)
+        self._let_go()
+        for _ in range(MOST_RESTS):
+            self.run_to_rest(5000)
+            self.run(6)
+            if self._is_at_rest():
+                break
         with self.statements.aside():
             self.watch.check_rest(self.vanished)
+
+    def _let_go(self) -> None:
+        paused = RollingUpgrade.objects.filter(ended_at=None).exclude(paused_by="").select_related("scale_set")
+        for row in self.ask(lambda: list(paused)):
+            self.do(partial(resume, str(row.scale_set), "ada", self.clocks.wall()))
+        self.do(partial(end_fleet_stop, by="ada", now=self.clocks.wall()))
 
     def run_to_rest(self, rounds: int) -> None:
         """Everybody does his work until there is none, or so many rounds long. Where nothing happens time flies."""
@@ -203,9 +225,9 @@ class World:
             if self._moves() == before and not self.messages:
                 if self._is_at_rest():
                     break
-                self._sleep(self._idle_seconds())
+                self.sleep(self._idle_seconds())
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Nothing happens but that time goes by, and news of health with it."""
         end = self.clocks.elapsed + seconds
         while self.clocks.elapsed < end:

@@ -1,0 +1,75 @@
+"""Ends of upgrades, and their turning back, judged at the instant at which they are written."""
+
+from tests.orchestrator.model.evidence import Evidence
+from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows
+from tests.orchestrator.model.starts import is_to_stop
+
+UPGRADED = "MaxUnhealthyUpgradedInstancePercent"
+UNHEALTHY = "MaxUnhealthyInstancePercentExceeded"
+TIMEOUT = "RollingUpgradeTimeoutError"
+
+
+class Ends:
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    def on_status(self, values: set[str]) -> None:
+        """Called inside the transaction that ends an upgrade or has it roll back, before that is written."""
+        rows = Rows.read()
+        (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
+        if "RollingBack" in values:
+            assert upgrade["policy"]["rollback_on_breach"], "an upgrade rolls back, and its policy does not say so"
+            self._judge_breach(rows, upgrade, values)
+            return
+        _judge_members(rows, upgrade, values)
+        if upgrade["status"] == "RollingBack":
+            assert "Faulted" in values, "an upgrade that was stopped ends as if it was not"
+        elif "Completed" in values:
+            left = [one["number"] for one in rows.free(upgrade["scale_set_id"], upgrade)]
+            assert not left, f"an upgrade is complete, and {left} are left"
+        elif "Cancelled" in values:
+            assert is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]]), "an upgrade is cancelled by nobody"
+        elif _says(values, TIMEOUT):
+            assert self._evidence.clocks.wall() >= upgrade["ends_by"], "an upgrade has no more time, and it has"
+        else:
+            self._judge_breach(rows, upgrade, values)
+
+    def _judge_breach(self, rows: Rows, upgrade: Row, values: set[str]) -> None:
+        if _says(values, UPGRADED):
+            self._judge_upgraded(rows, upgrade)
+            return
+        assert _says(values, UNHEALTHY), f"an upgrade is stopped by nothing that is known: {values}"
+        counted, limit = rows.counted(upgrade["scale_set_id"]), upgrade["policy"]["max_unhealthy_percent"]
+        sick = sum(one["health"] != "healthy" for one in counted)
+        assert sick * 100 > limit * len(counted), f"stopped with {sick} of {len(counted)} unhealthy (limit {limit} %)"
+
+    def _judge_upgraded(self, rows: Rows, upgrade: Row) -> None:
+        limit = upgrade["policy"]["max_unhealthy_upgraded_percent"]
+        done = [row for row in rows.members_of(upgrade) if row["state"] in ("succeeded", *HAS_FAILED)]
+        counted = {one["id"]: one["health"] for one in rows.counted(upgrade["scale_set_id"])}
+        failed = sum(
+            row["state"] in HAS_FAILED or counted.get(row["instance_id"], "healthy") != "healthy" for row in done
+        )
+        assert failed * 100 > limit * len(done), f"stopped with {failed} of {len(done)} failed (limit {limit} %)"
+
+
+def _judge_members(rows: Rows, upgrade: Row, values: set[str]) -> None:
+    """Nobody is in flight any more; whoever failed and is to get an old OS disk back got it, or cannot get it."""
+    assert not rows.in_flight()[upgrade["scale_set_id"]], "an upgrade ends, and some are in flight"
+    policy = upgrade["policy"]
+    is_automatic = upgrade["started_by"] == "Platform" and policy["automatic_rollback"]
+    is_breach = _says(values, UPGRADED) or _says(values, UNHEALTHY)
+    if is_automatic or (is_breach and policy["rollback_on_breach"]):
+        forgotten = [row["instance_number"] for row in rows.members_of(upgrade) if _can_go_back(row, rows)]
+        assert not forgotten, f"an upgrade ends, and {forgotten} failed and did not get their old OS disks back"
+
+
+def _can_go_back(member: Row, rows: Rows) -> bool:
+    """It failed, nobody tried to put its disk back, and nothing else is being done to it."""
+    instance = rows.instances.get(member["instance_id"])
+    is_there = instance is not None and instance["operation_id"] is None
+    return bool(is_there and member["state"] == "failed" and member["old_os_disk"] and not member["rollback_error"])
+
+
+def _says(values: set[str], code: str) -> bool:
+    return any(code in value for value in values)

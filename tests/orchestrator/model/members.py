@@ -1,0 +1,107 @@
+"""How instances come out of an upgrade: no health of before a swap, or of before a restore, passes anything; nobody fails too early."""
+
+from collections import Counter
+
+from tests.orchestrator.cloud import BOOT_SECONDS, Name
+from tests.orchestrator.model.evidence import HEALTH_WAIT, LOOK, Evidence
+from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows
+
+FAILURES_TO_QUARANTINE = 3
+UNHEALTHY = "RollingUpgradeInstanceUnhealthyError"
+
+
+class Members:
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._verifying_since: dict[str, float] = {}
+        self._begun_since: dict[str, float] = {}
+        self._failures: Counter[int] = Counter()  # in a row, by instance
+        self._released: set[int] = set()
+        self._last_check = 0.0
+        self._asked_otherwise: dict[int, float] = {}  # since when a set's health is asked for as it is now
+
+    def check(self, rows: Rows, before: Rows) -> None:
+        for id, row in rows.members.items():
+            was = before.members.get(id, {}).get("state")
+            if row["state"] != was:
+                self._check_settled(id, row, was, rows)
+        for pk, row in rows.sets.items():
+            if row["probe_protocol"] != before.sets.get(pk, row)["probe_protocol"]:
+                self._asked_otherwise[pk] = self._evidence.clocks.elapsed
+        self._check_quarantine(rows)
+        self._check_health(rows)
+        self._last_check = self._evidence.clocks.elapsed
+
+    def _check_settled(self, id: str, row: Row, was: str | None, rows: Rows) -> None:
+        if was is None or was == "queued":
+            self._begun_since.setdefault(id, self._last_check)
+        if row["state"] == "verifying":
+            self._verifying_since.setdefault(id, self._last_check)
+        elif row["state"] == "succeeded":
+            self._failures[row["instance_id"]] = 0
+            self._check_succeeded(id, row, rows)
+        elif row["state"] in HAS_FAILED and was not in HAS_FAILED:
+            self._failures[row["instance_id"]] += 1
+            self._check_failed(id, row)
+
+    def _check_succeeded(self, id: str, row: Row, rows: Rows) -> None:
+        swap = next(one for one in self._evidence.cloud.swaps if one.operation == id)
+        assert swap.new_disk == row["new_os_disk"], "succeeded on another disk than its operation made"
+        well = self._found_well(rows, rows.upgrades[row["upgrade_id"]]["scale_set_id"], swap.new_disk)
+        assert well >= swap.at, f"{swap.name} succeeded and no probe found its new machine well"
+
+    def _found_well(self, rows: Rows, pk: int, os_disk: str) -> float:
+        """When a machine on that disk was last asked, and was well."""
+        witness, has_probe = self._evidence.witness, rows.sets[pk]["probe_protocol"]
+        return (witness.probed_well if has_probe else witness.seen_well).get(os_disk, float("-inf"))
+
+    def _check_failed(self, id: str, row: Row) -> None:
+        now = self._evidence.clocks.elapsed
+        if row["error_code"] == UNHEALTHY:
+            waited = now - self._verifying_since.get(id, self._last_check)
+            assert waited >= HEALTH_WAIT - 2 * LOOK, f"{row['instance_number']} failed after {waited:g} s, too early"
+        elif row["error_code"] == "OSProvisioningTimedOut":
+            waited = now - self._begun_since.get(id, self._last_check)
+            assert waited >= 0.7 * self._evidence.timeout, f"{row['instance_number']} was given up after {waited:g} s"
+
+    # --- what is known of machines ---
+
+    def _check_health(self, rows: Rows) -> None:
+        """A disk that was put back is as it was: only the time tells whether its health was asked for after that."""
+        voided = self._voided()
+        for one in rows.instances.values():
+            name = rows.name_of(one)
+            machine = self._evidence.cloud.machines.get(name)
+            is_known = machine is not None and machine.os_disk == one["os_disk"] and one["operation_id"] is None
+            voided_at = voided.get(name, float("-inf"))
+            is_asked_alike = voided_at > self._asked_otherwise.get(one["scale_set_id"], float("-inf"))
+            if is_known and is_asked_alike and one["health"] == "healthy":
+                well = self._found_well(rows, one["scale_set_id"], one["os_disk"])
+                late = voided_at - well
+                assert late <= 0, f"{name} is healthy, and that was {late:g} s before its OS disk came"
+
+    def _voided(self) -> dict[Name, float]:
+        """When each machine last went down for its OS disk to be replaced or put back, or came up from that."""
+        cloud, found = self._evidence.cloud, dict[Name, float]()
+        times = [(one.name, one.at) for one in (*cloud.swaps, *cloud.restores)]
+        begun = [job for job in cloud.begun if job.operation.kind in ("reimage", "restore")]
+        for name, at in (*times, *((job.name, job.due - BOOT_SECONDS) for job in begun)):
+            found[name] = max(at, found.get(name, at))
+        return found
+
+    # --- quarantine ---
+
+    def forgive(self, instances: set[int]) -> None:
+        """A person is about to release these."""
+        self._released |= instances
+
+    def _check_quarantine(self, rows: Rows) -> None:
+        for pk in self._released & rows.instances.keys():
+            if rows.instances[pk]["failures"] == 0:
+                self._failures[pk] = 0
+        self._released = set()
+        for pk, one in rows.instances.items():
+            is_due = self._failures[pk] >= FAILURES_TO_QUARANTINE
+            assert is_due == (one["quarantined_at"] is not None), (
+                f"{one['name']} failed {self._failures[pk]} times in a row, in quarantine: {one['quarantined_at']}"
+            )

@@ -1,0 +1,56 @@
+"""How everything must be when it has come to rest, and people hold nothing back any more."""
+
+from tests.orchestrator.cloud import Cloud, Name
+from tests.orchestrator.model.rows import Row, Rows, is_off, is_older
+from upgrades.models import ScaleSet
+
+
+def check_rest(cloud: Cloud, rows: Rows, vanished: set[Name]) -> None:
+    for row in ScaleSet.objects.all():
+        _check_wishes(row, rows)
+    assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
+    assert not any(row["status"].startswith("Rolling") for row in rows.upgrades.values())
+    assert rows.chunks == 0, "a chunk is left over"
+    assert rows.fleet_stops == [], "a stop of the fleet never ends"
+    for one in rows.instances.values():
+        _check_machine(cloud, rows, one, vanished)
+    there_are = {rows.name_of(one) for one in rows.instances.values()}
+    assert cloud.machines.keys() <= there_are, f"machines of nobody: {cloud.machines.keys() - there_are}"
+
+
+def _check_machine(cloud: Cloud, rows: Rows, one: Row, vanished: set[Name]) -> None:
+    assert one["operation_id"] is None, f"{one['name']}: {one['operation_kind']} never ends"
+    name = rows.name_of(one)
+    machine = cloud.machines.get(name)
+    if machine is None:
+        assert name in vanished or one["provisioning"] == "failed", f"{name} has no machine"
+        return
+    assert one["os_disk"] == machine.os_disk, f"{name}: row has {one['os_disk']}, machine {machine.os_disk}"
+    assert one["version"] == machine.version
+    markers = [disk["marker"] for disk in one["data_disks"]]
+    assert markers == [disk.marker for disk in machine.data_disks], f"{name}: another data disk"
+
+
+def _check_wishes(row: ScaleSet, rows: Rows) -> None:
+    """As many instances as were asked for; all on the newest version, where nothing speaks against that."""
+    code, latest = row.decision.get("code"), row.sku.latest_in(row.location)
+    opted_out = {one["instance_id"] for one in rows.opt_outs.values()}
+    there_are, wanted = rows.staying(row.pk), 0 if row.deleting else row.capacity
+    if code != "NoImagePublished":
+        are_stuck = bool(opted_out & {one["id"] for one in there_are})
+        assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
+    if code != "NothingToDo" or not (latest and row.automatic_upgrade):
+        return
+    comes_again = _comes_again(rows, row.pk, latest)
+    for one in there_are:
+        is_left_alone = one["id"] in opted_out or is_off(one) or one["quarantined_at"]
+        is_given_up = one["failed_version"] == latest and not comes_again
+        is_old = not is_left_alone and not is_given_up and is_older(one["version"], latest)
+        assert not is_old, f"{one['name']} stays on {one['version']}, the newest is {latest}"
+
+
+def _comes_again(rows: Rows, pk: int, latest: str) -> bool:
+    """The last attempt touched something and was stopped: all of it is tried again."""
+    last = next(iter(rows.attempts(pk)), None)
+    is_stopped = last is not None and (last["target_version"], last["status"]) == (latest, "Faulted")
+    return last is not None and is_stopped and bool(rows.members_of(last))

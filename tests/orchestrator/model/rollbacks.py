@@ -1,0 +1,140 @@
+"""Stories of versions that fail: old OS disks are put back, all is tried again by itself, and in the end there is quarantine."""
+
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.orchestrator.model.faults import Ambush
+from tests.orchestrator.model.machine import Fleets
+from tests.orchestrator.model.telling import (
+    found,
+    limits,
+    next_message,
+    noticed,
+    rolling,
+    small_fleets,
+    statuses,
+    story,
+    to_the_end,
+)
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade
+
+BREACH = "rollbackFailedInstancesOnPolicyBreach"
+FAULTS = st.sampled_from(["bad", "failing", "dead"])
+RETRY_SECONDS = 120
+
+# In small ones a batch is nearly all there is; in the others several batches fail before a limit is passed, or none ever is.
+failing_fleets = st.fixed_dictionaries(
+    {
+        "capacity": st.sampled_from([5, 4]),
+        "rolling": st.sampled_from(
+            [
+                rolling(40, 50, 50, rollbackFailedInstancesOnPolicyBreach=True),
+                rolling(20, 100, 100, rollbackFailedInstancesOnPolicyBreach=True),
+                rolling(40, 100, 0, rollbackFailedInstancesOnPolicyBreach=False),
+            ]
+        ),
+        "threshold": st.sampled_from([1, 0]),
+        "rolls_back": st.sampled_from([True, False]),
+    }
+)
+
+
+@story(fleet=failing_fleets, fault=FAULTS, by_hand=st.booleans(), is_lost=st.sampled_from([False, False, True]))
+def failed_ones_go_back(m: Fleets, fleet: dict[str, Any], fault: str, by_hand: bool, is_lost: bool) -> None:
+    """To the disk of before, where the policy says so and it is still good (`is_lost`: it does not boot again)."""
+    found(m, fleet)
+    if is_lost:
+        m.publish_one(fault="unrestorable")
+        to_the_end(m)
+    if by_hand:
+        m.change_one(0, fleet["capacity"], automatic=False)
+    m.publish_one(fault=noticed(fault, fleet))
+    if by_hand:
+        m.start_one(0)
+    to_the_end(m)
+    _judge(m, fleet, by_hand=by_hand, is_lost=is_lost)
+
+
+def _judge(m: Fleets, fleet: dict[str, Any], *, by_hand: bool, is_lost: bool) -> None:
+    is_stopped = limits(fleet)[1] < 100
+    assert statuses(m) == {UpgradeStatus.FAULTED if is_stopped else UpgradeStatus.COMPLETED}
+    goes_back = (fleet["rolls_back"] and not by_hand) or (is_stopped and fleet["rolling"][BREACH])
+    state = MemberState.ROLLED_BACK if goes_back and not is_lost else MemberState.FAILED
+    last = m.world.ask(lambda: RollingUpgrade.objects.latest("started_at").members.all())
+    assert m.world.ask(lambda: {row.state for row in last}) == {state}
+    assert m.world.ask(lambda: {bool(row.rollback_error) for row in last}) == {bool(goes_back and is_lost)}
+
+
+@story(fleet=small_fleets, rolls_back=st.booleans(), by_hand=st.booleans())
+def several_batches_fail(m: Fleets, fleet: dict[str, Any], rolls_back: bool, by_hand: bool) -> None:
+    """Some of the first are well, so that more than one batch has members to go back when the limit is passed at last."""
+    policy = rolling(17, 100, 60, rollbackFailedInstancesOnPolicyBreach=True)
+    several = {**fleet, "capacity": 6, "rolling": policy, "rolls_back": rolls_back}
+    found(m, several)
+    if by_hand:
+        m.change_one(0, 6, automatic=False)
+    m.publish_one()
+    if by_hand:
+        m.start_one(0)
+    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.SUCCEEDED).count() >= 2, 120)
+    m.world.cloud.faults.bad.add("1.1")
+    m.world.cloud.faults.dead.add("1.1")
+    to_the_end(m)
+
+
+@story(
+    fleet=small_fleets,
+    fault=st.sampled_from(["failing", "bad"]),
+    times=st.lists(st.tuples(st.sampled_from(["look", "work"]), st.integers(1, 20)), min_size=4, max_size=8),
+    is_held_up=st.booleans(),
+)
+def processes_die_over_rollbacks(
+    m: Fleets, fleet: dict[str, Any], fault: str, times: list[tuple[str, int]], is_held_up: bool
+) -> None:
+    """At any statement, or they are held up before any transaction: the disk is put back once all the same."""
+    found(m, fleet)
+    m.publish_one(fault=noticed(fault, fleet))
+    state = MemberState.UPGRADING if fault == "failing" else MemberState.VERIFYING
+    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=state).exists(), 30)
+    m.world.run(3 if fault == "failing" else 55)
+    for task, at in times:
+        if message := next_message(m, task):
+            act = partial(m.world.run, 8) if is_held_up else None
+            m.world.deliver(message, Ambush(at, act, of_transactions=is_held_up))
+    to_the_end(m)
+    first = m.world.ask(lambda: RollingUpgrade.objects.earliest("started_at").members.all())
+    assert m.world.ask(lambda: {row.state for row in first}) == {MemberState.ROLLED_BACK}
+
+
+@story(fleet=small_fleets, end=st.sampled_from(["release", "new version", "retry now", "by hand", "wait"]))
+def it_comes_again_until_quarantine(m: Fleets, fleet: dict[str, Any], end: str) -> None:
+    """A version fails, and is tried again by itself, each time later; the third failure in a row is the last of its instances."""
+    found(m, fleet)
+    m.publish_one(fault="failing")
+    to_the_end(m)
+    for wait in (RETRY_SECONDS, 2 * RETRY_SECONDS):
+        assert m.world.ask(RollingUpgrade.objects.latest("started_at").members.exists)
+        if end == "retry now":
+            m.steer_one(0, "retry_now")
+        m.world.sleep(wait if end != "retry now" else 0)
+        m.world.run(4)
+        to_the_end(m)
+    assert m.world.ask(RollingUpgrade.objects.count) == 3
+    assert m.world.ask(Instance.objects.exclude(quarantined_at=None).exists)
+    _end(m, end)
+    to_the_end(m)
+
+
+def _end(m: Fleets, end: str) -> None:
+    if end == "release":
+        m.release_some(0, [0, 1])
+        m.world.sleep(5 * RETRY_SECONDS)
+    elif end == "new version":
+        m.publish_one()
+    elif end == "by hand":
+        m.start_one(0, only_failed=True)
+    else:
+        m.world.sleep(5 * RETRY_SECONDS)

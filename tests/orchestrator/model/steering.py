@@ -1,0 +1,121 @@
+"""Stories of who is next, and of people who hold upgrades: zones, switched-off machines, pauses, stops of the fleet."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.orchestrator.model.machine import Fleets
+from tests.orchestrator.model.telling import fleets, found, probed, rolling, small_fleets, statuses, story, to_the_end
+from upgrades.core.states import Power, StartedBy, UpgradeStatus
+from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade
+
+UPGRADE_TIMEOUT_SECONDS = 3 * 3600
+
+
+@story(
+    capacity=st.sampled_from([8, 7, 5]),
+    zones=st.sampled_from([3, 2]),
+    is_cross=st.sampled_from([False, False, True]),
+    are_first=st.booleans(),
+    sick=st.lists(st.integers(0, 6), max_size=3),
+)
+def zones_take_turns(m: Fleets, capacity: int, zones: int, is_cross: bool, are_first: bool, sick: list[int]) -> None:
+    """Each batch is of one zone, unless the policy says otherwise; those that are unhealthy may come first."""
+    policy = rolling(40, 60, 100, enableCrossZoneUpgrade=is_cross, prioritizeUnhealthyInstances=are_first)
+    found(m, {"capacity": capacity, "rolling": policy, "threshold": 1, "zones": zones})
+    for name in m.names(0, sick):
+        m.world.cloud.change(name, sick=True)
+    m.world.run(8)
+    m.publish_one()
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
+
+
+@story(fleet=fleets, count=st.integers(1, 2), is_meanwhile=st.booleans())
+def some_are_switched_off(m: Fleets, fleet: dict[str, Any], count: int, is_meanwhile: bool) -> None:
+    """They count for nothing and are left alone until they run again; then they are upgraded too."""
+    found(m, fleet)
+    if is_meanwhile:
+        m.publish_one()
+        m.world.run_until(InstanceUpgrade.objects.exists)
+    off = m.names(0, list(range(30)))[-count:]
+    for name in off:
+        m.world.cloud.change(name, power=Power.STOPPED)
+    m.world.run(12)
+    if not is_meanwhile:
+        m.publish_one()
+    to_the_end(m)
+    if not is_meanwhile:
+        assert statuses(m) == {UpgradeStatus.COMPLETED}
+        assert m.world.ask(Instance.objects.filter(version="1.1").count) == fleet["capacity"] - count
+    for name in off:
+        m.world.cloud.change(name, power=Power.RUNNING)
+    m.world.run(12)
+    to_the_end(m)
+    if not is_meanwhile:
+        assert m.world.ask(Instance.objects.filter(version="1.1").count) == fleet["capacity"]
+
+
+@story(
+    fleet=small_fleets,
+    when=st.integers(0, 12),
+    then=st.sampled_from(["resume", "cancel", "its time is over", "pause"]),
+)
+def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -> None:
+    """The batch in flight is finished, and no other begins until somebody says so, or its time is over."""
+    found(m, {**fleet, "rolling": rolling(34, 50, 50)})
+    m.publish_one()
+    m.world.run_until(InstanceUpgrade.objects.exists)
+    m.world.run(when)
+    m.steer_one(0, "pause")
+    before = m.world.ask(Batch.objects.count)
+    running = m.world.ask(RollingUpgrade.objects.filter(ended_at=None).exists)
+    to_the_end(m)
+    assert m.world.ask(Batch.objects.count) == before
+    if then == "its time is over":
+        m.world.clocks.wait(UPGRADE_TIMEOUT_SECONDS)
+    elif then == "cancel":
+        m.cancel_one(0)
+    else:
+        m.steer_one(0, then)
+    m.world.run(8)
+    to_the_end(m)
+    ends = {"cancel": UpgradeStatus.CANCELLED, "its time is over": UpgradeStatus.FAULTED, "pause": "RollingForward"}
+    assert not running or statuses(m) <= {ends.get(then, ""), UpgradeStatus.COMPLETED}
+
+
+@story(fleet=probed(small_fleets), when=st.integers(0, 25), is_hurried=st.booleans())
+def the_next_batch_is_wanted_now(m: Fleets, fleet: dict[str, Any], when: int, is_hurried: bool) -> None:
+    """Between two batches is a pause, unless a person does not want to wait."""
+    found(m, {**fleet, "rolling": rolling(34, 50, 50, "PT2M")})
+    m.publish_one()
+    m.world.run_until(InstanceUpgrade.objects.exists)
+    m.world.run(when)
+    if is_hurried:
+        m.steer_one(0, "next_batch_now")
+    m.world.run(20)
+    to_the_end(m)
+    m.world.sleep(120)
+    m.world.run(8)
+    to_the_end(m)
+
+
+@story(fleet=fleets, when=st.integers(0, 20), seconds=st.sampled_from([None, 40, 600]), is_before=st.booleans())
+def the_fleet_is_stopped(m: Fleets, fleet: dict[str, Any], when: int, seconds: int | None, is_before: bool) -> None:
+    """No upgrade of the platform's begins or goes on; one that a person started does."""
+    found(m, fleet, fleet)
+    m.change_one(1, fleet["capacity"], automatic=False)
+    if is_before:
+        m.stop_all(seconds)
+    m.publish_one()
+    m.start_one(1)
+    m.world.run(when)
+    if not is_before:
+        m.stop_all(seconds)
+    to_the_end(m)
+    by_hand = m.world.ask(lambda: RollingUpgrade.objects.get(started_by=StartedBy.USER))
+    assert by_hand.status == UpgradeStatus.COMPLETED
+    m.end_stop() if seconds is None else m.world.sleep(seconds)
+    m.world.run(8)
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
