@@ -11,44 +11,21 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from tests.prober.sets import a_probed_set, answer, probed
 from tests.stories import NOW, a_scale_set
 from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.models.thread import DatabaseThread
-from upgrades.prober import leases, reading, writing
+from upgrades.prober import leases, writing
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
 from upgrades.prober.process import Prober, Sight
 from upgrades.prober.reading import ProbedSet
 from upgrades.prober.writing import Verdict
-from upgrades.probes.targets import Result, Target
 
 pytestmark = pytest.mark.django_db
 UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
-
-
-def probed(row: ScaleSet) -> ProbedSet:
-    found = reading.read(row.pk)
-    assert found
-    return found
-
-
-def a_probed_set(*, threshold: int = 2, instances: int = 3) -> ScaleSet:
-    row = a_scale_set(instances=instances, probe="/health")
-    ScaleSet.objects.filter(pk=row.pk).update(probe_threshold=threshold)
-    return row
-
-
-def answer(counts: Counts, of: ProbedSet, number: int, ok: bool, *, generation: str = "") -> None:
-    find(counts, of, number, Health.HEALTHY if ok else Health.UNHEALTHY, generation=generation)
-
-
-def find(counts: Counts, of: ProbedSet, number: int, health: Health, *, generation: str = "") -> None:
-    assert of.probe
-    one = next(one for one in of.instances.values() if one.number == number)
-    target = Target(one.pk, "127.0.0.1", 80, generation or one.generation, of.probe)
-    counts.take_result(Result(target, health, "HTTP 200" if health is Health.HEALTHY else "HTTP 503", 0.001))
 
 
 def healths(row: ScaleSet) -> list[str]:
@@ -149,132 +126,6 @@ def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView
     counts.take_views(known, {"0": view})
     verdicts = counts.take_unwritten().get(row.pk, [])
     assert [verdict.health for verdict in verdicts] == ([] if health is Health.HEALTHY else [health])
-
-
-def a_rich_set(*, threshold: int = 2, grace: int = 60, instances: int = 1) -> ScaleSet:
-    """Of instances on fresh OS disks."""
-    row = a_probed_set(threshold=threshold, instances=instances)
-    ScaleSet.objects.filter(pk=row.pk).update(probe_is_rich=True, probe_grace_seconds=grace)
-    Instance.objects.filter(scale_set=row).update(health=Health.INITIALIZING)
-    return row
-
-
-class Clock:
-    """What time.monotonic says."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seconds = 100.0
-        monkeypatch.setattr("upgrades.prober.counts.time", self)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-def test_a_rich_instance_is_initializing_until_its_grace_period_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A-8"""
-    clock, row = Clock(monkeypatch), a_rich_set(grace=60)
-    counts, known = Counts(), probed(row)
-    counts.know(known)
-    for seconds in (0, 30, 59):
-        clock.seconds = 100.0 + seconds
-        find(counts, known, 0, Health.UNKNOWN)
-        assert counts.take_unwritten() == {}
-    clock.seconds = 160.0
-    find(counts, known, 0, Health.UNKNOWN)
-    (verdict,) = counts.take_unwritten()[row.pk]
-    assert (verdict.health, verdict.detail) == (Health.UNKNOWN, "HTTP 503")
-
-
-@pytest.mark.parametrize("health", [Health.HEALTHY, Health.UNHEALTHY])
-def test_what_a_rich_instance_says_of_itself_ends_initializing_at_once(health: Health) -> None:
-    """A-8"""
-    row = a_rich_set(threshold=2)
-    counts, known = Counts(), probed(row)
-    counts.know(known)
-    for found in (Health.UNKNOWN, Health.UNKNOWN, Health.UNKNOWN, health, health):
-        assert counts.take_unwritten() == {}
-        find(counts, known, 0, found)
-    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [health]
-
-
-def test_a_new_os_disk_has_a_grace_period_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, row = Clock(monkeypatch), a_rich_set(grace=60)
-    counts = Counts()
-    counts.know(probed(row))
-    clock.seconds += 59
-    Instance.objects.filter(scale_set=row).update(os_disk="new")
-    counts.know(probed(row))
-    clock.seconds += 59
-    find(counts, probed(row), 0, Health.UNKNOWN)
-    assert counts.take_unwritten() == {}
-    clock.seconds += 1
-    find(counts, probed(row), 0, Health.UNKNOWN)
-    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.UNKNOWN]
-
-
-def test_a_rich_instance_without_an_address_is_unknown() -> None:
-    row = a_rich_set()
-    Instance.objects.filter(scale_set=row).update(address="")
-    counts = Counts()
-    counts.know(probed(row))
-    counts.take_unreachable(probed(row))
-    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.UNKNOWN]
-
-
-FAILED, CREATING, DONE = ({"name": name, "state": name} for name in ("failed", "creating", "succeeded"))
-BLAMED, WAITED_FOR = "extensions not provisioned: failed failed", "extensions not provisioned: creating not ready"
-
-
-@pytest.mark.parametrize(
-    ("before", "extensions", "found", "then", "detail"),
-    [
-        (Health.HEALTHY, [DONE, FAILED], Health.HEALTHY, Health.UNHEALTHY, BLAMED),
-        (Health.INITIALIZING, [FAILED, CREATING], Health.HEALTHY, Health.UNHEALTHY, BLAMED),
-        (Health.INITIALIZING, [CREATING, DONE], Health.HEALTHY, Health.INITIALIZING, WAITED_FOR),
-        (
-            Health.HEALTHY,
-            [CREATING],
-            Health.HEALTHY,
-            Health.UNHEALTHY,
-            WAITED_FOR,
-        ),
-        (Health.INITIALIZING, [CREATING], Health.UNHEALTHY, Health.UNHEALTHY, "HTTP 503"),
-        (Health.INITIALIZING, [DONE], Health.HEALTHY, Health.HEALTHY, "HTTP 200"),
-    ],
-)
-def test_no_probe_makes_an_instance_healthy_whose_extensions_are_not_provisioned(
-    before: Health, extensions: list[dict[str, str]], found: Health, then: Health, detail: str
-) -> None:
-    """S-32"""
-    row = a_probed_set(threshold=1, instances=1)
-    row.instances.update(health=before, extensions=extensions)
-    counts, known = Counts(), probed(row)
-    counts.know(known)
-    find(counts, known, 0, found)
-    (verdict,) = counts.take_unwritten()[row.pk]
-    assert (verdict.health, verdict.detail) == (then, detail)
-
-
-def test_the_detail_says_when_an_extension_is_to_blame_and_when_no_longer() -> None:
-    """S-32: the instance is unhealthy all the time."""
-    row = a_probed_set(threshold=1, instances=1)
-    row.instances.update(health=Health.UNHEALTHY, health_detail="HTTP 503")
-    said = []
-    for extensions in ([DONE], [FAILED], [FAILED], [DONE]):
-        row.instances.update(extensions=extensions)
-        counts, known = Counts(), probed(row)
-        counts.know(known)
-        find(counts, known, 0, Health.UNHEALTHY)
-        writing.write_verdicts(row.pk, counts.take_unwritten().get(row.pk, []), NOW)
-        said.append((row.instances.get().health_detail, ScaleSet.objects.get(pk=row.pk).seq - row.seq))
-    assert said == [("HTTP 503", 0), (BLAMED, 1), (BLAMED, 1), ("HTTP 503", 2)]
-
-
-def test_machines_whose_extensions_are_being_provisioned_are_looked_at_often() -> None:
-    row = a_probed_set(instances=2)
-    assert not probed(row).is_settling
-    row.instances.filter(number=1).update(extensions=[CREATING])
-    assert probed(row).is_settling
 
 
 def test_a_machine_that_is_gone_is_unhealthy() -> None:

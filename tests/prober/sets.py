@@ -1,0 +1,32 @@
+"""Probed scale sets, and what is found of their instances."""
+
+from tests.stories import a_scale_set
+from upgrades.core.states import Health
+from upgrades.models import ScaleSet
+from upgrades.prober import reading
+from upgrades.prober.counts import Counts
+from upgrades.prober.reading import ProbedSet
+from upgrades.probes.targets import Result, Target
+
+
+def probed(row: ScaleSet) -> ProbedSet:
+    found = reading.read(row.pk)
+    assert found
+    return found
+
+
+def a_probed_set(*, threshold: int = 2, instances: int = 3) -> ScaleSet:
+    row = a_scale_set(instances=instances, probe="/health")
+    ScaleSet.objects.filter(pk=row.pk).update(probe_threshold=threshold)
+    return row
+
+
+def answer(counts: Counts, of: ProbedSet, number: int, ok: bool, *, generation: str = "") -> None:
+    find(counts, of, number, Health.HEALTHY if ok else Health.UNHEALTHY, generation=generation)
+
+
+def find(counts: Counts, of: ProbedSet, number: int, health: Health, *, generation: str = "") -> None:
+    assert of.probe
+    one = next(one for one in of.instances.values() if one.number == number)
+    target = Target(one.pk, "127.0.0.1", 80, generation or one.generation, of.probe)
+    counts.take_result(Result(target, health, "HTTP 200" if health is Health.HEALTHY else "HTTP 503", 0.001))
