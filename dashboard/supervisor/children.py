@@ -103,7 +103,8 @@ class Child:
         when = f"in {seconds:g} s" if seconds else "at once"
         self._output.say(f"{self.program.name} {cause(code)}: starting it again {when}")
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _run(self) -> int:
         """Runs one process to its end, and its last words to stderr."""

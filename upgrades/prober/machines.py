@@ -31,7 +31,8 @@ class Machines:
         """The machines of the set by instance id; None where the provider does not answer."""
         reference = ScaleSetReference(probed.key, probed.tags)
         try:
-            return dict(await asyncio.wait_for(self.of(probed).views(reference), PATIENCE_SECONDS))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return dict(await self.of(probed).views(reference))
         except (TimeoutError, ProviderError) as error:
             log.info("%s: its provider does not say how its machines are (%s)", probed.key, error or "no answer")
             return None

@@ -130,7 +130,8 @@ class Prober:
     async def _follow_news(self) -> None:
         """Reads the scale sets again whose seq moved, at once after a hint and every half second without."""
         try:
-            await asyncio.wait_for(self._news.wait(), NEWS_SECONDS)
+            async with asyncio.timeout(NEWS_SECONDS):  # wait_for of Python 3.11 loses a cancel that comes with the news
+                await self._news.wait()
         except TimeoutError:
             self._held.update(await self._database(leases.heads, self.name))
         self._news.clear()
