@@ -10,11 +10,14 @@ from django.test import Client
 
 from tests.admin.people import Admitting, act, errors, page, post, saved, told
 from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish, snapshot_equals_events
+from upgrades.commands.fleet_stops import stop_fleet
+from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.policies import policy_of
 from upgrades.commands.scale_sets import set_model
 from upgrades.commands.upgrades import start
 from upgrades.core.members import member
 from upgrades.models import Event, Instance, ScaleSet, sealing
+from upgrades.orchestrator.advance import advance
 
 ROLLING = "properties.upgradePolicy.rollingUpgradePolicy"
 SECRETS = {"adminUsername": "me", "adminPassword": "hunter2 hunter2"}
@@ -84,6 +87,38 @@ def test_saving_what_is_there_already_changes_nothing(ada: Client) -> None:
         assert saved(save(ada, row))
 
 
+SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "disable_automatic_rollback")
+
+
+def test_the_switches_of_the_policy(ada: Client) -> None:
+    row = a_scale_set()
+    with snapshot_equals_events():
+        assert saved(save(ada, row, use_rolling_upgrade_policy=True, **dict.fromkeys(SWITCHES, True)))
+    after = ScaleSet.objects.get()
+    rolling = {"enableCrossZoneUpgrade", "prioritizeUnhealthyInstances", "rollbackFailedInstancesOnPolicyBreach"}
+    assert member(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
+    assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach) == (True, True, True)
+    assert after.automatic_rollback is False
+    assert saved(save(ada, row, **dict.fromkeys(SWITCHES, False)))
+    after.refresh_from_db()
+    assert (after.cross_zone, after.rollback_on_breach, after.automatic_rollback) == (False, False, True)
+
+
+def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) -> None:
+    row = a_scale_set()
+    assert saved(save(ada, row, disable_automatic_rollback=True))
+    assert not any("not in force" in one for one in told(ada, "scaleset/"))
+    assert ScaleSet.objects.get().automatic_rollback is False
+
+
+@pytest.mark.parametrize("name", ["cross_zone", "unhealthy_first", "rollback_on_breach"])
+def test_switches_that_are_not_in_force_are_told_of(ada: Client, name: str) -> None:
+    row = a_scale_set()
+    assert saved(save(ada, row, **{name: True}))
+    assert any("not in force" in one for one in told(ada, "scaleset/"))
+    assert getattr(ScaleSet.objects.get(), name) is False
+
+
 def test_limits_that_are_not_in_force_are_told_of(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, max_batch_percent=50))
@@ -130,6 +165,22 @@ def test_no_secrets_and_no_markup_of_others_on_the_page(ada: Client) -> None:
     shown = page(ada, f"scaleset/{row.pk}/change/")
     assert "adminUsername" in shown and "hunter2" not in shown
     assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown
+
+
+def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
+    row = a_scale_set()
+    assert "nothing holds it" in page(ada, f"scaleset/{row.pk}/change/")
+    publish("1.0.0")
+    stop_fleet(reason="<b>panics</b>", owner="eve", now=NOW)
+    opt_out("fleet/web", ["1", "2", "7"], reason="payroll", owner="bob", now=NOW)
+    advance(row.pk, lambda: NOW)
+    shown = page(ada, f"scaleset/{row.pk}/change/")
+    assert (
+        "<p><strong>FleetStopped</strong>: All automatic upgrades are stopped by eve until 2018-09-26 12:00 UTC: "
+        "&lt;b&gt;panics&lt;/b&gt;<br>since 2018-09-25 12:00:00 UTC; until 2018-09-26 12:00:00 UTC; lifted by an operator "
+        "(end fleet stop)</p>"
+    ) in shown
+    assert "instances 1-2 7; since 2018-09-25 12:00:00 UTC" in shown and "the owner of the opt-out (opt in)" in shown
 
 
 # --- permissions ------------------------------------------------------------------------------------------------------

@@ -154,7 +154,8 @@ def test_every_reason_with_the_command_that_would_lift_it() -> None:
         "  why        3 instances failed too often and are left alone until somebody releases them.",
         f"             instances 4-5 8; {since}; lifted by an operator: manage.py release fleet/web 4 5 8",
         "  why        2 instances opted out by ada until 2018-10-09 12:00 UTC: payroll",
-        f"             instances 0-1; {since}; until 2018-10-09 12:00:00 UTC; lifted by its owner: manage.py opt_in fleet/web 0 1",
+        f"             instances 0-1; {since}; until 2018-10-09 12:00:00 UTC; lifted by the owner of the opt-out: "
+        "manage.py opt_in fleet/web 0 1",
     ]
 
 

@@ -12,18 +12,30 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from upgrades.admin.door import Commanded, ModelForm, ask, count_of, each, now, pretty, without_documents
-from upgrades.commands.policies import MEMBERS, change_policy, policy_of
+from upgrades.admin.reasons import shown_reasons
+from upgrades.commands.policies import MEMBERS, OWN_SWITCHES, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.documents import LONGEST_PAUSE, MOST_INSTANCES
 from upgrades.core.editing import iso_duration
 from upgrades.core.states import Health
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
 
-LIMITS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent", "pause_between_batches")
+LIMITS = (
+    "max_batch_percent",
+    "max_unhealthy_percent",
+    "max_unhealthy_upgraded_percent",
+    "pause_between_batches",
+    *OWN_SWITCHES,
+)
+OF_ITS_OWN = "In force for upgrades by hand, and for the platform's where “use its own limits” is on."
 
 
 def _percent(least: int, help_text: str) -> forms.IntegerField:
     return forms.IntegerField(min_value=least, max_value=100, help_text=f"{help_text} {least} to 100.")
+
+
+def _switch(label: str, help_text: str) -> forms.BooleanField:
+    return forms.BooleanField(required=False, label=label, help_text=help_text)
 
 
 class PolicyForm(ModelForm[ScaleSet]):
@@ -34,13 +46,24 @@ class PolicyForm(ModelForm[ScaleSet]):
     use_rolling_upgrade_policy = forms.BooleanField(
         required=False,
         label="Use its own limits",
-        help_text="Off: 20 % everywhere and no pause, whatever stands below (useRollingUpgradePolicy).",
+        help_text="Off: the platform's upgrades have 20 % everywhere, no pause and none of the switches below, whatever stands "
+        "there (useRollingUpgradePolicy).",
+    )
+    disable_automatic_rollback = forms.BooleanField(
+        required=False,
+        label="No automatic rollback",
+        help_text="On: an instance that fails in an upgrade of the platform's stays on its new OS disk. In force in any case.",
     )
     max_batch_percent = _percent(5, "Of all instances, in one batch.")
     max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
     max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
     pause_between_batches = forms.FloatField(
         min_value=0, max_value=LONGEST_PAUSE.total_seconds(), help_text="Seconds, at most a year."
+    )
+    cross_zone = _switch("Across zones", "A batch may hold instances of several zones.")
+    unhealthy_first = _switch("Unhealthy first", "Batches take the unhealthy instances before the others.")
+    rollback_on_breach = _switch(
+        "Rollback on breach", "When a limit stops the upgrade, those that failed in it get their old OS disks back."
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -81,10 +104,11 @@ class ScaleSetAdmin(Commanded):
     list_select_related = ["location", "sku"]
     search_fields = ["key"]
     actions = ["delete_scale_sets"]
-    readonly_fields = ["location", "sku", "image_version", "health_source", "decided", "document_shown"]
+    readonly_fields = ["location", "sku", "image_version", "health_source", "reasons", "decided", "document_shown"]
     fieldsets = [
-        (None, {"fields": ["location", "sku", "image_version", "health_source", "decided"]}),
-        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "use_rolling_upgrade_policy", *LIMITS]}),
+        (None, {"fields": ["location", "sku", "image_version", "health_source", "reasons", "decided"]}),
+        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "disable_automatic_rollback"]}),
+        ("Its own limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
         ("The client's document", {"fields": ["document_shown"]}),
     ]
 
@@ -118,7 +142,8 @@ class ScaleSetAdmin(Commanded):
             messages.warning(request, warning)
         if set(LIMITS) & set(changes) and not form.cleaned_data["use_rolling_upgrade_policy"]:
             messages.warning(
-                request, "Its own limits are stored, but not in force: they are when “use its own limits” is on."
+                request,
+                "Its own limits are stored, but not in force for the platform's upgrades: they are when “use its own limits” is on.",
             )
 
     @admin.action(description="Delete the chosen scale sets and their machines", permissions=["remove"])
@@ -155,6 +180,10 @@ class ScaleSetAdmin(Commanded):
         if row.probe_is_rich:
             often += f"; rich, {row.probe_grace_seconds} s of grace"
         return f"{row.probe_protocol} to port {row.probe_port}{row.probe_path and ' '}{row.probe_path}, {often}"
+
+    @admin.display(description="why it is not moving")
+    def reasons(self, row: ScaleSet) -> SafeString | str:
+        return shown_reasons(row.decision.get("reasons", ())) or "nothing holds it"
 
     @admin.display(description="last decision")
     def decided(self, row: ScaleSet) -> SafeString:

@@ -38,6 +38,13 @@ class Who(StrEnum):
     PUBLISHER = "publisher"
 
 
+LIFTED_BY = {  # in words; what nobody lifts passes by itself
+    Who.OPERATOR: "an operator",
+    Who.OWNER: "the owner of the opt-out",
+    Who.PUBLISHER: "the image's publisher",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.

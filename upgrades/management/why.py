@@ -8,13 +8,12 @@ from typing import Any
 from upgrades.core import messages
 from upgrades.core.facts import Hold
 from upgrades.core.ranges import ranges
-from upgrades.core.reasons import Who
+from upgrades.core.reasons import LIFTED_BY
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force
 
 MOST_IDS = 8  # written out in a command
-LIFTED_BY = {Who.OPERATOR: "an operator", Who.OWNER: "its owner", Who.PUBLISHER: "the image's publisher"}
 COMMANDS = {  # by a reason's `act`
     "change_policy": "put_scale_set {path} FILE.json",
     "end_fleet_stop": "end_fleet_stop",
@@ -55,7 +54,7 @@ def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
         yield f"since {moment(reason['since'])}"
     if reason["until"]:
         yield f"until {moment(reason['until'])}"
-    who = LIFTED_BY.get(Who(reason["who"]))
+    who = LIFTED_BY.get(reason["who"])
     command = _command(row, reason["act"], reason["instances"] or ())
     yield f"lifted by {who}{command and ': ' + command}" if who else "passes by itself"
 
