@@ -9,7 +9,7 @@ from tests.admin.people import Admitting, act, page, told
 from tests.stories import NOW, a_scale_set, nothing_changes, snapshot_equals_events
 from upgrades.admin.door import now
 from upgrades.commands.opt_outs import opt_out
-from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.models import Instance, OptOut, ScaleSet, Transition
 
 pytestmark = pytest.mark.django_db
 
@@ -112,11 +112,41 @@ def test_who_may_opt_out_may_not_opt_in(admitting: Admitting) -> None:
         act(bob, "instance/", "opt_in_chosen", *ids(row, 2))
 
 
+def test_releasing_from_quarantine(ada: Client) -> None:
+    row = a_scale_set()
+    Instance.objects.filter(number__in=[1, 2, 3]).update(failed_version="1.0.0", failures=3, quarantined_at=NOW)
+    with snapshot_equals_events():
+        act(ada, "instance/", "release_chosen", *ids(row, 1, 3))
+    assert list(Instance.objects.exclude(quarantined_at=None).values_list("number", flat=True)) == [2]
+    assert told(ada, "instance/") == ["Released: fleet/web (2)."]
+    assert Transition.objects.latest("pk").note == "Released by ada."
+
+
+def test_releasing_takes_the_permission_to_change_instances(admitting: Admitting) -> None:
+    row = a_scale_set()
+    Instance.objects.update(failures=3, quarantined_at=NOW)
+    bob = admitting("view_instance", "change_optout", "add_optout")
+    assert "release_chosen" not in page(bob, "instance/")
+    with nothing_changes():
+        act(bob, "instance/", "release_chosen", *ids(row, 1))
+
+
+def test_who_may_change_instances_may_release_them(admitting: Admitting) -> None:
+    row = a_scale_set()
+    Instance.objects.update(failures=3, quarantined_at=NOW)
+    act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1))
+    assert Instance.objects.filter(quarantined_at=None).get().number == 1
+
+
 def test_filters_and_search(ada: Client) -> None:
     web = a_scale_set(instances=4)
     a_scale_set("other", instances=2, version="9.9.9")
     opt_out("fleet/web", ["1"], reason="x", owner="me", now=NOW)
+    Instance.objects.filter(scale_set=web, number=3).update(failures=3, quarantined_at=NOW)
     for query, count in (
+        ("quarantined=yes", 1),
+        ("quarantined=no", 5),
+        ("failures=3", 1),
         ("opted_out=yes", 1),
         ("opted_out=no", 5),
         ("version=9.9.9", 2),

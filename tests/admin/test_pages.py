@@ -15,11 +15,13 @@ from dashboard.security import POLICY
 from tests.admin.people import Admitting, act, page
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.access import make_client
+from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState
-from upgrades.models import ApiClient, Batch, InstanceUpgrade, RollingUpgrade, Transition
+from upgrades.models import ApiClient, Batch, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
 READ_ONLY = ["apiclient", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
@@ -30,6 +32,7 @@ pytestmark = pytest.mark.django_db
 
 def a_fleet(names: str = "ab", instances: int = 3) -> None:
     """Something of everything."""
+    stop_fleet(reason="why", owner="me", now=NOW)
     put_load_balancer("fleet/lb", {"location": "westeurope"}, NOW)
     make_client("pipeline", ApiClient.Role.ADMIN, NOW)
     sets = [a_scale_set(name, instances=instances) for name in names]
@@ -54,7 +57,9 @@ def everywhere() -> list[str]:
 
 def test_every_page_opens_and_keeps_to_the_policy(ada: Client) -> None:
     a_fleet()
-    adding = [f"/admin/upgrades/{name}/add/" for name in ("imagesku", "imageversion", "location", "loadbalancer")]
+    adding = [
+        f"/admin/upgrades/{name}/add/" for name in ("imagesku", "imageversion", "location", "loadbalancer", "fleetstop")
+    ]
     asking = act(ada, "scaleset/", "delete_scale_sets", 1, select_across="1")
     answers = [asking, *(ada.get(path) for path in [*everywhere(), *adding, "/admin/auth/user/add/"])]
     for answer in answers:
@@ -137,6 +142,31 @@ def test_an_upgrade_shows_its_batches_and_leads_to_their_members(ada: Client) ->
     assert f'?batch__id__exact={batch.pk}">batch 0</a>' in shown and "1 failed, 1 upgrading" in shown
     members = page(ada, f"instanceupgrade/?batch__id__exact={batch.pk}")
     assert "2 instance upgrades" in members
+
+
+def test_an_upgrade_shows_how_it_is_steered_and_what_was_rolled_back(ada: Client) -> None:
+    a_scale_set()
+    publish("1.0.0")
+    Instance.objects.update(failed_version="1.0.0")
+    upgrade = start("fleet/web", "me", NOW, only_failed=True)
+    batch = a_batch(upgrade, {0: MemberState.ROLLED_BACK, 1: MemberState.FAILED}, finished=True)
+    batch.why = "20 % of 10 is 2, so at most 2."
+    batch.save()
+    InstanceUpgrade.objects.filter(instance_number=1).update(rollback_error="DiskInUse: locked by a backup")
+    pause("fleet/web", "the night shift", NOW)
+    shown = page(ada, f"rollingupgrade/{upgrade.pk}/change/")
+    for words in (
+        "the night shift",
+        "1 rolled back, 1 could not be, the first of them: DiskInUse: locked by a backup",
+        "1 failed, 1 rolled_back<br>because 20 % of 10 is 2, so at most 2.",
+        "Retry skipped by",
+        "Only failed",
+    ):
+        assert words in shown, words
+    assert page(ada, "instanceupgrade/?rollback_error__isempty=0").count('<th class="field-') == 1
+    assert "locked by a backup" in page(ada, "instanceupgrade/")
+    member = InstanceUpgrade.objects.get(instance_number=1)
+    assert "locked by a backup" in page(ada, f"instanceupgrade/{member.pk}/change/")
 
 
 def test_filters_search_and_dates_of_the_history(ada: Client) -> None:

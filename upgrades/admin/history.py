@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from upgrades import history
+from upgrades import attempts, history
 from upgrades.admin.door import Readable, pretty, without_documents
 from upgrades.core.states import MemberState, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
@@ -34,9 +34,14 @@ class RollingUpgradeAdmin(Readable):
         "started_by_name",
         "started_at",
         "ended_at",
+        "only_failed",
         "cancel_requested_by",
         "cancel_requested_at",
+        "paused_by",
+        "paused_at",
+        "retry_skipped_by",
         "progress",
+        "rollbacks",
         "policy_shown",
         "error_shown",
         "batches",
@@ -53,6 +58,12 @@ class RollingUpgradeAdmin(Readable):
             f"{count.in_progress} in progress, {count.pending} pending"
         )
 
+    @admin.display(description="rolled back")
+    def rollbacks(self, row: RollingUpgrade) -> str:
+        found = attempts.rollbacks_of([row])[row.pk]
+        said = f"{found.succeeded} rolled back, {found.failed} could not be"
+        return f"{said}, the first of them: {found.error}" if found.error else said
+
     @admin.display(description="policy in force")
     def policy_shown(self, row: RollingUpgrade) -> SafeString:
         return pretty(row.policy)
@@ -65,9 +76,10 @@ class RollingUpgradeAdmin(Readable):
     def batches(self, row: RollingUpgrade) -> SafeString | str:
         counts = history.batch_counts(row)
         lines = [
-            (_members(one), one.number, _time(one), _counted(counts.get(one.number, {}))) for one in row.batches.all()
+            (_members(one), one.number, _time(one), _counted(counts.get(one.number, {})), _because(one))
+            for one in row.batches.all()
         ]
-        return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}</p>', lines) or "none yet"
+        return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}{}</p>', lines) or "none yet"
 
 
 def _members(batch: Batch) -> str:
@@ -77,6 +89,10 @@ def _members(batch: Batch) -> str:
 def _time(batch: Batch) -> str:
     began = f"{batch.started_at:%Y-%m-%d %H:%M:%S}"
     return f"{began} to {batch.finished_at:%H:%M:%S} UTC" if batch.finished_at else f"since {began} UTC"
+
+
+def _because(batch: Batch) -> SafeString | str:
+    return format_html("<br>because {}", batch.why) if batch.why else ""
 
 
 def _counted(states: dict[str, int]) -> str:
@@ -93,10 +109,22 @@ class InstanceUpgradeAdmin(Readable):
         "from_version",
         "ended_at",
         "error_code",
+        "rollback_error",
     ]
-    list_filter = ["state", ("upgrade__scale_set__location", admin.RelatedOnlyFieldListFilter), "ended_at"]
+    list_filter = [
+        "state",
+        ("rollback_error", admin.EmptyFieldListFilter),
+        ("upgrade__scale_set__location", admin.RelatedOnlyFieldListFilter),
+        "ended_at",
+    ]
     list_select_related = ["upgrade__scale_set", "batch"]
-    search_fields = ["upgrade__scale_set__key", "upgrade__target_version", "error_code", "error_message"]
+    search_fields = [
+        "upgrade__scale_set__key",
+        "upgrade__target_version",
+        "error_code",
+        "error_message",
+        "rollback_error",
+    ]
     date_hierarchy = "batch__started_at"
     ordering = ["-batch", "instance_number"]
     show_full_result_count = False

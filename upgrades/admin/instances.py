@@ -1,4 +1,4 @@
-"""Instances, and opting them out and in."""
+"""Instances: opting them out and in, and their release from quarantine."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from upgrades.admin.door import Readable, ask, each, name_of, now, without_documents
 from upgrades.commands.opt_outs import LONGEST_REASON, opt_in, opt_out
+from upgrades.commands.steering import release
 from upgrades.models import Instance, OptOut
 
 
@@ -39,6 +40,17 @@ class OptedOut(admin.SimpleListFilter):
         return rows.filter(conditions.get(self.value() or "", Q()))
 
 
+class Quarantined(admin.SimpleListFilter):
+    title = "quarantined"
+    parameter_name = "quarantined"
+
+    def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Instance]) -> QuerySet[Instance]:
+        return rows.filter(quarantined_at__isnull=self.value() == "no") if self.value() else rows
+
+
 class Steering(Readable):
     """Who may add opt-outs may opt out, who may change them may opt in: Django's own permissions."""
 
@@ -51,12 +63,23 @@ class Steering(Readable):
 
 @admin.register(Instance)
 class InstanceAdmin(Steering):
-    list_display = ["name", "scale_set", "number", "version", "health", "power", "provisioning", "opted_out"]
-    list_filter = ["health", OptedOut, "version", "provisioning", "power"]
+    list_display = [
+        "name",
+        "scale_set",
+        "number",
+        "version",
+        "health",
+        "power",
+        "provisioning",
+        "opted_out",
+        "quarantined",
+        "failures",
+    ]
+    list_filter = ["health", OptedOut, Quarantined, "failures", "version", "provisioning", "power"]
     list_select_related = ["scale_set"]
     search_fields = ["name", "scale_set__key"]
     show_full_result_count = False
-    actions = ["opt_out_chosen", "opt_in_chosen"]
+    actions = ["opt_out_chosen", "opt_in_chosen", "release_chosen"]
     exclude = ["member", "chunk"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
@@ -77,6 +100,17 @@ class InstanceAdmin(Steering):
     @admin.action(description="Opt in again", permissions=["opt_in"])
     def opt_in_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
         _opt_in(request, rows)
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.change_instance")
+
+    @admin.display(boolean=True, ordering="quarantined_at")
+    def quarantined(self, row: Instance) -> bool:
+        return row.quarantined_at is not None
+
+    @admin.action(description="Release from quarantine", permissions=["release"])
+    def release_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        each(request, _per_scale_set(rows, partial(release, by=name_of(request), now=now())), "Released")
 
 
 def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -> bool:

@@ -1,0 +1,58 @@
+"""The cord: stopping all automatic upgrades of the fleet, and letting go."""
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from upgrades.admin.door import Commanded, ModelForm, each, name_of, now
+from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
+from upgrades.commands.opt_outs import LONGEST_REASON
+from upgrades.models import FleetStop
+
+
+class FleetStopForm(ModelForm[FleetStop]):
+    reason = forms.CharField(max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
+    until = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="UTC. Empty: for a day.",
+    )
+
+
+@admin.register(FleetStop)
+class FleetStopAdmin(Commanded):
+    """Adding one stops the fleet, and replaces the one that is in force; who may change them may let go. What was done stays."""
+
+    form = FleetStopForm
+    fields_of_targets = {"reason": "reason", "until": "until"}
+    list_display = ["owner", "reason", "created_at", "until", "ended_at", "ended_by"]
+    list_filter = [("ended_at", admin.EmptyFieldListFilter), "created_at"]
+    search_fields = ["owner", "reason", "ended_by"]
+    date_hierarchy = "created_at"
+    actions = ["let_go"]
+
+    def get_fields(self, request: HttpRequest, obj: FleetStop | None = None) -> list[Any]:
+        return ["owner", "reason", "created_at", "until", "ended_at", "ended_by"] if obj else ["reason", "until"]
+
+    def has_change_permission(self, request: HttpRequest, obj: FleetStop | None = None) -> bool:
+        return False
+
+    def has_let_go_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("upgrades.change_fleetstop")
+
+    def save_model(self, request: HttpRequest, obj: FleetStop, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        row = stop_fleet(reason=given["reason"], until=given["until"], owner=name_of(request), now=now())
+        obj.pk, obj.owner = row.pk, row.owner
+
+    @admin.action(description="Let go: automatic upgrades go on", permissions=["let_go"])
+    def let_go(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> None:
+        if rows.filter(ended_at=None).exists():
+            act = partial(end_fleet_stop, by=name_of(request), now=now())
+            each(request, [("all scale sets", act)], "Automatic upgrades go on")
+        else:
+            messages.warning(request, "What was chosen has ended already: nothing was changed.")
