@@ -48,7 +48,7 @@ def test_the_batches_their_reason_and_when_it_ends() -> None:
         "batch 0     1:  0    begins at once",
         "because 20 % of 7 is 1.4, so at most 1.",
         *(f"batch {id}     1:  {id}    begins in {length(5 * id * MINUTE)}" for id in range(1, 7)),
-        "ends in    7 min to 1 h 3 min, at the pace of its last 20 batches",
+        "ends in    7 min to 1 h 3 min, at the pace of its last batches, 20 at most",
     ]
 
 
@@ -66,7 +66,7 @@ def test_pauses_are_planned_waits() -> None:
     publish(NEW)
     assert told()[-2:] == [
         "waits      4 min in all: pauses, and the time until it is tried again",
-        "ends in    14 min, at the pace of its last 20 batches",
+        "ends in    14 min, at the pace of its last batches, 20 at most",
     ]
 
 

@@ -79,7 +79,7 @@ def _times(plan: Plan) -> list[str]:
         if plan.waits
         else []
     )
-    how = f", at the pace of its last {MOST_BATCHES} batches" if plan.earliest is not None else ""
+    how = f", at the pace of its last batches, {MOST_BATCHES} at most" if plan.earliest is not None else ""
     return [*waits, f"  ends in    {_end(plan)}{how}"]
 
 
