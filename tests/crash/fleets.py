@@ -29,24 +29,30 @@ _versions = count(1)
 
 
 def put_fleets(
-    up: Installation, fleets: Mapping[str, int] = FLEETS, *, boot: str = "1", rolling: Mapping[str, Any] = NO_LIMITS
+    up: Installation,
+    fleets: Mapping[str, int] = FLEETS,
+    *,
+    boot: str = "1",
+    rolling: Mapping[str, Any] = NO_LIMITS,
+    bad: Iterable[str] = (),
 ) -> None:
-    """Machines with data disks, and custom data whose every run the simulator writes down."""
+    """Machines with data disks, and custom data whose every run the simulator writes down. `bad`: versions that never answer well."""
+    tags = {"rollgrid-sim-boot-seconds": boot, "rollgrid-sim-bad-versions": ",".join(bad)}
     balancer = {"location": "westeurope", "properties": {"probes": [{"name": "http", "properties": PROBE}]}}
     up.put("crash/lb", balancer, kind="load_balancer")
     with ThreadPoolExecutor(len(fleets)) as people:
-        bodies = [_body(path, instances, boot, rolling) for path, instances in fleets.items()]
+        bodies = [_body(path, instances, tags, rolling) for path, instances in fleets.items()]
         list(people.map(up.put, fleets, bodies))
     for path in fleets:
         up.wait_healthy(path)
 
 
-def _body(path: str, instances: int, boot: str, rolling: Mapping[str, Any]) -> dict[str, Any]:
+def _body(path: str, instances: int, tags: Mapping[str, str], rolling: Mapping[str, Any]) -> dict[str, Any]:
     body = document(
         image=WINDOWS,
         capacity=instances,
         probe_id="" if "unprobed" in path else PROBE_ID,
-        tags={"rollgrid-sim-boot-seconds": boot},
+        tags=tags,
         rolling=rolling,
         os_profile={"customData": "YQ=="},
     )

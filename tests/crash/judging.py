@@ -2,10 +2,10 @@
 
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -37,11 +37,22 @@ def reading_live() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Count:
-    """Swaps of OS disks: how many there should be; how many are missing, how many too many."""
+    """OS disks that were replaced (`swaps`) and put back (`restores`), as many as there should be; how many of both are missing, how many
+    too many."""
 
     swaps: int
     lost: int
     doubled: int
+    restores: int = 0
+
+
+@dataclass(frozen=True)
+class Came:
+    """An OS disk that came on an instance: for its first boot, or put back by `restored_by` (an operation) in the place of `dropped`."""
+
+    disk: str
+    restored_by: str = ""
+    dropped: str = ""
 
 
 def every_upgrade_completed(paths: Iterable[str], versions: Iterable[str]) -> None:
@@ -50,25 +61,53 @@ def every_upgrade_completed(paths: Iterable[str], versions: Iterable[str]) -> No
     assert rows == sorted((path, version, UpgradeStatus.COMPLETED) for path in paths for version in versions)
 
 
-def each_swapped_once(up: Installation, path: str, versions: list[str], before: Machines) -> Count:
-    """Every instance got every version once, one after the other: members, machines and the simulator's records agree."""
+def each_swapped_once(
+    up: Installation, path: str, versions: list[str], before: Machines, *, bad: Collection[str] = ()
+) -> Count:
+    """Every instance got every version once, one after the other, and after a bad one the very disk of before, once: members, machines
+    and the simulator's records agree."""
     members = _members(path, versions)
-    disks = _disks_by_record(up, path)
+    records = _disks_by_record(up, path)
     after = up.views(path)
     assert after.keys() == before.keys() == members.keys()
+    wanted, found = Counter[str](), Counter[str]()
     for id, view in after.items():
-        chain = [before[id].os_disk, *(row.new_os_disk for row in members[id])]
         assert [row.upgrade.target_version for row in members[id]] == versions
-        assert {row.state for row in members[id]} == {MemberState.SUCCEEDED}
-        assert [row.old_os_disk for row in members[id]] == chain[:-1], f"{path} {id}: a disk nobody knows of"
-        assert (view.os_disk, view.version) == (chain[-1], versions[-1])
+        chain = list(_chain(before[id].os_disk, members[id], bad))
+        came = _since(records[id], before[id].os_disk)
+        assert [replace(one, restored_by="") for one in came] == chain, f"{path} {id}: {came} came, {chain} known"
+        assert view.os_disk == chain[-1].disk and view.version == _last_version(members[id], bad)
         assert view.data_disks == before[id].data_disks and view.data_disks[0].marker
-        assert disks[id][-len(chain) :] == chain, f"{path} {id}: {disks[id]} booted, {chain} known"
-    wanted = len(before) * len(versions)
-    swaps = [len(set(disks[id])) - 1 for id in before]
-    ever = {id: disks[id].index(before[id].os_disk) for id in before}
-    done = sum(swaps) - sum(ever.values())
-    return Count(wanted, lost=max(0, wanted - done), doubled=max(0, done - wanted))
+        wanted.update("restores" if one.dropped else "swaps" for one in chain[1:])
+        found.update("restores" if one.dropped else "swaps" for one in came[1:])
+    restored_by = Counter(one.restored_by for came in records.values() for one in came if one.dropped)
+    assert set(restored_by.values()) <= {1} and "" not in restored_by, f"{path}: {restored_by.most_common(1)}"
+    lost, doubled = (wanted - found).total(), (found - wanted).total()
+    return Count(wanted["swaps"], lost, doubled, wanted["restores"])
+
+
+def _chain(disk: str, members: list[InstanceUpgrade], bad: Collection[str]) -> Iterator[Came]:
+    """The OS disks that must have come on an instance, this one first."""
+    yield Came(disk)
+    for row in members:
+        is_bad = row.upgrade.target_version in bad
+        assert row.state == (MemberState.ROLLED_BACK if is_bad else MemberState.SUCCEEDED), f"{row} is {row.state}"
+        assert row.old_os_disk == disk, f"{row}: a disk nobody knows of"
+        yield Came(row.new_os_disk)
+        if is_bad:
+            yield Came(disk, dropped=row.new_os_disk)
+        else:
+            disk = row.new_os_disk
+
+
+def _last_version(members: list[InstanceUpgrade], bad: Collection[str]) -> str:
+    good = [row.upgrade.target_version for row in members if row.upgrade.target_version not in bad]
+    return good[-1] if good else members[0].from_version
+
+
+def _since(came: list[Came], disk: str) -> list[Came]:
+    """From the first boot of this disk on."""
+    return came[came.index(Came(disk)) :]
 
 
 def _members(path: str, versions: list[str]) -> dict[str, list[InstanceUpgrade]]:
@@ -81,13 +120,14 @@ def _members(path: str, versions: list[str]) -> dict[str, list[InstanceUpgrade]]
     return found
 
 
-def _disks_by_record(up: Installation, path: str) -> dict[str, list[str]]:
-    """The OS disks that ever booted, by instance, in order: each first boot runs custom data, and the simulator writes that down."""
-    found: dict[str, list[str]] = defaultdict(list)
+def _disks_by_record(up: Installation, path: str) -> dict[str, list[Came]]:
+    """The OS disks that ever came, by instance, in order: each first boot runs custom data, and the simulator writes that down; among
+    these it writes the restores."""
+    found: dict[str, list[Came]] = defaultdict(list)
     with closing(sqlite3.connect(f"file:{up.home / 'simulator' / 'state.sqlite3'}?mode=ro", uri=True)) as records:
-        query = "SELECT instance, os_disk FROM runs WHERE scale_set = ? ORDER BY rowid"
-        for instance, disk in records.execute(query, (path,)):
-            found[instance].append(disk)
+        query = "SELECT instance, os_disk, restored_by, dropped FROM runs WHERE scale_set = ? ORDER BY rowid"
+        for instance, *came in records.execute(query, (path,)):
+            found[instance].append(Came(*came))
     return found
 
 

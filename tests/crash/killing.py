@@ -68,6 +68,9 @@ class Killer:
 
     def do(self, one: Round) -> None:
         self._wait_for_events(one.after_events)
+        self.do_now(one)
+
+    def do_now(self, one: Round) -> None:
         if not one.kinds:
             return self._empty_the_broker()
         signs = self._restart_all() if one.kinds == ("up",) else self._kill(one)
