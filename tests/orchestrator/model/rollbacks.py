@@ -42,20 +42,31 @@ failing_fleets = st.fixed_dictionaries(
 )
 
 
-@story(fleet=failing_fleets, fault=FAULTS, by_hand=st.booleans(), is_lost=st.sampled_from([False, False, True]))
-def failed_ones_go_back(m: Fleets, fleet: dict[str, Any], fault: str, by_hand: bool, is_lost: bool) -> None:
-    """To the disk of before, where the policy says so and it is still good (`is_lost`: it does not boot again)."""
+@story(fleet=failing_fleets, fault=FAULTS, by_hand=st.booleans())
+def failed_ones_go_back(m: Fleets, fleet: dict[str, Any], fault: str, by_hand: bool) -> None:
+    """To the disk of before, where the policy says so."""
     found(m, fleet)
-    if is_lost:
-        m.publish_one(fault="unrestorable")
-        to_the_end(m)
+    _fail(m, fleet, fault, by_hand=by_hand)
+    _judge(m, fleet, by_hand=by_hand, is_lost=False)
+
+
+@story(fleet=failing_fleets, fault=FAULTS, by_hand=st.booleans())
+def old_disks_do_not_boot(m: Fleets, fleet: dict[str, Any], fault: str, by_hand: bool) -> None:
+    """Then they stay as they are, failed, and nobody tries again."""
+    found(m, fleet)
+    m.publish_one(fault="unrestorable")
+    to_the_end(m)
+    _fail(m, fleet, fault, by_hand=by_hand)
+    _judge(m, fleet, by_hand=by_hand, is_lost=True)
+
+
+def _fail(m: Fleets, fleet: dict[str, Any], fault: str, *, by_hand: bool) -> None:
     if by_hand:
         m.change_one(0, fleet["capacity"], automatic=False)
     m.publish_one(fault=noticed(fault, fleet))
     if by_hand:
         m.start_one(0)
     to_the_end(m)
-    _judge(m, fleet, by_hand=by_hand, is_lost=is_lost)
 
 
 def _judge(m: Fleets, fleet: dict[str, Any], *, by_hand: bool, is_lost: bool) -> None:

@@ -89,10 +89,9 @@ class Starts:
     def _judge_time(self, rows: Rows, upgrade: Row) -> None:
         """After the pause between two batches, unless a person did not want to wait; before the upgrade's time is over."""
         now, clocks = self._evidence.clocks.wall(), self._evidence.clocks
-        ends = [one["finished_at"] for one in rows.batches_of(upgrade)]
-        is_hurried = bool(ends) and upgrade["skip_pause_at"] is not None and upgrade["skip_pause_at"] >= max(ends)
-        if ends and not is_hurried:
-            until = max(ends) + timedelta(seconds=upgrade["policy"]["pause_seconds"])
+        last = max(rows.batches_of(upgrade), key=lambda one: one["number"], default=None)
+        if last is not None and not (upgrade["skip_pause_at"] and upgrade["skip_pause_at"] >= last["finished_at"]):
+            until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
             assert now >= until, f"a batch starts {until - now} before its pause is over"
         is_late = now > upgrade["ends_by"] + timedelta(seconds=LOOK)
         assert not is_late or clocks.jumped_at >= clocks.elapsed - LOOK, "a batch starts after the upgrade's time"

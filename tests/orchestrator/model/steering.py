@@ -16,12 +16,24 @@ UPGRADE_TIMEOUT_SECONDS = 3 * 3600
     capacity=st.sampled_from([8, 7, 5]),
     zones=st.sampled_from([3, 2]),
     is_cross=st.sampled_from([False, False, True]),
-    are_first=st.booleans(),
-    sick=st.lists(st.integers(0, 6), max_size=3),
+    sick=st.lists(st.integers(0, 6), min_size=1, max_size=2),
 )
-def zones_take_turns(m: Fleets, capacity: int, zones: int, is_cross: bool, are_first: bool, sick: list[int]) -> None:
-    """Each batch is of one zone, unless the policy says otherwise; those that are unhealthy may come first."""
-    policy = rolling(40, 60, 100, enableCrossZoneUpgrade=is_cross, prioritizeUnhealthyInstances=are_first)
+def zones_take_turns(m: Fleets, capacity: int, zones: int, is_cross: bool, sick: list[int]) -> None:
+    """Each batch is of one zone, unless the policy says otherwise."""
+    _choose(m, capacity, zones, sick, enableCrossZoneUpgrade=is_cross)
+
+
+@story(
+    capacity=st.sampled_from([8, 7]),
+    zones=st.sampled_from([0, 3]),
+    sick=st.lists(st.integers(3, 6), min_size=1, max_size=2),
+)
+def the_unhealthy_come_first(m: Fleets, capacity: int, zones: int, sick: list[int]) -> None:
+    _choose(m, capacity, zones, sick, prioritizeUnhealthyInstances=True)
+
+
+def _choose(m: Fleets, capacity: int, zones: int, sick: list[int], **switches: Any) -> None:
+    policy = rolling(40, 60, 100, **switches)
     found(m, {"capacity": capacity, "rolling": policy, "threshold": 1, "zones": zones})
     for name in m.names(0, sick):
         m.world.cloud.change(name, sick=True)
