@@ -61,3 +61,20 @@ def test_people_steer_an_upgrade_while_it_runs(fleet: MakeFleet) -> None:
     cancel(one.path, "ada", one.now)
     one.go_on()
     assert (one.upgrade.status, one.upgrade.batches.count()) == ("Cancelled", 1)
+
+
+def test_scaling_out_and_in_while_an_upgrade_runs(fleet: MakeFleet) -> None:
+    """facts 1.12: new instances take the newest image, and count in the limits, not in what is to be done."""
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    handed = one.look()
+    one.put(8)
+    one.work([*handed, *one.look()])
+    assert len(one.instances) == 8 and {row.version for row in one.instances[5:]} == {"16.04.1"}
+    assert one.upgrade.ended_at is None
+    one.put(4)
+    one.go_on()
+    assert one.upgrade.status == "Completed"
+    assert [row.version for row in one.instances] == ["16.04.1"] * 4
+    assert set(one.views()) == {"0", "1", "2", "3"}
