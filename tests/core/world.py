@@ -7,6 +7,7 @@ from typing import Any
 
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
+from upgrades.core.ranges import ranges
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
@@ -269,11 +270,4 @@ def _word(value: object) -> str:
 
 
 def tell_ids(ids: tuple[int, ...]) -> str:
-    """(0, 1, 2, 5) -> "0-2 5"."""
-    runs: list[list[int]] = []
-    for id in ids:
-        if runs and runs[-1][-1] == id - 1:
-            runs[-1].append(id)
-        else:
-            runs.append([id])
-    return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "-"
+    return ranges(ids, most=len(ids)) or "-"
