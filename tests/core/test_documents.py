@@ -359,6 +359,11 @@ def test_tags_that_are_none(wrong: object) -> None:
     assert error.message.startswith("tags.owner is a text, not ")
 
 
+def test_a_tag_with_a_strange_name_is_refused_in_one_line() -> None:
+    """Found by documents with anything anywhere."""
+    assert refusal({**document(), "tags": {"\n": None}}).message == "tags.? is a text, not null"
+
+
 def test_custom_images() -> None:
     body = edited(document(), IMAGE, {"id": "/subscriptions/s/images/mine"})
     assert "custom images are not supported" in refusal(body).message

@@ -134,7 +134,8 @@ def check_tags(document: object) -> None:
     """Raises BadDocument."""
     for name, value in object_at(document, "tags").items():
         if not isinstance(value, str | int | float):
-            raise wrong(f"tags.{name}", "a text", value)
+            legible = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:80])
+            raise wrong(f"tags.{legible}", "a text", value)
 
 
 def _value(document: object, path: Sequence[str], at: str = "") -> Any:
