@@ -10,7 +10,6 @@ from tests.stories import (
     NOW,
     a_batch,
     a_scale_set,
-    document,
     edited,
     nothing_changes,
     publish,
@@ -18,7 +17,6 @@ from tests.stories import (
     snapshot_equals_events,
 )
 from upgrades.commands.opt_outs import opt_out
-from upgrades.commands.policies import change_policy
 from upgrades.commands.scale_sets import delete_scale_set, set_model
 from upgrades.commands.steering import next_batch_now, pause, release, resume, retry_now
 from upgrades.commands.upgrades import cancel, start
@@ -311,51 +309,6 @@ def test_nothing_failed_is_refused() -> None:
     opt_out("fleet/web", ["4"], reason="busy", owner="eve", now=NOW)
     with refused("OperationNotAllowed", f"no instance of fleet/web that is not opted out failed on {NEW}"):
         start("fleet/web", "ada", LATER, only_failed=True)
-
-
-# --- the policy really used -------------------------------------------------------------------------------------------
-
-
-def policy_in_force(upgrade: RollingUpgrade) -> tuple[float, float, float, float]:
-    """Batch, unhealthy, pause in seconds, and whether what failed goes back by itself."""
-    row = upgrade.policy
-    return row["max_batch_percent"], row["max_unhealthy_percent"], row["pause_seconds"], row["automatic_rollback"]
-
-
-@pytest.mark.parametrize(
-    ("use_own", "by_hand", "by_platform"),
-    [(True, (50, 60, 90, False), (50, 60, 90, True)), (False, (50, 60, 90, False), (20, 20, 0, True))],
-)
-def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform: tuple[Any, ...]) -> None:
-    """A-13, A-39: the set's own for a start by hand (facts 1.2), for the platform only where the set says so."""
-    own = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 60, "pauseTimeBetweenBatches": "PT90S"}
-    body = edited(document(capacity=10), OWN_LIMITS, own)
-    place = "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy"
-    row = a_scale_set(model=edited(body, place, use_own))
-    publish(NEW)
-    first = start("fleet/web", "ada", NOW)
-    assert policy_in_force(first) == by_hand
-    advance(row.pk, lambda: NOW)
-    assert first.members.count() == 5
-    first.status, first.ended_at, first.pending_at_end = UpgradeStatus.COMPLETED, NOW, 0
-    first.save()
-    Instance.objects.update(operation_id=None, operation_kind="", chunk=None)
-    advance(row.pk, lambda: NOW)
-    second = RollingUpgrade.objects.get(ended_at=None)
-    assert policy_in_force(second) == by_platform
-    assert second.members.count() == by_platform[0] // 10
-
-
-def test_without_limits_of_its_own_those_of_azure_count_by_hand_too() -> None:
-    assert policy_in_force(upgrading()) == (20, 20, 0, False)
-
-
-def test_the_policy_of_a_running_upgrade_is_that_of_its_start() -> None:
-    upgrade = upgrading(rolling={"maxBatchInstancePercent": 30})
-    change_policy("fleet/web", {"max_batch_percent": 100}, LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
-    assert seen()["policy"]["max_batch_percent"] == 30
-    assert upgrade.members.count() == 3
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

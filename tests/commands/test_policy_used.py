@@ -1,0 +1,58 @@
+"""Whose limits count, and that an upgrade says which were used (A-13, A-39)."""
+
+from typing import Any
+
+import pytest
+
+from tests.commands.test_steering import LATER, NEW, OWN_LIMITS, upgrading
+from tests.stories import NOW, a_scale_set, document, edited, publish
+from upgrades.commands.policies import change_policy
+from upgrades.commands.upgrades import start
+from upgrades.core.states import UpgradeStatus
+from upgrades.feed import read
+from upgrades.models import Instance, RollingUpgrade
+from upgrades.orchestrator.advance import advance
+
+pytestmark = pytest.mark.django_db
+
+
+def policy_in_force(upgrade: RollingUpgrade) -> tuple[float, float, float, float]:
+    """Batch, unhealthy, pause in seconds, and whether what failed goes back by itself."""
+    row = upgrade.policy
+    return row["max_batch_percent"], row["max_unhealthy_percent"], row["pause_seconds"], row["automatic_rollback"]
+
+
+@pytest.mark.parametrize(
+    ("use_own", "by_hand", "by_platform"),
+    [(True, (50, 60, 90, False), (50, 60, 90, True)), (False, (50, 60, 90, False), (20, 20, 0, True))],
+)
+def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform: tuple[Any, ...]) -> None:
+    """A-13, A-39: the set's own for a start by hand (facts 1.2), for the platform only where the set says so."""
+    own = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 60, "pauseTimeBetweenBatches": "PT90S"}
+    body = edited(document(capacity=10), OWN_LIMITS, own)
+    place = "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy"
+    row = a_scale_set(model=edited(body, place, use_own))
+    publish(NEW)
+    first = start("fleet/web", "ada", NOW)
+    assert policy_in_force(first) == by_hand
+    advance(row.pk, lambda: NOW)
+    assert first.members.count() == 5
+    first.status, first.ended_at, first.pending_at_end = UpgradeStatus.COMPLETED, NOW, 0
+    first.save()
+    Instance.objects.update(operation_id=None, operation_kind="", chunk=None)
+    advance(row.pk, lambda: NOW)
+    second = RollingUpgrade.objects.get(ended_at=None)
+    assert policy_in_force(second) == by_platform
+    assert second.members.count() == by_platform[0] // 10
+
+
+def test_without_limits_of_its_own_those_of_azure_count_by_hand_too() -> None:
+    assert policy_in_force(upgrading()) == (20, 20, 0, False)
+
+
+def test_the_policy_of_a_running_upgrade_is_that_of_its_start() -> None:
+    upgrade = upgrading(rolling={"maxBatchInstancePercent": 30})
+    change_policy("fleet/web", {"max_batch_percent": 100}, LATER)
+    advance(upgrade.scale_set_id, lambda: LATER)
+    assert read.snapshot(upgrade.scale_set_id)["upgrade"]["policy"]["max_batch_percent"] == 30
+    assert upgrade.members.count() == 3
