@@ -2,7 +2,7 @@
 
 import { html, mark } from "./dom.js";
 import { ahead, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
-import { eligible, isDone, percent, runs, safety } from "./state.js";
+import { eligible, hasFailed, isDone, percent, runs, safety } from "./state.js";
 import { elapsed } from "./ticking.js";
 import { endOf } from "./view.js";
 
@@ -23,8 +23,8 @@ function segment(batch, board, running) {
   const mine = batch.ids.map((place) => board.instances[place]);
   const share = (is) => percent(mine.filter(is).length, mine.length);
   const done = share(isDone), under = share((one) => ["upgrading", "verifying"].includes(one.state));
-  const hasFailed = (one) => one.state === "failed" || (one.batch !== null && one.member.state === "failed");
-  const failed = share(hasFailed), bad = share((one) => hasFailed(one) || one.state === "unhealthy");
+  const isBad = (one) => one.state === "failed" || hasFailed(one);
+  const failed = share(isBad), bad = share((one) => isBad(one) || one.state === "unhealthy");
   const isNow = batch.number === running;
   const about = batch.began ? `${batch.planned ? "about " : ""}${timeAt(batch.began)}` : "";
   const says = isNow ? `running, ${Math.round(done)} % up to date` : batch.planned ? `planned ${about}` : `done, began ${about}`;
@@ -36,7 +36,7 @@ function segment(batch, board, running) {
 const strip = (fill, share) => (share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "");
 
 const STEPS = [["gate", "Gate"], ["choose", "Choose"], ["replace", "Replace"], ["wait", "Wait for health"], ["loop", "Loop"]];
-const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches"]);
+const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches", "Paused", "FleetStopped"]);
 
 /** Which of the rule's five steps a running upgrade is at, and since when. */
 export function stepOf(board, batches) {
@@ -73,16 +73,24 @@ function outlook(board, batches, now) {
   return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div><div><dt>Expected end, ${zoneName()}</dt><dd class="number">${end ? ahead(end) : "–"}</dd></div></dl>`;
 }
 
-const ENDS = { Completed: ["done", "done", "Completed"], Cancelled: ["attention", "held", "Cancelled"], Faulted: ["failure", "failed", "Stopped"], RollingForward: ["active", "upgrading", "Rolling forward"] };
+const STATUS = { Completed: ["done", "done", "Completed"], Cancelled: ["attention", "held", "Cancelled"], Faulted: ["failure", "failed", "Stopped"], RollingForward: ["active", "upgrading", "Rolling forward"], RollingBack: ["attention", "rolling-back", "Rolling back"] };
+const HELD = new Set(["HealthIsStale", "FleetStopped"]);
 
 /** The state of an upgrade in one word. */
 export function statusOf(board) {
   const { upgrade } = board;
   if (!upgrade) return { fill: "waiting", glyph: "pending", word: "Never upgraded" };
-  if (runs(board) && upgrade.cancel_requested_by) return { fill: "attention", glyph: "held", word: "Stopping" };
-  if (runs(board) && board.scale_set.decision.code === "HealthIsStale") return { fill: "attention", glyph: "held", word: "Held" };
-  const [fill, glyph, word] = ENDS[upgrade.status];
+  const held = upgrade.status === "RollingForward" && heldBy(board);
+  if (held) return { fill: "attention", glyph: "held", word: held };
+  const [fill, glyph, word] = STATUS[upgrade.status];
   return { fill, glyph, word };
+}
+
+/** What keeps a running upgrade from its next batch, in one word; "" where nothing does. */
+function heldBy({ upgrade, scale_set: { decision } }) {
+  if (upgrade.cancel_requested_by) return "Stopping";
+  if (upgrade.paused_by) return "Paused";
+  return HELD.has(decision.code) ? "Held" : "";
 }
 
 function resting(board, now) {

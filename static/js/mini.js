@@ -3,8 +3,8 @@
 import { FILLS, STATES } from "./state.js";
 
 // What is done, then what moves, then what is bad, then what waits: the front of an upgrade runs through the picture.
-const ORDER = ["done", "verifying", "upgrading", "failed", "unhealthy", "held", "rolling-back", "rolled-back", "unknown", "queued", "pending", "opted-out"];
-const BAD = new Set(["failed", "unhealthy", "unknown"]);
+const ORDER = ["done", "verifying", "upgrading", "rolling-back", "failed", "quarantined", "rolled-back", "unhealthy", "unknown", "held", "queued", "pending", "switched-off", "opted-out"];
+const BAD = new Set(["failed", "quarantined", "rolled-back", "unhealthy", "unknown"]);
 const ROWS = [3, 4, 5, 6, 7, 9, 12, 18];
 const CROWD = 4; // a pitch in CSS pixels up to which a few bad ones are drawn larger
 

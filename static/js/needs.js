@@ -5,7 +5,7 @@ import { runs, safety, STATES } from "./state.js";
 import { whyStopped } from "./why.js";
 
 const PATIENCE = 15000; // ms: health that is late for a moment is no news
-const ORDER = ["failed", "unhealthy", "unknown", "pending"];
+const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "pending"];
 
 /**
  * [{code, fill, glyph, text, since, acts: [{word, states}]}] of one board, the worst first.
@@ -18,14 +18,15 @@ export function needsOf(board, sum, now, sickSince = null) {
   return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
 }
 
+const BAD = ["unhealthy", "unknown", "failed", "rolled-back", "quarantined"];
 const see = (count, states) => (count ? [{ word: count === 1 ? "See it" : `See the ${number(count)}`, states }] : []);
 
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
 function stopped(board, sum) {
   const { upgrade } = board;
   if (!upgrade || upgrade.status !== "Faulted" || sum.current === sum.eligible) return null;
-  const bad = (sum.counts.failed ?? 0) + (sum.counts.unhealthy ?? 0) + (sum.counts.unknown ?? 0);
-  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, ["failed", "unhealthy", "unknown"]) };
+  const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
+  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, BAD) };
 }
 
 function unhealthyNow(board) {
@@ -34,12 +35,13 @@ function unhealthyNow(board) {
 }
 
 function failed(board, sum) {
-  const list = sum.counts.failed ? board.instances.filter((one) => one.state === "failed") : [];
+  const states = ["failed", "rolled-back"].filter((state) => sum.counts[state]);
+  const list = states.length ? board.instances.filter((one) => states.includes(one.state)) : [];
   if (!list.length) return null;
   const [{ failed_version: version }] = list;
   const text = version ? `${many(list.length, "instance")} did not get well on ${version}: ${names(list)}.` : `${many(list.length, "instance")} could not be made or changed: ${names(list)}.`;
   const ends = list.map((one) => one.member?.ended_at).filter(Boolean).sort();
-  return { code: "Failed", fill: "failure", glyph: "failed", text, since: ends[0] ?? null, acts: see(list.length, ["failed"]) };
+  return { code: "Failed", fill: "failure", glyph: "failed", text, since: ends[0] ?? null, acts: see(list.length, states) };
 }
 
 function overLimit(board, since) {
@@ -47,7 +49,7 @@ function overLimit(board, since) {
   if (!over) return null;
   const holds = runs(board) ? "the upgrade stops before its next batch unless" : "no upgrade starts until";
   const text = `${percentText(percent)} unhealthy (${number(count)} of ${number(of)}), limit ${percentText(limit)}: ${holds} ${number(-room)} more ${room === -1 ? "recovers" : "recover"}.`;
-  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text, since, acts: see(count, ["unhealthy", "unknown", "failed"]) };
+  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text, since, acts: see(count, BAD) };
 }
 
 function stale({ scale_set: { decision } }, now) {

@@ -18,7 +18,7 @@ export class Panel {
     this.root.hidden = !one;
     if (!one) return void (this.history = "");
     show(this.root, panelOf(one, board, now));
-    const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)}`;
+    const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)} ${one.quarantined_at}`;
     if (wanted !== this.history) this.load(one, (this.history = wanted));
   }
 
@@ -37,7 +37,7 @@ function panelOf(one, board, now) {
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
     <p>${whyInstance(one, board)}</p>
     <div class="actions">${acts(one)}</div>
-    ${one.opt_out ? optOut(one.opt_out) : ""}
+    ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
@@ -58,7 +58,16 @@ function optOut(held) {
   return html`<section><h3>Opted out</h3><dl class="pairs">${pair("By", held.owner)}${pair("Reason", held.reason)}${pair("Since", dayAt(held.created_at))}${pair("Until", end)}</dl></section>`;
 }
 
+function quarantine({ quarantined_at: at, failed_version: version }, now) {
+  return html`<section><h3>Quarantine</h3><dl class="pairs">${pair("Since", html`${momentAt(at, now)}, ${elapsed(at)}`)}${version ? pair("Failed on", version) : ""}</dl></section>`;
+}
+
+const WENT = {
+  queued: "queued", upgrading: "upgrading", verifying: "verifying", succeeded: "succeeded", failed: "failed", rolling_back: "failed, rolling back",
+  rolled_back: "failed, rolled back", skipped: "skipped",
+};
+
 function part(member, now) {
   const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after its OS disk was replaced` : "";
-  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", member.state)}${member.swapped_at ? pair("Disk replaced", momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}</dl></section>`;
+  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${member.swapped_at ? pair("Disk replaced", momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
 }

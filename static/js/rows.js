@@ -4,7 +4,7 @@ import { $, html, mark, show } from "./dom.js";
 import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
 import { statusOf } from "./instruments.js";
 import { may, whyNot } from "./shell.js";
-import { policyOf, runs } from "./state.js";
+import { hasFailed, policyOf, runs } from "./state.js";
 import { behind, inWords } from "./summary.js";
 import { batchesOf, endOf } from "./view.js";
 import { isCalm } from "./why.js";
@@ -73,7 +73,7 @@ function progress(board, now) {
 
 function fillOf(batch, board, running) {
   if (batch.planned) return "";
-  const failed = batch.ids.some((place) => board.instances[place].member.state === "failed");
+  const failed = batch.ids.some((place) => hasFailed(board.instances[place]));
   return html`data-fill="${failed ? "failure" : batch.ended ? "done" : running}"`;
 }
 

@@ -1,9 +1,10 @@
 // What a screen knows of one scale set (a "board"), and how a message of the feed changes it. Pure: runs under Node too.
 
-/** The twelve states in the order of the legend; fill is one of the six. */
+/** The states in the order of the legend; fill is one of the six. */
 export const STATES = {
   failed: { word: "Failed", fill: "failure" },
   unhealthy: { word: "Unhealthy", fill: "attention" },
+  quarantined: { word: "Quarantined", fill: "attention" },
   held: { word: "Held", fill: "attention" },
   "rolling-back": { word: "Rolling back", fill: "attention" },
   "rolled-back": { word: "Rolled back", fill: "attention" },
@@ -13,10 +14,11 @@ export const STATES = {
   pending: { word: "Pending", fill: "waiting" },
   done: { word: "Up to date", fill: "done" },
   "opted-out": { word: "Opted out", fill: "out" },
+  "switched-off": { word: "Switched off", fill: "waiting" },
   unknown: { word: "Unknown", fill: "waiting" },
 };
 export const FILLS = ["done", "active", "attention", "failure", "waiting", "out"];
-export const WORST_FIRST = ["failed", "unhealthy", "held", "rolling-back", "rolled-back", "unknown", "upgrading", "verifying", "queued", "pending", "opted-out", "done"];
+export const WORST_FIRST = ["failed", "quarantined", "unhealthy", "rolled-back", "rolling-back", "unknown", "held", "upgrading", "verifying", "queued", "pending", "switched-off", "opted-out", "done"];
 
 /** The same cells by health instead of progress. */
 export const HEALTH = {
@@ -26,8 +28,8 @@ export const HEALTH = {
   unknown: { word: "Unknown", fill: "waiting", glyph: "unknown" },
 };
 
-/** The decisions that hold those who are still to come, though they would be upgraded if all were well. */
-const HOLDS = new Set(["HealthIsStale", "LastAttemptStopped"]);
+/** The decisions (docs/rules.md) that hold those who are still to come, though they would be upgraded if all were well. */
+const HOLDS = new Set(["TooManyUnhealthy", "HealthIsStale", "FleetStopped", "Paused", "WaitingToTryAgain", "LastAttemptStopped"]);
 
 /** How a cell looks under the viewer's choice of fill: code, word, fill, glyph. */
 export function faceOf(instance, by = "state") {
@@ -49,20 +51,37 @@ function contextOf(scaleSet, upgrade) {
   };
 }
 
+const SICK = new Set(["unhealthy", "unknown"]);
 const failedOn = (instance, target) => instance.provisioning === "failed" || (instance.failed_version && instance.failed_version === target);
-const IN_FLIGHT = new Set(["queued", "upgrading", "verifying"]);
+const IN_FLIGHT = { queued: "queued", upgrading: "upgrading", verifying: "verifying", rolling_back: "rolling-back" };
+/** It has its old OS disk again: it failed, and runs. */
+const isBack = (instance, target) => instance.member?.state === "rolled_back" && instance.version !== target;
 
-/** Which of the twelve states an instance is in. What is bad is never hidden behind what is merely true. */
+/** Which of the states an instance is in. What is bad is never hidden behind what is merely true. */
 export function stateOf(instance, context) {
+  return underWay(instance, context) ?? trouble(instance, context) ?? standing(instance, context);
+}
+
+function underWay(instance, context) {
   const member = instance.member && instance.member.upgrade === context.upgrade ? instance.member.state : "";
-  if (context.runs && IN_FLIGHT.has(member)) return member;
-  if (instance.operation || ["creating", "updating", "deleting"].includes(instance.provisioning)) return "upgrading";
-  if (failedOn(instance, context.target)) return "failed";
-  if (instance.health === "unhealthy") return "unhealthy";
-  if (instance.health === "unknown") return "unknown";
+  if (context.runs && IN_FLIGHT[member]) return IN_FLIGHT[member];
+  if (instance.operation === "restore") return "rolling-back";
+  return instance.operation || ["creating", "updating", "deleting"].includes(instance.provisioning) ? "upgrading" : null;
+}
+
+function trouble(instance, { target }) {
+  if (instance.quarantined_at) return "quarantined";
+  const failed = failedOn(instance, target), back = isBack(instance, target);
+  if (failed && !back) return "failed";
+  if (instance.power === "stopped") return "switched-off";
+  if (SICK.has(instance.health)) return instance.health;
+  return failed ? "rolled-back" : null;
+}
+
+function standing(instance, { target, holds }) {
   if (instance.opt_out) return "opted-out";
-  if (!context.target || instance.version === context.target) return instance.health === "initializing" ? "verifying" : "done";
-  return context.holds ? "held" : "pending";
+  if (!target || instance.version === target) return instance.health === "initializing" ? "verifying" : "done";
+  return holds ? "held" : "pending";
 }
 
 const numbered = (raw, context) => ({
@@ -143,14 +162,22 @@ export const policyOf = (board) => (runs(board) ? board.upgrade.policy : board.s
 /** On the newest image, and well: what progress counts. */
 export const isDone = (one) => one.state === "done";
 
-/** Unhealthy against the limit, for the whole set (all instances count) and for those upgraded so far. Strictly more stops. */
+/** All instances in the sense of every limit: those that are being removed, and those switched off, count for nothing. */
+export const counted = (instances) => instances.filter(counts);
+const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && one.provisioning !== "deleting";
+export const isSick = (one) => counts(one) && SICK.has(one.health);
+
+const FAILED = new Set(["failed", "rolling_back", "rolled_back"]); // put back or not
+/** Did it fail in the upgrade that its `batch` is of? */
+export const hasFailed = (one) => one.batch !== null && FAILED.has(one.member.state);
+
+/** Unhealthy against the limit, for the whole set (all that count) and for those upgraded so far. Strictly more stops. */
 export function safety(board) {
-  const policy = policyOf(board);
-  const sick = (one) => one.health === "unhealthy" || one.health === "unknown";
-  const tried = board.instances.filter((one) => one.batch !== null && ["succeeded", "failed"].includes(one.member.state));
-  const bad = tried.filter((one) => one.member.state === "failed" || sick(one));
+  const policy = policyOf(board), all = counted(board.instances);
+  const tried = board.instances.filter((one) => hasFailed(one) || (one.batch !== null && one.member.state === "succeeded"));
+  const bad = tried.filter((one) => hasFailed(one) || isSick(one));
   return {
-    all: reading(board.instances.filter(sick).length, board.instances.length, policy.max_unhealthy_percent),
+    all: reading(all.filter(isSick).length, all.length, policy.max_unhealthy_percent),
     upgraded: reading(bad.length, tried.length, policy.max_unhealthy_upgraded_percent),
   };
 }

@@ -1,8 +1,8 @@
 // One scale set in figures, and the whole fleet: counted, never stored. Pure.
 
-import { FILLS, STATES, runs } from "./state.js";
+import { FILLS, isSick, STATES, runs } from "./state.js";
 
-const MOVING = new Set(["queued", "upgrading", "verifying"]);
+const MOVING = new Set(["queued", "upgrading", "verifying", "rolling-back"]);
 
 /** What a row of the fleet page says of a board; one walk over its instances. */
 export function summaryOf(board) {
@@ -20,7 +20,7 @@ function add(sum, one) {
   sum.versions[one.version] = (sum.versions[one.version] ?? 0) + 1;
   if (one.state === "done") sum.done += 1;
   if (MOVING.has(one.state)) sum.moving += 1;
-  if (one.health === "unhealthy" || one.health === "unknown") sum.sick += 1;
+  if (isSick(one)) sum.sick += 1;
   if (one.opt_out) return void (sum.out += 1);
   sum.eligible += 1;
   if (one.version === sum.latest) sum.current += 1;

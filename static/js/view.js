@@ -1,6 +1,6 @@
 // What a viewer chose to see of a board: filter, grouping, planned batches. Pure.
 
-import { faceOf, runs } from "./state.js";
+import { counted, faceOf, runs } from "./state.js";
 
 const NUMBERED = /^(batch|zone) \S+$/;
 
@@ -16,8 +16,8 @@ export function matches(instance, filter, by) {
 }
 
 /**
- * The batches of the latest upgrade: those that were (or are), and of a running one those to come: the next instances by
- * ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began, ended and `now` in ms.
+ * The batches of the latest upgrade: those that were (or are), and of a running one those to come: zone by zone the next instances
+ * by ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began, ended and `now` in ms.
  */
 export function batchesOf(board, now) {
   if (!board.upgrade) return [];
@@ -25,23 +25,37 @@ export function batchesOf(board, now) {
     number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false,
   }));
   board.instances.forEach((one, place) => { if (one.batch !== null) list[one.batch - 1]?.ids.push(place); });
-  return runs(board) && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;
+  return board.upgrade.status === "RollingForward" && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;
 }
 
 function plannedAfter(list, board, now) {
-  const size = Math.max(1, Math.floor((board.instances.length * board.upgrade.policy.max_batch_percent) / 100));
-  const todo = [...board.instances.keys()].filter((place) => isToCome(board.instances[place], board.upgrade.target.version));
+  const size = Math.max(1, Math.floor((counted(board.instances).length * board.upgrade.policy.max_batch_percent) / 100));
   const took = typicalLength(list);
   const planned = [];
-  for (let at = 0; at < todo.length; at += size) {
+  for (const ids of queue(board).flatMap((zone) => slices(zone, size))) {
     const before = planned.at(-1) ?? list.at(-1);
     const began = before && took ? Math.max(before.ended ?? before.began + took, now) : null;
-    planned.push({ number: list.length + planned.length + 1, ids: todo.slice(at, at + size), began, ended: began && began + took, planned: true });
+    planned.push({ number: list.length + planned.length + 1, ids, began, ended: began && began + took, planned: true });
   }
   return planned;
 }
 
-const isToCome = (one, target) => one.batch === null && !one.opt_out && !one.operation && one.version !== target;
+/** The places of those to come, zone after zone, each with ascending ids. */
+function queue({ instances, upgrade }) {
+  const places = [...instances.keys()].filter((place) => isToCome(instances[place], upgrade));
+  if (upgrade.policy.cross_zone) return [places];
+  const zones = [...new Set(places.map((place) => instances[place].zone))].sort();
+  return zones.map((zone) => places.filter((place) => instances[place].zone === zone));
+}
+
+/** As `core.batches.remaining` and `candidates` say. */
+function isToCome(one, { target: { version }, only_failed: onlyFailed, started_by: by }) {
+  if (one.batch !== null || one.opt_out || one.operation || one.power === "stopped") return false;
+  if (by === "Platform" && one.quarantined_at) return false;
+  return onlyFailed ? one.failed_version === version : one.version !== version;
+}
+
+const slices = (list, size) => Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 
 /** How long a batch of this upgrade took, in ms; 0 while none has ended. */
 function typicalLength(list) {

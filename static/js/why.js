@@ -43,10 +43,10 @@ export function whyStopped({ target, error, policy, progress, batches }) {
 }
 
 function troubles({ instances }) {
-  const kinds = [["failed", "failure", "did not get well on the new image"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
+  const kinds = [["failed", "failure", "did not get well on the new image"], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
   const bad = kinds.map(([state, fill, says]) => {
     const list = instances.filter((one) => one.state === state);
-    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
+    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
   });
   const out = instances.filter((one) => one.opt_out);
   const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out, "opted-out")] };
@@ -76,6 +76,10 @@ export function whyInstance(one, board) {
     queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
     held: board.scale_set.decision.text,
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
+    "rolling-back": "It did not become healthy on the new image; its old OS disk is put back.",
+    "rolled-back": `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
+    quarantined: "Its upgrades failed too often, one after the other: the platform leaves it alone until somebody releases it.",
+    "switched-off": "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
     verifying: `It has its new OS disk; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
     unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.`,
     failed: one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,

@@ -9,23 +9,23 @@ const IMAGE = { publisher: "Canonical", offer: "UbuntuServer", sku: "16.04-LTS" 
 
 export const anInstance = (id, changes = {}) => ({
   id: String(id), name: `web_${id}`, zone: "", version: OLD, os_disk: `disk ${id}`, data_disks: [], power: "running", provisioning: "succeeded",
-  extensions: [], health: "healthy", health_since: AT, health_detail: "", operation: "", failed_version: "", member: null, opt_out: null, ...changes,
+  extensions: [], health: "healthy", health_since: AT, health_detail: "", operation: "", failed_version: "", quarantined_at: null, member: null, opt_out: null, ...changes,
 });
 
-export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", ...changes });
+export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
 export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null });
 
 export const aScaleSet = (changes = {}) => ({
   resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version: OLD, capacity: 10,
-  automatic_upgrade: true, policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT }, deleting: false, ...changes,
+  automatic_upgrade: true, policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
 });
 
 export const anUpgrade = (changes = {}) => ({
   id: "u1", target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
-  cancel_requested_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, batches: [], ...changes,
+  cancel_requested_by: "", paused_by: "", only_failed: false, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, batches: [], ...changes,
 });
 
-export const aBatch = (number, finished_at = null) => ({ number, started_at: AT, finished_at });
+export const aBatch = (number, finished_at = null) => ({ number, started_at: AT, finished_at, why: "20 % of 10 is 2, so at most 2." });
 
 /** A board of these instances (a number: so many healthy ones on the old version). */
 export function aBoard(instances = 10, { upgrade = null, ...set } = {}) {

@@ -52,6 +52,17 @@ test("those that did not get well on the new image", () => {
   assert.deepEqual([need.text, need.since], [`1 instance did not get well on ${NEW}: web_0.`, AT]);
 });
 
+test("those that run on their old disk again need a person as those that failed", () => {
+  const list = some(2, 10, { failed_version: NEW, member: aMember(0, "rolled_back", { ended_at: AT }) });
+  const [need] = needs(aBoard(list, { latest_version: NEW }));
+  assert.deepEqual([need.code, need.acts[0]], ["Failed", { word: "See the 2", states: ["rolled-back"] }]);
+});
+
+test("what is switched off is in no count of the unhealthy", () => {
+  const sum = summaryOf(aBoard(some(1, 3, { power: "stopped", health: "unknown" })));
+  assert.deepEqual([sum.sick, sum.counts["switched-off"]], [0, 1]);
+});
+
 test("an upgrade that stopped tells its story once, with the numbers", () => {
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
   const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, batches: [aBatch(0, AT)], progress: { successful: 1, failed: 1, in_progress: 0, pending: 8 } });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { applyDelta, emptyBoard, FILLS, follows, HEALTH, isReady, safety, STATES, WORST_FIRST } from "../../static/js/state.js";
-import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, NEW, OLD, POLICY, statesOf } from "./boards.mjs";
+import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, AT, NEW, OLD, POLICY, statesOf } from "./boards.mjs";
 
 const stateOf = (changes, set = {}) => statesOf(aBoard([anInstance(0, changes)], { latest_version: NEW, ...set }))[0];
 
@@ -29,6 +29,35 @@ test("what is bad is never hidden behind what is merely true", () => {
   assert.equal(stateOf({ health: "unhealthy", failed_version: NEW }), "failed");
   assert.equal(stateOf({ failed_version: OLD }), "pending", "it failed on another version");
   assert.equal(stateOf({ provisioning: "failed", opt_out: anOptOut() }), "failed");
+});
+
+test("an instance that failed and has its old disk again is rolled back, unless it is worse", () => {
+  const member = aMember(0, "rolled_back");
+  const ended = { upgrade: anUpgrade({ status: "Faulted", ended_at: "2018-09-25T13:00:00Z" }) };
+  assert.equal(stateOf({ member, failed_version: NEW }, ended), "rolled-back");
+  assert.equal(stateOf({ member, failed_version: NEW, health: "initializing" }, { upgrade: anUpgrade() }), "rolled-back");
+  assert.equal(stateOf({ member, failed_version: NEW, health: "unhealthy" }, ended), "unhealthy");
+  assert.equal(stateOf({ member, failed_version: NEW, opt_out: anOptOut() }, ended), "rolled-back");
+  assert.equal(stateOf({ member, failed_version: NEW }, { ...ended, latest_version: "16.04.3" }), "pending", "it may have the next version");
+  assert.equal(stateOf({ member: aMember(0, "failed", { rollback_error: "no such disk" }), failed_version: NEW, version: NEW }, ended), "failed");
+});
+
+test("a disk that is put back is under way, in the upgrade and after a crash of it", () => {
+  assert.equal(stateOf({ member: aMember(0, "rolling_back"), health: "unhealthy", failed_version: NEW }, { upgrade: anUpgrade({ status: "RollingBack" }) }), "rolling-back");
+  assert.equal(stateOf({ operation: "restore", provisioning: "updating" }), "rolling-back");
+});
+
+test("quarantine is another thing than an opt-out, and a machine that is off another than an ill one", () => {
+  assert.equal(stateOf({ quarantined_at: AT, failed_version: NEW, opt_out: anOptOut() }), "quarantined");
+  assert.equal(stateOf({ quarantined_at: AT, member: aMember(0, "upgrading") }, { upgrade: anUpgrade() }), "upgrading", "a person upgrades it");
+  assert.equal(stateOf({ power: "stopped", health: "unknown" }), "switched-off");
+  assert.equal(stateOf({ power: "stopped", health: "unknown", opt_out: anOptOut() }), "switched-off");
+  assert.equal(stateOf({ power: "stopped", failed_version: NEW }), "failed");
+});
+
+test("whatever holds an upgrade holds those that are to come", () => {
+  for (const code of ["TooManyUnhealthy", "Paused", "FleetStopped", "WaitingToTryAgain", "LastAttemptStopped"]) assert.equal(stateOf({}, { decision: { code, text: "" } }), "held", code);
+  for (const code of ["PauseBetweenBatches", "WaitingForHealth", "ReplacingOSDisks"]) assert.equal(stateOf({}, { decision: { code, text: "" } }), "pending", code);
 });
 
 test("the state of an instance within the running upgrade", () => {
@@ -101,6 +130,18 @@ test("strictly more than the limit stops", () => {
   assert.deepEqual([sick(3, 10).over, sick(3, 10).room], [true, -1]);
   assert.deepEqual([sick(1, 7).over, sick(2, 7).over], [false, true]);
   assert.deepEqual([sick(0, 0).over, sick(0, 0).percent], [false, 0]);
+});
+
+test("machines that are off, and those that leave, count for no limit", () => {
+  const list = [{ power: "stopped", health: "unknown" }, { operation: "delete", health: "unhealthy" }, { health: "unhealthy" }, {}, {}].map((changes, id) => anInstance(id, changes));
+  const { count, of, over } = safety(aBoard(list)).all;
+  assert.deepEqual([count, of, over], [1, 3, true]);
+});
+
+test("what was rolled back counts as failed", () => {
+  const upgraded = [aMember(0, "rolled_back"), aMember(0, "rolling_back"), aMember(0, "succeeded"), aMember(0, "skipped")];
+  const reading = safety(aBoard(upgraded.map((member, id) => anInstance(id, { member })), { upgrade: anUpgrade() })).upgraded;
+  assert.deepEqual([reading.count, reading.of], [2, 3]);
 });
 
 test("of those upgraded so far, the failed and the unhealthy count against their own limit", () => {

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { exactMomentAt } from "../../static/js/format.js";
-import { gauges, rail, steps } from "../../static/js/instruments.js";
+import { gauges, rail, statusOf, steps } from "../../static/js/instruments.js";
 import { batchesOf, matches } from "../../static/js/view.js";
 import { whyInstance } from "../../static/js/why.js";
-import { aBatch, aBoard, aMember, anInstance, anUpgrade, AT, NEW } from "./boards.mjs";
+import { aBatch, aBoard, aMember, anInstance, anUpgrade, AT, NEW, OLD } from "./boards.mjs";
 
 const NOW = Date.parse(AT) + 60_000;
 const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ");
@@ -41,6 +41,17 @@ test("the rail shows how many were not tried, and who failed apart from who is i
   assert.match(drawn, /data-fill="attention" data-vars="share:100%".*data-fill="failure" data-vars="share:50%"/);
   const done = anUpgrade({ status: "Completed", ended_at: AT, batches: [aBatch(0, AT)], progress: { ...progress, pending: 0 } });
   assert.doesNotMatch(plain(rail(aBoard(list, { upgrade: done }), batchesOf(aBoard(list, { upgrade: done }), NOW))), /not tried/);
+});
+
+test("what was rolled back is a failure in the rail", () => {
+  const list = Array.from({ length: 4 }, (_, id) => anInstance(id, id < 2 ? { member: aMember(0, ["succeeded", "rolled_back"][id]), version: id ? OLD : NEW, failed_version: id ? NEW : "" } : {}));
+  const board = aBoard(list, { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(0, AT)] }) });
+  assert.match(String(rail(board, batchesOf(board, NOW))), /data-fill="failure" data-vars="share:50%"/);
+});
+
+test("a running upgrade that is held says how in one word", () => {
+  const said = (upgrade, decision = {}) => statusOf(aBoard(1, { decision, upgrade: anUpgrade(upgrade) })).word;
+  assert.deepEqual([said({}), said({ paused_by: "ada" }), said({}, { code: "FleetStopped" }), said({ status: "RollingBack" })], ["Rolling forward", "Paused", "Held", "Rolling back"]);
 });
 
 test("a batch that takes longer than the others has no end yet", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { batchesOf, endOf, grouped, matches, withPlan } from "../../static/js/view.js";
-import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW } from "./boards.mjs";
+import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW, OLD } from "./boards.mjs";
 
 const LATER = "2018-09-25T12:05:00.000Z";
 
@@ -36,6 +36,21 @@ test("batches that were, and those to come as the engine takes them: 20 % of all
   assert.equal(batches[2].began, batches[1].ended, "each begins where the one before ends");
   assert.equal(withPlan(board.instances, batches)[4].planned, 2);
 });
+
+test("a batch is of one zone, and what is off or in quarantine is in none", () => {
+  const zones = ["2", "1", "1", "2", "1", "1", "1", "1"].map((zone, id) => anInstance(id, { zone, power: id === 4 ? "stopped" : "running", quarantined_at: id === 5 ? AT : null }));
+  const planned = (upgrade) => batchesOf(aBoard(zones, { upgrade: anUpgrade({ policy: { max_batch_percent: 30 }, ...upgrade }) })).map((one) => one.ids);
+  assert.deepEqual(planned(), [[1, 2], [6, 7], [0, 3]]);
+  assert.deepEqual(planned({ started_by: "User" }), [[1, 2], [5, 6], [7], [0, 3]]);
+  assert.deepEqual(planned({ policy: { max_batch_percent: 30, cross_zone: true } }), [[0, 1], [2, 3], [6, 7]]);
+});
+
+test("of those that failed only, where only these are wanted", () => {
+  const list = Array.from({ length: 5 }, (_, id) => anInstance(id, id < 2 ? { failed_version: NEW, version: id ? NEW : OLD } : {}));
+  assert.deepEqual(batchesOf(aBoard(list, { upgrade: anUpgrade({ only_failed: true }) })).map((one) => one.ids), [[0], [1]]);
+});
+
+test("nothing more begins in an upgrade that rolls back", () => assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ status: "RollingBack", batches: [aBatch(0)] }) })).length, 1));
 
 test("a batch is never smaller than one", () => {
   const batches = batchesOf(aBoard(3, { upgrade: anUpgrade() }));
