@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import rights
-from dashboard.forms import AutomaticForm, Ids, OptOutForm, PublishForm
-from upgrades.commands import images, opt_outs, policies, upgrades
+from dashboard.forms import AutomaticForm, FleetStopForm, Ids, OptOutForm, PublishForm
+from upgrades.commands import fleet_stops, images, opt_outs, policies, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
 from upgrades.models import Instance, OptOut
@@ -97,6 +97,47 @@ def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 
 @act("steer")
+def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), only_failed=True)
+    said = f"Those of {name} that failed on {upgrade.target_version} are tried again."
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
+def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrade = steering.retry_now(f"{group}/{name}", _by(request), timezone.now())
+    said = f"The upgrade of {name} to {upgrade.target_version} is tried again at once."
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
+def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    steering.pause(f"{group}/{name}", _by(request), timezone.now())
+    undo = {"url": reverse("resume", args=[group, name]), "values": {}, "word": "Resume"}
+    said = f"The upgrade of {name} pauses after the batch in flight."
+    return {"said": said, "fill": "attention", "glyph": "held", "undo": undo}
+
+
+@act("steer")
+def resume(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    steering.resume(f"{group}/{name}", _by(request), timezone.now())
+    return {"said": f"The upgrade of {name} goes on.", "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
+def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    steering.next_batch_now(f"{group}/{name}", _by(request), timezone.now())
+    return {"said": f"The next batch of {name} begins now.", "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
+def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(Ids(request.POST))
+    rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
+    return {"said": f"{_named(rows)} released." if rows else "Nothing was in quarantine any more."}
+
+
+@act("steer")
 def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"The upgrade of {name} stops at the end of its batch.", "fill": "attention", "glyph": "held"}
@@ -120,3 +161,19 @@ def publish(request: HttpRequest) -> dict[str, Any]:
     return {
         "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"
     }
+
+
+@act("stop_fleet")
+def stop_fleet(request: HttpRequest) -> dict[str, Any]:
+    sent = _read(FleetStopForm(request.POST))
+    fleet_stops.stop_fleet(reason=sent["reason"], owner=_by(request), now=timezone.now(), until=sent["until"])
+    said = {"said": "All automatic upgrades are stopped.", "fill": "attention", "glyph": "cord"}
+    if not rights.has(request.user, "end_fleet_stop"):
+        return said
+    return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}, "word": "Let go"}}
+
+
+@act("end_fleet_stop")
+def end_fleet_stop(request: HttpRequest) -> dict[str, Any]:
+    fleet_stops.end_fleet_stop(by=_by(request), now=timezone.now())
+    return {"said": "Automatic upgrades go on."}

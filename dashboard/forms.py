@@ -15,7 +15,9 @@ class Ids(forms.Form):
         return [word for word in str(self.cleaned_data["ids"]).split(",") if word]
 
 
-class OptOutForm(Ids):
+class ReasonForm(forms.Form):
+    """Why, and until when."""
+
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         error_messages={
@@ -23,8 +25,15 @@ class OptOutForm(Ids):
             "max_length": f"A reason has at most {LONGEST_REASON} characters.",
         },
     )
-    scope = forms.ChoiceField(choices=OptOut.Scope.choices)
     until = forms.DateTimeField(required=False, error_messages={"invalid": "That is no date."})
+
+
+class OptOutForm(Ids, ReasonForm):
+    scope = forms.ChoiceField(choices=OptOut.Scope.choices)
+
+
+class FleetStopForm(ReasonForm):
+    """Without an end: for a day."""
 
 
 class AutomaticForm(forms.Form):

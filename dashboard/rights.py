@@ -20,6 +20,8 @@ RIGHTS = {
     "steer": Right("upgrades.change_scaleset", "steer upgrades"),
     "opt_out": Right("upgrades.add_optout", "opt instances out"),
     "opt_in": Right("upgrades.change_optout", "opt instances in again"),
+    "stop_fleet": Right("upgrades.add_fleetstop", "stop all automatic upgrades"),
+    "end_fleet_stop": Right("upgrades.change_fleetstop", "let all automatic upgrades go on"),
     "publish": Right("upgrades.add_imageversion", "publish image versions"),
 }
 

@@ -6,16 +6,19 @@ import { drop, refusal, toast } from "./toast.js";
 const ASKING_AT_MOST = 10000; // ms
 const LONGEST_ANSWER = 30000; // the same for forms is in base.html
 
-/** A date that a person chose ends with that day in the person's own zone. What is off is not sent. */
+/** A time that a person chose is of the person's own zone; a date ends with that day. What is off is not sent. */
 export function prepare(event) {
   const { parameters, elt } = event.detail;
   if (elt.getAttribute("aria-disabled") === "true") return event.preventDefault();
   if (parameters.until_day) parameters.until = endOf(parameters.until_day);
+  if (parameters.until_local) parameters.until = inUtc(parameters.until_local);
 }
 
-function endOf(day) {
-  const end = new Date(`${day}T23:59:59`);
-  return Number.isNaN(end.getTime()) ? day : end.toISOString(); // the server says what is wrong with it
+const endOf = (day) => inUtc(`${day}T23:59:59`);
+
+function inUtc(local) {
+  const at = new Date(local);
+  return Number.isNaN(at.getTime()) ? local : at.toISOString(); // the server says what is wrong with it
 }
 
 /** Every answer is JSON: {said, undo?: {url, values, word}} or {error: {code, message}}. */

@@ -54,6 +54,14 @@ export function focusOf(target) {
   };
 }
 
+/** Turns a control (templates/parts/control.html) off, and says why; with no reason, on. */
+export function turn(control, why) {
+  control.setAttribute("aria-disabled", Boolean(why));
+  if (why) control.setAttribute("aria-describedby", `why-${control.id}`);
+  else control.removeAttribute("aria-describedby");
+  $(`#why-${control.id}`).textContent = why;
+}
+
 function setVars(element) {
   for (const pair of element.dataset.vars.split(";")) {
     const [name, value] = pair.split(":");

@@ -1,11 +1,13 @@
 // The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what changed is painted.
 
 import { ask as askFor } from "./acts.js";
+import { hearStop } from "./cord.js";
 import { $, $$, html, mark, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { many, number, percentText, since } from "./format.js";
 import { Minis } from "./mini.js";
 import { needsOf } from "./needs.js";
+import { reasonsIn } from "./reasons.js";
 import { addressOf, newRow, paintRow } from "./rows.js";
 import { openShell, say, standing } from "./shell.js";
 import { FILLS, isReady, percent } from "./state.js";
@@ -31,6 +33,7 @@ body.addEventListener("pointerleave", ask);
 body.addEventListener("focusout", ask);
 
 function hear(board, key) {
+  hearStop(key, board);
   missing.delete(key);
   if (board && !isReady(board)) return;
   if (board) fleet.set(key, { ...fleet.get(key), board, sum: null, painted: false });
@@ -149,7 +152,7 @@ const isStale = () => document.body.classList.contains("stale");
 
 function item({ code, fill, glyph, text, since: at, acts, set }) {
   const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;
-  const links = acts.map(({ word, states }) => html`<a class="button" data-key="${set.resource_group}/${set.name} ${word}" href="${page}?${states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
+  const links = acts.map(({ word, states, reason }) => html`<a class="button" data-key="${set.resource_group}/${set.name} ${word}" href="${page}?${reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
   return html`<li>${mark(fill, glyph)}<a href="${page}" class="cut" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
 }
 
@@ -157,8 +160,9 @@ function item({ code, fill, glyph, text, since: at, acts, set }) {
 function quiet() {
   const all = [...fleet.values()];
   const off = all.filter((one) => !one.board.scale_set.automatic_upgrade).length;
-  const pauses = all.filter((one) => one.board.scale_set.decision.code === "PauseBetweenBatches").length;
-  const words = [pauses && many(pauses, "planned pause"), off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
+  const waits = (code) => all.filter((one) => reasonsIn(one.board).some((reason) => reason.code === code)).length;
+  const pauses = waits("PauseBetweenBatches"), paused = waits("Paused");
+  const words = [pauses && many(pauses, "planned pause"), paused && `${number(paused)} paused`, off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
   return words.length ? `Quiet: ${words.join(", ")}` : "";
 }
 

@@ -1,6 +1,7 @@
 // The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
 
-import { $, html, show } from "./dom.js";
+import { controlsOf } from "./controls.js";
+import { $, html, show, turn } from "./dom.js";
 import { percentText, span } from "./format.js";
 import { may } from "./shell.js";
 import { countBy, eligible, policyOf, runs } from "./state.js";
@@ -31,13 +32,19 @@ function policy(limits) {
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
 
+const CONTROLS = ["start", "retry", "failed", "resume", "pause", "next", "cancel"];
+
+/** What belongs to another moment gives way, and a focus that it had goes to what takes its place. */
 function paintControls(board) {
-  const running = runs(board), asked = Boolean(board.upgrade?.cancel_requested_by);
-  const start = $("#start"), cancel = $("#cancel");
-  const hadFocus = [start, cancel].includes(document.activeElement);
-  start.hidden = running;
-  cancel.hidden = !running;
-  if (hadFocus) (running ? cancel : start).focus(); // one takes the other's place
-  cancel.setAttribute("aria-disabled", asked);
-  $("#cancel span").textContent = asked ? "Stops after this batch" : "Cancel";
+  const now = controlsOf(board);
+  const controls = CONTROLS.map((id) => $(`#${id}`));
+  const lost = controls.find((one) => one === document.activeElement && !Object.hasOwn(now, one.id));
+  for (const one of controls) {
+    one.parentElement.hidden = !Object.hasOwn(now, one.id);
+    turn(one, now[one.id] ?? "");
+  }
+  if (lost) $(runs(board) ? HEIR[lost.id] ?? "#cancel" : "#start").focus();
+  $("#cancel span").textContent = board.upgrade?.cancel_requested_by && runs(board) ? "Stops after this batch" : "Cancel";
 }
+
+const HEIR = { pause: "#resume", resume: "#pause" };

@@ -1,5 +1,6 @@
 // The images page: the server shows the catalogue; the feed keeps its counts and says when to ask for it again.
 
+import { hearStop } from "./cord.js";
 import { $, $$, focusOf, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { dayAt, number } from "./format.js";
@@ -23,6 +24,7 @@ setInterval(() => { if (!document.hidden) fetchAgain(); }, AGAIN);
 dress();
 
 function hear(board, key) {
+  hearStop(key, board);
   missing.delete(key);
   if (board && !isReady(board)) return;
   const before = boards.get(key);

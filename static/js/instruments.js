@@ -1,9 +1,10 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
 import { html, mark } from "./dom.js";
-import { ahead, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
+import { ahead, exactMomentAt, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
 import { eligible, hasFailed, isDone, percent, runs, safety } from "./state.js";
-import { elapsed } from "./ticking.js";
+import { may, off, whyNot } from "./shell.js";
+import { elapsed, remaining } from "./ticking.js";
 import { endOf } from "./view.js";
 
 /** One segment per batch, as wide as the batch is large; done share, failed share, size and start of each. */
@@ -28,8 +29,8 @@ function segment(batch, board, running) {
   const isNow = batch.number === running;
   const about = batch.began ? `${batch.planned ? "about " : ""}${timeAt(batch.began)}` : "";
   const says = isNow ? `running, ${Math.round(done)} % up to date` : batch.planned ? `planned ${about}` : `done, began ${about}`;
-  return html`<li data-vars="size:${Math.max(1, mine.length)}"><button type="button" class="batch ${isNow ? "is-now" : batch.planned ? "" : "is-done"}" data-act="batch" data-key="${batch.number}">
-    <span class="sr">Batch ${batch.number}, ${many(mine.length, "instance")}, ${says}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${strip("attention", bad)}${strip("failure", failed)}<b>${batch.number}</b><span>${mine.length}</span></span>
+  return html`<li data-vars="size:${Math.max(1, mine.length)}"><button type="button" class="batch ${isNow ? "is-now" : batch.planned ? "" : "is-done"}" data-act="batch" data-key="${batch.number}" title="${batch.why}">
+    <span class="sr">Batch ${batch.number}, ${many(mine.length, "instance")}, ${says}${batch.why ? `; ${batch.why}` : ""}</span><span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${done + under}%"></i><i data-fill="done" data-vars="share:${done}%"></i>${strip("attention", bad)}${strip("failure", failed)}<b>${batch.number}</b><span>${mine.length}</span></span>
     <span class="foot" aria-hidden="true">${batch.planned && batch.began ? "≈ " : ""}${batch.began ? timeAt(batch.began) : ""}</span></button></li>`;
 }
 
@@ -63,7 +64,13 @@ function running(board, batches, now) {
   const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
   return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
     <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
-    ${outlook(board, batches, now)}`;
+    ${chosen(batches)}${outlook(board, batches, now)}`;
+}
+
+/** How the latest batch came about. */
+function chosen(batches) {
+  const why = batches.findLast((one) => !one.planned)?.why;
+  return why ? html`<p class="small quiet">Chosen because ${why}</p>` : "";
 }
 
 function outlook(board, batches, now) {
@@ -119,10 +126,28 @@ function tape(name, r, none) {
     <div class="row small quiet"><span>${r.of ? `${number(r.count)} of ${number(r.of)}, limit ${percentText(r.limit)}` : `limit ${percentText(r.limit)}`}</span><span>${r.of ? (r.over ? `${number(-r.room)} over` : `room for ${number(r.room)}`) : none}</span></div></div>`;
 }
 
-const MOST_REASONS = 4;
+const MOST_REASONS = 6;
 
-/** Ranked: the last decision first, then whatever else is not moving or not well; each with its way there. */
-export const reasons = (list) => html`<header><h2>Last decision</h2><span class="small quiet">${list.length > 1 ? `and ${many(list.length - 1, "more thing")} to know` : ""}</span></header>
-  <ol class="reasons">${list.slice(0, MOST_REASONS).map(reason)}</ol>`;
+/** Ranked: what holds it now, then whatever else is not well; each with its way there and what lifts it. `held`: whose instances are shown alone. */
+export const reasons = (list, held = "") => html`<header><h2>Last decision</h2><span class="small quiet">${list.length > 1 ? `and ${many(list.length - 1, "more thing")} to know` : ""}</span></header>
+  <ol class="reasons">${list.slice(0, MOST_REASONS).map((one) => reason(one, held))}</ol>`;
 
-const reason = (one) => html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${one.acts.map(({ act, key, word }) => html` <button type="button" class="link" data-act="${act}" data-key="${key}">${word}</button>`)}</p>${one.detail || one.since ? html`<span class="small">${one.since ? html`For ${elapsed(one.since)}${one.detail ? " · " : ""}` : ""}${one.detail}</span>` : ""}</li>`;
+export function reason(one, held = "") {
+  const links = one.acts.filter(({ right }) => !right), buttons = one.acts.filter(({ right }) => right);
+  return html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(one)}${buttons.length ? html`<div class="actions">${buttons.map(button)}</div>` : ""}</li>`;
+}
+
+function link({ act, key, word, toggles }, held) {
+  if (!toggles) return html`<button type="button" class="link" data-act="${act}" data-key="${key}">${word}</button>`;
+  return html`<button type="button" class="link" data-act="${act}" data-key="${key}" aria-pressed="${held === key}">${held === key ? "Show all" : word}</button>`;
+}
+
+const button = ({ act, key, word, right, ids }) => (may(right) ? html`<button type="button" class="button" data-act="${act}" data-key="${key}" data-ids="${ids}">${word}</button>` : off(word, whyNot(right), `no-${key}`));
+
+/** For how long, until when, and who can lift it. */
+function terms({ since, until, who, detail }) {
+  const words = [since && html`For ${elapsed(since)}`, until && html`until ${momentOf(until)}, ${remaining(until)} left`, who, detail].filter(Boolean);
+  return words.length ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>` : "";
+}
+
+const momentOf = (at) => html`<time datetime="${at}">${exactMomentAt(at)}</time>`;

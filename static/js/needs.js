@@ -1,20 +1,21 @@
 // What needs a person: narrower than "not green". Planned waits, opt-outs and what somebody switched off are quiet. Pure.
 
-import { many, names, number, percentText } from "./format.js";
-import { runs, safety, STATES } from "./state.js";
+import { many, momentAt, names, number, percentText } from "./format.js";
+import { keyOf, reasonsIn, told } from "./reasons.js";
+import { runs, safety } from "./state.js";
 import { whyStopped } from "./why.js";
 
 const PATIENCE = 15000; // ms: health that is late for a moment is no news
 const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "pending"];
 
 /**
- * [{code, fill, glyph, text, since, acts: [{word, states}]}] of one board, the worst first.
+ * [{code, fill, glyph, text, since, acts: [{word, states} or {word, reason}]}] of one board, the worst first.
  * `now` in ms; `sickSince`: since when some instance has been unhealthy, in ms.
  */
 export function needsOf(board, sum, now, sickSince = null) {
   if (board.scale_set.deleting) return [];
   const stop = stopped(board, sum);
-  const list = [stop ?? overLimit(board, sickSince), stop ? null : failed(board, sum), stale(board, now), noImage(board)].filter(Boolean);
+  const list = [stop ?? overLimit(board, sickSince), stop ? null : failed(board, sum), ...asked(board, now)].filter(Boolean);
   return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
 }
 
@@ -26,7 +27,13 @@ function stopped(board, sum) {
   const { upgrade } = board;
   if (!upgrade || upgrade.status !== "Faulted" || sum.current === sum.eligible) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
-  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, BAD) };
+  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${again(board)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, BAD) };
+}
+
+/** When it is tried again, where that is known. */
+function again(board) {
+  const wait = reasonsIn(board).find((one) => one.code === "WaitingToTryAgain");
+  return wait ? ` It is tried again at ${momentAt(wait.until)}.` : "";
 }
 
 function unhealthyNow(board) {
@@ -47,17 +54,21 @@ function failed(board, sum) {
 function overLimit(board, since) {
   const { count, of, limit, percent, room, over } = safety(board).all;
   if (!over) return null;
+  const held = reasonsIn(board).find((one) => one.code === "TooManyUnhealthy");
   const holds = runs(board) ? "the upgrade stops before its next batch unless" : "no upgrade starts until";
   const text = `${percentText(percent)} unhealthy (${number(count)} of ${number(of)}), limit ${percentText(limit)}: ${holds} ${number(-room)} more ${room === -1 ? "recovers" : "recover"}.`;
-  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text, since, acts: see(count, BAD) };
+  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: held?.text ?? text, since, acts: see(count, BAD) };
 }
 
-function stale({ scale_set: { decision } }, now) {
-  if (decision.code !== "HealthIsStale" || now - Date.parse(decision.since) < PATIENCE) return null;
-  return { code: "Stale", fill: STATES.unknown.fill, glyph: "unknown", text: decision.text, since: decision.since, acts: [] };
+/** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
+const ASK = new Set(["NoImagePublished", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined"]);
+
+function asked(board, now) {
+  const list = reasonsIn(board).filter(({ code, since }) => ASK.has(code) && (code !== "HealthIsStale" || now - Date.parse(since) >= PATIENCE));
+  return list.map((reason) => ({ ...told(reason, board), acts: way(reason) }));
 }
 
-function noImage({ scale_set: { decision } }) {
-  if (decision.code !== "NoImagePublished") return null;
-  return { code: "NoImage", fill: "waiting", glyph: "pending", text: decision.text, since: decision.since, acts: [] };
+function way(reason) {
+  const count = reason.instances?.length ?? 0;
+  return count ? [{ word: count === 1 ? "See it" : `See the ${number(count)}`, states: [], reason: keyOf(reason) }] : [];
 }

@@ -2,10 +2,11 @@
 
 import { $$, glyph, html, show, word } from "./dom.js";
 import { dayAt, exactMomentAt, momentAt, since, zoneName } from "./format.js";
+import { reason } from "./instruments.js";
 import { may, off, whyNot } from "./shell.js";
 import { faceOf } from "./state.js";
 import { elapsed } from "./ticking.js";
-import { whyInstance } from "./why.js";
+import { whyInstance, whyNotNow } from "./why.js";
 
 export class Panel {
   /** `address`: of the scale set's page, below which the history of its instances is. */
@@ -36,7 +37,8 @@ export class Panel {
 function panelOf(one, board, now) {
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
     <p>${whyInstance(one, board)}</p>
-    <div class="actions">${acts(one)}</div>
+    <div class="actions">${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
+    ${held(whyNotNow(one, board))}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
@@ -52,6 +54,10 @@ function acts(one) {
   if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off(html`${glyph("done")}Opt in again`, whyNot("opt_in"), "no-opt-in");
   return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out");
 }
+
+const release = (one) => (may("steer") ? html`<button type="button" class="button" data-act="do" data-key="release" data-ids="${one.id}">${glyph("done")}Release</button>` : off(html`${glyph("done")}Release`, whyNot("steer"), "no-release"));
+
+const held = (list) => (list.length ? html`<section><h3>Why not now</h3><ol class="reasons">${list.map((one) => reason(one))}</ol></section>` : "");
 
 function optOut(held) {
   const end = held.scope === "upgrade" ? "The running upgrade ends" : held.until ? `${momentAt(held.until)}` : "For ever";

@@ -3,6 +3,7 @@
 import { $, html, mark, show } from "./dom.js";
 import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
 import { statusOf } from "./instruments.js";
+import { briefly, reasonsIn } from "./reasons.js";
 import { may, whyNot } from "./shell.js";
 import { hasFailed, policyOf, runs } from "./state.js";
 import { behind, inWords } from "./summary.js";
@@ -78,6 +79,8 @@ function fillOf(batch, board, running) {
 }
 
 function expected(board, batches, now) {
+  const pause = reasonsIn(board).find((one) => one.code === "PauseBetweenBatches");
+  if (pause) return `pauses until ${timeAt(pause.until)}`;
   const end = endOf(board, batches, now);
   return end ? `ends ${ahead(end)}` : `since ${timeAt(board.upgrade.started_at)}`;
 }
@@ -88,16 +91,19 @@ function rest(board, sum) {
   if (set.deleting) return html`<span class="line"><span>${mark("attention", "held")} Being deleted</span></span>`;
   const status = statusOf(board);
   const head = upgrade ? html`<span class="line"><span>${mark(status.fill, status.glyph)} ${status.word}</span><span class="small quiet">${momentAt(upgrade.ended_at)}</span></span>` : html`<span class="line quiet">${status.word}</span>`;
-  const why = held(board, sum) || result(upgrade);
-  return html`${head}<span class="small quiet" title="${why}">${why}</span>`;
+  const why = held(board, sum);
+  const text = why?.text || result(upgrade);
+  return html`${head}<span class="small quiet" title="${why?.whole ?? text}">${text}</span>`;
 }
 
-function held({ upgrade, scale_set: { decision, automatic_upgrade: isOn } }, sum) {
-  const waiting = sum.counts.pending ?? 0;
-  if (decision.code === "LastAttemptStopped") return upgrade?.batches.length ? "The next start is by hand" : "Starts when enough have recovered";
-  if (waiting && !isOn) return `${number(waiting)} behind; automatic is off`;
-  const isNews = decision.code && decision.code !== "NothingToDo" && (!isCalm(decision.code) || sum.moving);
-  return isNews ? decision.text : "";
+/** The weightiest reason, in few words: the row's title has its sentence. */
+function held(board, sum) {
+  const { decision, automatic_upgrade: isOn } = board.scale_set;
+  const first = reasonsIn(board)[0];
+  if (first?.code === "AutomaticUpgradesOff" || (!first && !isOn && sum.counts.pending)) return { text: `${number(sum.counts.pending ?? 0)} behind; automatic is off`, whole: first?.text };
+  if (first) return isCalm(first.code) && !sum.moving ? null : { text: briefly(first), whole: first.text };
+  const isNews = decision.text && decision.code !== "NothingToDo" && (!isCalm(decision.code) || sum.moving);
+  return isNews ? { text: decision.text } : null;
 }
 
 function result(upgrade) {

@@ -1,8 +1,10 @@
 // The scale set page: one board, one paint, one listener. Everything visible is computed from the board here.
 
 import { ask as askFor, post } from "./acts.js";
+import { hearStop } from "./cord.js";
 import { $, html, painter, show, word } from "./dom.js";
 import { Feed } from "./feed.js";
+import { Filtering } from "./filtering.js";
 import { Grid } from "./grid.js";
 import { paintHeader } from "./header.js";
 import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
@@ -10,12 +12,13 @@ import { keepKeys, listenKeys, showSheet } from "./keys.js";
 import { legend, paintSelection } from "./legend.js";
 import { OptingOut } from "./opting-out.js";
 import { Panel } from "./panel.js";
+import { ACTS } from "./reasons.js";
 import { openShell, say, standing } from "./shell.js";
 import { isReady } from "./state.js";
 import { saveCsv, tableOf } from "./table.js";
 import { tick } from "./ticking.js";
 import { batchesOf, withPlan } from "./view.js";
-import { remember, rememberFilter, view } from "./viewer.js";
+import { remember, view } from "./viewer.js";
 import { reasonsOf } from "./why.js";
 
 const KEY = document.body.dataset.sets;
@@ -24,12 +27,13 @@ const INSTRUMENTS_EVERY = 500; // ms: they are read, not watched; every change o
 const grid = new Grid($("#grid"), view);
 const panel = new Panel($("#panel"), HERE);
 const touched = new Set();
+const filter = new Filtering(repaint);
 let board = null, planned = null, batches = [], plan = "";
 
 openShell({
   cell: (e) => open(board.instances[Number(e.dataset.i)].id), open: (e) => open(e.dataset.key), "close-panel": () => open(null),
-  legend: (e) => toggleState(e.dataset.key), see: (e) => filterBy([e.dataset.key]), batch: toBatch,
-  group: (e) => { view.group = e.value; ask(); }, by: (e) => { view.by = e.value; filterBy([]); }, find: (e) => { view.filter.text = e.value; filterBy(view.filter.states); },
+  legend: (e) => filter.toggleState(e.dataset.key), see: (e) => filter.by([e.dataset.key]), hold: (e) => filter.toggleReason(e.dataset.key), batch: toBatch, do: steer,
+  group: (e) => { view.group = e.value; ask(); }, by: (e) => { view.by = e.value; filter.by([]); }, find: (e) => { view.filter.text = e.value; filter.by(view.filter.states, view.filter.reason); },
   twin: (e) => twin(e.value === "table"), sort, csv: () => planned && saveCsv(planned, view), sheet: showSheet, keys: keepKeys,
   automatic: (e) => askFor(e, `${HERE}automatic/`), "opt-in": (e) => { asking([e.dataset.key]); post(`${HERE}opt-in/`, { ids: e.dataset.key }); },
   "opt-out-one": (e) => askOptOut([e.dataset.key]), "opt-out-selected": () => askOptOut([...grid.selected]), "clear-selection": clearSelection,
@@ -48,6 +52,7 @@ $("#find").value = view.filter.text;
 if (view.table) twin(true);
 
 function hear(next) {
+  hearStop(KEY, next);
   if (!next) return gone();
   if (!isReady(next)) return;
   if (!$("#gone").hidden) return location.reload(); // made anew
@@ -73,6 +78,7 @@ function gone() {
 /** A cell belongs to one group: where the groups changed, everything is built again. */
 function paintCells() {
   if (!board) return;
+  filter.follow(board);
   batches = batchesOf(board, feed.now());
   planned = { ...board, instances: withPlan(board.instances, batches) };
   const groups = view.group + planned.instances.map((one) => (view.group === "batch" ? one.batch ?? one.planned ?? 0 : one[view.group])).join();
@@ -94,7 +100,7 @@ function paintInstruments() {
   show($("#steps"), steps(planned, batches, now));
   show($("#gauges"), gauges(planned));
   const why = reasonsOf(planned);
-  show($("#why"), reasons(why));
+  show($("#why"), reasons(why, view.filter.reason));
   show($("#legend"), legend(board, view));
   paintSelection($("#selection"), grid);
   if (view.table) show($("#table"), tableOf(planned.instances, view, board.scale_set.name, now));
@@ -114,17 +120,6 @@ function paintPanel(now) {
 function repaint() {
   board?.instances.forEach((_, place) => touched.add(place));
   ask();
-}
-
-function filterBy(states) {
-  view.filter.states = states;
-  rememberFilter();
-  repaint();
-}
-
-function toggleState(code) {
-  const { states } = view.filter;
-  filterBy(states.includes(code) ? states.filter((one) => one !== code) : [...states, code]);
 }
 
 function toBatch(element) {
@@ -168,7 +163,7 @@ function escape() {
   if (view.open !== null) return open(null);
   grid.selected.clear();
   view.filter.text = $("#find").value = "";
-  filterBy([]);
+  filter.by([]);
 }
 
 function twin(on) {
@@ -192,6 +187,12 @@ function sort(element) {
 function asking(ids) {
   grid.ask(ids, repaint);
   repaint();
+}
+
+/** What a reason's button does: to the scale set, or to the instances that it names. */
+function steer({ dataset: { key, ids } }) {
+  if (ids) asking(ids.split(","));
+  post(ACTS[key].path ? `${HERE}${ACTS[key].path}` : document.body.dataset.endFleetStop, ids ? { ids } : {});
 }
 
 const askOptOut = (ids) => board && optingOut.open(ids, board);

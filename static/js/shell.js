@@ -3,6 +3,7 @@
 import { $, html, listen, mark } from "./dom.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
+import { letGo, openCord } from "./cord.js";
 import { drop, toast } from "./toast.js";
 
 const THEME = "rollgrid-theme";
@@ -11,7 +12,7 @@ const THEME = "rollgrid-theme";
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
-  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, ...acts });
+  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openCord, "let-go": letGo, ...acts });
   document.addEventListener("htmx:configRequest", prepare);
   document.addEventListener("htmx:afterRequest", answered);
 }
@@ -25,7 +26,7 @@ function turnTheme() {
 }
 
 function closeDialog(element) { element.closest("dialog").close(); }
-function tip(element) { element.closest(".why-off").classList.toggle("open"); }
+function tip(element) { if (element.getAttribute("aria-disabled") === "true") element.closest(".why-off").classList.toggle("open"); }
 
 const CHIP = {
   connecting: ["waiting", () => "Connecting"],
@@ -77,6 +78,6 @@ export function say(sentence, { urgent = false } = {}) {
 /** A control that cannot be used: stays reachable, says why. */
 export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" id="${id}">${why}</span></span>`;
 
-/** What the signed-in person may do: main[data-may="steer opt_out"], and why not the rest: main[data-why-opt_in]. */
-export const may = (right) => ($("main").dataset.may ?? "").split(" ").includes(right);
-export const whyNot = (right) => $("main").getAttribute(`data-why-${right}`) ?? "";
+/** What the signed-in person may do: body[data-may="steer opt_out"], and why not the rest: body[data-why-opt_in]. */
+export const may = (right) => (document.body.dataset.may ?? "").split(" ").includes(right);
+export const whyNot = (right) => document.body.getAttribute(`data-why-${right}`) ?? "";

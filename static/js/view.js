@@ -6,6 +6,7 @@ const NUMBERED = /^(batch|zone) \S+$/;
 
 /** A filter is a plain object, the same in the URL, the grid and the table. */
 export function matches(instance, filter, by) {
+  if (filter.ids && !filter.ids.has(instance.id)) return false;
   if (filter.states?.length && !filter.states.includes(faceOf(instance, by).code)) return false;
   const text = filter.text?.trim().toLowerCase();
   if (!text) return true;
@@ -17,12 +18,12 @@ export function matches(instance, filter, by) {
 
 /**
  * The batches of the latest upgrade: those that were (or are), and of a running one those to come: zone by zone the next instances
- * by ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned}]; began, ended and `now` in ms.
+ * by ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned, why}]; began, ended and `now` in ms.
  */
 export function batchesOf(board, now) {
   if (!board.upgrade) return [];
   const list = board.upgrade.batches.map((one) => ({
-    number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false,
+    number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false, why: one.why,
   }));
   board.instances.forEach((one, place) => { if (one.batch !== null) list[one.batch - 1]?.ids.push(place); });
   return board.upgrade.status === "RollingForward" && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;
@@ -35,7 +36,7 @@ function plannedAfter(list, board, now) {
   for (const ids of queue(board).flatMap((zone) => slices(zone, size))) {
     const before = planned.at(-1) ?? list.at(-1);
     const began = before && took ? Math.max(before.ended ?? before.began + took, now) : null;
-    planned.push({ number: list.length + planned.length + 1, ids, began, ended: began && began + took, planned: true });
+    planned.push({ number: list.length + planned.length + 1, ids, began, ended: began && began + took, planned: true, why: "" });
   }
   return planned;
 }

@@ -4,10 +4,13 @@ import { STATES } from "./state.js";
 
 const url = new URL(location.href);
 
-/** group: batch, zone or version; by: state or health; filter: {states, text}; sort; table: on or off; open: an instance's id or null. */
+/** group: batch, zone or version; by: state or health; filter: {states, text, reason, ids}: of a reason, and the ids that it holds now; sort; table: on or off; open: an instance's id or null. */
 export const view = {
   group: "batch", by: "state", sort: { column: "state", falling: false },
-  filter: { states: url.searchParams.getAll("state").filter((code) => Object.hasOwn(STATES, code)), text: url.searchParams.get("q") ?? "" },
+  filter: {
+    states: url.searchParams.getAll("state").filter((code) => Object.hasOwn(STATES, code)), text: url.searchParams.get("q") ?? "",
+    reason: url.searchParams.get("reason") ?? "", ids: null,
+  },
   table: url.searchParams.has("table"), open: url.searchParams.get("open"),
 };
 
@@ -20,5 +23,6 @@ export function remember(name, value) {
 export function rememberFilter() {
   url.searchParams.delete("state");
   if (view.by === "state") view.filter.states.forEach((state) => url.searchParams.append("state", state));
+  remember("reason", view.filter.reason);
   remember("q", view.filter.text);
 }

@@ -1,25 +1,30 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
 import { many, names, number, percentText } from "./format.js";
+import { holding, reasonsIn, told } from "./reasons.js";
 import { runs } from "./state.js";
 
-const QUIET = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing"]);
+const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
 
-/** Is this decision one that asks nothing of anybody? */
-export const isCalm = (code) => QUIET.has(code);
+/** Is this decision, or reason, one that asks nothing of anybody? */
+export const isCalm = (code) => PASSES.has(code);
 
-/** [{code, fill, glyph, text, detail, since, acts: [{act, key, word}]}]; `since`: ISO 8601, where it says for how long. */
+/**
+ * [{code, fill, glyph, text, detail, since, until, who, acts: [{act, key, word, right?, ids?, toggles?}]}]; `since` and `until`: ISO 8601, where
+ * it says for how long. The reasons of the feed in their order; the story of a stop comes second, what else is not well last.
+ */
 export function reasonsOf(board) {
-  return [decision(board), stopped(board), ...troubles(board), outdated(board)].filter(Boolean);
+  const given = reasonsIn(board), codes = new Set(given.map((one) => one.code));
+  const [first, ...others] = given.length ? given.map((one) => told(one, board)) : [decision(board)];
+  return [first, stopped(board), ...others, ...troubles(board, codes)].filter(Boolean);
 }
 
 function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }) {
   if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", detail: "", acts: [] };
-  const calm = isCalm(said.code);
   const rests = said.code === "NothingToDo";
   const text = rests ? (isOn ? "Nothing to do: no instance waits for a newer image." : "Nothing to do. Automatic upgrades are off: new versions wait for a person.") : said.text;
-  const [fill, glyph] = rests ? ["done", "done"] : calm ? ["active", "verifying"] : ["attention", "held"];
-  return { code: said.code, fill, glyph, text, detail: said.code === "HealthIsStale" ? "goes on by itself with fresh news" : "", since: rests ? null : said.since, acts: [] };
+  const [fill, glyph] = rests ? ["done", "done"] : isCalm(said.code) ? ["active", "verifying"] : ["attention", "held"];
+  return { code: said.code, fill, glyph, text, detail: "", since: rests ? null : said.since, acts: [] };
 }
 
 /** The upgrade that ended badly says why. */
@@ -42,13 +47,16 @@ export function whyStopped({ target, error, policy, progress, batches }) {
   return `The upgrade to ${target.version} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
 }
 
-function troubles({ instances }) {
+/** What a reason of the feed says already. */
+const SAID = { failed: "FailedOnThisVersion", "rolled-back": "FailedOnThisVersion", "opted-out": "OptedOut" };
+
+function troubles({ instances }, codes) {
   const kinds = [["failed", "failure", "did not get well on the new image"], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
-  const bad = kinds.map(([state, fill, says]) => {
+  const bad = kinds.filter(([state]) => !codes.has(SAID[state])).map(([state, fill, says]) => {
     const list = instances.filter((one) => one.state === state);
     return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
   });
-  const out = instances.filter((one) => one.opt_out);
+  const out = codes.has(SAID["opted-out"]) ? [] : instances.filter((one) => one.opt_out);
   const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out, "opted-out")] };
   return [...bad, opted];
 }
@@ -61,12 +69,6 @@ function allSay(list) {
 
 const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id, word: "See it" } : { act: "see", key: state, word: `See the ${list.length}` });
 
-function outdated({ scale_set: set, instances, ...board }) {
-  if (set.automatic_upgrade || runs(board)) return null;
-  const list = instances.filter((one) => one.state === "pending");
-  return list.length ? { code: "AutomaticOff", fill: "waiting", glyph: "pending", text: `${many(list.length, "instance")} behind ${set.latest_version}; automatic upgrades are off.`, detail: "Start by hand, or turn them on", acts: [] } : null;
-}
-
 /** One sentence for one instance: what it waits for, or that it is fine. */
 export function whyInstance(one, board) {
   const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
@@ -74,7 +76,7 @@ export function whyInstance(one, board) {
     done: "On the newest image, and healthy.",
     pending: pending(one, board, target),
     queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
-    held: board.scale_set.decision.text,
+    held: holding(one, board)[0]?.text ?? board.scale_set.decision.text,
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
     "rolling-back": "It did not become healthy on the new image; its old OS disk is put back.",
     "rolled-back": `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
@@ -95,3 +97,6 @@ function pending(one, board, target) {
 }
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** The reasons that hold this instance, without what the panel does itself. */
+export const whyNotNow = (one, board) => holding(one, board).map((reason) => told(reason, board)).map((reason) => ({ ...reason, acts: reason.acts.filter(({ act, ids }) => act === "do" && !ids) }));

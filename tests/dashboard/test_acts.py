@@ -9,9 +9,12 @@ from django.test import Client
 
 from dashboard.rights import RIGHTS
 from tests.dashboard.people import HERE, SKU, the_time, with_rights
-from tests.stories import NOW, a_scale_set, nothing_changes, publish, snapshot_equals_events
+from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish, snapshot_equals_events
 from upgrades.commands.opt_outs import opt_in, opt_out
-from upgrades.models import ImageVersion, OptOut, RollingUpgrade, ScaleSet
+from upgrades.commands.upgrades import start
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.feed.writing import writing
+from upgrades.models import FleetStop, ImageVersion, Instance, OptOut, RollingUpgrade, ScaleSet
 
 # Each act: where it is posted to, what with, and the right that it takes.
 ACTS: dict[str, tuple[str, dict[str, str], str]] = {
@@ -19,9 +22,19 @@ ACTS: dict[str, tuple[str, dict[str, str], str]] = {
     "opt in": (f"{HERE}opt-in/", {"ids": "0"}, "opt_in"),
     "start": (f"{HERE}start/", {}, "steer"),
     "cancel": (f"{HERE}cancel/", {}, "steer"),
+    "retry": (f"{HERE}retry/", {}, "steer"),
+    "retry failed": (f"{HERE}retry-failed/", {}, "steer"),
+    "pause": (f"{HERE}pause/", {}, "steer"),
+    "resume": (f"{HERE}resume/", {}, "steer"),
+    "next batch": (f"{HERE}next-batch/", {}, "steer"),
+    "release": (f"{HERE}release/", {"ids": "1,2"}, "steer"),
+    "stop fleet": ("/fleet-stop/", {"reason": "a bad image is out"}, "stop_fleet"),
+    "end fleet stop": ("/fleet-stop/end/", {}, "end_fleet_stop"),
     "automatic": (f"{HERE}automatic/", {"on": "false"}, "steer"),
     "publish": ("/images/publish/", {"sku": SKU, "version": "16.04.9"}, "publish"),
 }
+
+OF_ALL = {"publish", "stop fleet", "end fleet stop"}  # not of one scale set
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +94,7 @@ def test_only_by_post(ada: Client, name: str) -> None:
     assert ada.get(ACTS[name][0]).status_code == 405
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTS) - {"publish"}))
+@pytest.mark.parametrize("name", sorted(set(ACTS) - OF_ALL))
 def test_on_a_scale_set_that_is_not_there(ada: Client, name: str) -> None:
     with nothing_changes():
         assert "fleet/web" in problem(act(ada, name))
@@ -154,6 +167,132 @@ def test_starting_and_cancelling(ada: Client) -> None:
 def test_nothing_to_cancel(ada: Client) -> None:
     a_scale_set()
     assert problem(act(ada, "cancel")) == "There is no ongoing Rolling Upgrade to cancel."
+
+
+def a_running_upgrade(*, pause_seconds: int = 0, finished: bool = False) -> RollingUpgrade:
+    a_scale_set()
+    publish("16.04.9")
+    upgrade = start("fleet/web", "me", NOW)
+    upgrade.policy["pause_seconds"] = pause_seconds
+    upgrade.save(update_fields=["policy"])
+    a_batch(upgrade, {0: MemberState.SUCCEEDED if finished else MemberState.UPGRADING}, finished=finished)
+    return upgrade
+
+
+def a_failed_instance() -> None:
+    """It failed on the latest version, until it was put in quarantine; the attempt was stopped."""
+    upgrade = a_running_upgrade(finished=True)
+    with writing(NOW, upgrade.scale_set_id) as w:
+        upgrade.status, upgrade.ended_at, upgrade.pending_at_end = UpgradeStatus.FAULTED, NOW, 9
+        upgrade.save(update_fields=["status", "ended_at", "pending_at_end"])
+        one = w.scale_set.instances.get(number=1)
+        one.failed_version, one.failures, one.quarantined_at = "16.04.9", 3, NOW
+        one.save(update_fields=["failed_version", "failures", "quarantined_at"])
+        w.changed(upgrade, one)
+
+
+def test_pausing_and_resuming(ada: Client) -> None:
+    a_running_upgrade()
+    said = done(ada, "pause")
+    assert said["said"] == "The upgrade of web pauses after the batch in flight."
+    assert RollingUpgrade.objects.get().paused_by == "ada"
+    with snapshot_equals_events():
+        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "The upgrade of web goes on."
+    assert RollingUpgrade.objects.get().paused_by == ""
+
+
+@pytest.mark.parametrize("name", ["pause", "resume", "next batch"])
+def test_nothing_runs(ada: Client, name: str) -> None:
+    a_scale_set()
+    with nothing_changes():
+        assert "There is no ongoing Rolling Upgrade to" in problem(act(ada, name))
+
+
+def test_the_next_batch_now(ada: Client) -> None:
+    a_running_upgrade(pause_seconds=600, finished=True)
+    assert done(ada, "next batch")["said"] == "The next batch of web begins now."
+    assert RollingUpgrade.objects.get().skip_pause_at
+
+
+@pytest.mark.parametrize(
+    ("pause_seconds", "finished", "expected"), [(600, False, "a batch is in flight"), (0, True, "its policy has none")]
+)
+def test_no_pause_to_end(ada: Client, pause_seconds: int, finished: bool, expected: str) -> None:
+    a_running_upgrade(pause_seconds=pause_seconds, finished=finished)
+    with nothing_changes():
+        assert expected in problem(act(ada, "next batch"))
+
+
+def test_trying_again_now(ada: Client) -> None:
+    a_failed_instance()
+    assert done(ada, "retry")["said"] == "The upgrade of web to 16.04.9 is tried again at once."
+    assert RollingUpgrade.objects.get().retry_skipped_by == "ada"
+
+
+def test_nothing_waits_to_be_tried_again(ada: Client) -> None:
+    a_scale_set()
+    with nothing_changes():
+        assert "nothing waits to be tried again" in problem(act(ada, "retry"))
+
+
+def test_trying_the_failed_again(ada: Client) -> None:
+    a_failed_instance()
+    assert done(ada, "retry failed")["said"] == "Those of web that failed on 16.04.9 are tried again."
+    assert RollingUpgrade.objects.get(ended_at=None).only_failed
+
+
+def test_none_failed(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    with nothing_changes():
+        assert "no instance of fleet/web failed on 16.04.9" in problem(act(ada, "retry failed"))
+
+
+def test_releasing_from_quarantine(ada: Client) -> None:
+    a_failed_instance()
+    assert done(ada, "release")["said"] == "web_1 released."
+    assert not Instance.objects.exclude(quarantined_at=None).exists()
+    assert act(ada, "release").json()["said"] == "Nothing was in quarantine any more."
+    with nothing_changes():
+        assert "no instance 99" in problem(act(ada, "release", ids="99"))
+
+
+def test_the_cord_is_pulled_for_a_day_and_let_go(ada: Client) -> None:
+    a_scale_set()
+    said = done(ada, "stop fleet")
+    assert said["said"] == "All automatic upgrades are stopped."
+    row = FleetStop.objects.get()
+    assert (row.owner, row.reason) == ("ada", "a bad image is out")
+    assert row.until == row.created_at + timedelta(days=1)
+    with snapshot_equals_events():
+        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Automatic upgrades go on."
+    assert FleetStop.objects.get().ended_by == "ada"
+    assert problem(act(ada, "end fleet stop")) == "automatic upgrades are not stopped"
+
+
+def test_the_cord_until_a_time(ada: Client) -> None:
+    until = the_time() + timedelta(hours=2)
+    done(ada, "stop fleet", until=until.isoformat())
+    assert FleetStop.objects.get().until == until
+
+
+def test_who_may_stop_all_but_not_let_go_is_offered_no_undo() -> None:
+    assert "undo" not in done(with_rights("stop_fleet"), "stop fleet")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"reason": " "}, "Say why: the next person wants to know."),
+        ({"reason": "x" * 501}, "A reason has at most 500 characters."),
+        ({"until": "soon"}, "That is no date."),
+        ({"until": "2001-01-01T00:00:00Z"}, "a stop of the fleet ends in the future"),
+    ],
+)
+def test_stops_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
+    a_scale_set()
+    with nothing_changes():
+        assert expected in problem(act(ada, "stop fleet", **changes))
 
 
 def test_automatic_upgrades_off_and_on_again(ada: Client) -> None:

@@ -15,6 +15,10 @@ export const anInstance = (id, changes = {}) => ({
 export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
 export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null });
 
+export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
+/** What a look decided, with the reasons for it. */
+export const aDecision = (...reasons) => ({ code: reasons[0].code, text: reasons[0].text, since: AT, reasons });
+
 export const aScaleSet = (changes = {}) => ({
   resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version: OLD, capacity: 10,
   automatic_upgrade: true, policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { pitchFor } from "../../static/js/mini.js";
 import { needsOf } from "../../static/js/needs.js";
 import { behind, classOf, inWords, PICKS, summaryOf, totalsOf } from "../../static/js/summary.js";
-import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW, OLD } from "./boards.mjs";
+import { aBatch, aBoard, aDecision, aMember, anInstance, anOptOut, anUpgrade, aReason, AT, NEW, OLD } from "./boards.mjs";
 
 const NOW = Date.parse(AT) + 60_000;
 const needs = (board, since = null) => needsOf(board, summaryOf(board), NOW, since);
@@ -71,6 +71,8 @@ test("an upgrade that stopped tells its story once, with the numbers", () => {
   assert.equal(found.length, 1);
   assert.equal(found[0].text, `The upgrade to ${NEW} stopped in batch 1: 50\u00a0% of the upgraded unhealthy, limit 20\u00a0%; 8 not tried. Now 30\u00a0% are unhealthy (3 of 10).`);
   assert.deepEqual([found[0].since, found[0].fill], [AT, "failure"]);
+  const wait = aReason("WaitingToTryAgain", { until: AT, act: "retry_now" });
+  assert.match(needs(aBoard(list, { latest_version: NEW, upgrade, decision: aDecision(wait) }))[0].text, /8 not tried\. It is tried again at .*\d\d:\d\d\. Now 30/);
 });
 
 test("what it left behind was mended: no need any more", () => {
@@ -79,9 +81,23 @@ test("what it left behind was mended: no need any more", () => {
 });
 
 test("stale health is news only when it stays so", () => {
-  const stale = (seconds) => needs(aBoard(3, { decision: { code: "HealthIsStale", text: "No news.", since: new Date(NOW - 1000 * seconds).toISOString() } }));
-  assert.deepEqual([stale(5).length, stale(20)[0]?.text], [0, "No news."]);
-  assert.equal(needs(aBoard(0, { decision: { code: "NoImagePublished", text: "No version.", since: AT } }))[0].code, "NoImage");
+  const stale = (seconds) => needs(aBoard(3, { decision: aDecision(aReason("HealthIsStale", { since: new Date(NOW - 1000 * seconds).toISOString() })) }));
+  assert.deepEqual([stale(5).length, stale(20)[0]?.text], [0, "HealthIsStale."]);
+});
+
+test("what nothing but a person ends is asked for, and leads to those that it holds", () => {
+  const quarantined = aReason("Quarantined", { instances: ["1", "2"], act: "release" });
+  const [image, ill] = needs(aBoard(3, { decision: aDecision(aReason("NoImagePublished"), quarantined) })).sort((a, b) => (a.code < b.code ? -1 : 1));
+  assert.deepEqual([image.code, ill.code, ill.acts], ["NoImagePublished", "Quarantined", [{ word: "See the 2", states: [], reason: "Quarantined" }]]);
+});
+
+test("pauses, a stop of the fleet and what was cancelled are quiet", () => {
+  for (const code of ["Paused", "PauseBetweenBatches", "FleetStopped", "LastAttemptStopped", "AutomaticUpgradesOff", "OptedOut", "OptOutsLeaveNothing", "SwitchedOff", "WaitsForItsTurn"]) assert.deepEqual(needs(aBoard(3, { decision: aDecision(aReason(code)) })), [], code);
+});
+
+test("the gate says in the engine's own words how many must recover", () => {
+  const gate = aReason("TooManyUnhealthy", { text: "Held by the health gate." });
+  assert.equal(needs(aBoard(some(7, 30, { health: "unhealthy" }), { decision: aDecision(gate) }))[0].text, "Held by the health gate.");
 });
 
 test("one pitch holds the largest scale set, and never drops a cell", () => {

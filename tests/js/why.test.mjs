@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { reasonsOf, whyInstance } from "../../static/js/why.js";
-import { aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW } from "./boards.mjs";
+import { briefly, idsOf, keyOf } from "../../static/js/reasons.js";
+import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
+import { aBoard, aDecision, aMember, anInstance, anOptOut, anUpgrade, aReason, AT, NEW } from "./boards.mjs";
 
 const codes = (board) => reasonsOf(board).map((one) => one.code);
 
@@ -37,9 +38,55 @@ test("why it stopped is said with its numbers, not in a sentence that is cut off
   assert.equal(reasonsOf(board)[1].text, `The upgrade to ${NEW} stopped before its first batch: 30\u00a0% unhealthy, limit 20\u00a0%.`);
 });
 
-test("instances that are behind, where nobody upgrades by itself", () => {
-  const board = aBoard(2, { latest_version: NEW, automatic_upgrade: false });
-  assert.deepEqual(codes(board), ["NothingToDo", "AutomaticOff"]);
+test("the reasons of the feed in their order, the story of the stop behind the first", () => {
+  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error: { code: "Exceeded", message: "Too many." } });
+  const wait = aReason("WaitingToTryAgain", { until: "2018-09-25T12:30:00.000Z", act: "retry_now" });
+  const quarantined = aReason("Quarantined", { instances: ["0", "1"], act: "release" });
+  const list = [{ quarantined_at: AT }, { quarantined_at: AT }, {}].map((changes, id) => anInstance(id, changes));
+  const found = reasonsOf(aBoard(list, { latest_version: NEW, upgrade, decision: aDecision(wait, quarantined) }));
+  assert.deepEqual(found.map((one) => one.code), ["WaitingToTryAgain", "Exceeded", "Quarantined"]);
+  assert.deepEqual([found[0].until, found[0].since, found[0].who], [wait.until, AT, "an operator can lift it"]);
+  assert.deepEqual(found[0].acts, [{ act: "do", key: "retry_now", word: "Try again now", right: "steer", ids: "" }]);
+  assert.deepEqual(found[2].acts.map(({ act, key, word, ids }) => [act, key, word, ids]), [["hold", "Quarantined", "See the 2", undefined], ["do", "release", "Release", "0,1"]]);
+});
+
+test("a reason says once what else would be said of the same instances", () => {
+  const list = [{ failed_version: NEW }, { opt_out: anOptOut() }].map((changes, id) => anInstance(id, changes));
+  const decision = aDecision(aReason("FailedOnThisVersion", { instances: ["0"] }), aReason("OptedOut", { gate: "opt-out", instances: ["1"] }));
+  assert.deepEqual(codes(aBoard(list, { latest_version: NEW, decision })), ["FailedOnThisVersion", "OptedOut"]);
+});
+
+test("only what the page can do is a button, and to those only that it can be done to", () => {
+  const list = [{ opt_out: anOptOut() }, { quarantined_at: AT }].map((changes, id) => anInstance(id, changes));
+  const act = (name, instances = null) => reasonsOf(aBoard(list, { decision: aDecision(aReason("X", { act: name, instances })) }))[0].acts.filter((one) => one.act === "do");
+  assert.deepEqual([act("publish_image"), act("change_policy"), act("constructor"), act("")], [[], [], [], []]);
+  assert.equal(act("opt_in", ["0", "1"])[0].ids, "0");
+  assert.deepEqual(act("opt_in", ["1"]), []);
+  assert.deepEqual(act("release", ["7"]), [], "it is gone");
+});
+
+test("an instance is held by its own reasons, and while it waits by those of the scale set", () => {
+  const decision = aDecision(aReason("Paused", { act: "resume" }), aReason("Quarantined", { instances: ["1"], act: "release" }));
+  const board = aBoard([{}, { quarantined_at: AT }, { version: NEW }].map((changes, id) => anInstance(id, changes)), { latest_version: NEW, decision });
+  const held = board.instances.map((one) => whyNotNow(one, board).map(({ code, acts }) => [code, acts.length]));
+  assert.deepEqual(held, [[["Paused", 1]], [["Quarantined", 0]], []], "the panel has a button of its own for one instance");
+  assert.equal(whyInstance(board.instances[0], board), "Paused.");
+});
+
+test("the instances of a reason can be shown alone, one opt-out apart from the other", () => {
+  const two = ["3", "5"].map((id) => aReason("OptedOut", { gate: "opt-out", instances: [id, "9"] }));
+  const board = aBoard(10, { decision: aDecision(aReason("Paused"), ...two) });
+  assert.deepEqual(two.map(keyOf), ["OptedOut.3", "OptedOut.5"]);
+  assert.deepEqual([...idsOf(board, "OptedOut.5")], ["5", "9"]);
+  assert.deepEqual([idsOf(board, "Paused"), idsOf(board, "Gone"), idsOf(board, "")], [null, null, null]);
+});
+
+test("few words where there is room for few", () => {
+  const numbers = { unhealthy: 3, total: 10, limit_percent: 20, must_recover: 1 };
+  assert.equal(briefly(aReason("TooManyUnhealthy", { numbers })), "Held: 3 of 10 unhealthy, limit 20\u00a0%");
+  assert.match(briefly(aReason("WaitingToTryAgain", { until: AT })), /^Tried again at /);
+  assert.equal(briefly(aReason("Quarantined", { instances: ["1"] })), "1 in quarantine");
+  assert.equal(briefly(aReason("Another")), "Another.");
 });
 
 test("every instance says what it waits for", () => {

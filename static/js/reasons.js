@@ -1,0 +1,79 @@
+// The reasons of the feed (docs/rules.md) as the pages say them: how each looks, in few words, who lifts it, what can be done here. Pure.
+
+import { momentAt, number, percentText, timeAt } from "./format.js";
+
+const FACES = {
+  NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
+  HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
+  WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
+  Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
+  RollingBack: ["attention", "rolling-back"], InstancesInitializing: ["active", "verifying"], PauseBetweenBatches: ["active", "held"],
+  ReplacingOSDisks: ["active", "upgrading"], WaitingForHealth: ["active", "verifying"], CreatingInstances: ["active", "upgrading"], WaitsForItsTurn: ["waiting", "queued"],
+};
+const WHO = { nobody: "passes by itself", operator: "an operator can lift it", owner: "who opted out can lift it", publisher: "a new version lifts it" };
+
+/** What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those instances. */
+export const ACTS = {
+  resume: { word: "Resume", right: "steer", path: "resume/" },
+  next_batch_now: { word: "Next batch now", right: "steer", path: "next-batch/" },
+  retry_now: { word: "Try again now", right: "steer", path: "retry/" },
+  retry_failed: { word: "Try the failed again", right: "steer", path: "retry-failed/" },
+  start: { word: "Start upgrade", right: "steer", path: "start/" },
+  release: { word: "Release", right: "steer", path: "release/", ids: (one) => Boolean(one.quarantined_at || one.failed_version) },
+  opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out) },
+  end_fleet_stop: { word: "Let go", right: "end_fleet_stop", path: "" },
+};
+
+export const reasonsIn = ({ scale_set: set }) => set.decision.reasons ?? [];
+
+/** What makes it the same reason, however its numbers move; there may be one for each opt-out. */
+export const keyOf = ({ code, gate, instances }) => (gate === "opt-out" && instances?.length ? `${code}.${instances[0]}` : code);
+
+/** The ids of the instances that a reason holds; null where it is none of those that there are now. */
+export function idsOf(board, key) {
+  const found = key ? reasonsIn(board).find((one) => one.instances && keyOf(one) === key) : null;
+  return found ? new Set(found.instances) : null;
+}
+
+/** In the shape of why.js: {code, fill, glyph, text, since, until, who, detail, acts}. */
+export function told(reason, board) {
+  const [fill, glyph] = FACES[reason.code] ?? ["attention", "held"];
+  return { code: reason.code, fill, glyph, text: reason.text, since: reason.since, until: reason.until, who: WHO[reason.who] ?? "", detail: "", acts: [...seen(reason), ...done(reason, board)] };
+}
+
+function seen({ instances, ...reason }) {
+  if (!instances?.length) return [];
+  if (instances.length === 1) return [{ act: "open", key: instances[0], word: "See it" }];
+  return [{ act: "hold", key: keyOf({ instances, ...reason }), word: `See the ${number(instances.length)}`, toggles: true }];
+}
+
+function done({ act, instances }, board) {
+  const how = Object.hasOwn(ACTS, act) && ACTS[act];
+  if (!how) return [];
+  const ids = how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}));
+  return ids?.length === 0 ? [] : [{ act: "do", key: act, word: how.word, right: how.right, ids: ids?.join() ?? "" }];
+}
+
+const WAITS = new Set(["pending", "held"]);
+
+/** The reasons that hold this very instance: its own, and while it waits those of the scale set as a whole. */
+export const holding = (one, board) => reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(one.id) : WAITS.has(one.state)));
+
+/** In the few words that a row has room for; "" where they would say nothing new there. */
+export function briefly({ code, text, until, numbers, instances }) {
+  const n = number(instances?.length ?? 0);
+  const says = {
+    TooManyUnhealthy: () => `Held: ${number(numbers.unhealthy)} of ${number(numbers.total)} unhealthy, limit ${percentText(numbers.limit_percent)}`,
+    OptOutsKeepTheGateShut: () => `Held: ${n} opted out are unhealthy`,
+    FleetStopped: () => "Held: all automatic upgrades are stopped",
+    OptOutsLeaveNothing: () => "All that are left are opted out",
+    WaitingToTryAgain: () => `Tried again at ${momentAt(until)}`,
+    LastAttemptStopped: () => "Cancelled; starts again by hand",
+    PauseBetweenBatches: () => `Pauses until ${timeAt(until)}`,
+    Quarantined: () => `${n} in quarantine`,
+    FailedOnThisVersion: () => `${n} failed, not tried again by itself`,
+    SwitchedOff: () => `${n} switched off`,
+    OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", WaitingForHealth: () => "",
+  };
+  return says[code] ? says[code]() : text;
+}
