@@ -114,7 +114,7 @@ def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.pause(f"{group}/{name}", _by(request), timezone.now())
     undo = {"url": reverse("resume", args=[group, name]), "values": {}, "word": "Resume"}
-    said = f"The upgrade of {name} pauses after the batch in flight."
+    said = f"The upgrade of {name} is paused; a batch in flight is finished."
     return {"said": said, "fill": "attention", "glyph": "held", "undo": undo}
 
 

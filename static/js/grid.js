@@ -119,16 +119,17 @@ export class Grid {
 
 function group(by, key, list, board) {
   const label = GROUPS[by].label(key);
-  const planned = by === "batch" && key && board.instances[list[0]].batch === null;
   return html`<div class="group" role="row" aria-label="${label}" data-key="${key}"><div class="group-in">
-    <div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet">${planned ? "planned" : ""}</span><span class="small quiet push"></span></div>
+    <div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet plan"></span><span class="small quiet push"></span></div>
     <div class="cells" role="none">${list.map((place) => html`<button type="button" class="cell" role="gridcell" tabindex="-1" data-act="cell" data-i="${place}">${glyph("pending")}</button>`)}</div></div></div>`;
 }
 
 function count(heading, list, board, by) {
   const text = `${list.filter((place) => isDone(board.instances[place])).length} / ${list.length}`;
-  const place = $(".push", heading);
-  if (place.textContent !== text) place.textContent = text;
+  write($(".push", heading), text);
+  write($(".plan", heading), by === "batch" && heading.dataset.key !== "0" && board.instances[list[0]].batch === null ? "planned" : "");
   const running = board.upgrade?.batches.findLast((one) => !one.finished_at);
   heading.classList.toggle("now", by === "batch" && Boolean(running) && !board.upgrade.ended_at && String(running.number + 1) === heading.dataset.key);
 }
+
+function write(place, text) { if (place.textContent !== text) place.textContent = text; }

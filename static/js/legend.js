@@ -5,9 +5,11 @@ import { many } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { countBy, faceOf, HEALTH, STATES } from "./state.js";
 
+const RARE = new Set(["quarantined", "switched-off"]); // not worth a place while there is none
+
 export function legend(board, view) {
-  const faces = Object.entries(view.by === "health" ? HEALTH : STATES);
   const counts = countBy(board.instances, (one) => faceOf(one, view.by).code);
+  const faces = Object.entries(view.by === "health" ? HEALTH : STATES).filter(([code]) => !RARE.has(code) || counts[code] || view.filter.states.includes(code));
   return html`${faces.map(([code, face]) => html`<button type="button" class="${counts[code] ? "" : "none"}" aria-pressed="${view.filter.states.includes(code)}" data-act="legend" data-key="${code}">${mark(face.fill, face.glyph ?? code)}${face.word} <b>${counts[code] ?? 0}</b></button>`)}`;
 }
 

@@ -35,10 +35,11 @@ export class Panel {
 }
 
 function panelOf(one, board, now) {
+  const why = whyNotNow(one, board), says = whyInstance(one, board);
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
-    <p>${whyInstance(one, board)}</p>
+    ${why[0]?.text === says ? "" : html`<p>${says}</p>`}
     <div class="actions">${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
-    ${held(whyNotNow(one, board))}
+    ${held(why)}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>

@@ -1,6 +1,7 @@
 // The reasons of the feed (docs/rules.md) as the pages say them: how each looks, in few words, who lifts it, what can be done here. Pure.
 
 import { momentAt, number, percentText, timeAt } from "./format.js";
+import { runs } from "./state.js";
 
 const FACES = {
   NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
@@ -54,10 +55,14 @@ function done({ act, instances }, board) {
   return ids?.length === 0 ? [] : [{ act: "do", key: act, word: how.word, right: how.right, ids: ids?.join() ?? "" }];
 }
 
-const WAITS = new Set(["pending", "held"]);
+const WAITS = new Set(["pending", "held", "failed", "rolled-back", "unhealthy", "unknown"]);
 
-/** The reasons that hold this very instance: its own, and while it waits those of the scale set as a whole. */
-export const holding = (one, board) => reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(one.id) : WAITS.has(one.state)));
+/** The reasons that hold this very instance: its own, and while it waits for another version those of the scale set as a whole. */
+export function holding(one, board) {
+  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const waits = WAITS.has(one.state) && one.version !== target;
+  return reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(one.id) : waits));
+}
 
 /** In the few words that a row has room for; "" where they would say nothing new there. */
 export function briefly({ code, text, until, numbers, instances }) {

@@ -79,6 +79,7 @@ function fillOf(batch, board, running) {
 }
 
 function expected(board, batches, now) {
+  if (board.upgrade.paused_by) return "";
   const pause = reasonsIn(board).find((one) => one.code === "PauseBetweenBatches");
   if (pause) return `pauses until ${timeAt(pause.until)}`;
   const end = endOf(board, batches, now);

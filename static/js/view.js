@@ -31,11 +31,12 @@ export function batchesOf(board, now) {
 
 function plannedAfter(list, board, now) {
   const size = Math.max(1, Math.floor((counted(board.instances).length * board.upgrade.policy.max_batch_percent) / 100));
-  const took = typicalLength(list);
+  const took = board.upgrade.paused_by ? 0 : typicalLength(list);
+  const pause = 1000 * (board.upgrade.policy.pause_seconds ?? 0);
   const planned = [];
   for (const ids of queue(board).flatMap((zone) => slices(zone, size))) {
     const before = planned.at(-1) ?? list.at(-1);
-    const began = before && took ? Math.max(before.ended ?? before.began + took, now) : null;
+    const began = before && took ? Math.max((before.ended ?? before.began + took) + pause, now) : null;
     planned.push({ number: list.length + planned.length + 1, ids, began, ended: began && began + took, planned: true, why: "" });
   }
   return planned;
@@ -69,7 +70,7 @@ const LATE = 1.5; // times as long as the others: it waits for somebody, and nob
 /** When a running upgrade ends, if all goes on as it did: {low, high, late} with times in ms; null while nobody can say. */
 export function endOf(board, batches, now) {
   const took = typicalLength(batches.filter((one) => !one.planned));
-  if (!took) return null;
+  if (!took || board.upgrade.paused_by) return null;
   const current = batches.findLast((one) => !one.planned), last = batches.at(-1);
   const low = last.planned ? last.ended : Math.max(current.ended ?? current.began + took, now);
   const high = low + (low - Date.parse(board.upgrade.started_at)) * 0.25;

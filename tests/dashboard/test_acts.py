@@ -194,7 +194,7 @@ def a_failed_instance() -> None:
 def test_pausing_and_resuming(ada: Client) -> None:
     a_running_upgrade()
     said = done(ada, "pause")
-    assert said["said"] == "The upgrade of web pauses after the batch in flight."
+    assert said["said"] == "The upgrade of web is paused; a batch in flight is finished."
     assert RollingUpgrade.objects.get().paused_by == "ada"
     with snapshot_equals_events():
         assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "The upgrade of web goes on."

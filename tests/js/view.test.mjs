@@ -52,6 +52,18 @@ test("of those that failed only, where only these are wanted", () => {
 
 test("nothing more begins in an upgrade that rolls back", () => assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ status: "RollingBack", batches: [aBatch(0)] }) })).length, 1));
 
+test("the pause between batches is in the plan, and a paused upgrade has no times", () => {
+  const planned = (upgrade) => batchesOf(aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(0, LATER)], ...upgrade }) }), Date.parse(LATER))[1];
+  assert.equal(planned({ policy: { max_batch_percent: 20, pause_seconds: 60 } }).began, Date.parse(LATER) + 60_000);
+  assert.equal(planned({ paused_by: "ada" }).began, null);
+});
+
+test("of a filter's reason only those that it holds", () => {
+  const [one, other] = aBoard(2).instances;
+  assert.ok(matches(one, { ids: new Set(["0"]) }, "state"));
+  assert.ok(!matches(other, { ids: new Set(["0"]) }, "state"));
+});
+
 test("a batch is never smaller than one", () => {
   const batches = batchesOf(aBoard(3, { upgrade: anUpgrade() }));
   assert.deepEqual(batches.map((one) => one.ids), [[0], [1], [2]]);

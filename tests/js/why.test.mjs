@@ -73,6 +73,12 @@ test("an instance is held by its own reasons, and while it waits by those of the
   assert.equal(whyInstance(board.instances[0], board), "Paused.");
 });
 
+test("one that was rolled back waits for the next attempt as all do", () => {
+  const decision = aDecision(aReason("WaitingToTryAgain", { until: AT, act: "retry_now" }));
+  const board = aBoard([anInstance(0, { failed_version: NEW, member: aMember(0, "rolled_back") }), anInstance(1, { version: NEW, health: "unhealthy" })], { latest_version: NEW, decision });
+  assert.deepEqual(board.instances.map((one) => whyNotNow(one, board).length), [1, 0]);
+});
+
 test("the instances of a reason can be shown alone, one opt-out apart from the other", () => {
   const two = ["3", "5"].map((id) => aReason("OptedOut", { gate: "opt-out", instances: [id, "9"] }));
   const board = aBoard(10, { decision: aDecision(aReason("Paused"), ...two) });

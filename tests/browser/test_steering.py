@@ -1,0 +1,130 @@
+"""Why it waits and what lifts it, in a real browser: a bad version is rolled back before one's eyes, pauses, quarantine, the cord."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, SignIn
+from tests.browser.test_scale_set import address, cell, count_of
+from tests.end_to_end.fleets import next_version, publish, put_fleet
+from tests.end_to_end.installation import Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+STEERED = "steered/ten"
+SLOW_MS = 90_000  # a swap, a wait for health in vain, and a swap back
+
+
+def why(page: Page, text: str) -> None:
+    expect(page.locator("#why")).to_contain_text(text)
+
+
+def controls(page: Page, name: str) -> None:
+    page.locator("#controls").get_by_role("button", name=name).click()
+
+
+def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Installation, sign_in: SignIn) -> None:
+    """Tried again by hand, twice, its instances are left alone, until they are released."""
+    bad = next_version()
+    put_fleet(up, "steered/bad", 5, bad_versions=bad)
+    page = sign_in(address("steered/bad"))
+    expect(count_of(page, "Up to date")).to_have_text("5")
+    page.evaluate("window.isTheSamePage = true")
+
+    publish(up, bad)
+
+    expect(count_of(page, "Rolling back")).to_have_text("1", timeout=SLOW_MS)
+    expect(page.locator("#status")).to_have_text("Stopped", timeout=SLOW_MS)
+    expect(cell(page, 0)).to_have_attribute("data-state", "rolled-back")
+    expect(count_of(page, "Held")).to_have_text("4")
+    why(page, "was stopped; it is tried again at")
+    left = page.locator("#why [data-until]").first
+    expect(left).to_have_text(re.compile(r"^\d+ m \d+ s$"))
+    before = left.text_content()
+    expect(left).not_to_have_text(before or "")  # it counts down
+    cell(page, 0).click()
+    expect(page.locator("#panel")).to_contain_text("has its old OS disk again")
+    expect(page.locator("#panel")).to_contain_text("Why not now")
+    expect(page.locator("#panel").get_by_role("button", name="Try again now")).to_be_visible()
+
+    page.locator("#why").get_by_role("button", name="Try again now").click()
+    expect(page.locator("#status")).to_have_text("Rolling forward")
+    expect(page.locator("#status")).to_have_text("Stopped", timeout=SLOW_MS)
+    controls(page, "Try again now")
+    expect(page.locator("#status")).to_have_text("Rolling forward")
+    expect(cell(page, 0)).to_have_attribute("data-state", "quarantined", timeout=SLOW_MS)
+
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("Quarantine")
+    panel.get_by_role("button", name="Release").click()
+    expect(cell(page, 0)).to_have_attribute("data-state", "held")
+    assert page.evaluate("window.isTheSamePage")
+
+
+@pytest.fixture(scope="module")
+def steered(up: Installation) -> str:
+    put_fleet(up, STEERED, 10, boot="2")
+    return STEERED
+
+
+def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steered: str, sign_in: SignIn) -> None:
+    page = sign_in(address(steered))
+    expect(count_of(page, "Up to date")).to_have_text("10")
+    publish(up, next_version())
+    expect(page.locator("#rail .is-now")).to_be_visible()
+    expect(page.locator("#steps")).to_contain_text("Chosen because 20 % of 10 is 2, so at most 2.")
+    following = page.get_by_role("button", name="Next batch now")
+    expect(following).to_have_accessible_description("A batch is in flight.")
+
+    page.locator("#pause").press("Enter")
+
+    expect(page.locator("#resume")).to_be_focused()
+    expect(page.locator("#status")).to_have_text("Paused")
+    why(page, "Paused by admin; it goes on when somebody resumes it.")
+    page.locator("#why").get_by_role("button", name=re.compile("See the ")).click()
+    shown = page.locator("#grid .cell:not(.dim)")
+    expect(shown).to_have_count(page.locator('#grid .cell[data-state="held"]').count())
+    assert "reason=WaitsForItsTurn" in page.url
+    page.locator("#why").get_by_role("button", name="Show all").click()
+    expect(shown).to_have_count(10)
+
+    page.locator("#why").get_by_role("button", name="Resume").click()
+
+    expect(page.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
+    expect(page.locator("#retry")).to_have_accessible_description("Nothing waits to be tried again.")
+
+
+def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: str, sign_in: SignIn) -> None:
+    page, other, images = sign_in("/"), sign_in(address(steered), dark=True), sign_in("/images/")
+    expect(page.locator("#sets canvas").first).to_be_visible()
+    page.get_by_role("button", name="Stop all automatic upgrades").click()
+    dialog = page.get_by_role("dialog", name="Stop all automatic upgrades")
+    dialog.get_by_role("button", name="Stop all").click()  # in vain: without a reason
+    assert not Axe().run(page).violations_count
+    dialog.get_by_label("Reason, required").fill("A bad image is out")
+    dialog.get_by_role("button", name="Stop all").click()
+
+    for one in (page, other, images):
+        banner = one.get_by_role("region", name="All automatic upgrades are stopped")
+        expect(banner).to_contain_text(re.compile(r"by admin since .*, until .*: A bad image is out"))
+        assert not Axe().run(one).violations_count
+    expect(page.locator("#cord")).to_have_accessible_description(re.compile("stopped already"))
+    publish(up, next_version())
+    why(other, "All automatic upgrades are stopped by admin")
+    expect(count_of(other, "Held")).to_have_text("10")
+    expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Held: all automatic upgrades are stopped")
+
+    other.locator("#fleet-stop").get_by_role("button", name="Let go").click()
+
+    for one in (page, other, images):
+        expect(one.locator("#fleet-stop")).not_to_be_visible()
+    expect(other.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
+
+
+def test_who_may_only_look_reads_why_nothing_can_be_steered(steered: str, onlooker: str, sign_in: SignIn) -> None:
+    page = sign_in(address(steered), user=onlooker, password=PASSWORD)
+    cord = page.get_by_role("button", name="Stop all automatic upgrades")
+    expect(cord).to_have_accessible_description(re.compile("may look, not stop all automatic upgrades"))
+    cord.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
