@@ -37,7 +37,7 @@ export class Panel {
 function panelOf(one, board, now) {
   const why = whyNotNow(one, board), says = whyInstance(one, board);
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
-    ${why[0]?.text === says ? "" : html`<p>${says}</p>`}
+    ${why.some(({ text }) => text === says) ? "" : html`<p>${says}</p>`}
     <div class="actions">${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
     ${held(why)}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}

@@ -98,5 +98,10 @@ function pending(one, board, target) {
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** The reasons that hold this instance, without what the panel does itself. */
-export const whyNotNow = (one, board) => holding(one, board).map((reason) => told(reason, board)).map((reason) => ({ ...reason, acts: reason.acts.filter(({ act, ids }) => act === "do" && !ids) }));
+/** The reasons that hold this instance, its own in words for it alone, and without what the panel does itself. */
+export function whyNotNow(one, board) {
+  return holding(one, board).map((reason) => {
+    const { acts, text, ...more } = told(reason, board);
+    return { ...more, text: reason.instances ? whyInstance(one, board) : text, acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
+  });
+}

@@ -132,10 +132,12 @@ def test_a_stop_is_explained(up: Installation, sign_in: SignIn) -> None:
     expect(page.locator("#steps")).to_contain_text(
         "30% of instances are in an unhealthy state, more than the threshold of 20%"
     )
-    expect(page.locator("#why")).to_contain_text("Too many instances are unhealthy to start the upgrade")
-    page.locator("#why").get_by_role("button", name="See the 3").click()
+    expect(page.locator("#why")).to_contain_text(
+        "Held by the health gate: 30 % unhealthy (3 of 10), limit 20 %; 1 more must"
+    )
+    page.locator('#why [data-key="TooManyUnhealthy"]').click()
     expect(page.locator("#grid .cell:not(.dim)")).to_have_count(3)
-    assert "state=unhealthy" in page.url
+    assert "reason=TooManyUnhealthy" in page.url
 
     up.manage("simulate", "pages/sick", "--heal", "1", "4", "7")
     expect(page.locator("#status")).to_have_text("Completed", timeout=60_000)
@@ -188,7 +190,7 @@ def test_an_upgrade_is_started_and_cancelled_by_hand(up: Installation, sign_in: 
     expect(switch).to_have_attribute("aria-checked", "false")
     publish(up, next_version())
     expect(count_of(page, "Pending")).to_have_text("10")
-    expect(page.locator("#why")).to_contain_text("automatic upgrades are off")
+    expect(page.locator("#why")).to_contain_text("Automatic upgrades are off")
 
     page.get_by_role("button", name="Start upgrade").click()
     expect(page.locator("#rail .is-now")).to_be_visible()

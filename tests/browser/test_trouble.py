@@ -113,7 +113,7 @@ def test_the_focus_goes_to_what_takes_the_place_of_what_had_it(up: Installation,
     page = ready(sign_in(address("trouble/focus")))
     page.get_by_role("switch", name="Automatic upgrades").click()
     publish(up, next_version())
-    expect(page.locator("#why")).to_contain_text("automatic upgrades are off")
+    expect(page.locator("#why")).to_contain_text("Automatic upgrades are off")
     page.locator("#start").press("Enter")
     expect(page.locator("#cancel")).to_be_focused()
     expect(page.locator("#rail .is-now")).to_be_visible()  # cancelled before its first batch it would be over at once
