@@ -32,6 +32,7 @@ export function openCord(button) {
   form.reset();
   form.elements.until_local.value = local(Date.now() + USUALLY);
   form.elements.until_local.min = local(Date.now());
+  $(".zone", form).textContent = `, ${zoneName()}`;
   $(".problem", form).hidden = true;
   dialog.showModal();
 }

@@ -1,7 +1,7 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
 import { html, mark } from "./dom.js";
-import { ahead, exactMomentAt, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
+import { ahead, dayAt, exactTimeAt, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
 import { eligible, hasFailed, isDone, percent, runs, safety } from "./state.js";
 import { may, off, whyNot } from "./shell.js";
 import { elapsed, remaining } from "./ticking.js";
@@ -150,4 +150,4 @@ function terms({ since, until, who, detail }) {
   return words.length ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>` : "";
 }
 
-const momentOf = (at) => html`<time datetime="${at}">${exactMomentAt(at)}</time>`;
+const momentOf = (at) => html`<time datetime="${at}">${dayAt(at) === dayAt(Date.now()) ? exactTimeAt(at) : momentAt(at)}</time>`;

@@ -5,7 +5,7 @@ import { many } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { countBy, faceOf, HEALTH, STATES } from "./state.js";
 
-const RARE = new Set(["quarantined", "switched-off"]); // not worth a place while there is none
+const RARE = new Set(["quarantined", "rolling-back", "switched-off"]); // not worth a place while there is none
 
 export function legend(board, view) {
   const counts = countBy(board.instances, (one) => faceOf(one, view.by).code);

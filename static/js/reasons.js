@@ -70,7 +70,7 @@ export function briefly({ code, text, until, numbers, instances }) {
   const says = {
     TooManyUnhealthy: () => `Held: ${number(numbers.unhealthy)} of ${number(numbers.total)} unhealthy, limit ${percentText(numbers.limit_percent)}`,
     OptOutsKeepTheGateShut: () => `Held: ${n} opted out are unhealthy`,
-    FleetStopped: () => "Held: all automatic upgrades are stopped",
+    FleetStopped: () => "Held: the fleet is stopped",
     OptOutsLeaveNothing: () => "All that are left are opted out",
     WaitingToTryAgain: () => `Tried again at ${momentAt(until)}`,
     LastAttemptStopped: () => "Cancelled; starts again by hand",

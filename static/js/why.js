@@ -15,8 +15,19 @@ export const isCalm = (code) => PASSES.has(code);
  */
 export function reasonsOf(board) {
   const given = reasonsIn(board), codes = new Set(given.map((one) => one.code));
-  const [first, ...others] = given.length ? given.map((one) => told(one, board)) : [decision(board)];
+  const [first, ...others] = given.length ? once(given.map((one) => told(one, board))) : [decision(board)];
   return [first, stopped(board), ...others, ...troubles(board, codes)].filter(Boolean);
+}
+
+/** What two reasons ask for stands with the weightier one only. */
+function once(list) {
+  const known = new Set();
+  const isNew = ({ key, ids }) => ids === undefined || !known.has(`${key} ${ids}`);
+  return list.map((one) => {
+    const acts = one.acts.filter(isNew);
+    for (const { key, ids } of acts) known.add(`${key} ${ids}`);
+    return { ...one, acts };
+  });
 }
 
 function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }) {

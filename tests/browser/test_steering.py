@@ -114,7 +114,7 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
     publish(up, next_version())
     why(other, "All automatic upgrades are stopped by admin")
     expect(count_of(other, "Held")).to_have_text("10")
-    expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Held: all automatic upgrades are stopped")
+    expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Held: the fleet is stopped")
 
     other.locator("#fleet-stop").get_by_role("button", name="Let go").click()
 

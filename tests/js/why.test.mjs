@@ -65,6 +65,12 @@ test("only what the page can do is a button, and to those only that it can be do
   assert.deepEqual(act("release", ["7"]), [], "it is gone");
 });
 
+test("what two reasons ask for is one button", () => {
+  const held = { gate: "opt-out", act: "opt_in", instances: ["0"] };
+  const board = aBoard([anInstance(0, { opt_out: anOptOut() })], { latest_version: NEW, decision: aDecision(aReason("OptOutsLeaveNothing", held), aReason("OptedOut", held)) });
+  assert.deepEqual(reasonsOf(board).map((one) => one.acts.map(({ act }) => act)), [["open", "do"], ["open"]]);
+});
+
 test("an instance is held by its own reasons, and while it waits by those of the scale set", () => {
   const decision = aDecision(aReason("Paused", { act: "resume" }), aReason("Quarantined", { instances: ["1"], act: "release" }));
   const board = aBoard([{}, { quarantined_at: AT }, { version: NEW }].map((changes, id) => anInstance(id, changes)), { latest_version: NEW, decision });
