@@ -11,8 +11,9 @@ const stops = new Map(); // key -> what that scale set says of a stop
 /** A board of the feed says whether all are stopped; null: it is gone. The newest word counts. */
 export function hearStop(key, board) {
   const stop = board?.scale_set?.fleet_stop;
+  if (stops.get(key)?.created_at === stop?.created_at) return;
   if (stop) stops.set(key, stop);
-  else if (!stops.delete(key)) return;
+  else stops.delete(key);
   paint([...stops.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1))[0]);
 }
 

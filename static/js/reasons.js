@@ -39,8 +39,11 @@ export function idsOf(board, key) {
 /** In the shape of why.js: {code, fill, glyph, text, since, until, who, detail, acts}. */
 export function told(reason, board) {
   const [fill, glyph] = FACES[reason.code] ?? ["attention", "held"];
-  return { code: reason.code, fill, glyph, text: reason.text, since: reason.since, until: reason.until, who: WHO[reason.who] ?? "", detail: "", acts: [...seen(reason), ...done(reason, board)] };
+  return { code: reason.code, fill, glyph, text: sentence(reason.text), since: reason.since, until: reason.until, who: WHO[reason.who] ?? "", detail: "", acts: [...seen(reason), ...done(reason, board)] };
 }
+
+/** It may end in what a person wrote. */
+const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 function seen({ instances, ...reason }) {
   if (!instances?.length) return [];

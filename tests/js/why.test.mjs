@@ -65,6 +65,10 @@ test("only what the page can do is a button, and to those only that it can be do
   assert.deepEqual(act("release", ["7"]), [], "it is gone");
 });
 
+test("a sentence that ends in a person's own words is closed before the next begins", () => {
+  assert.equal(reasonsOf(aBoard(1, { decision: aDecision(aReason("OptedOut", { text: "Opted out: holds sessions" })) }))[0].text, "Opted out: holds sessions.");
+});
+
 test("what two reasons ask for is one button", () => {
   const held = { gate: "opt-out", act: "opt_in", instances: ["0"] };
   const board = aBoard([anInstance(0, { opt_out: anOptOut() })], { latest_version: NEW, decision: aDecision(aReason("OptOutsLeaveNothing", held), aReason("OptedOut", held)) });
