@@ -142,3 +142,15 @@ def takes_tcp(address: str, *, seconds: float = 5) -> bool:
             return True
     except OSError:
         return False
+
+
+def is_taken(address: str) -> bool:
+    """Whether somebody listens there: several simulators on one computer share its loopback addresses, and a free one is anybody's."""
+    host, _, port = address.rpartition(":")
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, int(port)))
+        except OSError:
+            return True
+    return False

@@ -48,7 +48,7 @@ def checked_reason(reason: str, what: str) -> str:
     if not reason:
         raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
     if len(reason) > LONGEST_REASON:
-        message = f"{what}'s reason has at most {LONGEST_REASON} characters, not {len(reason)}"
+        message = f"the reason of {what} has at most {LONGEST_REASON} characters, not {len(reason)}"
         raise Refused("InvalidParameter", message, target="reason")
     return reason
 
