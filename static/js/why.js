@@ -11,12 +11,18 @@ export const isCalm = (code) => PASSES.has(code);
 
 /**
  * [{code, fill, glyph, text, detail, since, until, who, acts: [{act, key, word, right?, ids?, toggles?}]}]; `since` and `until`: ISO 8601, where
- * it says for how long. The reasons of the feed in their order; the story of a stop comes second, what else is not well last.
+ * it says for how long. What the last look decided comes first, then the story of a stop, the other reasons in their order, what else is not well.
  */
 export function reasonsOf(board) {
   const given = reasonsIn(board), codes = new Set(given.map((one) => one.code));
-  const [first, ...others] = given.length ? once(given.map((one) => told(one, board))) : [decision(board)];
+  const [first, ...others] = given.length ? once(decidedFirst(board).map((one) => told(one, board))) : [decision(board)];
   return [first, stopped(board), ...others, ...troubles(board, codes)].filter(Boolean);
+}
+
+/** The reasons, ranked as they are, behind the one that the last look decided. */
+function decidedFirst(board) {
+  const { code } = board.scale_set.decision, given = reasonsIn(board);
+  return [...given.filter((one) => one.code === code), ...given.filter((one) => one.code !== code)];
 }
 
 /** What two reasons ask for stands with the weightier one only. */
@@ -109,10 +115,13 @@ function pending(one, board, target) {
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
+/** Reasons that say what an instance is: it says so itself. */
+const OWN = new Set(["TooManyUnhealthy", "Quarantined", "FailedOnThisVersion", "OptedOut", "SwitchedOff"]);
+
 /** The reasons that hold this instance, its own in words for it alone, and without what the panel does itself. */
 export function whyNotNow(one, board) {
   return holding(one, board).map((reason) => {
     const { acts, text, ...more } = told(reason, board);
-    return { ...more, text: reason.instances ? whyInstance(one, board) : text, acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
+    return { ...more, text: OWN.has(reason.code) ? whyInstance(one, board) : text, acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
   });
 }

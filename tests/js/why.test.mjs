@@ -69,6 +69,16 @@ test("a sentence that ends in a person's own words is closed before the next beg
   assert.equal(reasonsOf(aBoard(1, { decision: aDecision(aReason("OptedOut", { text: "Opted out: holds sessions" })) }))[0].text, "Opted out: holds sessions.");
 });
 
+test("what was decided comes first, whatever else is so", () => {
+  const reasons = [aReason("OptedOut"), aReason("Quarantined"), aReason("ReplacingOSDisks")];
+  assert.deepEqual(codes(aBoard(1, { decision: { ...aDecision(...reasons), code: "ReplacingOSDisks" } })), ["ReplacingOSDisks", "OptedOut", "Quarantined"]);
+});
+
+test("an instance speaks for itself of what it is, not of what it waits for", () => {
+  const texts = (code) => { const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503" })], { latest_version: NEW, decision: aDecision(aReason(code, { instances: ["0"] })) }); return whyNotNow(board.instances[0], board).map(({ text }) => text); };
+  assert.deepEqual([texts("TooManyUnhealthy"), texts("InstancesInitializing")], [["HTTP 503. It counts against the limit."], ["InstancesInitializing."]]);
+});
+
 test("what two reasons ask for is one button", () => {
   const held = { gate: "opt-out", act: "opt_in", instances: ["0"] };
   const board = aBoard([anInstance(0, { opt_out: anOptOut() })], { latest_version: NEW, decision: aDecision(aReason("OptOutsLeaveNothing", held), aReason("OptedOut", held)) });
