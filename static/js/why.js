@@ -89,6 +89,7 @@ const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id
 /** One sentence for one instance: what it waits for, or that it is fine. */
 export function whyInstance(one, board) {
   const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const back = one.member?.state === "rolled_back" && one.failed_version ? ` It failed on ${one.failed_version} and has its old OS disk again.` : "";
   const says = {
     done: "On the newest image, and healthy.",
     pending: pending(one, board, target),
@@ -100,7 +101,7 @@ export function whyInstance(one, board) {
     quarantined: "Its upgrades failed too often, one after the other: the platform leaves it alone until somebody releases it.",
     "switched-off": "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
     verifying: `It has its new OS disk; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
-    unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.`,
+    unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.${back}`,
     failed: one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
     "opted-out": "A person or a client wants it left alone; no upgrade of the scale set touches it.",
     unknown: "Nothing is known of its health; it counts as unhealthy.",

@@ -79,6 +79,11 @@ test("an instance speaks for itself of what it is, not of what it waits for", ()
   assert.deepEqual([texts("TooManyUnhealthy"), texts("InstancesInitializing")], [["HTTP 503. It counts against the limit."], ["InstancesInitializing."]]);
 });
 
+test("one that is ill on its old disk again says both", () => {
+  const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503", failed_version: NEW, member: aMember(0, "rolled_back") })], { latest_version: NEW });
+  assert.equal(whyInstance(board.instances[0], board), `HTTP 503. It counts against the limit. It failed on ${NEW} and has its old OS disk again.`);
+});
+
 test("what two reasons ask for is one button", () => {
   const held = { gate: "opt-out", act: "opt_in", instances: ["0"] };
   const board = aBoard([anInstance(0, { opt_out: anOptOut() })], { latest_version: NEW, decision: aDecision(aReason("OptOutsLeaveNothing", held), aReason("OptedOut", held)) });
