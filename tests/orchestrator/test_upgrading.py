@@ -1,5 +1,7 @@
 """Whole upgrades through the orchestrator: real rows, real machines."""
 
+import pytest
+
 from tests.orchestrator.conftest import MakeFleet
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning, UpgradeStatus
 from upgrades.feed import read
@@ -248,3 +250,17 @@ def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(fle
     assert one.upgrade.error and one.upgrade.error["code"] == "InternalExecutionError"
     assert "TypeError" in one.upgrade.error["message"]
     assert one.upgrade.progress() == Progress(successful=1, failed=0, in_progress=0, pending=4)
+
+
+def test_an_error_before_the_first_batch_is_not_met_again_at_once(
+    fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again after the wait that stopped attempts have, not fifty times in one look."""
+    one = fleet(5)
+    one.go_on()
+    monkeypatch.setattr("upgrades.core.batches.choose", lambda *_: 1 // 0)
+    one.publish("16.04.1")
+    one.look()
+    one.look()
+    assert [row.status for row in one.row.upgrades.all()] == [UpgradeStatus.FAULTED]
+    assert one.row.decision["code"] == "WaitingToTryAgain"

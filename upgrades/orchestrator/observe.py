@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from upgrades.core.facts import (
     Attempt,
@@ -151,7 +151,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        touched_anything=row.members.exists(),
+        touched_anything=(row.error or {}).get("code") == FaultCode.INTERNAL or row.members.exists(),
         ended_at=row.ended_at,
         cancelled_by=row.cancel_requested_by if row.status == UpgradeStatus.CANCELLED else "",
         stopped_in_a_row=_stopped_in_a_row(row),
@@ -160,14 +160,19 @@ def _attempt(row: RollingUpgrade) -> Attempt:
 
 
 def _stopped_in_a_row(last: RollingUpgrade) -> int:
-    """How many attempts at its target, it the last, touched something and were stopped by a limit."""
+    """How many attempts at its target, it the last, touched something and were stopped by a limit.
+
+    One that an error stopped counts too: it would be met again at once.
+    """
     if last.status != UpgradeStatus.FAULTED:
         return 0
-    touched = Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))
+    touched = Q(Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))) | Q(
+        error__code=FaultCode.INTERNAL.value
+    )
     attempts = last.scale_set.upgrades.annotate(touched=touched).values_list("target_version", "status", "touched")
     count = 0
     for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
         if version != last.target_version or status != UpgradeStatus.FAULTED:
             break
-        count += is_touched
+        count += bool(is_touched)
     return count
