@@ -137,7 +137,7 @@ class Attempt:
     """How the last upgrade of the scale set ended.
 
     `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts at this target, this
-    one the last, touched something and were stopped by a limit. One that an unexpected error stopped counts as if it had touched something.
+    one the last, touched something and were stopped by a limit. One that an error or its time stopped counts as if it had.
     `wait_is_skipped`: a person wants it tried again at once.
     """
 

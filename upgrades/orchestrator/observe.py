@@ -26,6 +26,7 @@ from upgrades.models.fleet_stop import fleet_stop_in_force
 from upgrades.models.instance import in_force
 from upgrades.models.rolling_upgrade import policy_from_row
 
+NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
 MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
 
 
@@ -151,7 +152,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        touched_anything=(row.error or {}).get("code") == FaultCode.INTERNAL or row.members.exists(),
+        touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or row.members.exists(),
         ended_at=row.ended_at,
         cancelled_by=row.cancel_requested_by if row.status == UpgradeStatus.CANCELLED else "",
         stopped_in_a_row=_stopped_in_a_row(row),
@@ -162,13 +163,11 @@ def _attempt(row: RollingUpgrade) -> Attempt:
 def _stopped_in_a_row(last: RollingUpgrade) -> int:
     """How many attempts at its target, it the last, touched something and were stopped by a limit.
 
-    One that an error stopped counts too: it would be met again at once.
+    One that an error stopped, or its time, counts too: it would be met again at once.
     """
     if last.status != UpgradeStatus.FAULTED:
         return 0
-    touched = Q(Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))) | Q(
-        error__code=FaultCode.INTERNAL.value
-    )
+    touched = Q(Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))) | Q(error__code__in=NOT_AT_THE_GATE)
     attempts = last.scale_set.upgrades.annotate(touched=touched).values_list("target_version", "status", "touched")
     count = 0
     for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
