@@ -50,3 +50,20 @@ def test_scaling_out_and_in_while_an_upgrade_runs(fleet: MakeFleet) -> None:
     assert one.upgrade.status == "Completed"
     assert [row.version for row in one.instances] == ["16.04.1"] * 4
     assert set(one.views()) == {"0", "1", "2", "3"}
+
+
+def test_the_time_of_a_paused_upgrade_stands_still(fleet: MakeFleet) -> None:
+    """A pause holds for as long as a person wants: no time-out ends it, after which the platform would begin anew by itself."""
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    pause(one.path, "ada", one.now)
+    one.go_on()
+    one.later(days=30)
+    one.go_on()
+    assert one.row.decision["code"] == "Paused"
+    resume(one.path, "ada", one.now)
+    one.go_on()
+    assert one.upgrade.status == "Completed"
+    assert one.row.upgrades.count() == 1

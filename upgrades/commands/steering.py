@@ -1,7 +1,7 @@
 """Steering an upgrade that runs, and one that was stopped (A-21)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
@@ -30,12 +30,14 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Has a paused upgrade go on; one that is not paused stays as it is. Raises Refused."""
+    """Has a paused upgrade go on, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with finding.writing_to(path, now) as w:
         upgrade = _running(w, "resume", "resumed")
         if upgrade.paused_by:
+            if upgrade.ends_by and upgrade.paused_at:
+                upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
             upgrade.paused_by, upgrade.paused_at = "", None
-            _save(w, upgrade, f"Resumed by {by}.", "paused_by", "paused_at")
+            _save(w, upgrade, f"Resumed by {by}.", "paused_by", "paused_at", "ends_by")
     return upgrade
 
 

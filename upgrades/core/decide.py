@@ -156,7 +156,7 @@ def complete(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_in_time(facts: Facts, now: datetime) -> Step | None:
-    """An upgrade has a time within which it must be done (facts 1.6: RollingUpgradeTimeoutError)."""
+    """An upgrade has a time within which it must be done (facts 1.6: RollingUpgradeTimeoutError); while it is paused that stands still."""
     upgrade = facts.upgrade
     if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
         return None
@@ -265,8 +265,8 @@ RULES: tuple[Rule, ...] = (
     cancel,
     stop_on_failed_upgrades,
     complete,
-    stop_in_time,
     stay_paused,
+    stop_in_time,
     hold_the_fleet,
     wait_for_fresh_health,
     wait_for_first_verdicts,
