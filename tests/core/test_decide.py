@@ -373,3 +373,9 @@ def test_an_instance_in_flight_is_not_removed() -> None:
 @given(st.integers(0, 1000), st.integers(1, 1000), st.integers(0, 100))
 def test_exceeding_is_strict(part: int, whole: int, limit: int) -> None:
     assert health.exceeds(part, whole, limit) is (part / whole * 100 > limit + 1e-9)
+
+
+def test_what_failed_and_is_opted_out_is_not_touched_again() -> None:
+    """Somebody wants to see what went wrong: its old OS disk is not put back over it."""
+    facts = upgrading(fleet(5), Member(0, MemberState.FAILED))
+    assert step(with_instance(facts, 0, opt_out=Hold("ada", "debugging"))) == FinishBatch(0)

@@ -294,8 +294,8 @@ def _is_healthy(facts: Facts, member: Member) -> bool:
 
 
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
-    """Those that failed and whose old OS disk may be there; not one that is gone, or that something else is being done to."""
-    there = {one.id for one in facts.instances if not one.busy}
+    """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to."""
+    there = {one.id for one in batches.untouched(facts)}
     return tuple(
         one.instance
         for one in members
