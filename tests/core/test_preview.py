@@ -107,3 +107,8 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
     world = World(facts, now=NOW, known_from=NOW)
     world.run()
     assert instances(plan(facts)) == [one.instances for one in world.steps if isinstance(one, StartBatch)]
+
+
+def test_what_is_being_removed_is_in_no_batch() -> None:
+    facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, leaving=True)
+    assert instances(plan(facts)) == []

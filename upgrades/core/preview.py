@@ -208,7 +208,7 @@ class _Rehearsal:
         if on_the_way:
             self.timed += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        self._instances(_well(one, target if one.id in on_the_way else "") for one in self.facts.instances)
+        self._instances(_well(one, target if one.id in on_the_way else "") for one in self.facts.staying)
         self._members(_done)
 
     def _finish_batch(self) -> None:
