@@ -8,7 +8,7 @@ from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from upgrades import attempts
 from upgrades.commands.steering import release, retry_now
-from upgrades.commands.upgrades import start
+from upgrades.commands.upgrades import cancel, start
 from upgrades.core.states import Health, MemberState, UpgradeStatus
 from upgrades.models import Chunk, InstanceUpgrade, Transition
 from upgrades.models.rolling_upgrade import Progress
@@ -169,3 +169,21 @@ def test_only_those_that_failed_are_tried_again(fleet: MakeFleet) -> None:
     assert upgrade.progress() == Progress(0, 0, 0, 2)
     one.go_on()
     assert [row.instance_number for row in InstanceUpgrade.objects.filter(upgrade=upgrade)] == [0, 1]
+
+
+def test_what_a_person_cancels_while_it_rolls_back_is_not_tried_again_by_itself(fleet: MakeFleet) -> None:
+    one = fleet(10, **{"bad-versions": BAD})
+    policy = "properties.upgradePolicy.automaticOSUpgradePolicy"
+    one.edit({f"{policy}.useRollingUpgradePolicy": True, f"{policy}.disableAutomaticRollback": True})
+    one.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
+    one.go_on()
+    one.publish(BAD)
+    one.go_on()
+    one.later(minutes=5)
+    handed = one.look()
+    assert one.upgrade.status == UpgradeStatus.ROLLING_BACK
+    cancel(one.path, "ada", one.now)
+    one.work(handed)
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert one.row.decision["code"] == "LastAttemptStopped"

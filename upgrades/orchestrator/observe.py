@@ -154,7 +154,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
         UpgradeStatus(row.status),
         touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or row.members.exists(),
         ended_at=row.ended_at,
-        cancelled_by=row.cancel_requested_by if row.status == UpgradeStatus.CANCELLED else "",
+        cancelled_by=row.cancel_requested_by,  # while it rolled back too: then it ended Faulted
         stopped_in_a_row=_stopped_in_a_row(row),
         wait_is_skipped=bool(row.retry_skipped_by),
     )
