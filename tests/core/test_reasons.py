@@ -167,3 +167,17 @@ def test_the_time_of_release_is_never_past() -> None:
     for ago in (timedelta(0), 29 * MINUTE, 31 * MINUTE):
         for one in reasons(fleet(10, last_attempt=stopped(ago=ago)), NOW):
             assert one.until is None or one.until > NOW
+
+
+def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alone() -> None:
+    assert Held.QUARANTINED not in codes(with_instance(upgrading(fleet(5), started_by=USER), 4, quarantined=True))
+
+
+def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
+    facts = upgrading(fleet(2), Member(0, MemberState.UPGRADING))
+    assert Held.IMPOSSIBLE not in codes(with_instance(facts, 1, opt_out=HOLD))
+
+
+def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:
+    last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", stopped_in_a_row=1)
+    assert codes(fleet(5, last_attempt=last)) == [Why.STOPPED]

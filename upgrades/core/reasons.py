@@ -199,7 +199,7 @@ def _retry(view: _View) -> Iterator[Reason]:
     if view.upgrade or not view.is_wanted or facts.latest is None:
         return
     version, again_at = facts.latest.version, retrying.tried_again_at(facts)
-    if again_at and again_at > view.now:
+    if again_at and again_at > view.now and not retrying.was_cancelled(facts):
         last = facts.last_attempt
         numbers = {"attempts": last.stopped_in_a_row if last else 0}
         text = messages.backing_off(version, again_at)
@@ -217,7 +217,7 @@ def _automatic_off(view: _View) -> Iterator[Reason]:
 def _impossible(view: _View) -> Iterator[Reason]:
     """Opt-outs (and quarantines) leave nothing that could be upgraded."""
     held = [one for one in view.outdated if one.protected or one.quarantined]
-    if view.is_wanted and view.outdated and len(held) == len(view.outdated):
+    if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
         text = messages.nothing_left(len(held), view.target)
         opted_out = any(one.protected for one in held)
         who, act = (Who.OWNER, "opt_in") if opted_out else (Who.OPERATOR, "release")
@@ -270,7 +270,7 @@ def _opted_out(view: _View) -> Iterator[Reason]:
 
 def _quarantined(view: _View) -> Iterator[Reason]:
     held = [one.id for one in view.outdated if one.quarantined and not one.protected]
-    if held and view.is_wanted:
+    if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
         text = messages.quarantined(len(held))
         yield Reason(Held.QUARANTINED, text, "quarantine", Who.OPERATOR, "release", instances=tuple(held))
 
