@@ -46,8 +46,8 @@ def took_too_long(ends_by: datetime, left: int) -> str:
 
 def with_failed(failed: int, total: int) -> str:
     return (
-        f"Rolling Upgrade goes on with {failed} of {total} upgraded instances failed, which is within its limits. They are left as they "
-        "are; it stops when more than the MaxUnhealthyUpgradedInstancePercent value have failed."
+        f"Rolling Upgrade goes on with {failed} of {total} upgraded instances failed, which is within its limits; it stops when more than "
+        "the MaxUnhealthyUpgradedInstancePercent value have failed."
     )
 
 

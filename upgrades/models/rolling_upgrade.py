@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.states import IN_FLIGHT, MemberState, Power, StartedBy, UpgradeStatus
+from upgrades.core.states import IN_FLIGHT, MemberState, OperationKind, Power, StartedBy, UpgradeStatus
 from upgrades.core.versions import is_older
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.scale_set import ScaleSet
@@ -146,6 +146,7 @@ class RollingUpgrade(models.Model):
             Instance.objects.filter(scale_set=self.scale_set_id)
             .exclude(version="")
             .exclude(power=Power.STOPPED)
+            .exclude(operation_kind=OperationKind.DELETE)
             .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
             .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
         )

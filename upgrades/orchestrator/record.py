@@ -107,10 +107,10 @@ def _start_batch(step: StartBatch, w: Writing) -> None:
     members = [_new_member(batch, row) for row in rows]
     InstanceUpgrade.objects.bulk_create(members)
     for row, member in zip(rows, members, strict=True):
-        row.member, row.failed_version = member, ""
+        row.member = member
         row.operation_id, row.operation_kind = member.pk, OperationKind.REIMAGE
         row.operation_version, row.operation_at = upgrade.target_version, w.now
-    bulk.update(rows, "member", "failed_version", *OPERATION)
+    bulk.update(rows, "member", *OPERATION)
     _hand_to_chunks(w.scale_set, rows)
     w.changed(upgrade, note=f"Batch {step.number} began.")
     w.changed(*rows)
