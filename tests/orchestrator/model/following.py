@@ -63,7 +63,8 @@ def _check_progress(rows: Rows, shown: Json) -> None:
 def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
     target = upgrade["target"]["version"]
     is_in_quarantine = upgrade["started_by"] == "Platform" and one["quarantined_at"] is not None
-    is_held = one["opt_out"] is not None or one["power"] == "stopped" or is_in_quarantine
+    is_gone = one["power"] == "stopped" or one["operation"] == "delete"
+    is_held = one["opt_out"] is not None or is_gone or is_in_quarantine
     if is_held or int(one["id"]) in taken:
         return False
     return one["failed_version"] == target if upgrade["only_failed"] else is_older(one["version"], target)
