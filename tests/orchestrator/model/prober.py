@@ -76,6 +76,7 @@ class Wire:
         self._under_way: list[Attempt] = []
         self._arrived: list[Attempt] = []
         self._seen: list[asyncio.Future[None]] = []
+        self._is_closed = False
 
     def ask(self, attempt: "Attempt") -> bool:
         group, _, number = attempt.target.host.rpartition("/")
@@ -102,7 +103,7 @@ class Wire:
         for one in self._seen:
             if not one.done():
                 one.set_result(None)
-        self._arrived += self._under_way
+        self._arrived += self._under_way if not self._is_closed else []
         self._seen, self._under_way = [], []
         if self._arrived:
             os.write(self._rope, b"!")
@@ -120,6 +121,7 @@ class Wire:
         return [(one, True) for one in arrived]
 
     def close(self) -> None:
+        self._is_closed, self._arrived = True, []
         os.close(self._bell)
         os.close(self._rope)
 
