@@ -34,6 +34,15 @@ class Ends:
         else:
             self._judge_breach(rows, upgrade, values)
 
+    def check(self, rows: Rows, before: Rows) -> None:
+        """A batch is finished when those of it that failed are back on their old OS disks, or cannot be."""
+        for pk, batch in rows.batches.items():
+            upgrade = rows.upgrades[batch["upgrade_id"]]
+            if batch["finished_at"] and not before.batches.get(pk, {}).get("finished_at") and _rolls_back(upgrade):
+                members = [row for row in rows.members_of(upgrade) if row["batch_id"] == pk]
+                forgotten = [row["instance_number"] for row in members if _can_go_back(row, rows)]
+                assert not forgotten, f"a batch is finished, and {forgotten} failed and are not on their old OS disks"
+
     def _judge_breach(self, rows: Rows, upgrade: Row, values: set[str]) -> None:
         if _says(values, UPGRADED):
             self._judge_upgraded(rows, upgrade)
@@ -56,12 +65,15 @@ class Ends:
 def _judge_members(rows: Rows, upgrade: Row, values: set[str]) -> None:
     """Nobody is in flight any more; whoever failed and is to get an old OS disk back got it, or cannot get it."""
     assert not rows.in_flight()[upgrade["scale_set_id"]], "an upgrade ends, and some are in flight"
-    policy = upgrade["policy"]
-    is_automatic = upgrade["started_by"] == "Platform" and policy["automatic_rollback"]
     is_breach = _says(values, UPGRADED) or _says(values, UNHEALTHY)
-    if is_automatic or (is_breach and policy["rollback_on_breach"]):
+    if _rolls_back(upgrade) or (is_breach and upgrade["policy"]["rollback_on_breach"]):
         forgotten = [row["instance_number"] for row in rows.members_of(upgrade) if _can_go_back(row, rows)]
         assert not forgotten, f"an upgrade ends, and {forgotten} failed and did not get their old OS disks back"
+
+
+def _rolls_back(upgrade: Row) -> bool:
+    """By itself, whoever fails in it."""
+    return upgrade["started_by"] == "Platform" and bool(upgrade["policy"]["automatic_rollback"])
 
 
 def _can_go_back(member: Row, rows: Rows) -> bool:

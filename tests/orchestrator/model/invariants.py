@@ -41,6 +41,7 @@ class Watch:
         rows = Rows.read()
         self._disks.check_in_flight(rows)
         self._starts.check(rows, self._before)
+        self._ends.check(rows, self._before)
         self._disks.check(rows, self._before)
         self.members.check(rows, self._before)
         self._check_removals(rows)

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.orchestrator.cloud import Name
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.machine import Fleets
 from tests.orchestrator.model.telling import (
@@ -12,14 +13,15 @@ from tests.orchestrator.model.telling import (
     limits,
     next_message,
     noticed,
+    probed,
     rolling,
     small_fleets,
     statuses,
     story,
     to_the_end,
 )
-from upgrades.core.states import MemberState, UpgradeStatus
-from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade
+from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade
 
 BREACH = "rollbackFailedInstancesOnPolicyBreach"
 FAULTS = st.sampled_from(["bad", "failing", "dead"])
@@ -31,9 +33,9 @@ failing_fleets = st.fixed_dictionaries(
         "capacity": st.sampled_from([5, 4]),
         "rolling": st.sampled_from(
             [
+                rolling(40, 100, 0, rollbackFailedInstancesOnPolicyBreach=False),
                 rolling(40, 50, 50, rollbackFailedInstancesOnPolicyBreach=True),
                 rolling(20, 100, 100, rollbackFailedInstancesOnPolicyBreach=True),
-                rolling(40, 100, 0, rollbackFailedInstancesOnPolicyBreach=False),
             ]
         ),
         "threshold": st.sampled_from([1, 0]),
@@ -79,21 +81,45 @@ def _judge(m: Fleets, fleet: dict[str, Any], *, by_hand: bool, is_lost: bool) ->
     assert m.world.ask(lambda: {bool(row.rollback_error) for row in last}) == {bool(goes_back and is_lost)}
 
 
-@story(fleet=small_fleets, rolls_back=st.booleans(), by_hand=st.booleans())
-def several_batches_fail(m: Fleets, fleet: dict[str, Any], rolls_back: bool, by_hand: bool) -> None:
-    """Some of the first are well, so that more than one batch has members to go back when the limit is passed at last."""
-    policy = rolling(17, 100, 60, rollbackFailedInstancesOnPolicyBreach=True)
-    several = {**fleet, "capacity": 6, "rolling": policy, "rolls_back": rolls_back}
-    found(m, several)
-    if by_hand:
-        m.change_one(0, 6, automatic=False)
-    m.publish_one()
-    if by_hand:
-        m.start_one(0)
-    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.SUCCEEDED).count() >= 2, 120)
-    m.world.cloud.faults.bad.add("1.1")
-    m.world.cloud.faults.dead.add("1.1")
+@story(is_by_hand=st.booleans(), state=st.sampled_from([MemberState.ROLLED_BACK, MemberState.FAILED]))
+def several_batches_fail(m: Fleets, is_by_hand: bool, state: MemberState) -> None:
+    """One is well, and then one batch after the other fails, until a limit is passed: all of them go back, where the policy says so."""
+    goes_back = state == MemberState.ROLLED_BACK
+    policy = rolling(17, 100, 60, rollbackFailedInstancesOnPolicyBreach=goes_back)
+    fleet = {"capacity": 6, "rolling": policy, "threshold": 1, "rolls_back": False}
+    found(m, fleet)
+    for name in m.names(0, [1, 2]):
+        m.world.cloud.change(name, sick=True)
+    _fail(m, fleet, "", by_hand=is_by_hand)
+    last = m.world.ask(lambda: RollingUpgrade.objects.latest("started_at").members.order_by("instance_number"))
+    assert m.world.ask(lambda: [row.state for row in last]) == [MemberState.SUCCEEDED, state, state]
+
+
+@story(fleet=probed(small_fleets))
+def a_verdict_of_before_comes_late(m: Fleets, fleet: dict[str, Any]) -> None:
+    """A machine was well for a moment, and is not when it is on its old disk again; only then that it was well is to be written."""
+    found(m, {**fleet, "rolling": rolling(80, 100, 100)})
+    (name,) = m.names(0, [0])
+    m.world.cloud.change(name, sick=True)
+    m.world.run_until(Instance.objects.filter(number=0, health=Health.UNHEALTHY).exists)
+    m.world.run(2)
+    _be_found_well_for_a_moment(m, name)
+    m.publish_one(fault="failing")
+    for _ in range(40):
+        m.world.run_without_prober(1)
+    assert m.world.ask(InstanceUpgrade.objects.filter(instance_number=0, state=MemberState.ROLLED_BACK).exists)
+    m.world.probe()
     to_the_end(m)
+
+
+def _be_found_well_for_a_moment(m: Fleets, name: Name) -> None:
+    """The prober knows it then, and its database is slow."""
+    disk, began, well = m.world.cloud.machines[name].os_disk, m.world.clocks.elapsed, m.world.witness.probed_well
+    m.world.cloud.change(name, sick=False)
+    while well[disk] < began:
+        m.world.clocks.wait(1)
+        m.world.probe(jobs=0)
+    m.world.cloud.change(name, sick=True)
 
 
 @story(
@@ -130,7 +156,10 @@ def it_comes_again_until_quarantine(m: Fleets, fleet: dict[str, Any], end: str) 
         assert m.world.ask(RollingUpgrade.objects.latest("started_at").members.exists)
         if end == "retry now":
             m.steer_one(0, "retry_now")
-        m.world.sleep(wait if end != "retry now" else 0)
+        else:
+            m.world.sleep(wait - 40)
+            m.world.run(4)
+            m.world.sleep(40)
         m.world.run(4)
         to_the_end(m)
     assert m.world.ask(RollingUpgrade.objects.count) == 3
@@ -149,3 +178,22 @@ def _end(m: Fleets, end: str) -> None:
         m.start_one(0, only_failed=True)
     else:
         m.world.sleep(5 * RETRY_SECONDS)
+
+
+@story(fleet=probed(small_fleets), is_well_again=st.booleans())
+def only_those_that_failed_are_wanted(m: Fleets, fleet: dict[str, Any], is_well_again: bool) -> None:
+    """By hand, wherever they stand; not another one that is on an old version too."""
+    found(m, {**fleet, "rolling": rolling(80, 100, 100)})
+    m.change_one(0, fleet["capacity"], automatic=False)
+    (name,) = m.names(0, [0])
+    m.world.cloud.change(name, sick=True)
+    m.opt_out_some(0, [1], None, OptOut.Scope.UPGRADE)
+    m.publish_one()
+    m.start_one(0)
+    to_the_end(m)
+    m.world.cloud.change(name, sick=not is_well_again)
+    m.world.run(8)
+    m.start_one(0, only_failed=True)
+    to_the_end(m)
+    last = m.world.ask(lambda: RollingUpgrade.objects.latest("started_at").members.all())
+    assert m.world.ask(lambda: [row.instance_number for row in last]) == [0]

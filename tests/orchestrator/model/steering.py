@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.orchestrator.model.machine import Fleets
 from tests.orchestrator.model.telling import fleets, found, probed, rolling, small_fleets, statuses, story, to_the_end
 from upgrades.core.states import Power, StartedBy, UpgradeStatus
-from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade
+from upgrades.models import Batch, FleetStop, Instance, InstanceUpgrade, RollingUpgrade
 
 UPGRADE_TIMEOUT_SECONDS = 3 * 3600
 
@@ -71,10 +71,10 @@ def some_are_switched_off(m: Fleets, fleet: dict[str, Any], count: int, is_meanw
 @story(
     fleet=small_fleets,
     when=st.integers(0, 12),
-    then=st.sampled_from(["resume", "cancel", "its time is over", "pause"]),
+    then=st.sampled_from(["resume", "cancel", "pause"]),
 )
 def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -> None:
-    """The batch in flight is finished, and no other begins until somebody says so, or its time is over."""
+    """The batch in flight is finished, and no other begins until somebody says so."""
     found(m, {**fleet, "rolling": rolling(34, 50, 50)})
     m.publish_one()
     m.world.run_until(InstanceUpgrade.objects.exists)
@@ -84,16 +84,24 @@ def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -
     running = m.world.ask(RollingUpgrade.objects.filter(ended_at=None).exists)
     to_the_end(m)
     assert m.world.ask(Batch.objects.count) == before
-    if then == "its time is over":
-        m.world.clocks.wait(UPGRADE_TIMEOUT_SECONDS)
-    elif then == "cancel":
-        m.cancel_one(0)
-    else:
-        m.steer_one(0, then)
+    m.cancel_one(0) if then == "cancel" else m.steer_one(0, then)
     m.world.run(8)
     to_the_end(m)
-    ends = {"cancel": UpgradeStatus.CANCELLED, "its time is over": UpgradeStatus.FAULTED, "pause": "RollingForward"}
+    ends = {"cancel": UpgradeStatus.CANCELLED, "pause": UpgradeStatus.ROLLING_FORWARD}
     assert not running or statuses(m) <= {ends.get(then, ""), UpgradeStatus.COMPLETED}
+
+
+@story(fleet=small_fleets, is_paused=st.booleans())
+def its_time_is_over(m: Fleets, fleet: dict[str, Any], is_paused: bool) -> None:
+    """However it is held, an upgrade ends at last; and it is tried again."""
+    found(m, {**fleet, "rolling": rolling(34, 50, 50)})
+    m.publish_one()
+    m.world.run_until(InstanceUpgrade.objects.exists)
+    m.steer_one(0, "pause") if is_paused else m.stop_all()
+    to_the_end(m)
+    m.world.clocks.wait(UPGRADE_TIMEOUT_SECONDS)
+    m.world.run(8)
+    assert statuses(m) == {UpgradeStatus.FAULTED}
 
 
 @story(fleet=probed(small_fleets), when=st.integers(0, 25), is_hurried=st.booleans())
@@ -112,7 +120,7 @@ def the_next_batch_is_wanted_now(m: Fleets, fleet: dict[str, Any], when: int, is
     to_the_end(m)
 
 
-@story(fleet=fleets, when=st.integers(0, 20), seconds=st.sampled_from([None, 40, 600]), is_before=st.booleans())
+@story(fleet=fleets, when=st.integers(0, 20), seconds=st.sampled_from([40, None, 600]), is_before=st.booleans())
 def the_fleet_is_stopped(m: Fleets, fleet: dict[str, Any], when: int, seconds: int | None, is_before: bool) -> None:
     """No upgrade of the platform's begins or goes on; one that a person started does."""
     found(m, fleet, fleet)
@@ -129,5 +137,6 @@ def the_fleet_is_stopped(m: Fleets, fleet: dict[str, Any], when: int, seconds: i
     assert by_hand.status == UpgradeStatus.COMPLETED
     m.end_stop() if seconds is None else m.world.sleep(seconds)
     m.world.run(8)
+    assert not m.world.ask(FleetStop.objects.filter(ended_at=None).exists)
     to_the_end(m)
     assert statuses(m) == {UpgradeStatus.COMPLETED}
