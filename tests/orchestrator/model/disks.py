@@ -106,6 +106,8 @@ class Disks:
         policy, is_by_platform = upgrade["policy"], upgrade["started_by"] == "Platform"
         assert upgrade["ended_at"] is None and member["state"] == "rolling_back", f"{one['name']} is {member['state']}"
         assert member["error_code"], f"{one['name']} is to be rolled back, and did not fail"
+        opted_out = {row["instance_id"] for row in rows.opt_outs.values() if self._evidence.is_in_force(row)}
+        assert one["id"] not in opted_out, f"the opted-out {one['name']} is to be rolled back"
         is_breach = upgrade["status"] == "RollingBack" and policy["rollback_on_breach"]
         is_automatic = is_by_platform and policy["automatic_rollback"]
         assert is_automatic or is_breach, f"{one['name']} is rolled back in an upgrade that rolls nothing back"

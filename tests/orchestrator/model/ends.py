@@ -31,6 +31,7 @@ class Ends:
             assert is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]]), "an upgrade is cancelled by nobody"
         elif _says(values, TIMEOUT):
             assert self._evidence.clocks.wall() >= upgrade["ends_by"], "an upgrade has no more time, and it has"
+            assert not upgrade["paused_by"], "an upgrade has no more time, and it is paused"
         else:
             self._judge_breach(rows, upgrade, values)
 
@@ -77,9 +78,10 @@ def _rolls_back(upgrade: Row) -> bool:
 
 
 def _can_go_back(member: Row, rows: Rows) -> bool:
-    """It failed, nobody tried to put its disk back, and nothing else is being done to it."""
+    """It failed, nobody tried to put its disk back, nothing else is being done to it, and nobody opted it out."""
     instance = rows.instances.get(member["instance_id"])
-    is_there = instance is not None and instance["operation_id"] is None
+    is_opted_out = any(row["instance_id"] == member["instance_id"] for row in rows.opt_outs.values())
+    is_there = instance is not None and instance["operation_id"] is None and not is_opted_out
     return bool(is_there and member["state"] == "failed" and member["old_os_disk"] and not member["rollback_error"])
 
 

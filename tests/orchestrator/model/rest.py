@@ -50,7 +50,6 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
 
 
 def _comes_again(rows: Rows, pk: int, latest: str) -> bool:
-    """The last attempt touched something and was stopped: all of it is tried again."""
+    """The last attempt was stopped on the way: all of it is tried again."""
     last = next(iter(rows.attempts(pk)), None)
-    is_stopped = last is not None and (last["target_version"], last["status"]) == (latest, "Faulted")
-    return last is not None and is_stopped and bool(rows.members_of(last))
+    return last is not None and last["target_version"] == latest and rows.is_stopped_on_the_way(last)

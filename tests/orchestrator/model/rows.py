@@ -75,6 +75,12 @@ class Rows:
     def members_of(self, upgrade: Row) -> list[Row]:
         return [row for row in self.members.values() if row["upgrade_id"] == upgrade["id"]]
 
+    def is_stopped_on_the_way(self, upgrade: Row) -> bool:
+        """Not by the gate before anything was touched: that may open at any moment."""
+        code = (upgrade["error"] or {}).get("code")
+        is_other = code in ("InternalExecutionError", "RollingUpgradeTimeoutError") or bool(self.members_of(upgrade))
+        return upgrade["status"] == "Faulted" and is_other
+
     def batches_of(self, upgrade: Row) -> list[Row]:
         return [row for row in self.batches.values() if row["upgrade_id"] == upgrade["id"]]
 

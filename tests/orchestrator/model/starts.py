@@ -48,11 +48,11 @@ class Starts:
 
     def _judge_again(self, rows: Rows, row: Row, last: Row, now: datetime) -> None:
         """Another attempt at a version: not after a person cancelled the last; at once where nothing was touched and the gate is open."""
-        if last["status"] == "Cancelled" and last["cancel_requested_by"]:
+        if last["status"] in ("Cancelled", "Faulted") and last["cancel_requested_by"]:
             assert last["retry_skipped_by"], "an upgrade that a person cancelled comes again by itself"
         if last["status"] != "Faulted":
             return
-        if not rows.members_of(last):
+        if not rows.is_stopped_on_the_way(last):
             counted = rows.counted(row["id"])
             sick = sum(self._evidence.is_sick(one, row) for one in counted)
             assert sick * 100 <= row["max_unhealthy_percent"] * len(counted), "it is tried again at a gate that is shut"
@@ -159,7 +159,7 @@ def _stopped_in_a_row(rows: Rows, last: Row) -> int:
     for row in rows.attempts(last["scale_set_id"]):
         if row["target_version"] != last["target_version"] or row["status"] != "Faulted":
             break
-        count += bool(rows.members_of(row))
+        count += rows.is_stopped_on_the_way(row)
     return count
 
 

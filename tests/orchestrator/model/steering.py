@@ -93,7 +93,7 @@ def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -
 
 @story(fleet=small_fleets, is_paused=st.booleans())
 def its_time_is_over(m: Fleets, fleet: dict[str, Any], is_paused: bool) -> None:
-    """However it is held, an upgrade ends at last; and it is tried again."""
+    """An upgrade that cannot go on ends at last; while a person pauses it its time stands still."""
     found(m, {**fleet, "rolling": rolling(34, 50, 50)})
     m.publish_one()
     m.world.run_until(InstanceUpgrade.objects.exists)
@@ -101,7 +101,13 @@ def its_time_is_over(m: Fleets, fleet: dict[str, Any], is_paused: bool) -> None:
     to_the_end(m)
     m.world.clocks.wait(UPGRADE_TIMEOUT_SECONDS)
     m.world.run(8)
-    assert statuses(m) == {UpgradeStatus.FAULTED}
+    if not is_paused:
+        assert statuses(m) == {UpgradeStatus.FAULTED}
+        return
+    assert statuses(m) == {UpgradeStatus.ROLLING_FORWARD}
+    m.steer_one(0, "resume")
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 @story(fleet=probed(small_fleets), when=st.integers(0, 25), is_hurried=st.booleans())
