@@ -109,7 +109,8 @@ def _stories() -> list[Story]:
 def test_it_cannot_be_broken(bench: Bench) -> None:
     if not MINUTES:
         for story in _stories():
-            bench.run(story.machine(), settings(CI, max_examples=EXAMPLES[connection.vendor]))
+            examples = 1 if story.once else EXAMPLES[connection.vendor]
+            bench.run(story.machine(), settings(CI, max_examples=examples))
         if not ONLY:
             bench.run(Anything, settings(CI, stateful_step_count=25, max_examples=2 * EXAMPLES[connection.vendor]))
         return

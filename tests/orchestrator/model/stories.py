@@ -73,7 +73,7 @@ def a_bad_version_is_stopped(m: Fleets, fleet: dict[str, Any], fault: str) -> No
     to_the_end(m)
 
 
-@story(fleet=probed(usual_fleets | small_fleets))
+@story(fleet=probed(small_fleets | usual_fleets))
 def some_are_sick(m: Fleets, fleet: dict[str, Any]) -> None:
     """In one scale set as many as the limit allows, in another one more. What is sick stays so after a swap."""
     found(m, fleet, fleet)
@@ -82,7 +82,7 @@ def some_are_sick(m: Fleets, fleet: dict[str, Any]) -> None:
     _judge_the_sick(m, fleet)
 
 
-@story(fleet=probed(usual_fleets))
+@story(once=True, fleet=probed(usual_fleets))
 def some_fall_ill_meanwhile(m: Fleets, fleet: dict[str, Any]) -> None:
     """The same, but after the first batch began."""
     found(m, fleet, fleet)

@@ -63,6 +63,7 @@ class Story:
     name: str
     tell: Callable[..., None]
     given: dict[str, Any]
+    once: bool  # one history is enough where time is short: the others differ little
 
     def machine(self) -> type[Fleets]:
         """Histories that begin with this story."""
@@ -78,9 +79,9 @@ class Story:
 STORIES: list[Story] = []
 
 
-def story(**given: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def story(*, once: bool = False, **given: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def add(tell: Callable[..., None]) -> Callable[..., None]:
-        STORIES.append(Story(tell.__name__, tell, given))
+        STORIES.append(Story(tell.__name__, tell, given, once))
         return tell
 
     return add
