@@ -36,6 +36,23 @@ def test_every_rule_stands_in_its_order() -> None:
     assert told == [rule.__name__ for rule in RULES]
 
 
+def test_every_rule_of_decide_has_tests_and_a_transcript() -> None:
+    rows = [line for line in RULES_TEXT.splitlines() if re.match(r"\| \d+ \|.*\| `\w+` \|", line)]
+    assert [line for line in rows if "`test_" not in line or not re.search(r"scenarios? `", line)] == []
+
+
+def test_every_point_of_azures_about_upgrades_has_its_test() -> None:
+    """Their criteria, one by one: the rows of the tables whose source names them."""
+    points = [*(f"A-{number}" for number in (*range(5, 18), 20, 21, 29, 31, 39)), "S-32"]
+    tested = [cells[-4:-1] for cells in map(_cells, RULES_TEXT.splitlines()) if "`test_" in cells[-2]]
+    sources = {point for cells in tested for cell in cells for point in re.findall(r"\b[AS]-\d+\b", cell)}
+    assert [point for point in points if point not in sources] == []
+
+
+def _cells(line: str) -> list[str]:
+    return line.split("|") if line.startswith("|") else ["", "", ""]
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):

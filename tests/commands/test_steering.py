@@ -311,6 +311,16 @@ def test_nothing_failed_is_refused() -> None:
         start("fleet/web", "ada", LATER, only_failed=True)
 
 
+def test_those_that_are_tried_again_are_not_released_under_way() -> None:
+    a_scale_set()
+    publish(NEW)
+    failed(2)
+    start("fleet/web", "ada", LATER, only_failed=True)
+    with refused("OperationNotAllowed", "an upgrade of those that failed runs on fleet/web, and takes them"):
+        release("fleet/web", ["2"], by="ada", now=LATER)
+    assert RollingUpgrade.objects.get().progress().pending == 1
+
+
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 

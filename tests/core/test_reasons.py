@@ -68,6 +68,22 @@ def test_each_opt_out_is_one_reason() -> None:
     assert sorted(held, key=str) == [(1, 2), (3,)]
 
 
+def test_an_opt_out_is_there_since_the_first_of_its_instances() -> None:
+    facts = with_instance(fleet(10), 1, opt_out=replace(HOLD, since=NOW))
+    facts = with_instance(facts, 2, opt_out=replace(HOLD, since=NOW - MINUTE))
+    found = the(Held.OPTED_OUT, facts)
+    assert (found.since, found.instances) == (NOW - MINUTE, (1, 2))
+
+
+def test_an_upgrade_of_those_that_failed_speaks_of_them_alone() -> None:
+    facts = with_instance(fleet(10), 1, version=NEW, failed_version=NEW, opt_out=HOLD)
+    facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, stopped=True)
+    facts = with_instance(facts, 4, version=NEW, failed_version=NEW, stopped=True)
+    facts = upgrading(facts, started_by=USER, only_failed=True)
+    assert the(Held.OPTED_OUT, facts).instances == (1,)
+    assert the(Held.SWITCHED_OFF, facts).instances == (4,)
+
+
 def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
     facts = with_instance(fleet(10), 1, quarantined=True)
     facts = with_instance(facts, 2, stopped=True)

@@ -70,6 +70,15 @@ def test_pauses_are_planned_waits() -> None:
     ]
 
 
+def test_an_upgrade_whose_time_is_over_ends_at_once() -> None:
+    row = a_scale_set()
+    with_a_past(row, 2)
+    publish(NEW)
+    start(str(row), "me", NOW)
+    RollingUpgrade.objects.filter(ended_at=None).update(ends_by=NOW)
+    assert told()[-2:] == ["No further batch begins.", "ends in    at once"]
+
+
 def test_what_holds_it_now() -> None:
     a_scale_set()
     publish(NEW)

@@ -16,6 +16,9 @@ NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
 IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
 NOTHING_WAITS = "nothing waits to be tried again: the last upgrade of {row} {ended}"
 NO_PAUSE = "{row} is not in a pause between two batches: {what}"
+IS_TAKING_THEM = (
+    "an upgrade of those that failed runs on {row}, and takes them; what is left can be released when it has ended"
+)
 NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgrades are off; start an upgrade by hand"
 
 
@@ -101,6 +104,8 @@ def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Ends the quarantine of these instances; those that are in none stay as they are. Raises Refused; then none is released."""
     with finding.writing_to(path, now) as w:
+        if w.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
+            raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=w.scale_set))
         rows = [row for row in find_instances(w.scale_set, ids) if row.quarantined_at or row.failed_version]
         for row in rows:
             row.note_success()

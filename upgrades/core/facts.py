@@ -42,11 +42,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody does not want something upgraded: who, why, until when (None: until it is ended)."""
+    """Somebody does not want something upgraded: who, why, until when (None: until it is ended), and since when.
+
+    One wish may hold several instances, said at several times: `since` tells no two wishes apart.
+    """
 
     owner: str
     reason: str
     until: datetime | None = None
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Reason:
     """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.
 
     `act` is the command that would lift it ("" where none would); `instances` are those held (None: the scale set as a whole).
+    `since`: when it began, where that is known; None: when it was first found.
     """
 
     code: Why | Held
@@ -60,6 +61,7 @@ class Reason:
     until: datetime | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     instances: tuple[int, ...] | None = None
+    since: datetime | None = None
 
 
 RANK: tuple[Why | Held, ...] = (
@@ -89,7 +91,10 @@ RANK: tuple[Why | Held, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The facts, and what follows from them for all that asks: the version that is wanted, who is to get it, the policy in force."""
+    """The facts, and what follows from them for all that asks: the version that is wanted, the policy in force.
+
+    `outdated`: those that are still to get that version, whatever holds them.
+    """
 
     facts: Facts
     now: datetime
@@ -126,11 +131,14 @@ def _view(facts: Facts, now: datetime) -> _View:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = {member.instance for member in upgrade.members} if upgrade else set()
-    outdated = tuple(
-        one for one in facts.staying if target and one.id not in taken and batches.is_outdated(one, target)
-    )
+    outdated = tuple(one for one in facts.staying if target and one.id not in taken and _is_behind(one, facts, target))
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     return _View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
+
+
+def _is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
+    """The running upgrade would take it, if nothing held it; where none runs, the next one."""
+    return batches.is_wanted(one, facts.upgrade) if facts.upgrade else batches.is_outdated(one, target)
 
 
 # --- the scale set ----------------------------------------------------------------------------------------------------
@@ -176,7 +184,9 @@ def _fleet_stop(view: _View) -> Iterator[Reason]:
     stop = view.facts.fleet_stop
     if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM:
         text = messages.fleet_stopped(stop)
-        yield Reason(Why.FLEET_STOPPED, text, "fleet stop", Who.OPERATOR, "end_fleet_stop", stop.until)
+        yield Reason(
+            Why.FLEET_STOPPED, text, "fleet stop", Who.OPERATOR, "end_fleet_stop", stop.until, since=stop.since
+        )
 
 
 def _paused(view: _View) -> Iterator[Reason]:
@@ -256,16 +266,18 @@ def _verified_by(view: _View) -> datetime:
 
 
 def _opted_out(view: _View) -> Iterator[Reason]:
-    """One for each opt-out, however many instances it holds."""
+    """One for each wish, however many instances it holds; it began when the first of them was opted out."""
     if not view.is_wanted:
         return
-    groups: dict[Hold, list[int]] = defaultdict(list)
+    groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
     for one in view.outdated:
         if one.opt_out:
-            groups[one.opt_out].append(one.id)
+            groups[one.opt_out].append(one)
     for hold, held in groups.items():
         text = messages.opted_out(len(held), hold)
-        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", hold.until, instances=tuple(held))
+        since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
+        until, ids = hold.until, health.ids(held)
+        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", until, instances=ids, since=since)
 
 
 def _quarantined(view: _View) -> Iterator[Reason]:

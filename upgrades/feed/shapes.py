@@ -143,17 +143,12 @@ def _fleet_stop() -> HoldShape | None:
 
 
 def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: datetime) -> list[ReasonShape]:
-    """As they are stored with the decision. One that was there `before` is there since then."""
-    since = {_key(one): one["since"] for one in before}
+    """As they are stored with the decision. One that was there `before` is there since then, however its numbers move."""
+    since = {one["code"]: one["since"] for one in before}
     shaped = [_reason(one) for one in found]
     for one in shaped:
-        one["since"] = since.get(_key(one), time(now))
+        one["since"] = one["since"] or since.get(one["code"], time(now))
     return shaped
-
-
-def _key(reason: Mapping[str, Any]) -> tuple[str, str]:
-    """What makes it the same reason, however its numbers move; an opt-out's text says whose it is."""
-    return reason["code"], reason["text"] if reason["gate"] == "opt-out" else ""
 
 
 def _reason(one: Reason) -> ReasonShape:
@@ -161,7 +156,7 @@ def _reason(one: Reason) -> ReasonShape:
         code=one.code.value,
         text=one.text,
         gate=one.gate,
-        since=None,
+        since=time(one.since),
         until=time(one.until),
         who=one.who.value,
         act=one.act,

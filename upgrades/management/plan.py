@@ -79,7 +79,7 @@ def _times(plan: Plan) -> list[str]:
         if plan.waits
         else []
     )
-    how = f", at the pace of its last batches, {MOST_BATCHES} at most" if plan.earliest is not None else ""
+    how = f", at the pace of its last batches, {MOST_BATCHES} at most" if plan.latest else ""
     return [*waits, f"  ends in    {_end(plan)}{how}"]
 
 
@@ -87,5 +87,7 @@ def _end(plan: Plan) -> str:
     """From quick to slow batches (10th and 90th percentile)."""
     if plan.earliest is None or plan.latest is None:
         return NOT_TIMED
+    if not plan.latest:
+        return "at once"
     earliest, latest = length(plan.earliest), length(plan.latest)
     return earliest if earliest == latest else f"{earliest} to {latest}"

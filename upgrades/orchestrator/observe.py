@@ -111,7 +111,7 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
 
 
 def _hold(row: OptOut | FleetStop | None) -> Hold | None:
-    return Hold(row.owner, row.reason, row.until) if row else None
+    return Hold(row.owner, row.reason, row.until, row.created_at) if row else None
 
 
 def _upgrade(row: RollingUpgrade) -> Upgrade:
