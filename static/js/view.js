@@ -1,6 +1,6 @@
 // What a viewer chose to see of a board: filter, grouping, planned batches. Pure.
 
-import { counted, faceOf, runs } from "./state.js";
+import { counted, faceOf, isSick, runs } from "./state.js";
 
 const NUMBERED = /^(batch|zone) \S+$/;
 
@@ -42,10 +42,15 @@ function plannedAfter(list, board, now) {
   return planned;
 }
 
-/** The places of those to come, zone after zone, each with ascending ids. */
-function queue({ instances, upgrade }) {
+/** The places of those to come: the unhealthy first where the policy says so, then zone after zone, each with ascending ids. */
+function queue({ instances, upgrade: { policy, ...upgrade } }) {
   const places = [...instances.keys()].filter((place) => isToCome(instances[place], upgrade));
-  if (upgrade.policy.cross_zone) return [places];
+  const sickFirst = policy.unhealthy_first ? [true, false] : [null];
+  return sickFirst.flatMap((sick) => zoned(sick === null ? places : places.filter((place) => isSick(instances[place]) === sick), instances, policy));
+}
+
+function zoned(places, instances, policy) {
+  if (policy.cross_zone) return [places];
   const zones = [...new Set(places.map((place) => instances[place].zone))].sort();
   return zones.map((zone) => places.filter((place) => instances[place].zone === zone));
 }

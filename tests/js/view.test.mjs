@@ -45,6 +45,12 @@ test("a batch is of one zone, and what is off or in quarantine is in none", () =
   assert.deepEqual(planned({ policy: { max_batch_percent: 30, cross_zone: true } }), [[0, 1], [2, 3], [6, 7]]);
 });
 
+test("the unhealthy come first where the policy says so, and no healthy one with them", () => {
+  const board = (policy) => aBoard([0, 1, 2, 3].map((id) => anInstance(id, { health: id > 2 ? "unhealthy" : "healthy" })), { upgrade: anUpgrade({ policy: { max_batch_percent: 50, ...policy } }) });
+  assert.deepEqual(batchesOf(board({ unhealthy_first: true })).map((one) => one.ids), [[3], [0, 1], [2]]);
+  assert.deepEqual(batchesOf(board({})).map((one) => one.ids), [[0, 1], [2, 3]]);
+});
+
 test("of those that failed only, where only these are wanted", () => {
   const list = Array.from({ length: 5 }, (_, id) => anInstance(id, id < 2 ? { failed_version: NEW, version: id ? NEW : OLD } : {}));
   assert.deepEqual(batchesOf(aBoard(list, { upgrade: anUpgrade({ only_failed: true }) })).map((one) => one.ids), [[0], [1]]);
