@@ -83,10 +83,10 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int]) -> list
 
 
 def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> tuple[int, ...]:
-    chosen = list(chosen)
+    chosen, total = list(chosen), len(facts.counted)
     while len(chosen) > 1:
         down = len(chosen) + len(sick.difference(chosen))
-        if not exceeds(down, len(facts.counted), max(policy.max_unhealthy_percent, policy.max_batch_percent)):
+        if not exceeds(down, total, max(policy.max_unhealthy_percent, policy.max_batch_percent)):
             break
         chosen.pop()
     return tuple(chosen)
