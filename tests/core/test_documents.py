@@ -66,6 +66,7 @@ def test_every_member() -> None:
                     "publisher": "Microsoft.Azure.Extensions",
                     "type": "CustomScript",
                     "provisionAfterExtensions": ["health"],
+                    "typeHandlerVersion": "2.1",
                 },
             }
         ],
@@ -83,7 +84,7 @@ def test_every_member() -> None:
     assert (model.machine.computer_name_prefix, model.machine.custom_data) == ("vm", "IyEvYmluL3No")
     assert model.machine.data_disks == ((1, 64), (0, 32))
     assert model.machine.extensions[1] == ExtensionModel(
-        "script", "Microsoft.Azure.Extensions", "CustomScript", after=("health",)
+        "script", "Microsoft.Azure.Extensions", "CustomScript", after=("health",), version="2.1"
     )
 
 

@@ -7,11 +7,14 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
+from tests.orchestrator.machines import Machine, extension_state, in_order, is_up_on, on_disk
+from tests.orchestrator.machines import Name as Name
 from tests.orchestrator.model.clocks import Clocks
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import (
     Capabilities,
     DataDiskView,
+    Extension,
     ExtensionView,
     InstanceView,
     Operation,
@@ -25,25 +28,6 @@ from upgrades.providers.base import (
 
 BOOT_SECONDS = 8.0
 HANGS_SECONDS = 2.5
-Name = tuple[str, str]  # scale set key, instance id
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """`reported`: the OS on the present disk has come up once."""
-
-    name: Name
-    version: str
-    os_disk: str
-    imaged_by: str
-    data_disks: tuple[DataDiskView, ...]
-    power: Power = Power.STARTING
-    provisioning: Provisioning = Provisioning.CREATING
-    reported: bool = False
-    sick: bool = False
-    runs: tuple[Run, ...] = ()
-    extensions: tuple[str, ...] = ()
-    kept: "Machine | None" = None  # as it was on the OS disk that its last reimage replaced
 
 
 @dataclass(slots=True)
@@ -78,6 +62,7 @@ class Faults:
     dead: set[str] = field(default_factory=set)  # versions that never boot
     failing: set[str] = field(default_factory=set)  # versions that no reimage brings
     unrestorable: set[str] = field(default_factory=set)  # versions that no restore brings back
+    broken: set[str] = field(default_factory=set)  # extensions that fail when they are run, as "name version"
     endless: set[Name] = field(default_factory=set)  # machines whose operations do not end
 
 
@@ -89,6 +74,7 @@ class Cloud:
         self.begun: list[Job] = []
         self.swaps: list[Swap] = []  # by reimages
         self.restores: list[Swap] = []  # the disk that a reimage replaced put back in the place of its own
+        self.reruns: list[Job] = []  # extensions brought up to date
         self.faults = Faults()
         self.see: Callable[[str, Mapping[str, InstanceView]], Awaitable[None]] = _at_once
         self._serial = count(1)
@@ -127,7 +113,10 @@ class Cloud:
             provisioning=one.provisioning,
             address=f"{one.name[0]}/{one.name[1]}",
             data_disks=one.data_disks,
-            extensions=tuple(ExtensionView(name, one.provisioning) for name in one.extensions),
+            extensions=tuple(
+                ExtensionView(each.name, extension_state(one, each.name), version=each.version)
+                for each in one.extensions
+            ),
             runs=one.runs,
         )
 
@@ -157,17 +146,15 @@ class Cloud:
                 raise ProviderError("InstanceExists", f"{job.name} exists already", permanent=True)
             case OperationKind.CREATE:
                 self.machines[job.name] = self._made(job)
-            case OperationKind.REIMAGE | OperationKind.RESTORE if machine is None:
+            case OperationKind.REIMAGE | OperationKind.RESTORE | OperationKind.EXTENSIONS if machine is None:
                 raise ProviderError("InstanceNotFound", f"there is no {job.name}", permanent=True)
-            case OperationKind.RESTORE if machine is not None and _is_up_on(machine, job.operation.os_disk):
+            case OperationKind.RESTORE if machine is not None and is_up_on(machine, job.operation.os_disk):
                 job.outcome = Outcome(Progress.SUCCEEDED, self.view(machine))
-            case OperationKind.REIMAGE | OperationKind.RESTORE if machine is not None:
-                _check_disk(machine, job.operation)
-                self.machines[job.name] = replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
             case OperationKind.DELETE if machine is None:
                 job.outcome = Outcome(Progress.SUCCEEDED)
-            case OperationKind.DELETE if machine is not None:
-                self.machines[job.name] = replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
+            case _ if machine is not None:
+                _check_disk(machine, job.operation)
+                self.machines[job.name] = _down(machine, job.operation.kind)
 
     def _made(self, job: Job) -> Machine:
         profile = job.operation.profile
@@ -191,22 +178,34 @@ class Cloud:
             is_well = job.operation.kind is OperationKind.DELETE
             job.outcome = Outcome(Progress.SUCCEEDED) if is_well else _failure("InstanceNotFound")
         elif self._fails(job, machine):
-            self.machines[job.name] = replace(machine, power=Power.RUNNING, provisioning=Provisioning.FAILED)
+            is_off = machine.power is Power.STOPPED
+            power = Power.STOPPED if is_off else Power.RUNNING
+            self.machines[job.name] = replace(machine, power=power, provisioning=Provisioning.FAILED)
             job.outcome = _failure("OSProvisioningClientError")
         else:
-            is_restore = job.operation.kind is OperationKind.RESTORE
-            after = self._restored(machine, job) if is_restore else self._booted(self._swapped(machine, job), job)
+            after = self._after(machine, job)
             self.machines[job.name] = after
             job.outcome = Outcome(Progress.SUCCEEDED, self.view(after))
 
+    def _after(self, machine: Machine, job: Job) -> Machine:
+        match job.operation.kind:
+            case OperationKind.RESTORE:
+                return self._restored(machine, job)
+            case OperationKind.EXTENSIONS:
+                return self._brought_up_to_date(machine, job)
+            case _:
+                return self._booted(self._swapped(machine, job), job)
+
     def _fails(self, job: Job, machine: Machine) -> bool:
+        if job.operation.kind is OperationKind.EXTENSIONS:
+            return not machine.reported or machine.power is Power.STOPPED
         if job.operation.kind is OperationKind.RESTORE:
-            return _on_disk(machine, job.operation.os_disk).version in self.faults.unrestorable
+            return on_disk(machine, job.operation.os_disk).version in self.faults.unrestorable
         return job.operation.kind is OperationKind.REIMAGE and _version(job) in self.faults.failing
 
     def _restored(self, machine: Machine, job: Job) -> Machine:
         """Booted from the disk that it kept, or from the one that it is on; nothing runs again."""
-        back = _on_disk(machine, job.operation.os_disk)
+        back = on_disk(machine, job.operation.os_disk)
         if back is not machine:
             swap = Swap(job.operation.id, job.name, machine.os_disk, back.os_disk, self.clocks.elapsed)
             self.restores.append(swap)
@@ -231,14 +230,34 @@ class Cloud:
 
     def _booted(self, machine: Machine, job: Job) -> Machine:
         profile = job.operation.profile
-        names = [one.name for one in profile.extensions] if profile else []
-        ordered = tuple(_in_order({one.name: one.after for one in profile.extensions})) if profile else ()
-        what = (*(["customData"] if profile and profile.custom_data else []), *ordered)
-        runs = tuple(Run(one, machine.os_disk, f"{self.clocks.elapsed:012.3f} {at}") for at, one in enumerate(what))
-        running = replace(machine, power=Power.RUNNING, extensions=tuple(names))
+        wanted = in_order(profile.extensions) if profile else []
+        what = [*(["customData"] if profile and profile.custom_data else []), *(one.name for one in wanted)]
+        running = replace(machine, power=Power.RUNNING, extensions=tuple(wanted), failed=self._broken(wanted))
         if machine.version in self.faults.dead:
             return running
+        runs = self._runs(machine, what)
         return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=runs)
+
+    def _brought_up_to_date(self, machine: Machine, job: Job) -> Machine:
+        """Those that it lacks run, on the disk that it is on; it has no others afterwards."""
+        wanted = in_order(job.operation.profile.extensions) if job.operation.profile else []
+        had = {(one.name, one.version) for one in machine.extensions if one.name not in machine.failed}
+        lacking = [one for one in wanted if (one.name, one.version) not in had]
+        self.reruns.append(job)
+        return replace(
+            machine,
+            provisioning=Provisioning.SUCCEEDED,
+            extensions=tuple(wanted),
+            failed=self._broken(lacking),
+            runs=(*machine.runs, *self._runs(machine, [one.name for one in lacking])),
+        )
+
+    def _broken(self, run: Sequence[Extension]) -> frozenset[str]:
+        return frozenset(one.name for one in run if f"{one.name} {one.version}" in self.faults.broken)
+
+    def _runs(self, machine: Machine, what: Sequence[str]) -> tuple[Run, ...]:
+        at = f"{self.clocks.elapsed:012.3f}"
+        return tuple(Run(one, machine.os_disk, f"{at} {place}") for place, one in enumerate(what))
 
     def _new(self, kind: str) -> str:
         return f"{kind}-{next(self._serial)}"
@@ -267,12 +286,13 @@ class Cloud:
     def forget_job(self, name: Name) -> None:
         """The cloud loses an operation in the middle: the machine is as it was, and nobody ever heard of it."""
         job = self.running(name)
-        if job is None or job.operation.kind not in (OperationKind.REIMAGE, OperationKind.RESTORE):
+        if job is None or job.operation.kind in (OperationKind.CREATE, OperationKind.DELETE):
             return
         del self.jobs[job.operation.id]
         one = self.machines[name]
         state = Provisioning.SUCCEEDED if one.reported else Provisioning.CREATING
-        self.machines[name] = replace(one, power=Power.RUNNING, provisioning=state)
+        is_rerun = job.operation.kind is OperationKind.EXTENSIONS  # which leaves the machine as awake as it is
+        self.machines[name] = replace(one, power=one.power if is_rerun else Power.RUNNING, provisioning=state)
 
     def vanish(self, name: Name) -> None:
         """Somebody deletes the machine behind our back, whatever runs on it."""
@@ -333,29 +353,20 @@ def _version(job: Job) -> str:
     return job.operation.image.version if job.operation.image else ""
 
 
-def _on_disk(machine: Machine, os_disk: str) -> Machine:
-    """The machine as it is, or was, on that disk."""
-    return machine.kept if machine.kept and machine.kept.os_disk == os_disk else machine
-
-
-def _is_up_on(machine: Machine, os_disk: str) -> bool:
-    is_up = machine.power is Power.RUNNING and machine.provisioning is Provisioning.SUCCEEDED
-    return is_up and machine.os_disk == os_disk
+def _down(machine: Machine, kind: OperationKind) -> Machine:
+    """As long as the operation lasts; extensions run while the machine is up."""
+    match kind:
+        case OperationKind.DELETE:
+            return replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
+        case OperationKind.EXTENSIONS:
+            return replace(machine, provisioning=Provisioning.UPDATING)
+    return replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
 
 
 def _check_disk(machine: Machine, operation: Operation) -> None:
-    if operation.kind is OperationKind.RESTORE and _on_disk(machine, operation.os_disk).os_disk != operation.os_disk:
+    if operation.kind is OperationKind.RESTORE and on_disk(machine, operation.os_disk).os_disk != operation.os_disk:
         raise ProviderError("OSDiskNotFound", f"{machine.name} keeps no OS disk {operation.os_disk}", permanent=True)
 
 
 def _failure(code: str) -> Outcome:
     return Outcome(Progress.FAILED, code=code, message="the test wants it so")
-
-
-def _in_order(after: Mapping[str, tuple[str, ...]]) -> list[str]:
-    waiting, order = dict(after), list[str]()
-    while waiting:
-        free = next(name for name, first in waiting.items() if not any(other in waiting for other in first))
-        del waiting[free]
-        order.append(free)
-    return order

@@ -9,12 +9,13 @@ import pytest
 from tests.orchestrator.cloud import BOOT_SECONDS, Cloud, CloudProvider
 from tests.orchestrator.model.clocks import Clocks
 from tests.providers.contract import NEW, OLD, ProviderContract, create, reimage, restore
+from tests.providers.extensions import ExtensionsContract
 from tests.providers.restores import RestoreContract
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ScaleSetReference
 
 
-class TestCloud(ProviderContract, RestoreContract):
+class TestCloud(ProviderContract, RestoreContract, ExtensionsContract):
     @pytest.fixture
     def cloud(self) -> Cloud:
         return Cloud(Clocks())

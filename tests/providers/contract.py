@@ -1,5 +1,5 @@
 """What every provider must do. Subclass `ProviderContract` in the provider's own tests and give its fixtures; `RestoreContract`
-(restores.py) too.
+(restores.py) and `ExtensionsContract` (extensions.py) too.
 
 Each test is one story, told in one event loop with a provider made for it and closed after it.
 """
@@ -61,6 +61,10 @@ def delete(scale_set: ScaleSetReference, instance: str) -> Operation:
 
 def restore(scale_set: ScaleSetReference, instance: str, os_disk: str, version: str = OLD) -> Operation:
     return Operation(uuid4().hex, OperationKind.RESTORE, scale_set, instance, image(version), os_disk=os_disk)
+
+
+def extend(scale_set: ScaleSetReference, instance: str, profile: MachineProfile, version: str = OLD) -> Operation:
+    return Operation(uuid4().hex, OperationKind.EXTENSIONS, scale_set, instance, image(version), profile)
 
 
 async def outcomes(provider: Provider, operations: Iterable[Operation], *, seconds: float = 60) -> dict[str, Outcome]:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from upgrades.providers.simulated.machines import in_order
+from upgrades.providers.simulated.machines import Wanted, in_order
 from upgrades.providers.simulated.scene import Scene, own_tags, read_scene
 
 
@@ -95,4 +95,5 @@ def test_a_slow_boot_shows_even_where_boots_take_no_time() -> None:
 def test_extensions_go_after_those_they_name(
     extensions: list[tuple[str, tuple[str, ...]]], order: tuple[str, ...]
 ) -> None:
-    assert in_order(extensions) == order
+    ordered = in_order(Wanted(name, after) for name, after in extensions)
+    assert tuple(one.name for one in ordered) == order

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.providers.contract import FURNISHED, NEW, OLD, ProviderContract, create, delete, done, outcomes, reimage
+from tests.providers.extensions import ExtensionsContract
 from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator, http_status, is_taken, takes_tcp
 from tests.waiting import wait_until
@@ -22,7 +23,7 @@ from upgrades.providers.base import MachineProfile, Operation, Progress, Provide
 from upgrades.providers.simulated.control import read_control
 
 
-class TestContract(ProviderContract, RestoreContract):
+class TestContract(ProviderContract, RestoreContract, ExtensionsContract):
     @pytest.fixture
     def make_provider(self, shared_simulator: Simulator) -> Callable[[], Provider]:
         return lambda: load("simulated", shared_simulator.home, {})

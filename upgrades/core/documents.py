@@ -58,10 +58,13 @@ class ProbeModel:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionModel:
+    """`version` is its typeHandlerVersion, "" where none is given."""
+
     name: str
     publisher: str
     type: str
     after: tuple[str, ...]
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,4 +303,11 @@ def _extension(document: Json, at: str) -> ExtensionModel:
         publisher=text(document, "properties", "publisher", at=at),
         type=text(document, "properties", "type", at=at),
         after=tuple(after),
+        version=_version(document),
     )
+
+
+def _version(extension: Json) -> str:
+    """As text, whatever it is: a document is no worse for a version that is a number."""
+    version = member(extension, "properties", "typeHandlerVersion")
+    return str(version) if isinstance(version, str | int | float) else ""

@@ -1,10 +1,31 @@
-"""The order in which a scale set's extensions are provisioned (facts 2.5, provisionAfterExtensions)."""
+"""The order in which a scale set's extensions are provisioned (facts 2.5, provisionAfterExtensions), and which machines have them all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from upgrades.core.documents import EXTENSIONS, ExtensionModel
+from upgrades.core.machines import ExtensionView
 from upgrades.core.members import BadDocument, shown
+from upgrades.core.states import Provisioning
+
+
+def key_of_model(extensions: Iterable[ExtensionModel]) -> str:
+    """What an instance's key is when it has all of them, and no others.
+
+    >>> key_of_model([ExtensionModel("Script", "p", "t", (), "2.1"), ExtensionModel("agent", "p", "t", (), "")])
+    'agent\\nscript 2.1'
+    """
+    return _key((one.name, one.version) for one in extensions)
+
+
+def key_of_machine(extensions: Iterable[ExtensionView]) -> str:
+    """What was run on a machine; one that failed there is as good as absent."""
+    return _key((one.name, one.version) for one in extensions if one.state is not Provisioning.FAILED)
+
+
+def _key(extensions: Iterable[tuple[str, str]]) -> str:
+    """One line each, sorted: for people to read and for databases to compare. Names know no case."""
+    return "\n".join(sorted(f"{name.lower()} {version}".rstrip() for name, version in extensions))
 
 
 def check_order(extensions: Sequence[ExtensionModel]) -> None:

@@ -16,9 +16,12 @@ class DataDiskView:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionView:
+    """`version` is the one that was asked for when it was run (typeHandlerVersion), "" where none was."""
+
     name: str
     state: Provisioning
     message: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class OperationKind(StrEnum):
     CREATE = "create"
     REIMAGE = "reimage"
     RESTORE = "restore"
+    EXTENSIONS = "extensions"
     DELETE = "delete"
 
 
@@ -47,6 +48,13 @@ class UpgradeStatus(StrEnum):
     CANCELLED = "Cancelled"
     COMPLETED = "Completed"
     FAULTED = "Faulted"
+
+
+class UpgradeKind(StrEnum):
+    """What a rolling upgrade brings to its instances."""
+
+    IMAGE = "image"  # a version of their image, on new OS disks
+    EXTENSIONS = "extensions"  # the extensions of the scale set's model, on the OS disks that they have
 
 
 class StartedBy(StrEnum):

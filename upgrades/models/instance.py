@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
+from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import FAILURES_TO_QUARANTINE, Health, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
@@ -17,13 +18,24 @@ def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[Oper
 
 
 FAILURE_FIELDS = ("failed_version", "failures", "quarantined_at")
-VIEW_FIELDS = ("os_disk", "version", "address", "power", "provisioning", "data_disks", "extensions", "runs")
+VIEW_FIELDS = (
+    "os_disk",
+    "version",
+    "address",
+    "power",
+    "provisioning",
+    "data_disks",
+    "extensions",
+    "extensions_key",
+    "runs",
+)
 
 
 class Instance(models.Model):
     """One machine of a scale set. `number` is Azure's instanceId.
 
     `health_since`: when its health was last made void (created, reimaged); only news of the OS disk it has now counts after that.
+    `extensions_key`: which extensions were run on it, as core/extensions.py writes it, for comparing.
     `operation_*`: what is being done to it by us now, if anything; the id is the provider's idempotency key.
     `address`: the provider's own word for where it answers.
     """
@@ -40,6 +52,7 @@ class Instance(models.Model):
     power = models.CharField(max_length=16, choices=_choices(Power), default=Power.STARTING)
     provisioning = models.CharField(max_length=16, choices=_choices(Provisioning), default=Provisioning.CREATING)
     extensions = models.JSONField(default=list)
+    extensions_key = models.TextField(blank=True)
     runs = models.JSONField(default=list)
 
     health = models.CharField(max_length=16, choices=_choices(Health), default=Health.INITIALIZING)
@@ -84,6 +97,7 @@ class Instance(models.Model):
         self.power, self.provisioning = view.power, view.provisioning
         self.data_disks = [asdict(disk) for disk in view.data_disks]
         self.extensions = [asdict(extension) for extension in view.extensions]
+        self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
 
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.states import IN_FLIGHT, MemberState, OperationKind, Power, StartedBy, UpgradeStatus
+from upgrades.core.states import IN_FLIGHT, MemberState, OperationKind, Power, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.versions import is_older
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.scale_set import ScaleSet
@@ -42,6 +42,7 @@ def policy_to_row(policy: Policy) -> PolicyRow:
 class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
+    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`.
     `only_failed`: it takes only those that failed on this version. `ends_by`: when its time is over. `skip_pause_at`: a person wanted the
     next batch then. `retry_skipped_by`: who wants it tried again at once, now that it was stopped. While its status is RollingBack `error`
     says already what stopped it.
@@ -49,10 +50,14 @@ class RollingUpgrade(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="upgrades")
+    kind = models.CharField(
+        max_length=16, choices=[(one.value, one.value) for one in UpgradeKind], default=UpgradeKind.IMAGE.value
+    )
     target_publisher = models.CharField(max_length=80)
     target_offer = models.CharField(max_length=80)
     target_sku = models.CharField(max_length=80)
-    target_version = models.CharField(max_length=80)
+    target_version = models.CharField(max_length=80, blank=True)
+    target_extensions = models.TextField(blank=True)
     policy = models.JSONField()
     started_by = models.CharField(max_length=16, choices=[(one.value, one.value) for one in StartedBy])
     started_by_name = models.CharField(max_length=150, blank=True)
@@ -79,7 +84,12 @@ class RollingUpgrade(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.scale_set} to {self.target_version}"
+        return f"{self.scale_set} {self.aim}"
+
+    @property
+    def aim(self) -> str:
+        """In words, after "upgrade": what it brings."""
+        return "of extensions" if self.kind == UpgradeKind.EXTENSIONS else f"to {self.target_version}"
 
     @classmethod
     def begin(
@@ -93,14 +103,17 @@ class RollingUpgrade(models.Model):
         lasts_at_most: timedelta,
         name: str = "",
         only_failed: bool = False,
+        extensions: str = "",
     ) -> "RollingUpgrade":
-        """A new running upgrade. A second one in one scale set is an IntegrityError.
+        """A new running upgrade: of the extensions, where those are given. A second one in one scale set is an IntegrityError.
 
         It is never older than the one before it, wherever the clock stands: the latest is the one that started last.
         """
         before = row.upgrades.order_by("-started_at").values_list("started_at", flat=True).first()
         return cls.objects.create(
             scale_set=row,
+            kind=UpgradeKind.EXTENSIONS if extensions else UpgradeKind.IMAGE,
+            target_extensions=extensions,
             target_publisher=target.publisher,
             target_offer=target.offer,
             target_sku=target.sku,
@@ -152,12 +165,15 @@ class RollingUpgrade(models.Model):
         )
         if self.started_by == StartedBy.PLATFORM:
             rows = rows.filter(quarantined_at=None)
+        if self.kind == UpgradeKind.EXTENSIONS:
+            return rows.exclude(extensions_key=self.target_extensions)
         return rows.filter(failed_version=self.target_version) if self.only_failed else rows
 
     def _older(self, by_version: dict[str, int]) -> int:
-        """Of those: all that failed, where only these are wanted; else those on an older version than the target."""
+        """Of those: all, where they were chosen by something else than their version; else those on an older one than the target."""
+        whatever_version = self.only_failed or self.kind == UpgradeKind.EXTENSIONS
         wanted = (
-            count for version, count in by_version.items() if self.only_failed or is_older(version, self.target_version)
+            count for version, count in by_version.items() if whatever_version or is_older(version, self.target_version)
         )
         return sum(wanted)
 

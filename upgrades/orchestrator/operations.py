@@ -39,5 +39,7 @@ def _profile(one: Instance, row: ScaleSet, model: MachineModel) -> MachineProfil
         zone=zone_of(zones_of(row.document), one.number),
         data_disks=tuple(DataDisk(lun, size_gb) for lun, size_gb in model.data_disks),
         custom_data=model.custom_data,
-        extensions=tuple(Extension(one.name, one.publisher, one.type, one.after) for one in model.extensions),
+        extensions=tuple(
+            Extension(one.name, one.publisher, one.type, one.after, one.version) for one in model.extensions
+        ),
     )

@@ -13,6 +13,9 @@ What the operations do to a machine:
   again, their runs of then are there. The disk that it takes off is deleted, so that none is kept afterwards; data disks stay. A machine
   that is on that disk already is left alone if it is up and provisioned, and booted from it otherwise. OSDiskNotFound (permanent) where
   the disk is neither there nor kept. One that fails leaves the machine on the disk that it had, and keeps the kept one.
+- EXTENSIONS brings the machine's extensions to those of the profile: those that it has not, has in another version, or that failed are
+  run, in their order; those that the profile has no more are removed. Disks, image and custom data stay as they are, and the machine
+  stays up. One that fails leaves the machine as it was; it does where the machine is off, or its OS does not report.
 - DELETE deletes it with all its disks, the kept one too. Nothing to delete is a success.
 
 All but CREATE and DELETE: InstanceNotFound (permanent) where there is no such machine. All: OperationInProgress (not permanent) while
@@ -59,12 +62,16 @@ class DataDisk:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One extension of the model; `after` names those that must be provisioned before it (provisionAfterExtensions)."""
+    """One extension of the model; `after` names those that must be provisioned before it (provisionAfterExtensions).
+
+    `version` is its typeHandlerVersion, "" where none is given.
+    """
 
     name: str
     publisher: str = ""
     type: str = ""
     after: tuple[str, ...] = ()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,8 @@ class Operation:
     """One act on one machine. `id` is the idempotency key: beginning the same id twice is the same as once.
 
     `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE. `os_disk` is the OS disk to put back, for
-    RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None.
+    RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None. EXTENSIONS has a
+    `profile`; its `image` is for information, and may be None.
     """
 
     id: str

@@ -8,7 +8,8 @@ from upgrades.core.states import Provisioning
 from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, made
+from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, in_order, lacking, made
+from upgrades.providers.simulated.scene import Scene
 from upgrades.providers.simulated.sockets import MOST_MACHINES
 from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
@@ -37,8 +38,8 @@ def begin(cloud: Cloud, batch: Batch) -> dict[str, ProviderError]:
 def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
     machine = changes.machines.get(order.name) or cloud.machine(order.name)
     job = _job(cloud, order)
-    if _is_done(order, machine):
-        scene = cloud.scene(order.name[0])
+    scene = cloud.scene(order.name[0])
+    if _is_done(order, machine, scene):
         view = view_to_wire(machine, None, job.started_at, scene) if machine else None
         changes.end(End(job, Progress.SUCCEEDED, job.started_at, view=view))
         return
@@ -53,13 +54,19 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
         changes.begin(job, gone_down(machine, job))
 
 
-def _is_done(order: Order, machine: Machine | None) -> bool:
+def _is_done(order: Order, machine: Machine | None, scene: Scene) -> bool:
     """Nothing to delete, or the machine is already what this very operation made (asked again after it was purged)."""
     if machine is None:
         return order.work is Work.DELETE
+    is_up = machine.listens and machine.provisioning is Provisioning.SUCCEEDED
     if order.work is Work.RESTORE:
-        is_up = machine.listens and machine.provisioning is Provisioning.SUCCEEDED
         return is_up and machine.os_disk == order.os_disk
+    if order.work is Work.EXTENSIONS:
+        return (
+            is_up
+            and machine.extensions == in_order(order.model.extensions)
+            and not lacking(machine, order.model, scene)
+        )
     return order.id in (machine.made_by, machine.imaged_by)
 
 

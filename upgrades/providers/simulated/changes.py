@@ -32,7 +32,8 @@ class Restore:
 
 @dataclass(slots=True)
 class Changes:
-    """`booted`: machines whose runs are new. `made`: how many of `machines` are new."""
+    """`ran`: machines on which something ran, with what was known to have run on their OS disk before. `made`: how many of `machines`
+    are new."""
 
     machines: dict[Name, Machine] = field(default_factory=dict)
     gone: list[Name] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Changes:
     busy: set[Name] = field(default_factory=set)
     made: int = 0
     ended: dict[str, End] = field(default_factory=dict)
-    booted: list[Machine] = field(default_factory=list)
+    ran: list[tuple[Machine, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     restored: list[Restore] = field(default_factory=list)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 

@@ -8,7 +8,17 @@ from dataclasses import replace
 from upgrades.providers.base import Progress
 from upgrades.providers.simulated.changes import Changes, End, Restore
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Job, Machine, Work, left_as_it_was, moment, restored, swapped, woken
+from upgrades.providers.simulated.machines import (
+    Job,
+    Machine,
+    Work,
+    brought_up_to_date,
+    left_as_it_was,
+    moment,
+    restored,
+    swapped,
+    woken,
+)
 from upgrades.providers.simulated.scene import Scene
 from upgrades.providers.simulated.wire import view_to_wire
 
@@ -18,6 +28,8 @@ TOGETHER_SECONDS = 0.003  # jobs due this soon finish in the same commit
 MOST_AT_ONCE = 500  # jobs finished in one step, so that probes are answered in between
 TRY_DOOR_AGAIN_SECONDS = 1.0
 TRY_DISK_AGAIN_SECONDS = 1.0
+
+NO_AGENT = "VMAgentStatusCommunicationError"
 
 Failure = tuple[str, str]  # code, message
 
@@ -66,15 +78,25 @@ def _outcome(machine: Machine, job: Job, scene: Scene, now: float) -> tuple[Mach
             failure, after = scene.failure(instance, version), swapped(machine, job, scene, now)
         case Work.RESTORE:
             failure, after = scene.restore_failure(instance, version), restored(machine, job, scene, now)
+        case Work.EXTENSIONS:
+            failure, after = _silence(machine), brought_up_to_date(machine, job, scene, now)
         case _:
             failure, after = None, woken(machine, scene, now)
     return (left_as_it_was(machine), failure) if failure else (after, None)
 
 
+def _silence(machine: Machine) -> Failure | None:
+    """Extensions are run by the agent in the OS, which must be there for it."""
+    if machine.listens:
+        return None
+    return NO_AGENT, f"The agent of VM '{machine.name[1]}' does not report: the VM is off, or its OS did not come up."
+
+
 def _with_its_door(cloud: Cloud, machine: Machine) -> Machine:
     if not machine.listens:
         return machine
-    return replace(machine, address=cloud.doors.open(machine.name, machine.serial, machine.address))
+    there = cloud.doors.address(machine.name)  # a machine that stayed up is asked all the while
+    return replace(machine, address=there or cloud.doors.open(machine.name, machine.serial, machine.address))
 
 
 def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, now: float, scene: Scene) -> None:
@@ -90,8 +112,9 @@ def _note_disk(changes: Changes, job: Job, before: Machine, after: Machine, now:
     known = before.disk(after.os_disk)
     if known and after.os_disk != before.os_disk:
         changes.restored.append(Restore(job.id, after.name, after.os_disk, before.os_disk, moment(now)))
-    if after.runs != (known.runs if known else ()):
-        changes.booted.append(after)
+    ran_before = known.runs if known else ()
+    if after.runs != ran_before:
+        changes.ran.append((after, ran_before))
 
 
 def _tell(changes: Changes) -> None:

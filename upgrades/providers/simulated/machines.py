@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from secrets import token_hex
+from typing import NamedTuple
 
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.simulated.scene import Scene
@@ -14,11 +15,12 @@ OFF_SHARE = 0.25  # a reimage shows the machine stopped for this share of its ti
 
 
 class Work(StrEnum):
-    """The contract's four operations, and the start that `manage.py simulate --start` asks for."""
+    """The contract's operations, and the start that `manage.py simulate --start` asks for."""
 
     CREATE = "create"
     REIMAGE = "reimage"
     RESTORE = "restore"
+    EXTENSIONS = "extensions"
     DELETE = "delete"
     START = "start"
 
@@ -31,13 +33,28 @@ class Illness(IntEnum):
     UNHEALTHY = 2  # it answers 200, and says of itself that it is unhealthy
 
 
+class Wanted(NamedTuple):
+    """An extension as the model wants it; `after` names those that go before it."""
+
+    name: str
+    after: tuple[str, ...] = ()
+    version: str = ""
+
+
+class Extension(NamedTuple):
+    """An extension that was run on a machine."""
+
+    name: str
+    version: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a machine is made from. `extensions`: (name, names that go before it); `data_disks`: (lun, size in GB)."""
+    """What a machine is made from. `data_disks`: (lun, size in GB)."""
 
     version: str = ""
     custom_data: bool = False  # whether there is any: its content stays with the client
-    extensions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    extensions: tuple[Wanted, ...] = ()
     data_disks: tuple[tuple[int, int], ...] = ()
 
 
@@ -70,7 +87,7 @@ class OsDisk:
     imaged_by: str
     reported: bool
     custom_data: bool
-    extensions: tuple[str, ...]
+    extensions: tuple[Extension, ...]
     runs: tuple[tuple[str, str], ...]
 
 
@@ -96,7 +113,7 @@ class Machine:
     stopped: bool = False
     reported: bool = False
     custom_data: bool = False
-    extensions: tuple[str, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     data_disks: tuple[DataDisk, ...] = ()
     runs: tuple[tuple[str, str], ...] = ()
     kept: OsDisk | None = None
@@ -137,6 +154,8 @@ def gone_down(machine: Machine, job: Job) -> Machine:
     match job.work:
         case Work.REIMAGE | Work.RESTORE:
             return replace(machine, power=Power.STARTING, provisioning=Provisioning.UPDATING)
+        case Work.EXTENSIONS:
+            return replace(machine, provisioning=Provisioning.UPDATING)
         case Work.DELETE:
             return replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
         case _:
@@ -174,13 +193,27 @@ def woken(machine: Machine, scene: Scene, at: float) -> Machine:
     running = replace(machine, power=Power.RUNNING, stopped=False)
     if running.reported or running.version in scene.dead_versions:
         return running
-    what = (*(("customData",) if running.custom_data else ()), *running.extensions)
-    runs = tuple((name, moment(at, after=place)) for place, name in enumerate(what))
-    return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=runs)
+    what = (*(("customData",) if running.custom_data else ()), *(one.name for one in running.extensions))
+    return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=_runs(what, at))
+
+
+def brought_up_to_date(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
+    """The machine with the model's extensions: those that it lacks were run, on the OS disk that it is on."""
+    runs = (*machine.runs, *_runs([one.name for one in lacking(machine, job.model, scene)], at))
+    return replace(machine, provisioning=Provisioning.SUCCEEDED, extensions=in_order(job.model.extensions), runs=runs)
+
+
+def lacking(machine: Machine, model: Model, scene: Scene) -> tuple[Extension, ...]:
+    """The model's extensions that the machine has not, has in another version, or that failed there; in their order."""
+    return tuple(one for one in in_order(model.extensions) if one not in machine.extensions or has_failed(one, scene))
+
+
+def _runs(what: Iterable[str], at: float) -> tuple[tuple[str, str], ...]:
+    return tuple((name, moment(at, after=place)) for place, name in enumerate(what))
 
 
 def left_as_it_was(machine: Machine) -> Machine:
-    """After a failed reimage or restore: the OS disk that it had, as awake as it was before."""
+    """After a failed operation: on the OS disk that it had, as awake as it was before."""
     return replace(machine, power=Power.STOPPED if machine.stopped else Power.RUNNING, provisioning=Provisioning.FAILED)
 
 
@@ -191,24 +224,28 @@ def power_at(machine: Machine, job: Job | None, now: float) -> Power:
     return machine.power
 
 
-def extension_state(machine: Machine, name: str, scene: Scene) -> Provisioning:
+def extension_state(machine: Machine, extension: Extension, scene: Scene) -> Provisioning:
     """Extensions go with the OS: once it has reported they are provisioned, or have failed where the scene says so."""
     if machine.provisioning not in (Provisioning.SUCCEEDED, Provisioning.FAILED):
         return machine.provisioning
     if not machine.reported:
         return Provisioning.CREATING
-    return Provisioning.FAILED if name.lower() in scene.failing_extensions else Provisioning.SUCCEEDED
+    return Provisioning.FAILED if has_failed(extension, scene) else Provisioning.SUCCEEDED
 
 
-def in_order(extensions: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
-    """Names with every `provisionAfterExtensions` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
-    waiting = dict(extensions)
-    order: list[str] = []
+def has_failed(extension: Extension, scene: Scene) -> bool:
+    return extension.name.lower() in scene.failing_extensions
+
+
+def in_order(extensions: Iterable[Wanted]) -> tuple[Extension, ...]:
+    """With every `provisionAfterExtensions` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
+    waiting = {one.name: one for one in extensions}
+    order: list[Extension] = []
     while waiting:
-        free = (name for name, after in waiting.items() if not any(other in waiting for other in after))
-        name = next(free, next(iter(waiting)))
-        del waiting[name]
-        order.append(name)
+        free = (one for one in waiting.values() if not any(other in waiting for other in one.after))
+        following = next(free, next(iter(waiting.values())))
+        del waiting[following.name]
+        order.append(Extension(following.name, following.version))
     return tuple(order)
 
 

@@ -1,13 +1,13 @@
 """The simulator's tables, and how machines and operations become rows of them and back."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import Progress
 from upgrades.providers.simulated.changes import End, Restore
-from upgrades.providers.simulated.machines import DataDisk, Illness, Job, Machine, OsDisk, Work
+from upgrades.providers.simulated.machines import DataDisk, Extension, Illness, Job, Machine, OsDisk, Work
 from upgrades.providers.simulated.wire import model_from_wire, model_to_wire
 
 SCHEMA = """
@@ -90,7 +90,7 @@ def machine_of(row: Row, runs: Mapping[str, Runs]) -> Machine:
         bool(stopped),
         bool(reported),
         bool(custom_data),
-        tuple(json.loads(extensions)),
+        _extensions_of(json.loads(extensions)),
         tuple(DataDisk(*disk) for disk in json.loads(data_disks)),
         runs.get(os_disk, ()),
         _kept_of(kept, runs),
@@ -111,8 +111,9 @@ def ended_row(end: End) -> Row:
     return (*_job_columns(end.job), end.progress, end.at, end.code, end.message, view, end.job.os_disk)
 
 
-def run_rows(machine: Machine) -> Iterator[Row]:
-    for what, at in machine.runs:
+def run_rows(machine: Machine, known: Runs) -> Iterator[Row]:
+    """Of what ran on its OS disk after those that are known."""
+    for what, at in machine.runs[len(known) :]:
         yield (*machine.name, machine.os_disk, what, at, "", "")
 
 
@@ -131,7 +132,13 @@ def _kept_of(columns: Row, runs: Mapping[str, Runs]) -> OsDisk | None:
     if not os_disk:
         return None
     version, imaged_by, reported, custom_data, extensions = json.loads(kept)
-    return OsDisk(os_disk, version, imaged_by, reported, custom_data, tuple(extensions), runs.get(os_disk, ()))
+    ran = runs.get(os_disk, ())
+    return OsDisk(os_disk, version, imaged_by, reported, custom_data, _extensions_of(extensions), ran)
+
+
+def _extensions_of(stored: Iterable[Any]) -> tuple[Extension, ...]:
+    """Simulators of before extension upgrades stored their names only."""
+    return tuple(Extension(one) if isinstance(one, str) else Extension(*one) for one in stored)
 
 
 def _job_columns(job: Job) -> Row:

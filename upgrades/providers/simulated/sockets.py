@@ -54,14 +54,17 @@ class Doors:
     def __len__(self) -> int:
         return len(self._open)
 
+    def address(self, name: Name) -> str:
+        """Where the machine listens; "" where it does not."""
+        return _address(self._open[name]) if name in self._open else ""
+
     def open(self, name: Name, serial: int, last_address: str) -> str:
         """Listens for the machine, where it listened last if that is free. Answers "host:port"; OSError where nothing can be had."""
         self.close(name)
         door = _first_free(_candidates(serial, last_address))
         self._open[name] = door
         self._loop.add_reader(door.fileno(), self._accept, name, door)
-        host, port = door.getsockname()[:2]
-        return f"{host}:{port}"
+        return _address(door)
 
     def close(self, name: Name) -> None:
         door = self._open.pop(name, None)
@@ -93,6 +96,11 @@ class Doors:
     def _wake(self, name: Name, door: socket.socket) -> None:
         if self._open.get(name) is door:
             self._loop.add_reader(door.fileno(), self._accept, name, door)
+
+
+def _address(door: socket.socket) -> str:
+    host, port = door.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class Store:
         ended = [ended_row(end) for end in changes.ended.values()]
         begun = [begun_row(job) for job in changes.begun.values()]
         restores = [restore_row(restore) for restore in changes.restored]
-        runs = [row for machine in changes.booted for row in run_rows(machine)]
+        runs = [row for machine, known in changes.ran for row in run_rows(machine, known)]
         with self._transaction() as database:
             database.executemany(SAVE_SCALE_SET, [(key, json.dumps(tags)) for key, tags in changes.tags.items()])
             database.executemany("DELETE FROM machines WHERE scale_set = ? AND instance = ?", changes.gone)

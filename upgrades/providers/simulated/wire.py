@@ -6,7 +6,7 @@ from typing import Any
 
 from upgrades.core.states import OperationKind, Power, Provisioning
 from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, MachineProfile, Operation, Run
-from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, extension_state, power_at
+from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Wanted, Work, extension_state, power_at
 from upgrades.providers.simulated.scene import FAILING_EXTENSIONS, Scene, own_tags
 
 
@@ -59,7 +59,9 @@ def batch_from_wire(body: Mapping[str, Any]) -> Batch:
 
 
 def model_to_wire(model: Model) -> list[Any]:
-    return [model.version, model.custom_data, model.extensions, model.data_disks]
+    """An extension without a version has two members, as all had once."""
+    extensions = [[name, after, *([version] if version else [])] for name, after, version in model.extensions]
+    return [model.version, model.custom_data, extensions, model.data_disks]
 
 
 def model_from_wire(model: Sequence[Any]) -> Model:
@@ -67,7 +69,7 @@ def model_from_wire(model: Sequence[Any]) -> Model:
     return Model(
         str(version),
         bool(custom_data),
-        tuple((str(name), tuple(map(str, after))) for name, after in extensions),
+        tuple(Wanted(str(name), tuple(map(str, after)), *map(str, more)) for name, after, *more in extensions),
         tuple((int(lun), int(size)) for lun, size in disks),
     )
 
@@ -81,7 +83,7 @@ def view_to_wire(machine: Machine, job: Job | None, now: float, scene: Scene) ->
         "provisioning": machine.provisioning,
         "address": machine.address if machine.listens else "",
         "data_disks": [[disk.lun, disk.id, disk.marker] for disk in machine.data_disks],
-        "extensions": [[name, extension_state(machine, name, scene)] for name in machine.extensions],
+        "extensions": [[one.name, extension_state(machine, one, scene), one.version] for one in machine.extensions],
         "runs": machine.runs,
     }
 
@@ -95,14 +97,14 @@ def view_from_wire(view: Mapping[str, Any]) -> InstanceView:
         Provisioning(view["provisioning"]),
         view["address"],
         tuple(DataDiskView(*disk) for disk in view["data_disks"]),
-        tuple(_extension(name, Provisioning(state)) for name, state in view["extensions"]),
+        tuple(_extension(name, Provisioning(state), *more) for name, state, *more in view["extensions"]),
         tuple(Run(what, view["os_disk"], at) for what, at in view["runs"]),
     )
 
 
-def _extension(name: str, state: Provisioning) -> ExtensionView:
+def _extension(name: str, state: Provisioning, version: str = "") -> ExtensionView:
     is_failed = state is Provisioning.FAILED
-    return ExtensionView(name, state, f"it is named by the tag {FAILING_EXTENSIONS}" if is_failed else "")
+    return ExtensionView(name, state, f"it is named by the tag {FAILING_EXTENSIONS}" if is_failed else "", version)
 
 
 def _model_of(operation: Operation) -> Model:
@@ -111,6 +113,6 @@ def _model_of(operation: Operation) -> Model:
     return Model(
         operation.image.version if operation.image else "",
         bool(profile.custom_data),
-        tuple((extension.name, tuple(extension.after)) for extension in profile.extensions),
+        tuple(Wanted(one.name, tuple(one.after), one.version) for one in profile.extensions),
         tuple((disk.lun, disk.size_gb) for disk in profile.data_disks),
     )
