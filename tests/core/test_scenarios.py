@@ -124,11 +124,15 @@ def _opt_in(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _bad(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.bad.add(options["version"])
+    world.bad.update(options.values())
 
 
 def _broken(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.broken.update(ids)
+
+
+def _mend(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.broken.difference_update(ids)
 
 
 def _automatic(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -139,6 +143,10 @@ def _start(world: World, options: dict[str, str], ids: list[int]) -> None:
     assert world.facts.latest
     only_failed = options.get("only") == "failed"
     world.start(world.facts.latest.version, StartedBy.USER, only_failed=only_failed)
+
+
+def _start_extensions(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.start_extensions(options["of"])
 
 
 def _cancel(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -231,8 +239,10 @@ _COMMANDS = {
     "opt-in": _opt_in,
     "bad": _bad,
     "broken": _broken,
+    "mend": _mend,
     "automatic": _automatic,
     "start": _start,
+    "start-extensions": _start_extensions,
     "cancel": _cancel,
     "capacity": _capacity,
     "probing": _probing,

@@ -8,7 +8,7 @@ from typing import Any
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
 from upgrades.core.ranges import ranges
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -42,8 +42,10 @@ class World:
     now: datetime = START
     boot: int = 20
     probe: int = 5
-    bad: set[str] = field(default_factory=set)  # versions whose application never answers well
-    broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced
+    bad: set[str] = field(
+        default_factory=set
+    )  # versions, and extensions, with which the application never answers well
+    broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced, nor extensions be run
     lost_disks: set[int] = field(default_factory=set)  # instances whose old OS disk is gone
     failures: Counter[int] = field(default_factory=Counter)  # in a row, by instance
     old_versions: dict[int, str] = field(default_factory=dict)
@@ -125,13 +127,16 @@ class World:
     def _settle(self, succeeded: tuple[int, ...], failed: tuple[int, ...]) -> None:
         for id in succeeded:
             self._member(id, MemberState.SUCCEEDED)
-            self.failures[id] = 0
+            if self.facts.upgrade and self.facts.upgrade.kind is UpgradeKind.IMAGE:
+                self.failures[id] = 0
         for id in failed:
             self._fail(id)
 
     def _fail(self, id: int) -> None:
         assert self.facts.upgrade
         self._member(id, MemberState.FAILED)
+        if self.facts.upgrade.kind is UpgradeKind.EXTENSIONS:
+            return
         self.failures[id] += 1
         tired = self.failures[id] >= TIRED_OF_FAILING
         self._instance(id, failed_version=self.facts.upgrade.target.version, quarantined=tired)
@@ -146,12 +151,19 @@ class World:
         upgrade = Upgrade(image(version), started_by, self.facts.policy, only_failed=only_failed)
         self.facts = replace(self.facts, upgrade=upgrade)
 
+    def start_extensions(self, extensions: str) -> None:
+        kind, policy = UpgradeKind.EXTENSIONS, self.facts.policy
+        upgrade = Upgrade(image(""), StartedBy.USER, policy, kind=kind, extensions=extensions)
+        self.facts = replace(self.facts, upgrade=upgrade)
+
     def _start_batch(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
         members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
         for id in instances:
             self.old_versions[id] = self._version_of(id)
-            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now, failed_version="")
+            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            if upgrade.kind is UpgradeKind.IMAGE:
+                self._instance(id, failed_version="")
             self._later(self.boot, "swapped", id)
 
     def _version_of(self, id: int) -> str:
@@ -159,6 +171,9 @@ class World:
 
     def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
         status = {Complete: UpgradeStatus.COMPLETED, Fault: UpgradeStatus.FAULTED, Cancel: UpgradeStatus.CANCELLED}
+        if upgrade.kind is UpgradeKind.EXTENSIONS:
+            self.facts = replace(self.facts, upgrade=None)
+            return
         last, version, ended = self.facts.last_attempt, upgrade.target.version, status[type(step)]
         is_stopped = ended is UpgradeStatus.FAULTED and bool(upgrade.members)
         before = last.stopped_in_a_row if last and last.target_version == version else 0
@@ -199,9 +214,16 @@ class World:
         elif word == "restored":
             self._restored(id)
         else:
-            self._arrive(id, version or (self.facts.upgrade.target.version if self.facts.upgrade else ""))
+            self._arrive(id, version)
 
     def _arrive(self, id: int, version: str) -> None:
+        """On `version` where it was created; else with what the upgrade brings."""
+        upgrade = self.facts.upgrade
+        if upgrade and upgrade.kind is UpgradeKind.EXTENSIONS:
+            self._instance(id, extensions=upgrade.extensions)
+        elif upgrade:
+            version = version or upgrade.target.version
+        version = version or self._version_of(id)
         self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
         self._member(id, MemberState.VERIFYING)
         self._later(self.probe, "verdict", id)
@@ -214,8 +236,9 @@ class World:
         self._later(self.probe, "verdict", id)
 
     def _verdict(self, id: int) -> None:
-        version = self._version_of(id)
-        self._instance(id, health=Health.UNHEALTHY if version in self.bad else Health.HEALTHY)
+        one = self.facts.instance(id)
+        is_bad = one is not None and not self.bad.isdisjoint((one.version, one.extensions))
+        self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
 
     def _member(self, id: int, state: MemberState, **changes: Any) -> None:
         """The member of the last batch that holds this instance."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from upgrades.core import versions
 from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
 from upgrades.core.health import exceeds, ids, unhealthy
-from upgrades.core.states import StartedBy
+from upgrades.core.states import StartedBy, UpgradeKind
 
 
 def size(total: int, policy: Policy) -> int:
@@ -32,7 +32,10 @@ def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 
 
 def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
-    """Those that failed on this very version may stand on it already: an upgrade of them alone replaces their disk again."""
+    """Not those that have what it brings. Those that failed on this very version may stand on it already: an upgrade of them alone
+    replaces their disk again. An instance that no image is on yet waits for nothing: it is being made, with all of it."""
+    if upgrade.kind is UpgradeKind.EXTENSIONS:
+        return bool(instance.version) and instance.extensions != upgrade.extensions
     version = upgrade.target.version
     return instance.failed_version == version if upgrade.only_failed else is_outdated(instance, version)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from upgrades.core import batches, health, messages, retrying
 from upgrades.core.facts import Batch, Breach, Facts, Member
-from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -101,13 +101,19 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     back = sum(1 for one in waiting if one.state is MemberState.ROLLING_BACK)
     forth = sum(1 for one in waiting if one.state in (MemberState.QUEUED, MemberState.UPGRADING))
     if forth:
-        return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(forth))
+        return _wait_for_work(facts, forth, now)
     if back:
         return Wait(now + LOOK_AT_WORK, Why.ROLLING_BACK, messages.rolling_back(back))
     until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
     if until <= now:
         return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
     return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
+
+
+def _wait_for_work(facts: Facts, count: int, now: datetime) -> Step:
+    if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
+        return Wait(now + LOOK_AT_WORK, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
+    return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(count))
 
 
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
@@ -294,7 +300,12 @@ def _is_healthy(facts: Facts, member: Member) -> bool:
 
 
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
-    """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to."""
+    """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to.
+
+    Running extensions replaced no disk: there is none to go back to.
+    """
+    if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
+        return ()
     there = {one.id for one in batches.untouched(facts)}
     return tuple(
         one.instance

@@ -6,7 +6,7 @@ Times are aware datetimes, percents whole numbers from 0 to 100, instance ids th
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class InstanceFacts:
     `opt_out`: it is never touched. `quarantined`: it failed so often that the platform leaves it alone; a person may still upgrade it.
     `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
-    `failed_version`: the version of its last failed upgrade. `zone` and `domain` (its update domain) are "" where there are none.
+    `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade. `zone` and `domain`
+    (its update domain) are "" where there are none.
     """
 
     id: int
@@ -74,6 +75,7 @@ class InstanceFacts:
     leaving: bool = False
     stopped: bool = False
     quarantined: bool = False
+    extensions: str = ""
     failed_version: str = ""
     zone: str = ""
     domain: str = ""
@@ -85,7 +87,7 @@ class InstanceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One instance's place in one batch; `swapped_at` is the end of its OS disk swap.
+    """One instance's place in one batch; `swapped_at` is the end of its OS disk swap, or of the run of its extensions.
 
     `may_roll_back`: its old OS disk can be put back, as far as anybody knows.
     """
@@ -117,7 +119,8 @@ class Upgrade:
     """The rolling upgrade that is running.
 
     `only_failed`: it takes only those that failed on this very version. `ends_by`: when its time is over. `pause_is_skipped`: somebody
-    wants the next batch now. `breach`: it has been stopped, and rolls back before it ends.
+    wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`: those that its instances are to
+    have, where it is of that `kind`; it brings no image then, and `target` has no version.
     """
 
     target: ImageReference
@@ -130,6 +133,8 @@ class Upgrade:
     ends_by: datetime | None = None
     breach: Breach | None = None
     batches: tuple[Batch, ...] = ()
+    kind: UpgradeKind = UpgradeKind.IMAGE
+    extensions: str = ""
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -138,7 +143,7 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How the last upgrade of the scale set ended.
+    """How the last upgrade of the scale set to an image ended.
 
     `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts at this target, this
     one the last, touched something and were stopped by a limit. One that an error or its time stopped counts as if it had.

@@ -71,6 +71,10 @@ def replacing(count: int) -> str:
     return f"Replacing the OS disk of {_instances(count)}."
 
 
+def running_extensions(count: int) -> str:
+    return f"Running extensions on {_instances(count)}."
+
+
 def rolling_back(count: int) -> str:
     return f"Putting the old OS disk back on {_instances(count)}."
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
-from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
     Complete,
@@ -27,6 +27,7 @@ from upgrades.core.steps import (
 
 MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
+WORK = (Why.REPLACING, Why.RUNNING_EXTENSIONS, Why.VERIFYING, Why.ROLLING_BACK, Why.CREATING)
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 
 
@@ -60,7 +61,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`waits` are planned ones (pauses, back-off); `earliest` and `latest` the end, from now, None where no batch was ever timed."""
+    """`waits` are planned ones (pauses, back-off); `earliest` and `latest` the end, from now, None where no batch was ever timed.
+
+    `target` is a version, "" where the plan is of extensions (`kind`).
+    """
 
     target: str
     batches: tuple[PlannedBatch, ...]
@@ -68,6 +72,7 @@ class Plan:
     waits: timedelta
     earliest: timedelta | None
     latest: timedelta | None
+    kind: UpgradeKind = UpgradeKind.IMAGE
 
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
@@ -101,7 +106,7 @@ class _Rehearsal:
     timed: int = 0  # batches whose time is in the estimate, the running one too
 
     def run(self) -> Plan:
-        target = self._target()
+        target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
         for _ in range(MOST_STEPS):
             step = decide(self.facts, self.now)
             if self._is_the_end(step):
@@ -111,7 +116,7 @@ class _Rehearsal:
             self.facts = replace(self.facts, health_as_of=self.now)
         earliest = self.pace.quick * self.timed + self.waits if self.pace else None
         latest = self.pace.slow * self.timed + self.waits if self.pace else None
-        return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest)
+        return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
 
     def _target(self) -> str:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""
@@ -160,13 +165,15 @@ class _Rehearsal:
             self._instances(one for one in before if one.id not in step.instances)
             return
         first = max((one.id for one in before), default=-1) + 1
-        new = (InstanceFacts(id, step.image.version) for id in range(first, first + step.count))
+        extensions = self.facts.upgrade.extensions if self.facts.upgrade else ""
+        ids = range(first, first + step.count)
+        new = (InstanceFacts(id, step.image.version, extensions=extensions) for id in ids)
         self._instances((*before, *new))
 
     # --- waiting ---
 
     def _wait(self, wait: Wait) -> None:
-        if wait.why in (Why.REPLACING, Why.VERIFYING, Why.ROLLING_BACK, Why.CREATING):
+        if wait.why in WORK:
             self._arrive()
         elif wait.why in (Why.PAUSE, Why.BACKING_OFF):
             self.waits += wait.until - self.now
@@ -203,12 +210,12 @@ class _Rehearsal:
 
     def _arrive(self) -> None:
         """All that is under way ends well. A batch takes its time."""
-        upgrade, target = self.facts.upgrade, self._target()
+        upgrade = self.facts.upgrade
         on_the_way = {one.instance for one in upgrade.members if one.state in FORTH} if upgrade else set()
         if on_the_way:
             self.timed += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        self._instances(_well(one, target if one.id in on_the_way else "") for one in self.facts.staying)
+        self._instances(_well(one, upgrade if one.id in on_the_way else None) for one in self.facts.staying)
         self._members(_done)
 
     def _finish_batch(self) -> None:
@@ -229,11 +236,16 @@ class _Rehearsal:
         self.facts = replace(self.facts, instances=tuple(instances))
 
 
-def _well(one: InstanceFacts, version: str) -> InstanceFacts:
-    """It is up; on that version, where it was in a batch."""
-    return (
-        replace(one, busy=False, version=version or one.version, health=Health.HEALTHY) if one.busy or version else one
-    )
+def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
+    """It is up; with what the upgrade brings, where it was in a batch."""
+    if upgrade is None and not one.busy:
+        return one
+    one = replace(one, busy=False, health=Health.HEALTHY)
+    if upgrade is None:
+        return one
+    if upgrade.kind is UpgradeKind.EXTENSIONS:
+        return replace(one, extensions=upgrade.extensions)
+    return replace(one, version=upgrade.target.version)
 
 
 def _done(member: Member) -> Member:

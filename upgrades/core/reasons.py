@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from upgrades.core import batches, health, messages, retrying
 from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy, Upgrade
-from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy
+from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
 
 
@@ -83,6 +83,7 @@ RANK: tuple[Why | Held, ...] = (
     Why.INITIALIZING,
     Why.PAUSE,
     Why.REPLACING,
+    Why.RUNNING_EXTENSIONS,
     Why.VERIFYING,
     Why.CREATING,
     Held.TURN,
@@ -131,14 +132,16 @@ def _view(facts: Facts, now: datetime) -> _View:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = {member.instance for member in upgrade.members} if upgrade else set()
-    outdated = tuple(one for one in facts.staying if target and one.id not in taken and _is_behind(one, facts, target))
+    outdated = tuple(one for one in facts.staying if one.id not in taken and _is_behind(one, facts, target))
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     return _View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 
 def _is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
     """The running upgrade would take it, if nothing held it; where none runs, the next one."""
-    return batches.is_wanted(one, facts.upgrade) if facts.upgrade else batches.is_outdated(one, target)
+    if facts.upgrade:
+        return batches.is_wanted(one, facts.upgrade)
+    return bool(target) and batches.is_outdated(one, target)
 
 
 # --- the scale set ----------------------------------------------------------------------------------------------------
@@ -240,9 +243,10 @@ def _impossible(view: _View) -> Iterator[Reason]:
 def _working(view: _View) -> Iterator[Reason]:
     """Not held, but under way: what is awaited of each."""
     groups: dict[Why, list[int]] = defaultdict(list)
+    forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
     for member in view.upgrade.members if view.upgrade else ():
         if member.state in IN_FLIGHT:
-            groups[_AWAITED.get(member.state, Why.REPLACING)].append(member.instance)
+            groups[_AWAITED.get(member.state, forth)].append(member.instance)
     until = _verified_by(view)
     for why, instances in groups.items():
         text = _UNDER_WAY[why](len(instances)) if why in _UNDER_WAY else messages.verifying(len(instances), until)
@@ -253,7 +257,12 @@ def _working(view: _View) -> Iterator[Reason]:
 
 
 _AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}
-_UNDER_WAY = {Why.REPLACING: messages.replacing, Why.ROLLING_BACK: messages.rolling_back}
+_FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
+_UNDER_WAY = {
+    Why.REPLACING: messages.replacing,
+    Why.RUNNING_EXTENSIONS: messages.running_extensions,
+    Why.ROLLING_BACK: messages.rolling_back,
+}
 
 
 def _verified_by(view: _View) -> datetime:

@@ -14,6 +14,7 @@ class Why(StrEnum):
     NOTHING_TO_DO = "NothingToDo"
     NO_IMAGE = "NoImagePublished"
     REPLACING = "ReplacingOSDisks"
+    RUNNING_EXTENSIONS = "RunningExtensions"
     VERIFYING = "WaitingForHealth"
     ROLLING_BACK = "RollingBack"
     STALE_HEALTH = "HealthIsStale"

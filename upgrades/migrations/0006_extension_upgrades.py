@@ -31,6 +31,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, choices=[('create', 'create'), ('reimage', 'reimage'), ('restore', 'restore'), ('extensions', 'extensions'), ('delete', 'delete')], max_length=16),
         ),
         migrations.AlterField(
+            model_name='instanceupgrade',
+            name='old_os_disk',
+            field=models.CharField(blank=True, max_length=200),
+        ),
+        migrations.AlterField(
             model_name='rollingupgrade',
             name='target_version',
             field=models.CharField(blank=True, max_length=80),

@@ -203,8 +203,9 @@ class Batch(models.Model):
 
 
 class InstanceUpgrade(models.Model):
-    """One instance's part in one upgrade. Its id is the idempotency key of the reimage.
+    """One instance's part in one upgrade. Its id is the idempotency key of the reimage, or of the run of its extensions.
 
+    `swapped_at` is the end of either; both OS disks are "" where none was replaced.
     The instance may be deleted later; its number stays, for the history.
     """
 
@@ -215,7 +216,7 @@ class InstanceUpgrade(models.Model):
     instance_number = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=[(one.value, one.value) for one in MemberState])
     from_version = models.CharField(max_length=80)
-    old_os_disk = models.CharField(max_length=200)
+    old_os_disk = models.CharField(max_length=200, blank=True)
     new_os_disk = models.CharField(max_length=200, blank=True)
     swapped_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -79,7 +79,8 @@ def _decide(facts: Facts, now: datetime) -> Step:
     except Exception as error:
         if facts.upgrade is None or any(one.state in IN_FLIGHT for one in facts.upgrade.members):
             raise
-        log.exception("cannot decide how the upgrade to %s goes on; it is stopped", facts.upgrade.target.version)
+        of = facts.upgrade.target.version or facts.upgrade.kind
+        log.exception("cannot decide how the upgrade (%s) goes on; it is stopped", of)
         return Fault(Breach(FaultCode.INTERNAL, messages.internal(type(error).__name__), ()))
 
 

@@ -18,7 +18,16 @@ from upgrades.core.facts import (
     Member,
     Upgrade,
 )
-from upgrades.core.states import FaultCode, Health, MemberState, OperationKind, Power, StartedBy, UpgradeStatus
+from upgrades.core.states import (
+    FaultCode,
+    Health,
+    MemberState,
+    OperationKind,
+    Power,
+    StartedBy,
+    UpgradeKind,
+    UpgradeStatus,
+)
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
@@ -61,7 +70,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
         fleet_stop=_hold(fleet_stop_in_force(now)),
         upgrade=_upgrade(running) if running else None,
-        last_attempt=_attempt(latest_upgrade) if latest_upgrade and not running else None,
+        last_attempt=None if running else _last_attempt(row, latest_upgrade),
     )
     return Observation(row, facts)
 
@@ -79,6 +88,7 @@ COLUMNS = (
     "health",
     "health_since",
     "operation_kind",
+    "extensions_key",
     "failed_version",
     "kept_on_scale_in",
     "power",
@@ -102,11 +112,12 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             leaving=operation_kind == OperationKind.DELETE,
             stopped=power == Power.STOPPED and not operation_kind,
             quarantined=quarantined_at is not None,
+            extensions=extensions,
             failed_version=failed_version,
             zone=zone_of(zones, number),
             domain=str(number % row.update_domains) if row.update_domains else "",
         )
-        for pk, number, version, health, health_since, operation_kind, failed_version, kept, power, quarantined_at in rows
+        for pk, number, version, health, health_since, operation_kind, extensions, failed_version, kept, power, quarantined_at in rows
     )
 
 
@@ -133,6 +144,8 @@ def _upgrade(row: RollingUpgrade) -> Upgrade:
         ends_by=row.ends_by,
         breach=_breach(row) if row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
+        kind=UpgradeKind(row.kind),
+        extensions=row.target_extensions,
     )
 
 
@@ -146,6 +159,13 @@ def _breach(row: RollingUpgrade) -> Breach:
     error = row.error or {}
     numbers = (str(detail["target"]).rpartition("/")[2] for detail in error["details"])
     return Breach(FaultCode(error["code"]), error["message"], tuple(int(number) for number in numbers))
+
+
+def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | None:
+    """What became of upgrades of the extensions says nothing of the image."""
+    if latest and latest.kind != UpgradeKind.IMAGE:
+        latest = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
+    return _attempt(latest) if latest else None
 
 
 def _attempt(row: RollingUpgrade) -> Attempt:
@@ -168,7 +188,8 @@ def _stopped_in_a_row(last: RollingUpgrade) -> int:
     if last.status != UpgradeStatus.FAULTED:
         return 0
     touched = Q(Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))) | Q(error__code__in=NOT_AT_THE_GATE)
-    attempts = last.scale_set.upgrades.annotate(touched=touched).values_list("target_version", "status", "touched")
+    of_images = last.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE)
+    attempts = of_images.annotate(touched=touched).values_list("target_version", "status", "touched")
     count = 0
     for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
         if version != last.target_version or status != UpgradeStatus.FAULTED:

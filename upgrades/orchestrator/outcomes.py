@@ -12,6 +12,10 @@ from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force
 from upgrades.providers.base import Outcome, Progress
 
 log = logging.getLogger(__name__)
+MEANWHILE = {
+    OperationKind.REIMAGE: "its OS disk is being replaced",
+    OperationKind.EXTENSIONS: "its extensions are being run",
+}
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
 HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
@@ -19,9 +23,7 @@ HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
 
 def mark_begun(chunk: Chunk, now: datetime) -> None:
     """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched."""
-    queued = Instance.objects.filter(
-        chunk=chunk, member__state=MemberState.QUEUED, operation_kind=OperationKind.REIMAGE
-    )
+    queued = Instance.objects.filter(chunk=chunk, member__state=MemberState.QUEUED, operation_kind__in=MEANWHILE)
     if not queued.exists():
         return
     with writing(now, chunk.scale_set_id) as w:
@@ -33,7 +35,7 @@ def mark_begun(chunk: Chunk, now: datetime) -> None:
                 _clear_operation(row)
             else:
                 _set_member_state(row, MemberState.UPGRADING)
-                _void_health(row, now, "its OS disk is being replaced")
+                _void_health(row, now, MEANWHILE[OperationKind(row.operation_kind)])
         _save(w, rows)
         w.wake()
 
@@ -73,8 +75,8 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.view is not None:
         row.take_view(outcome.view)
     _void_health(row, now, "")
-    if row.operation_kind == OperationKind.REIMAGE:
-        _end_reimage(row, outcome, now)
+    if row.operation_kind in MEANWHILE:
+        _end_upgrade_of(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
     elif outcome.progress is Progress.FAILED:
@@ -83,16 +85,19 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _clear_operation(row)
 
 
-def _end_reimage(row: Instance, outcome: Outcome, now: datetime) -> None:
+def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
+    """Its OS disk was replaced, or its extensions run, or not. Only of images is it remembered which of them failed here."""
     if row.member is None:
         return
+    is_reimage = row.operation_kind == OperationKind.REIMAGE
     if outcome.progress is Progress.FAILED:
         _finish_member(row, MemberState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
-        row.note_failure(row.operation_version, now)
+        if is_reimage:
+            row.note_failure(row.operation_version, now)
         return
     _set_member_state(row, MemberState.VERIFYING)
-    row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
+    row.member.swapped_at, row.member.new_os_disk = now, row.os_disk if is_reimage else ""
 
 
 def _end_restore(row: Instance, outcome: Outcome) -> None:

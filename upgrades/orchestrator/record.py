@@ -10,7 +10,7 @@ from django.conf import settings
 
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.facts import Breach
-from upgrades.core.states import Health, MemberState, OperationKind, UpgradeStatus
+from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     Act,
     AddInstances,
@@ -31,6 +31,7 @@ from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 
 CHUNK_SIZE = 100  # operations that one task begins and polls together
+OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
 OPERATION = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
 
@@ -104,27 +105,28 @@ def _start_batch(step: StartBatch, w: Writing) -> None:
     upgrade = _running(w)
     batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, why=step.why[:500])
     rows = _instances(w, step.instances)
-    members = [_new_member(batch, row) for row in rows]
+    members = [_new_member(upgrade, batch, row) for row in rows]
     InstanceUpgrade.objects.bulk_create(members)
     for row, member in zip(rows, members, strict=True):
         row.member = member
-        row.operation_id, row.operation_kind = member.pk, OperationKind.REIMAGE
-        row.operation_version, row.operation_at = upgrade.target_version, w.now
+        row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
+        row.operation_version, row.operation_at = upgrade.target_version or row.version, w.now
     bulk.update(rows, "member", *OPERATION)
     _hand_to_chunks(w.scale_set, rows)
     w.changed(upgrade, note=f"Batch {step.number} began.")
     w.changed(*rows)
 
 
-def _new_member(batch: Batch, row: Instance) -> InstanceUpgrade:
+def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> InstanceUpgrade:
+    """Where no OS disk is replaced, there is no old one."""
     return InstanceUpgrade(
-        upgrade_id=batch.upgrade_id,
+        upgrade=upgrade,
         batch=batch,
         instance=row,
         instance_number=row.number,
         state=MemberState.QUEUED,
         from_version=row.version,
-        old_os_disk=row.os_disk,
+        old_os_disk=row.os_disk if upgrade.kind == UpgradeKind.IMAGE else "",
     )
 
 
@@ -135,6 +137,8 @@ def _settle(step: Settle, w: Writing) -> None:
     failed = set(step.failed)
     for row in rows:
         _settle_member(row, w.now, has_failed=row.number in failed)
+        if upgrade.kind == UpgradeKind.IMAGE:
+            _note_how_it_went(row, w.now)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
     bulk.update(rows, *FAILURE_FIELDS)
     w.changed(upgrade)
@@ -149,6 +153,11 @@ def _settle_member(row: Instance, now: datetime, *, has_failed: bool) -> None:
     member.state = MemberState.FAILED if has_failed else MemberState.SUCCEEDED
     if has_failed:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
+
+
+def _note_how_it_went(row: Instance, now: datetime) -> None:
+    """What an instance is to new images; extensions say nothing of that."""
+    if row.member and row.member.state == MemberState.FAILED:
         row.note_failure(row.version, now)
     else:
         row.note_success()
