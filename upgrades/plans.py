@@ -8,6 +8,7 @@ from datetime import datetime
 
 from upgrades.core import documents
 from upgrades.core.preview import Pace, Plan, pace_of, preview
+from upgrades.core.states import UpgradeKind
 from upgrades.models import Batch, ScaleSet
 from upgrades.orchestrator.observe import observe
 
@@ -34,11 +35,13 @@ def planned(row: ScaleSet, now: datetime) -> Planned:
     by_hand = not is_running and facts.follows_latest and not facts.automatic
     if by_hand:  # people's upgrades have the set's own limits
         facts = replace(facts, policy=documents.read(row.document).policy_by_hand)
-    return Planned(preview(facts, now, pace(row), by_hand=by_hand), by_hand, is_running)
+    kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
+    return Planned(preview(facts, now, pace(row, kind), by_hand=by_hand), by_hand, is_running)
 
 
-def pace(row: ScaleSet) -> Pace | None:
-    """How long its last batches took; None where none was ever finished."""
-    finished = Batch.objects.filter(upgrade__scale_set=row).exclude(finished_at=None).order_by("-finished_at")
+def pace(row: ScaleSet, kind: UpgradeKind = UpgradeKind.IMAGE) -> Pace | None:
+    """How long the last batches of such upgrades took; None where none was ever finished."""
+    batches = Batch.objects.filter(upgrade__scale_set=row, upgrade__kind=kind)
+    finished = batches.exclude(finished_at=None).order_by("-finished_at")
     times = list(finished.values_list("started_at", "finished_at")[:MOST_BATCHES])
     return pace_of([finished_at - started_at for started_at, finished_at in times if finished_at])

@@ -66,6 +66,7 @@ OTHERS = [
     f"{L}/operations/x",
     WEB,
     f"{WEB}/osRollingUpgrade",
+    f"{WEB}/extensionRollingUpgrade",
     f"{WEB}/rollingUpgrades/latest",
     f"{WEB}/rollingUpgrades/cancel",
     f"{WEB}/virtualMachines/0",

@@ -219,6 +219,7 @@ NEEDED = [
     ("viewer", "GET", scale_set(), None),
     ("viewer", "GET", f"{scale_set()}/osUpgradeHistory", None),
     ("operator", "POST", f"{scale_set()}/osRollingUpgrade", None),
+    ("operator", "POST", f"{scale_set()}/extensionRollingUpgrade", None),
     ("operator", "POST", "/providers/Microsoft.Compute/register", None),
     ("operator", "PUT", f"{scale_set()}/virtualMachines/1", OPT_OUT),
     ("operator", "PATCH", scale_set(), SWITCH),
@@ -242,7 +243,7 @@ def test_who_may_do_what(
 ) -> None:
     """The table of docs/arm-api.md."""
     api, ranks = Api(role), list(ApiClient.Role)
-    a_scale_set()
+    a_scale_set(probe="/health")
     if ranks.index(role) >= ranks.index(ApiClient.Role(needed)):
         assert api(method, path, body).status < 300
         return

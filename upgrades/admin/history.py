@@ -17,18 +17,26 @@ from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 
 @admin.register(RollingUpgrade)
 class RollingUpgradeAdmin(Readable):
-    list_display = ["scale_set", "target_version", "status", "started_by", "started_by_name", "started_at", "ended_at"]
-    list_filter = ["status", "started_by", ("scale_set__location", admin.RelatedOnlyFieldListFilter), "started_at"]
+    list_display = ["scale_set", "aim", "status", "started_by", "started_by_name", "started_at", "ended_at"]
+    list_filter = [
+        "kind",
+        "status",
+        "started_by",
+        ("scale_set__location", admin.RelatedOnlyFieldListFilter),
+        "started_at",
+    ]
     list_select_related = ["scale_set"]
     search_fields = ["scale_set__key", "target_version", "started_by_name"]
     date_hierarchy = "started_at"
     show_full_result_count = False
     fields = [
         "scale_set",
+        "kind",
         "target_publisher",
         "target_offer",
         "target_sku",
         "target_version",
+        "target_extensions",
         "status",
         "started_by",
         "started_by_name",
@@ -49,6 +57,10 @@ class RollingUpgradeAdmin(Readable):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RollingUpgrade]:
         return without_documents(super().get_queryset(request))
+
+    @admin.display(description="upgrade", ordering="target_version")
+    def aim(self, row: RollingUpgrade) -> str:
+        return row.aim
 
     @admin.display()
     def progress(self, row: RollingUpgrade) -> str:

@@ -31,7 +31,13 @@ def _provisioning(state: str, **more: Any) -> dict[str, Any]:
     return _status("ProvisioningState", state, f"Provisioning {state}", **more)
 
 
-STATES = {"create": "creating", "reimage": "updating", "restore": "updating", "delete": "deleting"}
+STATES = {
+    "create": "creating",
+    "reimage": "updating",
+    "restore": "updating",
+    "extensions": "updating",
+    "delete": "deleting",
+}
 
 
 def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
@@ -42,7 +48,11 @@ def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
         "platformFaultDomain": row.number % 5,
         "disks": [{"name": disk, "statuses": [_provisioning("succeeded")]} for disk in _disks(row)],
         "extensions": [
-            {"name": one["name"], "statuses": [_provisioning(one["state"], message=one.get("message"))]}
+            {
+                "name": one["name"],
+                **({"typeHandlerVersion": one["version"]} if one.get("version") else {}),
+                "statuses": [_provisioning(one["state"], message=one.get("message"))],
+            }
             for one in row.extensions
         ],
         "vmHealth": {

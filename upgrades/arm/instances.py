@@ -19,7 +19,13 @@ from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
 PAGE = 250
-STATES = {"create": "Creating", "reimage": "Updating", "restore": "Updating", "delete": "Deleting"}
+STATES = {
+    "create": "Creating",
+    "reimage": "Updating",
+    "restore": "Updating",
+    "extensions": "Updating",
+    "delete": "Deleting",
+}
 POLICY = ("properties", "protectionPolicy")
 
 

@@ -1,4 +1,4 @@
-"""Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades, osUpgradeHistory and osRollingUpgrade"""
+"""Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades, osUpgradeHistory, osRollingUpgrade and extensionRollingUpgrade"""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
+from upgrades.commands.upgrades import start_extensions as start_extension_upgrade
 from upgrades.core.editing import iso_duration
 from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
@@ -130,6 +131,14 @@ def start(call: Call, group: str, name: str) -> Answer:
 
 
 @needs(OPERATOR)
+def start_extensions(call: Call, group: str, name: str) -> Answer:
+    """A-21: the extensions of the model for all instances, on the OS disks that they have."""
+    row = find(group, name)
+    upgrade = start_extension_upgrade(str(row), call.client.name, call.now)
+    return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
+
+
+@needs(OPERATOR)
 def cancel(call: Call, group: str, name: str) -> Answer:
     row = find(group, name)
     upgrade = cancel_upgrade(str(row), call.client.name, call.now)
@@ -139,4 +148,5 @@ def cancel(call: Call, group: str, name: str) -> Answer:
 HISTORY = resource(ids.COMPUTE, GET=history)
 LATEST = resource(ids.COMPUTE, GET=latest)
 START = resource(ids.COMPUTE, POST=start)
+START_EXTENSIONS = resource(ids.COMPUTE, POST=start_extensions)
 CANCEL = resource(ids.COMPUTE, POST=cancel)

@@ -28,6 +28,7 @@ OPERATIONS = (
     ("virtualMachineScaleSets/write", "Create or Update Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/delete", "Delete Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/osRollingUpgrade/action", "Start OS Upgrade Virtual Machine Scale Set"),
+    ("virtualMachineScaleSets/extensionRollingUpgrade/action", "Start Extension Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/rollingUpgrades/action", "Cancel Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/rollingUpgrades/read", "Get Rolling Upgrade status"),
     ("virtualMachineScaleSets/osUpgradeHistory/read", "Get OS Upgrade History"),

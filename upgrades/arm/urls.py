@@ -88,6 +88,7 @@ urlpatterns = [
     route(f"{V}/preflight", preflight.PREFLIGHT),
     route(f"{V}/osupgradehistory", rolling_upgrades.HISTORY),
     route(f"{V}/osrollingupgrade", rolling_upgrades.START),
+    route(f"{V}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
     route(f"{V}/rollingupgrades/latest", rolling_upgrades.LATEST),
     route(f"{V}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
     route(f"{V}/virtualmachines", instances.ALL),

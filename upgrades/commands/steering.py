@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
-from upgrades.core.states import UpgradeStatus
+from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
 from upgrades.models.rolling_upgrade import policy_from_row
@@ -78,7 +78,7 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused."""
     with finding.writing_to(path, now) as w:
-        upgrade = w.scale_set.upgrades.first()
+        upgrade = _last_of_images(w)
         if upgrade is None or upgrade.status not in STOPPED:
             ended = f"is {upgrade.status}" if upgrade else "never began"
             raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
@@ -90,9 +90,14 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 def try_again(w: Writing, by: str) -> None:
     """Where the last attempt was stopped: the wait until the next one is over."""
-    upgrade = w.scale_set.upgrades.first()
+    upgrade = _last_of_images(w)
     if upgrade and upgrade.status in STOPPED:
         _skip_wait(w, upgrade, by)
+
+
+def _last_of_images(w: Writing) -> RollingUpgrade | None:
+    """Upgrades of the extensions are never tried again by themselves."""
+    return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
 def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:

@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
+from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import StartedBy
 from upgrades.core.versions import LATEST
 from upgrades.feed.writing import Writing
-from upgrades.models import Instance, RollingUpgrade
+from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
 
 NO_CANDIDATES = (
@@ -23,6 +24,8 @@ NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
 NOTHING_FAILED = (
     "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
 )
+NO_EXTENSIONS = "the extensions of {row} cannot be upgraded: its model has none"
+NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is not opted out"
 
 
 def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> RollingUpgrade:
@@ -32,29 +35,56 @@ def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> Ro
     """
     with finding.writing_to(path, now) as w:
         row = w.scale_set
-        running = row.upgrades.filter(ended_at=None).first()
-        if running:
-            message = f"{row} cannot be upgraded: there is another ongoing rolling upgrade operation, to {running.target_version}"
-            raise Refused("OperationNotAllowed", message)
+        _refuse_a_second(row)
         latest = row.sku.latest_in(row.location)
         candidates = _candidates(w)
         if row.image_version != LATEST or latest is None or not candidates.exists():
             raise Refused("OperationNotAllowed", NO_CANDIDATES)
         if only_failed and not candidates.filter(failed_version=latest).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=latest))
-        target = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, latest)
-        upgrade = RollingUpgrade.begin(
-            row,
-            target,
-            StartedBy.USER,
-            now,
-            policy=documents.read(row.document).policy_by_hand,
-            lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
-            name=by,
-            only_failed=only_failed,
-        )
-        w.changed(upgrade, note=f"Started by {by}.")
-        w.wake()
+        return _begin(w, by, version=latest, only_failed=only_failed)
+
+
+def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
+    """Starts an upgrade that brings the extensions of all instances to those of the model, and leaves their OS disks alone.
+
+    Where all have them it completes at once. Raises Refused.
+    """
+    with finding.writing_to(path, now) as w:
+        row = w.scale_set
+        _refuse_a_second(row)
+        extensions = key_of_model(documents.read(row.document).machine.extensions)
+        if not extensions:
+            raise Refused("OperationNotAllowed", NO_EXTENSIONS.format(row=row))
+        if not _candidates(w).exists():
+            raise Refused("OperationNotAllowed", NOBODY.format(row=row))
+        return _begin(w, by, extensions=extensions)
+
+
+def _refuse_a_second(row: ScaleSet) -> None:
+    running = row.upgrades.filter(ended_at=None).first()
+    if running:
+        message = f"{row} cannot be upgraded: there is another ongoing rolling upgrade operation, {running.aim}"
+        raise Refused("OperationNotAllowed", message)
+
+
+def _begin(
+    w: Writing, by: str, *, version: str = "", only_failed: bool = False, extensions: str = ""
+) -> RollingUpgrade:
+    row = w.scale_set
+    upgrade = RollingUpgrade.begin(
+        row,
+        ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version),
+        StartedBy.USER,
+        w.now,
+        policy=documents.read(row.document).policy_by_hand,
+        lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
+        name=by,
+        only_failed=only_failed,
+        extensions=extensions,
+    )
+    w.changed(upgrade, note=f"Started by {by}.")
+    w.wake()
     return upgrade
 
 

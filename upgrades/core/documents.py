@@ -269,7 +269,7 @@ def _machine(document: Json) -> MachineModel:
         computer_name_prefix=text(document, *_PROFILE, "osProfile", "computerNamePrefix"),
         custom_data=text(document, *_PROFILE, "osProfile", "customData"),
         data_disks=_data_disks(document),
-        extensions=_extensions(document),
+        extensions=extensions_of(document),
     )
 
 
@@ -283,7 +283,8 @@ def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
     return tuple(disks.items())
 
 
-def _extensions(document: Json) -> tuple[ExtensionModel, ...]:
+def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
+    """Those that the model has; part of `read`."""
     extensions = [_extension(extension, at) for at, extension in objects(document, *_EXTENSIONS)]
     names = [one.name.lower() for one in extensions]
     twice = next((name for name in names if names.count(name) > 1), None)

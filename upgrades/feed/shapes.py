@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from upgrades.core import documents
+from upgrades.core.extensions import key_of_model
 from upgrades.core.reasons import Reason
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
@@ -26,6 +28,7 @@ class ScaleSetShape(TypedDict):
     latest_version: str | None
     capacity: int
     automatic_upgrade: bool
+    extensions: list[str]
     policy: dict[str, float]
     probe: dict[str, Any] | None
     decision: dict[str, Any]
@@ -96,7 +99,10 @@ class InstanceShape(TypedDict):
 
 
 class UpgradeShape(TypedDict):
+    """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then."""
+
     id: str
+    kind: str
     target: ImageShape
     started_by: str
     started_by_name: str
@@ -107,6 +113,7 @@ class UpgradeShape(TypedDict):
     paused_by: str
     only_failed: bool
     retry_skipped_by: str
+    extensions: list[str]
     policy: dict[str, float]
     progress: dict[str, int]
     error: dict[str, Any] | None
@@ -126,6 +133,7 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
         latest_version=row.sku.latest_in(row.location),
         capacity=row.capacity,
         automatic_upgrade=row.automatic_upgrade,
+        extensions=_lines(key_of_model(documents.extensions_of(row.document))),
         policy=policy_to_row(row.policy),
         probe=_probe(row),
         decision=row.decision,
@@ -163,6 +171,10 @@ def _reason(one: Reason) -> ReasonShape:
         numbers=dict(one.numbers),
         instances=None if one.instances is None else [str(number) for number in one.instances],
     )
+
+
+def _lines(extensions: str) -> list[str]:
+    return extensions.split("\n") if extensions else []
 
 
 def _image(publisher: str, offer: str, sku: str, version: str) -> ImageShape:
@@ -241,6 +253,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
     progress = row.progress()
     return UpgradeShape(
         id=str(row.pk),
+        kind=row.kind,
         target=_image(row.target_publisher, row.target_offer, row.target_sku, row.target_version),
         started_by=row.started_by,
         started_by_name=row.started_by_name,
@@ -251,6 +264,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         paused_by=row.paused_by,
         only_failed=row.only_failed,
         retry_skipped_by=row.retry_skipped_by,
+        extensions=_lines(row.target_extensions),
         policy=row.policy,
         progress={
             "successful": progress.successful,

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from upgrades.core.preview import Plan, PlannedBatch
 from upgrades.core.ranges import ranges
+from upgrades.core.states import UpgradeKind
 from upgrades.core.versions import LATEST
 from upgrades.management.text import align, length
 from upgrades.models import ScaleSet
 from upgrades.plans import MOST_BATCHES, Planned, planned
 
+EXTENSIONS = "the extensions"
 NOT_TIMED = "no batch was timed yet"
 
 
@@ -28,7 +30,7 @@ def _row(found: Planned) -> tuple[str, ...]:
     begins = "by hand" if found.by_hand else "it runs" if found.is_running else "by itself"
     instances = sum(len(one.instances) for one in plan.batches)
     held_by = ", ".join(block.code for block in plan.blocks) or "-"
-    return plan.target, begins, str(len(plan.batches)), str(instances), _end(plan), held_by
+    return plan.target or EXTENSIONS, begins, str(len(plan.batches)), str(instances), _end(plan), held_by
 
 
 def one_set(row: ScaleSet, now: datetime) -> list[str]:
@@ -42,7 +44,9 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
 
 
 def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
-    if found.is_running:
+    if found.plan.kind is UpgradeKind.EXTENSIONS:
+        yield f"  target     {EXTENSIONS} of the model, which are being run now"
+    elif found.is_running:
         yield f"  target     {found.plan.target}, to which it is being upgraded now"
     elif found.plan.target:
         yield f"  target     {found.plan.target}"

@@ -49,7 +49,7 @@ def _versions(standing: Standing) -> str:
 def _summary(upgrade: RollingUpgrade) -> str:
     progress = upgrade.progress()
     total = progress.successful + progress.failed + progress.in_progress + progress.pending
-    return f"{upgrade.status} to {upgrade.target_version} {progress.successful}/{total}"
+    return f"{upgrade.status} {upgrade.aim} {progress.successful}/{total}"
 
 
 def one_set(row: ScaleSet, now: datetime) -> list[str]:
@@ -98,7 +98,7 @@ def _upgrade(upgrade: RollingUpgrade, now: datetime) -> list[str]:
     seconds = ((upgrade.ended_at or now) - upgrade.started_at).total_seconds()
     back = f" ({rollback.succeeded} rolled back)" if rollback.succeeded else ""
     lines = [
-        f"  upgrade to {upgrade.target_version}: {upgrade.status}, started by {who}, {seconds:.0f} s",
+        f"  upgrade {upgrade.aim}: {upgrade.status}, started by {who}, {seconds:.0f} s",
         f"  progress   {progress.successful} done, {progress.failed} failed{back}, {progress.in_progress} in progress, "
         f"{progress.pending} pending",
         *_batches(upgrade),

@@ -91,6 +91,11 @@ class RollingUpgrade(models.Model):
         """In words, after "upgrade": what it brings."""
         return "of extensions" if self.kind == UpgradeKind.EXTENSIONS else f"to {self.target_version}"
 
+    def called(self, name: object) -> str:
+        """In words, with what it is of: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
+        is_image = self.kind == UpgradeKind.IMAGE
+        return f"upgrade of {name} to {self.target_version}" if is_image else f"extension upgrade of {name}"
+
     @classmethod
     def begin(
         cls,

@@ -17,4 +17,4 @@ class Command(Door):
 
     def handle(self, *args: Any, **options: Any) -> None:
         upgrade = next_batch_now(options["path"], me(), timezone.now())
-        self.stdout.write(f"the upgrade of {options['path']} to {upgrade.target_version} goes on with its next batch")
+        self.stdout.write(f"the {upgrade.called(options['path'])} goes on with its next batch")

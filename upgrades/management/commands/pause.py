@@ -17,6 +17,4 @@ class Command(Door):
 
     def handle(self, *args: Any, **options: Any) -> None:
         upgrade = pause(options["path"], me(), timezone.now())
-        self.stdout.write(
-            f"the upgrade of {options['path']} to {upgrade.target_version} is paused by {upgrade.paused_by}"
-        )
+        self.stdout.write(f"the {upgrade.called(options['path'])} is paused by {upgrade.paused_by}")

@@ -1,24 +1,35 @@
-"""`manage.py start RG/NAME [--only-failed]`"""
+"""`manage.py start RG/NAME [--only-failed | --extensions]`"""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands.upgrades import start
+from upgrades.commands.upgrades import start, start_extensions
 from upgrades.management.door import Door, me
 
 
 class Command(Door):
-    help = "Starts a rolling upgrade to the latest image by hand."
+    help = "Starts a rolling upgrade by hand: to the latest image, or of the extensions."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
-        parser.add_argument(
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
             "--only-failed", action="store_true", help="of those that failed on the latest image, and no others"
+        )
+        what.add_argument(
+            "--extensions",
+            action="store_true",
+            help="brings the extensions of all instances to those of the model; OS disks stay",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        upgrade = start(options["path"], me(), timezone.now(), only_failed=options["only_failed"])
+        path, now = options["path"], timezone.now()
+        upgrade = (
+            start_extensions(path, me(), now)
+            if options["extensions"]
+            else start(path, me(), now, only_failed=options["only_failed"])
+        )
         whom = "those that failed in " if upgrade.only_failed else ""
-        self.stdout.write(f"started the upgrade of {whom}{options['path']} to {upgrade.target_version}")
+        self.stdout.write(f"started the {upgrade.called(whom + path)}")
