@@ -97,6 +97,12 @@ def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 
 @act("steer")
+def start_extensions(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrades.start_extensions(f"{group}/{name}", _by(request), timezone.now())
+    return {"said": f"Extension upgrade of {name} started.", "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
 def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), only_failed=True)
     said = f"Those of {name} that failed on {upgrade.target_version} are tried again."

@@ -23,6 +23,7 @@ function resting(board) {
   return {
     start: "",
     retry: can(board, "retry_now") ? "" : "Nothing waits to be tried again.",
+    extensions: board.scale_set.extensions?.length ? "" : "Its model has no extensions.",
     failed: hasFailed ? "" : latest ? `No instance failed on ${latest}.` : "No version is published.",
   };
 }

@@ -5,6 +5,7 @@ import { $, html, show, turn } from "./dom.js";
 import { percentText, span } from "./format.js";
 import { may } from "./shell.js";
 import { countBy, eligible, policyOf, runs } from "./state.js";
+import { targetOf } from "./summary.js";
 
 export function paintHeader(board) {
   show($("#image"), image(board));
@@ -18,7 +19,7 @@ export function paintHeader(board) {
 
 /** The version that most still run -> the target. */
 function image(board) {
-  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const target = targetOf(board);
   const counts = Object.entries(countBy(board.instances, (one) => one.version || "none yet"));
   const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);
   if (!behind.length) return html`<b>${target ?? "none published"}</b>`;
@@ -32,7 +33,7 @@ function policy(limits) {
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
 
-const CONTROLS = ["start", "retry", "failed", "resume", "pause", "next", "cancel"];
+const CONTROLS = ["start", "retry", "failed", "extensions", "resume", "pause", "next", "cancel"];
 
 /** What belongs to another moment gives way, and a focus that it had goes to what takes its place. */
 function paintControls(board) {

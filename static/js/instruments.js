@@ -1,6 +1,7 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
 import { html, mark } from "./dom.js";
+import { aim, runsExtensions } from "./extensions.js";
 import { ahead, dayAt, exactTimeAt, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
 import { eligible, hasFailed, isDone, percent, runs, safety } from "./state.js";
 import { may, off, whyNot } from "./shell.js";
@@ -63,7 +64,7 @@ function running(board, batches, now) {
   const current = batches.findLast((one) => !one.planned)?.number ?? 1;
   const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
   return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
-    <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
+    <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name === "Replace" && runsExtensions(board) ? "Run extensions" : name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
     ${chosen(batches)}${outlook(board, batches, now)}`;
 }
 
@@ -75,7 +76,7 @@ function chosen(batches) {
 
 function outlook(board, batches, now) {
   const mine = eligible(board.instances);
-  const done = mine.filter((one) => one.version === board.upgrade.target.version && isDone(one)).length;
+  const done = mine.filter((one) => (runsExtensions(board) || one.version === board.upgrade.target.version) && isDone(one)).length;
   const end = endOf(board, batches, now);
   return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percentText(Math.floor(percent(done, mine.length)))}</dd></div><div><dt>Done</dt><dd class="number">${number(done)} / ${number(mine.length)}</dd></div><div><dt>Expected end, ${zoneName()}</dt><dd class="number">${end ? ahead(end) : "–"}</dd></div></dl>`;
 }
@@ -108,7 +109,7 @@ function resting(board, now) {
   const { successful, failed, pending } = upgrade.progress;
   const { fill, glyph, word } = statusOf(board);
   return html`<header><h2>Last upgrade</h2><span class="small quiet">${momentAt(upgrade.ended_at, now)} ${zoneName()}</span></header>
-    <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span> <span class="quiet">to ${upgrade.target.version}, by ${upgrade.started_by_name || upgrade.started_by}: ${number(successful)} upgraded, ${number(failed)} failed, ${number(pending)} not tried.</span></p>${figures}${upgrade.error ? html`<details class="small quiet"><summary>In Azure's words</summary>${upgrade.error.message}</details>` : ""}`;
+    <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span> <span class="quiet">${aim(upgrade)}, by ${upgrade.started_by_name || upgrade.started_by}: ${number(successful)} upgraded, ${number(failed)} failed, ${number(pending)} not tried.</span></p>${figures}${upgrade.error ? html`<details class="small quiet"><summary>In Azure's words</summary>${upgrade.error.message}</details>` : ""}`;
 }
 
 /** Two tapes: the gate before every batch (all instances count), and the check of those already upgraded. */

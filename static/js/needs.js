@@ -1,5 +1,6 @@
 // What needs a person: narrower than "not green". Planned waits, opt-outs and what somebody switched off are quiet. Pure.
 
+import { hasAll, isOfExtensions } from "./extensions.js";
 import { many, momentAt, names, number, percentText } from "./format.js";
 import { keyOf, reasonsIn, told } from "./reasons.js";
 import { runs, safety } from "./state.js";
@@ -25,9 +26,15 @@ const see = (count, states) => (count ? [{ word: count === 1 ? "See it" : `See t
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
 function stopped(board, sum) {
   const { upgrade } = board;
-  if (!upgrade || upgrade.status !== "Faulted" || sum.current === sum.eligible) return null;
+  if (!upgrade || upgrade.status !== "Faulted" || !isLeft(board, sum)) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
   return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${again(board)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, BAD) };
+}
+
+/** Did it leave anything that is still not as it should be? */
+function isLeft({ upgrade, scale_set: set, instances }, sum) {
+  if (isOfExtensions(upgrade)) return instances.some((one) => !one.opt_out && !hasAll(one, set.extensions));
+  return sum.current !== sum.eligible;
 }
 
 /** When it is tried again, where that is known. */

@@ -44,7 +44,7 @@ function panelOf(one, board, now) {
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
-    ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, extension.state ?? extension.provisioning ?? ""))}</dl></section>` : ""}
+    ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
     ${one.member ? part(one.member, now) : ""}
     <section><h3>History, ${zoneName()}</h3><div id="history" data-keep="${one.id}"><p class="quiet">Asking.</p></div></section>`;
 }
@@ -75,6 +75,7 @@ const WENT = {
 };
 
 function part(member, now) {
-  const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after its OS disk was replaced` : "";
-  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${member.swapped_at ? pair("Disk replaced", momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
+  const [done, doneTo] = member.kind === "extensions" ? ["Extensions run", "its extensions were run"] : ["Disk replaced", "its OS disk was replaced"];
+  const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after ${doneTo}` : "";
+  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${member.swapped_at ? pair(done, momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
 }

@@ -1,7 +1,8 @@
 // The reasons of the feed (docs/rules.md) as the pages say them: how each looks, in few words, who lifts it, what can be done here. Pure.
 
+import { hasAll, runsExtensions } from "./extensions.js";
 import { momentAt, number, percentText, timeAt } from "./format.js";
-import { runs } from "./state.js";
+import { targetOf } from "./summary.js";
 
 const FACES = {
   NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
@@ -9,7 +10,7 @@ const FACES = {
   WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
   Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
   RollingBack: ["attention", "rolling-back"], InstancesInitializing: ["active", "verifying"], PauseBetweenBatches: ["active", "held"],
-  ReplacingOSDisks: ["active", "upgrading"], WaitingForHealth: ["active", "verifying"], CreatingInstances: ["active", "upgrading"], WaitsForItsTurn: ["waiting", "queued"],
+  ReplacingOSDisks: ["active", "upgrading"], RunningExtensions: ["active", "upgrading"], WaitingForHealth: ["active", "verifying"], CreatingInstances: ["active", "upgrading"], WaitsForItsTurn: ["waiting", "queued"],
 };
 const WHO = { nobody: "passes by itself", operator: "an operator can lift it", owner: "who opted out can lift it", publisher: "a new version lifts it" };
 
@@ -62,8 +63,8 @@ const WAITS = new Set(["pending", "held", "failed", "rolled-back", "unhealthy", 
 
 /** The reasons that hold this very instance: its own, and while it waits for another version those of the scale set as a whole. */
 export function holding(one, board) {
-  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
-  const waits = WAITS.has(one.state) && one.version !== target;
+  const hasIt = runsExtensions(board) ? hasAll(one, board.upgrade.extensions) : one.version === targetOf(board);
+  const waits = WAITS.has(one.state) && !hasIt;
   return reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(one.id) : waits));
 }
 
@@ -81,7 +82,7 @@ export function briefly({ code, text, until, numbers, instances }) {
     Quarantined: () => `${n} in quarantine`,
     FailedOnThisVersion: () => `${n} failed, not tried again by itself`,
     SwitchedOff: () => `${n} switched off`,
-    OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", WaitingForHealth: () => "",
+    OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", RunningExtensions: () => "", WaitingForHealth: () => "",
   };
   return says[code] ? says[code]() : text;
 }

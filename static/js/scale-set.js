@@ -3,6 +3,7 @@
 import { ask as askFor, post } from "./acts.js";
 import { hearStop } from "./cord.js";
 import { $, html, painter, show, word } from "./dom.js";
+import { aim } from "./extensions.js";
 import { Feed } from "./feed.js";
 import { Filtering } from "./filtering.js";
 import { Grid } from "./grid.js";
@@ -62,7 +63,7 @@ function hear(next) {
   }
   if (next.rebuilt) plan = "";
   if (board && board.scale_set.automatic_upgrade !== next.scale_set.automatic_upgrade) $("#automatic").removeAttribute("aria-busy");
-  if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at) say(`The upgrade to ${next.upgrade.target.version} ended: ${statusOf(next).word}.`, { urgent: next.upgrade.status !== "Completed" });
+  if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at) say(`The upgrade ${aim(next.upgrade)} ended: ${statusOf(next).word}.`, { urgent: next.upgrade.status !== "Completed" });
   board = next;
   askCells();
   askInstruments();

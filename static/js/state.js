@@ -1,5 +1,7 @@
 // What a screen knows of one scale set (a "board"), and how a message of the feed changes it. Pure: runs under Node too.
 
+import { hasAll, isOfExtensions } from "./extensions.js";
+
 /** The states in the order of the legend; fill is one of the six. */
 export const STATES = {
   failed: { word: "Failed", fill: "failure" },
@@ -40,13 +42,14 @@ export function faceOf(instance, by = "state") {
 
 export const stateFace = (code) => ({ code, glyph: code, ...STATES[code] });
 
-/** What every instance's state depends on besides the instance itself. */
+/** What every instance's state depends on besides the instance itself; `wanted`: the extensions that it is to have, where those are upgraded. */
 function contextOf(scaleSet, upgrade) {
   const runs = Boolean(upgrade && !upgrade.ended_at);
   return {
     upgrade: upgrade?.id ?? null,
     runs,
     target: runs ? upgrade.target.version : scaleSet?.latest_version ?? "",
+    wanted: runs && isOfExtensions(upgrade) ? upgrade.extensions : null,
     holds: HOLDS.has(scaleSet?.decision?.code),
   };
 }
@@ -54,6 +57,8 @@ function contextOf(scaleSet, upgrade) {
 const SICK = new Set(["unhealthy", "unknown"]);
 const failedOn = (instance, target) => instance.provisioning === "failed" || (instance.failed_version && instance.failed_version === target);
 const IN_FLIGHT = { queued: "queued", upgrading: "upgrading", verifying: "verifying", rolling_back: "rolling-back" };
+/** In an upgrade of the extensions: of those no failure is remembered once it has ended. */
+const failedNow = ({ member }, { upgrade, wanted }) => wanted && member?.upgrade === upgrade && member.state === "failed";
 /** It has its old OS disk again: it failed, and runs. */
 const isBack = (instance, target) => instance.member?.state === "rolled_back" && instance.version !== target;
 
@@ -69,18 +74,19 @@ function underWay(instance, context) {
   return instance.operation || ["creating", "updating", "deleting"].includes(instance.provisioning) ? "upgrading" : null;
 }
 
-function trouble(instance, { target }) {
+function trouble(instance, context) {
+  const { target } = context;
   if (instance.quarantined_at) return "quarantined";
-  const failed = failedOn(instance, target), back = isBack(instance, target);
+  const failed = failedOn(instance, target) || failedNow(instance, context), back = isBack(instance, target);
   if (failed && !back) return "failed";
   if (instance.power === "stopped") return "switched-off";
   if (SICK.has(instance.health)) return instance.health;
   return failed ? "rolled-back" : null;
 }
 
-function standing(instance, { target, holds }) {
+function standing(instance, { target, wanted, holds }) {
   if (instance.opt_out) return "opted-out";
-  if (!target || instance.version === target) return instance.health === "initializing" ? "verifying" : "done";
+  if (wanted ? hasAll(instance, wanted) : !target || instance.version === target) return instance.health === "initializing" ? "verifying" : "done";
   return holds ? "held" : "pending";
 }
 

@@ -1,5 +1,6 @@
 // One scale set in figures, and the whole fleet: counted, never stored. Pure.
 
+import { runsExtensions } from "./extensions.js";
 import { FILLS, isSick, STATES, runs } from "./state.js";
 
 const MOVING = new Set(["queued", "upgrading", "verifying", "rolling-back"]);
@@ -26,8 +27,8 @@ function add(sum, one) {
   if (one.version === sum.latest) sum.current += 1;
 }
 
-/** The version that its instances are to get: of the upgrade that runs, else the latest one. */
-export const targetOf = (board) => (runs(board) ? board.upgrade.target.version : board.scale_set.latest_version);
+/** The version that its instances are to get: of the upgrade that runs and brings one, else the latest one. */
+export const targetOf = (board) => (runs(board) && !runsExtensions(board) ? board.upgrade.target.version : board.scale_set.latest_version);
 
 /** The versions that are not the target, the commonest first. */
 export function behind({ versions, target }) {

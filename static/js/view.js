@@ -1,5 +1,6 @@
 // What a viewer chose to see of a board: filter, grouping, planned batches. Pure.
 
+import { hasAll } from "./extensions.js";
 import { counted, faceOf, isSick, runs } from "./state.js";
 
 const NUMBERED = /^(batch|zone) \S+$/;
@@ -56,9 +57,10 @@ function zoned(places, instances, policy) {
 }
 
 /** As `core.batches.remaining` and `candidates` say. */
-function isToCome(one, { target: { version }, only_failed: onlyFailed, started_by: by }) {
+function isToCome(one, { kind, extensions, target: { version }, only_failed: onlyFailed, started_by: by }) {
   if (one.batch !== null || one.opt_out || one.operation || one.power === "stopped") return false;
   if (by === "Platform" && one.quarantined_at) return false;
+  if (kind === "extensions") return Boolean(one.version) && !hasAll(one, extensions);
   return onlyFailed ? one.failed_version === version : one.version !== version;
 }
 

@@ -1,10 +1,12 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
+import { aim, runsExtensions } from "./extensions.js";
 import { many, names, number, percentText } from "./format.js";
 import { holding, reasonsIn, told } from "./reasons.js";
 import { runs } from "./state.js";
+import { targetOf } from "./summary.js";
 
-const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
+const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "RunningExtensions", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
 
 /** Is this decision, or reason, one that asks nothing of anybody? */
 export const isCalm = (code) => PASSES.has(code);
@@ -54,21 +56,23 @@ function stopped(board) {
 const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
 
 /** In a sentence with the numbers in it; Azure's own words stand beside the upgrade. */
-export function whyStopped({ target, error, policy, progress, batches }) {
+export function whyStopped(upgrade) {
+  const { error, policy, progress, batches } = upgrade;
   const share = shareIn(error?.message ?? "");
-  if (!Number.isFinite(share)) return `The upgrade to ${target.version} stopped. ${error?.message ?? ""}`.trim();
+  if (!Number.isFinite(share)) return `The upgrade ${aim(upgrade)} stopped. ${error?.message ?? ""}`.trim();
   const ofUpgraded = error.code.includes("Upgraded");
   const where = batches.length ? `in batch ${batches.length}` : "before its first batch";
   const limit = ofUpgraded ? policy.max_unhealthy_upgraded_percent : policy.max_unhealthy_percent;
   const left = progress.pending ? `; ${number(progress.pending)} not tried` : "";
-  return `The upgrade to ${target.version} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
+  return `The upgrade ${aim(upgrade)} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
 }
 
 /** What a reason of the feed says already. */
 const SAID = { failed: "FailedOnThisVersion", "rolled-back": "FailedOnThisVersion", "opted-out": "OptedOut" };
 
-function troubles({ instances }, codes) {
-  const kinds = [["failed", "failure", "did not get well on the new image"], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
+function troubles(board, codes) {
+  const { instances } = board, failed = runsExtensions(board) ? "failed in the upgrade of extensions" : "did not get well on the new image";
+  const kinds = [["failed", "failure", failed], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
   const bad = kinds.filter(([state]) => !codes.has(SAID[state])).map(([state, fill, says]) => {
     const list = instances.filter((one) => one.state === state);
     return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
@@ -88,19 +92,19 @@ const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id
 
 /** One sentence for one instance: what it waits for, or that it is fine. */
 export function whyInstance(one, board) {
-  const target = runs(board) ? board.upgrade.target.version : board.scale_set.latest_version;
+  const runsThem = runsExtensions(board), next = runsThem ? "of extensions" : `to ${targetOf(board)}`;
   const back = one.member?.state === "rolled_back" && one.failed_version ? ` It failed on ${one.failed_version} and has its old OS disk again.` : "";
   const says = {
-    done: "On the newest image, and healthy.",
-    pending: pending(one, board, target),
-    queued: `Chosen for batch ${one.batch}; its OS disk is replaced in a moment.`,
+    done: runsThem ? "It has the model's extensions, and is healthy." : "On the newest image, and healthy.",
+    pending: pending(one, board, next),
+    queued: `Chosen for batch ${one.batch}; ${runsThem ? "its extensions are run" : "its OS disk is replaced"} in a moment.`,
     held: holding(one, board)[0]?.text ?? board.scale_set.decision.text,
-    upgrading: { create: "The machine is being made.", delete: "The machine is being removed." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
+    upgrading: { create: "The machine is being made.", delete: "The machine is being removed.", extensions: "Its extensions are being run; its disks stay as they are." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
     "rolling-back": "It did not become healthy on the new image; its old OS disk is put back.",
     "rolled-back": `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
     quarantined: "Its upgrades failed too often, one after the other: the platform leaves it alone until somebody releases it.",
     "switched-off": "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
-    verifying: `It has its new OS disk; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
+    verifying: `${one.member?.kind === "extensions" ? "Its extensions were run" : "It has its new OS disk"}; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
     unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.${back}`,
     failed: one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
     "opted-out": "A person or a client wants it left alone; no upgrade of the scale set touches it.",
@@ -109,9 +113,9 @@ export function whyInstance(one, board) {
   return says[one.state] ?? "";
 }
 
-function pending(one, board, target) {
-  if (runs(board)) return one.planned ? `Waits for batch ${one.planned}.` : `Waits for the next upgrade to ${target}.`;
-  return `Waits for an upgrade to ${target}.`;
+function pending(one, board, next) {
+  if (runs(board)) return one.planned ? `Waits for batch ${one.planned}.` : `Waits for the next upgrade ${next}.`;
+  return `Waits for an upgrade ${next}.`;
 }
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);

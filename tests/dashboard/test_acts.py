@@ -21,6 +21,7 @@ ACTS: dict[str, tuple[str, dict[str, str], str]] = {
     "opt out": (f"{HERE}opt-out/", {"ids": "1,2", "reason": "it runs the payroll", "scope": "upgrade"}, "opt_out"),
     "opt in": (f"{HERE}opt-in/", {"ids": "0"}, "opt_in"),
     "start": (f"{HERE}start/", {}, "steer"),
+    "start extensions": (f"{HERE}start-extensions/", {}, "steer"),
     "cancel": (f"{HERE}cancel/", {}, "steer"),
     "retry": (f"{HERE}retry/", {}, "steer"),
     "retry failed": (f"{HERE}retry-failed/", {}, "steer"),
@@ -162,6 +163,14 @@ def test_starting_and_cancelling(ada: Client) -> None:
     assert "another ongoing rolling upgrade" in problem(act(ada, "start"))
     assert done(ada, "cancel")["said"] == "The upgrade of web stops at the end of its batch."
     assert RollingUpgrade.objects.get().cancel_requested_by == "ada"
+
+
+def test_starting_an_upgrade_of_the_extensions(ada: Client) -> None:
+    a_scale_set(probe="/health")
+    assert done(ada, "start extensions")["said"] == "Extension upgrade of web started."
+    upgrade = RollingUpgrade.objects.get()
+    assert (upgrade.kind, upgrade.started_by, upgrade.started_by_name) == ("extensions", "User", "ada")
+    assert "another ongoing rolling upgrade" in problem(act(ada, "start extensions"))
 
 
 def test_nothing_to_cancel(ada: Client) -> None:

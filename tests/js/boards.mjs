@@ -12,7 +12,7 @@ export const anInstance = (id, changes = {}) => ({
   extensions: [], health: "healthy", health_since: AT, health_detail: "", operation: "", failed_version: "", quarantined_at: null, member: null, opt_out: null, ...changes,
 });
 
-export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
+export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
 export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null });
 
 export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
@@ -21,11 +21,11 @@ export const aDecision = (...reasons) => ({ code: reasons[0].code, text: reasons
 
 export const aScaleSet = (changes = {}) => ({
   resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version: OLD, capacity: 10,
-  automatic_upgrade: true, policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
+  automatic_upgrade: true, extensions: [], policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
 });
 
 export const anUpgrade = (changes = {}) => ({
-  id: "u1", target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
+  id: "u1", kind: "image", extensions: [], target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
   cancel_requested_by: "", paused_by: "", only_failed: false, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, batches: [], ...changes,
 });
 

@@ -10,7 +10,8 @@ const ENDED = { ended_at: AT, status: "Faulted" };
 const within = (upgrade = {}, ...reasons) => controlsOf(aBoard(3, { upgrade: anUpgrade(upgrade), ...(reasons.length ? { decision: aDecision(...reasons) } : {}) }));
 
 test("at rest it can be started, and tried again where there is something to try", () => {
-  assert.deepEqual(controlsOf(aBoard(3)), { start: "", retry: "Nothing waits to be tried again.", failed: "No instance failed on 16.04.1." });
+  assert.deepEqual(controlsOf(aBoard(3)), { start: "", retry: "Nothing waits to be tried again.", extensions: "Its model has no extensions.", failed: "No instance failed on 16.04.1." });
+  assert.equal(controlsOf(aBoard(3, { extensions: ["agent 1.0"] })).extensions, "");
   assert.equal(controlsOf(aBoard(3, { latest_version: null })).failed, "No version is published.");
   assert.equal(within(ENDED, aReason("WaitingToTryAgain", { act: "retry_now" })).retry, "");
   assert.equal(controlsOf(aBoard([anInstance(0, { failed_version: NEW })], { latest_version: NEW, upgrade: anUpgrade(ENDED) })).failed, "");

@@ -61,6 +61,7 @@ class MemberShape(TypedDict):
     """The instance's part in the latest upgrade that took it; `upgrade` says which."""
 
     upgrade: str
+    kind: str
     batch: int
     state: str
     swapped_at: str | None
@@ -229,6 +230,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
 def _member(row: InstanceUpgrade) -> MemberShape:
     return MemberShape(
         upgrade=str(row.upgrade_id),
+        kind=row.kind,
         batch=row.batch.number,
         state=row.state,
         swapped_at=time(row.swapped_at),

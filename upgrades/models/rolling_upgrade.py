@@ -234,3 +234,8 @@ class InstanceUpgrade(models.Model):
 
     def __str__(self) -> str:
         return f"instance {self.instance_number} in {self.upgrade}"
+
+    @property
+    def kind(self) -> UpgradeKind:
+        """That of its upgrade: an OS disk is replaced by those to an image, and by no others."""
+        return UpgradeKind.IMAGE if self.old_os_disk else UpgradeKind.EXTENSIONS
