@@ -12,7 +12,7 @@ from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
 from upgrades.core.reasons import RANK, Held, Reason, Who, reasons
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
@@ -137,6 +137,7 @@ states = st.fixed_dictionaries(
         "quarantined": st.sampled_from([False, False, False, True]),
         "busy": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
+        "extensions": st.sampled_from(["", "agent 2.0"]),
     }
 )
 members = st.lists(st.sampled_from(MemberState), max_size=3)
@@ -153,6 +154,8 @@ runs = st.fixed_dictionaries(
         "paused_by": st.sampled_from(["", "ada"]),
         "cancel_requested_by": st.sampled_from(["", "", "ada"]),
         "policy": st.sampled_from([Policy(), Policy(pause_between_batches=MINUTE)]),
+        "kind": st.sampled_from([UpgradeKind.IMAGE, UpgradeKind.IMAGE, UpgradeKind.EXTENSIONS]),
+        "extensions": st.just("agent 2.0"),
     }
 )
 

@@ -202,6 +202,40 @@ def test_a_manual_start_protection_and_deletion(up: Installation) -> None:
     assert call("GET", f"{v}?{VERSION}")[0] == 404
 
 
+def test_a_21_extensions_over_https(up: Installation) -> None:
+    """The model gets another version of an extension: all instances get it, batch by batch, and keep their OS disks."""
+    call, client = signed_in(up, "extensions", "admin")
+    group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/extensions"
+    v = f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/web"
+    body = document(image=WINDOWS, capacity=6, probe="/", tags={"rollgrid-sim-boot-seconds": "0.5"})
+    extensions = body["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
+    script = {"publisher": "Microsoft.Compute", "type": "CustomScriptExtension", "typeHandlerVersion": "1.9"}
+    extensions.append({"name": "script", "properties": script})
+    _, headers, _ = call("PUT", f"{v}?{VERSION}", body)
+    wait_until(call.succeeded(headers), seconds=60, what="created")
+    up.wait_healthy("extensions/web")
+    before = _disks(call, v)
+
+    script["typeHandlerVersion"] = "1.10"
+    assert call("PUT", f"{v}?{VERSION}", body)[0] == 200
+    status, headers, _ = call("POST", f"{v}/extensionRollingUpgrade?{VERSION}")
+    assert status == 202
+    wait_until(call.succeeded(headers), seconds=60, what="extensions run")
+    properties = call("GET", f"{v}/rollingUpgrades/latest?{VERSION}")[2]["properties"]
+    assert properties["runningStatus"]["code"] == "Completed"
+    assert properties["progress"]["successfulInstanceCount"] == 6
+    assert _disks(call, v) == before
+    for number in before:
+        view = call("GET", f"{v}/virtualMachines/{number}/instanceView?{VERSION}")[2]
+        assert {one["name"]: one["typeHandlerVersion"] for one in view["extensions"]} == {
+            "health": "1.0",
+            "script": "1.10",
+        }
+    runs = [[run.what for run in view.runs] for view in up.views("extensions/web").values()]
+    assert runs == [["health", "script", "script"]] * 6
+    assert call("GET", f"{v}/osUpgradeHistory?{VERSION}")[2]["value"] == []
+
+
 def test_s33_both_kinds_of_probe_drive_health(up: Installation) -> None:
     """An application that answers 503 is ill to HTTP and well to TCP; a machine that is stopped is ill to both."""
     call, client = signed_in(up, "probing", "admin")

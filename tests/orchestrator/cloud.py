@@ -43,7 +43,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """One replaced OS disk, or one put back; `at` is in the clocks' true time."""
+    """One replaced OS disk, one put back, or one on which extensions ran; `at` is in the clocks' true time."""
 
     operation: str
     name: Name
@@ -74,7 +74,7 @@ class Cloud:
         self.begun: list[Job] = []
         self.swaps: list[Swap] = []  # by reimages
         self.restores: list[Swap] = []  # the disk that a reimage replaced put back in the place of its own
-        self.reruns: list[Job] = []  # extensions brought up to date
+        self.reruns: list[Swap] = []  # extensions brought up to date on the disk that stays
         self.faults = Faults()
         self.see: Callable[[str, Mapping[str, InstanceView]], Awaitable[None]] = _at_once
         self._serial = count(1)
@@ -243,7 +243,7 @@ class Cloud:
         wanted = in_order(job.operation.profile.extensions) if job.operation.profile else []
         had = {(one.name, one.version) for one in machine.extensions if one.name not in machine.failed}
         lacking = [one for one in wanted if (one.name, one.version) not in had]
-        self.reruns.append(job)
+        self.reruns.append(Swap(job.operation.id, job.name, machine.os_disk, machine.os_disk, self.clocks.elapsed))
         return replace(
             machine,
             provisioning=Provisioning.SUCCEEDED,

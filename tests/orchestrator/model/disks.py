@@ -11,17 +11,19 @@ from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows
 class Disks:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence, self._cloud = evidence, evidence.cloud
-        self._swaps_seen = self._restores_seen = self._begun_seen = 0
+        self._swaps_seen = self._restores_seen = self._reruns_seen = self._begun_seen = 0
         self._may_swap: dict[int, set[str]] = {}
         self._restored_for: dict[str, str] = {}  # by operation: the member whose old OS disk it puts back
 
     def has_news(self) -> bool:
-        """Has a disk been replaced or put back since the last look?"""
-        return (len(self._cloud.swaps), len(self._cloud.restores)) > (self._swaps_seen, self._restores_seen)
+        """Has a disk been replaced or put back since the last look, or have extensions run?"""
+        there_are = len(self._cloud.swaps), len(self._cloud.restores), len(self._cloud.reruns)
+        return there_are > (self._swaps_seen, self._restores_seen, self._reruns_seen)
 
     def check(self, rows: Rows, before: Rows) -> None:
         self._check_begun(rows)
         self._check_swaps(rows, before)
+        self._check_reruns(rows, before)
         self._check_restores(rows)
         self._check_rolled_back(rows, before)
         self._note_opt_outs(rows)
@@ -39,7 +41,8 @@ class Disks:
             assert is_timely or has_jumped, f"{job.name} is reimaged, and that was over already"
         self._begun_seen = len(self._cloud.begun)
         for job in self._cloud.begun:
-            if job.outcome is None and job.operation.kind == "reimage" and job.operation.id in self._cloud.jobs:
+            kinds = ("reimage", "extensions")
+            if job.outcome is None and job.operation.kind in kinds and job.operation.id in self._cloud.jobs:
                 member = rows.members.get(job.operation.id)
                 allowed = ("queued", "upgrading", "verifying", "rolling_back", "failed")
                 assert member is None or member["state"] in allowed, f"{job.name} is reimaged as {member['state']}"
@@ -51,16 +54,31 @@ class Disks:
         self._swaps_seen = len(self._cloud.swaps)
         if not new:
             return
-        counts = Counter(one.operation for one in self._cloud.swaps)
-        assert max(counts.values()) == 1, f"swapped twice by one operation: {counts.most_common(1)}"
-        places: Counter[Any] = Counter()
-        for one in self._cloud.swaps:
-            if member := rows.members.get(one.operation):
-                places[member["upgrade_id"], member["instance_number"]] += 1
-            assert member or one.name[0] not in rows.names(), f"{one.name} was swapped, and nobody wrote that down"
-        assert not places or max(places.values()) == 1, f"swapped twice in one upgrade: {places.most_common(1)}"
+        self._check_once(self._cloud.swaps, rows, "image")
         for swap in new:
             self._check_protected(swap, rows, before)
+
+    def _check_reruns(self, rows: Rows, before: Rows) -> None:
+        """Extensions are run as disks are replaced: once, for somebody who wrote it down, and not on what is opted out."""
+        new = self._cloud.reruns[self._reruns_seen :]
+        self._reruns_seen = len(self._cloud.reruns)
+        if not new:
+            return
+        self._check_once(self._cloud.reruns, rows, "extensions")
+        for rerun in new:
+            self._check_protected(rerun, rows, before)
+
+    def _check_once(self, done: list[Swap], rows: Rows, kind: str) -> None:
+        counts = Counter(one.operation for one in done)
+        assert max(counts.values()) == 1, f"{kind}: done twice by one operation: {counts.most_common(1)}"
+        places: Counter[Any] = Counter()
+        for one in done:
+            if member := rows.members.get(one.operation):
+                places[member["upgrade_id"], member["instance_number"]] += 1
+                was = rows.upgrades[member["upgrade_id"]]["kind"]
+                assert was == kind, f"{one.name}: {kind} in an upgrade of {was}"
+            assert member or one.name[0] not in rows.names(), f"{one.name}: {kind}, and nobody wrote that down"
+        assert not places or max(places.values()) == 1, f"{kind}: twice in one upgrade: {places.most_common(1)}"
 
     def _check_protected(self, swap: Swap, rows: Rows, before: Rows) -> None:
         for pk, row in before.opt_outs.items():
@@ -69,7 +87,7 @@ class Disks:
                 continue
             instance = rows.instances.get(row["instance_id"])
             if instance and rows.name_of(instance) == swap.name:
-                assert swap.operation in self._may_swap[pk], f"the opted-out {swap.name} was reimaged"
+                assert swap.operation in self._may_swap[pk], f"the opted-out {swap.name} was touched"
 
     def _note_opt_outs(self, rows: Rows) -> None:
         """Notes what had begun on each opted-out instance when its opt-out was first seen."""

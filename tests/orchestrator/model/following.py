@@ -67,7 +67,15 @@ def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
     is_held = one["opt_out"] is not None or is_gone or is_in_quarantine
     if is_held or int(one["id"]) in taken:
         return False
+    if upgrade["kind"] == "extensions":
+        return bool(one["version"]) and _extensions_of(one) != upgrade["extensions"]
     return one["failed_version"] == target if upgrade["only_failed"] else is_older(one["version"], target)
+
+
+def _extensions_of(one: Json) -> list[str]:
+    """As docs/feed.md says."""
+    there_are = [each for each in one["extensions"] if each["state"] != "failed"]
+    return sorted(f"{each['name'].lower()} {each['version']}".rstrip() for each in there_are)
 
 
 def _through_json(snapshot: Json) -> Json:

@@ -17,12 +17,13 @@ from upgrades.commands.images import publish_image
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set, set_model
 from upgrades.commands.steering import next_batch_now, pause, release, resume, retry_now
-from upgrades.commands.upgrades import cancel, start
+from upgrades.commands.upgrades import cancel, start, start_extensions
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Power
 from upgrades.models import OptOut
 
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
+EXTENSIONS = "properties.virtualMachineProfile.extensionProfile.extensions"
 IMAGES = (stories.UBUNTU, stories.WINDOWS)
 MOST_SETS = 3
 STEERING = {"pause": pause, "resume": resume, "next_batch_now": next_batch_now, "retry_now": retry_now}
@@ -57,6 +58,12 @@ documents = st.fixed_dictionaries(
         "rolls_back": st.sampled_from([True, True, False]),
     }
 )
+
+
+def _script(version: str) -> dict[str, Any]:
+    return {"name": "script", "properties": {"publisher": "p", "type": "t", "typeHandlerVersion": version}}
+
+
 jumps = st.sampled_from(
     [timedelta(hours=-1), timedelta(), timedelta(hours=1), timedelta(minutes=7), timedelta(minutes=-4)]
 )
@@ -89,7 +96,7 @@ class Fleets(RuleBasedStateMachine):
 
     def put_one(self, index: int, *, threshold: int, zones: int = 0, rolls_back: bool = True, **spec: Any) -> None:
         health = stories.health_extension("/health", intervalInSeconds=5, numberOfProbes=threshold)
-        body = stories.document(extensions=[health] if threshold else [], **spec)
+        body = stories.document(extensions=[*([health] if threshold else []), _script("1.0")], **spec)
         body = stories.edited(
             body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}]
         )
@@ -140,6 +147,28 @@ class Fleets(RuleBasedStateMachine):
     def start_one(self, index: int, *, only_failed: bool = False) -> None:
         if row := self.world.a_set(index):
             self.people(partial(start, str(row), "ada", only_failed=only_failed))
+
+    @rule(
+        index=indexes, version=st.sampled_from(["", "1.0", "2.0", "3.0"]), breaks=st.sampled_from([False, False, True])
+    )
+    def extensions(self, index: int, version: str, breaks: bool) -> None:
+        """Another version of the model's extension, where an upgrade that runs does not forbid it; and it is brought to all."""
+        self.change_script(index, version, breaks=breaks)
+        self.extend_one(index)
+
+    def change_script(self, index: int, version: str, *, breaks: bool = False) -> None:
+        row = self.world.a_set(index)
+        if row and version:
+            faults = self.world.cloud.faults
+            (faults.broken.add if breaks else faults.broken.discard)(f"script {version}")
+            there = row.document["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
+            others = [one for one in there if one["name"] != "script"]
+            body = stories.edited(row.document, EXTENSIONS, [*others, _script(version)])
+            self.people(partial(set_model, str(row), body))
+
+    def extend_one(self, index: int) -> None:
+        if row := self.world.a_set(index):
+            self.people(partial(start_extensions, str(row), "ada"))
 
     @rule(index=indexes)
     def cancel(self, index: int) -> None:

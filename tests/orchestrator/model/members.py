@@ -33,20 +33,24 @@ class Members:
         self._last_check = self._evidence.clocks.elapsed
 
     def _check_settled(self, id: str, row: Row, was: str | None, rows: Rows) -> None:
+        is_of_image = rows.upgrades[row["upgrade_id"]]["kind"] == "image"
         if was is None or was == "queued":
             self._begun_since.setdefault(id, self._last_check)
         if row["state"] == "verifying":
             self._verifying_since.setdefault(id, self._last_check)
         elif row["state"] == "succeeded":
-            self._failures[row["instance_id"]] = 0
+            if is_of_image:
+                self._failures[row["instance_id"]] = 0
             self._check_succeeded(id, row, rows)
         elif row["state"] in HAS_FAILED and was not in HAS_FAILED:
-            self._failures[row["instance_id"]] += 1
+            self._failures[row["instance_id"]] += is_of_image
             self._check_failed(id, row)
 
     def _check_succeeded(self, id: str, row: Row, rows: Rows) -> None:
-        swap = next(one for one in self._evidence.cloud.swaps if one.operation == id)
-        assert swap.new_disk == row["new_os_disk"], "succeeded on another disk than its operation made"
+        cloud = self._evidence.cloud
+        swap = next(one for one in (*cloud.swaps, *cloud.reruns) if one.operation == id)
+        is_swapped = swap.new_disk != swap.old_disk
+        assert row["new_os_disk"] == (swap.new_disk if is_swapped else ""), "succeeded on a disk that is not its own"
         well = self._found_well(rows, rows.upgrades[row["upgrade_id"]]["scale_set_id"], swap.new_disk)
         assert well >= swap.at, f"{swap.name} succeeded and no probe found its new machine well"
 
@@ -78,13 +82,15 @@ class Members:
             if is_known and is_asked_alike and one["health"] == "healthy":
                 well = self._found_well(rows, one["scale_set_id"], one["os_disk"])
                 late = voided_at - well
-                assert late <= 0, f"{name} is healthy, and that was {late:g} s before its OS disk came"
+                assert late <= 0, (
+                    f"{name} is healthy, and that was {late:g} s before its OS disk came, or its extensions ran"
+                )
 
     def _voided(self) -> dict[Name, float]:
-        """When each machine last went down for its OS disk to be replaced or put back, or came up from that."""
+        """When each machine last went down for its OS disk to be replaced or put back, or came up from that; extensions likewise."""
         cloud, found = self._evidence.cloud, dict[Name, float]()
-        times = [(one.name, one.at) for one in (*cloud.swaps, *cloud.restores)]
-        begun = [job for job in cloud.begun if job.operation.kind in ("reimage", "restore")]
+        times = [(one.name, one.at) for one in (*cloud.swaps, *cloud.restores, *cloud.reruns)]
+        begun = [job for job in cloud.begun if job.operation.kind in ("reimage", "restore", "extensions")]
         for name, at in (*times, *((job.name, job.due - BOOT_SECONDS) for job in begun)):
             found[name] = max(at, found.get(name, at))
         return found

@@ -27,6 +27,9 @@ def _check_machine(cloud: Cloud, rows: Rows, one: Row, vanished: set[Name]) -> N
         return
     assert one["os_disk"] == machine.os_disk, f"{name}: row has {one['os_disk']}, machine {machine.os_disk}"
     assert one["version"] == machine.version
+    there_are = cloud.view(machine).extensions
+    has = sorted(f"{each.name} {each.version}" for each in there_are if each.state != "failed")
+    assert one["extensions_key"].split("\n") == (has or [""]), f"{name}: its extensions are {has}"
     markers = [disk["marker"] for disk in one["data_disks"]]
     assert markers == [disk.marker for disk in machine.data_disks], f"{name}: another data disk"
 

@@ -19,7 +19,7 @@ SET = (
 )
 INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
-    *("health", "health_since", "operation_id", "operation_kind", "failed_version"),
+    *("health", "health_since", "operation_id", "operation_kind", "failed_version", "extensions_key"),
     *("power", "failures", "quarantined_at", "member_id"),
 )
 
@@ -65,8 +65,8 @@ class Rows:
         return [row for row in self.staying(pk) if not is_off(row)]
 
     def attempts(self, pk: int) -> list[Row]:
-        """All upgrades of the set, the latest first."""
-        found = [row for row in self.upgrades.values() if row["scale_set_id"] == pk]
+        """All upgrades of the set to an image, the latest first."""
+        found = [row for row in self.upgrades.values() if row["scale_set_id"] == pk and row["kind"] == "image"]
         return sorted(found, key=lambda row: row["started_at"], reverse=True)
 
     def fleet_is_stopped(self, now: datetime) -> bool:
@@ -93,7 +93,7 @@ class Rows:
             for row in self.untouched(pk)
             if row["number"] not in taken
             and not (is_by_platform and row["quarantined_at"])
-            and _is_wanted(row, upgrade["target_version"], upgrade["only_failed"])
+            and _is_wanted(row, upgrade)
         ]
 
     def untouched(self, pk: int) -> list[Row]:
@@ -121,8 +121,13 @@ class Rows:
         return self.sets[instance["scale_set_id"]]["key"], str(instance["number"])
 
 
-def _is_wanted(instance: Row, target: str, is_of_failed: bool) -> bool:
-    return bool(instance["failed_version"] == target if is_of_failed else is_older(instance["version"], target))
+def _is_wanted(instance: Row, upgrade: Row) -> bool:
+    if upgrade["kind"] == "extensions":
+        return bool(instance["version"]) and instance["extensions_key"] != upgrade["target_extensions"]
+    target = upgrade["target_version"]
+    return bool(
+        instance["failed_version"] == target if upgrade["only_failed"] else is_older(instance["version"], target)
+    )
 
 
 def is_off(instance: Row) -> bool:
