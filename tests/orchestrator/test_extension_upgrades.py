@@ -14,7 +14,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import cancel, start_extensions
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
-from upgrades.models import Instance
+from upgrades.models import Chunk, Instance
 from upgrades.models.rolling_upgrade import Progress
 from upgrades.prober import reading, writing
 from upgrades.prober.writing import Verdict
@@ -178,6 +178,19 @@ def switch_off(one: Fleet, instance: str) -> None:
         await control.close()
 
     asyncio.run(act())
+
+
+def test_extensions_that_never_end_are_given_up(fleet: MakeFleet) -> None:
+    one = with_script(fleet, 5)
+    one.tags["rollgrid-sim-boot-seconds"] = "3600"
+    one.edit({"tags": one.tags})
+    start(one)
+    handed = one.look()
+    Chunk.objects.update(stretches=1200 // 3)
+    one.work(handed)
+    member = one.instances[0].member
+    assert member and (member.state, member.error_code) == (MemberState.FAILED, "VMExtensionProvisioningTimeout")
+    assert one.instances[0].failed_version == ""
 
 
 def test_an_image_that_is_published_meanwhile_comes_after_it_by_itself(fleet: MakeFleet) -> None:

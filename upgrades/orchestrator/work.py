@@ -26,6 +26,7 @@ WORK_LEASE = timedelta(seconds=3)
 STRETCH_SECONDS = 3.0  # then others have their turn: threads of the worker are few
 ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
 PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
+TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # facts 4.10
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -119,9 +120,10 @@ class _Stretch:
         if self.chunk.stretches * STRETCH_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
         message = f"The operation did not end within {settings.OPERATION_TIMEOUT_SECONDS} s."
-        failed = Outcome(Progress.FAILED, code="OSProvisioningTimedOut", message=message)
-        late = [id for id, one in operations.items() if one.kind is not OperationKind.DELETE]
-        return self._settle(operations, dict.fromkeys(late, failed))
+        late = {id: one.kind for id, one in operations.items() if one.kind is not OperationKind.DELETE}
+        codes = {id: EXTENSIONS_TOO_LATE if kind is OperationKind.EXTENSIONS else TOO_LATE for id, kind in late.items()}
+        failed = {id: Outcome(Progress.FAILED, code=code, message=message) for id, code in codes.items()}
+        return self._settle(operations, failed)
 
     def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         """Begins them; answers those that go on. What is refused for good has failed; what is refused for now is polled."""
