@@ -25,6 +25,7 @@ class ImageSku(models.Model):
 
     class Meta:
         ordering = ["key"]
+        verbose_name = "image SKU"
 
     def __str__(self) -> str:
         return f"{self.publisher}:{self.offer}:{self.sku}"

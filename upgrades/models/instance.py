@@ -119,6 +119,7 @@ class OptOut(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name = "opt-out"
         constraints = [
             models.UniqueConstraint(
                 fields=["instance"], condition=Q(ended_at=None), name="one_open_opt_out_per_instance"
