@@ -57,11 +57,12 @@ function zoned(places, instances, policy) {
 }
 
 /** As `core.batches.remaining` and `candidates` say. */
-function isToCome(one, { kind, extensions, target: { version }, only_failed: onlyFailed, started_by: by }) {
+function isToCome(one, { kind, extensions, target: { version }, only_failed: onlyFailed, takes_failed: takesFailed, started_by: by }) {
   if (one.batch !== null || one.opt_out || one.operation || one.power === "stopped") return false;
   if (by === "Platform" && one.quarantined_at) return false;
   if (kind === "extensions") return Boolean(one.version) && !hasAll(one, extensions);
-  return onlyFailed ? one.failed_version === version : one.version !== version;
+  if (onlyFailed) return one.failed_version === version;
+  return one.version !== version && (takesFailed || one.failed_version !== version);
 }
 
 const slices = (list, size) => Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));

@@ -282,7 +282,15 @@ def test_a_get_and_a_put_change_nothing_where_there_are_no_tags(api: Api) -> Non
             assert said.status == 200 and "Azure-AsyncOperation" not in said.headers
 
 
-def test_screens_hear_of_other_zones(api: Api) -> None:
-    a_scale_set(instances=3, model={"zones": ["1", "2"]})
+def test_zones_stay_while_there_are_instances(api: Api) -> None:
+    row = a_scale_set(instances=3, model={"zones": ["1", "2"]})
+    with nothing_changes():
+        said = api.patch(scale_set(), {"zones": ["2", "3"]})
+    assert (said.status, said.body["error"]["code"], said.body["error"]["target"]) == (
+        400,
+        "PropertyChangeNotAllowed",
+        "zones",
+    )
+    row.instances.all().delete()
     with snapshot_equals_events():
         assert api.patch(scale_set(), {"zones": ["2", "3"]}).status == 200

@@ -99,8 +99,8 @@ class World:
     def _do(self, step: Step) -> None:
         self.last_why = None
         match step:
-            case StartUpgrade(target, started_by):
-                self.start(target.version, started_by)
+            case StartUpgrade(target, started_by, takes_failed):
+                self.start(target.version, started_by, takes_failed=takes_failed)
             case AddInstances(count, new):
                 self._add(count, new.version)
             case RemoveInstances(instances):
@@ -147,9 +147,11 @@ class World:
             self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
             self._later(self.boot, "restored", id)
 
-    def start(self, version: str, started_by: StartedBy, *, only_failed: bool = False) -> None:
+    def start(
+        self, version: str, started_by: StartedBy, *, only_failed: bool = False, takes_failed: bool = True
+    ) -> None:
         upgrade = Upgrade(image(version), started_by, self.facts.policy, only_failed=only_failed)
-        self.facts = replace(self.facts, upgrade=upgrade)
+        self.facts = replace(self.facts, upgrade=replace(upgrade, takes_failed=takes_failed))
 
     def start_extensions(self, extensions: str) -> None:
         kind, policy = UpgradeKind.EXTENSIONS, self.facts.policy
@@ -282,13 +284,15 @@ def tell(step: Step) -> str:
         return f"RollBack({tell_ids(step.instances)}{because})"
     if isinstance(step, Settle):
         return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)})"
-    words = (_word(getattr(step, field.name)) for field in fields(step) if field.compare)
-    return f"{type(step).__name__}({', '.join(words)})"
+    words = [_word(getattr(step, field.name)) for field in fields(step) if field.compare]
+    return f"{type(step).__name__}({', '.join(filter(None, words))})"
 
 
 def _word(value: object) -> str:
     if isinstance(value, ImageReference):
         return value.version
+    if isinstance(value, bool):  # StartUpgrade.takes_failed
+        return "those that failed too" if value else ""
     return tell_ids(value) if isinstance(value, tuple) else str(value)
 
 

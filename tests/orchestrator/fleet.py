@@ -27,11 +27,12 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 class Fleet:
-    """One scale set of instant machines. `now` moves only when the test says so."""
+    """One scale set of instant machines. `now` moves only when the test says so; those in `sick` answer, and not well."""
 
     def __init__(self, home: Path, instances: int, **tags: str) -> None:
         self.home = home
         self.now = START
+        self.sick: set[int] = set()
         self.path = f"test/s{uuid4().hex[:8]}"
         self.tags = {"rollgrid-sim-boot-seconds": "0", **{f"rollgrid-sim-{key}": value for key, value in tags.items()}}
         self.put(instances)
@@ -72,7 +73,8 @@ class Fleet:
         verdicts = []
         for one in probed.instances.values():
             status = http_status(one.address) if one.address else None
-            verdicts.append(Verdict(one, Health.HEALTHY if status == 200 else Health.UNHEALTHY, f"HTTP {status}"))
+            is_well = status == 200 and one.number not in self.sick
+            verdicts.append(Verdict(one, Health.HEALTHY if is_well else Health.UNHEALTHY, f"HTTP {status}"))
         writing.write_verdicts(self.id, verdicts, self.now)
         writing.write_probed_at({self.id: self.now}, self.now)
 

@@ -221,10 +221,9 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
             try_again(w, by="a new model")
-        is_moved = zones_of(row.document) != zones_of(derived.document)
         _derive(row, derived, before)
         row.save()
-        w.changed(row, *(row.instances.all() if is_moved else ()))
+        w.changed(row)
         w.wake()
     return row
 
@@ -252,6 +251,8 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
     if row.location != derived.location:
         message = f"the location of {row} is {row.location.name} and cannot be changed"
         raise Refused("PropertyChangeNotAllowed", message, target="location")
+    if zones_of(row.document) != zones_of(derived.document) and row.instances.exists():
+        raise Refused("PropertyChangeNotAllowed", "Changing property 'zones' is not allowed.", target="zones")
     after = _profile(derived.document, derived.secrets_after(before))
     is_other: bool = _profile(row.document, before) != after
     if is_other and row.upgrades.filter(ended_at=None).exists():

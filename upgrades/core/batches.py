@@ -37,7 +37,9 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return bool(instance.version) and instance.extensions != upgrade.extensions
     version = upgrade.target.version
-    return instance.failed_version == version if upgrade.only_failed else is_outdated(instance, version)
+    if upgrade.only_failed:
+        return instance.failed_version == version
+    return is_outdated(instance, version) and (upgrade.takes_failed or instance.failed_version != version)
 
 
 def untouched(facts: Facts) -> list[InstanceFacts]:

@@ -151,7 +151,8 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
         return None
     members = tuple(member.instance for member in failed)
     share = health.percent(len(failed), upgraded)
-    return _stop(facts, Breach(FaultCode.UPGRADED, messages.too_many_failed(share, limit, members[0]), members))
+    message = messages.too_many_failed(share, limit, members[0], failed[0].error)
+    return _stop(facts, Breach(FaultCode.UPGRADED, message, members))
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
@@ -251,7 +252,7 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     again_at = retrying.tried_again_at(facts)
     if again_at and again_at > now:
         return Wait(min(again_at, now + LOOK_AGAIN), Why.BACKING_OFF, messages.backing_off(version, again_at))
-    return StartUpgrade(facts.latest, StartedBy.PLATFORM)
+    return StartUpgrade(facts.latest, StartedBy.PLATFORM, retrying.takes_failed(facts))
 
 
 def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
@@ -268,16 +269,16 @@ RULES: tuple[Rule, ...] = (
     wait_for_members,
     finish_batch,
     end_rolled_back,
-    cancel,
     stop_on_failed_upgrades,
+    cancel,
     complete,
     stay_paused,
     stop_in_time,
     hold_the_fleet,
+    pause_between_batches,
     wait_for_fresh_health,
     wait_for_first_verdicts,
     stop_at_the_gate,
-    pause_between_batches,
     start_batch,
     start_upgrade,
     wait_for_machines,
@@ -332,7 +333,7 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    version, again = facts.latest.version, retrying.was_stopped_on_the_way(facts)
+    version, again = facts.latest.version, retrying.takes_failed(facts)
     return any(
         batches.is_outdated(one, version) and (again or one.failed_version != version)
         for one in batches.candidates(facts, StartedBy.PLATFORM)

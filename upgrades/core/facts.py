@@ -89,13 +89,14 @@ class InstanceFacts:
 class Member:
     """One instance's place in one batch; `swapped_at` is the end of its OS disk swap, or of the run of its extensions.
 
-    `may_roll_back`: its old OS disk can be put back, as far as anybody knows.
+    `may_roll_back`: its old OS disk can be put back, as far as anybody knows. `error`: what went wrong, in words.
     """
 
     instance: int
     state: MemberState
     swapped_at: datetime | None = None
     may_roll_back: bool = True
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ class Breach:
 class Upgrade:
     """The rolling upgrade that is running.
 
-    `only_failed`: it takes only those that failed on this very version. `ends_by`: when its time is over. `pause_is_skipped`: somebody
-    wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`: those that its instances are to
-    have, where it is of that `kind`; it brings no image then, and `target` has no version.
+    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `ends_by`: when its time is over.
+    `pause_is_skipped`: somebody wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`:
+    those that its instances are to have, where it is of that `kind`; it brings no image then, and `target` has no version.
     """
 
     target: ImageReference
@@ -130,6 +131,7 @@ class Upgrade:
     paused_by: str = ""
     pause_is_skipped: bool = False
     only_failed: bool = False
+    takes_failed: bool = True
     ends_by: datetime | None = None
     breach: Breach | None = None
     batches: tuple[Batch, ...] = ()

@@ -60,7 +60,8 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     instance = facts.instance(member.instance)
     if member.state in HAS_FAILED:
         return True
-    return instance is not None and not instance.stopped and is_unhealthy(facts, instance, now)
+    counts = instance is not None and not instance.stopped and not instance.leaving
+    return instance is not None and counts and is_unhealthy(facts, instance, now)
 
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:

@@ -28,11 +28,15 @@ def unhealthy_within(percent: float, limit: int) -> str:
     )
 
 
-def too_many_failed(percent: float, limit: int, first_failed: int) -> str:
+UNHEALTHY = "Instance found to be unhealthy or unreachable"
+
+
+def too_many_failed(percent: float, limit: int, first_failed: int, error: str) -> str:
+    """`error`: what went wrong with the first, "" where it only is not healthy."""
     return (
         "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value defined in the "
         f"RollingUpgradePolicy. {_share(percent)}% of instances are in an unhealthy state after being upgraded - more than the "
-        f"threshold of {limit}%. The most impactful error is: Instance found to be unhealthy or unreachable. First failed "
+        f"threshold of {limit}%. The most impactful error is: {error.rstrip('.') or UNHEALTHY}. First failed "
         f"instance ID is: {first_failed}."
     )
 

@@ -113,6 +113,7 @@ class _Rehearsal:
                 break
             self._take(step)
             target = self._target() or target
+            self._end_opt_outs()
             self.facts = replace(self.facts, health_as_of=self.now)
         earliest = self.pace.quick * self.timed + self.waits if self.pace else None
         latest = self.pace.slow * self.timed + self.waits if self.pace else None
@@ -127,7 +128,7 @@ class _Rehearsal:
                 return True
             case Fault(breach):
                 self._block(breach.code, breach.message)
-                return breach.code not in GATES
+                return breach.code not in GATES or bool(self.facts.upgrade and self.facts.upgrade.breach)
             case Wait(_, why, text) if why in (Why.STOPPED, Why.NO_IMAGE):
                 self._block(why, text)
                 return True
@@ -141,8 +142,8 @@ class _Rehearsal:
                 self._wait(step)
             case AddInstances() | RemoveInstances():
                 self._scale(step)
-            case StartUpgrade(target, started_by):
-                self._upgrade(Upgrade(target, started_by, self.facts.policy))
+            case StartUpgrade(target, started_by, takes_failed):
+                self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
                 self._heal()
             case _:
@@ -190,9 +191,14 @@ class _Rehearsal:
         if why is Why.FLEET_STOPPED:
             self.facts = replace(self.facts, fleet_stop=None)
         elif why is Why.PAUSED and self.facts.upgrade:
-            self._upgrade(replace(self.facts.upgrade, paused_by=""))
+            self._upgrade(replace(self.facts.upgrade, paused_by="", ends_by=None))  # its time stood still
         elif why in (Why.GATE, Why.INITIALIZING):
             self._heal()
+
+    def _end_opt_outs(self) -> None:
+        """Of those whose time is over by then."""
+        if any(one.opt_out and one.opt_out.until and one.opt_out.until <= self.now for one in self.facts.instances):
+            self._instances(_let_go(one, self.now) for one in self.facts.instances)
 
     def _heal(self) -> None:
         self._instances(replace(one, health=Health.HEALTHY) for one in self.facts.instances)
@@ -246,6 +252,11 @@ def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return replace(one, extensions=upgrade.extensions)
     return replace(one, version=upgrade.target.version)
+
+
+def _let_go(one: InstanceFacts, now: datetime) -> InstanceFacts:
+    is_over = one.opt_out and one.opt_out.until and one.opt_out.until <= now
+    return replace(one, opt_out=None) if is_over else one
 
 
 def _done(member: Member) -> Member:

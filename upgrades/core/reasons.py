@@ -109,6 +109,11 @@ class _View:
         return self.facts.upgrade
 
     @property
+    def is_ending(self) -> bool:
+        """Nothing begins in it any more: it was stopped and rolls back, or it is to stop at the end of its batch."""
+        return self.upgrade is not None and bool(self.upgrade.breach or self.upgrade.cancel_requested_by)
+
+    @property
     def is_automatic(self) -> bool:
         return self.facts.automatic and self.facts.follows_latest
 
@@ -131,7 +136,7 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
 def _view(facts: Facts, now: datetime) -> _View:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
-    taken = {member.instance for member in upgrade.members} if upgrade else set()
+    taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
     outdated = tuple(one for one in facts.staying if one.id not in taken and _is_behind(one, facts, target))
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     return _View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
@@ -161,11 +166,14 @@ def _gate(view: _View) -> Iterator[Reason]:
     must_recover = len(sick) - limit * total // 100
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     text = messages.gate(len(sick), total, limit, must_recover)
-    yield Reason(Why.GATE, text, "health", Who.OPERATOR, "change_policy", numbers=numbers, instances=health.ids(sick))
+    act = "" if view.upgrade else "change_policy"  # a running upgrade has its own, fixed at its start
+    yield Reason(Why.GATE, text, "health", Who.OPERATOR, act, numbers=numbers, instances=health.ids(sick))
     protected = [one for one in sick if one.protected]
     if health.exceeds(len(protected), total, limit):
         text = messages.shut_by_opt_outs(len(protected), total, limit)
-        yield Reason(Held.SHUT_BY_OPT_OUTS, text, "health", Who.OWNER, "opt_in", instances=health.ids(protected))
+        numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
+        ids = health.ids(protected)  # opting them in lifts nothing: they count all the same
+        yield Reason(Held.SHUT_BY_OPT_OUTS, text, "health", Who.OWNER, numbers=numbers, instances=ids)
 
 
 def _stale(view: _View) -> Iterator[Reason]:
@@ -185,7 +193,7 @@ def _initializing(view: _View) -> Iterator[Reason]:
 
 def _fleet_stop(view: _View) -> Iterator[Reason]:
     stop = view.facts.fleet_stop
-    if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM:
+    if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM and not view.is_ending:
         text = messages.fleet_stopped(stop)
         yield Reason(
             Why.FLEET_STOPPED, text, "fleet stop", Who.OPERATOR, "end_fleet_stop", stop.until, since=stop.since
@@ -193,14 +201,16 @@ def _fleet_stop(view: _View) -> Iterator[Reason]:
 
 
 def _paused(view: _View) -> Iterator[Reason]:
-    if view.upgrade and view.upgrade.paused_by:
+    if view.upgrade and view.upgrade.paused_by and not view.is_ending:
         yield Reason(Why.PAUSED, messages.paused(view.upgrade.paused_by), "pause", Who.OPERATOR, "resume")
 
 
 def _pause(view: _View) -> Iterator[Reason]:
     upgrade = view.upgrade
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
-    if not upgrade or not last or upgrade.pause_is_skipped or not batches.remaining(view.facts, upgrade):
+    if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
+        return
+    if not batches.remaining(view.facts, upgrade):
         return
     until = last + upgrade.policy.pause_between_batches
     if until > view.now:
@@ -212,7 +222,8 @@ def _retry(view: _View) -> Iterator[Reason]:
     if view.upgrade or not view.is_wanted or facts.latest is None:
         return
     version, again_at = facts.latest.version, retrying.tried_again_at(facts)
-    if again_at and again_at > view.now and not retrying.was_cancelled(facts):
+    can_be_tried = any(not one.protected and not one.quarantined and not one.stopped for one in view.outdated)
+    if again_at and again_at > view.now and can_be_tried and not retrying.was_cancelled(facts):
         last = facts.last_attempt
         numbers = {"attempts": last.stopped_in_a_row if last else 0}
         text = messages.backing_off(version, again_at)
@@ -222,9 +233,10 @@ def _retry(view: _View) -> Iterator[Reason]:
 
 
 def _automatic_off(view: _View) -> Iterator[Reason]:
-    if view.upgrade is None and view.outdated and view.facts.follows_latest and not view.facts.automatic:
-        text = messages.automatic_off(view.target, len(view.outdated))
-        yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, "start")
+    could_be = [one for one in view.outdated if not one.protected and not one.stopped]
+    if view.upgrade is None and could_be and view.facts.follows_latest and not view.facts.automatic:
+        text, numbers = messages.automatic_off(view.target, len(could_be)), {"instances": len(could_be)}
+        yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, "start", numbers=numbers)
 
 
 def _impossible(view: _View) -> Iterator[Reason]:
@@ -250,7 +262,8 @@ def _working(view: _View) -> Iterator[Reason]:
     until = _verified_by(view)
     for why, instances in groups.items():
         text = _UNDER_WAY[why](len(instances)) if why in _UNDER_WAY else messages.verifying(len(instances), until)
-        yield Reason(why, text, "batch", until=until if why is Why.VERIFYING else None, instances=tuple(instances))
+        is_known = why is Why.VERIFYING and until > view.now  # on old news nobody's time is up
+        yield Reason(why, text, "batch", until=until if is_known else None, instances=tuple(instances))
     busy = [one.id for one in view.facts.instances if one.busy]
     if busy and not groups:
         yield Reason(Why.CREATING, messages.making(len(busy)), "capacity", instances=tuple(busy))
@@ -283,10 +296,10 @@ def _opted_out(view: _View) -> Iterator[Reason]:
         if one.opt_out:
             groups[one.opt_out].append(one)
     for hold, held in groups.items():
-        text = messages.opted_out(len(held), hold)
+        text, numbers = messages.opted_out(len(held), hold), {"instances": len(held)}
         since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
         until, ids = hold.until, health.ids(held)
-        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", until, instances=ids, since=since)
+        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", until, numbers, ids, since)
 
 
 def _quarantined(view: _View) -> Iterator[Reason]:
@@ -304,22 +317,38 @@ def _switched_off(view: _View) -> Iterator[Reason]:
 
 
 def _failed_before(view: _View) -> Iterator[Reason]:
-    """They failed on this very version, and no stopped attempt is going to be tried again."""
-    if view.upgrade or not view.is_wanted or retrying.was_stopped_on_the_way(view.facts):
+    """They failed on this very version, in the running upgrade or before, and no stopped attempt is going to be tried again."""
+    upgrade = view.upgrade
+    if not view.is_wanted or (upgrade is None and retrying.takes_failed(view.facts)):
         return
-    held = [one.id for one in view.outdated if one.failed_version == view.target and not one.protected]
+    held = _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
     if held:
-        text = messages.failed_before(len(held), view.target)
-        yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, "retry_failed", instances=tuple(held))
+        text, numbers = messages.failed_before(len(held), view.target), {"instances": len(held)}
+        act = "" if view.upgrade else "retry_failed"  # one upgrade at a time
+        yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, act, numbers=numbers, instances=held)
+
+
+def _left_alone(view: _View, upgrade: Upgrade) -> tuple[int, ...]:
+    """By the running upgrade: each instance is taken once, and those that failed before it perhaps not at all."""
+    if upgrade.kind is UpgradeKind.EXTENSIONS:
+        return ()
+    failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
+    before = set() if upgrade.takes_failed else {one.id for one in _failed_on(view, view.facts.staying)}
+    return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
+
+
+def _failed_on(view: _View, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
+    return [one for one in instances if one.failed_version == view.target and not one.protected]
 
 
 def _turn(view: _View) -> Iterator[Reason]:
     """Those that a later batch takes."""
     upgrade = view.upgrade
-    waiting = batches.remaining(view.facts, upgrade) if upgrade else []
+    waiting = batches.remaining(view.facts, upgrade) if upgrade and not view.is_ending else []
     if upgrade and waiting:
         text = messages.turn(len(waiting), len(upgrade.batches))
-        yield Reason(Held.TURN, text, "batch", instances=health.ids(waiting))
+        numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
+        yield Reason(Held.TURN, text, "batch", numbers=numbers, instances=health.ids(waiting))
 
 
 SOURCES: tuple[Source, ...] = (

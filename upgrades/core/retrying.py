@@ -27,6 +27,16 @@ def was_stopped_on_the_way(facts: Facts) -> bool:
     return last is not None and last.status is UpgradeStatus.FAULTED and last.touched_anything
 
 
+def takes_failed(facts: Facts) -> bool:
+    """The next attempt takes those too that failed on this version: one of the attempts in a row was stopped on the way, or a person
+    wants it."""
+    last = _at_this_version(facts)
+    is_stopped = was_stopped_on_the_way(facts) or (
+        was_stopped_at_the_gate(facts) and last and last.stopped_in_a_row > 0
+    )
+    return bool(is_stopped or (last and last.wait_is_skipped))
+
+
 def tried_again_at(facts: Facts) -> datetime | None:
     """When the next attempt begins by itself: the wait doubles with each that was stopped on the way, up to a day. None: at once.
 

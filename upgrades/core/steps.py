@@ -43,8 +43,11 @@ class RemoveInstances:
 
 @dataclass(frozen=True, slots=True)
 class StartUpgrade:
+    """`takes_failed`: those too that failed on this very version."""
+
     target: ImageReference
     started_by: StartedBy
+    takes_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class UpgradeShape(TypedDict):
     cancel_requested_by: str
     paused_by: str
     only_failed: bool
+    takes_failed: bool
     retry_skipped_by: str
     extensions: list[str]
     policy: dict[str, float]
@@ -265,6 +266,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         cancel_requested_by=row.cancel_requested_by,
         paused_by=row.paused_by,
         only_failed=row.only_failed,
+        takes_failed=row.takes_failed,
         retry_skipped_by=row.retry_skipped_by,
         extensions=_lines(row.target_extensions),
         policy=row.policy,

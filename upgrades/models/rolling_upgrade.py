@@ -42,10 +42,10 @@ def policy_to_row(policy: Policy) -> PolicyRow:
 class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
-    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`.
-    `only_failed`: it takes only those that failed on this version. `ends_by`: when its time is over. `skip_pause_at`: a person wanted the
-    next batch then. `retry_skipped_by`: who wants it tried again at once, now that it was stopped. While its status is RollingBack `error`
-    says already what stopped it.
+    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
+    it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over. `skip_pause_at`: a
+    person wanted the next batch then. `retry_skipped_by`: who wants it tried again at once, now that it was stopped. While its status
+    is RollingBack `error` says already what stopped it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -69,6 +69,7 @@ class RollingUpgrade(models.Model):
     paused_at = models.DateTimeField(null=True)
     skip_pause_at = models.DateTimeField(null=True)
     only_failed = models.BooleanField(default=False)
+    takes_failed = models.BooleanField(default=True)
     ends_by = models.DateTimeField(null=True)
     retry_skipped_by = models.CharField(max_length=150, blank=True)
     cancel_requested_at = models.DateTimeField(null=True)
@@ -108,6 +109,7 @@ class RollingUpgrade(models.Model):
         lasts_at_most: timedelta,
         name: str = "",
         only_failed: bool = False,
+        takes_failed: bool = True,
         extensions: str = "",
     ) -> "RollingUpgrade":
         """A new running upgrade: of the extensions, where those are given. A second one in one scale set is an IntegrityError.
@@ -127,6 +129,7 @@ class RollingUpgrade(models.Model):
             started_by=started_by,
             started_by_name=name,
             only_failed=only_failed,
+            takes_failed=takes_failed,
             ends_by=now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,
             started_at=max(now, before + timedelta(milliseconds=1)) if before else now,
@@ -172,6 +175,8 @@ class RollingUpgrade(models.Model):
             rows = rows.filter(quarantined_at=None)
         if self.kind == UpgradeKind.EXTENSIONS:
             return rows.exclude(extensions_key=self.target_extensions)
+        if self.kind == UpgradeKind.IMAGE and not self.takes_failed:
+            rows = rows.exclude(failed_version=self.target_version)
         return rows.filter(failed_version=self.target_version) if self.only_failed else rows
 
     def _older(self, by_version: dict[str, int]) -> int:

@@ -96,7 +96,14 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
         return False
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
-    return bool(unchanged.update(look_at=min(step.until, now + at_most), lease_until=None))
+    look_at = min([step.until, now + at_most, *_ends_of_opt_outs(observation.facts, now)])
+    return bool(unchanged.update(look_at=look_at, lease_until=None))
+
+
+def _ends_of_opt_outs(facts: Facts, now: datetime) -> list[datetime]:
+    """From then on an instance may be taken."""
+    ends = (one.opt_out.until for one in facts.instances if one.opt_out and one.opt_out.until)
+    return [until for until in ends if until > now]
 
 
 def _decision(before: dict[str, Any], facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:

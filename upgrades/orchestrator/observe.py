@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from upgrades.core.facts import (
     Attempt,
@@ -127,11 +127,20 @@ def _hold(row: OptOut | FleetStop | None) -> Hold | None:
 
 def _upgrade(row: RollingUpgrade) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
-    columns = ("batch", "instance_number", "state", "swapped_at", "old_os_disk", "rollback_error")
+    columns = (
+        "batch",
+        "instance_number",
+        "state",
+        "swapped_at",
+        "old_os_disk",
+        "rollback_error",
+        "instance",
+        "error_message",
+    )
     members = InstanceUpgrade.objects.filter(upgrade=row).order_by("instance_number")
-    for batch_id, number, state, swapped_at, old_disk, not_back in members.values_list(*columns):
-        may_roll_back = bool(old_disk) and not not_back
-        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back))
+    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error in members.values_list(*columns):
+        may_roll_back = bool(old_disk) and not not_back and instance is not None
+        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error))
     batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), one.finished_at) for one in row.batches.all())
     return Upgrade(
         target=row.target,
@@ -141,6 +150,7 @@ def _upgrade(row: RollingUpgrade) -> Upgrade:
         paused_by=row.paused_by,
         pause_is_skipped=_is_skipped(row, batches),
         only_failed=row.only_failed,
+        takes_failed=row.takes_failed,
         ends_by=row.ends_by,
         breach=_breach(row) if row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
@@ -168,11 +178,16 @@ def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | Non
     return _attempt(latest) if latest else None
 
 
+def touched(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:
+    """Its members, but those that were let go untouched."""
+    return InstanceUpgrade.objects.filter(upgrade=upgrade).exclude(state=MemberState.SKIPPED)
+
+
 def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or row.members.exists(),
+        touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
         ended_at=row.ended_at,
         cancelled_by=row.cancel_requested_by,  # while it rolled back too: then it ended Faulted
         stopped_in_a_row=_stopped_in_a_row(row),
@@ -187,9 +202,9 @@ def _stopped_in_a_row(last: RollingUpgrade) -> int:
     """
     if last.status != UpgradeStatus.FAULTED:
         return 0
-    touched = Q(Exists(InstanceUpgrade.objects.filter(upgrade=OuterRef("pk")))) | Q(error__code__in=NOT_AT_THE_GATE)
+    touched_some = Q(Exists(touched(OuterRef("pk")))) | Q(error__code__in=NOT_AT_THE_GATE)
     of_images = last.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE)
-    attempts = of_images.annotate(touched=touched).values_list("target_version", "status", "touched")
+    attempts = of_images.annotate(touched=touched_some).values_list("target_version", "status", "touched")
     count = 0
     for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
         if version != last.target_version or status != UpgradeStatus.FAULTED:

@@ -22,7 +22,12 @@ HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
 
 
 def mark_begun(chunk: Chunk, now: datetime) -> None:
-    """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched."""
+    """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched.
+
+    So are those opted out whose old OS disk was to be put back, as long as nobody can have begun with it.
+    """
+    if chunk.stretches == 1:
+        _let_go_of_rollbacks(chunk, now)
     queued = Instance.objects.filter(chunk=chunk, member__state=MemberState.QUEUED, operation_kind__in=MEANWHILE)
     if not queued.exists():
         return
@@ -36,6 +41,20 @@ def mark_begun(chunk: Chunk, now: datetime) -> None:
             else:
                 _set_member_state(row, MemberState.UPGRADING)
                 _void_health(row, now, MEANWHILE[OperationKind(row.operation_kind)])
+        _save(w, rows)
+        w.wake()
+
+
+def _let_go_of_rollbacks(chunk: Chunk, now: datetime) -> None:
+    opted_out = in_force(now).values("instance")
+    waiting = Instance.objects.filter(chunk=chunk, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
+    if not waiting.exists():
+        return
+    with writing(now, chunk.scale_set_id) as w:
+        rows = list(waiting.select_related("member").order_by("number"))
+        for row in rows:
+            _set_member_state(row, MemberState.FAILED)
+            _clear_operation(row)
         _save(w, rows)
         w.wake()
 

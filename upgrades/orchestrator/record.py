@@ -59,12 +59,19 @@ def _write(step: Act, w: Writing) -> None:
 @_write.register
 def _add_instances(step: AddInstances, w: Writing) -> None:
     row = w.scale_set
-    highest = row.instances.order_by("-number").values_list("number", flat=True).first()
-    first = 0 if highest is None else highest + 1
+    first = _next_number(row)
     rows = [_new_instance(row, number, step.image.version, w.now) for number in range(first, first + step.count)]
     Instance.objects.bulk_create(rows)
     _hand_to_chunks(row, rows)
     w.changed(*rows)
+
+
+def _next_number(row: ScaleSet) -> int:
+    """Above all others, those too that the running upgrade has taken and that are gone meanwhile: none is mistaken for another."""
+    there = row.instances.order_by("-number").values_list("number", flat=True).first()
+    taken = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
+    was = taken.order_by("-instance_number").values_list("instance_number", flat=True).first()
+    return max((number + 1 for number in (there, was) if number is not None), default=0)
 
 
 def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
@@ -97,7 +104,16 @@ def _remove_instances(step: RemoveInstances, w: Writing) -> None:
 @_write.register
 def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
     row, lasts = w.scale_set, timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS)
-    w.changed(RollingUpgrade.begin(row, step.target, step.started_by, w.now, policy=row.policy, lasts_at_most=lasts))
+    upgrade = RollingUpgrade.begin(
+        row,
+        step.target,
+        step.started_by,
+        w.now,
+        policy=row.policy,
+        lasts_at_most=lasts,
+        takes_failed=step.takes_failed,
+    )
+    w.changed(upgrade)
 
 
 @_write.register
@@ -225,7 +241,8 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, error: Mapping[str, ob
     upgrade.pending_at_end = upgrade.count_pending()
     upgrade.save(update_fields=["status", "ended_at", "error", "pending_at_end"])
     w.changed(upgrade, note=note)
-    _end_opt_outs_of_this_upgrade(w)
+    if status != UpgradeStatus.FAULTED or upgrade.members.exists():  # one that the gate stopped at once begins anew
+        _end_opt_outs_of_this_upgrade(w)
 
 
 def _end_opt_outs_of_this_upgrade(w: Writing) -> None:

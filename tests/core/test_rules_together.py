@@ -1,0 +1,151 @@
+"""Two rules at once: what each of them promises still holds beside the other."""
+
+from dataclasses import replace
+
+from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
+from tests.core.test_reasons import HOLD, codes, the
+from tests.core.test_rules import STOP, USER, chosen, stopped
+from upgrades.core.facts import Attempt, Breach, Hold, Member, Policy
+from upgrades.core.preview import preview
+from upgrades.core.reasons import Held, reasons
+from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus
+from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
+
+LONG = Policy(pause_between_batches=60 * MINUTE)
+DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+BREACH = Breach(FaultCode.IN, "...", (0,))
+
+
+# --- trying again ---
+
+
+def test_what_was_stopped_on_the_way_and_then_at_the_gate_is_tried_again() -> None:
+    gate = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW - MINUTE, stopped_in_a_row=1)
+    facts = with_instance(fleet(1, last_attempt=gate), 0, failed_version=NEW)
+    found = step(facts)
+    assert isinstance(found, StartUpgrade) and found.takes_failed
+
+
+def test_what_failed_in_an_attempt_that_went_through_is_left_alone_by_the_next_upgrade_too() -> None:
+    last = Attempt(NEW, UpgradeStatus.COMPLETED, True, ended_at=NOW - MINUTE)
+    facts = with_instance(fleet(10, version=NEW, last_attempt=last), 9, version=OLD, failed_version=NEW)
+    assert why(facts) is Why.NOTHING_TO_DO
+    found = step(with_instance(facts, 3, version=OLD))
+    assert isinstance(found, StartUpgrade) and not found.takes_failed
+    running = upgrading(with_instance(facts, 3, version=OLD), takes_failed=False)
+    assert chosen(running) == (3,)
+    assert the(Held.FAILED_BEFORE, running).instances == (9,)
+
+
+def test_after_a_cancel_a_person_may_have_the_failed_tried_again_too() -> None:
+    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, cancelled_by="ada", wait_is_skipped=True)
+    found = step(with_instance(fleet(1, last_attempt=cancelled), 0, failed_version=NEW))
+    assert isinstance(found, StartUpgrade) and found.takes_failed
+
+
+def test_nothing_is_promised_where_all_are_in_quarantine() -> None:
+    facts = with_instance(fleet(1, last_attempt=stopped(3)), 0, quarantined=True, failed_version=NEW)
+    assert why(facts) is Why.NOTHING_TO_DO
+    assert Why.BACKING_OFF not in codes(facts)
+
+
+# --- the pause, the gate, the cancel ---
+
+
+def test_a_dip_in_the_pause_that_is_over_before_the_next_batch_stops_nothing() -> None:
+    """S-19; facts 1.2: the gate comes after the pause."""
+    facts = upgrading(fleet(10, sick=3), *DONE, finished=True, policy=LONG)
+    assert why(facts) is Why.PAUSE
+    assert isinstance(step(upgrading(fleet(10, sick=3), *DONE, finished=True)), Fault)
+
+
+def test_a_breach_counts_before_a_cancel() -> None:
+    """facts 1.2: what a policy promises about those that failed is kept."""
+    members = (Member(0, MemberState.FAILED), Member(1, MemberState.SUCCEEDED))
+    policy = Policy(rollback_on_breach=True)
+    facts = upgrading(fleet(10), *members, finished=True, started_by=USER, cancel_requested_by="ada", policy=policy)
+    assert isinstance(step(facts), RollBack)
+
+
+def test_an_upgraded_instance_that_leaves_counts_for_no_limit() -> None:
+    facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, busy=True, leaving=True)
+    facts = with_instance(facts, 8, health=Health.UNHEALTHY)
+    members = (Member(id, MemberState.SUCCEEDED) for id in (5, 6, 7, 8, 9))
+    assert not isinstance(step(upgrading(facts, *members, finished=True)), Fault)
+
+
+def test_the_sentence_of_a_breach_has_the_first_ones_own_error() -> None:
+    """A-31"""
+    found = step(upgrading(fleet(10), Member(0, MemberState.FAILED, error="no room."), finished=True))
+    assert isinstance(found, Fault)
+    assert "The most impactful error is: no room. First failed instance ID is: 0." in found.breach.message
+
+
+# --- reasons ---
+
+
+def test_while_it_rolls_back_nothing_else_holds_it() -> None:
+    facts = with_instance(replace(fleet(10), fleet_stop=STOP), 0, busy=True)
+    policy = replace(LONG, rollback_on_breach=True)
+    rolling_back = Member(0, MemberState.ROLLING_BACK)
+    facts = upgrading(facts, rolling_back, finished=True, breach=BREACH, policy=policy, paused_by="eve")
+    assert codes(facts) == [Why.ROLLING_BACK]
+
+
+def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
+    facts = with_instance(fleet(10), 0, busy=True)
+    assert Held.TURN not in codes(upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve"))
+
+
+def test_whoever_stands_still_in_a_running_upgrade_has_a_reason() -> None:
+    facts = with_instance(with_instance(fleet(25), 0, opt_out=HOLD), 1, failed_version=NEW)
+    members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SUCCEEDED))
+    facts = upgrading(facts, *members, finished=True)
+    assert the(Held.OPTED_OUT, facts).instances == (0,)
+    assert (the(Held.FAILED_BEFORE, facts).instances, the(Held.FAILED_BEFORE, facts).act) == ((1,), "")
+
+
+def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
+    facts = fleet(3, automatic=False)
+    assert the(Held.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
+    for id in range(3):
+        facts = with_instance(facts, id, opt_out=HOLD)
+    assert Held.AUTOMATIC_OFF not in codes(facts)
+
+
+def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
+    facts = fleet(10, health_as_of=NOW - MINUTE, news_since=NOW - 60 * MINUTE)
+    found = reasons(upgrading(facts, verifying(0, 6 * MINUTE)), NOW)
+    assert Why.VERIFYING in {one.code for one in found}
+    assert all(one.until is None or one.until > NOW for one in found)
+
+
+def test_no_act_is_offered_that_would_lift_nothing() -> None:
+    """The policy of a running upgrade is fixed, and who is opted in again counts as before."""
+    facts = fleet(10, sick=3)
+    for id in (7, 8, 9):
+        facts = with_instance(facts, id, opt_out=HOLD)
+    facts = upgrading(facts)
+    assert (the(Why.GATE, facts).act, the(Held.SHUT_BY_OPT_OUTS, facts).act) == ("", "")
+    assert the(Held.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
+
+
+# --- previews ---
+
+
+def test_a_plan_of_an_upgrade_that_rolls_back_ends() -> None:
+    rolling_back = Member(0, MemberState.ROLLING_BACK)
+    facts = upgrading(with_instance(fleet(50), 0, busy=True), rolling_back, finished=True, breach=BREACH)
+    assert [block.code for block in preview(facts, NOW).blocks] == [FaultCode.IN]
+
+
+def test_a_plan_knows_when_opt_outs_end() -> None:
+    held = with_instance(fleet(3, policy=LONG), 1, opt_out=Hold("ada", "busy", NOW + 30 * MINUTE))
+    facts = with_instance(upgrading(held, Member(0, MemberState.SUCCEEDED), finished=True, policy=LONG), 0, version=NEW)
+    assert [one.instances for one in preview(facts, NOW).batches] == [(1,), (2,)]
+
+
+def test_a_plan_knows_that_the_time_of_a_paused_upgrade_stands_still() -> None:
+    facts = upgrading(fleet(10), paused_by="ada", ends_by=NOW - MINUTE)
+    assert isinstance(step(facts), Wait)
+    assert len(preview(facts, NOW).batches) == 5
