@@ -27,7 +27,7 @@ def test_every_test_that_the_rules_name_exists() -> None:
 def test_every_scenario_that_the_rules_name_exists() -> None:
     lists = re.findall(r"scenarios? ((?:`\w+`(?:, )?)+)", RULES_TEXT)
     named = {name for names in lists for name in re.findall(r"`(\w+)`", names)}
-    there_are = {path.stem for path in (ROOT / "tests" / "scenarios").glob("*.txt")}
+    there_are = {path.stem for path in (ROOT / "tests" / "scenarios").rglob("*.txt")}
     assert named and named <= there_are, named - there_are
 
 
@@ -39,6 +39,20 @@ def test_every_rule_stands_in_its_order() -> None:
 def test_every_rule_of_decide_has_tests_and_a_transcript() -> None:
     rows = [line for line in RULES_TEXT.splitlines() if re.match(r"\| \d+ \|.*\| `\w+` \|", line)]
     assert [line for line in rows if "`test_" not in line or not re.search(r"scenarios? `", line)] == []
+
+
+def test_every_rule_of_health_has_tests_and_a_transcript() -> None:
+    health = RULES_TEXT.partition("\n## Health\n")[2].partition("\n## ")[0]
+    rows = [line for line in health.splitlines() if line.startswith("| ") and not line.startswith(("| rule", "| ---"))]
+    assert len(rows) > 10
+    assert [line for line in rows if "`test_" not in line or not re.search(r"scenarios? `", line)] == []
+
+
+def test_every_transcript_is_named_by_a_rule() -> None:
+    unnamed = {path.stem for path in (ROOT / "tests" / "scenarios").rglob("*.txt")} - set(
+        re.findall(r"`(\w+)`", RULES_TEXT)
+    )
+    assert unnamed == set()
 
 
 def test_every_point_of_azures_about_upgrades_has_its_test() -> None:

@@ -1,10 +1,6 @@
-"""Whole upgrades as conversations in plain text: tests/scenarios/*.txt.
+"""Whole upgrades as conversations in plain text: tests/scenarios/*.txt."""
 
-Each file alternates commands and, after a line of dashes, the transcript they lead to. `pytest --rewrite` writes the transcripts anew:
-read the difference before you commit it.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,39 +9,31 @@ from typing import Any
 import pytest
 
 from tests.core.world import World, image, tell_ids
+from tests.transcripts import SCENARIOS, hold
+from upgrades.core.documents import read
 from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, StartedBy
 
-SCENARIOS = Path(__file__).parent.parent / "scenarios"
-DASHES = "----"
-
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.txt")), ids=lambda path: path.stem)
 def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    text = path.read_text()
-    replayed = "\n\n".join(replay(text)) + "\n"
-    if request.config.getoption("--rewrite"):
-        path.write_text(replayed)
-    assert replayed == text
+    world: World | None = None
+
+    def run(lines: Sequence[str]) -> Sequence[str]:
+        nonlocal world
+        for line in lines:
+            world = command(world, line)
+        assert world is not None
+        told, world.lines = world.lines, []
+        return told
+
+    hold(path, run, request)
 
 
 def test_there_are_scenarios() -> None:
     assert len(list(SCENARIOS.glob("*.txt"))) >= 10
-
-
-def replay(text: str) -> Iterator[str]:
-    """The text again, with the transcripts as they come out now."""
-    world: World | None = None
-    for block in text.strip().split("\n\n"):
-        commands = block.split(f"\n{DASHES}")[0]
-        for line in commands.splitlines():
-            if not line.startswith("#"):
-                world = command(world, line)
-        assert world is not None
-        lines, world.lines = world.lines, []
-        yield "\n".join([commands, DASHES, *lines]) if lines or DASHES in block else commands
 
 
 def command(world: World | None, line: str) -> World:
@@ -96,6 +84,20 @@ def _policy(options: dict[str, str]) -> Policy:
         automatic_rollback=options.get("rollback", "on") == "on",
         rollback_on_breach=options.get("rollback-on-breach") == "on",
     )
+
+
+def _model(world: World, options: dict[str, str], ids: list[int]) -> None:
+    """The policies that a document with these members leads to."""
+    automatic = ("useRollingUpgradePolicy", "disableAutomaticRollback")
+    own = {name: value for name, value in options.items() if name not in automatic}
+    of_platform = {name: value for name, value in options.items() if name in automatic}
+    upgrade_policy = {"rollingUpgradePolicy": own, "automaticOSUpgradePolicy": of_platform}
+    latest = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "16.04-LTS", "version": "latest"}
+    profile = {"storageProfile": {"imageReference": latest}}
+    properties = {"upgradePolicy": upgrade_policy, "virtualMachineProfile": profile}
+    model = read({"location": "westeurope", "sku": {"capacity": 10}, "properties": properties})
+    world.facts = replace(world.facts, policy=model.policy)
+    world.policy_by_hand = model.policy_by_hand
 
 
 def _publish(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -231,6 +233,7 @@ def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 _COMMANDS = {
+    "model": _model,
     "publish": _publish,
     "run": _run,
     "sick": _sick,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
+from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Policy, Upgrade
 from upgrades.core.ranges import ranges
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
@@ -40,6 +40,7 @@ class World:
 
     facts: Facts
     now: datetime = START
+    policy_by_hand: Policy | None = None  # where it is another than the platform's
     boot: int = 20
     probe: int = 5
     bad: set[str] = field(
@@ -150,7 +151,8 @@ class World:
     def start(
         self, version: str, started_by: StartedBy, *, only_failed: bool = False, takes_failed: bool = True
     ) -> None:
-        upgrade = Upgrade(image(version), started_by, self.facts.policy, only_failed=only_failed)
+        by_hand = self.policy_by_hand if started_by is StartedBy.USER else None
+        upgrade = Upgrade(image(version), started_by, by_hand or self.facts.policy, only_failed=only_failed)
         self.facts = replace(self.facts, upgrade=replace(upgrade, takes_failed=takes_failed))
 
     def start_extensions(self, extensions: str) -> None:

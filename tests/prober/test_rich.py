@@ -21,20 +21,19 @@ def a_rich_set(*, threshold: int = 2, grace: int = 60, instances: int = 1) -> Sc
 
 
 class Clock:
-    """What time.monotonic says."""
+    """What the counts take for time.monotonic."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.seconds = 100.0
-        monkeypatch.setattr("upgrades.prober.counts.time", self)
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         return self.seconds
 
 
-def test_a_rich_instance_is_initializing_until_its_grace_period_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rich_instance_is_initializing_until_its_grace_period_ends() -> None:
     """A-8"""
-    clock, row = Clock(monkeypatch), a_rich_set(grace=60)
-    counts, known = Counts(), probed(row)
+    clock, row = Clock(), a_rich_set(grace=60)
+    counts, known = Counts(clock), probed(row)
     counts.know(known)
     for seconds in (0, 30, 59):
         clock.seconds = 100.0 + seconds
@@ -58,9 +57,9 @@ def test_what_a_rich_instance_says_of_itself_ends_initializing_at_once(health: H
     assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [health]
 
 
-def test_a_new_os_disk_has_a_grace_period_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, row = Clock(monkeypatch), a_rich_set(grace=60)
-    counts = Counts()
+def test_a_new_os_disk_has_a_grace_period_of_its_own() -> None:
+    clock, row = Clock(), a_rich_set(grace=60)
+    counts = Counts(clock)
     counts.know(probed(row))
     clock.seconds += 59
     Instance.objects.filter(scale_set=row).update(os_disk="new")

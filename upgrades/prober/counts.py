@@ -1,7 +1,7 @@
 """Results -> verdicts: the consecutive counts of every instance, in memory only. They restart as unknown with the process."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
@@ -14,13 +14,17 @@ NOT_PROVISIONED = "extensions not provisioned"  # details that blame extensions 
 
 
 class Counts:
-    """The counts of the scale sets that this process probes, and the verdicts that are not written yet."""
+    """The counts of the scale sets that this process probes, and the verdicts that are not written yet.
 
-    def __init__(self) -> None:
+    `clock`: seconds from anywhere, never back: no wall clock ends a grace period.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._sets: dict[int, ProbedSet] = {}
         self._set_of: dict[int, int] = {}
         self._counts: dict[int, Count] = {}
-        self._began: dict[int, float] = {}  # when each count began (time.monotonic); no wall clock ends a grace period
+        self._began: dict[int, float] = {}  # when each count began, by the clock
         self._unwritten: dict[int, dict[int, Verdict]] = {}
         self._unsettled: dict[int, dict[int, int]] = {}
 
@@ -36,7 +40,7 @@ class Counts:
             count = self._counts.get(one.pk)
             if count is None or count.generation != one.generation:
                 self._counts[one.pk] = Count(one.generation, one.health)
-                self._began[one.pk] = time.monotonic()
+                self._began[one.pk] = self._clock()
 
     def is_settled(self, scale_set_id: int) -> bool:
         """Has every instance that was there when this process came had as many answers as a verdict takes?
@@ -68,7 +72,7 @@ class Counts:
             return
         count = judge(self._counts[pk], one.generation, result.health, settings)
         if settings.is_rich and count.state is Health.INITIALIZING:
-            count = after_grace(count, time.monotonic() - self._began[pk], settings)
+            count = after_grace(count, self._clock() - self._began[pk], settings)
         self._counts[pk] = count
         self._count_answer(self._set_of[pk], pk, settings.threshold)
         self._note(one, *_with_extensions(one, count.state, result.detail))

@@ -1,0 +1,71 @@
+"""What is answered to documents, as conversations in plain text: tests/scenarios/documents/*.txt."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stories import NOW, document, edited
+from tests.transcripts import SCENARIOS, hold
+from upgrades.commands.errors import Refused
+from upgrades.commands.load_balancers import put_load_balancer
+from upgrades.commands.scale_sets import set_model
+from upgrades.models import Location
+
+PROBE = "/subscriptions/s/resourceGroups/Fleet/providers/Microsoft.Network/loadBalancers/lb/probes/health"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("path", sorted((SCENARIOS / "documents").glob("*.txt")), ids=lambda path: path.stem)
+def test_document_scenario(path: Path, request: pytest.FixtureRequest) -> None:
+    settings = {"protocol": "Http", "port": 8080, "requestPath": "/health", "intervalInSeconds": 15}
+    balancer = {"location": "westeurope", "properties": {"probes": [{"name": "health", "properties": settings}]}}
+    put_load_balancer("fleet/lb", balancer, NOW)
+    hold(path, lambda lines: [said for line in lines for said in _command(line)], request)
+
+
+def _command(line: str) -> Iterator[str]:
+    """`rules current`, or `rules document` (those of 2018); `put probe=extension member=value ..`, with members by their dotted paths."""
+    word, *words = line.split()
+    if word == "rules":
+        Location.objects.update(rules=words[0])
+        return
+    assert word == "put"
+    try:
+        done = set_model("fleet/web", _document(dict(one.split("=", 1) for one in words)), NOW + timedelta(minutes=1))
+    except Refused as error:
+        yield f"{error.code} {error.target}: {error.message}"
+        return
+    yield "created" if done.created else "changed" if done.changed else "unchanged"
+    yield from (f"  warning: {one}" for one in done.warnings)
+
+
+def _document(options: dict[str, str]) -> dict[str, Any]:
+    """Extensions are told by their names, each with those that it waits for: `extensions=agent,script:agent`."""
+    source, automatic = options.pop("probe", "extension"), options.pop("automatic", "on") == "on"
+    named = options.pop("extensions", "")
+    body = document(
+        automatic=automatic,
+        extensions=[_extension(*one.split(":")) for one in named.split(",") if one],
+        probe="/health" if source in ("extension", "both") else "",
+        probe_id=PROBE if source in ("load-balancer", "both") else "",
+    )
+    for path, value in options.items():
+        body = edited(body, f"properties.{path}", _value(value))
+    return body
+
+
+def _extension(name: str, *after: str) -> dict[str, Any]:
+    made = {"publisher": "p", "type": "t", "typeHandlerVersion": "1.0", "provisionAfterExtensions": list(after)}
+    return {"name": name, "properties": made}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
