@@ -18,17 +18,20 @@ from upgrades.providers.simulated.machines import Illness, Job, Machine, Name
 from upgrades.providers.simulated.scene import Scene, read_scene
 from upgrades.providers.simulated.sockets import Doors
 from upgrades.providers.simulated.store import Store
+from upgrades.providers.simulated.tls import Identity
 from upgrades.providers.simulated.wire import view_to_wire
 
 log = logging.getLogger(__name__)
 
 
 class Cloud:
-    """`clock` gives seconds since 1970; `room` is how many machines fit on this computer."""
+    """`clock` gives seconds since 1970; `room` is how many machines fit on this computer; `identity` is what they show over TLS."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], loop: asyncio.AbstractEventLoop, room: int) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], float], loop: asyncio.AbstractEventLoop, room: int, identity: Identity
+    ) -> None:
         self.store, self.clock, self.room = store, clock, room
-        self.doors = Doors(loop, self._http_answer)
+        self.doors = Doors(loop, self._http_answer, identity)
         self.count = 0
         self.serial = store.highest_serial()
         self._sets: dict[str, dict[str, Machine]] = {}

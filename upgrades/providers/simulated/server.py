@@ -29,6 +29,7 @@ from upgrades.providers.simulated.control import (
 from upgrades.providers.simulated.sockets import raise_descriptor_limit
 from upgrades.providers.simulated.store import Store
 from upgrades.providers.simulated.ticker import News, Ticker
+from upgrades.providers.simulated.tls import Identity
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def _home(argv: Sequence[str]) -> Path:
 
 async def _serve(home: Path, store: Store) -> int:
     verdict = _verdict()
-    cloud = Cloud(store, _clock(), asyncio.get_running_loop(), raise_descriptor_limit())
+    identity = Identity(folder_of(home) / "machines.pem")
+    cloud = Cloud(store, _clock(), asyncio.get_running_loop(), raise_descriptor_limit(), identity)
     cloud.open_doors()
     news = News()
     ticker = Ticker(cloud, news, on_error=lambda: _settle(verdict, 1))

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from upgrades.providers.simulated.machines import Name
+from upgrades.providers.simulated.tls import HELLO, Identity, Tunnel
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,15 @@ def raise_descriptor_limit() -> int:
 
 
 class Doors:
-    """The open sockets by machine. `answer(name)` gives the whole HTTP answer, or None to hang up."""
+    """The open sockets by machine. `answer(name)` gives the whole HTTP answer, or None to hang up.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Answer) -> None:
+    Each speaks plainly to who speaks plainly, and TLS with `identity` to who begins with that.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Answer, identity: Identity) -> None:
         self._loop = loop
         self._answer = answer
+        self._identity = identity
         self._open: dict[Name, socket.socket] = {}
 
     def __len__(self) -> int:
@@ -85,7 +90,7 @@ class Doors:
             self._rest(name, door, error)
             return
         line.setblocking(False)
-        Visit(self._loop, line, lambda: self._answer(name)).read()
+        Visit(self._loop, line, lambda: self._answer(name), self._identity).read()
 
     def _rest(self, name: Name, door: socket.socket, error: OSError) -> None:
         """Out of descriptors: asking again at once would only burn the processor."""
@@ -110,7 +115,9 @@ class Visit:
     loop: asyncio.AbstractEventLoop
     line: socket.socket
     answer: Callable[[], bytes | None]
+    identity: Identity
     request: bytes = b""
+    tunnel: Tunnel | None = None
     limit: asyncio.TimerHandle | None = None
 
     def read(self) -> None:
@@ -121,7 +128,12 @@ class Visit:
             return
         except OSError:
             data = b""
-        self.request += data
+        try:
+            self.request += self._plain(data)
+        except OSError as error:
+            log.debug("a caller that wanted TLS is hung up: %s", error)
+            self._close()
+            return
         if b"\r\n\r\n" in self.request or b"\n\n" in self.request:
             self._reply()
         elif not data or len(self.request) >= LONGEST_REQUEST:
@@ -129,10 +141,18 @@ class Visit:
         else:
             self._wait()
 
+    def _plain(self, data: bytes) -> bytes:
+        if self.tunnel is None and not self.request and data.startswith(HELLO):
+            self.tunnel = Tunnel(self.identity.context, self.line.send)
+        return self.tunnel.take(data) if self.tunnel else data
+
     def _reply(self) -> None:
         answer = self.answer()
         with suppress(OSError):  # the probe hung up: nobody is left to be told
-            self.line.send(answer or b"")
+            if answer and self.tunnel:
+                self.tunnel.give(answer)
+            else:
+                self.line.send(answer or b"")
         self._close()
 
     def _wait(self) -> None:
