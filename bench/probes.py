@@ -31,9 +31,11 @@ from upgrades.core.states import Health
 from upgrades.probes.counting import Count, judge
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings, Result, Target
+from upgrades.providers.simulated.tls import Identity
 
 FIRST_PORT = 21000  # below the ephemeral ports
 PORTS = [FIRST_PORT + offset for offset in range(20)]
+TLS_PORTS = [port + 20 for port in PORTS]
 TOGETHER = 100  # probes at once, for those that have no cap of their own
 TARGETS = 20_000  # each due every second: more than any machine manages, so the engine is always behind
 REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
@@ -53,6 +55,10 @@ async def respond() -> None:
     loop = asyncio.get_running_loop()
     for port in PORTS:
         await loop.create_server(Responder, "127.0.0.1", port, backlog=4096)
+    with tempfile.TemporaryDirectory() as folder:
+        context = Identity(Path(folder, "pair.pem")).context
+    for port in TLS_PORTS:
+        await loop.create_server(Responder, "127.0.0.1", port, backlog=4096, ssl=context)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
@@ -68,12 +74,15 @@ async def ours(seconds: float, protocol: ProbeProtocol = ProbeProtocol.HTTP) -> 
         counts[target.key] = judge(counts[target.key], target.generation, result.health, target.settings)
         tally[result.health is healthy] += 1
 
-    path = "/health" if protocol is ProbeProtocol.HTTP else ""
+    path = "" if protocol is ProbeProtocol.TCP else "/health"
+    is_tls = protocol is ProbeProtocol.HTTPS
+    ports = TLS_PORTS if is_tls else PORTS
     settings = ProbeSettings(protocol, path, interval_seconds=1, threshold=2)
-    engine = Engine(on_result)
+    # TLS costs the responder more than the engine: without a cap those in flight would pile up until their time is over.
+    engine = Engine(on_result, most_in_flight=TOGETHER if is_tls else None)
     for group in range(TARGETS // 1000):
         keys = range(group * 1000, group * 1000 + 1000)
-        engine.set_targets(group, [Target(key, "127.0.0.1", PORTS[key % 20], "disk", settings) for key in keys])
+        engine.set_targets(group, [Target(key, "127.0.0.1", ports[key % 20], "disk", settings) for key in keys])
     start_meter()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(engine.run(), seconds)
@@ -166,6 +175,7 @@ METHODS: dict[str, tuple[str, Callable[[float], Coroutine[Any, Any, tuple[int, i
     "engine-uvloop": ("Rollgrid's engine, HTTP, uvloop", ours, True),
     "engine": ("Rollgrid's engine, HTTP, asyncio", ours, False),
     "engine-tcp": ("Rollgrid's engine, TCP, uvloop", lambda seconds: ours(seconds, ProbeProtocol.TCP), True),
+    "engine-https": ("Rollgrid's engine, HTTPS, uvloop", lambda seconds: ours(seconds, ProbeProtocol.HTTPS), True),
     "transports-uvloop": ("bare Protocol + httptools, uvloop", with_transports, True),
     "aiohttp-uvloop": ("aiohttp, uvloop", with_aiohttp, True),
     "aiohttp": ("aiohttp, asyncio", with_aiohttp, False),
@@ -229,7 +239,7 @@ def compare(seconds: float) -> None:
     try:
         assert responder.stdout is not None
         if responder.stdout.readline() != b"ready\n":
-            sys.exit("the responder did not start (are ports 21000 to 21019 free?)")
+            sys.exit("the responder did not start (are ports 21000 to 21039 free?)")
         rows = {label: run_method(name, seconds) for name, (label, _, _) in METHODS.items()}
         if shutil.which("haproxy"):
             rows["HAProxy health checks, 1 thread"] = run_haproxy(seconds)

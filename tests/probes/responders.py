@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,7 +30,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.asked += data
-        if self.asked.endswith(b"\r\n\r\n"):
+        is_hello = self.asked.startswith(b"\x16")  # of TLS, which this server does not speak
+        if is_hello or self.asked.endswith(b"\r\n\r\n"):
             self.responder.answer(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,10 +86,12 @@ def stall(connection: Connection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def responding(answer: Answer, host: str = "127.0.0.1") -> AsyncIterator[Responder]:
+async def responding(
+    answer: Answer, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Responder]:
     responder = Responder(answer)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(responder), host, 0, backlog=1024)
+    server = await loop.create_server(lambda: Connection(responder), host, 0, backlog=1024, ssl=tls)
     responder.port = server.sockets[0].getsockname()[1]
     try:
         yield responder
@@ -167,6 +171,10 @@ def http(port: int, key: int = 1, *, path: str = "/health", interval: float = 5,
 
 def tcp(port: int, key: int = 1, *, interval: float = 5, host: str = "127.0.0.1") -> Target:
     return Target(key, host, port, "disk-1", ProbeSettings(ProbeProtocol.TCP, "", interval, 2))
+
+
+def https(port: int, key: int = 1, *, path: str = "/health", interval: float = 5, host: str = "127.0.0.1") -> Target:
+    return Target(key, host, port, "disk-1", ProbeSettings(ProbeProtocol.HTTPS, path, interval, 2))
 
 
 def rich(target: Target, *, grace: float = 30) -> Target:

@@ -1,1 +1,1 @@
-"""The probe engine: HTTP and TCP health probes, thousands at once. It returns results and writes nothing."""
+"""The probe engine: HTTP, HTTPS and TCP health probes, thousands at once. It returns results and writes nothing."""

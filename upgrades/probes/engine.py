@@ -186,7 +186,7 @@ class Engine:
     def _begin_next(self, group: Group) -> None:
         entry = group.next_in_line()
         if entry is not None and self._reactor is not None:
-            attempt = Attempt(entry.target, entry.request, time.monotonic(), self, self._reactor.poller)
+            attempt = entry.kind(entry.target, entry.request, time.monotonic(), self, self._reactor.poller)
             self._flights.add(attempt, entry)
             attempt.begin(entry.addresses)
 

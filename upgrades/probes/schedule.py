@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from upgrades.probes.addresses import literal, request
 from upgrades.probes.attempt import Attempt
 from upgrades.probes.targets import ProbeProtocol, Target
+from upgrades.probes.tls import TlsAttempt
 
 GOLDEN = 0.6180339887498949  # multiples of it modulo 1 lie evenly, however many there are
 EARLY_REPEATS = 2
@@ -15,7 +16,18 @@ EARLY_REPEATS = 2
 class Entry:
     """One target of a group and where its probing stands. Times are of time.monotonic."""
 
-    __slots__ = ("addresses", "answered_at", "attempt", "due_at", "early", "group", "request", "target", "ticket")
+    __slots__ = (
+        "addresses",
+        "answered_at",
+        "attempt",
+        "due_at",
+        "early",
+        "group",
+        "kind",
+        "request",
+        "target",
+        "ticket",
+    )
 
     def __init__(self, group: "Group", target: Target) -> None:
         self.group = group
@@ -28,10 +40,12 @@ class Entry:
 
     def aim(self, target: Target) -> None:
         """Probes this from now on."""
-        http = target.settings.protocol is ProbeProtocol.HTTP
+        protocol = target.settings.protocol
         self.target = target
+        self.kind = TlsAttempt if protocol is ProbeProtocol.HTTPS else Attempt
         self.addresses = literal(target.host, target.port)
-        self.request = request(target.host, target.port, target.settings.path) if http else b""
+        is_tcp = protocol is ProbeProtocol.TCP
+        self.request = b"" if is_tcp else request(target.host, target.port, target.settings.path)
 
     def spread(self) -> None:
         """It begins together with others: the next repeats take it to a phase of its own."""

@@ -11,6 +11,7 @@ LONGEST_PATH = 2048  # characters; far below any socket's send buffer, so a requ
 
 class ProbeProtocol(StrEnum):
     HTTP = "http"
+    HTTPS = "https"
     TCP = "tcp"
 
 
@@ -18,7 +19,7 @@ class ProbeProtocol(StrEnum):
 class ProbeSettings:
     """How a scale set's instances are probed.
 
-    `path` is asked for by HTTP and empty for TCP. `threshold` is how many results in a row change an instance's state.
+    `path` is asked for by HTTP and HTTPS, and empty for TCP. `threshold` is how many results in a row change an instance's state.
     `is_rich`: the Application Health extension 2.x (facts 3.3): HTTP's answer says in its body how the application is, and
     initializing lasts for `grace_seconds` at most. Raises ValueError where a value cannot work.
     """
@@ -37,7 +38,7 @@ class ProbeSettings:
             raise ValueError(f"a probe's threshold must be at least 1, it is {self.threshold}")
         if len(self.path) > LONGEST_PATH:
             raise ValueError(f"a probe's path must have at most {LONGEST_PATH} characters, it has {len(self.path)}")
-        if (self.protocol is ProbeProtocol.HTTP) != bool(self.path):
+        if (self.protocol is not ProbeProtocol.TCP) != bool(self.path):
             raise ValueError(f"an HTTP probe needs a path and a TCP probe has none: {self.protocol} with {self.path!r}")
 
     @property
@@ -47,7 +48,7 @@ class ProbeSettings:
     @property
     def failure(self) -> Health:
         """What a probe finds that is not answered well. Rich HTTP alone tells an ill application from one that says nothing."""
-        return Health.UNKNOWN if self.is_rich and self.protocol is ProbeProtocol.HTTP else Health.UNHEALTHY
+        return Health.UNKNOWN if self.is_rich and self.protocol is not ProbeProtocol.TCP else Health.UNHEALTHY
 
 
 @dataclass(frozen=True, slots=True)
