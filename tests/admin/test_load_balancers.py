@@ -43,7 +43,7 @@ def test_a_new_one_and_a_change_that_its_users_hear_of(ada: Client) -> None:
         ("[1]", "JSON object"),
         ('{"location": "atlantis"}', "there is no location"),
         ('{"tags": {}}', "location is missing"),
-        (body(protocol="smoke"), "http or tcp"),
+        (body(protocol="smoke"), "http, https or tcp"),
         (body(intervalInSeconds=1), "a whole number from 5 to 3600"),
         ("[" * 100_000, "cannot be read"),
     ],

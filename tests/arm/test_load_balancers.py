@@ -10,6 +10,7 @@ from upgrades.models import LoadBalancer, ScaleSet
 
 pytestmark = pytest.mark.django_db
 HTTP = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 2}
+HTTPS = {**HTTP, "protocol": "Https", "port": 443}
 TCP = {"protocol": "Tcp", "port": 22, "intervalInSeconds": 15, "numberOfProbes": 2}
 PUBLIC = {
     "publicIPAddress": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/publicIPAddresses/p"}
@@ -108,14 +109,18 @@ def test_s39_a_dangling_id_is_refused(api: Api, probe: str) -> None:
             is_error(api.put(scale_set(), document(probe_id=id)), 400, "InvalidResourceReference")
 
 
-@pytest.mark.parametrize(("settings", "protocol"), [(HTTP, "http"), (TCP, "tcp")])
-def test_s33_http_and_tcp_probes(api: Api, settings: Json, protocol: str) -> None:
-    """That both drive health is for the tests of the prober: tests/probes."""
+@pytest.mark.parametrize(("settings", "protocol"), [(HTTP, "http"), (HTTPS, "https"), (TCP, "tcp")])
+def test_s33_http_https_and_tcp_probes(api: Api, settings: Json, protocol: str) -> None:
+    """That they drive health is for the tests of the prober: tests/probes."""
     api.put(load_balancer(), balancer(mine=settings))
     assert api.put(scale_set(), document(probe_id=probe_id(api, "mine"))).status == 201
     row = ScaleSet.objects.get()
     assert (row.probe_protocol, row.probe_port) == (protocol, settings["port"])
-    assert row.probe_interval_seconds == settings["intervalInSeconds"]
+    assert (row.probe_path, row.probe_interval_seconds) == (
+        settings.get("requestPath", ""),
+        settings["intervalInSeconds"],
+    )
+    assert api.get(f"{load_balancer()}/probes/mine")["properties"]["protocol"] == settings["protocol"]
 
 
 def test_a_probe_in_use_stays_and_so_does_its_load_balancer(api: Api) -> None:
@@ -143,7 +148,7 @@ def test_the_members_spelled_otherwise(api: Api) -> None:
 
 
 BAD: list[Any] = [
-    ({"protocol": "smoke"}, "http or tcp"),
+    ({"protocol": "smoke"}, "http, https or tcp"),
     ({"port": 0}, "1 to 65535"),
     ({"port": None}, ""),
     ({"intervalInSeconds": 4}, "5 to"),

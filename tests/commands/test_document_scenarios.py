@@ -22,26 +22,36 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("path", sorted((SCENARIOS / "documents").glob("*.txt")), ids=lambda path: path.stem)
 def test_document_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    settings = {"protocol": "Http", "port": 8080, "requestPath": "/health", "intervalInSeconds": 15}
-    balancer = {"location": "westeurope", "properties": {"probes": [{"name": "health", "properties": settings}]}}
-    put_load_balancer("fleet/lb", balancer, NOW)
+    put_load_balancer("fleet/lb", _balancer({"protocol": "Http"}), NOW)
     hold(path, lambda lines: [said for line in lines for said in _command(line)], request)
 
 
 def _command(line: str) -> Iterator[str]:
-    """`rules current`, or `rules document` (those of 2018); `put probe=extension member=value ..`, with members by their dotted paths."""
+    """`rules current`, or `rules document` (those of 2018); `balancer sku=Basic member=value ..`, with members of its probe; `put
+    probe=extension member=value ..`, with members by their dotted paths."""
     word, *words = line.split()
     if word == "rules":
         Location.objects.update(rules=words[0])
         return
-    assert word == "put"
+    options = dict(one.split("=", 1) for one in words)
     try:
-        done = set_model("fleet/web", _document(dict(one.split("=", 1) for one in words)), NOW + timedelta(minutes=1))
+        if word == "balancer":
+            put_load_balancer("fleet/lb", _balancer(options), NOW)
+            yield "put"
+            return
+        assert word == "put"
+        done = set_model("fleet/web", _document(options), NOW + timedelta(minutes=1))
     except Refused as error:
         yield f"{error.code} {error.target}: {error.message}"
         return
     yield "created" if done.created else "changed" if done.changed else "unchanged"
     yield from (f"  warning: {one}" for one in done.warnings)
+
+
+def _balancer(options: dict[str, str]) -> dict[str, Any]:
+    sku = {"sku": {"name": options.pop("sku")}} if "sku" in options else {}
+    settings = {"port": 8080, "requestPath": "/health", "intervalInSeconds": 15, **options}
+    return {"location": "westeurope", **sku, "properties": {"probes": [{"name": "health", "properties": settings}]}}
 
 
 def _document(options: dict[str, str]) -> dict[str, Any]:

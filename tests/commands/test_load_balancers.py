@@ -44,6 +44,19 @@ def test_its_users_are_probed_as_it_says_from_then_on() -> None:
     assert (told.seq, other.seq, other.probe_protocol) == (2, 1, "http")
 
 
+def test_an_https_probe() -> None:
+    put_load_balancer("fleet/lb", balancer(protocol="Https", port=8443), NOW)
+    a_scale_set(probe_id=ID.format("lb"))
+    row = ScaleSet.objects.get()
+    assert (row.probe_protocol, row.probe_port, row.probe_path) == ("https", 8443, "/health")
+    put_load_balancer("fleet/lb", {**balancer(protocol="Https", port=None), "sku": {"name": "Standard"}}, LATER)
+    row.refresh_from_db()
+    assert row.probe_port == 443
+    put_load_balancer("fleet/lb", {**balancer(), "sku": {"name": "Basic"}}, LATER)
+    row.refresh_from_db()
+    assert row.probe_protocol == "http"
+
+
 def test_a_probe_in_use_cannot_go() -> None:
     put_load_balancer("fleet/lb", balancer(), NOW)
     a_scale_set(probe_id=ID.format("lb"))
@@ -67,7 +80,12 @@ def test_a_probe_in_use_cannot_go() -> None:
             {"location": "westeurope", "properties": {"probes": [{"name": "x"}]}},
             "probes[0].properties.protocol is missing",
         ),
-        (balancer(protocol="gopher"), "a probe's protocol is http or tcp, not 'gopher'"),
+        (balancer(protocol="gopher"), "a probe's protocol is http, https or tcp, not 'gopher'"),
+        (balancer(protocol="Https", requestPath=None), "probes[0].properties.requestPath is missing"),
+        (
+            {**balancer(protocol="Https"), "sku": {"name": "basic"}},
+            "https protocol is only supported on a load balancer with",
+        ),
         (balancer(requestPath=None), "probes[0].properties.requestPath is missing"),
         (balancer(intervalInSeconds=4), "intervalInSeconds is a whole number from 5 to 3600, not 4"),
         (balancer(numberOfProbes=0), "numberOfProbes is a whole number from 1 to 100, not 0"),

@@ -211,6 +211,8 @@ def probe_of(*, version: object = "1.0", **settings: Any) -> ProbeModel | None:
 def test_the_health_extension() -> None:
     assert probe_of(port="8080", intervalInSeconds=60, numberOfProbes=24) == ProbeModel("http", 8080, "/health", 60, 24)
     assert probe_of(protocol="HTTP", port=None) == ProbeModel("http", 80, "/health", 5, 1)
+    assert probe_of(protocol="Https", port=None) == ProbeModel("https", 443, "/health", 5, 1)
+    assert probe_of(protocol="https", port=8443) == ProbeModel("https", 8443, "/health", 5, 1)
     assert probe_of(protocol="tcp", port=22, requestPath=None) == ProbeModel("tcp", 22, "", 5, 1)
     assert probe_of(numberOfProbes=2, probeThreshold=3) == ProbeModel("http", 80, "/health", 5, 3)
 
@@ -219,6 +221,7 @@ def test_version_2_of_the_health_extension_is_rich() -> None:
     """A-8: gracePeriod is intervalInSeconds times numberOfProbes where it is not given, and nothing to version 1."""
     rich = ProbeModel("http", 80, "/health", 5, 3, is_rich=True, grace_seconds=15)
     assert probe_of(version="2.0", numberOfProbes=3) == rich
+    assert probe_of(version="2.0", numberOfProbes=3, protocol="https", port=80) == replace(rich, protocol="https")
     for grace in (5, 14_400, "600"):
         assert probe_of(version="2", numberOfProbes=3, gracePeriod=grace) == replace(rich, grace_seconds=int(grace))
     tcp = ProbeModel("tcp", 22, "", 60, 1, is_rich=True, grace_seconds=60)
@@ -240,22 +243,21 @@ def test_grace_periods_that_are_none(grace: object) -> None:
         probe_of(version="2.0", gracePeriod=grace)
 
 
-def test_https_is_refused_by_name() -> None:
-    with pytest.raises(BadDocument, match="http or tcp, not 'https'; https probes are not supported yet"):
-        probe_of(protocol="Https")
-
-
 @pytest.mark.parametrize(
     ("settings", "member"),
     [
         ({"protocol": None}, "protocol"),
         ({"protocol": "gopher"}, "protocol"),
+        ({"protocol": "httpss"}, "protocol"),
         ({"protocol": 80}, "protocol"),
         ({"requestPath": None}, "requestPath"),
+        ({"protocol": "https", "requestPath": None}, "requestPath"),
+        ({"protocol": "https", "requestPath": ""}, "requestPath"),
         ({"requestPath": ["/"]}, "requestPath"),
         ({"requestPath": "x" * 2048}, "requestPath"),
         ({"protocol": "tcp"}, "requestPath"),
         ({"protocol": "tcp", "requestPath": None, "port": None}, "port"),
+        ({"protocol": "https", "port": 0}, "port"),
         ({"port": 0}, "port"),
         ({"port": 65536}, "port"),
         ({"intervalInSeconds": 4}, "intervalInSeconds"),

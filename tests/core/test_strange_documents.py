@@ -55,7 +55,7 @@ SCALARS = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=5),
-    st.sampled_from(["latest", "ApplicationHealthLinux", "http", "tcp", "true", "5", "PT5S", "P9999999999D"]),
+    st.sampled_from(["latest", "ApplicationHealthLinux", "http", "https", "tcp", "true", "5", "PT5S", "P9999999999D"]),
 )
 JSON = st.recursive(
     SCALARS,

@@ -11,14 +11,15 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.end_to_end.fleets import next_version
-from tests.end_to_end.installation import Installation
-from tests.stories import WINDOWS, document
+from tests.end_to_end.installation import Installation, each
+from tests.stories import WINDOWS, document, health_extension
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 VERSION = "api-version=2018-10-01"
 PATCH = {"properties": {"upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}}
 HTTP = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
+HTTPS = {**HTTP, "protocol": "Https", "port": 443}
 
 
 @dataclass
@@ -236,15 +237,51 @@ def test_a_21_extensions_over_https(up: Installation) -> None:
     assert call("GET", f"{v}/osUpgradeHistory?{VERSION}")[2]["value"] == []
 
 
-def test_s33_both_kinds_of_probe_drive_health(up: Installation) -> None:
-    """An application that answers 503 is ill to HTTP and well to TCP; a machine that is stopped is ill to both."""
+def test_https_probes_pass_a_whole_upgrade(up: Installation) -> None:
+    """Of a load balancer, and of the rich Application Health extension: every batch waits for what machines say over TLS."""
+    call, client = signed_in(up, "secure", "admin")
+    group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/secure/providers"
+    lb = f"{group}/Microsoft.Network/loadBalancers/lb"
+    probes = {"probes": [{"name": "https", "properties": HTTPS}]}
+    assert call("PUT", f"{lb}?{VERSION}", {"location": "westeurope", "properties": probes})[0] == 201
+    rich = health_extension(protocol="https", port=None)
+    rich["properties"]["typeHandlerVersion"] = "2.0"
+    sources: dict[str, Any] = {"balanced": {"probe_id": f"{lb}/probes/https"}, "extended": {"extensions": [rich]}}
+    sets = {name: f"{group}/Microsoft.Compute/virtualMachineScaleSets/{name}" for name in sources}
+    tags, limits = {"rollgrid-sim-boot-seconds": "0.5"}, {"maxBatchInstancePercent": 50}
+    for name, source in sources.items():
+        body = document(image=WINDOWS, capacity=4, rolling=limits, tags=tags, **source)
+        assert call("PUT", f"{sets[name]}?{VERSION}", body)[0] == 201
+    for name in sets:
+        up.wait_healthy(f"secure/{name}")
+    before = {name: _disks(call, v) for name, v in sets.items()}
+
+    version = next_version()
+    up.manage("publish_image", *WINDOWS, version)
+    said = {"balanced": "HTTP 200", "extended": "HTTP 200, ApplicationHealthState Healthy"}
+    for name, v in sets.items():
+        up.wait_ended(f"secure/{name}", version)
+        latest = call("GET", f"{v}/rollingUpgrades/latest?{VERSION}")[2]["properties"]
+        assert (latest["runningStatus"]["code"], latest["progress"]["successfulInstanceCount"]) == ("Completed", 4)
+        after = _disks(call, v)
+        assert {image for image, _ in after.values()} == {version}
+        assert all(after[id][1] != disk for id, (_, disk) in before[name].items())
+        assert each(up.instances(f"secure/{name}"), lambda row: (row.health, row.health_detail)) == {
+            ("healthy", said[name])
+        }
+    assert (up.home / "simulator" / "machines.pem").exists(), "what they showed over TLS"
+
+
+def test_s33_all_kinds_of_probe_drive_health(up: Installation) -> None:
+    """An application that answers 503 is ill to HTTP and HTTPS and well to TCP; a machine that is stopped is ill to all."""
     call, client = signed_in(up, "probing", "admin")
     group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/probing/providers"
     lb = f"{group}/Microsoft.Network/loadBalancers/lb"
     tcp = {"protocol": "Tcp", "port": 22, "intervalInSeconds": 5, "numberOfProbes": 1}
-    probes = [{"name": "http", "properties": HTTP}, {"name": "tcp", "properties": tcp}]
+    settings = {"http": HTTP, "https": HTTPS, "tcp": tcp}
+    probes = [{"name": name, "properties": one} for name, one in settings.items()]
     call("PUT", f"{lb}?{VERSION}", {"location": "westeurope", "properties": {"probes": probes}})
-    sets = {name: f"{group}/Microsoft.Compute/virtualMachineScaleSets/{name}" for name in ("http", "tcp")}
+    sets = {name: f"{group}/Microsoft.Compute/virtualMachineScaleSets/{name}" for name in settings}
     for name, v in sets.items():
         tags = {"rollgrid-sim-boot-seconds": "0.5"}
         body = document(image=WINDOWS, capacity=2, automatic=False, probe_id=f"{lb}/probes/{name}", tags=tags)
@@ -263,6 +300,7 @@ def test_s33_both_kinds_of_probe_drive_health(up: Installation) -> None:
         becomes(name, "healthy")
         up.manage("simulate", f"probing/{name}", "--sick", "0")
     becomes("http", "unhealthy")
+    becomes("https", "unhealthy")
     becomes("tcp", "healthy")
     for name in sets:
         up.manage("simulate", f"probing/{name}", "--stop", "0")

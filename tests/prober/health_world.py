@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.prober.tls_in_memory import found_over_tls
 from upgrades.commands.load_balancers import INTERVAL, THRESHOLD
 from upgrades.core.documents import ProbeModel, read, read_probe
 from upgrades.core.machines import ExtensionView, InstanceView
@@ -74,12 +75,17 @@ class HealthWorld:
         self._counts.take_views(self._known(), {"0": self._machine})
         self._take_verdict(f"power {self._machine.power}, provisioning {self._machine.provisioning}")
 
-    def answered(self, status: int, body: str) -> None:
-        """An HTTP answer, as its bytes come."""
+    def answered(self, status: int, body: str, *, tls: str = "1.3", certificate: str = "self signed") -> None:
+        """An HTTP answer, as its bytes come; where the probe is https, over TLS up to this version, with this certificate."""
         settings = self._settings()
-        answer = RichAnswer() if settings.is_rich else Answer()
-        head = f"HTTP/1.1 {status} Whatever\r\ncontent-length: {len(body)}\r\n\r\n"
-        assert answer.feed((head + body).encode())
+        kind = RichAnswer if settings.is_rich else Answer
+        said = f"HTTP/1.1 {status} Whatever\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+        if settings.protocol is ProbeProtocol.HTTPS:
+            health, detail = found_over_tls(said, kind, version=tls, certificate=certificate)
+            self._found(health or settings.failure, detail)
+            return
+        answer = kind()
+        assert answer.feed(said)
         self._found(*answer.verdict())
 
     def connected(self) -> None:

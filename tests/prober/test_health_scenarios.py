@@ -32,9 +32,13 @@ def _command(world: HealthWorld, line: str) -> None:
 
 
 def _answers(world: HealthWorld, options: dict[str, str], words: list[str]) -> None:
-    """`answers 200`, with what it says of itself: `says=Healthy`, or any other body: `body=...`."""
+    """`answers 200`, with what it says of itself: `says=Healthy`, or any other body: `body=...`.
+
+    To https probes with `tls=` its highest version of TLS, or `none`, and `certificate=` what that is like.
+    """
     said = json.dumps({"ApplicationHealthState": options["says"]}) if "says" in options else ""
-    world.answered(int(words[0]), options.get("body", said))
+    tls, certificate = options.get("tls", "1.3"), options.get("certificate", "self-signed").replace("-", " ")
+    world.answered(int(words[0]), options.get("body", said), tls=tls, certificate=certificate)
 
 
 _COMMANDS: dict[str, Callable[[HealthWorld, dict[str, str], list[str]], None]] = {

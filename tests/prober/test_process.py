@@ -113,6 +113,23 @@ def test_it_listens_to_what_rich_instances_say_of_themselves(fleet: Fleet) -> No
     probe(fleet, story)
 
 
+def test_it_asks_over_tls_where_the_probe_is_https(fleet: Fleet) -> None:
+    """Facts 3.2, on real sockets."""
+    ScaleSet.objects.filter(pk=fleet.id).update(probe_protocol="https", probe_port=443)
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        control = SimulatorControl(fleet.home)
+        await control.act(fleet.path, {"sick": ["1"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY, Health.UNHEALTHY, Health.HEALTHY])
+        await control.act(fleet.path, {"heal": ["1"]})
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
+        await control.close()
+
+    probe(fleet, story)
+    assert (fleet.home / "simulator" / "machines.pem").exists(), "that is what they show"
+
+
 def test_an_extension_that_fails_makes_instances_unhealthy_that_answer_well(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,10 +124,18 @@ def _checked(document: object) -> str:
                 object_at(part, "properties", at=at)  # says so where it is none
         for at, probe in objects(document, *_PROBES):
             text(probe, "name", required=True, at=at)
-            _read(probe, at)
+            _check_sku(document, _read(probe, at), at)
         return text(document, "location", required=True)
     except BadDocument as error:
         raise Refused(error.code, error.message, target=error.target) from error
+
+
+def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
+    """ "Https only Standard LB" (facts 3.2). Who says nothing of the SKU has whichever is needed."""
+    if probe.protocol == "https" and text(document, "sku", "name").lower() == "basic":
+        target = f"{at}.properties.protocol"
+        message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"
+        raise BadDocument(f"{target}: {message}", target=target)
 
 
 def _read(probe: object, at: str = "") -> ProbeModel:

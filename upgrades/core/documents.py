@@ -32,6 +32,7 @@ from upgrades.core.zones import zones_of
 MOST_INSTANCES = 1000  # Azure's own limit for one scale set
 LONGEST_PATH = 2048  # characters of a probe's requestPath
 LONGEST_PROBE_ID = 500
+USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # by a probe's protocol
 LONGEST_GRACE_SECONDS = 14_400
 LONGEST_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
@@ -44,8 +45,8 @@ CUSTOM_IMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeModel:
-    """How health is asked for: protocol "http" or "tcp", `path` for http only. `is_rich`: as version 2 of the Application Health
-    extension does, which lets an application start for `grace_seconds`."""
+    """How health is asked for: protocol "http", "https" or "tcp", `path` for all but tcp. `is_rich`: as version 2 of the Application
+    Health extension does, which lets an application start for `grace_seconds`."""
 
     protocol: str
     port: int
@@ -242,11 +243,10 @@ def read_probe(
     `at`: where they are in the document.
     """
     protocol = text(settings, "protocol", required=True, at=at).lower()
-    if protocol not in ("http", "tcp"):
+    if protocol not in USUAL_PORTS:
         target = dotted(at, "protocol")
-        also = "; https probes are not supported yet" if protocol == "https" else ""
-        raise BadDocument(f"{target}: a probe's protocol is http or tcp, not {shown(protocol)}{also}", target=target)
-    path = text(settings, "requestPath", required=protocol == "http", at=at, longest=LONGEST_PATH - 1)
+        raise BadDocument(f"{target}: a probe's protocol is http, https or tcp, not {shown(protocol)}", target=target)
+    path = text(settings, "requestPath", required=protocol != "tcp", at=at, longest=LONGEST_PATH - 1)
     if protocol == "tcp" and path:
         target = dotted(at, "requestPath")
         raise BadDocument(f"{target}: a tcp probe has no requestPath", target=target)
@@ -254,7 +254,7 @@ def read_probe(
     count = "probeThreshold" if member(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=whole(settings, "port", default=80 if protocol == "http" else None, least=1, most=65535, at=at),
+        port=whole(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, at=at),
         path="/" + path.lstrip("/") if path else "",
         interval_seconds=whole(settings, "intervalInSeconds", default=default, least=least, most=most, at=at),
         threshold=whole(settings, count, default=threshold[0], least=1, most=threshold[1], at=at),

@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
                 ('max_unhealthy_upgraded_percent', models.PositiveSmallIntegerField(default=20)),
                 ('pause_seconds', models.FloatField(default=0)),
                 ('probe_id', models.CharField(blank=True, help_text="The load balancer's probe, in lower case.", max_length=500)),
-                ('probe_protocol', models.CharField(blank=True, help_text="http or tcp; empty: the machine's own state.", max_length=8)),
+                ('probe_protocol', models.CharField(blank=True, help_text="http, https or tcp; empty: the machine's own state.", max_length=8)),
                 ('probe_port', models.PositiveIntegerField(default=0)),
                 ('probe_path', models.CharField(blank=True, max_length=2048)),
                 ('probe_interval_seconds', models.PositiveIntegerField(default=5)),

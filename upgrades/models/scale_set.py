@@ -48,7 +48,7 @@ class ScaleSet(models.Model):
     update_domains = models.PositiveSmallIntegerField(default=0, help_text="0: instances are in none.")
     probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
     probe_protocol = models.CharField(
-        max_length=8, blank=True, help_text="http or tcp; empty: the machine's own state."
+        max_length=8, blank=True, help_text="http, https or tcp; empty: the machine's own state."
     )
     probe_port = models.PositiveIntegerField(default=0)
     probe_path = models.CharField(max_length=2048, blank=True)
