@@ -197,6 +197,24 @@ def test_waiting_polls_do_not_hold_up_the_end(simulator: Simulator, scale_set: S
     simulator.play(story)
 
 
+def test_callers_who_have_not_asked_yet_are_hung_up_at_the_end(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    """And nothing is left open: the log has no warning of it, as after every test."""
+
+    async def story(provider: Provider) -> str:
+        (view,) = await done(provider, create(scale_set, "0"))
+        return view.address
+
+    host, _, port = simulator.play(story).rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as caller:
+        caller.sendall(b"GET / HT")
+        assert http_status(f"{host}:{port}") == 200  # by now the first one has been let in
+        assert simulator.stop() == 0
+        assert caller.recv(100) == b""
+    assert "Warning" not in simulator.log.read_text()
+
+
 def test_a_state_that_cannot_be_written_costs_time_only(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """Found by filling the disk: it ended again and again, and took all its machines with it."""
 

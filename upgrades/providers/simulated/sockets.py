@@ -55,6 +55,7 @@ class Doors:
         self._answer = answer
         self._identity = identity
         self._open: dict[Name, socket.socket] = {}
+        self._waiting: set[Visit] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -78,8 +79,11 @@ class Doors:
             door.close()
 
     def close_all(self) -> None:
+        """Nobody is let in any more, and who has not asked yet is hung up."""
         for name in list(self._open):
             self.close(name)
+        for visit in list(self._waiting):
+            visit.close()
 
     def _accept(self, name: Name, door: socket.socket) -> None:
         try:
@@ -90,7 +94,7 @@ class Doors:
             self._rest(name, door, error)
             return
         line.setblocking(False)
-        Visit(self._loop, line, lambda: self._answer(name), self._identity).read()
+        Visit(self._loop, line, lambda: self._answer(name), self._identity, self._waiting).read()
 
     def _rest(self, name: Name, door: socket.socket, error: OSError) -> None:
         """Out of descriptors: asking again at once would only burn the processor."""
@@ -108,14 +112,16 @@ def _address(door: socket.socket) -> str:
     return f"{host}:{port}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Visit:
-    """One connection of a probe. Most have sent their whole request by the time they are accepted, and are answered at once."""
+    """One connection of a probe. Most have sent their whole request by the time they are accepted, and are answered at once; the others
+    are among `waiting` meanwhile."""
 
     loop: asyncio.AbstractEventLoop
     line: socket.socket
     answer: Callable[[], bytes | None]
     identity: Identity
+    waiting: set["Visit"]
     request: bytes = b""
     tunnel: Tunnel | None = None
     limit: asyncio.TimerHandle | None = None
@@ -132,12 +138,12 @@ class Visit:
             self.request += self._plain(data)
         except OSError as error:
             log.debug("a caller that wanted TLS is hung up: %s", error)
-            self._close()
+            self.close()
             return
         if b"\r\n\r\n" in self.request or b"\n\n" in self.request:
             self._reply()
         elif not data or len(self.request) >= LONGEST_REQUEST:
-            self._close()
+            self.close()
         else:
             self._wait()
 
@@ -153,16 +159,18 @@ class Visit:
                 self.tunnel.give(answer)
             else:
                 self.line.send(answer or b"")
-        self._close()
+        self.close()
 
     def _wait(self) -> None:
         if self.limit is None:
             self.loop.add_reader(self.line.fileno(), self.read)
-            self.limit = self.loop.call_later(IDLE_SECONDS, self._close)
+            self.limit = self.loop.call_later(IDLE_SECONDS, self.close)
+            self.waiting.add(self)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self.limit is not None:
             self.limit.cancel()
+            self.waiting.discard(self)
             self.loop.remove_reader(self.line.fileno())
         self.line.close()
 
