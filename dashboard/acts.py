@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import rights
-from dashboard.forms import AutomaticForm, FleetStopForm, Ids, OptOutForm, PublishForm
-from upgrades.commands import fleet_stops, images, opt_outs, policies, steering, upgrades
+from dashboard.forms import ApprovalForm, AutomaticForm, FleetStopForm, Ids, OptOutForm, PublishForm
+from upgrades.commands import approvals, fleet_stops, images, opt_outs, policies, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
 from upgrades.models import Instance, OptOut
@@ -141,6 +141,26 @@ def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {"said": f"{_named(rows)} released." if rows else "Nothing was in quarantine any more."}
+
+
+@act("steer")
+def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(ApprovalForm(request.POST))
+    path, by = f"{group}/{name}", _by(request)
+    approval = approvals.approve(path, sent["ids"], by=by, now=timezone.now(), version=sent["version"])
+    if not approval.instances:
+        return {"said": f"Nothing waited for the approval of {approval.version} any more."}
+    values = {"ids": ",".join(str(row.number) for row in approval.instances)}
+    undo = {"url": reverse("withdraw approval", args=[group, name]), "values": values}
+    said = f"{_named(approval.instances)} approved for {approval.version}."
+    return {"said": said, "fill": "active", "glyph": "upgrading", "undo": undo}
+
+
+@act("steer")
+def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(Ids(request.POST))
+    rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
+    return {"said": f"Approval withdrawn of {_named(rows)}." if rows else "A batch has taken them already."}
 
 
 @act("steer")

@@ -32,6 +32,12 @@ class OptOutForm(Ids, ReasonForm):
     scope = forms.ChoiceField(choices=OptOut.Scope.choices)
 
 
+class ApprovalForm(Ids):
+    """The version is the one that was on the screen: another may wait for approval by now."""
+
+    version = forms.CharField(max_length=80)
+
+
 class FleetStopForm(ReasonForm):
     """Without an end: for a day."""
 

@@ -87,7 +87,7 @@ def test_saving_what_is_there_already_changes_nothing(ada: Client) -> None:
         assert saved(save(ada, row))
 
 
-SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "disable_automatic_rollback")
+SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "disable_automatic_rollback", "deferral")
 
 
 def test_the_switches_of_the_policy(ada: Client) -> None:
@@ -98,7 +98,7 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
     rolling = {"enableCrossZoneUpgrade", "prioritizeUnhealthyInstances", "rollbackFailedInstancesOnPolicyBreach"}
     assert member(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
     assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach) == (True, True, True)
-    assert after.automatic_rollback is False
+    assert (after.automatic_rollback, after.deferral) == (False, True)
     assert saved(save(ada, row, **dict.fromkeys(SWITCHES, False)))
     after.refresh_from_db()
     assert (after.cross_zone, after.rollback_on_breach, after.automatic_rollback) == (False, False, True)

@@ -108,6 +108,8 @@ def test_an_old_preview_version_has_its_own_names(api: Api) -> None:
         ("GET", f"{scale_set()}/rollingUpgrades/latest", 404, "ResourceNotFound"),
         ("POST", f"{scale_set('nobody')}/osRollingUpgrade", 404, "ResourceNotFound"),
         ("POST", f"{scale_set('nobody')}/extensionRollingUpgrade", 404, "ResourceNotFound"),
+        ("POST", f"{scale_set('nobody')}/approveRollingUpgrade", 404, "ResourceNotFound"),
+        ("POST", f"{scale_set('nobody')}/virtualMachines/0/approveRollingUpgrade", 404, "ResourceNotFound"),
         ("POST", f"{scale_set()}/rollingUpgrades/cancel", 409, "Conflict"),
         ("GET", load_balancer("nobody"), 404, "ResourceNotFound"),
         ("PATCH", load_balancer("nobody"), 404, "ResourceNotFound"),

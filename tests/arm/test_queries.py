@@ -67,6 +67,8 @@ OTHERS = [
     WEB,
     f"{WEB}/osRollingUpgrade",
     f"{WEB}/extensionRollingUpgrade",
+    f"{WEB}/approveRollingUpgrade",
+    f"{WEB}/virtualMachines/0/approveRollingUpgrade",
     f"{WEB}/rollingUpgrades/latest",
     f"{WEB}/rollingUpgrades/cancel",
     f"{WEB}/virtualMachines/0",

@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from tests.arm.client import Api, is_error, load_balancer, scale_set
-from tests.stories import NOW, a_scale_set, document, nothing_changes
+from tests.commands.test_approvals import DEFERRAL
+from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish
 from upgrades.arm import token_service, tokens
 from upgrades.commands.access import renew_secret, revoke_client
 from upgrades.models import ApiClient, Subscription
@@ -220,6 +221,8 @@ NEEDED = [
     ("viewer", "GET", f"{scale_set()}/osUpgradeHistory", None),
     ("operator", "POST", f"{scale_set()}/osRollingUpgrade", None),
     ("operator", "POST", f"{scale_set()}/extensionRollingUpgrade", None),
+    ("operator", "POST", f"{scale_set()}/approveRollingUpgrade", None),
+    ("operator", "POST", f"{scale_set()}/virtualMachines/1/approveRollingUpgrade", None),
     ("operator", "POST", "/providers/Microsoft.Compute/register", None),
     ("operator", "PUT", f"{scale_set()}/virtualMachines/1", OPT_OUT),
     ("operator", "PATCH", scale_set(), SWITCH),
@@ -243,7 +246,8 @@ def test_who_may_do_what(
 ) -> None:
     """The table of docs/arm-api.md."""
     api, ranks = Api(role), list(ApiClient.Role)
-    a_scale_set(probe="/health")
+    a_scale_set(model=edited(document(capacity=10, probe="/health"), DEFERRAL, True))
+    publish("16.04.1")
     if ranks.index(role) >= ranks.index(ApiClient.Role(needed)):
         assert api(method, path, body).status < 300
         return

@@ -54,6 +54,8 @@ def test_what_holds_it_now_is_told_and_the_plan_goes_on_behind_it() -> None:
     assert plan(fleet(10, health_as_of=None)).blocks[0].code == Why.STALE_HEALTH
     assert plan(upgrading(fleet(10), paused_by="ada")).blocks[0].code == Why.PAUSED
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
+    deferred = plan(fleet(10, policy=Policy(deferral=True)))
+    assert [one.code for one in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
     new = with_instance(fleet(5), 0, health=Health.INITIALIZING, health_since=NOW)
     assert plan(new).blocks[0].code == Why.INITIALIZING
 

@@ -138,6 +138,7 @@ states = st.fixed_dictionaries(
         "busy": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
         "extensions": st.sampled_from(["", "agent 2.0"]),
+        "approved_version": st.sampled_from(["", NEW, OLD]),
     }
 )
 members = st.lists(st.sampled_from(MemberState), max_size=3)
@@ -153,7 +154,9 @@ runs = st.fixed_dictionaries(
     {
         "paused_by": st.sampled_from(["", "ada"]),
         "cancel_requested_by": st.sampled_from(["", "", "ada"]),
-        "policy": st.sampled_from([Policy(), Policy(pause_between_batches=MINUTE)]),
+        "policy": st.sampled_from(
+            [Policy(), Policy(pause_between_batches=MINUTE), Policy(deferral=True, pause_between_batches=MINUTE)]
+        ),
         "kind": st.sampled_from([UpgradeKind.IMAGE, UpgradeKind.IMAGE, UpgradeKind.EXTENSIONS]),
         "extensions": st.just("agent 2.0"),
     }

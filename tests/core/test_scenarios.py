@@ -83,6 +83,7 @@ def _policy(options: dict[str, str]) -> Policy:
         unhealthy_first=options.get("unhealthy-first") == "on",
         automatic_rollback=options.get("rollback", "on") == "on",
         rollback_on_breach=options.get("rollback-on-breach") == "on",
+        deferral=options.get("deferral") == "on",
     )
 
 
@@ -197,6 +198,17 @@ def _release(world: World, options: dict[str, str], ids: list[int]) -> None:
         world.failures[id] = 0
 
 
+def _approve(world: World, options: dict[str, str], ids: list[int]) -> None:
+    """The version that waits for it now; with none running, the latest."""
+    image = world.facts.upgrade.target if world.facts.upgrade else world.facts.latest
+    assert image
+    world.set(ids, approved_version=image.version)
+
+
+def _withdraw(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.set(ids, approved_version="")
+
+
 def _switch_off(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.set(ids, stopped=True, health=Health.UNHEALTHY)
 
@@ -257,6 +269,8 @@ _COMMANDS = {
     "let-fleet-go": _let_fleet_go,
     "retry": _retry,
     "release": _release,
+    "approve": _approve,
+    "withdraw": _withdraw,
     "switch-off": _switch_off,
     "switch-on": _switch_on,
     "lose-disk": _lose_disk,

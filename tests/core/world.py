@@ -26,7 +26,10 @@ from upgrades.core.steps import (
 )
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
-IDLE = (Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE, Why.BACKING_OFF, Why.GATE, Why.PAUSED, Why.FLEET_STOPPED)
+IDLE = (
+    *(Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE, Why.BACKING_OFF, Why.GATE, Why.PAUSED, Why.FLEET_STOPPED),
+    Why.WAITING_FOR_APPROVAL,
+)
 TIRED_OF_FAILING = 3  # failures in a row, and the platform leaves an instance alone
 
 

@@ -29,6 +29,8 @@ ACTS: dict[str, tuple[str, dict[str, str], str]] = {
     "resume": (f"{HERE}resume/", {}, "steer"),
     "next batch": (f"{HERE}next-batch/", {}, "steer"),
     "release": (f"{HERE}release/", {"ids": "1,2"}, "steer"),
+    "approve": (f"{HERE}approve/", {"ids": "1,2", "version": "16.04.9"}, "steer"),
+    "withdraw approval": (f"{HERE}withdraw-approval/", {"ids": "1,2"}, "steer"),
     "stop fleet": ("/fleet-stop/", {"reason": "a bad image is out"}, "stop_fleet"),
     "end fleet stop": ("/fleet-stop/end/", {}, "end_fleet_stop"),
     "automatic": (f"{HERE}automatic/", {"on": "false"}, "steer"),

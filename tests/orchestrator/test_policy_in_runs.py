@@ -6,6 +6,7 @@ import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
+from upgrades.commands.approvals import approve
 from upgrades.commands.protection import protect
 from upgrades.models import Batch, Instance
 
@@ -89,3 +90,27 @@ def test_protected_instances_of_both_kinds(fleet: MakeFleet) -> None:
     one.put(2)
     one.go_on()
     assert sorted(Instance.objects.filter(scale_set=one.id).values_list("number", flat=True)) == [1, 5]
+
+
+def test_nothing_happens_to_a_deferred_instance_before_approval(fleet: MakeFleet) -> None:
+    """A-24: on real machines, over days; then batch by batch to those that are approved, and to all in the end."""
+    one = fleet(5)
+    one.edit({f"{POLICY}.automaticOSUpgradePolicy.osRollingUpgradeDeferral": True})
+    one.go_on()
+    before = one.views()
+    one.publish(NEW)
+    one.go_on()
+    one.later(hours=5)
+    one.now += timedelta(days=30)
+    one.probe()
+    one.go_on()
+    assert one.views() == before and one.upgrade.status == "RollingForward"
+    approve(one.path, ["1", "4"], by="ada", now=one.now)
+    one.go_on()
+    after = one.views()
+    assert {id for id in before if after[id] != before[id]} == {"1", "4"}
+    assert {after["1"].version, after["4"].version} == {NEW}
+    approve(one.path, by="ada", now=one.now)
+    one.go_on()
+    assert one.upgrade.status == "Completed"
+    assert batches(one) == [[1], [4], [0], [2], [3]]

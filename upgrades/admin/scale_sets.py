@@ -54,6 +54,10 @@ class PolicyForm(ModelForm[ScaleSet]):
         label="No automatic rollback",
         help_text="On: an instance that fails in an upgrade of the platform's stays on its new OS disk. In force in any case.",
     )
+    deferral = _switch(
+        "Deferred",
+        "On: the platform's upgrades take an instance only when somebody has approved it (osRollingUpgradeDeferral). In force in any case.",
+    )
     max_batch_percent = _percent(5, "Of all instances, in one batch.")
     max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
     max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
@@ -107,7 +111,7 @@ class ScaleSetAdmin(Commanded):
     readonly_fields = ["location", "sku", "image_version", "health_source", "reasons", "decided", "document_shown"]
     fieldsets = [
         (None, {"fields": ["location", "sku", "image_version", "health_source", "reasons", "decided"]}),
-        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "disable_automatic_rollback"]}),
+        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "disable_automatic_rollback", "deferral"]}),
         ("Its own limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
         ("The client's document", {"fields": ["document_shown"]}),
     ]

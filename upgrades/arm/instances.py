@@ -31,7 +31,7 @@ POLICY = ("properties", "protectionPolicy")
 
 def show(call: Call, group: str, name: str, instance: str) -> Answer:
     scale_set = find(group, name)
-    row = _find(scale_set, instance)
+    row = find_instance(scale_set, instance)
     return _shown(call, scale_set, row)
 
 
@@ -42,7 +42,7 @@ def _shown(call: Call, scale_set: ScaleSet, row: Instance) -> Answer:
 
 def instance_view(call: Call, group: str, name: str, instance: str) -> Answer:
     scale_set = find(group, name)
-    return Answer(instance_views.of_instance(scale_set, _find(scale_set, instance)))
+    return Answer(instance_views.of_instance(scale_set, find_instance(scale_set, instance)))
 
 
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
@@ -51,7 +51,7 @@ def of_scale_set(call: Call, group: str, name: str) -> Answer:
     return page(call, rows, partial(_render_all, call, scale_set), by="number", size=PAGE)
 
 
-def _find(scale_set: ScaleSet, instance: str) -> Instance:
+def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
     """Raises Failed."""
     is_number = instance.isascii() and instance.isdecimal() and len(instance) < 10
     row = Instance.objects.filter(scale_set=scale_set, number=int(instance)).first() if is_number else None
@@ -65,7 +65,7 @@ def _find(scale_set: ScaleSet, instance: str) -> Instance:
 def put(call: Call, group: str, name: str, instance: str) -> Answer:
     """Protection is all that a client decides of a single instance; what else the body says is passed over."""
     body, scale_set = call.object_body(), find(group, name)
-    row = _find(scale_set, instance)
+    row = find_instance(scale_set, instance)
     check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
     if scale_set.deleting:
         raise Failed("Conflict", f"{scale_set} is being deleted")

@@ -29,11 +29,13 @@ OPERATIONS = (
     ("virtualMachineScaleSets/delete", "Delete Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/osRollingUpgrade/action", "Start OS Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/extensionRollingUpgrade/action", "Start Extension Upgrade Virtual Machine Scale Set"),
+    ("virtualMachineScaleSets/approveRollingUpgrade/action", "Approve Rolling Upgrade of Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/rollingUpgrades/action", "Cancel Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/rollingUpgrades/read", "Get Rolling Upgrade status"),
     ("virtualMachineScaleSets/osUpgradeHistory/read", "Get OS Upgrade History"),
     ("virtualMachineScaleSets/virtualMachines/read", "Get Virtual Machine in a Scale Set"),
     ("virtualMachineScaleSets/virtualMachines/write", "Protect Virtual Machine in a Scale Set"),
+    ("virtualMachineScaleSets/virtualMachines/approveRollingUpgrade/action", "Approve Rolling Upgrade of one instance"),
     ("locations/publishers/read", "Get Publishers, Offers, Skus and Versions"),
 )
 

@@ -9,6 +9,7 @@ from django.urls.resolvers import RegexPattern
 from django.views import defaults
 
 from upgrades.arm import (
+    approvals,
     images,
     instance_views,
     instances,
@@ -89,11 +90,13 @@ urlpatterns = [
     route(f"{V}/osupgradehistory", rolling_upgrades.HISTORY),
     route(f"{V}/osrollingupgrade", rolling_upgrades.START),
     route(f"{V}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
+    route(f"{V}/approverollingupgrade", approvals.SCALE_SET),
     route(f"{V}/rollingupgrades/latest", rolling_upgrades.LATEST),
     route(f"{V}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
     route(f"{V}/virtualmachines", instances.ALL),
     route(f"{V}/virtualmachines/{{instance}}", instances.ONE),
     route(f"{V}/virtualmachines/{{instance}}/instanceview", instances.VIEW),
+    route(f"{V}/virtualmachines/{{instance}}/approverollingupgrade", approvals.INSTANCE),
     # load balancers
     route(f"{S}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
     route(B, load_balancers.OF_GROUP),

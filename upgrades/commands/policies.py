@@ -33,12 +33,19 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     "unhealthy_first": (*_ROLLING, "prioritizeUnhealthyInstances"),
     "rollback_on_breach": (*_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
     "disable_automatic_rollback": (*_AUTOMATIC, "disableAutomaticRollback"),
+    "deferral": (*_AUTOMATIC, "osRollingUpgradeDeferral"),
 }
 
 OWN_SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach")
 _SWITCHES = [
     (name, MEMBERS[name])
-    for name in ("automatic_upgrade", "use_rolling_upgrade_policy", "disable_automatic_rollback", *OWN_SWITCHES)
+    for name in (
+        "automatic_upgrade",
+        "use_rolling_upgrade_policy",
+        "disable_automatic_rollback",
+        "deferral",
+        *OWN_SWITCHES,
+    )
 ]
 _PERCENTS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent")
 _NUMBERS = [(name, MEMBERS[name]) for name in ("capacity", *_PERCENTS)]

@@ -42,6 +42,17 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     return is_outdated(instance, version) and (upgrade.takes_failed or instance.failed_version != version)
 
 
+def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """Of those that remain, the ones that may be begun: all, or in a deferred upgrade those that a person approved (A-24)."""
+    version = upgrade.target.version
+    return [one for one in remaining(facts, upgrade) if is_approved(one, upgrade.policy, version)]
+
+
+def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
+    """An approval is of one version, and never carries over to a newer one."""
+    return not policy.deferral or instance.approved_version == version
+
+
 def untouched(facts: Facts) -> list[InstanceFacts]:
     """Those that nothing forbids to touch: not opted out, and nothing else under way on them."""
     return [one for one in facts.instances if not one.protected and not one.busy]
@@ -110,7 +121,8 @@ def _why(
     if policy.unhealthy_first and pool[0].id in sick:
         words.append("the unhealthy come first")
     if len(pool) < most:
-        words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} left there")
+        left = "approved" if policy.deferral else "left"
+        words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} {left} there")
     if len(chosen) < min(most, len(pool)):
         words.append(f"fewer, for {len(sick.difference(chosen))} outside it are unhealthy")
     return "; ".join(words) + "."

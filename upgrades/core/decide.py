@@ -8,7 +8,7 @@ for the health probes; (5) if any are left it goes back to (1), otherwise the up
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from upgrades.core import batches, health, messages, retrying
+from upgrades.core import batches, health, messages, retrying, versions
 from upgrades.core.facts import Batch, Breach, Facts, Member
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
@@ -188,6 +188,19 @@ def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
     return Wait(min(stop.until or now + LOOK_AGAIN, now + LOOK_AGAIN), Why.FLEET_STOPPED, messages.fleet_stopped(stop))
 
 
+def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
+    """A-24: nothing happens to an instance of a deferred upgrade before a person approves it; where nothing that is approved remains, the
+    upgrade waits, and gives way to a newer version."""
+    upgrade = facts.upgrade
+    if upgrade is None or batches.approved(facts, upgrade):
+        return None
+    version = upgrade.target.version
+    if facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
+        return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
+    waiting = len(batches.remaining(facts, upgrade))
+    return Wait(now + LOOK_AGAIN, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(waiting, version))
+
+
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
     """Nothing starts on old news."""
     if not _would_start_something(facts) or not health.is_stale(facts, now):
@@ -229,7 +242,7 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     """Step 2."""
     if facts.upgrade is None:
         return None
-    choice = batches.choose(facts, batches.remaining(facts, facts.upgrade), facts.upgrade.policy, now)
+    choice = batches.choose(facts, batches.approved(facts, facts.upgrade), facts.upgrade.policy, now)
     return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why)
 
 
@@ -275,6 +288,7 @@ RULES: tuple[Rule, ...] = (
     stay_paused,
     stop_in_time,
     hold_the_fleet,
+    wait_for_approval,
     pause_between_batches,
     wait_for_fresh_health,
     wait_for_first_verdicts,

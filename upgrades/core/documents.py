@@ -183,10 +183,12 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
     )
     is_own = switch(document, *_AUTOMATIC, "useRollingUpgradePolicy")
     rolls_back = not switch(document, *_AUTOMATIC, "disableAutomaticRollback")
-    return replace(own if by_hand or is_own else Policy(), automatic_rollback=rolls_back and not by_hand)
+    defers = switch(document, *_AUTOMATIC, "osRollingUpgradeDeferral")  # a start by hand is its own approval
+    used = own if by_hand or is_own else Policy()
+    return replace(used, automatic_rollback=rolls_back and not by_hand, deferral=defers and not by_hand)
 
 
-_NOT_DONE = ((*_ROLLING, "maxSurge"), (*_AUTOMATIC, "osRollingUpgradeDeferral"))
+_NOT_DONE = ((*_ROLLING, "maxSurge"),)
 
 
 def _ignored(document: Json) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ class Policy:
     """Limits and switches of a rolling upgrade; the defaults are the document's (facts 2.2, 2.3).
 
     `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
-    limit stops an upgrade, those that failed in it get theirs back, whoever started it.
+    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `deferral`: an upgrade of the platform's takes
+    an instance only when a person has approved its version for that instance (facts 1.13).
     """
 
     max_batch_percent: int = 20
@@ -38,6 +39,7 @@ class Policy:
     unhealthy_first: bool = False
     automatic_rollback: bool = True
     rollback_on_breach: bool = False
+    deferral: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ class InstanceFacts:
     `opt_out`: it is never touched. `quarantined`: it failed so often that the platform leaves it alone; a person may still upgrade it.
     `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
-    `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade. `zone` and `domain`
-    (its update domain) are "" where there are none.
+    `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
+    the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none.
     """
 
     id: int
@@ -77,6 +79,7 @@ class InstanceFacts:
     quarantined: bool = False
     extensions: str = ""
     failed_version: str = ""
+    approved_version: str = ""
     zone: str = ""
     domain: str = ""
 

@@ -114,6 +114,11 @@ def fleet_stopped(stop: Hold) -> str:
     return f"All automatic upgrades are stopped by {stop.owner}{until}: {stop.reason}"
 
 
+def waiting_for_approval(count: int, version: str) -> str:
+    waits = "waits" if count == 1 else "wait"
+    return f"{_instances(count)} {waits} for somebody to approve the upgrade to {version}."
+
+
 def stopped(version: str) -> str:
     return f"The last upgrade to {version} was cancelled; it starts again by hand, or with the next version."
 

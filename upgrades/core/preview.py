@@ -192,6 +192,8 @@ class _Rehearsal:
             self.facts = replace(self.facts, fleet_stop=None)
         elif why is Why.PAUSED and self.facts.upgrade:
             self._upgrade(replace(self.facts.upgrade, paused_by="", ends_by=None))  # its time stood still
+        elif why is Why.WAITING_FOR_APPROVAL:
+            self._approve()
         elif why in (Why.GATE, Why.INITIALIZING):
             self._heal()
 
@@ -199,6 +201,10 @@ class _Rehearsal:
         """Of those whose time is over by then."""
         if any(one.opt_out and one.opt_out.until and one.opt_out.until <= self.now for one in self.facts.instances):
             self._instances(_let_go(one, self.now) for one in self.facts.instances)
+
+    def _approve(self) -> None:
+        version = self._target()
+        self._instances(replace(one, approved_version=version) for one in self.facts.instances)
 
     def _heal(self) -> None:
         self._instances(replace(one, health=Health.HEALTHY) for one in self.facts.instances)

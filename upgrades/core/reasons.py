@@ -71,6 +71,7 @@ RANK: tuple[Why | Held, ...] = (
     Why.STALE_HEALTH,
     Why.FLEET_STOPPED,
     Why.PAUSED,
+    Why.WAITING_FOR_APPROVAL,
     Held.IMPOSSIBLE,
     Why.BACKING_OFF,
     Why.STOPPED,
@@ -210,7 +211,7 @@ def _pause(view: _View) -> Iterator[Reason]:
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
     if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
         return
-    if not batches.remaining(view.facts, upgrade):
+    if not batches.approved(view.facts, upgrade):
         return
     until = last + upgrade.policy.pause_between_batches
     if until > view.now:
@@ -287,6 +288,23 @@ def _verified_by(view: _View) -> datetime:
 # --- single instances -------------------------------------------------------------------------------------------------
 
 
+def _unapproved(view: _View) -> Iterator[Reason]:
+    """Those that nothing else keeps from being upgraded. Where no upgrade runs they can be approved ahead."""
+    free = batches.remaining(view.facts, view.upgrade) if view.upgrade else _free(view)
+    held = [one.id for one in free if not batches.is_approved(one, view.policy, view.target)]
+    if held and view.is_wanted and not view.is_ending:
+        text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
+        code, ids = Why.WAITING_FOR_APPROVAL, tuple(held)
+        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=ids)
+
+
+def _free(view: _View) -> list[InstanceFacts]:
+    """The outdated ones that the platform's next upgrade would take."""
+    again, there = retrying.takes_failed(view.facts), {one.id for one in view.outdated}
+    candidates = [one for one in batches.candidates(view.facts, StartedBy.PLATFORM) if one.id in there]
+    return [one for one in candidates if again or one.failed_version != view.target]
+
+
 def _opted_out(view: _View) -> Iterator[Reason]:
     """One for each wish, however many instances it holds; it began when the first of them was opted out."""
     if not view.is_wanted:
@@ -344,7 +362,7 @@ def _failed_on(view: _View, instances: Iterable[InstanceFacts]) -> list[Instance
 def _turn(view: _View) -> Iterator[Reason]:
     """Those that a later batch takes."""
     upgrade = view.upgrade
-    waiting = batches.remaining(view.facts, upgrade) if upgrade and not view.is_ending else []
+    waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
     if upgrade and waiting:
         text = messages.turn(len(waiting), len(upgrade.batches))
         numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
@@ -363,6 +381,7 @@ SOURCES: tuple[Source, ...] = (
     _automatic_off,
     _impossible,
     _working,
+    _unapproved,
     _opted_out,
     _quarantined,
     _switched_off,

@@ -22,6 +22,7 @@ class Why(StrEnum):
     PAUSE = "PauseBetweenBatches"
     PAUSED = "Paused"
     FLEET_STOPPED = "FleetStopped"
+    WAITING_FOR_APPROVAL = "WaitsForApproval"
     CREATING = "CreatingInstances"
     STOPPED = "LastAttemptStopped"
     GATE = "TooManyUnhealthy"

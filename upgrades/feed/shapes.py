@@ -94,6 +94,7 @@ class InstanceShape(TypedDict):
     health_detail: str
     operation: str
     failed_version: str
+    approved_version: str
     quarantined_at: str | None
     member: MemberShape | None
     opt_out: OptOutShape | None
@@ -222,6 +223,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         health_detail=row.health_detail,
         operation=row.operation_kind,
         failed_version=row.failed_version,
+        approved_version=row.approved_version,
         quarantined_at=time(row.quarantined_at),
         member=_member(row.member) if row.member else None,
         opt_out=_opt_out(opt_out) if opt_out else None,

@@ -10,6 +10,7 @@ class Kind(models.TextChoices):
     DELETE = "delete"
     UPGRADE = "upgrade"
     CANCEL = "cancel"
+    APPROVE = "approve"
     DELETE_GROUP = "delete group"
 
 

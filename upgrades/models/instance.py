@@ -59,6 +59,9 @@ class Instance(models.Model):
     health_since = models.DateTimeField()
     health_detail = models.CharField(max_length=200, blank=True)
     failed_version = models.CharField(max_length=80, blank=True)
+    approved_version = models.CharField(
+        max_length=80, blank=True, help_text="The version that a person approved for it, where upgrades are deferred."
+    )
     failures = models.PositiveSmallIntegerField(default=0, help_text="Failed upgrades in a row.")
     quarantined_at = models.DateTimeField(null=True, help_text="Since when the platform leaves it alone.")
 

@@ -43,9 +43,9 @@ class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
     One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
-    it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over. `skip_pause_at`: a
-    person wanted the next batch then. `retry_skipped_by`: who wants it tried again at once, now that it was stopped. While its status
-    is RollingBack `error` says already what stopped it.
+    it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over; a deferred one waits
+    for people as long as they take. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at
+    once, now that it was stopped. While its status is RollingBack `error` says already what stopped it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -130,7 +130,7 @@ class RollingUpgrade(models.Model):
             started_by_name=name,
             only_failed=only_failed,
             takes_failed=takes_failed,
-            ends_by=now + lasts_at_most,
+            ends_by=None if policy.deferral else now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,
             started_at=max(now, before + timedelta(milliseconds=1)) if before else now,
         )

@@ -45,6 +45,7 @@ class ScaleSet(models.Model):
     unhealthy_first = models.BooleanField(default=False)
     automatic_rollback = models.BooleanField(default=True)
     rollback_on_breach = models.BooleanField(default=False)
+    deferral = models.BooleanField(default=False, help_text="The platform's upgrades wait for people's approval.")
     update_domains = models.PositiveSmallIntegerField(default=0, help_text="0: instances are in none.")
     probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
     probe_protocol = models.CharField(
@@ -111,6 +112,7 @@ class ScaleSet(models.Model):
             unhealthy_first=self.unhealthy_first,
             automatic_rollback=self.automatic_rollback,
             rollback_on_breach=self.rollback_on_breach,
+            deferral=self.deferral,
         )
 
     @policy.setter
@@ -122,6 +124,7 @@ class ScaleSet(models.Model):
         self.cross_zone, self.unhealthy_first = policy.cross_zone, policy.unhealthy_first
         self.automatic_rollback = policy.automatic_rollback
         self.rollback_on_breach = policy.rollback_on_breach
+        self.deferral = policy.deferral
 
 
 def locked_in_order(rows: models.QuerySet[ScaleSet]) -> list[int]:

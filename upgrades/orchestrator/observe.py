@@ -90,6 +90,7 @@ COLUMNS = (
     "operation_kind",
     "extensions_key",
     "failed_version",
+    "approved_version",
     "kept_on_scale_in",
     "power",
     "quarantined_at",
@@ -113,11 +114,12 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             stopped=power == Power.STOPPED and not operation_kind,
             quarantined=quarantined_at is not None,
             extensions=extensions,
-            failed_version=failed_version,
+            failed_version=failed,
+            approved_version=approved,
             zone=zone_of(zones, number),
             domain=str(number % row.update_domains) if row.update_domains else "",
         )
-        for pk, number, version, health, health_since, operation_kind, extensions, failed_version, kept, power, quarantined_at in rows
+        for pk, number, version, health, health_since, operation_kind, extensions, failed, approved, kept, power, quarantined_at in rows
     )
 
 

@@ -1,0 +1,154 @@
+"""Deferred upgrades: nothing happens to an instance before a person approves it (A-24, facts 1.13)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
+from tests.core.test_reasons import HOLD, codes, the
+from tests.core.test_rules import STOP, chosen, stopped
+from tests.core.world import image
+from tests.stories import document, edited
+from upgrades.core import documents
+from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.preview import preview
+from upgrades.core.reasons import Held, Who
+from upgrades.core.states import Health, MemberState
+from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
+
+DEFERRED = Policy(deferral=True)
+DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
+
+
+def deferred(facts: Facts, *members: Member, approved: Sequence[int] = (), **changes: Any) -> Facts:
+    """An upgrade that waits for approval, and has that of these."""
+    for id in approved:
+        facts = with_instance(facts, id, approved_version=NEW)
+    return upgrading(facts, *members, **{"policy": DEFERRED, **changes})
+
+
+# --- who is taken ---
+
+
+def test_nothing_begins_before_somebody_approves_it() -> None:
+    assert isinstance(step(fleet(10, policy=DEFERRED)), StartUpgrade)
+    found = step(deferred(fleet(10)))
+    assert isinstance(found, Wait) and found.why is Why.WAITING_FOR_APPROVAL
+    assert found.text == f"10 instances wait for somebody to approve the upgrade to {NEW}."
+
+
+def test_a_batch_is_of_approved_instances_and_its_size_of_all() -> None:
+    found = step(deferred(fleet(10), approved=(3, 8)))
+    assert isinstance(found, StartBatch) and found.instances == (3, 8)
+    assert chosen(deferred(fleet(10), approved=range(10))) == (0, 1)
+    alone = step(deferred(fleet(10), approved=(9,)))
+    assert isinstance(alone, StartBatch) and alone.why == "20 % of 10 is 2, so at most 2; 1 is approved there."
+
+
+def test_an_approval_is_of_one_version() -> None:
+    assert why(deferred(with_instance(fleet(10), 0, approved_version=OLD))) is Why.WAITING_FOR_APPROVAL
+    assert why(deferred(with_instance(fleet(10), 0, approved_version="16.04.3"))) is Why.WAITING_FOR_APPROVAL
+
+
+def test_an_upgrade_that_a_person_starts_is_its_own_approval() -> None:
+    body = edited(document(), f"{AUTOMATIC}.osRollingUpgradeDeferral", True)
+    model = documents.read(body)
+    assert (model.policy.deferral, model.policy_by_hand.deferral, model.ignored) == (True, False, ())
+    own = edited(body, f"{AUTOMATIC}.useRollingUpgradePolicy", True)
+    assert documents.read(own).policy.deferral
+    assert not documents.read(document()).policy.deferral
+    assert chosen(upgrading(fleet(10))) == (0, 1)
+
+
+def test_an_approval_lifts_nothing_else() -> None:
+    """Opted out, quarantined, switched off: as ever."""
+    facts = deferred(fleet(3), approved=(0, 1, 2))
+    for changes in ({"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}, {"busy": True}):
+        assert chosen(with_instance(facts, 0, **changes)) == (1,)
+
+
+def test_it_is_complete_when_all_are_upgraded_or_let_alone() -> None:
+    facts = with_instance(deferred(fleet(2, version=NEW)), 1, version=OLD)
+    assert why(facts) is Why.WAITING_FOR_APPROVAL
+    assert step(with_instance(facts, 1, opt_out=HOLD)) == Complete()
+
+
+# --- what comes before it, and what after ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"paused_by": "ada"}, Why.PAUSED), ({}, Why.FLEET_STOPPED)],
+)
+def test_what_people_hold_is_held_first(changes: dict[str, Any], expected: Why) -> None:
+    assert why(replace(deferred(fleet(10), **changes), fleet_stop=STOP)) is expected
+
+
+def test_cancelling_counts_while_it_waits() -> None:
+    assert isinstance(step(deferred(fleet(10), cancel_requested_by="ada")), Cancel)
+    assert isinstance(step(replace(deferred(fleet(10)), automatic=False)), Cancel)
+
+
+def test_no_gate_stops_one_that_waits_for_approval() -> None:
+    assert why(deferred(fleet(10, sick=5))) is Why.WAITING_FOR_APPROVAL
+    assert why(deferred(fleet(10, health_as_of=None))) is Why.WAITING_FOR_APPROVAL
+    assert isinstance(step(deferred(fleet(10, sick=5), approved=(0,))), Fault)
+    assert why(deferred(fleet(10, health_as_of=None), approved=(0,))) is Why.STALE_HEALTH
+
+
+def test_a_pause_is_told_only_where_something_approved_remains() -> None:
+    policy = replace(DEFERRED, pause_between_batches=MINUTE)
+    facts = deferred(fleet(10), *DONE, finished=True, policy=policy)
+    assert why(facts) is Why.WAITING_FOR_APPROVAL and Why.PAUSE not in codes(facts)
+    facts = deferred(fleet(10), *DONE, finished=True, policy=policy, approved=(5,))
+    assert why(facts) is Why.PAUSE and codes(facts) == [Why.WAITING_FOR_APPROVAL, Why.PAUSE, Held.TURN]
+
+
+def test_the_batch_in_flight_is_finished_first() -> None:
+    facts = with_instance(fleet(10), 0, health=Health.INITIALIZING)
+    assert why(deferred(facts, verifying(0))) is Why.VERIFYING
+
+
+def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
+    """Nobody need approve one image after the other; what is approved is finished first."""
+    newer = fleet(10, latest=image("16.04.3"))
+    found = step(deferred(newer))
+    assert found == Cancel("Nobody had approved what was left, and 16.04.3 is there.")
+    assert chosen(deferred(newer, approved=(4,))) == (4,)
+    assert why(deferred(newer, paused_by="ada")) is Why.PAUSED
+    assert isinstance(step(upgrading(newer)), StartBatch)
+
+
+# --- reasons and plans ---
+
+
+def test_those_that_wait_for_approval_say_so_and_who_can_give_it() -> None:
+    facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
+    found = the(Why.WAITING_FOR_APPROVAL, facts)
+    assert (found.act, found.who, found.gate, found.instances) == ("approve", Who.OPERATOR, "approval", (0, 2, 3))
+    assert found.numbers == {"instances": 3}
+    assert the(Held.TURN, facts).instances == (1,)
+    one = with_instance(fleet(2, version=NEW), 1, version=OLD)
+    assert the(Why.WAITING_FOR_APPROVAL, deferred(one)).text == (
+        f"1 instance waits for somebody to approve the upgrade to {NEW}."
+    )
+
+
+def test_they_can_be_approved_before_the_upgrade_begins() -> None:
+    facts = with_instance(fleet(5, policy=DEFERRED, last_attempt=stopped()), 0, quarantined=True)
+    assert the(Why.WAITING_FOR_APPROVAL, facts).instances == (1, 2, 3, 4)
+    assert Why.WAITING_FOR_APPROVAL not in codes(replace(facts, automatic=False))
+    assert Why.WAITING_FOR_APPROVAL not in codes(fleet(5, version=NEW, policy=DEFERRED))
+
+
+def test_an_upgrade_that_is_to_stop_waits_for_no_approval() -> None:
+    assert Why.WAITING_FOR_APPROVAL not in codes(deferred(fleet(5), verifying(0), cancel_requested_by="ada"))
+
+
+def test_a_plan_takes_the_approved_first_and_goes_on_behind_the_approval() -> None:
+    found = preview(deferred(fleet(10), approved=(6, 7)), NOW)
+    assert [one.instances for one in found.batches] == [(6, 7), (0, 1), (2, 3), (4, 5), (8, 9)]
+    assert [(one.code, one.text.split()[0]) for one in found.blocks] == [(Why.WAITING_FOR_APPROVAL, "8")]

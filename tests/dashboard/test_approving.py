@@ -1,0 +1,39 @@
+"""Approving on the pages what a deferred upgrade waits for (A-24)."""
+
+import pytest
+from django.test import Client
+
+from tests.commands.test_approvals import approved, deferred_set
+from tests.dashboard.test_acts import act, done, problem
+from tests.stories import nothing_changes, publish, snapshot_equals_events
+
+pytestmark = pytest.mark.django_db
+
+
+def test_approving_and_undoing_it(ada: Client) -> None:
+    deferred_set()
+    publish("16.04.9")
+    said = done(ada, "approve")
+    assert said["said"] == "2 instances approved for 16.04.9."
+    assert approved() == {1: "16.04.9", 2: "16.04.9"}
+    with snapshot_equals_events():
+        undone = ada.post(said["undo"]["url"], said["undo"]["values"]).json()
+    assert undone["said"] == "Approval withdrawn of 2 instances." and approved() == {}
+    assert act(ada, "withdraw approval").json()["said"] == "A batch has taken them already."
+
+
+def test_approving_twice_is_once(ada: Client) -> None:
+    deferred_set()
+    publish("16.04.9")
+    done(ada, "approve")
+    assert act(ada, "approve").json() == {"said": "Nothing waited for the approval of 16.04.9 any more."}
+
+
+def test_only_what_was_on_the_screen_is_approved(ada: Client) -> None:
+    deferred_set()
+    publish("16.04.9")
+    publish("16.04.10")
+    with nothing_changes():
+        assert "waits for the approval of 16.04.10 by now, not of 16.04.9" in problem(act(ada, "approve"))
+        assert problem(act(ada, "approve", version=""))
+        assert "no instance 99" in problem(act(ada, "approve", ids="99", version="16.04.10"))

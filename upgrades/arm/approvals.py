@@ -1,0 +1,54 @@
+"""Microsoft.Compute/virtualMachineScaleSets/approveRollingUpgrade, and that of a single instance (A-24, facts 1.13)"""
+
+from collections.abc import Sequence
+
+from upgrades.arm import ids, operations
+from upgrades.arm.answers import Answer
+from upgrades.arm.errors import Failed
+from upgrades.arm.instances import find_instance
+from upgrades.arm.requests import OPERATOR, Call, needs, resource
+from upgrades.arm.scale_sets import find
+from upgrades.commands.approvals import approve
+from upgrades.core.members import list_at, member
+from upgrades.models import ScaleSet
+from upgrades.models.async_operation import Kind
+
+
+@needs(OPERATOR)
+def of_scale_set(call: Call, group: str, name: str) -> Answer:
+    """`instanceIds` of the body: these; without them all that wait for approval."""
+    body = {} if call.body is None else call.object_body()
+    row = find(group, name)
+    return _approved(
+        call, row, None if member(body, "instanceIds") is None else _ids(row, list_at(body, "instanceIds"))
+    )
+
+
+@needs(OPERATOR)
+def of_instance(call: Call, group: str, name: str, instance: str) -> Answer:
+    row = find(group, name)
+    return _approved(call, row, [str(find_instance(row, instance).number)])
+
+
+def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
+    """Raises Failed for what is no instance of the scale set."""
+    there_are = {str(number) for number in row.instances.values_list("number", flat=True)}
+    strange = next((one for one in given if not isinstance(one, str) or one not in there_are), None)
+    if strange is not None:
+        message = (
+            f"The provided instanceId {str(strange)[:80]} is not an active Virtual Machine Scale Set VM instanceId."
+        )
+        raise Failed("InvalidParameter", message, target="instanceIds")
+    if not given:
+        message = "instanceIds is an empty list: name at least one instance, or leave it out for all that wait"
+        raise Failed("InvalidParameter", message, target="instanceIds")
+    return [str(one) for one in given]
+
+
+def _approved(call: Call, row: ScaleSet, numbers: Sequence[str] | None) -> Answer:
+    approve(str(row), numbers, by=call.client.name, now=call.now)
+    return Answer(status=202, headers=operations.begun(call, Kind.APPROVE, row))
+
+
+SCALE_SET = resource(ids.COMPUTE, POST=of_scale_set)
+INSTANCE = resource(ids.COMPUTE, POST=of_instance)

@@ -1,0 +1,102 @@
+"""Approving what deferred upgrades wait for, instance by instance (A-24), and taking an approval back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from upgrades.commands import finding
+from upgrades.commands.errors import Refused
+from upgrades.commands.opt_outs import find_instances
+from upgrades.core.versions import LATEST, is_older
+from upgrades.feed.writing import Writing
+from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
+from upgrades.models.instance import in_force
+from upgrades.models.rolling_upgrade import policy_from_row
+
+NO_DEFERRAL = "nothing of {row} waits for approval: its policy has no osRollingUpgradeDeferral, the platform upgrades it by itself"
+RUNS_BY_ITSELF = "nothing of {row} waits for approval: the upgrade {aim} that runs was not deferred when it started"
+NOTHING_WAITS = "nothing of {row} waits for approval: {why}"
+ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: nothing was approved"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`instances`: those that were not approved for this version before."""
+
+    version: str
+    instances: list[Instance]
+
+
+def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
+    """Lets these instances be upgraded to the version that waits for approval: the running upgrade's, where none runs the latest.
+
+    None: all that wait for it, but those opted out. Approving twice is once; what has the version stays as it is. `version`: the one
+    that is meant; where another waits by now nothing is approved. Raises Refused.
+    """
+    with finding.writing_to(path, now) as w:
+        named = None if ids is None else find_instances(w.scale_set, ids)
+        awaited = _awaited(w.scale_set)
+        if version and version != awaited:
+            message = ANOTHER.format(row=w.scale_set, version=awaited, given=version[:80])
+            raise Refused("OperationNotAllowed", message)
+        behind = _behind(w.scale_set, awaited)
+        wanted = _not_opted_out(w, behind) if named is None else named
+        rows = [row for row in wanted if row in behind and row.approved_version != awaited]
+        _set(w, rows, awaited, f"Approved for {awaited} by {by}.")
+    return Approval(awaited, rows)
+
+
+def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
+    """Takes the approval of these instances (None: of all) back; what a batch has taken already goes on. Raises Refused."""
+    with finding.writing_to(path, now) as w:
+        named = find_instances(w.scale_set, ids) if ids is not None else list(w.scale_set.instances.all())
+        begun = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
+        taken = set(begun.values_list("instance_id", flat=True))
+        rows = [row for row in named if row.pk not in taken and _is_behind(row, row.approved_version)]
+        _set(w, rows, "", f"Its approval was withdrawn by {by}.")
+    return rows
+
+
+def _set(w: Writing, rows: Sequence[Instance], version: str, note: str) -> None:
+    if not rows:
+        return
+    Instance.objects.filter(pk__in=[row.pk for row in rows]).update(approved_version=version)
+    w.changed(*rows, note=note)
+    w.wake()
+
+
+def _awaited(row: ScaleSet) -> str:
+    """The version that can be approved now. Raises Refused where there is none."""
+    running = row.upgrades.filter(ended_at=None).first()
+    if running is not None:
+        return _awaited_by(running, row)
+    if not row.deferral:
+        raise Refused("OperationNotAllowed", NO_DEFERRAL.format(row=row))
+    latest = row.sku.latest_in(row.location) if row.image_version == LATEST else None
+    if latest is None:
+        why = f"it is pinned to {row.image_version}" if row.image_version != LATEST else "no version is published"
+        raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=why))
+    return latest
+
+
+def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
+    if not policy_from_row(upgrade.policy).deferral:
+        raise Refused("OperationNotAllowed", RUNS_BY_ITSELF.format(row=row, aim=upgrade.aim))
+    return upgrade.target_version
+
+
+def _behind(row: ScaleSet, version: str) -> list[Instance]:
+    """Those that are still to get this version. Raises Refused where there is none."""
+    found = [one for one in row.instances.all() if _is_behind(one, version)]
+    if not found:
+        raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))
+    return found
+
+
+def _is_behind(row: Instance, version: str) -> bool:
+    return bool(row.version and version) and is_older(row.version, version)
+
+
+def _not_opted_out(w: Writing, rows: Sequence[Instance]) -> list[Instance]:
+    opted_out = set(in_force(w.now).filter(instance__scale_set=w.scale_set).values_list("instance_id", flat=True))
+    return [row for row in rows if row.pk not in opted_out]

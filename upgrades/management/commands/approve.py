@@ -1,0 +1,22 @@
+"""`manage.py approve RG/NAME [--instances ID ...]`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.approvals import approve
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Lets a deferred upgrade take instances: all that wait for approval, or those named."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+        parser.add_argument("--instances", metavar="ID", nargs="+", help="these, and no others")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        approval = approve(options["path"], options["instances"], by=me(), now=timezone.now())
+        names = ", ".join(row.name for row in approval.instances)
+        self.stdout.write(f"approved for {approval.version}: {names or 'none, for none of them waited for it'}")

@@ -1,0 +1,22 @@
+"""`manage.py withdraw_approval RG/NAME [--instances ID ...]`"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from upgrades.commands.approvals import withdraw_approval
+from upgrades.management.door import Door, me
+
+
+class Command(Door):
+    help = "Takes approvals back: of all instances that no batch has taken yet, or of those named."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="RG/NAME")
+        parser.add_argument("--instances", metavar="ID", nargs="+", help="these, and no others")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = withdraw_approval(options["path"], options["instances"], by=me(), now=timezone.now())
+        names = ", ".join(row.name for row in rows)
+        self.stdout.write(f"approval withdrawn: {names or 'none, for none of them was approved and still to come'}")
