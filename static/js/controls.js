@@ -1,5 +1,6 @@
 // Which controls belong to the moment of a scale set, and why not the others. Pure.
 
+import { unapproved } from "./approval.js";
 import { reasonsIn } from "./reasons.js";
 import { runs } from "./state.js";
 
@@ -7,7 +8,8 @@ const ROLLS_BACK = "It was stopped, and rolls back.";
 
 /** {id: why it cannot be used now, "" where it can}; those that are not named do not belong here. */
 export function controlsOf(board) {
-  return runs(board) ? running(board) : resting(board);
+  const approve = unapproved(board).length ? { approve: "" } : {};
+  return { ...approve, ...(runs(board) ? running(board) : resting(board)) };
 }
 
 function running(board) {

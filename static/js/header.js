@@ -1,8 +1,9 @@
 // The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
 
+import { awaitedOf, unapproved } from "./approval.js";
 import { controlsOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
-import { percentText, span } from "./format.js";
+import { number, percentText, span } from "./format.js";
 import { may } from "./shell.js";
 import { countBy, eligible, policyOf, runs } from "./state.js";
 import { targetOf } from "./summary.js";
@@ -28,12 +29,12 @@ function image(board) {
 
 function policy(limits) {
   const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
-  return html`batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${pause}`;
+  return html`${limits.deferral ? "on approval, " : ""}batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${pause}`;
 }
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
 
-const CONTROLS = ["start", "retry", "failed", "extensions", "resume", "pause", "next", "cancel"];
+const CONTROLS = ["approve", "start", "retry", "failed", "extensions", "resume", "pause", "next", "cancel"];
 
 /** What belongs to another moment gives way, and a focus that it had goes to what takes its place. */
 function paintControls(board) {
@@ -45,7 +46,15 @@ function paintControls(board) {
     turn(one, now[one.id] ?? "");
   }
   if (lost) $(runs(board) ? HEIR[lost.id] ?? "#cancel" : "#start").focus();
+  paintApprove(board);
   $("#cancel span").textContent = board.upgrade?.cancel_requested_by && runs(board) ? "Stops after this batch" : "Cancel";
+}
+
+/** All that wait, for the version that is on the screen. */
+function paintApprove(board) {
+  const ids = unapproved(board), control = $("#approve");
+  Object.assign(control.dataset, { key: "approve", ids: ids.join(), version: awaitedOf(board) });
+  $("span", control).textContent = `Approve ${number(ids.length)}`;
 }
 
 const HEIR = { pause: "#resume", resume: "#pause" };

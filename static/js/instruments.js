@@ -1,5 +1,6 @@
 // Rail, steps and gauges: a board in, markup out. No listeners, no timers.
 
+import { waitsForApproval } from "./approval.js";
 import { html, mark } from "./dom.js";
 import { aim, runsExtensions } from "./extensions.js";
 import { ahead, dayAt, exactTimeAt, many, momentAt, number, percentText, timeAt, zoneName } from "./format.js";
@@ -38,7 +39,7 @@ function segment(batch, board, running) {
 const strip = (fill, share) => (share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "");
 
 const STEPS = [["gate", "Gate"], ["choose", "Choose"], ["replace", "Replace"], ["wait", "Wait for health"], ["loop", "Loop"]];
-const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches", "Paused", "FleetStopped"]);
+const AT_THE_GATE = new Set(["HealthIsStale", "InstancesInitializing", "PauseBetweenBatches", "Paused", "FleetStopped", "WaitsForApproval"]);
 
 /** Which of the rule's five steps a running upgrade is at, and since when. */
 export function stepOf(board, batches) {
@@ -94,10 +95,12 @@ export function statusOf(board) {
   return { fill, glyph, word };
 }
 
-/** What keeps a running upgrade from its next batch, in one word; "" where nothing does. */
-function heldBy({ upgrade, scale_set: { decision } }) {
+/** What keeps a running upgrade from its next batch, in few words; "" where nothing does. */
+function heldBy(board) {
+  const { upgrade, scale_set: { decision } } = board;
   if (upgrade.cancel_requested_by) return "Stopping";
   if (upgrade.paused_by) return "Paused";
+  if (waitsForApproval(board)) return "Waits for approval";
   return HELD.has(decision.code) ? "Held" : "";
 }
 
@@ -143,7 +146,7 @@ function link({ act, key, word, toggles }, held) {
   return html`<button type="button" class="link" data-act="${act}" data-key="${key}" aria-pressed="${held === key}">${held === key ? "Show all" : word}</button>`;
 }
 
-const button = ({ act, key, word, right, ids }) => (may(right) ? html`<button type="button" class="button" data-act="${act}" data-key="${key}" data-ids="${ids}">${word}</button>` : off(word, whyNot(right), `no-${key}`));
+const button = ({ act, key, word, right, ids, version = "" }) => (may(right) ? html`<button type="button" class="button" data-act="${act}" data-key="${key}" data-ids="${ids}" data-version="${version}">${word}</button>` : off(word, whyNot(right), `no-${key}`));
 
 /** For how long, until when, and who can lift it. */
 function terms({ since, until, who, detail }) {

@@ -7,7 +7,7 @@ import { runs, safety } from "./state.js";
 import { whyStopped } from "./why.js";
 
 const PATIENCE = 15000; // ms: health that is late for a moment is no news
-const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "pending"];
+const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "held", "pending"];
 
 /**
  * [{code, fill, glyph, text, since, acts: [{word, states} or {word, reason}]}] of one board, the worst first.
@@ -68,7 +68,7 @@ function overLimit(board, since) {
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
-const ASK = new Set(["NoImagePublished", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined"]);
+const ASK = new Set(["NoImagePublished", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval"]);
 
 function asked(board, now) {
   const list = reasonsIn(board).filter(({ code, since }) => ASK.has(code) && (code !== "HealthIsStale" || now - Date.parse(since) >= PATIENCE));

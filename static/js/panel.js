@@ -1,5 +1,6 @@
 // One instance in full: why it is as it is, what can be done, disks, extensions, health, its part in the upgrade.
 
+import { awaitedOf, isApprovedAhead, unapproved } from "./approval.js";
 import { $$, glyph, html, show, word } from "./dom.js";
 import { dayAt, exactMomentAt, momentAt, since, zoneName } from "./format.js";
 import { reason } from "./instruments.js";
@@ -19,7 +20,7 @@ export class Panel {
     this.root.hidden = !one;
     if (!one) return void (this.history = "");
     show(this.root, panelOf(one, board, now));
-    const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)} ${one.quarantined_at}`;
+    const wanted = `${one.id} ${one.state} ${one.health} ${one.version} ${Boolean(one.opt_out)} ${one.quarantined_at} ${one.approved_version}`;
     if (wanted !== this.history) this.load(one, (this.history = wanted));
   }
 
@@ -38,10 +39,10 @@ function panelOf(one, board, now) {
   const why = whyNotNow(one, board), says = whyInstance(one, board);
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}<button type="button" class="button plain square push" data-act="close-panel" aria-label="Close details">${glyph("close")}</button></header>
     ${why.some(({ text }) => text === says) ? "" : html`<p>${says}</p>`}
-    <div class="actions">${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
+    <div class="actions">${approval(one, board)}${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
     ${held(why)}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
-    <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
+    <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${one.approved_version ? pair("Approved for", one.approved_version) : ""}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
@@ -56,7 +57,14 @@ function acts(one) {
   return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out");
 }
 
-const release = (one) => (may("steer") ? html`<button type="button" class="button" data-act="do" data-key="release" data-ids="${one.id}">${glyph("done")}Release</button>` : off(html`${glyph("done")}Release`, whyNot("steer"), "no-release"));
+const release = (one) => steering("release", html`${glyph("done")}Release`, one);
+
+function approval(one, board) {
+  if (unapproved(board).includes(one.id)) return steering("approve", html`${glyph("play")}Approve`, one, awaitedOf(board));
+  return isApprovedAhead(one, board) ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, one) : "";
+}
+
+const steering = (key, label, one, version = "") => (may("steer") ? html`<button type="button" class="button" data-act="do" data-key="${key}" data-ids="${one.id}" data-version="${version}">${label}</button>` : off(label, whyNot("steer"), `no-${key}`));
 
 const held = (list) => (list.length ? html`<section><h3>Why not now</h3><ol class="reasons">${list.map((one) => reason(one))}</ol></section>` : "");
 

@@ -1,12 +1,13 @@
 // The reasons of the feed (docs/rules.md) as the pages say them: how each looks, in few words, who lifts it, what can be done here. Pure.
 
+import { awaitedOf, isApproved, isApprovedAhead } from "./approval.js";
 import { hasAll, runsExtensions } from "./extensions.js";
 import { momentAt, number, percentText, timeAt } from "./format.js";
 import { targetOf } from "./summary.js";
 
 const FACES = {
   NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
-  HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
+  HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], WaitsForApproval: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
   WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
   Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
   RollingBack: ["attention", "rolling-back"], InstancesInitializing: ["active", "verifying"], PauseBetweenBatches: ["active", "held"],
@@ -14,7 +15,10 @@ const FACES = {
 };
 const WHO = { nobody: "passes by itself", operator: "an operator can lift it", owner: "who opted out can lift it", publisher: "a new version lifts it" };
 
-/** What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those instances. */
+/**
+ * What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those instances, how
+ * many (`counts`) said on it; `version`: the one on the screen, which is meant.
+ */
 export const ACTS = {
   resume: { word: "Resume", right: "steer", path: "resume/" },
   next_batch_now: { word: "Next batch now", right: "steer", path: "next-batch/" },
@@ -23,6 +27,8 @@ export const ACTS = {
   start: { word: "Start upgrade", right: "steer", path: "start/" },
   release: { word: "Release", right: "steer", path: "release/", ids: (one) => Boolean(one.quarantined_at || one.failed_version) },
   opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out) },
+  approve: { word: "Approve", right: "steer", path: "approve/", ids: (one, board) => Boolean(one.id) && !isApproved(one, awaitedOf(board)), counts: true, version: awaitedOf },
+  withdraw_approval: { word: "Withdraw approval", right: "steer", path: "withdraw-approval/", ids: isApprovedAhead },
   end_fleet_stop: { word: "Let go", right: "end_fleet_stop", path: "" },
 };
 
@@ -55,8 +61,10 @@ function seen({ instances, ...reason }) {
 function done({ act, instances }, board) {
   const how = Object.hasOwn(ACTS, act) && ACTS[act];
   if (!how) return [];
-  const ids = how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}));
-  return ids?.length === 0 ? [] : [{ act: "do", key: act, word: how.word, right: how.right, ids: ids?.join() ?? "" }];
+  const ids = how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}, board));
+  if (ids?.length === 0) return [];
+  const word = how.counts && ids.length > 1 ? `${how.word} ${number(ids.length)}` : how.word;
+  return [{ act: "do", key: act, word, right: how.right, ids: ids?.join() ?? "", ...(how.version && { version: how.version(board) }) }];
 }
 
 const WAITS = new Set(["pending", "held", "failed", "rolled-back", "unhealthy", "unknown"]);
@@ -75,6 +83,7 @@ export function briefly({ code, text, until, numbers, instances }) {
     TooManyUnhealthy: () => `Held: ${number(numbers.unhealthy)} of ${number(numbers.total)} unhealthy, limit ${percentText(numbers.limit_percent)}`,
     OptOutsKeepTheGateShut: () => `Held: ${n} opted out are unhealthy`,
     FleetStopped: () => "Held: the fleet is stopped",
+    WaitsForApproval: () => `${n} ${instances.length === 1 ? "waits" : "wait"} for approval`,
     OptOutsLeaveNothing: () => "All that are left are opted out",
     WaitingToTryAgain: () => `Tried again at ${momentAt(until)}`,
     LastAttemptStopped: () => "Cancelled; starts again by hand",

@@ -1,5 +1,6 @@
 // The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
 
+import { waitsForApproval } from "./approval.js";
 import { $, html, mark, show } from "./dom.js";
 import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
 import { statusOf } from "./instruments.js";
@@ -66,7 +67,8 @@ function progress(board, now) {
   const current = batches.findLast((one) => !one.planned)?.number ?? 1;
   const status = statusOf(board);
   const of = Math.max(current, batches.length);
-  const said = status.word === "Rolling forward" ? `Batch ${current} of ${of}` : `${status.word}, batch ${current} of ${of}`;
+  const place = status.word === "Rolling forward" ? `Batch ${current} of ${of}` : `${status.word}, batch ${current} of ${of}`;
+  const said = waitsForApproval(board) ? status.word : place; // no batch is under way
   const ticks = batches.map((one) => html`<i ${fillOf(one, board, status.fill)}></i>`);
   return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${said}</span><span class="small quiet">${expected(board, batches, now)}</span></span>
     <span class="ticks${of > 24 ? " many" : ""}" role="img" aria-label="Batch ${current} of ${of}">${ticks}</span>`;
@@ -79,7 +81,7 @@ function fillOf(batch, board, running) {
 }
 
 function expected(board, batches, now) {
-  if (board.upgrade.paused_by) return "";
+  if (board.upgrade.paused_by || waitsForApproval(board)) return "";
   const pause = reasonsIn(board).find((one) => one.code === "PauseBetweenBatches");
   if (pause) return `pauses until ${timeAt(pause.until)}`;
   const end = endOf(board, batches, now);

@@ -191,9 +191,9 @@ function asking(ids) {
 }
 
 /** What a reason's button does: to the scale set, or to the instances that it names. */
-function steer({ dataset: { key, ids } }) {
+function steer({ dataset: { key, ids, version } }) {
   if (ids) asking(ids.split(","));
-  post(ACTS[key].path ? `${HERE}${ACTS[key].path}` : document.body.dataset.endFleetStop, ids ? { ids } : {});
+  post(ACTS[key].path ? `${HERE}${ACTS[key].path}` : document.body.dataset.endFleetStop, ids ? { ids, ...(version && { version }) } : {});
 }
 
 const askOptOut = (ids) => board && optingOut.open(ids, board);

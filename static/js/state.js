@@ -1,5 +1,6 @@
 // What a screen knows of one scale set (a "board"), and how a message of the feed changes it. Pure: runs under Node too.
 
+import { awaited, isApproved } from "./approval.js";
 import { hasAll, isOfExtensions } from "./extensions.js";
 
 /** The states in the order of the legend; fill is one of the six. */
@@ -51,6 +52,7 @@ function contextOf(scaleSet, upgrade) {
     target: runs ? upgrade.target.version : scaleSet?.latest_version ?? "",
     wanted: runs && isOfExtensions(upgrade) ? upgrade.extensions : null,
     holds: HOLDS.has(scaleSet?.decision?.code),
+    awaits: awaited(scaleSet, upgrade),
   };
 }
 
@@ -84,10 +86,10 @@ function trouble(instance, context) {
   return failed ? "rolled-back" : null;
 }
 
-function standing(instance, { target, wanted, holds }) {
+function standing(instance, { target, wanted, holds, awaits }) {
   if (instance.opt_out) return "opted-out";
   if (wanted ? hasAll(instance, wanted) : !target || instance.version === target) return instance.health === "initializing" ? "verifying" : "done";
-  return holds ? "held" : "pending";
+  return holds || !isApproved(instance, awaits) ? "held" : "pending";
 }
 
 const numbered = (raw, context) => ({

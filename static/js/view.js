@@ -1,5 +1,6 @@
 // What a viewer chose to see of a board: filter, grouping, planned batches. Pure.
 
+import { awaitedOf, isApproved } from "./approval.js";
 import { hasAll } from "./extensions.js";
 import { counted, faceOf, isSick, runs } from "./state.js";
 
@@ -19,7 +20,8 @@ export function matches(instance, filter, by) {
 
 /**
  * The batches of the latest upgrade: those that were (or are), and of a running one those to come: zone by zone the next instances
- * by ascending id, as the engine takes them when all goes well. [{number, ids, began, ended, planned, why}]; began, ended and `now` in ms.
+ * by ascending id, as the engine takes them when all goes well; those that nobody approved yet come last, and nobody knows when.
+ * [{number, ids, began, ended, planned, why}]; began, ended and `now` in ms.
  */
 export function batchesOf(board, now) {
   if (!board.upgrade) return [];
@@ -35,17 +37,21 @@ function plannedAfter(list, board, now) {
   const took = board.upgrade.paused_by ? 0 : typicalLength(list);
   const pause = 1000 * (board.upgrade.policy.pause_seconds ?? 0);
   const planned = [];
-  for (const ids of queue(board).flatMap((zone) => slices(zone, size))) {
+  for (const { ids, waits } of [...sliced(board, size, false), ...sliced(board, size, true)]) {
     const before = planned.at(-1) ?? list.at(-1);
-    const began = before && took ? Math.max((before.ended ?? before.began + took) + pause, now) : null;
+    const began = before && took && !waits ? Math.max((before.ended ?? before.began + took) + pause, now) : null;
     planned.push({ number: list.length + planned.length + 1, ids, began, ended: began && began + took, planned: true, why: "" });
   }
   return planned;
 }
 
-/** The places of those to come: the unhealthy first where the policy says so, then zone after zone, each with ascending ids. */
-function queue({ instances, upgrade: { policy, ...upgrade } }) {
-  const places = [...instances.keys()].filter((place) => isToCome(instances[place], upgrade));
+/** The next batches, of those that wait for approval or of the others. */
+const sliced = (board, size, waits) => queue(board, waits).flatMap((zone) => slices(zone, size)).map((ids) => ({ ids, waits }));
+
+/** The places of those to come, zone by zone: the unhealthy first where the policy says so, then zone after zone, each with ascending ids. */
+function queue(board, waits) {
+  const { instances, upgrade: { policy, ...upgrade } } = board, version = awaitedOf(board);
+  const places = [...instances.keys()].filter((place) => isToCome(instances[place], upgrade) && isApproved(instances[place], version) !== waits);
   const sickFirst = policy.unhealthy_first ? [true, false] : [null];
   return sickFirst.flatMap((sick) => zoned(sick === null ? places : places.filter((place) => isSick(instances[place]) === sick), instances, policy));
 }
@@ -80,6 +86,7 @@ export function endOf(board, batches, now) {
   const took = typicalLength(batches.filter((one) => !one.planned));
   if (!took || board.upgrade.paused_by) return null;
   const current = batches.findLast((one) => !one.planned), last = batches.at(-1);
+  if (last.planned && !last.ended) return null;
   const low = last.planned ? last.ended : Math.max(current.ended ?? current.began + took, now);
   const high = low + (low - Date.parse(board.upgrade.started_at)) * 0.25;
   return { low, high, late: !current.ended && now > current.began + LATE * took };

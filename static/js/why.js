@@ -1,5 +1,6 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
+import { approvalSays, awaitedOf } from "./approval.js";
 import { aim, runsExtensions } from "./extensions.js";
 import { many, names, number, percentText } from "./format.js";
 import { holding, reasonsIn, told } from "./reasons.js";
@@ -98,7 +99,7 @@ export function whyInstance(one, board) {
     done: runsThem ? "It has the model's extensions, and is healthy." : "On the newest image, and healthy.",
     pending: pending(one, board, next),
     queued: `Chosen for batch ${one.batch}; ${runsThem ? "its extensions are run" : "its OS disk is replaced"} in a moment.`,
-    held: holding(one, board)[0]?.text ?? board.scale_set.decision.text,
+    held: heldBy(one, board),
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed.", extensions: "Its extensions are being run; its disks stay as they are." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
     "rolling-back": "It did not become healthy on the new image; its old OS disk is put back.",
     "rolled-back": `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
@@ -112,6 +113,14 @@ export function whyInstance(one, board) {
   };
   return says[one.state] ?? "";
 }
+
+function heldBy(one, board) {
+  const [first] = holding(one, board);
+  return first ? inItsWords(first, board) : board.scale_set.decision.text;
+}
+
+/** What is said of many at once, said of one. */
+const inItsWords = ({ code, text }, board) => (code === "WaitsForApproval" && awaitedOf(board) ? approvalSays(awaitedOf(board)) : text);
 
 function pending(one, board, next) {
   if (runs(board)) return one.planned ? `Waits for batch ${one.planned}.` : `Waits for the next upgrade ${next}.`;
@@ -127,6 +136,6 @@ const OWN = new Set(["TooManyUnhealthy", "Quarantined", "FailedOnThisVersion", "
 export function whyNotNow(one, board) {
   return holding(one, board).map((reason) => {
     const { acts, text, ...more } = told(reason, board);
-    return { ...more, text: OWN.has(reason.code) ? whyInstance(one, board) : text, acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
+    return { ...more, text: OWN.has(reason.code) ? whyInstance(one, board) : inItsWords({ code: reason.code, text }, board), acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
   });
 }

@@ -63,6 +63,46 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Install
     assert page.evaluate("window.isTheSamePage")
 
 
+def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
+    up: Installation, onlooker: str, sign_in: SignIn
+) -> None:
+    """A-24: those that are selected, then all that are left."""
+    put_fleet(up, "steered/deferred", 5, deferred=True)
+    page = sign_in(address("steered/deferred"))
+    expect(count_of(page, "Up to date")).to_have_text("5")
+    version = next_version()
+    publish(up, version)
+    expect(page.locator("#status")).to_have_text("Waits for approval")
+    expect(count_of(page, "Held")).to_have_text("5")
+    why(page, f"5 instances wait for somebody to approve the upgrade to {version}.")
+    other = sign_in(address("steered/deferred"), user=onlooker, password=PASSWORD, dark=True)
+    refused = other.locator("#why").get_by_role("button", name="Approve 5")
+    expect(refused).to_have_accessible_description(re.compile("may look, not steer upgrades"))
+    assert_accessible(other)
+
+    cell(page, 0).focus()
+    for key in ("ArrowRight", "Space", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.locator("#selection").get_by_role("button", name="Approve 2").click()
+
+    for number in (1, 3):
+        expect(cell(page, number)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
+    expect(page.locator("#status")).to_have_text("Waits for approval")
+    expect(count_of(page, "Held")).to_have_text("3")
+    cell(page, 0).click()
+    expect(page.locator("#panel")).to_contain_text(f"It waits for somebody to approve the upgrade to {version}.")
+    page.locator("#panel").get_by_role("button", name="Approve").click()
+    expect(cell(page, 0)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
+    expect(page.locator("#panel #history")).to_contain_text(f"Approved for {version} by admin.")
+    assert_accessible(page)
+
+    page.locator("#approve").click()
+
+    expect(page.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
+    expect(count_of(page, "Up to date")).to_have_text("5")
+    expect(page.locator("#approve")).not_to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def steered(up: Installation) -> str:
     put_fleet(up, STEERED, 10, boot="2")

@@ -17,8 +17,10 @@ def publish(up: Installation, version: str) -> None:
     up.manage("publish_image", *WINDOWS, version)
 
 
-def put_fleet(up: Installation, path: str, instances: int, *, boot: str = "1", **tags: str) -> None:
-    """A scale set whose application is probed over HTTP through a load balancer."""
+def put_fleet(
+    up: Installation, path: str, instances: int, *, boot: str = "1", deferred: bool = False, **tags: str
+) -> None:
+    """A scale set whose application is probed over HTTP through a load balancer. `deferred`: its upgrades wait for approval."""
     http = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
     balancer = {"location": "westeurope", "properties": {"probes": [{"name": "http", "properties": http}]}}
     up.put("fleet/lb", balancer, kind="load_balancer")
@@ -29,5 +31,6 @@ def put_fleet(up: Installation, path: str, instances: int, *, boot: str = "1", *
     }
     body = document(image=WINDOWS, capacity=instances, probe_id=probe_id, tags=tags)
     body["properties"]["virtualMachineProfile"]["storageProfile"]["dataDisks"] = [{"lun": 0, "diskSizeGB": 64}]
+    body["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]["osRollingUpgradeDeferral"] = deferred
     up.put(path, body)
     up.wait_healthy(path)

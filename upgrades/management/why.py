@@ -15,7 +15,7 @@ from upgrades.models.fleet_stop import fleet_stop_in_force
 
 MOST_IDS = 8  # written out in a command
 COMMANDS = {  # by a reason's `act`
-    "approve": "approve {path} --instances {ids}",
+    "approve": "approve {path}",
     "change_policy": "put_scale_set {path} FILE.json",
     "end_fleet_stop": "end_fleet_stop",
     "next_batch_now": "next_batch {path}",

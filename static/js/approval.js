@@ -1,0 +1,28 @@
+// Deferred upgrades, as docs/feed.md tells of them: the platform takes an instance when a person has approved the version for it. Pure.
+
+/** The version that waits for approval; "" where upgrades are not deferred, or none begins by itself. */
+export function awaited(set, upgrade) {
+  const running = upgrade && !upgrade.ended_at ? upgrade : null;
+  if (!(running ?? set)?.policy?.deferral || !(running || set.automatic_upgrade)) return "";
+  return running ? running.target.version : set.latest_version ?? "";
+}
+
+export const awaitedOf = ({ scale_set: set, upgrade }) => awaited(set, upgrade);
+
+/** May it be taken, as far as people's approval goes? */
+export const isApproved = (instance, version) => !version || instance.approved_version === version;
+
+/** The ids of those that wait for approval and for nothing else of their own: those of the reason, but for those approved since. */
+export function unapproved(board) {
+  const version = awaitedOf(board), held = (board.scale_set.decision.reasons ?? []).find(({ act }) => act === "approve");
+  const waits = (id) => board.places.has(id) && !isApproved(board.instances[board.places.get(id)], version);
+  return held && version ? held.instances.filter(waits) : [];
+}
+
+/** Has it been approved, and no batch taken it yet? Then that can be taken back. */
+export const isApprovedAhead = (one, board) => Boolean(awaitedOf(board)) && one.version !== one.approved_version && one.approved_version === awaitedOf(board) && one.batch === null;
+
+/** Is that what was decided: nothing begins before somebody approves it? */
+export const waitsForApproval = ({ scale_set: { decision } }) => decision.code === "WaitsForApproval";
+
+export const approvalSays = (version) => `It waits for somebody to approve the upgrade to ${version}.`;
