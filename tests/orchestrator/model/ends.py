@@ -1,8 +1,9 @@
 """Ends of upgrades, and their turning back, judged at the instant at which they are written."""
 
 from tests.orchestrator.model.evidence import Evidence
-from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows
+from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows, is_older
 from tests.orchestrator.model.starts import is_to_stop
+from upgrades.models import ScaleSet
 
 UPGRADED = "MaxUnhealthyUpgradedInstancePercent"
 UNHEALTHY = "MaxUnhealthyInstancePercentExceeded"
@@ -28,8 +29,10 @@ class Ends:
             left = [one["number"] for one in rows.free(upgrade["scale_set_id"], upgrade)]
             assert not left, f"an upgrade is complete, and {left} are left"
         elif "Cancelled" in values:
-            assert is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]]), "an upgrade is cancelled by nobody"
+            is_wanted = is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]])
+            assert is_wanted or _gives_way(rows, upgrade), "an upgrade is cancelled by nobody"
         elif _says(values, TIMEOUT):
+            assert upgrade["ends_by"], "an upgrade that waits for people has no more time"
             assert self._evidence.clocks.wall() >= upgrade["ends_by"], "an upgrade has no more time, and it has"
             assert not upgrade["paused_by"], "an upgrade has no more time, and it is paused"
         else:
@@ -61,6 +64,14 @@ class Ends:
             row["state"] in HAS_FAILED or counted.get(row["instance_id"], "healthy") != "healthy" for row in done
         )
         assert failed * 100 > limit * len(done), f"stopped with {failed} of {len(done)} failed (limit {limit} %)"
+
+
+def _gives_way(rows: Rows, upgrade: Row) -> bool:
+    """A deferred one, to a newer version, when nothing that is approved is left."""
+    pk = upgrade["scale_set_id"]
+    row = ScaleSet.objects.select_related("sku", "location").get(pk=pk)
+    is_newer = is_older(upgrade["target_version"], row.sku.latest_in(row.location) or "")
+    return bool(upgrade["policy"]["deferral"] and is_newer and not rows.may_begin(pk, upgrade))
 
 
 def _judge_members(rows: Rows, upgrade: Row, values: set[str]) -> None:

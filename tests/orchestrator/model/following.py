@@ -69,7 +69,10 @@ def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
         return False
     if upgrade["kind"] == "extensions":
         return bool(one["version"]) and _extensions_of(one) != upgrade["extensions"]
-    return one["failed_version"] == target if upgrade["only_failed"] else is_older(one["version"], target)
+    has_failed = one["failed_version"] == target
+    if upgrade["only_failed"]:
+        return has_failed
+    return is_older(one["version"], target) and (upgrade["takes_failed"] or not has_failed)
 
 
 def _extensions_of(one: Json) -> list[str]:

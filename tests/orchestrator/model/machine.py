@@ -12,6 +12,7 @@ from tests import stories
 from tests.orchestrator.cloud import Name
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.world import LOCATIONS, Message, World
+from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.images import publish_image
 from upgrades.commands.opt_outs import opt_in, opt_out
@@ -56,6 +57,7 @@ documents = st.fixed_dictionaries(
         "threshold": st.sampled_from([1, 0, 2, 3]),  # of its probe; 0: it has none
         "zones": st.sampled_from([0, 0, 3, 2]),
         "rolls_back": st.sampled_from([True, True, False]),
+        "defers": st.sampled_from([False, False, False, True]),
     }
 )
 
@@ -94,13 +96,16 @@ class Fleets(RuleBasedStateMachine):
     def put(self, index: int, spec: dict[str, Any]) -> None:
         self.put_one(index, **spec)
 
-    def put_one(self, index: int, *, threshold: int, zones: int = 0, rolls_back: bool = True, **spec: Any) -> None:
+    def put_one(
+        self, index: int, *, threshold: int, zones: int = 0, rolls_back: bool = True, defers: bool = False, **spec: Any
+    ) -> None:
         health = stories.health_extension("/health", intervalInSeconds=5, numberOfProbes=threshold)
         body = stories.document(extensions=[*([health] if threshold else []), _script("1.0")], **spec)
         body = stories.edited(
             body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}]
         )
         body = stories.edited(body, f"{AUTOMATIC}.disableAutomaticRollback", not rolls_back)
+        body = stories.edited(body, f"{AUTOMATIC}.osRollingUpgradeDeferral", defers)
         if zones:
             body["zones"] = [str(number + 1) for number in range(zones)]
         self.people(partial(set_model, f"fleet/s{index}", body))
@@ -196,6 +201,16 @@ class Fleets(RuleBasedStateMachine):
             found = self.world.ask(lambda: set(row.instances.filter(number__in=ids).values_list("pk", flat=True)))
             self.world.watch.members.forgive(found)
             self.people(partial(release, str(row), ids, by="ada"))
+
+    @rule(index=indexes, picks=st.none() | picks, act=st.sampled_from([approve, approve, withdraw_approval]))
+    def approval(self, index: int, picks: list[int] | None, act: Callable[..., Any]) -> None:
+        self.approve_some(index, picks, act)
+
+    def approve_some(self, index: int, picks: list[int] | None = None, act: Callable[..., Any] = approve) -> None:
+        """None: all that wait for it."""
+        if row := self.world.a_set(index):
+            ids = None if picks is None else self.world.numbers_of(row, picks)
+            self.people(partial(act, str(row), ids, by="ada"))
 
     @rule(seconds=st.sampled_from([None, 20, 600]), is_ended=st.booleans())
     def stop_fleet(self, seconds: int | None, is_ended: bool) -> None:
@@ -317,7 +332,7 @@ class Fleets(RuleBasedStateMachine):
         what=st.sampled_from(
             [
                 *("pause", "long pause", "other look", "all others", "opt out", "capacity", "probe", "cancel", "jump"),
-                *("hold", "stop the fleet", "hurry"),
+                *("hold", "stop the fleet", "hurry", "withdraw"),
             ]
         ),
     )
@@ -340,6 +355,7 @@ class Fleets(RuleBasedStateMachine):
             "hold": lambda: self.steer_one(index, "pause"),
             "stop the fleet": self.stop_all,
             "hurry": lambda: self.steer_one(index, "next_batch_now"),
+            "withdraw": lambda: self.approve_some(index, None, withdraw_approval),
         }
         acts[what]()
 

@@ -20,6 +20,7 @@ SET = (
 INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
     *("health", "health_since", "operation_id", "operation_kind", "failed_version", "extensions_key"),
+    "approved_version",
     *("power", "failures", "quarantined_at", "member_id"),
 )
 
@@ -96,6 +97,12 @@ class Rows:
             and _is_wanted(row, upgrade)
         ]
 
+    def may_begin(self, pk: int, upgrade: Row) -> list[Row]:
+        """Of those: all, or where the upgrade is deferred those that are approved for its version."""
+        free, version = self.free(pk, upgrade), upgrade["target_version"]
+        is_deferred = upgrade["policy"]["deferral"]
+        return [row for row in free if not is_deferred or row["approved_version"] == version]
+
     def untouched(self, pk: int) -> list[Row]:
         """Nothing is done to them, they run, and nobody opted them out."""
         opted_out = {row["instance_id"] for row in self.opt_outs.values()}
@@ -125,9 +132,10 @@ def _is_wanted(instance: Row, upgrade: Row) -> bool:
     if upgrade["kind"] == "extensions":
         return bool(instance["version"]) and instance["extensions_key"] != upgrade["target_extensions"]
     target = upgrade["target_version"]
-    return bool(
-        instance["failed_version"] == target if upgrade["only_failed"] else is_older(instance["version"], target)
-    )
+    has_failed = instance["failed_version"] == target
+    if upgrade["only_failed"]:
+        return has_failed
+    return is_older(instance["version"], target) and (upgrade["takes_failed"] or not has_failed)
 
 
 def is_off(instance: Row) -> bool:

@@ -93,7 +93,7 @@ class Starts:
         if last is not None and not (upgrade["skip_pause_at"] and upgrade["skip_pause_at"] >= last["finished_at"]):
             until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
             assert now >= until, f"a batch starts {until - now} before its pause is over"
-        is_late = now > upgrade["ends_by"] + timedelta(seconds=LOOK)
+        is_late = upgrade["ends_by"] is not None and now > upgrade["ends_by"] + timedelta(seconds=LOOK)
         assert not is_late or clocks.jumped_at >= clocks.elapsed - LOOK, "a batch starts after the upgrade's time"
 
     def _judge_health(self, rows: Rows, row: Row, start: Start) -> None:
@@ -142,7 +142,7 @@ class Starts:
 
 def _pool(rows: Rows, upgrade: Row, sick: set[int]) -> list[int]:
     """Of one zone and one update domain, the lowest numbers first; where the policy says so, all unhealthy before any healthy one."""
-    free, policy = rows.free(upgrade["scale_set_id"], upgrade), upgrade["policy"]
+    free, policy = rows.may_begin(upgrade["scale_set_id"], upgrade), upgrade["policy"]
     if policy["unhealthy_first"] and any(one["number"] in sick for one in free):
         free = [one for one in free if one["number"] in sick]
 

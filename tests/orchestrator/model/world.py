@@ -13,6 +13,7 @@ from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
 from tests.orchestrator.model.invariants import Watch
 from tests.orchestrator.model.prober import Prober, Witness
+from upgrades.commands.approvals import approve
 from upgrades.commands.errors import Refused
 from upgrades.commands.fleet_stops import end_fleet_stop
 from upgrades.commands.steering import resume
@@ -28,7 +29,7 @@ Answer = TypeVar("Answer")
 MOST_RESTS = 5
 AT_REST = (
     *("NothingToDo", "LastAttemptStopped", "NoImagePublished"),
-    *("WaitingToTryAgain", "TooManyUnhealthy", "Paused", "FleetStopped"),
+    *("WaitingToTryAgain", "TooManyUnhealthy", "Paused", "FleetStopped", "WaitsForApproval"),
 )
 
 
@@ -204,7 +205,7 @@ class World:
         for _ in range(MOST_RESTS):
             self.run_to_rest(5000)
             self.run(6)
-            if self._is_at_rest():
+            if self._is_at_rest() and not self._approve():
                 break
         with self.statements.aside():
             self.watch.check_rest(self.vanished)
@@ -214,6 +215,14 @@ class World:
         for row in self.ask(lambda: list(paused)):
             self.do(partial(resume, str(row.scale_set), "ada", self.clocks.wall()))
         self.do(partial(end_fleet_stop, by="ada", now=self.clocks.wall()))
+
+    def _approve(self) -> bool:
+        """Whatever waits for approval gets it. Did anything?"""
+        waiting = self.ask(lambda: list(ScaleSet.objects.filter(decision__code="WaitsForApproval")))
+        for row in waiting:
+            ids = self.numbers_of(row, list(range(30)))
+            self.do(partial(approve, str(row), ids, by="ada", now=self.clocks.wall()))
+        return bool(waiting)
 
     def run_to_rest(self, rounds: int) -> None:
         """Everybody does his work until there is none, or so many rounds long. Where nothing happens time flies."""
