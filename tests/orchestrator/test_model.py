@@ -34,7 +34,7 @@ from upgrades.feed import writing
 from upgrades.models import clock
 from upgrades.orchestrator import record, work
 from upgrades.prober import process
-from upgrades.probes import engine, reactor
+from upgrades.probes import engine, reactor, schedule
 
 MINUTES = float(os.environ.get("ROLLGRID_SOAK", "0"))
 ONLY = os.environ.get("ROLLGRID_STORY", "")
@@ -69,7 +69,7 @@ class Bench:
         for module in (work, process, engine):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(process, "listen", doubles.no_hints)
-        monkeypatch.setattr(engine, "Attempt", doubles.Attempt)
+        monkeypatch.setattr(schedule, "Attempt", doubles.Attempt)
         monkeypatch.setattr(reactor, "best_poller", lambda: doubles.Prober.current_wire)
 
     def monotonic(self) -> float:
