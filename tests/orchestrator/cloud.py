@@ -64,6 +64,8 @@ class Faults:
     unrestorable: set[str] = field(default_factory=set)  # versions that no restore brings back
     broken: set[str] = field(default_factory=set)  # extensions that fail when they are run, as "name version"
     endless: set[Name] = field(default_factory=set)  # machines whose operations do not end
+    room: int | None = None  # for so many more machines it says that there is room
+    is_full: bool = False  # it makes none, whatever it says
 
 
 class Cloud:
@@ -144,6 +146,8 @@ class Cloud:
         match job.operation.kind:
             case OperationKind.CREATE if machine is not None:
                 raise ProviderError("InstanceExists", f"{job.name} exists already", permanent=True)
+            case OperationKind.CREATE if self.faults.is_full:
+                raise ProviderError("QuotaExceeded", f"there is no room for {job.name}", permanent=True)
             case OperationKind.CREATE:
                 self.machines[job.name] = self._made(job)
             case OperationKind.REIMAGE | OperationKind.RESTORE | OperationKind.EXTENSIONS if machine is None:
@@ -326,6 +330,10 @@ class CloudProvider:
         views = self._cloud.views(scale_set.key)
         await self._cloud.see(scale_set.key, views)
         return views
+
+    async def room(self, scale_set: ScaleSetReference) -> int | None:
+        self._answer()
+        return self._cloud.faults.room
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         return address, port

@@ -144,6 +144,17 @@ class ProviderContract(Stories):
 
         tell(story)
 
+    def test_each_machine_takes_up_room(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+        """Where the provider knows how much there is."""
+
+        async def story(provider: Provider) -> None:
+            before = await provider.room(scale_set)
+            await done(provider, create(scale_set, "0"))
+            after = await provider.room(scale_set)
+            assert after is None if before is None else after == before - 1
+
+        tell(story)
+
     def test_nothing_asked_is_nothing_done(self, tell: Tell) -> None:
         async def story(provider: Provider) -> None:
             assert await provider.begin([]) == {}

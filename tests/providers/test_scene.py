@@ -26,11 +26,12 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-restore-fail-percent": "50",
             "rollgrid-sim-seed": "autumn",
             "rollgrid-sim-extension-fails": "Script, agent",
+            "rollgrid-sim-quota": "12",
             "owner": "someone else",
         }
     )
     assert read_scene(tags) == Scene(
-        0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0, frozenset({"script", "agent"})
+        0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0, frozenset({"script", "agent"}), 12
     )
 
 
@@ -43,6 +44,8 @@ def test_all_tags_are_read() -> None:
         ("rollgrid-sim-boot-seconds", "inf"),
         ("rollgrid-sim-fail-percent", "101"),
         ("rollgrid-sim-slow-percent", ""),
+        ("rollgrid-sim-quota", "-1"),
+        ("rollgrid-sim-quota", "many"),
         ("rollgrid-sim-weather", "rain"),
     ],
 )

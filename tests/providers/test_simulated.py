@@ -238,6 +238,24 @@ def test_five_hundred_instant_swaps_take_no_time(shared_simulator: Simulator, sc
     shared_simulator.play(story)
 
 
+def test_a_scale_set_has_no_more_machines_than_its_quota(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    async def story(provider: Provider) -> None:
+        limited = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-quota": "2"})
+        assert await provider.room(limited) == 2
+        orders = [create(limited, str(number)) for number in range(3)]
+        (refused,) = (await provider.begin(orders)).items()
+        assert (refused[0], refused[1].code, refused[1].permanent) == (orders[2].id, "QuotaExceeded", True)
+        await outcomes(provider, orders[:2])
+        assert await provider.room(limited) == 0
+        await done(provider, delete(limited, "0"))
+        assert await provider.room(limited) == 1
+        await done(provider, create(limited, "2"))
+
+    shared_simulator.play(story)
+
+
 def test_nonsense_in_tags_harms_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         odd = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-fail-percent": "many"})
@@ -264,7 +282,8 @@ def test_the_control_api_is_for_those_who_can_read_its_file(shared_simulator: Si
 def test_what_is_no_request_is_refused_with_words(shared_simulator: Simulator) -> None:
     control = read_control(shared_simulator.home)
     headers = {"Authorization": f"Bearer {control.token}"}
-    for path, body in (("begin", b"{}"), ("poll", b"not json"), ("views", b"[]"), ("act", b'{"set": "x", "acts": []}')):
+    nonsense = {"begin": b"{}", "poll": b"not json", "views": b"[]", "room": b"{}", "act": b'{"set": "x", "acts": []}'}
+    for path, body in nonsense.items():
         assert _status(urllib.request.Request(f"{control.url}/{path}", data=body, headers=headers)) == 400
 
 

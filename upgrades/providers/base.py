@@ -149,6 +149,9 @@ class Provider(Protocol):
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         """All machines of the scale set by instance id; those that do not exist are absent."""
 
+    async def room(self, scale_set: ScaleSetReference) -> int | None:
+        """How many more machines it would make for this scale set now, by its quotas and whatever else it knows of; None: any number."""
+
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         """Where (host, port) a probe of this port of the machine at `address` must connect to."""
 

@@ -4,6 +4,7 @@
     POST /begin  {"sets", "models", "operations"}      (wire.py) -> {"refused": {id: [code, message, permanent]}}
     POST /poll   {"ids": [...], "wait_seconds": n}     -> {id: [progress, code, message, view or null]}
     POST /views  {"set": key, "tags": {...}}           -> [view, ...]
+    POST /room   {"set": key, "tags": {...}}           -> {"room": n}: so many more machines
     POST /act    {"set": key, "acts": {"sick": [...]}} -> {"done": n}
 
 Refusals of the whole: 4xx with {"code", "message", "permanent"}.
@@ -22,7 +23,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated import acts
 from upgrades.providers.simulated.beginning import begin
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.scene import own_tags
+from upgrades.providers.simulated.scene import own_tags, read_scene
 from upgrades.providers.simulated.ticker import News, Ticker
 from upgrades.providers.simulated.wire import batch_from_wire
 
@@ -41,7 +42,8 @@ class Api:
     def application(self) -> web.Application:
         application = web.Application(client_max_size=LONGEST_BODY, middlewares=[self._guard])
         application.router.add_get("/alive", self._alive)
-        for path, answer in (("begin", self._begin), ("poll", self._poll), ("views", self._views), ("act", self._act)):
+        answers = {"begin": self._begin, "poll": self._poll, "views": self._views, "room": self._room, "act": self._act}
+        for path, answer in answers.items():
             application.router.add_post(f"/{path}", _spoken(answer))
         return application
 
@@ -72,6 +74,9 @@ class Api:
         if self._cloud.instances(key):
             self._cloud.retag({key: own_tags(body["tags"])})
         return self._cloud.views(key)
+
+    async def _room(self, body: Any) -> Any:
+        return {"room": self._cloud.room_for(str(body["set"]), read_scene(own_tags(body["tags"])).quota)}
 
     async def _act(self, body: Any) -> Any:
         asked = {str(kind): [str(instance) for instance in instances] for kind, instances in body["acts"].items()}

@@ -9,7 +9,7 @@ from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, in_order, lacking, made
-from upgrades.providers.simulated.scene import Scene
+from upgrades.providers.simulated.scene import QUOTA, Scene
 from upgrades.providers.simulated.sockets import MOST_MACHINES
 from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
@@ -99,6 +99,7 @@ def _where_it_went(job: Job, machine: Machine) -> str:
 def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Changes) -> Machine:
     if machine is not None:
         raise ProviderError("InstanceExists", f"the instance {_said(job.name)} exists already", permanent=True)
+    _check_quota(cloud, job, changes)
     if cloud.count + changes.made >= cloud.room:
         why = (
             "the most it takes"
@@ -108,6 +109,15 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
         raise ProviderError("TooManyInstances", f"the simulator has {cloud.room} instances, {why}", permanent=True)
     cloud.serial += 1
     return made(job, cloud.serial)
+
+
+def _check_quota(cloud: Cloud, job: Job, changes: Changes) -> None:
+    key, instance = job.name
+    quota = cloud.scene(key).quota
+    new = sum(one.work is Work.CREATE and one.name[0] == key for one in changes.begun.values())
+    if quota is not None and len(cloud.instances(key)) + new >= quota:
+        why = f"instance {instance} is beyond the quota of {key}, which is {quota} ({QUOTA})"
+        raise ProviderError("QuotaExceeded", why, permanent=True)
 
 
 def refuse_if_busy(cloud: Cloud, name: Name, changes: Changes) -> None:

@@ -53,6 +53,10 @@ class SimulatedProvider:
         answer = await self._line.ask("views", body, seconds=ANSWER_SECONDS)
         return {view["instance"]: view_from_wire(view) for view in answer}
 
+    async def room(self, scale_set: ScaleSetReference) -> int | None:
+        body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
+        return int((await self._line.ask("room", body, seconds=ANSWER_SECONDS))["room"])
+
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         """Each machine has one socket: every port of it leads there. ProviderError NotListening for a machine that is down."""
         host, _, real_port = address.rpartition(":")

@@ -64,6 +64,11 @@ class Cloud:
     def instances(self, key: str) -> Mapping[str, Machine]:
         return self._sets.get(key, {})
 
+    def room_for(self, key: str, quota: int | None) -> int:
+        """How many more machines that scale set may have."""
+        room = self.room - self.count
+        return max(0, room if quota is None else min(room, quota - len(self.instances(key))))
+
     def machine(self, name: Name) -> Machine | None:
         return self._sets.get(name[0], {}).get(name[1])
 

@@ -10,6 +10,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "rollgrid-sim-"
 FAILING_EXTENSIONS = f"{PREFIX}extension-fails"
+QUOTA = f"{PREFIX}quota"
 LONGEST_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
@@ -42,6 +43,7 @@ class Scene:
     seed: str = ""
     restore_fail_percent: float = 0.0
     failing_extensions: frozenset[str] = frozenset()  # names in lower case
+    quota: int | None = None  # the most machines that the scale set may have
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -104,6 +106,12 @@ def _words(value: str) -> frozenset[str]:
     return frozenset(word.strip() for word in value.split(",") if word.strip())
 
 
+def _count(value: str) -> int:
+    if not value.strip().isdecimal():
+        raise ValueError("a whole number is expected")
+    return int(value)
+
+
 def _unknown(value: str) -> str:
     raise ValueError(f"the simulator knows {', '.join(sorted(READERS))}")
 
@@ -117,4 +125,5 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}restore-fail-percent": ("restore_fail_percent", _number(100)),
     f"{PREFIX}slow-percent": ("slow_percent", _number(100)),
     f"{PREFIX}seed": ("seed", str.strip),
+    QUOTA: ("quota", _count),
 }
