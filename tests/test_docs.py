@@ -57,7 +57,7 @@ def test_every_transcript_is_named_by_a_rule() -> None:
 
 def test_every_point_of_azures_about_upgrades_has_its_test() -> None:
     """Their criteria, one by one: the rows of the tables whose source names them."""
-    points = [*(f"A-{number}" for number in (*range(5, 18), 20, 21, 24, 29, 31, 39)), "S-32"]
+    points = [*(f"A-{number}" for number in (*range(5, 19), 20, 21, 24, 29, 31, 39)), "S-32"]
     tested = [cells[-4:-1] for cells in map(_cells, RULES_TEXT.splitlines()) if "`test_" in cells[-2]]
     sources = {point for cells in tested for cell in cells for point in re.findall(r"\b[AS]-\d+\b", cell)}
     assert [point for point in points if point not in sources] == []

@@ -87,7 +87,10 @@ def test_saving_what_is_there_already_changes_nothing(ada: Client) -> None:
         assert saved(save(ada, row))
 
 
-SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "disable_automatic_rollback", "deferral")
+SWITCHES = (
+    *("cross_zone", "unhealthy_first", "rollback_on_breach", "max_surge"),
+    *("disable_automatic_rollback", "deferral"),
+)
 
 
 def test_the_switches_of_the_policy(ada: Client) -> None:
@@ -95,13 +98,17 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
     with snapshot_equals_events():
         assert saved(save(ada, row, use_rolling_upgrade_policy=True, **dict.fromkeys(SWITCHES, True)))
     after = ScaleSet.objects.get()
-    rolling = {"enableCrossZoneUpgrade", "prioritizeUnhealthyInstances", "rollbackFailedInstancesOnPolicyBreach"}
+    rolling = {
+        *("enableCrossZoneUpgrade", "prioritizeUnhealthyInstances", "rollbackFailedInstancesOnPolicyBreach"),
+        "maxSurge",
+    }
     assert member(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
-    assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach) == (True, True, True)
+    assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach, after.max_surge) == (True,) * 4
     assert (after.automatic_rollback, after.deferral) == (False, True)
     assert saved(save(ada, row, **dict.fromkeys(SWITCHES, False)))
     after.refresh_from_db()
     assert (after.cross_zone, after.rollback_on_breach, after.automatic_rollback) == (False, False, True)
+    assert after.max_surge is False
 
 
 def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) -> None:
@@ -111,7 +118,7 @@ def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) 
     assert ScaleSet.objects.get().automatic_rollback is False
 
 
-@pytest.mark.parametrize("name", ["cross_zone", "unhealthy_first", "rollback_on_breach"])
+@pytest.mark.parametrize("name", ["cross_zone", "unhealthy_first", "rollback_on_breach", "max_surge"])
 def test_switches_that_are_not_in_force_are_told_of(ada: Client, name: str) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, **{name: True}))

@@ -7,6 +7,7 @@ import pytest
 from tests.commands.test_steering import LATER, NEW, OWN_LIMITS, upgrading
 from tests.stories import NOW, a_scale_set, document, edited, publish
 from upgrades.commands.policies import change_policy
+from upgrades.commands.scale_sets import set_model
 from upgrades.commands.upgrades import start
 from upgrades.core.states import UpgradeStatus
 from upgrades.feed import read
@@ -14,6 +15,7 @@ from upgrades.models import Instance, RollingUpgrade
 from upgrades.orchestrator.advance import advance
 
 pytestmark = pytest.mark.django_db
+USE_OWN = "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy"
 
 
 def policy_in_force(upgrade: RollingUpgrade) -> tuple[float, float, float, float]:
@@ -30,8 +32,7 @@ def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform
     """A-13, A-39: the set's own for a start by hand (facts 1.2), for the platform only where the set says so."""
     own = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 60, "pauseTimeBetweenBatches": "PT90S"}
     body = edited(document(capacity=10), OWN_LIMITS, own)
-    place = "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy"
-    row = a_scale_set(model=edited(body, place, use_own))
+    row = a_scale_set(model=edited(body, USE_OWN, use_own))
     publish(NEW)
     first = start("fleet/web", "ada", NOW)
     assert policy_in_force(first) == by_hand
@@ -56,3 +57,24 @@ def test_the_policy_of_a_running_upgrade_is_that_of_its_start() -> None:
     advance(upgrade.scale_set_id, lambda: LATER)
     assert read.snapshot(upgrade.scale_set_id)["upgrade"]["policy"]["max_batch_percent"] == 30
     assert upgrade.members.count() == 3
+
+
+@pytest.mark.parametrize("use_own", [True, False])
+def test_max_surge_counts_as_the_limits_do(use_own: bool) -> None:
+    body = edited(document(rolling={"maxSurge": True}), USE_OWN, use_own)
+    row = a_scale_set(model=body)
+    assert row.policy.max_surge is use_own
+    publish(NEW)
+    assert start("fleet/web", "ada", NOW).policy["max_surge"] is True
+
+
+@pytest.mark.parametrize("use_own", [True, False])
+def test_that_max_surge_loses_data_disks_is_warned_of(use_own: bool) -> None:
+    """Whoever starts an upgrade: those by hand have the set's own limits."""
+    body = edited(document(rolling={"maxSurge": True}, probe="/health"), USE_OWN, use_own)
+    assert set_model("fleet/web", body, NOW).warnings == ()
+    disks = edited(body, "properties.virtualMachineProfile.storageProfile.dataDisks", [{"lun": 0, "diskSizeGB": 4}])
+    (warning,) = set_model("fleet/web", disks, NOW).warnings
+    assert "delete the old ones with their data disks" in warning
+    calm = edited(disks, "properties.upgradePolicy.rollingUpgradePolicy.maxSurge", False)
+    assert set_model("fleet/web", calm, NOW).warnings == ()

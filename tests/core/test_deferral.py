@@ -56,7 +56,7 @@ def test_an_approval_is_of_one_version() -> None:
 def test_an_upgrade_that_a_person_starts_is_its_own_approval() -> None:
     body = edited(document(), f"{AUTOMATIC}.osRollingUpgradeDeferral", True)
     model = documents.read(body)
-    assert (model.policy.deferral, model.policy_by_hand.deferral, model.ignored) == (True, False, ())
+    assert (model.policy.deferral, model.policy_by_hand.deferral) == (True, False)
     own = edited(body, f"{AUTOMATIC}.useRollingUpgradePolicy", True)
     assert documents.read(own).policy.deferral
     assert not documents.read(document()).policy.deferral

@@ -97,6 +97,7 @@ policies = st.builds(
     pause_between_batches=st.sampled_from([timedelta(0), MINUTE]),
     cross_zone=st.booleans(),
     unhealthy_first=st.booleans(),
+    max_surge=st.booleans(),
 )
 
 

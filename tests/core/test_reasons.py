@@ -136,6 +136,8 @@ states = st.fixed_dictionaries(
         "stopped": st.sampled_from([False, False, False, True]),
         "quarantined": st.sampled_from([False, False, False, True]),
         "busy": st.sampled_from([False, False, False, True]),
+        "leaving": st.sampled_from([False, False, False, True]),
+        "spare": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
         "extensions": st.sampled_from(["", "agent 2.0"]),
         "approved_version": st.sampled_from(["", NEW, OLD]),
@@ -146,6 +148,7 @@ sets = st.fixed_dictionaries(
     {
         "automatic": st.booleans(),
         "fleet_stop": st.sampled_from([None, STOP]),
+        "room_is_known": st.booleans(),
         "health_as_of": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }
@@ -154,8 +157,11 @@ runs = st.fixed_dictionaries(
     {
         "paused_by": st.sampled_from(["", "ada"]),
         "cancel_requested_by": st.sampled_from(["", "", "ada"]),
-        "policy": st.sampled_from(
-            [Policy(), Policy(pause_between_batches=MINUTE), Policy(deferral=True, pause_between_batches=MINUTE)]
+        "policy": st.builds(
+            Policy,
+            pause_between_batches=st.sampled_from([timedelta(0), MINUTE]),
+            deferral=st.booleans(),
+            max_surge=st.booleans(),
         ),
         "kind": st.sampled_from([UpgradeKind.IMAGE, UpgradeKind.IMAGE, UpgradeKind.EXTENSIONS]),
         "extensions": st.just("agent 2.0"),

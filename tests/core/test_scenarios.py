@@ -84,6 +84,7 @@ def _policy(options: dict[str, str]) -> Policy:
         automatic_rollback=options.get("rollback", "on") == "on",
         rollback_on_breach=options.get("rollback-on-breach") == "on",
         deferral=options.get("deferral") == "on",
+        max_surge=options.get("surge") == "on",
     )
 
 
@@ -239,6 +240,10 @@ def _capacity(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.facts = replace(world.facts, capacity=int(options["to"]))
 
 
+def _room(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, room=int(options["for"]))
+
+
 def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.probing = options["to"] == "on"
     world.known_from = world.now + timedelta(seconds=2 * world.probe)
@@ -261,6 +266,7 @@ _COMMANDS = {
     "cancel": _cancel,
     "capacity": _capacity,
     "probing": _probing,
+    "room": _room,
     "pause": _pause,
     "resume": _resume,
     "next-batch": _next_batch,

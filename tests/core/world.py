@@ -115,9 +115,11 @@ class World:
     def _go_on(self, upgrade: Upgrade, step: Step) -> None:
         match step:
             case StartBatch(number, instances):
-                self._start_batch(upgrade, number, instances)
-            case Settle(succeeded, failed):
+                begin = self._start_surge if step.surge else self._start_batch
+                begin(upgrade, number, instances)
+            case Settle(succeeded, failed, let_go):
                 self._settle(succeeded, failed)
+                self._settle_surge(succeeded, let_go)
             case RollBack(instances, breach):
                 self.facts = replace(self.facts, upgrade=replace(upgrade, breach=breach))
                 self._roll_back(instances)
@@ -173,8 +175,37 @@ class World:
                 self._instance(id, failed_version="")
             self._later(self.boot, "swapped", id)
 
+    def _start_surge(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
+        first = 1 + max([one.id for one in self.facts.instances] + [one.upgraded for one in upgrade.members])
+        pairs = list(zip(instances, range(first, first + len(instances)), strict=True))
+        members = tuple(Member(id, MemberState.UPGRADING, replacement=other) for id, other in pairs)
+        new = tuple(
+            InstanceFacts(id, "", Health.INITIALIZING, self.now, busy=True, spare=True, zone=self._get(old).zone)
+            for old, id in pairs
+        )
+        upgrade = replace(upgrade, batches=(*upgrade.batches, Batch(number, members)))
+        self.facts = replace(self.facts, upgrade=upgrade, instances=(*self.facts.instances, *new))
+        for one in new:
+            self._later(self.boot, f"created {upgrade.target.version}", one.id)
+
+    def _settle_surge(self, succeeded: tuple[int, ...], let_go: tuple[int, ...]) -> None:
+        """The old ones go, which takes a while; those that failed, or were let go, leave their replacements over."""
+        for id in let_go:
+            self._member(id, MemberState.SKIPPED)
+        for member in self.facts.upgrade.members if self.facts.upgrade else ():
+            if member.instance in succeeded and member.replacement is not None:
+                self._instance(member.replacement, spare=False)
+                self._remove(member.instance)
+
+    def _remove(self, id: int) -> None:
+        self._instance(id, busy=True, leaving=True)
+        self._later(self.boot // 2, "gone", id)
+
+    def _get(self, id: int) -> InstanceFacts:
+        return next(one for one in self.facts.instances if one.id == id)
+
     def _version_of(self, id: int) -> str:
-        return next(one.version for one in self.facts.instances if one.id == id)
+        return self._get(id).version
 
     def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
         status = {Complete: UpgradeStatus.COMPLETED, Fault: UpgradeStatus.FAULTED, Cancel: UpgradeStatus.CANCELLED}
@@ -220,6 +251,8 @@ class World:
             self._verdict(id)
         elif word == "restored":
             self._restored(id)
+        elif word == "gone":
+            self._set_instances(tuple(one for one in self.facts.instances if one.id != id))
         else:
             self._arrive(id, version)
 
@@ -248,7 +281,7 @@ class World:
         self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
 
     def _member(self, id: int, state: MemberState, **changes: Any) -> None:
-        """The member of the last batch that holds this instance."""
+        """The member of the last batch that holds this instance, or the one that is to replace it."""
         upgrade = self.facts.upgrade
         if upgrade is None:
             return
@@ -258,7 +291,8 @@ class World:
             replace(
                 batch,
                 members=tuple(
-                    replace(one, state=state, **changes) if one.instance == id else one for one in batch.members
+                    replace(one, state=state, **changes) if id in (one.instance, one.upgraded) else one
+                    for one in batch.members
                 ),
             )
             for batch in upgrade.batches
@@ -288,7 +322,10 @@ def tell(step: Step) -> str:
         because = f"; {step.breach.code}" if step.breach else ""
         return f"RollBack({tell_ids(step.instances)}{because})"
     if isinstance(step, Settle):
-        return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)})"
+        let_go = f"; let go {tell_ids(step.let_go)}" if step.let_go else ""
+        return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)}{let_go})"
+    if isinstance(step, StartBatch):
+        return f"StartBatch({step.number}, {tell_ids(step.instances)}{', surge' if step.surge else ''})"
     words = [_word(getattr(step, field.name)) for field in fields(step) if field.compare]
     return f"{type(step).__name__}({', '.join(filter(None, words))})"
 

@@ -69,6 +69,10 @@ class PolicyForm(ModelForm[ScaleSet]):
     rollback_on_breach = _switch(
         "Rollback on breach", "When a limit stops the upgrade, those that failed in it get their old OS disks back."
     )
+    max_surge = _switch(
+        "New instances (maxSurge)",
+        "A batch makes new instances; the old ones go, with their data disks, when those are healthy. Capacity never drops.",
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

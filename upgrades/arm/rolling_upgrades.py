@@ -118,7 +118,7 @@ def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:
         "enableCrossZoneUpgrade": policy.cross_zone,
         "prioritizeUnhealthyInstances": policy.unhealthy_first,
         "rollbackFailedInstancesOnPolicyBreach": policy.rollback_on_breach,
-        "maxSurge": False,
+        "maxSurge": policy.max_surge,
     }
 
 

@@ -32,11 +32,12 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     "cross_zone": (*_ROLLING, "enableCrossZoneUpgrade"),
     "unhealthy_first": (*_ROLLING, "prioritizeUnhealthyInstances"),
     "rollback_on_breach": (*_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
+    "max_surge": (*_ROLLING, "maxSurge"),
     "disable_automatic_rollback": (*_AUTOMATIC, "disableAutomaticRollback"),
     "deferral": (*_AUTOMATIC, "osRollingUpgradeDeferral"),
 }
 
-OWN_SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach")
+OWN_SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "max_surge")
 _SWITCHES = [
     (name, MEMBERS[name])
     for name in (

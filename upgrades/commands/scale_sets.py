@@ -47,6 +47,10 @@ TWO_HEALTH_SOURCES = (
 )
 HEALTH_PROBE = "properties.virtualMachineProfile.networkProfile.healthProbe"
 
+SURGE_LOSES_DISKS = (
+    "upgrades with maxSurge make new instances and delete the old ones with their data disks: what is on those is lost. Keep it elsewhere, "
+    "or set rollingUpgradePolicy.maxSurge to false"
+)
 
 UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
@@ -296,8 +300,9 @@ def _has_update_domains(derived: _Derived) -> bool:
 
 
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """S-25, S-34, S-38, A-6: what is allowed and not recommended; and what is kept in the document and not done."""
-    found = [f"{name} is kept in the document, but not done yet" for name in model.ignored]
+    """S-25, S-34, S-38, A-6, A-18: what is allowed and not recommended."""
+    loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
+    found = [SURGE_LOSES_DISKS] if loses_disks else []
     if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
         return (*found, NO_PROBE)
     if model.probe_id and model.extension_probe:

@@ -1,7 +1,7 @@
 """Who is next, and how many at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from upgrades.core import versions
@@ -61,15 +61,17 @@ def untouched(facts: Facts) -> list[InstanceFacts]:
 def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone."""
     by_platform = started_by is StartedBy.PLATFORM
-    return [one for one in untouched(facts) if not one.stopped and not (by_platform and one.quarantined)]
+    free = [one for one in untouched(facts) if not one.stopped and not one.spare]
+    return [one for one in free if not (by_platform and one.quarantined)]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The next batch, and how it came about, for the decision log."""
+    """The next batch, and how it came about, for the decision log. `surge`: new instances are made in their places."""
 
     instances: tuple[int, ...]
     why: str
+    surge: bool = False
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
@@ -84,6 +86,14 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     chosen = list(ids(pool[:most]))
     fitting = _shrunk(facts, chosen, policy, sick)
     return Choice(fitting, _why(facts, policy, pool, most, fitting, sick))
+
+
+def beside(facts: Facts, choice: Choice) -> Choice:
+    """The same batch as one that surges; in place, where the provider has no room for as many new instances (facts 1.10)."""
+    if facts.room is None or facts.room >= len(choice.instances):
+        return replace(choice, why=f"{choice.why[:-1]}; new instances take their places (maxSurge).", surge=True)
+    room = f"the quota has room for {facts.room} more" if facts.room > 0 else "the quota has room for none"
+    return replace(choice, why=f"{choice.why[:-1]}; in place, for {room} (maxSurge).")
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int]) -> list[InstanceFacts]:

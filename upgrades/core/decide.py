@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from upgrades.core import batches, health, messages, retrying, versions
 from upgrades.core.facts import Batch, Breach, Facts, Member
-from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -56,10 +56,16 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """Highest ids first; never a protected one or one that is to be kept, nor one that something is being done to."""
+    """Highest ids first; never a protected one or one that is to be kept, nor one that something is being done to.
+
+    Before any other those that were to replace one, and do not.
+    """
     surplus = len(facts.staying) - facts.capacity
-    in_flight = {member.instance for member in _members_in_flight(facts)}
-    free = [one.id for one in batches.untouched(facts) if not one.kept and one.id not in in_flight]
+    in_flight = {id for member in _members_in_flight(facts) for id in (member.instance, member.upgraded)}
+    untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
+    if spare := [one.id for one in untouched if one.spare]:
+        return RemoveInstances(tuple(sorted(spare)))
+    free = [one.id for one in untouched if not one.kept]
     return RemoveInstances(tuple(sorted(free[-surplus:]))) if surplus > 0 and free else None
 
 
@@ -69,17 +75,20 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
 def settle_members(facts: Facts, now: datetime) -> Step | None:
     """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes.
 
-    Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew.
+    Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew. One that was to
+    be replaced, and was opted out meanwhile, is let go: nothing was done to it.
     """
     in_time = health.is_stale(facts, now)
-    verifying = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
+    awaited = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
+    let_go = tuple(one.instance for one in awaited if _is_not_to_go(facts, one))
+    verifying = [one for one in awaited if one.instance not in let_go]
     succeeded = tuple(one.instance for one in verifying if _is_healthy(facts, one))
     failed = tuple(
         one.instance
         for one in verifying
         if not in_time and one.instance not in succeeded and health.is_overdue(facts, one.swapped_at, now)
     )
-    return Settle(succeeded, failed) if succeeded or failed else None
+    return Settle(succeeded, failed, let_go) if succeeded or failed or let_go else None
 
 
 def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
@@ -101,7 +110,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     back = sum(1 for one in waiting if one.state is MemberState.ROLLING_BACK)
     forth = sum(1 for one in waiting if one.state in (MemberState.QUEUED, MemberState.UPGRADING))
     if forth:
-        return _wait_for_work(facts, forth, now)
+        return _wait_for_work(facts, waiting, forth, now)
     if back:
         return Wait(now + LOOK_AT_WORK, Why.ROLLING_BACK, messages.rolling_back(back))
     until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
@@ -110,7 +119,9 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
 
 
-def _wait_for_work(facts: Facts, count: int, now: datetime) -> Step:
+def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetime) -> Step:
+    if any(one.replacement is not None for one in waiting):
+        return Wait(now + LOOK_AT_WORK, Why.SURGING, messages.surging(count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
         return Wait(now + LOOK_AT_WORK, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
     return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(count))
@@ -149,7 +160,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
     if not health.exceeds(len(failed), upgraded, limit):
         return None
-    members = tuple(member.instance for member in failed)
+    members = tuple(_to_name(member) for member in failed)
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
     return _stop(facts, Breach(FaultCode.UPGRADED, message, members))
@@ -238,12 +249,24 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
     return Wait(until, Why.PAUSE, messages.pause(until)) if until > now else None
 
 
+def wait_for_room(facts: Facts, now: datetime) -> Step | None:
+    """A-18: new instances are made when those that the last ones replaced are gone, and the provider has said how much room there is:
+    "quota checked before every batch" (facts 1.10)."""
+    if facts.upgrade is None or not facts.upgrade.surges:
+        return None
+    if leaving := sum(1 for one in facts.instances if one.leaving):
+        return Wait(now + LOOK_AT_WORK, Why.CLEARING, messages.clearing(leaving))
+    return None if facts.room_is_known else Wait(now + LOOK_AT_WORK, Why.ROOM, messages.ROOM_UNKNOWN)
+
+
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2."""
+    """Step 2. Where the policy surges, new instances are made beside those of the batch."""
     if facts.upgrade is None:
         return None
     choice = batches.choose(facts, batches.approved(facts, facts.upgrade), facts.upgrade.policy, now)
-    return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why)
+    if facts.upgrade.surges:
+        choice = batches.beside(facts, choice)
+    return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why, choice.surge)
 
 
 # --- no upgrade runs --------------------------------------------------------------------------------------------------
@@ -290,6 +313,7 @@ RULES: tuple[Rule, ...] = (
     hold_the_fleet,
     wait_for_approval,
     pause_between_batches,
+    wait_for_room,
     wait_for_fresh_health,
     wait_for_first_verdicts,
     stop_at_the_gate,
@@ -310,14 +334,25 @@ def _members_in_flight(facts: Facts) -> list[Member]:
 
 
 def _is_healthy(facts: Facts, member: Member) -> bool:
-    instance = facts.instance(member.instance)
+    instance = facts.instance(member.upgraded)
     return instance is not None and instance.health is Health.HEALTHY
+
+
+def _is_not_to_go(facts: Facts, member: Member) -> bool:
+    """Another was made to replace it, and somebody does not want it touched."""
+    instance = facts.instance(member.instance)
+    return member.replacement is not None and instance is not None and instance.protected
+
+
+def _to_name(member: Member) -> int:
+    """The instance that there is, in what is said of it: one that failed was not replaced."""
+    return member.instance if member.state in HAS_FAILED else member.upgraded
 
 
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to.
 
-    Running extensions replaced no disk: there is none to go back to.
+    Running extensions replaced no disk: there is none to go back to. One that was to be replaced never left its own.
     """
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
@@ -325,7 +360,7 @@ def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     return tuple(
         one.instance
         for one in members
-        if one.state is MemberState.FAILED and one.may_roll_back and one.instance in there
+        if one.state is MemberState.FAILED and one.may_roll_back and one.replacement is None and one.instance in there
     )
 
 

@@ -85,8 +85,8 @@ class Model:
     """A scale set's document, read. `probe_id` points at a load balancer's probe; `extension_probe` is the health extension's own.
 
     `is_of_gallery`: the image is a gallery's, named by its resource group, gallery and definition instead of publisher, offer and sku.
-    `policy` is that of upgrades that the platform starts, `policy_by_hand` of those that people start. `ignored`: members that say
-    something which is not done. `encrypted_by`: the member that encrypts its disks, "" for none.
+    `policy` is that of upgrades that the platform starts, `policy_by_hand` of those that people start. `encrypted_by`: the member
+    that encrypts its disks, "" for none.
     """
 
     location: str
@@ -102,7 +102,6 @@ class Model:
     is_service_fabric: bool = False
     is_rolling: bool = False  # upgradePolicy.mode is Rolling
     encrypted_by: str = ""
-    ignored: tuple[str, ...] = ()
 
 
 def read(document: object) -> Model:
@@ -119,7 +118,6 @@ def read(document: object) -> Model:
         automatic_upgrade=switch(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
         policy=_policy(document, by_hand=False),
         policy_by_hand=_policy(document, by_hand=True),
-        ignored=_ignored(document),
         probe_id=text(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=LONGEST_PROBE_ID),
         extension_probe=_extension_probe(document),
         machine=_machine(document),
@@ -180,19 +178,13 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
         cross_zone=switch(document, *_ROLLING, "enableCrossZoneUpgrade"),
         unhealthy_first=switch(document, *_ROLLING, "prioritizeUnhealthyInstances"),
         rollback_on_breach=switch(document, *_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
+        max_surge=switch(document, *_ROLLING, "maxSurge"),
     )
     is_own = switch(document, *_AUTOMATIC, "useRollingUpgradePolicy")
     rolls_back = not switch(document, *_AUTOMATIC, "disableAutomaticRollback")
     defers = switch(document, *_AUTOMATIC, "osRollingUpgradeDeferral")  # a start by hand is its own approval
     used = own if by_hand or is_own else Policy()
     return replace(used, automatic_rollback=rolls_back and not by_hand, deferral=defers and not by_hand)
-
-
-_NOT_DONE = ((*_ROLLING, "maxSurge"),)
-
-
-def _ignored(document: Json) -> tuple[str, ...]:
-    return tuple(".".join(path) for path in _NOT_DONE if switch(document, *path))
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:

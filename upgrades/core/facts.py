@@ -27,8 +27,9 @@ class Policy:
     """Limits and switches of a rolling upgrade; the defaults are the document's (facts 2.2, 2.3).
 
     `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
-    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `deferral`: an upgrade of the platform's takes
-    an instance only when a person has approved its version for that instance (facts 1.13).
+    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `max_surge`: new instances are made beside those of
+    a batch, which go when the new ones are healthy (facts 1.10). `deferral`: an upgrade of the platform's takes an instance only when a
+    person has approved its version for that instance (facts 1.13).
     """
 
     max_batch_percent: int = 20
@@ -40,6 +41,7 @@ class Policy:
     automatic_rollback: bool = True
     rollback_on_breach: bool = False
     deferral: bool = False
+    max_surge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class InstanceFacts:
     `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
     `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
-    the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none.
+    the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it
+    was made to replace another and has not done so: that one still counts, and this one counts for nothing.
     """
 
     id: int
@@ -82,6 +85,7 @@ class InstanceFacts:
     approved_version: str = ""
     zone: str = ""
     domain: str = ""
+    spare: bool = False
 
     @property
     def protected(self) -> bool:
@@ -92,7 +96,9 @@ class InstanceFacts:
 class Member:
     """One instance's place in one batch; `swapped_at` is the end of its OS disk swap, or of the run of its extensions.
 
-    `may_roll_back`: its old OS disk can be put back, as far as anybody knows. `error`: what went wrong, in words.
+    `may_roll_back`: its old OS disk can be put back, as far as anybody knows. `error`: what went wrong, in words. `replacement`: the new
+    instance that is to take its place, where the batch surges; then `swapped_at` is the end of its creation, and nothing is done to the
+    old one before it goes.
     """
 
     instance: int
@@ -100,6 +106,12 @@ class Member:
     swapped_at: datetime | None = None
     may_roll_back: bool = True
     error: str = ""
+    replacement: int | None = None
+
+    @property
+    def upgraded(self) -> int:
+        """The instance that has what the upgrade brings, or is to have it."""
+        return self.instance if self.replacement is None else self.replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,11 @@ class Upgrade:
     def members(self) -> tuple[Member, ...]:
         return tuple(member for batch in self.batches for member in batch.members)
 
+    @property
+    def surges(self) -> bool:
+        """New images come with new instances. Extensions are run on those that there are."""
+        return self.policy.max_surge and self.kind is UpgradeKind.IMAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -171,7 +188,8 @@ class Facts:
     `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
     news came without a gap; None where nobody remembers one.
     `health_interval`: how often each instance is asked. `retry_after`: how long after a stopped attempt the next one comes by itself.
-    `fleet_stop`: no upgrade of the platform's goes on anywhere.
+    `fleet_stop`: no upgrade of the platform's goes on anywhere. `room`: how many more machines the provider would make for it now, None:
+    as many as one likes; it is asked before each batch that surges. `room_is_known`: False where it gave no answer.
     """
 
     capacity: int
@@ -186,6 +204,8 @@ class Facts:
     health_interval: timedelta = timedelta(seconds=5)
     retry_after: timedelta = timedelta(minutes=30)
     fleet_stop: Hold | None = None
+    room: int | None = None
+    room_is_known: bool = True
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -195,13 +215,13 @@ class Facts:
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
-        """All instances but those that are being deleted."""
-        return tuple(one for one in self.instances if not one.leaving)
+        """All instances but those that are being deleted, and the spare ones."""
+        return tuple(one for one in self.instances if not one.leaving and not one.spare)
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
-        """All instances, in the sense of every limit: those that are being deleted, and those switched off, count for nothing."""
-        return tuple(one for one in self.instances if not one.leaving and not one.stopped)
+        """All instances, in the sense of every limit: those that are being deleted, spare, or switched off count for nothing."""
+        return tuple(one for one in self.staying if not one.stopped)
 
     def instance(self, id: int) -> InstanceFacts | None:
         return self._by_id.get(id)

@@ -57,7 +57,7 @@ def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
 
 
 def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
-    instance = facts.instance(member.instance)
+    instance = facts.instance(member.upgraded)
     if member.state in HAS_FAILED:
         return True
     counts = instance is not None and not instance.stopped and not instance.leaving

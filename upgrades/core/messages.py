@@ -5,6 +5,9 @@ from datetime import datetime
 from upgrades.core.facts import Hold
 
 NO_IMAGE = "No version of its image is published in its location yet."
+ROOM_UNKNOWN = (
+    "The provider does not say for how many more instances there is room; the next batch is to make new ones."
+)
 
 
 def _share(percent: float) -> str:
@@ -73,6 +76,18 @@ def _instances(count: int) -> str:
 
 def replacing(count: int) -> str:
     return f"Replacing the OS disk of {_instances(count)}."
+
+
+def surging(count: int) -> str:
+    return f"Creating {_new_instances(count)} to replace as many."
+
+
+def clearing(count: int) -> str:
+    return f"Removing {_instances(count)}; the next batch needs the room."
+
+
+def _new_instances(count: int) -> str:
+    return "1 new instance" if count == 1 else f"{count} new instances"
 
 
 def running_extensions(count: int) -> str:

@@ -27,7 +27,10 @@ from upgrades.core.steps import (
 
 MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
-WORK = (Why.REPLACING, Why.RUNNING_EXTENSIONS, Why.VERIFYING, Why.ROLLING_BACK, Why.CREATING)
+WORK = (
+    *(Why.REPLACING, Why.RUNNING_EXTENSIONS, Why.SURGING, Why.VERIFYING),
+    *(Why.ROLLING_BACK, Why.CREATING, Why.CLEARING),
+)
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 
 
@@ -151,8 +154,8 @@ class _Rehearsal:
 
     def _go_on(self, step: Step) -> None:
         match step:
-            case StartBatch(number, instances, why):
-                self._start_batch(number, instances, why)
+            case StartBatch():
+                self._start_batch(step)
             case Settle():
                 self._arrive()
             case RollBack(instances):
@@ -165,11 +168,14 @@ class _Rehearsal:
         if isinstance(step, RemoveInstances):
             self._instances(one for one in before if one.id not in step.instances)
             return
-        first = max((one.id for one in before), default=-1) + 1
+        first = self._next_id()
         extensions = self.facts.upgrade.extensions if self.facts.upgrade else ""
         ids = range(first, first + step.count)
         new = (InstanceFacts(id, step.image.version, extensions=extensions) for id in ids)
         self._instances((*before, *new))
+
+    def _next_id(self) -> int:
+        return max((one.id for one in self.facts.instances), default=-1) + 1
 
     # --- waiting ---
 
@@ -196,6 +202,8 @@ class _Rehearsal:
             self._approve()
         elif why in (Why.GATE, Why.INITIALIZING):
             self._heal()
+        elif why is Why.ROOM:
+            self.facts = replace(self.facts, room_is_known=True)
 
     def _end_opt_outs(self) -> None:
         """Of those whose time is over by then."""
@@ -211,24 +219,43 @@ class _Rehearsal:
 
     # --- batches ---
 
-    def _start_batch(self, number: int, instances: tuple[int, ...], why: str) -> None:
+    def _start_batch(self, step: StartBatch) -> None:
         assert self.facts.upgrade
-        zones = sorted({one.zone for one in self.facts.instances if one.id in instances and one.zone})
+        zones = sorted({one.zone for one in self.facts.instances if one.id in step.instances and one.zone})
         begins_in = self.waits + self.pace.typical * self.timed if self.pace else None
-        self.batches.append(PlannedBatch(number, instances, tuple(zones), begins_in, why))
-        members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
+        self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why))
+        members = tuple(Member(id, MemberState.UPGRADING) for id in step.instances)
+        if step.surge:
+            members = self._with_replacements(members)
         upgrade = self.facts.upgrade
-        self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
+        self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(step.number, members))))
+
+    def _with_replacements(self, members: Sequence[Member]) -> tuple[Member, ...]:
+        """New instances, which are being made in the places of these."""
+        first, there_are = self._next_id(), self.facts.instances
+        zones = {one.id: one.zone for one in there_are}
+        pairs = tuple(replace(one, replacement=first + place) for place, one in enumerate(members))
+        new = (InstanceFacts(one.upgraded, "", zone=zones[one.instance], busy=True, spare=True) for one in pairs)
+        self._instances((*there_are, *new))
+        return pairs
 
     def _arrive(self) -> None:
-        """All that is under way ends well. A batch takes its time."""
+        """All that is under way ends well, and what is replaced goes. A batch takes its time."""
         upgrade = self.facts.upgrade
-        on_the_way = {one.instance for one in upgrade.members if one.state in FORTH} if upgrade else set()
+        on_the_way = [one for one in upgrade.members if one.state in FORTH] if upgrade else []
         if on_the_way:
             self.timed += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        self._instances(_well(one, upgrade if one.id in on_the_way else None) for one in self.facts.staying)
+        brought = {one.upgraded for one in on_the_way}
+        goes = {self._goes(one) for one in on_the_way if one.replacement is not None}
+        stay = (one for one in self.facts.instances if not one.leaving and one.id not in goes)
+        self._instances(_well(one, upgrade if one.id in brought else None) for one in stay)
         self._members(_done)
+
+    def _goes(self, member: Member) -> int:
+        """Of the old one and the new one: the new one where the old one was opted out meanwhile."""
+        old = self.facts.instance(member.instance)
+        return member.upgraded if old and old.protected else member.instance
 
     def _finish_batch(self) -> None:
         assert self.facts.upgrade
@@ -255,6 +282,7 @@ def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     one = replace(one, busy=False, health=Health.HEALTHY)
     if upgrade is None:
         return one
+    one = replace(one, spare=False)
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return replace(one, extensions=upgrade.extensions)
     return replace(one, version=upgrade.target.version)

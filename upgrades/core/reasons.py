@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from upgrades.core import batches, health, messages, retrying
-from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy, Upgrade
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Member, Policy, Upgrade
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
 
@@ -83,9 +83,12 @@ RANK: tuple[Why | Held, ...] = (
     Why.ROLLING_BACK,
     Why.INITIALIZING,
     Why.PAUSE,
+    Why.ROOM,
     Why.REPLACING,
+    Why.SURGING,
     Why.RUNNING_EXTENSIONS,
     Why.VERIFYING,
+    Why.CLEARING,
     Why.CREATING,
     Held.TURN,
 )
@@ -218,6 +221,18 @@ def _pause(view: _View) -> Iterator[Reason]:
         yield Reason(Why.PAUSE, messages.pause(until), "pause", Who.OPERATOR, "next_batch_now", until)
 
 
+def _room(view: _View) -> Iterator[Reason]:
+    """Between two batches that surge."""
+    upgrade, facts = view.upgrade, view.facts
+    if not upgrade or not upgrade.surges or view.is_ending or any(one.state in IN_FLIGHT for one in upgrade.members):
+        return
+    leaving = tuple(one.id for one in facts.instances if one.leaving)
+    if leaving:
+        yield Reason(Why.CLEARING, messages.clearing(len(leaving)), "room", instances=leaving)
+    if not facts.room_is_known:
+        yield Reason(Why.ROOM, messages.ROOM_UNKNOWN, "room")
+
+
 def _retry(view: _View) -> Iterator[Reason]:
     facts = view.facts
     if view.upgrade or not view.is_wanted or facts.latest is None:
@@ -255,17 +270,20 @@ def _impossible(view: _View) -> Iterator[Reason]:
 
 def _working(view: _View) -> Iterator[Reason]:
     """Not held, but under way: what is awaited of each."""
-    groups: dict[Why, list[int]] = defaultdict(list)
+    groups: dict[Why, list[Member]] = defaultdict(list)
     forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
     for member in view.upgrade.members if view.upgrade else ():
         if member.state in IN_FLIGHT:
-            groups[_AWAITED.get(member.state, forth)].append(member.instance)
+            way = forth if member.replacement is None else Why.SURGING
+            groups[_AWAITED.get(member.state, way)].append(member)
     until = _verified_by(view)
-    for why, instances in groups.items():
-        text = _UNDER_WAY[why](len(instances)) if why in _UNDER_WAY else messages.verifying(len(instances), until)
+    for why, members in groups.items():
+        text = _UNDER_WAY[why](len(members)) if why in _UNDER_WAY else messages.verifying(len(members), until)
         is_known = why is Why.VERIFYING and until > view.now  # on old news nobody's time is up
-        yield Reason(why, text, "batch", until=until if is_known else None, instances=tuple(instances))
-    busy = [one.id for one in view.facts.instances if one.busy]
+        instances = tuple(sorted({id for one in members for id in (one.instance, one.upgraded)}))
+        yield Reason(why, text, "batch", until=until if is_known else None, instances=instances)
+    awaited = view.upgrade is not None and view.upgrade.surges  # those that leave have a reason of their own then
+    busy = [one.id for one in view.facts.instances if one.busy and not (awaited and one.leaving)]
     if busy and not groups:
         yield Reason(Why.CREATING, messages.making(len(busy)), "capacity", instances=tuple(busy))
 
@@ -274,6 +292,7 @@ _AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.
 _FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
 _UNDER_WAY = {
     Why.REPLACING: messages.replacing,
+    Why.SURGING: messages.surging,
     Why.RUNNING_EXTENSIONS: messages.running_extensions,
     Why.ROLLING_BACK: messages.rolling_back,
 }
@@ -377,6 +396,7 @@ SOURCES: tuple[Source, ...] = (
     _fleet_stop,
     _paused,
     _pause,
+    _room,
     _retry,
     _automatic_off,
     _impossible,

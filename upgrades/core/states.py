@@ -74,7 +74,7 @@ class MemberState(StrEnum):
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"  # it failed; its old OS disk is being put back
     ROLLED_BACK = "rolled_back"  # it failed, and runs on its old OS disk again
-    SKIPPED = "skipped"  # opted out after it was queued and before anything was done
+    SKIPPED = "skipped"  # opted out after it was queued and before anything was done to it
 
 
 IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.ROLLING_BACK})
@@ -82,8 +82,8 @@ HAS_FAILED = frozenset({MemberState.FAILED, MemberState.ROLLING_BACK, MemberStat
 NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
     MemberState.QUEUED: frozenset({MemberState.UPGRADING, MemberState.SKIPPED}),
     MemberState.UPGRADING: frozenset({MemberState.VERIFYING, MemberState.FAILED}),
-    MemberState.VERIFYING: frozenset({MemberState.SUCCEEDED, MemberState.FAILED}),
-    MemberState.SUCCEEDED: frozenset(),
+    MemberState.VERIFYING: frozenset({MemberState.SUCCEEDED, MemberState.FAILED, MemberState.SKIPPED}),
+    MemberState.SUCCEEDED: frozenset({MemberState.SKIPPED}),
     MemberState.FAILED: frozenset({MemberState.ROLLING_BACK}),
     MemberState.ROLLING_BACK: frozenset({MemberState.ROLLED_BACK, MemberState.FAILED}),
     MemberState.ROLLED_BACK: frozenset(),

@@ -15,11 +15,14 @@ class Why(StrEnum):
     NO_IMAGE = "NoImagePublished"
     REPLACING = "ReplacingOSDisks"
     RUNNING_EXTENSIONS = "RunningExtensions"
+    SURGING = "CreatingReplacements"
     VERIFYING = "WaitingForHealth"
     ROLLING_BACK = "RollingBack"
     STALE_HEALTH = "HealthIsStale"
     INITIALIZING = "InstancesInitializing"
     PAUSE = "PauseBetweenBatches"
+    CLEARING = "RemovingReplaced"
+    ROOM = "QuotaUnknown"
     PAUSED = "Paused"
     FLEET_STOPPED = "FleetStopped"
     WAITING_FOR_APPROVAL = "WaitsForApproval"
@@ -53,19 +56,21 @@ class StartUpgrade:
 
 @dataclass(frozen=True, slots=True)
 class StartBatch:
-    """`why` says how these were chosen, for the decision log."""
+    """`why` says how these were chosen, for the decision log. `surge`: new instances are made in their places."""
 
     number: int
     instances: tuple[int, ...]
     why: str = field(default="", compare=False)
+    surge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The wait for health is over for these members of the running batch."""
+    """The wait for health is over for these members of the running batch. `let_go`: they were to be replaced, and are not any more."""
 
     succeeded: tuple[int, ...]
     failed: tuple[int, ...]
+    let_go: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,14 @@ class ReasonShape(TypedDict):
 
 
 class MemberShape(TypedDict):
-    """The instance's part in the latest upgrade that took it; `upgrade` says which."""
+    """The instance's part in the latest upgrade that took it; `upgrade` says which.
+
+    `replacement`: where the batch surges, the id of the new instance that is to take the place of `instance`; both show this then.
+    """
 
     upgrade: str
+    instance: str
+    replacement: str | None
     kind: str
     batch: int
     state: str
@@ -233,6 +238,8 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
 def _member(row: InstanceUpgrade) -> MemberShape:
     return MemberShape(
         upgrade=str(row.upgrade_id),
+        instance=str(row.instance_number),
+        replacement=None if row.replacement_number is None else str(row.replacement_number),
         kind=row.kind,
         batch=row.batch.number,
         state=row.state,

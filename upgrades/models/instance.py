@@ -4,11 +4,11 @@ from dataclasses import asdict
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import FAILURES_TO_QUARANTINE, Health, OperationKind, Power, Provisioning
+from upgrades.core.states import FAILURES_TO_QUARANTINE, Health, MemberState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work import Chunk
 
@@ -102,6 +102,17 @@ class Instance(models.Model):
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
+
+
+def is_spare() -> Q:
+    """Those that were made to replace another, and have not done so: that one still counts, and they count for nothing."""
+    return Q(member__replacement=F("pk")) & ~Q(member__state=MemberState.SUCCEEDED)
+
+
+def is_replaced() -> Q:
+    """Those in whose places others have come: they go."""
+    was_replaced = Q(member__replacement_number__isnull=False, member__state=MemberState.SUCCEEDED)
+    return was_replaced & Q(member__instance=F("pk"))
 
 
 class OptOut(models.Model):

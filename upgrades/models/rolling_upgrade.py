@@ -12,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 from upgrades.core.facts import ImageReference, Policy
 from upgrades.core.states import IN_FLIGHT, MemberState, OperationKind, Power, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.versions import is_older
-from upgrades.models.instance import Instance, OptOut
+from upgrades.models.instance import Instance, OptOut, is_spare
 from upgrades.models.scale_set import ScaleSet
 
 
@@ -169,6 +169,7 @@ class RollingUpgrade(models.Model):
             .exclude(power=Power.STOPPED)
             .exclude(operation_kind=OperationKind.DELETE)
             .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
+            .exclude(is_spare())
             .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
         )
         if self.started_by == StartedBy.PLATFORM:
@@ -217,6 +218,9 @@ class InstanceUpgrade(models.Model):
 
     `swapped_at` is the end of either; both OS disks are "" where none was replaced.
     The instance may be deleted later; its number stays, for the history.
+
+    `replacement`: the new instance that is to take its place, where the batch surges. Then the id is the key of its creation, of which
+    `swapped_at` is the end, and the new OS disk is its own. That may be deleted later too; its number stays.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -224,6 +228,8 @@ class InstanceUpgrade(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="members")
     instance = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="upgrades")
     instance_number = models.PositiveIntegerField()
+    replacement = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="replaces")
+    replacement_number = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=16, choices=[(one.value, one.value) for one in MemberState])
     from_version = models.CharField(max_length=80)
     old_os_disk = models.CharField(max_length=200, blank=True)

@@ -46,6 +46,7 @@ class ScaleSet(models.Model):
     automatic_rollback = models.BooleanField(default=True)
     rollback_on_breach = models.BooleanField(default=False)
     deferral = models.BooleanField(default=False, help_text="The platform's upgrades wait for people's approval.")
+    max_surge = models.BooleanField(default=False)
     update_domains = models.PositiveSmallIntegerField(default=0, help_text="0: instances are in none.")
     probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
     probe_protocol = models.CharField(
@@ -113,6 +114,7 @@ class ScaleSet(models.Model):
             automatic_rollback=self.automatic_rollback,
             rollback_on_breach=self.rollback_on_breach,
             deferral=self.deferral,
+            max_surge=self.max_surge,
         )
 
     @policy.setter
@@ -123,7 +125,7 @@ class ScaleSet(models.Model):
         self.pause_seconds = policy.pause_between_batches.total_seconds()
         self.cross_zone, self.unhealthy_first = policy.cross_zone, policy.unhealthy_first
         self.automatic_rollback = policy.automatic_rollback
-        self.rollback_on_breach = policy.rollback_on_breach
+        self.rollback_on_breach, self.max_surge = policy.rollback_on_breach, policy.max_surge
         self.deferral = policy.deferral
 
 

@@ -1,9 +1,12 @@
-"""Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it."""
+"""Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it.
+
+One question goes outside: before a batch that surges, for how many new machines there is room.
+"""
 
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +17,7 @@ from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import Fault, Step, Wait
+from upgrades.core.steps import Fault, StartBatch, Step, Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
@@ -23,6 +26,7 @@ from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.room import with_room
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,9 @@ def _look(lease: Lease, now: datetime) -> bool:
         _delete(lease, observation, now)
         return True
     step = _decide(observation.facts, now)
+    if isinstance(step, StartBatch) and step.surge:
+        observation = replace(observation, facts=with_room(observation.scale_set, observation.facts))
+        step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _rest(lease, observation, step, now)
     with suppress(Outdated):  # then look again: it is not so any more

@@ -32,7 +32,7 @@ from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force
-from upgrades.models.instance import in_force
+from upgrades.models.instance import in_force, is_spare
 from upgrades.models.rolling_upgrade import policy_from_row
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
@@ -94,19 +94,20 @@ COLUMNS = (
     "kept_on_scale_in",
     "power",
     "quarantined_at",
+    "spare",
 )
 
 
 def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
     holds = {one.instance_id: _hold(one) for one in in_force(now).filter(instance__scale_set=row)}
     zones = zones_of(row.document)
-    rows = Instance.objects.filter(scale_set=row).order_by("number").values_list(*COLUMNS)
+    rows = Instance.objects.filter(scale_set=row).annotate(spare=is_spare()).order_by("number").values_list(*COLUMNS)
     return tuple(
         InstanceFacts(
             id=number,
             version=version,
             health=Health(health),
-            health_since=health_since,
+            health_since=since,
             opt_out=None if row.deleting else holds.get(pk),
             kept=kept and not row.deleting,
             busy=bool(operation_kind),
@@ -118,8 +119,9 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             approved_version=approved,
             zone=zone_of(zones, number),
             domain=str(number % row.update_domains) if row.update_domains else "",
+            spare=bool(spare),
         )
-        for pk, number, version, health, health_since, operation_kind, extensions, failed, approved, kept, power, quarantined_at in rows
+        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, quarantined_at, spare in rows
     )
 
 
@@ -138,11 +140,12 @@ def _upgrade(row: RollingUpgrade) -> Upgrade:
         "rollback_error",
         "instance",
         "error_message",
+        "replacement_number",
     )
     members = InstanceUpgrade.objects.filter(upgrade=row).order_by("instance_number")
-    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error in members.values_list(*columns):
+    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members.values_list(*columns):
         may_roll_back = bool(old_disk) and not not_back and instance is not None
-        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error))
+        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error, new))
     batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), one.finished_at) for one in row.batches.all())
     return Upgrade(
         target=row.target,

@@ -8,7 +8,7 @@ from datetime import datetime
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
-from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force
+from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.providers.base import Outcome, Progress
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ MEANWHILE = {
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
+BOTH = ("member__instance", "member__replacement")  # where there is one to replace another
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
 HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
 
@@ -24,24 +25,50 @@ HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
 def mark_begun(chunk: Chunk, now: datetime) -> None:
     """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched.
 
-    So are those opted out whose old OS disk was to be put back, as long as nobody can have begun with it.
+    So are those opted out whose old OS disk was to be put back, or that were to go for they are replaced, as long as nobody can have
+    begun with it.
     """
     if chunk.stretches == 1:
         _let_go_of_rollbacks(chunk, now)
-    queued = Instance.objects.filter(chunk=chunk, member__state=MemberState.QUEUED, operation_kind__in=MEANWHILE)
+        _let_go_of_replaced(chunk, now)
+    kinds = (*MEANWHILE, OperationKind.CREATE)
+    queued = Instance.objects.filter(chunk=chunk, member__state=MemberState.QUEUED, operation_kind__in=kinds)
     if not queued.exists():
         return
     with writing(now, chunk.scale_set_id) as w:
-        rows = list(queued.select_related("member").order_by("number"))
-        opted_out = set(in_force(now).filter(instance__in=rows).values_list("instance_id", flat=True))
+        rows = list(queued.select_related(*BOTH).order_by("number"))
+        members = {row: row.member for row in rows if row.member}
+        upgraded = [member.instance_id for member in members.values()]
+        opted_out = set(in_force(now).filter(instance__in=upgraded).values_list("instance_id", flat=True))
+        held = [row for row, member in members.items() if member.instance_id in opted_out]
         for row in rows:
-            if row.pk in opted_out:
+            if row in held:
                 _finish_member(row, MemberState.SKIPPED, now)
                 _clear_operation(row)
             else:
                 _set_member_state(row, MemberState.UPGRADING)
-                _void_health(row, now, MEANWHILE[OperationKind(row.operation_kind)])
+                _void_health(row, now, MEANWHILE.get(OperationKind(row.operation_kind), "it is being made"))
         _save(w, rows)
+        w.wake()
+
+
+def _let_go_of_replaced(chunk: Chunk, now: datetime) -> None:
+    """They stay after all, and the new ones go that have taken their places."""
+    opted_out = in_force(now).values("instance")
+    deleted = Instance.objects.filter(chunk=chunk, operation_kind=OperationKind.DELETE, scale_set__deleting=False)
+    waiting = deleted.filter(is_replaced(), pk__in=opted_out)
+    if not waiting.exists():
+        return
+    with writing(now, chunk.scale_set_id) as w:
+        if not Chunk.objects.select_for_update().filter(pk=chunk.pk, number=chunk.number).exists():
+            return  # somebody else has taken it up, and may have begun
+        rows = list(waiting.select_related("member__upgrade", *BOTH).order_by("number"))
+        for row in rows:
+            _set_member_state(row, MemberState.SKIPPED)
+            _clear_operation(row)
+        _save(w, rows)
+        upgrades = {row.member.upgrade for row in rows if row.member}  # which may have ended
+        w.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
         w.wake()
 
 
@@ -66,7 +93,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     """
     ids = [uuid.UUID(id) for id in outcomes]
     with writing(now, scale_set_id) as w:
-        waiting = Instance.objects.filter(scale_set=scale_set_id, operation_id__in=ids).select_related("member")
+        waiting = Instance.objects.filter(scale_set=scale_set_id, operation_id__in=ids).select_related(*BOTH)
         rows = list(waiting.order_by("number"))
         gone = [row for row in rows if _is_gone(row, outcomes[str(row.operation_id)])]
         w.removed(*gone)
@@ -98,10 +125,26 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
         _end_upgrade_of(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
-    elif outcome.progress is Progress.FAILED:
+    else:
+        _end_creation(row, outcome, now)
+    _clear_operation(row)
+
+
+def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
+    """It was made, or not; where it is to replace another, that one's member goes on."""
+    if outcome.progress is Progress.FAILED:
         row.provisioning, row.health = Provisioning.FAILED, Health.UNKNOWN
         row.health_detail = f"it could not be created: {outcome.message}"[:200]
-    _clear_operation(row)
+    if row.member is None:
+        return
+    if outcome.progress is not Progress.FAILED:
+        _set_member_state(row, MemberState.VERIFYING)
+        row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
+        return
+    _finish_member(row, MemberState.FAILED, now)
+    row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
+    if row.member.instance:
+        row.member.instance.note_failure(row.operation_version, now)
 
 
 def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
@@ -157,3 +200,13 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
     bulk.update(members, *MEMBER_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
     w.changed(*rows)
+    others = [one for row in rows for one in _of_the_same_member(row)]
+    bulk.update(others, *FAILURE_FIELDS)
+    w.changed(*others)
+
+
+def _of_the_same_member(row: Instance) -> list[Instance]:
+    """Beside it the one that it is to replace, or that is to replace it: both show how their member is."""
+    if row.member is None or row.member.replacement_number is None:
+        return []
+    return [one for one in (row.member.instance, row.member.replacement) if one and one.pk != row.pk]

@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import singledispatch
+from itertools import count
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Max
 
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.facts import Breach
@@ -24,6 +26,7 @@ from upgrades.core.steps import (
     StartBatch,
     StartUpgrade,
 )
+from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS
@@ -70,8 +73,8 @@ def _next_number(row: ScaleSet) -> int:
     """Above all others, those too that the running upgrade has taken and that are gone meanwhile: none is mistaken for another."""
     there = row.instances.order_by("-number").values_list("number", flat=True).first()
     taken = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
-    was = taken.order_by("-instance_number").values_list("instance_number", flat=True).first()
-    return max((number + 1 for number in (there, was) if number is not None), default=0)
+    were = taken.aggregate(Max("instance_number"), Max("replacement_number")).values()
+    return max((number + 1 for number in (there, *were) if number is not None), default=0)
 
 
 def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
@@ -91,11 +94,15 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
 @_write.register
 def _remove_instances(step: RemoveInstances, w: Writing) -> None:
     rows = _instances(w, step.instances)
+    _begin_removal(rows, w)
+    w.changed(*rows)
+
+
+def _begin_removal(rows: Sequence[Instance], w: Writing) -> None:
     for row in rows:
         row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, w.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")
     _hand_to_chunks(w.scale_set, rows)
-    w.changed(*rows)
 
 
 # --- the upgrade ------------------------------------------------------------------------------------------------------
@@ -122,15 +129,49 @@ def _start_batch(step: StartBatch, w: Writing) -> None:
     batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, why=step.why[:500])
     rows = _instances(w, step.instances)
     members = [_new_member(upgrade, batch, row) for row in rows]
-    InstanceUpgrade.objects.bulk_create(members)
     for row, member in zip(rows, members, strict=True):
         row.member = member
+    if step.surge:
+        _begin_beside(upgrade, rows, members, w)
+    else:
+        _begin_in_place(upgrade, rows, members, w)
+    w.changed(upgrade, note=f"Batch {step.number} began.")
+    w.changed(*rows)
+
+
+def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+    InstanceUpgrade.objects.bulk_create(members)
+    for row, member in zip(rows, members, strict=True):
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
         row.operation_version, row.operation_at = upgrade.target_version or row.version, w.now
     bulk.update(rows, "member", *OPERATION)
     _hand_to_chunks(w.scale_set, rows)
-    w.changed(upgrade, note=f"Batch {step.number} began.")
-    w.changed(*rows)
+
+
+def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+    """New instances are made in the places of these, to which nothing is done before those are healthy."""
+    new = _replacements(w.scale_set, rows, upgrade.target_version, w.now)
+    Instance.objects.bulk_create(new)
+    for member, one in zip(members, new, strict=True):
+        member.replacement, member.replacement_number = one, one.number
+    InstanceUpgrade.objects.bulk_create(members)
+    for member, one in zip(members, new, strict=True):
+        one.member, one.operation_id = member, member.pk
+    bulk.update(rows, "member")
+    bulk.update(new, "member", "operation_id")
+    _hand_to_chunks(w.scale_set, new)
+    w.changed(*new)
+
+
+def _replacements(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
+    """One for each, in the same zone, which follows from its number; kept at scale-in where that one is."""
+    zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
+    for one in old:
+        number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, one.number))
+        new.append(_new_instance(row, number, version, now))
+        new[-1].kept_on_scale_in = one.kept_on_scale_in
+        number += 1
+    return new
 
 
 def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> InstanceUpgrade:
@@ -149,34 +190,48 @@ def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> Instanc
 @_write.register
 def _settle(step: Settle, w: Writing) -> None:
     upgrade = _running(w)
-    rows = _instances(w, (*step.succeeded, *step.failed))
-    failed = set(step.failed)
+    states = {
+        **dict.fromkeys(step.succeeded, MemberState.SUCCEEDED),
+        **dict.fromkeys(step.failed, MemberState.FAILED),
+        **dict.fromkeys(step.let_go, MemberState.SKIPPED),
+    }
+    rows = _instances(w, states)
     for row in rows:
-        _settle_member(row, w.now, has_failed=row.number in failed)
+        _settle_member(row, states[row.number], w.now)
         if upgrade.kind == UpgradeKind.IMAGE:
-            _note_how_it_went(row, w.now)
+            _note_how_it_went(row, upgrade, w.now)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
     bulk.update(rows, *FAILURE_FIELDS)
+    _remove_replaced(rows, w)
     w.changed(upgrade)
     w.changed(*rows)
 
 
-def _settle_member(row: Instance, now: datetime, *, has_failed: bool) -> None:
+def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
     member = row.member
     if member is None or member.state != MemberState.VERIFYING:
         raise Outdated
-    member.ended_at = now
-    member.state = MemberState.FAILED if has_failed else MemberState.SUCCEEDED
-    if has_failed:
+    member.ended_at, member.state = now, state
+    if state is MemberState.FAILED:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
 
-def _note_how_it_went(row: Instance, now: datetime) -> None:
-    """What an instance is to new images; extensions say nothing of that."""
-    if row.member and row.member.state == MemberState.FAILED:
-        row.note_failure(row.version, now)
+def _note_how_it_went(row: Instance, upgrade: RollingUpgrade, now: datetime) -> None:
+    """What an instance is to new images; extensions say nothing of that. One that was not replaced is still on its old version."""
+    if row.member is None or row.member.state == MemberState.SKIPPED:
+        return
+    if row.member.state == MemberState.FAILED:
+        row.note_failure(row.version if row.member.replacement_number is None else upgrade.target_version, now)
     else:
         row.note_success()
+
+
+def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
+    """In the same breath in which the new ones take their places: there is no moment at which both count, or neither."""
+    pairs = {row: row.member for row in rows if row.member and row.member.replacement_number is not None}
+    new = Instance.objects.filter(pk__in=[member.replacement_id for member in pairs.values()])
+    w.changed(*(new if pairs else ()))
+    _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], w)
 
 
 @_write.register

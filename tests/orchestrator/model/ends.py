@@ -61,7 +61,7 @@ class Ends:
         done = [row for row in rows.members_of(upgrade) if row["state"] in ("succeeded", *HAS_FAILED)]
         counted = {one["id"]: one["health"] for one in rows.counted(upgrade["scale_set_id"])}
         failed = sum(
-            row["state"] in HAS_FAILED or counted.get(row["instance_id"], "healthy") != "healthy" for row in done
+            row["state"] in HAS_FAILED or counted.get(upgraded_in(row), "healthy") != "healthy" for row in done
         )
         assert failed * 100 > limit * len(done), f"stopped with {failed} of {len(done)} failed (limit {limit} %)"
 
@@ -93,7 +93,14 @@ def _can_go_back(member: Row, rows: Rows) -> bool:
     instance = rows.instances.get(member["instance_id"])
     is_opted_out = any(row["instance_id"] == member["instance_id"] for row in rows.opt_outs.values())
     is_there = instance is not None and instance["operation_id"] is None and not is_opted_out
-    return bool(is_there and member["state"] == "failed" and member["old_os_disk"] and not member["rollback_error"])
+    left_it = bool(member["old_os_disk"]) and member["replacement_number"] is None
+    return bool(is_there and member["state"] == "failed" and left_it and not member["rollback_error"])
+
+
+def upgraded_in(member: Row) -> int | None:
+    """The instance that has what the upgrade brings."""
+    in_place = member["replacement_number"] is None
+    return member["instance_id"] if in_place else member["replacement_id"]  # type: ignore[no-any-return]
 
 
 def _says(values: set[str], code: str) -> bool:

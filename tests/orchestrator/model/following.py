@@ -65,7 +65,7 @@ def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
     is_in_quarantine = upgrade["started_by"] == "Platform" and one["quarantined_at"] is not None
     is_gone = one["power"] == "stopped" or one["operation"] == "delete"
     is_held = one["opt_out"] is not None or is_gone or is_in_quarantine
-    if is_held or int(one["id"]) in taken:
+    if is_held or int(one["id"]) in taken or _is_spare(one):
         return False
     if upgrade["kind"] == "extensions":
         return bool(one["version"]) and _extensions_of(one) != upgrade["extensions"]
@@ -73,6 +73,11 @@ def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
     if upgrade["only_failed"]:
         return has_failed
     return is_older(one["version"], target) and (upgrade["takes_failed"] or not has_failed)
+
+
+def _is_spare(one: Json) -> bool:
+    member = one["member"]
+    return bool(member and member["replacement"] == one["id"] and member["state"] != "succeeded")
 
 
 def _extensions_of(one: Json) -> list[str]:

@@ -11,6 +11,7 @@ from tests.orchestrator.model.members import Members
 from tests.orchestrator.model.rest import check_rest
 from tests.orchestrator.model.rows import Rows
 from tests.orchestrator.model.starts import Starts
+from tests.orchestrator.model.surges import Surges
 
 
 class Watch:
@@ -21,14 +22,14 @@ class Watch:
         self._before = Rows({}, {}, {}, {}, {}, {}, 0)
         self._starts, self._ends = Starts(evidence), Ends(evidence)
         self._disks, self._follower = Disks(evidence), Follower()
-        self.members = Members(evidence)
+        self.members, self.surges = Members(evidence), Surges(evidence)
         self._checks = 0
 
     def hooks(self) -> dict[str, Callable[[set[str]], None]]:
         """What is judged at the very instant at which it is written."""
         return {
             'INSERT INTO "upgrades_rollingupgrade"': self._starts.on_upgrade,
-            'INSERT INTO "upgrades_batch"': self._starts.on_batch,
+            'INSERT INTO "upgrades_batch"': self._on_batch,
             'UPDATE "upgrades_rollingupgrade" SET "status"': self._ends.on_status,
             'INSERT INTO "upgrades_chunk"': self._on_chunk,
         }
@@ -44,6 +45,7 @@ class Watch:
         self._ends.check(rows, self._before)
         self._disks.check(rows, self._before)
         self.members.check(rows, self._before)
+        self.surges.check(rows, self._before)
         self._check_removals(rows)
         self._checks += 1
         if self._checks % 2:  # it is a fifth of all the time, and what it passes over now it sees next time
@@ -56,10 +58,15 @@ class Watch:
         self._follower.check(rows, even_if_quiet=True)
         check_rest(self._evidence.cloud, rows, vanished)
 
+    def _on_batch(self, values: set[str]) -> None:
+        self._starts.on_batch(values)
+        self.surges.on_batch(Rows.read(), values)
+
     def _on_chunk(self, values: set[str]) -> None:
         """Called when machines are handed out, those to be deleted too: new ones might hide later that too many go."""
         rows = Rows.read()
         self._disks.on_chunk(rows)
+        self.surges.on_chunk(rows, self._before)
         for pk, row in rows.sets.items():
             stayed = {one["id"] for one in self._before.staying(pk)}
             go = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]

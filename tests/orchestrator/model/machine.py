@@ -44,6 +44,7 @@ rollings = st.one_of(
             "enableCrossZoneUpgrade": st.sampled_from([False, False, True]),
             "prioritizeUnhealthyInstances": st.booleans(),
             "rollbackFailedInstancesOnPolicyBreach": st.booleans(),
+            "maxSurge": st.booleans(),
         }
     ),
 )
@@ -281,9 +282,14 @@ class Fleets(RuleBasedStateMachine):
         }
         acts[fault](name)
 
-    @rule(away=st.sampled_from(["", "", "refuses", "hangs", "deaf"]), refusals=st.integers(0, 3))
-    def cloud(self, away: str, refusals: int) -> None:
-        self.world.cloud.faults.away, self.world.cloud.faults.refusals = away, refusals
+    @rule(
+        away=st.sampled_from(["", "", "refuses", "hangs", "deaf"]),
+        refusals=st.integers(0, 3),
+        room=st.sampled_from([None, None, 0, 1, 3]),
+    )
+    def cloud(self, away: str, refusals: int, room: int | None) -> None:
+        faults = self.world.cloud.faults
+        faults.away, faults.refusals, faults.room = away, refusals, room
 
     def names(self, index: int, picks: list[int]) -> list[tuple[str, str]]:
         row = self.world.a_set(index)

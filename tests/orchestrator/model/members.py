@@ -48,11 +48,22 @@ class Members:
 
     def _check_succeeded(self, id: str, row: Row, rows: Rows) -> None:
         cloud = self._evidence.cloud
+        if row["replacement_number"] is not None:
+            self._check_replaced(id, row, rows)
+            return
         swap = next(one for one in (*cloud.swaps, *cloud.reruns) if one.operation == id)
         is_swapped = swap.new_disk != swap.old_disk
         assert row["new_os_disk"] == (swap.new_disk if is_swapped else ""), "succeeded on a disk that is not its own"
         well = self._found_well(rows, rows.upgrades[row["upgrade_id"]]["scale_set_id"], swap.new_disk)
         assert well >= swap.at, f"{swap.name} succeeded and no probe found its new machine well"
+
+    def _check_replaced(self, id: str, row: Row, rows: Rows) -> None:
+        """By a machine that was made for this, and was found well since."""
+        job = self._evidence.cloud.jobs[id]
+        made = job.outcome.view.os_disk if job.outcome and job.outcome.view else ""
+        assert made and row["new_os_disk"] == made, "replaced by a machine that was not made for it"
+        well = self._found_well(rows, rows.upgrades[row["upgrade_id"]]["scale_set_id"], made)
+        assert well >= job.due, f"{job.name} took its place and no probe found it well"
 
     def _found_well(self, rows: Rows, pk: int, os_disk: str) -> float:
         """When a machine on that disk was last asked, and was well."""

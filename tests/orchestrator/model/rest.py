@@ -38,6 +38,8 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
     """As many instances as were asked for; all on the newest version, where nothing speaks against that."""
     code, latest = row.decision.get("code"), row.sku.latest_in(row.location)
     opted_out = {one["instance_id"] for one in rows.opt_outs.values()}
+    spare = [one["name"] for one in rows.of_set(row.pk) if rows.is_spare(one) and one["id"] not in opted_out]
+    assert not spare, f"{spare} replace nobody, and are left over"
     there_are, wanted = rows.staying(row.pk), 0 if row.deleting else row.capacity
     if code != "NoImagePublished":
         are_stuck = bool(opted_out & {one["id"] for one in there_are})

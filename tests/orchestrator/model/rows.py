@@ -58,8 +58,19 @@ class Rows:
         return {row["key"] for row in self.sets.values()}
 
     def staying(self, pk: int) -> list[Row]:
-        """All but those that are being deleted."""
-        return [row for row in self.of_set(pk) if row["operation_kind"] != "delete"]
+        """All but those that are being deleted, and those that are to replace another and have not done so."""
+        return [row for row in self.of_set(pk) if row["operation_kind"] != "delete" and not self.is_spare(row)]
+
+    def is_spare(self, instance: Row) -> bool:
+        """It was made to replace another, which still counts."""
+        member = self.members.get(str(instance["member_id"]))
+        return bool(member and member["replacement_id"] == instance["id"] and member["state"] != "succeeded")
+
+    def replaced_in(self, instance: Row) -> Row | None:
+        """The member by which another has taken its place."""
+        member = self.members.get(str(instance["member_id"]))
+        is_replaced = member and member["replacement_number"] is not None and member["instance_id"] == instance["id"]
+        return member if member and is_replaced and member["state"] == "succeeded" else None
 
     def counted(self, pk: int) -> list[Row]:
         """Those that count for a limit: a machine that is switched off does not."""
@@ -106,7 +117,9 @@ class Rows:
     def untouched(self, pk: int) -> list[Row]:
         """Nothing is done to them, they run, and nobody opted them out."""
         opted_out = {row["instance_id"] for row in self.opt_outs.values()}
-        idle = [row for row in self.of_set(pk) if row["operation_id"] is None and not is_off(row)]
+        idle = [
+            row for row in self.of_set(pk) if row["operation_id"] is None and not is_off(row) and not self.is_spare(row)
+        ]
         return [row for row in idle if row["id"] not in opted_out]
 
     def place(self, instance: Row) -> tuple[str, int]:

@@ -199,6 +199,7 @@ class World:
         self.takes_messages = True
         self.cloud.faults.away, self.cloud.faults.refusals = "", 0
         self.cloud.faults.endless.clear()
+        self.cloud.faults.is_full = False
         self.wake_probers()
         self.start_prober()
         self._let_go()

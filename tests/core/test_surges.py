@@ -1,0 +1,210 @@
+"""Batches that surge (maxSurge, A-18), by the same rules: facts in, one step out. Whole runs are in tests/orchestrator/test_surge.py."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, why, with_instance
+from tests.core.test_extension_upgrades import extending
+from tests.core.test_preview import instances, plan
+from tests.core.test_rules import zonal
+from upgrades.core import batches, health
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Member, Policy
+from upgrades.core.reasons import reasons
+from upgrades.core.states import NEXT_MEMBER_STATES, FaultCode, Health, MemberState, StartedBy
+from upgrades.core.steps import (
+    Cancel,
+    Complete,
+    Fault,
+    FinishBatch,
+    RemoveInstances,
+    Settle,
+    StartBatch,
+    Wait,
+    Why,
+)
+
+SURGE = Policy(max_surge=True)
+HOLD = Hold("ada", "debugging")
+
+
+def surging(facts: Facts, *members: Member, **changes: Any) -> Facts:
+    """Its upgrade surges; each of these members has its replacement: the old one's number and a hundred."""
+    facts = upgrading(facts, *members, **{"policy": SURGE, **changes})
+    done = MemberState.SUCCEEDED
+    new = (InstanceFacts(one.upgraded, NEW, spare=one.state is not done) for one in members if one.replacement)
+    gone = {one.instance for one in members if one.replacement and one.state is done}
+    stay = (one for one in facts.instances if one.id not in gone)
+    return replace(facts, instances=(*stay, *new))
+
+
+def member(id: int, state: MemberState = MemberState.VERIFYING) -> Member:
+    return Member(id, state, NOW, replacement=100 + id)
+
+
+# --- a batch ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_surges_where_the_policy_says_so() -> None:
+    assert step(surging(fleet(10))) == StartBatch(0, (0, 1), surge=True)
+    assert step(upgrading(fleet(10))) == StartBatch(0, (0, 1))
+
+
+def test_extensions_are_run_on_the_instances_that_there_are() -> None:
+    assert step(extending(fleet(10, policy=SURGE))) == StartBatch(0, (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("room", "surges", "words"),
+    [
+        (None, True, "new instances take their places (maxSurge)."),
+        (2, True, "new instances take their places (maxSurge)."),
+        (1, False, "in place, for the quota has room for 1 more (maxSurge)."),
+        (0, False, "in place, for the quota has room for none (maxSurge)."),
+    ],
+)
+def test_without_room_for_all_of_it_a_batch_is_in_place(room: int | None, surges: bool, words: str) -> None:
+    """facts 1.10: "on shortage that batch falls back to in place"."""
+    answer = step(surging(replace(fleet(10), room=room)))
+    assert isinstance(answer, StartBatch)
+    assert (answer.instances, answer.surge) == ((0, 1), surges)
+    assert answer.why == f"20 % of 10 is 2, so at most 2; {words}"
+
+
+def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
+    """They count against the quota."""
+    done = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
+    assert isinstance(step(done), StartBatch)
+    leaving = with_instance(done, 9, busy=True, leaving=True)
+    leaving = replace(leaving, capacity=9)
+    assert why(leaving) is Why.CLEARING
+    assert Why.CLEARING in {one.code for one in reasons(leaving, NOW)}
+    assert isinstance(step(upgrading(leaving)), StartBatch), "in place nothing is waited for"
+
+
+def test_an_upgrade_ends_without_waiting_for_them() -> None:
+    leaving = with_instance(replace(fleet(10), capacity=9), 9, busy=True, leaving=True)
+    assert isinstance(step(surging(leaving, cancel_requested_by="ada")), Cancel)
+    current = with_instance(replace(fleet(10, version=NEW), capacity=9), 9, busy=True, leaving=True)
+    assert isinstance(step(surging(current)), Complete)
+    assert isinstance(step(surging(leaving, ends_by=NOW)), Fault)
+
+
+def test_a_provider_that_does_not_say_how_much_room_there_is_is_waited_for() -> None:
+    facts = surging(replace(fleet(10), room_is_known=False))
+    assert why(facts) is Why.ROOM
+    assert Why.ROOM in {one.code for one in reasons(facts, NOW)}
+    assert isinstance(step(upgrading(facts)), StartBatch)
+
+
+# --- what counts ------------------------------------------------------------------------------------------------------
+
+
+def test_those_that_are_to_replace_others_count_for_nothing() -> None:
+    facts = surging(fleet(10, sick=2), member(0, MemberState.UPGRADING), member(1, MemberState.UPGRADING))
+    facts = with_instance(facts, 100, health=Health.UNKNOWN, version="", busy=True)
+    assert (len(facts.staying), len(facts.counted)) == (10, 10)
+    assert health.ids(health.unhealthy(facts, NOW)) == (8, 9)
+    assert health.initializing(with_instance(facts, 101, health=Health.INITIALIZING), NOW) == []
+    assert why(facts) is Why.SURGING
+    assert 100 not in health.ids(batches.candidates(facts, StartedBy.USER))
+
+
+def test_when_one_has_taken_its_place_it_counts_and_the_old_one_does_not() -> None:
+    facts = surging(fleet(10), member(0, MemberState.SUCCEEDED))
+    facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, leaving=True), *facts.instances))
+    assert {one.id for one in facts.counted} == {*range(1, 10), 100}
+    assert isinstance(step(facts), FinishBatch)
+
+
+def test_scale_in_takes_neither_of_a_pair_in_flight() -> None:
+    facts = replace(surging(fleet(3), member(1), member(2)), capacity=1)
+    facts = with_instance(with_instance(facts, 101, busy=True), 102, health=Health.INITIALIZING)
+    assert step(facts) == RemoveInstances((0,))
+
+
+@pytest.mark.parametrize("state", [MemberState.FAILED, MemberState.SKIPPED])
+def test_those_that_replace_nobody_go_before_any_other(state: MemberState) -> None:
+    facts = surging(fleet(5), member(0, state))
+    assert step(facts) == RemoveInstances((100,))
+    assert step(replace(facts, upgrade=None)) == RemoveInstances((100,)), "after the upgrade too"
+    assert step(replace(facts, capacity=3)) == RemoveInstances((100,))
+
+
+def test_one_that_replaces_nobody_and_is_opted_out_stays_and_nobody_goes_for_it() -> None:
+    facts = with_instance(surging(fleet(5), member(0, MemberState.FAILED)), 100, opt_out=HOLD)
+    assert isinstance(step(facts), FinishBatch)
+    assert len(facts.staying) == 5
+
+
+# --- how it ends ------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_the_new_ones_health_that_is_awaited() -> None:
+    facts = surging(fleet(10), member(0), member(1))
+    assert step(facts) == Settle((0, 1), ())
+    facts = with_instance(with_instance(facts, 0, health=Health.UNHEALTHY), 101, health=Health.INITIALIZING)
+    assert step(facts) == Settle((0,), ())
+    assert why(with_instance(facts, 100, health=Health.UNHEALTHY)) is Why.VERIFYING
+
+
+def test_a_new_one_has_five_minutes() -> None:
+    since = replace(member(0), swapped_at=NOW - 5 * MINUTE)
+    assert step(with_instance(surging(fleet(10), since), 100, health=Health.UNHEALTHY)) == Settle((), (0,))
+
+
+def test_who_is_opted_out_before_the_new_one_is_well_is_let_go() -> None:
+    facts = surging(with_instance(fleet(10), 0, opt_out=HOLD), member(0), member(1))
+    assert step(facts) == Settle((1,), (), let_go=(0,))
+    in_place = upgrading(with_instance(fleet(10), 0, opt_out=HOLD), replace(member(0), replacement=None))
+    assert step(in_place) == Settle((0,), ())
+
+
+def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
+    facts = with_instance(surging(fleet(10), member(0, MemberState.FAILED)), 100, busy=True, leaving=True)
+    assert isinstance(step(facts), FinishBatch)
+    answer = step(_ended(replace(SURGE, rollback_on_breach=True)))
+    assert isinstance(answer, Fault) and answer.breach.code is FaultCode.UPGRADED
+
+
+def _ended(policy: Policy) -> Facts:
+    facts = surging(fleet(10), member(0, MemberState.FAILED), finished=True, policy=policy)
+    return with_instance(facts, 100, busy=True, leaving=True)
+
+
+def test_what_failed_is_named_by_the_instance_that_is_still_there() -> None:
+    failed = step(_ended(SURGE))
+    assert isinstance(failed, Fault) and failed.breach.instances == (0,)
+    facts = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
+    ill = step(with_instance(facts, 100, health=Health.UNHEALTHY))
+    assert isinstance(ill, Fault) and ill.breach.instances == (100,)
+
+
+def test_an_instance_can_be_let_go_as_long_as_it_is_there() -> None:
+    for state in (MemberState.QUEUED, MemberState.VERIFYING, MemberState.SUCCEEDED):
+        assert MemberState.SKIPPED in NEXT_MEMBER_STATES[state]
+
+
+# --- plans and reasons ------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_of_a_surge_is_of_the_same_batches() -> None:
+    surge, in_place = (plan(zonal(30, policy=policy)) for policy in (SURGE, Policy()))
+    assert instances(surge) == instances(in_place)
+    assert all(one.why.endswith("take their places (maxSurge).") for one in surge.batches)
+    assert (surge.earliest, surge.latest) == (in_place.earliest, in_place.latest)
+
+
+def test_a_plan_of_a_surge_in_flight_goes_on_behind_it() -> None:
+    facts = surging(fleet(10), member(0, MemberState.UPGRADING), member(1))
+    facts = with_instance(with_instance(facts, 100, version="", busy=True), 1, opt_out=HOLD)
+    assert instances(plan(facts)) == [(2, 3), (4, 5), (6, 7), (8, 9)]
+
+
+def test_both_of_a_pair_have_the_reason_that_is_awaited() -> None:
+    facts = with_instance(surging(fleet(10), member(0, MemberState.UPGRADING)), 100, version="", busy=True)
+    (found,) = (one for one in reasons(facts, NOW) if one.code is Why.SURGING)
+    assert found.instances == (0, 100)
+    answer = step(facts)
+    assert isinstance(answer, Wait) and answer.text == found.text == "Creating 1 new instance to replace as many."
