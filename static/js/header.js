@@ -7,12 +7,13 @@ import { number, percentText, span } from "./format.js";
 import { may } from "./shell.js";
 import { countBy, eligible, policyOf, runs } from "./state.js";
 import { targetOf } from "./summary.js";
+import { proper } from "./surges.js";
 
 export function paintHeader(board) {
   show($("#image"), image(board));
   show($("#policy"), policy(policyOf(board)));
   show($("#source"), source(board.scale_set.probe));
-  const all = board.instances.length, free = eligible(board.instances).length;
+  const all = proper(board.instances).length, free = eligible(board.instances).length;
   show($("#eligible"), html`${free} of ${all}${free < all ? `, ${all - free} opted out` : ""}`);
   if (may("steer")) paintControls(board);
   $("#automatic").setAttribute("aria-checked", board.scale_set.automatic_upgrade);
@@ -29,7 +30,8 @@ function image(board) {
 
 function policy(limits) {
   const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
-  return html`${limits.deferral ? "on approval, " : ""}batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${pause}`;
+  const more = `${pause}${limits.max_surge ? ", new instances" : ""}${limits.deferral ? ", on approval" : ""}`;
+  return html`batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${more}`;
 }
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);

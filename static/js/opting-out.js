@@ -3,6 +3,7 @@
 import { $, html, show } from "./dom.js";
 import { many } from "./format.js";
 import { may, whyNot } from "./shell.js";
+import { proper } from "./surges.js";
 import { refusal } from "./toast.js";
 
 const USUAL_DAYS = 14; // never silently for ever
@@ -37,9 +38,10 @@ export class OptingOut {
 /** What opting these out would do, said before it is done. */
 function effectOf(list, board) {
   const fresh = list.filter((one) => !one.opt_out).length;
-  const out = board.instances.filter((one) => one.opt_out).length + fresh;
-  const left = board.instances.length - out;
+  const all = proper(board.instances);
+  const out = all.filter((one) => one.opt_out).length + fresh;
+  const left = all.length - out;
   const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
   const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
-  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${board.instances.length}.${warning}`;
+  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${all.length}.${warning}`;
 }

@@ -5,7 +5,7 @@ import { $$, glyph, html, show, word } from "./dom.js";
 import { dayAt, exactMomentAt, momentAt, since, zoneName } from "./format.js";
 import { reason } from "./instruments.js";
 import { may, off, whyNot } from "./shell.js";
-import { faceOf } from "./state.js";
+import { faceOf, policyOf } from "./state.js";
 import { elapsed } from "./ticking.js";
 import { whyInstance, whyNotNow } from "./why.js";
 
@@ -44,9 +44,9 @@ function panelOf(one, board, now) {
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${one.approved_version ? pair("Approved for", one.approved_version) : ""}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_since ? pair("Since", html`${exactMomentAt(one.health_since, now)}, ${elapsed(one.health_since)}`) : ""}</dl></section>
-    <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}kept`))}</dl></section>
+    <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}${policyOf(board).max_surge ? "goes with the instance" : "kept"}`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
-    ${one.member ? part(one.member, now) : ""}
+    ${one.member ? part(one, now) : ""}
     <section><h3>History, ${zoneName()}</h3><div id="history" data-keep="${one.id}"><p class="quiet">Asking.</p></div></section>`;
 }
 
@@ -82,8 +82,11 @@ const WENT = {
   rolled_back: "failed, rolled back", skipped: "skipped",
 };
 
-function part(member, now) {
-  const [done, doneTo] = member.kind === "extensions" ? ["Extensions run", "its extensions were run"] : ["Disk replaced", "its OS disk was replaced"];
+const DONE = { image: ["Disk replaced", "its OS disk was replaced"], extensions: ["Extensions run", "its extensions were run"], surge: ["New instance up", "that"] };
+
+function part({ id, member }, now) {
+  const [done, doneTo] = DONE[member.replacement ? "surge" : member.kind];
+  const other = !member.replacement ? "" : member.replacement === id ? pair("In place of", member.instance) : pair("New instance", member.replacement);
   const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after ${doneTo}` : "";
-  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${member.swapped_at ? pair(done, momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
+  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${other}${member.swapped_at ? pair(done, momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
 }

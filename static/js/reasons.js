@@ -11,6 +11,7 @@ const FACES = {
   WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
   Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
   RollingBack: ["attention", "rolling-back"], InstancesInitializing: ["active", "verifying"], PauseBetweenBatches: ["active", "held"],
+  CreatingReplacements: ["active", "upgrading"], RemovingReplaced: ["active", "upgrading"], QuotaUnknown: ["waiting", "unknown"],
   ReplacingOSDisks: ["active", "upgrading"], RunningExtensions: ["active", "upgrading"], WaitingForHealth: ["active", "verifying"], CreatingInstances: ["active", "upgrading"], WaitsForItsTurn: ["waiting", "queued"],
 };
 const WHO = { nobody: "passes by itself", operator: "an operator can lift it", owner: "who opted out can lift it", publisher: "a new version lifts it" };
@@ -91,7 +92,7 @@ export function briefly({ code, text, until, numbers, instances }) {
     Quarantined: () => `${n} in quarantine`,
     FailedOnThisVersion: () => `${n} failed, not tried again by itself`,
     SwitchedOff: () => `${n} switched off`,
-    OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", RunningExtensions: () => "", WaitingForHealth: () => "",
+    OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", RunningExtensions: () => "", CreatingReplacements: () => "", WaitingForHealth: () => "",
   };
   return says[code] ? says[code]() : text;
 }

@@ -2,6 +2,7 @@
 
 import { awaited, isApproved } from "./approval.js";
 import { hasAll, isOfExtensions } from "./extensions.js";
+import { isExtra, proper } from "./surges.js";
 
 /** The states in the order of the legend; fill is one of the six. */
 export const STATES = {
@@ -162,7 +163,7 @@ export function countBy(instances, key) {
   return counts;
 }
 
-export const eligible = (instances) => instances.filter((one) => !one.opt_out);
+export const eligible = (instances) => proper(instances).filter((one) => !one.opt_out);
 export const runs = (board) => Boolean(board.upgrade && !board.upgrade.ended_at);
 export const percent = (part, whole) => (whole ? (100 * part) / whole : 0);
 export const policyOf = (board) => (runs(board) ? board.upgrade.policy : board.scale_set.policy);
@@ -170,9 +171,9 @@ export const policyOf = (board) => (runs(board) ? board.upgrade.policy : board.s
 /** On the newest image, and well: what progress counts. */
 export const isDone = (one) => one.state === "done";
 
-/** All instances in the sense of every limit: those that are being removed, and those switched off, count for nothing. */
+/** All instances in the sense of every limit: those that are being removed, replace nobody (yet), or are switched off count for nothing. */
 export const counted = (instances) => instances.filter(counts);
-const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && one.provisioning !== "deleting";
+const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && one.provisioning !== "deleting" && !isExtra(one);
 export const isSick = (one) => counts(one) && SICK.has(one.health);
 
 const FAILED = new Set(["failed", "rolling_back", "rolled_back"]); // put back or not
@@ -182,7 +183,7 @@ export const hasFailed = (one) => one.batch !== null && FAILED.has(one.member.st
 /** Unhealthy against the limit, for the whole set (all that count) and for those upgraded so far. Strictly more stops. */
 export function safety(board) {
   const policy = policyOf(board), all = counted(board.instances);
-  const tried = board.instances.filter((one) => hasFailed(one) || (one.batch !== null && one.member.state === "succeeded"));
+  const tried = proper(board.instances).filter((one) => hasFailed(one) || (one.batch !== null && one.member.state === "succeeded"));
   const bad = tried.filter((one) => hasFailed(one) || isSick(one));
   return {
     all: reading(all.filter(isSick).length, all.length, policy.max_unhealthy_percent),

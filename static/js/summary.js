@@ -2,12 +2,13 @@
 
 import { runsExtensions } from "./extensions.js";
 import { FILLS, isSick, STATES, runs } from "./state.js";
+import { proper } from "./surges.js";
 
 const MOVING = new Set(["queued", "upgrading", "verifying", "rolling-back"]);
 
 /** What a row of the fleet page says of a board; one walk over its instances. */
 export function summaryOf(board) {
-  const { scale_set: set, instances } = board;
+  const { scale_set: set } = board, instances = proper(board.instances);
   const sum = {
     key: board.key, size: instances.length, running: runs(board), latest: set.latest_version, target: targetOf(board),
     counts: {}, versions: {}, done: 0, eligible: 0, current: 0, moving: 0, sick: 0, out: 0,

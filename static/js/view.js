@@ -3,6 +3,7 @@
 import { awaitedOf, isApproved } from "./approval.js";
 import { hasAll } from "./extensions.js";
 import { counted, faceOf, isSick, runs } from "./state.js";
+import { isExtra } from "./surges.js";
 
 const NUMBERED = /^(batch|zone) \S+$/;
 
@@ -28,7 +29,7 @@ export function batchesOf(board, now) {
   const list = board.upgrade.batches.map((one) => ({
     number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false, why: one.why,
   }));
-  board.instances.forEach((one, place) => { if (one.batch !== null) list[one.batch - 1]?.ids.push(place); });
+  board.instances.forEach((one, place) => { if (one.batch !== null && !isExtra(one)) list[one.batch - 1]?.ids.push(place); });
   return board.upgrade.status === "RollingForward" && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;
 }
 

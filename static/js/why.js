@@ -6,8 +6,9 @@ import { many, names, number, percentText } from "./format.js";
 import { holding, reasonsIn, told } from "./reasons.js";
 import { runs } from "./state.js";
 import { targetOf } from "./summary.js";
+import { swapping } from "./surges.js";
 
-const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "RunningExtensions", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
+const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "RunningExtensions", "CreatingReplacements", "RemovingReplaced", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
 
 /** Is this decision, or reason, one that asks nothing of anybody? */
 export const isCalm = (code) => PASSES.has(code);
@@ -93,6 +94,8 @@ const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id
 
 /** One sentence for one instance: what it waits for, or that it is fine. */
 export function whyInstance(one, board) {
+  const pair = swapping(one);
+  if (pair) return pair;
   const runsThem = runsExtensions(board), next = runsThem ? "of extensions" : `to ${targetOf(board)}`;
   const back = one.member?.state === "rolled_back" && one.failed_version ? ` It failed on ${one.failed_version} and has its old OS disk again.` : "";
   const says = {

@@ -12,7 +12,7 @@ export const anInstance = (id, changes = {}) => ({
   extensions: [], health: "healthy", health_since: AT, health_detail: "", operation: "", failed_version: "", approved_version: "", quarantined_at: null, member: null, opt_out: null, ...changes,
 });
 
-export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
+export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", instance: "", replacement: null, kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
 export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null });
 
 export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
