@@ -1,5 +1,6 @@
 """Fleets that stories tell of, made at the command line."""
 
+from collections.abc import Mapping
 from itertools import count
 
 from tests.end_to_end.installation import Installation
@@ -18,7 +19,14 @@ def publish(up: Installation, version: str) -> None:
 
 
 def put_fleet(
-    up: Installation, path: str, instances: int, *, boot: str = "1", deferred: bool = False, **tags: str
+    up: Installation,
+    path: str,
+    instances: int,
+    *,
+    boot: str = "1",
+    deferred: bool = False,
+    rolling: Mapping[str, object] | None = None,
+    **tags: str,
 ) -> None:
     """A scale set whose application is probed over HTTP through a load balancer. `deferred`: its upgrades wait for approval."""
     http = {"protocol": "Http", "port": 80, "requestPath": "/health", "intervalInSeconds": 5, "numberOfProbes": 1}
@@ -29,7 +37,7 @@ def put_fleet(
         "rollgrid-sim-boot-seconds": boot,
         **{f"rollgrid-sim-{name.replace('_', '-')}": tag for name, tag in tags.items()},
     }
-    body = document(image=WINDOWS, capacity=instances, probe_id=probe_id, tags=tags)
+    body = document(image=WINDOWS, capacity=instances, probe_id=probe_id, tags=tags, rolling=rolling)
     body["properties"]["virtualMachineProfile"]["storageProfile"]["dataDisks"] = [{"lun": 0, "diskSizeGB": 64}]
     body["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"]["osRollingUpgradeDeferral"] = deferred
     up.put(path, body)

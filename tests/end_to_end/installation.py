@@ -162,6 +162,7 @@ class Watch:
         self.in_flight: list[int] = []
         self.batches_at_once: list[int] = []
         self.machines_down: list[int] = []
+        self.machines_up: list[int] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -186,8 +187,10 @@ class Watch:
         batches = list(members.values_list("batch", flat=True))
         self.in_flight.append(len(batches))
         self.batches_at_once.append(len(set(batches)))
-        down = [view for view in self.up.views(self.path).values() if view.provisioning != "succeeded"]
+        machines = self.up.views(self.path).values()
+        down = [view for view in machines if view.provisioning != "succeeded"]
         self.machines_down.append(len(down))
+        self.machines_up.append(len(machines) - len(down))
 
 
 def each(rows: list[Instance], value: Callable[[Instance], object]) -> set[object]:

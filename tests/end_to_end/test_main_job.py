@@ -110,6 +110,26 @@ def test_a_worker_killed_in_mid_batch_costs_nothing(up: Installation) -> None:
     assert max(watch.in_flight) <= 10 and max(watch.machines_down) <= 10
 
 
+def test_with_max_surge_no_capacity_is_lost_though_the_worker_is_killed(up: Installation) -> None:
+    """A-18: with a quota that has room for just one batch more."""
+    put_fleet(up, "fleet/surge", 10, rolling={"maxSurge": True}, quota="12")
+    before = up.views("fleet/surge")
+    version = next_version()
+    with Watch(up, "fleet/surge") as watch:
+        publish(up, version)
+        wait_until(lambda: len(up.instances("fleet/surge")) == 12, seconds=20, what="new instances")
+        up.kill("worker")
+        upgrade = up.wait_ended("fleet/surge", version)
+        wait_until(lambda: len(up.views("fleet/surge")) == 10, seconds=20, what="the old ones gone")
+    assert upgrade.status == UpgradeStatus.COMPLETED
+    assert min(watch.machines_up) == 10 and max(watch.in_flight) == 2
+    replaced = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade, replacement_number__gte=10)
+    assert sorted(replaced.values_list("instance_number", flat=True)) == list(range(10))
+    after = up.views("fleet/surge")
+    assert not after.keys() & before.keys()
+    assert {view.version for view in after.values()} == {version}
+
+
 def test_nothing_starts_while_the_machines_do_not_answer(up: Installation) -> None:
     """SIGSTOP: probed sets turn unhealthy, others have no news; nothing is touched, and all goes on by itself afterwards."""
     put_fleet(up, "fleet/halted", 10)

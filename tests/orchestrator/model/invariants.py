@@ -66,7 +66,7 @@ class Watch:
         """Called when machines are handed out, those to be deleted too: new ones might hide later that too many go."""
         rows = Rows.read()
         self._disks.on_chunk(rows)
-        self.surges.on_chunk(rows, self._before)
+        self.surges.on_chunk(rows)
         for pk, row in rows.sets.items():
             stayed = {one["id"] for one in self._before.staying(pk)}
             go = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]

@@ -1,5 +1,7 @@
 """Batches that surge: no capacity is lost, nobody goes before another has taken his place, nothing is left over."""
 
+from typing import Any
+
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.rows import IN_FLIGHT, Row, Rows
 
@@ -10,6 +12,7 @@ class Surges:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._rooms: dict[tuple[str, int], int | None] = {}  # when a batch was written: so many more could be made
+        self._judged: set[Any] = set()  # the operations that remove who was replaced
         self.least: dict[str, int] = {}
 
     # --- at the instant at which it is written ---
@@ -23,12 +26,13 @@ class Surges:
             leaving = [one["number"] for one in rows.of_set(row["id"]) if one["operation_kind"] == "delete"]
             assert not leaving, f"a batch that may surge starts, and {leaving} are still there"
 
-    def on_chunk(self, rows: Rows, before: Rows) -> None:
+    def on_chunk(self, rows: Rows) -> None:
         """Who goes for he is replaced: the new one is there, stays and is well, and nobody wants the old one left alone."""
         opted_out = {row["instance_id"] for row in rows.opt_outs.values() if self._evidence.is_in_force(row)}
         for pk, one in rows.instances.items():
-            is_new = before.instances.get(pk, {}).get("operation_kind") != "delete"
-            if one["operation_kind"] == "delete" and is_new and (member := rows.replaced_in(one)):
+            is_new = one["operation_kind"] == "delete" and one["operation_id"] not in self._judged
+            if is_new and (member := rows.replaced_in(one)):
+                self._judged.add(one["operation_id"])
                 new = rows.instances.get(member["replacement_id"])
                 assert new and new["operation_id"] is None, f"{one['name']} goes, and the new one is not there"
                 assert new["health"] == "healthy", f"{one['name']} goes, and {new['name']} is {new['health']}"
