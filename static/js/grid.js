@@ -2,6 +2,7 @@
 
 import { $, $$, glyph, glyphAddress, html, show } from "./dom.js";
 import { faceOf, isDone } from "./state.js";
+import { proper } from "./surges.js";
 import { grouped, GROUPS, matches } from "./view.js";
 
 const ASKING_AT_MOST = 10000; // ms
@@ -125,7 +126,8 @@ function group(by, key, list, board) {
 }
 
 function count(heading, list, board, by) {
-  const text = `${list.filter((place) => isDone(board.instances[place])).length} / ${list.length}`;
+  const mine = proper(list.map((place) => board.instances[place]));
+  const text = `${mine.filter(isDone).length} / ${mine.length}`;
   write($(".push", heading), text);
   write($(".plan", heading), by === "batch" && heading.dataset.key !== "0" && board.instances[list[0]].batch === null ? "planned" : "");
   const running = board.upgrade?.batches.findLast((one) => !one.finished_at);

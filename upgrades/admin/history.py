@@ -115,6 +115,7 @@ def _counted(states: dict[str, int]) -> str:
 class InstanceUpgradeAdmin(Readable):
     list_display = [
         "instance_number",
+        "replacement_number",
         "upgrade_shown",
         "batch_number",
         "state",
