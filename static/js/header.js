@@ -22,7 +22,7 @@ export function paintHeader(board) {
 /** The version that most still run -> the target. */
 function image(board) {
   const target = targetOf(board);
-  const counts = Object.entries(countBy(board.instances, (one) => one.version || "none yet"));
+  const counts = Object.entries(countBy(proper(board.instances), (one) => one.version || "none yet"));
   const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);
   if (!behind.length) return html`<b>${target ?? "none published"}</b>`;
   return html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""}${target ? html` → <b>${target}</b>` : ", none published"}`;

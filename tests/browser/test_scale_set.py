@@ -79,6 +79,34 @@ def test_a_published_image_turns_cells_without_a_reload(up: Installation, ten: s
     assert len(page.locator("#rail .is-done").all()) == 5
 
 
+def test_new_instances_come_and_old_ones_go(up: Installation, sign_in: SignIn) -> None:
+    """A-18: the figures are of five instances all the while, though there are seven."""
+    rolling = {"maxSurge": True, "maxBatchInstancePercent": 40}
+    put_fleet(up, "pages/surge", 5, boot="3", rolling=rolling)
+    page = sign_in(address("pages/surge"))
+    expect(page.locator("#policy")).to_contain_text("new instances")
+    expect(page.locator("#grid .cell")).to_have_count(5)
+    page.evaluate("window.isTheSamePage = true")
+
+    publish(up, next_version())
+
+    expect(page.locator("#grid .cell")).to_have_count(7)
+    expect(page.locator("#eligible")).to_have_text("5 of 5")
+    expect(page.locator("#rail .is-now")).to_contain_text("2 instances")
+    cell(page, 0).click()
+    expect(page.get_by_text("It serves on until instance 5")).to_be_visible()
+    expect(page.locator("#status")).to_have_text("Completed")
+    expect(page.locator("#grid .cell")).to_have_count(5)
+    expect(page.locator("#eligible")).to_have_text("5 of 5")
+    assert shown(page) == {f"surge_{number}": "up to date" for number in range(5, 10)}
+    assert [one.inner_text().split(", ")[1] for one in page.locator("#rail .sr").all()] == [
+        "2 instances",
+        "2 instances",
+        "1 instance",
+    ]
+    assert page.evaluate("window.isTheSamePage")
+
+
 def test_an_instance_that_is_opted_out_stays_as_it_is(up: Installation, ten: str, sign_in: SignIn) -> None:
     page = sign_in(address(ten))
     before = os_disks(up, ten)["3"]
