@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('upgrades', '0008_takes_failed'),
+        ('upgrades', '0009_deferred_upgrades'),
     ]
 
     operations = [
