@@ -71,8 +71,8 @@ def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
         return bool(one["version"]) and _extensions_of(one) != upgrade["extensions"]
     has_failed = one["failed_version"] == target
     if upgrade["only_failed"]:
-        return has_failed
-    return is_older(one["version"], target) and (upgrade["takes_failed"] or not has_failed)
+        return bool(has_failed)
+    return is_older(one["version"], target) and bool(upgrade["takes_failed"] or not has_failed)
 
 
 def _is_spare(one: Json) -> bool:

@@ -147,8 +147,8 @@ def _is_wanted(instance: Row, upgrade: Row) -> bool:
     target = upgrade["target_version"]
     has_failed = instance["failed_version"] == target
     if upgrade["only_failed"]:
-        return has_failed
-    return is_older(instance["version"], target) and (upgrade["takes_failed"] or not has_failed)
+        return bool(has_failed)
+    return is_older(instance["version"], target) and bool(upgrade["takes_failed"] or not has_failed)
 
 
 def is_off(instance: Row) -> bool:
