@@ -13,8 +13,8 @@ from tests.core.world import image
 from tests.stories import document, edited
 from upgrades.core import documents
 from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.held import Held, Who
 from upgrades.core.preview import preview
-from upgrades.core.reasons import Held, Who
 from upgrades.core.states import Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 

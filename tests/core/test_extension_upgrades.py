@@ -12,9 +12,10 @@ from upgrades.core import batches
 from upgrades.core.documents import ExtensionModel
 from upgrades.core.extensions import key_of_machine, key_of_model
 from upgrades.core.facts import Batch, Facts, Hold, Member, Policy, Upgrade
+from upgrades.core.held import Held
 from upgrades.core.machines import ExtensionView
 from upgrades.core.preview import preview
-from upgrades.core.reasons import Held, reasons
+from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, FinishBatch, StartBatch, StartUpgrade, Wait, Why
 

@@ -11,7 +11,8 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, veri
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
-from upgrades.core.reasons import RANK, Held, Reason, Who, reasons
+from upgrades.core.held import RANK, Held, Reason, Who
+from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 

@@ -6,8 +6,9 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, Member, Policy
+from upgrades.core.held import Held
 from upgrades.core.preview import preview
-from upgrades.core.reasons import Held, reasons
+from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
 

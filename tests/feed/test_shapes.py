@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.stories import NOW
-from upgrades.core.reasons import Held, Reason
+from upgrades.core.held import Held, Reason
 from upgrades.core.steps import Why
 from upgrades.feed import shapes
 

@@ -20,7 +20,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core import reasons
+from upgrades.core import instance_reasons, reasons
 from upgrades.core.states import MemberState, Power, UpgradeStatus
 from upgrades.management import status, why
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
@@ -179,7 +179,8 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_act_of_a_reason_has_its_command() -> None:
-    acts = re.findall(r'Who\.\w+, "(\w+)"|act = "" if view\.upgrade else "(\w+)"', Path(reasons.__file__).read_text())
+    sources = "".join(Path(module.__file__).read_text() for module in (reasons, instance_reasons))
+    acts = re.findall(r'Who\.\w+, "(\w+)"|act = "" if view\.upgrade else "(\w+)"', sources)
     named = {act for pair in acts for act in pair if act}
     assert named == set(why.COMMANDS)
     there_are = {name for name, app in get_commands().items() if app == "upgrades"}

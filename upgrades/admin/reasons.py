@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from upgrades.core.held import LIFTED_BY
 from upgrades.core.ranges import ranges
-from upgrades.core.reasons import LIFTED_BY
 
 
 def shown_reasons(found: Iterable[Mapping[str, Any]]) -> SafeString:

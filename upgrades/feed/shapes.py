@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from upgrades.core import documents
 from upgrades.core.extensions import key_of_model
-from upgrades.core.reasons import Reason
+from upgrades.core.held import Reason
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop

@@ -7,8 +7,8 @@ from typing import Any
 
 from upgrades.core import messages
 from upgrades.core.facts import Hold
+from upgrades.core.held import LIFTED_BY
 from upgrades.core.ranges import ranges
-from upgrades.core.reasons import LIFTED_BY
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force

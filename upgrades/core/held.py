@@ -1,0 +1,138 @@
+"""What a reason is, how reasons are ranked, and what those who look for them are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from upgrades.core import batches
+from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
+from upgrades.core.states import MemberState, StartedBy
+from upgrades.core.steps import Why
+
+
+class Held(StrEnum):
+    """Why one instance is not moving, or cannot: beside `Why`, which is of the whole scale set."""
+
+    IMPOSSIBLE = "OptOutsLeaveNothing"
+    SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
+    QUARANTINED = "Quarantined"
+    OPTED_OUT = "OptedOut"
+    SWITCHED_OFF = "SwitchedOff"
+    FAILED_BEFORE = "FailedOnThisVersion"
+    TURN = "WaitsForItsTurn"
+    AUTOMATIC_OFF = "AutomaticUpgradesOff"
+
+
+class Who(StrEnum):
+    """Who can lift a reason."""
+
+    NOBODY = "nobody"  # it passes by itself
+    OPERATOR = "operator"
+    OWNER = "owner"  # of the opt-out
+    PUBLISHER = "publisher"
+
+
+LIFTED_BY = {  # in words; what nobody lifts passes by itself
+    Who.OPERATOR: "an operator",
+    Who.OWNER: "the owner of the opt-out",
+    Who.PUBLISHER: "the image's publisher",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.
+
+    `act` is the command that would lift it ("" where none would); `instances` are those held (None: the scale set as a whole).
+    `since`: when it began, where that is known; None: when it was first found.
+    """
+
+    code: Why | Held
+    text: str
+    gate: str
+    who: Who = Who.NOBODY
+    act: str = ""
+    until: datetime | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    instances: tuple[int, ...] | None = None
+    since: datetime | None = None
+
+
+RANK: tuple[Why | Held, ...] = (
+    Why.NO_IMAGE,
+    Held.SHUT_BY_OPT_OUTS,
+    Why.GATE,
+    Why.STALE_HEALTH,
+    Why.FLEET_STOPPED,
+    Why.PAUSED,
+    Why.WAITING_FOR_APPROVAL,
+    Held.IMPOSSIBLE,
+    Why.BACKING_OFF,
+    Why.STOPPED,
+    Held.AUTOMATIC_OFF,
+    Held.QUARANTINED,
+    Held.FAILED_BEFORE,
+    Held.OPTED_OUT,
+    Held.SWITCHED_OFF,
+    Why.ROLLING_BACK,
+    Why.INITIALIZING,
+    Why.PAUSE,
+    Why.ROOM,
+    Why.REPLACING,
+    Why.SURGING,
+    Why.RUNNING_EXTENSIONS,
+    Why.VERIFYING,
+    Why.CLEARING,
+    Why.CREATING,
+    Held.TURN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The facts, and what follows from them for all that asks: the version that is wanted, the policy in force.
+
+    `outdated`: those that are still to get that version, whatever holds them.
+    """
+
+    facts: Facts
+    now: datetime
+    target: str
+    policy: Policy
+    started_by: StartedBy
+    outdated: tuple[InstanceFacts, ...]
+
+    @property
+    def upgrade(self) -> Upgrade | None:
+        return self.facts.upgrade
+
+    @property
+    def is_ending(self) -> bool:
+        """Nothing begins in it any more: it was stopped and rolls back, or it is to stop at the end of its batch."""
+        return self.upgrade is not None and bool(self.upgrade.breach or self.upgrade.cancel_requested_by)
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.facts.automatic and self.facts.follows_latest
+
+    @property
+    def is_wanted(self) -> bool:
+        """Something is to be upgraded, by a running upgrade or by the platform alone."""
+        return self.upgrade is not None or (bool(self.outdated) and self.is_automatic)
+
+
+def view_of(facts: Facts, now: datetime) -> View:
+    upgrade = facts.upgrade
+    target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
+    taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
+    outdated = tuple(one for one in facts.staying if one.id not in taken and _is_behind(one, facts, target))
+    started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
+    return View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
+
+
+def _is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
+    """The running upgrade would take it, if nothing held it; where none runs, the next one."""
+    if facts.upgrade:
+        return batches.is_wanted(one, facts.upgrade)
+    return bool(target) and batches.is_outdated(one, target)

@@ -1,0 +1,94 @@
+"""Why single instances are not moving; a part of core/reasons.py."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from upgrades.core import batches, health, messages, retrying
+from upgrades.core.facts import Hold, InstanceFacts, Upgrade
+from upgrades.core.held import Held, Reason, View, Who
+from upgrades.core.states import MemberState, StartedBy, UpgradeKind
+from upgrades.core.steps import Why
+
+
+def _unapproved(view: View) -> Iterator[Reason]:
+    """Those that nothing else keeps from being upgraded. Where no upgrade runs they can be approved ahead."""
+    free = batches.remaining(view.facts, view.upgrade) if view.upgrade else _free(view)
+    held = [one.id for one in free if not batches.is_approved(one, view.policy, view.target)]
+    if held and view.is_wanted and not view.is_ending:
+        text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
+        code, ids = Why.WAITING_FOR_APPROVAL, tuple(held)
+        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=ids)
+
+
+def _free(view: View) -> list[InstanceFacts]:
+    """The outdated ones that the platform's next upgrade would take."""
+    again, there = retrying.takes_failed(view.facts), {one.id for one in view.outdated}
+    candidates = [one for one in batches.candidates(view.facts, StartedBy.PLATFORM) if one.id in there]
+    return [one for one in candidates if again or one.failed_version != view.target]
+
+
+def _opted_out(view: View) -> Iterator[Reason]:
+    """One for each wish, however many instances it holds; it began when the first of them was opted out."""
+    if not view.is_wanted:
+        return
+    groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
+    for one in view.outdated:
+        if one.opt_out:
+            groups[one.opt_out].append(one)
+    for hold, held in groups.items():
+        text, numbers = messages.opted_out(len(held), hold), {"instances": len(held)}
+        since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
+        until, ids = hold.until, health.ids(held)
+        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", until, numbers, ids, since)
+
+
+def _quarantined(view: View) -> Iterator[Reason]:
+    held = [one.id for one in view.outdated if one.quarantined and not one.protected]
+    if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
+        text = messages.quarantined(len(held))
+        yield Reason(Held.QUARANTINED, text, "quarantine", Who.OPERATOR, "release", instances=tuple(held))
+
+
+def _switched_off(view: View) -> Iterator[Reason]:
+    held = [one.id for one in view.outdated if one.stopped and not one.protected]
+    if held and view.is_wanted:
+        text = messages.switched_off(len(held))
+        yield Reason(Held.SWITCHED_OFF, text, "power", Who.OPERATOR, instances=tuple(held))
+
+
+def _failed_before(view: View) -> Iterator[Reason]:
+    """They failed on this very version, in the running upgrade or before, and no stopped attempt is going to be tried again."""
+    upgrade = view.upgrade
+    if not view.is_wanted or (upgrade is None and retrying.takes_failed(view.facts)):
+        return
+    held = _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
+    if held:
+        text, numbers = messages.failed_before(len(held), view.target), {"instances": len(held)}
+        act = "" if view.upgrade else "retry_failed"  # one upgrade at a time
+        yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, act, numbers=numbers, instances=held)
+
+
+def _left_alone(view: View, upgrade: Upgrade) -> tuple[int, ...]:
+    """By the running upgrade: each instance is taken once, and those that failed before it perhaps not at all."""
+    if upgrade.kind is UpgradeKind.EXTENSIONS:
+        return ()
+    failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
+    before = set() if upgrade.takes_failed else {one.id for one in _failed_on(view, view.facts.staying)}
+    return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
+
+
+def _failed_on(view: View, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
+    return [one for one in instances if one.failed_version == view.target and not one.protected]
+
+
+def _turn(view: View) -> Iterator[Reason]:
+    """Those that a later batch takes."""
+    upgrade = view.upgrade
+    waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
+    if upgrade and waiting:
+        text = messages.turn(len(waiting), len(upgrade.batches))
+        numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
+        yield Reason(Held.TURN, text, "batch", numbers=numbers, instances=health.ids(waiting))
+
+
+SOURCES = (_unapproved, _opted_out, _quarantined, _switched_off, _failed_before, _turn)
