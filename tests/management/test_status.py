@@ -179,7 +179,7 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_act_of_a_reason_has_its_command() -> None:
-    sources = "".join(Path(module.__file__).read_text() for module in (reasons, instance_reasons))
+    sources = "".join(Path(str(module.__file__)).read_text() for module in (reasons, instance_reasons))
     acts = re.findall(r'Who\.\w+, "(\w+)"|act = "" if view\.upgrade else "(\w+)"', sources)
     named = {act for pair in acts for act in pair if act}
     assert named == set(why.COMMANDS)
