@@ -13,8 +13,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """SQLite in a file, as in production: Django's database in memory locks whole tables between threads."""
+    """SQLite in a file, as in production: Django's database in memory locks whole tables between threads.
+
+    PostgreSQL without its time limit: tests are transactions themselves, and wait in the middle of them.
+    """
     default = settings.DATABASES["default"]
+    default["OPTIONS"].pop("options", None)
     if default["ENGINE"].endswith("sqlite3"):
         file: Path = tmp_path_factory.mktemp("database") / "test.sqlite3"
         default.setdefault("TEST", {})["NAME"] = str(file)

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ from django.db import connection, connections
 from django.db.models import QuerySet
 from pytest_django import DjangoDbBlocker
 
+from dashboard.settings import HALTED
 from tests import private_postgres
 from tests.crash import figures, judging
 from tests.crash.conftest import database_kind, once_on, soak_minutes
@@ -215,6 +216,21 @@ def test_two_of_each_double_nothing(up: Installation) -> None:
     assert max(watch.batches_at_once) == 1
     assert not ill_since(seqs)
     judging.health_is_right(FLEET, FLEET)
+
+
+@once_on("postgres")
+def test_who_halts_in_the_middle_of_a_transaction_holds_up_nobody_for_long(up: Installation) -> None:
+    """Found by stopping one of two probers there: its locks stayed until it was woken, and the other one waited for them."""
+    import psycopg
+
+    wait_until(nothing_runs, seconds=60, what="no upgrade of the test before runs")
+    before = {path: up.views(path) for path in FLEET}
+    place = {**connections[LIVE].get_connection_params(), "options": HALTED}
+    place.pop("cursor_factory", None)
+    with closing(psycopg.connect(**{**place, "context": None})) as line:
+        line.execute("SELECT id FROM upgrades_scaleset ORDER BY id FOR UPDATE")
+        version = publish_and_wait_for_a_batch(up)
+    judge(up, version, before)
 
 
 @once_on("sqlite")
