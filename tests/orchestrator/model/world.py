@@ -17,6 +17,7 @@ from upgrades.commands.approvals import approve
 from upgrades.commands.errors import Refused
 from upgrades.commands.fleet_stops import end_fleet_stop
 from upgrades.commands.steering import resume
+from upgrades.core.decide import LOOK_AGAIN
 from upgrades.models import Chunk, FleetStop, ImageVersion, Instance, LoadBalancer, Location, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator.advance import advance
@@ -248,8 +249,11 @@ class World:
         return [*self.ask(lambda: list(ScaleSet.objects.order_by("pk").values_list("pk", "seq"))), len(self.messages)]
 
     def _is_at_rest(self) -> bool:
-        codes = self.ask(lambda: {row.decision.get("code") for row in ScaleSet.objects.all()})
-        return codes <= set(AT_REST) and not self.ask(_is_anything_done)
+        """Nor does anybody wait longer than usual to be looked at: a clock that was set back after the last wake may do that."""
+        rows = self.ask(lambda: list(ScaleSet.objects.all()))
+        is_late = any(row.look_at > self.clocks.wall() + LOOK_AGAIN for row in rows)
+        codes = {row.decision.get("code") for row in rows}
+        return codes <= set(AT_REST) and not is_late and not self.ask(_is_anything_done)
 
     def _idle_seconds(self) -> float:
         """Until the next moment at which anything can happen."""
