@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.db.models import QuerySet
 from hypothesis import strategies as st
 
 from tests.orchestrator.model.faults import Ambush
@@ -18,7 +19,7 @@ from tests.orchestrator.model.telling import (
     story,
     to_the_end,
 )
-from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.core.states import MemberState, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade
 
@@ -86,7 +87,7 @@ def processes_die_over_new_ones(m: Fleets, fleet: dict[str, Any], deaths: list[t
     assert len(numbers(m)) == fleet["capacity"]
 
 
-@story(fleet=surging_fleets, fault=st.sampled_from(["bad", "dead", "full"]))
+@story(once=True, fleet=surging_fleets, fault=st.sampled_from(["bad", "dead", "full"]))
 def new_ones_fail(m: Fleets, fleet: dict[str, Any], fault: str) -> None:
     """They go; nothing was done to the old ones, and there is no capacity lost."""
     surging(m, fleet)
@@ -99,36 +100,52 @@ def new_ones_fail(m: Fleets, fleet: dict[str, Any], fault: str) -> None:
     assert numbers(m) == list(range(fleet["capacity"]))
 
 
+STAGES = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.SUCCEEDED)
+
+
 @story(
     fleet=surging_fleets,
-    at=st.sampled_from(["queued", "upgrading", "verifying", "succeeded"]),
-    whom=st.sampled_from(["old", "new", "all"]),
-    moment=st.integers(1, 25),
+    whom=st.lists(st.sampled_from(["old", "new", "both"]), min_size=4, max_size=4),
+    moments=st.lists(st.integers(1, 25), min_size=4, max_size=4),
 )
-def minds_are_changed(m: Fleets, fleet: dict[str, Any], at: str, whom: str, moment: int) -> None:
-    """Some are opted out, old ones or new ones, in the middle of whatever is done at that stage."""
+def minds_are_changed(m: Fleets, fleet: dict[str, Any], whom: list[str], moments: list[int]) -> None:
+    """Old ones or new ones are opted out at each stage, in the middle of whatever is done then; later they are opted in."""
     surging(m, fleet)
-    m.publish_one()
-    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState(at)).exists(), 60)
-
-    def people() -> None:
-        picks = {"old": [0], "new": [fleet["capacity"]], "all": list(range(30))}[whom]
-        if ids := m.world.ask(lambda: [str(pk) for pk in _there(picks)]):
-            m.people(partial(opt_out, "fleet/s0", ids, reason="x", owner="ada"))
-
-    if message := next_message(m, "work"):
-        m.world.deliver(message, Ambush(moment, people))
-    else:
-        people()
+    for stage, who, moment in zip(STAGES, whom, moments, strict=True):
+        m.publish_one()
+        m.world.run_until(lambda stage=stage: _at(stage).exists(), 60)  # type: ignore[misc]
+        held: list[int] = []
+        act = partial(_opt_out, m, stage, who, held)
+        message = next_message(m, "look" if stage is MemberState.VERIFYING else "work")
+        m.world.deliver(message, Ambush(moment, act)) if message else act()
+        to_the_end(m)
+        begins_later = stage is not MemberState.SUCCEEDED  # the deletion, in whatever the opt-out came in between
+        assert not begins_later or set(held) <= set(numbers(m)), f"{held} were opted out, there are {numbers(m)}"
+        m.people(partial(opt_in, "fleet/s0", [str(number) for number in numbers(m)], owner="ada"))
+        to_the_end(m)
+        assert statuses(m) <= {UpgradeStatus.COMPLETED}
     at_rest(m)
-    assert statuses(m) <= {UpgradeStatus.COMPLETED}
 
 
-def _there(numbers: list[int]) -> list[int]:
-    return list(Instance.objects.filter(number__in=numbers).values_list("number", flat=True))
+def _at(stage: MemberState) -> QuerySet[InstanceUpgrade]:
+    return InstanceUpgrade.objects.filter(state=stage, upgrade__ended_at=None)
+
+
+def _opt_out(m: Fleets, stage: MemberState, who: str, held: list[int]) -> None:
+    """One of the pairs at that stage, as far as it is still there; `held`: whom that must keep, whatever becomes of the other."""
+    pair = m.world.ask(lambda: _at(stage).order_by("instance_number").first())
+    if pair is None:
+        return
+    wanted: dict[str, set[int | None]] = {"old": {pair.instance_number}, "new": {pair.replacement_number}}
+    picks = wanted.get(who, {pair.instance_number, pair.replacement_number})
+    there_are = [number for number in numbers(m) if number in picks]
+    if there_are:
+        m.people(partial(opt_out, "fleet/s0", [str(one) for one in there_are], reason="x", owner="ada"))
+        held += there_are
 
 
 @story(
+    once=True,
     fleet=surging_fleets,
     capacity=st.sampled_from([2, 9, 0, 4]),
     when=st.sampled_from([2, 9, 11, 13, 20]),
