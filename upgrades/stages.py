@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from upgrades.core.states import OperationKind, Provisioning
 from upgrades.models import Instance, ScaleSet
-from upgrades.models.instance import in_force, is_replaced, is_spare
+from upgrades.models.instance import counts_for_nothing, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class _Count:
 def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
     """By scale set id, in two queries however many there are. A rolling upgrade is no matter of it: that has a state of its own."""
     by_id = {row.pk: row for row in rows}
-    of_upgrades = is_spare() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
-    instances = Instance.objects.filter(scale_set__in=by_id).exclude(of_upgrades).order_by()
+    instances = Instance.objects.filter(scale_set__in=by_id).exclude(counts_for_nothing()).order_by()
     opted_out = Exists(in_force(now).filter(instance=OuterRef("pk")))
     is_leaving = Q(operation_kind=OperationKind.DELETE)
     counted = (

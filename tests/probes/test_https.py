@@ -128,6 +128,19 @@ def test_a_handshake_has_the_time_of_the_whole_probe(run: Run, answer: Answer) -
     run(story())
 
 
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "AES256-SHA256", "AES256-SHA", "ECDHE-RSA-AES256-SHA"])
+def test_whatever_cipher_a_server_of_tls_1_2_has_will_do(run: Run, ciphers: str) -> None:
+    context = serving("of RSA", most=TLS_1_2)
+    context.set_ciphers(ciphers)
+
+    async def story() -> None:
+        async with responding(reply(HEALTHY), tls=context) as responder:
+            result = await first_result(https(responder.port))
+        assert result.health is Health.HEALTHY, result.detail
+
+    run(story())
+
+
 def test_what_is_older_than_tls_1_2_is_not_spoken(run: Run) -> None:
     async def story() -> None:
         async with serving_slowly(serving(most=ssl.TLSVersion.TLSv1_1)) as port:

@@ -7,6 +7,7 @@ from datetime import datetime
 from upgrades.commands import finding
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
+from upgrades.core.states import IN_FLIGHT, UpgradeKind
 from upgrades.core.versions import LATEST, is_older
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
@@ -47,10 +48,11 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
 
 
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
-    """Takes the approval of these instances (None: of all) back; what a batch has taken already goes on. Raises Refused."""
+    """Takes the approval of these instances (None: of all) back; what a batch has in flight goes on. Raises Refused."""
     with finding.writing_to(path, now) as w:
         named = find_instances(w.scale_set, ids) if ids is not None else list(w.scale_set.instances.all())
-        begun = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
+        running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
+        begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
         rows = [row for row in named if row.pk not in taken and _is_behind(row, row.approved_version)]
         _set(w, rows, "", f"Its approval was withdrawn by {by}.")

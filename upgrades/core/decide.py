@@ -46,9 +46,12 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12)."""
+    """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12).
+
+    While a batch surges they wait: until what is replaced is gone, two have one place in the provider's quota.
+    """
     missing = facts.capacity - len(facts.staying)
-    if missing <= 0:
+    if missing <= 0 or _is_amid_a_surge(facts):
         return None
     if facts.latest is None:
         return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
@@ -76,7 +79,7 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes.
 
     Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew. One that was to
-    be replaced, and was opted out meanwhile, is let go: nothing was done to it.
+    be replaced, and was opted out or switched off meanwhile, is let go: nothing was done to it.
     """
     in_time = health.is_stale(facts, now)
     awaited = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
@@ -333,15 +336,23 @@ def _members_in_flight(facts: Facts) -> list[Member]:
     return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 
+def _is_amid_a_surge(facts: Facts) -> bool:
+    """New instances are in the making beside those that they are to replace, or those are not gone yet."""
+    if facts.upgrade is None or not facts.upgrade.surges:
+        return False
+    new = any(one.replacement is not None for one in _members_in_flight(facts))
+    return new or any(one.leaving for one in facts.instances)
+
+
 def _is_healthy(facts: Facts, member: Member) -> bool:
     instance = facts.instance(member.upgraded)
     return instance is not None and instance.health is Health.HEALTHY
 
 
 def _is_not_to_go(facts: Facts, member: Member) -> bool:
-    """Another was made to replace it, and somebody does not want it touched."""
+    """Another was made to replace it, and somebody does not want it touched, or has switched it off."""
     instance = facts.instance(member.instance)
-    return member.replacement is not None and instance is not None and instance.protected
+    return member.replacement is not None and instance is not None and (instance.protected or instance.stopped)
 
 
 def _to_name(member: Member) -> int:

@@ -81,7 +81,7 @@ IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VE
 HAS_FAILED = frozenset({MemberState.FAILED, MemberState.ROLLING_BACK, MemberState.ROLLED_BACK})
 NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
     MemberState.QUEUED: frozenset({MemberState.UPGRADING, MemberState.SKIPPED}),
-    MemberState.UPGRADING: frozenset({MemberState.VERIFYING, MemberState.FAILED}),
+    MemberState.UPGRADING: frozenset({MemberState.VERIFYING, MemberState.FAILED, MemberState.SKIPPED}),
     MemberState.VERIFYING: frozenset({MemberState.SUCCEEDED, MemberState.FAILED, MemberState.SKIPPED}),
     MemberState.SUCCEEDED: frozenset({MemberState.SKIPPED}),
     MemberState.FAILED: frozenset({MemberState.ROLLING_BACK}),

@@ -115,6 +115,11 @@ def is_replaced() -> Q:
     return was_replaced & Q(member__instance=F("pk"))
 
 
+def counts_for_nothing() -> Q:
+    """Of two that have one place for a while, in the middle of a surge, the one that is not counted."""
+    return is_spare() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
+
+
 class OptOut(models.Model):
     """A person or a client wants an instance left alone: who, why, until when. Ended ones are kept for the record."""
 

@@ -9,7 +9,7 @@ from upgrades.core.states import Health, MemberState, OperationKind, Provisionin
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
-from upgrades.providers.base import Outcome, Progress
+from upgrades.providers.base import NO_ROOM, Outcome, Progress
 
 log = logging.getLogger(__name__)
 MEANWHILE = {
@@ -60,8 +60,8 @@ def _let_go_of_replaced(chunk: Chunk, now: datetime) -> None:
     if not waiting.exists():
         return
     with writing(now, chunk.scale_set_id) as w:
-        if not Chunk.objects.select_for_update().filter(pk=chunk.pk, number=chunk.number).exists():
-            return  # somebody else has taken it up, and may have begun
+        if not _is_still_ours(chunk):
+            return
         rows = list(waiting.select_related("member__upgrade", *BOTH).order_by("number"))
         for row in rows:
             _set_member_state(row, MemberState.SKIPPED)
@@ -72,12 +72,19 @@ def _let_go_of_replaced(chunk: Chunk, now: datetime) -> None:
         w.wake()
 
 
+def _is_still_ours(chunk: Chunk) -> bool:
+    """Nobody else has taken it up, who may have begun."""
+    return Chunk.objects.select_for_update().filter(pk=chunk.pk, number=chunk.number).exists()
+
+
 def _let_go_of_rollbacks(chunk: Chunk, now: datetime) -> None:
     opted_out = in_force(now).values("instance")
     waiting = Instance.objects.filter(chunk=chunk, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
         return
     with writing(now, chunk.scale_set_id) as w:
+        if not _is_still_ours(chunk):
+            return
         rows = list(waiting.select_related("member").order_by("number"))
         for row in rows:
             _set_member_state(row, MemberState.FAILED)
@@ -141,10 +148,16 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
         _set_member_state(row, MemberState.VERIFYING)
         row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
         return
+    old = row.member.instance
+    if old and in_force(now).filter(instance=old).exists():
+        _finish_member(row, MemberState.SKIPPED, now)
+        return
     _finish_member(row, MemberState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
-    if row.member.instance:
-        row.member.instance.note_failure(row.operation_version, now)
+    if old and outcome.code in NO_ROOM:
+        old.failed_version = row.operation_version  # its image was never tried: no step towards quarantine
+    elif old:
+        old.note_failure(row.operation_version, now)
 
 
 def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:

@@ -164,12 +164,11 @@ def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[I
 
 
 def _replacements(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
-    """One for each, in the same zone, which follows from its number; kept at scale-in where that one is."""
+    """One for each, in the same zone, which follows from its number."""
     zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
     for one in old:
         number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, one.number))
         new.append(_new_instance(row, number, version, now))
-        new[-1].kept_on_scale_in = one.kept_on_scale_in
         number += 1
     return new
 
@@ -227,10 +226,18 @@ def _note_how_it_went(row: Instance, upgrade: RollingUpgrade, now: datetime) -> 
 
 
 def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
-    """In the same breath in which the new ones take their places: there is no moment at which both count, or neither."""
+    """In the same breath in which the new ones take their places: there is no moment at which both count, or neither.
+
+    What protects the old one at scale-in protects the new one.
+    """
     pairs = {row: row.member for row in rows if row.member and row.member.replacement_number is not None}
-    new = Instance.objects.filter(pk__in=[member.replacement_id for member in pairs.values()])
-    w.changed(*(new if pairs else ()))
+    kept = {member.replacement_number: row.kept_on_scale_in for row, member in pairs.items()}
+    pks = [member.replacement_id for member in pairs.values() if member.replacement_id]
+    new = list(Instance.objects.filter(pk__in=pks)) if pks else []
+    for one in new:
+        one.kept_on_scale_in = kept[one.number]
+    bulk.update(new, "kept_on_scale_in")
+    w.changed(*new)
     _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], w)
 
 
@@ -296,7 +303,9 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, error: Mapping[str, ob
     upgrade.pending_at_end = upgrade.count_pending()
     upgrade.save(update_fields=["status", "ended_at", "error", "pending_at_end"])
     w.changed(upgrade, note=note)
-    if status != UpgradeStatus.FAULTED or upgrade.members.exists():  # one that the gate stopped at once begins anew
+    gave_way = status == UpgradeStatus.CANCELLED and not upgrade.cancel_requested_by and w.scale_set.automatic_upgrade
+    begins_anew = status == UpgradeStatus.FAULTED or gave_way  # stopped by the gate at once, or by a newer version
+    if not begins_anew or upgrade.members.exists():
         _end_opt_outs_of_this_upgrade(w)
 
 
