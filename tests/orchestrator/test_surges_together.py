@@ -11,6 +11,7 @@ from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.protection import protect
 from upgrades.core.states import MemberState, OperationKind
+from upgrades.core.zones import zone_of
 from upgrades.models import Chunk, Instance, InstanceUpgrade, OptOut
 from upgrades.orchestrator.advance import HandOut
 from upgrades.orchestrator.outcomes import mark_begun
@@ -70,6 +71,19 @@ def test_what_protects_the_old_one_at_scale_in_protects_the_new_one(fleet: MakeF
     one.go_on()
     new = InstanceUpgrade.objects.get(upgrade=one.upgrade, instance_number=0).replacement
     assert new and new.kept_on_scale_in is kept
+
+
+@pytest.mark.parametrize("surge", [False, True])
+def test_scaling_in_leaves_no_zone_empty(fleet: MakeFleet, surge: bool) -> None:
+    """Zones are surged one after the other: the last one has all the highest numbers."""
+    one = fleet(6)
+    one.edit({"zones": ["1", "2"], **IN_FORCE, OWN: {"maxSurge": surge, "maxBatchInstancePercent": 50}})
+    one.go_on()
+    one.publish(NEW)
+    one.go_on()
+    one.edit({"sku.capacity": 3})
+    one.go_on()
+    assert sorted(zone_of(["1", "2"], row.number) for row in one.instances) in (["1", "1", "2"], ["1", "2", "2"])
 
 
 def test_the_terminal_counts_one_for_each_place(fleet: MakeFleet) -> None:

@@ -1,5 +1,6 @@
 """Who is next, and how many at once."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,6 +64,25 @@ def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     by_platform = started_by is StartedBy.PLATFORM
     free = [one for one in untouched(facts) if not one.stopped and not one.spare]
     return [one for one in free if not (by_platform and one.quarantined)]
+
+
+def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
+    """So many of these, in ascending order: from the zone that has the most instances, and of each the highest numbers.
+
+    >>> of_zones = tuple(InstanceFacts(id, "1", zone=zone) for id, zone in [(1, "2"), (2, "1"), (3, "2"), (4, "1"), (6, "1")])
+    >>> to_remove(Facts(2, of_zones), of_zones, 3)
+    (3, 4, 6)
+    """
+    sizes = Counter(one.zone for one in facts.staying)
+    left: dict[str, list[int]] = defaultdict(list)
+    for one in sorted(free, key=lambda one: one.id):
+        left[one.zone].append(one.id)
+    chosen: list[int] = []
+    while len(chosen) < count and any(left.values()):
+        fullest = max((zone for zone in left if left[zone]), key=lambda zone: (sizes[zone], left[zone][-1]))
+        chosen.append(left[fullest].pop())
+        sizes[fullest] -= 1
+    return tuple(sorted(chosen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """Highest ids first; never a protected one or one that is to be kept, nor one that something is being done to.
+    """From the fullest zone, highest ids first; never a protected one or one that is to be kept, nor one that something is done to.
 
     Before any other those that were to replace one, and do not.
     """
@@ -68,8 +68,8 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
     if spare := [one.id for one in untouched if one.spare]:
         return RemoveInstances(tuple(sorted(spare)))
-    free = [one.id for one in untouched if not one.kept]
-    return RemoveInstances(tuple(sorted(free[-surplus:]))) if surplus > 0 and free else None
+    free = [one for one in untouched if not one.kept]
+    return RemoveInstances(batches.to_remove(facts, free, surplus)) if surplus > 0 and free else None
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
