@@ -62,8 +62,8 @@ function running(board, batches, now) {
   const replaced = mine.filter((one) => !["queued", "upgrading"].includes(one.state)).length;
   const of = (count) => (mine.length ? `${count} of ${mine.length}` : "");
   const says = [held ? "held" : "open", mine.length || "", of(replaced), of(mine.filter(isDone).length), ""];
-  const current = batches.findLast((one) => !one.planned)?.number ?? 1;
-  const heading = mine.length || !batches.length ? current : Math.min(batches.length, current + 1);
+  const current = batches.findLast((one) => !one.planned)?.number ?? 0;
+  const heading = Math.max(1, mine.length ? current : Math.min(batches.length, current + 1));
   return html`<header><h2>Batch ${heading} of ${Math.max(heading, batches.length)}</h2><span class="small quiet">this step ${elapsed(began)}</span></header>
     <ol class="steps">${STEPS.map(([, name], i) => html`<li class="${i < at ? "past" : i === at ? "now" : ""}" data-fill="${held ? "attention" : "active"}" ${i === at ? html`aria-current="step"` : ""}><span>${name === "Replace" && runsExtensions(board) ? "Run extensions" : name}</span><span>${mine.length ? (i <= at || i === 3 && at === 2 ? says[i] : "") : i === at ? says[i] : ""}</span></li>`)}</ol>
     ${chosen(batches)}${outlook(board, batches, now)}`;

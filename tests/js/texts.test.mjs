@@ -19,6 +19,16 @@ test("nothing is counted where there is nothing", () => {
   assert.match(said, /no instances/);
 });
 
+test("the batch that is held before it begins has its own number", () => {
+  const heading = (batches, members) => {
+    const board = aBoard(members, { upgrade: anUpgrade({ batches }) });
+    return plain(steps(board, batchesOf(board, NOW), NOW)).match(/Batch \d of \d/)[0];
+  };
+  assert.equal(heading([], 5), "Batch 1 of 5");
+  const done = [anInstance(0, { member: aMember(0, "succeeded"), version: NEW }), ...[1, 2, 3, 4].map((id) => anInstance(id))];
+  assert.equal(heading([aBatch(0, AT)], done), "Batch 2 of 5");
+});
+
 test("each limit stands with its own figure", () => {
   const limits = { max_batch_percent: 20, max_unhealthy_percent: 30, max_unhealthy_upgraded_percent: 7.5, pause_seconds: 0 };
   const said = plain(gauges(aBoard([anInstance(0, { member: aMember(0, "succeeded"), version: NEW })], { upgrade: anUpgrade({ policy: limits, batches: [aBatch(0)] }) })));
