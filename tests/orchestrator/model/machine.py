@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests import stories
 from tests.orchestrator.cloud import Name
+from tests.orchestrator.model.drawn import IMAGES, documents, jumps
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.world import LOCATIONS, Message, World
 from upgrades.commands.approvals import approve, withdraw_approval
@@ -25,51 +26,16 @@ from upgrades.models import OptOut
 
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 EXTENSIONS = "properties.virtualMachineProfile.extensionProfile.extensions"
-IMAGES = (stories.UBUNTU, stories.WINDOWS)
 MOST_SETS = 3
 STEERING = {"pause": pause, "resume": resume, "next_batch_now": next_batch_now, "retry_now": retry_now}
 
 indexes = st.integers(0, MOST_SETS - 1)
 picks = st.lists(st.integers(0, 29), min_size=1, max_size=3)
 moments = st.one_of(st.integers(1, 60), st.integers(1, 15))
-percents = st.sampled_from([20, 5, 50, 100])
-rollings = st.one_of(
-    st.none(),
-    st.fixed_dictionaries(
-        {
-            "maxBatchInstancePercent": percents,
-            "maxUnhealthyInstancePercent": percents,
-            "maxUnhealthyUpgradedInstancePercent": st.sampled_from([20, 0, 100]),
-            "pauseTimeBetweenBatches": st.sampled_from(["PT0S", "PT7S", "PT2M"]),
-            "enableCrossZoneUpgrade": st.sampled_from([False, False, True]),
-            "prioritizeUnhealthyInstances": st.booleans(),
-            "rollbackFailedInstancesOnPolicyBreach": st.booleans(),
-            "maxSurge": st.booleans(),
-        }
-    ),
-)
-documents = st.fixed_dictionaries(
-    {
-        "image": st.sampled_from(IMAGES),
-        "location": st.sampled_from(LOCATIONS),
-        "capacity": st.sampled_from([10, 5, 9, 1, 4, 14, 2, 20]),
-        "automatic": st.sampled_from([True, True, False]),
-        "rolling": rollings,
-        "threshold": st.sampled_from([1, 0, 2, 3]),  # of its probe; 0: it has none
-        "zones": st.sampled_from([0, 0, 3, 2]),
-        "rolls_back": st.sampled_from([True, True, False]),
-        "defers": st.sampled_from([False, False, False, True]),
-    }
-)
 
 
 def _script(version: str) -> dict[str, Any]:
     return {"name": "script", "properties": {"publisher": "p", "type": "t", "typeHandlerVersion": version}}
-
-
-jumps = st.sampled_from(
-    [timedelta(hours=-1), timedelta(), timedelta(hours=1), timedelta(minutes=7), timedelta(minutes=-4)]
-)
 
 
 class Fleets(RuleBasedStateMachine):

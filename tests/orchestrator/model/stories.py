@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
+from tests.orchestrator.model.drawn import documents, jumps
 from tests.orchestrator.model.faults import Ambush
-from tests.orchestrator.model.machine import Fleets, documents, jumps
+from tests.orchestrator.model.machine import Fleets
 from tests.orchestrator.model.telling import (
     MOMENTS,
     fleets,
