@@ -4,8 +4,8 @@ import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
+from tests.orchestrator.surging import IN_FORCE, NEW, OWN, POLICY, answering, begun, states, surging
 from tests.orchestrator.test_recovery import begin_only, lapse
-from tests.orchestrator.test_surge import IN_FORCE, NEW, OWN, POLICY, answering, begun, states, surging
 from upgrades import history
 from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_in, opt_out
