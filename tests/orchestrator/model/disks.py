@@ -42,7 +42,7 @@ class Disks:
         self._begun_seen = len(self._cloud.begun)
         for job in self._cloud.begun:
             kinds = ("reimage", "extensions")
-            if job.outcome is None and job.operation.kind in kinds and job.operation.id in self._cloud.jobs:
+            if job.outcome is None and job.operation.kind in kinds and self._cloud.jobs.get(job.operation.id) is job:
                 member = rows.members.get(job.operation.id)
                 allowed = ("queued", "upgrading", "verifying", "rolling_back", "failed")
                 assert member is None or member["state"] in allowed, f"{job.name} is reimaged as {member['state']}"
