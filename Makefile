@@ -10,8 +10,6 @@ ELSEWHERE := ROLLGRID_HOME=$(CURDIR)/$(VENV)/state DATABASE_URL= REDIS_URL=
 MINUTES := 20
 # Kills and random histories, on two databases: a quarter each of what the outages at their full length (about 8 minutes) leave.
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
-# Runs of about a minute that no database has a part in.
-ONCE := tests/end_to_end/test_slow_reader.py
 SOAKED := tests/crash tests/orchestrator/test_model.py
 NOT_FAST := browser or virtual_machines or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -30,7 +28,7 @@ install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
 test: lint ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m pytest
-	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" --ignore=$(ONCE)
+	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end"
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
