@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 
 USERS = ("postgres", "nobody")
 NEEDED = ("initdb", "postgres")
+LEAVE_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 SETTINGS = {
     "listen_addresses": "",
     # Nothing here outlives the tests: no need to wait for the disk.
@@ -141,16 +142,17 @@ def _answers(folder: Path, server: "subprocess.Popen[bytes]") -> bool:
 def main(command: Sequence[str]) -> int:
     if not command:
         sys.exit("what shall run? python -m tests.private_postgres COMMAND...")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in LEAVE_ON:
         signal.signal(number, _leave)
     try:
         with running() as url:
-            return _run(command, url)
+            try:
+                return _run(command, url)
+            finally:
+                _be_deaf()
     except NoPostgres as problem:
         sys.stderr.write(f"private_postgres: {problem}\n")
         return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
 
 
 def _run(command: Sequence[str], url: str) -> int:
@@ -165,7 +167,14 @@ def _run(command: Sequence[str], url: str) -> int:
 
 def _leave(number: int, frame: object) -> None:
     """Turns the signal into an exception, so that everything is cleaned up on the way out."""
+    _be_deaf()
     sys.exit(128 + number)
+
+
+def _be_deaf() -> None:
+    """A signal in the middle of cleaning up would leave half of the cluster behind."""
+    for number in LEAVE_ON:
+        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

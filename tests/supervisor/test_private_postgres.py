@@ -16,6 +16,7 @@ def start(*command: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.private_postgres", *command],
         cwd=CHECKOUT,
+        stdin=subprocess.PIPE,  # never written to: who reads it waits
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,6 +44,16 @@ def test_a_signal_cleans_up_too() -> None:
     process.communicate()
     assert not folder.exists()
     wait_until(lambda: not os.path.exists(f"/proc/{server}"))
+
+
+def test_a_signal_in_the_middle_of_cleaning_up_leaves_nothing_behind() -> None:
+    process = start("sh", "-c", "echo $DATABASE_URL")
+    assert process.stdout is not None
+    folder = folder_of(process.stdout.readline())
+    while process.poll() is None:  # from the command's end to the last removed file
+        process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert not folder.exists()
 
 
 def folder_of(url: str) -> Path:
