@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-postgres.lock requirements-test.lock
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Checks and tests never look at the state folder of an `up` that runs from this checkout.
-ELSEWHERE := ROLLGRID_HOME=$(CURDIR)/$(VENV)/state DATABASE_URL= REDIS_URL=
+ELSEWHERE := DATABASE_URL= REDIS_URL= ROLLGRID_HOME=$(CURDIR)/$(VENV)/state
 MINUTES := 20
 # Kills and random histories, on two databases: a quarter each of what the outages at their full length (about 8 minutes) leave.
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
@@ -26,9 +26,13 @@ run: $(VENV)/runtime.stamp ## start Rollgrid with the demonstration fleet; UP="-
 
 install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
+# Both at once, for they wait more than they work; what the second one says is shown when both have ended.
 test: lint ## all checks and all tests, on SQLite and on PostgreSQL
-	$(ELSEWHERE) $(BIN)/python -m pytest
-	$(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end"
+	@log=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM HUP; \
+	$(ELSEWHERE)/postgres $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" \
+		>"$$log" 2>&1 & \
+	$(ELSEWHERE)/sqlite $(BIN)/python -m pytest; one=$$?; wait $$!; two=$$?; \
+	echo "On PostgreSQL:"; cat "$$log"; exit $$((one || two))
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
