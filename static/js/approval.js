@@ -19,8 +19,13 @@ export function unapproved(board) {
   return held && version ? held.instances.filter(waits) : [];
 }
 
-/** Has it been approved, and no batch taken it yet? Then that can be taken back. */
-export const isApprovedAhead = (one, board) => Boolean(awaitedOf(board)) && one.version !== one.approved_version && one.approved_version === awaitedOf(board) && one.batch === null;
+const TAKEN = new Set(["queued", "upgrading", "verifying", "rolling-back"]);
+
+/** Has it been approved, and no batch has it in hand? Then that can be taken back, also of one that failed or was let go. */
+export function isApprovedAhead(one, board) {
+  const version = awaitedOf(board);
+  return Boolean(version) && one.approved_version === version && one.version !== version && !TAKEN.has(one.state);
+}
 
 /** Is that what was decided: nothing begins before somebody approves it? */
 export const waitsForApproval = ({ scale_set: { decision } }) => decision.code === "WaitsForApproval";

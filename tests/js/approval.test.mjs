@@ -50,11 +50,16 @@ test("the control is there while something waits", () => {
   assert.ok(!("approve" in controlsOf(aBoard(3))));
 });
 
-test("an approval can be taken back until a batch has taken the instance", () => {
+test("an approval can be taken back while no batch has the instance in hand", () => {
   const one = board({ 1: NEW, 2: OLD });
   assert.deepEqual(one.instances.map((each) => isApprovedAhead(each, one)), [false, true, false, false, false]);
-  const taken = aBoard([anInstance(0, { approved_version: NEW, member: aMember(0, "queued") })], { upgrade: anUpgrade({ policy: DEFERRED, batches: [aBatch(0)] }) });
-  assert.ok(!isApprovedAhead(taken.instances[0], taken));
+  const canBe = (state, more = {}) => {
+    const taken = aBoard([anInstance(0, { approved_version: NEW, member: aMember(0, state), ...more })], { upgrade: anUpgrade({ policy: DEFERRED, batches: [aBatch(0)] }) });
+    return isApprovedAhead(taken.instances[0], taken);
+  };
+  for (const state of ["queued", "upgrading", "verifying", "rolling_back"]) assert.ok(!canBe(state), state);
+  for (const state of ["failed", "rolled_back", "skipped"]) assert.ok(canBe(state), state);
+  assert.ok(!canBe("succeeded", { version: NEW }));
 });
 
 test("an instance says of itself that it waits for approval", () => {
