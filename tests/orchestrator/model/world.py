@@ -72,7 +72,11 @@ class World:
     # --- acting ---
 
     def do(self, act: Callable[[], Any], ambush: Ambush | None = None) -> None:
-        """Has a process do this; then everything is checked."""
+        """Has a process do this; then everything is checked.
+
+        Before it too: in the middle of another's work (an ambush) what that one did is judged by what was wanted until now.
+        """
+        self.check()
         try:
             with self.statements.process(ambush):
                 act()
