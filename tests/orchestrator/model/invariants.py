@@ -63,13 +63,17 @@ class Watch:
         self.surges.on_batch(Rows.read(), values)
 
     def _on_chunk(self, values: set[str]) -> None:
-        """Called when machines are handed out, those to be deleted too: new ones might hide later that too many go."""
+        """Called when machines are handed out, those to be deleted too: new ones might hide later that too many go.
+
+        Whose place another has taken by now is none too many.
+        """
         rows = Rows.read()
         self._disks.on_chunk(rows)
         self.surges.on_chunk(rows)
         for pk, row in rows.sets.items():
             stayed = {one["id"] for one in self._before.staying(pk)}
-            go = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]
+            leaving = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]
+            go = [one for one in leaving if not rows.replaced_in(one)]
             left, least = len(rows.staying(pk)), 0 if row["deleting"] else row["capacity"]
             assert not go or left >= least, f"{len(go)} go, {left} are left, wanted are {least}"
 
