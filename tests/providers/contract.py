@@ -1,5 +1,5 @@
 """What every provider must do. Subclass `ProviderContract` in the provider's own tests and give its fixtures; `RestoreContract`
-(restores.py) and `ExtensionsContract` (extensions.py) too.
+(restores.py), `ExtensionsContract` (extensions.py) and `TroublesContract` (troubles.py) too.
 
 Each test is one story, told in one event loop with a provider made for it and closed after it.
 """

@@ -55,9 +55,12 @@ def finish_due(cloud: Cloud) -> list[str]:
 
 def _finish(cloud: Cloud, job: Job, now: float, changes: Changes) -> None:
     machine = cloud.machine(job.name)
-    if machine is None or job.work is Work.DELETE:
+    if job.work is Work.DELETE:
         changes.gone.extend([job.name] if machine else [])
         changes.end(End(job, Progress.SUCCEEDED, now))
+        return
+    if machine is None:  # gone meanwhile, and not by our hand
+        changes.end(End(job, Progress.FAILED, now, "InstanceNotFound", f"there is no instance {'/'.join(job.name)}"))
         return
     scene = cloud.scene(job.name[0])
     after, failure = _outcome(machine, job, scene, now)
