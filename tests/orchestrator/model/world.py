@@ -253,11 +253,13 @@ class World:
         return [*self.ask(lambda: list(ScaleSet.objects.order_by("pk").values_list("pk", "seq"))), len(self.messages)]
 
     def _is_at_rest(self) -> bool:
-        """Nor does anybody wait longer than usual to be looked at: a clock that was set back after the last wake may do that."""
+        """Nor has anybody died over a look, so that what is decided is of before; nor does anybody wait longer than usual to be looked
+        at: a clock that was set back after the last wake may do that."""
         rows = self.ask(lambda: list(ScaleSet.objects.all()))
         is_late = any(row.look_at > self.clocks.wall() + LOOK_AGAIN for row in rows)
+        is_held = any(row.lease_until is not None for row in rows)
         codes = {row.decision.get("code") for row in rows}
-        return codes <= set(AT_REST) and not is_late and not self.ask(_is_anything_done)
+        return codes <= set(AT_REST) and not is_late and not is_held and not self.ask(_is_anything_done)
 
     def _idle_seconds(self) -> float:
         """Until the next moment at which anything can happen."""
