@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from dashboard.environment import CHECKOUT
@@ -52,6 +53,8 @@ def test_a_signal_in_the_middle_of_cleaning_up_leaves_nothing_behind() -> None:
     folder = folder_of(process.stdout.readline())
     while process.poll() is None:  # from the command's end to the last removed file
         process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.001)
     process.communicate()
     assert not folder.exists()
 
