@@ -4,9 +4,12 @@ from typing import Any
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
+from tests.orchestrator.test_recovery import begin_only
 from tests.providers.simulator import http_status
-from upgrades.models import Batch
+from upgrades.commands.opt_outs import opt_out
+from upgrades.models import Batch, Chunk
 from upgrades.orchestrator.advance import HandOut
+from upgrades.orchestrator.outcomes import mark_begun
 
 NEW = BAD = "16.04.1"
 Json = dict[str, Any]
@@ -28,6 +31,16 @@ def begun(fleet: MakeFleet, *, own: Json | None = None, tags: Json | None = None
     one = surging(fleet, own=own, tags=tags)
     one.publish(NEW)
     return one, one.look()
+
+
+def opt_out_while_its_worker_is_held_up(one: Fleet) -> None:
+    """Between its beginning of the first chunk and its word that it has begun the worker is replaced, and instance 0 is opted out."""
+    held_up = one.chunks[0]
+    held_up.stretches = 1
+    begin_only(one, [HandOut(held_up.pk, held_up.number)])
+    Chunk.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
+    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
+    mark_begun(held_up, one.now)
 
 
 def answering(one: Fleet) -> int:

@@ -9,18 +9,16 @@ from tests.orchestrator.surging import (
     answering,
     begun,
     numbers,
+    opt_out_while_its_worker_is_held_up,
     states,
     surging,
 )
-from tests.orchestrator.test_recovery import begin_only, lapse
+from tests.orchestrator.test_recovery import lapse
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.steering import pause, resume
 from upgrades.commands.upgrades import cancel
 from upgrades.core.states import FaultCode, MemberState, OperationKind, UpgradeStatus
-from upgrades.models import Chunk
 from upgrades.models.rolling_upgrade import Progress
-from upgrades.orchestrator.advance import HandOut
-from upgrades.orchestrator.outcomes import mark_begun
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -78,12 +76,7 @@ def test_a_worker_that_was_held_up_lets_nobody_go_whose_deletion_has_begun(fleet
     one.work(handed)
     one.probe()
     one.look()
-    held_up = one.chunks[0]
-    held_up.stretches = 1
-    begin_only(one, [HandOut(held_up.pk, held_up.number)])
-    Chunk.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
-    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
-    mark_begun(held_up, one.now)
+    opt_out_while_its_worker_is_held_up(one)
     assert one.instances[0].operation_kind == OperationKind.DELETE
     assert states(one)[0] == MemberState.SUCCEEDED
 

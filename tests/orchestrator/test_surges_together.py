@@ -4,16 +4,25 @@ import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
-from tests.orchestrator.surging import IN_FORCE, NEW, OWN, POLICY, answering, begun, states, surging
-from tests.orchestrator.test_recovery import begin_only, lapse
+from tests.orchestrator.surging import (
+    IN_FORCE,
+    NEW,
+    OWN,
+    POLICY,
+    answering,
+    begun,
+    opt_out_while_its_worker_is_held_up,
+    states,
+    surging,
+)
+from tests.orchestrator.test_recovery import lapse
 from upgrades import history
 from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.protection import protect
 from upgrades.core.states import MemberState, OperationKind
 from upgrades.core.zones import zone_of
-from upgrades.models import Chunk, Instance, InstanceUpgrade, OptOut
-from upgrades.orchestrator.advance import HandOut
+from upgrades.models import Instance, InstanceUpgrade, OptOut
 from upgrades.orchestrator.outcomes import mark_begun
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -142,12 +151,7 @@ def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(fle
     one.later(minutes=5)
     one.look()
     assert one.instances[0].operation_kind == OperationKind.RESTORE
-    held_up = one.chunks[0]
-    held_up.stretches = 1
-    begin_only(one, [HandOut(held_up.pk, held_up.number)])
-    Chunk.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
-    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
-    mark_begun(held_up, one.now)
+    opt_out_while_its_worker_is_held_up(one)
     assert states(one)[0] == MemberState.ROLLING_BACK
 
 
