@@ -15,7 +15,10 @@ NOT_FAST := browser or virtual_machines or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
 
-.PHONY: help run install test test-fast lint soak bench screenshots lock
+TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
+	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
+
+.PHONY: help run install test test-fast lint soak bench screenshots lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -54,6 +57,13 @@ bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
 
 screenshots: $(VENV)/test.stamp ## the pictures of README.md, of a real run in a real browser
 	$(ELSEWHERE) $(BIN)/python -m tests.browser.screenshots docs/images
+
+# The packages are read, not installed: several versions of one, for each knows other versions of the API.
+azure-types: $(VENV)/made.stamp ## renew upgrades/core/azure_types/types.json; add a newer package to TYPES_OF
+	@set -e; wheels=$$(mktemp -d); trap 'rm -rf "$$wheels"' EXIT; \
+	for package in $(TYPES_OF); do $(BIN)/python -m pip download --quiet --no-deps --dest "$$wheels" "$$package"; done; \
+	$(BIN)/python -m upgrades.core.azure_types.make "$$wheels"/*.whl >"$$wheels/types.json"; \
+	mv "$$wheels/types.json" upgrades/core/azure_types/types.json
 
 # uv comes from a throw-away environment: it is no dependency of ours.
 lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer versions

@@ -1,0 +1,317 @@
+"""Makes types.json from Azure's own Python packages: `python -m upgrades.core.azure_types.make WHEEL ... > types.json`.
+
+The packages are read, never imported: what they say of members, types, enumerations and versions of the API is in their source. There are
+two styles: `_attribute_map` with a docstring of types until 2025, annotated fields since then.
+"""
+
+import ast
+import json
+import re
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ROOTS = (
+    "VirtualMachineScaleSet",
+    "VirtualMachineScaleSetVM",
+    "VirtualMachineScaleSetInstanceView",
+    "VirtualMachineScaleSetVMInstanceView",
+    "RollingUpgradeStatusInfo",
+    "UpgradeOperationHistoricalStatusInfo",
+    "VirtualMachineImage",
+    "VirtualMachineImageResource",
+    "LoadBalancer",
+    "ResourceGroup",
+)
+# References into the network, of which clients send the id alone: what they are is no part of these documents.
+SHALLOW = frozenset({"Subnet", "PublicIPAddress", "NetworkInterfaceIPConfiguration", "VirtualNetwork", "DdosSettings"})
+PLAIN = {
+    "str": "text",
+    "int": "whole",
+    "long": "whole",
+    "float": "number",
+    "bool": "switch",
+    "duration": "duration",
+    "iso-8601": "time",
+    "object": "any",
+    "datetime": "time",
+    "timedelta": "duration",
+    "Any": "any",
+    "JSON": "any",
+    "decimal": "number",
+    "bytes": "text",
+    "bytearray": "text",
+    "base64": "text",
+    "date": "text",
+    "ETag": "text",
+    # Words of which Azure has more with each month: no list of them is whole.
+    "VirtualMachineSizeTypes": "text",
+    "NetworkApiVersion": "text",
+    "DiskApiVersion": "text",
+}
+PACKAGE = re.compile(r"azure_mgmt_(\w+)-([\d.]+)-")
+MODELS = re.compile(
+    r"azure/mgmt/(?:compute|network|resource/resources)/(?:v([\d_]+)(?:_preview)?/)?models/_models(_py3)?\.py"
+)
+VERSION = re.compile(r"[\"'](20\d\d-\d\d-\d\d)[\"']")
+
+
+@dataclass
+class Member:
+    type: str
+    first: str
+    last: str
+    read_only: bool = False
+
+
+@dataclass
+class Collected:
+    """Of all versions together: each type's members by name, each enumeration's words."""
+
+    types: dict[str, dict[str, Member]] = field(default_factory=dict)
+    enums: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, version: str, types: Mapping[str, Mapping[str, Member]], enums: Mapping[str, list[str]]) -> None:
+        for name, words in enums.items():
+            known = self.enums.setdefault(name, [])
+            known += [word for word in words if word.lower() not in {one.lower() for one in known}]
+        for name, members in types.items():
+            for key, member in members.items():
+                self.types.setdefault(name, {})[key] = _joined(self.types.get(name, {}).get(key), member, version)
+
+
+def _joined(before: Member | None, now: Member, version: str) -> Member:
+    """The newest version's word counts, but an enumeration is never lost to a plain text."""
+    if before is None:
+        return Member(now.type, version, version, now.read_only)
+    newer, older = (now, before) if version >= before.last else (before, now)
+    type = older.type if newer.type in ("text", "[text]") and older.type not in PLAIN.values() else newer.type
+    return Member(type, min(before.first, version), max(before.last, version), newer.read_only)
+
+
+# --- one file of models -----------------------------------------------------------------------------------------------
+
+
+def _classes(source: str) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+
+
+def _enums(source: str) -> dict[str, list[str]]:
+    return {
+        name: [
+            node.value.value
+            for node in one.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ]
+        for name, one in _classes(source).items()
+    }
+
+
+def _types(source: str) -> dict[str, dict[str, Member]]:
+    classes = _classes(source)
+    types: dict[str, dict[str, Member]] = {}
+    for name in classes:
+        for path, member in _members(name, classes):
+            *holders, key = path
+            holder = name
+            for inner in holders:
+                types.setdefault(holder, {}).setdefault(inner, Member(f"{holder}.{inner}", "", ""))
+                holder = f"{holder}.{inner}"
+            types.setdefault(holder, {})[key] = member
+    _inline(types, classes)
+    return types
+
+
+def _inline(types: dict[str, dict[str, Member]], classes: Mapping[str, ast.ClassDef]) -> None:
+    """What newer packages have as a type of its own, `properties: XProperties`, is X.properties as in older ones."""
+    for name in classes:
+        inner = types.get(name, {}).get("properties")
+        if inner is not None and inner.type in types and inner.type != f"{name}.properties":
+            types[f"{name}.properties"] = dict(types[inner.type])
+            types[name]["properties"] = Member(f"{name}.properties", "", "")
+
+
+def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Member]]:
+    one = classes[name]
+    for base in one.bases:
+        base_name = _last(ast.unparse(base))
+        if base_name in classes:
+            yield from _members(base_name, classes)
+    assigned = {
+        target.id: node.value
+        for node in one.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    if "_attribute_map" in assigned:
+        yield from _mapped(one, assigned)
+    for node in one.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call) and "rest_" in ast.unparse(node.value):
+            yield _annotated(node, node.value)
+
+
+def _mapped(one: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Member]]:
+    validation: Any = ast.literal_eval(assigned["_validation"]) if "_validation" in assigned else {}
+    said = _said(ast.get_docstring(one) or "")
+    mapped: Any = ast.literal_eval(assigned["_attribute_map"])
+    for attribute, entry in mapped.items():
+        path = [part.replace("\\\\.", ".") for part in re.split(r"(?<!\\)\.", entry["key"])]
+        read_only = bool(validation.get(attribute, {}).get("readonly"))
+        yield path, Member(_old_type(entry["type"], said.get(attribute, "")), "", "", read_only)
+
+
+def _said(docstring: str) -> dict[str, str]:
+    """What a docstring says of the types of attributes: {"mode": "UpgradeMode"}; enumerations are nowhere else."""
+    found = re.findall(r":(?:vartype|type) (\w+):\s+(.*?)(?=\n:|\Z)", docstring, re.DOTALL)
+    enums = {name: re.search(r"str\s+or\s+~[\w.]*?\.(\w+)\]?\s*$", said) for name, said in found}
+    return {name: match.group(1) for name, match in enums.items() if match}
+
+
+def _old_type(type: str, enum: str) -> str:
+    if type.startswith("["):
+        return f"[{_old_type(type[1:-1], enum)}]"
+    if type.startswith("{"):
+        return f"{{{_old_type(type[1:-1], enum)}}}"
+    return PLAIN.get(enum, enum) if type == "str" and enum else PLAIN.get(type, type)
+
+
+def _annotated(node: ast.AnnAssign, call: ast.Call) -> tuple[list[str], Member]:
+    assert isinstance(node.target, ast.Name)
+    options = {one.arg: one.value for one in call.keywords}
+    name = ast.literal_eval(options["name"]) if "name" in options else node.target.id
+    visibility = ast.literal_eval(options["visibility"]) if "visibility" in options else []
+    return [name], Member(_new_type(node.annotation), "", "", visibility == ["read"])
+
+
+def _new_type(annotation: ast.expr) -> str:
+    if isinstance(annotation, ast.Constant):
+        return _plain(_last(str(annotation.value)))
+    if not isinstance(annotation, ast.Subscript):
+        return _plain(_last(ast.unparse(annotation)))
+    outer = _last(ast.unparse(annotation.value)).lower()
+    inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+    if outer == "list":
+        return f"[{_new_type(inner[0])}]"
+    if outer == "dict":
+        return f"{{{_new_type(inner[1])}}}"
+    return "text" if outer == "literal" else _new_type(inner[-1])
+
+
+def _plain(name: str) -> str:
+    return PLAIN.get(name, name)
+
+
+def _last(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+def _package(wheel: str) -> tuple[str, str]:
+    """("compute", "39.0.0")"""
+    match = PACKAGE.search(wheel)
+    assert match, f"{wheel} is no wheel of azure-mgmt-*"
+    return match[1], match[2]
+
+
+def _read(wheel: str, collected: Collected) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        for name in sorted(names):
+            found = MODELS.fullmatch(name)
+            if found and (found[2] or name.replace("_models.py", "_models_py3.py") not in names):
+                folder = name.rpartition("/")[0]
+                enum_files = [one for one in names if re.fullmatch(re.escape(folder) + r"/_\w*enums\.py", one)]
+                enums = _enums(archive.read(enum_files[0]).decode()) if enum_files else {}
+                version = (found[1] or "").replace("_", "-") or _version(archive, folder)
+                collected.add(version, _types(archive.read(name).decode()), enums)
+    return f"azure-mgmt-{'=='.join(_package(wheel))}"
+
+
+def _version(archive: zipfile.ZipFile, folder: str) -> str:
+    """Of a package for one version of the API alone: the date that its operations have most often."""
+    operations = folder.replace("/models", "/operations/")
+    sources = [archive.read(name).decode() for name in archive.namelist() if name.startswith(operations)]
+    dates: Counter[str] = Counter(date for source in sources for date in VERSION.findall(source))
+    return dates.most_common(1)[0][0]
+
+
+def _reachable(collected: Collected) -> set[str]:
+    waiting, seen = list(ROOTS), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in collected.types or name in SHALLOW:
+            continue
+        seen.add(name)
+        waiting += [_inner(member.type) for member in collected.types[name].values()]
+    return seen
+
+
+def _inner(type: str) -> str:
+    """The element's type of a list or a map."""
+    return type.strip("[]{}")
+
+
+def made(wheels: list[str]) -> dict[str, Any]:
+    services: dict[str, Collected] = {}
+    packages = [_read(wheel, services.setdefault(_package(wheel)[0], Collected())) for wheel in sorted(wheels)]
+    types: dict[str, Any] = {}
+    enums: dict[str, Any] = {}
+    for service, collected in sorted(services.items()):  # compute comes first and keeps its names
+        its_types, its_enums = _of_service(collected)
+        again = {name: f"{service}/{name}" for name in (*its_types, *its_enums) if name in types or name in enums}
+        enums |= {again.get(name, name): words for name, words in its_enums.items()}
+        types |= {again.get(name, name): _renamed(members, again) for name, members in its_types.items()}
+    return {"made_from": packages, "types": dict(sorted(types.items())), "enums": dict(sorted(enums.items()))}
+
+
+def _of_service(collected: Collected) -> tuple[dict[str, Any], dict[str, Any]]:
+    names = _reachable(collected)
+    types = {name: _entries(collected.types[name], names, collected) for name in names}
+    used = {_inner(entry[0]) for members in types.values() for entry in members.values()}
+    return types, {name: words for name, words in collected.enums.items() if name in used}
+
+
+def _renamed(members: Mapping[str, list[str]], again: Mapping[str, str]) -> dict[str, list[str]]:
+    """With the new names of types that another service has already."""
+    return {
+        key: [type.replace(_inner(type), again.get(_inner(type), _inner(type))), *rest]
+        for key, (type, *rest) in members.items()
+    }
+
+
+def _entries(members: Mapping[str, Member], names: set[str], collected: Collected) -> dict[str, list[str]]:
+    """Each by name; of two that differ in case alone the newer one."""
+    newest: dict[str, str] = {}
+    for key in sorted(members, key=lambda name: members[name].last):
+        newest[key.lower()] = key
+    return {key: _entry(members[key], names, collected) for key in sorted(newest.values())}
+
+
+def _entry(one: Member, names: set[str], collected: Collected) -> list[str]:
+    inner = _inner(one.type)
+    is_known = inner in names or inner in collected.enums or inner in PLAIN.values()
+    entry = [one.type if is_known else one.type.replace(inner, "any"), one.first, one.last]
+    return [*entry, "read-only"] if one.read_only else entry
+
+
+def written(content: Mapping[str, Any]) -> str:
+    """A member a line, so that changes can be read."""
+    types = ",\n".join(f'  "{name}": {{\n{_lines(members)}\n  }}' for name, members in content["types"].items())
+    enums = _lines(content["enums"])
+    return f'{{\n "made_from": {json.dumps(content["made_from"])},\n "types": {{\n{types}\n }},\n "enums": {{\n{enums}\n }}\n}}\n'
+
+
+def _lines(entries: Mapping[str, list[str]]) -> str:
+    return ",\n".join(f"   {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(written(made(sys.argv[1:])))
