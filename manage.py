@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 """Rollgrid's command line. `up` and `simulator` start without Django: they are small and must start fast."""
 
-import os
 import sys
+from pathlib import Path
 
-from dashboard.environment import BadEnvironment
+# With PYTHONSAFEPATH in the environment Python leaves our own folder out.
+if (here := str(Path(__file__).resolve().parent)) not in sys.path:
+    sys.path.insert(0, here)
+
+from dashboard.environment import BadEnvironment, keep_ours
+
+NO_KEY = "there is no secret key yet: `manage.py up` makes one at its first start; or set ROLLGRID_HOME or ROLLGRID_SECRET_KEY"
 
 
 def main(arguments: list[str]) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    keep_ours()
     if arguments[1:2] == ["up"]:
         from dashboard.supervisor.up import main as up
 
@@ -17,9 +23,17 @@ def main(arguments: list[str]) -> None:
         from upgrades.providers.simulated.server import main as simulator
 
         sys.exit(simulator(arguments[2:]))
+    manage(arguments)
+
+
+def manage(arguments: list[str]) -> None:
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(arguments)
+    try:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as problem:
+        sys.exit(f"rollgrid: {NO_KEY if 'SECRET_KEY' in str(problem) else problem}")
 
 
 if __name__ == "__main__":

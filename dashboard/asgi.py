@@ -1,14 +1,14 @@
 """The ASGI application that Daphne serves."""
 
-import os
-
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+from dashboard import environment
+
+environment.keep_ours()
 pages = get_asgi_application()  # sets Django up: what follows needs its models
 
 from dashboard.origin import SameOrigin  # noqa: E402

@@ -1,6 +1,5 @@
 """The Celery application: a trigger, neither the queue nor the memory (docs/architecture.md). Its settings are in settings.py."""
 
-import os
 import warnings
 from typing import Any
 
@@ -10,9 +9,9 @@ from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready
 
-from dashboard import gate
+from dashboard import environment, gate
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+environment.keep_ours()
 
 # It warns root of messages that are code (pickle); ours are JSON and no others are accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -5,20 +5,55 @@ docs/operations.md has the table of all variables; a test compares it with the s
 
 import hashlib
 import os
-import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from dashboard import kept_secrets
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years of seconds: what is longer is a slip, and overflows dates
+
+
+# What other programs of the same shell or compose file set for themselves, and what would take over our own Celery or Python.
+FOREIGN_PREFIXES = ("CELERY", "KOMBU_")
+FOREIGN = {
+    *(
+        "APP",
+        "BROKER_URL",
+        "RESULT_BACKEND",
+        "LOADER",
+        "CONFIG_MODULE",
+        "SKIP_CHECKS",
+    ),  # Celery's command line reads these
+    *("FORKED_BY_MULTIPROCESSING", "DISABLE_TRACEBACKS", "PICKLE_PROTOCOL", "ASGI_THREADS"),
+    *("PYTHONSAFEPATH", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS"),
+}
+SETTINGS: list[Callable[[], object]] = []
+Reader = TypeVar("Reader", bound=Callable[[], object])
 
 
 class BadEnvironment(Exception):
     """A variable of the environment holds something we cannot use."""
+
+
+def setting(reader: Reader) -> Reader:
+    """Mark a function that reads one setting: `check` calls each of them. A test finds those that are not marked."""
+    SETTINGS.append(reader)
+    return reader
+
+
+def keep_ours() -> None:
+    """Take what other programs have left in this process's environment out of it; our children do not inherit it then."""
+    for name in list(os.environ):
+        if name in FOREIGN or name.startswith(FOREIGN_PREFIXES):
+            del os.environ[name]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
 
 
 def text(name: str, default: str = "") -> str:
@@ -40,8 +75,9 @@ def whole_number(name: str, default: int, *, least: int = 0) -> int:
     given = text(name)
     if not given:
         return default
-    if not (given.isascii() and given.isdecimal()) or int(given) < least:
-        raise BadEnvironment(f"{name} is a whole number of at least {least}, not {given!r}")
+    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(MAX_NUMBER))
+    if not is_number or not least <= int(given) <= MAX_NUMBER:
+        raise BadEnvironment(f"{name} must be a whole number from {least} to {MAX_NUMBER}, got {given[:40]!r}")
     return int(given)
 
 
@@ -62,56 +98,98 @@ def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
     return given
 
 
+@setting
 def home() -> Path:
     """The state folder: database, broker data, keys, TLS files."""
-    return Path(text("ROLLGRID_HOME") or CHECKOUT / "var").expanduser().resolve()
+    try:
+        path = Path(text("ROLLGRID_HOME") or CHECKOUT / "var").expanduser().resolve()
+    except RuntimeError as error:  # ~nobody-of-this-name
+        raise BadEnvironment(f"ROLLGRID_HOME is not a folder that can be found: {error}") from None
+    if not str(path).isprintable():
+        raise BadEnvironment(f"ROLLGRID_HOME must be printable UTF-8 text, without line breaks, not {str(path)!r}")
+    return path
 
 
+@setting
 def debug() -> bool:
     return flag("ROLLGRID_DEBUG")
 
 
+@setting
 def https_only() -> bool:
     return flag("ROLLGRID_HTTPS_ONLY")
 
 
+@setting
 def allowed_hosts() -> list[str]:
-    return words("ROLLGRID_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+    hosts = words("ROLLGRID_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+    for host in hosts:
+        if "/" in host or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+            raise BadEnvironment(
+                f"ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path (IPv6 in brackets), got {host[:80]!r}"
+            )
+    return hosts
+
+
+@setting
+def given_secret_key() -> str:
+    """The operator's own key; empty where the one in the state folder is to be used."""
+    given = text("ROLLGRID_SECRET_KEY")
+    if given and not kept_secrets.is_strong(given):
+        raise BadEnvironment(
+            f"ROLLGRID_SECRET_KEY must be at least {kept_secrets.MIN_LENGTH} random characters, got {len(given)}; "
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one"
+        )
+    return given
 
 
 def secret_key() -> str:
-    return text("ROLLGRID_SECRET_KEY") or kept_secret("secret-key")
+    """The key that signs and seals; empty where `up` has not made one yet, so that whatever needs it fails loudly."""
+    return given_secret_key() or kept_secrets.read(home(), kept_secrets.SECRET_KEY)
 
 
+@setting
 def health_wait_seconds() -> int:
     """The document: "waits up to 5 minutes for probes to become healthy"."""
     return whole_number("ROLLGRID_HEALTH_WAIT_SECONDS", 300, least=1)
 
 
+@setting
 def operation_timeout_seconds() -> int:
     """How long a provider may take over one operation on a machine before it counts as failed."""
     return whole_number("ROLLGRID_OPERATION_TIMEOUT_SECONDS", 1200, least=1)
 
 
+@setting
 def upgrade_timeout_seconds() -> int:
     """How long one upgrade may take before it is stopped (facts 1.6: RollingUpgradeTimeoutError)."""
     return whole_number("ROLLGRID_UPGRADE_TIMEOUT_SECONDS", 7 * 24 * 3600, least=60)
 
 
+@setting
 def retry_seconds() -> int:
     """How long after a stopped upgrade the next attempt comes by itself; it doubles with each, up to a day."""
     return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)
 
 
-def database_url() -> str:
-    return url("DATABASE_URL", f"sqlite:///{home() / 'rollgrid.sqlite3'}", DATABASE_SCHEMES)
+def database_file() -> Path:
+    """Where the database is, unless DATABASE_URL names another."""
+    return home() / "rollgrid.sqlite3"
 
 
+@setting
+def given_database_url() -> str:
+    """The operator's own database; empty where it is the file in the state folder."""
+    return url("DATABASE_URL", "", DATABASE_SCHEMES) if text("DATABASE_URL") else ""
+
+
+@setting
 def given_redis_url() -> str:
     """The operator's own broker; empty where the bundled one is to be used."""
     return url("REDIS_URL", "", BROKER_SCHEMES) if text("REDIS_URL") else ""
 
 
+@setting
 def tls_files() -> tuple[Path, Path] | None:
     """The operator's own certificate and key, or None where Rollgrid makes its own."""
     certificate, key = text("ROLLGRID_TLS_CERT"), text("ROLLGRID_TLS_KEY")
@@ -121,44 +199,9 @@ def tls_files() -> tuple[Path, Path] | None:
 
 
 def check() -> None:
-    """Reads every variable once. Raises BadEnvironment for the first that cannot be used."""
-    readers: tuple[Callable[[], object], ...] = (
-        debug,
-        https_only,
-        allowed_hosts,
-        health_wait_seconds,
-        operation_timeout_seconds,
-        database_url,
-        given_redis_url,
-        tls_files,
-    )
-    for reader in readers:
+    """Read every setting once. Raises BadEnvironment for the first that cannot be used."""
+    for reader in SETTINGS:
         reader()
-
-
-def kept_secret(name: str) -> str:
-    """A random secret kept in the state folder (mode 0600), made when first asked for."""
-    path = home() / name
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_once(path, secrets.token_urlsafe(48))
-    return path.read_text().strip()
-
-
-def _write_once(path: Path, content: str) -> None:
-    """Writes the file whole or not at all; of two writers at once the first wins."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(content + "\n")
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(draft)
 
 
 def broker_socket() -> Path:
@@ -170,10 +213,13 @@ def broker_socket() -> Path:
     return Path(tempfile.gettempdir()) / f"rollgrid-{os.getuid()}-{mark}" / "broker.sock"
 
 
+def bundled_redis_url(password: str) -> str:
+    return f"unix://:{quote(password, safe='')}@{quote(str(broker_socket()))}?db=0"
+
+
 def redis_url() -> str:
-    """For redis-py: the given server, else the bundled broker's unix socket."""
-    password = "" if text("REDIS_URL") else quote(kept_secret("broker-password"), safe="")
-    return given_redis_url() or f"unix://:{password}@{quote(str(broker_socket()))}?db=0"
+    """For redis-py: the given server, else the bundled one, with the password that `up` keeps in the state folder."""
+    return given_redis_url() or bundled_redis_url(kept_secrets.read(home(), kept_secrets.BROKER_PASSWORD))
 
 
 def celery_broker_url() -> str:

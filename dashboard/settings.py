@@ -63,10 +63,14 @@ ASGI_APPLICATION = "dashboard.asgi.application"
 HALTED = "-c idle_in_transaction_session_timeout=10s"
 
 
+# Not by way of a URL: the folder's name may hold #, ? or %.
+OWN_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(environment.database_file())}
+
+
 def _database() -> dict[str, Any]:
-    database: dict[str, Any] = dict(
-        dj_database_url.parse(environment.database_url(), conn_max_age=60, conn_health_checks=True)
-    )
+    given = environment.given_database_url()
+    database: dict[str, Any] = dict(dj_database_url.parse(given)) if given else dict(OWN_DATABASE)
+    database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # Without IMMEDIATE, read-then-write fails with "database is locked" (measured: 290 of 400, against 0). FULL: what was committed
         # survives a power cut; with NORMAL a machine could be reimaged twice, and an opt-out be forgotten, for 0.2 ms less a commit.

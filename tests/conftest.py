@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+# Only `up` makes keys. Tests that start one have a state folder, and a key, of their own.
+settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it outlives them"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite", action="store_true", help="write the transcripts of tests/scenarios anew")

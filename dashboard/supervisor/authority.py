@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from dashboard.supervisor.files import write
+from upgrades.durable import replace
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397  # the longest that browsers accept
@@ -32,8 +32,8 @@ def ensure(folder: Path, names: list[str], now: datetime) -> bool:
     server_key = ec.generate_private_key(ec.SECP256R1())
     certificate = _server_certificate(signer, key, server_key, names, now)
     # Key first: a crash between the two leaves a pair that does not fit, which the next start sees and makes anew.
-    write(folder / "server.key", _pem(server_key), 0o600)
-    write(folder / "server.pem", certificate.public_bytes(Encoding.PEM), 0o644)
+    replace(folder / "server.key", _pem(server_key), 0o600)
+    replace(folder / "server.pem", certificate.public_bytes(Encoding.PEM), 0o644)
     return True
 
 
@@ -48,8 +48,8 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
             return signer, key
     key = ec.generate_private_key(ec.SECP256R1())
     signer = _authority_certificate(key, now)
-    write(key_path, _pem(key), 0o600)
-    write(certificate_path, signer.public_bytes(Encoding.PEM), 0o644)
+    replace(key_path, _pem(key), 0o600)
+    replace(certificate_path, signer.public_bytes(Encoding.PEM), 0o644)
     return signer, key
 
 

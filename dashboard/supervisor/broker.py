@@ -6,7 +6,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from dashboard import environment
+from dashboard import environment, kept_secrets
 from dashboard.masking import masked
 from dashboard.supervisor.children import Program
 from dashboard.supervisor.preflight import own_folder
@@ -39,8 +39,12 @@ def program(lock: int) -> Program:
     socket = environment.broker_socket()
     own_folder(socket.parent, what="broker's folder")
     socket.unlink(missing_ok=True)  # the lock says that whoever made it is gone
-    password = environment.kept_secret("broker-password")
-    return Program("broker", (binary(), "-"), stdin=configuration(socket, password), keep_open=(lock,))
+    return Program("broker", (binary(), "-"), stdin=configuration(socket, _password()), keep_open=(lock,))
+
+
+def _password() -> str:
+    """As `installation.secrets` has made it."""
+    return kept_secrets.read(environment.home(), kept_secrets.BROKER_PASSWORD)
 
 
 def configuration(socket: Path, password: str) -> bytes:
@@ -66,7 +70,7 @@ def _quoted(value: object) -> str:
 
 async def answers() -> bool:
     """Whether our own server takes commands (it does not while it reads its data). Spoken by hand: redis-py takes 0.3 s to load."""
-    password = environment.kept_secret("broker-password")
+    password = _password()
     try:
         async with asyncio.timeout(1):
             reader, writer = await asyncio.open_unix_connection(environment.broker_socket())

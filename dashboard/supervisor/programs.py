@@ -1,8 +1,8 @@
 """The programs that make up a running Rollgrid, each as a command line."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard import environment
@@ -16,13 +16,18 @@ WORKER = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `manage.py up` was told. An `http_port` of 0 means no plain http."""
+    """What `manage.py up` was told. An `http_port` of 0 means no plain http.
+
+    `secrets` are variables that every child is given. `new_secret_key`: the key has just been made anew, on purpose.
+    """
 
     host: str
     http_port: int
     https_port: int
     demo: bool
     home: Path
+    new_secret_key: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class Programs:
 
 def standard(options: Options, lock: int, gate: int) -> Programs:
     """Everything. `lock` and `gate` are handles that the children inherit."""
-    common = {"PYTHONUNBUFFERED": "1", "ROLLGRID_HOME": str(options.home), **_hosts(options.host)}
+    own = {"PYTHONUNBUFFERED": "1", "ROLLGRID_HOME": str(options.home)}
+    common = {**own, **options.secrets, **_hosts(options.host)}
     gated = {**common, "ROLLGRID_GATE": str(gate)}
 
     def manage(name: str, *arguments: str) -> Program:
@@ -52,12 +58,17 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
         return Program("daphne", command, environment=gated, keep_open=(lock, gate))
 
     return Programs(
-        prepare=manage("prepare", *(["--demo"] if options.demo else [])),
+        prepare=manage("prepare", *_wishes(options)),
         web=web,
         early=(celery("worker", *WORKER),),
         late=(manage("prober"), celery("beat", "beat")),
         simulator=manage("simulator"),
     )
+
+
+def _wishes(options: Options) -> list[str]:
+    wishes = {"--demo": options.demo, "--new-secret-key": options.new_secret_key}
+    return [option for option, is_wanted in wishes.items() if is_wanted]
 
 
 def _hosts(host: str) -> dict[str, str]:

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from dashboard import environment
-from dashboard.supervisor.files import write
 from dashboard.supervisor.problems import CannotStart
+from upgrades.durable import replace
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 WILDCARDS = {"0.0.0.0", "::", ""}
@@ -89,5 +89,5 @@ def _chain(certificate: Path, home: Path) -> Path | None:
         return None
     folder = home / "tls"
     folder.mkdir(mode=0o700, exist_ok=True)
-    write(folder / "given-chain.pem", b"".join(part.rstrip() + b"\n" for part in rest), 0o644)
+    replace(folder / "given-chain.pem", b"".join(part.rstrip() + b"\n" for part in rest), 0o644)
     return folder / "given-chain.pem"

@@ -5,9 +5,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dashboard import environment
-from dashboard.supervisor import broker, lifeline, preflight, tls
+from dashboard.supervisor import broker, installation, lifeline, preflight, tls
 from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs, standard
@@ -18,13 +19,14 @@ Chooser = Callable[[Options, int, int], Programs]
 
 def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
     """Runs until it is told to stop. Answers the exit code: 0, or 1 where it could not start (a line on stderr says why)."""
-    options = read(arguments)
     os.umask(0o077)
     try:
         environment.check()
+        options = read(arguments)
         with preflight.locked(options.home) as lock:
             check(options)
-            return run(options, lock, choose)
+            secrets = installation.secrets(options.home, new_secret_key=options.new_secret_key)
+            return run(replace(options, secrets=secrets), lock, choose)
     except (CannotStart, environment.BadEnvironment) as problem:
         print(f"rollgrid: {problem}", file=sys.stderr, flush=True)
         return 1
@@ -38,14 +40,17 @@ def read(arguments: Sequence[str]) -> Options:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
     parser.add_argument("--https-port", type=_port, default=8443, help="%(default)s")
+    parser.add_argument(
+        "--new-secret-key",
+        action="store_true",
+        help="go on with another key than the database was used with: everyone signs in again, scale sets with secrets must be put again",
+    )
     given = parser.parse_args(arguments)
     if given.http_port == given.https_port:
         parser.error("--http-port and --https-port must differ")
-    try:
-        http_port = 0 if environment.https_only() else given.http_port
-    except environment.BadEnvironment:
-        http_port = given.http_port  # `environment.check` says it properly
-    return Options(given.host.strip("[]"), http_port, given.https_port, given.demo, environment.home())
+    http_port = 0 if environment.https_only() else given.http_port
+    home = environment.home()
+    return Options(given.host.strip("[]"), http_port, given.https_port, given.demo, home, given.new_secret_key)
 
 
 def _port(text: str) -> int:

@@ -3,6 +3,8 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -10,11 +12,29 @@ import pytest
 from kombu import Connection
 from redis import Redis
 
-from dashboard import environment
+from dashboard import environment, kept_secrets
 from dashboard.environment import CHECKOUT, BadEnvironment
 
 READERS = {"text", "flag", "whole_number", "words", "url"}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+
+
+def asked_for() -> set[str]:
+    """Every variable that the sources read, found by looking at the calls."""
+    names = set()
+    for path in [*(CHECKOUT / "dashboard").rglob("*.py"), *(CHECKOUT / "upgrades").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names |= _names(node)
+    return names
+
+
+def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = node.args[0].value
+        if called in READERS and isinstance(name, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name):
+            return {name}
+    return set()
 
 
 def test_values() -> None:
@@ -27,11 +47,70 @@ def test_values() -> None:
         assert environment.health_wait_seconds() == 20
 
 
-@pytest.mark.parametrize("given", ["0", "-1", "5m", "1.5", "²"])
+@pytest.mark.parametrize("given", ["0", "-1", "5m", "1.5", "²", "9" * 12, "9" * 5000])
 def test_numbers_fail_loudly(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_HEALTH_WAIT_SECONDS", given)
-    with pytest.raises(BadEnvironment, match="ROLLGRID_HEALTH_WAIT_SECONDS is a whole number of at least 1"):
+    with pytest.raises(BadEnvironment, match="ROLLGRID_HEALTH_WAIT_SECONDS must be a whole number from 1 to"):
         environment.check()
+
+
+def test_every_setting_is_checked_at_the_start() -> None:
+    """Found in the source: whatever reads a variable is marked as a setting, or reads only through one that is."""
+    tree = ast.parse(Path(environment.__file__).read_text())
+    readers = [one for one in tree.body if isinstance(one, ast.FunctionDef) and any(map(_names, ast.walk(one)))]
+    unmarked = {one.name for one in readers if not any(ast.unparse(mark) == "setting" for mark in one.decorator_list)}
+    assert readers
+    assert unmarked == set()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in asked_for() if name.endswith("_SECONDS")))
+def test_a_time_that_is_no_number_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "abc")
+    with pytest.raises(BadEnvironment, match=f"^{name} must be a whole number from .*, got 'abc'$"):
+        environment.check()
+
+
+@pytest.mark.parametrize("given", ["short", "x" * 60, "ab" * 40])
+def test_a_weak_key_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_SECRET_KEY", given)
+    with pytest.raises(BadEnvironment, match="ROLLGRID_SECRET_KEY must be at least 50 random characters") as raised:
+        environment.check()
+    assert given not in str(raised.value)
+
+
+@pytest.mark.parametrize("given", ["http://a.example", "a.example:8443", "a.example/path", "::1"])
+def test_a_host_that_no_browser_would_send_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_ALLOWED_HOSTS", f"localhost, {given}")
+    with pytest.raises(
+        BadEnvironment, match="ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path"
+    ):
+        environment.check()
+
+
+@pytest.mark.parametrize("given", ["~no-such-user-here/state", "/tmp/two\nlines"])
+def test_a_state_folder_that_nobody_can_name_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_HOME", given)
+    with pytest.raises(BadEnvironment, match="ROLLGRID_HOME"):
+        environment.check()
+
+
+def test_looking_at_the_settings_writes_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    env = {**os.environ, "ROLLGRID_HOME": str(home), "ROLLGRID_SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": ""}
+    code = "import dashboard.settings, dashboard.celery, django; django.setup()"
+    subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, env=env, check=True, timeout=60)
+    subprocess.run([sys.executable, "manage.py", "check"], cwd=CHECKOUT, env=env, check=True, timeout=60)
+    assert not home.exists()
+
+
+def test_what_needs_the_key_says_that_there_is_none(tmp_path: Path) -> None:
+    env = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "ROLLGRID_SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": ""}
+    code = "from django.conf import settings; settings.SECRET_KEY"
+    run = [sys.executable, "manage.py", "shell", "-c", code]
+    result = subprocess.run(run, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.startswith("rollgrid: there is no secret key yet: `manage.py up` makes one at its first start")
+    assert result.stderr.count("\n") == 1
 
 
 def test_complaints_show_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +125,8 @@ def test_the_bundled_broker_in_both_spellings(monkeypatch: pytest.MonkeyPatch, t
     home = tmp_path / "a folder, 100% odd?"
     monkeypatch.setenv("ROLLGRID_HOME", str(home))
     monkeypatch.delenv("REDIS_URL", raising=False)
-    password = environment.kept_secret("broker-password")
+    home.mkdir()
+    password = kept_secrets.make(home, kept_secrets.BROKER_PASSWORD)
     with Redis.from_url(environment.redis_url()) as client:
         kept = client.connection_pool.connection_kwargs
     assert (kept["path"], kept["password"], kept["db"]) == (str(environment.broker_socket()), password, 0)
@@ -66,24 +146,6 @@ def test_a_given_unix_broker_keeps_its_database(monkeypatch: pytest.MonkeyPatch)
 def test_a_long_state_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ROLLGRID_HOME", str(tmp_path / ("x" * 120)))
     assert len(os.fsencode(environment.broker_socket())) <= environment.LONGEST_SOCKET_PATH
-
-
-def asked_for() -> set[str]:
-    """Every variable that the sources read, found by looking at the calls."""
-    names = set()
-    for path in [*(CHECKOUT / "dashboard").rglob("*.py"), *(CHECKOUT / "upgrades").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            names |= _names(node)
-    return names
-
-
-def _names(node: ast.AST) -> set[str]:
-    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        name = node.args[0].value
-        if called in READERS and isinstance(name, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name):
-            return {name}
-    return set()
 
 
 def test_the_documentation_has_every_variable_and_no_other() -> None:

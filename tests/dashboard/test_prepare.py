@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from upgrades.models import Location
 
@@ -40,6 +42,42 @@ def test_a_kept_password_is_used_again(tmp_path: Path, settings: Any) -> None:
     (tmp_path / "admin-password").write_text("kept from before\n")
     prepared()
     assert authenticate(username="admin", password="kept from before") is not None
+
+
+@pytest.mark.parametrize("left", ["", "\n"])
+def test_an_empty_file_of_the_password_is_written_again(tmp_path: Path, settings: Any, left: str) -> None:
+    """As a power cut leaves it."""
+    settings.ROLLGRID_HOME = tmp_path
+    (tmp_path / "admin-password").write_text(left)
+    prepared()
+    password = (tmp_path / "admin-password").read_text().strip()
+    assert len(password) >= 12
+    assert authenticate(username="admin", password=password) is not None
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    MigrationRecorder(connection).record_applied("upgrades", "9999_from_the_future")
+    with pytest.raises(CommandError) as raised:
+        prepared()
+    assert "it has upgrades.9999_from_the_future, and this version knows up to 0" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_migrations_of_apps_that_are_not_ours_do_not_matter(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    MigrationRecorder(connection).record_applied("another_program", "0001_initial")
+    prepared()
+
+
+def test_another_secret_key_is_refused_unless_it_is_meant(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    prepared()
+    settings.SECRET_KEY = "another one, of fifty characters and some more beside"
+    with pytest.raises(CommandError, match="the secret key is not the one that this database was used with"):
+        prepared()
+    call_command("prepare", "--new-secret-key", stdout=StringIO())
+    prepared()
 
 
 def test_other_users_mean_that_it_is_no_first_start(tmp_path: Path, settings: Any) -> None:

@@ -97,6 +97,9 @@ class Up:
         status, body = self.ask("/readyz")
         return status == 200 and all(json.loads(body).values())
 
+    def wait_until_ready(self) -> None:
+        wait_until(self.is_ready, seconds=PATIENCE, what="ready again")
+
     def secured(self) -> ssl.SSLSocket:
         """A connection to the https port by a client that knows the CA."""
         context = ssl.create_default_context(cafile=self.home / "tls" / "ca.pem")

@@ -79,7 +79,7 @@ def test_an_open_state_folder_is_closed(tmp_path: Path) -> None:
     [
         ("ROLLGRID_HTTPS_ONLY", "perhaps", "is a switch: 1 or 0"),
         ("ROLLGRID_DEBUG", "2", "is a switch: 1 or 0"),
-        ("ROLLGRID_HEALTH_WAIT_SECONDS", "5m", "a whole number of at least 1"),
+        ("ROLLGRID_HEALTH_WAIT_SECONDS", "5m", "must be a whole number from 1 to"),
         ("DATABASE_URL", "mysql://somewhere/db", "begins with sqlite://"),
         ("REDIS_URL", "localhost:6379", "begins with redis://"),
         ("ROLLGRID_TLS_CERT", "/somewhere/server.pem", "go together"),

@@ -37,11 +37,15 @@ class ApiClient(models.Model):
 
 
 class Subscription(models.Model):
-    """Azure's outermost names. There is one row, made with the database: all that is here belongs to it."""
+    """Azure's outermost names. There is one row, made with the database: all that is here belongs to it.
+
+    `secret_key_mark` tells whether the secret key is still the one that was used with this database; "" before the first start.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     tenant_id = models.UUIDField(default=uuid.uuid4)
     display_name = models.CharField(max_length=64, default="Rollgrid")
+    secret_key_mark = models.CharField(max_length=64, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.display_name

@@ -1,7 +1,6 @@
 """Makes the database ready for use: tables, the first user, and the demonstration where asked for. `manage.py up` calls it first."""
 
 import json
-import os
 import secrets
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,6 +11,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, transaction
 
+from upgrades import durable
+from upgrades.management.installation import check_not_newer, check_secret_key
 from upgrades.models import Location
 
 FIRST_USER = "admin"
@@ -23,12 +24,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
+        parser.add_argument("--new-secret-key", action="store_true", help="the secret key is another one, on purpose")
 
-    def handle(self, *, demo: bool, **options: object) -> None:
+    def handle(self, *, demo: bool, new_secret_key: bool, **options: object) -> None:
         try:
+            check_not_newer()
             call_command("migrate", interactive=False, verbosity=0)
         except OperationalError as error:
             raise CommandError(f"the database does not answer: {str(error).strip()}. Look at DATABASE_URL") from error
+        check_secret_key(is_new=new_secret_key)
         self.make_first_user()
         if demo:
             call_command("demo")
@@ -47,12 +51,13 @@ class Command(BaseCommand):
 
 
 def kept_password(path: Path) -> str:
-    """The password in this file, or a new one that is written there, readable by its owner only."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # an earlier first start got this far
-        return path.read_text().strip()
+    """Return the password in this file, or a new one that is written there, readable by its owner only.
+
+    An empty file, as a power cut leaves it, counts as none.
+    """
+    kept = path.read_text().strip() if path.exists() else ""  # an earlier first start got this far
+    if kept:
+        return kept
     password = secrets.token_urlsafe(15)
-    with os.fdopen(handle, "w") as file:
-        file.write(password + "\n")
+    durable.replace(path, f"{password}\n".encode())
     return password

@@ -1,14 +1,14 @@
 """What machines speak to callers that begin with TLS, on the same socket: they show a certificate of their own making."""
 
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from tempfile import mkstemp
+
+from upgrades import durable
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Identity:
 
     def _renewed(self) -> ssl.SSLContext:
         try:
-            _replace(self._path, _made(datetime.now(UTC)))
+            durable.replace(self._path, _made(datetime.now(UTC)))
             return _shown(self._path)
         except OSError as error:
             log.error("no machine can speak TLS, for want of a certificate: %s", error)
@@ -83,14 +83,6 @@ def _shown(path: Path) -> ssl.SSLContext:
     context.num_tickets = 0  # nobody comes back with one
     context.load_cert_chain(path)
     return context
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by this user only."""
-    handle, draft = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp's files have mode 0600
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(draft, path)
 
 
 def _made(now: datetime) -> bytes:

@@ -1,0 +1,33 @@
+"""The secrets that an installation keeps in its state folder, one file each. Imports no Django: the supervisor uses it too.
+
+Only `up` makes them, before it starts anything; everything else reads them.
+"""
+
+import secrets
+from pathlib import Path
+
+from upgrades import durable
+
+SECRET_KEY = "secret-key"
+BROKER_PASSWORD = "broker-password"
+MIN_LENGTH = 50  # characters; Django's own limit for a key (security.W009)
+MIN_DIFFERENT = 5  # different characters; Django's too
+
+
+def is_strong(secret: str) -> bool:
+    return len(secret) >= MIN_LENGTH and len(set(secret)) >= MIN_DIFFERENT
+
+
+def read(home: Path, name: str) -> str:
+    """Return the secret; "" where there is none, or where its file is empty, as a power cut leaves it. Raises OSError."""
+    try:
+        return (home / name).read_text(errors="replace").replace("\0", "").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def make(home: Path, name: str) -> str:
+    """Make a new random secret, in the place of the one that is there if any, and return it. Raises OSError."""
+    made = secrets.token_urlsafe(48)
+    durable.replace(home / name, f"{made}\n".encode())
+    return made

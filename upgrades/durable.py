@@ -1,0 +1,39 @@
+"""Writes small files that survive a power cut: each is there whole, or not at all. Imports no Django: the supervisor uses it too."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Puts the content in the file's place; nobody ever sees it half written, nor with a wider mode. Raises OSError."""
+    draft = _draft(path, content, mode)
+    try:
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+    _sync_folder(path.parent)
+
+
+def _draft(path: Path, content: bytes, mode: int) -> str:
+    """Writes the content to the disk itself, beside the file: a name that is on disk before its bytes would be an empty file."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        os.unlink(draft)
+        raise
+    return draft
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
