@@ -26,10 +26,16 @@ from upgrades.core.steps import (
 )
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
-IDLE = (
-    *(Why.NOTHING_TO_DO, Why.STOPPED, Why.NO_IMAGE, Why.BACKING_OFF, Why.GATE, Why.PAUSED, Why.FLEET_STOPPED),
+IDLE = {
+    Why.NOTHING_TO_DO,
+    Why.STOPPED,
+    Why.NO_IMAGE,
+    Why.BACKING_OFF,
+    Why.GATE,
+    Why.PAUSED,
+    Why.FLEET_STOPPED,
     Why.WAITING_FOR_APPROVAL,
-)
+}
 TIRED_OF_FAILING = 3  # failures in a row, and the platform leaves an instance alone
 
 
@@ -46,9 +52,8 @@ class World:
     policy_by_hand: Policy | None = None  # where it is another than the platform's
     boot: int = 20
     probe: int = 5
-    bad: set[str] = field(
-        default_factory=set
-    )  # versions, and extensions, with which the application never answers well
+    # Versions, and extensions, with which the application never answers well.
+    bad: set[str] = field(default_factory=set)
     broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced, nor extensions be run
     lost_disks: set[int] = field(default_factory=set)  # instances whose old OS disk is gone
     failures: Counter[int] = field(default_factory=Counter)  # in a row, by instance

@@ -18,9 +18,8 @@ SETS = 20
 def test_ticks_and_probers_never_wait_for_each_other_in_a_circle() -> None:
     """Found by stopping PostgreSQL: "deadlock detected" in a tick. Rows are locked in ascending order by all."""
     ids = [a_scale_set(f"set{number}", instances=1).pk for number in range(SETS)]
-    ScaleSet.objects.filter(pk=ids[0]).update(
-        seq=1
-    )  # a row's place on the disk changes with each write: any order, unless asked
+    # A row's place on the disk changes with each write: they come in any order, unless one is asked for.
+    ScaleSet.objects.filter(pk=ids[0]).update(seq=1)
 
     def often(act: Callable[[], object]) -> Callable[[], None]:
         def again_and_again() -> None:

@@ -145,9 +145,8 @@ def test_halted_its_machines_and_its_api_fall_silent_and_come_back(
     address = simulator.play(made)
     simulator.signal(signal.SIGSTOP)
     assert http_status(address, seconds=0.3) is None
-    wait_until(
-        lambda: not takes_tcp(address, seconds=0.3), seconds=5
-    )  # the few that the kernel takes for it are soon used up
+    # The few connections that the kernel takes for it are soon used up.
+    wait_until(lambda: not takes_tcp(address, seconds=0.3), seconds=5)
     with pytest.raises(ProviderError) as caught:
         simulator.play(lambda provider: provider.views(scale_set))
     assert (caught.value.code, caught.value.permanent) == ("SimulatorUnavailable", False)

@@ -12,6 +12,7 @@ from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
+    Cancel,
     Complete,
     Fault,
     FinishBatch,
@@ -27,9 +28,16 @@ from upgrades.core.steps import (
 
 MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
-WORK = (
-    *(Why.REPLACING, Why.RUNNING_EXTENSIONS, Why.SURGING, Why.VERIFYING),
-    *(Why.ROLLING_BACK, Why.CREATING, Why.CLEARING),
+WORK = frozenset(
+    {
+        Why.REPLACING,
+        Why.RUNNING_EXTENSIONS,
+        Why.SURGING,
+        Why.VERIFYING,
+        Why.ROLLING_BACK,
+        Why.CREATING,
+        Why.CLEARING,
+    }
 )
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 
@@ -127,7 +135,7 @@ class _Rehearsal:
 
     def _is_the_end(self, step: Step) -> bool:
         match step:
-            case Complete():
+            case Complete() | Cancel():
                 return True
             case Fault(breach):
                 self._block(breach.code, breach.message)
@@ -137,7 +145,7 @@ class _Rehearsal:
                 return True
             case Wait(_, why):
                 return why is Why.NOTHING_TO_DO
-        return type(step).__name__ == "Cancel"
+        return False
 
     def _take(self, step: Step) -> None:
         match step:

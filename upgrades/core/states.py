@@ -101,7 +101,6 @@ class FaultCode(StrEnum):
     INTERNAL = "InternalExecutionError"
 
 
-MEMBER_FAILED = (
-    "RollingUpgradeInProgressWithFailedUpgradedVMs"  # said of an upgrade that goes on with failed instances (facts 1.6)
-)
+# Said of an upgrade that goes on with failed instances (facts 1.6).
+MEMBER_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"
 FAILURES_TO_QUARANTINE = 3  # failed upgrades of one instance in a row

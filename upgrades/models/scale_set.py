@@ -10,16 +10,15 @@ from upgrades.core.members import member
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
-MACHINE_VIEW_INTERVAL = timedelta(
-    seconds=2
-)  # how often machines are asked for their state where no probe is configured
+# How often machines are asked for their state where no probe is configured.
+MACHINE_VIEW_INTERVAL = timedelta(seconds=2)
 
 
 class ScaleSet(models.Model):
     """A scale set. `key` is "resource group/name" in lower case.
 
     `document` is the client's, whole but for its secrets; `sealed_secrets` holds those, encrypted. The columns under "derived" are
-    made from the document by `commands.documents` and by nothing else. `stream` and `seq` number its events: the stream is renewed
+    made from the document by `commands.scale_sets` and by nothing else. `stream` and `seq` number its events: the stream is renewed
     when the row is made anew. `decision` is what the last look decided, for people. `look_at` says when to look at it next;
     `lease_*` who looks now. `probed_at` says as of when its health is known, `news_since` since when that was never long ago.
     """

@@ -51,9 +51,8 @@ class Observation:
 
 def observe(scale_set_id: int, now: datetime) -> Observation:
     """The scale set now. Raises ScaleSet.DoesNotExist."""
-    row = ScaleSet.objects.select_related("location", "sku").get(
-        pk=scale_set_id
-    )  # first: its seq guards all that follows
+    # First of all: its seq guards what follows.
+    row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
     latest_upgrade = row.upgrades.prefetch_related("batches").first()
     running = latest_upgrade if latest_upgrade and latest_upgrade.ended_at is None else None
     facts = Facts(

@@ -121,9 +121,8 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
-        row.operation_id = (
-            uuid.uuid4()
-        )  # it must go all the same: tried again, as a new operation, when the lease lapses
+        # It must go all the same: tried again, as a new operation, when the lease lapses.
+        row.operation_id = uuid.uuid4()
         return
     if outcome.view is not None:
         row.take_view(outcome.view)

@@ -91,9 +91,8 @@ class _Stretch:
     def run(self) -> Report:
         operations = operations_of(self.chunk)
         end = time.monotonic() + STRETCH_SECONDS
-        if (
-            not self._renew()
-        ):  # last thing before anything is begun: whoever was held up here may have been replaced, and more
+        # The last thing before anything is begun: whoever was held up here may have been replaced.
+        if not self._renew():
             return Report(self.chunk.scale_set_id, None)
         try:
             left = self._begin(operations)

@@ -33,10 +33,8 @@ def raise_descriptor_limit() -> int:
     """Raises the limit as far as allowed and answers how many machines fit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_MACHINES + 4 * SPARE_DESCRIPTORS
-    for soft in (
-        wanted if hard == resource.RLIM_INFINITY else min(hard, wanted),
-        10_240,
-    ):  # macOS may take only the latter
+    # macOS may take only the latter.
+    for soft in (wanted if hard == resource.RLIM_INFINITY else min(hard, wanted), 10_240):
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             break
@@ -199,9 +197,8 @@ def _listening(place: tuple[str, int]) -> socket.socket:
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         door.setblocking(False)
-        door.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # connections that just ended do not keep an address busy
+        # Connections that just ended do not keep an address busy.
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(place)
         door.listen(BACKLOG)
     except OSError:
