@@ -8,7 +8,8 @@ from django.test import Client
 
 from tests.stories import NOW
 from upgrades.commands.access import make_client
-from upgrades.models import ApiClient, Subscription
+from upgrades.commands.token_keys import signing_key
+from upgrades.models import ApiClient, Subscription, TokenKey
 
 VERSION = "2018-10-01"
 Json = dict[str, Any]
@@ -34,6 +35,19 @@ class Said:
         return str(self.body["error"]["message"])
 
 
+_made: list[str] = []
+
+
+def there_is_a_key() -> None:
+    """The first one makes it, which takes a tenth of a second; later stories get the same one again."""
+    if TokenKey.objects.exists():
+        return
+    if _made:
+        TokenKey.objects.create(sealed_key=_made[0], created_at=NOW)
+    else:
+        _made.append(signing_key(NOW).sealed_key)
+
+
 @dataclass
 class Api:
     """A client of the API with a token. Paths begin behind the subscription; `version` None sends none."""
@@ -44,6 +58,7 @@ class Api:
     http: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
 
     def __post_init__(self) -> None:
+        there_is_a_key()
         self.name = self.name or f"{self.role.value}-1"
         self.client, self.secret = make_client(self.name, self.role, NOW)
         self.subscription = str(Subscription.objects.get().pk)

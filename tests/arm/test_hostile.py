@@ -11,6 +11,7 @@ from tests.arm.bodies import OFF, PROFILE
 from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
 from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish, snapshot_equals_events
 from upgrades.arm import token_service, tokens
+from upgrades.arm.tokens import Issuer
 from upgrades.commands.scale_sets import set_model
 from upgrades.models import ApiClient, ImageSku, LoadBalancer, Location, ResourceGroup, ScaleSet, Subscription
 
@@ -82,7 +83,7 @@ def test_a_filter_is_read_even_where_there_is_nothing(api: Api) -> None:
     is_error(api.get("/resources?$filter=colour%20eq%20%27red%27"), 400, "InvalidParameter", "$filter")
 
 
-@pytest.mark.parametrize("path", ["/metadata/endpoints", "/TENANT/v2.0/.well-known/openid-configuration"])
+@pytest.mark.parametrize("path", ["/metadata/endpoints", "/common/v2.0/.well-known/openid-configuration"])
 def test_what_needs_no_token_answers_as_the_rest(api: Api, path: str) -> None:
     is_error(api.raw("POST", path, token=""), 405, "MethodNotAllowed", "POST")
     assert api.raw("HEAD", path, token="").status == 200
@@ -107,8 +108,9 @@ def test_another_spelling_of_the_client_id_gives_no_more_tries(api: Api) -> None
 def test_a_token_of_the_future_opens_nothing(api: Api) -> None:
     """Made while a clock was wrong, it would be good for longer than an hour."""
     tenant = Subscription.objects.get().tenant_id
-    early = tokens.issue(api.client, tenant, NOW + timedelta(days=1), issuer="i", audience="a")
-    is_error(api.get("", token=early), 401, "AuthenticationFailed")
+    issuer = Issuer(f"http://testserver/{tenant}/", "1.0")
+    early = tokens.issue(api.client, tenant, NOW + timedelta(days=1), issuer=issuer, audience="http://testserver")
+    is_error(api.get("", token=early), 401, "AuthenticationFailed", "not valid yet")
 
 
 def test_an_operator_cannot_hide_a_change_behind_a_second_spelling(api: Api) -> None:

@@ -146,14 +146,14 @@ def _check_method(method: str, methods: Mapping[str, View]) -> None:
 def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
     """The client whose token came. Raises Failed, with a header that makes Azure's clients fetch a new token."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    client = tokens.client_of(token.strip(), now) if scheme.lower() == "bearer" and token else None
-    if client is not None:
-        return client
     message = (
-        "Authentication failed. The access token is expired, revoked or not one of this server's: fetch a new one."
-        if token
-        else "Authentication failed. The 'Authorization' header is missing: it is 'Bearer' and a token of the token service."
+        "Authentication failed. The 'Authorization' header is missing: it is 'Bearer' and a token of the token service."
     )
+    if scheme.lower() == "bearer" and token.strip():
+        try:
+            return tokens.client_of(token.strip(), now, host=request.get_host())
+        except tokens.Refused as error:
+            message = f"Authentication failed. The access token is refused: {error}. Fetch a new one."
     tenant = Subscription.objects.get().tenant_id
     claims = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True}}}).encode()).decode()
     challenge = (

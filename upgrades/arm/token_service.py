@@ -1,4 +1,4 @@
-"""The token service: OAuth 2.0 client credentials, as Azure's clients ask for them; and where they find it."""
+"""The token service: OAuth 2.0 client credentials, as Azure's clients ask for them. discovery.py tells them where it is."""
 
 import hashlib
 import logging
@@ -13,8 +13,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from upgrades.arm import clock, tokens
-from upgrades.arm.answers import Answer
-from upgrades.arm.requests import without_token
+from upgrades.arm.discovery import issuer_of, tenant_of
 from upgrades.commands.access import is_secret_of
 from upgrades.models import ApiClient, Subscription
 
@@ -22,26 +21,6 @@ log = logging.getLogger(__name__)
 MOST_FAILURES = 10  # of one client id from one address
 MOST_REQUESTS = 600  # from one address
 WINDOW_SECONDS = 300  # after the first of them
-
-
-def discovery(request: HttpRequest, tenant: str) -> Answer:
-    """GET /{tenant}/v2.0/.well-known/openid-configuration; for any tenant, since `az logout` asks for "organizations"."""
-    base = _base(request, tenant)
-    version = "" if tenant.lower() == "adfs" else "/v2.0"
-    return Answer(
-        {
-            "issuer": f"{base}{version}",
-            "authorization_endpoint": f"{base}/oauth2{version}/authorize",
-            "token_endpoint": f"{base}/oauth2{version}/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_post"],
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": ["token"],
-            "subject_types_supported": ["pairwise"],
-        }
-    )
-
-
-DISCOVERY = without_token(discovery)
 
 
 @csrf_exempt
@@ -61,6 +40,13 @@ def not_here() -> HttpResponse:
     return _refused(400, "invalid_request", "AADSTS90013: the request asks for a host that this server is not")
 
 
+@csrf_exempt
+def not_done(request: HttpRequest, tenant: str, what: str) -> HttpResponse:
+    """What else an authority of Azure's has: signing people in, and out."""
+    message = f"AADSTS70003: {what[:40]!r} is not done here: no person signs in for the API; the token endpoint grants client_credentials"
+    return _refused(400, "unsupported_grant_type", message)
+
+
 def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method != "POST":
         return _refused(405, "invalid_request", "AADSTS900561: the endpoint only accepts POST requests")
@@ -74,6 +60,10 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
     if given["grant_type"] != "client_credentials":
         message = "AADSTS70003: the grant type is 'client_credentials'; no other is supported"
         return _refused(400, "unsupported_grant_type", message)
+    if tenant_of(tenant) is None:
+        return _refused(
+            400, "invalid_request", "AADSTS90002: there is no such tenant; manage.py api_client prints the one there is"
+        )
     client = _client(client_id, given["client_secret"])
     if client is None:
         _count(keys[1])
@@ -84,8 +74,8 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
 
 def _granted(request: HttpRequest, tenant: str, client: ApiClient, scope: str) -> HttpResponse:
     subscription, now = Subscription.objects.get(), clock.now()
-    audience = scope.split(" ")[0].removesuffix("/.default")[:300]
-    issuer = _base(request, tenant)
+    audience = _audience(scope) or request.build_absolute_uri("/").rstrip("/")
+    issuer = issuer_of(request, tenant, is_v2=request.path.lower().rstrip("/").endswith("/v2.0/token"))
     signed = tokens.issue(client, subscription.tenant_id, now, issuer=issuer, audience=audience)
     seconds = int(tokens.LIFETIME.total_seconds())
     body = {
@@ -98,6 +88,13 @@ def _granted(request: HttpRequest, tenant: str, client: ApiClient, scope: str) -
         "access_token": signed,
     }
     return JsonResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+
+def _audience(scope: str) -> str:
+    """What the token is for: "https://management.azure.com/.default" is for all that there is. Empty where nothing was asked for."""
+    words = scope.split()
+    first = next((word for word in words if word.endswith("/.default")), words[0] if words else "")
+    return first.removesuffix("/.default")[:300]
 
 
 def _id(given: str) -> uuid.UUID | None:
@@ -119,10 +116,6 @@ def _refused(status: int, code: str, message: str) -> HttpResponse:
     if status in (429, 503):
         headers["Retry-After"] = str(WINDOW_SECONDS if status == 429 else 5)
     return JsonResponse({"error": code, "error_description": message}, status=status, headers=headers)
-
-
-def _base(request: HttpRequest, tenant: str) -> str:
-    return request.build_absolute_uri(f"/{tenant}")
 
 
 def _key(what: str, whose: str) -> str:

@@ -10,11 +10,11 @@ from django.views import defaults
 
 from upgrades.arm import (
     approvals,
+    discovery,
     images,
     instance_views,
     instances,
     load_balancers,
-    metadata,
     operations,
     preflight,
     resource_groups,
@@ -55,11 +55,18 @@ B = f"{G}/providers/microsoft.network/loadbalancers"
 
 urlpatterns = [
     # before there is a token
-    route("metadata/endpoints", metadata.ENDPOINTS),
-    route("{tenant}/v2.0/.well-known/openid-configuration", token_service.DISCOVERY),
-    route("{tenant}/.well-known/openid-configuration", token_service.DISCOVERY),
+    route("metadata/endpoints", discovery.ENDPOINTS),
+    route("{tenant}/v2.0/.well-known/openid-configuration", discovery.OPENID_V2),
+    route("{tenant}/.well-known/openid-configuration", discovery.OPENID),
+    route("discovery/v2.0/keys", discovery.ALL_KEYS),
+    route("discovery/keys", discovery.ALL_KEYS),
+    route("{tenant}/discovery/v2.0/keys", discovery.KEYS),
+    route("{tenant}/discovery/keys", discovery.KEYS),
+    route("{tenant}/discovery/instance", discovery.INSTANCE),
     route("{tenant}/oauth2/v2.0/token", token_service.token),
     route("{tenant}/oauth2/token", token_service.token),
+    route("{tenant}/oauth2/v2.0/{what}", token_service.not_done),
+    route("{tenant}/oauth2/{what}", token_service.not_done),
     # what there is
     route("providers/microsoft.compute/operations", subscriptions.OPERATIONS_OF_COMPUTE),
     route("tenants", subscriptions.TENANTS),

@@ -65,7 +65,10 @@ def is_secret_of(row: ApiClient, secret: str) -> bool:
 
 
 def _new_secret() -> str:
-    return secrets.token_urlsafe(32)
+    """Begins with a letter or a digit: command lines take what begins with "-" for an option."""
+    while not (secret := secrets.token_urlsafe(32))[0].isalnum():
+        pass
+    return secret
 
 
 def _hash(secret: str) -> str:

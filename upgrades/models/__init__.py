@@ -1,6 +1,6 @@
 """The tables, by noun."""
 
-from upgrades.models.access import ApiClient, Subscription
+from upgrades.models.access import ApiClient, Subscription, TokenKey
 from upgrades.models.async_operation import AsyncOperation
 from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
@@ -32,6 +32,7 @@ __all__ = [
     "RollingUpgrade",
     "ScaleSet",
     "Subscription",
+    "TokenKey",
     "Transition",
     "UpgradeDefaults",
 ]

@@ -49,3 +49,17 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class TokenKey(models.Model):
+    """A key that tokens are signed with; `id` is the `kid` in their header. The private key is sealed, as secrets of scale sets are."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sealed_key = models.TextField(editable=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,39 @@
+"""The keys that tokens are signed with: made when first needed, renewed by themselves, ended by hand."""
+
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from upgrades.models import TokenKey, sealing
+from upgrades.models.token_keys import in_time, is_readable
+
+RENEW_AFTER = timedelta(days=90)
+BITS = 2048
+
+
+def signing_key(now: datetime) -> TokenKey:
+    """The key to sign with. The first call makes it; a later one makes its successor when it is old.
+
+    Two callers at once may make one each: both keys count, and the newer one signs from then on.
+    """
+    rows = [row for row in TokenKey.objects.all() if is_readable(row)]
+    if rows and now - rows[0].created_at < RENEW_AFTER:
+        return rows[0]
+    return _make(now)
+
+
+def end_all_tokens() -> int:
+    """Ends all tokens at once, by deleting the keys; the next token gets a new one. Returns how many keys there were."""
+    count, _ = TokenKey.objects.all().delete()
+    return count
+
+
+def _make(now: datetime) -> TokenKey:
+    """Makes a key, and deletes those that no token can be signed with any more."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    row = TokenKey.objects.create(sealed_key=sealing.seal({"pem": pem}), created_at=now)
+    kept = [one.pk for one in in_time(TokenKey.objects.all(), now)]
+    TokenKey.objects.exclude(pk__in=[*kept, row.pk]).delete()
+    return row

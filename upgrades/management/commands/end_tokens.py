@@ -1,0 +1,14 @@
+"""`manage.py end_tokens`: where a key may have got into wrong hands."""
+
+from typing import Any
+
+from upgrades.commands.token_keys import end_all_tokens
+from upgrades.management.door import Door
+
+
+class Command(Door):
+    help = "Ends all tokens of the API at once, by deleting the keys that they are signed with. Clients fetch new ones by themselves."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        end_all_tokens()
+        self.stdout.write("all tokens of the API have ended; clients fetch new ones with their secrets")
