@@ -5,16 +5,15 @@ Its own command line is not used because that swallows Twisted's log and sets up
 
 import argparse
 
-from daphne.server import Server
+from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import gate
+from dashboard import channel, gate, limits
 from dashboard.asgi import application
 from dashboard.relay import LARGEST_DELTA
 
 BACKLOG = 1024  # a wall of browsers comes back in the same second after a restart; the default is 50
-LARGEST_FRAME = 64 * 1024  # clients send resumes and acknowledgements only
-LARGEST_MESSAGE = 2 * LARGEST_DELTA  # in both directions: the server drops what is larger, without a word
+LARGEST_MESSAGE = 2 * LARGEST_DELTA  # that is sent: Daphne drops what is larger, without a word
 CLOSE_SECONDS = 5
 
 
@@ -46,13 +45,15 @@ def main() -> None:
     listen_on = endpoints(parser.parse_args())
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
     gate.wait()
-    Server(
+    # The only way to have Daphne read by our limits: it has no option for this.
+    daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
+    daphne.Server(
         application,
         endpoints=listen_on,
         server_name="",  # no Server header
         verbosity=2,  # Twisted's log goes to ours instead of nowhere; ours decides what is shown
         websocket_max_message_size=LARGEST_MESSAGE,
-        websocket_max_frame_size=LARGEST_FRAME,
+        websocket_max_frame_size=limits.MAX_MESSAGE,
         application_close_timeout=CLOSE_SECONDS,
     ).run()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import dj_database_url
 
-from dashboard import environment
+from dashboard import environment, limits
 
 ROLLGRID_HOME = environment.home()
 DEBUG = environment.debug()
@@ -54,6 +54,9 @@ TEMPLATES = [
         },
     }
 ]
+# The server refuses what is larger before it is read: dashboard/limits.py. Nothing goes by way of the disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = limits.MAX_DOCUMENT
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # there is no form that takes one
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"
 

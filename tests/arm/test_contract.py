@@ -182,7 +182,7 @@ def test_bodies_that_cannot_be_read(api: Api, method: str, content: bytes, words
 
 
 def test_a_body_that_is_too_large(api: Api) -> None:
-    is_error(api.put(scale_set(), b'{"a": "' + b"x" * 2_700_000 + b'"}'), 413, "RequestTooLarge", "2.5 MB")
+    is_error(api.put(scale_set(), b'{"a": "' + b"x" * 4_000_001 + b'"}'), 413, "RequestTooLarge", "4 MB")
 
 
 BAD_MEMBERS: list[tuple[str, Any, str]] = [

@@ -323,7 +323,7 @@ def test_a_body_without_a_length_is_limited_all_the_same(up: Installation) -> No
         finally:
             line.close()
 
-    status, refused = put(30)
+    status, refused = put(42)
     assert (status, refused["error"]["code"]) == (413, "RequestTooLarge")
     assert call("GET", group)[0] == 404
     assert put(1)[0] == 201

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -218,7 +219,8 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
     if isinstance(error, BadDocument):
         return Failed(error.code, error.message, target=error.target)
     if isinstance(error, RequestDataTooBig):
-        return Failed("RequestTooLarge", "The request content is too large: send at most 2.5 MB.")
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
+        return Failed("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
     if isinstance(error, SuspiciousOperation):
         return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
