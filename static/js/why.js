@@ -55,16 +55,12 @@ function stopped(board) {
   return { code: upgrade.error.code, fill: "failure", glyph: "failed", text: whyStopped(upgrade), detail: upgrade.error.code, acts: [] };
 }
 
-const shareIn = (message) => Number(/(\d+(?:\.\d+)?)%/.exec(message)?.[1] ?? NaN);
-
 /** In a sentence with the numbers in it; Azure's own words stand beside the upgrade. */
 export function whyStopped(upgrade) {
-  const { error, policy, progress, batches } = upgrade;
-  const share = shareIn(error?.message ?? "");
-  if (!Number.isFinite(share)) return `The upgrade ${aim(upgrade)} stopped. ${error?.message ?? ""}`.trim();
-  const ofUpgraded = error.code.includes("Upgraded");
+  const { error, breach, progress, batches } = upgrade;
+  if (!breach?.exceeded) return `The upgrade ${aim(upgrade)} stopped. ${error?.message ?? ""}`.trim();
+  const { share_percent: share, limit_percent: limit, of_upgraded: ofUpgraded } = breach.exceeded;
   const where = batches.length ? `in batch ${batches.length}` : "before its first batch";
-  const limit = ofUpgraded ? policy.max_unhealthy_upgraded_percent : policy.max_unhealthy_percent;
   const left = progress.pending ? `; ${number(progress.pending)} not tried` : "";
   return `The upgrade ${aim(upgrade)} stopped ${where}: ${percentText(share)} ${ofUpgraded ? "of the upgraded " : ""}unhealthy, limit ${percentText(limit)}${left}.`;
 }

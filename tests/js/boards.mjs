@@ -26,7 +26,7 @@ export const aScaleSet = (changes = {}) => ({
 
 export const anUpgrade = (changes = {}) => ({
   id: "u1", kind: "image", extensions: [], target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
-  cancel_requested_by: "", paused_by: "", only_failed: false, takes_failed: true, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, batches: [], ...changes,
+  cancel_requested_by: "", paused_by: "", only_failed: false, takes_failed: true, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, breach: null, batches: [], ...changes,
 });
 
 export const aBatch = (number, finished_at = null) => ({ number, started_at: AT, finished_at, why: "20 % of 10 is 2, so at most 2." });

@@ -66,7 +66,8 @@ test("running extensions is calm, a stop is told as what it was", () => {
   const decision = aDecision(aReason("RunningExtensions", { text: "Running extensions on 2 instances.", who: "nobody", instances: ["0"] }));
   assert.equal(reasonsOf(board([having(0, "1.0")], extending(), { decision }))[0].fill, "active");
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "100% of instances are ..." };
-  const stopped = board([having(0, "1.0"), having(1, "1.0")], extending({ status: "Faulted", ended_at: AT, error, batches: [aBatch(0, AT)] }), { latest_version: NEW });
+  const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 100, limit_percent: 20, of_upgraded: true } };
+  const stopped = board([having(0, "1.0"), having(1, "1.0")], extending({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(0, AT)] }), { latest_version: NEW });
   assert.match(reasonsOf(stopped)[1].text, /^The upgrade of extensions stopped in batch 1: 100/);
 });
 

@@ -65,7 +65,8 @@ test("what is switched off is in no count of the unhealthy", () => {
 
 test("an upgrade that stopped tells its story once, with the numbers", () => {
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
-  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, batches: [aBatch(0, AT)], progress: { successful: 1, failed: 1, in_progress: 0, pending: 8 } });
+  const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 50, limit_percent: 20, of_upgraded: true } };
+  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(0, AT)], progress: { successful: 1, failed: 1, in_progress: 0, pending: 8 } });
   const list = some(3, 10, { health: "unhealthy", failed_version: NEW });
   const found = needs(aBoard(list, { latest_version: NEW, upgrade }));
   assert.equal(found.length, 1);

@@ -34,7 +34,8 @@ test("what stopped, what failed, what is ill and what is opted out, in this orde
 
 test("why it stopped is said with its numbers, not in a sentence that is cut off before them", () => {
   const error = { code: "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade", message: "Rolling Upgrade failed. 30% of instances are ..., more than the threshold of 20%." };
-  const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error }) });
+  const breach = { code: error.code, instances: ["0", "1", "2"], exceeded: { share_percent: 30, limit_percent: 20, of_upgraded: false } };
+  const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error, breach }) });
   assert.equal(reasonsOf(board)[1].text, `The upgrade to ${NEW} stopped before its first batch: 30\u00a0% unhealthy, limit 20\u00a0%.`);
 });
 

@@ -10,6 +10,7 @@ from upgrades import attempts
 from upgrades.commands.steering import release, retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.feed import shapes
 from upgrades.models import Chunk, InstanceUpgrade, Transition
 from upgrades.models.rolling_upgrade import Progress
 
@@ -82,6 +83,11 @@ def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_
     assert one.upgrade.status == UpgradeStatus.FAULTED
     assert {row.version for row in one.instances} == {"0.0.1"}
     assert one.upgrade.error["code"].startswith("MaxUnhealthyUpgraded")
+    # The numbers themselves: nobody reads them out of the sentence.
+    said = shapes.upgrade(one.upgrade)["breach"]
+    assert said is not None
+    assert said["instances"] == ["0", "1"]
+    assert said["exceeded"] == {"share_percent": 100, "limit_percent": 20, "of_upgraded": True}
 
 
 def test_a_disk_that_cannot_be_put_back_is_said(fleet: MakeFleet) -> None:

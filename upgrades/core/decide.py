@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from upgrades.core import batches, health, messages, retrying, versions
-from upgrades.core.facts import Batch, Breach, Facts, Member
+from upgrades.core.facts import Batch, Breach, Exceeded, Facts, Member
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
@@ -166,7 +166,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     members = tuple(_to_name(member) for member in failed)
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
-    return _stop(facts, Breach(FaultCode.UPGRADED, message, members))
+    return _stop(facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True)))
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
@@ -238,9 +238,10 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     if not health.exceeds(len(sick), len(facts.counted), limit):
         return None
     share = health.percent(len(sick), len(facts.counted))
+    exceeded = Exceeded(share, limit, of_upgraded=False)
     if not facts.upgrade.batches:
-        return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick)))
-    return _stop(facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick)))
+        return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick), exceeded))
+    return _stop(facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick), exceeded))
 
 
 def pause_between_batches(facts: Facts, now: datetime) -> Step | None:

@@ -122,12 +122,22 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A share that was over its limit, both in percent: of the instances upgraded so far, or of all."""
+
+    share_percent: float
+    limit_percent: int
+    of_upgraded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Breach:
-    """The limit that an upgrade has passed: Azure's code, the sentence, and the instances that passed it."""
+    """What stopped an upgrade: Azure's code and sentence, the instances at fault, and by how much, where that was a limit."""
 
     code: FaultCode
     message: str
     instances: tuple[int, ...]
+    exceeded: Exceeded | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,14 @@ class InstanceShape(TypedDict):
     opt_out: OptOutShape | None
 
 
+class BreachShape(TypedDict):
+    """What stopped an upgrade; `exceeded` has `share_percent`, `limit_percent` and `of_upgraded` (else of all), where a limit did."""
+
+    code: str
+    instances: list[str]
+    exceeded: dict[str, float] | None
+
+
 class UpgradeShape(TypedDict):
     """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then."""
 
@@ -125,6 +133,7 @@ class UpgradeShape(TypedDict):
     policy: dict[str, float]
     progress: dict[str, int]
     error: dict[str, Any] | None
+    breach: BreachShape | None
     batches: list[dict[str, Any]]
 
 
@@ -286,6 +295,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
             "pending": progress.pending,
         },
         error=row.error,
+        breach=_breach(row),
         batches=[
             {
                 "number": one.number,
@@ -296,3 +306,11 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
             for one in row.batches.all()
         ],
     )
+
+
+def _breach(row: RollingUpgrade) -> BreachShape | None:
+    """None too for upgrades that were stopped before this was kept: their `error` says it in words."""
+    if row.breach is None:
+        return None
+    numbers = [str(number) for number in row.breach["instances"]]
+    return BreachShape(code=row.breach["code"], instances=numbers, exceeded=row.breach["exceeded"])

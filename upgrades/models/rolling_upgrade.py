@@ -9,8 +9,17 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
-from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.states import IN_FLIGHT, MemberState, OperationKind, Power, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.facts import Breach, Exceeded, ImageReference, Policy
+from upgrades.core.states import (
+    IN_FLIGHT,
+    FaultCode,
+    MemberState,
+    OperationKind,
+    Power,
+    StartedBy,
+    UpgradeKind,
+    UpgradeStatus,
+)
 from upgrades.core.versions import is_older
 from upgrades.models.instance import Instance, OptOut, is_spare
 from upgrades.models.scale_set import ScaleSet
@@ -39,13 +48,24 @@ def policy_to_row(policy: Policy) -> PolicyRow:
     return row
 
 
+def breach_from_row(stored: dict[str, Any]) -> Breach:
+    exceeded = stored["exceeded"]
+    return Breach(
+        FaultCode(stored["code"]),
+        stored["message"],
+        tuple(stored["instances"]),
+        Exceeded(**exceeded) if exceeded else None,
+    )
+
+
 class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
     One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
     it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over; a deferred one waits
     for people as long as they take. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at
-    once, now that it was stopped. While its status is RollingBack `error` says already what stopped it.
+    once, now that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there already
+    while its status is RollingBack.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -74,6 +94,7 @@ class RollingUpgrade(models.Model):
     retry_skipped_by = models.CharField(max_length=150, blank=True)
     cancel_requested_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)
+    breach = models.JSONField(null=True)
     pending_at_end = models.PositiveIntegerField(null=True)
 
     class Meta:

@@ -10,7 +10,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from upgrades.core.facts import (
     Attempt,
     Batch,
-    Breach,
     Facts,
     Hold,
     ImageReference,
@@ -33,7 +32,7 @@ from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force
 from upgrades.models.instance import in_force, is_spare
-from upgrades.models.rolling_upgrade import policy_from_row
+from upgrades.models.rolling_upgrade import breach_from_row, policy_from_row
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
 MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
@@ -156,7 +155,7 @@ def _upgrade(row: RollingUpgrade) -> Upgrade:
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
         ends_by=row.ends_by,
-        breach=_breach(row) if row.status == UpgradeStatus.ROLLING_BACK else None,
+        breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
         kind=UpgradeKind(row.kind),
         extensions=row.target_extensions,
@@ -167,12 +166,6 @@ def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
     """A person wanted the next batch at once, since the last one finished."""
     finished_at = batches[-1].finished_at if batches else None
     return row.skip_pause_at is not None and finished_at is not None and row.skip_pause_at >= finished_at
-
-
-def _breach(row: RollingUpgrade) -> Breach:
-    error = row.error or {}
-    numbers = (str(detail["target"]).rpartition("/")[2] for detail in error["details"])
-    return Breach(FaultCode(error["code"]), error["message"], tuple(int(number) for number in numbers))
 
 
 def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | None:

@@ -1,7 +1,8 @@
 """Steps -> rows. Each step is one short transaction, committed before the world is touched."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import singledispatch
 from itertools import count
@@ -247,7 +248,8 @@ def _roll_back(step: RollBack, w: Writing) -> None:
     upgrade, rows = _running(w), _instances(w, step.instances)
     if step.breach is not None:
         upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, w)
-        upgrade.save(update_fields=["status", "error"])
+        upgrade.breach = asdict(step.breach)
+        upgrade.save(update_fields=["status", "error", "breach"])
         w.changed(upgrade, note=step.breach.code.value)
     for row in rows:
         _begin_restore(row, w.now)
@@ -275,7 +277,7 @@ def _finish_batch(step: FinishBatch, w: Writing) -> None:
 
 @_write.register
 def _fault(step: Fault, w: Writing) -> None:
-    _end(w, UpgradeStatus.FAULTED, note=step.breach.code.value, error=_error(step.breach, w))
+    _end(w, UpgradeStatus.FAULTED, note=step.breach.code.value, breach=step.breach)
 
 
 def _error(breach: Breach, w: Writing) -> dict[str, Any]:
@@ -297,11 +299,12 @@ def _complete(step: Complete, w: Writing) -> None:
     _end(w, UpgradeStatus.COMPLETED, note="")
 
 
-def _end(w: Writing, status: UpgradeStatus, *, note: str, error: Mapping[str, object] | None = None) -> None:
+def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None = None) -> None:
     upgrade = _running(w)
-    upgrade.status, upgrade.ended_at, upgrade.error = status, w.now, error and dict(error)
+    upgrade.status, upgrade.ended_at = status, w.now
+    upgrade.error, upgrade.breach = (_error(breach, w), asdict(breach)) if breach else (None, None)
     upgrade.pending_at_end = upgrade.count_pending()
-    upgrade.save(update_fields=["status", "ended_at", "error", "pending_at_end"])
+    upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end"])
     w.changed(upgrade, note=note)
     gave_way = status == UpgradeStatus.CANCELLED and not upgrade.cancel_requested_by and w.scale_set.automatic_upgrade
     begins_anew = status == UpgradeStatus.FAULTED or gave_way  # stopped by the gate at once, or by a newer version
