@@ -1,21 +1,22 @@
 """What a page may load, and how often somebody may guess a password."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import AuthenticationForm
-from django.core.cache import cache
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
+
+from upgrades import sign_ins
+from upgrades.sign_ins import TooManyTries, Try
 
 # No inline scripts and styles, nothing from elsewhere. To a browser 'self' covers the feed's socket on our own host too.
 POLICY = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-
-MOST_TRIES = 5  # with one user name from one address
-FORGET_SECONDS = 300  # after the first of them
 
 
 @sync_and_async_middleware
@@ -37,35 +38,48 @@ def _with_policy(response: Any) -> Any:
 
 
 class SignInForm(AuthenticationForm):
-    """Django's, with a limit: each try is counted before the password is looked at, so that many at once do not slip through."""
+    """Django's, with the throttle that all entry points share. A form that is not whole is no try, and forgets none."""
 
-    tries = 0
+    attempt: Try | None = None
+    waits: TooManyTries | None = None
 
     def clean(self) -> dict[str, Any]:
-        name = self.cleaned_data.get("username", "")
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not (name and password):
+            return super().clean()
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
-        self.tries = _count_try(name, address)
-        if self.tries > MOST_TRIES:
-            raise ValidationError(f"Too many tries. Wait {FORGET_SECONDS // 60} minutes, then try again.")
-        cleaned = super().clean()
-        cache.delete(_key(name, address))
+        try:
+            self.attempt = sign_ins.begin(name, address, timezone.now())
+        except TooManyTries as waits:
+            self.waits = waits
+            raise ValidationError(str(waits)) from None
+        return self._checked(name, self.attempt)
+
+    def _checked(self, name: str, attempt: Try) -> dict[str, Any]:
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            is_known = get_user_model().objects.filter(username=name).exists()
+            sign_ins.failed(attempt, repr(name) if is_known else "an account that there is not", timezone.now())
+            raise
+        sign_ins.succeeded(attempt, timezone.now())
         return cleaned
 
     def get_invalid_login_error(self) -> ValidationError:
-        left = MOST_TRIES - self.tries
+        left = self.attempt.left if self.attempt else 0
         rest = f"{left} {'try' if left == 1 else 'tries'} left." if left else "That was the last try for now."
         return ValidationError(f"That user name and password do not match. {rest}")
 
 
-def _count_try(name: str, address: str) -> int:
-    """How many there have been, with this one. They are kept in this process's memory: there is one web server."""
-    key = _key(name, address)
-    cache.add(key, 0, FORGET_SECONDS)
-    try:
-        return cache.incr(key)
-    except ValueError:  # forgotten just now
-        return 1
+class SignInView(LoginView):
+    """Django's, which says in HTTP too that somebody has to wait."""
 
+    template_name = "login.html"
+    authentication_form = SignInForm
 
-def _key(name: str, address: str) -> str:
-    return "tries:" + hashlib.sha256(f"{address} {name.lower()}".encode()).hexdigest()
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_invalid(form)
+        if isinstance(form, SignInForm) and form.waits:
+            answer.status_code = 429
+            answer.headers["Retry-After"] = str(form.waits.seconds)
+        return answer

@@ -1,12 +1,12 @@
 """What answers under which path. /healthz and /readyz answer before all of these: dashboard/health.py."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from dashboard import acts, views
-from dashboard.security import SignInForm
+from dashboard.security import SignInView
 
 handler400 = "upgrades.arm.urls.bad_request"
 
@@ -33,7 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/", views.images, name="images"),
     path("images/skus/", views.skus, name="skus"),
     path("images/publish/", acts.publish, name="publish"),
-    path("login/", LoginView.as_view(template_name="login.html", authentication_form=SignInForm), name="login"),
+    path("login/", SignInView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     # One door: these two stand before the admin's own.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),

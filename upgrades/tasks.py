@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
+from upgrades import sign_ins
 from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
@@ -61,7 +62,9 @@ def work(chunk_id: int, number: int) -> None:
 @shared_task(name="upgrades.tasks.purge")
 @patient
 def purge() -> None:
-    ticking.purge(timezone.now())
+    now = timezone.now()
+    ticking.purge(now)
+    sign_ins.purge(now)
 
 
 def send(task: "Task[Any, Any]", *args: int) -> None:

@@ -1,18 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
-from django.core.cache import cache
 
 from tests.arm.client import Api
 from tests.stories import NOW
 from upgrades.arm import clock
-
-
-@pytest.fixture(autouse=True)
-def nothing_counted() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture(autouse=True)

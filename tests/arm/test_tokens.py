@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -18,6 +19,7 @@ from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, p
 from upgrades.arm import token_service, tokens
 from upgrades.arm.tokens import Issuer
 from upgrades.commands.access import renew_secret, revoke_client
+from upgrades.core.throttle import LIMITS, By
 from upgrades.models import ApiClient, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -193,19 +195,33 @@ def test_a_session_opens_nothing(api: Api, admin_client: Any) -> None:
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
-def test_who_guesses_too_often_has_to_wait(api: Api) -> None:
-    for _ in range(token_service.MOST_FAILURES):
+def test_a_secret_that_is_guessed_at_has_to_wait(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(LIMITS[By.PAIR].free):
         assert api.ask_token(client_secret="guess").status == 401
     said = api.ask_token()
-    assert (said.status, said["error"]) == (429, "temporarily_unavailable")
-    assert int(said.headers["Retry-After"]) > 0
+    assert (said.status, said["error"], said.headers["Retry-After"]) == (429, "temporarily_unavailable", "30")
+    assert said["error_description"] == "AADSTS90055: Too many tries. Wait 30 seconds, then try again."
     assert Api(ApiClient.Role.VIEWER).token, "others need not wait"
     assert api.get("").status == 200, "nor do tokens that are there already"
+    lines = [record.getMessage() for record in caplog.records if record.name == "upgrades.sign_ins"]
+    first, *_, last = lines
+    assert first == f"the sign-in of the client {api.name!r} from 127.0.0.1 failed"
+    assert last == f"{first}; the next try has to wait 30 seconds"
+    assert len(lines) == LIMITS[By.PAIR].free
 
 
-def test_too_many_requests_from_one_address(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_service, "MOST_REQUESTS", 3)
-    assert [api.ask_token().status for _ in range(4)] == [200, 200, 429, 429]
+@pytest.mark.parametrize("form", [{"client_secret": ""}, {"client_id": "x"}, {"grant_type": "password"}])
+def test_what_is_no_try_of_a_client_forgets_none(api: Api, form: dict[str, str]) -> None:
+    for _ in range(LIMITS[By.PAIR].free):
+        assert api.ask_token(client_secret="guess").status == 401
+        assert api.ask_token(**form).status in (400, 401)
+    assert api.ask_token().status == 429
+
+
+def test_who_tries_client_after_client_has_to_wait(api: Api) -> None:
+    for _ in range(LIMITS[By.ADDRESS].free):
+        assert api.ask_token(client_id=str(uuid.uuid4())).status == 401
+    assert api.ask_token().status == 429
 
 
 # --- roles ------------------------------------------------------------------------------------------------------------

@@ -1,28 +1,20 @@
 """Signing in and out, and what pages may load."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import LazySettings
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import AsyncClient, Client
 
-from dashboard.security import FORGET_SECONDS, MOST_TRIES, POLICY
+from dashboard.security import POLICY
+from upgrades.core.throttle import LIMITS, By
 
 PASSWORD = "correct horse battery staple"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_tries_yet() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -115,26 +107,62 @@ def test_half_a_form(client: Client, ada: User, name: str, password: str) -> Non
     assert "_auth_user_id" not in client.session
 
 
-def test_who_guesses_too_often_has_to_wait(client: Client, ada: User) -> None:
-    for _ in range(MOST_TRIES):
+FREE = LIMITS[By.PAIR].free
+WAYS_NOT_TO_TRY = [("", ""), ("ada", ""), ("", "guess"), ("ada\0", "guess"), ("ada", "gu\0ess"), ("a" * 200, "guess")]
+
+
+def test_a_password_that_is_guessed_at_has_to_wait(client: Client, ada: User) -> None:
+    for _ in range(FREE):
         page = sign_in(client, "ADA", "wrong").content.decode()
     assert "That was the last try for now." in page
-    page = sign_in(client).content.decode()
-    assert f"Too many tries. Wait {FORGET_SECONDS // 60} minutes" in page
+    answer = sign_in(client)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "30")
+    assert "Too many tries. Wait 30 seconds, then try again." in answer.content.decode()
     assert "_auth_user_id" not in client.session
 
 
+@pytest.mark.parametrize(("name", "password"), WAYS_NOT_TO_TRY)
+def test_what_is_no_try_forgets_none(client: Client, ada: User, name: str, password: str) -> None:
+    """An empty form after each four guesses gave four more, for ever."""
+    for left in reversed(range(FREE)):
+        page = sign_in(client, "ada", "wrong").content.decode()
+        assert (f"{left} tr" if left else "the last try") in page
+        assert sign_in(client, name, password).status_code == 200
+    assert sign_in(client).status_code == 429
+
+
+def test_the_page_of_the_admin_counts_the_same_tries(client: Client, ada: User) -> None:
+    for _ in range(FREE):
+        form = {"username": "ada", "password": "wrong"}
+        answer = client.post("/admin/login/", form, REMOTE_ADDR="192.0.2.1")
+        client.post(answer["Location"], form, REMOTE_ADDR="192.0.2.1")
+    assert sign_in(client).status_code == 429
+
+
 def test_others_need_not_wait_for_him(client: Client, ada: User) -> None:
-    for _ in range(MOST_TRIES + 1):
+    for _ in range(FREE + 1):
         sign_in(client, "ada", "wrong", address="198.51.100.9")
     assert sign_in(client).status_code == 302
 
 
 def test_signing_in_forgets_the_failures(client: Client, ada: User) -> None:
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(FREE - 1):
         sign_in(client, "ada", "wrong")
     assert sign_in(client).status_code == 302
     assert "4 tries left" in sign_in(client, "ada", "wrong").content.decode()
+
+
+def test_a_failed_sign_in_is_one_line_without_what_was_typed(
+    client: Client, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in(client, "ada", "hunter2")
+    sign_in(client, "hunter2", "ada")
+    lines = [record.getMessage() for record in caplog.records if record.name == "upgrades.sign_ins"]
+    assert lines == [
+        "the sign-in of 'ada' from 192.0.2.1 failed",
+        "the sign-in of an account that there is not from 192.0.2.1 failed",
+    ]
+    assert "hunter2" not in caplog.text
 
 
 # --- what pages may load ----------------------------------------------------------------------------------------------

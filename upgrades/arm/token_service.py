@@ -1,10 +1,9 @@
 """The token service: OAuth 2.0 client credentials, as Azure's clients ask for them. discovery.py tells them where it is."""
 
-import hashlib
 import logging
 import uuid
 
-from django.core.cache import cache
+from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,15 +11,14 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from upgrades import sign_ins
 from upgrades.arm import clock, tokens
 from upgrades.arm.discovery import issuer_of, tenant_of
 from upgrades.commands.access import is_secret_of
 from upgrades.models import ApiClient, Subscription
+from upgrades.sign_ins import TooManyTries
 
 log = logging.getLogger(__name__)
-MOST_FAILURES = 10  # of one client id from one address
-MOST_REQUESTS = 600  # from one address
-WINDOW_SECONDS = 300  # after the first of them
 
 
 @csrf_exempt
@@ -53,10 +51,6 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
     given = {
         name: request.POST.get(name, "") for name in ("client_id", "client_secret", "grant_type", "scope", "resource")
     }
-    address, client_id = request.META.get("REMOTE_ADDR", ""), _id(given["client_id"])
-    keys = (_key("requests", address), _key("failures", f"{address} {client_id}"))
-    if _count(keys[0]) > MOST_REQUESTS or cache.get(keys[1], 0) >= MOST_FAILURES:
-        return _refused(429, "temporarily_unavailable", "AADSTS90055: too many requests; wait before the next one")
     if given["grant_type"] != "client_credentials":
         message = "AADSTS70003: the grant type is 'client_credentials'; no other is supported"
         return _refused(400, "unsupported_grant_type", message)
@@ -64,10 +58,11 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
         return _refused(
             400, "invalid_request", "AADSTS90002: there is no such tenant; manage.py api_client prints the one there is"
         )
-    client = _client(client_id, given["client_secret"])
+    try:
+        client = _client(request, _id(given["client_id"]), given["client_secret"])
+    except TooManyTries as waits:
+        return _refused(429, "temporarily_unavailable", f"AADSTS90055: {waits}", wait=waits.seconds)
     if client is None:
-        _count(keys[1])
-        log.warning("a token was refused from %s", address)
         return _refused(401, "invalid_client", "AADSTS7000215: the client id or the client secret is not valid")
     return _granted(request, tenant, client, given["scope"] or given["resource"])
 
@@ -105,27 +100,25 @@ def _id(given: str) -> uuid.UUID | None:
         return None
 
 
-def _client(client_id: uuid.UUID | None, secret: str) -> ApiClient | None:
-    row = ApiClient.objects.filter(pk=client_id).first() if client_id else None
-    return row if row and is_secret_of(row, secret) else None
+def _client(request: HttpRequest, client_id: uuid.UUID | None, secret: str) -> ApiClient | None:
+    """The client with this id and this secret. What cannot be either of them is no try. Raises TooManyTries."""
+    if client_id is None or not secret:
+        return None
+    attempt = sign_ins.begin(f"client {client_id}", request.META.get("REMOTE_ADDR", ""), clock.now())
+    row = ApiClient.objects.filter(pk=client_id).first()
+    if row is not None and is_secret_of(row, secret):
+        sign_ins.succeeded(attempt, clock.now())
+        return row
+    whose = f"the client {row.name!r}" if row else "a client that there is not"
+    sign_ins.failed(attempt, whose, clock.now())
+    credentials = {"username": row.name if row else str(client_id)}
+    user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+    return None
 
 
-def _refused(status: int, code: str, message: str) -> HttpResponse:
+def _refused(status: int, code: str, message: str, *, wait: int = 5) -> HttpResponse:
     """In the shape of RFC 6749, which is not that of the rest of the API."""
     headers = {"Cache-Control": "no-store"}
     if status in (429, 503):
-        headers["Retry-After"] = str(WINDOW_SECONDS if status == 429 else 5)
+        headers["Retry-After"] = str(wait)
     return JsonResponse({"error": code, "error_description": message}, status=status, headers=headers)
-
-
-def _key(what: str, whose: str) -> str:
-    return f"tokens:{what}:" + hashlib.sha256(whose.encode()).hexdigest()
-
-
-def _count(key: str) -> int:
-    """How many there have been, with this one. They are kept in this process's memory: there is one web server."""
-    cache.add(key, 0, WINDOW_SECONDS)
-    try:
-        return cache.incr(key)
-    except ValueError:  # forgotten just now
-        return 1

@@ -12,6 +12,7 @@ from upgrades.models.location import Location
 from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
+from upgrades.models.sign_in import SignInTries
 from upgrades.models.work import Chunk
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ResourceGroup",
     "RollingUpgrade",
     "ScaleSet",
+    "SignInTries",
     "Subscription",
     "TokenKey",
     "Transition",

@@ -1,0 +1,111 @@
+"""The one throttle of all entry points that take a password or a secret. Counts are in the database: all processes share them.
+
+Each try is counted as a failure before the secret is looked at, so that many at once do not slip through; only a success takes that back.
+What is no try (an empty form, one that cannot be read) is never shown here.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from upgrades.core.throttle import FORGET_AFTER, KNOWN_FOR, By, Counts, Failures, network, tries_left, wait
+from upgrades.models import SignInTries
+
+log = logging.getLogger(__name__)
+
+
+class TooManyTries(Exception):
+    """It has to wait first."""
+
+    def __init__(self, left: timedelta) -> None:
+        self.seconds = max(1, round(left.total_seconds()))
+        super().__init__(f"Too many tries. Wait {_spelled(self.seconds)}, then try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One that was let through, with `left` more before the next has to wait."""
+
+    keys: dict[By, str]
+    account: str
+    address: str
+    left: int
+
+
+def begin(account: str, address: str, now: datetime) -> Try:
+    """Counts a try at `account` ("admin", "client 0f4c..."; any case) from `address`. Raises TooManyTries."""
+    keys = _keys(account.lower(), network(address))
+    _refuse_waiting(_counts(keys, _rows(keys.values())), now)  # most are refused here, without a lock
+    with transaction.atomic():
+        SignInTries.objects.bulk_create(
+            [SignInTries(key=key, last_at=now) for key in sorted(keys.values())], ignore_conflicts=True
+        )
+        counts = _counts(keys, SignInTries.objects.select_for_update().filter(key__in=keys.values()).order_by("key"))
+        _refuse_waiting(counts, now)
+        counts = {by: replace(one, count=one.at(now) + 1, last_at=now) for by, one in counts.items()}
+        _write(keys, counts)
+    return Try(keys, account, address, tries_left(counts, now))
+
+
+def failed(one: Try, whose: str, now: datetime) -> None:
+    """Says it in the log. `whose` is a name that may be shown there: what was typed may be a password in the wrong field."""
+    left = wait(_counts(one.keys, _rows(one.keys.values())), now)
+    then = f"; the next try has to wait {_spelled(max(1, round(left.total_seconds())))}" if left else ""
+    log.warning("the sign-in of %s from %s failed%s", whose, one.address or "nowhere", then)
+
+
+def succeeded(one: Try, now: datetime) -> None:
+    """Forgets the failures of the account and of the pair. Those of the address stay: a guesser may have an account of his own."""
+    with transaction.atomic():
+        counts = _counts(
+            one.keys, SignInTries.objects.select_for_update().filter(key__in=one.keys.values()).order_by("key")
+        )
+        here = counts[By.ADDRESS]
+        counts |= {
+            By.PAIR: Failures(last_at=now, signed_in_at=now),
+            By.ACCOUNT: Failures(last_at=now),
+            By.ADDRESS: replace(here, count=max(here.count - 1, 0)),
+        }
+        _write(one.keys, counts)
+
+
+def purge(now: datetime) -> int:
+    """Forgets what does not count any more. Answers how many."""
+    old = SignInTries.objects.filter(last_at__lt=now - FORGET_AFTER).exclude(signed_in_at__gte=now - KNOWN_FOR)
+    return old.delete()[0]
+
+
+def _keys(account: str, address: str) -> dict[By, str]:
+    whole = {By.PAIR: f"{account}\n{address}", By.ADDRESS: address, By.ACCOUNT: account}
+    return {by: hashlib.sha256(f"{by}\n{what}".encode(errors="replace")).hexdigest() for by, what in whole.items()}
+
+
+def _rows(keys: Iterable[str]) -> Iterable[SignInTries]:
+    return SignInTries.objects.filter(key__in=keys)
+
+
+def _counts(keys: dict[By, str], rows: Iterable[SignInTries]) -> Counts:
+    found = {row.key: Failures(row.failures, row.last_at, row.signed_in_at) for row in rows}
+    return {by: found.get(key, Failures()) for by, key in keys.items()}
+
+
+def _write(keys: dict[By, str], counts: Counts) -> None:
+    for by, one in counts.items():
+        changes = {"failures": one.count, "last_at": one.last_at, "signed_in_at": one.signed_in_at}
+        SignInTries.objects.filter(key=keys[by]).update(**changes)
+
+
+def _refuse_waiting(counts: Counts, now: datetime) -> None:
+    """Raises TooManyTries."""
+    if left := wait(counts, now):
+        raise TooManyTries(left)
+
+
+def _spelled(seconds: int) -> str:
+    """30 seconds, 4 minutes."""
+    number, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
