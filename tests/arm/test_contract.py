@@ -58,7 +58,7 @@ def test_a_version_is_required(api: Api) -> None:
 
 
 def test_headers_of_every_answer(api: Api) -> None:
-    for path, status in (("", 200), ("/nothing", 404)):
+    for path, status in (("", 200), ("/nothing", 400)):
         said = api.get(
             path,
             x_ms_client_request_id="abc",
@@ -94,8 +94,8 @@ def test_an_old_preview_version_has_its_own_names(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/nowhere", 404, "InvalidResourceType"),
-        ("POST", f"{scale_set()}/nonsense", 404, "InvalidResourceType"),
+        ("GET", "/nowhere", 400, "InvalidResourceType"),
+        ("POST", f"{scale_set()}/nonsense", 400, "ActionNotSupported"),
         ("GET", scale_set("nobody"), 404, "ResourceNotFound"),
         ("GET", scale_set(of="nowhere"), 404, "ResourceGroupNotFound"),
         ("PATCH", scale_set("nobody"), 404, "ResourceNotFound"),

@@ -85,6 +85,7 @@ OTHERS = [
     "/nowhere",
     "http://testserver/providers/nowhere",
     "http://testserver/tenants/nowhere",
+    "http://testserver/batch",
 ]
 MOST = 9
 

@@ -8,7 +8,6 @@ from upgrades.commands.errors import Refused
 STATUS = {
     "AuthenticationFailed": 401,
     "AuthorizationFailed": 403,
-    "InvalidResourceType": 404,
     "NotFound": 404,
     "ResourceGroupNotFound": 404,
     "ResourceNotFound": 404,

@@ -7,7 +7,7 @@ from upgrades import catalog
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed
-from upgrades.arm.requests import Call, resource
+from upgrades.arm.requests import Call, is_there, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.core.versions import parse
 from upgrades.models import ImageSku, Location
@@ -111,4 +111,4 @@ PUBLISHERS = resource(ids.COMPUTE, GET=publishers)
 OFFERS = resource(ids.COMPUTE, GET=offers)
 SKUS = resource(ids.COMPUTE, GET=skus)
 VERSIONS = resource(ids.COMPUTE, GET=versions)
-VERSION = resource(ids.COMPUTE, GET=version)
+VERSION = resource(ids.COMPUTE, GET=version, HEAD=is_there(version))

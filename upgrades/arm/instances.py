@@ -10,7 +10,7 @@ from upgrades.arm import ids, instance_views
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, not_found
-from upgrades.arm.requests import OPERATOR, Call, needs, resource
+from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.arm.spelling import canonical
 from upgrades.commands.protection import protect
@@ -168,6 +168,6 @@ def _os_profile(document: Any, row: Instance) -> dict[str, Any]:
     return {**kept, "computerName": f"{prefix}{row.number:06d}"}
 
 
-ONE = resource(ids.COMPUTE, GET=show, PUT=put)
+ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put)
 VIEW = resource(ids.COMPUTE, GET=instance_view)
 ALL = resource(ids.COMPUTE, GET=of_scale_set)

@@ -11,7 +11,7 @@ from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
 from upgrades.arm.merge import merged, without_read_only
-from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
+from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import check_group
 from upgrades.arm.spelling import Names, canonical
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
@@ -145,8 +145,8 @@ def delete(call: Call, group: str, name: str) -> Answer:
     return Answer(status=200)
 
 
-ONE = resource(ids.NETWORK, GET=show, PUT=put, PATCH=patch, DELETE=delete)
+ONE = resource(ids.NETWORK, GET=show, HEAD=is_there(show), PUT=put, PATCH=patch, DELETE=delete)
 OF_GROUP = resource(ids.NETWORK, GET=of_group)
 OF_SUBSCRIPTION = resource(ids.NETWORK, GET=of_subscription)
 PROBES = resource(ids.NETWORK, GET=probes)
-PROBE = resource(ids.NETWORK, GET=probe)
+PROBE = resource(ids.NETWORK, GET=probe, HEAD=is_there(probe))

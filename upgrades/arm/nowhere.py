@@ -1,13 +1,62 @@
-"""Paths of the API under which there is nothing."""
+"""Paths of the API under which there is nothing: said so that nobody takes it for a resource that is not there.
+
+A client that deletes, or that makes sure of something, takes 404 for "gone already", and goes on. So what we do not have is 400, with a
+code that says what kind of thing is missing; 404 is for a resource of a kind that we have.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed
 from upgrades.arm.requests import Call, resource
+from upgrades.arm.subscriptions import TYPES
+
+DOCS = "docs/arm-api.md lists what is served"
 
 
 def nothing(call: Call) -> Answer:
-    message = f"There is nothing at '{call.path[:300]}'; docs/arm-api.md lists what is served."
-    raise Failed("InvalidResourceType", message)
+    """Raises Failed."""
+    parts = [part for part in call.path.split("/") if part]
+    below = [at for at, part in enumerate(parts) if part.lower() == "providers"]
+    raise _of_provider(call, parts[below[-1] + 1 :]) if below else _without_provider(call, parts)
+
+
+def _without_provider(call: Call, parts: Sequence[str]) -> Failed:
+    if call.method == "POST":
+        return _no_action(parts[-1], "this resource")
+    return Failed("InvalidResourceType", f"There is nothing at '{call.path[:300]}'; {DOCS}.")
+
+
+def _of_provider(call: Call, parts: Sequence[str]) -> Failed:
+    """`parts`: namespace/type/name/type/name..., with an action or the type of a list at the end."""
+    namespace, rest = "".join(parts[:1]), parts[1:]
+    known = next((name for name in TYPES if name.lower() == namespace.lower()), None)
+    if known is None:
+        message = f"No registered resource provider found for the namespace '{namespace[:80]}'; there are: {', '.join(TYPES)}."
+        return Failed("NoRegisteredProviderFound", message)
+    types = rest[::2]
+    depth = _depth(types, TYPES[known])
+    if depth == 0:
+        message = f"The resource type '{'/'.join(types)[:200]}' could not be found in the namespace '{known}'; {DOCS}."
+        return Failed("InvalidResourceType", message)
+    whole = f"{known}/{'/'.join(types[:depth])}"[:200]
+    if call.method == "POST" and depth == len(types) - 1 and len(rest) % 2:
+        return _no_action(types[-1], whole)
+    child = types[depth] if depth < len(types) else "resources in this place"
+    message = f"'{child[:80]}' of {whole} is not there in this API, and nothing was done; {DOCS}."
+    return Failed("ResourceTypeNotSupported", message)
+
+
+def _depth(types: Sequence[str], known: Mapping[str, object]) -> int:
+    """How many of these types, from the first on, are a type that we have."""
+    there_are = {name.lower() for name in known}
+    depths = [depth for depth in range(1, len(types) + 1) if "/".join(types[:depth]).lower() in there_are]
+    return max(depths, default=0)
+
+
+def _no_action(action: str, of: str) -> Failed:
+    message = f"The action '{action[:80]}' of {of} is not supported here, and nothing was done; {DOCS}."
+    return Failed("ActionNotSupported", message)
 
 
 NOWHERE = resource(GET=nothing, PUT=nothing, PATCH=nothing, POST=nothing, DELETE=nothing)

@@ -104,6 +104,15 @@ def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse
     return answer
 
 
+def is_there(view: View) -> View:
+    """HEAD of one resource, by the view of its GET: 204, or what that raises where there is none."""
+
+    def head(call: Call, **names: str) -> Answer:
+        return Answer(status=204, headers=view(call, **names).headers)
+
+    return head
+
+
 def without_token(view: Callable[..., Answer]) -> Callable[..., HttpResponse]:
     """A Django view of what clients read before they have a token."""
 

@@ -6,7 +6,7 @@ from upgrades import attempts
 from upgrades.arm import ids, operations, reasons
 from upgrades.arm.answers import Answer, everything, time
 from upgrades.arm.errors import Failed
-from upgrades.arm.requests import OPERATOR, Call, needs, resource
+from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
@@ -146,7 +146,7 @@ def cancel(call: Call, group: str, name: str) -> Answer:
 
 
 HISTORY = resource(ids.COMPUTE, GET=history)
-LATEST = resource(ids.COMPUTE, GET=latest)
+LATEST = resource(ids.COMPUTE, GET=latest, HEAD=is_there(latest))
 START = resource(ids.COMPUTE, POST=start)
 START_EXTENSIONS = resource(ids.COMPUTE, POST=start_extensions)
 CANCEL = resource(ids.COMPUTE, POST=cancel)

@@ -13,7 +13,7 @@ from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, group_not_found, not_found
 from upgrades.arm.merge import differences, merged, without_read_only
-from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
+from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.spelling import canonical
 from upgrades.commands.changing import change_model
 from upgrades.commands.scale_sets import delete_scale_set
@@ -186,7 +186,7 @@ def delete(call: Call, group: str, name: str) -> Answer:
     return Answer(status=202, headers=operations.begun(call, Kind.DELETE, row))
 
 
-ONE = resource(ids.COMPUTE, GET=show, PUT=put, PATCH=patch, DELETE=delete)
+ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put, PATCH=patch, DELETE=delete)
 OF_GROUP = resource(ids.COMPUTE, GET=of_group)
 OF_SUBSCRIPTION = resource(ids.COMPUTE, GET=of_subscription)
 OF_LOCATION = resource(ids.COMPUTE, GET=of_location)

@@ -5,7 +5,7 @@ from typing import Any
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything
 from upgrades.arm.errors import Failed
-from upgrades.arm.requests import OPERATOR, Call, needs, resource
+from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.models import Location
 
 # The newest first: clients take the first. Every other date is taken too.
@@ -20,7 +20,7 @@ TYPES: dict[str, dict[str, list[str]]] = {
         "locations/operations": VERSIONS,
         "operations": VERSIONS,
     },
-    "Microsoft.Network": {"loadBalancers": VERSIONS},
+    "Microsoft.Network": {"loadBalancers": VERSIONS, "loadBalancers/probes": VERSIONS},
     "Microsoft.Resources": {"resourceGroups": RESOURCES_VERSIONS, "subscriptions": RESOURCES_VERSIONS},
 }
 OPERATIONS = (
@@ -136,9 +136,9 @@ def _provider(call: Call, namespace: str, places: list[str]) -> dict[str, Any]:
 
 OPERATIONS_OF_COMPUTE = resource(ids.COMPUTE, GET=operations)
 TENANTS = resource(GET=tenants)
-ONE = resource(GET=show)
+ONE = resource(GET=show, HEAD=is_there(show))
 ALL = resource(GET=every)
 LOCATIONS = resource(GET=locations)
 PROVIDERS = resource(GET=providers)
-PROVIDER = resource(GET=provider)
+PROVIDER = resource(GET=provider, HEAD=is_there(provider))
 REGISTER = resource(POST=register)

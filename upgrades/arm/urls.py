@@ -110,7 +110,7 @@ urlpatterns = [
     route(f"{B}/{{name}}", load_balancers.ONE),
     route(f"{B}/{{name}}/probes", load_balancers.PROBES),
     route(f"{B}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
-    *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants")),
+    *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants", "batch")),
 ]
 
 
