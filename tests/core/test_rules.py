@@ -53,18 +53,19 @@ def test_an_instance_that_failed_gets_its_old_disk_back_when_the_platform_starte
 def test_it_stays_on_the_new_disk_where_rollback_is_off_or_a_person_started() -> None:
     """A-10; "does not provide automatic rollback capabilities" of a manual start (facts 0.9)."""
     off = Policy(automatic_rollback=False)
-    assert step(upgrading(fleet(10), Member(0, FAILED), policy=off)) == FinishBatch(0)
-    assert step(upgrading(fleet(10), Member(0, FAILED), started_by=USER)) == FinishBatch(0)
+    members = (Member(0, FAILED), *_done(1, 4))
+    assert step(upgrading(fleet(25), *members, policy=off)) == FinishBatch(0)
+    assert step(upgrading(fleet(25), *members, started_by=USER)) == FinishBatch(0)
 
 
 def test_a_disk_that_could_not_be_put_back_is_not_tried_again() -> None:
-    assert step(upgrading(fleet(10), Member(0, FAILED, may_roll_back=False))) == FinishBatch(0)
+    assert step(upgrading(fleet(25), Member(0, FAILED, may_roll_back=False), *_done(1, 4))) == FinishBatch(0)
 
 
 def test_the_batch_waits_for_those_that_go_back() -> None:
     facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, ROLLING_BACK), Member(1, MemberState.SUCCEEDED))
     assert why(facts) is Why.ROLLING_BACK
-    assert step(upgrading(fleet(10), Member(0, ROLLED_BACK), Member(1, MemberState.SUCCEEDED))) == FinishBatch(0)
+    assert step(upgrading(fleet(25), Member(0, ROLLED_BACK), *_done(1, 4))) == FinishBatch(0)
 
 
 def test_what_was_rolled_back_counts_as_failed() -> None:
@@ -299,4 +300,4 @@ def test_an_upgrade_that_turning_off_stopped_goes_on_when_it_is_turned_on_again(
 
 
 def test_every_rule_has_its_place() -> None:
-    assert len(set(decide.RULES)) == len(decide.RULES) == 22
+    assert len(set(decide.RULES)) == len(decide.RULES) == 24

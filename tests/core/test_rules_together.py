@@ -64,7 +64,7 @@ def test_a_breach_counts_before_a_cancel() -> None:
     """facts 1.2: what a policy promises about those that failed is kept."""
     members = (Member(0, MemberState.FAILED), Member(1, MemberState.SUCCEEDED))
     policy = Policy(rollback_on_breach=True)
-    facts = upgrading(fleet(10), *members, finished=True, started_by=USER, cancel_requested_by="ada", policy=policy)
+    facts = upgrading(fleet(10), *members, started_by=USER, cancel_requested_by="ada", policy=policy)
     assert isinstance(step(facts), RollBack)
 
 

@@ -134,7 +134,7 @@ def test_those_that_replace_nobody_go_before_any_other(state: MemberState) -> No
 
 def test_one_that_replaces_nobody_and_is_opted_out_stays_and_nobody_goes_for_it() -> None:
     facts = with_instance(surging(fleet(5), member(0, MemberState.FAILED)), 100, opt_out=HOLD)
-    assert isinstance(step(facts), FinishBatch)
+    assert isinstance(step(facts), Fault)
     assert len(facts.staying) == 5
 
 
@@ -162,14 +162,12 @@ def test_who_is_opted_out_before_the_new_one_is_well_is_let_go() -> None:
 
 
 def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
-    facts = with_instance(surging(fleet(10), member(0, MemberState.FAILED)), 100, busy=True, leaving=True)
-    assert isinstance(step(facts), FinishBatch)
     answer = step(_ended(replace(SURGE, rollback_on_breach=True)))
     assert isinstance(answer, Fault) and answer.breach.code is FaultCode.UPGRADED
 
 
 def _ended(policy: Policy) -> Facts:
-    facts = surging(fleet(10), member(0, MemberState.FAILED), finished=True, policy=policy)
+    facts = surging(fleet(10), member(0, MemberState.FAILED), policy=policy)
     return with_instance(facts, 100, busy=True, leaving=True)
 
 

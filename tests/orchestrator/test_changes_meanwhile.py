@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.orchestrator.conftest import MakeFleet
+from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.steering import next_batch_now, pause, resume
 from upgrades.commands.upgrades import cancel
 
@@ -70,3 +71,57 @@ def test_the_time_of_a_paused_upgrade_stands_still(fleet: MakeFleet) -> None:
     one.go_on()
     assert one.upgrade.status == "Completed"
     assert one.row.upgrades.count() == 1
+
+
+def test_the_time_of_an_upgrade_stands_still_while_the_fleet_is_stopped(fleet: MakeFleet) -> None:
+    """Else all that was held would end for want of time, in the moment in which the fleet is let go."""
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    stop_fleet(reason="incident", owner="ada", now=one.now, until=one.now + timedelta(days=60))
+    one.go_on()
+    one.now += timedelta(days=30)  # in one leap
+    one.probe()
+    one.go_on()
+    assert one.row.decision["code"] == "FleetStopped"
+    end_fleet_stop(by="ada", now=one.now)
+    one.go_on()
+    assert one.upgrade.status == "Completed"
+    assert one.row.upgrades.count() == 1
+
+
+@pytest.mark.parametrize("sick", [{0}, {5, 6, 7}], ids=["upgraded", "to be upgraded"])
+def test_a_pause_outlives_what_falls_ill_within_it(fleet: MakeFleet, sick: set[int]) -> None:
+    """Nothing begins until somebody resumes it: no dip stops it, after which the platform would begin anew, unpaused."""
+    one = fleet(10)
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    pause(one.path, "ada", one.now)
+    one.go_on()
+    assert one.row.decision["code"] == "Paused"
+    one.sick = sick
+    one.go_on()
+    one.sick = set()
+    one.go_on()
+    assert (one.upgrade.status, one.upgrade.batches.count(), one.row.upgrades.count()) == ("RollingForward", 1, 1)
+    resume(one.path, "ada", one.now)
+    one.go_on()
+    assert one.upgrade.status == "Completed"
+
+
+def test_a_batch_that_failed_stops_a_paused_upgrade_with_its_end(fleet: MakeFleet) -> None:
+    """In one transaction: whoever dies before it leaves a batch that is not finished, and is judged then."""
+    one = fleet(10)
+    one.go_on()
+    one.publish("16.04.1")
+    one.sick = {0}
+    one.work(one.look())
+    pause(one.path, "ada", one.now)
+    one.go_on()
+    one.later(minutes=6)
+    one.go_on()
+    assert (one.upgrade.status, one.upgrade.batches.count()) == ("Faulted", 1)
+    batch = one.upgrade.batches.get()
+    assert batch.finished_at == one.upgrade.ended_at

@@ -32,6 +32,13 @@ def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     return [one for one in candidates(facts, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
 
 
+def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """Those that remain, and those that will when their machines are on again: all that nobody's wish keeps from being taken."""
+    taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
+    free = [one for one in facts.staying if not one.protected and not (by_platform and one.quarantined)]
+    return [one for one in free if one.id not in taken and is_wanted(one, upgrade)]
+
+
 def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     """Not those that have what it brings. Those that failed on this very version may stand on it already: an upgrade of them alone
     replaces their disk again. An instance that no image is on yet waits for nothing: it is being made, with all of it."""
@@ -47,6 +54,11 @@ def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """Of those that remain, the ones that may be begun: all, or in a deferred upgrade those that a person approved (A-24)."""
     version = upgrade.target.version
     return [one for one in remaining(facts, upgrade) if is_approved(one, upgrade.policy, version)]
+
+
+def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """Of those that are left, the ones that wait for a person. One that is switched off can be approved, too."""
+    return [one for one in left(facts, upgrade) if not is_approved(one, upgrade.policy, upgrade.target.version)]
 
 
 def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:

@@ -130,6 +130,21 @@ def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetim
     return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(count))
 
 
+def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
+    """More than the limit of the instances upgraded so far failed or are unhealthy (facts 1.2), at the moment at which a batch ends.
+
+    Judged in one step with the end itself: however late the look comes, and whoever died before it, the batch is judged once. Nobody is
+    found ill on old news: where that alone would stop it, fresh news is awaited.
+    """
+    upgrade = facts.upgrade
+    if upgrade is None or upgrade.breach or _running_batch(facts) is None:
+        return None
+    stop = stop_on_failed_upgrades(facts, now)
+    if stop and health.is_stale(facts, now) and not _is_stopped_by_failures_alone(facts):
+        return None if upgrade.cancel_requested_by else _wait_for_news(facts, now)
+    return stop
+
+
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
     running = _running_batch(facts)
     return FinishBatch(running.number) if running else None
@@ -156,7 +171,7 @@ def cancel(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
-    """More than the limit of the instances upgraded so far are unhealthy after it (facts 1.2)."""
+    """The same before the next batch: who is ill by then, and was well at the end of the last one, counts as failed (facts 1.2)."""
     if facts.upgrade is None:
         return None
     failed, upgraded = health.unhealthy_upgraded(facts, now)
@@ -170,8 +185,8 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
-    """Step 5: nothing remains to be upgraded."""
-    if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
+    """Step 5: nothing is left to be upgraded. A hold keeps what would begin, and nothing would: it is complete all the same."""
+    if facts.upgrade is None or batches.left(facts, facts.upgrade):
         return None
     return Complete()
 
@@ -206,20 +221,20 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     """A-24: nothing happens to an instance of a deferred upgrade before a person approves it; where nothing that is approved remains, the
     upgrade waits, and gives way to a newer version."""
     upgrade = facts.upgrade
-    if upgrade is None or batches.approved(facts, upgrade):
+    waiting = batches.unapproved(facts, upgrade) if upgrade else []
+    if upgrade is None or not waiting or batches.approved(facts, upgrade):
         return None
     version = upgrade.target.version
     if facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
         return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
-    waiting = len(batches.remaining(facts, upgrade))
-    return Wait(now + LOOK_AGAIN, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(waiting, version))
+    return Wait(now + LOOK_AGAIN, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(len(waiting), version))
 
 
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
     """Nothing starts on old news."""
     if not _would_start_something(facts) or not health.is_stale(facts, now):
         return None
-    return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+    return _wait_for_news(facts, now)
 
 
 def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
@@ -251,6 +266,13 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
     finished_at = facts.upgrade.batches[-1].finished_at
     until = finished_at + facts.upgrade.policy.pause_between_batches if finished_at else now
     return Wait(until, Why.PAUSE, messages.pause(until)) if until > now else None
+
+
+def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
+    """Step 5 again: what is left is switched off, and nobody waits for that. Yet no machine that is off for a moment ends what is held."""
+    if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
+        return None
+    return Complete()
 
 
 def wait_for_room(facts: Facts, now: datetime) -> Step | None:
@@ -302,29 +324,51 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
 
 
 RULES: tuple[Rule, ...] = (
+    # Capacity is the client's word, whatever becomes of an upgrade.
     add_missing_instances,
     remove_surplus_instances,
+    # What was begun is ended before anything is chosen, whoever wants to stop or hold: a batch is never cut in the middle.
     settle_members,
     roll_back_failed,
     wait_for_members,
+    # A limit that a batch has passed stops the upgrade with the batch, paused or cancelled: what was found is not forgotten over a hold.
+    stop_at_the_end_of_a_batch,
     finish_batch,
     end_rolled_back,
-    stop_on_failed_upgrades,
+    # Between batches. Who cancels wants it ended, and waits for no hold; what is done needs none.
     cancel,
     complete,
+    # Whatever holds it comes before everything that judges it: what happens within a hold, and is over with it, ends nothing. Those
+    # that people lift come first, for they are told first; the policy's own pause is the last, for it may pass behind them.
     stay_paused,
-    stop_in_time,
     hold_the_fleet,
     wait_for_approval,
     pause_between_batches,
+    # Nothing holds it: the next batch would begin. Whether there is one, and time for it, is known without any news of health.
+    complete_without_the_absent,
+    stop_in_time,
     wait_for_room,
+    # Fresh news first, then the limits that are judged on it; and the batch is chosen on the same news.
     wait_for_fresh_health,
     wait_for_first_verdicts,
+    stop_on_failed_upgrades,
     stop_at_the_gate,
     start_batch,
+    # No upgrade runs.
     start_upgrade,
     wait_for_machines,
 )
+
+
+def _wait_for_news(facts: Facts, now: datetime) -> Wait:
+    return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+
+
+def _is_stopped_by_failures_alone(facts: Facts) -> bool:
+    """By those whose upgrade failed: that is so, whatever is known of their health now."""
+    assert facts.upgrade
+    failed, upgraded = health.failed_upgrades(facts)
+    return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
 
 
 def _running_batch(facts: Facts) -> Batch | None:

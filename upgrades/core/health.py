@@ -48,12 +48,19 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
     """Which of the instances upgraded so far failed or are unhealthy now, and how many were upgraded (facts 1.3)."""
-    upgraded = [
-        member
-        for member in (facts.upgrade.members if facts.upgrade else ())
-        if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED
-    ]
+    upgraded = _upgraded(facts)
     return [member for member in upgraded if _has_failed(facts, member, now)], len(upgraded)
+
+
+def failed_upgrades(facts: Facts) -> tuple[int, int]:
+    """How many of the instances upgraded so far failed in it, and how many were upgraded; how they are now is another matter."""
+    upgraded = _upgraded(facts)
+    return sum(member.state in HAS_FAILED for member in upgraded), len(upgraded)
+
+
+def _upgraded(facts: Facts) -> list[Member]:
+    members = facts.upgrade.members if facts.upgrade else ()
+    return [member for member in members if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED]
 
 
 def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:

@@ -12,12 +12,15 @@ from upgrades.core.steps import Why
 
 def _unapproved(view: View) -> Iterator[Reason]:
     """Those that nothing else keeps from being upgraded. Where no upgrade runs they can be approved ahead."""
-    free = batches.remaining(view.facts, view.upgrade) if view.upgrade else _free(view)
-    held = [one.id for one in free if not batches.is_approved(one, view.policy, view.target)]
+    held = health.ids(batches.unapproved(view.facts, view.upgrade) if view.upgrade else _unapproved_ahead(view))
     if held and view.is_wanted and not view.is_ending:
         text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
-        code, ids = Why.WAITING_FOR_APPROVAL, tuple(held)
-        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=ids)
+        code = Why.WAITING_FOR_APPROVAL
+        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=held)
+
+
+def _unapproved_ahead(view: View) -> list[InstanceFacts]:
+    return [one for one in _free(view) if not batches.is_approved(one, view.policy, view.target)]
 
 
 def _free(view: View) -> list[InstanceFacts]:

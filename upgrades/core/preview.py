@@ -204,14 +204,21 @@ class _Rehearsal:
         """It is over; old news is renewed before each step anyway."""
         if why is Why.FLEET_STOPPED:
             self.facts = replace(self.facts, fleet_stop=None)
+            self._stop_no_clock()
         elif why is Why.PAUSED and self.facts.upgrade:
-            self._upgrade(replace(self.facts.upgrade, paused_by="", ends_by=None))  # its time stood still
+            self._upgrade(replace(self.facts.upgrade, paused_by=""))
+            self._stop_no_clock()
         elif why is Why.WAITING_FOR_APPROVAL:
             self._approve()
         elif why in (Why.GATE, Why.INITIALIZING):
             self._heal()
         elif why is Why.ROOM:
             self.facts = replace(self.facts, room_is_known=True)
+
+    def _stop_no_clock(self) -> None:
+        """The time of an upgrade that was held stood still."""
+        if self.facts.upgrade:
+            self._upgrade(replace(self.facts.upgrade, ends_by=None))
 
     def _end_opt_outs(self) -> None:
         """Of those whose time is over by then."""

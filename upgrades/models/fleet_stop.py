@@ -1,6 +1,6 @@
 """The cord: one person stops every automatic upgrade of the whole fleet."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -30,3 +30,10 @@ def open_fleet_stop() -> FleetStop | None:
 
 def fleet_stop_in_force(now: datetime) -> FleetStop | None:
     return FleetStop.objects.filter(Q(until=None) | Q(until__gt=now), ended_at=None).first()
+
+
+def fleet_was_stopped_for(since: datetime, now: datetime) -> timedelta:
+    """How long all in all, from `since` on."""
+    stops = FleetStop.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), created_at__lt=now)
+    spans = ((max(since, one.created_at), min(one.ended_at or now, one.until or now, now)) for one in stops)
+    return sum((end - begin for begin, end in spans if end > begin), timedelta(0))

@@ -30,7 +30,7 @@ from upgrades.core.states import (
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
-from upgrades.models.fleet_stop import fleet_stop_in_force
+from upgrades.models.fleet_stop import fleet_stop_in_force, fleet_was_stopped_for
 from upgrades.models.instance import in_force, is_spare
 from upgrades.models.rolling_upgrade import breach_from_row, policy_from_row
 
@@ -67,7 +67,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         news_since=row.news_since,
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
         fleet_stop=_hold(fleet_stop_in_force(now)),
-        upgrade=_upgrade(running) if running else None,
+        upgrade=_upgrade(running, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_upgrade),
     )
     return Observation(row, facts)
@@ -127,7 +127,7 @@ def _hold(row: OptOut | FleetStop | None) -> Hold | None:
     return Hold(row.owner, row.reason, row.until, row.created_at) if row else None
 
 
-def _upgrade(row: RollingUpgrade) -> Upgrade:
+def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
     columns = (
         "batch",
@@ -154,12 +154,19 @@ def _upgrade(row: RollingUpgrade) -> Upgrade:
         pause_is_skipped=_is_skipped(row, batches),
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
-        ends_by=row.ends_by,
+        ends_by=_ends_by(row, now),
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
         kind=UpgradeKind(row.kind),
         extensions=row.target_extensions,
     )
+
+
+def _ends_by(row: RollingUpgrade, now: datetime) -> datetime | None:
+    """When its time is over. It stands still while the fleet is stopped, for that holds what the platform started."""
+    if row.ends_by is None or row.started_by != StartedBy.PLATFORM:
+        return row.ends_by
+    return row.ends_by + fleet_was_stopped_for(row.started_at, now)
 
 
 def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:

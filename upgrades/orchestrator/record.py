@@ -305,6 +305,7 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     upgrade.error, upgrade.breach = (_error(breach, w), asdict(breach)) if breach else (None, None)
     upgrade.pending_at_end = upgrade.count_pending()
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end"])
+    upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both
     w.changed(upgrade, note=note)
     gave_way = status == UpgradeStatus.CANCELLED and not upgrade.cancel_requested_by and w.scale_set.automatic_upgrade
     begins_anew = status == UpgradeStatus.FAULTED or gave_way  # stopped by the gate at once, or by a newer version

@@ -1,5 +1,7 @@
 """Ends of upgrades, and their turning back, judged at the instant at which they are written."""
 
+from datetime import timedelta
+
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows, is_older
 from tests.orchestrator.model.starts import is_to_stop
@@ -20,9 +22,12 @@ class Ends:
         (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
         if "RollingBack" in values:
             assert upgrade["policy"]["rollback_on_breach"], "an upgrade rolls back, and its policy does not say so"
+            self._judge_holds(rows, upgrade)
             self._judge_breach(rows, upgrade, values)
             return
         _judge_members(rows, upgrade, values)
+        if "Faulted" in values and upgrade["status"] != "RollingBack":
+            self._judge_holds(rows, upgrade)
         if upgrade["status"] == "RollingBack":
             assert "Faulted" in values, "an upgrade that was stopped ends as if it was not"
         elif "Completed" in values:
@@ -34,7 +39,6 @@ class Ends:
         elif _says(values, TIMEOUT):
             assert upgrade["ends_by"], "an upgrade that waits for people has no more time"
             assert self._evidence.clocks.wall() >= upgrade["ends_by"], "an upgrade has no more time, and it has"
-            assert not upgrade["paused_by"], "an upgrade has no more time, and it is paused"
         else:
             self._judge_breach(rows, upgrade, values)
 
@@ -46,6 +50,20 @@ class Ends:
                 members = [row for row in rows.members_of(upgrade) if row["batch_id"] == pk]
                 forgotten = [row["instance_number"] for row in members if _can_go_back(row, rows)]
                 assert not forgotten, f"a batch is finished, and {forgotten} failed and are not on their old OS disks"
+
+    def _judge_holds(self, rows: Rows, upgrade: Row) -> None:
+        """A limit stops it at the end of a batch, or where the next one would begin: while something holds it, nothing does."""
+        now, last = self._evidence.clocks.wall(), rows.last_batch_of(upgrade)
+        if last is not None and last["finished_at"] is None:
+            return
+        assert not upgrade["paused_by"], "an upgrade is stopped while a person pauses it"
+        is_held = upgrade["started_by"] == "Platform" and rows.fleet_is_stopped(now)
+        assert not is_held, "an upgrade is stopped while the fleet is stopped"
+        waits = upgrade["policy"]["deferral"] and not rows.may_begin(upgrade["scale_set_id"], upgrade)
+        assert not waits, "an upgrade is stopped while it waits for approval"
+        if last is not None and not (upgrade["skip_pause_at"] and upgrade["skip_pause_at"] >= last["finished_at"]):
+            until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
+            assert now >= until or self._evidence.clocks.has_jumped, "an upgrade is stopped in its policy's pause"
 
     def _judge_breach(self, rows: Rows, upgrade: Row, values: set[str]) -> None:
         if _says(values, UPGRADED):

@@ -96,6 +96,9 @@ class Rows:
     def batches_of(self, upgrade: Row) -> list[Row]:
         return [row for row in self.batches.values() if row["upgrade_id"] == upgrade["id"]]
 
+    def last_batch_of(self, upgrade: Row) -> Row | None:
+        return max(self.batches_of(upgrade), key=lambda one: one["number"], default=None)
+
     def free(self, pk: int, upgrade: Row) -> list[Row]:
         """Those that the upgrade can take, in the order of their numbers."""
         taken = {row["instance_number"] for row in self.members_of(upgrade)}

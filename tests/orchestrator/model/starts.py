@@ -89,7 +89,7 @@ class Starts:
     def _judge_time(self, rows: Rows, upgrade: Row) -> None:
         """After the pause between two batches, unless a person did not want to wait; before the upgrade's time is over."""
         now, clocks = self._evidence.clocks.wall(), self._evidence.clocks
-        last = max(rows.batches_of(upgrade), key=lambda one: one["number"], default=None)
+        last = rows.last_batch_of(upgrade)
         if last is not None and not (upgrade["skip_pause_at"] and upgrade["skip_pause_at"] >= last["finished_at"]):
             until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
             assert now >= until, f"a batch starts {until - now} before its pause is over"

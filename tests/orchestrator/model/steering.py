@@ -1,6 +1,7 @@
 """Stories of who is next, and of people who hold upgrades: zones, switched-off machines, pauses, stops of the fleet."""
 
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -94,7 +95,7 @@ def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -
 
 @story(fleet=small_fleets, is_paused=st.booleans())
 def its_time_is_over(m: Fleets, fleet: dict[str, Any], is_paused: bool) -> None:
-    """An upgrade that cannot go on ends at last; while a person pauses it its time stands still."""
+    """While a person pauses it, or the fleet is stopped, its time stands still."""
     found(m, {**fleet, "rolling": rolling(34, 50, 50)})
     m.publish_one()
     m.world.run_until(InstanceUpgrade.objects.exists)
@@ -102,13 +103,49 @@ def its_time_is_over(m: Fleets, fleet: dict[str, Any], is_paused: bool) -> None:
     to_the_end(m)
     m.world.clocks.wait(UPGRADE_TIMEOUT_SECONDS)
     m.world.run(8)
-    if not is_paused:
-        assert statuses(m) == {UpgradeStatus.FAULTED}
-        return
     assert statuses(m) == {UpgradeStatus.ROLLING_FORWARD}
-    m.steer_one(0, "resume")
+    m.steer_one(0, "resume") if is_paused else m.end_stop()
     to_the_end(m)
     assert statuses(m) == {UpgradeStatus.COMPLETED}
+
+
+@story(
+    fleet=probed(small_fleets),
+    hold=st.sampled_from(["pause", "policy", "approval", "fleet stop"]),
+    who=st.lists(st.integers(0, 4), min_size=1, max_size=5, unique=True),
+    how=st.sampled_from(["sick", "off"]),
+    seconds=st.sampled_from([20, 40, 90]),
+)
+def some_fall_ill_while_it_is_held(
+    m: Fleets, fleet: dict[str, Any], hold: str, who: list[int], how: str, seconds: int
+) -> None:
+    """And are well again before anybody lets it go: that ends nothing, and begins nothing."""
+    pause = "PT20M" if hold == "policy" else "PT0S"
+    found(m, {**fleet, "rolling": rolling(34, 50, 50, pause), "defers": hold == "approval"})
+    m.publish_one()
+    m.world.run_until(RollingUpgrade.objects.exists)
+    if hold == "approval":
+        m.approve_some(0, [0])
+    m.world.run_until(InstanceUpgrade.objects.exists)
+    if hold == "pause":
+        m.steer_one(0, "pause")
+    elif hold == "fleet stop":
+        m.stop_all()
+    to_the_end(m)
+    before = m.world.ask(_standing)
+    names = m.names(0, who)
+    for name in names:
+        m.world.cloud.change(name, **({"sick": True} if how == "sick" else {"power": Power.STOPPED}))
+    m.world.run(seconds)
+    for name in names:
+        m.world.cloud.change(name, **({"sick": False} if how == "sick" else {"power": Power.RUNNING}))
+    m.world.run(20)
+    assert m.world.ask(_standing) == before, "a dip within a hold ended something, or began something"
+
+
+def _standing() -> tuple[list[tuple[UUID, str]], int]:
+    """How all upgrades stand, and how many batches there were."""
+    return list(RollingUpgrade.objects.order_by("started_at").values_list("pk", "status")), Batch.objects.count()
 
 
 @story(once=True, fleet=probed(small_fleets), when=st.integers(0, 25), is_hurried=st.booleans())

@@ -1,0 +1,177 @@
+"""While somebody or something holds an upgrade, nothing is judged to its end: a limit stops it at the end of a batch, or where the next
+one would begin, and never in between."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.core.test_decide import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
+from tests.core.test_rules import STOP, USER
+from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.states import FaultCode, Health, MemberState
+from upgrades.core.steps import Cancel, Complete, Fault, FinishBatch, RollBack, StartBatch, Wait, Why
+
+DONE = tuple(Member(id, MemberState.SUCCEEDED) for id in range(4))
+HOUR = timedelta(hours=1)
+
+HeldBy = Callable[..., Facts]
+
+
+def by_a_person(facts: Facts) -> Facts:
+    return upgrading(facts, *DONE, finished=True, paused_by="ada")
+
+
+def by_the_policy(facts: Facts) -> Facts:
+    return upgrading(facts, *DONE, finished=True, policy=Policy(pause_between_batches=HOUR))
+
+
+def by_approval(facts: Facts) -> Facts:
+    return upgrading(facts, *DONE, finished=True, policy=Policy(deferral=True))
+
+
+def by_the_fleet_stop(facts: Facts) -> Facts:
+    return replace(upgrading(facts, *DONE, finished=True), fleet_stop=STOP)
+
+
+HOLDS: list[tuple[HeldBy, Why]] = [
+    (by_a_person, Why.PAUSED),
+    (by_the_policy, Why.PAUSE),
+    (by_approval, Why.WAITING_FOR_APPROVAL),
+    (by_the_fleet_stop, Why.FLEET_STOPPED),
+]
+held = pytest.mark.parametrize(("hold", "expected"), HOLDS, ids=[one.__name__ for one, _ in HOLDS])
+
+
+def rolled(ill: int = 0, upgraded_ill: int = 0) -> Facts:
+    """20 instances of which four are upgraded; so many of the others, and of those, are ill."""
+    facts = fleet(20, sick=ill)
+    for id in range(4):
+        facts = with_instance(facts, id, version=NEW, health=Health.UNHEALTHY if id < upgraded_ill else Health.HEALTHY)
+    return facts
+
+
+# --- within a hold ----------------------------------------------------------------------------------------------------
+
+
+@held
+@pytest.mark.parametrize(("ill", "upgraded_ill"), [(0, 1), (0, 4), (8, 0), (16, 4)])
+def test_a_dip_within_a_hold_ends_nothing(hold: HeldBy, expected: Why, ill: int, upgraded_ill: int) -> None:
+    assert why(hold(rolled(ill, upgraded_ill))) is expected
+
+
+@held
+@pytest.mark.parametrize("health", [Health.UNKNOWN, Health.INITIALIZING])
+def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: Health) -> None:
+    facts = rolled()
+    for id in range(20):
+        facts = with_instance(facts, id, health=health, health_since=NOW - HOUR)
+    assert why(hold(facts)) is expected
+    assert why(hold(replace(facts, health_as_of=None))) is expected
+
+
+@held
+def test_nor_does_time_that_runs_out_within_it(hold: HeldBy, expected: Why) -> None:
+    facts = hold(rolled())
+    assert facts.upgrade
+    assert why(replace(facts, upgrade=replace(facts.upgrade, ends_by=NOW - MINUTE))) is expected
+
+
+@held
+def test_nor_do_machines_that_are_off_for_a_moment(hold: HeldBy, expected: Why) -> None:
+    """Else it would be complete, and who paused it would find the next one running."""
+    facts = rolled()
+    for id in range(4, 20):
+        facts = with_instance(facts, id, stopped=True, health=Health.UNHEALTHY)
+    assert why(hold(facts)) is expected
+
+
+@held
+def test_cancelling_waits_for_no_hold_and_no_limit(hold: HeldBy, expected: Why) -> None:
+    facts = hold(rolled(8, 4))
+    assert facts.upgrade
+    assert isinstance(step(replace(facts, upgrade=replace(facts.upgrade, cancel_requested_by="eve"))), Cancel)
+
+
+@held
+def test_what_is_done_needs_no_hold_to_end(hold: HeldBy, expected: Why) -> None:
+    """All that is left is opted out, or newer: nothing would begin when it is lifted."""
+    facts = hold(fleet(4, version=NEW))
+    assert step(facts) == Complete()
+
+
+# --- and where it ends ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ill", "upgraded_ill", "code"), [(0, 1, FaultCode.UPGRADED), (5, 0, FaultCode.IN)])
+def test_who_is_still_ill_before_the_next_batch_stops_it(ill: int, upgraded_ill: int, code: FaultCode) -> None:
+    found = step(upgrading(rolled(ill, upgraded_ill), *DONE, finished=True))
+    assert isinstance(found, Fault) and found.breach.code is code
+    assert isinstance(step(upgrading(rolled(ill=4), *DONE, finished=True)), StartBatch)
+
+
+def test_the_next_batch_is_judged_on_fresh_news_only() -> None:
+    old = replace(rolled(upgraded_ill=4), health_as_of=NOW - HOUR)
+    assert why(upgrading(old, *DONE, finished=True)) is Why.STALE_HEALTH
+
+
+def test_time_that_is_over_stops_it_where_the_hold_ends() -> None:
+    found = step(upgrading(rolled(), *DONE, finished=True, ends_by=NOW))
+    assert isinstance(found, Fault) and found.breach.code is FaultCode.TIMEOUT
+
+
+def test_it_is_complete_without_those_that_are_off_where_nothing_holds_it() -> None:
+    facts = rolled()
+    for id in range(4, 20):
+        facts = with_instance(facts, id, stopped=True)
+    assert step(upgrading(facts, *DONE, finished=True, ends_by=NOW - MINUTE)) == Complete(), "nor is its time over"
+
+
+def test_who_approved_what_is_off_is_not_asked_again() -> None:
+    facts = rolled()
+    for id in range(4, 20):
+        facts = with_instance(facts, id, stopped=True, approved_version=NEW)
+    assert step(by_approval(facts)) == Complete()
+    facts = with_instance(facts, 7, approved_version="")
+    found = step(by_approval(facts))
+    assert isinstance(found, Wait) and found.text.startswith("1 instance waits for somebody to approve")
+
+
+# --- the end of a batch -----------------------------------------------------------------------------------------------
+
+ONE_FAILED = (Member(0, MemberState.FAILED), *DONE[1:])
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_batch_that_passed_the_limit_stops_the_upgrade_with_its_end(is_paused: bool) -> None:
+    """Paused or not: what was found at the end of a batch is not lost over a hold, however late the look comes."""
+    facts = upgrading(rolled(), *ONE_FAILED, started_by=USER, paused_by="ada" if is_paused else "")
+    found = step(facts)
+    assert isinstance(found, Fault) and found.breach.instances == (0,)
+    ill = step(upgrading(rolled(upgraded_ill=1), *DONE, paused_by="ada"))
+    assert isinstance(ill, Fault) and ill.breach.instances == (0,)
+
+
+def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
+    facts = replace(upgrading(rolled(ill=16), *DONE, paused_by="ada", ends_by=NOW - MINUTE), fleet_stop=STOP)
+    assert step(facts) == FinishBatch(0), "the gate and the time are looked at before the next batch"
+
+
+def test_nobody_is_found_ill_on_old_news_at_the_end_of_a_batch() -> None:
+    old = replace(rolled(upgraded_ill=1), health_as_of=NOW - HOUR)
+    assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
+    assert step(upgrading(replace(rolled(), health_as_of=NOW - HOUR), *DONE)) == FinishBatch(0)
+    assert isinstance(step(upgrading(old, *ONE_FAILED, started_by=USER)), Fault), "those that failed are no news"
+    assert step(upgrading(old, *DONE, cancel_requested_by="eve")) == FinishBatch(0), "who cancels waits for no prober"
+
+
+def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
+    policy = Policy(rollback_on_breach=True)
+    begun = step(upgrading(rolled(), *ONE_FAILED, started_by=USER, policy=policy, paused_by="ada"))
+    assert isinstance(begun, RollBack) and begun.breach
+    back = (Member(0, MemberState.ROLLED_BACK), *DONE[1:])
+    facts = upgrading(rolled(), *back, started_by=USER, policy=policy, breach=begun.breach, paused_by="ada")
+    assert step(facts) == FinishBatch(0)
+    ended = upgrading(rolled(), *back, finished=True, started_by=USER, breach=begun.breach, paused_by="ada")
+    assert step(ended) == Fault(begun.breach), "paused or not"
