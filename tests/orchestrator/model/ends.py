@@ -37,8 +37,9 @@ class Ends:
             is_wanted = is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]])
             assert is_wanted or _gives_way(rows, upgrade), "an upgrade is cancelled by nobody"
         elif _says(values, TIMEOUT):
-            assert upgrade["ends_by"], "an upgrade that waits for people has no more time"
-            assert self._evidence.clocks.wall() >= upgrade["ends_by"], "an upgrade has no more time, and it has"
+            ends_by = rows.ends_by(upgrade, self._evidence.clocks.wall())
+            assert ends_by, "an upgrade that waits for people has no more time"
+            assert self._evidence.clocks.wall() >= ends_by, "an upgrade has no more time, and it has"
         else:
             self._judge_breach(rows, upgrade, values)
 

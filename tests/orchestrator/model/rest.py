@@ -11,7 +11,7 @@ def check_rest(cloud: Cloud, rows: Rows, vanished: set[Name]) -> None:
     assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
     assert not any(row["status"].startswith("Rolling") for row in rows.upgrades.values())
     assert rows.chunks == 0, "a chunk is left over"
-    assert rows.fleet_stops == [], "a stop of the fleet never ends"
+    assert all(one["ended_at"] for one in rows.fleet_stops), "a stop of the fleet never ends"
     for one in rows.instances.values():
         _check_machine(cloud, rows, one, vanished)
     there_are = {rows.name_of(one) for one in rows.instances.values()}

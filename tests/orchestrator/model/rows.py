@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from upgrades.models import Batch, Chunk, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
@@ -48,7 +48,7 @@ class Rows:
             },
             opt_outs=_by_pk(OptOut.objects.filter(ended_at=None).order_by("pk").values()),
             chunks=Chunk.objects.count(),
-            fleet_stops=list(_by_pk(FleetStop.objects.filter(ended_at=None).values()).values()),
+            fleet_stops=list(_by_pk(FleetStop.objects.values()).values()),
         )
 
     def of_set(self, pk: int) -> list[Row]:
@@ -82,7 +82,17 @@ class Rows:
         return sorted(found, key=lambda row: row["started_at"], reverse=True)
 
     def fleet_is_stopped(self, now: datetime) -> bool:
-        return any(row["until"] is None or row["until"] > now for row in self.fleet_stops)
+        return any(row["until"] is None or row["until"] > now for row in self.fleet_stops if not row["ended_at"])
+
+    def ends_by(self, upgrade: Row, now: datetime) -> datetime | None:
+        """When its time is over: that of one of the platform's stands still while the fleet is stopped."""
+        end: datetime | None = upgrade["ends_by"]
+        if end is None or upgrade["started_by"] != "Platform":
+            return end
+        for stop in self.fleet_stops:
+            until = min(one for one in (stop["ended_at"], stop["until"], now) if one)
+            end += max(timedelta(0), until - max(stop["created_at"], upgrade["started_at"]))
+        return end
 
     def members_of(self, upgrade: Row) -> list[Row]:
         return [row for row in self.members.values() if row["upgrade_id"] == upgrade["id"]]

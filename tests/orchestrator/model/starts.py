@@ -93,7 +93,8 @@ class Starts:
         if last is not None and not (upgrade["skip_pause_at"] and upgrade["skip_pause_at"] >= last["finished_at"]):
             until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
             assert now >= until, f"a batch starts {until - now} before its pause is over"
-        is_late = upgrade["ends_by"] is not None and now > upgrade["ends_by"] + timedelta(seconds=LOOK)
+        ends_by = rows.ends_by(upgrade, now)
+        is_late = ends_by is not None and now > ends_by + timedelta(seconds=LOOK)
         assert not is_late or clocks.jumped_at >= clocks.elapsed - LOOK, "a batch starts after the upgrade's time"
 
     def _judge_health(self, rows: Rows, row: Row, start: Start) -> None:
