@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Model, QuerySet
 
+from upgrades.arm import options
 from upgrades.arm.errors import Failed
+from upgrades.arm.options import SKIP_TOKEN
 
 if TYPE_CHECKING:
     from upgrades.arm.requests import Call
@@ -41,21 +44,34 @@ def everything(rows: Sequence[Any]) -> Answer:
 
 
 def page(
-    call: "Call", rows: QuerySet[Row], render: Callable[[list[Row]], list[Any]], *, by: str = "key", size: int = PAGE
+    call: "Call",
+    rows: QuerySet[Row],
+    render: Callable[[list[Row]], list[Any]],
+    *,
+    by: str = "key",
+    size: int = PAGE,
+    fits: Callable[[Row], bool] | None = None,
 ) -> Answer:
-    """The part of the list that the request asks for, and where it goes on. `by`: a column that is different in each row."""
-    after = _read_token(call.query.get("$skiptoken"), str if by == "key" else int)
+    """The part of the list that the request asks for, and where it goes on. `by`: a column that is different in each row.
+
+    `fits`: says which rows are meant. The views that honour $top need do nothing for it.
+    """
+    after = _read_token(call.query.get(SKIP_TOKEN), str if by == "key" else int)
     ordered = rows.order_by(by) if after is None else rows.order_by(by).filter(**{f"{by}__gt": after})
-    found = list(ordered[: size + 1])
-    body: dict[str, Any] = {"value": render(found[:size])}
-    if len(found) > size:
-        body["nextLink"] = _next_link(call, getattr(found[size - 1], by))
+    wanted = options.top(call.query)
+    shown = size if wanted is None else min(size, wanted)
+    found = list(islice(filter(fits, ordered.iterator()), shown + 1)) if fits else list(ordered[: shown + 1])
+    body: dict[str, Any] = {"value": render(found[:shown])}
+    if len(found) > shown and shown == size and wanted != size:
+        body["nextLink"] = _next_link(call, getattr(found[size - 1], by), wanted and wanted - size)
     return Answer(body)
 
 
-def _next_link(call: "Call", last: object) -> str:
+def _next_link(call: "Call", last: object, wanted: int | None) -> str:
+    """`wanted`: how many are still to come at most."""
     token = base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
-    kept = {name: value for name, value in call.given_query.items() if name.lower() != "$skiptoken"}
+    kept = {name: value for name, value in call.given_query.items() if name.lower() not in (SKIP_TOKEN, options.TOP)}
+    kept |= {} if wanted is None else {options.TOP: str(wanted)}
     return f"{call.url(call.path)}?{urlencode({**kept, '$skiptoken': token})}"
 
 

@@ -7,12 +7,13 @@ from upgrades import catalog
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed
+from upgrades.arm.options import EXPAND, ORDER_BY, TOP, takes, top, words
 from upgrades.arm.requests import Call, is_there, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.core.versions import parse
 from upgrades.models import ImageSku, Location
 
-MOST = 10_000
+EXPANDED = ("properties", "properties/imageDeprecationStatus")
 
 
 def publishers(call: Call, location: str) -> Answer:
@@ -30,12 +31,13 @@ def skus(call: Call, location: str, publisher: str, offer: str) -> Answer:
     return _named(call, place, [(row.publisher, row.offer, row.sku) for row in _skus(place, publisher, offer)])
 
 
+@takes(EXPAND, TOP, ORDER_BY)
 def versions(call: Call, location: str, publisher: str, offer: str, sku: str) -> Answer:
     """S-55. $orderby "name desc" puts the newest first; versions are compared as numbers."""
     place = find_location(location)
     (row,) = _skus(place, publisher, offer, sku)
-    found = sorted(row.versions_in(place), key=parse, reverse=_is_descending(call))[: _top(call)]
-    expanded = "properties" in call.query.get("$expand", "").lower()
+    found = sorted(row.versions_in(place), key=parse, reverse=_is_descending(call))[: top(call.query)]
+    expanded = bool(words(call.query, EXPAND, EXPANDED))
     return Answer([_version(call, place, row, version, expanded=expanded) for version in found])
 
 
@@ -98,13 +100,6 @@ def _is_descending(call: Call) -> bool:
         message = f"$orderby is 'name asc' or 'name desc', not {call.query['$orderby'][:80]!r}"
         raise Failed("InvalidParameter", message, target="$orderby")
     return given[-1] == "desc"
-
-
-def _top(call: Call) -> int:
-    given = call.query.get("$top", str(MOST))
-    if not (given.isascii() and given.isdecimal() and len(given) < 9):
-        raise Failed("InvalidParameter", f"$top is a whole number from 0 on, not {given[:80]!r}", target="$top")
-    return int(given)
 
 
 PUBLISHERS = resource(ids.COMPUTE, GET=publishers)

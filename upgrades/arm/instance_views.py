@@ -40,6 +40,11 @@ STATES = {
 }
 
 
+def codes(row: Instance) -> list[str]:
+    """Of its `statuses`."""
+    return [f"ProvisioningState/{STATES.get(row.operation_kind, row.provisioning)}", f"PowerState/{row.power}"]
+
+
 def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
     state = STATES.get(row.operation_kind, row.provisioning)
     since = time(row.health_since)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from upgrades.arm import ids, instance_views
+from upgrades.arm import filters, ids, instance_views
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, not_found
+from upgrades.arm.filters import Shown
+from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.arm.spelling import canonical
@@ -27,8 +29,12 @@ STATES = {
     "delete": "Deleting",
 }
 POLICY = ("properties", "protectionPolicy")
+EXPANDED = ("instanceView", "userData")
+SELECTED = ("instanceView", "instanceView/statuses")
+STATUS_CODE = "instanceView/statuses/code"
 
 
+@takes(EXPAND)
 def show(call: Call, group: str, name: str, instance: str) -> Answer:
     scale_set = find(group, name)
     row = find_instance(scale_set, instance)
@@ -45,10 +51,22 @@ def instance_view(call: Call, group: str, name: str, instance: str) -> Answer:
     return Answer(instance_views.of_instance(scale_set, find_instance(scale_set, instance)))
 
 
+@takes(EXPAND, FILTER, SELECT, SKIP_TOKEN)
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
-    scale_set = find(group, name)
+    """$filter=startswith(instanceView/statuses/code, 'PowerState/running'), with or without "eq true"."""
+    scale_set, given = find(group, name), call.query.get(FILTER, "").strip()
+    meant = filters.read(given, (STATUS_CODE,)) if given else None
+    fits = (lambda row: meant(Shown({STATUS_CODE.lower(): instance_views.codes(row)}))) if meant else None
     rows = Instance.objects.filter(scale_set=scale_set)
-    return page(call, rows, partial(_render_all, call, scale_set), by="number", size=PAGE)
+    return page(call, rows, partial(_selected, call, scale_set), by="number", size=PAGE, fits=fits)
+
+
+def _selected(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
+    """$select=instanceView gives the views alone, and of which instances they are."""
+    found = _render_all(call, scale_set, rows)
+    if not words(call.query, SELECT, SELECTED):
+        return found
+    return [{**one, "properties": {"instanceView": one["properties"]["instanceView"]}} for one in found]
 
 
 def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
@@ -88,7 +106,8 @@ def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
 def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
     opt_outs = _opt_outs(call, rows)
     document = canonical(scale_set.document)
-    with_view = "instanceview" in call.query.get("$expand", "").lower()
+    asked = words(call.query, EXPAND, EXPANDED)
+    with_view = "instanceview" in asked or bool(words(call.query, SELECT, SELECTED))
     return [_render(call, scale_set, document, row, opt_outs.get(row.pk), with_view=with_view) for row in rows]
 
 

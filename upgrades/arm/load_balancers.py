@@ -11,6 +11,7 @@ from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
 from upgrades.arm.merge import merged, without_read_only
+from upgrades.arm.options import SKIP_TOKEN, takes
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import check_group
 from upgrades.arm.spelling import Names, canonical
@@ -62,10 +63,12 @@ def show(call: Call, group: str, name: str) -> Answer:
     return Answer(render(call, row), headers={"ETag": _etag(row)})
 
 
+@takes(SKIP_TOKEN)
 def of_subscription(call: Call) -> Answer:
     return page(call, LoadBalancer.objects.select_related("location"), partial(_render_all, call))
 
 
+@takes(SKIP_TOKEN)
 def of_group(call: Call, group: str) -> Answer:
     check_group(group)
     rows = LoadBalancer.objects.select_related("location").filter(key__startswith=ScaleSet.keys_in(group))

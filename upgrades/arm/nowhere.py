@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed
+from upgrades.arm.options import ANY, takes
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.subscriptions import TYPES
 
 DOCS = "docs/arm-api.md lists what is served"
 
 
+@takes(ANY)
 def nothing(call: Call) -> Answer:
     """Raises Failed."""
     parts = [part for part in call.path.split("/") if part]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import wraps
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from upgrades.arm import clock, tokens, versions
+from upgrades.arm import clock, options, tokens, versions
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed, refusal
 from upgrades.commands.errors import Refused
@@ -107,6 +108,7 @@ def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse
 def is_there(view: View) -> View:
     """HEAD of one resource, by the view of its GET: 204, or what that raises where there is none."""
 
+    @wraps(view)
     def head(call: Call, **names: str) -> Answer:
         return Answer(status=204, headers=view(call, **names).headers)
 
@@ -139,6 +141,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     call = Call(request, now, client, Subscription.objects.get(), version, method, query)
     _check_subscription(call, names.pop("subscription", None))
     view = methods[method]
+    options.check(request.GET, view)
     call.require(getattr(view, NEEDS, VIEWER))
     if method in ("PUT", "PATCH", "POST"):
         call.body = _body(request)

@@ -1,14 +1,16 @@
 """Microsoft.Resources/resourceGroups, and the list of what is in them."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
-from upgrades.arm import ids, operations
-from upgrades.arm.answers import Answer, everything, page
-from upgrades.arm.errors import Failed, group_not_found
+from upgrades import stages
+from upgrades.arm import filters, ids, operations
+from upgrades.arm.answers import Answer, everything, page, time
+from upgrades.arm.errors import group_not_found
+from upgrades.arm.filters import TAG_FIELDS, Shown
 from upgrades.arm.merge import merged, without_read_only
+from upgrades.arm.options import EXPAND, FILTER, SKIP_TOKEN, TOP, takes, top, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.arm.spelling import canonical
@@ -19,6 +21,7 @@ from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
 
+PAGE = 100
 RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
 
 
@@ -48,8 +51,19 @@ def _render_all(call: Call, rows: Sequence[ResourceGroup]) -> list[dict[str, Any
     return [render(call, row) for row in rows]
 
 
+@takes(FILTER, TOP, SKIP_TOKEN)
 def every(call: Call) -> Answer:
-    return page(call, existing(), partial(_render_all, call))
+    """`az group list --tag a=b` is $filter=tagName eq 'a' and tagValue eq 'b'."""
+    given = call.query.get(FILTER, "").strip()
+    meant = filters.read(given, ("name", "location", *TAG_FIELDS)) if given else None
+    fits = (lambda row: meant(_group_as_shown(row))) if meant else None
+    return page(call, existing(), partial(_render_all, call), size=PAGE, fits=fits)
+
+
+def _group_as_shown(row: ResourceGroup) -> Shown:
+    tags = member(row.document, "tags") or {}
+    values = {"name": (row.name,), "location": (row.location.name,)}
+    return Shown(values, {name: str(value) for name, value in tags.items()})
 
 
 def show(call: Call, group: str) -> Answer:
@@ -99,58 +113,61 @@ def delete(call: Call, group: str) -> Answer:
 
 # --- what is in them ---------------------------------------------------------------------------------------------------
 
-_CONDITION = re.compile(r"\s*(resourceGroup|resourceType|name|location)\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
+FIELDS = ("resourceGroup", "resourceType", "name", "location", *TAG_FIELDS)
+EXPANDED = ("createdTime", "changedTime", "provisioningState")
 
 
+@takes(FILTER, TOP, EXPAND)
 def resources(call: Call) -> Answer:
-    """GET .../resources?$filter=resourceGroup eq 'a' and resourceType eq 'b': all of them, in two queries."""
-    conditions = _conditions(call)
-    return everything([one for one in _resources(call) if _fits(one, conditions)])
+    """GET .../resources?$filter=resourceGroup eq 'a' and resourceType eq 'b'"""
+    return _listed(call, None)
 
 
+@takes(FILTER, TOP, EXPAND)
 def resources_of_group(call: Call, group: str) -> Answer:
-    row = _find(group)
-    conditions = [*_conditions(call), ("resourcegroup", row.key)]
-    return everything([one for one in _resources(call) if _fits(one, conditions)])
+    return _listed(call, _find(group).key)
 
 
-def _resources(call: Call) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for row in ScaleSet.objects.select_related("location"):
-        body = {
-            "id": ids.of_scale_set(call.subscription, row),
-            "name": row.name,
-            "type": ids.SCALE_SETS,
-            "tags": row.tags,
-        }
-        sku = {"sku": member(row.document, "sku")} if member(row.document, "sku") else {}
-        found.append({**body, **sku, "location": row.location.name})
-    for balancer in LoadBalancer.objects.select_related("location"):
-        id, tags = ids.of_load_balancer(call.subscription, balancer), member(balancer.document, "tags") or {}
-        body = {"id": id, "name": balancer.name, "type": ids.LOAD_BALANCERS, "tags": tags}
-        found.append({**body, "location": balancer.location.name})
-    return found
+def _listed(call: Call, group: str | None) -> Answer:
+    """Those of the group, or all of them, in a number of queries that does not grow."""
+    fits = filters.read(call.query[FILTER], FIELDS) if call.query.get(FILTER, "").strip() else None
+    expanded, most = words(call.query, EXPAND, EXPANDED), top(call.query)
+    of_group = {"key__startswith": ScaleSet.keys_in(group)} if group else {}
+    found = [*_scale_sets(call, expanded, of_group), *_load_balancers(call, expanded, of_group)]
+    return everything([one for one in found if fits is None or fits(_as_shown(one))][:most])
 
 
-def _conditions(call: Call) -> list[tuple[str, str]]:
-    given = call.query.get("$filter", "").strip()
-    if not given:
-        return []
-    parts = [_CONDITION.fullmatch(part) for part in re.split(r"\s+and\s+", given, flags=re.IGNORECASE)]
-    if not all(parts):
-        message = f"$filter is made of resourceGroup, resourceType, name or location eq '...', joined by and, not {given[:200]!r}"
-        raise Failed("InvalidParameter", message, target="$filter")
-    return [(part[1].lower(), part[2].lower()) for part in parts if part]
+def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    rows = list(ScaleSet.objects.select_related("location").filter(**of_group))
+    found = stages.of(rows, call.now) if "provisioningstate" in expanded else {}
+    for row in rows:
+        sku = member(row.document, "sku")
+        more: dict[str, Any] = {"sku": sku} if sku else {}
+        if "createdtime" in expanded:
+            more["createdTime"] = time(row.created_at)
+        if row.pk in found:
+            more["provisioningState"] = found[row.pk].state.value.capitalize()
+        id = ids.of_scale_set(call.subscription, row)
+        body = {"id": id, "name": row.name, "type": ids.SCALE_SETS, "tags": row.tags}
+        yield {**body, **more, "location": row.location.name}
 
 
-def _fits(one: Mapping[str, Any], conditions: Sequence[tuple[str, str]]) -> bool:
+def _load_balancers(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    more = {"provisioningState": "Succeeded"} if "provisioningstate" in expanded else {}
+    for row in LoadBalancer.objects.select_related("location").filter(**of_group):
+        id, tags = ids.of_load_balancer(call.subscription, row), member(row.document, "tags") or {}
+        body = {"id": id, "name": row.name, "type": ids.LOAD_BALANCERS, "tags": tags}
+        yield {**body, **more, "location": row.location.name}
+
+
+def _as_shown(one: Mapping[str, Any]) -> Shown:
     values = {
-        "resourcegroup": one["id"].split("/")[4],
-        "resourcetype": one["type"],
-        "name": one["name"],
-        "location": one["location"],
+        "resourcegroup": (one["id"].split("/")[4],),
+        "resourcetype": (one["type"],),
+        "name": (one["name"],),
+        "location": (one["location"],),
     }
-    return all(values[name].lower() == wanted for name, wanted in conditions)
+    return Shown(values, {name: str(value) for name, value in one["tags"].items()})
 
 
 ONE = resource(GET=show, HEAD=head, PUT=put, PATCH=patch, DELETE=delete)

@@ -13,6 +13,7 @@ from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, group_not_found, not_found
 from upgrades.arm.merge import differences, merged, without_read_only
+from upgrades.arm.options import EXPAND, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.spelling import canonical
 from upgrades.commands.changing import change_model
@@ -24,6 +25,7 @@ from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
 from upgrades.stages import Stage
 
+EXPANDED = ("userData",)
 # What those who may only steer upgrades may change of a document.
 STEERED = (("tags",), ("properties", "upgradepolicy"))
 
@@ -91,21 +93,26 @@ def _render_all(call: Call, rows: Sequence[ScaleSet]) -> list[dict[str, Any]]:
     return [render(call, row, found[row.pk]) for row in rows]
 
 
+@takes(EXPAND)
 def show(call: Call, group: str, name: str) -> Answer:
+    words(call.query, EXPAND, EXPANDED)
     row = find(group, name)
     return Answer(_render_all(call, [row])[0], headers={"ETag": etag(row)})
 
 
+@takes(SKIP_TOKEN)
 def of_subscription(call: Call) -> Answer:
     return page(call, ScaleSet.objects.select_related("location", "sku"), partial(_render_all, call))
 
 
+@takes(SKIP_TOKEN)
 def of_group(call: Call, group: str) -> Answer:
     check_group(group)
     rows = ScaleSet.objects.select_related("location", "sku").filter(key__startswith=ScaleSet.keys_in(group))
     return page(call, rows, partial(_render_all, call))
 
 
+@takes(SKIP_TOKEN)
 def of_location(call: Call, location: str) -> Answer:
     rows = ScaleSet.objects.select_related("location", "sku").filter(location=find_location(location))
     return page(call, rows, partial(_render_all, call))

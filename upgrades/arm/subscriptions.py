@@ -5,6 +5,7 @@ from typing import Any
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything
 from upgrades.arm.errors import Failed
+from upgrades.arm.options import EXPAND, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.models import Location
 
@@ -23,6 +24,8 @@ TYPES: dict[str, dict[str, list[str]]] = {
     "Microsoft.Network": {"loadBalancers": VERSIONS, "loadBalancers/probes": VERSIONS},
     "Microsoft.Resources": {"resourceGroups": RESOURCES_VERSIONS, "subscriptions": RESOURCES_VERSIONS},
 }
+# Of providers; of neither is there anything to tell.
+EXPANDED = ("resourceTypes/aliases", "metadata")
 OPERATIONS = (
     ("virtualMachineScaleSets/read", "Get Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/write", "Create or Update Virtual Machine Scale Set"),
@@ -102,7 +105,9 @@ def _location(call: Call, row: Location) -> dict[str, Any]:
     }
 
 
+@takes(EXPAND)
 def providers(call: Call) -> Answer:
+    words(call.query, EXPAND, EXPANDED)
     places = _places()
     return everything([_provider(call, namespace, places) for namespace in TYPES])
 
@@ -113,7 +118,9 @@ def register(call: Call, namespace: str) -> Answer:
     return provider(call, namespace)
 
 
+@takes(EXPAND)
 def provider(call: Call, namespace: str) -> Answer:
+    words(call.query, EXPAND, EXPANDED)
     found = next((name for name in TYPES if name.lower() == namespace.lower()), None)
     if found is None:
         message = f"The resource namespace '{namespace[:80]}' is invalid; there are: {', '.join(TYPES)}."

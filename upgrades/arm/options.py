@@ -1,0 +1,74 @@
+"""Query options: each call says which it honours; one that it does not is refused, never passed over.
+
+A filter that is passed over gives all there is, and a script then deletes all there is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from django.http import QueryDict
+
+from upgrades.arm.errors import Failed
+
+TAKES = "_takes"
+ANY = "*"
+FILTER, TOP, SELECT, EXPAND, ORDER_BY, SKIP_TOKEN = "$filter", "$top", "$select", "$expand", "$orderby", "$skiptoken"
+# Without their dollar sign they are slips; the last two are of an older API for tags.
+SLIPS = frozenset({"filter", "top", "skip", "select", "expand", "orderby", "skiptoken", "count", "tagname", "tagvalue"})
+MAX_TOP = 100_000
+V = TypeVar("V", bound=Callable[..., object])
+
+
+def takes(*options: str) -> Callable[[V], V]:
+    """The options that a view honours: takes("$filter", "$top"). Without it: none."""
+
+    def mark(view: V) -> V:
+        setattr(view, TAKES, options)
+        return view
+
+    return mark
+
+
+def check(given: QueryDict, view: Callable[..., object]) -> None:
+    """Raises Failed for an option that the view does not honour, and for one that came with two values."""
+    known: Sequence[str] = getattr(view, TAKES, ())
+    values: dict[str, set[str]] = {}
+    for name, found in given.lists():
+        values.setdefault(name.lower(), set()).update(map(str, found))
+    for name, found_values in values.items():
+        is_option = name.startswith("$") or name in SLIPS
+        if is_option and name not in known and ANY not in known:
+            raise _not_honoured(name, known)
+        if len(found_values) > 1 and (is_option or name == "api-version"):
+            raise Failed(
+                "InvalidParameter", f"{name[:40]} came more than once, with different values", target=name[:40]
+            )
+
+
+def _not_honoured(name: str, known: Sequence[str]) -> Failed:
+    honoured = ", ".join(known) or "none"
+    hint = f"; write ${name}" if f"${name}" in known else ""
+    message = (
+        f"The query option {name[:40]!r} is not honoured by this call, so it is refused{hint}. It honours: {honoured}."
+    )
+    return Failed("InvalidParameter", message, target=name[:40])
+
+
+def top(query: Mapping[str, str]) -> int | None:
+    """How many are asked for at most; None: all. Raises Failed."""
+    given = query.get(TOP)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal() and len(given) < 9):
+        raise Failed("InvalidParameter", f"$top is a whole number from 0 on, not {given[:80]!r}", target=TOP)
+    return min(int(given), MAX_TOP)
+
+
+def words(query: Mapping[str, str], option: str, known: Sequence[str]) -> set[str]:
+    """What a list of words such as "$expand=a,b" says, in lower case. Raises Failed for one that is not known."""
+    given = [word.strip().lower() for word in query.get(option, "").split(",") if word.strip()]
+    there_are = {one.lower() for one in known}
+    strange = next((word for word in given if word not in there_are), None)
+    if strange is not None:
+        raise Failed("InvalidParameter", f"{option} is one of {', '.join(known)}, not {strange[:80]!r}", target=option)
+    return set(given)
