@@ -133,7 +133,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 10,
     "socket_keepalive": True,
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(ROLLGRID_HOME / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "dashboard.beat:SteadyScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # `expires`: a worker that was down does not replay a backlog.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

@@ -126,12 +126,6 @@ def test_where_somebody_signed_in_a_long_time_ago_is_not_known_any_more() -> Non
     assert waits("ada", HERE) == 15
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
-    for _ in range(PAIR.free):
-        guess(now=NOW + timedelta(days=1))
-    assert waits(now=NOW) == 30
-
-
 def test_what_does_not_count_any_more_is_deleted() -> None:
     sign_in("ada", HERE)
     guess("bob", ELSEWHERE)
@@ -154,3 +148,13 @@ def test_many_guesses_at_once_do_not_slip_through() -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(one, range(24))) == PAIR.free
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
+    """Nobody is locked out for as long as the clock was set back: the wait begins anew, and ends."""
+    for _ in range(PAIR.free):
+        guess()
+    before = NOW - timedelta(hours=2)
+    with pytest.raises(TooManyTries):
+        guess(now=before)
+    assert waits(now=before + 30 * SECOND) == 0

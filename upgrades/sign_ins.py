@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from upgrades.core.throttle import FORGET_AFTER, KNOWN_FOR, By, Counts, Failures, network, tries_left, wait
-from upgrades.models import SignInTries
+from upgrades.models import SignInTries, clock
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Try:
 def begin(account: str, address: str, now: datetime) -> Try:
     """Counts a try at `account` ("admin", "client 0f4c..."; any case) from `address`. Raises TooManyTries."""
     keys = _keys(account.lower(), network(address))
+    _set_right(keys, now)
     _refuse_waiting(_counts(keys, _rows(keys.values())), now)  # most are refused here, without a lock
     with transaction.atomic():
         SignInTries.objects.bulk_create(
@@ -49,6 +50,11 @@ def begin(account: str, address: str, now: datetime) -> Try:
         counts = {by: replace(one, count=one.at(now) + 1, last_at=now) for by, one in counts.items()}
         _write(keys, counts)
     return Try(keys, account, address, tries_left(counts, now))
+
+
+def _set_right(keys: dict[By, str], now: datetime) -> None:
+    """A failure of the future was counted before the clock was set back: its wait is not as much longer, but begins anew."""
+    SignInTries.objects.filter(key__in=keys.values(), last_at__gt=now + clock.SET_BACK).update(last_at=now)
 
 
 def failed(one: Try, whose: str, now: datetime) -> None:

@@ -19,7 +19,10 @@ from upgrades.durable import replace
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397  # the longest that browsers accept
 RENEW_DAYS = 30
-CLOCK_SKEW = timedelta(hours=1)
+# How far a clock may be set back, for a certificate to be valid still. Clients hold the authority's: nothing but its end makes it invalid.
+SERVER_SKEW = timedelta(hours=12)
+AUTHORITY_SKEW = timedelta(days=AUTHORITY_DAYS)
+CURRENT, PREVIOUS = "ca", "previous-ca"
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -38,19 +41,44 @@ def ensure(folder: Path, names: list[str], now: datetime) -> bool:
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
-    certificate_path, key_path = folder / "ca.pem", folder / "ca.key"
-    if certificate_path.exists() and key_path.exists():
-        signer = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-        key = load_pem_private_key(key_path.read_bytes(), None)
-        if not isinstance(key, Key) or key.public_key() != signer.public_key():
-            raise ValueError("ca.key is not the key of ca.pem")
-        if signer.not_valid_after_utc - now > timedelta(days=RENEW_DAYS):
-            return signer, key
+    """The one that signs. Of two valid ones the older: a clock that was far ahead had the other made, and clients do not know it."""
+    pairs = {name: pair for name in (CURRENT, PREVIOUS) if (pair := _pair(folder, name))}
+    valid = {name: pair for name, pair in pairs.items() if _lasts(pair[0], now)}
+    if valid:
+        name = min(valid, key=lambda one: valid[one][0].not_valid_after_utc)
+        if name == PREVIOUS:
+            _keep(folder, PREVIOUS, pairs[CURRENT])
+            _keep(folder, CURRENT, pairs[PREVIOUS])
+        return valid[name]
+    if CURRENT in pairs:
+        _keep(folder, PREVIOUS, pairs[CURRENT])
     key = ec.generate_private_key(ec.SECP256R1())
     signer = _authority_certificate(key, now)
-    replace(key_path, _pem(key), 0o600)
-    replace(certificate_path, signer.public_bytes(Encoding.PEM), 0o644)
+    _keep(folder, CURRENT, (signer, key))
     return signer, key
+
+
+def _pair(folder: Path, name: str) -> tuple[x509.Certificate, Key] | None:
+    """Its certificate and its key; None where there is none. Raises ValueError where they do not fit together."""
+    certificate_path, key_path = folder / f"{name}.pem", folder / f"{name}.key"
+    if not certificate_path.exists() or not key_path.exists():
+        return None
+    signer = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+    key = load_pem_private_key(key_path.read_bytes(), None)
+    if not isinstance(key, Key) or key.public_key() != signer.public_key():
+        raise ValueError(f"{name}.key is not the key of {name}.pem")
+    return signer, key
+
+
+def _keep(folder: Path, name: str, pair: tuple[x509.Certificate, Key]) -> None:
+    signer, key = pair
+    replace(folder / f"{name}.key", _pem(key), 0o600)
+    replace(folder / f"{name}.pem", signer.public_bytes(Encoding.PEM), 0o644)
+
+
+def _lasts(certificate: x509.Certificate, now: datetime) -> bool:
+    until = now + timedelta(days=RENEW_DAYS)
+    return certificate.not_valid_before_utc <= now and until < certificate.not_valid_after_utc
 
 
 def _still_good(folder: Path, signer: x509.Certificate, names: list[str], now: datetime) -> bool:
@@ -62,10 +90,7 @@ def _still_good(folder: Path, signer: x509.Certificate, names: list[str], now: d
     except Exception:  # missing, damaged, or of another authority: whatever it is, a new one mends it
         return False
     fits = key.public_key() == certificate.public_key()
-    lasts = (
-        certificate.not_valid_after_utc - now > timedelta(days=RENEW_DAYS) and certificate.not_valid_before_utc <= now
-    )
-    return fits and lasts and all(name in covered for name in map(general_name, names))
+    return fits and _lasts(certificate, now) and all(name in covered for name in map(general_name, names))
 
 
 def _authority_certificate(key: Key, now: datetime) -> x509.Certificate:
@@ -83,7 +108,7 @@ def _authority_certificate(key: Key, now: datetime) -> x509.Certificate:
     )
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
-        _builder(name, name, key, now, AUTHORITY_DAYS)
+        _builder(name, name, key, now - AUTHORITY_SKEW, now + timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(identifier, critical=False)
@@ -95,6 +120,7 @@ def _authority_certificate(key: Key, now: datetime) -> x509.Certificate:
 def _server_certificate(
     signer: x509.Certificate, key: Key, server: Key, names: list[str], now: datetime
 ) -> x509.Certificate:
+    begins = now - SERVER_SKEW
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -108,7 +134,7 @@ def _server_certificate(
     )
     identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
-        _builder(_name("Rollgrid"), signer.subject, server, now, SERVER_DAYS)
+        _builder(_name("Rollgrid"), signer.subject, server, begins, begins + timedelta(days=SERVER_DAYS))
         .add_extension(x509.SubjectAlternativeName([general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
@@ -119,12 +145,14 @@ def _server_certificate(
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, days: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, ends: datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now - CLOCK_SKEW + timedelta(days=days))
+        .not_valid_before(begins)
+        .not_valid_after(ends)
     )
 
 

@@ -13,9 +13,11 @@ from tests.orchestrator.conftest import MakeFleet, fleet, shared_simulator
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, publish, snapshot_equals_events
 from upgrades.arm import clock
 from upgrades.attempts import months_before
+from upgrades.commands import async_operations
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
+from upgrades.models.async_operation import Kind
 
 __all__ = ["fleet", "shared_simulator"]
 
@@ -67,6 +69,15 @@ def test_s6_a_manual_start_works_with_automatic_upgrades_off(api: Api) -> None:
     assert "endTime" not in running.body and "error" not in running.body
     waiting = api.get(said.headers["Location"])
     assert (waiting.status, waiting.body) == (202, None) and "Location" in waiting.headers
+
+
+def test_the_latest_operations_are_kept_wherever_the_clock_is_set(api: Api) -> None:
+    """38 days forward, and the next request forgot what clients were asking after."""
+    a_scale_set(automatic=False)
+    publish("16.04.201809250")
+    said = api.post(START)
+    async_operations.begin(Kind.CANCEL, "group/name", NOW + timedelta(days=38))
+    assert api.get(said.headers["Azure-AsyncOperation"])["status"] == "InProgress"
 
 
 @pytest.mark.parametrize(

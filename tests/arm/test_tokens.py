@@ -156,6 +156,16 @@ def test_a_token_ends_by_itself(api: Api) -> None:
         tokens.client_of(old, NOW, host="testserver")
 
 
+def test_a_token_outlives_a_clock_that_is_set_back(api: Api) -> None:
+    """Clients keep theirs for as long as it was promised."""
+    tenant = Subscription.objects.get().tenant_id
+    issuer = tokens.Issuer(f"http://testserver/{tenant}/v2.0", "2.0")
+    of_later = tokens.issue(
+        api.client, tenant, NOW + timedelta(hours=2), issuer=issuer, audience="https://management.azure.com"
+    )
+    assert api.get("", token=of_later).status == 200
+
+
 def forged(api: Api, **changes: Any) -> list[str]:
     claims = {**jwt.decode(api.token, options={"verify_signature": False}), **changes}
     head, body, _ = api.token.split(".")

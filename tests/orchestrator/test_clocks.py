@@ -7,8 +7,10 @@ import pytest
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_recovery import PAST, _any_step, lapse
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.steering import next_batch_now, pause, resume
 from upgrades.core.states import MemberState, UpgradeStatus
-from upgrades.models import Chunk, ScaleSet, clock
+from upgrades.models import Chunk, OptOut, ScaleSet, Transition, clock
 from upgrades.orchestrator import leases, ticking
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.operations import operations_of
@@ -64,11 +66,156 @@ def test_no_operation_is_given_up_because_the_clock_jumped(fleet: MakeFleet) -> 
     assert one.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_a_clock_that_was_set_back_costs_minutes(fleet: MakeFleet) -> None:
+@pytest.mark.parametrize("back", [timedelta(seconds=5), timedelta(seconds=150), timedelta(days=40)])
+def test_a_clock_that_was_set_back_costs_seconds(fleet: MakeFleet, back: timedelta) -> None:
+    """A look was to come within two minutes of the old clock: it came as much later as the clock was set back."""
     one = fleet(1)
     one.go_on()
     one.look()
-    assert ticking.due(one.now - timedelta(minutes=30)) == [one.id]
+    assert ticking.due(one.now) == []
+    assert ticking.due(one.now - back) == [one.id]
+
+
+def in_a_pause(fleet: MakeFleet, length: str = "PT10M") -> Fleet:
+    """Its first batch is done, and the policy wants that long a pause after it."""
+    one = fleet(10)
+    rolling = "properties.upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches"
+    one.edit({rolling: length, "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy": True})
+    one.go_on()
+    one.publish("16.04.1")
+    one.go_on()
+    assert one.row.decision["code"] == "PauseBetweenBatches"
+    assert one.upgrade.batches.count() == 1
+    return one
+
+
+@pytest.mark.parametrize("jump", [2 * HOUR, -2 * HOUR, timedelta(days=38), timedelta(days=-38)])
+def test_a_pause_lasts_its_length_wherever_the_clock_is_set(fleet: MakeFleet, jump: timedelta) -> None:
+    one = in_a_pause(fleet)
+    one.now += jump
+    one.go_on()
+    assert one.upgrade.batches.count() == 1
+    one.later(minutes=4)
+    one.go_on()
+    assert one.upgrade.batches.count() == 1
+    one.later(minutes=6)
+    one.go_on()
+    assert one.upgrade.batches.count() == 2
+
+
+@pytest.mark.parametrize("jump", [2 * HOUR, -2 * HOUR])
+def test_the_next_batch_that_was_wanted_at_once_comes_though_the_clock_is_set(
+    fleet: MakeFleet, jump: timedelta
+) -> None:
+    one = in_a_pause(fleet)
+    next_batch_now(one.path, "ada", one.now)
+    one.now += jump
+    one.go_on()
+    assert one.upgrade.batches.count() == 2
+
+
+def stopped(fleet: MakeFleet) -> Fleet:
+    """Its upgrade was stopped, and is tried again in half an hour."""
+    one = fleet(5, **{"bad-versions": "16.04.1"})
+    one.go_on()
+    one.publish("16.04.1")
+    one.go_on()
+    one.later(minutes=6)
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert one.row.decision["code"] == "WaitingToTryAgain"
+    return one
+
+
+def test_a_retry_waits_no_longer_because_the_clock_was_set_back(fleet: MakeFleet) -> None:
+    one = stopped(fleet)
+    one.now -= 2 * HOUR
+    one.go_on()
+    assert one.row.upgrades.count() == 1
+    one.later(minutes=30)
+    one.go_on()
+    assert one.row.upgrades.count() == 2
+
+
+def test_time_that_nobody_saw_pass_does_not_end_an_upgrade(fleet: MakeFleet) -> None:
+    """38 days forward in mid-upgrade ended it: RollingUpgradeTimeoutError."""
+    one = in_a_pause(fleet)
+    one.now += timedelta(days=38)
+    one.go_on()
+    one.later(minutes=11)
+    one.go_on()
+    assert (one.upgrade.ended_at, one.upgrade.batches.count()) == (None, 2)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=38), timedelta(days=-38)])
+def test_an_upgrade_has_as_much_time_as_ever_wherever_the_clock_is_set(fleet: MakeFleet, jump: timedelta) -> None:
+    one = in_a_pause(fleet, "PT12H")
+    one.now += jump
+    one.go_on()
+    for _ in range(12):
+        one.later(hours=12)
+        one.go_on()
+        if one.upgrade.ended_at:
+            break
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    assert one.upgrade.batches.count() == 5
+
+
+def test_an_upgrade_has_its_time_though_the_clock_was_set_back(fleet: MakeFleet) -> None:
+    one = in_a_pause(fleet, "PT12H")
+    one.now -= timedelta(days=38)
+    one.go_on()
+    pause(one.path, "ada", one.now)
+    one.later(days=1)
+    one.go_on()
+    resume(one.path, "ada", one.now)
+    one.later(days=6, hours=23)
+    one.go_on()
+    assert one.upgrade.ended_at is None
+    one.later(hours=2)
+    one.go_on()
+    assert one.upgrade.status == UpgradeStatus.FAULTED
+    assert one.upgrade.error and one.upgrade.error["code"] == "RollingUpgradeTimeoutError"
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=38), timedelta(days=-38)])
+def test_a_pause_of_a_person_outlives_a_clock_that_is_set(fleet: MakeFleet, jump: timedelta) -> None:
+    """And takes nothing of the upgrade's time."""
+    one = in_a_pause(fleet, "PT1M")
+    pause(one.path, "ada", one.now)
+    one.go_on()
+    one.now += jump
+    one.go_on()
+    one.later(minutes=2)
+    one.go_on()
+    assert (one.upgrade.batches.count(), one.upgrade.paused_by) == (1, "ada")
+    resume(one.path, "ada", one.now)
+    one.go_on()
+    assert one.upgrade.batches.count() == 2
+    assert one.upgrade.ends_by and timedelta(days=6) < one.upgrade.ends_by - one.now <= timedelta(days=7)
+
+
+def test_what_people_said_ends_at_the_moment_that_they_said(fleet: MakeFleet) -> None:
+    """By the wall clock, whatever it says; what has no end stays."""
+    one = fleet(3)
+    one.go_on()
+    opt_out(one.path, ["0"], reason="holidays", owner="ada", now=one.now, until=one.now + timedelta(days=30))
+    opt_out(one.path, ["1"], reason="for ever", owner="ada", now=one.now, for_ever=True)
+    one.now += timedelta(days=29)
+    one.go_on()
+    open_ones = OptOut.objects.filter(ended_at=None)
+    assert open_ones.count() == 2
+    one.now += timedelta(days=2)
+    one.go_on()
+    assert list(open_ones.values_list("reason", flat=True)) == ["for ever"]
+
+
+def test_a_clock_that_was_set_is_said_in_the_history_of_the_upgrade(fleet: MakeFleet) -> None:
+    one = in_a_pause(fleet)
+    one.now -= 2 * HOUR
+    one.go_on()
+    notes = Transition.objects.filter(scale_set=one.id, note__contains="clock").values_list("note", flat=True)
+    assert [note[:24] for note in notes] == ["The clock was set back b"]
 
 
 def test_a_look_that_was_held_up_records_nothing(fleet: MakeFleet) -> None:

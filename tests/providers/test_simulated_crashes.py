@@ -86,6 +86,27 @@ def test_the_time_that_passes_while_it_is_down_counts(simulator: Simulator, scal
     )
 
 
+def test_an_operation_of_the_future_takes_its_time_from_now_on(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    """It was begun before the clock was set back by two hours: it took two hours more."""
+    slow = ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "0.5"})
+    birth = create(slow, "0")
+
+    async def begin(provider: Provider) -> None:
+        assert await provider.begin([birth]) == {}
+
+    simulator.play(begin)
+    simulator.kill()
+    simulator.change("UPDATE operations SET started_at = started_at + 7200, due_at = due_at + 7200")
+    simulator.start()
+
+    async def after(provider: Provider) -> Mapping[str, Outcome]:
+        return await outcomes(provider, [birth])
+
+    assert simulator.play(after)[birth.id].progress == Progress.SUCCEEDED
+
+
 def test_killed_at_any_moment_nothing_is_lost_or_doubled(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """Batch after batch while the process is killed under it again and again; whatever was answered must hold."""
 

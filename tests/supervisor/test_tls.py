@@ -100,6 +100,29 @@ def test_an_authority_at_its_end_is_replaced(home: Path) -> None:
     certificate(home).verify_directly_issued_by(certificate(home, "ca.pem"))
 
 
+@pytest.mark.parametrize("off", [timedelta(days=-38), timedelta(days=-3000), timedelta(days=38)])
+def test_the_authority_is_valid_wherever_the_clock_is_set(home: Path, off: timedelta) -> None:
+    """Made by a clock that was ahead, it was not valid yet once that was set right; the server's is made anew then."""
+    tls.prepare(home, "127.0.0.1", NOW)
+    signer = certificate(home, "ca.pem")
+    tls.prepare(home, "127.0.0.1", NOW + off)
+    assert certificate(home, "ca.pem") == signer
+    for one in (signer, certificate(home)):
+        assert one.not_valid_before_utc <= NOW + off < one.not_valid_after_utc
+
+
+def test_a_clock_that_was_ten_years_ahead_for_a_while_costs_nobody_their_authority(home: Path) -> None:
+    """Clients trust the first one."""
+    tls.prepare(home, "127.0.0.1", NOW)
+    signer = certificate(home, "ca.pem")
+    for _ in range(2):
+        tls.prepare(home, "127.0.0.1", NOW + timedelta(days=3640))
+        assert certificate(home, "ca.pem") != signer
+        tls.prepare(home, "127.0.0.1", NOW)
+        assert certificate(home, "ca.pem") == signer
+        certificate(home).verify_directly_issued_by(signer)
+
+
 def test_given_files_are_used_with_their_chain(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = tmp_path / "given"
     given.mkdir()

@@ -10,13 +10,15 @@ from upgrades.models.async_operation import Kind, Status
 from upgrades.models.resource_group import existing
 
 KEPT = timedelta(days=7)
+MIN_KEPT = 100  # the latest are kept, however far a clock is set forward: somebody may be asking after them
 
 
 def begin(
     kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
 ) -> AsyncOperation:
     """Something that can be asked after for a week."""
-    AsyncOperation.objects.filter(started_at__lt=now - KEPT).delete()
+    latest = list(AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[:MIN_KEPT])
+    AsyncOperation.objects.filter(started_at__lt=now - KEPT).exclude(pk__in=latest).delete()
     return AsyncOperation.objects.create(
         kind=kind,
         key=key.lower(),

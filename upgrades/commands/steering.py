@@ -68,10 +68,10 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
         what = "its first batch has not begun"
     elif last.finished_at is None:
         what = "a batch is in flight"
-    elif last.finished_at + length <= w.now:
+    elif (began := upgrade.waits_from or last.finished_at) + length <= w.now:
         what = "the pause is over"
     else:
-        return last.finished_at
+        return began
     raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
 
 

@@ -9,6 +9,10 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+SET_BACK = timedelta(
+    seconds=2
+)  # a moment of ours that lies further ahead was said by a clock that has been set back since
+
 
 def in_time(length: timedelta) -> Combinable:
     """The database's clock so much later, as an expression."""

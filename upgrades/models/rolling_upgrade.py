@@ -63,9 +63,10 @@ class RollingUpgrade(models.Model):
 
     One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
     it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over; a deferred one waits
-    for people as long as they take. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at
-    once, now that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there already
-    while its status is RollingBack.
+    for people as long as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next
+    attempt; it follows a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried
+    again at once, now that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there
+    already while its status is RollingBack.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -87,6 +88,7 @@ class RollingUpgrade(models.Model):
     cancel_requested_by = models.CharField(max_length=150, blank=True)
     paused_by = models.CharField(max_length=150, blank=True)
     paused_at = models.DateTimeField(null=True)
+    waits_from = models.DateTimeField(null=True)
     skip_pause_at = models.DateTimeField(null=True)
     only_failed = models.BooleanField(default=False)
     takes_failed = models.BooleanField(default=True)

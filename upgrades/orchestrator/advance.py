@@ -21,7 +21,7 @@ from upgrades.core.steps import Fault, StartBatch, Step, Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
-from upgrades.orchestrator import leases
+from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
@@ -64,6 +64,8 @@ def _look(lease: Lease, now: datetime) -> bool:
     """One step. True where nothing more can be done now."""
     end_expired_opt_outs(lease.scale_set_id, now)
     observation = observe(lease.scale_set_id, now)
+    if jumps.make_up(lease, observation.scale_set, now):
+        observation = observe(lease.scale_set_id, now)
     if _is_gone(observation):
         _delete(lease, observation, now)
         return True
@@ -104,7 +106,7 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
     look_at = min([step.until, now + at_most, *_ends_of_opt_outs(observation.facts, now)])
-    return bool(unchanged.update(look_at=look_at, lease_until=None))
+    return bool(unchanged.update(look_at=look_at, looked_at=now, lease_until=None))
 
 
 def _ends_of_opt_outs(facts: Facts, now: datetime) -> list[datetime]:

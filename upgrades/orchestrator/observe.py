@@ -29,6 +29,7 @@ from upgrades.core.states import (
 )
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
+from upgrades.models import Batch as BatchRow
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force, fleet_was_stopped_for
 from upgrades.models.instance import in_force, is_spare
@@ -144,7 +145,7 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
     for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members.values_list(*columns):
         may_roll_back = bool(old_disk) and not not_back and instance is not None
         by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error, new))
-    batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), one.finished_at) for one in row.batches.all())
+    batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), _finished_at(row, one)) for one in row.batches.all())
     return Upgrade(
         target=row.target,
         started_by=StartedBy(row.started_by),
@@ -167,6 +168,11 @@ def _ends_by(row: RollingUpgrade, now: datetime) -> datetime | None:
     if row.ends_by is None or row.started_by != StartedBy.PLATFORM:
         return row.ends_by
     return row.ends_by + fleet_was_stopped_for(row.started_at, now)
+
+
+def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:
+    """From when the pause after it counts."""
+    return batch.finished_at and (row.waits_from or batch.finished_at)
 
 
 def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
@@ -192,7 +198,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
         row.target_version,
         UpgradeStatus(row.status),
         touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
-        ended_at=row.ended_at,
+        ended_at=row.waits_from or row.ended_at,
         cancelled_by=row.cancel_requested_by,  # while it rolled back too: then it ended Faulted
         stopped_in_a_row=_stopped_in_a_row(row),
         wait_is_skipped=bool(row.retry_skipped_by),

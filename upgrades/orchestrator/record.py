@@ -272,6 +272,8 @@ def _begin_restore(row: Instance, now: datetime) -> None:
 def _finish_batch(step: FinishBatch, w: Writing) -> None:
     upgrade = _running(w)
     upgrade.batches.filter(number=step.number).update(finished_at=w.now)
+    upgrade.waits_from = w.now
+    upgrade.save(update_fields=["waits_from"])
     w.changed(upgrade, note=f"Batch {step.number} finished.")
 
 
@@ -303,8 +305,8 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     upgrade = _running(w)
     upgrade.status, upgrade.ended_at = status, w.now
     upgrade.error, upgrade.breach = (_error(breach, w), asdict(breach)) if breach else (None, None)
-    upgrade.pending_at_end = upgrade.count_pending()
-    upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end"])
+    upgrade.pending_at_end, upgrade.waits_from = upgrade.count_pending(), w.now
+    upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
     upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both
     w.changed(upgrade, note=note)
     gave_way = status == UpgradeStatus.CANCELLED and not upgrade.cancel_requested_by and w.scale_set.automatic_upgrade

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from upgrades.core.decide import LOOK_AGAIN
-from upgrades.models import Event, ScaleSet
+from upgrades.models import Event, ScaleSet, clock
 from upgrades.models.scale_set import locked_in_order
 
 BUMP = timedelta(seconds=3)  # a second tick does not repeat it; if the look is lost it comes again
@@ -16,7 +16,8 @@ KEEP_EVENTS = timedelta(hours=24)
 
 def due(now: datetime) -> list[int]:
     """The scale sets whose time has come; theirs is moved on a little in the same breath."""
-    has_come = Q(look_at__lte=now) | Q(look_at__gt=now + FAR)
+    was_set_back = Q(looked_at__gt=now + clock.SET_BACK) | Q(look_at__gt=now + FAR)
+    has_come = Q(look_at__lte=now) | was_set_back
     ids = list(ScaleSet.objects.filter(has_come).order_by("look_at").values_list("pk", flat=True))
     if ids:
         with transaction.atomic():

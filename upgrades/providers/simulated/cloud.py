@@ -40,7 +40,7 @@ class Cloud:
         self._jobs: dict[str, Job] = {}
         self._busy: dict[Name, Job] = {}
         self._due: list[tuple[float, str]] = []
-        self._remember(Changes(tags=store.tags(), begun={job.id: job for job in store.running()}))
+        self._remember(Changes(tags=store.tags(), begun={job.id: _by(clock(), job) for job in store.running()}))
         machines = {machine.name: machine for machine in store.machines()}
         self._remember(Changes(machines=machines, made=len(machines)))
 
@@ -152,3 +152,10 @@ class Cloud:
         body = json.dumps({"ApplicationHealthState": word, "instance": name[1], "version": machine.version})
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         return (head + body).encode()
+
+
+def _by(now: float, job: Job) -> Job:
+    """A job that began in the future was begun before the clock was set back: it takes its whole time from now on."""
+    if job.started_at <= now:
+        return job
+    return replace(job, started_at=now, due_at=now + job.due_at - job.started_at)

@@ -73,7 +73,7 @@ async def _serve(home: Path, store: Store) -> int:
     news = News()
     ticker = Ticker(cloud, news, on_error=lambda: _settle(verdict, 1))
     ticker.arm()
-    purging = asyncio.create_task(_purge_for_ever(store))
+    purging = asyncio.create_task(_purge_for_ever(store, cloud.clock))
     async with _listening(home, cloud, ticker, news):
         code = await verdict
         ticker.stop()
@@ -114,10 +114,10 @@ async def _listening(home: Path, cloud: Cloud, ticker: Ticker, news: News) -> As
         await runner.cleanup()
 
 
-async def _purge_for_ever(store: Store) -> None:
+async def _purge_for_ever(store: Store, clock: Callable[[], float]) -> None:
     while True:
         try:
-            await _purge(store, time.time())
+            await _purge(store, clock())
         except sqlite3.Error as error:
             log.error("cannot forget old operations, trying again in an hour: %s", error)
         await asyncio.sleep(PURGE_EVERY_SECONDS)
