@@ -17,11 +17,12 @@ from django.db import connection
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
+from upgrades.core.auditing import Outcome
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Health, MemberState, Power, Provisioning
 from upgrades.feed import read
 from upgrades.feed.writing import writing
-from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
+from upgrades.models import AuditEntry, Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 
 NOW = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
 UBUNTU = ("Canonical", "UbuntuServer", "16.04-LTS")
@@ -219,9 +220,11 @@ def _seen(snapshot: Json) -> Json:
 
 
 def everything_stored() -> dict[str, list[Json]]:
-    """All rows of all our tables."""
+    """All rows of all our tables; of the audit trail what was done: what was refused changes nothing, and is written there."""
     models = list(apps.get_app_config("upgrades").get_models(include_auto_created=True))
-    return {model._meta.label: list(model._base_manager.order_by("pk").values()) for model in models}
+    rows = {model._meta.label: list(model._base_manager.order_by("pk").values()) for model in models}
+    trail = AuditEntry._meta.label
+    return {**rows, trail: [row for row in rows[trail] if row["outcome"] == Outcome.DONE]}
 
 
 @contextmanager

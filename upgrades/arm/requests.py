@@ -21,7 +21,9 @@ from django.views.decorators.csrf import csrf_exempt
 from upgrades.arm import clock, options, tokens, versions
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed, refusal
+from upgrades.commands import audit
 from upgrades.commands.errors import Refused
+from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
 from upgrades.core.members import BadDocument, check_json, kind
 from upgrades.models import ApiClient, Subscription
 
@@ -59,12 +61,20 @@ class Call:
     def require(self, role: Role) -> None:
         """Raises Failed where the client may not do that."""
         if not self.client.may(role):
+            self._note_refusal(role)
             message = (
                 f"The client '{self.client.name}' with object id '{self.client.pk}' does not have authorization to perform action "
                 f"'{ACTIONS[self.method]}' over scope '{self.path[:300]}': it needs the role {role.value} and has "
                 f"{self.client.role}."
             )
             raise Failed("AuthorizationFailed", message)
+
+    def _note_refusal(self, role: Role) -> None:
+        """An attempt to change something that its role does not allow is kept; to read is not."""
+        if ACTIONS[self.method] != "read":
+            message = f"It needs the role {role.value} and has {self.client.role}."
+            code, path = "AuthorizationFailed", f"{self.method} {self.path}"
+            audit.record_refusal("AccessRefused", Kind.ADDRESS, path, code, message, now=self.now)
 
     def object_body(self) -> dict[str, Any]:
         """The body, which must be a JSON object. Raises Failed."""
@@ -142,10 +152,22 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     _check_subscription(call, names.pop("subscription", None))
     view = methods[method]
     options.check(request.GET, view)
+    with audit.acting(lambda: _actor(call)):
+        return _viewed(call, view, names)
+
+
+def _viewed(call: Call, view: View, names: dict[str, str]) -> Answer:
     call.require(getattr(view, NEEDS, VIEWER))
-    if method in ("PUT", "PATCH", "POST"):
-        call.body = _body(request)
+    if call.method in ("PUT", "PATCH", "POST"):
+        call.body = _body(call.request)
     return view(call, **names)
+
+
+def _actor(call: Call) -> Actor:
+    """For the audit trail."""
+    address, client = str(call.request.META.get("REMOTE_ADDR", "")), call.client
+    correlation = correlation_id(call.request)
+    return Actor(Who.API_CLIENT, client.name, str(client.pk), EntryPoint.API, address, correlation)
 
 
 def _check_method(method: str, methods: Mapping[str, View]) -> None:
@@ -246,15 +268,26 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
 
 def finished(request: HttpRequest, answer: Answer) -> HttpResponse:
     """As HTTP, with the headers that each answer of Azure has."""
-    headers = {**answer.headers, "Cache-Control": "no-cache", "x-ms-request-id": str(uuid.uuid4())}
-    given = request.headers.get("x-ms-correlation-request-id", "")
-    headers["x-ms-correlation-request-id"] = given if _is_plain(given) else headers["x-ms-request-id"]
+    headers = {**answer.headers, "Cache-Control": "no-cache", "x-ms-request-id": request_id(request)}
+    headers["x-ms-correlation-request-id"] = correlation_id(request)
     own = request.headers.get("x-ms-client-request-id", "")
     if request.headers.get("x-ms-return-client-request-id", "").lower() == "true" and _is_plain(own):
         headers["x-ms-client-request-id"] = own
     if answer.body is None:
         return HttpResponse(status=answer.status, headers=headers)
     return JsonResponse(answer.body, status=answer.status, headers=headers, safe=False)
+
+
+def request_id(request: HttpRequest) -> str:
+    """Its own: made when it is first asked for."""
+    found: str = request.META.setdefault("rollgrid.request_id", str(uuid.uuid4()))
+    return found
+
+
+def correlation_id(request: HttpRequest) -> str:
+    """What the client calls the work that this request is part of; the request's own id where it does not say."""
+    given = request.headers.get("x-ms-correlation-request-id", "")
+    return given if _is_plain(given) else request_id(request)
 
 
 def _is_plain(value: str) -> bool:

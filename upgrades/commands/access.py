@@ -5,14 +5,17 @@ import hmac
 import secrets
 from datetime import datetime
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
+from upgrades.core.auditing import Kind
 from upgrades.models import ApiClient
 
 LONGEST_NAME = 150
 
 
+@audited("ApiClientCreated", Kind.API_CLIENT)
 def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
     """(the client, its secret: nobody can ever read it again). Raises Refused where there is one of that name."""
     name = name.strip()
@@ -23,7 +26,9 @@ def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClie
     if ApiClient.objects.filter(name=name).exists():
         raise _there_already(name)
     try:
-        row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
+        with transaction.atomic():
+            row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
+            note(f"Created the API client {name}, which {row.role_says}.", after={"role": row.role}, object_id=row.pk)
     except IntegrityError:  # made just now by somebody else
         raise _there_already(name) from None
     return row, secret
@@ -34,21 +39,34 @@ def _there_already(name: str) -> Refused:
     return Refused("Conflict", message, target="name")
 
 
+@audited("ApiClientSecretRenewed", Kind.API_CLIENT)
 def renew_secret(name: str) -> tuple[ApiClient, str]:
     """(the client, its new secret). The old secret and all tokens are worth nothing from now on; a revoked client is let in again."""
-    row, secret = _find(name), _new_secret()
-    row.secret_hash, row.revoked_at = _hash(secret), None
-    row.token_number += 1
-    row.save(update_fields=["secret_hash", "revoked_at", "token_number"])
+    with transaction.atomic():
+        row, secret = _find(name), _new_secret()
+        says = f"Gave the API client {name} a new secret; the old one and its tokens ended."
+        note(
+            says,
+            before={"revoked": row.revoked_at, "secret": row.token_number},
+            after={"revoked": None, "secret": row.token_number + 1},
+            object_id=row.pk,
+        )
+        row.secret_hash, row.revoked_at = _hash(secret), None
+        row.token_number += 1
+        row.save(update_fields=["secret_hash", "revoked_at", "token_number"])
     return row, secret
 
 
+@audited("ApiClientRevoked", Kind.API_CLIENT)
 def revoke_client(name: str, now: datetime) -> ApiClient:
     """Its secret and its tokens are worth nothing from now on."""
-    row = _find(name)
-    row.revoked_at = row.revoked_at or now
-    row.token_number += 1
-    row.save(update_fields=["revoked_at", "token_number"])
+    with transaction.atomic():
+        row = _find(name)
+        before, row.revoked_at = row.revoked_at, row.revoked_at or now
+        row.token_number += 1
+        row.save(update_fields=["revoked_at", "token_number"])
+        says = f"Revoked the API client {name} with its tokens."
+        note(says, before={"revoked": before}, after={"revoked": row.revoked_at}, object_id=row.pk)
     return row
 
 

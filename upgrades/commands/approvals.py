@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
+from upgrades.core.auditing import Kind
+from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, UpgradeKind
 from upgrades.core.versions import LATEST, is_older
 from upgrades.feed.writing import Writing
@@ -28,6 +31,7 @@ class Approval:
     instances: list[Instance]
 
 
+@audited("InstancesApproved", Kind.SCALE_SET)
 def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
     """Lets these instances be upgraded to the version that waits for approval: the running upgrade's, where none runs the latest.
 
@@ -44,9 +48,13 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
         wanted = _not_opted_out(w, behind) if named is None else named
         rows = [row for row in wanted if row in behind and row.approved_version != awaited]
         _set(w, rows, awaited, f"Approved for {awaited} by {by}.")
+        if rows:
+            numbers = ranges(row.number for row in rows)
+            note(f"Approved {awaited} for instances {numbers}.", after={"approved": awaited, "instances": numbers})
     return Approval(awaited, rows)
 
 
+@audited("ApprovalWithdrawn", Kind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
     """Takes the approval of these instances (None: of all) back; what a batch has in flight goes on. Raises Refused."""
     with finding.writing_to(path, now) as w:
@@ -55,6 +63,10 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
         rows = [row for row in named if row.pk not in taken and _is_behind(row, row.approved_version)]
+        if rows:
+            numbers = ranges(row.number for row in rows)
+            before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
+            note(f"Withdrew the approval of instances {numbers}.", before=before)
         _set(w, rows, "", f"Its approval was withdrawn by {by}.")
     return rows
 

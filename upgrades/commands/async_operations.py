@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upgrades import stages
+from upgrades.commands.audit import unaudited
 from upgrades.core.states import Provisioning, UpgradeStatus
 from upgrades.models import AsyncOperation, RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind, Status
@@ -13,6 +14,7 @@ KEPT = timedelta(days=7)
 MIN_KEPT = 100  # the latest are kept, however far a clock is set forward: somebody may be asking after them
 
 
+@unaudited("what a client asks after; the command that it stands for is audited")
 def begin(
     kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
 ) -> AsyncOperation:
@@ -28,6 +30,7 @@ def begin(
     )
 
 
+@unaudited("notices that something is over")
 def look(row: AsyncOperation, now: datetime) -> AsyncOperation:
     """Settles it where it is over. What has ended once stays so, whatever becomes of the scale set later."""
     if row.status:

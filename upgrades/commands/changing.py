@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import Moved, Put, Seen, read_model, set_model, warnings_of
 from upgrades.core import secrets
+from upgrades.core.auditing import Kind
 from upgrades.models import ScaleSet, sealing
 
 TRIES = 20  # each is lost only to somebody who has changed it
@@ -15,6 +17,7 @@ TRIES = 20  # each is lost only to somebody who has changed it
 Edit = Callable[[ScaleSet | None], Mapping[str, Any]]
 
 
+@audited("ScaleSetChanged", Kind.SCALE_SET)
 def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = frozenset()) -> Put:
     """Puts what `edit` makes of the scale set that is there (None: none is). Where that is what it has already, nothing happens.
 

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
+from upgrades.commands.audit import audited, note
+from upgrades.core.auditing import Kind
 from upgrades.core.editing import edited, iso_duration
 from upgrades.core.facts import Policy
 from upgrades.core.members import member
@@ -14,9 +18,13 @@ _OWN_LIMITS = (*_UPGRADE, "automaticOSUpgradePolicy", "useRollingUpgradePolicy")
 _AZURE = Policy()
 
 
+@audited("DefaultPolicyChanged", Kind.DEFAULTS)
 def set_defaults(**changes: float) -> UpgradeDefaults:
     """Changes the defaults; scale sets that exist keep theirs."""
-    row, _ = UpgradeDefaults.objects.update_or_create(pk=1, defaults=changes)
+    with transaction.atomic():
+        before = UpgradeDefaults.objects.select_for_update().filter(pk=1).values(*changes).first() or {}
+        row, _ = UpgradeDefaults.objects.update_or_create(pk=1, defaults=changes)
+        note("Changed the upgrade policy of new scale sets.", before=before, after=changes)
     return row
 
 

@@ -7,14 +7,17 @@ from django.db import transaction
 
 from upgrades import catalog
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import versions
+from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 
 
 @finding.once_more
+@audited("ImagePublished", Kind.IMAGE)
 def publish_image(reference: ImageReference, now: datetime, *, locations: Sequence[str] = ()) -> list[ScaleSet]:
     """Publishes a version of a supported SKU (in some locations; in all where none are named) and wakes who follows it.
 
@@ -31,6 +34,9 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
             w.changed(*w.scale_sets)  # those pinned to a version show too what is the latest one
             if followers:
                 w.wake(*followers)
+            where = ", ".join(place.name for place in places) or "all locations"
+            after = {"published in": where, "scale sets that follow it": len(followers)}
+            note(f"Published {reference} in {where}.", after=after)
     return followers
 
 

@@ -9,8 +9,10 @@ from django.db import transaction
 
 from upgrades import catalog
 from upgrades.commands import finding, groups
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
+from upgrades.core.auditing import Kind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.members import BadDocument, check_json, check_tags, member, object_at, objects, shown, text
 from upgrades.feed.writing import writing
@@ -37,13 +39,14 @@ _PROBE_ID = re.compile(
 
 
 @finding.once_more
+@audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
     """Creates or replaces a load balancer; scale sets that use a probe of it are probed as it says from now on. Raises Refused."""
     group, name = finding.split(path)
     location = _location(_checked(document))
     changes = {"location": location, "document": document}
     with transaction.atomic():
-        _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
+        before = _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
         groups.ensure(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
@@ -51,18 +54,28 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
             create_defaults={**changes, "resource_group": group, "name": name},
         )
         _tell_users(row, now)
+        _note_put(row, before)
     return row
 
 
-def _check_place(key: str, location: Location) -> None:
+def _check_place(key: str, location: Location) -> Mapping[str, Any] | None:
+    """The document that is there, locked; None where none is. Raises Refused."""
     rows = LoadBalancer.objects.select_for_update(of=("self",)).select_related("location")
     row = rows.filter(key=key).first()
     if row is not None and row.location != location:
         message = f"the location of {row} is {row.location.name} and cannot be changed"
         raise Refused("PropertyChangeNotAllowed", message, target="location")
+    return row.document if row else None
+
+
+def _note_put(row: LoadBalancer, before: Mapping[str, Any] | None) -> None:
+    done = "Created" if before is None else "Changed"
+    was, after = None if before is None else {"document": before}, {"document": row.document}
+    note(f"{done} the load balancer.", before=was, after=after, code=f"LoadBalancer{done}", object_id=row.pk)
 
 
 @finding.once_more
+@audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
     """Puts what `edit` makes of the one that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
 
@@ -83,9 +96,12 @@ def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     location = _location(_checked(document))
     groups.ensure(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
-    return LoadBalancer.objects.create(**named, location=location, document=document)
+    row = LoadBalancer.objects.create(**named, location=location, document=document)
+    _note_put(row, None)
+    return row
 
 
+@audited("LoadBalancerDeleted", Kind.LOAD_BALANCER)
 def delete_load_balancer(path: str) -> None:
     """Raises Refused where a scale set uses a probe of it."""
     group, name = finding.split(path)
@@ -101,6 +117,14 @@ def remove(row: LoadBalancer) -> None:
     if user is not None:
         message = f"{row} cannot be deleted: the scale set {user} uses its probe {_probe_name(user.probe_id)!r}"
         raise Refused("LoadBalancerInUseByVirtualMachineScaleSet", message, target=str(row))
+    note(
+        "Deleted the load balancer.",
+        before={"document": row.document},
+        code="LoadBalancerDeleted",
+        kind=Kind.LOAD_BALANCER,
+        path=str(row),
+        object_id=row.pk,
+    )
     row.delete()
 
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
+from upgrades.core.auditing import Kind
+from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
 
@@ -13,6 +16,7 @@ LONGEST = timedelta(days=3650)
 LONGEST_REASON = 500  # characters
 
 
+@audited("InstancesOptedOut", Kind.SCALE_SET)
 def opt_out(
     path: str,
     ids: Sequence[str],
@@ -33,11 +37,14 @@ def opt_out(
     end = None if for_ever else until or now + DEFAULT_LENGTH
     with finding.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
+        before = _described(rows)
         _end(w, rows, owner)
         OptOut.objects.bulk_create(
             OptOut(instance=row, owner=owner, reason=reason, scope=scope, created_at=now, until=end) for row in rows
         )
         w.changed(*rows, note=f"Opted out by {owner}: {reason}")
+        says = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
+        note(says, before=before, after=_described(rows))
         w.wake()
     return rows
 
@@ -65,15 +72,30 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
         raise Refused("InvalidParameter", message, target="until")
 
 
+@audited("InstancesOptedIn", Kind.SCALE_SET)
 def opt_in(path: str, ids: Sequence[str], *, owner: str, now: datetime) -> list[Instance]:
     """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended."""
     with finding.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         opted_out = set(OptOut.objects.filter(instance__in=rows, ended_at=None).values_list("instance_id", flat=True))
+        ended = [row for row in rows if row.pk in opted_out]
+        if ended:
+            note(f"Opted in instances {ranges(row.number for row in ended)}.", before=_described(ended))
         _end(w, rows, owner)
-        w.changed(*(row for row in rows if row.pk in opted_out), note=f"Opted in by {owner}.")
+        w.changed(*ended, note=f"Opted in by {owner}.")
         w.wake()
     return rows
+
+
+def _described(rows: Sequence[Instance]) -> dict[str, object]:
+    """The opt-outs of these: each with the instances that it is of."""
+    found: dict[tuple[object, ...], list[int]] = {}
+    open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None).order_by("instance__number")
+    for number, *words in open_ones.values_list("instance__number", "owner", "reason", "scope", "created_at", "until"):
+        found.setdefault(tuple(words), []).append(number)
+    names = ("owner", "reason", "scope", "since", "until")
+    opt_outs = [{"instances": ranges(its), **dict(zip(names, words, strict=True))} for words, its in found.items()]
+    return {"opt-outs": opt_outs} if opt_outs else {}
 
 
 def _end(w: Writing, rows: Sequence[Instance], by: str) -> None:

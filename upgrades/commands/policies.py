@@ -7,10 +7,12 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
 from upgrades.commands.scale_sets import Put, set_model
+from upgrades.core.auditing import Kind
 from upgrades.core.documents import LONGEST_PAUSE
 from upgrades.core.editing import edited
 from upgrades.core.members import duration, switch, whole
@@ -53,6 +55,7 @@ _NUMBERS = [(name, MEMBERS[name]) for name in ("capacity", *_PERCENTS)]
 
 
 @finding.once_more
+@audited("ScaleSetChanged", Kind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
     """Changes these members (names of MEMBERS, values as in the document) and puts the document again; all the rest of it stays.
 

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
+from upgrades.core.auditing import Kind
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
@@ -14,6 +16,7 @@ HALF = (
 )
 
 
+@audited("InstanceProtectionChanged", Kind.SCALE_SET)
 def protect(
     row: ScaleSet, number: int, *, from_actions: bool | None, from_scale_in: bool | None, owner: str, now: datetime
 ) -> None:
@@ -45,5 +48,7 @@ def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> 
         for instance in rows:
             instance.kept_on_scale_in = kept
             instance.save(update_fields=["kept_on_scale_in"])
+            says = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
+            note(says, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
             w.changed(instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}.")
         w.wake()

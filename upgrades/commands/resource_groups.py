@@ -7,16 +7,19 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.groups import ensure, lock
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.core.auditing import Kind
 from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 from upgrades.models.resource_group import existing
 
 Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
 
 
+@audited("ResourceGroupChanged", Kind.RESOURCE_GROUP)
 def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[ResourceGroup, bool]:
     """Puts what `edit` makes of the group that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
 
@@ -32,11 +35,20 @@ def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[Re
         if row.location != location:
             message = f"resource group {row.name} is in {row.location.name} and cannot be moved"
             raise Refused("InvalidResourceGroupLocation", message, target="location")
+        _note_put(row, before, document)
         row.document = dict(document)
         row.save(update_fields=["document"])
     return row, before is None
 
 
+def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mapping[str, Any]) -> None:
+    done = "Changed" if before else "Created"
+    was = {"document": before.document} if before else None
+    after, code = {"document": document}, f"ResourceGroup{done}"
+    note(f"{done} the resource group.", before=was, after=after, code=code, object_id=row.pk)
+
+
+@audited("ResourceGroupDeleted", Kind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
     """With all that is in it; machines go first, so that it takes a while. Raises Refused where an upgrade runs in it."""
     with transaction.atomic():
@@ -51,3 +63,4 @@ def delete_resource_group(name: str, now: datetime) -> None:
         for balancer in balancers:
             remove(balancer)
         ResourceGroup.objects.filter(key=name.lower()).update(deleting=True)
+        note("Began to delete the resource group with all that is in it.", after={"deleting": True})

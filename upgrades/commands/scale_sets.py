@@ -10,12 +10,14 @@ from django.db import transaction
 
 from upgrades import catalog
 from upgrades.commands import finding, groups
+from upgrades.commands.audit import audited, note
 from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.steering import try_again
 from upgrades.core import documents, secrets
+from upgrades.core.auditing import Kind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.extensions import check_order
 from upgrades.core.members import BadDocument, member
@@ -78,6 +80,7 @@ class Seen:
 
 
 @finding.once_more
+@audited("ScaleSetChanged", Kind.SCALE_SET)
 def set_model(
     path: str, document: object, now: datetime, *, seen: Seen | None = None, without: Set[str] = frozenset()
 ) -> Put:
@@ -214,6 +217,7 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
     row.save()
     with writing(now, row.pk) as w:
         w.changed(w.scale_set)
+        _note_put("Created", row, None, {}, derived.secrets_after({}))
     return row
 
 
@@ -225,11 +229,28 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
             try_again(w, by="a new model")
+        was = row.document
         _derive(row, derived, before)
         row.save()
+        _note_put("Changed", row, was, before or {}, derived.secrets_after(before or {}))
         w.changed(row)
         w.wake()
     return row
+
+
+def _note_put(
+    done: str,
+    row: ScaleSet,
+    was: Mapping[str, Any] | None,
+    secrets_before: Mapping[str, object],
+    secrets_after: Mapping[str, object],
+) -> None:
+    """Of its secrets only where those stand that are others now."""
+    places = [*secrets_before, *(place for place in secrets_after if place not in secrets_before)]
+    others = [place for place in places if secrets_before.get(place) != secrets_after.get(place)]
+    after = {"document": row.document, "other values at": others}
+    before = None if was is None else {"document": was, "other values at": []}
+    note(f"{done} the scale set.", before=before, after=after, code=f"ScaleSet{done}", path=str(row), object_id=row.pk)
 
 
 def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
@@ -317,6 +338,7 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
     return tuple(found)
 
 
+@audited("ScaleSetDeleted", Kind.SCALE_SET)
 def delete_scale_set(path: str, now: datetime) -> None:
     """Deletes its machines, then the scale set. Raises Refused."""
     with finding.writing_to(path, now) as w:
@@ -324,6 +346,8 @@ def delete_scale_set(path: str, now: datetime) -> None:
         if row.upgrades.filter(ended_at=None).exists():
             message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"
             raise Refused("OperationNotAllowed", message)
+        machines = row.instances.count()
+        note(f"Began to delete the scale set with its {machines} machines.", after={"deleting": True}, object_id=row.pk)
         row.deleting = True
         row.save(update_fields=["deleting"])
         w.changed(row)

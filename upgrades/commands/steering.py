@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
+from upgrades.core.auditing import Kind
+from upgrades.core.ranges import ranges
 from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
@@ -22,16 +25,19 @@ IS_TAKING_THEM = (
 NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgrades are off; start an upgrade by hand"
 
 
+@audited("UpgradePaused", Kind.SCALE_SET)
 def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has no further batch begin until somebody resumes it; the one in flight is finished. Pausing twice is once. Raises Refused."""
     with finding.writing_to(path, now) as w:
         upgrade = _running(w, "pause", "paused")
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
+            note(f"Paused the upgrade {upgrade.aim}.", after={"paused by": by}, object_id=upgrade.pk)
             _save(w, upgrade, f"Paused by {by}.", "paused_by", "paused_at")
     return upgrade
 
 
+@audited("UpgradeResumed", Kind.SCALE_SET)
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has a paused upgrade go on, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with finding.writing_to(path, now) as w:
@@ -39,11 +45,14 @@ def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
                 upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
+            before = {"paused by": upgrade.paused_by, "paused at": upgrade.paused_at}
+            note(f"Resumed the upgrade {upgrade.aim}.", before=before, object_id=upgrade.pk)
             upgrade.paused_by, upgrade.paused_at = "", None
             _save(w, upgrade, f"Resumed by {by}.", "paused_by", "paused_at", "ends_by")
     return upgrade
 
 
+@audited("NextBatchRequested", Kind.SCALE_SET)
 def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Ends the pause between two batches; all other rules hold as ever. Asking twice is once.
 
@@ -53,6 +62,7 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
         upgrade = _running(w, "go on with", "hurried")
         began = _pause_began(w, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
+            note(f"Asked for the next batch of the upgrade {upgrade.aim} at once.", object_id=upgrade.pk)
             upgrade.skip_pause_at = max(now, began)  # a clock that was set back still means this pause
             _save(w, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
     return upgrade
@@ -75,6 +85,7 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
     raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
 
 
+@audited("UpgradeRetried", Kind.SCALE_SET)
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused."""
     with finding.writing_to(path, now) as w:
@@ -84,6 +95,8 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
             raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
         if not w.scale_set.automatic_upgrade:
             raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
+        if not upgrade.retry_skipped_by:
+            note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
         _skip_wait(w, upgrade, by)
     return upgrade
 
@@ -106,18 +119,27 @@ def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
         _save(w, upgrade, f"To be tried again at once: {by}.", "retry_skipped_by")
 
 
+@audited("InstancesReleased", Kind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Ends the quarantine of these instances; those that are in none stay as they are. Raises Refused; then none is released."""
     with finding.writing_to(path, now) as w:
         if w.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
             raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=w.scale_set))
         rows = [row for row in find_instances(w.scale_set, ids) if row.quarantined_at or row.failed_version]
+        if rows:
+            note(f"Released instances {ranges(row.number for row in rows)}.", before=_described(rows))
         for row in rows:
             row.note_success()
             row.save(update_fields=["failed_version", "failures", "quarantined_at"])
         w.changed(*rows, note=f"Released by {by}.")
         w.wake()
     return rows
+
+
+def _described(rows: Sequence[Instance]) -> dict[str, object]:
+    numbers = ranges(row.number for row in rows)
+    failed = sorted({row.failed_version for row in rows if row.failed_version})
+    return {"instances": numbers, "failed on": failed, "in quarantine": sum(bool(row.quarantined_at) for row in rows)}
 
 
 def _running(w: Writing, act: str, done: str) -> RollingUpgrade:

@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.db import transaction
 
+from upgrades.commands.audit import audited, note, unaudited
+from upgrades.core.auditing import Kind
 from upgrades.models import TokenKey, sealing
 from upgrades.models.token_keys import in_time, is_readable
 
@@ -12,6 +15,7 @@ RENEW_AFTER = timedelta(days=90)
 BITS = 2048
 
 
+@unaudited("the platform makes its own keys, when it needs one")
 def signing_key(now: datetime) -> TokenKey:
     """The key to sign with. The first call makes it; a later one makes its successor when it is old.
 
@@ -23,9 +27,12 @@ def signing_key(now: datetime) -> TokenKey:
     return _make(now)
 
 
+@audited("ApiTokensEnded", Kind.TOKENS)
 def end_all_tokens() -> int:
     """Ends all tokens at once, by deleting the keys; the next token gets a new one. Returns how many keys there were."""
-    count, _ = TokenKey.objects.all().delete()
+    with transaction.atomic():
+        count, _ = TokenKey.objects.all().delete()
+        note("Ended all tokens of the API.", before={"keys": count}, after={"keys": 0})
     return count
 
 

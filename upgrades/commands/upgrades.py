@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from upgrades.commands import finding
+from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
+from upgrades.core.auditing import Kind
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import StartedBy
@@ -28,6 +30,7 @@ NO_EXTENSIONS = "the extensions of {row} cannot be upgraded: its model has none"
 NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is not opted out"
 
 
+@audited("UpgradeStarted", Kind.SCALE_SET)
 def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> RollingUpgrade:
     """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused.
 
@@ -45,6 +48,7 @@ def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> Ro
         return _begin(w, by, version=latest, only_failed=only_failed)
 
 
+@audited("ExtensionUpgradeStarted", Kind.SCALE_SET)
 def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Starts an upgrade that brings the extensions of all instances to those of the model, and leaves their OS disks alone.
 
@@ -84,6 +88,8 @@ def _begin(
         extensions=extensions,
     )
     w.changed(upgrade, note=f"Started by {by}.")
+    whom = " of those that failed" if only_failed else ""
+    note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
     w.wake()
     return upgrade
 
@@ -93,6 +99,7 @@ def _candidates(w: Writing) -> QuerySet[Instance]:
     return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
 
 
+@audited("UpgradeCancelled", Kind.SCALE_SET)
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Stops the running upgrade at the end of its batch. Raises Refused. Cancelling twice is the same as once."""
     with finding.writing_to(path, now) as w:
@@ -101,6 +108,7 @@ def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
             raise Refused("Conflict", NOTHING_TO_CANCEL)
         if not upgrade.cancel_requested_by:
             upgrade.cancel_requested_by, upgrade.cancel_requested_at = by, now
+            note(f"Cancelled the upgrade {upgrade.aim}.", after={"cancelled by": by}, object_id=upgrade.pk)
             upgrade.save(update_fields=["cancel_requested_by", "cancel_requested_at"])
             w.changed(upgrade, note=f"Cancelling was asked for by {by}.")
             w.wake()

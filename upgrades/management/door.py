@@ -1,9 +1,9 @@
 """What the commands of the terminal have in common: refusals as one clear line, and who is asking."""
 
-import getpass
 import json
 import re
 import sys
+import uuid
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,18 +14,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from upgrades.commands.audit import acting
 from upgrades.commands.errors import Refused
+from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
 from upgrades.core.members import shown
-
-LONGEST_NAME = 150  # of a user, as Django has it
 
 
 class Door(BaseCommand):
     """A command that calls upgrades.commands. A refusal ends it with exit code 1 and its message on stderr."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        who = at_the_terminal(EntryPoint.TERMINAL, str(uuid.uuid4()))
         try:
-            return super().execute(*args, **options)
+            with acting(lambda: who):
+                return super().execute(*args, **options)
         except Refused as error:
             raise CommandError(f"{error.code}: {error.message}") from error
         except DatabaseError as error:
@@ -38,10 +40,7 @@ class Door(BaseCommand):
 
 def me() -> str:
     """Who is at the terminal, for the record."""
-    try:
-        return getpass.getuser()[:LONGEST_NAME]
-    except (KeyError, OSError):
-        return "the command line"
+    return os_user()
 
 
 def read_json(path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from upgrades.models.access import ApiClient, Subscription, TokenKey
 from upgrades.models.async_operation import AsyncOperation
+from upgrades.models.audit_entry import AuditEntry
 from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
 from upgrades.models.fleet_stop import FleetStop
@@ -18,6 +19,7 @@ from upgrades.models.work import Chunk
 __all__ = [
     "ApiClient",
     "AsyncOperation",
+    "AuditEntry",
     "Batch",
     "Chunk",
     "Event",

@@ -31,6 +31,10 @@ class ApiClient(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def role_says(self) -> str:
+        return self.Role(self.role).label
+
     def may(self, needed: "ApiClient.Role") -> bool:
         ranks = list(self.Role)
         return ranks.index(self.Role(self.role)) >= ranks.index(needed)

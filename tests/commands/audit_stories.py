@@ -1,0 +1,219 @@
+"""One story for each command that is audited: what must be there, the act, and how the command then shows in the audit trail."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+from tests.commands.test_steering import stopped, upgrading
+from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, document, edited, health_extension, publish
+from upgrades.commands import (
+    access,
+    approvals,
+    changing,
+    defaults,
+    fleet_stops,
+    images,
+    load_balancers,
+    opt_outs,
+    policies,
+    protection,
+    resource_groups,
+    scale_sets,
+    steering,
+    token_keys,
+    upgrades,
+)
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.models import ApiClient, Instance, Location, ScaleSet
+
+WEB = "fleet/web"
+LATER = NOW + timedelta(seconds=5)
+BALANCER = {"location": "westeurope", "properties": {"probes": []}}
+DEFERRED = "properties.upgradePolicy.automaticOSUpgradePolicy.osRollingUpgradeDeferral"
+PAUSES = {"pauseTimeBetweenBatches": "PT10M"}
+
+
+class Story(NamedTuple):
+    """`given` makes what must be there, and answers the act. `code` and `path`: of the entry that comes of it."""
+
+    given: Callable[[], Callable[[], Any]]
+    code: str
+    path: str = WEB
+
+
+def in_a_set(act: Callable[[], Any], **changes: Any) -> Callable[[], Callable[[], Any]]:
+    def given() -> Callable[[], Any]:
+        a_scale_set(**changes)
+        return act
+
+    return given
+
+
+def in_an_upgrade(act: Callable[[], Any], **changes: Any) -> Callable[[], Callable[[], Any]]:
+    def given() -> Callable[[], Any]:
+        upgrading(**changes)
+        return act
+
+    return given
+
+
+def _between_batches() -> Callable[[], Any]:
+    a_batch(upgrading(rolling=PAUSES), {0: MemberState.SUCCEEDED}, finished=True)
+    return partial(steering.next_batch_now, WEB, "ada", LATER)
+
+
+def _was_stopped() -> Callable[[], Any]:
+    stopped(UpgradeStatus.FAULTED)
+    return partial(steering.retry_now, WEB, "ada", LATER)
+
+
+def _quarantined() -> Callable[[], Any]:
+    a_scale_set()
+    Instance.objects.filter(number=3).update(quarantined_at=NOW, failed_version="16.04.1")
+    return partial(steering.release, WEB, ["3"], by="ada", now=LATER)
+
+
+def _deferred() -> None:
+    a_scale_set(model=edited(document(capacity=10), DEFERRED, True))
+    publish("16.04.1")
+
+
+def _waits_for_approval() -> Callable[[], Any]:
+    _deferred()
+    return partial(approvals.approve, WEB, ["1", "2"], by="ada", now=LATER)
+
+
+def _is_approved() -> Callable[[], Any]:
+    _waits_for_approval()()
+    return partial(approvals.withdraw_approval, WEB, ["2"], by="ada", now=LATER)
+
+
+def _has_extensions() -> Callable[[], Any]:
+    a_scale_set(extensions=[health_extension()])
+    return partial(upgrades.start_extensions, WEB, "ada", LATER)
+
+
+def _can_be_started() -> Callable[[], Any]:
+    a_scale_set()
+    publish("16.04.1")
+    return partial(upgrades.start, WEB, "ada", LATER)
+
+
+def _opted_out() -> Callable[[], Any]:
+    a_scale_set()
+    opt_outs.opt_out(WEB, ["1"], reason="x", owner="me", now=NOW)
+    return partial(opt_outs.opt_in, WEB, ["1", "2"], owner="ada", now=LATER)
+
+
+def _fleet_stopped() -> Callable[[], Any]:
+    fleet_stops.stop_fleet(reason="x", owner="me", now=NOW)
+    return partial(fleet_stops.end_fleet_stop, by="ada", now=LATER)
+
+
+def _balancer() -> None:
+    load_balancers.put_load_balancer("fleet/lb", BALANCER, NOW)
+
+
+def _has_balancer() -> Callable[[], Any]:
+    _balancer()
+    return partial(load_balancers.delete_load_balancer, "fleet/lb")
+
+
+def _changes_balancer() -> Callable[[], Any]:
+    _balancer()
+    changed = {**BALANCER, "tags": {"a": "b"}}
+    return partial(load_balancers.change_load_balancer, "fleet/lb", lambda row: changed, LATER)
+
+
+def _protects() -> Callable[[], Any]:
+    row = a_scale_set()
+    return partial(protection.protect, row, 1, from_actions=None, from_scale_in=True, owner="ada", now=LATER)
+
+
+def _group() -> Callable[[], Any]:
+    place = Location.objects.get(name="westeurope")
+    return partial(resource_groups.change_resource_group, "fleet", place, lambda row: {"tags": {"a": "b"}})
+
+
+def _has_group() -> Callable[[], Any]:
+    a_scale_set()
+    return partial(resource_groups.delete_resource_group, "fleet", LATER)
+
+
+def _client() -> None:
+    access.make_client("terraform", ApiClient.Role.OPERATOR, NOW)
+
+
+def _renews() -> Callable[[], Any]:
+    _client()
+    return partial(access.renew_secret, "terraform")
+
+
+def _revokes() -> Callable[[], Any]:
+    _client()
+    return partial(access.revoke_client, "terraform", LATER)
+
+
+def _has_a_key() -> Callable[[], Any]:
+    token_keys.signing_key(NOW)
+    return token_keys.end_all_tokens
+
+
+def _edits(row: ScaleSet | None) -> Any:
+    return edited(row.document, "sku.capacity", 4) if row else document(capacity=4)
+
+
+PUBLISH = partial(images.publish_image, ImageReference(*UBUNTU, "16.04.9"), LATER)
+OPT_OUT = partial(opt_outs.opt_out, WEB, ["1", "2"], reason="debugging", owner="ada", now=LATER)
+CREATE = partial(access.make_client, "terraform", ApiClient.Role.OPERATOR, LATER)
+
+STORIES = {
+    "access.make_client": Story(lambda: CREATE, "ApiClientCreated", "terraform"),
+    "access.renew_secret": Story(_renews, "ApiClientSecretRenewed", "terraform"),
+    "access.revoke_client": Story(_revokes, "ApiClientRevoked", "terraform"),
+    "approvals.approve": Story(_waits_for_approval, "InstancesApproved"),
+    "approvals.withdraw_approval": Story(_is_approved, "ApprovalWithdrawn"),
+    "changing.change_model": Story(in_a_set(partial(changing.change_model, WEB, _edits, LATER)), "ScaleSetChanged"),
+    "defaults.set_defaults": Story(
+        lambda: partial(defaults.set_defaults, max_batch_percent=10), "DefaultPolicyChanged", ""
+    ),
+    "fleet_stops.stop_fleet": Story(
+        lambda: partial(fleet_stops.stop_fleet, reason="x", owner="ada", now=LATER), "FleetStopped", ""
+    ),
+    "fleet_stops.end_fleet_stop": Story(_fleet_stopped, "FleetStopEnded", ""),
+    "images.publish_image": Story(lambda: PUBLISH, "ImagePublished", f"{':'.join(UBUNTU)}:16.04.9"),
+    "load_balancers.put_load_balancer": Story(
+        lambda: partial(load_balancers.put_load_balancer, "fleet/lb", BALANCER, LATER),
+        "LoadBalancerCreated",
+        "fleet/lb",
+    ),
+    "load_balancers.change_load_balancer": Story(_changes_balancer, "LoadBalancerChanged", "fleet/lb"),
+    "load_balancers.delete_load_balancer": Story(_has_balancer, "LoadBalancerDeleted", "fleet/lb"),
+    "opt_outs.opt_out": Story(in_a_set(OPT_OUT), "InstancesOptedOut"),
+    "opt_outs.opt_in": Story(_opted_out, "InstancesOptedIn"),
+    "policies.change_policy": Story(
+        in_a_set(partial(policies.change_policy, WEB, {"automatic_upgrade": False}, LATER)), "ScaleSetChanged"
+    ),
+    "protection.protect": Story(_protects, "InstanceProtectionChanged"),
+    "resource_groups.change_resource_group": Story(_group, "ResourceGroupCreated", "fleet"),
+    "resource_groups.delete_resource_group": Story(_has_group, "ResourceGroupDeleted", "fleet"),
+    "scale_sets.set_model": Story(lambda: partial(scale_sets.set_model, WEB, document(), LATER), "ScaleSetCreated"),
+    "scale_sets.delete_scale_set": Story(in_a_set(partial(scale_sets.delete_scale_set, WEB, LATER)), "ScaleSetDeleted"),
+    "steering.pause": Story(in_an_upgrade(partial(steering.pause, WEB, "ada", LATER)), "UpgradePaused"),
+    "steering.resume": Story(lambda: _paused(), "UpgradeResumed"),
+    "steering.next_batch_now": Story(_between_batches, "NextBatchRequested"),
+    "steering.retry_now": Story(_was_stopped, "UpgradeRetried"),
+    "steering.release": Story(_quarantined, "InstancesReleased"),
+    "token_keys.end_all_tokens": Story(_has_a_key, "ApiTokensEnded", ""),
+    "upgrades.start": Story(_can_be_started, "UpgradeStarted"),
+    "upgrades.start_extensions": Story(_has_extensions, "ExtensionUpgradeStarted"),
+    "upgrades.cancel": Story(in_an_upgrade(partial(upgrades.cancel, WEB, "ada", LATER)), "UpgradeCancelled"),
+}
+
+
+def _paused() -> Callable[[], Any]:
+    upgrading()
+    steering.pause(WEB, "me", NOW)
+    return partial(steering.resume, WEB, "ada", LATER)

@@ -1,0 +1,266 @@
+"""The audit trail, written by the commands themselves, in the transaction of what they change.
+
+    @audited("UpgradePaused", Kind.SCALE_SET)
+    def pause(path, by, now):
+        with finding.writing_to(path, now) as w:
+            ...
+            note("Paused the upgrade.", before={"paused_by": ""}, after={"paused_by": by})
+
+Every public command that writes carries `audited` (a test looks for it) and says with `note` what it changed; what changed nothing is not
+noted. Where the command is refused, that is written too. Who acts is said by the entry points (`acting`), once for each request; where
+none has, it is whoever runs this process.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models.expressions import Combinable
+
+from upgrades.commands.errors import Refused
+from upgrades.core.auditing import Actor, EntryPoint, Kind, Outcome, Who, at_the_terminal
+from upgrades.core.differences import differences, plain
+from upgrades.core.masking import masked
+from upgrades.models import AuditEntry
+from upgrades.models.clock import in_time
+
+log = logging.getLogger(__name__)
+
+# Refused attempts are kept, but nobody can fill the table with them: the same one counts once in a while, and so many in an hour.
+SAME_REFUSAL = timedelta(minutes=5)
+MAX_REFUSALS = 100  # of one actor in an hour
+MAX_REFUSALS_OF_NOBODY = 1_000  # of all together who have not proved who they are
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+NAMES_OF_PATHS = ("path", "name", "reference", "row")  # the argument that says what a command is about
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """The command that runs: its code, and what it is about."""
+
+    code: str
+    kind: Kind
+    path: str = ""
+    now: datetime | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """One request, or one command of the terminal: who acts, and what was refused (written when its transaction is over)."""
+
+    actor: Callable[[], Actor]
+    refusals: list[AuditEntry] = field(default_factory=list)
+
+
+_act: ContextVar[_Act | None] = ContextVar("_act", default=None)
+_scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
+
+
+@contextmanager
+def acting(actor: Callable[[], Actor]) -> Iterator[Scope]:
+    """Everything inside is done by this actor, who is asked for when there is something to write."""
+    with acting_until_written(actor) as scope:
+        try:
+            yield scope
+        finally:
+            write_refusals(scope)
+
+
+@contextmanager
+def acting_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
+    """As `acting`; the caller writes the refusals."""
+    scope = Scope(actor)
+    token = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(token)
+
+
+def actor() -> Actor:
+    scope = _scope.get()
+    return scope.actor() if scope else at_the_terminal(EntryPoint.SCRIPT)
+
+
+def audited(code: str, kind: Kind) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+    """Marks a command that writes to the audit trail, by `note`. `code` stands for the act, to programs; `kind` is what it acts on."""
+
+    def decorate(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        signature = inspect.signature(command)
+
+        @wraps(command)
+        def acted(*args: Given.args, **options: Given.kwargs) -> Answer:
+            outer = _act.get()
+            act = _Act(code, kind, *_named(signature.bind(*args, **options).arguments))
+            token = _act.set(act)
+            try:
+                return command(*args, **options)
+            except Refused as refusal:
+                if outer is None:
+                    _refused(act, refusal.code, refusal.message)
+                raise
+            finally:
+                _act.reset(token)
+
+        return acted
+
+    return decorate
+
+
+def unaudited(why: str) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+    """Marks a command that writes and is no act of anybody's."""
+
+    def decorate(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        vars(command)["unaudited"] = why
+        return command
+
+    return decorate
+
+
+def _named(given: Mapping[str, Any]) -> tuple[str, datetime | None]:
+    found = next((str(given[name]) for name in NAMES_OF_PATHS if name in given), "")
+    return found, given.get("now")
+
+
+def note(
+    says: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    code: str = "",
+    kind: Kind | None = None,
+    path: str = "",
+    object_id: object = "",
+) -> None:
+    """Says in the audit trail what the running command did. Where `before` and `after` are equal nothing was done, nor is it written.
+
+    `code`, `kind` and `path` where they are others than the command's own.
+    """
+    act = _act.get()
+    if act is None or not connection.in_atomic_block:
+        raise RuntimeError(f"note({says!r}) belongs into the transaction of a command that is marked @audited")
+    about = _Act(code or act.code, kind or act.kind, path or act.path, act.now)
+    write(about, says, before, after, object_id=object_id)
+
+
+def record(
+    code: str,
+    kind: Kind,
+    path: str,
+    says: str,
+    *,
+    now: datetime | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    by: Actor | None = None,
+    object_id: object = "",
+) -> None:
+    """Writes an act that is no command's: signing in, or what is saved by the admin alone."""
+    write(_Act(code, kind, path, now), says, before, after, by=by, object_id=object_id)
+
+
+def record_refusal(
+    code: str, kind: Kind, path: str, error_code: str, message: str, *, now: datetime, by: Actor | None = None
+) -> None:
+    """Writes an attempt that no command was asked for: it was refused before."""
+    _refused(_Act(code, kind, path, now), error_code, message, by)
+
+
+def write(
+    act: _Act,
+    says: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    by: Actor | None = None,
+    object_id: object = "",
+) -> None:
+    was, is_now = differences(before or {}, after or {})
+    if (before or after) and not was and not is_now:
+        return
+    row = _entry(act, by or actor())
+    row.says, row.object_id = plain(masked(says), 500), str(object_id)[:64]
+    row.before, row.after = was, is_now
+    row.save()
+
+
+def _entry(act: _Act, by: Actor) -> AuditEntry:
+    path = plain(act.path, 300)
+    row = AuditEntry(
+        who=by.who,
+        name=plain(by.name, 150),
+        who_id=by.id[:64],
+        entry_point=by.entry_point,
+        came_from=plain(by.came_from, 200),
+        request_id=plain(by.request_id, 100),
+        code=act.code,
+        kind=act.kind,
+        path=path,
+        key=path.lower()[:300],
+    )
+    if act.now is not None:  # else the database's clock says
+        row.at = act.now
+    return row
+
+
+# --- what was refused -------------------------------------------------------------------------------------------------
+
+
+def _refused(act: _Act, error_code: str, message: str, by: Actor | None = None) -> None:
+    row = _entry(act, by or actor())
+    row.outcome, row.error_code = Outcome.REFUSED, error_code[:64]
+    row.error_message = plain(masked(message), 500)
+    row.says = plain(f"Refused ({act.code}): {row.error_message}", 500)
+    scope = _scope.get()
+    if scope is None:
+        _write_refusal(row)
+    else:
+        scope.refusals.append(row)
+
+
+def write_refusals(scope: Scope) -> None:
+    """Once the transaction that was refused is undone."""
+    rows, scope.refusals = scope.refusals, []
+    for row in rows:
+        _write_refusal(row)
+
+
+def _write_refusal(row: AuditEntry) -> None:
+    """Never in the way of the answer: a database that does not take it is said in the log."""
+    if connection.needs_rollback:
+        log.warning("an attempt was refused and could not be written to the audit trail: %s", row.says)
+        return
+    try:
+        with transaction.atomic():
+            if not _is_too_much(row):
+                row.save()
+    except DatabaseError as error:
+        why = str(error).partition("\n")[0]
+        log.error("the audit trail was not written (%s): %s", why, row.says)
+
+
+def _is_too_much(row: AuditEntry) -> bool:
+    recent = AuditEntry.objects.filter(outcome=Outcome.REFUSED, at__gt=_before(row, timedelta(hours=1)))
+    recent = recent.filter(
+        at__lte=_before(row, timedelta(0))
+    )  # what a clock that ran ahead has written counts for nothing
+    if row.who == Who.NOBODY:
+        recent, most = recent.filter(who=Who.NOBODY), MAX_REFUSALS_OF_NOBODY
+    else:
+        recent, most = recent.filter(who=row.who, name=row.name), MAX_REFUSALS
+    same = recent.filter(code=row.code, name=row.name, key=row.key, error_code=row.error_code)
+    return same.filter(at__gt=_before(row, SAME_REFUSAL)).exists() or recent.count() >= most
+
+
+def _before(row: AuditEntry, length: timedelta) -> datetime | Combinable:
+    """So long before the entry, whose time the database says where the command was not told any."""
+    return row.at - length if isinstance(row.at, datetime) else in_time(-length)

@@ -1,0 +1,76 @@
+"""Who did something, through what, and to what: the words of the audit trail."""
+
+import getpass
+import socket
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_NAME = 150  # of a user, as Django has it
+
+
+class Who(StrEnum):
+    """What kind of actor."""
+
+    PERSON = "person"
+    API_CLIENT = "API client"
+    COMMAND_LINE = "command line"
+    PLATFORM = "platform"
+    NOBODY = "nobody"  # who has not said who it is, or could not prove it
+
+
+class EntryPoint(StrEnum):
+    """Through what the act came in."""
+
+    PAGE = "page"
+    ADMIN = "admin"
+    API = "API"
+    TERMINAL = "terminal"
+    SCRIPT = "script"
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Kind(StrEnum):
+    """What kind of thing was acted on."""
+
+    SCALE_SET = "scale set"
+    IMAGE = "image"
+    SKU = "SKU"
+    LOCATION = "location"
+    LOAD_BALANCER = "load balancer"
+    RESOURCE_GROUP = "resource group"
+    FLEET = "fleet"
+    DEFAULTS = "default policy"
+    API_CLIENT = "API client"
+    TOKENS = "API tokens"
+    USER = "user"
+    USER_GROUP = "group of users"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `came_from`: the address, or user@host; `request_id`: what one request's acts have in common."""
+
+    who: Who
+    name: str
+    id: str = ""
+    entry_point: EntryPoint = EntryPoint.SCRIPT
+    came_from: str = ""
+    request_id: str = ""
+
+
+def at_the_terminal(entry_point: EntryPoint, request_id: str = "") -> Actor:
+    """Whoever runs this process."""
+    name = os_user()
+    return Actor(Who.COMMAND_LINE, name, "", entry_point, f"{name}@{socket.gethostname()}"[:200], request_id)
+
+
+def os_user() -> str:
+    try:
+        return getpass.getuser()[:LONGEST_NAME]
+    except (KeyError, OSError):
+        return "the command line"

@@ -1,0 +1,87 @@
+"""What an act changed, to be kept for years: only what differs, without secrets, and never long."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.core.masking import HIDDEN, without_secrets
+
+Json = dict[str, Any]
+
+MAX_TEXT = 300  # characters of one text
+MAX_ITEMS = 50  # of one list or object
+MAX_DEPTH = 12
+MAX_LENGTH = 8_000  # characters of the whole, as JSON
+CHANGED = f"{HIDDEN} (another one)"
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Json, Json]:
+    """(what differs as it was, as it is now). Members that are equal are in neither; both empty: nothing changed.
+
+    A secret shows as ***, and where it is another one now that is said.
+    """
+    was, now = _differing(before, after)
+    hidden_was, hidden_now = without_secrets(was), _marked(without_secrets(was), without_secrets(now))
+    return kept_short(hidden_was), kept_short(hidden_now)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Json, Json]:
+    was: Json = {}
+    now: Json = {}
+    for name in [*before, *(name for name in after if name not in before)]:
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            old, new = _differing(old, new)
+            is_same = not old and not new
+        else:
+            is_same = name in before and name in after and _text(old) == _text(new)
+        if not is_same:
+            was |= {name: old} if name in before else {}
+            now |= {name: new} if name in after else {}
+    return was, now
+
+
+def _text(value: Any) -> str:
+    """JSON knows types that Python takes for equal: 1, 1.0 and true."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _marked(was: Any, now: Any) -> Any:
+    """`now`, where each secret that stands in both is said to be another one: what is equal is in neither."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        return {name: _marked(was.get(name), value) for name, value in now.items()}
+    return CHANGED if was == now == HIDDEN else now
+
+
+def kept_short(value: Json) -> Json:
+    """As much of it as is worth keeping; what was cut says so."""
+    short: Json = _short(value, MAX_DEPTH)
+    length = len(json.dumps(short))
+    if length <= MAX_LENGTH:
+        return short
+    return {"too long to be kept": f"{length} characters", "names": list(short)[:MAX_ITEMS]}
+
+
+def _short(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return plain(value, MAX_TEXT)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < 1e15 else str(value)
+    if depth == 0:
+        return "..."
+    if isinstance(value, Mapping):
+        items = list(value.items())
+        short = {plain(str(name), MAX_TEXT): _short(inner, depth - 1) for name, inner in items[:MAX_ITEMS]}
+        return {**short, "...": f"and {len(items) - MAX_ITEMS} more"} if len(items) > MAX_ITEMS else short
+    if isinstance(value, list | tuple):
+        cut = [_short(one, depth - 1) for one in value[:MAX_ITEMS]]
+        return [*cut, f"... and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else cut
+    return plain(str(value), MAX_TEXT)
+
+
+def plain(text: str, longest: int) -> str:
+    """In one line, without what no database takes and no terminal should be sent."""
+    cut = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return "".join(letter if letter.isprintable() else "?" for letter in cut)

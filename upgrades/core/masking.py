@@ -1,0 +1,93 @@
+"""Hiding tokens, passwords and secrets: in lines of text by what they look like, in JSON by the names of its members too."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.core.members import SECRET_MEMBERS
+
+HIDDEN = "***"
+_NAMES = (
+    r"(?:client_?secret|admin_?password|password|passwd|pwd|secret_?key|api_?key|private_?key|access_?token|refresh_?token"
+    r"|account_?key|shared_?access_?key|connection_?string|user_?data"
+    r"|client_?assertion|csrfmiddlewaretoken|csrftoken|sessionid|custom_?data)"
+)
+# A JSON string inside a JSON string, a string in either kind of quotes (cut off or not), a bare word.
+_VALUE = r"""(?:\\"(?:[^"\\]|\\[^"])*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s&;,)}\]"'\\]+)"""
+
+
+def _rule(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """`kept` stays, the rest of the match goes. No part may backtrack far: a log line must not be an attack."""
+    return re.compile(pattern, re.IGNORECASE | flags)
+
+
+_RULES = (
+    # Authorization: Bearer abc, b'Bearer abc', Basic abc
+    _rule(r"(?P<kept>\b(?:Bearer|Basic|SharedAccessSignature) )\s*[A-Za-z0-9._~+/=-]{6,}"),
+    # scheme://user:password@host
+    _rule(r"(?P<kept>://[^\s/:@'\"]{0,100}:)[^\s@'\"]{1,500}(?=@)"),
+    # ?token=..., &sig=...; and the two that are secrets wherever they stand
+    _rule(r"(?P<kept>[?&](?:code|key|signature)=)[^\s&'\"#]+"),
+    _rule(r"(?P<kept>\b(?:sig|token)=)[^\s&'\",;)]+"),
+    # Whoever has the address of a wallboard has the wallboard.
+    _rule(r"(?P<kept>/wall/)[^\s/'\"?]+"),
+    _rule(r"(?P<kept>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*", re.DOTALL),
+    # A whole document is secret, and where it ends is hard to say: nothing after it is shown.
+    _rule(r"(?P<kept>protected_?settings\\?[\"']?\s{0,5}[=:]).+", re.DOTALL),
+    # name=value, "name": "value", 'name': b'value', \"name\": \"value\"
+    _rule(rf"(?P<kept>{_NAMES}\\?[\"']?\s{{0,5}}[=:]\s{{0,5}}b?){_VALUE}"),
+)
+# One cheap look spares nearly every line the expensive ones.
+_SUSPICIOUS = re.compile(
+    r"bearer|basic|shared|://|sig|token|code=|key|wall/|secret|passw|pwd|connection|protected|session|assertion|data",
+    re.I,
+)
+
+
+def masked(text: str) -> str:
+    """The text with every token, password and secret that we know the looks of replaced by ***."""
+    if not _SUSPICIOUS.search(text):
+        return text
+    for pattern in _RULES:
+        text = pattern.sub(rf"\g<kept>{HIDDEN}", text)
+    return text
+
+
+_SECRET_PARTS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "sharedkey",
+    "connectionstring",
+    "userdata",
+    "customdata",
+    "protectedsettings",
+)
+_SECRET_NAMES = SECRET_MEMBERS | {"key", "sig", "sas", "pwd", "signature"}
+
+
+def is_secret(name: str) -> bool:
+    """Whether a member of this name holds a secret, in whatever spelling: adminPassword, admin_password, ADMIN-PASSWORD."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return plain in _SECRET_NAMES or any(part in plain for part in _SECRET_PARTS)
+
+
+def without_secrets(value: Any) -> Any:
+    """The same JSON, with *** for each secret. A switch or a null is none: disablePasswordAuthentication stays what it is."""
+    if isinstance(value, Mapping):
+        return {name: _member(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(one) for one in value]
+    return masked(value) if isinstance(value, str) else value
+
+
+def _member(name: str, value: Any) -> Any:
+    is_nothing = value is None or isinstance(value, bool) or value in ("", [], {})
+    return HIDDEN if is_secret(name) and not is_nothing else without_secrets(value)
