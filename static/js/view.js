@@ -49,12 +49,14 @@ function plannedAfter(list, board, now) {
 /** The next batches, of those that wait for approval or of the others. */
 const sliced = (board, size, waits) => queue(board, waits).flatMap((zone) => slices(zone, size)).map((ids) => ({ ids, waits }));
 
-/** The places of those to come, zone by zone: the unhealthy first where the policy says so, then zone after zone, each with ascending ids. */
+/** The places of those to come, zone by zone: the unhealthy first where the policy says so, those that failed on this version last, then zone after zone, each with ascending ids. */
 function queue(board, waits) {
   const { instances, upgrade: { policy, ...upgrade } } = board, version = awaitedOf(board);
   const places = [...instances.keys()].filter((place) => isToCome(instances[place], upgrade) && isApproved(instances[place], version) !== waits);
   const sickFirst = policy.unhealthy_first ? [true, false] : [null];
-  return sickFirst.flatMap((sick) => zoned(sick === null ? places : places.filter((place) => isSick(instances[place]) === sick), instances, policy));
+  const failed = (place) => !upgrade.only_failed && Boolean(upgrade.target.version) && instances[place].failed_version === upgrade.target.version;
+  const some = sickFirst.map((sick) => (sick === null ? places : places.filter((place) => isSick(instances[place]) === sick)));
+  return some.flatMap((list) => [false, true].flatMap((last) => zoned(list.filter((place) => failed(place) === last), instances, policy)));
 }
 
 function zoned(places, instances, policy) {

@@ -102,7 +102,7 @@ export function whyInstance(one, board) {
     upgrading: { create: "The machine is being made.", delete: "The machine is being removed.", extensions: "Its extensions are being run; its disks stay as they are." }[one.operation] ?? "The OS disk is being replaced; data disks stay as they are.",
     "rolling-back": "It did not become healthy on the new image; its old OS disk is put back.",
     "rolled-back": `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
-    quarantined: "Its upgrades failed too often, one after the other: the platform leaves it alone until somebody releases it.",
+    quarantined: "Its upgrades failed too often where those of others went well: the platform leaves it alone on this version until somebody releases it.",
     "switched-off": "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
     verifying: `${one.member?.kind === "extensions" ? "Its extensions were run" : "It has its new OS disk"}; its health is awaited, at most five minutes.${one.health_detail ? ` So far: ${one.health_detail}.` : ""}`,
     unhealthy: `${sentence(one.health_detail || "The health probe fails")} It counts against the limit.${back}`,

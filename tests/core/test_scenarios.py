@@ -67,6 +67,7 @@ def _fleet(options: dict[str, str]) -> World:
             policy=_policy(options),
         )
     )
+    world.published.append(version)
     world.boot = int(options.get("boot", 20))
     return world
 
@@ -103,7 +104,7 @@ def _model(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _publish(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.facts = replace(world.facts, latest=image(options["version"]))
+    world.publish(options["version"])
 
 
 def _run(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -196,7 +197,7 @@ def _retry(world: World, options: dict[str, str], ids: list[int]) -> None:
 def _release(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.set(ids, quarantined=False, failed_version="")
     for id in ids:
-        world.failures[id] = 0
+        world.failures.pop(id, None)
 
 
 def _approve(world: World, options: dict[str, str], ids: list[int]) -> None:

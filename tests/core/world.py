@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Policy, Upgrade
+from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Policy, Trial, Upgrade
 from upgrades.core.ranges import ranges
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
@@ -24,6 +24,7 @@ from upgrades.core.steps import (
     Wait,
     Why,
 )
+from upgrades.core.suspicion import is_suspected, is_the_machine, newest_good
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
 IDLE = {
@@ -36,7 +37,6 @@ IDLE = {
     Why.FLEET_STOPPED,
     Why.WAITING_FOR_APPROVAL,
 }
-TIRED_OF_FAILING = 3  # failures in a row, and the platform leaves an instance alone
 
 
 def image(version: str) -> ImageReference:
@@ -56,7 +56,9 @@ class World:
     bad: set[str] = field(default_factory=set)
     broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced, nor extensions be run
     lost_disks: set[int] = field(default_factory=set)  # instances whose old OS disk is gone
-    failures: Counter[int] = field(default_factory=Counter)  # in a row, by instance
+    failures: dict[int, Counter[str]] = field(default_factory=dict)  # by instance: how often on which version
+    said: dict[str, dict[int, bool]] = field(default_factory=dict)  # of each version: is the instance well on it?
+    published: list[str] = field(default_factory=list)
     old_versions: dict[int, str] = field(default_factory=dict)
     probing: bool = True
     known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
@@ -139,7 +141,8 @@ class World:
         for id in succeeded:
             self._member(id, MemberState.SUCCEEDED)
             if self.facts.upgrade and self.facts.upgrade.kind is UpgradeKind.IMAGE:
-                self.failures[id] = 0
+                self.failures.pop(id, None)
+                self._say(id, self.facts.upgrade.target.version, is_well=True)
         for id in failed:
             self._fail(id)
 
@@ -148,9 +151,38 @@ class World:
         self._member(id, MemberState.FAILED)
         if self.facts.upgrade.kind is UpgradeKind.EXTENSIONS:
             return
-        self.failures[id] += 1
-        tired = self.failures[id] >= TIRED_OF_FAILING
-        self._instance(id, failed_version=self.facts.upgrade.target.version, quarantined=tired)
+        version = self.facts.upgrade.target.version
+        self.failures.setdefault(id, Counter())[version] += 1
+        self._say(id, version, is_well=False)
+        self._instance(id, failed_version=version, quarantined=is_the_machine(self.failures[id], self._trials()))
+
+    def _say(self, id: int, version: str, *, is_well: bool) -> None:
+        self.said.setdefault(version, {})[id] = is_well
+        self.tell_suspicion()
+
+    def _trials(self) -> dict[str, Trial]:
+        counts = {version: Counter(said.values()) for version, said in self.said.items()}
+        return {version: Trial(count[False], count[True]) for version, count in counts.items()}
+
+    def tell_suspicion(self) -> None:
+        """What `observe` would say of the version that is the target, or the latest."""
+        trials, latest = self._trials(), self.facts.latest
+        target = self.facts.upgrade.target if self.facts.upgrade else latest
+        good = newest_good(self.published, trials)
+        is_bad = latest is not None and is_suspected(trials.get(latest.version, Trial()))
+        self.facts = replace(
+            self.facts,
+            trial=trials.get(target.version, Trial()) if target else Trial(),
+            newest_good=image(good) if good and is_bad else None,
+        )
+
+    def publish(self, version: str) -> None:
+        """A quarantine for an older version ends then."""
+        self.published.append(version)
+        self.facts = replace(self.facts, latest=image(version))
+        for one in self.facts.instances:
+            self._instance(one.id, quarantined=one.quarantined and one.failed_version == version)
+        self.tell_suspicion()
 
     def _roll_back(self, instances: tuple[int, ...]) -> None:
         for id in instances:

@@ -151,7 +151,7 @@ def test_every_reason_with_the_command_that_would_lift_it() -> None:
     assert lines[at : at + 6] == [
         "  why        All automatic upgrades are stopped by eve until 2018-09-26 12:00 UTC: panics",
         f"             {since}; until 2018-09-26 12:00:00 UTC; lifted by an operator: manage.py end_fleet_stop",
-        "  why        3 instances failed too often and are left alone until somebody releases them.",
+        "  why        3 instances failed too often where others succeeded and are left alone on this version until somebody releases them.",
         f"             instances 4-5 8; {since}; lifted by an operator: manage.py release fleet/web 4 5 8",
         "  why        2 instances opted out by ada until 2018-10-09 12:00 UTC: payroll",
         f"             instances 0-1; {since}; until 2018-10-09 12:00:00 UTC; lifted by the owner of the opt-out: "

@@ -1,13 +1,11 @@
 """Old OS disks are put back: of instances that failed, and of all that failed when a limit stops an upgrade (facts 1.7)."""
 
-from datetime import timedelta
-
 import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from upgrades import attempts
-from upgrades.commands.steering import release, retry_now
+from upgrades.commands.steering import retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.states import Health, MemberState, UpgradeStatus
 from upgrades.feed import shapes
@@ -118,34 +116,6 @@ def test_a_worker_that_dies_over_a_rollback_costs_time_only(fleet: MakeFleet) ->
     assert [row.os_disk for row in one.instances] == disks
     assert {row.operation_id for row in one.instances} == {None}
     assert {row.member.state for row in one.instances if row.member} == {MemberState.ROLLED_BACK}
-
-
-def test_after_three_failures_in_a_row_an_instance_is_in_quarantine(fleet: MakeFleet) -> None:
-    """The platform leaves it alone until a person releases it; the wait between two attempts doubles."""
-    one = failing(fleet, 1)
-    assert (one.instances[0].failures, one.row.decision["code"]) == (1, "WaitingToTryAgain")
-    for minutes in (30, 60):
-        assert one.instances[0].quarantined_at is None
-        _pass(one, minutes=minutes - 1)
-        assert one.row.decision["code"] == "WaitingToTryAgain"
-        _pass(one, minutes=2)
-        one.later(minutes=5)
-        one.go_on()
-    assert one.row.upgrades.count() == 3
-    assert one.instances[0].failures == 3 and one.instances[0].quarantined_at
-    _pass(one, days=2)
-    assert one.row.upgrades.count() == 3
-    assert {reason["code"] for reason in one.row.decision["reasons"]} >= {"Quarantined", "OptOutsLeaveNothing"}
-    assert release(one.path, ["0"], by="ada", now=one.now)
-    one.go_on()
-    assert one.row.upgrades.count() == 4
-
-
-def _pass(one: Fleet, **length: float) -> None:
-    """So much time goes by in one leap, and then there is news again."""
-    one.now += timedelta(**length)
-    one.probe()
-    one.go_on()
 
 
 def test_a_person_need_not_wait_for_the_next_attempt(fleet: MakeFleet) -> None:

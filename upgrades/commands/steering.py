@@ -12,6 +12,7 @@ from upgrades.core.ranges import ranges
 from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
+from upgrades.models.instance import FAILURE_FIELDS
 from upgrades.models.rolling_upgrade import policy_from_row
 
 STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
@@ -130,7 +131,7 @@ def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[In
             note(f"Released instances {ranges(row.number for row in rows)}.", before=_described(rows))
         for row in rows:
             row.note_success()
-            row.save(update_fields=["failed_version", "failures", "quarantined_at"])
+            row.save(update_fields=list(FAILURE_FIELDS))
         w.changed(*rows, note=f"Released by {by}.")
         w.wake()
     return rows

@@ -107,13 +107,15 @@ class Choice:
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
-    """The next batch: of one zone and one update domain (facts 1.4), the lowest numbers first.
+    """The next batch: of one zone and one update domain (facts 1.4), the lowest numbers first; those that failed on this very version
+    come last, so that others say whether it is the version or the machine.
 
     It shrinks while it and the unhealthy outside it together would pass the limit, but never below one: "unhealthy instances in previous
     or future batches can cause the percentage in a batch to decrease" (facts 1.3).
     """
     sick = set(ids(unhealthy(facts, now)))
-    pool = _pool(todo, policy, sick)
+    version = facts.upgrade.target.version if facts.upgrade else ""
+    pool = _pool(todo, policy, sick, version)
     most = size(len(facts.counted), policy)
     chosen = list(ids(pool[:most]))
     fitting = _shrunk(facts, chosen, policy, sick)
@@ -128,7 +130,7 @@ def beside(facts: Facts, choice: Choice) -> Choice:
     return replace(choice, why=f"{choice.why[:-1]}; in place, for {room} (maxSurge).")
 
 
-def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int]) -> list[InstanceFacts]:
+def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version: str) -> list[InstanceFacts]:
     """Those that the next batch is taken from, in order."""
 
     def place(one: InstanceFacts) -> tuple[str, str]:
@@ -136,6 +138,8 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int]) -> list
 
     if policy.unhealthy_first and (first := [one for one in todo if one.id in sick]):
         todo = first  # all of them before any healthy one (facts 1.4)
+    if version and (new := [one for one in todo if one.failed_version != version]):
+        todo = new
     ordered = sorted(todo, key=lambda one: (*place(one), one.id))
     return [one for one in ordered if place(one) == place(ordered[0])]
 

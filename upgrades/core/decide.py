@@ -46,16 +46,16 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12).
+    """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12) that is not suspected.
 
     While a batch surges they wait: until what is replaced is gone, two have one place in the provider's quota.
     """
     missing = facts.capacity - len(facts.staying)
     if missing <= 0 or _is_amid_a_surge(facts):
         return None
-    if facts.latest is None:
+    if facts.image_for_new is None:
         return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
-    return AddInstances(missing, facts.latest)
+    return AddInstances(missing, facts.image_for_new)
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:

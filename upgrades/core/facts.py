@@ -62,7 +62,8 @@ class InstanceFacts:
     """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
     that is its deletion.
 
-    `opt_out`: it is never touched. `quarantined`: it failed so often that the platform leaves it alone; a person may still upgrade it.
+    `opt_out`: it is never touched. `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may
+    still upgrade it.
     `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
     `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
@@ -192,6 +193,22 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """How a version did in one scale set: on how many of its instances it failed, and on how many it went well.
+
+    `succeeded_elsewhere`: instances of other scale sets that follow the image in this location are well on it.
+    """
+
+    failed: int = 0
+    succeeded: int = 0
+    succeeded_elsewhere: bool = False
+
+    @property
+    def tried(self) -> int:
+        return self.failed + self.succeeded
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """A scale set now. `latest` is the newest image for it in its location, None while nothing is published.
 
@@ -200,6 +217,8 @@ class Facts:
     `health_interval`: how often each instance is asked. `retry_after`: how long after a stopped attempt the next one comes by itself.
     `fleet_stop`: no upgrade of the platform's goes on anywhere. `room`: how many more machines the provider would make for it now, None:
     as many as one likes; it is asked before each batch that surges. `room_is_known`: False where it gave no answer.
+    `trial`: how the version of the running upgrade, or else the latest one, did here so far. `newest_good`: the image for new instances
+    where it is another than the latest, whose version is suspected (core/suspicion.py).
     """
 
     capacity: int
@@ -218,6 +237,8 @@ class Facts:
     room_is_known: bool = True
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
+    trial: Trial = Trial()
+    newest_good: ImageReference | None = None
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -232,6 +253,10 @@ class Facts:
     def counted(self) -> tuple[InstanceFacts, ...]:
         """All instances, in the sense of every limit: those that are being deleted, spare, or switched off count for nothing."""
         return tuple(one for one in self.staying if not one.stopped)
+
+    @property
+    def image_for_new(self) -> ImageReference | None:
+        return self.newest_good or self.latest
 
     def instance(self, id: int) -> InstanceFacts | None:
         return self._by_id.get(id)

@@ -20,6 +20,7 @@ class Held(StrEnum):
     OPTED_OUT = "OptedOut"
     SWITCHED_OFF = "SwitchedOff"
     FAILED_BEFORE = "FailedOnThisVersion"
+    SUSPECTED = "VersionSuspected"
     TURN = "WaitsForItsTurn"
     AUTOMATIC_OFF = "AutomaticUpgradesOff"
 
@@ -70,6 +71,7 @@ RANK: tuple[Why | Held, ...] = (
     Held.IMPOSSIBLE,
     Why.BACKING_OFF,
     Why.STOPPED,
+    Held.SUSPECTED,
     Held.AUTOMATIC_OFF,
     Held.QUARANTINED,
     Held.FAILED_BEFORE,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from upgrades.core.states import Power, Provisioning
 
+NO_ROOM = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
+
 
 @dataclass(frozen=True, slots=True)
 class DataDiskView:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from upgrades.core.facts import Hold
+from upgrades.core.facts import Hold, Trial
 
 NO_IMAGE = "No version of its image is published in its location yet."
 ROOM_UNKNOWN = (
@@ -160,6 +160,14 @@ def shut_by_opt_outs(sick: int, total: int, limit: int) -> str:
     )
 
 
+def suspected(version: str, trial: Trial, good: str) -> str:
+    new = f" New instances get {good}." if good else ""
+    return (
+        f"{version} failed on {trial.failed} of {_instances(trial.tried)} that tried it: the version is suspected, not the machines. "
+        f"A newer version is taken by itself.{new}"
+    )
+
+
 def automatic_off(version: str, count: int) -> str:
     return f"Automatic upgrades are off: {_instances(count)} could be upgraded to {version} by hand."
 
@@ -174,7 +182,10 @@ def opted_out(count: int, hold: Hold) -> str:
 
 
 def quarantined(count: int) -> str:
-    return f"{_instances(count)} failed too often and {_are(count)} left alone until somebody releases {_them(count)}."
+    return (
+        f"{_instances(count)} failed too often where others succeeded and {_are(count)} left alone on this version until somebody releases "
+        f"{_them(count)}."
+    )
 
 
 def switched_off(count: int) -> str:

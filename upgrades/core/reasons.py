@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from upgrades.core import batches, health, instance_reasons, messages, retrying
+from upgrades.core import batches, health, instance_reasons, messages, retrying, suspicion
 from upgrades.core.facts import Facts, Member
 from upgrades.core.held import RANK, Held, Reason, View, Who, view_of
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
@@ -119,6 +119,16 @@ def _retry(view: View) -> Iterator[Reason]:
         yield Reason(Why.STOPPED, messages.stopped(version), "retry", Who.OPERATOR, "retry_now")
 
 
+def _suspected(view: View) -> Iterator[Reason]:
+    """Numbers: failed, tried."""
+    trial = view.facts.trial
+    if view.outdated and suspicion.is_suspected(trial):
+        good = view.facts.newest_good
+        text = messages.suspected(view.target, trial, good.version if good else "")
+        numbers = {"failed": trial.failed, "tried": trial.tried}
+        yield Reason(Held.SUSPECTED, text, "version", Who.PUBLISHER, "publish_image", numbers=numbers)
+
+
 def _automatic_off(view: View) -> Iterator[Reason]:
     could_be = [one for one in view.outdated if not one.protected and not one.stopped]
     if view.upgrade is None and could_be and view.facts.follows_latest and not view.facts.automatic:
@@ -185,6 +195,7 @@ SOURCES: tuple[Source, ...] = (
     _pause,
     _room,
     _retry,
+    _suspected,
     _automatic_off,
     _impossible,
     _working,

@@ -103,4 +103,3 @@ class FaultCode(StrEnum):
 
 # Said of an upgrade that goes on with failed instances (facts 1.6).
 MEMBER_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"
-FAILURES_TO_QUARANTINE = 3  # failed upgrades of one instance in a row

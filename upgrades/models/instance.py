@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import FAILURES_TO_QUARANTINE, Health, MemberState, OperationKind, Power, Provisioning
+from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work import Chunk
 
@@ -17,7 +17,7 @@ def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[Oper
     return [(state.value, state.value) for state in states]
 
 
-FAILURE_FIELDS = ("failed_version", "failures", "quarantined_at")
+FAILURE_FIELDS = ("failed_version", "failed_on", "failures", "quarantined_at")
 VIEW_FIELDS = (
     "os_disk",
     "version",
@@ -62,6 +62,9 @@ class Instance(models.Model):
     approved_version = models.CharField(
         max_length=80, blank=True, help_text="The version that a person approved for it, where upgrades are deferred."
     )
+    failed_on = models.JSONField(
+        default=dict, help_text="How often it failed on each version since its last upgrade that went well."
+    )
     failures = models.PositiveSmallIntegerField(default=0, help_text="Failed upgrades in a row.")
     quarantined_at = models.DateTimeField(null=True, help_text="Since when the platform leaves it alone.")
 
@@ -85,14 +88,13 @@ class Instance(models.Model):
 
     def note_success(self) -> None:
         """An upgrade of it went well: what went wrong before is forgotten."""
-        self.failed_version, self.failures, self.quarantined_at = "", 0, None
+        self.failed_version, self.failed_on, self.failures, self.quarantined_at = "", {}, 0, None
 
-    def note_failure(self, version: str, now: datetime) -> None:
-        """An upgrade of it failed. After some in a row the platform leaves it alone (quarantine)."""
+    def note_failure(self, version: str) -> None:
+        """An upgrade of it failed. Whether it is to be blamed for that, core/suspicion.py says."""
         self.failed_version = version
+        self.failed_on = {**self.failed_on, version: self.failed_on.get(version, 0) + 1}
         self.failures += 1
-        if self.failures >= FAILURES_TO_QUARANTINE:
-            self.quarantined_at = self.quarantined_at or now
 
     def take_view(self, view: InstanceView) -> None:
         """Sets what the provider says of the machine (VIEW_FIELDS); its health is another matter."""

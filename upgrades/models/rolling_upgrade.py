@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import Breach, Exceeded, ImageReference, Policy
 from upgrades.core.states import (
+    HAS_FAILED,
     IN_FLIGHT,
     FaultCode,
     MemberState,
@@ -265,6 +266,13 @@ class InstanceUpgrade(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["upgrade", "instance_number"], name="once_per_upgrade")]
+        indexes = [
+            models.Index(
+                fields=["upgrade"],
+                condition=Q(state__in=sorted(one.value for one in HAS_FAILED)),
+                name="failed_members",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"instance {self.instance_number} in {self.upgrade}"

@@ -25,6 +25,7 @@ from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
+from upgrades.orchestrator.quarantine import end_outdated_quarantines
 from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.room import with_room
 from upgrades.orchestrator.work import WORK_LEASE
@@ -63,6 +64,7 @@ def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
 def _look(lease: Lease, now: datetime) -> bool:
     """One step. True where nothing more can be done now."""
     end_expired_opt_outs(lease.scale_set_id, now)
+    end_outdated_quarantines(lease.scale_set_id, now)
     observation = observe(lease.scale_set_id, now)
     if jumps.make_up(lease, observation.scale_set, now):
         observation = observe(lease.scale_set_id, now)

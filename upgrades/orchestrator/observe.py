@@ -1,7 +1,8 @@
 """Rows -> facts. Reads only; `Observation.seq` says as of which event, so that a decision on older facts is never recorded."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from upgrades.core.facts import (
     ImageReference,
     InstanceFacts,
     Member,
+    Trial,
     Upgrade,
 )
 from upgrades.core.states import (
@@ -27,6 +29,7 @@ from upgrades.core.states import (
     UpgradeKind,
     UpgradeStatus,
 )
+from upgrades.core.suspicion import is_suspected, newest_good
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Batch as BatchRow
@@ -34,6 +37,7 @@ from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, Rollin
 from upgrades.models.fleet_stop import fleet_stop_in_force, fleet_was_stopped_for
 from upgrades.models.instance import in_force, is_spare
 from upgrades.models.rolling_upgrade import breach_from_row, policy_from_row
+from upgrades.models.trials import trials_of
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
 MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
@@ -55,10 +59,11 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
     row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
     latest_upgrade = row.upgrades.prefetch_related("batches").first()
     running = latest_upgrade if latest_upgrade and latest_upgrade.ended_at is None else None
+    latest, trials = newest_image(row), trials_of(row)
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
         instances=_instances(row, now),
-        latest=_newest_image(row),
+        latest=latest,
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
         policy=row.policy,
@@ -70,14 +75,29 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         fleet_stop=_hold(fleet_stop_in_force(now)),
         upgrade=_upgrade(running, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_upgrade),
+        trial=_trial(running, latest, trials),
+        newest_good=_newest_good(row, latest, trials),
     )
     return Observation(row, facts)
 
 
-def _newest_image(row: ScaleSet) -> ImageReference | None:
+def newest_image(row: ScaleSet) -> ImageReference | None:
     """The image for new instances and upgrades: the latest published, or the one the set is pinned to."""
     version = row.sku.latest_in(row.location) if row.image_version == LATEST else row.image_version
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
+
+
+def _trial(running: RollingUpgrade | None, latest: ImageReference | None, trials: Mapping[str, Trial]) -> Trial:
+    version = running.target_version if running else latest.version if latest else ""
+    return trials.get(version, Trial())
+
+
+def _newest_good(row: ScaleSet, latest: ImageReference | None, trials: Mapping[str, Trial]) -> ImageReference | None:
+    """Where the latest version is suspected: the newest that is not. Whoever is pinned to a version has it all the same."""
+    if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, Trial())):
+        return None
+    version = newest_good(row.sku.versions_in(row.location), trials)
+    return replace(latest, version=version) if version else None
 
 
 COLUMNS = (

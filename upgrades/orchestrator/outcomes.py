@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from upgrades.core.machines import NO_ROOM
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
-from upgrades.providers.base import NO_ROOM, Outcome, Progress
+from upgrades.orchestrator.quarantine import quarantine_those_at_fault
+from upgrades.providers.base import Outcome, Progress
 
 log = logging.getLogger(__name__)
 MEANWHILE = {
@@ -156,7 +158,7 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if old and outcome.code in NO_ROOM:
         old.failed_version = row.operation_version  # its image was never tried: no step towards quarantine
     elif old:
-        old.note_failure(row.operation_version, now)
+        old.note_failure(row.operation_version)
 
 
 def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
@@ -168,7 +170,7 @@ def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
         _finish_member(row, MemberState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
         if is_reimage:
-            row.note_failure(row.operation_version, now)
+            row.note_failure(row.operation_version)
         return
     _set_member_state(row, MemberState.VERIFYING)
     row.member.swapped_at, row.member.new_os_disk = now, row.os_disk if is_reimage else ""
@@ -215,6 +217,7 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
     others = [one for row in rows for one in _of_the_same_member(row)]
     bulk.update(others, *FAILURE_FIELDS)
     w.changed(*others)
+    quarantine_those_at_fault(w, [*rows, *others])
 
 
 def _of_the_same_member(row: Instance) -> list[Instance]:

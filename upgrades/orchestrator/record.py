@@ -33,6 +33,7 @@ from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, Rol
 from upgrades.models.instance import FAILURE_FIELDS
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
+from upgrades.orchestrator.quarantine import quarantine_those_at_fault
 
 CHUNK_SIZE = 100  # operations that one task begins and polls together
 OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
@@ -199,12 +200,13 @@ def _settle(step: Settle, w: Writing) -> None:
     for row in rows:
         _settle_member(row, states[row.number], w.now)
         if upgrade.kind == UpgradeKind.IMAGE:
-            _note_how_it_went(row, upgrade, w.now)
+            _note_how_it_went(row, upgrade)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
     bulk.update(rows, *FAILURE_FIELDS)
     _remove_replaced(rows, w)
     w.changed(upgrade)
     w.changed(*rows)
+    quarantine_those_at_fault(w, rows)
 
 
 def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
@@ -216,12 +218,12 @@ def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
 
-def _note_how_it_went(row: Instance, upgrade: RollingUpgrade, now: datetime) -> None:
+def _note_how_it_went(row: Instance, upgrade: RollingUpgrade) -> None:
     """What an instance is to new images; extensions say nothing of that. One that was not replaced is still on its old version."""
     if row.member is None or row.member.state == MemberState.SKIPPED:
         return
     if row.member.state == MemberState.FAILED:
-        row.note_failure(row.version if row.member.replacement_number is None else upgrade.target_version, now)
+        row.note_failure(row.version if row.member.replacement_number is None else upgrade.target_version)
     else:
         row.note_success()
 

@@ -112,9 +112,6 @@ class Progress(StrEnum):
     FAILED = "failed"
 
 
-NO_ROOM = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How far an operation is. `view` comes with SUCCEEDED (not for DELETE), `code` and `message` with FAILED."""

@@ -15,7 +15,9 @@ class Members:
         self._evidence = evidence
         self._verifying_since: dict[str, float] = {}
         self._begun_since: dict[str, float] = {}
-        self._failures: Counter[int] = Counter()  # in a row, by instance
+        self._failures: dict[int, Counter[str]] = {}  # since the last success, by instance: how often on which version
+        self._well: set[tuple[str, int | None]] = set()  # (version, instance): some upgrade went well
+        self._quarantined: set[int] = set()
         self._released: set[int] = set()
         self._last_check = 0.0
         self._asked_otherwise: dict[int, float] = {}  # since when a set's health is asked for as it is now
@@ -33,17 +35,20 @@ class Members:
         self._last_check = self._evidence.clocks.elapsed
 
     def _check_settled(self, id: str, row: Row, was: str | None, rows: Rows) -> None:
-        is_of_image = rows.upgrades[row["upgrade_id"]]["kind"] == "image"
+        upgrade, pk = rows.upgrades[row["upgrade_id"]], row["instance_id"]
+        is_of_image, version = upgrade["kind"] == "image", upgrade["target_version"]
         if was is None or was == "queued":
             self._begun_since.setdefault(id, self._last_check)
         if row["state"] == "verifying":
             self._verifying_since.setdefault(id, self._last_check)
         elif row["state"] == "succeeded":
             if is_of_image:
-                self._failures[row["instance_id"]] = 0
+                self._failures.pop(pk, None)
+                self._well.add((version, pk))
             self._check_succeeded(id, row, rows)
         elif row["state"] in HAS_FAILED and was not in HAS_FAILED:
-            self._failures[row["instance_id"]] += is_of_image
+            if is_of_image:
+                self._failures.setdefault(pk, Counter())[version] += 1
             self._check_failed(id, row)
 
     def _check_succeeded(self, id: str, row: Row, rows: Rows) -> None:
@@ -113,12 +118,16 @@ class Members:
         self._released |= instances
 
     def _check_quarantine(self, rows: Rows) -> None:
+        """Nobody is in quarantine who did not fail so often on versions on which others are well."""
         for pk in self._released & rows.instances.keys():
             if rows.instances[pk]["failures"] == 0:
-                self._failures[pk] = 0
+                self._failures.pop(pk, None)
         self._released = set()
-        for pk, one in rows.instances.items():
-            is_due = self._failures[pk] >= FAILURES_TO_QUARANTINE
-            assert is_due == (one["quarantined_at"] is not None), (
-                f"{one['name']} failed {self._failures[pk]} times in a row, in quarantine: {one['quarantined_at']}"
-            )
+        well = self._well | {(one["version"], pk) for pk, one in rows.instances.items() if one["health"] == "healthy"}
+        now = {pk for pk, one in rows.instances.items() if one["quarantined_at"] is not None}
+        for pk in now - self._quarantined:
+            failed = self._failures.get(pk, Counter())
+            others = {version for version, other in well if other != pk}
+            times = sum(count for version, count in failed.items() if version in others)
+            assert times >= FAILURES_TO_QUARANTINE, f"{rows.instances[pk]['name']} is in quarantine and failed {failed}"
+        self._quarantined = now

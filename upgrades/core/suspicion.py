@@ -1,0 +1,57 @@
+"""Is it the version, or is it the machine? What failed upgrades say of each.
+
+A failure counts against the pair of an instance and a version. Where different instances fail on one version, the version is suspected:
+nobody is quarantined for it, and new instances do not take it. A machine that fails where others succeed is quarantined.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from upgrades.core import versions
+from upgrades.core.facts import Trial
+from upgrades.core.health import exceeds
+
+FAILURES_TO_QUARANTINE = 3  # of one instance, one after the other, on versions on which others succeeded
+SUSPECT_PERCENT = 20  # as in the limits of an upgrade: strictly more of those that tried a version failed on it
+
+
+def is_suspected(trial: Trial) -> bool:
+    """One failure alone says nothing of a version on which others are well: here, or in other scale sets.
+
+    >>> [is_suspected(Trial(failed, succeeded)) for failed, succeeded in ((0, 9), (1, 0), (1, 1), (2, 0), (2, 8), (3, 9))]
+    [False, True, False, True, False, True]
+    >>> is_suspected(Trial(1, 0, succeeded_elsewhere=True)), is_suspected(Trial(2, 0, succeeded_elsewhere=True))
+    (False, True)
+    """
+    if trial.failed < 2:
+        return trial.failed == 1 and not _others_succeeded(trial)
+    return exceeds(trial.failed, trial.tried, SUSPECT_PERCENT)
+
+
+def is_the_machine(failures: Mapping[str, int], trials: Mapping[str, Trial]) -> bool:
+    """Is this instance to be quarantined? `failures`: how often it failed on each version since its last upgrade that went well.
+
+    Those on a version that is suspected do not count, nor those on one on which nobody else succeeded.
+
+    >>> trials = {"1.1.0": Trial(1, 4), "1.2.0": Trial(5, 1), "1.3.0": Trial(1, 0)}
+    >>> is_the_machine({"1.1.0": 3}, trials), is_the_machine({"1.1.0": 2, "1.2.0": 7, "1.3.0": 7}, trials)
+    (True, False)
+    """
+    counted = (times for version, times in failures.items() if _tells_of_machines(trials.get(version, Trial())))
+    return sum(counted) >= FAILURES_TO_QUARANTINE
+
+
+def newest_good(published: Iterable[str], trials: Mapping[str, Trial]) -> str | None:
+    """The newest of these versions that is not suspected; None where there is none.
+
+    >>> newest_good(["1.9.0", "1.10.0", "1.11.0"], {"1.11.0": Trial(failed=2)})
+    '1.10.0'
+    """
+    return versions.newest(one for one in published if not is_suspected(trials.get(one, Trial())))
+
+
+def _tells_of_machines(trial: Trial) -> bool:
+    return _others_succeeded(trial) and not is_suspected(trial)
+
+
+def _others_succeeded(trial: Trial) -> bool:
+    return trial.succeeded > 0 or trial.succeeded_elsewhere

@@ -1,0 +1,67 @@
+"""How versions did on the instances of a scale set, counted from the record of its upgrades."""
+
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
+
+from upgrades.core.facts import Trial
+from upgrades.core.machines import NO_ROOM
+from upgrades.core.states import HAS_FAILED, Health, MemberState, UpgradeKind
+from upgrades.models.instance import Instance
+from upgrades.models.rolling_upgrade import InstanceUpgrade
+from upgrades.models.scale_set import ScaleSet
+
+
+def trials_of(row: ScaleSet) -> dict[str, Trial]:
+    """{version: how it did}, of each version of its image that failed on some instance. What an instance said last counts.
+
+    Those that are gone count too: what they said of a version stays said. A creation that was refused for want of room tried no version.
+    """
+    versions = set(_failed(row).values_list("upgrade__target_version", flat=True).distinct())
+    if not versions:
+        return {}
+    well = {version: dict[int, bool]() for version in versions}
+    for version, number, is_well in _said(row, versions):
+        well[version][number] = is_well
+    elsewhere = _well_elsewhere(row, versions)
+    return {
+        version: Trial(sum(1 for is_well in said.values() if not is_well), sum(said.values()), version in elsewhere)
+        for version, said in well.items()
+    }
+
+
+def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
+    """(version, instance, is it well?): first of those that were made on a version, then upgrade by upgrade.
+
+    Where a batch surged it is the old instance's number that stands for both.
+    """
+    well = Instance.objects.filter(scale_set=row, version__in=versions, health=Health.HEALTHY, operation_kind="")
+    for version, number in well.exclude(replaces__isnull=False).values_list("version", "number"):
+        yield version, number, True
+    ended = _members(row).filter(upgrade__target_version__in=versions, state__in=(MemberState.SUCCEEDED, *HAS_FAILED))
+    columns = ("upgrade__target_version", "instance_number", "state", "error_code")
+    for version, number, state, error in ended.order_by("upgrade__started_at").values_list(*columns):
+        if error not in NO_ROOM:
+            yield version, number, state == MemberState.SUCCEEDED
+
+
+def _failed(row: ScaleSet) -> QuerySet[InstanceUpgrade]:
+    return _members(row).filter(state__in=HAS_FAILED).exclude(error_code__in=NO_ROOM).order_by()
+
+
+def _members(row: ScaleSet) -> QuerySet[InstanceUpgrade]:
+    sku = row.sku
+    return InstanceUpgrade.objects.filter(
+        upgrade__scale_set=row,
+        upgrade__kind=UpgradeKind.IMAGE,
+        upgrade__target_publisher=sku.publisher,
+        upgrade__target_offer=sku.offer,
+        upgrade__target_sku=sku.sku,
+    )
+
+
+def _well_elsewhere(row: ScaleSet, versions: set[str]) -> set[str]:
+    """Those that are well in other scale sets of the same image and location."""
+    others = Instance.objects.filter(scale_set__sku=row.sku_id, scale_set__location=row.location_id)
+    well = others.exclude(scale_set=row).filter(version__in=versions, health=Health.HEALTHY, operation_kind="")
+    return set(well.order_by().values_list("version", flat=True).distinct())
