@@ -5,11 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
-from upgrades.commands import audit
-from upgrades.core.auditing import Actor, EntryPoint, Who
+from upgrades.commands import audit, people
+from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
 
 
 @sync_and_async_middleware
@@ -18,17 +21,35 @@ def audit_actor(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
 
     def answer(request: HttpRequest) -> Any:
         with audit.acting(lambda: actor_of(request)):
-            return get_response(request)
+            response = get_response(request)
+            _note_forbidden(request, response)
+            return response
 
     async def answer_later(request: HttpRequest) -> Any:
         with audit.acting_until_written(lambda: actor_of(request)) as scope:
             try:
-                return await get_response(request)
+                response = await get_response(request)
+                if _is_forbidden(request, response):
+                    await sync_to_async(_note_forbidden)(request, response)
+                return response
             finally:
                 if scope.refusals:
                     await sync_to_async(audit.write_refusals)(scope)
 
     return answer_later if iscoroutinefunction(get_response) else answer
+
+
+def _is_forbidden(request: HttpRequest, response: Any) -> bool:
+    """An attempt to change something; whoever may not look at a page has tried nothing."""
+    return response.status_code == 403 and request.method not in ("GET", "HEAD", "OPTIONS")
+
+
+def _note_forbidden(request: HttpRequest, response: Any) -> None:
+    """Somebody who is signed in tried what his account may not do."""
+    if not _is_forbidden(request, response) or actor_of(request).who is not Who.PERSON:
+        return
+    path, message = f"{request.method} {request.path_info}", "The account may not do that."
+    audit.record_refusal("AccessRefused", Kind.ADDRESS, path, "AuthorizationFailed", message, now=timezone.now())
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -48,3 +69,15 @@ def request_id_of(request: HttpRequest) -> str:
     """One for all that the request does."""
     found: str = request.META.setdefault("rollgrid.request_id", str(uuid.uuid4()))
     return found
+
+
+def nobody(request: HttpRequest) -> Actor:
+    """Who has not proved to be anybody."""
+    return Actor(Who.NOBODY, "", "", EntryPoint.PAGE, address_of(request), request_id_of(request))
+
+
+class PasswordLength(MinimumLengthValidator):
+    """Django's, which hears of every change of a password too, whatever made it, and has it written to the audit trail."""
+
+    def password_changed(self, password: str, user: AbstractBaseUser) -> None:
+        people.password_changed(user.get_username(), user.pk)

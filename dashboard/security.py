@@ -6,13 +6,16 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
+from dashboard.auditing import actor_of, nobody
 from upgrades import sign_ins
+from upgrades.commands import people
+from upgrades.core.auditing import Who
 from upgrades.sign_ins import TooManyTries, Try
 
 # No inline scripts and styles, nothing from elsewhere. To a browser 'self' covers the feed's socket on our own host too.
@@ -77,9 +80,37 @@ class SignInView(LoginView):
     template_name = "login.html"
     authentication_form = SignInForm
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        people.signed_in(actor_of(self.request), timezone.now())
+        return answer
+
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_invalid(form)
+        self._write(form)
         if isinstance(form, SignInForm) and form.waits:
             answer.status_code = 429
             answer.headers["Retry-After"] = str(form.waits.seconds)
+        return answer
+
+    def _write(self, form: AuthenticationForm) -> None:
+        """Who sends no name or no password has tried nothing."""
+        name, password = form.cleaned_data.get("username"), form.cleaned_data.get("password")
+        if not (name and password):
+            return
+        is_known = get_user_model().objects.filter(username=name).exists()
+        waits = isinstance(form, SignInForm) and form.waits
+        code = "TooManyTries" if waits else "InvalidCredentials"
+        message = str(next(iter(form.non_field_errors()), ""))
+        people.sign_in_refused(name if is_known else "", code, message, nobody(self.request), timezone.now())
+
+
+class SignOutView(LogoutView):
+    """Django's, which is written to the audit trail."""
+
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        by = actor_of(request)
+        answer = super().post(request, *args, **options)
+        if by.who is Who.PERSON:
+            people.signed_out(by, timezone.now())
         return answer

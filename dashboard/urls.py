@@ -1,12 +1,11 @@
 """What answers under which path. /healthz and /readyz answer before all of these: dashboard/health.py."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from dashboard import acts, views
-from dashboard.security import SignInView
+from dashboard.security import SignInView, SignOutView
 
 handler400 = "upgrades.arm.urls.bad_request"
 
@@ -34,10 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/skus/", views.skus, name="skus"),
     path("images/publish/", acts.publish, name="publish"),
     path("login/", SignInView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", SignOutView.as_view(), name="logout"),
     # One door: these two stand before the admin's own.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
-    path("admin/logout/", LogoutView.as_view()),
+    path("admin/logout/", SignOutView.as_view()),
     path("admin/", admin.site.urls),
     path("feed/heads", views.feed_heads, name="feed heads"),
     path("feed/snapshot", views.feed_snapshot, name="feed snapshot"),

@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from upgrades import catalog
-from upgrades.admin.door import Commanded, JSONField, ModelAdmin, ModelForm, count_of, now
+from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, count_of, now
 from upgrades.commands.images import publish_image
+from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
 from upgrades.providers import PROVIDERS
@@ -47,9 +48,10 @@ def _image_name(value: str) -> str:
 
 
 @admin.register(ImageSku)
-class SkuAdmin(ModelAdmin[ImageSku]):
+class SkuAdmin(Audited[ImageSku]):
     """Its names are what documents refer to, so that they stay. Nothing is deleted: scale sets and the history point here."""
 
+    audit_kind, audit_code = Kind.SKU, "Sku"
     form = SkuForm
     list_display = ["__str__", "os_type", "where", "versions_published", "scale_sets", "note"]
     list_filter = ["os_type", "publisher"]
@@ -163,9 +165,10 @@ class LocationForm(ModelForm[Location]):
 
 
 @admin.register(Location)
-class LocationAdmin(ModelAdmin[Location]):
+class LocationAdmin(Audited[Location]):
     """Nothing is deleted: what is limited to a location that is gone would be out everywhere."""
 
+    audit_kind, audit_code = Kind.LOCATION, "Location"
     form = LocationForm
     list_display = ["display_name", "name", "provider", "rules", "scale_sets", "load_balancers"]
     list_filter = ["provider", "rules"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -16,7 +17,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from upgrades.commands import audit
 from upgrades.commands.errors import Refused
+from upgrades.core.auditing import Kind
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
@@ -100,6 +103,47 @@ class Readable(ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class Audited(ModelAdmin[Row]):
+    """Rows that Django saves itself: what is added, changed and deleted is written to the audit trail here."""
+
+    audit_kind: Kind
+    audit_code: str  # "User", as in UserAdded
+
+    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
+        request.META[_BEFORE] = _columns(type(obj)._default_manager.get(pk=obj.pk)) if change else None
+        super().save_model(request, obj, form, change)
+
+    def log_addition(self, request: HttpRequest, obj: Row, message: Any) -> LogEntry:
+        self._write("Added", obj, now(), after=_columns(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Row, message: Any) -> LogEntry:
+        if before := request.META.pop(_BEFORE, None):  # a new password alone is written by whoever hears of all of them
+            self._write("Changed", obj, now(), before, _columns(type(obj)._default_manager.get(pk=obj.pk)))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Row]) -> list[LogEntry]:
+        for row in queryset:
+            self._write("Deleted", row, now(), before=_columns(row))
+        return super().log_deletions(request, queryset)
+
+    def _write(self, done: str, row: Row, at: datetime, before: Any = None, after: Any = None) -> None:
+        says = f"{done} the {self.audit_kind} {row}."
+        code, kind, path = f"{self.audit_code}{done}", self.audit_kind, str(row)
+        audit.record(code, kind, path, says, now=at, before=before, after=after, object_id=row.pk)
+
+
+_BEFORE = "rollgrid.before"
+
+
+def _columns(row: Model) -> dict[str, Any]:
+    """What a person sees of it, with the names of what it is linked to."""
+    columns = {field.name: field.value_from_object(row) for field in row._meta.concrete_fields if not field.primary_key}
+    columns.pop("last_login", None)
+    linked = {field.name: sorted(map(str, getattr(row, field.name).all())) for field in row._meta.many_to_many}
+    return {**columns, **linked}
 
 
 class Commanded(ModelAdmin[Any]):

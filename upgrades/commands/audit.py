@@ -257,7 +257,7 @@ def _is_too_much(row: AuditEntry) -> bool:
         recent, most = recent.filter(who=Who.NOBODY), MAX_REFUSALS_OF_NOBODY
     else:
         recent, most = recent.filter(who=row.who, name=row.name), MAX_REFUSALS
-    same = recent.filter(code=row.code, name=row.name, key=row.key, error_code=row.error_code)
+    same = recent.filter(code=row.code, name=row.name, key=row.key, error_code=row.error_code, came_from=row.came_from)
     return same.filter(at__gt=_before(row, SAME_REFUSAL)).exists() or recent.count() >= most
 
 
