@@ -54,7 +54,7 @@ ROUTES = (
     _route(r"[^/]+/+oauth2/+(v2\.0/+)?token/*$", MAX_SIGN_IN, Shape.TOKEN),
     _route(r"[^/]+/+(v2\.0/+)?\.well-known/", MAX_SIGN_IN, Shape.ARM),
     _route(r"(subscriptions|providers|tenants|metadata)(/|$)", MAX_DOCUMENT, Shape.ARM),
-    _route(r"(scale-sets/.+/|fleet-stop/+(end/+)?|images/+publish/+)$", MAX_FORM, Shape.ACT),
+    _route(r"(scale-sets/+[^/]+/+[^/]+/+[^/]+/+|fleet-stop/+(end/+)?|images/+publish/+)$", MAX_FORM, Shape.ACT),
     _route(r"", MAX_FORM, Shape.PAGE),
 )
 _ANY = Route(re.compile(""), MAX_FORM, Shape.PAGE)
@@ -116,8 +116,16 @@ def answer(shape: Shape, status: int, more: str = "") -> Answer:
         return Answer(status, "text/html; charset=utf-8", text.encode())
     if shape is Shape.TOKEN:
         content = {"error": error, "error_description": f"{number}: {message}"}
-    else:
-        content = {"error": {"code": code, "message": _sentence(message)}}  # type: ignore[dict-item]
+        return _json(status, content)
+    return json_answer(status, code, _sentence(message))
+
+
+def json_answer(status: int, code: str, message: str) -> Answer:
+    """As the API and the pages' scripts read it."""
+    return _json(status, {"error": {"code": code, "message": message}})
+
+
+def _json(status: int, content: object) -> Answer:
     return Answer(status, "application/json; charset=utf-8", json.dumps(content).encode())
 
 

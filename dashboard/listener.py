@@ -87,8 +87,10 @@ class Listener:
         await self._send(text)
 
     def acknowledge(self, number: int) -> bool:
-        """True where it had fallen behind and has caught up: then it is to be served."""
-        self._acknowledged = max(self._acknowledged or 0, min(number, self._beat))
+        """True where it had fallen behind and has caught up: then it is to be served. Before the first heartbeat it says nothing."""
+        if self._acknowledged is None:
+            return False
+        self._acknowledged = max(self._acknowledged, min(number, self._beat))
         was_behind = self._is_behind
         if self._acknowledged == self._beat:
             self._is_behind, self._unacknowledged_bytes = False, 0

@@ -1,8 +1,13 @@
-"""Keeps what is no fault out of the log."""
+"""Keeps what is no fault out of the log, and short what anybody can bring about."""
 
 import logging
 
+from dashboard.seldom import Pace
+from upgrades.trouble import is_out_of_service
+
 NO_FAULTS = ("/readyz",)
+NONSENSE = ("django.security.", "django.request")
+MAX_LINE = 200  # characters
 
 
 class NotReadyIsNoFault(logging.Filter):
@@ -10,3 +15,36 @@ class NotReadyIsNoFault(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(getattr(record, "request", None), "path", None) not in NO_FAULTS
+
+
+class Short(logging.Filter):
+    """Makes one short line, and not many of them, of each request that was refused: Django tells of some with a traceback of 5 kB.
+
+    What failed on our side keeps its traceback, but where it is the database that does not do its work.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pace = Pace()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(NONSENSE) or not self._is_theirs(record):
+            return True
+        left_out = self._pace.left_out(f"{record.name} {getattr(record, 'status_code', '')}")
+        if left_out is None:
+            return False
+        more = f" ({left_out} more like it since the last line)" if left_out else ""
+        record.msg, record.args = _legible(record.getMessage()[:MAX_LINE]) + more, ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+    def _is_theirs(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and is_out_of_service(error):
+            record.msg, record.args = "%s (%s)", (record.getMessage(), str(error).partition("\n")[0])
+            return True
+        return record.name.startswith("django.security.") or getattr(record, "status_code", 500) < 500
+
+
+def _legible(text: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

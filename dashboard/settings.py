@@ -31,6 +31,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.health.answer_first",
     "dashboard.security.content_security_policy",
+    "dashboard.trouble.refuse_nonsense",
     "dashboard.clients.errors_as_json",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -146,9 +147,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"not ready": {"()": "dashboard.quiet.NotReadyIsNoFault"}},
+    "filters": {
+        "not ready": {"()": "dashboard.quiet.NotReadyIsNoFault"},
+        "short": {"()": "dashboard.quiet.Short"},
+    },
     "formatters": {"line": {"()": "dashboard.masking.MaskingFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["short"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # Django's own handlers (one of them sends mail) are taken off: everything goes up to the root.

@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 from dashboard import acts, views
 from dashboard.security import SignInView, SignOutView
 
-handler400 = "upgrades.arm.urls.bad_request"
+handler400 = "dashboard.trouble.bad_request"
+handler500 = "dashboard.trouble.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.fleet, name="fleet"),

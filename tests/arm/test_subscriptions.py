@@ -3,8 +3,9 @@
 import pytest
 from django.conf import settings
 
+from tests.arm.bodies import PROFILE
 from tests.arm.client import Api, group, is_error, load_balancer, scale_set
-from tests.stories import a_scale_set, document, everything_stored, nothing_changes
+from tests.stories import a_scale_set, document, edited, everything_stored, nothing_changes
 from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +118,27 @@ def test_resources(api: Api) -> None:
     assert found("?$filter=name%20eq%20'other'") == ["other"]
     assert found("?$filter=location%20eq%20'westus'") == ["lb"]
     assert settings.ROOT_URLCONF == "dashboard.urls"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("names", [("TAGS",), ("tags", "TAGS"), ("TAGS", "tags"), ("Tags", "tAGS")])
+def test_tags_are_checked_in_whatever_case(api: Api, method: str, names: tuple[str, ...]) -> None:
+    """Of two spellings one was checked, and the other one kept: a text in the place of all tags."""
+    group = "/resourceGroups/fleet"
+    api.put(group, {"location": "westeurope", "tags": {"kept": "yes"}})
+    for given in ("text", ["a"], 5, {"a": ["b"]}, {"a": "b\x1b[2J"}, {"a\nb": "c"}):
+        body = {"location": "westeurope", **{name: {"kept": "yes"} for name in names[:-1]}, names[-1]: given}
+        said = api(method, group, body)
+        assert said.status in (200, 400)
+        assert api.get(group)["tags"] == {"kept": "yes"}, (method, body, said.status)
+    two = {names[-1]: {"kept": "no"}, "location": "westeurope"}
+    assert api(method, group, two).status == 200
+    assert api.get(group)["tags"] == {"kept": "no"}
+
+
+@pytest.mark.parametrize("value", [["a", "b"], 17, True, {"a": "b"}])
+@pytest.mark.parametrize("name", ["adminPassword", "ADMINPASSWORD"])
+def test_a_password_is_a_text(api: Api, name: str, value: object) -> None:
+    body = edited(document(), f"{PROFILE}.osProfile.{name}", value)
+    said = api.put(scale_set("new"), body)
+    is_error(said, 400, "InvalidParameter", "adminPassword is a text, not ")

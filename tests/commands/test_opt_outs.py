@@ -143,3 +143,11 @@ def test_the_longest_reason_is_kept_whole() -> None:
     out("0", reason="ß" * 500)
     assert OptOut.objects.get().reason == "ß" * 500
     assert Instance.objects.count() == 1
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2J", "two\nlines", "\r", "\0", "\x9b31m", "\u2028", "\u202egnp.exe", "\x7f"])
+def test_a_reason_is_one_line_that_no_terminal_obeys(sign: str) -> None:
+    a_scale_set(instances=1)
+    with refused("InvalidParameter", "one line of printable text"):
+        opt_out("fleet/web", ["0"], reason=f"well {sign} then", owner="me", now=NOW)
+    assert not OptOut.objects.exists()

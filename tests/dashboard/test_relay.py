@@ -375,3 +375,17 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
         assert {one["type"] for one in client.said} == {"reset", "delta", "heartbeat"}
 
     tell(story)
+
+
+def test_an_acknowledgement_before_the_first_heartbeat_is_none() -> None:
+    """`{"ack": 0}` right after connecting was taken for one of hundreds of heartbeats ago, and the socket was closed."""
+
+    async def story() -> None:
+        client = Client("a/b")
+        for number in (0, -1, 10**30):
+            assert not client.listener.acknowledge(number)
+        for number in range(500, 510):
+            await client.listener.send_heartbeat(number, json.dumps({"type": "heartbeat", "n": number}))
+        assert client.closed == []
+
+    asyncio.run(story())

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
+from upgrades.core.members import BadDocument, check_json
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
@@ -83,7 +84,11 @@ class JSONField(forms.JSONField):
         if not isinstance(value, str) or not value.strip():
             return value
         try:
-            return json.loads(value)
+            document = json.loads(value)
+            check_json(document)
+            return document
+        except BadDocument as error:
+            raise ValidationError(f"This cannot be kept: {error.message}.") from error
         except json.JSONDecodeError as error:
             raise ValidationError(
                 f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -26,6 +25,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
 from upgrades.core.members import BadDocument, check_json, kind
 from upgrades.models import ApiClient, Subscription
+from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
 Role = ApiClient.Role
@@ -259,7 +259,7 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
         return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_out_of_service(error):
         log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
         return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
     log.exception("%s %r failed", request.method, request.path)

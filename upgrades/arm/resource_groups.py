@@ -75,9 +75,16 @@ def head(call: Call, group: str) -> Answer:
     return Answer(status=204 if is_there else 404)
 
 
+def with_one_spelling(body: dict[str, Any], name: str, *, only: bool = False) -> dict[str, Any]:
+    """The body with one member of this name in whatever case: of several the one that is checked. `only`: without all else."""
+    has_it = any(given.lower() == name for given in body)
+    rest = {} if only else {given: value for given, value in body.items() if given.lower() != name}
+    return {**rest, name: member(body, name)} if has_it else rest
+
+
 @needs(ADMIN)
 def put(call: Call, group: str) -> Answer:
-    body = without_read_only(call.object_body())
+    body = without_read_only(with_one_spelling(call.object_body(), "tags"))
     location = find_location(text(body, "location", required=True))
     check_tags(body)
     object_at(body, "properties")  # says so where it is none
@@ -92,7 +99,7 @@ def put(call: Call, group: str) -> Answer:
 @needs(OPERATOR)
 def patch(call: Call, group: str) -> Answer:
     found = _find(group)
-    tags = {name: value for name, value in call.object_body().items() if name.lower() == "tags"}
+    tags = with_one_spelling(call.object_body(), "tags", only=True)
     check_tags(tags)
 
     def edit(row: ResourceGroup | None) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ import uuid
 
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
@@ -17,6 +17,7 @@ from upgrades.arm.discovery import issuer_of, tenant_of
 from upgrades.commands.access import is_secret_of
 from upgrades.models import ApiClient, Subscription
 from upgrades.sign_ins import TooManyTries
+from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,17 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
     """POST /{tenant}/oauth2/v2.0/token with client_id, client_secret, grant_type=client_credentials and scope (or resource)."""
     try:
         return _answer(request, tenant)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not is_out_of_service(error):
+            raise
         log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
         return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")
     except (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError, LookupError):
-        return _refused(400, "invalid_request", "AADSTS900144: the request is not a form, or too large to be one")
+        return not_a_form()
+
+
+def not_a_form() -> HttpResponse:
+    return _refused(400, "invalid_request", "AADSTS900144: the request is not a form, or too large to be one")
 
 
 def not_here() -> HttpResponse:

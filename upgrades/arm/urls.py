@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.urls.resolvers import RegexPattern
-from django.views import defaults
 
 from upgrades.arm import (
     approvals,
@@ -114,9 +114,11 @@ urlpatterns = [
 ]
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400, for what it refuses before any view is asked: a host that is not ours. Clients of the API get JSON."""
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    """For what Django refuses before any view is asked, a host that is not ours for one: JSON for clients of the API; None for others."""
     found = next(filter(None, (pattern.resolve(request.path_info) for pattern in urlpatterns)), None)
     if found is None:
-        return defaults.bad_request(request, exception)
-    return token_service.not_here() if found.func is token_service.token else refused(request, exception)
+        return None
+    if found.func is not token_service.token:
+        return refused(request, exception)
+    return token_service.not_here() if isinstance(exception, DisallowedHost) else token_service.not_a_form()

@@ -7,6 +7,7 @@ from upgrades.commands import finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
+from upgrades.core.members import unprintable
 from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
@@ -56,6 +57,9 @@ def checked_reason(reason: str, what: str) -> str:
         raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
     if len(reason) > LONGEST_REASON:
         message = f"the reason of {what} has at most {LONGEST_REASON} characters, not {len(reason)}"
+        raise Refused("InvalidParameter", message, target="reason")
+    if (at := unprintable(reason)) is not None:
+        message = f"the reason of {what} is one line of printable text; letter {at + 1} of it is {reason[at]!r}"
         raise Refused("InvalidParameter", message, target="reason")
     return reason
 

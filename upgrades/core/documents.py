@@ -257,6 +257,7 @@ def read_probe(
 
 def _machine(document: Json) -> MachineModel:
     windows = member(document, *_PROFILE, "osProfile", "windowsConfiguration")
+    text(document, *_PROFILE, "osProfile", "adminPassword")  # nobody here reads it, but it is a text
     return MachineModel(
         size=text(document, "sku", "name"),
         os_type="Windows" if windows is not None else "",

@@ -6,12 +6,16 @@ Azure's clients differ in the case of names, and templates send numbers and swit
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 MOST_LEVELS = 100  # of objects and lists within each other
+
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Json = Mapping[str, Any]
 
@@ -130,9 +134,23 @@ def object_at(document: object, *path: str, at: str = "") -> Json:
     return value or {}
 
 
+def unprintable(words: str) -> int | None:
+    """Where the first letter is that a terminal obeys, or that reorders what is read: control characters, line breaks, directions."""
+    found = (
+        at for at, letter in enumerate(words) if unicodedata.category(letter) in UNPRINTABLE or letter in DIRECTIONS
+    )
+    return next(found, None)
+
+
 def check_tags(document: object) -> None:
     """Raises BadDocument."""
     for name, value in object_at(document, "tags").items():
+        for words in (str(name), str(value)):
+            if (at := unprintable(words)) is not None:
+                raise BadDocument(
+                    f"tags are printable text, in one line; not {shown(words[max(at - 10, 0) : at + 10])}",
+                    target="tags",
+                )
         if not isinstance(value, str | int | float):
             legible = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:80])
             raise wrong(f"tags.{legible}", "a text", value)

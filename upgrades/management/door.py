@@ -1,5 +1,6 @@
 """What the commands of the terminal have in common: refusals as one clear line, and who is asking."""
 
+import io
 import json
 import re
 import sys
@@ -18,6 +19,25 @@ from upgrades.commands.audit import acting
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
 from upgrades.core.members import shown
+from upgrades.management.text import legible
+
+
+class Legible(io.TextIOBase):
+    """A stream on which each message is one line, whatever people have put into reasons and names."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        line = text.removesuffix("\n")
+        self._out.write(legible(line) + text[len(line) :])
+        return len(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def isatty(self) -> bool:
+        return bool(self._out.isatty())
 
 
 class Door(BaseCommand):
@@ -25,11 +45,13 @@ class Door(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         who = at_the_terminal(EntryPoint.TERMINAL, str(uuid.uuid4()))
+        for stream in ("stdout", "stderr"):
+            options[stream] = Legible(options.get(stream) or getattr(sys, stream))
         try:
             with acting(lambda: who):
                 return super().execute(*args, **options)
         except Refused as error:
-            raise CommandError(f"{error.code}: {error.message}") from error
+            raise CommandError(legible(f"{error.code}: {error.message}")) from error
         except DatabaseError as error:
             why = str(error).partition("\n")[0]
             message = f"the database does not do its work ({why}); `manage.py up` of this version brings it up to date. It is the one of "
@@ -40,7 +62,7 @@ class Door(BaseCommand):
 
 def me() -> str:
     """Who is at the terminal, for the record."""
-    return os_user()
+    return legible(os_user())
 
 
 def read_json(path: str) -> Any:

@@ -6,6 +6,15 @@ from datetime import UTC, datetime, timedelta
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
+def legible(text: str) -> str:
+    """With what a terminal would obey, line breaks among it, written as Python writes it.
+
+    >>> legible("on hold\\x1b[2J\\nready")
+    'on hold\\\\x1b[2J\\\\nready'
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def align(table: Sequence[Sequence[str]]) -> list[str]:
     """Each column as wide as its widest cell."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]

@@ -30,12 +30,16 @@ class Command(Door):
     def handle(self, *args: Any, **options: Any) -> None:
         lines = partial(self._lines, options["path"], options["plan"])
         if not options["watch"]:
-            self.stdout.write("\n".join(lines()))
+            self._write(lines())
             return
         try:
             self._watch(lines)
         except KeyboardInterrupt:
             self.stdout.write("")
+
+    def _write(self, lines: list[str]) -> None:
+        for line in lines:
+            self.stdout.write(line)
 
     def _watch(self, read: Callable[[], list[str]]) -> None:
         """Draws over itself on a terminal; elsewhere prints what changed."""
@@ -43,7 +47,8 @@ class Command(Door):
         while True:
             lines = read()
             if lines != before:
-                self.stdout.write(clear + "\n".join(lines))
+                sys.stdout.write(clear)
+                self._write(lines)
                 self.stdout.flush()
             before = lines
             pause.wait(EVERY_SECONDS)

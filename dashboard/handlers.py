@@ -1,0 +1,32 @@
+"""Django's handlers for ASGI, and what they fail at."""
+
+from typing import Any
+
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+
+from dashboard import limits, trouble
+
+
+class Pages(ASGIHandler):
+    """A charset that no codec can be named by is a bad request."""
+
+    def create_request(self, scope: Any, body_file: Any) -> Any:
+        try:
+            return super().create_request(scope, body_file)
+        except ValueError:
+            return None, trouble.said(limits.answer(limits.route(scope["path"]).shape, 400))
+
+
+class StaticFiles(Pages, ASGIStaticFilesHandler):  # type: ignore[misc]
+    """The files of the pages. An address that leads out of their folder, or that no file can have, is one of no file."""
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        try:
+            return await super().get_response_async(request)
+        except (SuspiciousOperation, BadRequest, OSError, ValueError):
+            return HttpResponse("There is no such file.\n", status=404, content_type="text/plain")

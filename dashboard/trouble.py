@@ -1,0 +1,78 @@
+"""Requests that cannot be understood, and a database that does not do its work: an answer in the face's own shape, never a traceback."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import sync_and_async_middleware
+
+from dashboard import limits
+from dashboard.limits import Shape
+from upgrades.arm import urls
+from upgrades.trouble import is_out_of_service
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+OUT_OF_SERVICE = "The database does not do its work at the moment. Nothing was changed; try again in some seconds."
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400. Not decorated as Django's own is: that reads the very form again that could not be read."""
+    if answer := urls.bad_request(request, exception):
+        return answer
+    if limits.route(request.path_info).shape is Shape.ACT:
+        return said(limits.answer(Shape.ACT, 400))
+    return _page(request, "400.html", 400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: 503 where it is the database that cannot."""
+    error = sys.exc_info()[1]
+    away = error is not None and is_out_of_service(error)
+    if limits.route(request.path_info).shape is Shape.ACT:
+        code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", "It failed.")
+        return said(limits.json_answer(503 if away else 500, code, message))
+    answer = _page(request, "503.html" if away else "500.html", 503 if away else 500)
+    if away:
+        answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def _page(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    """Without the request: it may be what is wrong, and whoever asks may be in a database that does not answer."""
+    return render(None, template, status=status)
+
+
+def said(answer: limits.Answer) -> HttpResponse:
+    """As Django sends it."""
+    return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
+
+
+@sync_and_async_middleware
+def refuse_nonsense(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Refuses, before anything else looks, a page's request that cannot be read or has a NUL in it, which no database takes."""
+
+    def answer(request: HttpRequest) -> Any:
+        _check(request)
+        return get_response(request)
+
+    async def answer_later(request: HttpRequest) -> Any:
+        _check(request)
+        return await get_response(request)
+
+    return answer_later if iscoroutinefunction(get_response) else answer
+
+
+def _check(request: HttpRequest) -> None:
+    """Raises BadRequest, or what Django raises. The API and the token service say it in their own words."""
+    if limits.route(request.path_info).shape in (Shape.ARM, Shape.TOKEN):
+        return
+    given = [request.GET]
+    if request.method == "POST" and request.content_type in FORMS:
+        given.append(request.POST)
+    words = [word for form in given for name, values in form.lists() for word in (name, *values)]
+    if any("\0" in word for word in (request.path, *words)):
+        raise BadRequest("there is a NUL in the request")
