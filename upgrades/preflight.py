@@ -1,4 +1,4 @@
-"""Read only: what a scale set refers to, each with what is known of it (S-26).
+"""Read only: what a scale set refers to, each with what is known of it (S-26), and what its document says that does nothing here.
 
 Addresses are not asked: a server that calls whatever its clients name is a hole in the wall around it.
 """
@@ -8,6 +8,7 @@ from datetime import datetime
 
 from upgrades.core import secrets
 from upgrades.core.references import Reference, references
+from upgrades.core.warnings import warnings_of
 from upgrades.models import LoadBalancer, ScaleSet, sealing
 
 NOT_ASKED = "not checked: this server calls no address that a document names; check it from a machine of the scale set"
@@ -28,7 +29,15 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
     except sealing.Unreadable:
         document = row.document
     balancers = set(LoadBalancer.objects.values_list("key", flat=True))
-    return [_check(one, balancers, now) for one in references(document)]
+    return [*_members(row), *(_check(one, balancers, now) for one in references(document))]
+
+
+def _members(row: ScaleSet) -> list[Check]:
+    """Members of the document that do nothing here."""
+    return [
+        Check(Reference(one.at, "member", one.at), "failed" if one.is_asked_for else "not checked", one.says)
+        for one in warnings_of(row.document)
+    ]
 
 
 def _check(one: Reference, balancers: set[str], now: datetime) -> Check:

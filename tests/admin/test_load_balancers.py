@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 def body(**probe: Any) -> str:
     settings = {"protocol": "Http", "port": 8080, "requestPath": "/", **probe}
     probes = [{"name": "Health", "properties": settings}]
-    return json.dumps({"location": "westeurope", "fromTheFuture": 1, "properties": {"probes": probes}})
+    rule = {"name": "rule", "fromTheFuture": 1}
+    lists = {"probes": probes, "loadBalancingRules": [rule]}
+    return json.dumps({"location": "westeurope", "properties": lists})
 
 
 def put(client: Client, document: str, name: str = "lb") -> Any:
@@ -28,7 +30,8 @@ def put(client: Client, document: str, name: str = "lb") -> Any:
 def test_a_new_one_and_a_change_that_its_users_hear_of(ada: Client) -> None:
     assert saved(put(ada, body()))
     row = LoadBalancer.objects.get()
-    assert (row.key, row.location.name, row.document["fromTheFuture"]) == ("fleet/lb", "westeurope", 1)
+    assert (row.key, row.location.name) == ("fleet/lb", "westeurope")
+    assert row.document["properties"]["loadBalancingRules"] == [{"name": "rule", "fromTheFuture": 1}]
     a_scale_set(probe_id=PROBE_ID)
     assert "8080" in page(ada, f"loadbalancer/{row.pk}/change/")
     with snapshot_equals_events():
@@ -42,8 +45,9 @@ def test_a_new_one_and_a_change_that_its_users_hear_of(ada: Client) -> None:
         ("{", "This is not JSON"),
         ("[1]", "JSON object"),
         ('{"location": "atlantis"}', "there is no location"),
+        ('{"location": "westeurope", "fromTheFuture": 1}', "Could not find member"),
         ('{"tags": {}}', "location is missing"),
-        (body(protocol="smoke"), "http, https or tcp"),
+        (body(protocol="smoke"), "Allowed values are: Http, Tcp, Https"),
         (body(intervalInSeconds=1), "a whole number from 5 to 3600"),
         ("[" * 100_000, "cannot be read"),
     ],

@@ -134,7 +134,10 @@ def test_s26_a_preflight_lists_what_the_model_refers_to(api: Api) -> None:
             "commandToExecute": "curl 'https://store.blob.core.windows.net/b?sig=hunter2&se=2999-01-01T00:00Z' x"
         },
     }
-    body = document(extensions=[{"name": "script", "properties": script}], os_profile={"x": balancer})
+    body = document(extensions=[{"name": "script", "properties": script}])
+    pool = {"name": "ip", "properties": {"loadBalancerBackendAddressPools": [{"id": balancer}]}}
+    card = {"name": "nic", "properties": {"ipConfigurations": [pool]}}
+    body["properties"]["virtualMachineProfile"]["networkProfile"] = {"networkInterfaceConfigurations": [card]}
     body["properties"]["virtualMachineProfile"]["osProfile"]["secrets"] = [
         {"vaultCertificates": [{"certificateUrl": "https://mine.vault.azure.net/secrets/cert/1"}]}
     ]

@@ -11,9 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.arm.client import Api, Json, group, load_balancer, scale_set
-from tests.stories import document, everything_stored, health_extension
-from upgrades.arm.merge import READ_ONLY, differences
+from tests.stories import NOW, document, everything_stored, health_extension
+from upgrades.arm.merge import READ_ONLY, differences, without_read_only
 from upgrades.arm.spelling import FREE, NUMBER_NAMES, SWITCH_NAMES
+from upgrades.commands.errors import Refused
+from upgrades.commands.scale_sets import set_model
+from upgrades.core import documents, secrets
+from upgrades.core.members import BadDocument, check_json
 from upgrades.core.secrets import name_of
 from upgrades.models import ScaleSet, sealing
 
@@ -34,6 +38,17 @@ STRANGE: tuple[Any, ...] = (
         [["adminPassword"], "ü 😀"],
     ),
 )
+# What a client may set to null that a resource has, by where; around the switches nothing else is taken.
+NULLS: dict[str, dict[str, None]] = {
+    "": {"etag": None},
+    "properties": {"provisioningState": None},
+    "sku": {"tier": None},
+    "upgradepolicy": {"rollingUpgradePolicy": None},
+    "automaticosupgradepolicy": {"useRollingUpgradePolicy": None},
+    "rollingupgradepolicy": {"maxSurge": None},
+    "imagereference": {"id": None},
+    "probes": {"id": None},
+}
 NAMES = (
     "fromTheFuture",
     "Capacity",
@@ -166,10 +181,27 @@ def respelled(value: Any, random: Random, name: str = "") -> Any:
     if isinstance(value, dict):
         alone = [key for key in value if sum(key.lower() == other.lower() for other in value) == 1]
         cases = {key: in_another_case(key, random) if key in alone and key.isascii() else key for key in value}
-        nulls = {} if "licensetype" in map(str.lower, value) else {"licenseType": None}
+        nulls = NULLS.get(name.lower(), {"licenseType": None})
+        nulls = {null: None for null in nulls if null.lower() not in map(str.lower, value)}
         return {**{cases[key]: respelled(inner, random, key) for key, inner in value.items()}, **nulls}
     is_typed = name.lower() in (SWITCH_NAMES if isinstance(value, bool) else NUMBER_NAMES)
     return str(value) if is_typed and isinstance(value, bool | int) and abs(value) < 10**9 else value
+
+
+def stored_before(path: str, body: Json) -> bool:
+    """Whether it is a document that only today's rules refuse: then it is stored as if it came before them."""
+    kept = without_read_only(body)
+    try:
+        check_json(kept)
+        if path == scale_set():
+            set_model("fleet/web", document(), NOW)
+            public, found = secrets.split(kept)
+            model = documents.read(public)
+            columns = {"document": public, "sealed_secrets": sealing.seal(found), "capacity": model.capacity}
+            return bool(ScaleSet.objects.update(**columns))
+        return False
+    except (BadDocument, Refused):
+        return False
 
 
 # --- what must hold ---------------------------------------------------------------------------------------------------
@@ -188,9 +220,12 @@ def shown(api: Api, path: str) -> Json:
 
 def check(api: Api, path: str, body: Json, random: Random) -> None:
     made = api.put(path, body)
-    if made.status == 400:
-        return
-    assert made.status == 201, made
+    is_older = made.status == 400
+    if is_older:
+        if not stored_before(path, body):
+            return
+        made = api.get(path)
+    assert made.status < 300, made
     first, before = api.get(path), everything_stored()
     assert first.body == made.body
     again = api.put(path, first.body)
@@ -200,7 +235,7 @@ def check(api: Api, path: str, body: Json, random: Random) -> None:
     columns, seen = derived(), shown(api, path)
     spelled = {key: value for key, value in seen.items() if key.lower() not in READ_ONLY}
     assert api.put(path, respelled(spelled, random)).status == 200
-    assert derived() == columns
+    assert is_older or derived() == columns
     assert not differences(seen, shown(api, path))
 
 

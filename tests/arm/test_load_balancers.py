@@ -57,7 +57,8 @@ def test_create_get_list_delete(api: Api) -> None:
 
 
 def test_get_then_put_changes_nothing(api: Api) -> None:
-    api.put(load_balancer(), edited(balancer(), "properties.fromTheFuture", [1]))
+    rule = {"name": "r", "properties": {"fromTheFuture": [1]}}
+    api.put(load_balancer(), edited(balancer(), "properties.loadBalancingRules", [rule]))
     before = everything_stored()
     said = api.put(load_balancer(), api.get(load_balancer()).body)
     assert said.status == 200 and said.body == api.get(load_balancer()).body
@@ -148,7 +149,7 @@ def test_the_members_spelled_otherwise(api: Api) -> None:
 
 
 BAD: list[Any] = [
-    ({"protocol": "smoke"}, "http, https or tcp"),
+    ({"protocol": "smoke"}, "Allowed values are: Http, Tcp, Https"),
     ({"port": 0}, "1 to 65535"),
     ({"port": None}, ""),
     ({"intervalInSeconds": 4}, "5 to"),

@@ -76,7 +76,7 @@ def test_get_then_put_changes_nothing(api: Api) -> None:
     body["properties"]["UpgradePolicy"] = body["properties"].pop("upgradePolicy")
     body["properties"]["UpgradePolicy"]["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] = "true"
     body["sku"]["capacity"] = "3"
-    body["fromTheFuture"] = {"a": [1, None]}
+    body["properties"]["virtualMachineProfile"]["fromTheFuture"] = {"a": [1, None]}
     body["location"] = "West Europe"
     api.put(scale_set(), body)
     before = everything_stored()

@@ -70,7 +70,12 @@ def _document(options: dict[str, str]) -> dict[str, Any]:
 
 
 def _extension(name: str, *after: str) -> dict[str, Any]:
-    made = {"publisher": "p", "type": "t", "typeHandlerVersion": "1.0", "provisionAfterExtensions": list(after)}
+    made = {
+        "publisher": "p",
+        "type": name.lower(),
+        "typeHandlerVersion": "1.0",
+        "provisionAfterExtensions": list(after),
+    }
     return {"name": name, "properties": made}
 
 

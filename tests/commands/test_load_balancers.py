@@ -80,7 +80,10 @@ def test_a_probe_in_use_cannot_go() -> None:
             {"location": "westeurope", "properties": {"probes": [{"name": "x"}]}},
             "probes[0].properties.protocol is missing",
         ),
-        (balancer(protocol="gopher"), "a probe's protocol is http, https or tcp, not 'gopher'"),
+        (
+            balancer(protocol="gopher"),
+            "probes[0].properties.protocol' is not allowed. Allowed values are: Http, Tcp, Https.",
+        ),
         (balancer(protocol="Https", requestPath=None), "probes[0].properties.requestPath is missing"),
         (
             {**balancer(protocol="Https"), "sku": {"name": "basic"}},

@@ -66,7 +66,7 @@ def test_the_official_example_as_it_is() -> None:
 
 
 def test_what_is_not_understood_is_kept() -> None:
-    body = edited(document(), "properties.fromTheFuture", {"a": [1, None, {"ü": "😀"}]})
+    body = edited(document(), f"{PROFILE}.fromTheFuture", {"a": [1, None, {"ü": "😀"}]})
     put(body)
     assert ScaleSet.objects.get().document == body
 

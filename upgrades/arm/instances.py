@@ -16,6 +16,7 @@ from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.arm.spelling import canonical
 from upgrades.commands.protection import protect
+from upgrades.core import azure_types, known
 from upgrades.core.members import member, object_at, switch
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
@@ -83,6 +84,7 @@ def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
 def put(call: Call, group: str, name: str, instance: str) -> Answer:
     """Protection is all that a client decides of a single instance; what else the body says is passed over."""
     body, scale_set = call.object_body(), find(group, name)
+    known.check(body, azure_types.INSTANCE)
     row = find_instance(scale_set, instance)
     check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
     if scale_set.deleting:

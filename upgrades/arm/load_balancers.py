@@ -16,6 +16,7 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resour
 from upgrades.arm.scale_sets import check_group
 from upgrades.arm.spelling import Names, canonical
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
+from upgrades.core import azure_types, known
 from upgrades.models import LoadBalancer, ScaleSet
 
 
@@ -109,6 +110,7 @@ def patch(call: Call, group: str, name: str) -> Answer:
 def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -> Answer:
     def edit(row: LoadBalancer | None) -> Mapping[str, Any]:
         check_conditions(call, _etag(row) if row else None)
+        known.check_request(given, azure_types.LOAD_BALANCER, row.document if row else None)
         if row is None:
             return _plain(given)
         return merged(row.document, _plain(given), _plain(render(call, row)), removes=removes)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.arm.spelling import Names
+from upgrades.core.equality import same
 from upgrades.core.members import member
-from upgrades.core.secrets import name_of
+from upgrades.core.secrets import INSTEAD, name_of
 
 WHOLE = frozenset({"tags", "settings"})  # names in them are the client's own
 READ_ONLY = frozenset({"id", "name", "type", "etag", "systemdata", "resourcegroup"})
@@ -29,11 +30,20 @@ def merged(
         if value is None:
             for one in stored.take(given_name) if removes else ():
                 del after[one]
-        elif value != as_shown or type(value) is not type(as_shown):
+        elif not same(value, as_shown):
             if name not in after:
                 stored.add(name)
             after[name] = _merged_value(name, after.get(name), value, as_shown, removes=removes)
+            _drop_instead(after, stored, given, given_name)
     return after
+
+
+def _drop_instead(after: dict[str, Any], stored: Names, given: Mapping[str, Any], name: str) -> None:
+    """Of two members that exclude each other the one that comes counts: protectedSettings, or the vault that has them."""
+    other = INSTEAD.get(name.lower())
+    if other is not None and member(given, other) is None:
+        for one in stored.take(other):
+            del after[one]
 
 
 def _merged_value(name: str, stored: Any, value: Any, as_shown: Any, *, removes: bool) -> Any:
@@ -72,7 +82,7 @@ def _is_of_another_kind(name: str, stored: Mapping[str, Any], value: Mapping[str
         return (member(value, "id") is None) != (member(stored, "id") is None)
     if name.lower() != "properties" or removes:
         return False
-    kinds = [(member(stored, kind), member(value, kind)) for kind in ("protocol", "type")]
+    kinds = [(member(stored, kind), member(value, kind)) for kind in ("protocol", "publisher", "type")]
     return any(None not in (was, now) and str(was).lower() != str(now).lower() for was, now in kinds)
 
 
@@ -94,4 +104,4 @@ def differences(before: Any, after: Any, at: tuple[str, ...] = ()) -> set[tuple[
             for name in {*before, *after}
             for place in differences(before.get(name), after.get(name), (*at, name.lower()))
         }
-    return set() if before == after else {at}
+    return set() if same(before, after) else {at}

@@ -23,7 +23,7 @@ from upgrades.arm.errors import Failed, refusal
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
-from upgrades.core.members import BadDocument, check_json, kind
+from upgrades.core.members import BadDocument, check_json, kind, without_twins
 from upgrades.models import ApiClient, Subscription
 from upgrades.trouble import is_out_of_service
 
@@ -215,7 +215,7 @@ def _body(request: HttpRequest) -> Any:
     if not raw:
         return None
     try:
-        body = json.loads(raw.decode("utf-8-sig"), parse_float=_number)
+        body = json.loads(raw.decode("utf-8-sig"), parse_float=_number, object_pairs_hook=without_twins)
         check_json(body)
     except json.JSONDecodeError as error:
         where = f"{error.msg} in line {error.lineno}, column {error.colno}"

@@ -18,14 +18,16 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resour
 from upgrades.arm.spelling import canonical
 from upgrades.commands.changing import change_model
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core import secrets
+from upgrades.core import azure_types, known, secrets
 from upgrades.core.members import member
+from upgrades.core.unchangeable import check_not_taken_away
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
 from upgrades.stages import Stage
 
 EXPANDED = ("userData",)
+MAX_WARNINGS = 10
 # What those who may only steer upgrades may change of a document.
 STEERED = (("tags",), ("properties", "upgradepolicy"))
 
@@ -155,16 +157,27 @@ def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
     if done.changed:
         headers |= operations.begun(call, Kind.PUT, row)
     if done.warnings:
-        headers["Warning"] = ", ".join(f'299 rollgrid "{warning}"' for warning in done.warnings)
+        headers["Warning"] = warning(done.warnings)
     return Answer(_render_all(call, [row])[0], 201 if done.created else 200, headers)
+
+
+def warning(warnings: Sequence[str]) -> str:
+    """As a header, which is one line of a few kilobytes."""
+    shown = [text.replace('"', "'") for text in warnings[:MAX_WARNINGS]]
+    left = len(warnings) - len(shown)
+    more = [f"{left} more; GET .../preflight lists them all"] if left else []
+    return ", ".join(f'299 rollgrid "{text}"' for text in (*shown, *more))
 
 
 def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, removes: bool) -> Mapping[str, Any]:
     """The document that the request makes of what is there."""
     check_conditions(call, etag(row) if row else None)
+    known.check_request(given, azure_types.SCALE_SET, row.document if row else None)
     if row is None:
         call.require(ADMIN)
         return given
+    if removes:
+        check_not_taken_away(given, row.document)
     document = merged(row.document, _without_same_place(given, row), shown(row.document), removes=removes)
     if not all(_is_steering(place) for place in differences(row.document, document)):
         call.require(ADMIN)

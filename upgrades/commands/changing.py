@@ -10,6 +10,8 @@ from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import Moved, Put, Seen, read_model, set_model, warnings_of
 from upgrades.core import secrets
 from upgrades.core.auditing import Kind
+from upgrades.core.equality import same
+from upgrades.core.unchangeable import carried
 from upgrades.models import ScaleSet, sealing
 
 TRIES = 20  # each is lost only to somebody who has changed it
@@ -27,7 +29,7 @@ def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = fr
     group, name = finding.split(path)
     for _ in range(TRIES):
         row = ScaleSet.objects.select_related("location", "sku").filter(key=ScaleSet.key_of(group, name)).first()
-        document = edit(row)
+        document = edit(row) if row is None else carried(edit(row), row.document)
         if row is not None and not row.deleting and _is_as_before(row, document, without):
             return Put(row, False, warnings_of(read_model(document), row), changed=False)
         try:
@@ -43,10 +45,10 @@ def _seen(row: ScaleSet | None) -> Seen:
 
 def _is_as_before(row: ScaleSet, document: Mapping[str, Any], without: Set[str]) -> bool:
     public, given = secrets.split(document)
-    if public != row.document:
+    if not same(public, row.document):
         return False
     try:
         before = sealing.unseal(row.sealed_secrets) if given or without else {}
     except sealing.Unreadable:
         return False
-    return secrets.keep(public, before, given, without) == before
+    return same(secrets.keep(public, before, given, without), before)

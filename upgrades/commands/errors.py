@@ -1,5 +1,10 @@
 """A command that is refused."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from upgrades.core.members import BadDocument
+
 
 class Refused(Exception):
     """Nothing was changed. `code` is Azure's word for the error, `message` says what to do, `target` what is wrong."""
@@ -9,3 +14,12 @@ class Refused(Exception):
         self.code = code
         self.message = message
         self.target = target
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What is wrong with a document is a refusal."""
+    try:
+        yield
+    except BadDocument as error:
+        raise Refused(error.code, error.message, target=error.target) from error

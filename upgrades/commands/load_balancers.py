@@ -10,14 +10,17 @@ from django.db import transaction
 from upgrades import catalog
 from upgrades.commands import finding, groups
 from upgrades.commands.audit import audited, note
-from upgrades.commands.errors import Refused
-from upgrades.core import documents
+from upgrades.commands.errors import Refused, refusing
+from upgrades.core import azure_types, documents, known, limits
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import ProbeModel
+from upgrades.core.equality import same
 from upgrades.core.members import BadDocument, check_json, check_tags, member, object_at, objects, shown, text
+from upgrades.core.shapes import check_shape
 from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
 
+LOAD_BALANCERS = "Microsoft.Network/loadBalancers"
 INTERVAL = (15, 5, 3600)  # default, least, most seconds
 THRESHOLD = (2, 100)  # default, most
 Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
@@ -43,7 +46,8 @@ _PROBE_ID = re.compile(
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
     """Creates or replaces a load balancer; scale sets that use a probe of it are probed as it says from now on. Raises Refused."""
     group, name = finding.split(path)
-    location = _location(_checked(document))
+    before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
+    location = _location(_checked(document, before))
     changes = {"location": location, "document": document}
     with transaction.atomic():
         before = _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
@@ -88,12 +92,12 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
         document = edit(row)
         if row is None:
             return _create(group, name, document), True
-        return (row if row.document == document else put_load_balancer(path, document, now)), False
+        return (row if same(row.document, document) else put_load_balancer(path, document, now)), False
 
 
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     """Raises IntegrityError where somebody else has made it meanwhile: then it is to be looked at again."""
-    location = _location(_checked(document))
+    location = _location(_checked(document, None))
     groups.ensure(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
     row = LoadBalancer.objects.create(**named, location=location, document=document)
@@ -136,22 +140,22 @@ def _location(name: str) -> Location:
     return location
 
 
-def _checked(document: object) -> str:
+def _checked(document: object, before: Mapping[str, Any] | None) -> str:
     """The location's name. Raises Refused where a probe cannot be used."""
-    try:
-        if not isinstance(document, Mapping):
-            raise BadDocument(f"a load balancer's document is a JSON object, not {shown(document)}")
+    with refusing():
+        check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
+        assert isinstance(document, Mapping)
         check_json(document)
+        known.check(document, azure_types.LOAD_BALANCER, before)
         check_tags(document)
         for kind in PARTS:
             for at, part in objects(document, "properties", kind):
                 object_at(part, "properties", at=at)  # says so where it is none
+        limits.check_load_balancer(document, before)
         for at, probe in objects(document, *_PROBES):
             text(probe, "name", required=True, at=at)
             _check_sku(document, _read(probe, at), at)
         return text(document, "location", required=True)
-    except BadDocument as error:
-        raise Refused(error.code, error.message, target=error.target) from error
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:

@@ -9,18 +9,19 @@ from django.conf import settings
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import finding, groups
+from upgrades.commands import finding, groups, model_checks
 from upgrades.commands.audit import audited, note
 from upgrades.commands.defaults import with_defaults
-from upgrades.commands.errors import Refused
+from upgrades.commands.errors import Refused, refusing
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.steering import try_again
-from upgrades.core import documents, secrets
+from upgrades.core import documents, secrets, warnings
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import Model, ProbeModel
-from upgrades.core.extensions import check_order
-from upgrades.core.members import BadDocument, member
+from upgrades.core.equality import same
+from upgrades.core.members import member
+from upgrades.core.unchangeable import carried
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 from upgrades.feed.writing import writing
@@ -78,6 +79,9 @@ class Seen:
     document: Mapping[str, Any] | None = None
     sealed_secrets: str = ""
 
+    def is_still(self, row: ScaleSet) -> bool:
+        return self.sealed_secrets == row.sealed_secrets and same(self.document, row.document)
+
 
 @finding.once_more
 @audited("ScaleSetChanged", Kind.SCALE_SET)
@@ -91,12 +95,14 @@ def set_model(
     Raises Moved where it is not (any more) as it was `seen`.
     """
     group, name = finding.split(path)
-    model = _read_new(document)
+    before = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
+    model_checks.check_known(document, before)
     assert isinstance(document, Mapping)
-    if not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists():
-        document = with_defaults(document)
-        model = read_model(document)
+    document = with_defaults(document) if before is None else carried(document, before)
+    model = read_model(document)
+    model_checks.check_model(document, model, before)
     location = _location(model)
+    model_checks.check_rolling(model, location, before)
     with transaction.atomic():
         sku = _sku(model, location, ScaleSet.key_of(group, name))
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
@@ -119,26 +125,14 @@ class _Derived:
     seen: Seen | None
     without: Set[str]
 
-    def secrets_after(self, before: Mapping[str, object]) -> dict[str, object]:
-        """`before`: the secrets so far."""
-        return secrets.keep(self.document, before, self.secrets, self.without)
-
-
-def _read_new(document: object) -> Model:
-    """As `read_model`, and what is asked of documents that are put only."""
-    model = read_model(document)
-    try:
-        check_order(model.machine.extensions)
-    except BadDocument as error:
-        raise Refused(error.code, error.message, target=error.target) from error
-    return model
+    def secrets_after(self, was: Mapping[str, Any], before: Mapping[str, object]) -> dict[str, object]:
+        """`before`: the secrets so far, `was`: the document that they are of."""
+        return secrets.keep(self.document, before, self.secrets, self.without, was=was)
 
 
 def read_model(document: object) -> Model:
-    try:
+    with refusing():
         return documents.read(document)
-    except BadDocument as error:
-        raise Refused(error.code, error.message, target=error.target) from error
 
 
 def _location(model: Model) -> Location:
@@ -217,14 +211,14 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
     row.save()
     with writing(now, row.pk) as w:
         w.changed(w.scale_set)
-        _note_put("Created", row, None, {}, derived.secrets_after({}))
+        _note_put("Created", row, None, {}, derived.secrets_after({}, {}))
     return row
 
 
 def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
         row = w.scale_set
-        if derived.seen and (derived.seen.document, derived.seen.sealed_secrets) != (row.document, row.sealed_secrets):
+        if derived.seen and not derived.seen.is_still(row):
             raise Moved
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
@@ -232,7 +226,7 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         was = row.document
         _derive(row, derived, before)
         row.save()
-        _note_put("Changed", row, was, before or {}, derived.secrets_after(before or {}))
+        _note_put("Changed", row, was, before or {}, derived.secrets_after(was, before or {}))
         w.changed(row)
         w.wake()
     return row
@@ -247,7 +241,7 @@ def _note_put(
 ) -> None:
     """Of its secrets only where those stand that are others now."""
     places = [*secrets_before, *(place for place in secrets_after if place not in secrets_before)]
-    others = [place for place in places if secrets_before.get(place) != secrets_after.get(place)]
+    others = [place for place in places if not same(secrets_before.get(place), secrets_after.get(place))]
     after = {"document": row.document, "other values at": others}
     before = None if was is None else {"document": was, "other values at": []}
     note(f"{done} the scale set.", before=before, after=after, code=f"ScaleSet{done}", path=str(row), object_id=row.pk)
@@ -264,7 +258,8 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
         if derived.secrets:
             return {}
         is_turned_off = row.automatic_upgrade and not derived.model.automatic_upgrade
-        if is_turned_off and not derived.without and _profile(row.document, {}) == _profile(derived.document, {}):
+        is_same = same(_profile(row.document, {}), _profile(derived.document, {}))
+        if is_turned_off and not derived.without and is_same:
             return None
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
@@ -278,8 +273,8 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
         raise Refused("PropertyChangeNotAllowed", message, target="location")
     if zones_of(row.document) != zones_of(derived.document) and row.instances.exists():
         raise Refused("PropertyChangeNotAllowed", "Changing property 'zones' is not allowed.", target="zones")
-    after = _profile(derived.document, derived.secrets_after(before))
-    is_other: bool = _profile(row.document, before) != after
+    after = _profile(derived.document, derived.secrets_after(row.document, before))
+    is_other = not same(_profile(row.document, before), after)
     if is_other and row.upgrades.filter(ended_at=None).exists():
         message = (
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
@@ -302,9 +297,9 @@ def _plain(value: Any) -> Any:
 def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | None) -> None:
     """All columns that follow from the document, and the document itself. `before`: its secrets so far; None: they stay as sealed."""
     model = derived.model
-    row.document = dict(derived.document)
     if before is not None:
-        row.sealed_secrets = sealing.seal(derived.secrets_after(before))
+        row.sealed_secrets = sealing.seal(derived.secrets_after(row.document, before))
+    row.document = dict(derived.document)
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
     row.automatic_upgrade = model.automatic_upgrade
@@ -323,7 +318,8 @@ def _has_update_domains(derived: _Derived) -> bool:
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
     """S-25, S-34, S-38, A-6, A-18: what is allowed and not recommended."""
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
-    found = [SURGE_LOSES_DISKS] if loses_disks else []
+    found = [one.says for one in warnings.warnings_of(row.document)]
+    found += [SURGE_LOSES_DISKS] if loses_disks else []
     if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
         return (*found, NO_PROBE)
     if model.probe_id and model.extension_probe:

@@ -38,9 +38,8 @@ LONGEST_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
 ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
-CUSTOM_IMAGE = (
-    "custom images are not supported: give imageReference.publisher, offer, sku and version of a platform image"
-)
+INSTEAD = "give imageReference.publisher, offer, sku and version of a platform image"
+CUSTOM_IMAGE = f"custom images are not supported: {INSTEAD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,10 @@ def read(document: object) -> Model:
     check_json(document)
     check_tags(document)
     zones_of(document)
+    location = text(document, "location", required=True)
+    _check_profile(document)
     return Model(
-        location=text(document, "location", required=True).replace(" ", "").lower(),
+        location=location.replace(" ", "").lower(),
         capacity=whole(document, "sku", "capacity", default=None, least=0, most=MOST_INSTANCES),
         image=_image(document),
         automatic_upgrade=switch(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
@@ -140,8 +141,35 @@ _OS_DISK = (*_PROFILE, "storageProfile", "osDisk")
 _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 
 
+def _check_profile(document: Json) -> None:
+    if not object_at(document, *_PROFILE):
+        target = ".".join(_PROFILE)
+        message = (
+            f"{target} is missing: a scale set without a virtualMachineProfile, to which machines are attached one by one, is not "
+            "supported here"
+        )
+        raise BadDocument(message, target=target)
+
+
+# Where else images may be named, and what is not done with them here.
+_OTHER_IMAGES = (
+    ((*_IMAGE, "sharedGalleryImageId"), "images of shared galleries are not supported"),
+    ((*_IMAGE, "communityGalleryImageId"), "images of community galleries are not supported"),
+    ((*_OS_DISK, "image", "uri"), "custom images are not supported"),
+    ((*_OS_DISK, "vhdContainers"), "disks in storage accounts are not supported"),
+)
+
+
+def _check_other_images(document: Json) -> None:
+    for path, what in _OTHER_IMAGES:
+        if member(document, *path):
+            raise BadDocument(f"{what}: {INSTEAD}", target=".".join(path))
+
+
 def _image(document: Json) -> ImageReference:
     gallery_image = text(document, *_IMAGE, "id")
+    if not gallery_image and not text(document, *_IMAGE, "publisher"):
+        _check_other_images(document)
     if gallery_image:
         return _image_of_gallery(gallery_image)
     publisher, offer, sku, version = (
@@ -281,11 +309,13 @@ def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
 def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
     """Those that the model has; part of `read`."""
     extensions = [_extension(extension, at) for at, extension in objects(document, *_EXTENSIONS)]
-    names = [one.name.lower() for one in extensions]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BadDocument(f"{EXTENSIONS}: two extensions have the name {shown(twice)}", target=EXTENSIONS)
-    spelled = {one.name.lower(): one.name for one in extensions}
+    spelled: dict[str, str] = {}
+    for one in extensions:
+        if one.name.lower() in spelled:
+            raise BadDocument(
+                f"{EXTENSIONS}: two extensions have the name {shown(one.name.lower())}", target=EXTENSIONS
+            )
+        spelled[one.name.lower()] = one.name
     return tuple(replace(one, after=tuple(spelled.get(name.lower(), name) for name in one.after)) for one in extensions)
 
 

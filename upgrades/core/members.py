@@ -7,6 +7,7 @@ import json
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -152,8 +153,7 @@ def check_tags(document: object) -> None:
                     target="tags",
                 )
         if not isinstance(value, str | int | float):
-            legible = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:80])
-            raise wrong(f"tags.{legible}", "a text", value)
+            raise wrong(f"tags.{legible(name)}", "a text", value)
 
 
 def _value(document: object, path: Sequence[str], at: str = "") -> Any:
@@ -177,6 +177,11 @@ def wrong(target: str, expected: str, value: object) -> BadDocument:
     return BadDocument(f"{target} is {expected}, not {came}", target=target)
 
 
+def legible(name: object) -> str:
+    """A name that came from outside, fit to stand in a message or a header: short, printable, without quotes."""
+    return "".join(letter if " " <= letter <= "~" and letter not in "\"'\\" else "?" for letter in str(name)[:80])
+
+
 def shown(value: object) -> str:
     """A value in a message: short, in one line; of objects and lists the kind only, for there may be secrets in them."""
     if isinstance(value, str):
@@ -194,6 +199,15 @@ def kind(value: object) -> str:
         (Mapping, "an object"),
     )
     return next((word for types, word in kinds if isinstance(value, types)), f"a {type(value).__name__}")
+
+
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON text, for json.loads. Raises BadDocument where a name stands in it twice: readers differ in which they take."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise BadDocument(f"the member '{legible(twice)}' stands twice in one object", code="InvalidRequestContent")
+    return read
 
 
 # --- what no database takes -------------------------------------------------------------------------------------------

@@ -38,9 +38,10 @@ def _strip(value: Any, place: tuple[Label, ...], secrets: dict[str, Any]) -> Any
 def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
     """The document with its secrets in their places; a secret whose place is gone is left out."""
     whole: dict[str, Any] = _copy(document)
+    places = _Places(whole)
     for place, secret in secrets.items():
         *path, name = json.loads(place)
-        holder = _follow(whole, path)
+        holder = places.follow(path)
         if holder is not None:
             holder[name] = secret
     return whole
@@ -68,31 +69,64 @@ def keep(
     before: Mapping[str, Any],
     given: Mapping[str, Any],
     without: Iterable[str] = (),
+    *,
+    was: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is to be known of a document put anew: the secrets given with it, and those from before that it still has a place for.
 
-    `without`: places whose secrets are not to be kept.
+    A secret goes with what it was for: another extension, or another user, does not inherit it. `without`: places whose secrets are not to
+    be kept; `was`: the document that the secrets so far are of, where it was another one.
     """
     again = {place.lower() for place in (*given, *without)}
     kept = {place: secret for place, secret in before.items() if place.lower() not in again}
-    return {**{place: secret for place, secret in kept.items() if _has_place(document, place)}, **given}
+    now, then = _Places(document), _Places(document if was is None else was)
+    return {**{place: secret for place, secret in kept.items() if _is_still_for_it(place, now, then)}, **given}
 
 
-def _has_place(document: Mapping[str, Any], place: str) -> bool:
-    *path, _ = json.loads(place)
-    return _follow(document, path) is not None
+# What the owner of a secret is known by, next to it.
+OWNERS = {"protectedsettings": ("publisher", "type"), "adminpassword": ("adminUsername",)}
+# Who says where a secret is kept needs none that was given before.
+INSTEAD = {"protectedsettings": "protectedSettingsFromKeyVault"}
 
 
-def _follow(value: Any, path: Sequence[Label]) -> Any:
-    """The object at that path; None where there is none."""
-    for label in path:
-        if isinstance(value, list):
-            value = next((one for its, one in _labelled(value) if its == label), None)
-        elif isinstance(label, str):
-            value = value[label] if isinstance(value, Mapping) and label in value else member(value, label)
-        else:
-            return None
-    return value if isinstance(value, Mapping) else None
+def _is_still_for_it(place: str, now: "_Places", then: "_Places") -> bool:
+    *path, name = json.loads(place)
+    holder, old = now.follow(path), then.follow(path)
+    if holder is None or old is None:
+        return False
+    kind = str(name).lower()
+    if kind in INSTEAD and member(holder, INSTEAD[kind]) is not None:
+        return False
+    return all(_lower(member(holder, one)) == _lower(member(old, one)) for one in OWNERS.get(kind, ()))
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+class _Places:
+    """Finds objects of a document by their places. Lists are labelled once, so that many secrets cost no more than few."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.labelled: dict[int, dict[Label, Any]] = {}
+
+    def follow(self, path: Sequence[Label]) -> Any:
+        """The object at that path; None where there is none."""
+        value: Any = self.document
+        for label in path:
+            if isinstance(value, list):
+                value = self._elements(value).get(label)
+            elif isinstance(label, str):
+                value = value[label] if isinstance(value, Mapping) and label in value else member(value, label)
+            else:
+                return None
+        return value if isinstance(value, Mapping) else None
+
+    def _elements(self, elements: list[Any]) -> dict[Label, Any]:
+        if id(elements) not in self.labelled:
+            self.labelled[id(elements)] = dict(_labelled(elements))
+        return self.labelled[id(elements)]
 
 
 def _labelled(elements: Sequence[Any]) -> Iterator[tuple[Label, Any]]:

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from upgrades.commands.audit import acting
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
-from upgrades.core.members import shown
+from upgrades.core.members import BadDocument, shown, without_twins
 from upgrades.management.text import legible
 
 
@@ -75,7 +75,9 @@ def read_json(path: str) -> Any:
     except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {name}: {error}") from error
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=without_twins)
+    except BadDocument as error:
+        raise CommandError(f"{name}: {error.message}") from error
     except json.JSONDecodeError as error:
         raise CommandError(f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,60 @@
+"""What a scale set's document must not say, beyond what cannot be read. What is stored already, and comes back as it was, may stay."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.commands.errors import Refused, refusing
+from upgrades.core import azure_types, cautions, documents, known, limits, requirements
+from upgrades.core.documents import Model
+from upgrades.core.extensions import check_order
+from upgrades.core.members import BadDocument, check_json
+from upgrades.core.shapes import check_shape
+from upgrades.core.unchangeable import check_unchanged
+from upgrades.models import Location
+
+Document = Mapping[str, Any]
+SCALE_SETS = "Microsoft.Compute/virtualMachineScaleSets"
+ROLLING_WITHOUT_SOURCE = (
+    "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set "
+    "because a health probe or health extension was not provided."
+)
+MODE = "properties.upgradePolicy.mode"
+
+
+def check_known(document: object, before: Document | None) -> None:
+    """Before it is read: that it is a scale set at all, and says nothing that no version of the API knows. Raises Refused."""
+    with refusing():
+        check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
+        assert isinstance(document, Mapping)
+        check_json(document)
+        known.check(document, azure_types.SCALE_SET, before)
+
+
+def check_model(document: Document, model: Model, before: Document | None) -> None:
+    """Once it is read. Raises Refused."""
+    with refusing():
+        cautions.check_cautions(document, before)
+        limits.check_scale_set(document, before)
+        check_order(model.machine.extensions)
+        requirements.check_requirements(document, model, before)
+        if before is not None:
+            check_unchanged(document, before)
+
+
+def check_rolling(model: Model, location: Location, before: Document | None) -> None:
+    """A-6: today's Azure rolls nothing out by a model change without a source of health. Raises Refused."""
+    if location.rules != Location.Rules.CURRENT or not _rolls_blindly(model):
+        return
+    if before is None or not _rolled_blindly(before):
+        raise Refused("BadRequest", ROLLING_WITHOUT_SOURCE, target=MODE)
+
+
+def _rolls_blindly(model: Model) -> bool:
+    return model.is_rolling and not (model.probe_id or model.extension_probe or model.is_service_fabric)
+
+
+def _rolled_blindly(before: Document) -> bool:
+    try:
+        return _rolls_blindly(documents.read(before))
+    except BadDocument:
+        return False

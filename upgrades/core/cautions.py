@@ -1,0 +1,112 @@
+"""Members with which a client asks for more caution than there is here: refused, for they would be stored and forgotten otherwise.
+
+A table of data. Whoever makes one of them work takes its line out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from upgrades.core.equality import same
+from upgrades.core.members import BadDocument, member, shown
+
+_PROFILE = ("properties", "virtualMachineProfile")
+_EVENTS = ("properties", "scheduledEventsPolicy")
+_AUTOMATIC = "upgradePolicy.automaticOSUpgradePolicy"
+
+
+def _is_on(value: Any) -> bool:
+    """Other words than those for off: what cannot be read is no off either."""
+    return value is not None and value is not False and str(value).lower() not in ("false", "")
+
+
+def _is_off(value: Any) -> bool:
+    return value is False or str(value).lower() == "false"
+
+
+def _is_given(value: Any) -> bool:
+    return value not in (None, "", [], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """`path`: the member, `asks`: whether its value asks for caution, `what`: for which; `instead`: what works here."""
+
+    path: tuple[str, ...]
+    asks: Callable[[Any], bool]
+    what: str
+    instead: str
+
+
+_DEFERRAL = (
+    f"{_AUTOMATIC}.osRollingUpgradeDeferral, with which each upgrade waits for approveRollingUpgrade; pausing an upgrade; or an opt-out of "
+    "instances (protectionPolicy.protectFromScaleSetActions)"
+)
+CAUTIONS = (
+    Caution(
+        ("properties", "lifecycleHooksProfile", "lifecycleHooks"),
+        _is_given,
+        "to be asked before upgrades and batches",
+        _DEFERRAL,
+    ),
+    Caution(
+        ("properties", "externalHealthPolicy", "enabled"),
+        _is_on,
+        "that health told from outside holds upgrades back",
+        "networkProfile.healthProbe or the Application Health extension",
+    ),
+    Caution(
+        (*_PROFILE, "serviceArtifactReference", "id"),
+        _is_given,
+        "to stay on the image version of an artifact",
+        "storageProfile.imageReference.version with that version, and automatic OS upgrades off",
+    ),
+    Caution(
+        (*_PROFILE, "scheduledEventsProfile", "osImageNotificationProfile", "enable"),
+        _is_on,
+        "that each machine is told before its image is upgraded",
+        _DEFERRAL,
+    ),
+    *(
+        Caution((*_EVENTS, event, "automaticallyApprove"), _is_off, what, _DEFERRAL)
+        for event, what in (
+            ("userInitiatedReboot", "to approve each restart first"),
+            ("userInitiatedRedeploy", "to approve each redeployment first"),
+            ("allInstancesDown", "to approve first what takes all instances down"),
+        )
+    ),
+)
+TERMINATION = (*_PROFILE, "scheduledEventsProfile", "terminateNotificationProfile", "enable")
+SURGE = ("properties", "upgradePolicy", "rollingUpgradePolicy", "maxSurge")
+SWITCH = ("properties", "upgradePolicy", "automaticOSUpgradePolicy", "enableAutomaticOSUpgrade")
+NO_NOTICE = (
+    f"{'.'.join(TERMINATION)}: nothing tells an instance here before it is deleted. Shrink the scale set by hand, or keep instances with "
+    "protectionPolicy.protectFromScaleIn"
+)
+
+
+def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument. What is stored already may stay, but not be there when automatic upgrades are turned on."""
+    turns_on = _is_on(member(document, *SWITCH)) and not _is_on(member(before, *SWITCH))
+    for one in _asked(document):
+        if turns_on or not same(member(document, *one.path), member(before, *one.path)):
+            raise BadDocument(_message(one, document), target=".".join(one.path), code="BadRequest")
+    surges = [_is_on(member(one, *TERMINATION)) and _is_on(member(one, *SURGE)) for one in (document, before)]
+    if surges[0] and not surges[1]:
+        message = f"{NO_NOTICE}; upgrades with rollingUpgradePolicy.maxSurge delete instances: set one of both to false"
+        raise BadDocument(message, target=".".join(TERMINATION), code="BadRequest")
+
+
+def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(the member, what to know of it), of a stored document."""
+    found = [(".".join(one.path), _message(one, document)) for one in _asked(document)]
+    return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(member(document, *TERMINATION)) else found
+
+
+def _asked(document: Mapping[str, Any]) -> Iterator[Caution]:
+    return (one for one in CAUTIONS if one.asks(member(document, *one.path)))
+
+
+def _message(one: Caution, document: Mapping[str, Any]) -> str:
+    place, value = ".".join(one.path), shown(member(document, *one.path))
+    return f"{place} ({value}) asks {one.what}, which is not done here: leave it out. What works instead: {one.instead}"

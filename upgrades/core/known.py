@@ -1,0 +1,151 @@
+"""What a document says that no version of Azure's API knows: members, words of enumerations, one member twice.
+
+Around each switch that is obeyed here objects are closed: a slip there would be a request that nobody hears. Deeper, where Azure adds
+members with new versions, an unknown one is kept and told of. What a stored document has already, and comes back as it was, may stay.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from upgrades.core import azure_types
+from upgrades.core.azure_types import element, members, words
+from upgrades.core.equality import same
+from upgrades.core.members import BadDocument, dotted, legible, shown
+from upgrades.core.nearest import hint
+from upgrades.core.secrets import name_of
+
+CLOSED = frozenset(
+    {
+        azure_types.SCALE_SET,
+        "VirtualMachineScaleSet.properties",
+        "UpgradePolicy",
+        "AutomaticOSUpgradePolicy",
+        "RollingUpgradePolicy",
+        "Sku",
+        "ImageReference",
+        azure_types.INSTANCE,
+        "VirtualMachineScaleSetVM.properties",
+        "VirtualMachineScaleSetVMProtectionPolicy",
+        azure_types.LOAD_BALANCER,
+        "LoadBalancer.properties",
+        "LoadBalancerSku",
+        "Probe",
+        "Probe.properties",
+    }
+)
+TOP = frozenset({azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP})
+# What Azure's command line puts into all that it prints.
+PRINTED = frozenset({"resourcegroup"})
+FIRST = "2018-10-01"  # members that ended before were the preview's, and are moved where an older version is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """`at`: the member. `is_refused`: it must not come anew. `is_lost`: it goes when a request is merged with what is there."""
+
+    at: str
+    message: str
+    code: str
+    is_refused: bool = True
+    is_lost: bool = False
+
+
+def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
+    """Raises BadDocument for the first thing that is to be refused. `before`: the stored document."""
+    for one in strange(document, type, before):
+        if one.is_refused:
+            raise BadDocument(one.message, target=one.at, code=one.code)
+
+
+def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any] | None) -> None:
+    """What a request says and what becomes of it does not show any more: an unknown member with a null, one member in two spellings.
+
+    Raises BadDocument. All else is checked in what becomes of the request.
+    """
+    for one in strange(given, type, before):
+        if one.is_refused and one.is_lost:
+            raise BadDocument(one.message, target=one.at, code=one.code)
+
+
+def strange(document: Any, type: str, before: Any = None) -> Iterator[Strange]:
+    """All of it that is not in `before` already, in the order of the document."""
+    yield from _value(document, type, "", before)
+
+
+def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
+    if value is None:
+        return
+    if isinstance(value, list) and type.startswith("["):
+        for index, (one, was) in enumerate(_pairs(value, before)):
+            yield from _value(one, element(type), f"{at}[{index}]", was)
+    elif words(type):
+        if not _is_word(value, type) and not same(value, before):
+            yield _word(value, type, at)
+    elif isinstance(value, Mapping) and members(type):
+        yield from _object(value, type, at, before if isinstance(before, Mapping) else {})
+
+
+def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
+    """Each with what was there under its name, or in its place where it has none."""
+    old = before if isinstance(before, list) else []
+    named = {name: one for one in old if (name := name_of(one)) is not None}
+    for index, one in enumerate(elements):
+        name = name_of(one)
+        yield one, named.get(name) if name is not None else (old[index] if index < len(old) else None)
+
+
+def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[Strange]:
+    known, old = members(type), {name.lower(): value for name, value in before.items()}
+    spelled: dict[str, str] = {}
+    for name, value in body.items():
+        low, place = name.lower(), dotted(at, legible(name))
+        if low in spelled and not (name in before and spelled[low] in before):
+            yield _twice(name, spelled[low], place)
+        spelled[low] = name
+        one = known.get(low)
+        if one is None or (type in CLOSED and one.last < FIRST):
+            if not _stays(low, value, old):
+                yield _unknown(name, type, place, is_null=value is None)
+        elif not one.is_read_only:
+            yield from _value(value, one.type, place, old.get(low))
+
+
+def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
+    """It is no member of Azure's, but of the stored document, or of what the command line prints."""
+    return name in PRINTED or (name in old and (value is None or same(value, old[name])))
+
+
+def _unknown(name: str, type: str, place: str, *, is_null: bool) -> Strange:
+    nearest = hint(name, type)
+    if type not in CLOSED:
+        message = f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}"
+        return Strange(place, message.strip(), "BadRequest", is_refused=False)
+    owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
+    missing = f"Could not find member '{legible(name)}' on object of type '{owner}'. Path '{place}'."
+    says = nearest or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
+    if type in TOP:
+        invalid = "The request content was invalid and could not be deserialized: "
+        return Strange(place, f"{invalid}'{missing}' {says}", "InvalidRequestContent", is_lost=is_null)
+    return Strange(place, f"{missing} {says}", "BadRequest", is_lost=is_null)
+
+
+def _twice(name: str, other: str, place: str) -> Strange:
+    both = f"'{legible(other)}' and '{legible(name)}'"
+    message = f"{place}: one member stands there twice, as {both}; names of members have no case. Leave one of them out"
+    return Strange(place, message, "InvalidRequestContent", is_lost=True)
+
+
+def _is_word(value: Any, type: str) -> bool:
+    return isinstance(value, str) and spelled_word(value, type) is not None
+
+
+def spelled_word(value: str, type: str) -> str | None:
+    """A word of an enumeration as Azure spells it; None where it is none."""
+    return words(type).get(", ".join(part.strip() for part in value.lower().split(",")))
+
+
+def _word(value: Any, type: str, at: str) -> Strange:
+    allowed = ", ".join(words(type).values())
+    message = f"The value {shown(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
+    return Strange(at, message, "InvalidParameter")

@@ -1,0 +1,152 @@
+"""Azure's limits on lists and texts of documents, and names that may stand in a list once only.
+
+A table of data. What a stored document has already, and comes back as it was, may stay.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from upgrades.core.documents import EXTENSIONS, HEALTH_EXTENSIONS
+from upgrades.core.equality import same
+from upgrades.core.members import BadDocument, dotted, legible, list_at, member, object_at
+from upgrades.core.secrets import name_of
+
+MAX_TAGS = 50
+MAX_TAG_NAME = 512
+MAX_TAG_VALUE = 256
+MAX_NAME = 80  # of what stands in a list of named things
+MAX_EXTENSIONS = 50
+_PROFILE = ("properties", "virtualMachineProfile")
+_NETWORK_CARDS = (*_PROFILE, "networkProfile", "networkInterfaceConfigurations")
+TWO_OF_A_HANDLER = (
+    "Multiple VMExtensions per handler not supported. VMExtension '{name}' with handler '{handler}' "
+    "already added or specified in input"
+)
+TWO_HEALTH = "a scale set has one source of health, and one Application Health extension: there is another one already"
+_HEALTH = "application health"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A list of named things: `what` they are called, how many there may be."""
+
+    path: tuple[str, ...]
+    what: str
+    most: int
+
+
+OF_SCALE_SETS = (
+    Named((*_PROFILE, "extensionProfile", "extensions"), "extensions", MAX_EXTENSIONS),
+    Named(_NETWORK_CARDS, "network interfaces", 8),
+    Named((*_PROFILE, "storageProfile", "dataDisks"), "data disks", 64),
+)
+IP_CONFIGURATIONS = Named(("properties", "ipConfigurations"), "IP configurations", 256)
+OF_LOAD_BALANCERS = (
+    Named(("properties", "frontendIPConfigurations"), "frontends", 600),
+    *(
+        Named(("properties", name), what, 1500)
+        for name, what in (
+            ("backendAddressPools", "backend pools"),
+            ("loadBalancingRules", "rules"),
+            ("probes", "probes"),
+            ("inboundNatRules", "inbound NAT rules"),
+            ("inboundNatPools", "inbound NAT pools"),
+            ("outboundRules", "outbound rules"),
+        )
+    ),
+)
+# Characters: Azure takes 65,535 bytes, which come in base64.
+TEXTS = (
+    ((*_PROFILE, "osProfile", "customData"), 87_380),
+    ((*_PROFILE, "userData"), 87_380),
+    ((*_PROFILE, "osProfile", "computerNamePrefix"), 58),
+    ((*_PROFILE, "osProfile", "adminUsername"), 64),
+)
+
+
+def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument."""
+    check_tags(document, before)
+    for named in OF_SCALE_SETS:
+        _check_list(document, before, named)
+    _check_texts(document, before)
+    extensions = list_at(document, *OF_SCALE_SETS[0].path)
+    if not same(extensions, member(before, *OF_SCALE_SETS[0].path)):
+        _check_handlers(extensions)
+    cards = list_at(document, *_NETWORK_CARDS)
+    for index, card in enumerate(cards if not same(cards, member(before, *_NETWORK_CARDS)) else ()):
+        _check_list(card, None, IP_CONFIGURATIONS, f"{'.'.join(_NETWORK_CARDS)}[{index}]")
+
+
+def check_load_balancer(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument."""
+    check_tags(document, before)
+    for named in OF_LOAD_BALANCERS:
+        _check_list(document, before, named)
+
+
+def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument. The names of tags have no case."""
+    tags = object_at(document, "tags")
+    if same(tags, member(before, "tags")):
+        return
+    if len(tags) > MAX_TAGS:
+        raise BadDocument(f"tags: a resource has at most {MAX_TAGS} tags, not {len(tags)}", target="tags")
+    names: dict[str, str] = {}
+    for name, value in tags.items():
+        target = f"tags.{legible(name)}"
+        if name.lower() in names:
+            raise BadDocument(f"{target}: another tag has that name already; names of tags have no case", target=target)
+        names[name.lower()] = name
+        if len(name) > MAX_TAG_NAME or len(str(value)) > MAX_TAG_VALUE:
+            message = f"{target}: a tag's name has at most {MAX_TAG_NAME} characters, its value {MAX_TAG_VALUE}"
+            raise BadDocument(message, target=target)
+
+
+def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
+    place, elements = dotted(at, *named.path), list_at(document, *named.path, at=at)
+    if same(elements, member(before, *named.path)):
+        return
+    if len(elements) > named.most:
+        raise BadDocument(f"{place}: at most {named.most} {named.what} are allowed, not {len(elements)}", target=place)
+    names: set[str] = set()
+    for index, name in _names(elements):
+        target = f"{place}[{index}].name"
+        if name in names:
+            message = f"{target}: two {named.what} have the name '{legible(name)}'; names have no case"
+            raise BadDocument(message, target=target)
+        names.add(name)
+        if len(name) > MAX_NAME:
+            raise BadDocument(f"{target} has at most {MAX_NAME} characters, not {len(name)}", target=target)
+
+
+def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    return ((index, name) for index, one in enumerate(elements) if (name := name_of(one)) is not None)
+
+
+def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    for path, most in TEXTS:
+        value, target = member(document, *path), ".".join(path)
+        if isinstance(value, str) and len(value) > most and not same(value, member(before, *path)):
+            raise BadDocument(f"{target} has at most {most} characters, not {len(value)}", target=target)
+
+
+def _check_handlers(extensions: Sequence[Any]) -> None:
+    """One handler (publisher and type) has one extension, and health is asked for by one."""
+    found: dict[str, str] = {}
+    for index, one in enumerate(extensions):
+        handler, name = _handler(one), legible(name_of(one))
+        if handler and handler in found:
+            message = TWO_HEALTH if handler == _HEALTH else TWO_OF_A_HANDLER.format(name=name, handler=legible(handler))
+            other = f"; it is that of '{found[handler]}'"
+            raise BadDocument(message + other, target=f"{EXTENSIONS}[{index}]", code="BadRequest")
+        found[handler] = name
+
+
+def _handler(extension: Any) -> str:
+    """ "publisher.type"; all Application Health extensions are one handler, for a scale set has one source of health."""
+    publisher, type = (member(extension, "properties", name) for name in ("publisher", "type"))
+    if isinstance(type, str) and type.lower() in HEALTH_EXTENSIONS:
+        return _HEALTH
+    return f"{publisher}.{type}".lower() if publisher and type else ""

@@ -1,0 +1,80 @@
+"""Which known member somebody may have meant by an unknown one."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+
+from upgrades.core.azure_types import SCALE_SET, element, members
+
+MAX_LEVELS = 6
+_LIKENESS = 0.75
+ROOTS = (SCALE_SET, "VirtualMachineScaleSetVM", "LoadBalancer")
+# The preview of 2017 and 2018 had other names.
+RENAMED = {
+    "automaticosupgrade": "automaticOSUpgradePolicy.enableAutomaticOSUpgrade",
+    "autoosupgradepolicy": "automaticOSUpgradePolicy",
+}
+
+
+def hint(name: str, type: str) -> str:
+    """A sentence: where the member belongs, or what it is called; "" where none is like it."""
+    given, own = plain(name), {plain(one.name): one.name for one in members(type).values()}
+    if given in RENAMED and type == "UpgradePolicy":
+        return f"It is {RENAMED[given]!r} from version 2018-10-01 of the API on."
+    if given in own:
+        return f"Did you mean {own[given]!r}?"
+    elsewhere = _places(_root_of(type))
+    if given in elsewhere:
+        return f"It belongs at {elsewhere[given]!r}."
+    if close := get_close_matches(given, own, n=1, cutoff=_LIKENESS):
+        return f"Did you mean {own[close[0]]!r}?"
+    if close := get_close_matches(given, elsewhere, n=1, cutoff=_LIKENESS):
+        return f"Did you mean {elsewhere[close[0]]!r}?"
+    return ""
+
+
+def nearest_of(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like it; None where none is."""
+    own = {plain(one): one for one in known}
+    close = get_close_matches(plain(name), own, n=1, cutoff=_LIKENESS)
+    return own[close[0]] if close else None
+
+
+def plain(name: str) -> str:
+    """Letters and digits alone, so that upgrade_policy, upgrade-policy and upgradePolicy are the same."""
+    return re.sub("[^a-z0-9]", "", name.lower()[:200])
+
+
+@cache
+def _root_of(type: str) -> str:
+    """The resource that a type is of."""
+    return next((root for root in ROOTS if type in _types_in(root)), SCALE_SET)
+
+
+@cache
+def _types_in(root: str) -> frozenset[str]:
+    return frozenset({root, *(inner for _, inner in _walk(root))})
+
+
+@cache
+def _places(root: str) -> Mapping[str, str]:
+    """Where each member of a resource stands, the shortest place of each name; not what is in lists."""
+    places: dict[str, str] = {}
+    for place, _ in _walk(root):
+        if "[" not in place:
+            places.setdefault(plain(place.rpartition(".")[2]), place)
+    return places
+
+
+def _walk(root: str) -> Iterator[tuple[str, str]]:
+    """(place, type) of every member, those near the top first."""
+    level = [("", root)]
+    for _ in range(MAX_LEVELS):
+        below: list[tuple[str, str]] = []
+        for at, type in level:
+            for one in members(type).values():
+                place = f"{at}.{one.name}" if at else one.name
+                yield place, element(one.type)
+                below.append((f"{place}[]" if one.type.startswith("[") else place, element(one.type)))
+        level = below

@@ -1,0 +1,108 @@
+"""What Azure asks of a scale set's document beyond the form of its members. What is stored already, and comes back as it was, may stay."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from upgrades.core.documents import HEALTH_EXTENSIONS, Model
+from upgrades.core.equality import same
+from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, switch, text
+from upgrades.core.nearest import nearest_of
+
+_PROFILE = ("properties", "virtualMachineProfile")
+_IMAGE = (*_PROFILE, "storageProfile", "imageReference")
+_EXTENSIONS = (*_PROFILE, "extensionProfile")
+_REPAIRS = ("properties", "automaticRepairsPolicy")
+_PROBE = (*_PROFILE, "networkProfile", "healthProbe")
+GRACE = (timedelta(minutes=10), timedelta(minutes=90))
+HEALTH_SETTINGS = (
+    "protocol",
+    "port",
+    "requestPath",
+    "intervalInSeconds",
+    "numberOfProbes",
+    "gracePeriod",
+    "vmWatchSettings",
+)
+NO_SOURCE_OF_REPAIRS = (
+    "Automatic repairs are not supported for this Virtual Machine Scale Set "
+    "because a health probe or health extension was not specified."
+)
+NO_REPAIRS = "repairs are not done here yet: an instance that is not healthy stays as it is until people or an upgrade replace it"
+
+
+def check_requirements(document: Mapping[str, Any], model: Model, before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument."""
+    if _differs(document, before, _IMAGE):
+        _check_image(document)
+    if _differs(document, before, _EXTENSIONS):
+        _check_extensions(document)
+    if _differs(document, before, _REPAIRS, _PROBE, _EXTENSIONS):
+        _check_repairs(document, model)
+
+
+def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(the member, what to know of it), of a stored document."""
+    return [(".".join(_REPAIRS), f"automaticRepairsPolicy: {NO_REPAIRS}")] if _repairs(document) else []
+
+
+def _differs(document: Mapping[str, Any], before: Mapping[str, Any] | None, *paths: tuple[str, ...]) -> bool:
+    return any(not same(member(document, *path), member(before, *path)) for path in paths)
+
+
+def _check_image(document: Mapping[str, Any]) -> None:
+    image, at = object_at(document, *_IMAGE), ".".join(_IMAGE)
+    named = next((name for name in ("publisher", "offer", "sku", "version") if member(image, name)), None)
+    if member(image, "id") and named:
+        message = (
+            f"The property 'imageReference.id' cannot be used together with property 'imageReference.{named}': "
+            "give the id of an image of a gallery, or publisher, offer, sku and version of a platform image"
+        )
+        raise BadDocument(message, target=f"{at}.{named}")
+
+
+def _check_extensions(document: Mapping[str, Any]) -> None:
+    for at, extension in objects(document, *_EXTENSIONS, "extensions"):
+        properties = object_at(extension, "properties", at=at)
+        if member(properties, "protectedSettings") is not None and member(properties, "protectedSettingsFromKeyVault"):
+            message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
+            raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
+        if text(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
+            _check_health(properties, f"{at}.properties")
+
+
+def _check_health(properties: Mapping[str, Any], at: str) -> None:
+    """Its settings are a closed object, in Azure too: a slip in them would be another question than the one that was meant."""
+    settings, place = object_at(properties, "settings", at=at), f"{at}.settings"
+    known = {name.lower() for name in HEALTH_SETTINGS}
+    for name in settings:
+        if name.lower() not in known:
+            nearest = nearest_of(name, HEALTH_SETTINGS)
+            says = f"did you mean '{nearest}'?" if nearest else f"what there is: {', '.join(HEALTH_SETTINGS)}"
+            message = f"{place}.{legible(name)} is no setting of the Application Health extension; {says}"
+            raise BadDocument(message, target=f"{place}.{legible(name)}", code="BadRequest")
+    is_binary = not str(member(properties, "typeHandlerVersion") or "1.0").startswith("2")
+    if is_binary and member(settings, "gracePeriod") is not None:
+        message = (
+            f"{place}.gracePeriod: version 1 of the Application Health extension knows no gracePeriod; "
+            "set typeHandlerVersion to 2.0, or leave it out"
+        )
+        raise BadDocument(message, target=f"{place}.gracePeriod")
+
+
+def _repairs(document: Mapping[str, Any]) -> bool:
+    value = member(document, *_REPAIRS, "enabled")
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _check_repairs(document: Mapping[str, Any], model: Model) -> None:
+    is_on = switch(document, *_REPAIRS, "enabled")
+    if text(document, *_REPAIRS, "gracePeriod"):
+        grace, (least, most) = duration(document, *_REPAIRS, "gracePeriod", most=timedelta(days=365)), GRACE
+        if not least <= grace <= most:
+            target = ".".join((*_REPAIRS, "gracePeriod"))
+            raise BadDocument(
+                f"{target} is from PT10M to PT90M, not {text(document, *_REPAIRS, 'gracePeriod')[:20]!r}", target=target
+            )
+    if is_on and not (model.probe_id or model.extension_probe):
+        raise BadDocument(NO_SOURCE_OF_REPAIRS, target=".".join(_REPAIRS), code="BadRequest")

@@ -1,0 +1,76 @@
+"""Telling what somebody sent instead of a resource: a template, a list, what a tool or an SDK printed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.core.azure_types import members
+from upgrades.core.members import BadDocument, legible, shown
+from upgrades.core.nearest import plain
+
+# Wrapped: az vmss create prints {"vmss": {...}}; examples of Azure's specification hold the resource under parameters.
+WRAPPERS = ("vmss", "parameters", "resource", "properties")
+
+
+def check_shape(document: object, type: str, resource_type: str, noun: str) -> None:
+    """Raises BadDocument where it is recognised as something else than this resource, saying what.
+
+    `type`: of azure_types; `resource_type`: such as "Microsoft.Compute/virtualMachineScaleSets"; `noun`: what people call it.
+    """
+    if not isinstance(document, Mapping):
+        advice = "; give one resource of it" if isinstance(document, list) else ""
+        raise BadDocument(f"a {noun}'s document is a JSON object, not {shown(document)}{advice}")
+    names = {name.lower() for name in document}
+    what = (
+        _template(names, resource_type)
+        or _another_resource(document, resource_type)
+        or _wrapped(document, names, resource_type)
+        or _flattened(document, type)
+    )
+    if what is not None:
+        raise BadDocument(f"this is {what}", code="InvalidRequestContent")
+
+
+def _template(names: set[str], resource_type: str) -> str | None:
+    if "resources" in names and names & {"$schema", "contentversion", "parameters", "variables"}:
+        return (
+            f"a whole template, not a resource: give the element of its resources whose type is {resource_type}, "
+            "with all expressions worked out"
+        )
+    if "$schema" in names or "contentversion" in names:
+        return "a file of a template's parameters, not a resource: a resource has location and properties at its top"
+    if "apiversion" in names or "dependson" in names:
+        return "a resource of a template: leave out apiVersion, dependsOn, name and type, and work out all expressions in it"
+    return None
+
+
+def _another_resource(document: Mapping[str, Any], resource_type: str) -> str | None:
+    given = next((value for name, value in document.items() if name.lower() == "type"), None)
+    if isinstance(given, str) and "/" in given and given.strip("/").lower() != resource_type.lower():
+        return f"a resource of type {legible(given)}, not {resource_type}"
+    return None
+
+
+def _wrapped(document: Mapping[str, Any], names: set[str], resource_type: str) -> str | None:
+    if isinstance(document.get("value"), list):
+        return "a list as a GET answers it, not one resource: give the element of its value that is meant"
+    inner = next((name for name in document if name.lower() in WRAPPERS and _is_resource(document[name])), None)
+    if inner is not None and not names & {"location", "sku"}:
+        return f"a resource within {legible(inner)!r}, as a tool printed it: give what is in there, a {resource_type}"
+    return None
+
+
+def _is_resource(value: object) -> bool:
+    return isinstance(value, Mapping) and {"location", "properties"} <= {name.lower() for name in value}
+
+
+def _flattened(document: Mapping[str, Any], type: str) -> str | None:
+    """SDKs and the command line show what is under properties at the top."""
+    top, inner = members(type), {plain(one.name): one.name for one in members(f"{type}.properties").values()}
+    misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
+    if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):
+        return None
+    wrong, right = legible(misplaced[0]), inner[plain(misplaced[0])]
+    return (
+        f"a flattened object, as an SDK or the command line shows it, not a resource: {wrong!r} is properties.{right} in a resource, "
+        "and names are in camelCase, such as upgradePolicy and enableAutomaticOSUpgrade"
+    )

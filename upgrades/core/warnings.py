@@ -1,0 +1,28 @@
+"""What a scale set's document says that is kept and does nothing here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from upgrades.core import azure_types, cautions, known, requirements
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """`at`: the member. `is_asked_for`: somebody counts on it, so that it would be refused if it came today."""
+
+    at: str
+    says: str
+    is_asked_for: bool
+
+
+def warnings_of(document: Mapping[str, Any]) -> list[Warned]:
+    """Those that somebody counts on first."""
+    asked = (*cautions.warnings(document), *requirements.warnings(document))
+    found = [*(Warned(at, says, True) for at, says in asked), *_strange(document)]
+    return sorted(found, key=lambda one: not one.is_asked_for)
+
+
+def _strange(document: Mapping[str, Any]) -> Iterator[Warned]:
+    for one in known.strange(document, azure_types.SCALE_SET):
+        yield Warned(one.at, one.message, one.is_refused)
