@@ -172,6 +172,12 @@ def retry_seconds() -> int:
     return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)
 
 
+@setting
+def keep_history_days() -> int:
+    """For how long what was done is kept: the audit trail, changes of state, upgrades that have ended."""
+    return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1)
+
+
 def database_file() -> Path:
     """Where the database is, unless DATABASE_URL names another."""
     return home() / "rollgrid.sqlite3"

@@ -30,6 +30,11 @@ def has(user: User | AbstractBaseUser | AnonymousUser, name: str) -> bool:
     return isinstance(user, User) and user.has_perm(RIGHTS[name].permission)
 
 
+def may_audit(user: User | AbstractBaseUser | AnonymousUser) -> bool:
+    """Who administers, and whoever was given the permission to look at the audit trail."""
+    return isinstance(user, User) and user.is_active and (user.is_staff or user.has_perm("upgrades.view_auditentry"))
+
+
 def rights(request: HttpRequest) -> dict[str, object]:
     """For templates: `may` says which rights the signed-in person has, `why_not` what to say of the others.
 
@@ -37,6 +42,7 @@ def rights(request: HttpRequest) -> dict[str, object]:
     """
     user = getattr(request, "user", AnonymousUser())
     return {
+        "may_audit": may_audit(user),
         "may": {name: has(user, name) for name in RIGHTS},
         "why_not": {name: right.why_not for name, right in RIGHTS.items()},
     }

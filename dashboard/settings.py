@@ -15,6 +15,7 @@ HEALTH_WAIT_SECONDS = environment.health_wait_seconds()
 OPERATION_TIMEOUT_SECONDS = environment.operation_timeout_seconds()
 UPGRADE_TIMEOUT_SECONDS = environment.upgrade_timeout_seconds()
 RETRY_SECONDS = environment.retry_seconds()
+KEEP_HISTORY_DAYS = environment.keep_history_days()
 
 # Not "daphne": the app is there for `runserver` only, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import acts, views
+from dashboard import acts, audit, views
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.trouble.bad_request"
@@ -30,6 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scale-sets/<str:group>/<str:name>/automatic/", acts.automatic, name="automatic"),
     path("fleet-stop/", acts.stop_fleet, name="stop fleet"),
     path("fleet-stop/end/", acts.end_fleet_stop, name="end fleet stop"),
+    path("audit/", audit.page, name="audit"),
+    path("audit/audit.csv", audit.export_csv, name="audit csv"),
+    path("audit/audit.json", audit.export_json, name="audit json"),
     path("images/", views.images, name="images"),
     path("images/skus/", views.skus, name="skus"),
     path("images/publish/", acts.publish, name="publish"),

@@ -1,0 +1,52 @@
+"""`manage.py audit`."""
+
+import json
+import os
+from datetime import timedelta
+
+import pytest
+
+from tests.management.terminal import run
+from tests.stories import NOW, a_scale_set, publish
+from upgrades.commands.opt_outs import opt_out
+
+pytestmark = pytest.mark.django_db
+
+
+def lines(*words: str) -> list[str]:
+    return run("audit", *words).out.splitlines()
+
+
+def test_who_did_what() -> None:
+    a_scale_set()
+    publish("16.04.1", now=NOW + timedelta(hours=1))
+    opt_out("fleet/web", ["1"], reason="debugging", owner="ada", now=NOW + timedelta(hours=2))
+    newest, published, created = lines()
+    assert newest.startswith("2018-09-25 14:00:00Z  ")
+    assert newest.endswith(" on fleet/web: Opted out instances 1: debugging")
+    assert "Canonical:UbuntuServer:16.04-LTS:16.04.1" in published
+    assert created.endswith("Created the scale set.")
+    assert lines("--on", "FLEET/web", "--action", "ScaleSetCreated") == [created]
+    assert lines("--on", "fleet") == [newest, created]
+    assert lines("--since", "2018-09-25T13:30") == [newest]
+    assert lines("--until", "2018-09-25T13:30", "--most", "1") == [published]
+    assert lines("--search", "debugg") == [newest]
+    assert lines("--outcome", "refused") == []
+
+
+def test_what_the_terminal_does_has_the_name_of_who_is_there() -> None:
+    a_scale_set()
+    run("opt_out", "fleet/web", "1", "--reason", "debugging")
+    (said,) = [json.loads(line) for line in lines("--json", "--action", "InstancesOptedOut")]
+    assert said["entryPoint"] == "terminal"
+    assert said["from"] == f"{said['who']['name']}@{os.uname().nodename}"
+    assert said["who"]["kind"] == "command line"
+    assert said["on"] == {"kind": "scale set", "path": "fleet/web", "id": ""}
+    assert said["requestId"] and said["error"] is None
+
+
+def test_nothing_that_a_terminal_obeys_is_printed() -> None:
+    a_scale_set()
+    opt_out("fleet/web", ["1"], reason="a\x1b[2Jb\nc", owner="ada", now=NOW)
+    assert "\x1b" not in run("audit").out
+    assert "a?[2Jb?c" in lines()[0]
