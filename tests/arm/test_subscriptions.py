@@ -28,7 +28,7 @@ def test_locations(api: Api) -> None:
 
 def test_providers(api: Api) -> None:
     found = {one["namespace"]: one for one in api.get("/providers")["value"]}
-    assert set(found) == {"Microsoft.Compute", "Microsoft.Network", "Microsoft.Resources"}
+    assert set(found) == {"Microsoft.Compute", "Microsoft.Insights", "Microsoft.Network", "Microsoft.Resources"}
     compute = api.get("/providers/microsoft.compute").body
     assert compute == found["Microsoft.Compute"] == api.post("/providers/Microsoft.Compute/register").body
     types = {one["resourceType"]: one["apiVersions"] for one in compute["resourceTypes"]}

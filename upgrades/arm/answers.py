@@ -67,6 +67,20 @@ def page(
     return Answer(body)
 
 
+def newest_first(
+    call: "Call", rows: QuerySet[Row], render: Callable[[list[Row]], list[Any]], size: int = PAGE
+) -> Answer:
+    """As `page`, for rows whose numbers grow with time."""
+    before, wanted = _read_token(call.query.get(SKIP_TOKEN), int), options.top(call.query)
+    ordered = (rows if before is None else rows.filter(pk__lt=before)).order_by("-pk")
+    shown = size if wanted is None else min(size, wanted)
+    found = list(ordered[: shown + 1])
+    body: dict[str, Any] = {"value": render(found[:shown])}
+    if len(found) > shown and shown == size and wanted != size:
+        body["nextLink"] = _next_link(call, found[size - 1].pk, wanted and wanted - size)
+    return Answer(body)
+
+
 def _next_link(call: "Call", last: object, wanted: int | None) -> str:
     """`wanted`: how many are still to come at most."""
     token = base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")

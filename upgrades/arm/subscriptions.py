@@ -21,6 +21,7 @@ TYPES: dict[str, dict[str, list[str]]] = {
         "locations/operations": VERSIONS,
         "operations": VERSIONS,
     },
+    "Microsoft.Insights": {"eventTypes": ["2015-04-01"]},
     "Microsoft.Network": {"loadBalancers": VERSIONS, "loadBalancers/probes": VERSIONS},
     "Microsoft.Resources": {"resourceGroups": RESOURCES_VERSIONS, "subscriptions": RESOURCES_VERSIONS},
 }

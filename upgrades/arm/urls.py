@@ -9,6 +9,7 @@ from django.urls import URLPattern
 from django.urls.resolvers import RegexPattern
 
 from upgrades.arm import (
+    activity_log,
     approvals,
     discovery,
     images,
@@ -80,6 +81,7 @@ urlpatterns = [
     route(f"{S}/resourcegroups", resource_groups.ALL),
     route(G, resource_groups.ONE),
     route(f"{G}/resources", resource_groups.RESOURCES_OF_GROUP),
+    route(f"{S}/providers/microsoft.insights/eventtypes/management/values", activity_log.VALUES),
     # images
     route(f"{L}/publishers", images.PUBLISHERS),
     route(IMAGES, images.OFFERS),

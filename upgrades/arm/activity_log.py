@@ -1,0 +1,150 @@
+"""Microsoft.Insights/eventtypes/management/values: the audit trail in the shape of Azure's activity log, the newest first.
+
+What is no act on the subscription (signing in, people and their groups) is on the page /audit/ only.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from upgrades.arm import activity_filter, ids
+from upgrades.arm.answers import Answer, newest_first, time
+from upgrades.arm.options import FILTER, SELECT, SKIP_TOKEN, TOP, takes, words
+from upgrades.arm.requests import ADMIN, Call, needs, resource
+from upgrades.core.auditing import Kind, Outcome, Who
+from upgrades.models import AuditEntry
+
+INSIGHTS = "Microsoft.Insights"
+NOT_SHOWN = (Kind.USER, Kind.USER_GROUP)
+SETS, BALANCERS, GROUPS = ids.SCALE_SETS, ids.LOAD_BALANCERS, "Microsoft.Resources/subscriptions/resourceGroups"
+TYPES = {Kind.SCALE_SET: SETS, Kind.LOAD_BALANCER: BALANCERS, Kind.RESOURCE_GROUP: GROUPS}
+OURS = "Rollgrid"  # the provider of what Azure has no name for
+OPERATIONS = {
+    "ScaleSetCreated": f"{SETS}/write",
+    "ScaleSetChanged": f"{SETS}/write",
+    "ScaleSetDeleted": f"{SETS}/delete",
+    "UpgradeStarted": f"{SETS}/osRollingUpgrade/action",
+    "ExtensionUpgradeStarted": f"{SETS}/extensionRollingUpgrade/action",
+    "UpgradeCancelled": f"{SETS}/rollingUpgrades/action",
+    "InstancesApproved": f"{SETS}/approveRollingUpgrade/action",
+    "InstanceProtectionChanged": f"{SETS}/virtualMachines/write",
+    "LoadBalancerCreated": f"{BALANCERS}/write",
+    "LoadBalancerChanged": f"{BALANCERS}/write",
+    "LoadBalancerDeleted": f"{BALANCERS}/delete",
+    "ResourceGroupCreated": f"{GROUPS}/write",
+    "ResourceGroupChanged": f"{GROUPS}/write",
+    "ResourceGroupDeleted": f"{GROUPS}/delete",
+}
+MEMBERS = (
+    "authorization",
+    "caller",
+    "category",
+    "channels",
+    "claims",
+    "correlationId",
+    "description",
+    "eventDataId",
+    "eventName",
+    "eventTimestamp",
+    "httpRequest",
+    "id",
+    "level",
+    "operationId",
+    "operationName",
+    "properties",
+    "resourceGroupName",
+    "resourceId",
+    "resourceProviderName",
+    "resourceType",
+    "status",
+    "subStatus",
+    "submissionTimestamp",
+    "subscriptionId",
+    "tenantId",
+)
+YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@needs(ADMIN)
+@takes(FILTER, SELECT, SKIP_TOKEN, TOP)
+def values(call: Call) -> Answer:
+    selected = words(call.query, SELECT, MEMBERS)
+    wanted = activity_filter.read(call.query.get(FILTER, "").strip())
+    rows = AuditEntry.objects.filter(wanted).exclude(kind__in=NOT_SHOWN)
+
+    def render(found: Sequence[AuditEntry]) -> list[dict[str, Any]]:
+        events = [_event(call, row) for row in found]
+        return [
+            {name: value for name, value in one.items() if not selected or name.lower() in selected} for one in events
+        ]
+
+    return newest_first(call, rows, render)
+
+
+def _event(call: Call, row: AuditEntry) -> dict[str, Any]:
+    uri, event_id = _uri(call, row), str(uuid.uuid5(call.subscription.pk, f"audit entry {row.pk}"))
+    operation = OPERATIONS.get(row.code, f"{TYPES.get(Kind(row.kind), OURS)}/{row.code}/action")
+    is_done = row.outcome == Outcome.DONE
+    provider, its_type = operation.split("/")[0], TYPES.get(Kind(row.kind), f"{OURS}/{row.kind.replace(' ', '')}")
+    ticks = (row.at - YEAR_ONE) // timedelta(microseconds=1) * 10
+    return {
+        "authorization": {"action": operation, "scope": uri},
+        "caller": row.name,
+        "category": _value("Administrative"),
+        "channels": "Operation",
+        "claims": {"appid": row.who_id} if row.who == Who.API_CLIENT else {},
+        "correlationId": row.request_id,
+        "description": row.says,
+        "eventDataId": event_id,
+        "eventName": _value("EndRequest", "End request"),
+        "eventTimestamp": time(row.at),
+        "httpRequest": {"clientRequestId": row.request_id, "clientIpAddress": row.came_from},
+        "id": f"{uri}/events/{event_id}/ticks/{ticks}",
+        "level": "Informational" if is_done else "Error",
+        "operationId": row.request_id,
+        "operationName": _value(operation, row.code),
+        "properties": _properties(row),
+        **({"resourceGroupName": group} if (group := _group(row)) else {}),
+        "resourceId": uri,
+        "resourceProviderName": _value(provider),
+        "resourceType": _value(its_type),
+        "status": _value("Succeeded" if is_done else "Failed"),
+        "subStatus": _value(row.error_code),
+        "submissionTimestamp": time(row.at),
+        "subscriptionId": str(call.subscription.pk),
+        "tenantId": str(call.subscription.tenant_id),
+    }
+
+
+def _value(value: str, says: str = "") -> dict[str, str]:
+    return {"value": value, "localizedValue": says or value}
+
+
+def _properties(row: AuditEntry) -> dict[str, Any]:
+    """Azure's are texts by name; before and after are JSON, as Azure writes bodies there."""
+    said = {"code": row.code, "entryPoint": row.entry_point, "before": row.before, "after": row.after}
+    error = {"statusMessage": row.error_message} if row.error_message else {}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in {**said, **error}.items()
+        if value
+    }
+
+
+def _uri(call: Call, row: AuditEntry) -> str:
+    """The resource, under the name that the act was on; the subscription for what is in no group."""
+    group, _, name = row.path.partition("/")
+    if row.kind in (Kind.SCALE_SET, Kind.LOAD_BALANCER):
+        return f"{ids.of_group(call.subscription, group)}/providers/{TYPES[Kind(row.kind)]}/{name}"
+    if row.kind == Kind.RESOURCE_GROUP:
+        return ids.of_group(call.subscription, row.path)
+    return ids.of_subscription(call.subscription)
+
+
+def _group(row: AuditEntry) -> str:
+    return row.path.partition("/")[0] if row.kind in TYPES else ""
+
+
+VALUES = resource(INSIGHTS, GET=values)
