@@ -1,7 +1,9 @@
 """What came back is put again: nothing changes, whatever valid document it began with, and however a client spells it."""
 
 import copy
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,10 +15,9 @@ from hypothesis import strategies as st
 from tests.arm.client import Api, Json, group, load_balancer, scale_set
 from tests.stories import NOW, document, everything_stored, health_extension
 from upgrades.arm.merge import READ_ONLY, differences, without_read_only
-from upgrades.arm.spelling import FREE, NUMBER_NAMES, SWITCH_NAMES
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import set_model
-from upgrades.core import documents, secrets
+from upgrades.core import azure_types, documents, secrets
 from upgrades.core.members import BadDocument, check_json
 from upgrades.core.secrets import name_of
 from upgrades.models import ScaleSet, sealing
@@ -99,6 +100,23 @@ KINDS = {
     "load balancer": (load_balancer(), a_load_balancers_document),
     "group": (group("other"), a_groups_document),
 }
+
+
+# What is in these is the client's own.
+FREE = frozenset({"tags", "settings", "protectedsettings", "additionalcapabilities"})
+
+
+def names_of_type(*types: str) -> frozenset[str]:
+    """Members that are of these types wherever they stand."""
+    data = json.loads(Path(azure_types.__file__).with_name("types.json").read_text("utf-8"))
+    found: dict[str, set[str]] = {}
+    for known in data["types"].values():
+        for name, entry in known.items():
+            found.setdefault(name.lower(), set()).add(entry[0])
+    return frozenset(name for name, its in found.items() if its <= set(types))
+
+
+SWITCH_NAMES, NUMBER_NAMES = names_of_type("switch"), names_of_type("whole", "number")
 
 
 # --- what is done to documents ----------------------------------------------------------------------------------------

@@ -50,7 +50,12 @@ def test_an_instance(api: Api) -> None:
     }
     assert storage["osDisk"]["name"] == "web_1_OsDisk_1" and storage["osDisk"]["osType"] == "Linux"
     assert [disk["lun"] for disk in storage["dataDisks"]] == [0]
-    assert properties["osProfile"] == {"adminUsername": "ada", "computerName": "web000001"}
+    assert properties["osProfile"] == {
+        "adminUsername": "ada",
+        "computerName": "web000001",
+        "linuxConfiguration": {"disablePasswordAuthentication": False, "provisionVMAgent": True},
+        "secrets": [],
+    }
     assert row.instances.count() == 10
 
 
@@ -133,7 +138,8 @@ def test_s5_a_clients_protection_is_an_opt_out_of_its_own_without_an_end(api: Ap
     assert "protectFromScaleSetActions" in row.reason
     with snapshot_equals_events():
         said = api.put(ONE, protection(False, False))
-    assert "protectionPolicy" not in said["properties"]
+    off = {"protectFromScaleIn": False, "protectFromScaleSetActions": False}
+    assert said["properties"]["protectionPolicy"] == off, "clients look for what they have just set"
     row.refresh_from_db()
     assert row.ended_at and row.ended_by == api.name
 

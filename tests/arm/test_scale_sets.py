@@ -65,7 +65,11 @@ def test_the_official_example(api: Api) -> None:
     assert made.status == 201
     profile = copy.deepcopy(body["properties"])
     profile["upgradePolicy"]["automaticOSUpgradePolicy"] = {"enableAutomaticOSUpgrade": False}
-    del profile["virtualMachineProfile"]["osProfile"]["adminPassword"]
+    machine = profile["virtualMachineProfile"]
+    del machine["osProfile"]["adminPassword"]
+    machine["osProfile"]["secrets"] = []  # what Azure fills in, as its own answer to the example shows
+    machine["osProfile"]["windowsConfiguration"] = {"provisionVMAgent": True, "enableAutomaticUpdates": True}
+    machine["storageProfile"]["osDisk"]["osType"] = "Windows"
     shown = {name: made["properties"][name] for name in profile}
     assert shown == profile
     assert sealing.unseal(ScaleSet.objects.get().sealed_secrets)

@@ -13,11 +13,11 @@ from upgrades.arm.errors import Failed, not_found
 from upgrades.arm.filters import Shown
 from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
-from upgrades.arm.scale_sets import find
-from upgrades.arm.spelling import canonical
+from upgrades.arm.scale_sets import find, shown
 from upgrades.commands.protection import protect
 from upgrades.core import azure_types, known
 from upgrades.core.members import member, object_at, switch
+from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
@@ -107,8 +107,8 @@ def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
 
 def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
     opt_outs = _opt_outs(call, rows)
-    document = canonical(scale_set.document)
     asked = words(call.query, EXPAND, EXPANDED)
+    document = shown(scale_set, with_user_data="userdata" in asked)
     with_view = "instanceview" in asked or bool(words(call.query, SELECT, SELECTED))
     return [_render(call, scale_set, document, row, opt_outs.get(row.pk), with_view=with_view) for row in rows]
 
@@ -125,15 +125,18 @@ def _render(
         "storageProfile": _storage(call, scale_set, document, row),
         "osProfile": _os_profile(document, row),
         **_protection(row, opt_out),
+        **_user_data(document),
         **({"instanceView": instance_views.of_instance(scale_set, row)} if with_view else {}),
     }
     sku = {name: value for name, value in (document.get("sku") or {}).items() if name != "capacity"}
+    zone = zone_of(zones_of(scale_set.document), row.number)
     return {
         "id": ids.of_instance(call.subscription, scale_set, row.number),
         "name": row.name,
         "type": ids.INSTANCES,
         "location": scale_set.location.name,
         "instanceId": str(row.number),
+        **({"zones": [zone]} if zone else {}),
         "sku": sku,
         "tags": scale_set.tags,
         "etag": _etag(row, opt_out),
@@ -142,10 +145,18 @@ def _render(
 
 
 def _protection(row: Instance, opt_out: OptOut | None) -> dict[str, Any]:
-    """Whoever opted it out, and however: to Azure's clients that is this."""
-    if not (opt_out or row.kept_on_scale_in):
+    """Whoever opted it out, and however: to Azure's clients that is this. Once a client has turned it off, that is told."""
+    from_actions = opt_out is not None
+    from_scale_in = from_actions or row.kept_on_scale_in
+    if not (from_scale_in or row.protection_asked):
         return {}
-    return {"protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": opt_out is not None}}
+    return {"protectionPolicy": {"protectFromScaleIn": from_scale_in, "protectFromScaleSetActions": from_actions}}
+
+
+def _user_data(document: Any) -> dict[str, Any]:
+    """The model's, where it was asked for."""
+    data = member(document, *_PROFILE, "userData")
+    return {} if data is None else {"userData": data}
 
 
 def _etag(row: Instance, opt_out: OptOut | None) -> str:
@@ -161,21 +172,32 @@ def _storage(call: Call, scale_set: ScaleSet, document: Any, row: Instance) -> d
     image = {**(gallery_image if sku.gallery else names), **({"exactVersion": row.version} if row.version else {})}
     disks = f"{ids.of_group(call.subscription, scale_set.resource_group)}/providers/{ids.COMPUTE}/disks"
     sizes = {int(disk.get("lun") or 0): disk for disk in member(document, *_DISKS) or []}
-    os_disk = {"osType": sku.os_type, "name": row.os_disk, "createOption": "FromImage"}
+    os_disk = {**_model_disk(document), "osType": sku.os_type, "name": row.os_disk, "createOption": "FromImage"}
+    if row.os_disk:
+        os_disk["managedDisk"] = {**os_disk.get("managedDisk", {}), "id": f"{disks}/{row.os_disk}"}
     return {
         "imageReference": image,
-        "osDisk": {**os_disk, "managedDisk": {"id": f"{disks}/{row.os_disk}"}} if row.os_disk else os_disk,
+        "osDisk": os_disk,
         "dataDisks": [
             {
                 "createOption": "Empty",
                 **sizes.get(disk["lun"], {}),
                 "lun": disk["lun"],
                 "name": disk["id"],
-                "managedDisk": {"id": f"{disks}/{disk['id']}"},
+                "managedDisk": {
+                    **(sizes.get(disk["lun"], {}).get("managedDisk") or {}),
+                    "id": f"{disks}/{disk['id']}",
+                },
             }
             for disk in row.data_disks
         ],
     }
+
+
+def _model_disk(document: Any) -> dict[str, Any]:
+    """What the model says of OS disks, as far as it holds for that of a single instance."""
+    disk = member(document, *_PROFILE, "storageProfile", "osDisk") or {}
+    return {name: disk[name] for name in ("caching", "diskSizeGB", "managedDisk") if name in disk}
 
 
 _PROFILE = ("properties", "virtualMachineProfile")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from upgrades.arm import ids
+from upgrades.arm import filling, ids
 from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
@@ -14,7 +14,7 @@ from upgrades.arm.merge import merged, without_read_only
 from upgrades.arm.options import SKIP_TOKEN, takes
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import check_group
-from upgrades.arm.spelling import Names, canonical
+from upgrades.arm.spelling import Names
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
 from upgrades.core import azure_types, known
 from upgrades.models import LoadBalancer, ScaleSet
@@ -33,13 +33,13 @@ def find(group: str, name: str) -> LoadBalancer:
 
 
 def render(call: Call, row: LoadBalancer) -> dict[str, Any]:
-    body, id = canonical(row.document), ids.of_load_balancer(call.subscription, row)
-    properties = {**(body.get("properties") or {}), "provisioningState": "Succeeded"}
+    body, id = filling.load_balancer(row.document), ids.of_load_balancer(call.subscription, row)
+    properties = {**body["properties"], "provisioningState": "Succeeded"}
     for kind in PARTS:
         if isinstance(properties.get(kind), list):
             properties[kind] = [_part(id, kind, one) for one in properties[kind]]
     own = {"id": id, "name": row.name, "type": ids.LOAD_BALANCERS, "location": row.location.name, "etag": _etag(row)}
-    return {**body, **own, "tags": body.get("tags") or {}, "properties": properties}
+    return {**body, **own, "properties": properties}
 
 
 def _part(id: str, kind: str, part: Any) -> Any:

@@ -13,10 +13,11 @@ from upgrades.arm.merge import merged, without_read_only
 from upgrades.arm.options import EXPAND, FILTER, SKIP_TOKEN, TOP, takes, top, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find_location
-from upgrades.arm.spelling import canonical
 from upgrades.commands import async_operations
 from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
+from upgrades.core import azure_types
 from upgrades.core.members import check_tags, member, object_at, text
+from upgrades.core.typed import in_type, tags_of
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
@@ -26,7 +27,7 @@ RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
 
 
 def render(call: Call, row: ResourceGroup) -> dict[str, Any]:
-    document = canonical(row.document)
+    document = in_type(row.document, azure_types.RESOURCE_GROUP)
     properties = {"provisioningState": "Deleting" if row.deleting else "Succeeded"}
     own = {
         "id": ids.of_resource_group(call.subscription, row),
@@ -61,9 +62,9 @@ def every(call: Call) -> Answer:
 
 
 def _group_as_shown(row: ResourceGroup) -> Shown:
-    tags = member(row.document, "tags") or {}
+    tags = tags_of(row.document)
     values = {"name": (row.name,), "location": (row.location.name,)}
-    return Shown(values, {name: str(value) for name, value in tags.items()})
+    return Shown(values, tags)
 
 
 def show(call: Call, group: str) -> Answer:
@@ -148,7 +149,7 @@ def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> 
     rows = list(ScaleSet.objects.select_related("location").filter(**of_group))
     found = stages.of(rows, call.now) if "provisioningstate" in expanded else {}
     for row in rows:
-        sku = member(row.document, "sku")
+        sku = in_type(member(row.document, "sku"), "Sku")
         more: dict[str, Any] = {"sku": sku} if sku else {}
         if "createdtime" in expanded:
             more["createdTime"] = time(row.created_at)
@@ -162,7 +163,7 @@ def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> 
 def _load_balancers(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     more = {"provisioningState": "Succeeded"} if "provisioningstate" in expanded else {}
     for row in LoadBalancer.objects.select_related("location").filter(**of_group):
-        id, tags = ids.of_load_balancer(call.subscription, row), member(row.document, "tags") or {}
+        id, tags = ids.of_load_balancer(call.subscription, row), tags_of(row.document)
         body = {"id": id, "name": row.name, "type": ids.LOAD_BALANCERS, "tags": tags}
         yield {**body, **more, "location": row.location.name}
 
@@ -174,7 +175,7 @@ def _as_shown(one: Mapping[str, Any]) -> Shown:
         "name": (one["name"],),
         "location": (one["location"],),
     }
-    return Shown(values, {name: str(value) for name, value in one["tags"].items()})
+    return Shown(values, one["tags"])
 
 
 ONE = resource(GET=show, HEAD=head, PUT=put, PATCH=patch, DELETE=delete)

@@ -104,7 +104,9 @@ def _latest(call: Call, row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any
     }
     if error := attempts.error_of(upgrade, row.name):
         properties["error"] = error
-    return {"properties": properties, "type": ids.ROLLING_UPGRADES, "location": row.location.name, "tags": row.tags}
+    own = {"id": f"{ids.of_scale_set(call.subscription, row)}/rollingUpgrades/latest", "name": "latest"}
+    place = {"type": ids.ROLLING_UPGRADES, "location": row.location.name, "tags": row.tags}
+    return {**own, **place, "properties": properties}
 
 
 def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:

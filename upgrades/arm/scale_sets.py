@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from upgrades import catalog, stages
-from upgrades.arm import ids, operations, versions
+from upgrades.arm import filling, ids, operations, versions
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, group_not_found, not_found
 from upgrades.arm.merge import differences, merged, without_read_only
 from upgrades.arm.options import EXPAND, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
-from upgrades.arm.spelling import canonical
 from upgrades.commands.changing import change_model
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core import azure_types, known, secrets
+from upgrades.core import azure_types, known, secrets, typed
+from upgrades.core.identities import without_idle_identities
 from upgrades.core.members import member
 from upgrades.core.unchangeable import check_not_taken_away
 from upgrades.models import ScaleSet
@@ -52,9 +52,9 @@ def check_group(group: str) -> None:
 
 
 def render(call: Call, row: ScaleSet, stage: Stage) -> dict[str, Any]:
-    body = shown(row.document)
+    body = shown(row, with_user_data="userdata" in words(call.query, EXPAND, EXPANDED))
     properties = {
-        **body.get("properties", {}),
+        **body["properties"],
         "provisioningState": stage.state.value.capitalize(),
         "uniqueId": str(uuid.uuid5(call.subscription.pk, f"{row.key} {row.created_at.isoformat()}")),
         "timeCreated": time(row.created_at),
@@ -67,21 +67,28 @@ def render(call: Call, row: ScaleSet, stage: Stage) -> dict[str, Any]:
         "etag": etag(row),
         "properties": properties,
     }
-    return versions.outgoing({**body, **own}, call.version)
+    identity = {"identity": _identity(call, row, body["identity"])} if "identity" in body else {}
+    return versions.outgoing({**body, **own, **identity}, call.version)
 
 
-def shown(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As clients see it. The switch is there in any case: `az vmss update --set` changes only what it finds."""
-    body = canonical(document)
-    properties = body.get("properties") or {}
-    policy = _with(properties.get("upgradePolicy"), "mode", "Manual")
-    switch = _with(policy.get("automaticOSUpgradePolicy"), "enableAutomaticOSUpgrade", False)
-    policy = {**policy, "automaticOSUpgradePolicy": switch}
-    return {**body, "tags": body.get("tags") or {}, "properties": {**properties, "upgradePolicy": policy}}
+def _identity(call: Call, row: ScaleSet, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """With the ids that Azure gives to the identities; nobody can sign in with ours."""
+    kinds, tenant = str(identity.get("type", "")).lower(), str(call.subscription.tenant_id)
+    own = {"principalId": _id_of(call, row.key), "tenantId": tenant} if "systemassigned" in kinds else {}
+    given = identity.get("userAssignedIdentities")
+    if not isinstance(given, Mapping):
+        return {**identity, **own}
+    known = {id: {"principalId": _id_of(call, id), "clientId": _id_of(call, f"client {id}")} for id in given}
+    return {**identity, **own, "userAssignedIdentities": known}
 
 
-def _with(body: Mapping[str, Any] | None, name: str, default: object) -> dict[str, Any]:
-    return {name: default, **{key: value for key, value in (body or {}).items() if key != name or value is not None}}
+def _id_of(call: Call, name: str) -> str:
+    return str(uuid.uuid5(call.subscription.pk, name.lower()))
+
+
+def shown(row: ScaleSet, *, with_user_data: bool = False) -> dict[str, Any]:
+    """Its document as clients see it."""
+    return filling.scale_set(row.document, row.sku.os_type, with_user_data=with_user_data)
 
 
 def etag(row: ScaleSet) -> str:
@@ -97,7 +104,6 @@ def _render_all(call: Call, rows: Sequence[ScaleSet]) -> list[dict[str, Any]]:
 
 @takes(EXPAND)
 def show(call: Call, group: str, name: str) -> Answer:
-    words(call.query, EXPAND, EXPANDED)
     row = find(group, name)
     return Answer(_render_all(call, [row])[0], headers={"ETag": etag(row)})
 
@@ -146,7 +152,8 @@ def patch(call: Call, group: str, name: str) -> Answer:
 
 
 def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
-    given = versions.incoming(without_read_only(call.object_body()), call.version)
+    body = typed.without_read_only(without_read_only(call.object_body()), azure_types.SCALE_SET)
+    given = versions.incoming(body, call.version)
     without = secrets.taken_away(given) if removes else frozenset()
     if without:
         call.require(ADMIN)  # what they were does not show in the document
@@ -175,10 +182,11 @@ def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, remov
     known.check_request(given, azure_types.SCALE_SET, row.document if row else None)
     if row is None:
         call.require(ADMIN)
-        return given
+        return without_idle_identities(given)
     if removes:
         check_not_taken_away(given, row.document)
-    document = merged(row.document, _without_same_place(given, row), shown(row.document), removes=removes)
+    changed = merged(row.document, _without_same_place(given, row), shown(row), removes=removes)
+    document = without_idle_identities(changed)
     if not all(_is_steering(place) for place in differences(row.document, document)):
         call.require(ADMIN)
     return document

@@ -11,7 +11,7 @@ from upgrades import catalog
 from upgrades.commands import finding, groups
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused, refusing
-from upgrades.core import azure_types, documents, known, limits
+from upgrades.core import azure_types, documents, known, limits, typed
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.equality import same
@@ -155,6 +155,7 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         for at, probe in objects(document, *_PROBES):
             text(probe, "name", required=True, at=at)
             _check_sku(document, _read(probe, at), at)
+        typed.check_types(document, azure_types.LOAD_BALANCER, before)
         return text(document, "location", required=True)
 
 

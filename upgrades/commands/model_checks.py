@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.commands.errors import Refused, refusing
-from upgrades.core import azure_types, cautions, documents, known, limits, requirements
+from upgrades.core import azure_types, cautions, documents, known, limits, requirements, typed
 from upgrades.core.documents import Model
 from upgrades.core.extensions import check_order
 from upgrades.core.members import BadDocument, check_json
 from upgrades.core.shapes import check_shape
 from upgrades.core.unchangeable import check_unchanged
+from upgrades.core.zones import check_zones
 from upgrades.models import Location
 
 Document = Mapping[str, Any]
@@ -33,6 +34,8 @@ def check_known(document: object, before: Document | None) -> None:
 def check_model(document: Document, model: Model, before: Document | None) -> None:
     """Once it is read. Raises Refused."""
     with refusing():
+        typed.check_types(document, azure_types.SCALE_SET, before)
+        check_zones(document, before)
         cautions.check_cautions(document, before)
         limits.check_scale_set(document, before)
         check_order(model.machine.extensions)

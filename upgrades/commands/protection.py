@@ -24,6 +24,8 @@ def protect(
     if from_actions and from_scale_in is False:
         target = "properties.protectionPolicy.protectFromScaleIn"
         raise Refused("InvalidParameter", HALF, target=target)
+    if from_actions is False or from_scale_in is False:
+        Instance.objects.filter(scale_set=row, number=number).update(protection_asked=True)
     is_opted_out = opt_out_of(row, number, now) is not None
     if from_actions and not is_opted_out:
         reason = f"protectFromScaleSetActions, set by the API client {owner}"

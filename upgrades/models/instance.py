@@ -69,6 +69,9 @@ class Instance(models.Model):
     quarantined_at = models.DateTimeField(null=True, help_text="Since when the platform leaves it alone.")
 
     kept_on_scale_in = models.BooleanField(default=False)
+    protection_asked = models.BooleanField(
+        default=False, editable=False, help_text="A client of the API has said that it is not protected."
+    )
 
     operation_id = models.UUIDField(null=True)
     operation_kind = models.CharField(max_length=16, choices=_choices(OperationKind), blank=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import models
 
 from upgrades.core.facts import Policy
-from upgrades.core.members import member
+from upgrades.core.typed import tags_of
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
@@ -96,7 +96,7 @@ class ScaleSet(models.Model):
 
     @property
     def tags(self) -> dict[str, str]:
-        return {name: str(value) for name, value in (member(self.document, "tags") or {}).items()}
+        return tags_of(self.document)
 
     @property
     def health_interval(self) -> timedelta:

@@ -52,6 +52,12 @@ def members(type: str) -> Mapping[str, Member]:
 
 
 @cache
+def spellings() -> Mapping[str, str]:
+    """How Azure spells each name of a member, whatever type it is of, by the name in lower case."""
+    return {name.lower(): name for known in _data()["types"].values() for name in known}
+
+
+@cache
 def words(type: str) -> Mapping[str, str]:
     """An enumeration's words as Azure spells them, by the word in lower case; none for other types.
 

@@ -1,0 +1,24 @@
+"""Managed identities of a scale set's document: no more of them than their `type` speaks of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.core.members import member
+
+
+def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A document without the identities that its type does not speak of: none of them under None, those assigned by users only where it
+    says UserAssigned.
+    """
+    identity = member(document, "identity")
+    if not isinstance(identity, Mapping):
+        return document
+    type = str(member(identity, "type") or "").lower()
+    if type == "none":
+        return {name: value for name, value in document.items() if name.lower() != "identity"}
+    if not type or "userassigned" in type:
+        return document
+    kept = {
+        name: value for name, value in identity.items() if name.lower() not in ("userassignedidentities", "identityids")
+    }
+    return {name: kept if name.lower() == "identity" else value for name, value in document.items()}

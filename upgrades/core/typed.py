@@ -1,0 +1,171 @@
+"""Values of the types that Azure's models have: what is taken for one of them, and how it is given back.
+
+Templates and command lines send numbers and switches as texts, and texts as numbers; clients with types read neither. As Azure does, such
+values are taken and given back in the model's type; what is none, such as an object where a text belongs, is refused.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from upgrades.core.azure_types import element, members, words
+from upgrades.core.equality import same
+from upgrades.core.members import BadDocument, dotted, legible, member, wrong
+from upgrades.core.secrets import name_of
+
+TEXTS = frozenset({"text", "duration", "time"})
+EXPECTED = {
+    "text": "a text",
+    "duration": "a text such as PT30S",
+    "time": "a text such as 2018-10-01T00:00:00Z",
+    "whole": "a whole number",
+    "number": "a number",
+    "switch": "true or false",
+}
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
+
+
+def in_type(value: Any, type: str) -> Any:
+    """A value as the model of that type has it, names spelled as Azure spells them; what cannot be one of it stays as it is."""
+    if isinstance(value, list):
+        return [in_type(one, element(type)) for one in value] if type.startswith("[") else value
+    if isinstance(value, Mapping):
+        return _object_in_type(value, type)
+    return _single_in_type(value, type)
+
+
+def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
+    if type.startswith("{"):
+        return {name: in_type(value, element(type)) for name, value in body.items()}
+    known = members(type)
+    spelled: dict[str, list[str]] = {}
+    for name in body:
+        one = known.get(name.lower())
+        spelled.setdefault(one.name if one else name, []).append(name)
+    return {
+        name: in_type(
+            body[first_spelling(body, name, alike)], known[name.lower()].type if name.lower() in known else "any"
+        )
+        for name, alike in spelled.items()
+    }
+
+
+def first_spelling(body: Mapping[str, Any], name: str, alike: Iterable[str]) -> str:
+    """Of several spellings of a name the one that counts: as `core.members` finds it."""
+    return min(alike, key=lambda given: (body[given] is None, given != name, given), default=name)
+
+
+def _single_in_type(value: Any, type: str) -> Any:
+    if value is None:
+        return None
+    if type in TEXTS:
+        return as_text(value)
+    if type == "switch":
+        return value.lower() == "true" if isinstance(value, str) and value.lower() in ("true", "false") else value
+    if type in ("whole", "number"):
+        return _as_number(value, type)
+    known = words(type)
+    return known.get(value.lower(), value) if known and isinstance(value, str) else value
+
+
+def without_read_only(value: Any, type: str) -> Any:
+    """A value without what only the server says, at every depth."""
+    if isinstance(value, list):
+        return [without_read_only(one, element(type)) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    if type.startswith("{"):
+        return {name: without_read_only(one, element(type)) for name, one in value.items()}
+    known = members(type)
+    kept = {
+        name: one for name, one in value.items() if not (name.lower() in known and known[name.lower()].is_read_only)
+    }
+    return {
+        name: without_read_only(one, known[name.lower()].type if name.lower() in known else "any")
+        for name, one in kept.items()
+    }
+
+
+def as_text(value: Any) -> Any:
+    """A number or a switch as text, as a template would write it; all else as it is.
+
+    >>> as_text(2.1), as_text(True), as_text(42)
+    ('2.1', 'true', '42')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def tags_of(document: object) -> dict[str, str]:
+    """A document's tags, all texts."""
+    return {name: str(as_text(value)) for name, value in (member(document, "tags") or {}).items()}
+
+
+def _as_number(value: Any, type: str) -> Any:
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    is_number = type == "number" and isinstance(value, str) and _NUMBER.fullmatch(value)
+    return float(value) if is_number else value
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def check_types(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
+    """Raises BadDocument for a known member whose value is none of its type. `before`: the stored document, whose values may stay."""
+    _check(document, type, "", before)
+
+
+def _check(value: Any, type: str, at: str, before: Any) -> None:
+    if value is None or type == "any" or same(value, before):
+        return
+    if type.startswith("["):
+        _check_list(value, type, at, before)
+    elif type.startswith("{") or members(type):
+        _check_object(value, type, at, before)
+    elif not _is_single(value, type):
+        raise wrong(at, EXPECTED.get(type, "a text"), value)
+
+
+def _check_list(value: Any, type: str, at: str, before: Any) -> None:
+    if not isinstance(value, list):
+        raise wrong(at, "a list", value)
+    old = before if isinstance(before, list) else []
+    named = {name: one for one in old if (name := name_of(one)) is not None}
+    for index, one in enumerate(value):
+        place, name = f"{at}[{index}]", name_of(one)
+        if one is None:
+            what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a text")
+            raise BadDocument(f"{place} is {what}, not null", target=place)
+        was = named.get(name) if name is not None else (old[index] if index < len(old) else None)
+        _check(one, element(type), place, was)
+
+
+def _check_object(value: Any, type: str, at: str, before: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise wrong(at, "an object", value)
+    old = {name.lower(): one for name, one in before.items()} if isinstance(before, Mapping) else {}
+    known = members(type)
+    for name, inner in value.items():
+        one = known.get(name.lower())
+        if type.startswith("{"):
+            _check(inner, element(type), dotted(at, legible(name)), old.get(name.lower()))
+        elif one is not None and not one.is_read_only:
+            _check(inner, one.type, dotted(at, name), old.get(name.lower()))
+
+
+def _is_single(value: Any, type: str) -> bool:
+    """Whether it is of that type, or is given back in it."""
+    given = _single_in_type(value, type)
+    if type == "switch":
+        return isinstance(given, bool)
+    if type == "whole":
+        return isinstance(given, int) and not isinstance(given, bool)
+    if type == "number":
+        return isinstance(given, int | float) and not isinstance(given, bool)
+    return isinstance(given, str)
