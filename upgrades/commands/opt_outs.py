@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from upgrades.commands import finding
+from upgrades.commands import current, finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
@@ -31,7 +31,8 @@ def opt_out(
 ) -> list[Instance]:
     """Has these instances left alone, for 14 days unless said otherwise. An opt-out that an instance has already is replaced.
 
-    An instance whose OS disk is being replaced is finished first. Raises Refused; then none of them is opted out.
+    An instance whose OS disk is being replaced is finished first. One of the scope "upgrade" holds for all attempts at the version of the
+    upgrade that runs, or waits to be tried again; where there is none, of the next one. Raises Refused; then none of them is opted out.
     """
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
@@ -40,9 +41,9 @@ def opt_out(
         rows = find_instances(w.scale_set, ids)
         before = _described(rows)
         _end(w, rows, owner)
-        OptOut.objects.bulk_create(
-            OptOut(instance=row, owner=owner, reason=reason, scope=scope, created_at=now, until=end) for row in rows
-        )
+        said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
+        version = current.this_upgrade(w) if scope == OptOut.Scope.UPGRADE else ""
+        OptOut.objects.bulk_create(OptOut(instance=row, version=version, **said) for row in rows)
         w.changed(*rows, note=f"Opted out by {owner}: {reason}")
         says = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
         note(says, before=before, after=_described(rows))

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from upgrades.commands import finding
+from upgrades.commands import current, finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
 from upgrades.core.auditing import Kind
 from upgrades.core.ranges import ranges
-from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
 from upgrades.models.instance import FAILURE_FIELDS
 from upgrades.models.rolling_upgrade import policy_from_row
 
-STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
-NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
-IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
 NOTHING_WAITS = "nothing waits to be tried again: the last upgrade of {row} {ended}"
 NO_PAUSE = "{row} is not in a pause between two batches: {what}"
 IS_TAKING_THEM = (
@@ -28,9 +24,13 @@ NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgr
 
 @audited("UpgradePaused", Kind.SCALE_SET)
 def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Has no further batch begin until somebody resumes it; the one in flight is finished. Pausing twice is once. Raises Refused."""
+    """Has no further batch begin until somebody resumes it; the one in flight is finished. Pausing twice is once. Raises Refused.
+
+    It holds for all attempts at that version, until somebody resumes it or cancels it, or a newer version comes. So one can be paused, too,
+    that rolls back, or was stopped, and would be tried again by itself.
+    """
     with finding.writing_to(path, now) as w:
-        upgrade = _running(w, "pause", "paused")
+        upgrade = current.to_pause(w)
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
             note(f"Paused the upgrade {upgrade.aim}.", after={"paused by": by}, object_id=upgrade.pk)
@@ -42,7 +42,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has a paused upgrade go on, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with finding.writing_to(path, now) as w:
-        upgrade = _running(w, "resume", "resumed")
+        upgrade = current.to_resume(w)
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
                 upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
@@ -60,7 +60,7 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     Raises Refused where there is no such pause.
     """
     with finding.writing_to(path, now) as w:
-        upgrade = _running(w, "go on with", "hurried")
+        upgrade = current.running(w, "go on with", "hurried")
         began = _pause_began(w, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
             note(f"Asked for the next batch of the upgrade {upgrade.aim} at once.", object_id=upgrade.pk)
@@ -90,12 +90,13 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused."""
     with finding.writing_to(path, now) as w:
-        upgrade = _last_of_images(w)
-        if upgrade is None or upgrade.status not in STOPPED:
+        upgrade = current.last_of_images(w)
+        if upgrade is None or upgrade.status not in current.STOPPED:
             ended = f"is {upgrade.status}" if upgrade else "never began"
             raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
         if not w.scale_set.automatic_upgrade:
             raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
+        current.refuse_while_paused(w, upgrade.target_version)
         if not upgrade.retry_skipped_by:
             note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
         _skip_wait(w, upgrade, by)
@@ -104,14 +105,9 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 def try_again(w: Writing, by: str) -> None:
     """Where the last attempt was stopped: the wait until the next one is over."""
-    upgrade = _last_of_images(w)
-    if upgrade and upgrade.status in STOPPED:
+    upgrade = current.last_of_images(w)
+    if upgrade and upgrade.status in current.STOPPED:
         _skip_wait(w, upgrade, by)
-
-
-def _last_of_images(w: Writing) -> RollingUpgrade | None:
-    """Upgrades of the extensions are never tried again by themselves."""
-    return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
 def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
@@ -141,15 +137,6 @@ def _described(rows: Sequence[Instance]) -> dict[str, object]:
     numbers = ranges(row.number for row in rows)
     failed = sorted({row.failed_version for row in rows if row.failed_version})
     return {"instances": numbers, "failed on": failed, "in quarantine": sum(bool(row.quarantined_at) for row in rows)}
-
-
-def _running(w: Writing, act: str, done: str) -> RollingUpgrade:
-    upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
-    if upgrade is None:
-        raise Refused("Conflict", NOTHING_RUNS.format(act=act))
-    if upgrade.status == UpgradeStatus.ROLLING_BACK:
-        raise Refused("OperationNotAllowed", IS_ROLLING_BACK.format(done=done))
-    return upgrade
 
 
 def _save(w: Writing, upgrade: RollingUpgrade, note: str, *names: str) -> None:

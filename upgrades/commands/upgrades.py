@@ -1,28 +1,32 @@
 """Starting and cancelling upgrades by hand (S-6)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from upgrades.commands import finding
+from upgrades.commands import current, finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
 from upgrades.core.auditing import Kind
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import StartedBy
+from upgrades.core.ranges import ranges
+from upgrades.core.states import Health, StartedBy
 from upgrades.core.versions import LATEST
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
-from upgrades.models.instance import in_force
+from upgrades.models.instance import TURNED, in_force, turn_to_version
 
 NO_CANDIDATES = (
     "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine Scale Set has some "
     "unprotected instances which have imageReference.version set to latest."
 )
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
+NO_INSTANCES = "{row} has no instances to upgrade: those that it gets take the newest image"
+ILL = (Health.UNHEALTHY, Health.UNKNOWN)
 NOTHING_FAILED = (
     "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
 )
@@ -31,21 +35,28 @@ NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is
 
 
 @audited("UpgradeStarted", Kind.SCALE_SET)
-def start(path: str, by: str, now: datetime, *, only_failed: bool = False) -> RollingUpgrade:
+def start(
+    path: str, by: str, now: datetime, *, only_failed: bool = False, unhealthy_first: bool = False
+) -> RollingUpgrade:
     """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused.
 
-    `only_failed`: of those that failed on that version, wherever they stand now, and of no others.
+    `only_failed`: of those that failed on that version, wherever they stand now, and of no others. `unhealthy_first`: the instances that
+    are unhealthy now are taken before any other, and do not keep the gate shut until then; no other limit changes.
     """
     with finding.writing_to(path, now) as w:
         row = w.scale_set
         _refuse_a_second(row)
         latest = row.sku.latest_in(row.location)
-        candidates = _candidates(w)
+        candidates = _candidates(w, version=latest)
+        if not row.instances.exists():
+            raise Refused("OperationNotAllowed", NO_INSTANCES.format(row=row))
         if row.image_version != LATEST or latest is None or not candidates.exists():
             raise Refused("OperationNotAllowed", NO_CANDIDATES)
         if only_failed and not candidates.filter(failed_version=latest).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=latest))
-        return _begin(w, by, version=latest, only_failed=only_failed)
+        current.refuse_while_paused(w, latest)
+        mends = list(candidates.filter(health__in=ILL).values_list("number", flat=True)) if unhealthy_first else []
+        return _begin(w, by, version=latest, only_failed=only_failed, mends=mends)
 
 
 @audited("ExtensionUpgradeStarted", Kind.SCALE_SET)
@@ -73,7 +84,13 @@ def _refuse_a_second(row: ScaleSet) -> None:
 
 
 def _begin(
-    w: Writing, by: str, *, version: str = "", only_failed: bool = False, extensions: str = ""
+    w: Writing,
+    by: str,
+    *,
+    version: str = "",
+    only_failed: bool = False,
+    mends: Sequence[int] = (),
+    extensions: str = "",
 ) -> RollingUpgrade:
     row = w.scale_set
     upgrade = RollingUpgrade.begin(
@@ -85,17 +102,23 @@ def _begin(
         lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
         name=by,
         only_failed=only_failed,
+        mends=mends,
         extensions=extensions,
     )
     w.changed(upgrade, note=f"Started by {by}.")
+    if version:
+        w.changed(*turn_to_version(row, version, w.now), note=TURNED)
     whom = " of those that failed" if only_failed else ""
+    whom += f", unhealthy ones first: {ranges(mends)}" if mends else ""
     note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
     w.wake()
     return upgrade
 
 
-def _candidates(w: Writing) -> QuerySet[Instance]:
-    protected = in_force(w.now).filter(instance__scale_set=w.scale_set).values("instance")
+def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]:
+    """Those that are not opted out; an opt-out for an upgrade to another version than this does not count."""
+    held = in_force(w.now).filter(instance__scale_set=w.scale_set)
+    protected = (held.filter(version__in=("", version)) if version else held).values("instance")
     return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
 
 

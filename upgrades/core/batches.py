@@ -61,6 +61,18 @@ def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     return [one for one in left(facts, upgrade) if not is_approved(one, upgrade.policy, upgrade.target.version)]
 
 
+def to_mend(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """The unhealthy ones that a person wanted first, as long as they are not taken. They do not keep the gate shut: they are what it
+    would wait for, and what the upgrade brings them is how they recover."""
+    return [one for one in approved(facts, upgrade) if one.id in upgrade.mends]
+
+
+def sick_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
+    """The unhealthy, but those that the running upgrade is about to mend."""
+    mended = set(ids(to_mend(facts, facts.upgrade))) if facts.upgrade else set()
+    return [one for one in unhealthy(facts, now) if one.id not in mended]
+
+
 def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
     """An approval is of one version, and never carries over to a newer one."""
     return not policy.deferral or instance.approved_version == version
@@ -73,9 +85,18 @@ def untouched(facts: Facts) -> list[InstanceFacts]:
 
 def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone."""
+    return _takeable(untouched(facts), started_by)
+
+
+def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
+    """Those that the next upgrade may take, which is to that version; an opt-out for another one does not hold them from it."""
+    free = [one for one in facts.instances if not one.busy and not one.is_protected_from(version)]
+    return _takeable(free, started_by)
+
+
+def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
     by_platform = started_by is StartedBy.PLATFORM
-    free = [one for one in untouched(facts) if not one.stopped and not one.spare]
-    return [one for one in free if not (by_platform and one.quarantined)]
+    return [one for one in free if not one.stopped and not one.spare and not (by_platform and one.quarantined)]
 
 
 def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:

@@ -201,10 +201,12 @@ def stop_in_time(facts: Facts, now: datetime) -> Step | None:
 
 
 def stay_paused(facts: Facts, now: datetime) -> Step | None:
-    """A person paused it: nothing begins until a person has it go on. The batch in flight was finished."""
-    if facts.upgrade is None or not facts.upgrade.paused_by:
-        return None
-    return Wait(now + LOOK_AGAIN, Why.PAUSED, messages.paused(facts.upgrade.paused_by))
+    """A person paused it: nothing begins until a person has it go on. The batch in flight was finished.
+
+    That holds for all attempts at its version: one that is stopped while it is paused is not tried again before somebody resumes it.
+    """
+    by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and retrying.paused_by(facts)
+    return Wait(now + LOOK_AGAIN, Why.PAUSED, messages.paused(by)) if by else None
 
 
 def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
@@ -249,7 +251,7 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     """Step 1, again before every batch: "at most 20 % of the instances are unhealthy", whatever made them so."""
     if facts.upgrade is None:
         return None
-    sick, limit = health.unhealthy(facts, now), facts.upgrade.policy.max_unhealthy_percent
+    sick, limit = batches.sick_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
     if not health.exceeds(len(sick), len(facts.counted), limit):
         return None
     share = health.percent(len(sick), len(facts.counted))
@@ -286,10 +288,11 @@ def wait_for_room(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2. Where the policy surges, new instances are made beside those of the batch."""
+    """Step 2. Where the policy surges, new instances are made beside those of the batch. Those that a person wants mended come first."""
     if facts.upgrade is None:
         return None
-    choice = batches.choose(facts, batches.approved(facts, facts.upgrade), facts.upgrade.policy, now)
+    todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
+    choice = batches.choose(facts, todo, facts.upgrade.policy, now)
     if facts.upgrade.surges:
         choice = batches.beside(facts, choice)
     return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why, choice.surge)
@@ -441,5 +444,5 @@ def _wants_upgrade(facts: Facts) -> bool:
     version, again = facts.latest.version, retrying.takes_failed(facts)
     return any(
         batches.is_outdated(one, version) and (again or one.failed_version != version)
-        for one in batches.candidates(facts, StartedBy.PLATFORM)
+        for one in batches.next_candidates(facts, StartedBy.PLATFORM, version)
     )

@@ -48,13 +48,15 @@ class Policy:
 class Hold:
     """Somebody does not want something upgraded: who, why, until when (None: until it is ended), and since when.
 
-    One wish may hold several instances, said at several times: `since` tells no two wishes apart.
+    One wish may hold several instances, said at several times: `since` tells no two wishes apart. `version`: it holds them from upgrades to
+    this one only, all attempts at it ("": from all).
     """
 
     owner: str
     reason: str
     until: datetime | None = None
     since: datetime | None = field(default=None, compare=False)
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,10 @@ class InstanceFacts:
     @property
     def protected(self) -> bool:
         return self.opt_out is not None
+
+    def is_protected_from(self, version: str) -> bool:
+        """From the next upgrade, which is to that version. What holds it from the upgrade that runs is `protected`."""
+        return self.opt_out is not None and self.opt_out.version in ("", version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,8 @@ class Breach:
 class Upgrade:
     """The rolling upgrade that is running.
 
-    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `ends_by`: when its time is over.
+    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `mends`: instances that were
+    unhealthy when a person wanted them upgraded before any other. `ends_by`: when its time is over.
     `pause_is_skipped`: somebody wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`:
     those that its instances are to have, where it is of that `kind`; it brings no image then, and `target` has no version.
     """
@@ -158,6 +165,7 @@ class Upgrade:
     pause_is_skipped: bool = False
     only_failed: bool = False
     takes_failed: bool = True
+    mends: frozenset[int] = frozenset()
     ends_by: datetime | None = None
     breach: Breach | None = None
     batches: tuple[Batch, ...] = ()
@@ -180,7 +188,8 @@ class Attempt:
 
     `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts at this target, this
     one the last, touched something and were stopped by a limit. One that an error or its time stopped counts as if it had.
-    `wait_is_skipped`: a person wants it tried again at once.
+    `wait_is_skipped`: a person wants it tried again at once. `paused_by`: a person paused it, and that counts for the next attempt too.
+    `takes_failed`: it was to take those too that had failed on that version.
     """
 
     target_version: str
@@ -190,6 +199,8 @@ class Attempt:
     cancelled_by: str = ""
     stopped_in_a_row: int = 0
     wait_is_skipped: bool = False
+    paused_by: str = ""
+    takes_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

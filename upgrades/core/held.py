@@ -1,7 +1,7 @@
 """What a reason is, how reasons are ranked, and what those who look for them are shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -130,6 +130,8 @@ def view_of(facts: Facts, now: datetime) -> View:
     taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
     outdated = tuple(one for one in facts.staying if one.id not in taken and _is_behind(one, facts, target))
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
+    if upgrade is None:
+        outdated = tuple(one if one.is_protected_from(target) else replace(one, opt_out=None) for one in outdated)
     return View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 

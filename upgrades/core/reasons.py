@@ -76,8 +76,11 @@ def _fleet_stop(view: View) -> Iterator[Reason]:
 
 
 def _paused(view: View) -> Iterator[Reason]:
-    if view.upgrade and view.upgrade.paused_by and not view.is_ending:
-        yield Reason(Why.PAUSED, messages.paused(view.upgrade.paused_by), "pause", Who.OPERATOR, "resume")
+    """Where no upgrade runs, by the pause of the last attempt: neither the platform nor a person begins another before it is resumed."""
+    of_last = retrying.paused_by(view.facts) if view.outdated and view.facts.follows_latest else ""
+    by = view.upgrade.paused_by if view.upgrade else of_last
+    if by and not view.is_ending:
+        yield Reason(Why.PAUSED, messages.paused(by), "pause", Who.OPERATOR, "resume")
 
 
 def _pause(view: View) -> Iterator[Reason]:

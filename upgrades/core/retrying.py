@@ -15,6 +15,14 @@ def was_cancelled(facts: Facts) -> bool:
     return last is not None and bool(last.cancelled_by) and not last.wait_is_skipped
 
 
+def paused_by(facts: Facts) -> str:
+    """Who paused the last attempt, where it did not go through: that holds for all attempts at its version, until somebody resumes it,
+    cancels it, or a newer version comes. "" where nobody did."""
+    last = _at_this_version(facts)
+    is_over = last is None or bool(last.cancelled_by) or last.status is UpgradeStatus.COMPLETED
+    return "" if last is None or is_over else last.paused_by
+
+
 def was_stopped_at_the_gate(facts: Facts) -> bool:
     """Nothing was touched: it may come again as soon as the gate opens."""
     last = _at_this_version(facts)
@@ -29,10 +37,10 @@ def was_stopped_on_the_way(facts: Facts) -> bool:
 
 def takes_failed(facts: Facts) -> bool:
     """The next attempt takes those too that failed on this version: one of the attempts in a row was stopped on the way, or a person
-    wants it."""
+    wants it, or wanted it of one that the gate stopped before it had touched anything."""
     last = _at_this_version(facts)
     is_stopped = was_stopped_on_the_way(facts) or (
-        was_stopped_at_the_gate(facts) and last and last.stopped_in_a_row > 0
+        was_stopped_at_the_gate(facts) and last and (last.stopped_in_a_row > 0 or last.takes_failed)
     )
     return bool(is_stopped or (last and last.wait_is_skipped))
 

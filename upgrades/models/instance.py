@@ -126,7 +126,11 @@ def counts_for_nothing() -> Q:
 
 
 class OptOut(models.Model):
-    """A person or a client wants an instance left alone: who, why, until when. Ended ones are kept for the record."""
+    """A person or a client wants an instance left alone: who, why, until when. Ended ones are kept for the record.
+
+    One "for this upgrade" holds for all attempts at its version: until a person ends it, one of them is complete, or an upgrade to another
+    version begins.
+    """
 
     class Scope(models.TextChoices):
         UPGRADE = "upgrade", "until the running upgrade ends"
@@ -136,6 +140,11 @@ class OptOut(models.Model):
     owner = models.CharField(max_length=150)
     reason = models.CharField(max_length=500)
     scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.UNTIL)
+    version = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="Of one for this upgrade: the version of its attempts; empty: whatever comes first.",
+    )
     created_at = models.DateTimeField()
     until = models.DateTimeField(null=True, help_text="Empty: for ever.")
     ended_at = models.DateTimeField(null=True)
@@ -152,6 +161,32 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance} opted out by {self.owner}"
+
+
+def open_for_an_upgrade(scale_set: ScaleSet) -> models.QuerySet[OptOut]:
+    """The opt-outs "for this upgrade" that nobody ended."""
+    return OptOut.objects.filter(instance__scale_set=scale_set, ended_at=None, scope=OptOut.Scope.UPGRADE)
+
+
+def end_opt_outs(over: models.QuerySet[OptOut], by: str, now: datetime) -> list[Instance]:
+    """Their instances, which are changed by that."""
+    rows = list(Instance.objects.filter(opt_outs__in=over))
+    over.update(ended_at=now, ended_by=by)
+    return rows
+
+
+TURNED = "Its opt-out was of an upgrade to another version."
+
+
+def turn_to_version(scale_set: ScaleSet, version: str, now: datetime) -> list[Instance]:
+    """An upgrade to that version begins: those for another one end with it, those for none yet are for this one from now on.
+
+    Returns the instances whose opt-outs ended.
+    """
+    those = open_for_an_upgrade(scale_set)
+    rows = end_opt_outs(those.exclude(version__in=("", version)), f"the upgrade to {version}", now)
+    those.filter(version="").update(version=version)
+    return rows
 
 
 def in_force(now: datetime) -> models.QuerySet[OptOut]:

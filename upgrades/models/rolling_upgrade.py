@@ -1,7 +1,7 @@
 """Rolling upgrades, their batches, and each instance's part in them. Progress is counted from these rows, never stored."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,7 +63,8 @@ class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
     One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
-    it takes only those that failed on this version; `takes_failed`: those too. `ends_by`: when its time is over; a deferred one waits
+    it takes only those that failed on this version; `takes_failed`: those too. `mends`: the numbers of those that were unhealthy when a
+    person wanted them first. `ends_by`: when its time is over; a deferred one waits
     for people as long as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next
     attempt; it follows a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried
     again at once, now that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there
@@ -92,6 +93,7 @@ class RollingUpgrade(models.Model):
     waits_from = models.DateTimeField(null=True)
     skip_pause_at = models.DateTimeField(null=True)
     only_failed = models.BooleanField(default=False)
+    mends = models.JSONField(default=list, help_text="The unhealthy instances that a person wants upgraded first.")
     takes_failed = models.BooleanField(default=True)
     ends_by = models.DateTimeField(null=True)
     retry_skipped_by = models.CharField(max_length=150, blank=True)
@@ -134,6 +136,7 @@ class RollingUpgrade(models.Model):
         name: str = "",
         only_failed: bool = False,
         takes_failed: bool = True,
+        mends: Sequence[int] = (),
         extensions: str = "",
     ) -> "RollingUpgrade":
         """A new running upgrade: of the extensions, where those are given. A second one in one scale set is an IntegrityError.
@@ -154,6 +157,7 @@ class RollingUpgrade(models.Model):
             started_by_name=name,
             only_failed=only_failed,
             takes_failed=takes_failed,
+            mends=list(mends),
             ends_by=None if policy.deferral else now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,
             started_at=max(now, before + timedelta(milliseconds=1)) if before else now,

@@ -145,7 +145,8 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
 
 
 def _hold(row: OptOut | FleetStop | None) -> Hold | None:
-    return Hold(row.owner, row.reason, row.until, row.created_at) if row else None
+    version = row.version if isinstance(row, OptOut) else ""
+    return Hold(row.owner, row.reason, row.until, row.created_at, version) if row else None
 
 
 def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
@@ -175,6 +176,7 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
         pause_is_skipped=_is_skipped(row, batches),
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
+        mends=frozenset(row.mends),
         ends_by=_ends_by(row, now),
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
@@ -222,6 +224,8 @@ def _attempt(row: RollingUpgrade) -> Attempt:
         cancelled_by=row.cancel_requested_by,  # while it rolled back too: then it ended Faulted
         stopped_in_a_row=_stopped_in_a_row(row),
         wait_is_skipped=bool(row.retry_skipped_by),
+        paused_by=row.paused_by,
+        takes_failed=row.takes_failed and not row.only_failed,
     )
 
 

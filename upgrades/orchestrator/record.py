@@ -29,8 +29,8 @@ from upgrades.core.steps import (
 )
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
-from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, bulk
-from upgrades.models.instance import FAILURE_FIELDS
+from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, bulk
+from upgrades.models.instance import FAILURE_FIELDS, TURNED, end_opt_outs, open_for_an_upgrade, turn_to_version
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 from upgrades.orchestrator.quarantine import quarantine_those_at_fault
@@ -123,6 +123,7 @@ def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
         takes_failed=step.takes_failed,
     )
     w.changed(upgrade)
+    w.changed(*turn_to_version(row, step.target.version, w.now), note=TURNED)
 
 
 @_write.register
@@ -311,17 +312,15 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
     upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both
     w.changed(upgrade, note=note)
-    gave_way = status == UpgradeStatus.CANCELLED and not upgrade.cancel_requested_by and w.scale_set.automatic_upgrade
-    begins_anew = status == UpgradeStatus.FAULTED or gave_way  # stopped by the gate at once, or by a newer version
-    if not begins_anew or upgrade.members.exists():
-        _end_opt_outs_of_this_upgrade(w)
+    _end_opt_outs_of_this_upgrade(upgrade, w)
 
 
-def _end_opt_outs_of_this_upgrade(w: Writing) -> None:
-    over = OptOut.objects.filter(instance__scale_set=w.scale_set, ended_at=None, scope=OptOut.Scope.UPGRADE)
-    rows = list(Instance.objects.filter(opt_outs__in=over))
-    over.update(ended_at=w.now, ended_by="the end of the upgrade")
-    w.changed(*rows, note="Its opt-out ended with the upgrade.")
+def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, w: Writing) -> None:
+    """An attempt at an image that did not go through comes again, by itself or by hand; one of the extensions does not."""
+    if upgrade.kind == UpgradeKind.IMAGE and upgrade.status != UpgradeStatus.COMPLETED:
+        return
+    over = open_for_an_upgrade(w.scale_set).filter(version__in=("", upgrade.target_version))
+    w.changed(*end_opt_outs(over, "the end of the upgrade", w.now), note="Its opt-out ended with the upgrade.")
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,78 @@
+"""Which upgrade of a scale set people mean: the one that runs, or the last attempt, which comes again by itself."""
+
+from upgrades.commands.errors import Refused
+from upgrades.core.states import UpgradeKind, UpgradeStatus
+from upgrades.core.versions import LATEST
+from upgrades.feed.writing import Writing
+from upgrades.models import RollingUpgrade
+
+STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
+NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
+IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
+NOTHING_TO_PAUSE = (
+    "There is no ongoing Rolling Upgrade to pause, and none of {row} waits to be tried again. To keep the next one from beginning, turn "
+    "its automatic upgrades off, or opt its instances out."
+)
+IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them first"
+
+
+def last_of_images(w: Writing) -> RollingUpgrade | None:
+    """Upgrades of the extensions are never tried again by themselves."""
+    return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
+
+
+def running(w: Writing, act: str, done: str) -> RollingUpgrade:
+    """Raises Refused where none runs, or it only rolls back any more."""
+    upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
+    if upgrade is None:
+        raise Refused("Conflict", NOTHING_RUNS.format(act=act))
+    if upgrade.status == UpgradeStatus.ROLLING_BACK:
+        raise Refused("OperationNotAllowed", IS_ROLLING_BACK.format(done=done))
+    return upgrade
+
+
+def to_pause(w: Writing) -> RollingUpgrade:
+    """The one that runs; else the last attempt, where the platform would try it again. Raises Refused."""
+    last = last_of_images(w)
+    if last and _comes_again(w, last) and (last.status == UpgradeStatus.ROLLING_BACK or _is_last_word(w, last)):
+        return last
+    if not w.scale_set.upgrades.filter(ended_at=None).exists():
+        raise Refused("Conflict", NOTHING_TO_PAUSE.format(row=w.scale_set))
+    return running(w, "pause", "paused")
+
+
+def to_resume(w: Writing) -> RollingUpgrade:
+    """The one that runs; else the last attempt, where the next one is held by a pause of it. Raises Refused."""
+    last = last_of_images(w)
+    is_held = last is not None and bool(last.paused_by) and last.status != UpgradeStatus.COMPLETED
+    if last and is_held and (last.ended_at is None or _is_last_word(w, last)):
+        return last
+    return running(w, "resume", "resumed")
+
+
+def this_upgrade(w: Writing) -> str:
+    """The version that "this upgrade" is to: of the one that runs, or that the platform would try again. "" where there is neither."""
+    last, now = last_of_images(w), w.scale_set.upgrades.filter(ended_at=None).first()
+    if now:
+        return now.target_version
+    return last.target_version if last and _is_last_word(w, last) and _comes_again(w, last) else ""
+
+
+def refuse_while_paused(w: Writing, version: str) -> None:
+    """All attempts at a version that a person paused wait until it is resumed, whoever asks for another. Raises Refused."""
+    last = last_of_images(w)
+    is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
+    if last and is_paused and last.status in STOPPED:
+        raise Refused("OperationNotAllowed", IS_PAUSED.format(row=w.scale_set, version=version, by=last.paused_by))
+
+
+def _is_last_word(w: Writing, last: RollingUpgrade) -> bool:
+    """It was stopped, and nothing runs since."""
+    return last.status in STOPPED and not w.scale_set.upgrades.filter(ended_at=None).exists()
+
+
+def _comes_again(w: Writing, upgrade: RollingUpgrade) -> bool:
+    """By itself, when it was stopped."""
+    row = w.scale_set
+    is_automatic = row.automatic_upgrade and row.image_version == LATEST and not upgrade.cancel_requested_by
+    return is_automatic and upgrade.target_version == row.sku.latest_in(row.location)
