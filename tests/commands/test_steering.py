@@ -338,7 +338,7 @@ def test_what_is_not_there(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "act"), [("pause", "pause"), ("resume", "resume"), ("next_batch_now", "go on with")])
 def test_where_no_upgrade_runs(name: str, act: str) -> None:
-    stopped(UpgradeStatus.FAULTED)
+    stopped(UpgradeStatus.COMPLETED)
     with refused("Conflict", f"There is no ongoing Rolling Upgrade to {act}."):
         COMMANDS[name]("fleet/web")
 
@@ -347,6 +347,7 @@ def test_where_no_upgrade_runs(name: str, act: str) -> None:
 def test_one_that_rolls_back_is_not_steered(name: str) -> None:
     a_batch(upgrading(rolling=PAUSE), {0: MemberState.ROLLING_BACK}, finished=True)
     RollingUpgrade.objects.update(status=UpgradeStatus.ROLLING_BACK)
+    ScaleSet.objects.update(automatic_upgrade=False)  # else it would come again, and can be paused
     with refused("OperationNotAllowed", "the upgrade was stopped and rolls back; it cannot be "):
         COMMANDS[name]("fleet/web")
 

@@ -130,7 +130,7 @@ def test_who_cancels_ends_the_pause_too(fleet: MakeFleet) -> None:
 def test_a_pause_of_nothing_says_what_works_instead(fleet: MakeFleet) -> None:
     one = fleet(2)
     one.go_on()
-    with pytest.raises(Refused, match=r"none of \S+ waits to be tried again. .* automatic upgrades off, or opt"):
+    with pytest.raises(Refused, match=r"None of \S+ waits to be tried again, .* automatic upgrades off, or opt"):
         pause(one.path, "ada", one.now)
     one.publish(NEW)
     one.go_on()

@@ -10,8 +10,8 @@ STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
 NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
 IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
 NOTHING_TO_PAUSE = (
-    "There is no ongoing Rolling Upgrade to pause, and none of {row} waits to be tried again. To keep the next one from beginning, turn "
-    "its automatic upgrades off, or opt its instances out."
+    "There is no ongoing Rolling Upgrade to pause. None of {row} waits to be tried again, either; to keep the next one from beginning, "
+    "turn its automatic upgrades off, or opt its instances out."
 )
 IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them first"
 

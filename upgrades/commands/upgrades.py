@@ -25,7 +25,7 @@ NO_CANDIDATES = (
     "unprotected instances which have imageReference.version set to latest."
 )
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
-NO_INSTANCES = "{row} has no instances to upgrade: those that it gets take the newest image"
+NO_INSTANCES = NO_CANDIDATES + " {row} has no instances: those that it gets take the newest image."
 ILL = (Health.UNHEALTHY, Health.UNKNOWN)
 NOTHING_FAILED = (
     "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
