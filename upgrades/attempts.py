@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from upgrades.core import messages
-from upgrades.core.states import HAS_FAILED, MEMBER_FAILED, MemberState, UpgradeKind
+from upgrades.core.states import HAS_FAILED, MEMBER_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.rolling_upgrade import Progress, progress_from
 
@@ -22,9 +22,12 @@ HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
 
 
 def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
-    """S-49: the last five within two months, the newest first. Upgrades of the extensions are none (facts 4.5)."""
-    since = months_before(now, MONTHS)
-    return list(row.upgrades.filter(kind=UpgradeKind.IMAGE, started_at__gte=since)[:MOST_ATTEMPTS])
+    """S-49: the last five within two months, the newest first. Upgrades of the extensions are none (facts 4.5), nor is one by hand that
+    found nothing to do: such would push out those that say something."""
+    found = row.upgrades.filter(kind=UpgradeKind.IMAGE, started_at__gte=months_before(now, MONTHS))
+    touched = InstanceUpgrade.objects.filter(upgrade=OuterRef("pk"))
+    is_empty = Q(status=UpgradeStatus.COMPLETED, started_by=StartedBy.USER) & ~Exists(touched)
+    return list(found.exclude(is_empty)[:MOST_ATTEMPTS])
 
 
 def months_before(at: datetime, months: int) -> datetime:

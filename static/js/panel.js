@@ -69,7 +69,7 @@ const steering = (key, label, one, version = "") => (may("steer") ? html`<button
 const held = (list) => (list.length ? html`<section><h3>Why not now</h3><ol class="reasons">${list.map((one) => reason(one))}</ol></section>` : "");
 
 function optOut(held) {
-  const end = held.scope === "upgrade" ? "The running upgrade ends" : held.until ? `${momentAt(held.until)}` : "For ever";
+  const end = held.scope === "upgrade" ? "An upgrade to this version is complete" : held.until ? `${momentAt(held.until)}` : "For ever";
   return html`<section><h3>Opted out</h3><dl class="pairs">${pair("By", held.owner)}${pair("Reason", held.reason)}${pair("Since", dayAt(held.created_at))}${pair("Until", end)}</dl></section>`;
 }
 

@@ -4,11 +4,12 @@ one would begin, and never in between."""
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
-from tests.core.test_rules import STOP, USER
+from tests.core.test_rules import STOP, USER, chosen
 from upgrades.core.facts import Facts, Member, Policy
 from upgrades.core.states import FaultCode, Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, FinishBatch, RollBack, StartBatch, Wait, Why
@@ -175,3 +176,38 @@ def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
     assert step(facts) == FinishBatch(0)
     ended = upgrading(rolled(), *back, finished=True, started_by=USER, breach=begun.breach, paused_by="ada")
     assert step(ended) == Fault(begun.breach), "paused or not"
+
+
+# --- the unhealthy first ----------------------------------------------------------------------------------------------
+
+
+def mending(facts: Facts, *members: Member, mends: tuple[int, ...], **changes: Any) -> Facts:
+    return upgrading(facts, *members, started_by=USER, mends=frozenset(mends), **changes)
+
+
+def test_who_is_to_be_mended_first_does_not_keep_the_gate_shut() -> None:
+    """A set of three with one that is ill: an upgrade of that one makes nothing worse."""
+    assert isinstance(step(upgrading(fleet(3, sick=1), started_by=USER)), Fault)
+    assert chosen(mending(fleet(3, sick=1), mends=(2,))) == (2,)
+    well = with_instance(fleet(3), 2, version=NEW)
+    done = (Member(2, MemberState.SUCCEEDED),)
+    assert chosen(mending(well, *done, mends=(2,), finished=True)) == (0,)
+
+
+def test_the_gate_counts_all_others_as_ever() -> None:
+    assert isinstance(step(mending(fleet(10, sick=5), mends=(8, 9))), Fault), "three more are ill"
+    gone = with_instance(fleet(3, sick=1), 2, opt_out=STOP)
+    assert isinstance(step(mending(gone, mends=(2,))), Fault), "it is opted out, and is not mended"
+    ill = with_instance(with_instance(fleet(3), 2, version=NEW), 1, health=Health.UNHEALTHY)
+    done = (Member(2, MemberState.SUCCEEDED),)
+    assert isinstance(step(mending(ill, *done, mends=(2,), finished=True)), Fault), "it fell ill later"
+
+
+def test_one_that_stays_ill_stops_the_upgrade_as_ever() -> None:
+    failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), mends=(2,)))
+    assert isinstance(failed, Fault) and failed.breach.code is FaultCode.UPGRADED
+
+
+def test_their_batches_are_no_larger_than_others() -> None:
+    assert chosen(mending(fleet(10, sick=2), mends=(8, 9))) == (8, 9)
+    assert chosen(mending(fleet(10, sick=5), mends=(5, 6, 7, 8, 9))) == (5,), "the others of them are down, too"

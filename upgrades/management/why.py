@@ -26,6 +26,7 @@ COMMANDS = {  # by a reason's `act`
     "retry_failed": "start {path} --only-failed",
     "retry_now": "retry {path}",
     "start": "start {path}",
+    "start_unhealthy_first": "start {path} --unhealthy-first",
 }
 
 

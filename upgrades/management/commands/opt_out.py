@@ -19,7 +19,9 @@ class Command(Door):
         parser.add_argument("--reason", required=True)
         end = parser.add_mutually_exclusive_group()
         end.add_argument("--until", metavar="D", type=read_time, help="a date or time, UTC unless it has a zone")
-        end.add_argument("--this-upgrade", action="store_true", help="until the running upgrade ends")
+        end.add_argument(
+            "--this-upgrade", action="store_true", help="until an upgrade to the version that runs now is complete"
+        )
         end.add_argument("--for-ever", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:

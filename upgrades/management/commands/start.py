@@ -1,8 +1,8 @@
-"""`manage.py start RG/NAME [--only-failed | --extensions]`"""
+"""`manage.py start RG/NAME [--only-failed | --extensions] [--unhealthy-first]`"""
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from upgrades.commands.upgrades import start, start_extensions
@@ -24,12 +24,22 @@ class Command(Door):
             help="brings the extensions of all instances to those of the model; OS disks stay",
         )
 
+        parser.add_argument(
+            "--unhealthy-first",
+            action="store_true",
+            help="those that are unhealthy now are upgraded before any other, and do not keep the gate shut until then",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        path, now = options["path"], timezone.now()
+        path, now, unhealthy_first = options["path"], timezone.now(), options["unhealthy_first"]
+        if options["extensions"] and unhealthy_first:
+            raise CommandError(
+                "--unhealthy-first is of images: extensions are not what mends an instance; leave one of the two out"
+            )
         upgrade = (
             start_extensions(path, me(), now)
             if options["extensions"]
-            else start(path, me(), now, only_failed=options["only_failed"])
+            else start(path, me(), now, only_failed=options["only_failed"], unhealthy_first=unhealthy_first)
         )
         whom = "those that failed in " if upgrade.only_failed else ""
         self.stdout.write(f"started the {upgrade.called(whom + path)}")
