@@ -214,8 +214,17 @@ def test_s50_the_shape_is_that_of_an_answer_seen_today(api: Api) -> None:
 def test_s51_platform_and_user(api: Api) -> None:
     row, now = a_scale_set(), NOW
     ended(row, now - timedelta(days=2))
-    ended(row, now - timedelta(days=1), started_by=StartedBy.USER)
+    ended(row, now - timedelta(days=1), started_by=StartedBy.USER, status=UpgradeStatus.CANCELLED)
     assert [one["properties"]["startedBy"] for one in api.get(HISTORY)["value"]] == ["User", "Platform"]
+
+
+def test_an_upgrade_by_hand_with_nothing_to_do_is_no_attempt(api: Api) -> None:
+    """Five of them would push out all that says something. One of the platform's that found all opted out meanwhile is one."""
+    row, now = a_scale_set(), NOW
+    ended(row, now - timedelta(days=2))
+    for days in (1, 0.5):
+        ended(row, now - timedelta(days=days), started_by=StartedBy.USER)
+    assert [one["properties"]["startedBy"] for one in api.get(HISTORY)["value"]] == ["Platform"]
 
 
 def test_s52_the_four_counts_add_up(api: Api) -> None:
