@@ -4,19 +4,22 @@ import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 
 from dashboard import environment
 
 environment.keep_ours()
-django.setup(set_prefix=False)  # what follows needs its models
+django.setup()  # what follows needs its models
 
+from dashboard.front import Front  # noqa: E402
 from dashboard.handlers import Pages, StaticFiles  # noqa: E402
 from dashboard.origin import SameOrigin  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
+_routes = ProtocolTypeRouter(
     {
         "http": StaticFiles(Pages()),
         "websocket": AllowedHostsOriginValidator(SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )
+application = Front(_routes, settings.EXTERNAL, settings.TRUSTED_PROXIES)

@@ -45,7 +45,9 @@ def _for_programs(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 def _is_of_a_program(request: HttpRequest) -> bool:
     """It says so; or it asks, not as browsers do, for what is under no page's address."""
-    return _says_program(request) or ("text/html" not in _accepted(request) and _first(request.path) not in _pages())
+    return _says_program(request) or (
+        "text/html" not in _accepted(request) and _first(request.path_info) not in _pages()
+    )
 
 
 def _says_program(request: HttpRequest) -> bool:

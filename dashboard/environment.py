@@ -4,15 +4,19 @@ docs/operations.md has the table of all variables; a test compares it with the s
 """
 
 import hashlib
+import ipaddress
 import os
+import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dashboard import kept_secrets
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHECKOUT = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
@@ -128,7 +132,57 @@ def allowed_hosts() -> list[str]:
             raise BadEnvironment(
                 f"ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path (IPv6 in brackets), got {host[:80]!r}"
             )
-    return hosts
+    external = external_url()
+    return [*hosts, external.name] if external and not {external.name, "*"} & set(hosts) else hosts
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """The address that people use: `host` with its port where that is not the usual one, `path` without a slash at its end."""
+
+    scheme: str
+    host: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The host without its port; IPv6 in brackets."""
+        return self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
+
+    def is_asked_for_by(self, host: str) -> bool:
+        """Whether a `Host` header names it, perhaps without its port."""
+        return host.lower() in (self.host, self.name)
+
+
+@setting
+def external_url() -> External | None:
+    """Behind a proxy: under which address people and clients call, a sub-path included."""
+    given = text("ROLLGRID_EXTERNAL_URL")
+    if not given:
+        return None
+    parts = urlsplit(url("ROLLGRID_EXTERNAL_URL", "", ("http", "https")))
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    path = parts.path.rstrip("/")
+    is_plain = parts.hostname and not (parts.query or parts.fragment or parts.username or parts.password)
+    if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise BadEnvironment(
+            f"ROLLGRID_EXTERNAL_URL is the address that people use, such as https://example.com/rollgrid, not {given[:80]!r}"
+        )
+    name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
+    host = name if parts.port in (None, usual) else f"{name}:{parts.port}"
+    return External(parts.scheme, host, path)
+
+
+@setting
+def trusted_proxies() -> tuple[Network, ...]:
+    """Who may say for whom it asks. With an external URL, and nothing said, the proxies on this machine."""
+    given = words("ROLLGRID_TRUSTED_PROXIES", "127.0.0.0/8,::1" if external_url() else "")
+    try:
+        return tuple(ipaddress.ip_network(one) for one in given)
+    except ValueError as error:
+        raise BadEnvironment(
+            f"ROLLGRID_TRUSTED_PROXIES lists addresses and networks, such as 10.0.0.7,192.168.0.0/16: {error}"
+        ) from None
 
 
 @setting

@@ -17,7 +17,9 @@ class Pages(ASGIHandler):
         try:
             return super().create_request(scope, body_file)
         except ValueError:
-            return None, trouble.said(limits.answer(limits.route(scope["path"]).shape, 400))
+            return None, trouble.said(
+                limits.answer(limits.route(scope["path"].removeprefix(scope.get("root_path", ""))).shape, 400)
+            )
 
 
 class StaticFiles(Pages, ASGIStaticFilesHandler):  # type: ignore[misc]

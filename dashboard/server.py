@@ -8,7 +8,7 @@ import argparse
 from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import channel, gate, limits
+from dashboard import channel, environment, gate, limits
 from dashboard.asgi import application
 from dashboard.relay import LARGEST_DELTA
 
@@ -45,6 +45,8 @@ def main() -> None:
     listen_on = endpoints(parser.parse_args())
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
     gate.wait()
+    external = environment.external_url()
+    channel.Factory.prefix = external.path if external else ""
     # The only way to have Daphne read by our limits: it has no option for this.
     daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
     daphne.Server(

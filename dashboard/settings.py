@@ -11,6 +11,8 @@ DEBUG = environment.debug()
 HTTPS_ONLY = environment.https_only()
 SECRET_KEY = environment.secret_key()
 ALLOWED_HOSTS = environment.allowed_hosts()
+EXTERNAL = environment.external_url()
+TRUSTED_PROXIES = environment.trusted_proxies()
 HEALTH_WAIT_SECONDS = environment.health_wait_seconds()
 OPERATION_TIMEOUT_SECONDS = environment.operation_timeout_seconds()
 UPGRADE_TIMEOUT_SECONDS = environment.upgrade_timeout_seconds()
@@ -174,10 +176,16 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
+if EXTERNAL and EXTERNAL.path:
+    # All links have the sub-path; it is found without it too (dashboard/front.py).
+    FORCE_SCRIPT_NAME = EXTERNAL.path
+    SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{EXTERNAL.path}/"
+if HTTPS_ONLY or (EXTERNAL and EXTERNAL.scheme == "https"):
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
 if HTTPS_ONLY:
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
-    SESSION_COOKIE_SECURE = True
-    CSRF_COOKIE_SECURE = True
+    SECURE_SSL_HOST = EXTERNAL.host if EXTERNAL else None

@@ -48,7 +48,8 @@ def read(arguments: Sequence[str]) -> Options:
     given = parser.parse_args(arguments)
     if given.http_port == given.https_port:
         parser.error("--http-port and --https-port must differ")
-    http_port = 0 if environment.https_only() else given.http_port
+    # Behind a proxy that ends TLS the plain port is the proxy's; what comes to it in any other way is sent on to https.
+    http_port = 0 if environment.https_only() and not environment.external_url() else given.http_port
     home = environment.home()
     return Options(given.host.strip("[]"), http_port, given.https_port, given.demo, home, given.new_secret_key)
 

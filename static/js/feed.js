@@ -1,5 +1,6 @@
 // The live feed (docs/feed.md): snapshot, then deltas; resumes where it was; never clears the screen.
 
+import { under } from "./base.js";
 import { Link } from "./link.js";
 import { applyDelta, emptyBoard, follows, fromSnapshot, isReady } from "./state.js";
 
@@ -27,7 +28,7 @@ export class Feed {
   now() { return this.link.clock.now(); }
 
   address() {
-    const url = new URL("/ws/feed/", location.href);
+    const url = new URL(under("ws/feed/"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     if (this.sets) url.searchParams.set("sets", this.sets.join());
     const since = [...this.boards.values()].filter(isReady).map((board) => `${board.key}:${board.stream}.${board.seq}`).join();
@@ -112,7 +113,7 @@ export class Feed {
 
   /** A scale set as it is now; null where there is none. */
   async ask(key) {
-    const body = await this.get(`/feed/snapshot?set=${encodeURIComponent(key)}`);
+    const body = await this.get(`${under("feed/snapshot")}?set=${encodeURIComponent(key)}`);
     return body && fromSnapshot(key, body, this.now());
   }
 
@@ -133,7 +134,7 @@ export class Feed {
 
   /** Where sockets do not get through: asks where all scale sets are, and fetches those that are elsewhere than here, in turn. */
   async poll() {
-    const { heads } = await this.get("/feed/heads");
+    const { heads } = await this.get(under("feed/heads"));
     for (const key of this.boards.keys()) if (!heads[key]) this.forget(key);
     for (const key of this.sets ?? Object.keys(heads)) if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);
   }

@@ -3,6 +3,7 @@
 import { $, html, listen, mark } from "./dom.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
+import { under } from "./base.js";
 import { letGo, openCord } from "./cord.js";
 import { drop, toast } from "./toast.js";
 
@@ -61,7 +62,7 @@ function changed(kind, words) {
 }
 
 function signedOut() {
-  const back = `/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
+  const back = `${under("login/")}?next=${encodeURIComponent(location.pathname + location.search)}`;
   const box = toast(html`${mark("failure", "failed")}<p>You are signed out, so nothing new arrives.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
   box.id = "signed-out";
 }

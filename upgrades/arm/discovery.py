@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from upgrades.arm import clock, tokens
+from upgrades.arm.addresses import absolute
 from upgrades.arm.answers import Answer
 from upgrades.arm.requests import without_token
 from upgrades.arm.tokens import Issuer
@@ -44,7 +45,7 @@ LISTS = ("2018-05-01", "2020-01-01")  # versions from the first to before the se
 
 def endpoints(request: HttpRequest) -> Answer:
     """GET /metadata/endpoints?api-version=...: this "cloud", in the shape of that version."""
-    here = request.build_absolute_uri("/").rstrip("/")
+    here = absolute(request).rstrip("/")
     version = request.GET.get("api-version", "")[:10] or "2022-09-01"
     if version < FIRST_WITH_ALL:
         return Answer(_first_shape(here))
@@ -107,8 +108,8 @@ def _for_our_tenant(view: Callable[[HttpRequest, str], Answer]) -> Callable[...,
 def issuer_of(request: HttpRequest, given: str, *, is_v2: bool) -> Issuer:
     """Of the tokens which that token endpoint grants: what its discovery document says."""
     if given.lower() == ADFS:
-        return Issuer(request.build_absolute_uri(f"/{ADFS}"), "1.0")
-    base = request.build_absolute_uri(f"/{Subscription.objects.get().tenant_id}")
+        return Issuer(absolute(request, f"/{ADFS}"), "1.0")
+    base = absolute(request, f"/{Subscription.objects.get().tenant_id}")
     return Issuer(f"{base}/v2.0", "2.0") if is_v2 else Issuer(f"{base}/", "1.0")
 
 
@@ -131,7 +132,7 @@ def openid(request: HttpRequest, tenant: str) -> Answer:
 
 
 def _openid(request: HttpRequest, given: str, *, is_v2: bool) -> Answer:
-    base, here = request.build_absolute_uri(f"/{given}"), request.get_host()
+    base, here = absolute(request, f"/{given}"), request.get_host()
     oauth, keys = (
         (f"{base}/oauth2/v2.0", f"{base}/discovery/v2.0") if is_v2 else (f"{base}/oauth2", f"{base}/discovery")
     )
@@ -177,7 +178,7 @@ def instance(request: HttpRequest, tenant: str) -> Answer:
     here = request.get_host()
     return Answer(
         {
-            "tenant_discovery_endpoint": request.build_absolute_uri(f"/{tenant}/v2.0/.well-known/openid-configuration"),
+            "tenant_discovery_endpoint": absolute(request, f"/{tenant}/v2.0/.well-known/openid-configuration"),
             "api-version": "1.1",
             "metadata": [{"preferred_network": here, "preferred_cache": here, "aliases": [here]}],
         }

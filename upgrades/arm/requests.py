@@ -18,6 +18,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from upgrades.arm import clock, options, tokens, versions
+from upgrades.arm.addresses import absolute
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import Failed, refusal
 from upgrades.commands import audit
@@ -48,7 +49,7 @@ class Call:
 
     @property
     def path(self) -> str:
-        return self.request.path
+        return self.request.path_info
 
     @property
     def given_query(self) -> dict[str, str]:
@@ -56,7 +57,7 @@ class Call:
 
     def url(self, path: str) -> str:
         """Absolute, on the host that the client used: its token must not go elsewhere."""
-        return self.request.build_absolute_uri("/" + path.lstrip("/"))  # what follows two slashes would be a host
+        return absolute(self.request, "/" + path.lstrip("/"))  # what follows two slashes would be a host
 
     def require(self, role: Role) -> None:
         """Raises Failed where the client may not do that."""
@@ -144,7 +145,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     now = clock.now()
     client = authenticated(request, now)
     query = {name.lower(): str(value) for name, value in request.GET.items()}
-    _check_address(request.path, *query.values())
+    _check_address(request.path_info, *query.values())
     version = versions.read(query.get("api-version"), namespace)
     method = "GET" if request.method == "HEAD" and "HEAD" not in methods else str(request.method)
     _check_method(method, methods)
@@ -192,8 +193,7 @@ def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
     tenant = Subscription.objects.get().tenant_id
     claims = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True}}}).encode()).decode()
     challenge = (
-        f'Bearer authorization_uri="{request.build_absolute_uri(f"/{tenant}")}", '
-        f'error="insufficient_claims", claims="{claims}"'
+        f'Bearer authorization_uri="{absolute(request, f"/{tenant}")}", error="insufficient_claims", claims="{claims}"'
     )
     raise Failed("AuthenticationFailed", message, headers={"WWW-Authenticate": challenge})
 

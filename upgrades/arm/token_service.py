@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from upgrades import sign_ins
 from upgrades.arm import clock, tokens
+from upgrades.arm.addresses import absolute
 from upgrades.arm.discovery import issuer_of, tenant_of
 from upgrades.commands.access import is_secret_of
 from upgrades.models import ApiClient, Subscription
@@ -76,7 +77,7 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
 
 def _granted(request: HttpRequest, tenant: str, client: ApiClient, scope: str) -> HttpResponse:
     subscription, now = Subscription.objects.get(), clock.now()
-    audience = _audience(scope) or request.build_absolute_uri("/").rstrip("/")
+    audience = _audience(scope) or absolute(request).rstrip("/")
     issuer = issuer_of(request, tenant, is_v2=request.path.lower().rstrip("/").endswith("/v2.0/token"))
     signed = tokens.issue(client, subscription.tenant_id, now, issuer=issuer, audience=audience)
     seconds = int(tokens.LIFETIME.total_seconds())

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.http.request import validate_host
+from django.urls import get_script_prefix
 from jwt.types import Options
 
 from upgrades.commands.token_keys import signing_key
@@ -127,8 +128,9 @@ def _check_issuer(issuer: str, tenant: str) -> None:
 
 
 def _path(address: str) -> str:
+    """Below the sub-path of the front."""
     try:
-        return urlsplit(address).path
+        return urlsplit(address).path.removeprefix(get_script_prefix().rstrip("/"))
     except ValueError:
         return ""
 

@@ -1,0 +1,140 @@
+"""What a request looked like at the front, before the proxies: address, scheme, host and sub-path, as Django and Channels will see them.
+
+Only a proxy that `ROLLGRID_TRUSTED_PROXIES` names is believed; what others say of themselves is dropped. `ROLLGRID_EXTERNAL_URL`, the
+address that people use, is stronger than what proxies say: a proxy may rewrite `Host`, or forget its port.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.environment import External, Network
+
+SAYS = b"x-forwarded-"
+OTHERS = frozenset(
+    {b"forwarded", b"x-real-ip", b"x-script-name", b"x-original-host", b"x-original-url", b"x-rewrite-url"}
+)
+USUAL_PORTS = {"http": "80", "https": "443"}
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How somebody asked."""
+
+    address: str
+    scheme: str
+    host: str
+
+
+class Front:
+    """An ASGI application around another one."""
+
+    def __init__(self, application: Any, external: External | None, trusted: Sequence[Network]) -> None:
+        self._application = application
+        self._external = external
+        self._trusted = trusted
+        self._prefix = external.path if external else ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = self._as_at_the_front(scope)
+        await self._application(scope, receive, send)
+
+    def _as_at_the_front(self, scope: Any) -> dict[str, Any]:
+        seen = self._seen(scope)
+        headers = [
+            (name, value) for name, value in scope["headers"] if not _is_said_by_proxies(name) and name != b"host"
+        ]
+        if seen.host:
+            headers.append((b"host", seen.host.encode("latin1")))
+        scheme = seen.scheme if scope["type"] == "http" else {"http": "ws", "https": "wss"}[seen.scheme]
+        client = [seen.address, scope["client"][1] if scope.get("client") else 0]
+        return {
+            **scope,
+            "headers": headers,
+            "client": client,
+            "scheme": scheme,
+            "path": self._prefix + self._inner(scope["path"]),
+            "root_path": self._prefix,  # never Daphne's own: any client could name one
+        }
+
+    def _inner(self, path: str) -> str:
+        """Without the sub-path: some proxies take it off, some do not."""
+        if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
+            return path[len(self._prefix) :] or "/"
+        return path
+
+    def _seen(self, scope: Any) -> Seen:
+        peer = str(scope["client"][0]) if scope.get("client") else ""
+        host = _last(scope["headers"], b"host")
+        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
+        if not self._is_trusted(peer):
+            return Seen(peer, scheme, host)
+        says = any(_is_said_by_proxies(name) for name, _ in scope["headers"])
+        if self._external and (says or self._external.is_asked_for_by(host)):
+            return Seen(self._client(scope["headers"], peer), self._external.scheme, self._external.host)
+        scheme = _one_of(USUAL_PORTS, _last(scope["headers"], b"x-forwarded-proto"), scheme)
+        return Seen(self._client(scope["headers"], peer), scheme, _host(scope["headers"], host, scheme))
+
+    def _client(self, headers: Headers, peer: str) -> str:
+        """The last address of the chain that is not one of our proxies: what stands before it anybody may have written."""
+        chain = _all(headers, b"x-forwarded-for") or _all(headers, b"x-real-ip")
+        for given in reversed(chain):
+            address = _address(given)
+            if address is None:
+                break
+            peer = address
+            if not self._is_trusted(address):
+                break
+        return peer
+
+    def _is_trusted(self, address: str) -> bool:
+        found = _ip(address)
+        return found is not None and any(found in network for network in self._trusted)
+
+
+def _is_said_by_proxies(name: bytes) -> bool:
+    return name.startswith(SAYS) or name in OTHERS
+
+
+def _all(headers: Headers, wanted: bytes) -> list[str]:
+    given = ",".join(value.decode("latin1") for name, value in headers if name == wanted)
+    return [word.strip() for word in given.split(",") if word.strip()]
+
+
+def _last(headers: Headers, wanted: bytes) -> str:
+    return (_all(headers, wanted) or [""])[-1]
+
+
+def _one_of(known: Iterable[str], given: str, otherwise: str) -> str:
+    return given.lower() if given.lower() in known else otherwise
+
+
+def _host(headers: Headers, host: str, scheme: str) -> str:
+    """As the browser has it: without the scheme's usual port."""
+    host = _last(headers, b"x-forwarded-host") or host
+    port = _last(headers, b"x-forwarded-port")
+    if port.isdecimal() and not host.rpartition("]")[2].count(":"):
+        host = f"{host}:{port}"
+    return host.removesuffix(f":{USUAL_PORTS[scheme]}")
+
+
+def _address(given: str) -> str | None:
+    """Of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711"; None for what is none."""
+    if given.startswith("["):
+        given = given[1:].partition("]")[0]
+    elif given.count(":") == 1:
+        given = given.partition(":")[0]
+    found = _ip(given)
+    return str(found) if found else None
+
+
+def _ip(given: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(given.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
