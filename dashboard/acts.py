@@ -112,7 +112,8 @@ def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @act("steer")
 def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.retry_now(f"{group}/{name}", _by(request), timezone.now())
-    said = f"The upgrade of {name} to {upgrade.target_version} is tried again at once."
+    what = f"The upgrade of {name} to {upgrade.target_version} is" if upgrade else f"The missing machines of {name} are"
+    said = f"{what} tried again at once."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 

@@ -232,6 +232,12 @@ def keep_history_days() -> int:
     return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1)
 
 
+@setting
+def create_again_seconds() -> int:
+    """How long after machines could not be made that is tried again by itself; it doubles with each, up to a quarter of an hour."""
+    return whole_number("ROLLGRID_CREATE_AGAIN_SECONDS", 15, least=1)
+
+
 def database_file() -> Path:
     """Where the database is, unless DATABASE_URL names another."""
     return home() / "rollgrid.sqlite3"

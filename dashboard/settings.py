@@ -18,6 +18,7 @@ OPERATION_TIMEOUT_SECONDS = environment.operation_timeout_seconds()
 UPGRADE_TIMEOUT_SECONDS = environment.upgrade_timeout_seconds()
 RETRY_SECONDS = environment.retry_seconds()
 KEEP_HISTORY_DAYS = environment.keep_history_days()
+CREATE_AGAIN_SECONDS = environment.create_again_seconds()
 
 # Not "daphne": the app is there for `runserver` only, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from upgrades.core.states import Health, Power
+from upgrades.core.states import Health, OperationKind, Power
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
 from upgrades.models.instance import counts_for_nothing
 
@@ -14,12 +14,14 @@ SPECIAL = {
     "is_busy": Q(operation_id__isnull=False),
     "is_off": Q(power=Power.STOPPED, operation_id=None),  # as the engine sees it: a machine is off while it is replaced
     "is_quarantined": Q(quarantined_at__isnull=False),
+    "is_missing": Q(missing_since__isnull=False) | Q(operation_kind=OperationKind.CREATE),
 }
 
 
 @dataclass(slots=True)
 class Standing:
-    """A scale set's instances, counted: by health, by image version, opted out, quarantined, switched off, being worked on."""
+    """A scale set's instances, counted: by health, by image version, opted out, quarantined, switched off, being worked on, without a
+    machine (yet)."""
 
     instances: int = 0
     by_health: dict[str, int] = field(default_factory=dict)
@@ -28,6 +30,12 @@ class Standing:
     quarantined: int = 0
     switched_off: int = 0
     busy: int = 0
+    missing: int = 0
+
+    @property
+    def machines(self) -> int:
+        """How many there are."""
+        return self.instances - self.missing
 
     @property
     def healthy(self) -> int:
@@ -45,8 +53,9 @@ def standings(rows: Iterable[ScaleSet]) -> dict[int, Standing]:
         standing.by_version[version] = standing.by_version.get(version, 0) + count
     special = {name: Count("pk", filter=which) for name, which in SPECIAL.items()}
     counts = instances.values("scale_set").annotate(**special).values_list("scale_set", *SPECIAL)
-    for pk, busy, off, quarantined in counts:
+    for pk, busy, off, quarantined, missing in counts:
         result[pk].busy, result[pk].switched_off, result[pk].quarantined = busy, off, quarantined
+        result[pk].missing = missing
     open_ones = OptOut.objects.filter(instance__scale_set__in=result, ended_at=None).order_by()
     for pk, count in open_ones.values_list("instance__scale_set").annotate(Count("pk")):
         result[pk].opted_out = count

@@ -46,7 +46,7 @@ def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
     )
     counts = {one[0]: _Count(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
     failed: dict[int, list[int]] = defaultdict(list)
-    never_up = instances.filter(provisioning=Provisioning.FAILED, version="", operation_id=None)
+    never_up = instances.filter(missing_since__isnull=False, operation_id=None)
     for pk, number in never_up.values_list("scale_set", "number"):
         failed[pk].append(number)
     return {pk: _stage(row, counts.get(pk, _Count()), tuple(sorted(failed[pk]))) for pk, row in by_id.items()}

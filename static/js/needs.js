@@ -50,7 +50,7 @@ function unhealthyNow(board) {
 
 function failed(board, sum) {
   const states = ["failed", "rolled-back"].filter((state) => sum.counts[state]);
-  const list = states.length ? board.instances.filter((one) => states.includes(one.state)) : [];
+  const list = states.length ? board.instances.filter((one) => states.includes(one.state) && !one.missing_since) : [];
   if (!list.length) return null;
   const [{ failed_version: version }] = list;
   const text = version ? `${many(list.length, "instance")} did not get well on ${version}: ${names(list)}.` : `${many(list.length, "instance")} could not be made or changed: ${names(list)}.`;
@@ -68,7 +68,7 @@ function overLimit(board, since) {
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
-const ASK = new Set(["NoImagePublished", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval"]);
+const ASK = new Set(["NoImagePublished", "MachinesNotMade", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval"]);
 
 function asked(board, now) {
   const list = reasonsIn(board).filter(({ code, since }) => ASK.has(code) && (code !== "HealthIsStale" || now - Date.parse(since) >= PATIENCE));

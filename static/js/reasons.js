@@ -7,6 +7,7 @@ import { targetOf } from "./summary.js";
 
 const FACES = {
   NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
+  MachinesNotMade: ["failure", "failed"], MachinesGone: ["attention", "unknown"],
   HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], WaitsForApproval: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
   WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], VersionSuspected: ["attention", "failed"], AutomaticUpgradesOff: ["waiting", "pending"],
   Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
@@ -83,6 +84,8 @@ export function briefly({ code, text, until, numbers, instances }) {
   const says = {
     TooManyUnhealthy: () => `Held: ${number(numbers.unhealthy)} of ${number(numbers.total)} unhealthy, limit ${percentText(numbers.limit_percent)}`,
     OptOutsKeepTheGateShut: () => `Held: ${n} opted out are unhealthy`,
+    MachinesNotMade: () => `${number(numbers.instances)} of ${number(numbers.capacity)} could not be made`,
+    MachinesGone: () => `${number(numbers.instances)} of ${number(numbers.capacity)} gone at the provider`,
     FleetStopped: () => "Held: the fleet is stopped",
     WaitsForApproval: () => `${n} ${instances.length === 1 ? "waits" : "wait"} for approval`,
     OptOutsLeaveNothing: () => "All that are left are opted out",

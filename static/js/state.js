@@ -171,9 +171,12 @@ export const policyOf = (board) => (runs(board) ? board.upgrade.policy : board.s
 /** On the newest image, and well: what progress counts. */
 export const isDone = (one) => one.state === "done";
 
-/** All instances in the sense of every limit: those that are being removed, replace nobody (yet), or are switched off count for nothing. */
+/** There is no machine of it: it could not be made, is gone at the provider, or is being made. */
+export const isMissing = (one) => Boolean(one.missing_since) || one.operation === "create";
+
+/** All instances in the sense of every limit: those that are being removed, replace nobody (yet), are switched off or missing count for nothing. */
 export const counted = (instances) => instances.filter(counts);
-const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && one.provisioning !== "deleting" && !isExtra(one);
+const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && one.provisioning !== "deleting" && !isExtra(one) && !isMissing(one);
 export const isSick = (one) => counts(one) && SICK.has(one.health);
 
 const FAILED = new Set(["failed", "rolling_back", "rolled_back"]); // put back or not

@@ -11,7 +11,7 @@ export function summaryOf(board) {
   const { scale_set: set } = board, instances = proper(board.instances);
   const sum = {
     key: board.key, size: instances.length, running: runs(board), latest: set.latest_version, target: targetOf(board),
-    counts: {}, versions: {}, done: 0, eligible: 0, current: 0, moving: 0, sick: 0, out: 0,
+    counts: {}, versions: {}, done: 0, eligible: 0, current: 0, moving: 0, sick: 0, out: 0, missing: 0,
   };
   for (const one of instances) add(sum, one);
   return sum;
@@ -23,6 +23,7 @@ function add(sum, one) {
   if (one.state === "done") sum.done += 1;
   if (MOVING.has(one.state)) sum.moving += 1;
   if (isSick(one)) sum.sick += 1;
+  if (one.missing_since) sum.missing += 1;
   if (one.opt_out) return void (sum.out += 1);
   sum.eligible += 1;
   if (one.version === sum.latest) sum.current += 1;
@@ -37,9 +38,9 @@ export function behind({ versions, target }) {
 }
 
 /** "60 instances: 50 up to date, 10 upgrading" */
-export function inWords({ size, counts }) {
+export function inWords({ size, counts, missing = 0 }) {
   const parts = Object.keys(STATES).filter((code) => counts[code]).map((code) => `${counts[code]} ${STATES[code].word.toLowerCase()}`);
-  return `${size} ${size === 1 ? "instance" : "instances"}${parts.length ? `: ${parts.join(", ")}` : ""}`;
+  return `${size} ${size === 1 ? "instance" : "instances"}${missing ? `, ${missing} without a machine` : ""}${parts.length ? `: ${parts.join(", ")}` : ""}`;
 }
 
 /** The fleet's headline numbers, and how many instances have each of the six fills. */

@@ -67,7 +67,7 @@ function zoned(places, instances, policy) {
 
 /** As `core.batches.remaining` and `candidates` say. */
 function isToCome(one, { kind, extensions, target: { version }, only_failed: onlyFailed, takes_failed: takesFailed, started_by: by }) {
-  if (one.batch !== null || one.opt_out || one.operation || one.power === "stopped") return false;
+  if (one.batch !== null || one.opt_out || one.operation || one.power === "stopped" || one.missing_since) return false;
   if (by === "Platform" && one.quarantined_at) return false;
   if (kind === "extensions") return Boolean(one.version) && !hasAll(one, extensions);
   if (onlyFailed) return one.failed_version === version;

@@ -8,7 +8,7 @@ import { runs } from "./state.js";
 import { targetOf } from "./summary.js";
 import { swapping } from "./surges.js";
 
-const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "RunningExtensions", "CreatingReplacements", "RemovingReplaced", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "InstancesInitializing", "WaitsForItsTurn"]);
+const PASSES = new Set(["NothingToDo", "ReplacingOSDisks", "RunningExtensions", "CreatingReplacements", "RemovingReplaced", "WaitingForHealth", "RollingBack", "PauseBetweenBatches", "CreatingInstances", "MachinesGone", "InstancesInitializing", "WaitsForItsTurn"]);
 
 /** Is this decision, or reason, one that asks nothing of anybody? */
 export const isCalm = (code) => PASSES.has(code);
@@ -72,7 +72,7 @@ function troubles(board, codes) {
   const { instances } = board, failed = runsExtensions(board) ? "failed in the upgrade of extensions" : "did not get well on the new image";
   const kinds = [["failed", "failure", failed], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
   const bad = kinds.filter(([state]) => !codes.has(SAID[state])).map(([state, fill, says]) => {
-    const list = instances.filter((one) => one.state === state);
+    const list = instances.filter((one) => one.state === state && !one.missing_since);
     return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
   });
   const out = codes.has(SAID["opted-out"]) ? [] : instances.filter((one) => one.opt_out);
@@ -92,6 +92,7 @@ const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id
 export function whyInstance(one, board) {
   const pair = swapping(one);
   if (pair) return pair;
+  if (one.missing_since) return one.operation === "create" ? "The machine is being made again." : sentence(`There is no machine: ${one.health_detail}`);
   const runsThem = runsExtensions(board), next = runsThem ? "of extensions" : `to ${targetOf(board)}`;
   const back = one.member?.state === "rolled_back" && one.failed_version ? ` It failed on ${one.failed_version} and has its old OS disk again.` : "";
   const says = {
@@ -129,7 +130,7 @@ function pending(one, board, next) {
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** Reasons that say what an instance is: it says so itself. */
-const OWN = new Set(["TooManyUnhealthy", "Quarantined", "FailedOnThisVersion", "OptedOut", "SwitchedOff"]);
+const OWN = new Set(["TooManyUnhealthy", "MachinesNotMade", "MachinesGone", "Quarantined", "FailedOnThisVersion", "OptedOut", "SwitchedOff"]);
 
 /** The reasons that hold this instance, its own in words for it alone, and without what the panel does itself. */
 export function whyNotNow(one, board) {

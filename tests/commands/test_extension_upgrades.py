@@ -171,7 +171,8 @@ def test_it_does_not_hide_the_last_attempt_at_an_image() -> None:
     ended_badly(1)
     assert observe(row.pk, NOW).facts.last_attempt == before
     assert before and before.stopped_in_a_row == 1
-    assert retry_now("fleet/web", "ada", LATER).pk == image.pk
+    again = retry_now("fleet/web", "ada", LATER)
+    assert again and again.pk == image.pk
 
 
 def test_it_is_never_tried_again_by_itself() -> None:

@@ -191,11 +191,13 @@ def test_without_a_pause_there_is_nothing_to_hurry(
 def test_trying_again_at_once(status: UpgradeStatus) -> None:
     stopped(status)
     with snapshot_equals_events():
-        assert retry_now("FLEET/web", "ada", LATER).retry_skipped_by == "ada"
+        again = retry_now("FLEET/web", "ada", LATER)
+        assert again and again.retry_skipped_by == "ada"
     assert (last_note(), looked_at()) == ((status.value, "To be tried again at once: ada."), LATER)
     assert seen()["retry_skipped_by"] == "ada"
     with nothing_changes():
-        assert retry_now("fleet/web", "eve", LATER).retry_skipped_by == "ada", "twice is once"
+        again = retry_now("fleet/web", "eve", LATER)
+        assert again and again.retry_skipped_by == "ada", "twice is once"
 
 
 def test_a_cancelled_upgrade_begins_again_when_it_is_asked_for() -> None:

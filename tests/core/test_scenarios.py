@@ -223,6 +223,14 @@ def _lose_disk(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.lost_disks.update(ids)
 
 
+def _quota(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.quota = int(options["to"])
+
+
+def _vanish(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.vanish(ids)
+
+
 def _why(world: World, options: dict[str, str], ids: list[int]) -> None:
     """All reasons, one a line."""
     world.hear_probes()
@@ -267,6 +275,8 @@ _COMMANDS = {
     "cancel": _cancel,
     "capacity": _capacity,
     "probing": _probing,
+    "quota": _quota,
+    "vanish": _vanish,
     "room": _room,
     "pause": _pause,
     "resume": _resume,

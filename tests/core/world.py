@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Batch, Facts, ImageReference, InstanceFacts, Member, Policy, Trial, Upgrade
+from upgrades.core.facts import (
+    Attempt,
+    Batch,
+    Facts,
+    ImageReference,
+    InstanceFacts,
+    Member,
+    Missing,
+    Policy,
+    Trial,
+    Upgrade,
+)
 from upgrades.core.ranges import ranges
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
@@ -15,6 +26,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
+    MakeAgain,
     RemoveInstances,
     RollBack,
     Settle,
@@ -36,6 +48,7 @@ IDLE = {
     Why.PAUSED,
     Why.FLEET_STOPPED,
     Why.WAITING_FOR_APPROVAL,
+    Why.NOT_MADE,
 }
 
 
@@ -60,6 +73,7 @@ class World:
     said: dict[str, dict[int, bool]] = field(default_factory=dict)  # of each version: is the instance well on it?
     published: list[str] = field(default_factory=list)
     old_versions: dict[int, str] = field(default_factory=dict)
+    quota: int = 1000  # so many machines there can be
     probing: bool = True
     known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
     happenings: list[tuple[datetime, str, int]] = field(default_factory=list)
@@ -114,6 +128,8 @@ class World:
                 self.start(target.version, started_by, takes_failed=takes_failed)
             case AddInstances(count, new):
                 self._add(count, new.version)
+            case MakeAgain(instances, new):
+                self._create(instances, new.version)
             case RemoveInstances(instances):
                 self._set_instances(tuple(one for one in self.facts.instances if one.id not in instances))
             case _ if self.facts.upgrade:
@@ -264,12 +280,29 @@ class World:
 
     def _add(self, count: int, version: str) -> None:
         first = max((one.id for one in self.facts.instances), default=-1) + 1
-        new = tuple(
-            InstanceFacts(id, "", Health.INITIALIZING, self.now, busy=True) for id in range(first, first + count)
-        )
+        new = tuple(InstanceFacts(id, "", Health.INITIALIZING, self.now) for id in range(first, first + count))
         self._set_instances((*self.facts.instances, *new))
-        for one in new:
-            self._later(self.boot, f"created {version}", one.id)
+        self._create(tuple(one.id for one in new), version)
+
+    def _create(self, ids: tuple[int, ...], version: str) -> None:
+        """Those that are beyond the quota are refused at once."""
+        for id in ids:
+            made = sum(1 for one in self.facts.instances if one.version or one.making)
+            if made >= self.quota:
+                self._refuse(id)
+            else:
+                self._instance(id, busy=True, making=True)
+                self._later(self.boot, f"created {version}", id)
+
+    def _refuse(self, id: int) -> None:
+        before = self._get(id).missing or Missing(self.now)
+        said = f"instance {id} is beyond the quota, which is {self.quota}"
+        self._instance(id, missing=replace(before, tries=before.tries + 1, tried_at=self.now, said=said))
+
+    def vanish(self, ids: list[int]) -> None:
+        """Their machines are gone, and that is known."""
+        self.happenings = [one for one in self.happenings if one[2] not in ids]
+        self.set(ids, version="", busy=False, health=Health.UNKNOWN, missing=Missing(self.now, was_made=True))
 
     # --- what happens by itself ---
 
@@ -295,14 +328,16 @@ class World:
 
     def _arrive(self, id: int, version: str) -> None:
         """On `version` where it was created; else with what the upgrade brings."""
-        upgrade = self.facts.upgrade
+        upgrade, is_for_the_capacity = self.facts.upgrade, bool(version) and not self._get(id).spare
         if upgrade and upgrade.kind is UpgradeKind.EXTENSIONS:
             self._instance(id, extensions=upgrade.extensions)
         elif upgrade:
             version = version or upgrade.target.version
         version = version or self._version_of(id)
         self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
-        self._member(id, MemberState.VERIFYING)
+        self._instance(id, making=False, missing=None)
+        if not is_for_the_capacity:
+            self._member(id, MemberState.VERIFYING)
         self._later(self.probe, "verdict", id)
 
     def _restored(self, id: int) -> None:

@@ -71,7 +71,7 @@ class Fleet:
         probed = reading.read(self.id)
         assert probed
         verdicts = []
-        for one in probed.instances.values():
+        for one in [each for each in probed.instances.values() if each.os_disk]:
             status = http_status(one.address) if one.address else None
             is_well = status == 200 and one.number not in self.sick
             verdicts.append(Verdict(one, Health.HEALTHY if is_well else Health.UNHEALTHY, f"HTTP {status}"))

@@ -16,7 +16,7 @@ from tests.threads import in_thread
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
-from upgrades.prober import process
+from upgrades.prober import process, reading
 from upgrades.prober.process import Prober
 from upgrades.providers.simulated.client import SimulatorControl
 
@@ -193,6 +193,49 @@ def test_a_new_machine_is_looked_at_at_once_where_there_is_no_probe(
         await until(lambda: fleet.instances[0].version == "16.04.1" and _healths(fleet) == [Health.HEALTHY] * 3)
 
     probe(fleet, story)
+
+
+def vanish(fleet: Fleet, *numbers: int) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def act() -> None:
+        control = SimulatorControl(fleet.home)
+        try:
+            await control.act(fleet.path, {"vanish": [str(number) for number in numbers]})
+        finally:
+            await control.close()
+
+    return act
+
+
+@pytest.mark.parametrize("has_probe", [True, False])
+def test_it_finds_out_that_a_machine_is_gone_and_says_so(fleet: Fleet, has_probe: bool) -> None:
+    """Within seconds, whether its application is asked or not; of the others all stays as it is."""
+    if not has_probe:
+        set_model(fleet.path, document(capacity=3, tags=fleet.tags), fleet.now)
+
+    async def story(until: Callable[..., Any]) -> None:
+        await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3 and fleet.row.probed_at)
+        await vanish(fleet, 1)()
+        await until(lambda: fleet.instances[1].missing_since)
+
+    assert fleet.id in probe(fleet, story), "it is looked at at once"
+    assert _healths(fleet) == [Health.HEALTHY, Health.UNKNOWN, Health.HEALTHY]
+
+
+def test_no_answer_says_nothing(fleet: Fleet, simulator: Simulator) -> None:
+    """However often it does not come, and though all its machines are silent."""
+    simulator.kill()
+    probed = reading.read(fleet.id)
+    assert probed
+
+    async def asked_again_and_again() -> None:
+        prober = Prober(fleet.home, clock, lambda _: None)
+        prober._know(fleet.id, probed)
+        for at in (0.0, 50.0, 100.0, 150.0):
+            await prober._look_at(probed, at)
+        await prober._end()
+
+    asyncio.run(asked_again_and_again())
+    assert [row.missing_since for row in fleet.instances] == [None] * 3
 
 
 def test_a_scale_set_that_goes_is_forgotten(fleet: Fleet) -> None:

@@ -128,12 +128,13 @@ def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView
     assert [verdict.health for verdict in verdicts] == ([] if health is Health.HEALTHY else [health])
 
 
-def test_a_machine_that_is_gone_is_unhealthy() -> None:
+def test_an_answer_without_a_machine_says_nothing_of_its_health() -> None:
+    """Whether it is gone is another question (test_absence.py)."""
     row = a_scale_set(instances=1)
     counts = Counts()
     counts.know(probed(row))
     counts.take_views(probed(row), {})
-    assert [verdict.detail for verdict in counts.take_unwritten()[row.pk]] == ["the machine does not exist"]
+    assert counts.take_unwritten() == {}
 
 
 def test_a_verdict_is_written_with_its_event_and_wakes_the_set() -> None:
@@ -189,6 +190,11 @@ def test_verdicts_that_could_not_be_written_are_kept() -> None:
     assert counts.take_unwritten() == {}
 
 
+def switched_off(known: ProbedSet) -> dict[str, InstanceView]:
+    there = known.instances.values()
+    return {str(one.number): replace(UP, power=Power.STOPPED, os_disk=one.os_disk) for one in there}
+
+
 def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
     """Both are due at once, and the verdicts of two scale sets are two pieces of work: the freshness must not come between them."""
     sets = [probed(a_scale_set(name, instances=1)) for name in ("one", "two")]
@@ -204,8 +210,8 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
         prober._database = Recorder()
         for one in sets:
             prober._know(one.pk, one)
-            prober._counts.take_views(one, {})  # no machine is there any more
-            prober._sights[one.pk] = Sight(0, 0, {})
+            prober._counts.take_views(one, switched_off(one))
+            prober._sights[one.pk] = Sight(0, 0, 0, {})
         await asyncio.gather(prober._write_verdicts(), prober._write_probed_at())
 
     asyncio.run(both_at_once())
@@ -222,7 +228,7 @@ def test_what_a_database_that_is_away_does_not_take_is_written_later() -> None:
     prober = Prober(Path(), lambda: NOW, lambda _: None)
     prober._database = Away()
     prober._know(one.pk, one)
-    prober._counts.take_views(one, {})
+    prober._counts.take_views(one, switched_off(one))
     with pytest.raises(OperationalError):
         asyncio.run(prober._write_verdicts())
     assert [verdict.health for verdict in prober._counts.take_unwritten()[one.pk]] == [Health.UNHEALTHY]

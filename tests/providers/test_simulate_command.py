@@ -158,7 +158,7 @@ def test_a_dead_machine_comes_alive_when_started_once_its_version_is_no_longer_d
 def test_wrong_words_are_answered_with_the_right_ones(
     addresses: dict[str, str], scale_set: ScaleSetReference, shared_simulator: Simulator
 ) -> None:
-    with pytest.raises(CommandError, match="at least one of --sick, --unhealthy, --heal, --stop, --start"):
+    with pytest.raises(CommandError, match="at least one of --sick, --unhealthy, --heal, --stop, --vanish, --start"):
         simulate(scale_set.key)
     with pytest.raises(CommandError, match="no scale set rg/nothing; there are: rg/s"):
         simulate("rg/nothing", "--sick", "0")

@@ -10,9 +10,10 @@ from upgrades.arm.answers import Answer, time
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.scale_sets import read_model, warnings_of
+from upgrades.core import messages
 from upgrades.models import Instance, ScaleSet
 
-POWER = {"starting": "VM starting", "running": "VM running", "stopped": "VM stopped"}
+POWER = {"starting": "VM starting", "running": "VM running", "stopped": "VM stopped", "unknown": "VM status unknown"}
 LEVELS = {"failed": "Error", "unhealthy": "Error", "unknown": "Warning"}
 HEALTH = {
     "initializing": "The VM's health has not been reported yet.",
@@ -64,12 +65,19 @@ def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
             "status": _status("HealthState", row.health, HEALTH[row.health], message=row.health_detail, time=since)
         },
         "statuses": [
-            _provisioning(state, time=time(row.operation_at) or since),
+            _provisioning(state, time=time(row.operation_at) or since, message=_missing(row)),
             _status("PowerState", row.power, POWER[row.power]),
         ],
         "reasons": reasons.of_instance(scale_set, row),
     }
     return view
+
+
+def _missing(row: Instance) -> str:
+    """Why there is no machine, in the provider's words where it has any."""
+    if row.missing_since is None:
+        return ""
+    return row.creation_error or messages.gone_at(row.missing_since)
 
 
 def _disks(row: Instance) -> Iterable[str]:

@@ -87,20 +87,45 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
 
 
 @audited("UpgradeRetried", Kind.SCALE_SET)
-def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused."""
+def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
+    """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused.
+
+    That is an upgrade that was stopped, and machines that could not be made; None where there are only these.
+    """
     with finding.writing_to(path, now) as w:
-        upgrade = current.last_of_images(w)
-        if upgrade is None or upgrade.status not in current.STOPPED:
-            ended = f"is {upgrade.status}" if upgrade else "never began"
-            raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
-        if not w.scale_set.automatic_upgrade:
-            raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
-        current.refuse_while_paused(w, upgrade.target_version)
-        if not upgrade.retry_skipped_by:
-            note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
-        _skip_wait(w, upgrade, by)
+        machines = make_now(w, f"To be made again at once: {by}.")
+        if machines:
+            note("Had machines that are missing made again at once.")
+        try:
+            return _retry_upgrade(w, by)
+        except Refused:
+            if not machines:
+                raise
+            return None
+
+
+def _retry_upgrade(w: Writing, by: str) -> RollingUpgrade:
+    upgrade = current.last_of_images(w)
+    if upgrade is None or upgrade.status not in current.STOPPED:
+        ended = f"is {upgrade.status}" if upgrade else "never began"
+        raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
+    if not w.scale_set.automatic_upgrade:
+        raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
+    current.refuse_while_paused(w, upgrade.target_version)
+    if not upgrade.retry_skipped_by:
+        note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
+    _skip_wait(w, upgrade, by)
     return upgrade
+
+
+def make_now(w: Writing, why: str) -> bool:
+    """Machines that could not be made need not wait any more. False where there are none."""
+    rows = Instance.objects.filter(scale_set=w.scale_set).exclude(missing_since=None)
+    waiting = list(rows.exclude(creation_tried_at=None))
+    rows.filter(pk__in=[row.pk for row in waiting]).update(creation_tried_at=None)
+    w.changed(*waiting, note=why)
+    w.wake()
+    return rows.exists()
 
 
 def try_again(w: Writing, by: str) -> None:

@@ -84,7 +84,10 @@ def untouched(facts: Facts) -> list[InstanceFacts]:
 
 
 def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
-    """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone."""
+    """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone.
+
+    One without a machine has nothing to be upgraded: it is made on the newest image.
+    """
     return _takeable(untouched(facts), started_by)
 
 
@@ -96,17 +99,26 @@ def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[I
 
 def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
     by_platform = started_by is StartedBy.PLATFORM
-    return [one for one in free if not one.stopped and not one.spare and not (by_platform and one.quarantined)]
+    there = [one for one in free if not one.stopped and not one.spare and one.exists]
+    return [one for one in there if not (by_platform and one.quarantined)]
 
 
 def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
-    """So many of these, in ascending order: from the zone that has the most instances, and of each the highest numbers.
+    """So many of these, in ascending order: those that have no machine before all others; of each kind from the zone that has the most
+    instances, and of each zone the highest numbers.
 
     >>> of_zones = tuple(InstanceFacts(id, "1", zone=zone) for id, zone in [(1, "2"), (2, "1"), (3, "2"), (4, "1"), (6, "1")])
     >>> to_remove(Facts(2, of_zones), of_zones, 3)
     (3, 4, 6)
     """
     sizes = Counter(one.zone for one in facts.staying)
+    absent = _from_the_fullest([one for one in free if one.missing], count, sizes)
+    there = _from_the_fullest([one for one in free if not one.missing], count - len(absent), sizes)
+    return tuple(sorted(absent + there))
+
+
+def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[str]) -> list[int]:
+    """`sizes`: how many instances each zone has, without those that were chosen."""
     left: dict[str, list[int]] = defaultdict(list)
     for one in sorted(free, key=lambda one: one.id):
         left[one.zone].append(one.id)
@@ -115,7 +127,7 @@ def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[
         fullest = max((zone for zone in left if left[zone]), key=lambda zone: (sizes[zone], left[zone][-1]))
         chosen.append(left[fullest].pop())
         sizes[fullest] -= 1
-    return tuple(sorted(chosen))
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)

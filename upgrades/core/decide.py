@@ -8,7 +8,7 @@ for the health probes; (5) if any are left it goes back to (1), otherwise the up
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from upgrades.core import batches, health, messages, retrying, versions
+from upgrades.core import batches, health, messages, missing, retrying, versions
 from upgrades.core.facts import Batch, Breach, Exceeded, Facts, Member
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
@@ -17,6 +17,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
+    MakeAgain,
     RemoveInstances,
     RollBack,
     Settle,
@@ -46,30 +47,39 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many instances as its capacity says; new ones take the newest image (facts 1.12) that is not suspected.
+    """The set has as many machines as its capacity says; new ones take the newest image (facts 1.12) that is not suspected.
+
+    What could not be made, or is gone at the provider, is made again (core/missing.py). Its number, its name and what people said of it
+    stay; an opt-out is in the way of nothing, for nothing is there. A batch that runs lets go of it first.
 
     While a batch surges they wait: until what is replaced is gone, two have one place in the provider's quota.
     """
-    missing = facts.capacity - len(facts.staying)
-    if missing <= 0 or _is_amid_a_surge(facts):
+    if _is_amid_a_surge(facts):
+        return None
+    short, in_flight = facts.capacity - len(facts.staying), _ids_in_flight(facts)
+    again = tuple(one.id for one in missing.due(facts, now) if one.id not in in_flight)
+    if short <= 0 and not again:
         return None
     if facts.image_for_new is None:
         return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
-    return AddInstances(missing, facts.image_for_new)
+    return AddInstances(short, facts.image_for_new) if short > 0 else MakeAgain(again, facts.image_for_new)
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """From the fullest zone, highest ids first; never a protected one or one that is to be kept, nor one that something is done to.
 
-    Before any other those that were to replace one, and do not.
+    Before any other those that were to replace one, and do not; then those that have no machine. No machine goes for one that is
+    being made: what comes of that is waited for.
     """
-    surplus = len(facts.staying) - facts.capacity
-    in_flight = {id for member in _members_in_flight(facts) for id in (member.instance, member.upgraded)}
+    in_flight = _ids_in_flight(facts)
     untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
     if spare := [one.id for one in untouched if one.spare]:
         return RemoveInstances(tuple(sorted(spare)))
     free = [one for one in untouched if not one.kept]
-    return RemoveInstances(batches.to_remove(facts, free, surplus)) if surplus > 0 and free else None
+    surplus = len(facts.staying) - facts.capacity
+    coming = sum(1 for one in facts.staying if one.making and not one.protected and not one.kept)
+    most = max(surplus - coming, min(surplus, sum(1 for one in free if one.missing)))
+    return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -321,9 +331,17 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
-    """Machines are being made or removed outside any upgrade; whoever died over that work is replaced as soon as its lease lapses."""
-    busy = sum(1 for one in facts.instances if one.busy)
-    return Wait(now + LOOK_AT_WORK, Why.CREATING, messages.making(busy)) if busy else None
+    """Machines are being made or removed outside any upgrade; whoever died over that work is replaced as soon as its lease lapses.
+
+    Where some are missing, that is said: there is never nothing to do then.
+    """
+    if busy := sum(1 for one in facts.instances if one.busy):
+        return Wait(now + LOOK_AT_WORK, Why.CREATING, messages.making(busy))
+    if not (lacking := missing.wanted(facts)):
+        return None
+    next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
+    until = min(next_try or now + LOOK_AT_WORK, now + LOOK_AGAIN)
+    return Wait(until, why, messages.lacking(len(lacking), facts.capacity))
 
 
 RULES: tuple[Rule, ...] = (
@@ -384,6 +402,10 @@ def _members_in_flight(facts: Facts) -> list[Member]:
     return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 
+def _ids_in_flight(facts: Facts) -> set[int]:
+    return {id for member in _members_in_flight(facts) for id in (member.instance, member.upgraded)}
+
+
 def _is_amid_a_surge(facts: Facts) -> bool:
     """New instances are in the making beside those that they are to replace, or those are not gone yet."""
     if facts.upgrade is None or not facts.upgrade.surges:
@@ -398,8 +420,11 @@ def _is_healthy(facts: Facts, member: Member) -> bool:
 
 
 def _is_not_to_go(facts: Facts, member: Member) -> bool:
-    """Another was made to replace it, and somebody does not want it touched, or has switched it off."""
-    instance = facts.instance(member.instance)
+    """Another was made to replace it, and somebody does not want it touched, or has switched it off; or the machine that was to become
+    healthy is gone: nobody knows whether the new image works on it."""
+    instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
+    if upgraded is not None and upgraded.missing:
+        return True
     return member.replacement is not None and instance is not None and (instance.protected or instance.stopped)
 
 

@@ -60,6 +60,21 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no machine of an instance: it could not be made, or it is gone at the provider (`was_made`), `since` then.
+
+    `tries`: how many creations in a row were refused or failed, the last of them at `tried_at` (None: the next one need not wait);
+    `said`: what the provider said to that.
+    """
+
+    since: datetime
+    was_made: bool = False
+    tries: int = 0
+    tried_at: datetime | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceFacts:
     """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
     that is its deletion.
@@ -70,7 +85,8 @@ class InstanceFacts:
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
     `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
     the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it
-    was made to replace another and has not done so: that one still counts, and this one counts for nothing.
+    was made to replace another and has not done so: that one still counts, and this one counts for nothing. `making`: its machine is
+    being made; `missing`: it has none, and waits to be made again.
     """
 
     id: int
@@ -89,6 +105,8 @@ class InstanceFacts:
     zone: str = ""
     domain: str = ""
     spare: bool = False
+    making: bool = False
+    missing: Missing | None = None
 
     @property
     def protected(self) -> bool:
@@ -97,6 +115,11 @@ class InstanceFacts:
     def is_protected_from(self, version: str) -> bool:
         """From the next upgrade, which is to that version. What holds it from the upgrade that runs is `protected`."""
         return self.opt_out is not None and self.opt_out.version in ("", version)
+
+    @property
+    def exists(self) -> bool:
+        """There is a machine. One that is being made is none yet."""
+        return not self.making and self.missing is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +248,8 @@ class Facts:
 
     `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
     news came without a gap; None where nobody remembers one.
-    `health_interval`: how often each instance is asked. `retry_after`: how long after a stopped attempt the next one comes by itself.
+    `health_interval`: how often each instance is asked. `create_again_after`: how long after a creation that failed the next one comes by
+    itself, where it was the first. `retry_after`: how long after a stopped attempt the next one comes by itself.
     `fleet_stop`: no upgrade of the platform's goes on anywhere. `room`: how many more machines the provider would make for it now, None:
     as many as one likes; it is asked before each batch that surges. `room_is_known`: False where it gave no answer.
     `trial`: how the version of the running upgrade, or else the latest one, did here so far. `newest_good`: the image for new instances
@@ -243,6 +267,7 @@ class Facts:
     news_since: datetime | None = None
     health_interval: timedelta = timedelta(seconds=5)
     retry_after: timedelta = timedelta(minutes=30)
+    create_again_after: timedelta = timedelta(seconds=15)
     fleet_stop: Hold | None = None
     room: int | None = None
     room_is_known: bool = True
@@ -262,8 +287,9 @@ class Facts:
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
-        """All instances, in the sense of every limit: those that are being deleted, spare, or switched off count for nothing."""
-        return tuple(one for one in self.staying if not one.stopped)
+        """All instances, in the sense of every limit: those that are being deleted, spare, switched off, or that have no machine (yet)
+        count for nothing: 20 % are of what can serve."""
+        return tuple(one for one in self.staying if not one.stopped and one.exists)
 
     @property
     def image_for_new(self) -> ImageReference | None:

@@ -38,10 +38,14 @@ def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Those whose first verdict is still awaited: the gate waits for it rather than guess."""
+    """Those whose first verdict is still awaited: the gate waits for it rather than guess.
+
+    Machines that are being made for the first time too, as long; they count for no limit before they are there.
+    """
+    new = [one for one in facts.staying if one.making and one.missing is None]
     return [
         one
-        for one in facts.counted
+        for one in (*facts.counted, *new)
         if one.health is Health.INITIALIZING and not is_overdue(facts, one.health_since, now)
     ]
 
@@ -67,7 +71,7 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     instance = facts.instance(member.upgraded)
     if member.state in HAS_FAILED:
         return True
-    counts = instance is not None and not instance.stopped and not instance.leaving
+    counts = instance is not None and not instance.stopped and not instance.leaving and instance.exists
     return instance is not None and counts and is_unhealthy(facts, instance, now)
 
 
@@ -87,7 +91,7 @@ def fresh_for(interval: timedelta) -> timedelta:
 
 def is_stale(facts: Facts, now: datetime) -> bool:
     """Nothing starts on old news, nor on news from the future (a clock that was set back)."""
-    if not facts.instances:
+    if not any(one.exists for one in facts.instances):
         return False
     if facts.health_as_of is None:
         return True

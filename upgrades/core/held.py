@@ -62,6 +62,8 @@ class Reason:
 
 RANK: tuple[Why | Held, ...] = (
     Why.NO_IMAGE,
+    Why.NOT_MADE,
+    Why.GONE,
     Held.SHUT_BY_OPT_OUTS,
     Why.GATE,
     Why.STALE_HEALTH,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from upgrades.core.states import Power, Provisioning
 
+GONE = frozenset({"InstanceNotFound"})  # codes by which a provider says that there is no such machine
 NO_ROOM = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
 
 

@@ -1,8 +1,10 @@
 """The sentences: Azure's own where it has them (facts 1.6, spaces and all), ours elsewhere."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from upgrades.core.facts import Hold, Trial
+from upgrades.core.ranges import ranges
 
 NO_IMAGE = "No version of its image is published in its location yet."
 ROOM_UNKNOWN = (
@@ -100,6 +102,29 @@ def rolling_back(count: int) -> str:
 
 def making(count: int) -> str:
     return f"Making or removing {_instances(count)}."
+
+
+def lacking(count: int, capacity: int) -> str:
+    return f"{count} of {_machines(capacity)} {_are(count)} not there."
+
+
+def not_made(count: int, said: str, until: datetime | None) -> str:
+    again = f"tried again at {_clock(until)}" if until else "being tried again"
+    return f"{_machines(count)} could not be made: {said.rstrip('.') or 'the provider gave no reason'}; {again}."
+
+
+def gone(ids: Sequence[int], since: datetime) -> str:
+    is_one, which = len(ids) == 1, ranges(tuple(ids), most=8)
+    what = f"The machine of instance {which}" if is_one else f"The machines of {len(ids)} instances ({which})"
+    return f"{what} {_are(len(ids))} gone at the provider since {_clock(since)}, and {_are(len(ids))} made again."
+
+
+def gone_at(since: datetime) -> str:
+    return f"the machine is gone at the provider since {_clock(since)}"
+
+
+def _machines(count: int) -> str:
+    return "1 machine" if count == 1 else f"{count} machines"
 
 
 def verifying(count: int, until: datetime) -> str:

@@ -16,6 +16,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
+    MakeAgain,
     RemoveInstances,
     RollBack,
     Settle,
@@ -144,7 +145,7 @@ class _Rehearsal:
                 self._block(why, text)
                 return True
             case Wait(_, why):
-                return why is Why.NOTHING_TO_DO
+                return why in (Why.NOTHING_TO_DO, Why.NOT_MADE, Why.GONE)
         return False
 
     def _take(self, step: Step) -> None:
@@ -153,6 +154,9 @@ class _Rehearsal:
                 self._wait(step)
             case AddInstances() | RemoveInstances():
                 self._scale(step)
+            case MakeAgain(instances, image):
+                version, there_are = image.version, self.facts.instances
+                self._instances(_made(one, version) if one.id in instances else one for one in there_are)
             case StartUpgrade(target, started_by, takes_failed):
                 self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
@@ -294,13 +298,17 @@ def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     """It is up; with what the upgrade brings, where it was in a batch."""
     if upgrade is None and not one.busy:
         return one
-    one = replace(one, busy=False, health=Health.HEALTHY)
+    one = replace(one, busy=False, making=False, missing=None, health=Health.HEALTHY)
     if upgrade is None:
         return one
     one = replace(one, spare=False)
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return replace(one, extensions=upgrade.extensions)
     return replace(one, version=upgrade.target.version)
+
+
+def _made(one: InstanceFacts, version: str) -> InstanceFacts:
+    return replace(one, version=version, health=Health.HEALTHY, missing=None)
 
 
 def _let_go(one: InstanceFacts, now: datetime) -> InstanceFacts:

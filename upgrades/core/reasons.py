@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from upgrades.core import batches, health, instance_reasons, messages, retrying, suspicion
+from upgrades.core import batches, health, instance_reasons, messages, missing, retrying, suspicion
 from upgrades.core.facts import Facts, Member
 from upgrades.core.held import RANK, Held, Reason, View, Who, view_of
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
@@ -28,8 +28,32 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
 
 
 def _no_image(view: View) -> Iterator[Reason]:
-    if view.facts.latest is None and view.facts.capacity > len(view.facts.staying):
+    lacking = len(missing.wanted(view.facts))
+    if view.facts.latest is None and view.facts.capacity > len(view.facts.staying) - lacking:
         yield Reason(Why.NO_IMAGE, messages.NO_IMAGE, "image", Who.PUBLISHER, "publish_image")
+
+
+def _not_made(view: View) -> Iterator[Reason]:
+    """Of what the provider refused or failed to make, and why; the first one's words. Numbers: instances, capacity, tries."""
+    lacking = missing.not_made(view.facts)
+    if lacking:
+        first, until = missing.first(lacking), missing.next_try(view.facts, view.now)
+        text = messages.not_made(len(lacking), first.said, until)
+        tries = max(one.missing.tries for one in lacking if one.missing)
+        numbers = {"instances": len(lacking), "capacity": view.facts.capacity, "tries": tries}
+        since = min(one.missing.since for one in lacking if one.missing)
+        ids = tuple(sorted(health.ids(lacking)))
+        yield Reason(Why.NOT_MADE, text, "capacity", Who.OPERATOR, "retry_now", until, numbers, ids, since)
+
+
+def _gone(view: View) -> Iterator[Reason]:
+    """Of what vanished, and is made again: so many at a time where it is many. Numbers: instances, capacity."""
+    lacking = missing.gone(view.facts)
+    if lacking:
+        ids, since = tuple(sorted(health.ids(lacking))), min(one.missing.since for one in lacking if one.missing)
+        text = messages.gone(ids, since)
+        numbers = {"instances": len(lacking), "capacity": view.facts.capacity}
+        yield Reason(Why.GONE, text, "capacity", numbers=numbers, instances=ids, since=since)
 
 
 def _gate(view: View) -> Iterator[Reason]:
@@ -190,6 +214,8 @@ def _verified_by(view: View) -> datetime:
 
 SOURCES: tuple[Source, ...] = (
     _no_image,
+    _not_made,
+    _gone,
     _gate,
     _stale,
     _initializing,

@@ -9,6 +9,7 @@ class Power(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPED = "stopped"
+    UNKNOWN = "unknown"  # there is no machine
 
 
 class Provisioning(StrEnum):

@@ -30,6 +30,8 @@ class Why(StrEnum):
     STOPPED = "LastAttemptStopped"
     GATE = "TooManyUnhealthy"
     BACKING_OFF = "WaitingToTryAgain"
+    NOT_MADE = "MachinesNotMade"
+    GONE = "MachinesGone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class AddInstances:
     """Create this many new instances, on the newest image."""
 
     count: int
+    image: ImageReference
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAgain:
+    """Create the machines of these instances, which have none, on the newest image."""
+
+    instances: tuple[int, ...]
     image: ImageReference
 
 
@@ -114,6 +124,7 @@ class Wait:
 
 Act = (
     AddInstances
+    | MakeAgain
     | RemoveInstances
     | StartUpgrade
     | StartBatch

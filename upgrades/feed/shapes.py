@@ -101,6 +101,7 @@ class InstanceShape(TypedDict):
     failed_version: str
     approved_version: str
     quarantined_at: str | None
+    missing_since: str | None
     member: MemberShape | None
     opt_out: OptOutShape | None
 
@@ -239,6 +240,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         failed_version=row.failed_version,
         approved_version=row.approved_version,
         quarantined_at=time(row.quarantined_at),
+        missing_since=time(row.missing_since),
         member=_member(row.member) if row.member else None,
         opt_out=_opt_out(opt_out) if opt_out else None,
     )

@@ -60,7 +60,7 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
         f"{row}  ({row.location.display_name})",
         f"  image      {row.sku}:{row.image_version}{_latest(row)}",
         f"  automatic  {'on' if row.automatic_upgrade else 'off'}",
-        f"  instances  {standing.instances} of {row.capacity}: {_counts(standing.by_health)}{_extras(standing)}",
+        f"  instances  {standing.machines} of {row.capacity}: {_counts(standing.by_health)}{_extras(standing)}",
         f"  versions   {_versions(standing)}",
         f"  now        {_decision(row)}",
         *why.of(row),
@@ -78,6 +78,7 @@ def _extras(standing: Standing) -> str:
         "quarantined": standing.quarantined,
         "switched off": standing.switched_off,
         "being worked on": standing.busy,
+        "without a machine": standing.missing,
     }
     return "".join(f", {count} {what}" for what, count in extras.items() if count)
 

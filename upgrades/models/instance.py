@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import F, Q
 
+from upgrades.core import messages
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning
@@ -28,7 +29,16 @@ VIEW_FIELDS = (
     "extensions",
     "extensions_key",
     "runs",
+    "missing_since",
+    "was_made",
+    "creation_tries",
+    "creation_tried_at",
+    "creation_error_code",
+    "creation_error",
 )
+
+
+MAX_TRIES = 1000  # counted: long before that the wait is as long as it gets
 
 
 class Instance(models.Model):
@@ -38,6 +48,8 @@ class Instance(models.Model):
     `extensions_key`: which extensions were run on it, as core/extensions.py writes it, for comparing.
     `operation_*`: what is being done to it by us now, if anything; the id is the provider's idempotency key.
     `address`: the provider's own word for where it answers.
+    `missing_since`: since when it is known that there is no machine of it; `was_made`: there was one once. `creation_*`: how many times in
+    a row it could not be made, when last (empty: it is tried again at once), and what the provider said.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="instances")
@@ -67,6 +79,13 @@ class Instance(models.Model):
     )
     failures = models.PositiveSmallIntegerField(default=0, help_text="Failed upgrades in a row.")
     quarantined_at = models.DateTimeField(null=True, help_text="Since when the platform leaves it alone.")
+
+    missing_since = models.DateTimeField(null=True)
+    was_made = models.BooleanField(default=False)
+    creation_tries = models.PositiveSmallIntegerField(default=0)
+    creation_tried_at = models.DateTimeField(null=True)
+    creation_error_code = models.CharField(max_length=100, blank=True)
+    creation_error = models.TextField(blank=True)
 
     kept_on_scale_in = models.BooleanField(default=False)
     protection_asked = models.BooleanField(
@@ -107,6 +126,30 @@ class Instance(models.Model):
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
+        self._take_creation(None, False)
+        self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
+
+    def note_not_made(self, code: str, message: str, now: datetime) -> None:
+        """Its machine could not be made: it is tried again after a while (core/missing.py)."""
+        self.creation_tries = min(self.creation_tries + 1, MAX_TRIES)
+        self.creation_error_code, self.creation_error = code[:100], message
+        self._take_creation(self.missing_since or now, self.was_made)
+        self.creation_tried_at = now
+        self.health_detail = f"it could not be created: {message}"[:200]
+
+    def note_gone(self, now: datetime) -> None:
+        """Its machine is gone at the provider. The one that is made in its place is another: nothing is known of that."""
+        self.note_success()
+        self.os_disk, self.version, self.address, self.data_disks = "", "", "", []
+        self.extensions, self.extensions_key, self.runs = [], "", []
+        self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
+        self._take_creation(now, True)
+        self.health_since, self.health_detail = now, messages.gone_at(now)
+
+    def _take_creation(self, missing_since: datetime | None, was_made: bool) -> None:
+        self.missing_since, self.was_made, self.creation_tried_at = missing_since, was_made, None
+        if missing_since is not None:
+            self.power, self.provisioning, self.health = Power.UNKNOWN, Provisioning.FAILED, Health.UNKNOWN
 
 
 def is_spare() -> Q:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades.core import messages
+from upgrades.core import messages, missing
 from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
@@ -107,14 +107,14 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
         return False
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
-    look_at = min([step.until, now + at_most, *_ends_of_opt_outs(observation.facts, now)])
+    look_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
     return bool(unchanged.update(look_at=look_at, looked_at=now, lease_until=None))
 
 
-def _ends_of_opt_outs(facts: Facts, now: datetime) -> list[datetime]:
-    """From then on an instance may be taken."""
-    ends = (one.opt_out.until for one in facts.instances if one.opt_out and one.opt_out.until)
-    return [until for until in ends if until > now]
+def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
+    """From then on an instance may be taken, or made again."""
+    ends = [one.opt_out.until for one in facts.instances if one.opt_out]
+    return [until for until in (*ends, missing.next_try(facts, now)) if until and until > now]
 
 
 def _decision(before: dict[str, Any], facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:

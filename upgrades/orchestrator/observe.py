@@ -16,6 +16,7 @@ from upgrades.core.facts import (
     ImageReference,
     InstanceFacts,
     Member,
+    Missing,
     Trial,
     Upgrade,
 )
@@ -72,6 +73,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         health_interval=row.health_interval,
         news_since=row.news_since,
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
+        create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
         fleet_stop=_hold(fleet_stop_in_force(now)),
         upgrade=_upgrade(running, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_upgrade),
@@ -115,12 +117,15 @@ COLUMNS = (
     "quarantined_at",
     "spare",
 )
+MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
 
 
 def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
     holds = {one.instance_id: _hold(one) for one in in_force(now).filter(instance__scale_set=row)}
     zones = zones_of(row.document)
-    rows = Instance.objects.filter(scale_set=row).annotate(spare=is_spare()).order_by("number").values_list(*COLUMNS)
+    there_are = Instance.objects.filter(scale_set=row).order_by("number")
+    rows = there_are.annotate(spare=is_spare()).values_list(*COLUMNS)
+    missing = {pk: Missing(*rest) for pk, *rest in there_are.exclude(missing_since=None).values_list("pk", *MISSING)}
     return tuple(
         InstanceFacts(
             id=number,
@@ -139,6 +144,8 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             zone=zone_of(zones, number),
             domain=str(number % row.update_domains) if row.update_domains else "",
             spare=bool(spare),
+            making=operation_kind == OperationKind.CREATE,
+            missing=missing.get(pk),
         )
         for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, quarantined_at, spare in rows
     )

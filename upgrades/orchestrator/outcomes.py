@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from upgrades.core.machines import NO_ROOM
-from upgrades.core.states import Health, MemberState, OperationKind, Provisioning
+from upgrades.core import messages
+from upgrades.core.machines import GONE, NO_ROOM
+from upgrades.core.states import Health, MemberState, OperationKind
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
@@ -129,7 +130,9 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.view is not None:
         row.take_view(outcome.view)
     _void_health(row, now, "")
-    if row.operation_kind in MEANWHILE:
+    if row.operation_kind != OperationKind.CREATE and outcome.code in GONE:
+        _note_gone(row, now)
+    elif row.operation_kind in MEANWHILE:
         _end_upgrade_of(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
@@ -138,19 +141,42 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _clear_operation(row)
 
 
+def _note_gone(row: Instance, now: datetime) -> None:
+    """The provider says that there is no such machine: nothing is known of the new image, and the machine is made again.
+
+    One that was to go back to its old OS disk had failed before; it has none to go back to any more.
+    """
+    if row.operation_kind == OperationKind.RESTORE and row.member:
+        _set_member_state(row, MemberState.FAILED)
+        row.member.rollback_error = messages.gone_at(now)
+    else:
+        _finish_member(row, MemberState.SKIPPED, now)
+    row.note_gone(now)
+
+
+def _is_of_its_member(row: Instance) -> bool:
+    """The machine is made to replace another, in an upgrade; not for the capacity."""
+    return row.member is not None and row.operation_id == row.member.pk
+
+
+def creations_for_the_capacity(ids: Iterable[str]) -> set[str]:
+    """Those of these operations that create machines, and replace none: refused for now, they are tried again as those that failed."""
+    rows = Instance.objects.filter(operation_id__in=ids, operation_kind=OperationKind.CREATE).select_related("member")
+    return {str(row.operation_id) for row in rows if not _is_of_its_member(row)}
+
+
 def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     """It was made, or not; where it is to replace another, that one's member goes on."""
     if outcome.progress is Progress.FAILED:
-        row.provisioning, row.health = Provisioning.FAILED, Health.UNKNOWN
-        row.health_detail = f"it could not be created: {outcome.message}"[:200]
-    if row.member is None:
+        row.note_not_made(outcome.code, outcome.message, now)
+    if row.member is None or not _is_of_its_member(row):
         return
     if outcome.progress is not Progress.FAILED:
         _set_member_state(row, MemberState.VERIFYING)
         row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
         return
     old = row.member.instance
-    if old and in_force(now).filter(instance=old).exists():
+    if outcome.code in GONE or (old and in_force(now).filter(instance=old).exists()):
         _finish_member(row, MemberState.SKIPPED, now)
         return
     _finish_member(row, MemberState.FAILED, now)

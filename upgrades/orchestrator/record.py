@@ -21,6 +21,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
+    MakeAgain,
     RemoveInstances,
     RollBack,
     Settle,
@@ -91,6 +92,20 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
         operation_version=version,
         operation_at=now,
     )
+
+
+@_write.register
+def _make_again(step: MakeAgain, w: Writing) -> None:
+    """As new operations: those that were refused, or failed, are over."""
+    rows = _instances(w, step.instances)
+    for row in rows:
+        if row.operation_id is not None or row.missing_since is None:
+            raise Outdated
+        row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
+        row.operation_version, row.operation_at = step.image.version, w.now
+    bulk.update(rows, *OPERATION)
+    _hand_to_chunks(w.scale_set, rows)
+    w.changed(*rows)
 
 
 @_write.register

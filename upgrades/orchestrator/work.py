@@ -19,7 +19,7 @@ from upgrades import providers
 from upgrades.core.states import OperationKind
 from upgrades.models import Chunk, clock
 from upgrades.orchestrator.operations import operations_of
-from upgrades.orchestrator.outcomes import mark_begun, record_outcomes
+from upgrades.orchestrator.outcomes import creations_for_the_capacity, mark_begun, record_outcomes
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
 
 WORK_LEASE = timedelta(seconds=3)
@@ -125,12 +125,16 @@ class _Stretch:
         return self._settle(operations, failed)
 
     def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """Begins them; answers those that go on. What is refused for good has failed; what is refused for now is polled."""
+        """Begins them; answers those that go on. What is refused for good has failed; what is refused for now is polled.
+
+        A creation for the capacity has failed either way: it is said why, and tried again by itself.
+        """
         refused = self._ask(self.provider.begin(list(operations.values()))) if operations else {}
+        over = creations_for_the_capacity(refused) if refused else set()
         failed = {
             id: Outcome(Progress.FAILED, code=error.code, message=error.message)
             for id, error in refused.items()
-            if error.permanent
+            if error.permanent or id in over
         }
         return self._settle(operations, failed)
 

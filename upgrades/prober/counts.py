@@ -78,7 +78,7 @@ class Counts:
         self._note(one, *_with_extensions(one, count.state, result.detail))
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
-        """The machines' own state as their health (S-31, S-32); one that is not there is unhealthy.
+        """The machines' own state as their health (S-31, S-32). One that is absent is another matter (absence.py).
 
         `probed`: the set as it was known when the provider was asked; of those that have come or changed since this says nothing.
         """
@@ -86,9 +86,7 @@ class Counts:
             one, view = self._instance(asked.pk), views.get(str(asked.number))
             if one is None or one.generation != asked.generation or not one.os_disk:
                 continue
-            if view is None:
-                self._note(one, Health.UNHEALTHY, "the machine does not exist")
-            elif view.os_disk == one.os_disk:
+            if view is not None and view.os_disk == one.os_disk:
                 self._note(one, _health(view), _detail(view))
 
     def take_unreachable(self, probed: ProbedSet) -> None:

@@ -16,10 +16,12 @@ from pathlib import Path
 from django.db import DatabaseError
 
 from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health
 from upgrades.feed.hints import listen
 from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, reading, writing
+from upgrades.prober.absence import Absences
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
 from upgrades.prober.reading import ProbedSet
@@ -40,10 +42,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic)."""
+    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic).
+
+    `complete_at`: when it was last asked with no machine absent that was believed to be there; an answer without one is no news of it.
+    """
 
     at: float
     written_at: float
+    complete_at: float | None
     views: Mapping[str, InstanceView]
 
 
@@ -61,6 +67,8 @@ class Prober:
         self._sets: dict[int, ProbedSet] = {}
         self._held: dict[int, int] = {}
         self._sights: dict[int, Sight] = {}
+        self._absences = Absences()
+        self._doubted: set[int] = set()  # scale sets where a probe failed: is the machine still there?
         self._said: set[int] = set()  # the scale sets of which `probed_at` was written since they came
         self._news = asyncio.Event()
         self._unseen: set[int] = set()  # scale sets without a probe, with machines that nobody has looked at
@@ -173,6 +181,8 @@ class Prober:
         self._counts.forget(scale_set_id)
         self._engine.forget(scale_set_id)
         self._sights.pop(scale_set_id, None)
+        self._absences.forget(scale_set_id)
+        self._doubted.discard(scale_set_id)
         self._said.discard(scale_set_id)
 
     # --- what was found ---
@@ -202,6 +212,12 @@ class Prober:
         except ScaleSet.DoesNotExist:
             self._forget(scale_set_id)
             return
+        if any(one.health is not Health.HEALTHY for one in verdicts):
+            self._doubted.add(scale_set_id)
+        await self._tell(scale_set_id, seq)
+
+    async def _tell(self, scale_set_id: int, seq: int | None) -> None:
+        """Something was written of it (None: nothing)."""
         if seq is not None:
             self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
             self._news.set()
@@ -222,7 +238,7 @@ class Prober:
         if probed.probe is not None:
             return self._engine.oldest(probed.pk) if self._counts.is_settled(probed.pk) else None
         sight = self._sights.get(probed.pk)
-        return sight.at if sight else None
+        return sight.complete_at if sight else None
 
     # --- what providers say of machines ---
 
@@ -240,25 +256,37 @@ class Prober:
         await asyncio.gather(*(self._look_at(self._sets[pk], now) for pk in unseen if pk in self._sets))
 
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
-        sight = self._sights.get(probed.pk)
-        return sight is None or probed.probe is None or probed.is_settling or now - sight.at >= SLOW_VIEW_SECONDS
+        sight, pk = self._sights.get(probed.pk), probed.pk
+        is_soon = probed.probe is None or probed.is_settling or pk in self._doubted or self._absences.is_doubtful(pk)
+        return sight is None or is_soon or now - sight.at >= SLOW_VIEW_SECONDS
 
     async def _look_at(self, probed: ProbedSet, at: float) -> None:
         views = await self._machines.views(probed)
         current = self._sets.get(probed.pk)
         if views is None or current is None:
             return
+        self._doubted.discard(probed.pk)
+        await self._take_absences(probed, views, at)
         if current.probe is None:
             self._counts.take_views(probed, views)
         before = self._sights.get(probed.pk)
         if before and before.at > at:
             return
+        is_doubtful = self._absences.is_doubtful(probed.pk)
+        complete_at = (before.complete_at if before else None) if is_doubtful else at
         if before and before.views == views and at - before.written_at < SLOW_VIEW_SECONDS:
-            self._sights[probed.pk] = Sight(at, before.written_at, views)
+            self._sights[probed.pk] = Sight(at, before.written_at, complete_at, views)
             return
-        self._sights[probed.pk] = Sight(at, at, views)
+        self._sights[probed.pk] = Sight(at, at, complete_at, views)
         with suppress(ScaleSet.DoesNotExist):
             await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+
+    async def _take_absences(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> None:
+        """What is gone by now is written as that."""
+        gone = self._absences.note(probed, views, at)
+        if gone:
+            with suppress(ScaleSet.DoesNotExist):
+                await self._tell(probed.pk, await self._database(writing.write_gone, probed.pk, gone, self._now()))
 
 
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:

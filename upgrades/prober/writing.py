@@ -1,16 +1,20 @@
 """What was found -> rows: only what changed, all of it in one transaction per scale set."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from upgrades.core import messages
 from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health
+from upgrades.core.states import Health, MemberState, Provisioning
 from upgrades.feed.writing import Writing, writing
-from upgrades.models import Instance, ScaleSet, bulk
-from upgrades.models.instance import VIEW_FIELDS
+from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
+from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
 from upgrades.prober.reading import Probed
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,37 @@ def write_views(
 
 def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
     """A machine on another OS disk than we know, though we do nothing to it: an operation that was given up has ended after all, or
-    somebody else replaced it. What was known of its health is void then."""
-    if view.os_disk != row.os_disk:
+    somebody else replaced it. What was known of its health is void then. One that was missing is there only when it came up: what a
+    creation that failed has left behind is none."""
+    if row.missing_since is not None:
+        if view.provisioning is not Provisioning.SUCCEEDED:
+            return False
+        row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its machine is there after all"
+    elif view.os_disk != row.os_disk:
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its OS disk is another one"
     before = [getattr(row, name) for name in VIEW_FIELDS]
     row.take_view(view)
     return before != [getattr(row, name) for name in VIEW_FIELDS]
+
+
+def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> int | None:
+    """Says of these that their machines are gone at the provider: they are made again. Answers the new seq, or None.
+
+    Whoever failed in the upgrade that runs has no old OS disk to go back to any more.
+    """
+    with writing(now, scale_set_id) as w:
+        rows = list(_unchanged(w, gone).values())
+        for row in rows:
+            row.note_gone(now)
+        bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, "health", "health_since", "health_detail")
+        failed = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None, state=MemberState.FAILED)
+        failed.update(rollback_error=messages.gone_at(now))
+        for row in rows:
+            w.changed(row, note=messages.gone([row.number], now))
+        if rows:
+            log.warning("%s: gone at the provider: instances %s", w.scale_set, [row.number for row in rows])
+            w.wake()
+    return w.scale_set.seq if rows else None
 
 
 def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:

@@ -10,11 +10,14 @@ from upgrades.management.door import Door, me
 
 
 class Command(Door):
-    help = "Has the platform try a stopped upgrade again at once."
+    help = "Has the platform try again at once: a stopped upgrade, and machines that could not be made."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
         upgrade = retry_now(options["path"], me(), timezone.now())
-        self.stdout.write(f"the {upgrade.called(options['path'])} is tried again at once")
+        what = (
+            f"the {upgrade.called(options['path'])} is" if upgrade else f"the missing machines of {options['path']} are"
+        )
+        self.stdout.write(f"{what} tried again at once")

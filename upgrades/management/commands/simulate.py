@@ -1,4 +1,4 @@
-"""`manage.py simulate RG/NAME --sick ID ... | --unhealthy | --heal | --stop | --start ...`: sets a scene on single instances."""
+"""`manage.py simulate RG/NAME --sick ID ... | --unhealthy | --heal | --stop | --start | --vanish ...`: sets a scene on single instances."""
 
 import asyncio
 from argparse import ArgumentParser
@@ -17,12 +17,15 @@ ACTS = {
     "unhealthy": "their application answers 200 and says Unhealthy until healed: a rich health probe listens to that",
     "heal": "the application is well again",
     "stop": "switch off: the socket is closed",
+    "vanish": "delete the machines with their disks, as somebody does in the cloud's own console",
     "start": "switch on again: boots as long as its image boots",
 }
 
 
 class Command(BaseCommand):
-    help = "Makes instances of a simulated scale set sick or unhealthy, heals, stops or starts them."
+    help = (
+        "Makes instances of a simulated scale set sick or unhealthy, heals, stops or starts them, or lets them vanish."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("scale_set", metavar="RG/NAME")

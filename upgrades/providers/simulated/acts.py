@@ -1,4 +1,5 @@
-"""What `manage.py simulate` does to single machines: make them sick or unhealthy, heal, stop and start them."""
+"""What `manage.py simulate` does to single machines: make them sick or unhealthy, heal, stop and start them, and let them
+vanish."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -81,4 +82,11 @@ def _start(cloud: Cloud, machine: Machine, changes: Changes) -> None:
     changes.begin(job, gone_down(machine, job))
 
 
-ACTS = {"sick": _sick, "unhealthy": _unhealthy, "heal": _heal, "stop": _stop, "start": _start}
+def _vanish(cloud: Cloud, machine: Machine, changes: Changes) -> None:
+    """Deletes it with its disks, whatever runs on it, as somebody does in the cloud's own console."""
+    changes.machines.pop(machine.name, None)
+    if machine.name not in changes.gone:
+        changes.gone.append(machine.name)
+
+
+ACTS = {"sick": _sick, "unhealthy": _unhealthy, "heal": _heal, "stop": _stop, "start": _start, "vanish": _vanish}

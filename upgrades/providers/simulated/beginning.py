@@ -45,7 +45,7 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
         return
     refuse_if_busy(cloud, order.name, changes)
     if order.work is Work.CREATE:
-        changes.begin(job, _new_machine(cloud, job, machine, changes))
+        changes.begin(job, _new_machine(cloud, job, machine, changes), in_place=machine is not None)
     elif machine is None:
         raise ProviderError("InstanceNotFound", f"there is no instance {_said(order.name)}", permanent=True)
     elif order.work is Work.RESTORE:
@@ -97,8 +97,12 @@ def _where_it_went(job: Job, machine: Machine) -> str:
 
 
 def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Changes) -> Machine:
+    """In the place of one that an earlier creation left half made there may be another; that one takes no room any more."""
     if machine is not None:
-        raise ProviderError("InstanceExists", f"the instance {_said(job.name)} exists already", permanent=True)
+        if machine.reported or machine.imaged_by != machine.made_by:
+            raise ProviderError("InstanceExists", f"the instance {_said(job.name)} exists already", permanent=True)
+        cloud.serial += 1
+        return made(job, cloud.serial)
     _check_quota(cloud, job, changes)
     if cloud.count + changes.made >= cloud.room:
         why = (

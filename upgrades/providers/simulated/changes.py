@@ -45,11 +45,12 @@ class Changes:
     restored: list[Restore] = field(default_factory=list)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def begin(self, job: Job, machine: Machine) -> None:
+    def begin(self, job: Job, machine: Machine, *, in_place: bool = False) -> None:
+        """`in_place`: a machine is made where there is one."""
         self.begun[job.id] = job
         self.busy.add(job.name)
         self.machines[machine.name] = machine
-        self.made += job.work is Work.CREATE
+        self.made += job.work is Work.CREATE and not in_place
 
     def end(self, end: End) -> None:
         self.ended[end.job.id] = end

@@ -83,6 +83,8 @@ def _outcome(machine: Machine, job: Job, scene: Scene, now: float) -> tuple[Mach
             failure, after = scene.restore_failure(instance, version), restored(machine, job, scene, now)
         case Work.EXTENSIONS:
             failure, after = _silence(machine), brought_up_to_date(machine, job, scene, now)
+        case Work.CREATE:
+            failure, after = scene.create_failure(instance, version), woken(machine, scene, now)
         case _:
             failure, after = None, woken(machine, scene, now)
     return (left_as_it_was(machine), failure) if failure else (after, None)

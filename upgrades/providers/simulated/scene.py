@@ -25,6 +25,10 @@ FAILURES = (
         "Start operation on the VM '{instance}' has timed out. Please make sure the VM is in a correct state.",
     ),
 )
+CREATE_FAILURE = (
+    "OSProvisioningClientError",
+    "OS Provisioning for VM '{instance}' failed: it does not start from its new OS disk.",
+)
 RESTORE_FAILURE = (
     "OSProvisioningClientError",
     "OS Provisioning for VM '{instance}' failed: it does not start from its previous OS disk.",
@@ -44,6 +48,7 @@ class Scene:
     restore_fail_percent: float = 0.0
     failing_extensions: frozenset[str] = frozenset()  # names in lower case
     quota: int | None = None  # the most machines that the scale set may have
+    create_fail_percent: float = 0.0
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -57,6 +62,13 @@ class Scene:
         if share >= self.fail_percent:
             return None
         code, message = FAILURES[int(share * 100) % len(FAILURES)]
+        return code, message.format(instance=instance)
+
+    def create_failure(self, instance: str, version: str) -> tuple[str, str] | None:
+        """(code, message) where the creation of this instance with this version fails, else None."""
+        if self._share("create", instance, version) >= self.create_fail_percent:
+            return None
+        code, message = CREATE_FAILURE
         return code, message.format(instance=instance)
 
     def restore_failure(self, instance: str, version: str) -> tuple[str, str] | None:
@@ -122,6 +134,7 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}dead-versions": ("dead_versions", _words),
     FAILING_EXTENSIONS: ("failing_extensions", lambda value: _words(value.lower())),
     f"{PREFIX}fail-percent": ("fail_percent", _number(100)),
+    f"{PREFIX}create-fail-percent": ("create_fail_percent", _number(100)),
     f"{PREFIX}restore-fail-percent": ("restore_fail_percent", _number(100)),
     f"{PREFIX}slow-percent": ("slow_percent", _number(100)),
     f"{PREFIX}seed": ("seed", str.strip),

@@ -1,0 +1,151 @@
+"""Instances without a machine: table tests of core/missing.py and of the rules that ask it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.core.test_decide import NEW, NOW, fleet, step
+from tests.core.world import image
+from upgrades.core import batches, health, missing, retrying
+from upgrades.core.decide import decide
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Missing
+from upgrades.core.states import Health, StartedBy
+from upgrades.core.steps import AddInstances, MakeAgain, RemoveInstances, StartUpgrade, Wait, Why
+
+SECOND = timedelta(seconds=1)
+REFUSED = Missing(NOW, tries=1, tried_at=NOW, said="no quota")
+GONE = Missing(NOW, was_made=True)
+
+
+def lacking(count: int, how: dict[int, Missing], **changes: Any) -> Facts:
+    """So many instances, all on the newest version; these have no machine."""
+    facts = fleet(count, **changes)
+    assert facts.latest
+    rows = [replace(one, version=facts.latest.version) for one in facts.instances]
+    rows = [
+        replace(one, version="", health=Health.UNKNOWN, missing=how.get(one.id)) if one.id in how else one
+        for one in rows
+    ]
+    return replace(facts, instances=tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("tries", "seconds"), [(1, 15), (2, 30), (3, 60), (4, 120), (5, 240), (6, 480), (7, 900), (50, 900)]
+)
+def test_the_wait_doubles_up_to_a_quarter_of_an_hour(tries: int, seconds: int) -> None:
+    facts = lacking(4, {3: replace(REFUSED, tries=tries)})
+    until = NOW + seconds * SECOND
+    waits = missing.next_try(facts, until - SECOND)
+    assert waits == until and missing.due(facts, until - SECOND) == []
+    assert [one.id for one in missing.due(facts, until)] == [3]
+    assert isinstance(decide(facts, until), MakeAgain)
+
+
+def test_a_wait_that_began_in_the_future_is_over() -> None:
+    facts = lacking(4, {3: REFUSED})
+    assert missing.due(facts, NOW - timedelta(hours=1)), "a clock was set back"
+    assert not missing.due(facts, NOW - 2 * SECOND), "another computer's clock is a little late"
+
+
+def test_what_need_not_wait_is_made_at_once() -> None:
+    assert missing.due(lacking(4, {3: replace(REFUSED, tries=9, tried_at=None)}), NOW)
+
+
+@pytest.mark.parametrize(
+    ("total", "gone", "first", "then"),
+    [
+        (1, 1, 1, 0),
+        (6, 1, 1, 0),
+        (6, 2, 1, 1),
+        (10, 2, 2, 0),
+        (10, 10, 2, 8),
+        (1000, 1000, 200, 800),
+        (1000, 200, 200, 0),
+    ],
+)
+def test_of_many_that_are_gone_so_many_at_a_time_are_made(total: int, gone: int, first: int, then: int) -> None:
+    facts = lacking(total, dict.fromkeys(range(gone), GONE))
+    due = {one.id for one in missing.due(facts, NOW)}
+    assert len(due) == first
+    busy = tuple(replace(one, busy=one.id in due, making=one.id in due) for one in facts.instances)
+    assert missing.due(replace(facts, instances=busy), NOW) == [], "the others wait for these"
+    made = tuple(replace(one, missing=None) if one.id in due else one for one in facts.instances)
+    assert bool(missing.due(replace(facts, instances=made), NOW)) == bool(then)
+
+
+def test_while_one_of_many_cannot_be_made_the_others_wait() -> None:
+    """The provider, which says that they are gone, says too that they are there: it may be mistaken."""
+    exists = replace(GONE, tries=1, tried_at=NOW, said="it exists already")
+    facts = lacking(10, {**dict.fromkeys(range(10), GONE), 0: exists, 1: exists})
+    assert missing.due(facts, NOW + SECOND) == []
+    assert [one.id for one in missing.due(facts, NOW + 15 * SECOND)] == [0, 1]
+
+
+def test_no_more_are_made_than_the_capacity_says() -> None:
+    facts = lacking(6, {4: replace(REFUSED, tried_at=None), 5: replace(REFUSED, tried_at=None)}, capacity=5)
+    assert [one.id for one in missing.wanted(facts)] == [4]
+    kept = replace(facts, capacity=3, instances=tuple(replace(one, kept=True) for one in facts.instances))
+    assert missing.wanted(kept) == []
+
+
+def test_new_ones_come_before_those_that_are_tried_again() -> None:
+    facts = lacking(4, {3: replace(REFUSED, tried_at=None)}, capacity=5)
+    first = step(facts)
+    assert isinstance(first, AddInstances) and first.count == 1
+
+
+def test_an_opt_out_is_in_nobodys_way() -> None:
+    facts = lacking(4, {3: GONE})
+    held = tuple(replace(one, opt_out=Hold("ada", "x")) for one in facts.instances)
+    assert step(replace(facts, instances=held)) == MakeAgain((3,), image(NEW))
+
+
+def test_scaling_in_takes_what_is_not_there_first() -> None:
+    facts = lacking(6, {1: REFUSED, 3: REFUSED}, capacity=3)
+    assert step(facts) == RemoveInstances((1, 3, 5))
+    zones = tuple(replace(one, zone=str(one.id % 2)) for one in facts.instances)
+    assert batches.to_remove(facts, zones, 2) == (1, 3)
+
+
+def test_an_opted_out_instance_is_not_removed_though_it_has_no_machine() -> None:
+    facts = lacking(4, {3: REFUSED}, capacity=3)
+    held = tuple(replace(one, opt_out=Hold("ada", "x") if one.id == 3 else None) for one in facts.instances)
+    assert step(replace(facts, instances=held)) == RemoveInstances((2,))
+
+
+def test_no_machine_is_removed_for_one_that_is_being_made() -> None:
+    facts = fleet(5, capacity=4)
+    coming = tuple(replace(one, busy=one.id == 4, making=one.id == 4) for one in facts.instances)
+    assert not isinstance(step(replace(facts, instances=coming)), RemoveInstances)
+    assert step(replace(facts, capacity=3, instances=coming)) == RemoveInstances((3,))
+
+
+@pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"busy": True, "making": True}])
+def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None:
+    rows = [InstanceFacts(id, "1") for id in range(4)]
+    away = [InstanceFacts(id, "", Health.UNKNOWN, **how) for id in (4, 5)]  # type: ignore[arg-type]
+    facts = Facts(6, instances=(*rows, *away))
+    assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
+    assert not retrying.gate_is_shut(facts, NOW)
+    assert not {4, 5} & {one.id for one in batches.candidates(facts, StartedBy.USER)}
+
+
+def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
+    waits = step(lacking(4, {3: REFUSED}))
+    assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
+    assert waits.text == "1 of 4 machines is not there."
+    busy = lacking(4, {3: GONE})
+    rows = tuple(replace(one, busy=one.id == 3, making=one.id == 3) for one in busy.instances)
+    assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]
+
+
+def test_what_is_made_for_the_first_time_is_waited_for_and_not_for_ever() -> None:
+    """As long as for any first verdict; a creation that never ends shuts no gate after that either."""
+    facts = fleet(5)
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, making=True)
+    facts = replace(facts, capacity=6, instances=(*facts.instances, new))
+    assert step(facts).why is Why.INITIALIZING  # type: ignore[union-attr]
+    later = NOW + timedelta(minutes=5)
+    assert isinstance(decide(replace(facts, health_as_of=later), later), StartUpgrade)

@@ -1,0 +1,215 @@
+"""Capacity counts machines: what could not be made is made again, goes first, and is in nobody's way."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.orchestrator.conftest import MakeFleet
+from tests.orchestrator.fleet import Fleet
+from upgrades import history, stages
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.scale_sets import delete_scale_set
+from upgrades.commands.steering import pause, resume, retry_now
+from upgrades.core.states import Provisioning, UpgradeStatus
+from upgrades.models import Instance, ScaleSet
+
+NO_QUOTA = "rollgrid-sim-quota"
+
+
+def reason(one: Fleet, code: str = "MachinesNotMade") -> dict[str, Any]:
+    return next(each for each in one.row.decision["reasons"] if each["code"] == code)
+
+
+def missing(one: Fleet) -> list[int]:
+    return [row.number for row in one.instances if row.missing_since]
+
+
+def raise_quota(one: Fleet, to: int) -> None:
+    one.edit({"tags": {**one.tags, NO_QUOTA: str(to)}})
+
+
+@pytest.fixture
+def short(fleet: MakeFleet) -> Fleet:
+    """Six are wanted, and there is room for four."""
+    one = fleet(6, quota="4")
+    one.go_on()
+    return one
+
+
+def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_again(short: Fleet) -> None:
+    found = reason(short)
+    assert found["instances"] == ["4", "5"] and found["act"] == "retry_now" and found["who"] == "operator"
+    assert found["numbers"]["instances"] == 2 and found["numbers"]["capacity"] == 6
+    assert "2 machines could not be made: instance 4 is beyond the quota" in found["text"]
+    assert f"tried again at {short.instances[4].creation_tried_at:%H:%M}" in found["text"] and found["until"]
+    assert (
+        short.row.decision["code"] == "MachinesNotMade"
+        and "2 of 6 machines are not there" in short.row.decision["text"]
+    )
+    standing = history.standings([short.row])[short.id]
+    assert (standing.machines, standing.missing) == (4, 2)
+    assert stages.of([short.row], short.now)[short.id].state is Provisioning.FAILED
+
+
+def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: Fleet) -> None:
+    waits = []
+    for _ in range(3):
+        row = short.instances[5]
+        assert row.creation_tried_at
+        again_at = short.row.look_at
+        waits.append(again_at - row.creation_tried_at)
+        short.now = again_at - timedelta(seconds=1)
+        assert short.look() == [], "not before its time"
+        short.later(seconds=1)
+        short.go_on()
+        assert short.instances[5].creation_tries == row.creation_tries + 1
+    assert waits == [timedelta(seconds=15), timedelta(seconds=30), timedelta(seconds=60)]
+    assert {row.number: row.name for row in short.instances}.keys() == set(range(6))
+
+
+@pytest.mark.parametrize("how", ["time", "a person", "capacity up"])
+def test_when_there_is_room_all_are_made(short: Fleet, how: str) -> None:
+    """By itself after its time; at once where a person wants it. Another model says so too."""
+    Instance.objects.filter(scale_set=short.id).exclude(missing_since=None).update(creation_tries=4)
+    short.tags[NO_QUOTA] = "100"
+    document = {**short.row.document, "tags": short.tags}
+    ScaleSet.objects.filter(pk=short.id).update(document=document)  # the provider's quota, and nobody says so
+    if how == "time":
+        short.later(seconds=121)
+    elif how == "a person":
+        assert retry_now(short.path, "ada", short.now) is None
+    else:
+        short.put(7)
+    short.go_on()
+    assert missing(short) == [] and {row.health for row in short.instances} == {"healthy"}
+    assert short.row.decision["code"] == "NothingToDo" and short.row.decision["reasons"] == []
+
+
+def test_a_raised_quota_is_tried_at_once(short: Fleet) -> None:
+    before = short.now
+    raise_quota(short, 6)
+    short.go_on()
+    assert missing(short) == [] and short.now - before < timedelta(seconds=10)
+    assert [row.number for row in short.instances] == list(range(6))
+
+
+def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(short: Fleet) -> None:
+    short.now -= timedelta(hours=2)
+    raise_quota_silently(short)
+    assert len(short.look()) == 1
+
+
+def raise_quota_silently(one: Fleet) -> None:
+    one.tags[NO_QUOTA] = "100"
+    ScaleSet.objects.filter(pk=one.id).update(document={**one.row.document, "tags": one.tags})
+
+
+def test_what_does_not_exist_shuts_no_gate_and_is_taken_by_no_upgrade(short: Fleet) -> None:
+    """Two of six would be more than 20 %; of the four that are there a batch is one."""
+    short.publish("16.04.1")
+    short.go_on(200)
+    upgrade = short.upgrade
+    assert upgrade.status == UpgradeStatus.COMPLETED
+    assert [sorted(one.members.values_list("instance_number", flat=True)) for one in upgrade.batches.all()] == [
+        [0],
+        [1],
+        [2],
+        [3],
+    ]
+    raise_quota(short, 6)
+    short.go_on()
+    assert {row.version for row in short.instances} == {"16.04.1"}
+
+
+def test_what_was_never_made_goes_first(short: Fleet) -> None:
+    short.put(4)
+    short.go_on()
+    assert [row.number for row in short.instances] == [0, 1, 2, 3] and len(short.views()) == 4
+
+
+def test_it_goes_before_machines_of_fuller_zones_and_higher_numbers(short: Fleet) -> None:
+    """Little by little: each time one that is not there, as long as there is one."""
+    short.put(5)
+    short.go_on()
+    assert missing(short) == [4] and len(short.instances) == 5
+    short.put(3)
+    short.go_on()
+    assert [row.number for row in short.instances] == [0, 1, 2]
+
+
+def test_no_machine_goes_for_one_that_is_being_made(fleet: MakeFleet) -> None:
+    one = fleet(4)
+    one.go_on()
+    one.put(6)
+    handed = one.look()
+    one.put(4)
+    assert one.look() == [], "nobody goes while they are made"
+    one.work(handed)
+    one.go_on()
+    assert [row.number for row in one.instances] == [0, 1, 2, 3]
+
+
+def test_a_set_of_which_nothing_could_be_made_is_made_when_it_can(fleet: MakeFleet) -> None:
+    one = fleet(3, quota="0")
+    one.go_on()
+    assert missing(one) == [0, 1, 2] and one.row.decision["code"] == "MachinesNotMade"
+    one.publish("16.04.1")
+    one.go_on()
+    assert not one.row.upgrades.exists()
+    raise_quota(one, 3)
+    one.go_on()
+    assert {row.version for row in one.instances} == {"16.04.1"} and missing(one) == []
+
+
+def test_a_creation_that_fails_at_its_end_is_made_anew(fleet: MakeFleet) -> None:
+    """What it left behind half made is in nobody's way."""
+    one = fleet(4, **{"create-fail-percent": "60", "seed": "s"})
+    one.go_on()
+    left = missing(one)
+    assert 0 < len(left) < 4
+    assert "does not start from its new OS disk" in reason(one)["text"]
+    one.edit({"tags": {**one.tags, "rollgrid-sim-create-fail-percent": "0"}})
+    one.go_on()
+    assert missing(one) == [] and len(one.views()) == 4
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_scaling_out_without_quota_while_an_upgrade_runs(fleet: MakeFleet, paused: bool) -> None:
+    one = fleet(5, quota="5")
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    if paused:
+        pause(one.path, "ada", one.now)
+    one.put(7)
+    one.go_on(200)
+    assert missing(one) == [5, 6]
+    assert reason(one)["instances"] == ["5", "6"]
+    if paused:
+        assert one.row.look_at <= one.now + timedelta(seconds=20), "it is looked at again when they are tried again"
+        raise_quota(one, 7)
+        one.go_on()
+        assert missing(one) == []
+        resume(one.path, "ada", one.now)
+        one.go_on(200)
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+
+
+def test_an_opt_out_is_in_the_way_of_no_creation_and_stays(short: Fleet) -> None:
+    opt_out(short.path, ["5"], reason="debugging", owner="ada", now=short.now)
+    raise_quota(short, 6)
+    short.go_on()
+    assert missing(short) == []
+    short.publish("16.04.1")
+    short.go_on(200)
+    assert [row.version == "16.04.1" for row in short.instances] == [True] * 5 + [False]
+
+
+def test_a_set_that_is_deleted_meanwhile_is_gone(short: Fleet) -> None:
+    delete_scale_set(short.path, short.now)
+    for _ in range(10):
+        if not ScaleSet.objects.filter(pk=short.id).exists():
+            break
+        short.work(short.look())
+    assert not ScaleSet.objects.filter(pk=short.id).exists()

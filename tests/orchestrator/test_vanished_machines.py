@@ -1,0 +1,275 @@
+"""Machines that somebody deletes behind our back: seen, said, made again, and nobody's failure."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.orchestrator.conftest import MakeFleet
+from tests.orchestrator.fleet import Fleet
+from tests.orchestrator.surging import begun, surging
+from tests.orchestrator.test_recovery import begin_only, lapse
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.steering import pause, resume
+from upgrades.core.states import MemberState, Power, Provisioning, UpgradeStatus
+from upgrades.models import Instance, InstanceUpgrade, Transition
+from upgrades.orchestrator.advance import HandOut
+from upgrades.prober import reading, writing
+from upgrades.prober.absence import Absences
+from upgrades.providers.simulated.client import SimulatorControl
+
+NEW = "16.04.1"
+
+
+def vanish(one: Fleet, *numbers: int) -> None:
+    """Nobody has noticed yet."""
+
+    async def act() -> None:
+        control = SimulatorControl(one.home)
+        try:
+            await control.act(one.path, {"vanish": [str(number) for number in numbers]})
+        finally:
+            await control.close()
+
+    asyncio.run(act())
+
+
+def notice(one: Fleet, *, answers: int = 3, apart: float = 20.0) -> None:
+    """The prober asks the provider so often."""
+    absences = Absences()
+    for answer in range(answers):
+        probed, views = reading.read(one.id), one.views()
+        assert probed
+        if gone := absences.note(probed, views, answer * apart):
+            writing.write_gone(one.id, gone, one.now)
+        there = {one.pk: views[str(one.number)] for one in probed.instances.values() if str(one.number) in views}
+        writing.write_views(one.id, there, probed.instances, one.now)
+
+
+def missing(one: Fleet) -> list[int]:
+    return [row.number for row in one.instances if row.missing_since]
+
+
+def reasons(one: Fleet) -> dict[str, Any]:
+    return {each["code"]: each for each in one.row.decision["reasons"]}
+
+
+@pytest.fixture
+def six(fleet: MakeFleet) -> Fleet:
+    one = fleet(6)
+    one.go_on()
+    return one
+
+
+def test_a_machine_that_vanished_is_seen_and_said(six: Fleet) -> None:
+    vanish(six, 2)
+    notice(six)
+    row = six.instances[2]
+    assert (row.power, row.provisioning, row.health) == (Power.UNKNOWN, Provisioning.FAILED, "unknown")
+    assert (row.version, row.os_disk, row.address, row.was_made) == ("", "", "", True)
+    assert (
+        row.health_detail == "the machine is gone at the provider since 12:00:01 UTC" or "gone at" in row.health_detail
+    )
+    note = Transition.objects.filter(scale_set=six.id, instance_number=2).latest("seq").note
+    assert note.startswith("The machine of instance 2 is gone at the provider since")
+    six.look()
+    found = reasons(six)["MachinesGone"]
+    assert found["instances"] == ["2"] and found["text"].startswith("The machine of instance 2 is gone at the provider")
+
+
+def test_a_machine_that_vanished_is_made_again(six: Fleet) -> None:
+    before = {row.number: (row.name, row.os_disk) for row in six.instances}
+    vanish(six, 2)
+    notice(six)
+    six.go_on()
+    after = {row.number: (row.name, row.os_disk) for row in six.instances}
+    assert after.keys() == before.keys() and after[2][0] == before[2][0] and after[2][1] != before[2][1]
+    assert {row.health for row in six.instances} == {"healthy"} and missing(six) == []
+    assert six.row.decision["code"] == "NothingToDo" and reasons(six) == {}
+
+
+def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) -> None:
+    """Its reimage is refused, for there is no such machine: that is known at once."""
+    vanish(six, 0, 3)
+    six.publish(NEW)
+    six.go_on(200)
+    assert six.upgrade.status == UpgradeStatus.COMPLETED and six.row.upgrades.count() == 1
+    rows = six.instances
+    assert {row.version for row in rows} == {NEW} and missing(six) == []
+    assert {(row.failures, row.quarantined_at, row.failed_version) for row in rows} == {(0, None, "")}
+
+
+@pytest.mark.parametrize("when", ["queued", "upgrading", "verifying"])
+def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str) -> None:
+    six.publish(NEW)
+    handed = six.look()
+    if when == "upgrading":
+        begin_only_slowly(six, handed)
+    if when == "verifying":
+        six.work(handed)
+    vanish(six, 0)
+    if when == "verifying":
+        notice(six)
+    lapse(six)
+    six.go_on(200)
+    member = InstanceUpgrade.objects.get(upgrade=six.upgrade, instance_number=0)
+    assert member.state == MemberState.SKIPPED
+    assert six.upgrade.status == UpgradeStatus.COMPLETED
+    assert {(row.version, row.health, row.failures) for row in six.instances} == {(NEW, "healthy", 0)}
+
+
+def begin_only_slowly(one: Fleet, handed: list[HandOut]) -> None:
+    one.edit({"tags": {**one.tags, "rollgrid-sim-boot-seconds": "0.5"}})
+    begin_only(one, handed)
+
+
+def test_one_that_vanishes_while_its_old_disk_is_put_back_was_a_failure(fleet: MakeFleet) -> None:
+    one = fleet(6, **{"bad-versions": NEW})
+    one.go_on()
+    one.publish(NEW)
+    one.work(one.look())
+    one.probe()
+    one.later(minutes=6)
+    one.probe()
+    handed = one.look()
+    assert one.instances[0].operation_kind == "restore"
+    vanish(one, 0)
+    one.work(handed)
+    member = InstanceUpgrade.objects.get(upgrade=one.upgrade, instance_number=0)
+    assert member.state == MemberState.FAILED and "gone at the provider" in member.rollback_error
+    one.look()
+    assert (
+        one.upgrade.status == UpgradeStatus.FAULTED
+        and missing(one) == []
+        or one.instances[0].operation_kind == "create"
+    )
+
+
+def test_a_machine_that_vanishes_in_a_paused_upgrade_is_made_again_meanwhile(six: Fleet) -> None:
+    six.publish(NEW)
+    six.work(six.look())
+    pause(six.path, "ada", six.now)
+    six.go_on()
+    vanish(six, 0, 5)
+    notice(six, answers=4)
+    six.go_on(60)
+    assert six.row.decision["code"] == "Paused" and missing(six) == []
+    assert six.instances[5].version == NEW, "new ones take the newest image"
+    resume(six.path, "ada", six.now)
+    six.go_on(200)
+    assert six.upgrade.status == UpgradeStatus.COMPLETED
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_in_a_surge_either_may_vanish(fleet: MakeFleet, which: str) -> None:
+    one, handed = begun(fleet)
+    one.work(handed)
+    vanish(one, 0 if which == "old" else 5)
+    notice(one)
+    one.go_on(200)
+    rows = one.instances
+    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    assert len(rows) == 5 and {(row.health, row.failures) for row in rows} == {("healthy", 0)}
+    one.go_on(200)
+    assert {row.version for row in one.instances} == {NEW}
+
+
+def test_a_new_one_that_vanishes_in_its_creation_is_no_failure_of_the_image(fleet: MakeFleet) -> None:
+    one = surging(fleet, tags={"boot-seconds": "0.5"})
+    one.publish(NEW)
+    handed = one.look()
+    begin_only(one, handed)
+    vanish(one, 5)
+    lapse(one)
+    one.go_on(300)
+    assert {(row.failures, row.failed_version) for row in one.instances} == {(0, "")}
+
+
+def test_all_of_a_set_are_made_again_so_many_at_a_time(fleet: MakeFleet) -> None:
+    one = fleet(10)
+    one.go_on()
+    vanish(one, *range(10))
+    notice(one)
+    assert missing(one) == list(range(10))
+    handed = one.look()
+    assert Instance.objects.filter(scale_set=one.id, operation_kind="create").count() == 2
+    one.work(handed)
+    one.go_on(200)
+    assert missing(one) == [] and {row.health for row in one.instances} == {"healthy"}
+
+
+def test_a_provider_that_is_mistaken_about_all_of_them_costs_nothing(six: Fleet) -> None:
+    """It says for a minute that there are none; its machines run on, and it makes none beside them."""
+    disks = {row.number: row.os_disk for row in six.instances}
+    probed = reading.read(six.id)
+    assert probed
+    writing.write_gone(six.id, probed.instances, six.now)
+    six.go_on()
+    assert "exists already" in reasons(six)["MachinesNotMade"]["text"]
+    assert len(six.views()) == 6
+    notice(six, answers=1)
+    six.go_on()
+    assert {row.number: row.os_disk for row in six.instances} == disks and missing(six) == []
+
+
+def test_a_machine_that_comes_back_is_taken_as_it_is(six: Fleet) -> None:
+    disk = six.instances[1].os_disk
+    probed = reading.read(six.id)
+    assert probed
+    writing.write_gone(six.id, {pk: one for pk, one in probed.instances.items() if one.number == 1}, six.now)
+    notice(six, answers=1)
+    six.go_on()
+    assert six.instances[1].os_disk == disk and six.instances[1].health == "healthy"
+
+
+def test_old_news_that_it_is_gone_is_not_written(six: Fleet) -> None:
+    """It was reimaged meanwhile, or something is being done to it."""
+    probed = reading.read(six.id)
+    assert probed
+    six.publish(NEW)
+    six.look()
+    assert writing.write_gone(six.id, probed.instances, six.now) is not None
+    assert 0 not in missing(six), "it is in its batch"
+
+
+def test_an_opt_out_holds_for_what_replaces_it(six: Fleet) -> None:
+    opt_out(six.path, ["4"], reason="debugging", owner="ada", now=six.now)
+    vanish(six, 4)
+    notice(six)
+    six.go_on()
+    assert missing(six) == []
+    six.publish(NEW)
+    six.go_on(200)
+    assert [row.version == NEW for row in six.instances] == [True] * 4 + [False, True]
+
+
+def test_scaling_in_takes_it_before_those_that_are_there(six: Fleet) -> None:
+    vanish(six, 1)
+    notice(six)
+    six.put(5)
+    six.go_on()
+    assert [row.number for row in six.instances] == [0, 2, 3, 4, 5]
+
+
+def test_two_workers_and_one_that_dies_make_one_machine(six: Fleet) -> None:
+    vanish(six, 1)
+    notice(six)
+    handed = six.look()
+    begin_only(six, handed)
+    lapse(six)
+    again = six.look()
+    six.work(again)
+    six.work(handed)
+    six.go_on()
+    assert missing(six) == [] and len(six.views()) == 6
+
+
+def test_a_clock_that_is_set_back_while_it_is_gone_costs_nothing(six: Fleet) -> None:
+    vanish(six, 1)
+    notice(six)
+    six.now -= timedelta(days=1)
+    handed = six.look()
+    assert len(handed) == 1
+    six.work(handed)
+    assert missing(six) == []
