@@ -135,8 +135,11 @@ class Counts:
 def _with_extensions(one: Probed, health: Health, detail: str) -> tuple[Health, str]:
     """S-32: "healthy only when every extension is provisioned", whatever the probe says.
 
-    Who was healthy before is not initializing again.
+    Who was healthy before is not initializing again. A machine that is just being switched on cannot answer yet, and is not unhealthy
+    for it.
     """
+    if one.is_starting and one.health is Health.INITIALIZING and health is not Health.HEALTHY:
+        return Health.INITIALIZING, "its machine is starting"
     if one.failed:
         return Health.UNHEALTHY, f"{NOT_PROVISIONED}: {', '.join(one.failed)} failed"
     if one.late and health is Health.HEALTHY:

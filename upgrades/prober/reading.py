@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from upgrades.core.states import Health, Provisioning
+from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
@@ -15,6 +15,7 @@ class Probed:
     """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for.
 
     `os_disk` is "" where no machine could be made. `failed` and `late`: the extensions that failed, and that are still being provisioned.
+    `is_starting`: its machine is being switched on, and has not been said to run.
     """
 
     pk: int
@@ -26,6 +27,7 @@ class Probed:
     detail: str = ""
     failed: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
+    is_starting: bool = False
 
     @property
     def generation(self) -> str:
@@ -49,7 +51,7 @@ class ProbedSet:
     @property
     def is_settling(self) -> bool:
         """Some machine has news soon."""
-        return any(one.late for one in self.instances.values())
+        return any(one.late or one.is_starting for one in self.instances.values())
 
 
 def read(scale_set_id: int) -> ProbedSet | None:
@@ -57,7 +59,7 @@ def read(scale_set_id: int) -> ProbedSet | None:
     row = ScaleSet.objects.select_related("location").filter(pk=scale_set_id).first()
     if row is None:
         return None
-    columns = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions")
+    columns = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions", "power")
     probed = [_probed(*of) for of in Instance.objects.filter(scale_set=row, operation_id=None).values_list(*columns)]
     return ProbedSet(
         pk=row.pk,
@@ -81,10 +83,11 @@ def _probed(
     since: datetime,
     detail: str,
     extensions: Sequence[Mapping[str, str]],
+    power: str,
 ) -> Probed:
     failed = tuple(one["name"] for one in extensions if one["state"] == Provisioning.FAILED)
     late = tuple(one["name"] for one in extensions if one["state"] not in (Provisioning.FAILED, Provisioning.SUCCEEDED))
-    return Probed(pk, number, os_disk, address, Health(health), since, detail, failed, late)
+    return Probed(pk, number, os_disk, address, Health(health), since, detail, failed, late, power == Power.STARTING)
 
 
 def _probe(row: ScaleSet) -> ProbeSettings | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from upgrades.core import messages
 from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, Provisioning
+from upgrades.core.states import Health, MemberState, Power, Provisioning
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
@@ -58,15 +58,17 @@ def write_views(
 
 
 def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
-    """A machine on another OS disk than we know, though we do nothing to it: an operation that was given up has ended after all, or
-    somebody else replaced it. What was known of its health is void then. One that was missing is there only when it came up: what a
-    creation that failed has left behind is none."""
+    """What was known of a machine's health is void when it is on another OS disk than we know, though we do nothing to it: an operation
+    that was given up has ended after all, or somebody else replaced it. It is void, too, when the machine was off and is on. One that was
+    missing is there only when it came up: what a creation that failed has left behind is none."""
     if row.missing_since is not None:
         if view.provisioning is not Provisioning.SUCCEEDED:
             return False
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its machine is there after all"
     elif view.os_disk != row.os_disk:
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its OS disk is another one"
+    elif _came_on(row, view):
+        row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its machine was switched on"
     before = [getattr(row, name) for name in VIEW_FIELDS]
     row.take_view(view)
     return before != [getattr(row, name) for name in VIEW_FIELDS]
@@ -90,6 +92,13 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
             log.warning("%s: gone at the provider: instances %s", w.scale_set, [row.number for row in rows])
             w.wake()
     return w.scale_set.seq if rows else None
+
+
+def _came_on(row: Instance, view: InstanceView) -> bool:
+    """Last night's verdict is none on a machine that was off meanwhile; nor is one of the time in which it was starting."""
+    if row.power == Power.STOPPED:
+        return view.power is not Power.STOPPED
+    return row.power == Power.STARTING and view.power is Power.RUNNING and row.health == Health.INITIALIZING
 
 
 def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
