@@ -10,6 +10,7 @@ from upgrades.arm import filling, ids
 from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
+from upgrades.arm.leaving_out import is_whole_load_balancer, without_left_out
 from upgrades.arm.merge import merged, without_read_only
 from upgrades.arm.options import SKIP_TOKEN, takes
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
@@ -113,7 +114,11 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
         known.check_request(given, azure_types.LOAD_BALANCER, row.document if row else None)
         if row is None:
             return _plain(given)
-        return merged(row.document, _plain(given), _plain(render(call, row)), removes=removes)
+        sent, shown = _plain(given), _plain(render(call, row))
+        document = merged(row.document, sent, shown, removes=removes)
+        if removes or not is_whole_load_balancer(given):
+            return document
+        return without_left_out(document, sent, shown, azure_types.LOAD_BALANCER, call.version)
 
     row, is_new = change_load_balancer(path, edit, call.now)
     return Answer(render(call, row), 201 if is_new else 200, {"ETag": _etag(row)})

@@ -1,8 +1,9 @@
 """What a client sends, put into what is there.
 
-A PUT keeps what it does not speak of (Azure's own tools leave out what they do not change or do not know), in the elements of lists too
-as far as these have names; a PATCH does but for lists, and a null in it takes a member away (RFC 7396). Tags are replaced whole. Whatever
-comes back just as it was shown is no change, so that a GET and a PUT of its answer leave everything as it was, however it is spelled.
+A PUT keeps what it does not speak of, in the elements of lists too as far as these have names; what a whole document takes away by
+leaving it out is a second step: leaving_out.py. A PATCH does but for lists, and a null in it takes a member away (RFC 7396). Tags are
+replaced whole. Whatever comes back just as it was shown is no change, so that a GET and a PUT of its answer leave everything as it was,
+however it is spelled.
 """
 
 from collections import Counter

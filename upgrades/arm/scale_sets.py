@@ -12,6 +12,7 @@ from upgrades.arm import filling, ids, operations, versions
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import Failed, group_not_found, not_found
+from upgrades.arm.leaving_out import is_whole_scale_set, without_left_out, without_other_identities
 from upgrades.arm.merge import differences, merged, without_read_only
 from upgrades.arm.options import EXPAND, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
@@ -185,7 +186,11 @@ def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, remov
         return without_idle_identities(given)
     if removes:
         check_not_taken_away(given, row.document)
-    changed = merged(row.document, _without_same_place(given, row), shown(row), removes=removes)
+    changed: Mapping[str, Any] = merged(row.document, _without_same_place(given, row), shown(row), removes=removes)
+    if not removes:
+        changed = without_other_identities(changed, given)
+        if is_whole_scale_set(given):
+            changed = without_left_out(changed, given, shown(row), azure_types.SCALE_SET, call.version)
     document = without_idle_identities(changed)
     if not all(_is_steering(place) for place in differences(row.document, document)):
         call.require(ADMIN)
