@@ -14,7 +14,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import rights
-from dashboard.forms import ApprovalForm, AutomaticForm, FleetStopForm, Ids, OptOutForm, PublishForm
+from dashboard.forms import (
+    ApprovalForm,
+    AutomaticForm,
+    FleetStopForm,
+    Ids,
+    OptOutForm,
+    PublishForm,
+    UndoWithdrawalForm,
+    WithdrawForm,
+)
 from upgrades.commands import approvals, fleet_stops, images, opt_outs, policies, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
@@ -181,13 +190,36 @@ def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @act("publish")
 def publish(request: HttpRequest) -> dict[str, Any]:
     sent = _read(PublishForm(request.POST))
-    publisher, offer, sku = [*sent["sku"].split(":"), "", "", ""][:3]
-    reference = ImageReference(publisher, offer, sku, sent["version"])
+    reference = _reference(sent)
     followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
     who = {0: "No scale set follows it.", 1: "One scale set follows it."}
     return {
         "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"
     }
+
+
+def _reference(sent: dict[str, Any]) -> ImageReference:
+    publisher, offer, sku = [*sent["sku"].split(":"), "", "", ""][:3]
+    return ImageReference(publisher, offer, sku, sent["version"])
+
+
+@act("publish")
+def withdraw_image(request: HttpRequest) -> dict[str, Any]:
+    sent = _read(WithdrawForm(request.POST))
+    found = images.withdraw_image(_reference(sent), timezone.now(), by=_by(request), reason=sent["reason"])
+    if not found.is_news:
+        return {"said": f"{found.row.version} was withdrawn already, by {found.row.withdrawn_by}."}
+    who = {0: "No scale set runs it.", 1: "One scale set has to do with it."}
+    said = who.get(len(found.scale_sets), f"{len(found.scale_sets)} scale sets have to do with it.")
+    undo = {"url": reverse("undo withdrawal"), "values": {"sku": sent["sku"], "version": sent["version"]}}
+    return {"said": f"{found.row.version} is withdrawn. {said}", "fill": "attention", "glyph": "held", "undo": undo}
+
+
+@act("publish")
+def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
+    sent = _read(UndoWithdrawalForm(request.POST))
+    found = images.undo_withdrawal(_reference(sent), timezone.now(), by=_by(request))
+    return {"said": f"{found.row.version} {'counts again' if found.is_news else 'was not withdrawn'}."}
 
 
 @act("stop_fleet")

@@ -46,6 +46,18 @@ class AutomaticForm(forms.Form):
     on = forms.TypedChoiceField(choices=[("true", "on"), ("false", "off")], coerce=lambda word: word == "true")
 
 
+class WithdrawForm(ReasonForm):
+    """A version of a SKU, and why nobody is to get it any more."""
+
+    sku = forms.CharField(error_messages={"required": "Choose an image."})
+    version = forms.CharField(max_length=80)
+
+
+class UndoWithdrawalForm(forms.Form):
+    sku = forms.CharField()
+    version = forms.CharField(max_length=80)
+
+
 class PublishForm(forms.Form):
     sku = forms.CharField(error_messages={"required": "Choose an image."})
     version = forms.CharField(

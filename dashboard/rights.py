@@ -22,7 +22,7 @@ RIGHTS = {
     "opt_in": Right("upgrades.change_optout", "opt instances in again"),
     "stop_fleet": Right("upgrades.add_fleetstop", "stop all automatic upgrades"),
     "end_fleet_stop": Right("upgrades.change_fleetstop", "let all automatic upgrades go on"),
-    "publish": Right("upgrades.add_imageversion", "publish image versions"),
+    "publish": Right("upgrades.add_imageversion", "publish image versions, and withdraw them"),
 }
 
 

@@ -36,6 +36,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/", views.images, name="images"),
     path("images/skus/", views.skus, name="skus"),
     path("images/publish/", acts.publish, name="publish"),
+    path("images/withdraw/", acts.withdraw_image, name="withdraw image"),
+    path("images/withdraw/undo/", acts.undo_withdrawal, name="undo withdrawal"),
     path("login/", SignInView.as_view(), name="login"),
     path("logout/", SignOutView.as_view(), name="logout"),
     # One door: these two stand before the admin's own.

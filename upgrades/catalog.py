@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from upgrades.core import versions
+from upgrades.core.facts import Withdrawal
 from upgrades.models import ImageSku, Instance, Location, ScaleSet
 
 
@@ -34,12 +35,21 @@ def list_of_skus(location: Location | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One version of a SKU: where it is out (all locations where `only_in` is empty), and how many instances run it."""
+    """One version of a SKU: where it is out (all locations where `only_in` is empty), and how many instances run it.
+
+    `failed`: how many instances failed on it, and have not got well on another since. `withdrawal`: who took it back, and why.
+    """
 
     version: str
     published_at: datetime
     only_in: tuple[str, ...]
     instances: int
+    failed: int = 0
+    withdrawal: Withdrawal | None = None
+
+    @property
+    def tried(self) -> int:
+        return self.failed + self.instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,8 @@ class Overview:
 
     @property
     def latest(self) -> str:
-        """The newest version that is out anywhere; "" while there is none."""
-        return self.versions[0].version if self.versions else ""
+        """The newest version that is out anywhere and was not withdrawn; "" while there is none."""
+        return next((one.version for one in self.versions if one.withdrawal is None), "")
 
     @property
     def instances(self) -> int:
@@ -63,11 +73,11 @@ class Overview:
 def overview() -> list[Overview]:
     """The whole catalogue and who runs what, in a constant number of queries."""
     skus = ImageSku.objects.prefetch_related("versions__limited_to")
-    running = _running()
+    running, failed = _running(), _failed()
     users: dict[int, list[ScaleSet]] = {}
     for row in ScaleSet.objects.only("key", "resource_group", "name", "sku_id").order_by("key"):
         users.setdefault(row.sku_id, []).append(row)
-    return [Overview(sku, _offered(sku, running), tuple(users.get(sku.pk, ()))) for sku in skus]
+    return [Overview(sku, _offered(sku, running, failed), tuple(users.get(sku.pk, ()))) for sku in skus]
 
 
 def _running() -> Counter[tuple[int, str]]:
@@ -76,11 +86,23 @@ def _running() -> Counter[tuple[int, str]]:
     return Counter({(sku, version): count for sku, version, count in counts})
 
 
-def _offered(sku: ImageSku, running: Counter[tuple[int, str]]) -> tuple[Offered, ...]:
+def _failed() -> Counter[tuple[int, str]]:
+    """{(SKU, version): instances that failed on it, and do not run it}"""
+    failed = Instance.objects.exclude(failed_version="").exclude(failed_version=F("version")).order_by()
+    counts = failed.values_list("scale_set__sku", "failed_version").annotate(Count("pk"))
+    return Counter({(sku, version): count for sku, version, count in counts})
+
+
+def _offered(sku: ImageSku, running: Counter[tuple[int, str]], failed: Counter[tuple[int, str]]) -> tuple[Offered, ...]:
     rows = sorted(sku.versions.all(), key=lambda row: versions.parse(row.version), reverse=True)
     return tuple(
         Offered(
-            row.version, row.published_at, tuple(one.name for one in row.limited_to.all()), running[sku.pk, row.version]
+            row.version,
+            row.published_at,
+            tuple(one.name for one in row.limited_to.all()),
+            running[sku.pk, row.version],
+            failed[sku.pk, row.version],
+            row.withdrawal,
         )
         for row in rows
     )

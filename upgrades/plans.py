@@ -32,7 +32,7 @@ def planned(row: ScaleSet, now: datetime) -> Planned:
     """What would be done next. Where automatic upgrades are off: what would be, if a person started an upgrade now."""
     facts = observe(row.pk, now).facts
     is_running = facts.upgrade is not None
-    by_hand = not is_running and facts.follows_latest and not facts.automatic
+    by_hand = not is_running and not (facts.automatic and facts.follows_latest)
     if by_hand:  # people's upgrades have the set's own limits
         facts = replace(facts, policy=documents.read(row.document).policy_by_hand)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE

@@ -20,7 +20,7 @@ function running(board) {
 }
 
 function resting(board) {
-  const latest = board.scale_set.latest_version;
+  const latest = board.scale_set.wanted_version;
   const hasFailed = latest && board.instances.some((one) => one.failed_version === latest);
   return {
     start: "",

@@ -15,7 +15,7 @@ const missing = new Set(KNOWN);
 const unfolded = new Set(); // SKUs whose old versions are shown
 let fetching = false, stale = false, shown = "";
 
-openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold });
+openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold, withdraw: askWhy });
 const ask = painter(paint);
 new Feed({ known: KNOWN, hear, standing });
 document.addEventListener("done", fetchAgain);
@@ -32,14 +32,15 @@ function hear(board, key) {
   else boards.delete(key);
   const now = boards.get(key);
   const isNews = before?.latest !== now?.latest || before?.sku !== now?.sku;
-  if (isNews && (!now || !isShown(now, key))) fetchAgain();
+  const isOther = before && now && before.withdrawn !== now.withdrawn;
+  if (isOther || (isNews && (!now || !isShown(now, key)))) fetchAgain();
   ask();
 }
 
-function factsOf({ scale_set: { image, latest_version: latest }, instances }) {
+function factsOf({ scale_set: { image, latest_version: latest, withdrawn: said }, instances }) {
   const versions = {};
   for (const one of instances) versions[one.version] = (versions[one.version] ?? 0) + 1;
-  return { sku: `${image.publisher}:${image.offer}:${image.sku}`.toLowerCase(), latest, versions };
+  return { sku: `${image.publisher}:${image.offer}:${image.sku}`.toLowerCase(), latest, versions, withdrawn: JSON.stringify(said) };
 }
 
 /** Does the page have this version, and this scale set under its SKU? */
@@ -123,6 +124,15 @@ function openDialog(key) {
   hint();
   dialog.showModal();
   form.elements.version.focus();
+}
+
+function askWhy({ dataset: { key, name } }) {
+  const dialog = $("#withdraw"), { elements } = $("form", dialog);
+  $("form", dialog).reset();
+  [elements.sku.value, elements.version.value] = [name, key];
+  write($(".version", dialog), `${key} of ${name}`);
+  dialog.showModal();
+  elements.reason.focus();
 }
 
 /** The latest version of the chosen image, and a number that the next could have. */

@@ -68,7 +68,9 @@ function overLimit(board, since) {
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
-const ASK = new Set(["NoImagePublished", "MachinesNotMade", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval"]);
+const ASK = new Set([
+  "NoImagePublished", "MachinesNotMade", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval", "VersionWithdrawn", "PinnedVersionWithdrawn",
+]);
 
 function asked(board, now) {
   const list = reasonsIn(board).filter(({ code, since }) => ASK.has(code) && (code !== "HealthIsStale" || now - Date.parse(since) >= PATIENCE));

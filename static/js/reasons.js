@@ -9,7 +9,7 @@ const FACES = {
   NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
   MachinesNotMade: ["failure", "failed"], MachinesGone: ["attention", "unknown"],
   HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], WaitsForApproval: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
-  WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], VersionSuspected: ["attention", "failed"], AutomaticUpgradesOff: ["waiting", "pending"],
+  WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], VersionSuspected: ["attention", "failed"], VersionWithdrawn: ["attention", "held"], PinnedToAnotherVersion: ["waiting", "pending"], PinnedVersionWithdrawn: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
   Quarantined: ["attention", "quarantined"], FailedOnThisVersion: ["failure", "failed"], OptedOut: ["out", "opted-out"], SwitchedOff: ["waiting", "switched-off"],
   RollingBack: ["attention", "rolling-back"], InstancesInitializing: ["active", "verifying"], PauseBetweenBatches: ["active", "held"],
   CreatingReplacements: ["active", "upgrading"], RemovingReplaced: ["active", "upgrading"], QuotaUnknown: ["waiting", "unknown"],

@@ -50,7 +50,7 @@ function contextOf(scaleSet, upgrade) {
   return {
     upgrade: upgrade?.id ?? null,
     runs,
-    target: runs ? upgrade.target.version : scaleSet?.latest_version ?? "",
+    target: runs ? upgrade.target.version : scaleSet?.wanted_version ?? "",
     wanted: runs && isOfExtensions(upgrade) ? upgrade.extensions : null,
     holds: HOLDS.has(scaleSet?.decision?.code),
     awaits: awaited(scaleSet, upgrade),

@@ -10,7 +10,7 @@ const MOVING = new Set(["queued", "upgrading", "verifying", "rolling-back"]);
 export function summaryOf(board) {
   const { scale_set: set } = board, instances = proper(board.instances);
   const sum = {
-    key: board.key, size: instances.length, running: runs(board), latest: set.latest_version, target: targetOf(board),
+    key: board.key, size: instances.length, running: runs(board), latest: set.wanted_version, target: targetOf(board),
     counts: {}, versions: {}, done: 0, eligible: 0, current: 0, moving: 0, sick: 0, out: 0, missing: 0,
   };
   for (const one of instances) add(sum, one);
@@ -29,8 +29,8 @@ function add(sum, one) {
   if (one.version === sum.latest) sum.current += 1;
 }
 
-/** The version that its instances are to get: of the upgrade that runs and brings one, else the latest one. */
-export const targetOf = (board) => (runs(board) && !runsExtensions(board) ? board.upgrade.target.version : board.scale_set.latest_version);
+/** The version that its instances are to get: of the upgrade that runs and brings one, else the one that the scale set wants. */
+export const targetOf = (board) => (runs(board) && !runsExtensions(board) ? board.upgrade.target.version : board.scale_set.wanted_version);
 
 /** The versions that are not the target, the commonest first. */
 export function behind({ versions, target }) {

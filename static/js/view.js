@@ -71,7 +71,7 @@ function isToCome(one, { kind, extensions, target: { version }, only_failed: onl
   if (by === "Platform" && one.quarantined_at) return false;
   if (kind === "extensions") return Boolean(one.version) && !hasAll(one, extensions);
   if (onlyFailed) return one.failed_version === version;
-  return one.version !== version && (takesFailed || one.failed_version !== version);
+  return Boolean(one.version) && one.version !== version && (takesFailed || one.failed_version !== version);
 }
 
 const slices = (list, size) => Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));

@@ -40,10 +40,13 @@ function once(list) {
   });
 }
 
-function decision({ scale_set: { decision: said, automatic_upgrade: isOn } }) {
+const isPinned = (board) => board.scale_set.image.version !== "latest";
+
+function decision(board) {
+  const { scale_set: { decision: said, automatic_upgrade: isOn, image } } = board;
   if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", detail: "", acts: [] };
   const rests = said.code === "NothingToDo";
-  const text = rests ? (isOn ? "Nothing to do: no instance waits for a newer image." : "Nothing to do. Automatic upgrades are off: new versions wait for a person.") : said.text;
+  const text = rests ? (isPinned(board) ? `Nothing to do by itself: it is pinned to ${image.version}.` : isOn ? "Nothing to do: no instance waits for a newer image." : "Nothing to do. Automatic upgrades are off: new versions wait for a person.") : said.text;
   const [fill, glyph] = rests ? ["done", "done"] : isCalm(said.code) ? ["active", "verifying"] : ["attention", "held"];
   return { code: said.code, fill, glyph, text, detail: "", since: rests ? null : said.since, acts: [] };
 }
@@ -96,7 +99,7 @@ export function whyInstance(one, board) {
   const runsThem = runsExtensions(board), next = runsThem ? "of extensions" : `to ${targetOf(board)}`;
   const back = one.member?.state === "rolled_back" && one.failed_version ? ` It failed on ${one.failed_version} and has its old OS disk again.` : "";
   const says = {
-    done: runsThem ? "It has the model's extensions, and is healthy." : "On the newest image, and healthy.",
+    done: runsThem ? "It has the model's extensions, and is healthy." : `On the ${isPinned(board) ? "version that it is pinned to" : "newest image"}, and healthy.`,
     pending: pending(one, board, next),
     queued: `Chosen for batch ${one.batch}; ${runsThem ? "its extensions are run" : "its OS disk is replaced"} in a moment.`,
     held: heldBy(one, board),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.admin.people import Admitting, errors, page, post, saved, told
+from tests.admin.people import Admitting, act, errors, page, post, saved, told
 from tests.stories import FIRST_VERSION, NOW, a_scale_set, document, nothing_changes, snapshot_equals_events
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 
@@ -102,6 +102,26 @@ def test_who_may_look_may_not_publish(admitting: Admitting) -> None:
     page(bob, "imageversion/")
     with nothing_changes():
         assert post(bob, "imageversion/add/", sku=ubuntu().pk, version="16.04.2").status_code == 403
+
+
+def test_a_version_is_withdrawn_with_a_reason_and_put_back(ada: Client) -> None:
+    row = ImageVersion.objects.get(sku=ubuntu(), version=FIRST_VERSION)
+    with nothing_changes():
+        assert "Withdraw these versions" in act(ada, "imageversion/", "withdraw_chosen", row.pk).content.decode()
+    act(ada, "imageversion/", "withdraw_chosen", row.pk, agreed="1", reason="it panics")
+    row.refresh_from_db()
+    assert row.withdrawal and (row.withdrawal.by, row.withdrawal.reason) == ("ada", "it panics")
+    assert "it panics" in page(ada, "imageversion/")
+    act(ada, "imageversion/", "put_back_chosen", row.pk)
+    row.refresh_from_db()
+    assert row.withdrawal is None
+
+
+def test_who_may_not_publish_may_not_withdraw(admitting: Admitting) -> None:
+    bob, row = admitting("view_imageversion"), ImageVersion.objects.first()
+    assert row and "withdraw_chosen" not in page(bob, "imageversion/")
+    with nothing_changes():
+        act(bob, "imageversion/", "withdraw_chosen", row.pk, agreed="1", reason="x")
 
 
 # --- locations --------------------------------------------------------------------------------------------------------

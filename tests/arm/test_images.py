@@ -7,7 +7,9 @@ import pytest
 from django.test import Client
 
 from tests.arm.client import Api, is_error
-from tests.stories import FIRST_VERSION, publish
+from tests.stories import FIRST_VERSION, NOW, publish
+from upgrades.commands.images import withdraw_image
+from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, Location
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +106,17 @@ def test_versions_of_the_location(api: Api) -> None:
     publish("16.04.825", locations=["eastus"])
     assert names(api, VERSIONS) == [FIRST_VERSION]
     is_error(api.get(f"{VERSIONS}/16.04.825"), 404, "NotFound", "VMImage was not found")
+
+
+def test_a_version_that_was_withdrawn_is_listed_no_more_and_says_that_it_is_deprecated(api: Api) -> None:
+    publish("16.04.201808140")
+    reference = ImageReference("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140")
+    withdraw_image(reference, NOW, by="eve", reason="it panics")
+    assert names(api, VERSIONS) == [FIRST_VERSION]
+    said = api.get(f"{VERSIONS}/16.04.201808140")
+    assert said.body["properties"]["imageDeprecationStatus"] == {"imageState": "Deprecated"}
+    said = api.get(f"{VERSIONS}/{FIRST_VERSION}")
+    assert said.body["properties"]["imageDeprecationStatus"] == {"imageState": "Active"}
 
 
 def test_images_of_galleries_are_no_platform_images(api: Api) -> None:

@@ -165,6 +165,15 @@ def _edits(row: ScaleSet | None) -> Any:
     return edited(row.document, "sku.capacity", 4) if row else document(capacity=4)
 
 
+FIRST = ImageReference(*UBUNTU, "0.0.1")
+WITHDRAW = partial(images.withdraw_image, FIRST, LATER, by="ada", reason="it panics, debugging")
+
+
+def _withdrawn() -> Callable[[], Any]:
+    images.withdraw_image(FIRST, NOW, by="ada", reason="it panics")
+    return partial(images.undo_withdrawal, FIRST, LATER, by="ada")
+
+
 PUBLISH = partial(images.publish_image, ImageReference(*UBUNTU, "16.04.9"), LATER)
 OPT_OUT = partial(opt_outs.opt_out, WEB, ["1", "2"], reason="debugging", owner="ada", now=LATER)
 CREATE = partial(access.make_client, "terraform", ApiClient.Role.OPERATOR, LATER)
@@ -183,6 +192,8 @@ STORIES = {
         lambda: partial(fleet_stops.stop_fleet, reason="x", owner="ada", now=LATER), "FleetStopped", ""
     ),
     "fleet_stops.end_fleet_stop": Story(_fleet_stopped, "FleetStopEnded", ""),
+    "images.withdraw_image": Story(lambda: WITHDRAW, "ImageWithdrawn", f"{':'.join(UBUNTU)}:0.0.1"),
+    "images.undo_withdrawal": Story(_withdrawn, "ImageWithdrawalUndone", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.publish_image": Story(lambda: PUBLISH, "ImagePublished", f"{':'.join(UBUNTU)}:16.04.9"),
     "load_balancers.put_load_balancer": Story(
         lambda: partial(load_balancers.put_load_balancer, "fleet/lb", BALANCER, LATER),

@@ -66,18 +66,21 @@ def test_starting_a_second_time() -> None:
         start("fleet/web", "you", LATER)
 
 
-def test_a_pinned_scale_set_is_not_upgraded() -> None:
-    a_scale_set(automatic=False)
-    ScaleSet.objects.update(image_version=FIRST_VERSION)
+def test_a_pinned_scale_set_is_brought_to_its_version_older_or_not() -> None:
     publish("16.04.1")
+    a_scale_set(automatic=False, version="16.04.1")
+    ScaleSet.objects.update(image_version=FIRST_VERSION)
     with refused("OperationNotAllowed", NO_CANDIDATES):
-        start("fleet/web", "me", LATER)
+        start("fleet/web", "me", LATER, only_latest=True)  # as Azure's API has it
+    upgrade = start("fleet/web", "me", LATER)
+    assert (upgrade.target_version, upgrade.takes_newer) == (FIRST_VERSION, True)
+    assert upgrade.progress().pending == 10
 
 
 def test_no_image_is_no_upgrade() -> None:
     a_scale_set()
     ImageVersion.objects.all().delete()
-    with refused("OperationNotAllowed", NO_CANDIDATES):
+    with refused("OperationNotAllowed", "has no version in its location that is published and not withdrawn"):
         start("fleet/web", "me", LATER)
 
 

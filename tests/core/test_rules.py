@@ -300,4 +300,4 @@ def test_an_upgrade_that_turning_off_stopped_goes_on_when_it_is_turned_on_again(
 
 
 def test_every_rule_has_its_place() -> None:
-    assert len(set(decide.RULES)) == len(decide.RULES) == 24
+    assert len(set(decide.RULES)) == len(decide.RULES) == 25

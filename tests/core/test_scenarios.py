@@ -107,6 +107,17 @@ def _publish(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.publish(options["version"])
 
 
+def _withdraw_version(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.withdraw(options["version"], options["by"], options["reason"])
+
+
+def _pin(world: World, options: dict[str, str], ids: list[int]) -> None:
+    """The model names a version: automatic upgrades are off then."""
+    pinned = options["to"]
+    latest = image(pinned)
+    world.facts = replace(world.facts, pinned_to=pinned, latest=latest, follows_latest=False, automatic=False)
+
+
 def _run(world: World, options: dict[str, str], ids: list[int]) -> None:
     seconds = int(options.get("seconds", 0)) + 60 * int(options.get("minutes", 0))
     world.run(steps=int(options.get("steps", 1000)), until=timedelta(seconds=seconds) if seconds else None)
@@ -147,7 +158,8 @@ def _automatic(world: World, options: dict[str, str], ids: list[int]) -> None:
 def _start(world: World, options: dict[str, str], ids: list[int]) -> None:
     assert world.facts.latest
     only_failed = options.get("only") == "failed"
-    world.start(world.facts.latest.version, StartedBy.USER, only_failed=only_failed)
+    pinned = bool(world.facts.pinned_to)
+    world.start(world.facts.latest.version, StartedBy.USER, only_failed=only_failed, takes_newer=pinned)
 
 
 def _start_extensions(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -261,6 +273,8 @@ def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:
 _COMMANDS = {
     "model": _model,
     "publish": _publish,
+    "withdraw-version": _withdraw_version,
+    "pin": _pin,
     "run": _run,
     "sick": _sick,
     "heal": _heal,

@@ -17,6 +17,7 @@ from upgrades.core.facts import (
     Policy,
     Trial,
     Upgrade,
+    Withdrawal,
 )
 from upgrades.core.ranges import ranges
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
@@ -37,6 +38,7 @@ from upgrades.core.steps import (
     Why,
 )
 from upgrades.core.suspicion import is_suspected, is_the_machine, newest_good
+from upgrades.core.versions import newest
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
 IDLE = {
@@ -180,6 +182,15 @@ class World:
         counts = {version: Counter(said.values()) for version, said in self.said.items()}
         return {version: Trial(count[False], count[True]) for version, count in counts.items()}
 
+    def withdraw(self, version: str, by: str, reason: str) -> None:
+        self.published.remove(version)
+        withdrawn = {**self.facts.withdrawn, version: Withdrawal(by, reason, self.now)}
+        left = newest(self.published)
+        self.facts = replace(self.facts, withdrawn=withdrawn, latest=image(left) if left else None)
+        for one in self.facts.instances:
+            self._instance(one.id, withdrawn=one.version in withdrawn)
+        self.tell_suspicion()
+
     def tell_suspicion(self) -> None:
         """What `observe` would say of the version that is the target, or the latest."""
         trials, latest = self._trials(), self.facts.latest
@@ -207,11 +218,18 @@ class World:
             self._later(self.boot, "restored", id)
 
     def start(
-        self, version: str, started_by: StartedBy, *, only_failed: bool = False, takes_failed: bool = True
+        self,
+        version: str,
+        started_by: StartedBy,
+        *,
+        only_failed: bool = False,
+        takes_failed: bool = True,
+        takes_newer: bool = False,
     ) -> None:
         by_hand = self.policy_by_hand if started_by is StartedBy.USER else None
         upgrade = Upgrade(image(version), started_by, by_hand or self.facts.policy, only_failed=only_failed)
-        self.facts = replace(self.facts, upgrade=replace(upgrade, takes_failed=takes_failed))
+        upgrade = replace(upgrade, takes_failed=takes_failed, takes_newer=takes_newer)
+        self.facts = replace(self.facts, upgrade=upgrade)
 
     def start_extensions(self, extensions: str) -> None:
         kind, policy = UpgradeKind.EXTENSIONS, self.facts.policy
@@ -334,7 +352,10 @@ class World:
         elif upgrade:
             version = version or upgrade.target.version
         version = version or self._version_of(id)
-        self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
+        withdrawn = version in self.facts.withdrawn
+        self._instance(
+            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+        )
         self._instance(id, making=False, missing=None)
         if not is_for_the_capacity:
             self._member(id, MemberState.VERIFYING)
@@ -343,7 +364,10 @@ class World:
     def _restored(self, id: int) -> None:
         is_lost = id in self.lost_disks
         version = self._version_of(id) if is_lost else self.old_versions[id]
-        self._instance(id, busy=False, version=version, health=Health.INITIALIZING, health_since=self.now)
+        withdrawn = version in self.facts.withdrawn
+        self._instance(
+            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+        )
         self._member(id, MemberState.FAILED if is_lost else MemberState.ROLLED_BACK, may_roll_back=False)
         self._later(self.probe, "verdict", id)
 

@@ -35,9 +35,11 @@ ACTS: dict[str, tuple[str, dict[str, str], str]] = {
     "end fleet stop": ("/fleet-stop/end/", {}, "end_fleet_stop"),
     "automatic": (f"{HERE}automatic/", {"on": "false"}, "steer"),
     "publish": ("/images/publish/", {"sku": SKU, "version": "16.04.9"}, "publish"),
+    "withdraw": ("/images/withdraw/", {"sku": SKU, "version": "0.0.1", "reason": "it panics"}, "publish"),
+    "undo withdrawal": ("/images/withdraw/undo/", {"sku": SKU, "version": "0.0.1"}, "publish"),
 }
 
-OF_ALL = {"publish", "stop fleet", "end fleet stop"}  # not of one scale set
+OF_ALL = {"publish", "withdraw", "undo withdrawal", "stop fleet", "end fleet stop"}  # not of one scale set
 
 pytestmark = pytest.mark.django_db
 
@@ -333,6 +335,20 @@ def test_publishing(ada: Client, followers: str, expected: str) -> None:
         a_scale_set(name, instances=1)
     assert done(ada, "publish", version=" 16.04.9 ")["said"] == f"16.04.9 is published. {expected} it."
     assert ImageVersion.objects.get(version="16.04.9").limited_to.count() == 0
+
+
+def test_withdrawing_and_its_undo(ada: Client) -> None:
+    a_scale_set("web")
+    said = done(ada, "withdraw")
+    assert said["said"] == "0.0.1 is withdrawn. One scale set has to do with it."
+    row = ImageVersion.objects.get(version="0.0.1", sku__key=SKU.lower())
+    assert (row.withdrawn_by, row.withdrawn_reason) == ("ada", "it panics")
+    assert done(ada, "withdraw", reason="another")["said"] == "0.0.1 was withdrawn already, by ada."
+    page = ada.get("/images/").content.decode()
+    assert "by ada: it panics" in page
+    assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "0.0.1 counts again."
+    row.refresh_from_db()
+    assert row.withdrawal is None
 
 
 def test_publishing_in_some_locations(ada: Client) -> None:

@@ -19,14 +19,14 @@ export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: 
 /** What a look decided, with the reasons for it. */
 export const aDecision = (...reasons) => ({ code: reasons[0].code, text: reasons[0].text, since: AT, reasons });
 
-export const aScaleSet = (changes = {}) => ({
-  resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version: OLD, capacity: 10,
+export const aScaleSet = ({ latest_version = OLD, wanted_version = latest_version, ...changes } = {}) => ({
+  resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version, wanted_version, withdrawn: [], capacity: 10,
   automatic_upgrade: true, extensions: [], policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
 });
 
 export const anUpgrade = (changes = {}) => ({
   id: "u1", kind: "image", extensions: [], target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
-  cancel_requested_by: "", paused_by: "", only_failed: false, takes_failed: true, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, breach: null, batches: [], ...changes,
+  cancel_requested_by: "", paused_by: "", only_failed: false, takes_failed: true, takes_newer: false, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, breach: null, batches: [], ...changes,
 });
 
 export const aBatch = (number, finished_at = null) => ({ number, started_at: AT, finished_at, why: "20 % of 10 is 2, so at most 2." });

@@ -98,7 +98,7 @@ test("one that is removed and made anew in the same delta is there", () => {
 test("a newer image makes all of them pending, without a word on any", () => {
   const before = aBoard(3);
   assert.deepEqual(statesOf(before), ["done", "done", "done"]);
-  const board = after(before, { scale_set: { ...before.scale_set, latest_version: NEW } });
+  const board = after(before, { scale_set: { ...before.scale_set, latest_version: NEW, wanted_version: NEW } });
   assert.deepEqual(statesOf(board), ["pending", "pending", "pending"]);
   assert.deepEqual([...board.touched], [0, 1, 2]);
 });

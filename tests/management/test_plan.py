@@ -107,7 +107,18 @@ def test_where_automatic_upgrades_are_off_it_is_the_plan_of_a_start_by_hand() ->
 def test_a_set_that_is_pinned() -> None:
     a_scale_set(automatic=False, model=document(version="0.0.1", automatic=False, capacity=10))
     publish(NEW)
-    assert told()[1:] == ["pinned     to 0.0.1: no upgrade begins", "Nothing would be upgraded."]
+    pinned = (
+        "pinned     to 0.0.1: nothing begins by itself. This is the plan of a start by hand: manage.py start fleet/web"
+    )
+    assert told()[1:] == ["target     0.0.1", pinned, "Nothing would be upgraded."]
+
+
+def test_a_set_that_is_pinned_to_an_older_version_than_it_runs() -> None:
+    publish(NEW)
+    a_scale_set(version=NEW, automatic=False, model=document(version="0.0.1", automatic=False, capacity=10))
+    lines = told()
+    assert lines[1] == "target     0.0.1"
+    assert lines[3] == "batch 0     2:  0-1"
 
 
 def test_nothing_to_do() -> None:

@@ -1,17 +1,20 @@
 """The image catalogue: SKUs, their versions, and the locations."""
 
 import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from upgrades import catalog
-from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, count_of, now
-from upgrades.commands.images import publish_image
+from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, ask, count_of, each, name_of, now
+from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image
+from upgrades.commands.opt_outs import LONGEST_REASON
 from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
@@ -107,8 +110,9 @@ class VersionAdmin(Commanded):
 
     form = VersionForm
     fields_of_targets = {"location": "limited_to"}
-    list_display = ["version", "sku", "where", "published_at"]
-    list_filter = ["sku"]
+    list_display = ["version", "sku", "where", "published_at", "withdrawn_at", "withdrawn_by", "withdrawn_reason"]
+    list_filter = ["sku", ("withdrawn_at", admin.EmptyFieldListFilter)]
+    actions = ["withdraw_chosen", "put_back_chosen"]
     list_select_related = ["sku"]
     search_fields = ["version", "sku__publisher", "sku__offer", "sku__sku"]
     date_hierarchy = "published_at"
@@ -119,7 +123,24 @@ class VersionAdmin(Commanded):
         return super().get_queryset(request).prefetch_related("limited_to")
 
     def get_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[Any]:
-        return ["sku", "version", "limited_to", *(["published_at"] if obj else [])]
+        withdrawal = ["withdrawn_at", "withdrawn_by", "withdrawn_reason"] if obj and obj.withdrawal else []
+        return ["sku", "version", "limited_to", *(["published_at"] if obj else []), *withdrawal]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[str]:
+        return ["withdrawn_at", "withdrawn_by", "withdrawn_reason"]
+
+    @admin.action(description="Withdraw", permissions=["add"])
+    def withdraw_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> HttpResponse | None:
+        form = WithdrawalForm(request.POST if "agreed" in request.POST else None)
+        if form.is_valid():
+            act = partial(withdraw_image, now=now(), by=name_of(request), reason=form.cleaned_data["reason"])
+            if each(request, _per_version(rows, act), "Withdrawn", form):
+                return None
+        return ask(self, request, rows, "withdraw_chosen", "Withdraw these versions", form)
+
+    @admin.action(description="Put withdrawn ones back", permissions=["add"])
+    def put_back_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> None:
+        each(request, _per_version(rows, partial(undo_withdrawal, now=now(), by=name_of(request))), "Put back")
 
     def has_change_permission(self, request: HttpRequest, obj: ImageVersion | None = None) -> bool:
         return False
@@ -134,6 +155,18 @@ class VersionAdmin(Commanded):
     @admin.display(description="published in")
     def where(self, row: ImageVersion) -> str:
         return _places(row)
+
+
+class WithdrawalForm(forms.Form):
+    reason = forms.CharField(max_length=LONGEST_REASON, help_text="Whoever runs the version is told.")
+
+
+def _per_version(
+    rows: QuerySet[ImageVersion], act: Callable[[ImageReference], object]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    for row in rows.select_related("sku"):
+        reference = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, row.version)
+        yield str(row), partial(act, reference)
 
 
 class LocationForm(ModelForm[Location]):

@@ -33,7 +33,7 @@ def skus(call: Call, location: str, publisher: str, offer: str) -> Answer:
 
 @takes(EXPAND, TOP, ORDER_BY)
 def versions(call: Call, location: str, publisher: str, offer: str, sku: str) -> Answer:
-    """S-55. $orderby "name desc" puts the newest first; versions are compared as numbers."""
+    """S-55. $orderby "name desc" puts the newest first; versions are compared as numbers. Those that were withdrawn are not listed."""
     place = find_location(location)
     (row,) = _skus(place, publisher, offer, sku)
     found = sorted(row.versions_in(place), key=parse, reverse=_is_descending(call))[: top(call.query)]
@@ -42,11 +42,15 @@ def versions(call: Call, location: str, publisher: str, offer: str, sku: str) ->
 
 
 def version(call: Call, location: str, publisher: str, offer: str, sku: str, version: str) -> Answer:
+    """One that was withdrawn is there for those who hold its id, and says that it is deprecated."""
     place = find_location(location)
     (row,) = _skus(place, publisher, offer, sku)
-    if version not in row.versions_in(place):
+    found = row.published_in(place).filter(version=version).first()
+    if found is None:
         raise _not_found(place, publisher, offer, sku, version)
-    return Answer(_version(call, place, row, version, expanded=True))
+    return Answer(
+        _version(call, place, row, version, expanded=True, state="Deprecated" if found.withdrawal else "Active")
+    )
 
 
 def _skus(place: Location, *names: str) -> list[ImageSku]:
@@ -77,7 +81,9 @@ def _named(call: Call, place: Location, names: Iterable[tuple[str, ...]]) -> Ans
     )
 
 
-def _version(call: Call, place: Location, row: ImageSku, version: str, *, expanded: bool) -> dict[str, Any]:
+def _version(
+    call: Call, place: Location, row: ImageSku, version: str, *, expanded: bool, state: str = "Active"
+) -> dict[str, Any]:
     id = ids.of_image(call.subscription, place.name, row.publisher, row.offer, row.sku, version)
     body = {"name": version, "location": place.name, "id": id}
     if not expanded:
@@ -89,7 +95,7 @@ def _version(call: Call, place: Location, row: ImageSku, version: str, *, expand
         "hyperVGeneration": "V1",
         "architecture": "x64",
         "features": [],
-        "imageDeprecationStatus": {"imageState": "Active"},
+        "imageDeprecationStatus": {"imageState": state},
     }
     return {**body, "properties": properties}
 

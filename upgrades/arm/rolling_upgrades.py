@@ -126,9 +126,9 @@ def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:
 
 @needs(OPERATOR)
 def start(call: Call, group: str, name: str) -> Answer:
-    """S-6: by hand, whether automatic upgrades are on or off."""
+    """S-6: by hand, whether automatic upgrades are on or off; Azure's is to the latest image only."""
     row = find(group, name)
-    upgrade = start_upgrade(str(row), call.client.name, call.now)
+    upgrade = start_upgrade(str(row), call.client.name, call.now, only_latest=True)
     return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
 
 

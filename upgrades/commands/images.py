@@ -1,19 +1,25 @@
-"""Publishing image versions."""
+"""Publishing image versions, and withdrawing them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from upgrades import catalog
 from upgrades.commands import finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
+from upgrades.commands.opt_outs import checked_reason
 from upgrades.core import versions
 from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
-from upgrades.feed.writing import writing
+from upgrades.core.states import FaultCode, UpgradeKind
+from upgrades.feed.writing import Writing, writing
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
+
+MAX_NAMED = 5  # versions in an error message
 
 
 @finding.once_more
@@ -38,6 +44,92 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
             after = {"published in": where, "scale sets that follow it": len(followers)}
             note(f"Published {reference} in {where}.", after=after)
     return followers
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What came of a withdrawal, or of its end. `is_news`: it was not so before. `scale_sets`: those that have to do with the version: they
+    run it, are being upgraded to it, or are pinned to it. `left`: the newest version that is left, "" where there is none."""
+
+    row: ImageVersion
+    is_news: bool
+    scale_sets: tuple[ScaleSet, ...]
+    left: str
+
+
+@finding.once_more
+@audited("ImageWithdrawn", Kind.IMAGE)
+def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> Withdrawn:
+    """Takes a published version back, everywhere: nothing gets it any more. What runs it runs on; an upgrade to it stops at the end of its
+    batch. Withdrawing twice is once: the first reason stays. Raises Refused: no such version, no reason.
+    """
+    reason = checked_reason(reason, "a withdrawal")
+    with transaction.atomic():
+        sku = _sku(reference)
+        row = _published_version(sku, reference.version)
+        is_news = row.withdrawn_at is None
+        if is_news:
+            row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = now, by, reason
+            _save_withdrawal(row, sku, now)
+            note(f"Withdrew {reference}: {reason}", before={"withdrawn": False}, after={"withdrawn": True})
+        return _withdrawn(row, sku, is_news=is_news)
+
+
+@finding.once_more
+@audited("ImageWithdrawalUndone", Kind.IMAGE)
+def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Withdrawn:
+    """Has a version that was withdrawn count again as any other; an upgrade that was stopped for it is tried again at once.
+
+    One that was not withdrawn stays as it is. Raises Refused: no such version.
+    """
+    with transaction.atomic():
+        sku = _sku(reference)
+        row = _published_version(sku, reference.version)
+        is_news = row.withdrawn_at is not None
+        if is_news:
+            row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = None, "", ""
+            _save_withdrawal(row, sku, now, tried_again_by=by)
+            note(f"Put {reference} back.", before={"withdrawn": True}, after={"withdrawn": False})
+        return _withdrawn(row, sku, is_news=is_news)
+
+
+def _published_version(sku: ImageSku, version: str) -> ImageVersion:
+    row = sku.versions.filter(version=version).first()
+    if row is None:
+        there_are = sorted(sku.versions.values_list("version", flat=True), key=versions.parse, reverse=True)
+        some = ", ".join(there_are[:MAX_NAMED]) or "none"
+        raise Refused("ImageNotFound", f"{sku} has no version {version!r}. Its newest are: {some}", target=version)
+    return row
+
+
+def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
+    """Visibly in all scale sets that use the image, which are looked at at once."""
+    row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
+    with writing(now, *_users(sku, [])) as w:
+        w.changed(*w.scale_sets)
+        if tried_again_by:
+            _try_again(w, row.version, tried_again_by)
+        if w.scale_sets:
+            w.wake()
+
+
+def _try_again(w: Writing, version: str, by: str) -> None:
+    """Upgrades whose last attempt the withdrawal stopped: no limit did."""
+    for row in w.scale_sets:
+        last = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
+        was_stopped = last and last.target_version == version and (last.error or {}).get("code") == FaultCode.WITHDRAWN
+        if last and was_stopped:
+            last.retry_skipped_by = by
+            last.save(update_fields=["retry_skipped_by"])
+            w.changed(last, note=f"To be tried again at once: {by} put {version} back.")
+
+
+def _withdrawn(row: ImageVersion, sku: ImageSku, *, is_news: bool) -> Withdrawn:
+    runs_it = Q(instances__version=row.version)
+    is_on_its_way = Q(upgrades__ended_at=None, upgrades__target_version=row.version)
+    sets = ScaleSet.objects.filter(runs_it | is_on_its_way | Q(image_version=row.version), sku=sku).distinct()
+    left = versions.newest(sku.versions.filter(withdrawn_at=None).values_list("version", flat=True))
+    return Withdrawn(row, is_news, tuple(sets.order_by("key")), left or "")
 
 
 def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetime) -> None:
@@ -77,11 +169,16 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
         versions.parse(version)
     except versions.BadVersion as error:
         raise Refused("InvalidParameter", str(error), target=version) from error
+    if withdrawal := sku.withdrawals().get(version):
+        message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that: "
+        undo = f"manage.py withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo"
+        raise Refused("InvalidParameter", message + undo, target=version)
     for where, known in _published(sku, version, places):
         latest = versions.newest(known)
         if latest and not versions.is_older(latest, version):
             message = (
-                f"{sku} has {latest} as its latest version{where}; {version} is not newer, so nobody would ever get it"
+                f"{sku} has {latest} as its latest version{where}; {version} is not newer, so nobody would ever get it. Publish a newer "
+                f"number, or withdraw what is newer by mistake: manage.py withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest}"
             )
             raise Refused("InvalidParameter", message, target=version)
 
@@ -91,7 +188,7 @@ def _published(sku: ImageSku, version: str, places: Sequence[Location]) -> Itera
     for place in places:
         yield f" in {place.name}", sku.versions_in(place)
     if not places:
-        others = sku.versions.exclude(version=version, limited_to__isnull=False)
+        others = sku.versions.filter(withdrawn_at=None).exclude(version=version, limited_to__isnull=False)
         yield "", list(others.values_list("version", flat=True))
 
 

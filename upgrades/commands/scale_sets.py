@@ -55,6 +55,11 @@ SURGE_LOSES_DISKS = (
     "or set rollingUpgradePolicy.maxSurge to false"
 )
 
+PINNED_TO_WITHDRAWN = (
+    "its image version {version} was withdrawn by {by} ({reason}): new instances get the newest version that is left. Set another version, "
+    'or "latest"'
+)
+
 UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
 
@@ -158,10 +163,29 @@ def _sku(model: Model, location: Location, key: str) -> ImageSku:
         raise Refused("BadRequest", message + catalog.list_of_skus(location), target=target)
     if model.automatic_upgrade and image.version != LATEST:
         raise Refused("BadRequest", MUST_BE_LATEST, target=f"{target}.version")
-    if image.version != LATEST and image.version not in sku.versions_in(location):
+    _check_withdrawn(sku, model, location, key)
+    stays_pinned = _is_pinned_already(sku, image.version, key)
+    if image.version != LATEST and image.version not in sku.versions_in(location) and not stays_pinned:
         message = f'{sku} has no version {image.version!r} in {location.name}; use "latest" or a published one'
         raise Refused("ImageNotFound", message, target=f"{target}.version")
     return sku
+
+
+def _check_withdrawn(sku: ImageSku, model: Model, location: Location, key: str) -> None:
+    """Nobody is pinned to a version that was withdrawn; who was before may change everything else, and is warned."""
+    version = model.image.version
+    withdrawal = sku.withdrawals().get(version)
+    if withdrawal is None or _is_pinned_already(sku, version, key):
+        return
+    left = sku.latest_in(location)
+    message = f'{sku} {version} was withdrawn by {withdrawal.by} ({withdrawal.reason}); use "latest"'
+    more = f" or a version that is left, such as {left}" if left else ""
+    target = "properties.virtualMachineProfile.storageProfile.imageReference.version"
+    raise Refused("ImageNotFound", message + more, target=target)
+
+
+def _is_pinned_already(sku: ImageSku, version: str, key: str) -> bool:
+    return ScaleSet.objects.filter(key=key, sku=sku, image_version=version).exists()
 
 
 def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> bool:
@@ -322,6 +346,8 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
     found = [one.says for one in warnings.warnings_of(row.document)]
     found += [SURGE_LOSES_DISKS] if loses_disks else []
+    if withdrawal := row.sku.withdrawals().get(row.image_version):
+        found.append(PINNED_TO_WITHDRAWN.format(version=row.image_version, by=withdrawal.by, reason=withdrawal.reason))
     if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
         return (*found, NO_PROBE)
     if model.probe_id and model.extension_probe:

@@ -24,6 +24,7 @@ NO_CANDIDATES = (
     "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine Scale Set has some "
     "unprotected instances which have imageReference.version set to latest."
 )
+NO_VERSION = "{row} cannot be upgraded: {sku} has no version in its location that is published and not withdrawn"
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
 NO_INSTANCES = NO_CANDIDATES + " {row} has no instances: those that it gets take the newest image."
 ILL = (Health.UNHEALTHY, Health.UNKNOWN)
@@ -36,27 +37,37 @@ NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is
 
 @audited("UpgradeStarted", Kind.SCALE_SET)
 def start(
-    path: str, by: str, now: datetime, *, only_failed: bool = False, unhealthy_first: bool = False
+    path: str,
+    by: str,
+    now: datetime,
+    *,
+    only_failed: bool = False,
+    unhealthy_first: bool = False,
+    only_latest: bool = False,
 ) -> RollingUpgrade:
-    """Starts an upgrade to the latest image; with nothing to upgrade it completes at once. Raises Refused.
+    """Starts an upgrade to the latest image, or to the version that the scale set is pinned to, be it older than what runs. Where that was
+    withdrawn: to the newest that is left. With nothing to upgrade it completes at once. Raises Refused.
 
     `only_failed`: of those that failed on that version, wherever they stand now, and of no others. `unhealthy_first`: the instances that
-    are unhealthy now are taken before any other, and do not keep the gate shut until then; no other limit changes.
+    are unhealthy now are taken before any other, and do not keep the gate shut until then; no other limit changes. `only_latest`: not to
+    a pinned version.
     """
     with finding.writing_to(path, now) as w:
         row = w.scale_set
         _refuse_a_second(row)
-        latest = row.sku.latest_in(row.location)
-        candidates = _candidates(w, version=latest)
+        version = row.wanted_version()
+        candidates, is_pinned = _candidates(w, version=version), row.image_version != LATEST
         if not row.instances.exists():
             raise Refused("OperationNotAllowed", NO_INSTANCES.format(row=row))
-        if row.image_version != LATEST or latest is None or not candidates.exists():
+        if (is_pinned and only_latest) or not candidates.exists():
             raise Refused("OperationNotAllowed", NO_CANDIDATES)
-        if only_failed and not candidates.filter(failed_version=latest).exists():
-            raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=latest))
-        current.refuse_while_paused(w, latest)
+        if version is None:
+            raise Refused("OperationNotAllowed", NO_VERSION.format(row=row, sku=row.sku))
+        if only_failed and not candidates.filter(failed_version=version).exists():
+            raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=version))
+        current.refuse_while_paused(w, version)
         mends = list(candidates.filter(health__in=ILL).values_list("number", flat=True)) if unhealthy_first else []
-        return _begin(w, by, version=latest, only_failed=only_failed, mends=mends)
+        return _begin(w, by, version=version, only_failed=only_failed, mends=mends, takes_newer=is_pinned)
 
 
 @audited("ExtensionUpgradeStarted", Kind.SCALE_SET)
@@ -90,6 +101,7 @@ def _begin(
     version: str = "",
     only_failed: bool = False,
     mends: Sequence[int] = (),
+    takes_newer: bool = False,
     extensions: str = "",
 ) -> RollingUpgrade:
     row = w.scale_set
@@ -103,6 +115,7 @@ def _begin(
         name=by,
         only_failed=only_failed,
         mends=mends,
+        takes_newer=takes_newer,
         extensions=extensions,
     )
     w.changed(upgrade, note=f"Started by {by}.")

@@ -47,7 +47,16 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     version = upgrade.target.version
     if upgrade.only_failed:
         return instance.failed_version == version
-    return is_outdated(instance, version) and (upgrade.takes_failed or instance.failed_version != version)
+    return _is_to_move(instance, upgrade) and (upgrade.takes_failed or instance.failed_version != version)
+
+
+def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
+    """To an older version nothing moves by itself: only in an upgrade that a person starts, to the version that the scale set is pinned to,
+    or away from one that was withdrawn."""
+    version = upgrade.target.version
+    if upgrade.takes_newer or (instance.withdrawn and upgrade.started_by is StartedBy.USER):
+        return bool(instance.version) and instance.version != version
+    return is_outdated(instance, version)
 
 
 def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:

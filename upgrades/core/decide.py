@@ -194,6 +194,16 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     return _stop(facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True)))
 
 
+def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
+    """The version was withdrawn: no further instance gets it, whatever holds the upgrade."""
+    upgrade = facts.upgrade
+    withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
+    if upgrade is None or withdrawal is None:
+        return None
+    left, version = len(batches.left(facts, upgrade)), upgrade.target.version
+    return _stop(facts, Breach(FaultCode.WITHDRAWN, messages.stopped_by_withdrawal(version, withdrawal, left), ()))
+
+
 def complete(facts: Facts, now: datetime) -> Step | None:
     """Step 5: nothing is left to be upgraded. A hold keeps what would begin, and nothing would: it is complete all the same."""
     if facts.upgrade is None or batches.left(facts, facts.upgrade):
@@ -358,6 +368,7 @@ RULES: tuple[Rule, ...] = (
     end_rolled_back,
     # Between batches. Who cancels wants it ended, and waits for no hold; what is done needs none.
     cancel,
+    stop_withdrawn,
     complete,
     # Whatever holds it comes before everything that judges it: what happens within a hold, and is over with it, ends nothing. Those
     # that people lift come first, for they are told first; the policy's own pause is the last, for it may pass behind them.

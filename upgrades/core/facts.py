@@ -3,6 +3,7 @@
 Times are aware datetimes, percents whole numbers from 0 to 100, instance ids the scale set's own numbers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -86,7 +87,7 @@ class InstanceFacts:
     `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
     the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it
     was made to replace another and has not done so: that one still counts, and this one counts for nothing. `making`: its machine is
-    being made; `missing`: it has none, and waits to be made again.
+    being made; `missing`: it has none, and waits to be made again. `withdrawn`: its version was.
     """
 
     id: int
@@ -107,6 +108,7 @@ class InstanceFacts:
     spare: bool = False
     making: bool = False
     missing: Missing | None = None
+    withdrawn: bool = False
 
     @property
     def protected(self) -> bool:
@@ -174,8 +176,9 @@ class Breach:
 class Upgrade:
     """The rolling upgrade that is running.
 
-    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `mends`: instances that were
-    unhealthy when a person wanted them upgraded before any other. `ends_by`: when its time is over.
+    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `takes_newer`: and those on a newer
+    version than its target, to which the scale set is pinned. `mends`: instances that were unhealthy when a person wanted them upgraded
+    before any other. `ends_by`: when its time is over.
     `pause_is_skipped`: somebody wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`:
     those that its instances are to have, where it is of that `kind`; it brings no image then, and `target` has no version.
     """
@@ -189,6 +192,7 @@ class Upgrade:
     only_failed: bool = False
     takes_failed: bool = True
     mends: frozenset[int] = frozenset()
+    takes_newer: bool = False
     ends_by: datetime | None = None
     breach: Breach | None = None
     batches: tuple[Batch, ...] = ()
@@ -227,6 +231,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Somebody took a version back that was published: it is never chosen again."""
+
+    by: str
+    reason: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """How a version did in one scale set: on how many of its instances it failed, and on how many it went well.
 
@@ -244,7 +257,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A scale set now. `latest` is the newest image for it in its location, None while nothing is published.
+    """A scale set now. `latest` is the newest image for it in its location that was not withdrawn, or the one that it is pinned to; None
+    while there is none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: versions of its image.
 
     `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
     news came without a gap; None where nobody remembers one.
@@ -275,6 +289,8 @@ class Facts:
     last_attempt: Attempt | None = None
     trial: Trial = Trial()
     newest_good: ImageReference | None = None
+    pinned_to: str = ""
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -21,6 +21,9 @@ class Held(StrEnum):
     SWITCHED_OFF = "SwitchedOff"
     FAILED_BEFORE = "FailedOnThisVersion"
     SUSPECTED = "VersionSuspected"
+    WITHDRAWN = "VersionWithdrawn"
+    PINNED = "PinnedToAnotherVersion"
+    PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
     TURN = "WaitsForItsTurn"
     AUTOMATIC_OFF = "AutomaticUpgradesOff"
 
@@ -74,6 +77,9 @@ RANK: tuple[Why | Held, ...] = (
     Why.BACKING_OFF,
     Why.STOPPED,
     Held.SUSPECTED,
+    Held.PINNED_WITHDRAWN,
+    Held.WITHDRAWN,
+    Held.PINNED,
     Held.AUTOMATIC_OFF,
     Held.QUARANTINED,
     Held.FAILED_BEFORE,
@@ -141,4 +147,6 @@ def _is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
     """The running upgrade would take it, if nothing held it; where none runs, the next one."""
     if facts.upgrade:
         return batches.is_wanted(one, facts.upgrade)
+    if facts.pinned_to:
+        return bool(target) and bool(one.version) and one.version != target
     return bool(target) and batches.is_outdated(one, target)

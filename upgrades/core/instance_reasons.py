@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from upgrades.core import batches, health, messages, retrying
+from upgrades.core import batches, health, messages, retrying, versions
 from upgrades.core.facts import Hold, InstanceFacts, Upgrade
 from upgrades.core.held import Held, Reason, View, Who
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind
@@ -54,6 +54,32 @@ def _quarantined(view: View) -> Iterator[Reason]:
         yield Reason(Held.QUARANTINED, text, "quarantine", Who.OPERATOR, "release", instances=tuple(held))
 
 
+def _withdrawn(view: View) -> Iterator[Reason]:
+    """Those that run a version that was withdrawn: they go on, and a person may take them to the newest version that is left."""
+    groups: dict[str, list[InstanceFacts]] = defaultdict(list)
+    for one in view.facts.staying:
+        if one.withdrawn and not one.missing and one.version in view.facts.withdrawn:
+            groups[one.version].append(one)
+    for version, held in groups.items():
+        yield _of_withdrawn(view, version, held)
+
+
+def _of_withdrawn(view: View, version: str, held: list[InstanceFacts]) -> Reason:
+    withdrawal, by_itself = view.facts.withdrawn[version], _moves_by_itself(view, version)
+    free = [one for one in held if not one.protected and not one.stopped]
+    can_start = view.upgrade is None and bool(view.target) and bool(free) and not by_itself
+    text = messages.withdrawn(len(held), version, withdrawal, view.target, by_itself=by_itself, can_start=can_start)
+    act, numbers, since = "start" if can_start else "", {"instances": len(held)}, withdrawal.since
+    return Reason(
+        Held.WITHDRAWN, text, "version", Who.OPERATOR, act, numbers=numbers, instances=health.ids(held), since=since
+    )
+
+
+def _moves_by_itself(view: View, version: str) -> bool:
+    is_behind = bool(view.target) and versions.is_older(version, view.target)
+    return is_behind and (view.upgrade is not None or view.is_automatic)
+
+
 def _switched_off(view: View) -> Iterator[Reason]:
     held = [one.id for one in view.outdated if one.stopped and not one.protected]
     if held and view.is_wanted:
@@ -96,4 +122,4 @@ def _turn(view: View) -> Iterator[Reason]:
         yield Reason(Held.TURN, text, "batch", numbers=numbers, instances=health.ids(waiting))
 
 
-SOURCES = (_unapproved, _opted_out, _quarantined, _switched_off, _failed_before, _turn)
+SOURCES = (_unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _failed_before, _turn)

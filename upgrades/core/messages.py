@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from upgrades.core.facts import Hold, Trial
+from upgrades.core.facts import Hold, Trial, Withdrawal
 from upgrades.core.ranges import ranges
 
 NO_IMAGE = "No version of its image is published in its location yet."
@@ -191,6 +191,45 @@ def suspected(version: str, trial: Trial, good: str) -> str:
         f"{version} failed on {trial.failed} of {_instances(trial.tried)} that tried it: the version is suspected, not the machines. "
         f"A newer version is taken by itself.{new}"
     )
+
+
+def stopped_by_withdrawal(version: str, withdrawal: Withdrawal, left: int) -> str:
+    return (
+        f"Rolling Upgrade stopped because {version} {_was_withdrawn(withdrawal)}. {_instances(left)} had not been upgraded to it; those "
+        "that were run on."
+    )
+
+
+def withdrawn(
+    count: int, version: str, withdrawal: Withdrawal, target: str, *, by_itself: bool, can_start: bool
+) -> str:
+    """`target`: the version that they may be taken to, "" where none is left. `can_start`: a start would take some of them."""
+    runs = f"{_instances(count)} {'runs' if count == 1 else 'run'} {version}, which {_was_withdrawn(withdrawal)}"
+    if by_itself:
+        return f"{runs}; {target} is on its way to {_them(count)}."
+    if not target:
+        return f"{runs}. No version is left to take {_them(count)} to; publish one."
+    way = f": start takes {_them(count)} to {target}" if can_start else ""
+    return f"{runs}. Nothing is taken to an older version by itself{way}."
+
+
+def _was_withdrawn(withdrawal: Withdrawal) -> str:
+    return f"was withdrawn by {withdrawal.by} ({withdrawal.reason.rstrip('.')})"
+
+
+def pinned_to_withdrawn(version: str, withdrawal: Withdrawal, target: str) -> str:
+    way = f"New instances get {target}, and start takes all to it" if target else "No other version is published"
+    return f"It is pinned to {version}, which {_was_withdrawn(withdrawal)}. {way}; pin it to another version, or to latest."
+
+
+def pinned(version: str, count: int, running: Sequence[str], free: int) -> str:
+    """`free`: how many of them a start would take."""
+    runs = "runs" if count == 1 else "run"
+    them = _them(count) if free == count else f"{free} of them"
+    way = (
+        f"start brings {them} to {version}" if free else f"start leaves {_them(count)} alone, opted out or switched off"
+    )
+    return f"It is pinned to {version}, and {_instances(count)} {runs} {', '.join(running)}: {way}."
 
 
 def automatic_off(version: str, count: int) -> str:

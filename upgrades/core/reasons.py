@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from upgrades.core import batches, health, instance_reasons, messages, missing, retrying, suspicion
+from upgrades.core import batches, health, instance_reasons, messages, missing, retrying, suspicion, versions
 from upgrades.core.facts import Facts, Member
 from upgrades.core.held import RANK, Held, Reason, View, Who, view_of
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
@@ -156,6 +156,22 @@ def _suspected(view: View) -> Iterator[Reason]:
         yield Reason(Held.SUSPECTED, text, "version", Who.PUBLISHER, "publish_image", numbers=numbers)
 
 
+def _pinned(view: View) -> Iterator[Reason]:
+    """To a version that others of its instances do not run, or that was withdrawn."""
+    facts, could_be = view.facts, [one for one in view.outdated if not one.protected and not one.stopped]
+    if view.upgrade or not facts.pinned_to:
+        return
+    act = "start" if could_be else ""
+    if withdrawal := facts.withdrawn.get(facts.pinned_to):
+        text = messages.pinned_to_withdrawn(facts.pinned_to, withdrawal, view.target)
+        yield Reason(Held.PINNED_WITHDRAWN, text, "version", Who.OPERATOR, act, since=withdrawal.since)
+    elif view.outdated:
+        running = sorted({one.version for one in view.outdated}, key=versions.parse)
+        text = messages.pinned(view.target, len(view.outdated), running, len(could_be))
+        numbers, ids = {"instances": len(view.outdated)}, health.ids(view.outdated)
+        yield Reason(Held.PINNED, text, "version", Who.OPERATOR, act, numbers=numbers, instances=ids)
+
+
 def _automatic_off(view: View) -> Iterator[Reason]:
     could_be = [one for one in view.outdated if not one.protected and not one.stopped]
     if view.upgrade is None and could_be and view.facts.follows_latest and not view.facts.automatic:
@@ -225,6 +241,7 @@ SOURCES: tuple[Source, ...] = (
     _room,
     _retry,
     _suspected,
+    _pinned,
     _automatic_off,
     _impossible,
     _working,

@@ -93,13 +93,14 @@ NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
 
 
 class FaultCode(StrEnum):
-    """Azure's codes of a stopped upgrade (facts 1.6)."""
+    """Azure's codes of a stopped upgrade (facts 1.6), and one of ours: Azure has no word for it."""
 
     BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
     IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
     UPGRADED = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     TIMEOUT = "RollingUpgradeTimeoutError"
     INTERNAL = "InternalExecutionError"
+    WITHDRAWN = "ImageVersionWithdrawn"
 
 
 # Said of an upgrade that goes on with failed instances (facts 1.6).

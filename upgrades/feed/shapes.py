@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from upgrades.core import documents
 from upgrades.core.extensions import key_of_model
 from upgrades.core.held import Reason
+from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
@@ -20,12 +21,25 @@ class ImageShape(TypedDict):
     version: str
 
 
+class WithdrawnShape(TypedDict):
+    version: str
+    owner: str
+    reason: str
+    created_at: str | None
+
+
 class ScaleSetShape(TypedDict):
+    """`latest_version`: the newest that is published in its location and was not withdrawn. `wanted_version`: the one that its instances
+    are to have, which is another where the scale set is pinned. `withdrawn`: all versions of its image that were.
+    """
+
     resource_group: str
     name: str
     location: str
     image: ImageShape
     latest_version: str | None
+    wanted_version: str | None
+    withdrawn: list[WithdrawnShape]
     capacity: int
     automatic_upgrade: bool
     extensions: list[str]
@@ -129,6 +143,7 @@ class UpgradeShape(TypedDict):
     paused_by: str
     only_failed: bool
     takes_failed: bool
+    takes_newer: bool
     retry_skipped_by: str
     extensions: list[str]
     policy: dict[str, float]
@@ -143,12 +158,15 @@ def time(at: datetime | None) -> str | None:
 
 
 def scale_set(row: ScaleSet) -> ScaleSetShape:
+    latest = row.sku.latest_in(row.location)
     return ScaleSetShape(
         resource_group=row.resource_group,
         name=row.name,
         location=row.location.name,
         image=_image(row.sku.publisher, row.sku.offer, row.sku.sku, row.image_version),
-        latest_version=row.sku.latest_in(row.location),
+        latest_version=latest,
+        wanted_version=latest if row.image_version == LATEST else row.wanted_version(),
+        withdrawn=_withdrawn(row),
         capacity=row.capacity,
         automatic_upgrade=row.automatic_upgrade,
         extensions=_lines(key_of_model(documents.extensions_of(row.document))),
@@ -158,6 +176,13 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
         fleet_stop=_fleet_stop(),
         deleting=row.deleting,
     )
+
+
+def _withdrawn(row: ScaleSet) -> list[WithdrawnShape]:
+    return [
+        WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=time(one.since))
+        for version, one in sorted(row.sku.withdrawals().items())
+    ]
 
 
 def _fleet_stop() -> HoldShape | None:
@@ -287,6 +312,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         paused_by=row.paused_by,
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
+        takes_newer=row.takes_newer,
         retry_skipped_by=row.retry_skipped_by,
         extensions=_lines(row.target_extensions),
         policy=row.policy,

@@ -50,10 +50,10 @@ def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
         yield f"  target     {found.plan.target}, to which it is being upgraded now"
     elif found.plan.target:
         yield f"  target     {found.plan.target}"
-    if found.by_hand:
+    if found.by_hand and row.image_version == LATEST:
         yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: manage.py start {row}"
     if row.image_version != LATEST:
-        yield f"  pinned     to {row.image_version}: no upgrade begins"
+        yield f"  pinned     to {row.image_version}: nothing begins by itself. This is the plan of a start by hand: manage.py start {row}"
 
 
 def _batches(batches: tuple[PlannedBatch, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from django.db import models
 
 from upgrades.core import versions
+from upgrades.core.facts import Withdrawal
 from upgrades.models.location import Location
 
 
@@ -30,14 +31,28 @@ class ImageSku(models.Model):
     def __str__(self) -> str:
         return f"{self.publisher}:{self.offer}:{self.sku}"
 
+    def published_in(self, location: Location) -> "models.QuerySet[ImageVersion]":
+        """All versions that were ever published there, withdrawn or not."""
+        return self.versions.filter(models.Q(limited_to=None) | models.Q(limited_to=location))
+
     def versions_in(self, location: Location) -> list[str]:
-        """The versions published there, in no order."""
-        published = self.versions.filter(models.Q(limited_to=None) | models.Q(limited_to=location))
-        return list(published.values_list("version", flat=True))
+        """The versions published there and not withdrawn, in no order."""
+        return list(self.published_in(location).filter(withdrawn_at=None).values_list("version", flat=True))
 
     def latest_in(self, location: Location) -> str | None:
         """What "latest" means there; None while nothing is published."""
         return versions.newest(self.versions_in(location))
+
+    def wanted_in(self, location: Location, version: str) -> str | None:
+        """What a scale set gets whose model names this version: that one, or, for "latest" and where it was withdrawn, the newest there
+        is. None while there is none."""
+        is_withdrawn = self.versions.filter(version=version).exclude(withdrawn_at=None).exists
+        return self.latest_in(location) if version == versions.LATEST or is_withdrawn() else version
+
+    def withdrawals(self) -> dict[str, Withdrawal]:
+        """{version: who withdrew it, and why}"""
+        rows = self.versions.exclude(withdrawn_at=None)
+        return {row.version: row.withdrawal for row in rows if row.withdrawal}
 
     def is_supported_in(self, location: Location) -> bool:
         """S-21: a row can be limited to some locations."""
@@ -51,7 +66,7 @@ class ImageSku(models.Model):
 
 
 class ImageVersion(models.Model):
-    """A published version. It never changes; a newer one supersedes it."""
+    """A published version. It never changes; a newer one supersedes it. One that was withdrawn is never chosen again."""
 
     sku = models.ForeignKey(ImageSku, on_delete=models.CASCADE, related_name="versions")
     version = models.CharField(max_length=80)
@@ -60,8 +75,18 @@ class ImageVersion(models.Model):
         Location, blank=True, help_text="The only locations where it is published; empty: everywhere."
     )
 
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+    withdrawn_by = models.CharField(max_length=150, blank=True, editable=False)
+    withdrawn_reason = models.CharField(max_length=500, blank=True, editable=False)
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["sku", "version"], name="one_row_per_image_version")]
 
     def __str__(self) -> str:
         return f"{self.sku}:{self.version}"
+
+    @property
+    def withdrawal(self) -> Withdrawal | None:
+        if self.withdrawn_at is None:
+            return None
+        return Withdrawal(self.withdrawn_by, self.withdrawn_reason, self.withdrawn_at)

@@ -1,7 +1,7 @@
 """Rolling upgrades, their batches, and each instance's part in them. Progress is counted from these rows, never stored."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from upgrades.core.states import (
     UpgradeStatus,
 )
 from upgrades.core.versions import is_older
+from upgrades.models.image import ImageVersion
 from upgrades.models.instance import Instance, OptOut, is_spare
 from upgrades.models.scale_set import ScaleSet
 
@@ -62,13 +63,13 @@ def breach_from_row(stored: dict[str, Any]) -> Breach:
 class RollingUpgrade(models.Model):
     """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
 
-    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`:
-    it takes only those that failed on this version; `takes_failed`: those too. `mends`: the numbers of those that were unhealthy when a
-    person wanted them first. `ends_by`: when its time is over; a deferred one waits
-    for people as long as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next
-    attempt; it follows a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried
-    again at once, now that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there
-    already while its status is RollingBack.
+    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`: it
+    takes only those that failed on this version; `takes_failed`: those too; `takes_newer`: and those on a newer one. `mends`: the numbers
+    of those that were unhealthy when a person wanted them first. `ends_by`: when its time is over; a deferred one waits for people as long
+    as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next attempt; it follows
+    a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at once, now
+    that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there already while its
+    status is RollingBack.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -95,6 +96,7 @@ class RollingUpgrade(models.Model):
     only_failed = models.BooleanField(default=False)
     mends = models.JSONField(default=list, help_text="The unhealthy instances that a person wants upgraded first.")
     takes_failed = models.BooleanField(default=True)
+    takes_newer = models.BooleanField(default=False)
     ends_by = models.DateTimeField(null=True)
     retry_skipped_by = models.CharField(max_length=150, blank=True)
     cancel_requested_at = models.DateTimeField(null=True)
@@ -137,6 +139,7 @@ class RollingUpgrade(models.Model):
         only_failed: bool = False,
         takes_failed: bool = True,
         mends: Sequence[int] = (),
+        takes_newer: bool = False,
         extensions: str = "",
     ) -> "RollingUpgrade":
         """A new running upgrade: of the extensions, where those are given. A second one in one scale set is an IntegrityError.
@@ -158,6 +161,7 @@ class RollingUpgrade(models.Model):
             only_failed=only_failed,
             takes_failed=takes_failed,
             mends=list(mends),
+            takes_newer=takes_newer,
             ends_by=None if policy.deferral else now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,
             started_at=max(now, before + timedelta(milliseconds=1)) if before else now,
@@ -183,11 +187,11 @@ class RollingUpgrade(models.Model):
         counts = [rows.values_list("what", "of").annotate(models.Count("pk")) for rows in (states, versions)]
         found = list(counts[0].union(counts[1], all=True))
         by_state = {of: count for what, of, count in found if what == "state"}
-        return by_state, self._older({of: count for what, of, count in found if what == "version"})
+        return by_state, self._to_move({of: count for what, of, count in found if what == "version"})
 
     def count_pending(self) -> int:
         """How many it has still to take: older than the target, not in it yet, not opted out."""
-        return self._older(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
+        return self._to_move(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
 
     def _waiting(self) -> "models.QuerySet[Instance]":
         """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again."""
@@ -208,13 +212,24 @@ class RollingUpgrade(models.Model):
             rows = rows.exclude(failed_version=self.target_version)
         return rows.filter(failed_version=self.target_version) if self.only_failed else rows
 
-    def _older(self, by_version: dict[str, int]) -> int:
-        """Of those: all, where they were chosen by something else than their version; else those on an older one than the target."""
+    def _to_move(self, by_version: dict[str, int]) -> int:
+        """Of those: all, where they were chosen by something else than their version; else as `core.batches` says."""
         whatever_version = self.only_failed or self.kind == UpgradeKind.EXTENSIONS
-        wanted = (
-            count for version, count in by_version.items() if whatever_version or is_older(version, self.target_version)
+        either_way = set(by_version) if self.takes_newer else self._withdrawn(by_version)
+        return sum(
+            count
+            for version, count in by_version.items()
+            if whatever_version
+            or is_older(version, self.target_version)
+            or (version in either_way and version != self.target_version)
         )
-        return sum(wanted)
+
+    def _withdrawn(self, by_version: Iterable[str]) -> set[str]:
+        """Those of these versions that people's upgrades lead away from."""
+        if self.started_by != StartedBy.USER or self.kind != UpgradeKind.IMAGE:
+            return set()
+        withdrawn = ImageVersion.objects.filter(sku=self.scale_set.sku_id, version__in=list(by_version))
+        return set(withdrawn.exclude(withdrawn_at=None).values_list("version", flat=True))
 
 
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:

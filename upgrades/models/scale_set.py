@@ -98,6 +98,10 @@ class ScaleSet(models.Model):
     def tags(self) -> dict[str, str]:
         return tags_of(self.document)
 
+    def wanted_version(self) -> str | None:
+        """The version that its instances are to have; None while there is none."""
+        return self.sku.wanted_in(self.location, self.image_version)
+
     @property
     def health_interval(self) -> timedelta:
         """How often each instance is asked for its health."""

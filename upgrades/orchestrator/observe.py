@@ -19,6 +19,7 @@ from upgrades.core.facts import (
     Missing,
     Trial,
     Upgrade,
+    Withdrawal,
 )
 from upgrades.core.states import (
     FaultCode,
@@ -60,10 +61,10 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
     row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
     latest_upgrade = row.upgrades.prefetch_related("batches").first()
     running = latest_upgrade if latest_upgrade and latest_upgrade.ended_at is None else None
-    latest, trials = newest_image(row), trials_of(row)
+    latest, trials, withdrawn = newest_image(row), trials_of(row), row.sku.withdrawals()
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
-        instances=_instances(row, now),
+        instances=_instances(row, now, withdrawn),
         latest=latest,
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
@@ -79,13 +80,15 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         last_attempt=None if running else _last_attempt(row, latest_upgrade),
         trial=_trial(running, latest, trials),
         newest_good=_newest_good(row, latest, trials),
+        pinned_to="" if row.image_version == LATEST else row.image_version,
+        withdrawn=withdrawn,
     )
     return Observation(row, facts)
 
 
 def newest_image(row: ScaleSet) -> ImageReference | None:
-    """The image for new instances and upgrades: the latest published, or the one the set is pinned to."""
-    version = row.sku.latest_in(row.location) if row.image_version == LATEST else row.image_version
+    """The image for new instances and upgrades: the latest published, or the one the set is pinned to; never one that was withdrawn."""
+    version = row.wanted_version()
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
 
 
@@ -120,7 +123,7 @@ COLUMNS = (
 MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
 
 
-def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
+def _instances(row: ScaleSet, now: datetime, withdrawn: Mapping[str, Withdrawal]) -> tuple[InstanceFacts, ...]:
     holds = {one.instance_id: _hold(one) for one in in_force(now).filter(instance__scale_set=row)}
     zones = zones_of(row.document)
     there_are = Instance.objects.filter(scale_set=row).order_by("number")
@@ -146,6 +149,7 @@ def _instances(row: ScaleSet, now: datetime) -> tuple[InstanceFacts, ...]:
             spare=bool(spare),
             making=operation_kind == OperationKind.CREATE,
             missing=missing.get(pk),
+            withdrawn=version in withdrawn,
         )
         for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, quarantined_at, spare in rows
     )
@@ -184,6 +188,7 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
         mends=frozenset(row.mends),
+        takes_newer=row.takes_newer,
         ends_by=_ends_by(row, now),
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,

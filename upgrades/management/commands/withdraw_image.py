@@ -1,0 +1,44 @@
+"""`manage.py withdraw_image PUBLISHER OFFER SKU VERSION --reason R [--undo]`"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from upgrades.commands.images import Withdrawn, undo_withdrawal, withdraw_image
+from upgrades.core.facts import ImageReference
+from upgrades.management.door import Door, me
+from upgrades.management.text import moment
+
+
+class Command(Door):
+    help = "Takes a published version back: nothing gets it any more, an upgrade to it stops, and what runs it runs on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name in ("publisher", "offer", "sku", "version"):
+            parser.add_argument(name, metavar=name.upper())
+        parser.add_argument("--reason", default="", metavar="R", help="why; whoever runs the version is told")
+        parser.add_argument("--undo", action="store_true", help="the version counts again as any other")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
+        if options["undo"]:
+            found = undo_withdrawal(reference, timezone.now(), by=me())
+            said = f"{reference} is no longer withdrawn" if found.is_news else f"{reference} was not withdrawn"
+            self.stdout.write(said)
+            return
+        if not options["reason"]:
+            raise CommandError("say why: --reason R; whoever runs the version is told")
+        for line in _told(reference, withdraw_image(reference, timezone.now(), by=me(), reason=options["reason"])):
+            self.stdout.write(line)
+
+
+def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
+    row = found.row
+    if found.is_news:
+        yield f"withdrawn {reference}; the newest version that is left: {found.left or 'none: no new instance can be made'}"
+    elif row.withdrawn_at:
+        yield f"{reference} was withdrawn already, {moment(row.withdrawn_at)} by {row.withdrawn_by}: {row.withdrawn_reason}"
+    for one in found.scale_sets:
+        yield f"  {one} runs it, is on its way to it, or is pinned to it: manage.py status {one}"
