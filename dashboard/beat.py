@@ -4,12 +4,20 @@ Celery's own ones compare moments of the wall clock: one that is set back by two
 in which they keep what was sent last carries that across a restart.
 """
 
+import logging
 import time
 from typing import Any
 
-from celery.beat import Scheduler
+from celery.beat import ScheduleEntry, Scheduler
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from upgrades import heartbeats
+from upgrades.heartbeats import Part
 
 MAX_NAP_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class SteadyScheduler(Scheduler):
@@ -29,6 +37,15 @@ class SteadyScheduler(Scheduler):
         for name, entry in self.schedule.items():
             if self._due_at.get(name, now) <= now:
                 self._due_at[name] = now + float(self.app.conf.beat_schedule[name]["schedule"])
-                self.apply_entry(entry, producer=self.producer)
+                self._send(entry)
         soonest = min(self._due_at.values(), default=now)
         return min(max(0.0, soonest - time.monotonic()), MAX_NAP_SECONDS)
+
+    def _send(self, entry: ScheduleEntry) -> None:
+        try:
+            self.app.send_task(str(entry.task), **(entry.options or {}))
+        except (KombuError, RedisError, OSError) as error:
+            log.error("the broker does not do its work (%s): %s is not sent", error, entry.task)
+            heartbeats.turned(Part.BEAT)
+        else:
+            heartbeats.worked(Part.BEAT)

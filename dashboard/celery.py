@@ -1,5 +1,7 @@
 """The Celery application: a trigger, neither the queue nor the memory (docs/architecture.md). Its settings are in settings.py."""
 
+import logging
+import threading
 import warnings
 from typing import Any
 
@@ -7,9 +9,13 @@ import kombu
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_init, celeryd_init, setup_logging, worker_ready
+from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, worker_init
+from kombu.exceptions import KombuError
+from redis import RedisError
 
 from dashboard import environment, gate
+from upgrades import heartbeats
+from upgrades.heartbeats import Part
 
 environment.keep_ours()
 
@@ -17,6 +23,9 @@ environment.keep_ours()
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 RECONNECT_SECONDS = 1
+PULSE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 
 class Connection(kombu.Connection):
@@ -40,16 +49,27 @@ PULSE = "dashboard.pulse"
 
 @app.task(name=PULSE)
 def pulse() -> None:
-    """Proves that beat, the broker and a worker's pool work together: /readyz looks for the mark that this leaves."""
-    from dashboard import health
-
-    health.leave_mark()
+    """What a worker asks of itself, so that it has something to do while nobody else asks: its heartbeat comes from tasks alone."""
 
 
-@worker_ready.connect
-def pulse_at_once(**_: object) -> None:
-    """A worker that has just come says so without waiting for beat's next pulse."""
-    pulse.apply_async(expires=5)
+@worker_init.connect
+def have_a_pulse(**_: object) -> None:
+    threading.Thread(target=_pulse_for_ever, name="pulse", daemon=True).start()
+
+
+def _pulse_for_ever() -> None:
+    pause = threading.Event()
+    while not pause.wait(PULSE_SECONDS):
+        try:
+            pulse.apply_async(expires=2 * PULSE_SECONDS)
+        except (KombuError, RedisError, OSError) as error:
+            log.error("the broker does not do its work (%s): there is nothing to do", error)
+            heartbeats.turned(Part.WORKER)
+
+
+@task_postrun.connect
+def leave_a_heartbeat(**_: object) -> None:
+    heartbeats.worked(Part.WORKER)
 
 
 @celeryd_init.connect

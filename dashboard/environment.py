@@ -221,6 +221,12 @@ def upgrade_timeout_seconds() -> int:
 
 
 @setting
+def hang_seconds() -> int:
+    """How long a child of `up` may leave no heartbeat before it is started anew."""
+    return whole_number("ROLLGRID_HANG_SECONDS", 60, least=5)
+
+
+@setting
 def retry_seconds() -> int:
     """How long after a stopped upgrade the next attempt comes by itself; it doubles with each, up to a day."""
     return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)

@@ -1,7 +1,6 @@
-"""/healthz (the process is alive) and /readyz (database, broker, a worker answering)."""
+"""/healthz (this server is alive), /readyz (it can serve), /healthz/engine (upgrades are done). docs/operations.md says more."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
@@ -9,14 +8,14 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 from redis import Redis
 
-CHECK_SECONDS = 2.0
-MARK = "rollgrid:worker-answered"
-MARK_SECONDS = 10  # beat asks for a mark every two seconds
-
-_threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="readyz")
+from dashboard.shared_check import SharedCheck
+from upgrades import engine_state, troubles
+from upgrades.engine_state import Away
+from upgrades.models import ScaleSet, WriteMark
 
 
 @cache
@@ -24,72 +23,86 @@ def broker() -> "Redis":
     return Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
 
 
-def leave_mark() -> None:
-    """Called by a worker. The broker forgets the mark by itself, so that no two clocks are compared."""
-    broker().set(MARK, 1, ex=MARK_SECONDS)
-
-
-def database_answers() -> bool:
-    """Reads a table, because SQLite answers a bare SELECT 1 without looking at its file. Closes what it opened in this thread."""
+def write_to_database() -> None:
+    """Does what the product does: writes a row, and has it kept. Closes what it opened in this thread."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
-            return cursor.fetchone() is not None
+        WriteMark.leave(timezone.now())
+        NEEDS["simulator"] = ScaleSet.objects.filter(location__provider="simulated").exists()
     finally:
         connection.close()
 
 
-def broker_answers() -> bool:
-    return bool(broker().ping())
+def ask_broker() -> None:
+    broker().ping()
 
 
-def worker_answers() -> bool:
-    return bool(broker().exists(MARK))
-
-
-CHECKS: dict[str, Callable[[], bool]] = {
-    "database": database_answers,
-    "broker": broker_answers,
-    "worker": worker_answers,
+NEEDS = {"simulator": False}  # as the database last said
+CHECKS = {
+    "database": SharedCheck(write_to_database, troubles.why),
+    "broker": SharedCheck(ask_broker, troubles.why),
 }
 
 
-def readiness() -> dict[str, bool]:
-    """Each check's answer. One that fails in whatever way, or is slow, says no: this is the place where errors become answers."""
-    asked = {name: _threads.submit(check) for name, check in CHECKS.items()}
-    answers = {}
-    for name, future in asked.items():
-        try:
-            answers[name] = future.result(timeout=CHECK_SECONDS)
-        except Exception:
-            future.cancel()
-            answers[name] = False
-    return answers
-
-
-def alive(request: HttpRequest) -> HttpResponse:
+def _alive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("alive\n", content_type="text/plain")
 
 
-def ready(request: HttpRequest) -> HttpResponse:
-    answers = readiness()
-    return JsonResponse(answers, status=200 if all(answers.values()) else 503)
+def _ready(problems: dict[str, str]) -> HttpResponse:
+    """The engine's state is told, and makes no difference: this server serves without it."""
+    found = {name: problem for name, problem in problems.items() if problem}
+    body: dict[str, Any] = {name: name not in found for name in problems}
+    body |= {"problems": found, "engine": _engine_body(_away())}
+    return JsonResponse(body, status=503 if found else 200)
 
 
-PAGES = {"/healthz": alive, "/readyz": ready}
+def _engine() -> HttpResponse:
+    body = _engine_body(_away())
+    return JsonResponse(body, status=200 if body["working"] else 503)
+
+
+def _away() -> list[Away]:
+    return engine_state.away(settings.ROLLGRID_HOME, timezone.now(), simulator=NEEDS["simulator"])
+
+
+def _engine_body(away: list[Away]) -> dict[str, Any]:
+    since = {one.part.value: one.since.isoformat(timespec="seconds") if one.since else None for one in away}
+    return {"working": not since, "away": since}
+
+
+def _answer(request: HttpRequest) -> HttpResponse | None:
+    match request.path_info:
+        case "/healthz":
+            return _alive(request)
+        case "/readyz":
+            return _ready({name: check.ask() for name, check in CHECKS.items()})
+        case "/healthz/engine":
+            CHECKS["database"].ask()
+            return _engine()
+    return None
+
+
+async def _answer_later(request: HttpRequest) -> HttpResponse | None:
+    match request.path_info:
+        case "/healthz":
+            # By way of a thread: where this server has none left, it is not alive.
+            return await sync_to_async(_alive, thread_sensitive=False)(request)
+        case "/readyz":
+            return _ready({name: await check.ask_later() for name, check in CHECKS.items()})
+        case "/healthz/engine":
+            await CHECKS["database"].ask_later()
+            return _engine()
+    return None
 
 
 @sync_and_async_middleware
 def answer_first(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Answers the two addresses before anything else: whoever asks them knows no host name, has no session and may speak plain http."""
+    """Answers the three addresses before anything else: whoever asks them knows no host name, has no session and may speak plain http."""
 
     def answer(request: HttpRequest) -> Any:
-        page = PAGES.get(request.path_info)
-        return page(request) if page else get_response(request)
+        return _answer(request) or get_response(request)
 
     async def answer_later(request: HttpRequest) -> Any:
-        page = PAGES.get(request.path_info)
-        # A thread of its own: the shared one may be waiting for the very database that is asked about.
-        return await (sync_to_async(page, thread_sensitive=False)(request) if page else get_response(request))
+        asked: Awaitable[Any] = _answer_later(request)
+        return await asked or await get_response(request)
 
     return answer_later if iscoroutinefunction(get_response) else answer

@@ -5,13 +5,13 @@ import logging
 from dashboard.seldom import Pace
 from upgrades.trouble import is_out_of_service
 
-NO_FAULTS = ("/readyz",)
+NO_FAULTS = ("/readyz", "/healthz/engine")
 NONSENSE = ("django.security.", "django.request")
 MAX_LINE = 200  # characters
 
 
 class NotReadyIsNoFault(logging.Filter):
-    """Django logs each 503 as an error; /readyz answers 503 as a matter of course while things start."""
+    """Django logs each 503 as an error; these answer 503 as a matter of course while things start."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(getattr(record, "request", None), "path", None) not in NO_FAULTS

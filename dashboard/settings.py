@@ -126,6 +126,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
     True  # touches late acknowledgement only; False warns at every loss
 )
 CELERY_BROKER_CONNECTION_RETRY = True
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a broker that refuses a command (out of memory, read-only) ends no worker
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
@@ -145,7 +146,6 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrades.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "purge": {"task": "upgrades.tasks.purge", "schedule": 3600.0, "options": {"expires": 600}},
-    "pulse": {"task": "dashboard.pulse", "schedule": 2.0, "options": {"expires": 4}},
 }
 
 LOGGING: dict[str, Any] = {
@@ -153,10 +153,13 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "filters": {
         "not ready": {"()": "dashboard.quiet.NotReadyIsNoFault"},
+        "once a minute": {"()": "upgrades.troubles.OnceAMinute"},
         "short": {"()": "dashboard.quiet.Short"},
     },
     "formatters": {"line": {"()": "dashboard.masking.MaskingFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["short"]}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["once a minute", "short"]}
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # Django's own handlers (one of them sends mail) are taken off: everything goes up to the root.

@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from upgrades import tasks
+from upgrades.troubles import OnceAMinute
 
 
 def full_disk(execute: Callable[..., Any], *args: Any) -> None:
@@ -23,7 +24,10 @@ def test_a_database_that_does_not_work_is_said_in_one_line(
     with connection.execute_wrapper(full_disk):
         call()
     (entry,) = caplog.records
+    assert OnceAMinute().filter(entry)
     assert entry.levelno == logging.ERROR
-    assert entry.getMessage().startswith("the database does not do its work (database or disk is full): ")
+    assert entry.getMessage().startswith(
+        "the database does not do its work (the disk is full: database or disk is full): "
+    )
     assert entry.getMessage().endswith("is left for a later look")
     assert entry.exc_info is None

@@ -9,8 +9,10 @@ from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import KombuError
+from redis import RedisError
 
-from upgrades import sign_ins
+from upgrades import heartbeats, sign_ins
+from upgrades.heartbeats import Part
 from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
@@ -28,8 +30,7 @@ def patient(do: Callable[P, None]) -> Callable[P, None]:
         try:
             do(*args, **kwargs)
         except (OperationalError, InterfaceError) as error:
-            why = str(error).partition("\n")[0]
-            log.error("the database does not do its work (%s): %s%s is left for a later look", why, do.__name__, args)
+            log.error("the database does not do its work (%s): %s%s is left for a later look", error, do.__name__, args)
 
     return tried
 
@@ -42,6 +43,7 @@ def tick() -> None:
     end_expired_fleet_stop(now)
     for scale_set_id in ticking.due(now):
         send(advance, scale_set_id)
+    heartbeats.worked(Part.TICKS)
 
 
 @shared_task(name="upgrades.tasks.advance")
@@ -71,5 +73,5 @@ def send(task: "Task[Any, Any]", *args: int) -> None:
     """Queues a task; where the broker does not take it, the next look does the same a little later."""
     try:
         task.apply_async(args)
-    except (KombuError, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
         log.warning("the broker did not take %s%s (%s); it is done by a later look", task.name, args, error)

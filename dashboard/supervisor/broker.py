@@ -68,11 +68,14 @@ def _quoted(value: object) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-async def answers() -> bool:
-    """Whether our own server takes commands (it does not while it reads its data). Spoken by hand: redis-py takes 0.3 s to load."""
+async def answers(seconds: float = 1.0) -> bool:
+    """Whether our own server takes commands within that time (it does not while it reads its data).
+
+    Spoken by hand: redis-py takes 0.3 s to load.
+    """
     password = _password()
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_unix_connection(environment.broker_socket())
             try:
                 writer.write(f"AUTH {password}\r\nPING\r\n".encode())

@@ -51,12 +51,19 @@ class Child:
         self.ends = 0  # in a row, without having settled in between
         self._output = output
         self._listener = listener
+        self._why = ""  # it was killed by us
+        self.began_at = 0.0  # by the monotonic clock: when the process that runs now was started
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[Any] | None = None
 
     def keep_running(self) -> None:
         self._task = asyncio.create_task(self._keep(), name=self.program.name)
+
+    @property
+    def is_kept(self) -> bool:
+        """It is kept running; the simulator is not where no location uses it."""
+        return self._task is not None
 
     def run_once(self) -> "asyncio.Task[int]":
         """Runs it to its end; the task's result is its exit code."""
@@ -85,6 +92,18 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             kill_group(self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """The process that runs it now; 0 where none does."""
+        is_running = self._process is not None and self._process.returncode is None
+        return self._process.pid if self._process is not None and is_running else 0
+
+    def end_hung(self, why: str) -> None:
+        """Kills the process with all that it started; the keeper says why, and starts another one."""
+        if pid := self.pid:
+            self._why = why
+            kill_group(pid)
+
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
@@ -101,7 +120,8 @@ class Child:
     async def _pause(self, code: int) -> None:
         seconds = pause_after(self.ends)
         when = f"in {seconds:g} s" if seconds else "at once"
-        self._output.say(f"{self.program.name} {cause(code)}: starting it again {when}")
+        self._output.say(f"{self.program.name} {self._why or cause(code)}: starting it again {when}")
+        self._why = ""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -110,6 +130,7 @@ class Child:
         """Runs one process to its end, and its last words to stderr."""
         reader, writer = os.pipe()
         told_all = self._read(reader)
+        self.began_at = time.monotonic()
         try:
             self._process = process = await self._start(writer)
         except OSError as error:

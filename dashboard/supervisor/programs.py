@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboard import environment
 from dashboard.supervisor.children import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
+from upgrades import heartbeats
 
 MANAGE = str(environment.CHECKOUT / "manage.py")
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
@@ -19,6 +20,7 @@ class Options:
     """What `manage.py up` was told. An `http_port` of 0 means no plain http.
 
     `secrets` are variables that every child is given. `new_secret_key`: the key has just been made anew, on purpose.
+    `heartbeats` is the handle of the file in which they leave theirs.
     """
 
     host: str
@@ -28,6 +30,7 @@ class Options:
     home: Path
     new_secret_key: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    heartbeats: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,20 @@ class Programs:
 
 def standard(options: Options, lock: int, gate: int) -> Programs:
     """Everything. `lock` and `gate` are handles that the children inherit."""
-    own = {"PYTHONUNBUFFERED": "1", "ROLLGRID_HOME": str(options.home)}
+    own = {"PYTHONUNBUFFERED": "1", "ROLLGRID_HOME": str(options.home), heartbeats.VARIABLE: str(options.heartbeats)}
+    kept = (lock, options.heartbeats)
     common = {**own, **options.secrets, **_hosts(options.host)}
     gated = {**common, "ROLLGRID_GATE": str(gate)}
 
     def manage(name: str, *arguments: str) -> Program:
-        return Program(name, (sys.executable, MANAGE, name, *arguments), environment=common, keep_open=(lock,))
+        return Program(name, (sys.executable, MANAGE, name, *arguments), environment=common, keep_open=kept)
 
     def celery(name: str, *arguments: str) -> Program:
-        return Program(name, (*CELERY, *arguments), environment=gated, keep_open=(lock, gate))
+        return Program(name, (*CELERY, *arguments), environment=gated, keep_open=(*kept, gate))
 
     def web(files: Files) -> Program:
         command = (sys.executable, "-m", "dashboard.server", *_listeners(options, files))
-        return Program("daphne", command, environment=gated, keep_open=(lock, gate))
+        return Program("daphne", command, environment=gated, keep_open=(*kept, gate))
 
     return Programs(
         prepare=manage("prepare", *_wishes(options)),

@@ -6,12 +6,16 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+from functools import partial
 
+from dashboard import environment
 from dashboard.supervisor import broker, readiness, tls
 from dashboard.supervisor.children import Child, Program, cause
 from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs
+from dashboard.supervisor.watching import Question, Watch
+from upgrades.heartbeats import Heartbeats, Part
 
 POLL_SECONDS = 0.05
 BROKER_SECONDS = 30.0  # far more than it takes; a loaded machine is slow
@@ -58,9 +62,32 @@ class Stack:
 
     async def _work(self) -> None:
         await self._bring_up()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch().run())
+            group.create_task(self._serve())
+
+    async def _serve(self) -> None:
         await self._until_ready()
         self._announce()
         await self._look_after_certificate()
+
+    def _watch(self) -> Watch:
+        """Over all children that there are now; those that only answer are asked."""
+        plain = self._options.http_port
+        ask_daphne = partial(readiness.answers, self._options.host, plain or self._options.https_port, not plain)
+        ask_simulator = partial(readiness.simulator_answers, self._options.home)
+        questions: dict[Part, Question] = {
+            Part.DAPHNE: ask_daphne,
+            Part.SIMULATOR: ask_simulator,
+            Part.BROKER: broker.answers,
+        }
+        watch = Watch(Heartbeats(self._options.heartbeats), self._output, environment.hang_seconds())
+        for child in self._everyone():
+            if child is not self._prepare and child.is_kept:
+                part = Part(child.program.name)
+                watch.add(part, child, questions.get(part))
+        watch.add_ticks()
+        return watch
 
     async def _bring_up(self) -> None:
         """Broker and database side by side; the web server and the worker load meanwhile and wait at the gate."""

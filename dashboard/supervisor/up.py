@@ -13,6 +13,7 @@ from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs, standard
 from dashboard.supervisor.stack import Stack
+from upgrades import heartbeats
 
 Chooser = Callable[[Options, int, int], Programs]
 
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
         with preflight.locked(options.home) as lock:
             check(options)
             secrets = installation.secrets(options.home, new_secret_key=options.new_secret_key)
-            return run(replace(options, secrets=secrets), lock, choose)
+            given = replace(options, secrets=secrets, heartbeats=heartbeats.make(options.home))
+            return run(given, lock, choose)
     except (CannotStart, environment.BadEnvironment) as problem:
         print(f"rollgrid: {problem}", file=sys.stderr, flush=True)
         return 1

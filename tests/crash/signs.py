@@ -16,8 +16,9 @@ from django.db.models import Sum
 from redis import Redis, RedisError
 
 from dashboard import environment
-from dashboard.health import MARK, MARK_SECONDS
 from tests.end_to_end.installation import LIVE, Installation
+from upgrades import heartbeats
+from upgrades.heartbeats import Part
 from upgrades.models import ScaleSet
 from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.control import read_control
@@ -85,9 +86,8 @@ def _broker(signs: Signs) -> bool:
 
 def _pulsed_within(signs: Signs, seconds: float) -> bool:
     """Has a worker done beat's bidding within so many seconds?"""
-    with broker_of(signs.up) as client:
-        left = client.pttl(MARK)
-    return left > 0 and MARK_SECONDS - left / 1000 < seconds
+    record = heartbeats.read(signs.up.home)
+    return record is not None and time.monotonic() - record.heartbeats[Part.TICKS].worked_at < seconds
 
 
 def _prober(signs: Signs) -> bool:

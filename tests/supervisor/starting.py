@@ -94,8 +94,9 @@ class Up:
             return 0, ""
 
     def is_ready(self) -> bool:
+        """The server can serve, and a worker works."""
         status, body = self.ask("/readyz")
-        return status == 200 and all(json.loads(body).values())
+        return status == 200 and "worker" not in json.loads(body)["engine"]["away"]
 
     def wait_until_ready(self) -> None:
         wait_until(self.is_ready, seconds=PATIENCE, what="ready again")

@@ -15,6 +15,7 @@ from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgra
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.sign_in import SignInTries
 from upgrades.models.work import Chunk
+from upgrades.models.write_mark import WriteMark
 
 __all__ = [
     "ApiClient",
@@ -38,5 +39,6 @@ __all__ = [
     "Subscription",
     "TokenKey",
     "Transition",
+    "WriteMark",
     "UpgradeDefaults",
 ]

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from django.db import DatabaseError
 
+from upgrades import heartbeats
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
 from upgrades.feed.hints import listen
+from upgrades.heartbeats import Part
 from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, reading, writing
@@ -35,7 +37,7 @@ WRITE_SECONDS = 0.1
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
-COMPLAIN_SECONDS = 10.0  # between two log lines about a database that is away
+ROUND = {"_claim", "_write_news", "_write_probed_at", "_look_at_machines", "_follow_news"}
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class Prober:
         self._unseen: set[int] = set()  # scale sets without a probe, with machines that nobody has looked at
         self._is_unseen = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._complain_at = 0.0
+        self._came_round: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probes until `stop` is set, then gives its scale sets back. Raises what ends it otherwise."""
@@ -110,15 +112,19 @@ class Prober:
         while True:
             try:
                 await act()
+                self._come_round(act.__name__, heartbeats.worked)
                 await asyncio.sleep(seconds)
             except DatabaseError as error:
-                self._complain(error)
+                log.error("the database does not do its work (%s); tried again and again", error)
+                self._come_round(act.__name__, heartbeats.turned)
                 await asyncio.sleep(1)
 
-    def _complain(self, error: DatabaseError) -> None:
-        if time.monotonic() > self._complain_at:
-            self._complain_at = time.monotonic() + COMPLAIN_SECONDS
-            log.error("the database does not do its work (%s); tried again and again", str(error).partition("\n")[0])
+    def _come_round(self, what: str, leave: Callable[[Part], None]) -> None:
+        """A heartbeat is left when each of its loops has come round since the last one: where one of them hangs, there is none."""
+        self._came_round.add(what)
+        if self._came_round >= ROUND:
+            self._came_round.clear()
+            leave(Part.PROBER)
 
     # --- which scale sets, which instances ---
 

@@ -1,0 +1,56 @@
+"""One check for all who ask at the same time: run once, believed for a second, waited for until a deadline."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+BELIEVED_SECONDS = 1.0
+CHECK_SECONDS = 2.0
+LATE = f"no answer within {CHECK_SECONDS:g} s"
+
+
+class SharedCheck:
+    """`check` raises where something is wrong, which `why` says in one line. However long it takes, at most one thread waits for it."""
+
+    def __init__(self, check: Callable[[], None], why: Callable[[BaseException], str]) -> None:
+        self._check = check
+        self._why = why
+        self._lock = threading.Lock()
+        self._answer: Future[str] | None = None
+        self._began_at = self._ended_at = 0.0
+
+    def ask(self) -> str:
+        """What is wrong; "" where nothing is."""
+        answer, seconds = self._current()
+        try:
+            return answer.result(timeout=seconds)
+        except TimeoutError:
+            return LATE
+
+    async def ask_later(self) -> str:
+        """The same without a thread: any number of callers may wait."""
+        answer, seconds = self._current()
+        waiting = asyncio.wrap_future(answer)
+        await asyncio.wait([asyncio.shield(waiting)], timeout=seconds)
+        return answer.result() if answer.done() else LATE
+
+    def _current(self) -> tuple["Future[str]", float]:
+        """The answer that counts, and how long may be waited for it."""
+        with self._lock:
+            now = time.monotonic()
+            if self._answer is None or (self._answer.done() and now - self._ended_at >= BELIEVED_SECONDS):
+                self._answer, self._began_at = Future(), now
+                threading.Thread(target=self._run, args=(self._answer,), name="check", daemon=True).start()
+            return self._answer, max(0.0, self._began_at + CHECK_SECONDS - now)
+
+    def _run(self, answer: "Future[str]") -> None:
+        problem = ""
+        try:
+            self._check()
+        except Exception as error:
+            problem = self._why(error)
+        with self._lock:
+            self._ended_at = time.monotonic()
+        answer.set_result(problem)

@@ -1,0 +1,160 @@
+"""Children that hang, and those that are not to blame."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard.supervisor.children import Child, Program
+from dashboard.supervisor.output import Output
+from dashboard.supervisor.watching import AWAY_SECONDS, MAX_STEP_SECONDS, START_SECONDS, Watch, counted
+from tests.supervisor.starting import PATIENCE, Up
+from tests.supervisor.test_children import told
+from tests.waiting import wait_until
+from upgrades import heartbeats
+from upgrades.heartbeats import Heartbeats, Part
+
+HANG_SECONDS = 5
+FOR_EVER = (sys.executable, "-c", "import signal; signal.pause()")
+
+
+def watched(story: Callable[[Watch, Child, Heartbeats], Awaitable[None]], tmp_path: Path) -> str:
+    """Plays a story of a child that only waits, and its watch. Answers what was said."""
+    handle = heartbeats.make(tmp_path)
+
+    async def scenario(output: Output) -> None:
+        beats, child = Heartbeats(handle), Child(Program("worker", FOR_EVER), output)
+        watch = Watch(beats, output, HANG_SECONDS)
+        watch.add(Part.WORKER, child)
+        child.keep_running()
+        while not child.pid:
+            await asyncio.sleep(0.01)
+        try:
+            await story(watch, child, beats)
+        finally:
+            await child.stop()
+
+    said = told(scenario, tmp_path)
+    os.close(handle)
+    return said
+
+
+def look_for(watch: Watch, seconds: float) -> None:
+    for _ in range(round(seconds)):
+        watch.look(1.0)
+
+
+async def another(child: Child, than: int) -> None:
+    while child.pid in (0, than):
+        await asyncio.sleep(0.01)
+
+
+def test_a_child_without_a_heartbeat_is_killed_and_started_again(tmp_path: Path) -> None:
+    async def story(watch: Watch, child: Child, beats: Heartbeats) -> None:
+        first = child.pid
+        watch.look(1.0)
+        beats.worked(Part.WORKER)
+        look_for(watch, HANG_SECONDS)
+        assert child.pid == first
+        watch.look(1.0)
+        await another(child, first)
+
+    said = watched(story, tmp_path)
+    assert said.splitlines() == [
+        f"rollgrid  | worker did nothing for {HANG_SECONDS} s and was killed: starting it again at once"
+    ]
+
+
+def test_a_child_that_comes_round_is_left_alone_though_it_can_do_no_work(tmp_path: Path) -> None:
+    """Its neighbours are away: that is said, once, and it is said when it is over."""
+
+    async def story(watch: Watch, child: Child, beats: Heartbeats) -> None:
+        first = child.pid
+        beats.worked(Part.WORKER)
+        for _ in range(4 * HANG_SECONDS):
+            beats.turned(Part.WORKER)
+            watch.look(1.0)
+        beats.worked(Part.WORKER)
+        look_for(watch, 1)
+        assert child.pid == first
+
+    said = watched(story, tmp_path)
+    assert said.splitlines() == [
+        f"rollgrid  | worker has done no work for {AWAY_SECONDS:g} s",
+        "rollgrid  | the worker works again",
+    ]
+
+
+def test_a_child_that_has_just_come_has_time_to_start(tmp_path: Path) -> None:
+    async def story(watch: Watch, child: Child, beats: Heartbeats) -> None:
+        first = child.pid
+        look_for(watch, START_SECONDS)
+        assert child.pid == first
+        look_for(watch, 1)
+        await another(child, first)
+
+    assert "worker did nothing for 60 s and was killed" in watched(story, tmp_path)
+
+
+def test_nobody_is_to_blame_for_time_in_which_the_machine_stood_still() -> None:
+    """Two minutes between two looks: this process did not run either."""
+    assert counted(1000.0, 1000.9) == pytest.approx(0.9)
+    assert counted(1000.0, 1120.0) == MAX_STEP_SECONDS
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    started = Up(tmp_path / "home", without="nothing", more={"ROLLGRID_HANG_SECONDS": str(HANG_SECONDS)})
+    started.ready()
+    yield started
+    started.clean_up()
+
+
+def halted(up: Up, name: str) -> psutil.Process:
+    process = up.children()[name]
+    process.suspend()
+    return process
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_whoever_hangs_is_found_and_started_again(up: Up) -> None:
+    """All six of them at once; and the engine's state is told meanwhile, and good again in the end."""
+    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=PATIENCE, what="the engine works")
+    before = {name: halted(up, name).pid for name in ("broker", "simulator", "daphne", "prober", "worker", "beat")}
+
+    def others() -> bool:
+        now = {name: process.pid for name, process in up.children().items()}
+        return now.keys() >= before.keys() and not now.items() & before.items()
+
+    wait_until(others, seconds=HANG_SECONDS + PATIENCE, what="others in their places")
+    for name in before:
+        assert f"{name} did nothing for {HANG_SECONDS} s and was killed: starting it again at once" in up.said()
+    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=2 * PATIENCE, what="the engine works again")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_a_machine_that_was_suspended_as_a_whole_wakes_up_as_it_was(up: Up) -> None:
+    everybody = [psutil.Process(up.process.pid), *up.children().values()]
+    before = {name: process.pid for name, process in up.children().items()}
+    for process in everybody:
+        process.send_signal(signal.SIGSTOP)
+    woken = asyncio.run(_later(2 * HANG_SECONDS))
+    for process in everybody:
+        process.send_signal(signal.SIGCONT)
+    assert woken
+    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=PATIENCE, what="the engine works")
+    assert {name: process.pid for name, process in up.children().items()} == before
+    assert "was killed" not in up.said()
+
+
+async def _later(seconds: float) -> bool:
+    """Time is what this is about: everybody stands still for so long."""
+    await asyncio.sleep(seconds)
+    return True

@@ -1,0 +1,106 @@
+"""The log, where a neighbour is in trouble: a line a minute, not a traceback a second."""
+
+import errno
+import logging
+from collections.abc import Iterator
+
+import django.db
+import kombu.exceptions
+import pytest
+import redis.exceptions
+from billiard.exceptions import RestartFreqExceeded
+
+from upgrades import troubles
+from upgrades.providers.base import ProviderError
+from upgrades.troubles import OnceAMinute, neighbour_of, why
+
+OUT_OF_MEMORY = redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+
+
+class Shown(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    """What a handler with our filter writes."""
+    handler, log = Shown(), logging.getLogger("a library")
+    handler.addFilter(OnceAMinute())
+    log.addHandler(handler)
+    log.propagate = False
+    yield handler
+    log.removeHandler(handler)
+
+
+def stumble(error: BaseException, *, times: int = 1) -> None:
+    """As libraries log it: with a traceback, in an own handler of the error."""
+    for _ in range(times):
+        try:
+            raise RuntimeError("cannot be sent") from error
+        except RuntimeError:
+            logging.getLogger("a library").exception("Message Error: %s\n%s", "cannot be sent", "a stack")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OUT_OF_MEMORY,
+        redis.exceptions.ReadOnlyError("You can't write against a read only replica."),
+        redis.exceptions.ResponseError("MISCONF Errors writing to the AOF file"),
+        redis.exceptions.ConnectionError("Connection refused."),
+        kombu.exceptions.OperationalError("Error 111"),
+        RestartFreqExceeded("5 in 1s"),
+        django.db.OperationalError("database or disk is full"),
+        django.db.InterfaceError("connection already closed"),
+        ProviderError("SimulatorUnavailable", "the simulator does not answer", permanent=False),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_trouble_of_a_neighbour_is_one_line_a_minute(
+    error: BaseException, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """275 lines of tracebacks a second."""
+    stumble(error, times=275)
+    (line,) = shown.lines
+    assert "\n" not in line and line.startswith("Message Error: cannot be sent")
+    monkeypatch.setattr(troubles, "SECONDS", 0.0)
+    stumble(error)
+    assert shown.lines[1].endswith("[274 lines like it were left out]")
+
+
+def test_what_is_a_fault_of_ours_keeps_its_traceback_each_time(shown: Shown) -> None:
+    stumble(ValueError("ours"), times=2)
+    stumble(django.db.IntegrityError("ours too"), times=2)
+    assert len(shown.lines) == 4
+    assert all("Traceback" in line for line in shown.lines)
+
+
+def test_an_error_among_the_arguments_counts_too(shown: Shown) -> None:
+    log = logging.getLogger("a library")
+    for number in range(3):
+        log.error("the broker did not take %s (%s); it is done later", f"advance({number})", OUT_OF_MEMORY)
+    log.error("100%% sure: %s", "no error of a neighbour's")
+    assert shown.lines == [
+        f"the broker did not take advance(0) ({OUT_OF_MEMORY}); it is done later",
+        "100% sure: no error of a neighbour's",
+    ]
+
+
+def test_each_neighbour_has_a_line_of_its_own(shown: Shown) -> None:
+    for _ in range(3):
+        stumble(OUT_OF_MEMORY)
+        stumble(django.db.OperationalError("the connection is closed"))
+    assert len(shown.lines) == 2
+
+
+def test_the_disk_and_the_rights_are_named() -> None:
+    assert why(django.db.OperationalError("database or disk is full\nHINT")).startswith("the disk is full: ")
+    assert why(OSError(errno.EROFS, "Read-only file system")).startswith("there is no right to write: ")
+    assert why(KeyError()) == "KeyError"
+    assert neighbour_of(KeyError()) == ""

@@ -1,0 +1,20 @@
+"""A row that is written to find out whether the database can be written."""
+
+from datetime import datetime
+
+from django.db import models
+
+
+class WriteMark(models.Model):
+    """One row. Nothing reads it."""
+
+    at = models.DateTimeField(editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.at}"
+
+    @classmethod
+    def leave(cls, now: datetime) -> None:
+        """Writes it, and has the database keep it. Raises what the database says where it does not."""
+        if not cls.objects.filter(pk=1).update(at=now):
+            WriteMark.objects.bulk_create([WriteMark(pk=1, at=now)], ignore_conflicts=True)

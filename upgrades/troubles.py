@@ -1,0 +1,123 @@
+"""What our neighbours' troubles look like, and a filter that has the log say them once a minute. Standard library only.
+
+A broker that refuses writes, a database that is away, a provider that is silent, a process without descriptors: each is met again and
+again, by every process, and a traceback each time tells nobody more than one line does.
+"""
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SECONDS = 60.0
+MAX_LINE = 300
+# By the names of errors, for this module may not load the libraries that they are of; subclasses are meant too.
+_BY_NAME = {
+    "redis.exceptions.RedisError": "broker",
+    "kombu.exceptions.OperationalError": "broker",
+    "kombu.exceptions.KombuError": "broker",
+    "billiard.exceptions.RestartFreqExceeded": "broker",
+    "celery.beat.SchedulingError": "broker",
+    "django.db.utils.OperationalError": "database",
+    "django.db.utils.InterfaceError": "database",
+    "upgrades.providers.base.ProviderError": "provider",
+    "builtins.TimeoutError": "provider",
+}
+_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+DISK, RIGHTS = "the disk is full", "there is no right to write"
+_REASONS = {
+    "disk is full": DISK,
+    "no space left": DISK,
+    "disk quota exceeded": DISK,
+    "readonly database": RIGHTS,
+    "read-only transaction": RIGHTS,
+    "permission denied": RIGHTS,
+    "read-only file system": RIGHTS,
+}
+
+
+def neighbour_of(error: BaseException) -> str:
+    """Whose trouble it is: "broker", "database", "provider", "descriptors"; "" where it is a fault of ours."""
+    for one in _chain(error):
+        if isinstance(one, OSError) and one.errno in _DESCRIPTORS:
+            return "descriptors"
+        for kind in type(one).__mro__:
+            if found := _BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}"):
+                return found
+    return ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what brought it about."""
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def why(error: BaseException) -> str:
+    """One line; it names the disk or the rights where those are what is wrong."""
+    line = (str(error).strip() or type(error).__name__).partition("\n")[0].strip()[:MAX_LINE]
+    reason = next((reason for sign, reason in _REASONS.items() if sign in line.lower()), "")
+    return f"{reason}: {line}" if reason else line
+
+
+@dataclass(slots=True)
+class _Said:
+    at: float
+    left_out: int = 0
+
+
+class OnceAMinute(logging.Filter):
+    """Lets a neighbour's trouble through once a minute, in one line, with how many such lines were left out before it.
+
+    A record is of a trouble where its error, or one of its arguments, is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._said: dict[tuple[str, str], _Said] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = _error_of(record)
+        neighbour = neighbour_of(error) if error else ""
+        if not error or not neighbour:
+            return True
+        left_out = self._left_out(neighbour, f"{type(error).__name__} {getattr(error, 'code', '')}")
+        if left_out is None:
+            return False
+        self._shorten(record, error, left_out)
+        return True
+
+    def _left_out(self, neighbour: str, kind: str) -> int | None:
+        """How many lines were left out since the last one; None where this one is left out too."""
+        now = time.monotonic()
+        with self._lock:
+            said = self._said.get((neighbour, kind))
+            if said and now - said.at < SECONDS:
+                said.left_out += 1
+                return None
+            self._said[neighbour, kind] = _Said(now)
+            return said.left_out if said else 0
+
+    @staticmethod
+    def _shorten(record: logging.LogRecord, error: BaseException, left_out: int) -> None:
+        if isinstance(record.args, tuple):
+            record.args = tuple(why(one) if isinstance(one, BaseException) else one for one in record.args)
+        line = record.getMessage().partition("\n")[0][:MAX_LINE]
+        reason = why(error)
+        more = "" if reason in line else f" ({reason})"
+        count = f" [{left_out} lines like it were left out]" if left_out else ""
+        record.msg, record.args = f"{line}{more}{count}", ()  # without arguments nothing is formatted
+        record.exc_info = record.exc_text = record.stack_info = None
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    if record.exc_info and isinstance(record.exc_info[1], BaseException):
+        return record.exc_info[1]
+    arguments = record.args.values() if isinstance(record.args, dict) else record.args or ()
+    return next((one for one in arguments if isinstance(one, BaseException)), None)
