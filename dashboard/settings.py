@@ -153,7 +153,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "filters": {
         "not ready": {"()": "dashboard.quiet.NotReadyIsNoFault"},
-        "once a minute": {"()": "upgrades.troubles.OnceAMinute"},
+        "once a minute": {"()": "upgrades.neighbours.OnceAMinute"},
         "short": {"()": "dashboard.quiet.Short"},
     },
     "formatters": {"line": {"()": "dashboard.masking.MaskingFormatter"}},

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from celery import Task, shared_task
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis import RedisError
@@ -17,6 +17,7 @@ from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
+from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -29,7 +30,9 @@ def patient(do: Callable[P, None]) -> Callable[P, None]:
     def tried(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             do(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseError as error:
+            if not is_out_of_service(error):
+                raise
             log.error("the database does not do its work (%s): %s%s is left for a later look", error, do.__name__, args)
 
     return tried

@@ -19,7 +19,7 @@ from dashboard.shared_check import CHECK_SECONDS, LATE, SharedCheck
 from tests import private_broker
 from tests.stories import a_scale_set
 from tests.waiting import wait_until
-from upgrades import engine_state, heartbeats, troubles
+from upgrades import engine_state, heartbeats, neighbours
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.models import WriteMark
 
@@ -30,8 +30,8 @@ on_a_database = pytest.mark.django_db(transaction=True, serialized_rollback=True
 def fresh_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is believed of what an earlier test found."""
     checks = {
-        "database": SharedCheck(health.write_to_database, troubles.why),
-        "broker": SharedCheck(health.ask_broker, troubles.why),
+        "database": SharedCheck(health.write_to_database, neighbours.why),
+        "broker": SharedCheck(health.ask_broker, neighbours.why),
     }
     monkeypatch.setattr(health, "CHECKS", checks)
     monkeypatch.setattr(health, "NEEDS", {"simulator": False})
@@ -141,7 +141,7 @@ def test_not_ready_with_a_database_that_cannot_be_written(
         with connection.execute_wrapper(refusing(words)):
             write()
 
-    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(in_its_thread, troubles.why))
+    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(in_its_thread, neighbours.why))
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["problems"] == {"database": f"{named}: {words}"}
@@ -168,7 +168,7 @@ def test_sixty_callers_share_one_check_and_wait_for_it_until_its_deadline() -> N
         began[0] += 1
         go_on.wait(60)
 
-    halted, healthy = SharedCheck(hang, troubles.why), SharedCheck(lambda: None, troubles.why)
+    halted, healthy = SharedCheck(hang, neighbours.why), SharedCheck(lambda: None, neighbours.why)
 
     async def sixty() -> list[tuple[str, str]]:
         asked = [asyncio.gather(halted.ask_later(), healthy.ask_later()) for _ in range(60)]
@@ -192,7 +192,7 @@ def test_an_answer_is_believed_for_a_second(monkeypatch: pytest.MonkeyPatch) -> 
         asked[0] += 1
 
     monkeypatch.setattr("dashboard.shared_check.BELIEVED_SECONDS", 3600.0)
-    shared = SharedCheck(check, troubles.why)
+    shared = SharedCheck(check, neighbours.why)
     assert [shared.ask() for _ in range(5)] == [""] * 5
     assert asked == [1]
     monkeypatch.setattr("dashboard.shared_check.BELIEVED_SECONDS", 0.0)
@@ -204,7 +204,7 @@ def test_what_goes_wrong_is_one_line() -> None:
     def fail() -> None:
         raise RuntimeError("no\ndatabase")
 
-    assert SharedCheck(fail, troubles.why).ask() == "no"
+    assert SharedCheck(fail, neighbours.why).ask() == "no"
 
 
 # --- is the engine at work? -------------------------------------------------------------------------------------------

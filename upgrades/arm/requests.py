@@ -260,7 +260,7 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
     if is_out_of_service(error):
-        log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
+        log.error("the database does not do its work (%s)", error)
         return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
     log.exception("%s %r failed", request.method, request.path)
     return Failed("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")

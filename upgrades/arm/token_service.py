@@ -31,7 +31,7 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
     except (DatabaseError, InterfaceError) as error:
         if not is_out_of_service(error):
             raise
-        log.error("the database does not do its work (%s)", str(error).partition("\n")[0])
+        log.error("the database does not do its work (%s)", error)
         return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")
     except (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError, LookupError):
         return not_a_form()

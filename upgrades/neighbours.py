@@ -22,6 +22,7 @@ _BY_NAME = {
     "celery.beat.SchedulingError": "broker",
     "django.db.utils.OperationalError": "database",
     "django.db.utils.InterfaceError": "database",
+    "psycopg.errors.ReadOnlySqlTransaction": "database",
     "upgrades.providers.base.ProviderError": "provider",
     "builtins.TimeoutError": "provider",
 }

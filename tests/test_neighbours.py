@@ -10,9 +10,9 @@ import pytest
 import redis.exceptions
 from billiard.exceptions import RestartFreqExceeded
 
-from upgrades import troubles
+from upgrades import neighbours
+from upgrades.neighbours import OnceAMinute, neighbour_of, why
 from upgrades.providers.base import ProviderError
-from upgrades.troubles import OnceAMinute, neighbour_of, why
 
 OUT_OF_MEMORY = redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
 
@@ -69,7 +69,7 @@ def test_the_trouble_of_a_neighbour_is_one_line_a_minute(
     stumble(error, times=275)
     (line,) = shown.lines
     assert "\n" not in line and line.startswith("Message Error: cannot be sent")
-    monkeypatch.setattr(troubles, "SECONDS", 0.0)
+    monkeypatch.setattr(neighbours, "SECONDS", 0.0)
     stumble(error)
     assert shown.lines[1].endswith("[274 lines like it were left out]")
 
