@@ -13,6 +13,7 @@ MINUTES := 20
 # Kills and random histories, on two databases: a quarter each of what the outages at their full length (about 8 minutes) leave.
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
+JAVASCRIPT := tests/clients/javascript
 NOT_FAST := browser or virtual_machines or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
@@ -20,7 +21,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run install test test-fast lint soak bench screenshots lock azure-types
+.PHONY: help run install install-clients test test-fast lint soak bench screenshots lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -31,8 +32,10 @@ run: $(VENV)/runtime.stamp ## start Rollgrid with the demonstration fleet; UP="-
 
 install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
+install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries for JavaScript, which the tests run; needs npm
+
 # Both at once, for they wait more than they work; what the second one says is shown when both have ended.
-test: lint ## all checks and all tests, on SQLite and on PostgreSQL
+test: lint install-clients ## all checks and all tests, on SQLite and on PostgreSQL
 	@log=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM HUP; \
 	$(ELSEWHERE)/postgres $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" \
 		>"$$log" 2>&1 & \
@@ -77,6 +80,12 @@ lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer ver
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra postgres -c requirements.lock -o requirements-postgres.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
 	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
+
+$(JAVASCRIPT)/node_modules/made.stamp: $(JAVASCRIPT)/package-lock.json
+	@if ! command -v npm >/dev/null; then \
+		echo 'make: npm is not installed (Node 18 or newer; on Debian: apt install nodejs npm)' >&2; exit 1; fi
+	cd $(JAVASCRIPT) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Stamps: each step happens again only when its lock file has changed.
 $(VENV)/made.stamp:
