@@ -87,7 +87,9 @@ def _database() -> dict[str, Any]:
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000",
+            # The last one: what one large transaction has made of the write-ahead log does not stay on the disk.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; "
+            "PRAGMA journal_size_limit=67108864",
         }
     else:
         database["OPTIONS"] = {"connect_timeout": 5, "options": HALTED, **database.get("OPTIONS", {})}

@@ -11,7 +11,7 @@ from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from upgrades import heartbeats, sign_ins
+from upgrades import heartbeats, retention, sign_ins
 from upgrades.heartbeats import Part
 from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
@@ -68,8 +68,10 @@ def work(chunk_id: int, number: int) -> None:
 @patient
 def purge() -> None:
     now = timezone.now()
-    ticking.purge(now)
-    sign_ins.purge(now)
+    if retention.purge(now, retention.WORK_SECONDS):
+        send(purge)  # so that others write in between
+    else:
+        sign_ins.purge(now)
 
 
 def send(task: "Task[Any, Any]", *args: int) -> None:

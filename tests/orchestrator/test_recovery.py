@@ -5,7 +5,6 @@ import signal
 from datetime import timedelta
 
 import pytest
-from django.db.models.functions import Now
 from pytest_django import Settings
 
 from tests.orchestrator.conftest import MakeFleet
@@ -15,7 +14,7 @@ from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
-from upgrades.models import Chunk, Event, ScaleSet, clock
+from upgrades.models import Chunk, ScaleSet, clock
 from upgrades.orchestrator import leases, ticking
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.advance import HandOut
@@ -229,13 +228,3 @@ def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
     one.look()
     assert one.row.look_at > one.now
     assert one.row.lease_until is None
-
-
-def test_events_are_kept_for_a_day(fleet: MakeFleet) -> None:
-    one = fleet(1)
-    one.go_on()
-    kept = Event.objects.count()
-    assert kept
-    assert ticking.purge(one.now) == 0
-    assert ticking.purge(one.now + timedelta(hours=25)) == kept
-    assert Event.objects.filter(at__lt=Now()).count() == 0

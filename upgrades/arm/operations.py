@@ -43,9 +43,7 @@ def _find(operation: str) -> AsyncOperation:
     except ValueError:
         row = None
     if row is None:
-        message = (
-            f"There is no operation '{operation[:80]}'; operations are kept for {async_operations.KEPT.days} days."
-        )
+        message = f"There is no operation '{operation[:80]}'; operations are kept for {async_operations.KEPT.days} days after their end."
         raise Failed("NotFound", message)
     return row
 

@@ -18,9 +18,7 @@ MIN_KEPT = 100  # the latest are kept, however far a clock is set forward: someb
 def begin(
     kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
 ) -> AsyncOperation:
-    """Something that can be asked after for a week."""
-    latest = list(AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[:MIN_KEPT])
-    AsyncOperation.objects.filter(started_at__lt=now - KEPT).exclude(pk__in=latest).delete()
+    """Something that can be asked after until it is over, and for a week more."""
     return AsyncOperation.objects.create(
         kind=kind,
         key=key.lower(),

@@ -6,12 +6,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from upgrades.core.decide import LOOK_AGAIN
-from upgrades.models import Event, ScaleSet, clock
+from upgrades.models import ScaleSet, clock
 from upgrades.models.scale_set import locked_in_order
 
 BUMP = timedelta(seconds=3)  # a second tick does not repeat it; if the look is lost it comes again
 FAR = 2 * LOOK_AGAIN  # nobody asks for a look this far ahead: then a clock was set back
-KEEP_EVENTS = timedelta(hours=24)
 
 
 def due(now: datetime) -> list[int]:
@@ -24,8 +23,3 @@ def due(now: datetime) -> list[int]:
             locked = locked_in_order(ScaleSet.objects.filter(has_come, pk__in=ids))
             ScaleSet.objects.filter(pk__in=locked).update(look_at=now + BUMP)
     return ids
-
-
-def purge(now: datetime) -> int:
-    """Forgets events older than a day; history reads transitions. Answers how many."""
-    return Event.objects.filter(at__lt=now - KEEP_EVENTS).delete()[0]

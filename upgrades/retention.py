@@ -1,0 +1,145 @@
+"""Forgetting what is past its time: a little at once, so that nobody who writes meanwhile has to wait for it.
+
+Each step is one short transaction. A call does steps for a moment and says whether more is left; the task then asks for another
+call, so that writers come in between. Nothing that is under way is forgotten, nor what upgrades still decide by: what runs, the last
+attempts at each scale set, what an instance shows, operations that have not ended, opt-outs in force.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+
+from upgrades.commands import async_operations
+from upgrades.models import (
+    AsyncOperation,
+    AuditEntry,
+    Event,
+    FleetStop,
+    Instance,
+    InstanceUpgrade,
+    OptOut,
+    RollingUpgrade,
+    ScaleSet,
+    Transition,
+)
+
+KEEP_EVENTS = timedelta(hours=24)  # of the feed; history reads transitions
+KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and waits between attempts count some more
+AT_ONCE = 200  # small rows in one transaction
+EVENTS_AT_ONCE = 25  # they may be large
+WORK_SECONDS = 0.05  # of one call
+
+
+def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
+    """Forgets for so long at most. True: something is left. On SQLite the log of writes is given back at the end."""
+    end, forgotten = time.monotonic() + seconds, 0
+    for job in JOBS:
+        while count := job(now):
+            forgotten += count
+            if time.monotonic() >= end:
+                return True
+    if forgotten:
+        _shrink()
+    return False
+
+
+def _shrink() -> None:
+    """Writes back what stands in SQLite's write-ahead log, as far as nobody reads from it; nobody waits for that."""
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _past(now: datetime) -> datetime:
+    return now - timedelta(days=settings.KEEP_HISTORY_DAYS)
+
+
+def _delete(rows: QuerySet, most: int) -> int:  # type: ignore[type-arg]  # of any model
+    """So many of them, found before anything is locked."""
+    ids = list(rows.values_list("pk", flat=True)[:most])
+    return rows.model._base_manager.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def _events(now: datetime) -> int:
+    return _delete(Event.objects.filter(at__lt=now - KEEP_EVENTS).order_by("at"), EVENTS_AT_ONCE)
+
+
+def _transitions(now: datetime) -> int:
+    """Of one scale set at once, for there is an index of each one's times."""
+    old = Transition.objects.filter(at__lt=_past(now))
+    has_some = ScaleSet.objects.filter(Exists(old.filter(scale_set=OuterRef("pk"))))
+    first = has_some.order_by("pk").values_list("pk", flat=True).first()
+    return _delete(old.filter(scale_set=first), AT_ONCE) if first else 0
+
+
+def _audit_entries(now: datetime) -> int:
+    return AuditEntry.objects.all().forget(_past(now), AT_ONCE)
+
+
+def _opt_outs(now: datetime) -> int:
+    return _delete(OptOut.objects.filter(ended_at__lt=_past(now)), AT_ONCE)
+
+
+def _fleet_stops(now: datetime) -> int:
+    return _delete(FleetStop.objects.filter(ended_at__lt=_past(now)), AT_ONCE)
+
+
+def _upgrades(now: datetime) -> int:
+    """One at once, with its batches and its instances' parts: it is there whole or not at all."""
+    newer = RollingUpgrade.objects.filter(
+        scale_set=OuterRef("scale_set"), kind=OuterRef("kind"), started_at__gt=OuterRef("started_at")
+    )
+    counted = newer.order_by().values("scale_set").annotate(count=Count("pk")).values("count")
+    is_shown = Exists(Instance.objects.filter(member__upgrade=OuterRef("pk")))
+    old = RollingUpgrade.objects.filter(ended_at__lt=_past(now)).exclude(is_shown)
+    row = old.alias(newer=Subquery(counted)).filter(newer__gte=KEEP_UPGRADES).order_by("started_at").first()
+    return _delete_upgrade(row) if row else 0
+
+
+def _delete_upgrade(row: RollingUpgrade) -> int:
+    with transaction.atomic():
+        members = InstanceUpgrade.objects.filter(upgrade=row)
+        count = members._raw_delete(members.db) + row.batches.all().delete()[0]
+        return count + row.delete()[0]
+
+
+def _operations(now: datetime) -> int:
+    """What nobody has asked after is settled first; then it is kept for a week more."""
+    latest = AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[: async_operations.MIN_KEPT]
+    old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT).exclude(pk__in=list(latest))
+    return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), AT_ONCE)
+
+
+def _settle_operations(now: datetime) -> int:
+    old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT, status="")
+    for row in old.order_by("started_at").iterator():
+        if async_operations.look(row, now).status:
+            return 1
+    return 0
+
+
+def _sessions(now: datetime) -> int:
+    return _delete(Session.objects.filter(expire_date__lt=now), AT_ONCE)
+
+
+def _admin_log(now: datetime) -> int:
+    return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), AT_ONCE)
+
+
+JOBS = (
+    _events,
+    _transitions,
+    _audit_entries,
+    _opt_outs,
+    _fleet_stops,
+    _upgrades,
+    _settle_operations,
+    _operations,
+    _sessions,
+    _admin_log,
+)
