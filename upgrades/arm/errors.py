@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from upgrades.commands.errors import Refused
+from upgrades.core.masking import masked
 
 STATUS = {
     "AuthenticationFailed": 401,
@@ -39,7 +40,8 @@ class Failed(Exception):
         details: Sequence[dict[str, Any]] = (),
     ) -> None:
         super().__init__(message)
-        self.code, self.message, self.target = code, message, target
+        # What came may be repeated in them.
+        self.code, self.message, self.target = code, masked(message), masked(target)
         self.status = status or STATUS.get(code, OTHERWISE)
         self.headers = {**({"Retry-After": RETRY_AFTER[code]} if code in RETRY_AFTER else {}), **(headers or {})}
         self.details = list(details)

@@ -1,6 +1,6 @@
 """Microsoft.Compute/locations/publishers/artifacttypes/vmimage/...: the image catalogue, as bare arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from upgrades import catalog
@@ -13,6 +13,7 @@ from upgrades.arm.scale_sets import find_location
 from upgrades.core.versions import parse
 from upgrades.models import ImageSku, Location
 
+MAX_NAMED = 10
 EXPANDED = ("properties", "properties/imageDeprecationStatus")
 
 
@@ -47,7 +48,7 @@ def version(call: Call, location: str, publisher: str, offer: str, sku: str, ver
     (row,) = _skus(place, publisher, offer, sku)
     found = row.published_in(place).filter(version=version).first()
     if found is None:
-        raise _not_found(place, publisher, offer, sku, version)
+        raise _version_not_found(place, row, version, row.versions_in(place))
     return Answer(
         _version(call, place, row, version, expanded=True, state="Deprecated" if found.withdrawal else "Active")
     )
@@ -70,6 +71,16 @@ def _not_found(place: Location, *names: str) -> Failed:
     there_are = catalog.list_of_skus(place)
     message = f"Artifact: VMImage was not found: {':'.join(names)[:300]} in {place.name}. There are: {there_are}"
     return Failed("NotFound", message, target="imageReference")
+
+
+def _version_not_found(place: Location, row: ImageSku, version: str, published: Sequence[str]) -> Failed:
+    newest = sorted(published, key=parse, reverse=True)
+    more = f" and {len(newest) - MAX_NAMED} older ones" if len(newest) > MAX_NAMED else ""
+    message = (
+        f"Artifact: VMImage was not found: {row} has no version {version[:80]!r} in {place.name}. "
+        f"There are: {', '.join(newest[:MAX_NAMED]) or 'none yet'}{more}."
+    )
+    return Failed("NotFound", message, target="imageReference.version")
 
 
 def _named(call: Call, place: Location, names: Iterable[tuple[str, ...]]) -> Answer:

@@ -167,6 +167,8 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
     """A version is newer than all that is published where it goes, or "latest" would not mean it."""
     try:
         versions.parse(version)
+        if sku.gallery:
+            versions.check_of_gallery(version)
     except versions.BadVersion as error:
         raise Refused("InvalidParameter", str(error), target=version) from error
     if withdrawal := sku.withdrawals().get(version):

@@ -4,8 +4,9 @@ Around each switch that is obeyed here objects are closed: a slip there would be
 members with new versions, an unknown one is kept and told of. What a stored document has already, and comes back as it was, may stay.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from upgrades.core import azure_types
@@ -45,10 +46,14 @@ class Strange:
     """`at`: the member. `is_refused`: it must not come anew. `is_lost`: it goes when a request is merged with what is there."""
 
     at: str
-    message: str
+    say: Callable[[], str]  # which looks for the nearest known one: asked for by those only who tell it
     code: str
     is_refused: bool = True
     is_lost: bool = False
+
+    @property
+    def message(self) -> str:
+        return self.say()
 
 
 def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
@@ -117,23 +122,28 @@ def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
 
 
 def _unknown(name: str, type: str, place: str, *, is_null: bool) -> Strange:
+    say = partial(_says_unknown, name, type, place)
+    if type not in CLOSED:
+        return Strange(place, say, "BadRequest", is_refused=False)
+    return Strange(place, say, "InvalidRequestContent" if type in TOP else "BadRequest", is_lost=is_null)
+
+
+def _says_unknown(name: str, type: str, place: str) -> str:
     nearest = hint(name, type)
     if type not in CLOSED:
-        message = f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}"
-        return Strange(place, message.strip(), "BadRequest", is_refused=False)
+        return f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}".strip()
     owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
     missing = f"Could not find member '{legible(name)}' on object of type '{owner}'. Path '{place}'."
     says = nearest or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
     if type in TOP:
-        invalid = "The request content was invalid and could not be deserialized: "
-        return Strange(place, f"{invalid}'{missing}' {says}", "InvalidRequestContent", is_lost=is_null)
-    return Strange(place, f"{missing} {says}", "BadRequest", is_lost=is_null)
+        return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
+    return f"{missing} {says}"
 
 
 def _twice(name: str, other: str, place: str) -> Strange:
     both = f"'{legible(other)}' and '{legible(name)}'"
     message = f"{place}: one member stands there twice, as {both}; names of members have no case. Leave one of them out"
-    return Strange(place, message, "InvalidRequestContent", is_lost=True)
+    return Strange(place, lambda: message, "InvalidRequestContent", is_lost=True)
 
 
 def _is_word(value: Any, type: str) -> bool:
@@ -148,4 +158,4 @@ def spelled_word(value: str, type: str) -> str | None:
 def _word(value: Any, type: str, at: str) -> Strange:
     allowed = ", ".join(words(type).values())
     message = f"The value {shown(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
-    return Strange(at, message, "InvalidParameter")
+    return Strange(at, lambda: message, "InvalidParameter")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from upgrades.core.members import SECRET_MEMBERS
-
+# Of ARM documents.
+SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 HIDDEN = "***"
 _NAMES = (
     r"(?:client_?secret|admin_?password|password|passwd|pwd|secret_?key|api_?key|private_?key|access_?token|refresh_?token"

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
+from upgrades.core.masking import SECRET_MEMBERS, masked
+
 MOST_LEVELS = 100  # of objects and lists within each other
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -183,9 +184,10 @@ def legible(name: object) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message: short, in one line; of objects and lists the kind only, for there may be secrets in them."""
+    """A value in a message: short, in one line, without signatures; of objects and lists the kind only: there may be secrets in them."""
     if isinstance(value, str):
-        return repr(value if len(value) <= 80 else f"{value[:80]}...")
+        text = masked(value[:2000])
+        return repr(text if len(text) <= 80 else f"{text[:80]}...")
     return json.dumps(value)[:80] if isinstance(value, int | float) else kind(value)
 
 

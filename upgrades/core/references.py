@@ -4,16 +4,27 @@
 accounts, references to secrets."
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from upgrades.core.members import SECRET_MEMBERS
+from upgrades.core.masking import SECRET_MEMBERS
 
-_ADDRESS = re.compile(r"https?://[^\s\"'<>|\\^`{}]+", re.IGNORECASE)
+# Members whose text may be base64 of a script.
+ENCODED = frozenset({"customdata", "userdata", "script"})
+_WORD = re.compile(r"[^\s\"'<>|\\^`{}]+")
+_PART = re.compile(r"([;)?#])|(?=https?://)", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_AFTER = ".,)]"  # what may stand behind an address or a time in a sentence or a list
+_SIGNATURE = re.compile(r"(?<![a-z0-9])sig=", re.IGNORECASE)
+_EXPIRY = re.compile(r"(?<![a-z0-9])se=([^&]*)", re.IGNORECASE)
+# As shells, XML and JSON write the sign between parameters.
+_AND = re.compile(r"\\u0026|\^&|`&|&amp;", re.IGNORECASE)
 _RESOURCE = re.compile(r"/subscriptions/[^/\s]+/resourcegroups/[^/\s]+/providers/\S+", re.IGNORECASE)
 _VAULT = re.compile(r"[^/]*\.vault\.[^/]*", re.IGNORECASE)
 _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNORECASE)
@@ -22,7 +33,7 @@ _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNOREC
 @dataclass(frozen=True, slots=True)
 class Reference:
     """`at`: the member that refers. `shown`: what to, without queries, passwords and signatures; of an address in a secret member the
-    host only, for paths too can be keys. `expires_at`: of a SAS URI, in UTC.
+    host only, for paths too can be keys. `expires_at`: of a shared access signature, in UTC.
     """
 
     at: str
@@ -34,52 +45,88 @@ class Reference:
 
 def references(document: Mapping[str, Any]) -> list[Reference]:
     """All of them, in the order of the document (its secrets included, where they are in it)."""
-    return list(_of(document, "", False))
+    return list(_of(document, "", "", False))
 
 
-def _of(value: Any, at: str, is_secret: bool) -> Iterator[Reference]:
+def _of(value: Any, at: str, name: str, is_secret: bool) -> Iterator[Reference]:
     if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _of(inner, f"{at}.{name}" if at else str(name), is_secret or name.lower() in SECRET_MEMBERS)
+        for key, inner in value.items():
+            place = f"{at}.{key}" if at else str(key)
+            yield from _of(inner, place, key.lower(), is_secret or key.lower() in SECRET_MEMBERS)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _of(inner, f"{at}[{index}]", is_secret)
+            yield from _of(inner, f"{at}[{index}]", name, is_secret)
     elif isinstance(value, str):
         yield from _in_text(value, at, is_secret)
+        if name in ENCODED and (script := _decoded(value)):
+            yield from _in_text(script, at, is_secret)
+
+
+def _decoded(value: str) -> str:
+    """The text that is written in base64; "" where it is none."""
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _in_text(value: str, at: str, is_secret: bool) -> Iterator[Reference]:
     if _RESOURCE.fullmatch(value):
         yield Reference(at, "resource", value)
-    for match in _ADDRESS.finditer(value):
-        yield _address(match.group(), at, is_secret)
+    plain = unquote(value) if "sig%3d" in value.lower() else value
+    for word in _WORD.finditer(_AND.sub("&", plain)):
+        yield from _in_word(word.group(), at, is_secret)
+
+
+def _in_word(word: str, at: str, is_secret: bool) -> Iterator[Reference]:
+    """Addresses, each with the query that follows it, and signatures that stand alone. A word has no blanks or quotes in it."""
+    address, before = "", ""
+    for part in filter(None, _PART.split(word)):
+        is_its_query, before = before == "?", part
+        if _SIGNATURE.search(part):
+            if address and not is_its_query:
+                yield _address(address, at, is_secret)
+            yield _signed(part, address if is_its_query else "", at, is_secret)
+            address = ""
+        elif _ADDRESS.match(part):
+            if address:
+                yield _address(address, at, is_secret)
+            address = part
+    if address:
+        yield _address(address, at, is_secret)
+
+
+def _signed(query: str, address: str, at: str, is_secret: bool) -> Reference:
+    """A shared access signature is known by its parameters, wherever it stands."""
+    expiry = _EXPIRY.search(query)
+    expires_at = _time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
+    if not address:
+        return Reference(at, "SAS token", "a SAS token", True, expires_at)
+    return Reference(at, "SAS URI", _address(address, at, is_secret).shown, True, expires_at)
 
 
 def _address(address: str, at: str, is_secret: bool) -> Reference:
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(address.rstrip(_AFTER))
         host, port = parts.hostname or "", parts.port
-        given = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
     except ValueError:
         return Reference(at, "address", "an address that cannot be read")
     path = "/..." if is_secret and parts.path.strip("/") else parts.path
-    shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}"
-    is_signed = "sig" in given
-    expires_at = _time(given.get("se", "")) if is_signed else None
-    return Reference(at, _kind(host, is_signed), shown, is_signed, expires_at)
+    return Reference(at, _kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
 
 
-def _kind(host: str, is_signed: bool) -> str:
-    if is_signed:
-        return "SAS URI"
+def _kind(host: str) -> str:
     if _VAULT.fullmatch(host):
         return "secret"
     return "storage" if _STORAGE.fullmatch(host) else "address"
 
 
 def _time(given: str) -> datetime | None:
+    """ISO 8601; seconds since 1970 in the signatures of queues and hubs."""
     try:
+        if given.isascii() and given.isdecimal():
+            return datetime.fromtimestamp(int(given), UTC)
         at = datetime.fromisoformat(given)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return None

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from upgrades.core.members import SECRET_MEMBERS, member
+from upgrades.core.masking import SECRET_MEMBERS
+from upgrades.core.members import member
 
 Label = str | int
 

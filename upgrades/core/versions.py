@@ -21,6 +21,18 @@ def parse(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+MAX_PART = 2**31 - 1
+_OF_GALLERY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+
+
+def check_of_gallery(version: str) -> None:
+    """A gallery's versions are Major.Minor.Patch, in Azure's words. Raises BadVersion."""
+    if not _OF_GALLERY.fullmatch(version) or max(parse(version)) > MAX_PART:
+        raise BadVersion(
+            f"a version of a gallery's image is Major.Minor.Patch, each a number of at most {MAX_PART:,}, not {version!r}"
+        )
+
+
 def is_older(version: str, than: str) -> bool:
     return parse(version) < parse(than)
 

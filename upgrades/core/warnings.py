@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from upgrades.core import azure_types, cautions, known, requirements
+
+MAX_WARNINGS = 100  # of unknown members: nobody reads more
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +27,5 @@ def warnings_of(document: Mapping[str, Any]) -> list[Warned]:
 
 
 def _strange(document: Mapping[str, Any]) -> Iterator[Warned]:
-    for one in known.strange(document, azure_types.SCALE_SET):
+    for one in islice(known.strange(document, azure_types.SCALE_SET), MAX_WARNINGS):
         yield Warned(one.at, one.message, one.is_refused)
