@@ -146,3 +146,11 @@ def test_what_cannot_be_asked(api: Api, query: str) -> None:
 def test_an_unknown_location(api: Api) -> None:
     said: Any = api.get("/providers/Microsoft.Compute/locations/atlantis/publishers")
     is_error(said, 400, "LocationNotAvailableForResourceType", "atlantis")
+
+
+def test_of_a_version_that_is_not_there_those_of_its_sku_are_named(api: Api) -> None:
+    for number in range(12):
+        publish(f"16.04.2018092{number:02}")
+    said = api.get(f"{VERSIONS}/9.9.9")
+    is_error(said, 404, "NotFound", "no version '9.9.9'", "16.04.201809211, 16.04.201809210", "older ones")
+    assert "WindowsServer" not in said.message

@@ -231,3 +231,13 @@ def test_one_who_publishes_while_others_make_scale_sets() -> None:
     with snapshot_equals_events():
         done = at_once(partial(publish_and_show, "16.04.1", (), NOW), *(partial(put_and_show, name) for name in names))
     assert done == ["16.04.1", *names]
+
+
+def test_versions_of_a_gallery_have_three_parts() -> None:
+    """Azure's own rule: Major.Minor.Patch, each a number of 32 bits."""
+    names = {"publisher": "rg", "offer": "gallery", "sku": "image"}
+    ImageSku.objects.create(key="rg:gallery:image", **names, os_type="Linux", gallery=True)
+    for version in ("7.9.2201041542", "1.0", "1.2.3.4"):
+        with refused("InvalidParameter", "Major.Minor.Patch"):
+            publish_image(ImageReference(version=version, **names), NOW)
+    publish_image(ImageReference(version="1.2.2147483647", **names), NOW)

@@ -1,6 +1,6 @@
 """Microsoft.Compute/virtualMachineScaleSets/approveRollingUpgrade, and that of a single instance (A-24, facts 1.13)"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from upgrades.arm import ids, operations
 from upgrades.arm.answers import Answer
@@ -9,7 +9,7 @@ from upgrades.arm.instances import find_instance
 from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.approvals import approve
-from upgrades.core.members import list_at, member
+from upgrades.core.members import legible, list_at, member
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
 
@@ -18,14 +18,25 @@ from upgrades.models.async_operation import Kind
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
     """`instanceIds` of the body: these; without them all that wait for approval."""
     body = {} if call.body is None else call.object_body()
+    _check_known(body)
     row = find(group, name)
     return _approved(
         call, row, None if member(body, "instanceIds") is None else _ids(row, list_at(body, "instanceIds"))
     )
 
 
+def _check_known(body: Mapping[str, object]) -> None:
+    """Without its one member all are approved: a slip in its name must not mean that. Raises Failed."""
+    strange = next((name for name in body if name.lower() != "instanceids"), None)
+    if strange is not None or len(body) > 1:
+        what = "instanceIds came twice" if strange is None else f"Could not find member '{legible(strange)}'"
+        message = f"The request content was invalid: {what}; it has instanceIds, a list of ids, and nothing else."
+        raise Failed("InvalidRequestContent", message, target=legible(strange or "instanceIds"))
+
+
 @needs(OPERATOR)
 def of_instance(call: Call, group: str, name: str, instance: str) -> Answer:
+    call.no_body()
     row = find(group, name)
     return _approved(call, row, [str(find_instance(row, instance).number)])
 

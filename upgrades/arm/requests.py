@@ -86,6 +86,12 @@ class Call:
             )
         return self.body
 
+    def no_body(self) -> None:
+        """What a call takes nothing of must not come: who sends it counts on it. Raises Failed."""
+        if self.body not in (None, {}):
+            message = f"The request content was invalid: {self.method} of this takes no content, such as which instances; leave it out."
+            raise Failed("InvalidRequestContent", message)
+
 
 View = Callable[..., Answer]
 F = TypeVar("F", bound=View)

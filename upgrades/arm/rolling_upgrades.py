@@ -127,6 +127,7 @@ def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:
 @needs(OPERATOR)
 def start(call: Call, group: str, name: str) -> Answer:
     """S-6: by hand, whether automatic upgrades are on or off; Azure's is to the latest image only."""
+    call.no_body()
     row = find(group, name)
     upgrade = start_upgrade(str(row), call.client.name, call.now, only_latest=True)
     return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
@@ -135,6 +136,7 @@ def start(call: Call, group: str, name: str) -> Answer:
 @needs(OPERATOR)
 def start_extensions(call: Call, group: str, name: str) -> Answer:
     """A-21: the extensions of the model for all instances, on the OS disks that they have."""
+    call.no_body()
     row = find(group, name)
     upgrade = start_extension_upgrade(str(row), call.client.name, call.now)
     return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
@@ -142,6 +144,7 @@ def start_extensions(call: Call, group: str, name: str) -> Answer:
 
 @needs(OPERATOR)
 def cancel(call: Call, group: str, name: str) -> Answer:
+    call.no_body()
     row = find(group, name)
     upgrade = cancel_upgrade(str(row), call.client.name, call.now)
     return Answer(status=202, headers=operations.begun(call, Kind.CANCEL, row, upgrade))

@@ -156,11 +156,11 @@ _OTHER_IMAGES = (
     ((*_IMAGE, "sharedGalleryImageId"), "images of shared galleries are not supported"),
     ((*_IMAGE, "communityGalleryImageId"), "images of community galleries are not supported"),
     ((*_OS_DISK, "image", "uri"), "custom images are not supported"),
-    ((*_OS_DISK, "vhdContainers"), "disks in storage accounts are not supported"),
 )
 
 
-def _check_other_images(document: Json) -> None:
+def check_other_images(document: Json) -> None:
+    """Raises BadDocument where another kind of image is named than those of the catalogue."""
     for path, what in _OTHER_IMAGES:
         if member(document, *path):
             raise BadDocument(f"{what}: {INSTEAD}", target=".".join(path))
@@ -169,7 +169,7 @@ def _check_other_images(document: Json) -> None:
 def _image(document: Json) -> ImageReference:
     gallery_image = text(document, *_IMAGE, "id")
     if not gallery_image and not text(document, *_IMAGE, "publisher"):
-        _check_other_images(document)
+        check_other_images(document)
     if gallery_image:
         return _image_of_gallery(gallery_image)
     publisher, offer, sku, version = (

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from upgrades.core.documents import HEALTH_EXTENSIONS, Model
+from upgrades.core.documents import HEALTH_EXTENSIONS, Model, check_other_images
 from upgrades.core.equality import same
 from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, switch, text
 from upgrades.core.nearest import nearest_of
 
 _PROFILE = ("properties", "virtualMachineProfile")
 _IMAGE = (*_PROFILE, "storageProfile", "imageReference")
+_UNMANAGED = (*_PROFILE, "storageProfile", "osDisk", "image")
 _EXTENSIONS = (*_PROFILE, "extensionProfile")
 _REPAIRS = ("properties", "automaticRepairsPolicy")
 _PROBE = (*_PROFILE, "networkProfile", "healthProbe")
@@ -33,7 +34,7 @@ NO_REPAIRS = "repairs are not done here yet: an instance that is not healthy sta
 
 def check_requirements(document: Mapping[str, Any], model: Model, before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument."""
-    if _differs(document, before, _IMAGE):
+    if _differs(document, before, _IMAGE, _UNMANAGED):
         _check_image(document)
     if _differs(document, before, _EXTENSIONS):
         _check_extensions(document)
@@ -51,6 +52,7 @@ def _differs(document: Mapping[str, Any], before: Mapping[str, Any] | None, *pat
 
 
 def _check_image(document: Mapping[str, Any]) -> None:
+    check_other_images(document)
     image, at = object_at(document, *_IMAGE), ".".join(_IMAGE)
     named = next((name for name in ("publisher", "offer", "sku", "version") if member(image, name)), None)
     if member(image, "id") and named:

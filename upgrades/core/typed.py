@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from upgrades.core.azure_types import element, members, words
+from upgrades.core.azure_types import element, members
 from upgrades.core.equality import same
+from upgrades.core.known import spelled_word
 from upgrades.core.members import BadDocument, dotted, legible, member, wrong
 from upgrades.core.secrets import name_of
 
@@ -66,8 +67,7 @@ def _single_in_type(value: Any, type: str) -> Any:
         return value.lower() == "true" if isinstance(value, str) and value.lower() in ("true", "false") else value
     if type in ("whole", "number"):
         return _as_number(value, type)
-    known = words(type)
-    return known.get(value.lower(), value) if known and isinstance(value, str) else value
+    return (spelled_word(value, type) or value) if isinstance(value, str) else value
 
 
 def without_read_only(value: Any, type: str) -> Any:

@@ -1,0 +1,80 @@
+"""Azure's limits, and that reading a document takes time in proportion to its length."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.stories import document, edited
+from upgrades.core import azure_types, documents, known, limits, secrets, warnings
+from upgrades.core.members import BadDocument
+
+PROFILE = "properties.virtualMachineProfile"
+
+
+def extension(number: int) -> dict[str, Any]:
+    properties = {"publisher": "p", "type": f"t{number}", "protectedSettings": {"key": "x"}}
+    return {"name": f"e{number}", "strange": 1, "properties": properties}
+
+
+def card(number: int, addresses: int = 1) -> dict[str, Any]:
+    return {"name": f"n{number}", "properties": {"ipConfigurations": [{"name": f"i{n}"} for n in range(addresses)]}}
+
+
+CARDS = f"{PROFILE}.networkProfile.networkInterfaceConfigurations"
+
+
+@pytest.mark.parametrize(
+    ("path", "most", "beyond"),
+    [
+        ("tags", {f"t{n}": "x" for n in range(50)}, {f"t{n}": "x" for n in range(51)}),
+        ("tags", {"n" * 512: "v" * 256}, {"n" * 513: "v"}),
+        ("tags", {"n": 10**255}, {"n": "v" * 257}),
+        (
+            f"{PROFILE}.extensionProfile.extensions",
+            [extension(n) for n in range(50)],
+            [extension(n) for n in range(51)],
+        ),
+        (
+            f"{PROFILE}.extensionProfile.extensions",
+            [{**extension(1), "name": "x" * 80}],
+            [{**extension(1), "name": "x" * 81}],
+        ),
+        (CARDS, [card(n) for n in range(8)], [card(n) for n in range(9)]),
+        (CARDS, [card(1, 256)], [card(1, 257)]),
+        (f"{PROFILE}.osProfile.customData", "x" * 87_380, "x" * 87_381),
+        (f"{PROFILE}.osProfile.computerNamePrefix", "x" * 58, "x" * 59),
+    ],
+)
+def test_limits_at_their_edges(path: str, most: Any, beyond: Any) -> None:
+    limits.check_scale_set(edited(document(), path, most), None)
+    too_much = edited(document(), path, beyond)
+    with pytest.raises(BadDocument) as caught:
+        limits.check_scale_set(too_much, None)
+    assert caught.value.target.lower().startswith(path.lower())
+    # What is stored already may stay.
+    limits.check_scale_set(too_much, too_much)
+
+
+@pytest.mark.parametrize("kind", ["probes", "loadBalancingRules", "inboundNatRules", "backendAddressPools"])
+def test_a_load_balancers_lists(kind: str) -> None:
+    def balancer(count: int) -> dict[str, Any]:
+        return {"location": "westus", "properties": {kind: [{"name": f"x{n}"} for n in range(count)]}}
+
+    limits.check_load_balancer(balancer(1500), None)
+    with pytest.raises(BadDocument, match="at most 1500"):
+        limits.check_load_balancer(balancer(1501), None)
+
+
+def test_time_is_in_proportion_to_length() -> None:
+    """16,000 extensions took 23 seconds."""
+    body = document(extensions=[extension(number) for number in range(16_000)])
+    body["properties"]["virtualMachineProfile"] |= {f"unknown{number}": 1 for number in range(16_000)}
+    began = time.process_time()
+    known.check(body, azure_types.SCALE_SET, body)
+    documents.read(body)
+    assert len(warnings.warnings_of(body)) == warnings.MAX_WARNINGS
+    public, found = secrets.split(body)
+    assert len(secrets.keep(public, found, {}, was=public)) == 16_000
+    assert secrets.join(public, found) == body
+    assert time.process_time() - began < 10
