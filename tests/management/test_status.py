@@ -1,5 +1,6 @@
 """The terminal's view."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.management.terminal import run
 from tests.stories import NOW, a_batch, a_scale_set, publish
+from upgrades import heartbeats
 from upgrades.admin.door import now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import opt_out
@@ -22,6 +24,7 @@ from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core import instance_reasons, reasons
 from upgrades.core.states import MemberState, Power, UpgradeStatus
+from upgrades.heartbeats import Heartbeats, Part
 from upgrades.management import status, why
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
 from upgrades.orchestrator.advance import advance
@@ -145,7 +148,7 @@ def test_every_reason_with_the_command_that_would_lift_it() -> None:
     opt_out("fleet/web", ["0", "1"], reason="payroll", owner="ada", now=NOW)
     stop_fleet(reason="panics", owner="eve", now=NOW)
     advance(row.pk, lambda: NOW)
-    lines = run("status", "fleet/web").out.splitlines()
+    lines = status.one_set(ScaleSet.objects.get(), NOW)
     at = next(number for number, line in enumerate(lines) if line.startswith("  why"))
     since = "since 2018-09-25 12:00:00 UTC"
     assert lines[at : at + 6] == [
@@ -171,6 +174,31 @@ def test_what_passes_by_itself() -> None:
     a_scale_set()
     ScaleSet.objects.update(decision={"reasons": [a_reason(who="nobody", act="")]})
     assert "  why        so it is\n             passes by itself" in run("status", "fleet/web").out
+
+
+def test_nothing_is_promised_that_is_past() -> None:
+    """With the prober halted it said "until 12:05 at the latest" at 12:30."""
+    a_scale_set()
+    until = NOW + timedelta(minutes=5)
+    promise = "Waiting for 2 instances, until 12:05:00 UTC at the latest."
+    reason = a_reason(code="WaitingForHealth", text=promise, until=until.isoformat())
+    ScaleSet.objects.update(decision={"code": "WaitingForHealth", "text": promise, "reasons": [reason]})
+    for said in (status.one_set, lambda _, now: status.all_sets(now)):
+        assert promise in "\n".join(said(ScaleSet.objects.get(), until))
+        late = "\n".join(said(ScaleSet.objects.get(), until + timedelta(minutes=25)))
+        assert promise not in late
+        assert "This was to be over at 2018-09-25 12:05:00 UTC; nobody has looked since." in late
+
+
+def test_who_does_no_work_is_named_with_the_time_since_when(settings: Any, tmp_path: Path) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    assert "No work" not in run("status").out
+    handle = heartbeats.make(tmp_path)
+    for part in (Part.BEAT, Part.TICKS, Part.WORKER):
+        Heartbeats(handle).worked(part)
+    os.close(handle)
+    first = run("status").out.splitlines()[0]
+    assert re.fullmatch(r"No work is done by: prober \(since 20\d\d-.* UTC\)", first)
 
 
 def a_reason(**changes: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from upgrades import attempts, history
 from upgrades.attempts import Rollback
 from upgrades.core.versions import LATEST
 from upgrades.history import Standing
-from upgrades.management import why
+from upgrades.management import overdue, why
 from upgrades.management.text import align, moment
 from upgrades.models import RollingUpgrade, ScaleSet
 
@@ -19,16 +19,17 @@ def all_sets(now: datetime) -> list[str]:
     rows = list(ScaleSet.objects.select_related("location", "sku"))
     if not rows:
         return [
+            *overdue.engine(now),
             *why.fleet(now),
             "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet.",
         ]
     standings = history.standings(rows)
     table: list[tuple[str, ...]] = [("SCALE SET", "LOCATION", "IMAGE", "HEALTHY", "UPGRADE", "NOW")]
-    table += [_row(row, standings[row.pk]) for row in rows]
-    return [*why.fleet(now), *align(table)]
+    table += [_row(row, standings[row.pk], now) for row in rows]
+    return [*overdue.engine(now), *why.fleet(now), *align(table)]
 
 
-def _row(row: ScaleSet, standing: Standing) -> tuple[str, ...]:
+def _row(row: ScaleSet, standing: Standing, now: datetime) -> tuple[str, ...]:
     upgrade = history.last_upgrade(row)
     return (
         str(row),
@@ -36,7 +37,7 @@ def _row(row: ScaleSet, standing: Standing) -> tuple[str, ...]:
         _versions(standing),
         f"{standing.healthy}/{standing.instances}",
         _summary(upgrade) if upgrade else "-",
-        "being deleted" if row.deleting else row.decision.get("text", ""),
+        "being deleted" if row.deleting else overdue.text_of(row.decision, now),
     )
 
 
@@ -62,10 +63,16 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
         f"  automatic  {'on' if row.automatic_upgrade else 'off'}",
         f"  instances  {standing.machines} of {row.capacity}: {_counts(standing.by_health)}{_extras(standing)}",
         f"  versions   {_versions(standing)}",
-        f"  now        {_decision(row)}",
-        *why.of(row),
+        f"  now        {_decision(row, now)}",
+        *why.of(row, now),
     ]
-    return [*why.fleet(now), *lines, "", *(_upgrade(upgrade, now) if upgrade else ["  No upgrade yet."])]
+    return [
+        *overdue.engine(now),
+        *why.fleet(now),
+        *lines,
+        "",
+        *(_upgrade(upgrade, now) if upgrade else ["  No upgrade yet."]),
+    ]
 
 
 def _latest(row: ScaleSet) -> str:
@@ -87,8 +94,8 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items()) or "none"
 
 
-def _decision(row: ScaleSet) -> str:
-    text = row.decision.get("text", "not looked at yet")
+def _decision(row: ScaleSet, now: datetime) -> str:
+    text = overdue.text_of(row.decision, now) or "not looked at yet"
     since = row.decision.get("since")
     return f"{text} (since {since})" if since else text
 

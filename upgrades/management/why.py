@@ -9,6 +9,7 @@ from upgrades.core import messages
 from upgrades.core.facts import Hold
 from upgrades.core.held import LIFTED_BY
 from upgrades.core.ranges import ranges
+from upgrades.management.overdue import text_of_reason
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force
@@ -39,13 +40,13 @@ def fleet(now: datetime) -> list[str]:
     return [said, "They go on with: manage.py end_fleet_stop", ""]
 
 
-def of(row: ScaleSet) -> list[str]:
+def of(row: ScaleSet, now: datetime) -> list[str]:
     """Two lines for each reason, the weightiest first."""
-    return [line for reason in row.decision.get("reasons", ()) for line in _reason(row, reason)]
+    return [line for reason in row.decision.get("reasons", ()) for line in _reason(row, reason, now)]
 
 
-def _reason(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  why        {reason['text']}"
+def _reason(row: ScaleSet, reason: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    yield f"  why        {text_of_reason(reason, now)}"
     yield f"             {'; '.join(_details(row, reason))}"
 
 
