@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -261,6 +261,8 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return Failed("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
+    if isinstance(error, BadRequest):
+        return Failed("BadRequest", f"The request cannot be understood: {error}.")
     if isinstance(error, SuspiciousOperation):
         return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
