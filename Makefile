@@ -21,7 +21,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run install install-clients test test-fast lint soak bench screenshots lock azure-types
+.PHONY: help run install install-clients test test-fast lint soak fuzz bench screenshots lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -57,6 +57,10 @@ lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migra
 soak: $(VENV)/test.stamp ## kills, outages and random histories for about MINUTES=20 in all, on SQLite and on PostgreSQL
 	ROLLGRID_SOAK=$(SOAK) $(ELSEWHERE) $(BIN)/python -m pytest -s $(SOAKED)
 	ROLLGRID_SOAK=$(SOAK) $(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -s $(SOAKED)
+
+fuzz: $(VENV)/test.stamp ## 10,000 requests that nobody means to send, on SQLite and on PostgreSQL; ROLLGRID_SEED=1 sends others
+	ROLLGRID_FUZZ=10000 $(ELSEWHERE) $(BIN)/python -m pytest tests/fuzz tests/end_to_end/test_fuzz_sockets.py
+	ROLLGRID_FUZZ=10000 $(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest tests/fuzz tests/end_to_end/test_fuzz_sockets.py
 
 bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
 	$(BIN)/python -m bench

@@ -176,6 +176,11 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             reason = f"a message has at most {limits.spelled(limits.MAX_MESSAGE)}"
             self._max_message_size_exceeded(self.message_data_total_length, limits.MAX_MESSAGE, reason)
 
+    def onClose(self, was_clean: bool, code: int | None, reason: str | None) -> None:
+        """One whose handshake was refused never had a server, which Daphne overlooks."""
+        if hasattr(self, "server"):
+            super().onClose(was_clean, code, reason)
+
 
 class SocketFactory(WebSocketFactory):  # type: ignore[misc]
     """Makes our sockets in the place of Daphne's. Whoever says too much is told, with code 1009, before the line is cut."""

@@ -16,6 +16,7 @@ CODES = {
     403: ("AuthorizationFailed", "This is not allowed. Programs use the API, with a token: docs/arm-api.md."),
     404: ("NotFound", "There is nothing at this address; docs/arm-api.md lists what is served."),
     405: ("MethodNotAllowed", "The address does not support this HTTP method."),
+    429: ("TooManyRequests", "Too many tries. Wait as long as Retry-After says."),
     503: (
         "ServiceUnavailable",
         "The database does not do its work at the moment. Nothing was changed; try again in some seconds.",

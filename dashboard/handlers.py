@@ -11,12 +11,12 @@ from dashboard import limits, trouble
 
 
 class Pages(ASGIHandler):
-    """A charset that no codec can be named by is a bad request."""
+    """A charset that no codec can be named by, or one beside too many parameters, is a bad request: Django raises where nobody catches."""
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         try:
             return super().create_request(scope, body_file)
-        except ValueError:
+        except (ValueError, SuspiciousOperation):
             return None, trouble.said(
                 limits.answer(limits.route(scope["path"].removeprefix(scope.get("root_path", ""))).shape, 400)
             )

@@ -6,7 +6,7 @@ from dashboard.seldom import Pace
 from upgrades.trouble import is_out_of_service
 
 NO_FAULTS = ("/readyz", "/healthz/engine")
-NONSENSE = ("django.security.", "django.request")
+NONSENSE = ("django.security.", "django.request", "daphne.server")
 MAX_LINE = 200  # characters
 
 
@@ -30,7 +30,7 @@ class Short(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(NONSENSE) or not self._is_theirs(record):
             return True
-        left_out = self._pace.left_out(f"{record.name} {getattr(record, 'status_code', '')}")
+        left_out = self._pace.left_out(f"{record.name} {getattr(record, 'status_code', '')} {record.levelno}")
         if left_out is None:
             return False
         more = f" ({left_out} more like it since the last line)" if left_out else ""
@@ -43,6 +43,8 @@ class Short(logging.Filter):
         if error is not None and is_out_of_service(error):
             record.msg, record.args = "%s (%s)", (record.getMessage(), str(error).partition("\n")[0])
             return True
+        if record.name == "daphne.server":
+            return record.levelno == logging.WARNING  # handshakes and frames that are none
         return record.name.startswith("django.security.") or getattr(record, "status_code", 500) < 500
 
 

@@ -25,7 +25,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return answer
     if limits.route(request.path_info).shape is Shape.ACT:
         return said(limits.answer(Shape.ACT, 400))
-    return _page(request, "400.html", 400)
+    return _page("400.html", 400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    return _page("404.html", 404)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    return _page("403.html", 403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -35,14 +45,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if limits.route(request.path_info).shape is Shape.ACT:
         code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", "It failed.")
         return said(limits.json_answer(503 if away else 500, code, message))
-    answer = _page(request, "503.html" if away else "500.html", 503 if away else 500)
+    answer = _page("503.html" if away else "500.html", 503 if away else 500)
     if away:
         answer.headers["Retry-After"] = "5"
     return answer
 
 
-def _page(request: HttpRequest, template: str, status: int) -> HttpResponse:
-    """Without the request: it may be what is wrong, and whoever asks may be in a database that does not answer."""
+def _page(template: str, status: int) -> HttpResponse:
+    """Without the request, and so without a query: Django renders errors in threads of which each would keep a connection of its own,
+    that nobody closes or looks after; and it may be the database that is in trouble.
+    """
     return render(None, template, status=status)
 
 

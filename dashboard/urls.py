@@ -8,6 +8,8 @@ from dashboard import acts, audit, views
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.trouble.bad_request"
+handler403 = "dashboard.trouble.forbidden"
+handler404 = "dashboard.trouble.not_found"
 handler500 = "dashboard.trouble.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [

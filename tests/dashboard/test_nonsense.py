@@ -2,14 +2,17 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from io import StringIO
+from itertools import product
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
+from django.db.backends.signals import connection_created
 from django.test import Client
 
 from dashboard.quiet import MAX_LINE, Short
@@ -51,8 +54,8 @@ def signed_in() -> Headers:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_too_many_parameters(signed_in: Headers, page: str) -> None:
-    json_type = [(b"content-type", b"application/json")]
-    for method in ("GET", "POST"):
+    for method, kind in product(("GET", "POST"), (b"application/json", b"application/json; charset=utf-8")):
+        json_type = [(b"content-type", kind)]
         assert ask(Ask(method, f"{page}?{MANY}", [*signed_in, *json_type], b"{}")).status == 400
     body = f"csrfmiddlewaretoken={TOKEN}&{MANY}".encode()
     assert ask(Ask("POST", page, [*signed_in, (b"content-type", FORM)], body)).status == 400
@@ -191,3 +194,24 @@ def test_what_fails_on_our_side_keeps_its_traceback(log: StringIO, monkeypatch: 
     client.force_login(User.objects.create_user("ada"))
     assert client.get("/images/").status_code == 500
     assert "Traceback" in log.getvalue() and "a fault of ours" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("/nowhere", 404), ("/scale-sets/a/b/", 404), ("/%00", 400), ("/admin/auth/user/", 403)]
+)
+def test_a_page_that_says_an_error_asks_the_database_nothing(address: str, status: int) -> None:
+    """Django renders it in another thread, whose connection nobody looks after: after a restart of the database it stayed broken."""
+    opened: list[object] = []
+
+    def note(**_: object) -> None:
+        opened.append(threading.current_thread())
+
+    client = Client()
+    client.force_login(User.objects.create_user("ada", is_staff=True))
+    cookie = [(b"cookie", f"sessionid={client.cookies['sessionid'].value}".encode())]
+    connection_created.connect(note)
+    try:
+        assert ask(Ask("GET", address, cookie)).status == status
+    finally:
+        connection_created.disconnect(note)
+    assert opened == []

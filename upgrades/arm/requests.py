@@ -261,9 +261,7 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return Failed("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
-    if isinstance(error, BadRequest):
-        return Failed("BadRequest", f"The request cannot be understood: {error}.")
-    if isinstance(error, SuspiciousOperation):
+    if isinstance(error, BadRequest | SuspiciousOperation):
         return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
