@@ -1,5 +1,6 @@
 // The images page: the server shows the catalogue; the feed keeps its counts and says when to ask for it again.
 
+import { post } from "./acts.js";
 import { hearStop } from "./cord.js";
 import { $, $$, focusOf, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -15,7 +16,7 @@ const missing = new Set(KNOWN);
 const unfolded = new Set(); // SKUs whose old versions are shown
 let fetching = false, stale = false, shown = "";
 
-openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold, withdraw: askWhy });
+openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold, withdraw: askWhy, "put-back": putBack });
 const ask = painter(paint);
 new Feed({ known: KNOWN, hear, standing });
 document.addEventListener("done", fetchAgain);
@@ -133,6 +134,12 @@ function askWhy({ dataset: { key, name } }) {
   write($(".version", dialog), `${key} of ${name}`);
   dialog.showModal();
   elements.reason.focus();
+}
+
+/** The rows come and go without htmx. */
+function putBack(button) {
+  const { key: version, name: sku } = button.dataset;
+  post($("#main").dataset.undo, { sku, version }, button);
 }
 
 /** The latest version of the chosen image, and a number that the next could have. */
