@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "upgrades" / "commands"
+TRAIL = "audit"  # what writes the trail itself
 ENTRY_POINTS = ("upgrades", "dashboard")
 WRITES = {
     "save",
@@ -96,9 +97,10 @@ def _first(node: ast.expr) -> str:
 
 def unmarked_writers(all_of_them: dict[tuple[str, str], Function]) -> set[tuple[str, str]]:
     """Those that write without a mark, by themselves or through others that have none."""
-    writers = {key for key, one in all_of_them.items() if one.writes and not one.is_marked}
+    others = {key: one for key, one in all_of_them.items() if key[0] != TRAIL and not one.is_marked}
+    writers = {key for key, one in others.items() if one.writes}
     while True:
-        more = {key for key, one in all_of_them.items() if one.calls & writers and not one.is_marked} - writers
+        more = {key for key, one in others.items() if one.calls & writers} - writers
         if not more:
             return writers
         writers |= more

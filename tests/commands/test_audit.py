@@ -135,6 +135,12 @@ def test_it_stays_when_its_object_goes() -> None:
     assert [one.code for one in AuditEntry.objects.filter(key=WEB)] == ["ScaleSetDeleted", "ScaleSetCreated"]
 
 
+def a_script(**members: object) -> dict[str, object]:
+    """The custom script extension, with these settings and secrets."""
+    kind = {"publisher": "Microsoft.Azure.Extensions", "type": "CustomScript", "typeHandlerVersion": "2.1"}
+    return {"name": "script", "properties": {**kind, **members}}
+
+
 SECRETS = {
     "osProfile": {
         "adminUsername": "azureuser",
@@ -145,19 +151,10 @@ SECRETS = {
     "diagnosticsProfile": {"bootDiagnostics": {"storageUri": "https://x.blob.core.windows.net/?sv=1&sig=SaSsIgNaTuRe"}},
     "extensionProfile": {
         "extensions": [
-            {
-                "name": "script",
-                "properties": {
-                    "publisher": "Microsoft.Azure.Extensions",
-                    "type": "CustomScript",
-                    "typeHandlerVersion": "2.1",
-                    "settings": {
-                        "connectionString": "Server=db;Password=Pa55word-9",
-                        "url": "postgres://u:hunter2@db/x",
-                    },
-                    "protectedSettings": {"commandToExecute": "run --key Hidden-key-1"},
-                },
-            }
+            a_script(
+                settings={"connectionString": "Server=db;Password=Pa55word-9", "url": "postgres://u:hunter2@db/x"},
+                protectedSettings={"commandToExecute": "run --key Hidden-key-1"},
+            )
         ]
     },
 }
@@ -202,8 +199,9 @@ def test_a_change_of_a_secret_alone_is_written() -> None:
 
 
 def test_however_much_was_changed_little_is_kept() -> None:
-    body = edited(document(), "tags", {f"tag{number}": "x" * 250 for number in range(2_000)})
-    set_model(WEB, body, NOW)
+    body = edited(document(), "tags", {f"tag{number}": "x" * 250 for number in range(50)})
+    settings = {f"setting {number}": "x" * 900 for number in range(500)}
+    set_model(WEB, {**body, **document(extensions=[a_script(settings=settings)]), "tags": body["tags"]}, NOW)
     assert len(json.dumps(last().after)) < 10_000
 
 
