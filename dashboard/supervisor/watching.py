@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from dashboard.supervisor.children import Child
+from dashboard.supervisor.descriptors import Descriptors
 from dashboard.supervisor.output import Output
 from upgrades.heartbeats import Heartbeats, Part
 
@@ -60,6 +61,7 @@ class Watch:
         self._output = output
         self._hang_seconds = hang_seconds
         self._watched: dict[Part, Watched] = {}
+        self._descriptors: dict[Part, Descriptors] = {}
         self._idle: dict[Part, _Quiet] = {}
         self._away: dict[Part, float] = {}
         self._questions: dict[Part, Question] = {}
@@ -67,6 +69,7 @@ class Watch:
     def add(self, part: Part, child: Child, question: Question | None = None) -> None:
         """`question` asks a child that only answers; it is given the seconds to wait, and says whether there was an answer."""
         self._watched[part] = Watched(child)
+        self._descriptors[part] = Descriptors(child.program.name, self._output)
         self._idle[part] = _Quiet()
         if question:
             self._questions[part] = question
@@ -99,6 +102,7 @@ class Watch:
         """Looks at all of them; `step` seconds have passed since the last look."""
         for part, watched in self._watched.items():
             if watched.child.pid:
+                self._descriptors[part].look(watched.child.pid, step)
                 self._end_if_it_hangs(watched, self._heartbeats.of(part).turned_at, step)
         for part, idle in self._idle.items():
             self._say_who_is_away(part, idle, step)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from dashboard.supervisor.children import Child, Program
+from dashboard.supervisor.descriptors import used_and_limit
 from dashboard.supervisor.output import Output
 from dashboard.supervisor.watching import AWAY_SECONDS, MAX_STEP_SECONDS, START_SECONDS, Watch, counted
 from tests.supervisor.starting import PATIENCE, Up
@@ -23,12 +25,24 @@ HANG_SECONDS = 5
 FOR_EVER = (sys.executable, "-c", "import signal; signal.pause()")
 
 
-def watched(story: Callable[[Watch, Child, Heartbeats], Awaitable[None]], tmp_path: Path) -> str:
+GREEDY = """
+import resource, signal
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+kept = [open('/dev/null') for _ in range(56)]
+signal.pause()
+"""
+
+
+def watched(
+    story: Callable[[Watch, Child, Heartbeats], Awaitable[None]],
+    tmp_path: Path,
+    command: tuple[str, ...] = FOR_EVER,
+) -> str:
     """Plays a story of a child that only waits, and its watch. Answers what was said."""
     handle = heartbeats.make(tmp_path)
 
     async def scenario(output: Output) -> None:
-        beats, child = Heartbeats(handle), Child(Program("worker", FOR_EVER), output)
+        beats, child = Heartbeats(handle), Child(Program("worker", command), output)
         watch = Watch(beats, output, HANG_SECONDS)
         watch.add(Part.WORKER, child)
         child.keep_running()
@@ -99,6 +113,21 @@ def test_a_child_that_has_just_come_has_time_to_start(tmp_path: Path) -> None:
         await another(child, first)
 
     assert "worker did nothing for 60 s and was killed" in watched(story, tmp_path)
+
+
+def test_a_child_that_runs_out_of_descriptors_is_named_once_a_minute(tmp_path: Path) -> None:
+    """It took no connection any more, and nobody said a word."""
+
+    async def story(watch: Watch, child: Child, beats: Heartbeats) -> None:
+        while (used_and_limit(child.pid) or (0, 0))[0] < 59:
+            await asyncio.sleep(0.01)
+        for _ in range(119):
+            beats.worked(Part.WORKER)
+            watch.look(1.0)
+
+    said = watched(story, tmp_path, (sys.executable, "-c", GREEDY)).splitlines()
+    assert len(said) == 2
+    assert all(re.match(r"rollgrid  \| worker has (59|6\d) of 64 file descriptors in use", line) for line in said)
 
 
 def test_nobody_is_to_blame_for_time_in_which_the_machine_stood_still() -> None:
