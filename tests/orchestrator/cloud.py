@@ -144,7 +144,7 @@ class Cloud:
 
     def _go_down(self, job: Job, machine: Machine | None) -> None:
         match job.operation.kind:
-            case OperationKind.CREATE if machine is not None:
+            case OperationKind.CREATE if machine is not None and (machine.reported or machine.kept is not None):
                 raise ProviderError("InstanceExists", f"{job.name} exists already", permanent=True)
             case OperationKind.CREATE if self.faults.is_full:
                 raise ProviderError("QuotaExceeded", f"there is no room for {job.name}", permanent=True)

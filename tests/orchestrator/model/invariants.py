@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tests.orchestrator.cloud import Name
 from tests.orchestrator.model.disks import Disks
 from tests.orchestrator.model.ends import Ends
 from tests.orchestrator.model.evidence import Evidence
@@ -53,10 +52,10 @@ class Watch:
         self._starts.note_news(rows)
         self._before = rows
 
-    def check_rest(self, vanished: set[Name]) -> None:
+    def check_rest(self) -> None:
         rows = Rows.read()
         self._follower.check(rows, even_if_quiet=True)
-        check_rest(self._evidence.cloud, rows, vanished)
+        check_rest(self._evidence.cloud, rows)
 
     def _on_batch(self, values: set[str]) -> None:
         self._starts.on_batch(values)

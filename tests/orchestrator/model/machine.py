@@ -244,7 +244,7 @@ class Fleets(RuleBasedStateMachine):
             "endless": cloud.faults.endless.add,
             "end": cloud.faults.endless.discard,
             "forget": cloud.forget_job,
-            "vanish": self.world.vanish,
+            "vanish": cloud.vanish,
         }
         acts[fault](name)
 
@@ -252,10 +252,11 @@ class Fleets(RuleBasedStateMachine):
         away=st.sampled_from(["", "", "refuses", "hangs", "deaf"]),
         refusals=st.integers(0, 3),
         room=st.sampled_from([None, None, 0, 1, 3]),
+        is_full=st.sampled_from([False, False, False, True]),
     )
-    def cloud(self, away: str, refusals: int, room: int | None) -> None:
+    def cloud(self, away: str, refusals: int, room: int | None, is_full: bool) -> None:
         faults = self.world.cloud.faults
-        faults.away, faults.refusals, faults.room = away, refusals, room
+        faults.away, faults.refusals, faults.room, faults.is_full = away, refusals, room, is_full
 
     def names(self, index: int, picks: list[int]) -> list[tuple[str, str]]:
         row = self.world.a_set(index)

@@ -1,11 +1,11 @@
 """How everything must be when it has come to rest, and people hold nothing back any more."""
 
-from tests.orchestrator.cloud import Cloud, Name
-from tests.orchestrator.model.rows import Row, Rows, is_off, is_older
+from tests.orchestrator.cloud import Cloud
+from tests.orchestrator.model.rows import Row, Rows, exists, is_off, is_older
 from upgrades.models import ScaleSet
 
 
-def check_rest(cloud: Cloud, rows: Rows, vanished: set[Name]) -> None:
+def check_rest(cloud: Cloud, rows: Rows) -> None:
     for row in ScaleSet.objects.all():
         _check_wishes(row, rows)
     assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
@@ -13,18 +13,19 @@ def check_rest(cloud: Cloud, rows: Rows, vanished: set[Name]) -> None:
     assert rows.chunks == 0, "a chunk is left over"
     assert all(one["ended_at"] for one in rows.fleet_stops), "a stop of the fleet never ends"
     for one in rows.instances.values():
-        _check_machine(cloud, rows, one, vanished)
+        _check_machine(cloud, rows, one)
     there_are = {rows.name_of(one) for one in rows.instances.values()}
     assert cloud.machines.keys() <= there_are, f"machines of nobody: {cloud.machines.keys() - there_are}"
 
 
-def _check_machine(cloud: Cloud, rows: Rows, one: Row, vanished: set[Name]) -> None:
+def _check_machine(cloud: Cloud, rows: Rows, one: Row) -> None:
     assert one["operation_id"] is None, f"{one['name']}: {one['operation_kind']} never ends"
     name = rows.name_of(one)
     machine = cloud.machines.get(name)
     if machine is None:
-        assert name in vanished or one["provisioning"] == "failed", f"{name} has no machine"
+        assert one["missing_since"], f"{name} has no machine, and nobody knows"
         return
+    assert one["missing_since"] is None, f"{name} has a machine, and nobody knows"
     assert one["os_disk"] == machine.os_disk, f"{name}: row has {one['os_disk']}, machine {machine.os_disk}"
     assert one["version"] == machine.version
     there_are = cloud.view(machine).extensions
@@ -44,6 +45,8 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
     if code != "NoImagePublished":
         are_stuck = bool(opted_out & {one["id"] for one in there_are})
         assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
+        machines = sum(map(exists, there_are))
+        assert machines >= wanted or _says_why(row), f"{machines} machines of {wanted}, and nobody says why"
     if code != "NothingToDo" or not (latest and row.automatic_upgrade):
         return
     comes_again = _comes_again(rows, row.pk, latest)
@@ -52,6 +55,11 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
         is_given_up = one["failed_version"] == latest and not comes_again
         is_old = not is_left_alone and not is_given_up and is_older(one["version"], latest)
         assert not is_old, f"{one['name']} stays on {one['version']}, the newest is {latest}"
+
+
+def _says_why(row: ScaleSet) -> bool:
+    said = {one["code"] for one in row.decision.get("reasons", ())}
+    return not said.isdisjoint(("MachinesNotMade", "MachinesGone"))
 
 
 def _comes_again(rows: Rows, pk: int, latest: str) -> bool:

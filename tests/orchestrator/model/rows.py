@@ -21,7 +21,7 @@ INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
     *("health", "health_since", "operation_id", "operation_kind", "failed_version", "extensions_key"),
     "approved_version",
-    *("power", "failures", "quarantined_at", "member_id"),
+    *("power", "failures", "quarantined_at", "member_id", "missing_since"),
 )
 
 
@@ -73,8 +73,8 @@ class Rows:
         return member if member and is_replaced and member["state"] == "succeeded" else None
 
     def counted(self, pk: int) -> list[Row]:
-        """Those that count for a limit: a machine that is switched off does not."""
-        return [row for row in self.staying(pk) if not is_off(row)]
+        """Those that count for a limit: a machine that is switched off does not, nor one that is not there (yet)."""
+        return [row for row in self.staying(pk) if not is_off(row) and exists(row)]
 
     def attempts(self, pk: int) -> list[Row]:
         """All upgrades of the set to an image, the latest first."""
@@ -167,6 +167,11 @@ def _is_wanted(instance: Row, upgrade: Row) -> bool:
 def is_off(instance: Row) -> bool:
     """Switched off, and not by us."""
     return instance["power"] == "stopped" and instance["operation_id"] is None
+
+
+def exists(instance: Row) -> bool:
+    """There is a machine, as far as anybody knows."""
+    return instance["missing_since"] is None and instance["operation_kind"] != "create"
 
 
 def is_older(version: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from tests.orchestrator.cloud import Cloud, Name
+from tests.orchestrator.cloud import Cloud
 from tests.orchestrator.model.clocks import Clocks
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
@@ -47,7 +47,6 @@ class World:
         self.clocks, self.cloud = clocks, cloud
         self.messages: list[Message] = []
         self.takes_messages = True
-        self.vanished: set[Name] = set()
         self.is_broken = False
         self.witness = Witness()
         self.watch = Watch(Evidence(cloud, clocks, self.witness, timeout, retry))
@@ -214,7 +213,7 @@ class World:
             if self._is_at_rest() and not self._approve():
                 break
         with self.statements.aside():
-            self.watch.check_rest(self.vanished)
+            self.watch.check_rest()
 
     def _let_go(self) -> None:
         paused = RollingUpgrade.objects.filter(ended_at=None).exclude(paused_by="").select_related("scale_set")
@@ -266,11 +265,6 @@ class World:
         looks = self.ask(lambda: list(ScaleSet.objects.values_list("look_at", flat=True)))
         soonest = min(((at - self.clocks.wall()).total_seconds() for at in looks), default=0.0)
         return min(max(0.0, soonest - 1), 290.0)
-
-    def vanish(self, name: Name) -> None:
-        """Somebody deletes a machine behind our back."""
-        self.cloud.vanish(name)
-        self.vanished.add(name)
 
     # --- finding things by any number ---
 
