@@ -1,7 +1,7 @@
 """Read only: how far scale sets are with what their documents ask for."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +14,12 @@ from upgrades.models.instance import counts_for_nothing, in_force
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far a scale set is with what its document asks for; `failed` numbers the instances that could not be created."""
+    """How far a scale set is with what its document asks for; `failed` numbers the instances that have no machine, `said` is what the
+    provider said of the first of them."""
 
     state: Provisioning
     failed: tuple[int, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,20 @@ def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
         )
     )
     counts = {one[0]: _Count(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
-    failed: dict[int, list[int]] = defaultdict(list)
-    never_up = instances.filter(missing_since__isnull=False, operation_id=None)
-    for pk, number in never_up.values_list("scale_set", "number"):
-        failed[pk].append(number)
-    return {pk: _stage(row, counts.get(pk, _Count()), tuple(sorted(failed[pk]))) for pk, row in by_id.items()}
+    failed: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    missing = instances.filter(missing_since__isnull=False, operation_id=None)
+    for pk, number, said in missing.order_by("number").values_list("scale_set", "number", "creation_error"):
+        failed[pk].append((number, said))
+    return {pk: _stage(row, counts.get(pk, _Count()), failed[pk]) for pk, row in by_id.items()}
 
 
-def _stage(row: ScaleSet, count: _Count, failed: tuple[int, ...]) -> Stage:
+def _stage(row: ScaleSet, count: _Count, failed: Sequence[tuple[int, str]]) -> Stage:
     missing = row.capacity - count.staying
     if row.deleting:
         return Stage(Provisioning.DELETING)
     if missing > 0 or count.changing or (missing < 0 and count.removable):
         has_none = count.staying == count.changing
         return Stage(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
-    return Stage(Provisioning.FAILED if failed else Provisioning.SUCCEEDED, failed)
+    if not failed:
+        return Stage(Provisioning.SUCCEEDED)
+    return Stage(Provisioning.FAILED, tuple(number for number, _ in failed), failed[0][1])

@@ -238,3 +238,29 @@ def test_a_set_that_is_being_deleted(api: Api) -> None:
     a_scale_set()
     ScaleSet.objects.update(deleting=True)
     is_error(api.put(ONE, protection(True, True)), 409, "Conflict")
+
+
+def test_one_that_could_not_be_made_says_so_in_the_providers_words(api: Api) -> None:
+    a_scale_set(instances=3)
+    row = Instance.objects.get(number=1)
+    row.note_not_made("QuotaExceeded", "instance 1 is beyond the quota", NOW)
+    row.os_disk, row.version = "", ""
+    row.save()
+    Instance.objects.filter(number=2).update(operation_kind="create")
+    said = api.get(f"{scale_set()}/virtualMachines/1/instanceView")
+    provisioning, power = said["statuses"]
+    assert (provisioning["code"], provisioning["level"]) == ("ProvisioningState/failed", "Error")
+    assert provisioning["message"] == "instance 1 is beyond the quota"
+    assert power["code"] == "PowerState/unknown"
+    states = [api.get(f"{scale_set()}/virtualMachines/{n}")["properties"]["provisioningState"] for n in (0, 1, 2)]
+    assert states == ["Succeeded", "Failed", "Creating"]
+
+
+def test_one_that_is_gone_says_since_when(api: Api) -> None:
+    a_scale_set(instances=2)
+    row = Instance.objects.get(number=1)
+    row.note_gone(NOW)
+    row.save()
+    provisioning = api.get(f"{scale_set()}/virtualMachines/1/instanceView")["statuses"][0]
+    assert provisioning["code"] == "ProvisioningState/failed"
+    assert provisioning["message"].startswith("the machine is gone at the provider since")

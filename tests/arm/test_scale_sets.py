@@ -119,10 +119,13 @@ def test_what_could_not_be_created_is_said(api: Api) -> None:
             health_since=NOW,
             version="0.0.1" if number else "",
             provisioning="succeeded" if number else "failed",
+            missing_since=None if number else NOW,
+            creation_error="" if number else "instance 0 is beyond the quota",
         )
     assert api.get(scale_set())["properties"]["provisioningState"] == "Failed"
     over = api.get(made.headers["Azure-AsyncOperation"])
-    assert over["status"] == "Failed" and over["error"]["message"] == "These instances could not be created: 0."
+    assert over["status"] == "Failed"
+    assert over["error"]["message"] == "These instances could not be created: 0. instance 0 is beyond the quota."
 
 
 def test_an_operation_that_is_not_there(api: Api) -> None:

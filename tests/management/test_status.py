@@ -254,3 +254,21 @@ def test_the_number_of_queries_does_not_grow_with_the_instances() -> None:
 
 def run_quietly(*words: str) -> None:
     call_command(*words, stdout=StringIO())
+
+
+def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again() -> None:
+    row = a_scale_set(instances=6)
+    for one in Instance.objects.filter(number__gte=4):
+        one.note_not_made("QuotaExceeded", f"instance {one.number} is beyond the quota", NOW)
+        one.os_disk, one.version = "", ""
+        one.save()
+    advance(row.pk, lambda: NOW)
+    lines = [line.strip() for line in run("status", "fleet/web").out.splitlines()]
+    assert any(line.startswith("instances  4 of 6:") and line.endswith("2 without a machine") for line in lines)
+    said = "2 machines could not be made: instance 4 is beyond the quota; tried again at"
+    (place,) = [place for place, line in enumerate(lines) if said in line]
+    assert (
+        "instances 4-5" in lines[place + 1] and "lifted by an operator: manage.py retry fleet/web" in lines[place + 1]
+    )
+    assert "the missing machines of fleet/web are tried again at once" in run("retry", "fleet/web").out
+    assert not Instance.objects.exclude(creation_tried_at=None).exists()

@@ -54,7 +54,8 @@ def _put(row: AsyncOperation, now: datetime) -> Outcome:
     stage = stages.of([scale_set], now)[scale_set.pk]
     if stage.state == Provisioning.FAILED:
         numbers = ", ".join(str(number) for number in stage.failed)
-        error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}."}
+        said = f" {stage.said.rstrip('.')}." if stage.said else ""
+        error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}.{said}"}
         return Status.FAILED, error
     return (Status.SUCCEEDED, None) if stage.state == Provisioning.SUCCEEDED else None
 
