@@ -72,6 +72,16 @@ def test_what_is_no_form(signed_in: Headers, page: str, kind: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", ["/common/discovery/keys", "/common/oauth2/v2.0/authorize", "/batch/x", "/subscriptions"]
+)
+@pytest.mark.parametrize("kind", NO_FORMS)
+def test_what_is_no_form_to_the_api(path: str, kind: bytes) -> None:
+    said = ask(Ask("POST", path, [(b"content-type", kind)], b"a=%00b"))
+    assert 400 <= said.status < 500
+    assert json.loads(said.body)["error"]
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "/%00",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.urls.resolvers import RegexPattern
@@ -122,5 +122,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse | No
     if found is None:
         return None
     if found.func is not token_service.token:
-        return refused(request, exception)
+        is_known = isinstance(exception, SuspiciousOperation | BadRequest)
+        return refused(request, exception if is_known else BadRequest("it cannot be read"))
     return token_service.not_here() if isinstance(exception, DisallowedHost) else token_service.not_a_form()
