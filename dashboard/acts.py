@@ -106,6 +106,13 @@ def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 
 @act("steer")
+def start_unhealthy_first(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), unhealthy_first=True)
+    said = f"Upgrade of {name} to {upgrade.target_version} started with those that are unhealthy."
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
+
+
+@act("steer")
 def start_extensions(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrades.start_extensions(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"Extension upgrade of {name} started.", "fill": "active", "glyph": "upgrading"}

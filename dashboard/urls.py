@@ -19,6 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scale-sets/<str:group>/<str:name>/opt-out/", acts.opt_out, name="opt out"),
     path("scale-sets/<str:group>/<str:name>/opt-in/", acts.opt_in, name="opt in"),
     path("scale-sets/<str:group>/<str:name>/start/", acts.start, name="start"),
+    path(
+        "scale-sets/<str:group>/<str:name>/start-unhealthy-first/",
+        acts.start_unhealthy_first,
+        name="start unhealthy first",
+    ),
     path("scale-sets/<str:group>/<str:name>/start-extensions/", acts.start_extensions, name="start extensions"),
     path("scale-sets/<str:group>/<str:name>/retry-failed/", acts.retry_failed, name="retry failed"),
     path("scale-sets/<str:group>/<str:name>/retry/", acts.retry_now, name="retry"),

@@ -6,7 +6,7 @@ import { momentAt, number, percentText, timeAt } from "./format.js";
 import { targetOf } from "./summary.js";
 
 const FACES = {
-  NoImagePublished: ["waiting", "pending"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
+  NoImagePublished: ["waiting", "pending"], SurplusIsKept: ["out", "opted-out"], OptOutsKeepTheGateShut: ["attention", "unhealthy"], TooManyUnhealthy: ["attention", "unhealthy"],
   MachinesNotMade: ["failure", "failed"], MachinesGone: ["attention", "unknown"],
   HealthIsStale: ["attention", "unknown"], FleetStopped: ["attention", "cord"], Paused: ["attention", "held"], WaitsForApproval: ["attention", "held"], OptOutsLeaveNothing: ["out", "opted-out"],
   WaitingToTryAgain: ["attention", "held"], LastAttemptStopped: ["attention", "held"], VersionSuspected: ["attention", "failed"], VersionWithdrawn: ["attention", "held"], PinnedToAnotherVersion: ["waiting", "pending"], PinnedVersionWithdrawn: ["attention", "held"], AutomaticUpgradesOff: ["waiting", "pending"],
@@ -27,6 +27,7 @@ export const ACTS = {
   retry_now: { word: "Try again now", right: "steer", path: "retry/" },
   retry_failed: { word: "Try the failed again", right: "steer", path: "retry-failed/" },
   start: { word: "Start upgrade", right: "steer", path: "start/" },
+  start_unhealthy_first: { word: "Upgrade the unhealthy first", right: "steer", path: "start-unhealthy-first/" },
   release: { word: "Release", right: "steer", path: "release/", ids: (one) => Boolean(one.quarantined_at || one.failed_version) },
   opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out) },
   approve: { word: "Approve", right: "steer", path: "approve/", ids: (one, board) => Boolean(one.id) && !isApproved(one, awaitedOf(board)), counts: true, version: awaitedOf },

@@ -111,7 +111,7 @@ def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
     assert the(Held.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
     for id in range(3):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert Held.AUTOMATIC_OFF not in codes(facts)
+    assert the(Held.AUTOMATIC_OFF, facts).act == ""
 
 
 def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:

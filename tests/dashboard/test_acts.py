@@ -21,6 +21,7 @@ ACTS: dict[str, tuple[str, dict[str, str], str]] = {
     "opt out": (f"{HERE}opt-out/", {"ids": "1,2", "reason": "it runs the payroll", "scope": "upgrade"}, "opt_out"),
     "opt in": (f"{HERE}opt-in/", {"ids": "0"}, "opt_in"),
     "start": (f"{HERE}start/", {}, "steer"),
+    "start unhealthy first": (f"{HERE}start-unhealthy-first/", {}, "steer"),
     "start extensions": (f"{HERE}start-extensions/", {}, "steer"),
     "cancel": (f"{HERE}cancel/", {}, "steer"),
     "retry": (f"{HERE}retry/", {}, "steer"),

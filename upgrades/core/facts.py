@@ -262,12 +262,13 @@ class Facts:
 
     `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
     news came without a gap; None where nobody remembers one.
-    `health_interval`: how often each instance is asked. `create_again_after`: how long after a creation that failed the next one comes by
-    itself, where it was the first. `retry_after`: how long after a stopped attempt the next one comes by itself.
-    `fleet_stop`: no upgrade of the platform's goes on anywhere. `room`: how many more machines the provider would make for it now, None:
-    as many as one likes; it is asked before each batch that surges. `room_is_known`: False where it gave no answer.
-    `trial`: how the version of the running upgrade, or else the latest one, did here so far. `newest_good`: the image for new instances
-    where it is another than the latest, whose version is suspected (core/suspicion.py).
+    `policy_by_hand`: that of an upgrade that a person starts, None where it is the same. `health_interval`: how often each instance is
+    asked. `create_again_after`: how long after a creation that failed the next one comes by itself, where it was the first.
+    `retry_after`: how long after a stopped attempt the next one comes by itself. `fleet_stop`: no upgrade of the platform's goes on
+    anywhere. `room`: how many more machines the provider would make for it now, None: as many as one likes; it is asked before each
+    batch that surges. `room_is_known`: False where it gave no answer. `trial`: how the version of the running upgrade, or else the
+    latest one, did here so far. `newest_good`: the image for new instances where it is another than the latest, whose version is
+    suspected (core/suspicion.py).
     """
 
     capacity: int
@@ -276,6 +277,7 @@ class Facts:
     follows_latest: bool = True
     automatic: bool = True
     policy: Policy = Policy()
+    policy_by_hand: Policy | None = None
     health_wait: timedelta = timedelta(minutes=5)
     health_as_of: datetime | None = None
     news_since: datetime | None = None

@@ -26,6 +26,7 @@ class Held(StrEnum):
     PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
     TURN = "WaitsForItsTurn"
     AUTOMATIC_OFF = "AutomaticUpgradesOff"
+    SURPLUS = "SurplusIsKept"
 
 
 class Who(StrEnum):
@@ -67,6 +68,7 @@ RANK: tuple[Why | Held, ...] = (
     Why.NO_IMAGE,
     Why.NOT_MADE,
     Why.GONE,
+    Held.SURPLUS,
     Held.SHUT_BY_OPT_OUTS,
     Why.GATE,
     Why.STALE_HEALTH,

@@ -236,6 +236,17 @@ def automatic_off(version: str, count: int) -> str:
     return f"Automatic upgrades are off: {_instances(count)} could be upgraded to {version} by hand."
 
 
+def left_alone_by_automatic_off(version: str, count: int) -> str:
+    return f"Automatic upgrades are off: not on {version} yet: {_instances(count)}, of which none could be upgraded by hand now."
+
+
+def surplus_is_kept(surplus: int, capacity: int, opted_out: int, kept: int) -> str:
+    """Why there are more than there should be."""
+    held = [f"{opted_out} opted out"] if opted_out else []
+    held += [f"{kept} protected from scale-in"] if kept else []
+    return f"{_instances(surplus)} more than the capacity of {capacity}, and none may be removed: {' and '.join(held)}."
+
+
 def nothing_left(count: int, version: str) -> str:
     return f"Nothing can be upgraded to {version}: {_instances(count)} without it, and every one is opted out or quarantined."
 

@@ -103,7 +103,8 @@ def pace_of(durations: Sequence[timedelta]) -> Pace | None:
 def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: bool = False) -> Plan:
     """The batches that are still to come. `by_hand`: as if a person started it now, where none runs."""
     if by_hand and facts.upgrade is None and facts.latest is not None:
-        by_person = Upgrade(facts.latest, StartedBy.USER, facts.policy, takes_newer=bool(facts.pinned_to))
+        policy = facts.policy_by_hand or facts.policy
+        by_person = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
         facts = replace(facts, upgrade=by_person)
     return _Rehearsal(facts, now, pace).run()
 

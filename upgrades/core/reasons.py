@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from upgrades.core import batches, health, instance_reasons, messages, missing, retrying, suspicion, versions
-from upgrades.core.facts import Facts, Member
+from upgrades.core import advice, batches, health, instance_reasons, messages, missing, retrying, suspicion, versions
+from upgrades.core.facts import Facts, Member, Policy
 from upgrades.core.held import RANK, Held, Reason, View, Who, view_of
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
@@ -20,7 +20,7 @@ Source = Callable[[View], Iterable[Reason]]
 def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """All that holds the scale set and its instances now, ranked. Nothing where all are on the version that is wanted."""
     view = view_of(facts, now)
-    found = [reason for source in SOURCES for reason in source(view)]
+    found = [advice.checked(reason, view) for source in SOURCES for reason in source(view)]
     return tuple(sorted(found, key=lambda one: (RANK.index(one.code), one.instances or ())))
 
 
@@ -58,14 +58,15 @@ def _gone(view: View) -> Iterator[Reason]:
 
 def _gate(view: View) -> Iterator[Reason]:
     """Numbers: unhealthy, total, limit_percent, must_recover."""
-    facts, limit = view.facts, view.policy.max_unhealthy_percent
-    sick, total = health.unhealthy(facts, view.now), len(facts.counted)
-    if not view.is_wanted or not health.exceeds(len(sick), total, limit):
+    facts, limit = view.facts, _policy_at_the_gate(view).max_unhealthy_percent
+    sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
+    is_awaited = view.is_wanted or bool(_starts_by_hand_only(view) and advice.could_be_started(view))
+    if not is_awaited or not health.exceeds(len(sick), total, limit):
         return
     must_recover = len(sick) - limit * total // 100
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     text = messages.gate(len(sick), total, limit, must_recover)
-    act = "" if view.upgrade else "change_policy"  # a running upgrade has its own, fixed at its start
+    act = advice.at_the_gate(view)
     yield Reason(Why.GATE, text, "health", Who.OPERATOR, act, numbers=numbers, instances=health.ids(sick))
     protected = [one for one in sick if one.protected]
     if health.exceeds(len(protected), total, limit):
@@ -73,6 +74,27 @@ def _gate(view: View) -> Iterator[Reason]:
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
         ids = health.ids(protected)  # opting them in lifts nothing: they count all the same
         yield Reason(Held.SHUT_BY_OPT_OUTS, text, "health", Who.OWNER, numbers=numbers, instances=ids)
+
+
+def _starts_by_hand_only(view: View) -> bool:
+    return view.upgrade is None and not view.is_automatic
+
+
+def _policy_at_the_gate(view: View) -> Policy:
+    return advice.policy_of(view.facts, by_hand=True) if _starts_by_hand_only(view) else view.policy
+
+
+def _surplus(view: View) -> Iterator[Reason]:
+    """None of those that are too many may go. Numbers: surplus, capacity."""
+    staying, capacity = view.facts.staying, view.facts.capacity
+    surplus, held = len(staying) - capacity, [one for one in staying if one.protected or one.kept]
+    if surplus <= 0 or len(held) <= capacity:
+        return
+    opted_out = [one for one in held if one.protected]
+    text = messages.surplus_is_kept(len(held) - capacity, capacity, len(opted_out), len(held) - len(opted_out))
+    who, act = (Who.OWNER, "opt_in") if opted_out else (Who.OPERATOR, "")
+    numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
+    yield Reason(Held.SURPLUS, text, "capacity", who, act, numbers=numbers, instances=ids)
 
 
 def _stale(view: View) -> Iterator[Reason]:
@@ -158,7 +180,7 @@ def _suspected(view: View) -> Iterator[Reason]:
 
 def _pinned(view: View) -> Iterator[Reason]:
     """To a version that others of its instances do not run, or that was withdrawn."""
-    facts, could_be = view.facts, [one for one in view.outdated if not one.protected and not one.stopped]
+    facts, could_be = view.facts, advice.could_be_started(view)
     if view.upgrade or not facts.pinned_to:
         return
     act = "start" if could_be else ""
@@ -173,10 +195,15 @@ def _pinned(view: View) -> Iterator[Reason]:
 
 
 def _automatic_off(view: View) -> Iterator[Reason]:
-    could_be = [one for one in view.outdated if not one.protected and not one.stopped]
-    if view.upgrade is None and could_be and view.facts.follows_latest and not view.facts.automatic:
-        text, numbers = messages.automatic_off(view.target, len(could_be)), {"instances": len(could_be)}
-        yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, "start", numbers=numbers)
+    if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
+        return
+    could_be = advice.could_be_started(view)
+    if could_be:
+        text, act = messages.automatic_off(view.target, len(could_be)), advice.START
+    else:
+        text, act = messages.left_alone_by_automatic_off(view.target, len(view.outdated)), ""
+    numbers = {"instances": len(could_be or view.outdated)}
+    yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, act, numbers=numbers)
 
 
 def _impossible(view: View) -> Iterator[Reason]:
@@ -232,6 +259,7 @@ SOURCES: tuple[Source, ...] = (
     _no_image,
     _not_made,
     _gone,
+    _surplus,
     _gate,
     _stale,
     _initializing,

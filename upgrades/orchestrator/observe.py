@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from upgrades.core import documents
 from upgrades.core.facts import (
     Attempt,
     Batch,
@@ -69,6 +70,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
         policy=row.policy,
+        policy_by_hand=None if running else documents.read(row.document).policy_by_hand,
         health_wait=timedelta(seconds=settings.HEALTH_WAIT_SECONDS),
         health_as_of=row.probed_at,
         health_interval=row.health_interval,

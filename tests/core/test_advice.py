@@ -1,0 +1,207 @@
+"""Whatever stands still says why, and no advice leads into a refusal, or into an upgrade that stops at once."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.test_decide import NEW, NOW, OLD, fleet, with_instance
+from tests.core.test_reasons import HOLD, codes, the
+from tests.core.test_rules import STOP, stopped
+from upgrades.core import batches
+from upgrades.core.decide import decide
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Policy, Upgrade
+from upgrades.core.held import Held, Reason
+from upgrades.core.reasons import reasons
+from upgrades.core.states import Health, StartedBy, UpgradeStatus
+from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
+
+MANUAL: dict[str, Any] = {"automatic": False}
+CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=True, cancelled_by="ada", ended_at=NOW)
+AT_THE_GATE = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW)
+
+
+# --- each standstill --------------------------------------------------------------------------------------------------
+
+
+def test_a_surplus_of_which_none_may_go_says_so() -> None:
+    facts = replace(fleet(6, version=NEW), capacity=3)
+    for id in range(6):
+        facts = with_instance(facts, id, opt_out=HOLD)
+    found = the(Held.SURPLUS, facts)
+    assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
+    assert (found.act, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
+    kept = replace(fleet(2, version=NEW), capacity=0)
+    kept = with_instance(with_instance(kept, 0, kept=True), 1, opt_out=HOLD)
+    text = (
+        "2 instances more than the capacity of 0, and none may be removed: 1 opted out and 1 protected from scale-in."
+    )
+    assert the(Held.SURPLUS, kept).text == text
+    alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, kept=True)
+    assert (the(Held.SURPLUS, alone).act, the(Held.SURPLUS, alone).instances) == ("", (0,))
+
+
+def test_a_surplus_that_may_go_is_no_standstill() -> None:
+    facts = with_instance(replace(fleet(6, version=NEW), capacity=3), 0, opt_out=HOLD)
+    assert Held.SURPLUS not in codes(facts)
+
+
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"stopped": True}])
+def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(changes: dict[str, Any]) -> None:
+    facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
+    found = the(Held.AUTOMATIC_OFF, facts)
+    assert (
+        found.text
+        == f"Automatic upgrades are off: not on {NEW} yet: 2 instances, of which none could be upgraded by hand now."
+    )
+    assert found.act == "", "a start would find nothing to do, or be refused"
+
+
+def test_a_start_by_hand_is_not_advised_where_the_gate_is_shut() -> None:
+    facts = fleet(10, sick=3, **MANUAL)
+    assert (the(Held.AUTOMATIC_OFF, facts).act, the(Why.GATE, facts).act) == ("", "start_unhealthy_first")
+    assert the(Held.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).act == "start"
+
+
+def test_a_start_by_hand_has_limits_of_its_own() -> None:
+    facts = fleet(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50), **MANUAL)
+    assert the(Held.AUTOMATIC_OFF, facts).act == "start" and Why.GATE not in codes(facts)
+
+
+@pytest.mark.parametrize("last", [CANCELLED, stopped()])
+def test_trying_again_is_not_advised_where_the_gate_is_shut(last: Attempt) -> None:
+    code = Why.STOPPED if last is CANCELLED else Why.BACKING_OFF
+    assert the(code, fleet(10, last_attempt=last)).act == "retry_now"
+    assert the(code, fleet(10, sick=3, last_attempt=last)).act == ""
+    assert the(code, fleet(10, last_attempt=last)).text
+
+
+def test_a_paused_attempt_advises_to_resume_it_and_nothing_else() -> None:
+    paused = replace(stopped(), paused_by="ada")
+    for facts in (fleet(10, last_attempt=paused), fleet(10, last_attempt=paused, **MANUAL)):
+        acts = {one.code: one.act for one in reasons(facts, NOW)}
+        assert acts[Why.PAUSED] == "resume" and set(acts.values()) <= {"resume", ""}
+
+
+def test_the_unhealthy_first_are_advised_where_they_alone_keep_the_gate_shut() -> None:
+    """A set of three with one that is ill; not where it is opted out, nor where one that is ill has the version already."""
+    assert the(Why.GATE, fleet(3, sick=1)).act == "start_unhealthy_first"
+    assert the(Why.GATE, with_instance(fleet(3, sick=1), 2, opt_out=HOLD)).act == "change_policy"
+    assert the(Why.GATE, with_instance(fleet(3, sick=1), 2, version=NEW)).act == "change_policy"
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+states = st.fixed_dictionaries(
+    {
+        "version": st.sampled_from([OLD, NEW]),
+        "health": st.sampled_from([Health.HEALTHY, Health.HEALTHY, *Health]),
+        "opt_out": st.sampled_from(
+            [None, None, HOLD, Hold("eve", "not this one", version=NEW), Hold("eve", "x", version=OLD)]
+        ),
+        "stopped": st.booleans(),
+        "quarantined": st.booleans(),
+        "kept": st.booleans(),
+        "failed_version": st.sampled_from(["", NEW]),
+    }
+)
+sets = st.fixed_dictionaries(
+    {
+        "automatic": st.booleans(),
+        "fleet_stop": st.sampled_from([None, None, STOP]),
+        "health_as_of": st.sampled_from([NOW, NOW, None]),
+        "last_attempt": st.sampled_from(
+            [
+                None,
+                stopped(),
+                replace(stopped(), paused_by="ada"),
+                CANCELLED,
+                replace(CANCELLED, paused_by="ada"),
+                AT_THE_GATE,
+            ]
+        ),
+        "policy_by_hand": st.sampled_from([None, Policy(max_unhealthy_percent=50), Policy(max_unhealthy_percent=5)]),
+    }
+)
+
+
+@given(st.lists(states, max_size=8), sets, st.integers(-3, 3))
+def test_whoever_stands_still_says_why_and_advises_nothing_in_vain(
+    instances: list[dict[str, Any]], changes: dict[str, Any], more: int
+) -> None:
+    facts = fleet(len(instances), **changes)
+    for id, state in enumerate(instances):
+        facts = with_instance(facts, id, **state, health_since=NOW)
+    facts = replace(facts, capacity=max(0, len(instances) + more))
+    found = reasons(facts, NOW)
+    if _has_a_wish(facts) and isinstance(decide(facts, NOW), Wait):
+        assert found, "something is wanted, nothing is done, and nobody says why"
+    for one in found:
+        assert not _is_in_vain(one, facts), f"{one.code} advises {one.act}"
+
+
+def _has_a_wish(facts: Facts) -> bool:
+    """By what people see: an instance is on an older version, or there are more or fewer than there should be."""
+    return any(one.version == OLD for one in facts.instances) or len(facts.instances) != facts.capacity
+
+
+def _is_in_vain(reason: Reason, facts: Facts) -> bool:
+    """Would it be refused, as the commands say; or stop, or find nothing to do, at the first step?"""
+    if reason.act not in _DONE:
+        return False
+    after = _DONE[reason.act](facts)
+    return after is None or isinstance(_first_step(after), Fault | Complete)
+
+
+def _first_step(facts: Facts) -> Step:
+    """As soon as what passes by itself is over."""
+    known = tuple(
+        replace(one, health=Health.HEALTHY) if one.health is Health.INITIALIZING else one for one in facts.instances
+    )
+    facts = replace(facts, health_as_of=NOW, fleet_stop=None, instances=known, capacity=len(known))
+    step = decide(facts, NOW)
+    if isinstance(step, StartUpgrade):
+        upgrade = Upgrade(step.target, step.started_by, facts.policy, takes_failed=step.takes_failed)
+        step = decide(replace(facts, upgrade=upgrade, instances=_of_this_version(facts)), NOW)
+    return step
+
+
+def _of_this_version(facts: Facts) -> tuple[InstanceFacts, ...]:
+    """Opt-outs for upgrades to another version end where one begins."""
+    return tuple(one if one.is_protected_from(NEW) else replace(one, opt_out=None) for one in facts.instances)
+
+
+def _started(facts: Facts, **how: Any) -> Facts | None:
+    last, policy = facts.last_attempt, facts.policy_by_hand or facts.policy
+    is_paused = last and last.paused_by and not last.cancelled_by
+    free = [one for one in facts.instances if not one.is_protected_from(NEW)]
+    if is_paused or not free or (how.get("only_failed") and not any(one.failed_version == NEW for one in free)):
+        return None
+    if how.pop("mends", False):
+        how["mends"] = frozenset(one.id for one in free if one.health in (Health.UNHEALTHY, Health.UNKNOWN))
+    assert facts.latest
+    upgrade = Upgrade(facts.latest, StartedBy.USER, policy, **how)
+    return replace(facts, upgrade=upgrade, last_attempt=None, instances=_of_this_version(facts))
+
+
+def _tried_again(facts: Facts) -> Facts | None:
+    last = facts.last_attempt
+    if last is None or not facts.automatic or (last.paused_by and not last.cancelled_by):
+        return None
+    return replace(facts, last_attempt=replace(last, wait_is_skipped=True))
+
+
+_DONE = {
+    "start": lambda facts: _started(facts),
+    "start_unhealthy_first": lambda facts: _started(facts, mends=True),
+    "retry_failed": lambda facts: _started(facts, only_failed=True),
+    "retry_now": _tried_again,
+}
+
+
+def test_what_is_advised_begins_with_a_batch() -> None:
+    after = _started(fleet(3, sick=1), mends=True)
+    assert after and isinstance(_first_step(after), StartBatch)
+    assert batches.next_candidates(fleet(3), StartedBy.USER, NEW)

@@ -1,0 +1,72 @@
+"""What a reason advises leads somewhere: no act that would be refused, or stop at once, on the same facts."""
+
+from dataclasses import replace
+
+from upgrades.core import batches, health, retrying
+from upgrades.core.facts import Facts, InstanceFacts, Policy
+from upgrades.core.held import Reason, View
+from upgrades.core.states import StartedBy
+from upgrades.core.steps import Why
+
+START, MEND, RETRY_FAILED, RETRY = "start", "start_unhealthy_first", "retry_failed", "retry_now"
+CHANGE_POLICY = "change_policy"
+OF_UPGRADES = (Why.BACKING_OFF, Why.STOPPED)  # machines that could not be made are tried again whatever holds upgrades
+
+
+def checked(reason: Reason, view: View) -> Reason:
+    """Without its act, where that would be in vain."""
+    return replace(reason, act="") if _is_in_vain(reason, view) else reason
+
+
+def _is_in_vain(reason: Reason, view: View) -> bool:
+    if reason.act in (START, RETRY_FAILED):
+        is_shut = gate_is_shut(view.facts, view, by_hand=True)
+        return not _may_begin(view) or is_shut or (reason.act == RETRY_FAILED and not _failed_and_free(view))
+    if reason.act == RETRY and reason.code in OF_UPGRADES:
+        return bool(retrying.paused_by(view.facts)) or gate_is_shut(view.facts, view, by_hand=False)
+    return False
+
+
+def at_the_gate(view: View) -> str:
+    """What opens it: the unhealthy upgraded first, where they alone keep it shut; else another policy, where none runs yet."""
+    if view.upgrade:
+        return ""  # it has its own policy, fixed at its start
+    return MEND if _may_begin(view) and _could_be_mended(view) else CHANGE_POLICY
+
+
+def gate_is_shut(facts: Facts, view: View, *, by_hand: bool) -> bool:
+    """For an upgrade that begins now: a person's has limits of its own."""
+    return _is_shut(facts, health.unhealthy(facts, view.now), policy_of(facts, by_hand=by_hand))
+
+
+def policy_of(facts: Facts, *, by_hand: bool) -> Policy:
+    return facts.policy_by_hand or facts.policy if by_hand else facts.policy
+
+
+def could_be_started(view: View) -> list[InstanceFacts]:
+    """Those that an upgrade by hand would take."""
+    there = {one.id for one in view.outdated}
+    free = batches.next_candidates(view.facts, StartedBy.USER, view.target)
+    return [one for one in free if one.id in there]
+
+
+def _failed_and_free(view: View) -> bool:
+    """One that an upgrade of those that failed would take: it is there, and on."""
+    free = batches.next_candidates(view.facts, StartedBy.USER, view.target)
+    return any(one.failed_version == view.target for one in free)
+
+
+def _may_begin(view: View) -> bool:
+    return view.upgrade is None and not retrying.paused_by(view.facts)
+
+
+def _could_be_mended(view: View) -> bool:
+    """The gate is shut by those that the upgrade itself would mend."""
+    takes = {one.id for one in could_be_started(view)}
+    sick = health.unhealthy(view.facts, view.now)
+    others = [one for one in sick if one.id not in takes]
+    return len(others) < len(sick) and not _is_shut(view.facts, others, policy_of(view.facts, by_hand=True))
+
+
+def _is_shut(facts: Facts, sick: list[InstanceFacts], policy: Policy) -> bool:
+    return health.exceeds(len(sick), len(facts.counted), policy.max_unhealthy_percent)
