@@ -8,6 +8,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
 from dashboard import limits, trouble
+from dashboard.limits import Shape
+from upgrades.arm import urls
 
 
 class Pages(ASGIHandler):
@@ -17,9 +19,13 @@ class Pages(ASGIHandler):
         try:
             return super().create_request(scope, body_file)
         except (ValueError, SuspiciousOperation):
-            return None, trouble.said(
-                limits.answer(limits.route(scope["path"].removeprefix(scope.get("root_path", ""))).shape, 400)
-            )
+            return None, trouble.said(limits.answer(_shape(scope), 400))
+
+
+def _shape(scope: Any) -> Shape:
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    shape = limits.route(path).shape
+    return Shape.ARM if shape is Shape.PAGE and urls.found_at(path) else shape
 
 
 class StaticFiles(Pages, ASGIStaticFilesHandler):  # type: ignore[misc]

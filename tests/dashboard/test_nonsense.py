@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def signed_in() -> Headers:
-    user = User.objects.create_superuser("root", password="x")
+    user = User.objects.create_superuser("root")
     client = Client()
     client.force_login(user)
     return [(b"cookie", f"csrftoken={TOKEN}; sessionid={client.cookies['sessionid'].value}".encode())]

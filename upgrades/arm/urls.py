@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern
+from django.urls import ResolverMatch, URLPattern
 from django.urls.resolvers import RegexPattern
 
 from upgrades.arm import (
@@ -116,9 +116,14 @@ urlpatterns = [
 ]
 
 
+def found_at(path: str) -> ResolverMatch | None:
+    """What of the API is under that path, if anything is."""
+    return next(filter(None, (pattern.resolve(path) for pattern in urlpatterns)), None)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     """For what Django refuses before any view is asked, a host that is not ours for one: JSON for clients of the API; None for others."""
-    found = next(filter(None, (pattern.resolve(request.path_info) for pattern in urlpatterns)), None)
+    found = found_at(request.path_info)
     if found is None:
         return None
     if found.func is not token_service.token:
