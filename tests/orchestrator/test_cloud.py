@@ -94,3 +94,14 @@ def test_a_restore_that_the_cloud_forgets_can_be_begun_again() -> None:
 def _do(cloud: Cloud, operation: Operation) -> Outcome:
     assert cloud.begin([operation]) == {}
     return cloud.poll([operation.id], 2 * BOOT_SECONDS)[operation.id]
+
+
+def test_what_a_creation_left_half_made_is_made_anew() -> None:
+    cloud = Cloud(Clocks())
+    first, again = create(SET, "0"), create(SET, "0")
+    assert cloud.begin([first]) == {}
+    left = cloud.machines[SET.key, "0"].os_disk
+    cloud.jobs[first.id].outcome = Outcome(Progress.FAILED)
+    _do(cloud, again)
+    assert cloud.machines[SET.key, "0"].os_disk != left
+    assert cloud.begin([third := create(SET, "0")])[third.id].code == "InstanceExists"

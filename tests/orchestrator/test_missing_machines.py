@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
+from tests.orchestrator.test_vanished_machines import notice
+from tests.waiting import wait_until
 from upgrades import history, stages
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
@@ -213,3 +216,24 @@ def test_a_set_that_is_deleted_meanwhile_is_gone(short: Fleet) -> None:
             break
         short.work(short.look())
     assert not ScaleSet.objects.filter(pk=short.id).exists()
+
+
+def test_a_creation_that_never_ended_is_taken_as_it_is_when_it_comes_up_after_all(
+    fleet: MakeFleet, settings: Settings
+) -> None:
+    """Given up, said, tried again and refused for it still runs; then the machine is there, and is nobody's second one."""
+    settings.OPERATION_TIMEOUT_SECONDS = 1
+    one = fleet(1, **{"boot-seconds": "5"})
+    one.work(one.look())
+    assert missing(one) == [0]
+    one.look()
+    assert "did not end within 1 s" in reason(one)["text"]
+    one.now += timedelta(seconds=15)
+    one.work(one.look())
+    one.look()
+    assert "another operation runs on 0" in reason(one)["text"] and one.instances[0].creation_tries == 2
+    wait_until(lambda: one.views()["0"].provisioning is Provisioning.SUCCEEDED)
+    notice(one, answers=1)
+    assert missing(one) == [] and one.instances[0].os_disk == one.views()["0"].os_disk
+    one.go_on()
+    assert one.row.decision["code"] == "NothingToDo"
