@@ -20,7 +20,7 @@ from upgrades.arm import token_service, tokens
 from upgrades.arm.tokens import Issuer
 from upgrades.commands.access import renew_secret, revoke_client
 from upgrades.core.throttle import LIMITS, By
-from upgrades.models import ApiClient, Subscription
+from upgrades.models import ApiClient, AuditEntry, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -288,3 +288,13 @@ def test_no_secret_and_no_token_in_the_log(api: Api, caplog: pytest.LogCaptureFi
     api.put(scale_set(), b'{"properties": {"adminPassword": "hunter2hunter2", ')
     api.put(scale_set(), document(os_profile={"adminPassword": 17}))
     assert "hunter2hunter2" not in caplog.text and api.token not in caplog.text
+
+
+def test_a_wrong_secret_is_in_the_audit_trail(api: Api) -> None:
+    before = AuditEntry.objects.count()
+    for _ in range(3):
+        assert api.ask_token(client_secret="Wrong-1").status == 401
+    row = AuditEntry.objects.order_by("-pk")[0]
+    assert AuditEntry.objects.count() == before + 1
+    assert (row.code, row.outcome, row.path, row.who) == ("TokenRefused", "refused", api.name, "nobody")
+    assert "Wrong-1" not in str(list(AuditEntry.objects.values()))

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TWELVE = "pages/twelve"
 PAGES = ["/", f"/scale-sets/{TWELVE}/", f"/scale-sets/{TWELVE}/?table=1", f"/scale-sets/{TWELVE}/?open=4", "/images/"]
-FEEDLESS = ["/scale-sets/pages/nothing/", "/admin/", "/admin/upgrades/scaleset/", "/admin/upgrades/instance/"]
+OF_THE_ADMIN = ["/admin/", "/admin/upgrades/scaleset/", "/admin/upgrades/instance/"]
+FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", *OF_THE_ADMIN]
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from tests.management.terminal import run
 from tests.stories import NOW, a_scale_set, publish
+from upgrades.commands import audit
 from upgrades.commands.opt_outs import opt_out
+from upgrades.core.auditing import Kind
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +48,6 @@ def test_what_the_terminal_does_has_the_name_of_who_is_there() -> None:
 
 
 def test_nothing_that_a_terminal_obeys_is_printed() -> None:
-    a_scale_set()
-    opt_out("fleet/web", ["1"], reason="a\x1b[2Jb\nc", owner="ada", now=NOW)
+    audit.record("Tried", Kind.FLEET, "a\x1b[2J/b", "a\x1b[2Jb\nc", now=NOW)
     assert "\x1b" not in run("audit").out
     assert "a?[2Jb?c" in lines()[0]

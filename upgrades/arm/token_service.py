@@ -3,7 +3,6 @@
 import logging
 import uuid
 
-from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,7 +14,10 @@ from upgrades import sign_ins
 from upgrades.arm import clock, tokens
 from upgrades.arm.addresses import absolute
 from upgrades.arm.discovery import issuer_of, tenant_of
+from upgrades.arm.requests import request_id
+from upgrades.commands import people
 from upgrades.commands.access import is_secret_of
+from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.models import ApiClient, Subscription
 from upgrades.sign_ins import TooManyTries
 from upgrades.trouble import is_out_of_service
@@ -119,8 +121,8 @@ def _client(request: HttpRequest, client_id: uuid.UUID | None, secret: str) -> A
         return row
     whose = f"the client {row.name!r}" if row else "a client that there is not"
     sign_ins.failed(attempt, whose, clock.now())
-    credentials = {"username": row.name if row else str(client_id)}
-    user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+    by = Actor(Who.NOBODY, "", "", EntryPoint.API, str(request.META.get("REMOTE_ADDR", "")), request_id(request))
+    people.token_refused(row.name if row else "", by, clock.now())
     return None
 
 

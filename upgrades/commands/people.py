@@ -19,6 +19,17 @@ def sign_in_refused(name: str, code: str, message: str, by: Actor, now: datetime
     audit.record_refusal("SignInRefused", Kind.USER, name, code, message, now=now, by=by)
 
 
+def token_refused(name: str, by: Actor, now: datetime) -> None:
+    """`name`: the client's, empty where there is no such client. The throttle says it in the log."""
+    message = "The client's secret is not valid."
+    audit.record_refusal("TokenRefused", Kind.API_CLIENT, name, "InvalidCredentials", message, now=now, by=by)
+
+
+def user_made(name: str, user_id: object, by: Actor) -> None:
+    """By the first start; the admin writes those that it makes."""
+    audit.record("UserAdded", Kind.USER, name, f"Added the user {name}.", by=by, object_id=user_id)
+
+
 def signed_out(by: Actor, now: datetime) -> None:
     log.info("%r signed out from %s", by.name, by.came_from or "nowhere")
     audit.record("SignedOut", Kind.USER, by.name, "Signed out.", now=now, by=by, object_id=by.id)

@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, transaction
 
 from upgrades import durable
+from upgrades.commands import people
+from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.management.installation import check_not_newer, check_secret_key
 from upgrades.models import Location
 
@@ -46,7 +48,10 @@ class Command(BaseCommand):
         path: Path = settings.ROLLGRID_HOME / PASSWORD_FILE
         password = kept_password(path)
         with transaction.atomic():
-            users.create_superuser(FIRST_USER, password=password)
+            user = users.create_superuser(FIRST_USER, password=password)
+            people.user_made(
+                FIRST_USER, user.pk, Actor(Who.PLATFORM, "the first start", entry_point=EntryPoint.TERMINAL)
+            )
         self.stdout.write(f"sign in as {FIRST_USER} with {password} (kept in {path})")
 
 
