@@ -35,7 +35,11 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
 def _members(row: ScaleSet) -> list[Check]:
     """Members of the document that do nothing here."""
     return [
-        Check(Reference(one.at, "member", one.at), "failed" if one.is_asked_for else "not checked", one.says)
+        Check(
+            Reference(one.at, "member", one.at.rpartition(".")[2]),
+            "failed" if one.is_asked_for else "not checked",
+            one.says,
+        )
         for one in warnings_of(row.document)
     ]
 

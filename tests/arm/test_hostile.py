@@ -1,5 +1,6 @@
 """What somebody would send who means no good, or whose program is broken."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +29,17 @@ def test_a_part_of_a_load_balancer_that_is_no_object_is_refused(api: Api, proper
     with nothing_changes():
         is_error(api.put(load_balancer(), body), 400, "InvalidParameter", "backendAddressPools[0].properties")
     assert api.get("/providers/Microsoft.Network/loadBalancers").status == 200
+
+
+def test_lists_without_end_are_refused_at_once(api: Api) -> None:
+    """16,000 extensions took 23 seconds, and 20,000 probes 14."""
+    began = time.process_time()
+    names = [{"name": f"e{number}"} for number in range(16_000)]
+    with nothing_changes():
+        is_error(api.put(scale_set(), document(extensions=names)), 400, "InvalidParameter", "at most 50 extensions")
+        body = {"location": "westus", "properties": {"probes": names}}
+        is_error(api.put(load_balancer(), body), 400, "InvalidParameter", "at most 1500 probes")
+    assert time.process_time() - began < 10
 
 
 def test_tags_are_checked_everywhere(api: Api) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from upgrades.arm import filling, ids
@@ -14,7 +15,7 @@ from upgrades.arm.leaving_out import is_whole_load_balancer, without_left_out
 from upgrades.arm.merge import merged, without_read_only
 from upgrades.arm.options import SKIP_TOKEN, takes
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
-from upgrades.arm.scale_sets import check_group
+from upgrades.arm.scale_sets import MAX_WARNINGS, check_group, warning
 from upgrades.arm.spelling import Names
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
 from upgrades.core import azure_types, known
@@ -121,7 +122,11 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
         return without_left_out(document, sent, shown, azure_types.LOAD_BALANCER, call.version)
 
     row, is_new = change_load_balancer(path, edit, call.now)
-    return Answer(render(call, row), 201 if is_new else 200, {"ETag": _etag(row)})
+    headers = {"ETag": _etag(row)}
+    strange = islice(known.strange(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
+    if says := [one.message for one in strange]:
+        headers["Warning"] = warning(says)
+    return Answer(render(call, row), 201 if is_new else 200, headers)
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:

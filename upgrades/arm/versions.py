@@ -61,7 +61,13 @@ def _date(given: str) -> date | None:
 
 def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
     """A scale set's document with its members in today's places."""
-    return _moved(body, [(one.before, one.now) for one in RENAMED if version < one.since])
+    renamed = [one for one in RENAMED if version < one.since]
+    result = _moved(body, [(one.before, one.now) for one in renamed])
+    for one in renamed:
+        holder = one.before[:-1]
+        if holder != one.now[: len(holder)] and member(result, *holder) in (None, {}):
+            result = _without(result, holder)  # of a policy that is called otherwise today nothing is left
+    return result
 
 
 def outgoing(body: Mapping[str, Any], version: date) -> dict[str, Any]:
@@ -72,20 +78,49 @@ def outgoing(body: Mapping[str, Any], version: date) -> dict[str, Any]:
 def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[str, Any]:
     result = dict(body)
     for source, target in moves:
-        value = member(result, *source)
-        if value is not None:
-            result = _with(_with(result, source, None), target, value)
+        if _has(result, source):
+            value = member(result, *source)
+            rest = _without(result, source)
+            is_said_twice = value is None and _has(rest, target)
+            result = rest if is_said_twice else _with(rest, target, value)
     return result
 
 
-def _with(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy with this value there; None takes the member away."""
+def _has(body: Any, path: tuple[str, ...]) -> bool:
+    """Whether the member is there, be it a null."""
+    for name in path:
+        found = _spelled(body, name) if isinstance(body, Mapping) else None
+        if found is None:
+            return False
+        body = body[found]
+    return True
+
+
+def _spelled(body: Mapping[str, Any], name: str) -> str | None:
+    alike = [key for key in body if key.lower() == name.lower()]
+    return next((key for key in alike if body[key] is not None), alike[0] if alike else None)
+
+
+def _without(body: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """A copy in which the member is not, in no spelling."""
     first, *rest = path
-    name = next((key for key in body if key.lower() == first.lower()), first)
-    others = {key: inner for key, inner in body.items() if key != name}
-    if rest:
-        inner = body.get(name)
-        if inner is not None and not isinstance(inner, Mapping):
-            return dict(body)  # whoever reads the document says what is wrong with it
-        return {**others, name: _with(inner or {}, tuple(rest), value)}
-    return others if value is None else {**others, name: value}
+    if not rest:
+        return {key: value for key, value in body.items() if key.lower() != first.lower()}
+    name = _spelled(body, first)
+    inner = body.get(name) if name is not None else None
+    if name is None or not isinstance(inner, Mapping):
+        return dict(body)
+    return {**body, name: _without(inner, tuple(rest))}
+
+
+def _with(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """A copy with this value there."""
+    first, *rest = path
+    name = _spelled(body, first) or first
+    if not rest:
+        return {**body, name: value}
+    inner = body.get(name)
+    if inner is not None and not isinstance(inner, Mapping):
+        # Whoever reads the document says what is wrong with it.
+        return dict(body)
+    return {**body, name: _with(inner or {}, tuple(rest), value)}

@@ -38,7 +38,6 @@ CLOSED = frozenset(
 TOP = frozenset({azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP})
 # What Azure's command line puts into all that it prints.
 PRINTED = frozenset({"resourcegroup"})
-FIRST = "2018-10-01"  # members that ended before were the preview's, and are moved where an older version is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
             yield _twice(name, spelled[low], place)
         spelled[low] = name
         one = known.get(low)
-        if one is None or (type in CLOSED and one.last < FIRST):
+        if one is None or (type in CLOSED and one.is_of_the_preview):
             if not _stays(low, value, old):
                 yield _unknown(name, type, place, is_null=value is None)
         elif not one.is_read_only:

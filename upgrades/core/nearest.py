@@ -19,7 +19,8 @@ RENAMED = {
 
 def hint(name: str, type: str) -> str:
     """A sentence: where the member belongs, or what it is called; "" where none is like it."""
-    given, own = plain(name), {plain(one.name): one.name for one in members(type).values()}
+    given = plain(name)
+    own = {plain(one.name): one.name for one in members(type).values() if not one.is_of_the_preview}
     if given in RENAMED and type == "UpgradePolicy":
         return f"It is {RENAMED[given]!r} from version 2018-10-01 of the API on."
     if given in own:

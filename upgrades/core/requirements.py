@@ -66,7 +66,7 @@ def _check_image(document: Mapping[str, Any]) -> None:
 def _check_extensions(document: Mapping[str, Any]) -> None:
     for at, extension in objects(document, *_EXTENSIONS, "extensions"):
         properties = object_at(extension, "properties", at=at)
-        if member(properties, "protectedSettings") is not None and member(properties, "protectedSettingsFromKeyVault"):
+        if member(properties, "protectedSettings") and member(properties, "protectedSettingsFromKeyVault"):
             message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
             raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
         if text(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PLAIN = frozenset({"text", "whole", "number", "switch", "duration", "time", "any"})
+RELEASED = "2018-10-01"
 SCALE_SET = "VirtualMachineScaleSet"
 INSTANCE = "VirtualMachineScaleSetVM"
 LOAD_BALANCER = "LoadBalancer"
@@ -30,6 +31,11 @@ class Member:
     first: str
     last: str
     is_read_only: bool
+
+    @property
+    def is_of_the_preview(self) -> bool:
+        """It was gone when automatic OS upgrades came out of their preview."""
+        return self.last < RELEASED
 
 
 @cache

@@ -12,7 +12,8 @@ from upgrades.management.door import Door
 
 class Command(Door):
     help = (
-        "Lists every address, secret and resource that the scale set's model refers to, each with what is known of it."
+        "Lists every address, signature, secret and resource that the scale set's model refers to, each with what is known of it, and "
+        "every member of the model that does nothing here."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,7 +23,7 @@ class Command(Door):
         found = preflight.checks(finding.scale_set(options["path"]), timezone.now())
         for one in found:
             self.stdout.write(
-                f"{one.result:<12}{one.reference.kind:<9}{one.reference.shown}  ({one.reference.at}: {one.says})"
+                f"{one.result:<12}{one.reference.kind:<10}{one.reference.shown}  ({one.reference.at}: {one.says})"
             )
         if not found:
             self.stdout.write("it refers to nothing outside of itself")
