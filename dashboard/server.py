@@ -4,6 +4,8 @@ Its own command line is not used because that swallows Twisted's log and sets up
 """
 
 import argparse
+import asyncio
+from typing import Any
 
 from daphne import server as daphne
 from django.urls import get_resolver
@@ -35,6 +37,17 @@ def endpoints(options: argparse.Namespace) -> list[str]:
     return found
 
 
+class Server(daphne.Server):  # type: ignore[misc]
+    """Daphne's, which fails at its end where a request has not come whole yet: it takes each for one that an application answers."""
+
+    def kill_all_applications(self) -> Any:
+        ended: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+        ended.set_result(None)
+        for details in self.connections.values():
+            details.setdefault("application_instance", ended)
+        return super().kill_all_applications()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dashboard.server")
     parser.add_argument("--host", default="127.0.0.1")
@@ -49,7 +62,7 @@ def main() -> None:
     channel.Factory.prefix = external.path if external else ""
     # The only way to have Daphne read by our limits: it has no option for this.
     daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
-    daphne.Server(
+    Server(
         application,
         endpoints=listen_on,
         server_name="",  # no Server header
