@@ -391,9 +391,10 @@ def test_the_reasons_are_told_beside_azures_own(api: Api, fleet: MakeFleet) -> N
     one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1"})
     group, name = one.path.split("/")
     path = scale_set(name, of=group)
-    (reason,) = api.get(f"{path}/rollingUpgrades/latest")["properties"]["reasons"]
+    reason, suspicion = told = api.get(f"{path}/rollingUpgrades/latest")["properties"]["reasons"]
     assert (reason["code"], reason["act"], reason["liftedBy"]) == ("WaitingToTryAgain", "retry_now", "operator")
     assert reason["earliestRelease"] > reason["since"]
     assert reason["numbers"] == {"attempts": 1}
-    assert api.get(f"{path}/instanceView")["reasons"] == [reason]
+    assert (suspicion["code"], suspicion["numbers"]) == ("VersionSuspected", {"failed": 2, "tried": 2})
+    assert api.get(f"{path}/instanceView")["reasons"] == told
     assert api.get(f"{path}/virtualMachines/5/instanceView")["reasons"] == []
