@@ -35,8 +35,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.health.answer_first",
     "dashboard.security.content_security_policy",
-    "dashboard.trouble.refuse_nonsense",
     "dashboard.clients.errors_as_json",
+    "dashboard.trouble.refuse_nonsense",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

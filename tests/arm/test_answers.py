@@ -134,6 +134,7 @@ EXTENSIONS = f"{PROFILE}.extensionProfile.extensions"
         (f"{UPGRADE}.mode", "MANUAL", "Manual"),
         (f"{UPGRADE}.rollingUpgradePolicy", {"maxBatchInstancePercent": "20"}, {"maxBatchInstancePercent": 20}),
         ("properties.overprovision", "TRUE", True),
+        ("identity.type", "systemassigned", "SystemAssigned"),
         ("properties.platformFaultDomainCount", "1", 1),
         (f"{PROFILE}.licenseType", 7, "7"),
         (f"{DISK}.caching", "readwrite", "ReadWrite"),

@@ -251,7 +251,8 @@ def test_a_probe_becomes_a_tcp_probe(api: Api) -> None:
         return {"location": "westeurope", "properties": {"probes": [{"name": "p", "properties": properties}]}}
 
     api.put(load_balancer(), balancer(protocol="Http", port=80, requestPath="/", probeThreshold=3))
-    api.put(load_balancer(), balancer(protocol="http", port=81))
+    is_error(api.put(load_balancer(), balancer(protocol="http", port=81)), 400, "InvalidParameter", "requestPath")
+    api.put(load_balancer(), {"properties": balancer(protocol="http", port=81)["properties"]})
     probe = api.get(f"{load_balancer()}/probes/p")["properties"]
     assert (probe["port"], probe["requestPath"], probe["probeThreshold"]) == (81, "/", 3)
     assert api.put(load_balancer(), balancer(protocol="Tcp", port=22)).status == 200
@@ -287,9 +288,10 @@ def test_s5_turning_it_off_is_accepted_when_secrets_cannot_be_read_any_more(api:
 
 def test_a_patch_keeps_what_it_does_not_speak_of_even_where_a_type_changes(api: Api) -> None:
     a_scale_set()
-    api.patch(scale_set(), {"identity": {"type": "SystemAssigned", "userAssignedIdentities": {"a": {}}}})
+    both = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {"a": {}}}
+    api.patch(scale_set(), {"identity": both})
     api.patch(scale_set(), {"identity": {"type": "UserAssigned"}})
-    assert api.get(scale_set())["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {"a": {}}}
+    assert list(api.get(scale_set())["identity"]["userAssignedIdentities"]) == ["a"]
 
 
 def test_a_get_and_a_put_change_nothing_where_there_are_no_tags(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Lists cost a constant number of queries, however long they are."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.django_db
 SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
 BALANCERS = "/providers/Microsoft.Network/loadBalancers"
 L = "/providers/Microsoft.Compute/locations/westeurope"
+SINCE = quote("eventTimestamp ge '2018-09-01T00:00:00Z'")
 OFFERS = f"{L}/publishers/Canonical/artifacttypes/vmimage/offers"
 SKUS = f"{OFFERS}/UbuntuServer/skus"
 WEB = scale_set("web0")
@@ -45,6 +47,7 @@ LISTS = [
     BALANCERS,
     f"{group()}{BALANCERS}",
     f"{LB}/probes",
+    f"/providers/microsoft.insights/eventtypes/management/values?$filter={SINCE}",
     f"{L}/publishers",
     OFFERS,
     SKUS,
