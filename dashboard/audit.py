@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import wraps
 from itertools import islice
 from typing import Any
@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms import CharField, ChoiceField, DateField, Form, IntegerField
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -45,6 +46,8 @@ COLUMNS = (
     "after",
     "request_id",
 )
+# A day at either end of the calendar is none in another zone.
+YEARS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 View = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -57,8 +60,8 @@ class FilterForm(Form):
     outcome = ChoiceField(required=False, choices=[("", ""), *((one.value, one.value) for one in Outcome)])
     request_id = CharField(required=False, max_length=100)
     text = CharField(required=False, max_length=200)
-    since = DateField(required=False)
-    until = DateField(required=False)
+    since = DateField(required=False, validators=YEARS)
+    until = DateField(required=False, validators=YEARS)
     zone = CharField(required=False, max_length=64)
     below = IntegerField(required=False, min_value=1, max_value=2**62)
 
@@ -140,8 +143,11 @@ def export_json(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _asked(request: HttpRequest) -> Wanted:
+    """A filter that cannot be read is refused: passed over, it would give all there is. Raises BadRequest."""
     form = FilterForm(request.GET)
-    form.is_valid()
+    if not form.is_valid():
+        field, problems = next(iter(form.errors.items()))
+        raise BadRequest(f"{field}: {problems[0]}")
     return form.wanted()
 
 

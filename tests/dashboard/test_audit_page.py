@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -110,6 +110,23 @@ def test_what_cannot_be_read_is_said(ada: Client, some: None) -> None:
     page = text(ada.get("/audit/", {"since": "yesterday", "below": "x"}))
     assert "since: Enter a valid date." in page
     assert len(said(page)) == 3
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_days_at_the_ends_of_the_calendar(name: str, day: str, ada: Client, some: None) -> None:
+    for zone in ("Asia/Tokyo", "America/Los_Angeles"):
+        given = {name: day, "zone": zone}
+        assert len(said(text(ada.get("/audit/", given)))) == 3
+        assert ada.get("/audit/audit.csv", given).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["name", "path", "code", "outcome", "request_id", "text", "zone", "since", "below"])
+@pytest.mark.parametrize("odd", ["\ud800", "%", "'\"<>", "x" * 5_000, "-1", "9" * 40, "/", "."])
+def test_odd_values_are_no_trouble(name: str, odd: str, ada: Client, some: None) -> None:
+    address = f"?{name}={quote(odd, errors='surrogatepass')}"
+    assert ada.get(f"/audit/{address}").status_code == 200
+    assert ada.get(f"/audit/audit.json{address}").status_code in (200, 400)
 
 
 def test_nothing_yet_and_nothing_like_that(ada: Client) -> None:

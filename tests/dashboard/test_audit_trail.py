@@ -3,8 +3,9 @@
 import logging
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from tests.dashboard.people import HERE, with_rights
 from tests.stories import a_scale_set, publish
@@ -104,3 +105,26 @@ def test_what_the_account_may_not_do_is_written() -> None:
     before = AuditEntry.objects.count()
     Client().post(f"{HERE}cancel/")
     assert AuditEntry.objects.count() == before
+
+
+def test_it_is_the_same_by_the_server_that_awaits() -> None:
+    """Daphne's requests come in on a loop of their own, and their views run in a thread: who acts goes along."""
+    a_scale_set()
+
+    async def act() -> list[int]:
+        client = AsyncClient()
+        bob = await User.objects.acreate(username="bob", is_superuser=True)
+        await client.aforce_login(bob)
+        on = await client.post(f"{HERE}automatic/", {"on": "false"})
+        refused = await client.post(f"{HERE}cancel/")
+        await User.objects.filter(pk=bob.pk).aupdate(is_superuser=False)
+        forbidden = await client.post(f"{HERE}cancel/")
+        return [on.status_code, refused.status_code, forbidden.status_code]
+
+    assert async_to_sync(act)() == [200, 409, 403]
+    written = [(one.code, one.outcome, one.name) for one in AuditEntry.objects.order_by("pk")][-3:]
+    assert written == [
+        ("ScaleSetChanged", "done", "bob"),
+        ("UpgradeCancelled", "refused", "bob"),
+        ("AccessRefused", "refused", "bob"),
+    ]
