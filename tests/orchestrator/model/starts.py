@@ -142,10 +142,14 @@ class Starts:
 
 
 def _pool(rows: Rows, upgrade: Row, sick: set[int]) -> list[int]:
-    """Of one zone and one update domain, the lowest numbers first; where the policy says so, all unhealthy before any healthy one."""
+    """Of one zone and one update domain, the lowest numbers first; where the policy says so, all unhealthy before any healthy one. Those
+    that failed on the very version come last."""
     free, policy = rows.may_begin(upgrade["scale_set_id"], upgrade), upgrade["policy"]
     if policy["unhealthy_first"] and any(one["number"] in sick for one in free):
         free = [one for one in free if one["number"] in sick]
+    target = upgrade["target_version"]
+    if target and any(one["failed_version"] != target for one in free):
+        free = [one for one in free if one["failed_version"] != target]
 
     def place(one: Row) -> tuple[str, int]:
         zone, domain = rows.place(one)
