@@ -269,7 +269,7 @@ def test_the_task_asks_for_another_call_while_something_is_left(row: ScaleSet, m
     )
     asked: list[str] = []
     monkeypatch.setattr(retention, "WORK_SECONDS", 0)
-    monkeypatch.setattr(tasks, "send", lambda task, *args: asked.append(task.name))
+    monkeypatch.setattr(tasks, "send", lambda task, after: asked.append(task.name))
     tasks.purge()
     assert asked == ["upgrades.tasks.purge"]
     while asked:

@@ -20,6 +20,7 @@ from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
+PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite looks again each tenth of a second
 P = ParamSpec("P")
 
 
@@ -69,14 +70,14 @@ def work(chunk_id: int, number: int) -> None:
 def purge() -> None:
     now = timezone.now()
     if retention.purge(now, retention.WORK_SECONDS):
-        send(purge)  # so that others write in between
+        send(purge, after=PURGE_REST_SECONDS)
     else:
         sign_ins.purge(now)
 
 
-def send(task: "Task[Any, Any]", *args: int) -> None:
-    """Queues a task; where the broker does not take it, the next look does the same a little later."""
+def send(task: "Task[Any, Any]", *args: int, after: float = 0) -> None:
+    """Queues a task, to be done so many seconds later; where the broker does not take it, the next look does the same a little later."""
     try:
-        task.apply_async(args)
+        task.apply_async(args, countdown=after)
     except (KombuError, RedisError, OSError) as error:
         log.warning("the broker did not take %s%s (%s); it is done by a later look", task.name, args, error)
