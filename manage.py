@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Rollgrid's command line. `up` and `simulator` start without Django: they are small and must start fast."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def manage(arguments: list[str]) -> None:
 
     try:
         execute_from_command_line(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read what we say has seen enough, as in `manage.py status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ImproperlyConfigured as problem:
         sys.exit(f"rollgrid: {NO_KEY if 'SECRET_KEY' in str(problem) else problem}")
 

@@ -13,7 +13,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
 from dashboard import limits
-from dashboard.seldom import Seldom
+from upgrades.seldom import Seldom
 
 log = logging.getLogger(__name__)
 seldom = Seldom(log)

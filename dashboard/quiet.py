@@ -2,7 +2,7 @@
 
 import logging
 
-from dashboard.seldom import Pace
+from upgrades.seldom import Pace
 from upgrades.trouble import is_out_of_service
 
 NO_FAULTS = ("/readyz", "/healthz/engine")

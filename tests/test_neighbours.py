@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import time
 from collections.abc import Iterator
 
 import django.db
@@ -10,7 +11,7 @@ import pytest
 import redis.exceptions
 from billiard.exceptions import RestartFreqExceeded
 
-from upgrades import neighbours
+from upgrades import neighbours, seldom
 from upgrades.neighbours import OnceAMinute, neighbour_of, why
 from upgrades.providers.base import ProviderError
 
@@ -69,7 +70,8 @@ def test_the_trouble_of_a_neighbour_is_one_line_a_minute(
     stumble(error, times=275)
     (line,) = shown.lines
     assert "\n" not in line and line.startswith("Message Error: cannot be sent")
-    monkeypatch.setattr(neighbours, "SECONDS", 0.0)
+    later = time.monotonic() + neighbours.SECONDS
+    monkeypatch.setattr(seldom, "monotonic", lambda: later)
     stumble(error)
     assert shown.lines[1].endswith("[274 lines like it were left out]")
 

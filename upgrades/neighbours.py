@@ -6,10 +6,9 @@ again, by every process, and a traceback each time tells nobody more than one li
 
 import errno
 import logging
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from upgrades.seldom import Pace
 
 SECONDS = 60.0
 MAX_LINE = 300
@@ -66,12 +65,6 @@ def why(error: BaseException) -> str:
     return f"{reason}: {line}" if reason else line
 
 
-@dataclass(slots=True)
-class _Said:
-    at: float
-    left_out: int = 0
-
-
 class OnceAMinute(logging.Filter):
     """Lets a neighbour's trouble through once a minute, in one line, with how many such lines were left out before it.
 
@@ -80,30 +73,18 @@ class OnceAMinute(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
-        self._said: dict[tuple[str, str], _Said] = {}
+        self._pace = Pace(SECONDS)
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = _error_of(record)
         neighbour = neighbour_of(error) if error else ""
         if not error or not neighbour:
             return True
-        left_out = self._left_out(neighbour, f"{type(error).__name__} {getattr(error, 'code', '')}")
+        left_out = self._pace.left_out(f"{neighbour} {type(error).__name__} {getattr(error, 'code', '')}")
         if left_out is None:
             return False
         self._shorten(record, error, left_out)
         return True
-
-    def _left_out(self, neighbour: str, kind: str) -> int | None:
-        """How many lines were left out since the last one; None where this one is left out too."""
-        now = time.monotonic()
-        with self._lock:
-            said = self._said.get((neighbour, kind))
-            if said and now - said.at < SECONDS:
-                said.left_out += 1
-                return None
-            self._said[neighbour, kind] = _Said(now)
-            return said.left_out if said else 0
 
     @staticmethod
     def _shorten(record: logging.LogRecord, error: BaseException, left_out: int) -> None:

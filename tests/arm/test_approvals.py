@@ -58,7 +58,8 @@ def test_a_24_who_waits_for_approval_says_so(api: Api) -> None:
     [
         ({"instanceIds": ["1", "77"]}, "instanceId 77 is not an active Virtual Machine Scale Set VM instanceId"),
         ({"instanceIds": [1]}, "instanceId 1 is not an active"),
-        ({"instanceIds": []}, "an empty list"),
+        ({"instanceIds": []}, "names no instance"),
+        ({"instanceIds": None}, "names no instance"),
         ({"instanceIds": "1"}, "instanceIds is a list"),
     ],
 )

@@ -364,7 +364,7 @@ def test_tags_that_are_none(wrong: object) -> None:
 
 def test_a_tag_with_a_strange_name_is_refused_in_one_line() -> None:
     """Found by documents with anything anywhere."""
-    assert refusal({**document(), "tags": {"\n": None}}).message == "tags.? is a text, not null"
+    assert refusal({**document(), "tags": {"\n": None}}).message == "tags are printable text, in one line; not '\\n'"
 
 
 def test_custom_images() -> None:

@@ -268,7 +268,7 @@ def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again()
         one.os_disk, one.version = "", ""
         one.save()
     advance(row.pk, lambda: NOW)
-    lines = [line.strip() for line in run("status", "fleet/web").out.splitlines()]
+    lines = [line.strip() for line in status.one_set(ScaleSet.objects.get(), NOW)]
     assert any(line.startswith("instances  4 of 6:") and line.endswith("2 without a machine") for line in lines)
     said = "2 machines could not be made: instance 4 is beyond the quota; tried again at"
     (place,) = [place for place, line in enumerate(lines) if said in line]

@@ -9,20 +9,18 @@ from upgrades.arm.instances import find_instance
 from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.approvals import approve
-from upgrades.core.members import legible, list_at, member
+from upgrades.core.members import legible, list_at
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
 
 
 @needs(OPERATOR)
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
-    """`instanceIds` of the body: these; without them all that wait for approval."""
+    """`instanceIds` of the body: these; without it all that wait for approval. A null names nobody, and is refused."""
     body = {} if call.body is None else call.object_body()
     _check_known(body)
     row = find(group, name)
-    return _approved(
-        call, row, None if member(body, "instanceIds") is None else _ids(row, list_at(body, "instanceIds"))
-    )
+    return _approved(call, row, _ids(row, list_at(body, "instanceIds")) if body else None)
 
 
 def _check_known(body: Mapping[str, object]) -> None:
@@ -51,7 +49,7 @@ def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
         )
         raise Failed("InvalidParameter", message, target="instanceIds")
     if not given:
-        message = "instanceIds is an empty list: name at least one instance, or leave it out for all that wait"
+        message = "instanceIds names no instance: name at least one, or leave it out for all that wait"
         raise Failed("InvalidParameter", message, target="instanceIds")
     return [str(one) for one in given]
 

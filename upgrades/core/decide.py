@@ -6,19 +6,19 @@ for the health probes; (5) if any are left it goes back to (1), otherwise the up
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from upgrades.core import batches, health, messages, missing, retrying, versions
-from upgrades.core.facts import Batch, Breach, Exceeded, Facts, Member
-from upgrades.core.states import HAS_FAILED, IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core import batches, capacity, health, in_flight, messages, retrying, versions
+from upgrades.core.facts import Breach, Exceeded, Facts, Member
+from upgrades.core.states import HAS_FAILED, FaultCode, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
-    AddInstances,
+    LOOK_AGAIN,
+    LOOK_AT_HEALTH,
+    LOOK_AT_WORK,
     Cancel,
     Complete,
     Fault,
     FinishBatch,
-    MakeAgain,
-    RemoveInstances,
     RollBack,
     Settle,
     StartBatch,
@@ -27,10 +27,6 @@ from upgrades.core.steps import (
     Wait,
     Why,
 )
-
-LOOK_AGAIN = timedelta(minutes=2)  # a lost wake is healed by then
-LOOK_AT_WORK = timedelta(seconds=3)  # as long as a lease of work: what lapsed is handed out again
-LOOK_AT_HEALTH = timedelta(seconds=2)  # as often as the prober says how fresh its news is
 
 Rule = Callable[[Facts, datetime], Step | None]
 
@@ -43,45 +39,6 @@ def decide(facts: Facts, now: datetime) -> Step:
     return Wait(now + LOOK_AGAIN, Why.NOTHING_TO_DO, "Nothing to do.")
 
 
-# --- capacity ---------------------------------------------------------------------------------------------------------
-
-
-def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many machines as its capacity says; new ones take the newest image (facts 1.12) that is not suspected.
-
-    What could not be made, or is gone at the provider, is made again (core/missing.py). Its number, its name and what people said of it
-    stay; an opt-out is in the way of nothing, for nothing is there. A batch that runs lets go of it first.
-
-    While a batch surges they wait: until what is replaced is gone, two have one place in the provider's quota.
-    """
-    if _is_amid_a_surge(facts):
-        return None
-    short, in_flight = facts.capacity - len(facts.staying), _ids_in_flight(facts)
-    again = tuple(one.id for one in missing.due(facts, now) if one.id not in in_flight)
-    if short <= 0 and not again:
-        return None
-    if facts.image_for_new is None:
-        return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
-    return AddInstances(short, facts.image_for_new) if short > 0 else MakeAgain(again, facts.image_for_new)
-
-
-def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """From the fullest zone, highest ids first; never a protected one or one that is to be kept, nor one that something is done to.
-
-    Before any other those that were to replace one, and do not; then those that have no machine. No machine goes for one that is
-    being made: what comes of that is waited for.
-    """
-    in_flight = _ids_in_flight(facts)
-    untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
-    if spare := [one.id for one in untouched if one.spare]:
-        return RemoveInstances(tuple(sorted(spare)))
-    free = [one for one in untouched if not one.kept]
-    surplus = len(facts.staying) - facts.capacity
-    coming = sum(1 for one in facts.staying if one.making and not one.protected and not one.kept)
-    most = max(surplus - coming, min(surplus, sum(1 for one in free if one.missing)))
-    return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None
-
-
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
 
@@ -92,10 +49,10 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     be replaced, and was opted out or switched off meanwhile, is let go: nothing was done to it.
     """
     in_time = health.is_stale(facts, now)
-    awaited = [member for member in _members_in_flight(facts) if member.state is MemberState.VERIFYING]
-    let_go = tuple(one.instance for one in awaited if _is_not_to_go(facts, one))
+    awaited = [member for member in in_flight.members_in_flight(facts) if member.state is MemberState.VERIFYING]
+    let_go = tuple(one.instance for one in awaited if in_flight.is_not_to_go(facts, one))
     verifying = [one for one in awaited if one.instance not in let_go]
-    succeeded = tuple(one.instance for one in verifying if _is_healthy(facts, one))
+    succeeded = tuple(one.instance for one in verifying if in_flight.is_healthy(facts, one))
     failed = tuple(
         one.instance
         for one in verifying
@@ -106,7 +63,7 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
 
 def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
     """A-9, A-10: an instance that failed gets its old OS disk back, in upgrades that the platform started, unless that is turned off."""
-    upgrade, running = facts.upgrade, _running_batch(facts)
+    upgrade, running = facts.upgrade, in_flight.running_batch(facts)
     if upgrade is None or running is None:
         return None
     if upgrade.started_by is not StartedBy.PLATFORM or not upgrade.policy.automatic_rollback:
@@ -117,7 +74,7 @@ def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
 
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     """Steps 3 and 4: all instances of a batch are swapped, and their health awaited, before anything else is chosen."""
-    waiting = _members_in_flight(facts)
+    waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
     back = sum(1 for one in waiting if one.state is MemberState.ROLLING_BACK)
@@ -147,7 +104,7 @@ def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
     found ill on old news: where that alone would stop it, fresh news is awaited.
     """
     upgrade = facts.upgrade
-    if upgrade is None or upgrade.breach or _running_batch(facts) is None:
+    if upgrade is None or upgrade.breach or in_flight.running_batch(facts) is None:
         return None
     stop = stop_on_failed_upgrades(facts, now)
     if stop and health.is_stale(facts, now) and not _is_stopped_by_failures_alone(facts):
@@ -156,7 +113,7 @@ def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
 
 
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
-    running = _running_batch(facts)
+    running = in_flight.running_batch(facts)
     return FinishBatch(running.number) if running else None
 
 
@@ -340,24 +297,10 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, retrying.takes_failed(facts))
 
 
-def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
-    """Machines are being made or removed outside any upgrade; whoever died over that work is replaced as soon as its lease lapses.
-
-    Where some are missing, that is said: there is never nothing to do then.
-    """
-    if busy := sum(1 for one in facts.instances if one.busy):
-        return Wait(now + LOOK_AT_WORK, Why.CREATING, messages.making(busy))
-    if not (lacking := missing.wanted(facts)):
-        return None
-    next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
-    until = min(next_try or now + LOOK_AT_WORK, now + LOOK_AGAIN)
-    return Wait(until, why, messages.lacking(len(lacking), facts.capacity))
-
-
 RULES: tuple[Rule, ...] = (
     # Capacity is the client's word, whatever becomes of an upgrade.
-    add_missing_instances,
-    remove_surplus_instances,
+    capacity.add_missing_instances,
+    capacity.remove_surplus_instances,
     # What was begun is ended before anything is chosen, whoever wants to stop or hold: a batch is never cut in the middle.
     settle_members,
     roll_back_failed,
@@ -388,7 +331,7 @@ RULES: tuple[Rule, ...] = (
     start_batch,
     # No upgrade runs.
     start_upgrade,
-    wait_for_machines,
+    capacity.wait_for_machines,
 )
 
 
@@ -401,42 +344,6 @@ def _is_stopped_by_failures_alone(facts: Facts) -> bool:
     assert facts.upgrade
     failed, upgraded = health.failed_upgrades(facts)
     return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
-
-
-def _running_batch(facts: Facts) -> Batch | None:
-    last = facts.upgrade.batches[-1] if facts.upgrade and facts.upgrade.batches else None
-    return last if last and last.finished_at is None else None
-
-
-def _members_in_flight(facts: Facts) -> list[Member]:
-    """Of the running batch; of all batches where a stopped upgrade rolls back."""
-    return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
-
-
-def _ids_in_flight(facts: Facts) -> set[int]:
-    return {id for member in _members_in_flight(facts) for id in (member.instance, member.upgraded)}
-
-
-def _is_amid_a_surge(facts: Facts) -> bool:
-    """New instances are in the making beside those that they are to replace, or those are not gone yet."""
-    if facts.upgrade is None or not facts.upgrade.surges:
-        return False
-    new = any(one.replacement is not None for one in _members_in_flight(facts))
-    return new or any(one.leaving for one in facts.instances)
-
-
-def _is_healthy(facts: Facts, member: Member) -> bool:
-    instance = facts.instance(member.upgraded)
-    return instance is not None and instance.health is Health.HEALTHY
-
-
-def _is_not_to_go(facts: Facts, member: Member) -> bool:
-    """Another was made to replace it, and somebody does not want it touched, or has switched it off; or the machine that was to become
-    healthy is gone: nobody knows whether the new image works on it."""
-    instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
-    if upgraded is not None and upgraded.missing:
-        return True
-    return member.replacement is not None and instance is not None and (instance.protected or instance.stopped)
 
 
 def _to_name(member: Member) -> int:

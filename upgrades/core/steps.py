@@ -1,11 +1,16 @@
 """What `decide` can answer: one of these, and nothing else. Each says what to do; none does it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from upgrades.core.facts import Breach, ImageReference
 from upgrades.core.states import StartedBy
+
+# How soon a scale set is looked at again.
+LOOK_AGAIN = timedelta(minutes=2)  # a lost wake is healed by then
+LOOK_AT_WORK = timedelta(seconds=3)  # as long as a lease of work: what lapsed is handed out again
+LOOK_AT_HEALTH = timedelta(seconds=2)  # as often as the prober says how fresh its news is
 
 
 class Why(StrEnum):

@@ -13,11 +13,11 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.core import messages, missing
-from upgrades.core.decide import LOOK_AGAIN, LOOK_AT_WORK, decide
+from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import Fault, StartBatch, Step, Wait
+from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Fault, StartBatch, Step, Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock

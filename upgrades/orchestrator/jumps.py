@@ -10,9 +10,9 @@ What people said to hold until a moment (an opt-out, a stop of the fleet) is mea
 import logging
 from datetime import datetime, timedelta
 
-from upgrades.core.decide import LOOK_AGAIN
 from upgrades.core.health import fresh_for
 from upgrades.core.states import UpgradeStatus
+from upgrades.core.steps import LOOK_AGAIN
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import RollingUpgrade, ScaleSet, clock
 from upgrades.orchestrator import leases

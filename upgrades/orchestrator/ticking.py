@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from upgrades.core.decide import LOOK_AGAIN
+from upgrades.core.steps import LOOK_AGAIN
 from upgrades.models import ScaleSet, clock
 from upgrades.models.scale_set import locked_in_order
 

@@ -17,7 +17,7 @@ from upgrades.commands.approvals import approve
 from upgrades.commands.errors import Refused
 from upgrades.commands.fleet_stops import end_fleet_stop
 from upgrades.commands.steering import resume
-from upgrades.core.decide import LOOK_AGAIN
+from upgrades.core.steps import LOOK_AGAIN
 from upgrades.models import Chunk, FleetStop, ImageVersion, Instance, LoadBalancer, Location, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator.advance import advance

@@ -1,25 +1,24 @@
-"""Says what anybody can bring about in the log, but not as often as anybody likes."""
+"""Says what comes again and again in the log, but not as often as it comes. Standard library only."""
 
 import logging
 import threading
 from time import monotonic
 
-SECONDS = 10.0
-
 
 class Pace:
-    """One in SECONDS of each kind."""
+    """One in so many seconds of each kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 10.0) -> None:
+        self._seconds = seconds
         self._lock = threading.Lock()
-        self._said: dict[str, tuple[float, int]] = {}
+        self._said: dict[str, tuple[float | None, int]] = {}
 
     def left_out(self, kind: str) -> int | None:
-        """How many were kept back since the last one; None where this one is kept back too."""
+        """How many were left out since the last one; None where this one is left out too."""
         now = monotonic()
         with self._lock:
-            last, left_out = self._said.get(kind, (-SECONDS, 0))
-            if now - last < SECONDS:
+            last, left_out = self._said.get(kind, (None, 0))
+            if last is not None and now - last < self._seconds:
                 self._said[kind] = (last, left_out + 1)
                 return None
             self._said[kind] = (now, 0)
@@ -27,7 +26,7 @@ class Pace:
 
 
 class Seldom:
-    """Logs at most one line per message and SECONDS; the next one says how many were left out."""
+    """Logs at most one line per message and ten seconds; the next one says how many were left out."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log

@@ -1,0 +1,40 @@
+"""What of an upgrade is under way now."""
+
+from upgrades.core.facts import Batch, Facts, Member
+from upgrades.core.states import IN_FLIGHT, Health
+
+
+def running_batch(facts: Facts) -> Batch | None:
+    last = facts.upgrade.batches[-1] if facts.upgrade and facts.upgrade.batches else None
+    return last if last and last.finished_at is None else None
+
+
+def members_in_flight(facts: Facts) -> list[Member]:
+    """Of the running batch; of all batches where a stopped upgrade rolls back."""
+    return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
+
+
+def ids_in_flight(facts: Facts) -> set[int]:
+    return {id for member in members_in_flight(facts) for id in (member.instance, member.upgraded)}
+
+
+def is_amid_a_surge(facts: Facts) -> bool:
+    """New instances are in the making beside those that they are to replace, or those are not gone yet."""
+    if facts.upgrade is None or not facts.upgrade.surges:
+        return False
+    new = any(one.replacement is not None for one in members_in_flight(facts))
+    return new or any(one.leaving for one in facts.instances)
+
+
+def is_healthy(facts: Facts, member: Member) -> bool:
+    instance = facts.instance(member.upgraded)
+    return instance is not None and instance.health is Health.HEALTHY
+
+
+def is_not_to_go(facts: Facts, member: Member) -> bool:
+    """Another was made to replace it, and somebody does not want it touched, or has switched it off; or the machine that was to become
+    healthy is gone: nobody knows whether the new image works on it."""
+    instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
+    if upgraded is not None and upgraded.missing:
+        return True
+    return member.replacement is not None and instance is not None and (instance.protected or instance.stopped)
