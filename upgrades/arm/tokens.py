@@ -25,6 +25,9 @@ from upgrades.models import ApiClient, Subscription, TokenKey, sealing
 from upgrades.models.token_keys import in_force
 
 LIFETIME = timedelta(hours=1)
+# One of the future was issued before this clock was set back, and clients go on using it for as long as it was promised. Nothing sets a
+# clock back by more than the farthest time zone, unless it was quite wrong; and then the token would be good for as long.
+MAX_SET_BACK = timedelta(hours=14)
 ALGORITHM = "RS256"
 OPTIONS: Options = {
     "require": ["exp", "iat", "nbf", "sub", "aud", "iss", "tid", "num"],
@@ -86,9 +89,10 @@ def issue(client: ApiClient, tenant: uuid.UUID, now: datetime, *, issuer: Issuer
 def client_of(token: str, now: datetime, *, host: str) -> ApiClient:
     """Whose token it is. `host`: the name under which this server was called. Raises Refused."""
     claims = _claims(token, now)
-    # One of the future was issued before this clock was set back: clients go on using it for as long as it was promised.
     if now.timestamp() >= claims["exp"]:
         raise Refused("it is expired")
+    if claims["nbf"] > (now + MAX_SET_BACK).timestamp():
+        raise Refused("it is not valid yet")
     _check_audience(str(claims["aud"]), host)
     _check_issuer(str(claims["iss"]), str(claims["tid"]))
     row = ApiClient.objects.filter(pk=claims["sub"], revoked_at=None).first()
