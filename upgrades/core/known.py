@@ -100,7 +100,7 @@ def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[Strange]:
-    known, old = members(type), {name.lower(): value for name, value in before.items()}
+    known, old = members(type), by_spelling(before)
     spelled: dict[str, str] = {}
     for name, value in body.items():
         low, place = name.lower(), dotted(at, legible(name))
@@ -112,7 +112,14 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
             if not _stays(low, value, old):
                 yield _unknown(name, type, place, is_null=value is None)
         elif not one.is_read_only:
-            yield from _value(value, one.type, place, old.get(low))
+            yield from _value(value, one.type, place, old.get(name, old.get(low)))
+
+
+def by_spelling(before: Any) -> dict[str, Any]:
+    """The members of a stored object by their own spelling, and in lower case. An older document may have two spellings of one."""
+    if not isinstance(before, Mapping):
+        return {}
+    return {**{name.lower(): value for name, value in before.items()}, **before}
 
 
 def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from upgrades.core.azure_types import element, members
 from upgrades.core.equality import same
-from upgrades.core.known import spelled_word
+from upgrades.core.known import by_spelling, spelled_word
 from upgrades.core.members import BadDocument, dotted, legible, member, wrong
 from upgrades.core.secrets import name_of
 
@@ -149,14 +149,13 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
 def _check_object(value: Any, type: str, at: str, before: Any) -> None:
     if not isinstance(value, Mapping):
         raise wrong(at, "an object", value)
-    old = {name.lower(): one for name, one in before.items()} if isinstance(before, Mapping) else {}
-    known = members(type)
+    known, old = members(type), by_spelling(before)
     for name, inner in value.items():
         one = known.get(name.lower())
         if type.startswith("{"):
-            _check(inner, element(type), dotted(at, legible(name)), old.get(name.lower()))
+            _check(inner, element(type), dotted(at, legible(name)), old.get(name, old.get(name.lower())))
         elif one is not None and not one.is_read_only:
-            _check(inner, one.type, dotted(at, name), old.get(name.lower()))
+            _check(inner, one.type, dotted(at, name), old.get(name, old.get(name.lower())))
 
 
 def _is_single(value: Any, type: str) -> bool:
