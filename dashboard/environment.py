@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dashboard import kept_secrets
+from dashboard.masking import masked
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,9 @@ LONGEST_SOCKET_PATH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years of seconds: what is longer is a slip, and overflows dates
+LONGEST_HOST = 253  # bytes of a name in the DNS
+HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+MAX_DAYS = 100 * 365  # the same for what is kept for days
 
 
 # What other programs of the same shell or compose file set for themselves, and what would take over our own Celery or Python.
@@ -75,13 +79,13 @@ def flag(name: str, default: bool = False) -> bool:
     raise BadEnvironment(f"{name} is a switch: 1 or 0, not {given!r}")
 
 
-def whole_number(name: str, default: int, *, least: int = 0) -> int:
+def whole_number(name: str, default: int, *, least: int = 0, most: int = MAX_NUMBER) -> int:
     given = text(name)
     if not given:
         return default
-    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(MAX_NUMBER))
-    if not is_number or not least <= int(given) <= MAX_NUMBER:
-        raise BadEnvironment(f"{name} must be a whole number from {least} to {MAX_NUMBER}, got {given[:40]!r}")
+    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(most))
+    if not is_number or not least <= int(given) <= most:
+        raise BadEnvironment(f"{name} must be a whole number from {least} to {most}, got {given[:40]!r}")
     return int(given)
 
 
@@ -100,6 +104,16 @@ def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
     except ValueError as error:
         raise BadEnvironment(f"{name} is not a URL: {error}") from None
     return given
+
+
+def is_host(name: str) -> bool:
+    """Whether browsers can call a server so: a name in ASCII, an IPv4 address, an IPv6 address in brackets."""
+    if name.startswith("[") and name.endswith("]"):
+        try:
+            return bool(ipaddress.IPv6Address(name[1:-1]))
+        except ValueError:
+            return False
+    return len(name) <= LONGEST_HOST and bool(HOST.fullmatch(name))
 
 
 @setting
@@ -127,10 +141,11 @@ def https_only() -> bool:
 @setting
 def allowed_hosts() -> list[str]:
     hosts = words("ROLLGRID_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-    for host in hosts:
-        if "/" in host or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+    for host in hosts or [text("ROLLGRID_ALLOWED_HOSTS")]:
+        if host != "*" and not is_host(host.removeprefix(".")):
             raise BadEnvironment(
-                f"ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path (IPv6 in brackets), got {host[:80]!r}"
+                "ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path "
+                f"(IPv6 in brackets, .example.com for all names under it, xn--... for other scripts), got {host[:80]!r}"
             )
     external = external_url()
     return [*hosts, external.name] if external and not {external.name, "*"} & set(hosts) else hosts
@@ -163,12 +178,12 @@ def external_url() -> External | None:
     parts = urlsplit(url("ROLLGRID_EXTERNAL_URL", "", ("http", "https")))
     usual = {"http": 80, "https": 443}[parts.scheme]
     path = parts.path.rstrip("/")
-    is_plain = parts.hostname and not (parts.query or parts.fragment or parts.username or parts.password)
-    if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    is_plain = "@" not in parts.netloc and not parts.query and not parts.fragment and parts.port != 0
+    if not is_plain or not is_host(name) or not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*", path):
         raise BadEnvironment(
-            f"ROLLGRID_EXTERNAL_URL is the address that people use, such as https://example.com/rollgrid, not {given[:80]!r}"
+            f"ROLLGRID_EXTERNAL_URL is the address that people use, such as https://example.com/rollgrid, not {masked(given)[:80]!r}"
         )
-    name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
     host = name if parts.port in (None, usual) else f"{name}:{parts.port}"
     return External(parts.scheme, host, path)
 
@@ -235,7 +250,7 @@ def retry_seconds() -> int:
 @setting
 def keep_history_days() -> int:
     """For how long what was done is kept: the audit trail, changes of state, upgrades that have ended."""
-    return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1)
+    return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1, most=MAX_DAYS)
 
 
 @setting

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -78,12 +79,49 @@ def test_a_weak_key_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> N
     assert given not in str(raised.value)
 
 
-@pytest.mark.parametrize("given", ["http://a.example", "a.example:8443", "a.example/path", "::1"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("http://a.example", "a.example:8443", "a.example/path", "::1", "[::g]", "[]", "*.a.example", ".", "a..example"),
+        *("a b", "a\x01.example", "m\xfcnchen.example", "a" * 64, "a." * 130 + "example"),
+    ],
+)
 def test_a_host_that_no_browser_would_send_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_ALLOWED_HOSTS", f"localhost, {given}")
     with pytest.raises(
         BadEnvironment, match="ROLLGRID_ALLOWED_HOSTS must list host names without scheme, port or path"
     ):
+        environment.check()
+
+
+@pytest.mark.parametrize("given", [",", " , ,"])
+def test_a_list_of_hosts_that_names_none_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_ALLOWED_HOSTS", given)
+    with pytest.raises(BadEnvironment, match="ROLLGRID_ALLOWED_HOSTS must list host names"):
+        environment.check()
+
+
+@pytest.mark.parametrize("given", ["*", ".example.com", "a_b.example,[::1]", "xn--mnchen-3ya.example", "127.0.0.1"])
+def test_hosts_that_browsers_send_are_taken(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_ALLOWED_HOSTS", given)
+    assert environment.allowed_hosts() == given.split(",")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["https://", "https://a b/", "https://a,b/", "https://a.example:0/", "https://a.example/../x", "https://a.example/x/."],
+)
+def test_an_external_url_that_no_browser_can_open_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ROLLGRID_EXTERNAL_URL", given)
+    with pytest.raises(BadEnvironment, match="ROLLGRID_EXTERNAL_URL is the address that people use"):
+        environment.check()
+
+
+def test_history_is_kept_for_days_that_the_calendar_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGRID_KEEP_HISTORY_DAYS", str(environment.MAX_DAYS))
+    assert datetime.now(UTC) - timedelta(days=environment.keep_history_days())
+    monkeypatch.setenv("ROLLGRID_KEEP_HISTORY_DAYS", "1000000")
+    with pytest.raises(BadEnvironment, match="ROLLGRID_KEEP_HISTORY_DAYS must be a whole number from 1 to 36500"):
         environment.check()
 
 
@@ -119,6 +157,11 @@ def test_complaints_show_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(BadEnvironment) as raised:
             environment.check()
         assert "me:topsecret" not in str(raised.value)
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("ROLLGRID_EXTERNAL_URL", "https://me:topsecret@a.example/")
+    with pytest.raises(BadEnvironment) as raised:
+        environment.check()
+    assert "topsecret" not in str(raised.value)
 
 
 def test_the_bundled_broker_in_both_spellings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
