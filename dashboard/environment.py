@@ -267,7 +267,17 @@ def database_file() -> Path:
 @setting
 def given_database_url() -> str:
     """The operator's own database; empty where it is the file in the state folder."""
-    return url("DATABASE_URL", "", DATABASE_SCHEMES) if text("DATABASE_URL") else ""
+    if not text("DATABASE_URL"):
+        return ""
+    given = url("DATABASE_URL", "", DATABASE_SCHEMES)
+    parts = urlsplit(given)
+    # In memory each of our processes would have a database of its own.
+    if parts.path.strip("/") in ("", ":memory:") and "service" not in dict(parse_qsl(parts.query)):
+        raise BadEnvironment(
+            "DATABASE_URL must name a database that all processes share: postgres://user:password@host/name, "
+            "or sqlite:////folder/file"
+        )
+    return given
 
 
 @setting

@@ -168,10 +168,11 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"filters": ["not ready"]},
-        # These speak at every request, task and connection.
+        # These speak at every request, task and connection, and at every tick that came too late.
         "daphne": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
+        "celery.worker.request": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "aiohttp.access": {"level": "WARNING"},

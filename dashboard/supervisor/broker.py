@@ -93,8 +93,13 @@ def check_given(url: str) -> None:
     try:
         with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
             client.ping()
-    except (RedisError, OSError, ValueError) as error:
-        why = masked(str(error)).replace("\n", " ")
+    except (
+        RedisError,
+        OSError,
+        ValueError,
+        TypeError,
+    ) as error:  # the last: an option in the address that there is not
+        why = masked(str(error)).replace("\n", " ").rstrip(".")
         raise CannotStart(
             f"REDIS_URL {masked(url)} does not answer: {why}. Start that server, or unset REDIS_URL"
         ) from None

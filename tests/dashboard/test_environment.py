@@ -82,7 +82,17 @@ def test_a_weak_key_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> N
 @pytest.mark.parametrize(
     "given",
     [
-        *("http://a.example", "a.example:8443", "a.example/path", "::1", "[::g]", "[]", "*.a.example", ".", "a..example"),
+        *(
+            "http://a.example",
+            "a.example:8443",
+            "a.example/path",
+            "::1",
+            "[::g]",
+            "[]",
+            "*.a.example",
+            ".",
+            "a..example",
+        ),
         *("a b", "a\x01.example", "m\xfcnchen.example", "a" * 64, "a." * 130 + "example"),
     ],
 )
@@ -109,7 +119,14 @@ def test_hosts_that_browsers_send_are_taken(monkeypatch: pytest.MonkeyPatch, giv
 
 @pytest.mark.parametrize(
     "given",
-    ["https://", "https://a b/", "https://a,b/", "https://a.example:0/", "https://a.example/../x", "https://a.example/x/."],
+    [
+        "https://",
+        "https://a b/",
+        "https://a,b/",
+        "https://a.example:0/",
+        "https://a.example/../x",
+        "https://a.example/x/.",
+    ],
 )
 def test_an_external_url_that_no_browser_can_open_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_EXTERNAL_URL", given)
@@ -117,9 +134,20 @@ def test_an_external_url_that_no_browser_can_open_is_refused(monkeypatch: pytest
         environment.check()
 
 
+@pytest.mark.parametrize(
+    "given", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "postgres://", "postgres://me:topsecret@db/"]
+)
+def test_a_database_that_processes_cannot_share_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """In memory each process had a database of its own: `up` was ready, and nobody could sign in."""
+    monkeypatch.setenv("DATABASE_URL", given)
+    with pytest.raises(BadEnvironment, match="^DATABASE_URL must name a database that all processes share") as raised:
+        environment.check()
+    assert "topsecret" not in str(raised.value)
+
+
 def test_history_is_kept_for_days_that_the_calendar_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLGRID_KEEP_HISTORY_DAYS", str(environment.MAX_DAYS))
-    assert datetime.now(UTC) - timedelta(days=environment.keep_history_days())
+    assert datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=environment.keep_history_days())
     monkeypatch.setenv("ROLLGRID_KEEP_HISTORY_DAYS", "1000000")
     with pytest.raises(BadEnvironment, match="ROLLGRID_KEEP_HISTORY_DAYS must be a whole number from 1 to 36500"):
         environment.check()

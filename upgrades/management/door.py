@@ -109,4 +109,7 @@ def read_time(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {shown(text)}") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:  # in UTC it is beyond the calendar's end
+        return datetime.max.replace(tzinfo=UTC) if at.year > 1 else datetime.min.replace(tzinfo=UTC)

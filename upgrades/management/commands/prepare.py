@@ -7,9 +7,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from upgrades import durable
 from upgrades.commands import people
@@ -32,8 +33,10 @@ class Command(BaseCommand):
         try:
             check_not_newer()
             call_command("migrate", interactive=False, verbosity=0)
-        except OperationalError as error:
-            raise CommandError(f"the database does not answer: {str(error).strip()}. Look at DATABASE_URL") from error
+        except (DatabaseError, ImproperlyConfigured) as error:
+            what = "does not answer" if isinstance(error, OperationalError) else "cannot be used"
+            why = " ".join(str(error).split())
+            raise CommandError(f"the database {what}: {why}. Look at {_where()}") from error
         check_secret_key(is_new=new_secret_key)
         self.make_first_user()
         if demo:
@@ -53,6 +56,12 @@ class Command(BaseCommand):
                 FIRST_USER, user.pk, Actor(Who.PLATFORM, "the first start", entry_point=EntryPoint.TERMINAL)
             )
         self.stdout.write(f"sign in as {FIRST_USER} with {password} (kept in {path})")
+
+
+def _where() -> str:
+    """Say where the database is, without its password."""
+    own = settings.ROLLGRID_HOME / "rollgrid.sqlite3"
+    return str(own) if connection.settings_dict["NAME"] == str(own) else "DATABASE_URL"
 
 
 def kept_password(path: Path) -> str:
