@@ -1,5 +1,6 @@
 """Clocks jump and processes are held up; nobody is harmed by that alone."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from tests.orchestrator.test_recovery import PAST, _any_step, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import next_batch_now, pause, resume
 from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.feed import shapes
+from upgrades.management import status
 from upgrades.models import Chunk, OptOut, ScaleSet, Transition, clock
 from upgrades.orchestrator import leases, ticking
 from upgrades.orchestrator.leases import Lease, LeaseLost
@@ -268,3 +271,23 @@ def test_a_worker_that_was_replaced_begins_nothing(fleet: MakeFleet, monkeypatch
     assert report and report.number is None
     assert states(one) == {MemberState.FAILED}
     assert one.views() == before
+
+
+def test_nothing_is_said_to_last_since_a_moment_that_is_to_come(fleet: MakeFleet) -> None:
+    one = fleet(5)
+    one.go_on()
+    one.publish("16.04.1")
+    one.work(one.look())
+    pause(one.path, "ada", one.now)
+    one.go_on()
+    one.now -= 2 * HOUR
+    one.probe()
+    one.go_on()
+    decision = one.row.decision
+    assert decision["code"] == "Paused" and decision["since"] <= shapes.time(one.now)
+    assert all(reason["since"] <= shapes.time(one.now) for reason in decision["reasons"])
+    said = decision["since"]
+    one.later(seconds=30)
+    one.look()
+    assert one.row.decision["since"] == said
+    assert not any(re.search(r"-\d+ s", line) for line in status.one_set(one.row, one.now))

@@ -194,8 +194,9 @@ def _fleet_stop() -> HoldShape | None:
 
 
 def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: datetime) -> list[ReasonShape]:
-    """As they are stored with the decision. One that was there `before` is there since then, however its numbers move."""
-    since = {one["code"]: one["since"] for one in before}
+    """As they are stored with the decision. One that was there `before` is there since then, however its numbers move; where that lies in
+    the future the clock was set back, and it is there since now."""
+    since = {one["code"]: min(one["since"], time(now)) for one in before}
     shaped = [_reason(one) for one in found]
     for one in shaped:
         one["since"] = one["since"] or since.get(one["code"], time(now))

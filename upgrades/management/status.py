@@ -103,7 +103,8 @@ def _decision(row: ScaleSet, now: datetime) -> str:
 def _upgrade(upgrade: RollingUpgrade, now: datetime) -> list[str]:
     progress, rollback = upgrade.progress(), attempts.rollbacks_of([upgrade])[upgrade.pk]
     who = f"{upgrade.started_by} ({upgrade.started_by_name})" if upgrade.started_by_name else upgrade.started_by
-    seconds = ((upgrade.ended_at or now) - upgrade.started_at).total_seconds()
+    # A clock that was set back makes no time of less than nothing.
+    seconds = max(0, ((upgrade.ended_at or now) - upgrade.started_at).total_seconds())
     back = f" ({rollback.succeeded} rolled back)" if rollback.succeeded else ""
     lines = [
         f"  upgrade {upgrade.aim}: {upgrade.status}, started by {who}, {seconds:.0f} s",
