@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_decide import NEW, NOW, OLD, fleet, with_instance
+from tests.core.test_decide import NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_reasons import HOLD, codes, the
-from tests.core.test_rules import STOP, stopped
+from tests.core.test_rules import STOP, USER, stopped
+from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Policy, Upgrade
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Policy, Trial, Upgrade, Withdrawal
 from upgrades.core.held import Held, Reason
 from upgrades.core.reasons import reasons
-from upgrades.core.states import Health, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
 
 MANUAL: dict[str, Any] = {"automatic": False}
@@ -205,3 +206,71 @@ def test_what_is_advised_begins_with_a_batch() -> None:
     after = _started(fleet(3, sick=1), mends=True)
     assert after and isinstance(_first_step(after), StartBatch)
     assert batches.next_candidates(fleet(3), StartedBy.USER, NEW)
+
+
+# --- sentences that go with the advice --------------------------------------------------------------------------------
+
+BAD = {NEW: Withdrawal("eve", "it panics")}
+PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_latest": False}
+
+
+def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
+    pinned = fleet(10, version=NEW, sick=3, **PINNED)
+    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}: no start could bring them there now.")
+    to_withdrawn = replace(fleet(10, sick=3), pinned_to="16.04.0", follows_latest=False)
+    to_withdrawn = replace(to_withdrawn, withdrawn={"16.04.0": Withdrawal("eve", "it panics")})
+    assert "start" not in the(Held.PINNED_WITHDRAWN, to_withdrawn).text
+    off = the(Held.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
+    assert off.text.endswith("10 instances, of which none could be upgraded by hand now.")
+    stopped_and_ill = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
+    assert "by hand" not in stopped_and_ill.text
+    assert "by hand at any time" in the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).text
+
+
+def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
+    facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
+    facts = replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
+    assert the(Held.WITHDRAWN, facts).act == "start"
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"by itself: start takes them to {OLD}.")
+    some = the(Held.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
+    assert some.text.endswith(f"by itself: start takes 9 of them to {OLD}.")
+    for id in (7, 8, 9):
+        facts = with_instance(facts, id, health=Health.UNHEALTHY)
+    assert the(Held.WITHDRAWN, facts).text.endswith("Nothing is taken to an older version by itself.")
+
+
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"quarantined": True}])
+def test_nothing_is_said_to_be_on_its_way_to_who_is_left_alone(changes: dict[str, Any]) -> None:
+    facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
+    facts = with_instance(facts, 1, version=OLD, withdrawn=True)
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"{NEW} is on its way to it.")
+    said = the(Held.WITHDRAWN, with_instance(facts, 1, **changes)).text
+    assert "on its way" not in said and f"{NEW} is newer" in said
+
+
+def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
+    facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
+    facts = with_instance(facts, 1, version=OLD, withdrawn=True)
+    facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
+    assert "No version is left" not in the(Held.WITHDRAWN, facts).text
+
+
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}])
+def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[str, Any]) -> None:
+    facts = with_instance(fleet(1, last_attempt=CANCELLED), 0, **changes)
+    assert Why.STOPPED not in codes(facts) or the(Why.STOPPED, facts).act == ""
+
+
+@pytest.mark.parametrize("how", [{"automatic": False}, {"withdrawn": BAD}])
+def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str, Any]) -> None:
+    """Automatic upgrades turned off, or the version withdrawn: it stops at the end of the batch that is in flight."""
+    facts = upgrading(fleet(5), verifying(0), paused_by="ada")
+    assert {Held.TURN, Why.PAUSED} <= set(codes(facts))
+    assert set(codes(replace(facts, **how))) == {Why.VERIFYING}
+
+
+@pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
+def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
+    bad = Trial(failed=2)
+    assert "taken by itself" in the(Held.SUSPECTED, fleet(5, trial=bad)).text
+    assert the(Held.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")

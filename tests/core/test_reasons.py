@@ -103,6 +103,15 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     assert the(Held.TURN, facts).instances == tuple(range(1, 10))
 
 
+def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
+    facts = with_instance(fleet(2), 1, stopped=True)
+    facts = upgrading(
+        facts, Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
+    )
+    answer = decide(facts, NOW)
+    assert isinstance(answer, Wait) and answer.why is Why.PAUSE and Why.PAUSE in codes(facts)
+
+
 def test_a_fleet_wide_stop_and_a_pause_by_hand_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
     assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, Held.TURN]

@@ -11,7 +11,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_vanished_machines import notice
 from tests.waiting import wait_until
 from upgrades import history, stages
-from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, resume, retry_now
 from upgrades.core.states import Provisioning, UpgradeStatus
@@ -237,3 +237,17 @@ def test_a_creation_that_never_ended_is_taken_as_it_is_when_it_comes_up_after_al
     assert missing(one) == [] and one.instances[0].os_disk == one.views()["0"].os_disk
     one.go_on()
     assert one.row.decision["code"] == "NothingToDo"
+
+
+def test_a_surplus_that_must_stay_is_what_is_said(fleet: MakeFleet) -> None:
+    """Rather than that there is nothing to do."""
+    one = fleet(4)
+    one.go_on()
+    opt_out(one.path, ["0", "1", "2", "3"], reason="debugging", owner="ada", now=one.now)
+    one.put(2)
+    one.go_on()
+    said, text = one.row.decision, "2 instances more than the capacity of 2, and none may be removed: 4 opted out."
+    assert (said["code"], said["text"], len(one.instances)) == ("SurplusIsKept", text, 4)
+    opt_in(one.path, ["0", "1", "2", "3"], owner="ada", now=one.now)
+    one.go_on()
+    assert (one.row.decision["code"], len(one.instances)) == ("NothingToDo", 2)

@@ -20,11 +20,22 @@ def checked(reason: Reason, view: View) -> Reason:
 
 def _is_in_vain(reason: Reason, view: View) -> bool:
     if reason.act in (START, RETRY_FAILED):
-        is_shut = gate_is_shut(view.facts, view, by_hand=True)
-        return not _may_begin(view) or is_shut or (reason.act == RETRY_FAILED and not _failed_and_free(view))
+        return not could_begin(view) or (reason.act == RETRY_FAILED and not _failed_and_free(view))
     if reason.act == RETRY and reason.code in OF_UPGRADES:
-        return bool(retrying.paused_by(view.facts)) or gate_is_shut(view.facts, view, by_hand=False)
+        return not could_be_tried_again(view)
     return False
+
+
+def could_begin(view: View) -> bool:
+    """An upgrade by hand would neither be refused now, nor stop at the gate."""
+    return _may_begin(view) and not gate_is_shut(view.facts, view, by_hand=True)
+
+
+def could_be_tried_again(view: View) -> bool:
+    """By the platform, if a person asked for it now: nothing refuses or stops it, and there is one that it would take."""
+    free = batches.next_candidates(view.facts, StartedBy.PLATFORM, view.target)
+    takes = {one.id for one in free}.intersection(one.id for one in view.outdated)
+    return bool(takes) and not retrying.paused_by(view.facts) and not gate_is_shut(view.facts, view, by_hand=False)
 
 
 def at_the_gate(view: View) -> str:

@@ -293,7 +293,8 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         return Wait(now + LOOK_AT_HEALTH, Why.GATE, messages.gate_still_shut(version))
     again_at = retrying.tried_again_at(facts)
     if again_at and again_at > now:
-        return Wait(min(again_at, now + LOOK_AGAIN), Why.BACKING_OFF, messages.backing_off(version, again_at))
+        text = messages.backing_off(version, again_at, by_hand=not retrying.gate_is_shut(facts, now))
+        return Wait(min(again_at, now + LOOK_AGAIN), Why.BACKING_OFF, text)
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, retrying.takes_failed(facts))
 
 

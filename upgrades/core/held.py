@@ -121,8 +121,14 @@ class View:
 
     @property
     def is_ending(self) -> bool:
-        """Nothing begins in it any more: it was stopped and rolls back, or it is to stop at the end of its batch."""
-        return self.upgrade is not None and bool(self.upgrade.breach or self.upgrade.cancel_requested_by)
+        """Nothing begins in it any more: it was stopped and rolls back, or it is to stop at the end of its batch: cancelled, to a version
+        that was withdrawn, or the platform's where automatic upgrades were turned off."""
+        upgrade = self.upgrade
+        if upgrade is None:
+            return False
+        is_unwanted = upgrade.started_by is StartedBy.PLATFORM and not self.facts.automatic
+        is_withdrawn = upgrade.target.version in self.facts.withdrawn
+        return bool(upgrade.breach or upgrade.cancel_requested_by or is_unwanted or is_withdrawn)
 
     @property
     def is_automatic(self) -> bool:

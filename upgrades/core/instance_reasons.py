@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from upgrades.core import batches, health, messages, retrying, versions
+from upgrades.core import advice, batches, health, messages, retrying, versions
 from upgrades.core.facts import Hold, InstanceFacts, Upgrade
 from upgrades.core.held import Held, Reason, View, Who
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind
@@ -65,19 +65,31 @@ def _withdrawn(view: View) -> Iterator[Reason]:
 
 
 def _of_withdrawn(view: View, version: str, held: list[InstanceFacts]) -> Reason:
-    withdrawal, by_itself = view.facts.withdrawn[version], _moves_by_itself(view, version)
-    free = [one for one in held if not one.protected and not one.stopped]
-    can_start = view.upgrade is None and bool(view.target) and bool(free) and not by_itself
-    text = messages.withdrawn(len(held), version, withdrawal, view.target, by_itself=by_itself, can_start=can_start)
-    act, numbers, since = "start" if can_start else "", {"instances": len(held)}, withdrawal.since
+    withdrawal, by_itself = view.facts.withdrawn[version], _move_by_themselves(view, version, held)
+    free = {one.id for one in batches.next_candidates(view.facts, StartedBy.USER, view.target)}
+    can_start = bool(view.target) and not by_itself and advice.could_begin(view)
+    takes = sum(one.id in free for one in held) if can_start else 0
+    latest = view.facts.latest.version if view.facts.latest else ""
+    to = view.target if by_itself else latest  # an upgrade of the extensions has no version
+    text = messages.withdrawn(len(held), version, withdrawal, to, by_itself=by_itself, takes=takes)
+    act, numbers, since = "start" if takes else "", {"instances": len(held)}, withdrawal.since
     return Reason(
         Held.WITHDRAWN, text, "version", Who.OPERATOR, act, numbers=numbers, instances=health.ids(held), since=since
     )
 
 
-def _moves_by_itself(view: View, version: str) -> bool:
-    is_behind = bool(view.target) and versions.is_older(version, view.target)
-    return is_behind and (view.upgrade is not None or view.is_automatic)
+def _move_by_themselves(view: View, version: str, held: list[InstanceFacts]) -> bool:
+    """All of them, sooner or later, if nobody does anything: nothing of their own holds one back."""
+    ids = set(health.ids(held))
+    if not view.target or not versions.is_older(version, view.target) or view.is_ending:
+        return False
+    if view.upgrade is None:
+        return view.is_automatic and not retrying.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
+    taken = {one.instance for one in view.upgrade.members if one.state in _ON_THE_WAY}
+    return ids <= taken.union(health.ids(batches.left(view.facts, view.upgrade)))
+
+
+_ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 
 
 def _switched_off(view: View) -> Iterator[Reason]:

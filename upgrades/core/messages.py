@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from upgrades.core import versions
 from upgrades.core.facts import Hold, Trial, Withdrawal
 from upgrades.core.ranges import ranges
 
@@ -163,8 +164,10 @@ def stopped(version: str) -> str:
     return f"The last upgrade to {version} was cancelled; it starts again by hand, or with the next version."
 
 
-def backing_off(version: str, until: datetime) -> str:
-    again = f"it is tried again at {_moment(until)}, by hand at any time, or with the next version"
+def backing_off(version: str, until: datetime, *, by_hand: bool) -> str:
+    """`by_hand`: nothing would refuse or stop it before that."""
+    sooner = ", by hand at any time" if by_hand else ""
+    again = f"it is tried again at {_moment(until)}{sooner}, or with the next version"
     return f"The last upgrade to {version} was stopped; {again}."
 
 
@@ -185,11 +188,13 @@ def shut_by_opt_outs(sick: int, total: int, limit: int) -> str:
     )
 
 
-def suspected(version: str, trial: Trial, good: str) -> str:
+def suspected(version: str, trial: Trial, good: str, *, by_itself: bool) -> str:
+    """`by_itself`: upgrades are automatic. `good`: what new instances get, "" where that is the newest."""
+    newer = " A newer version is taken by itself." if by_itself else ""
     new = f" New instances get {good}." if good else ""
     return (
-        f"{version} failed on {trial.failed} of {_instances(trial.tried)} that tried it: the version is suspected, not the machines. "
-        f"A newer version is taken by itself.{new}"
+        f"{version} failed on {trial.failed} of {_instances(trial.tried)} that tried it: the version is suspected, not the machines."
+        f"{newer}{new}"
     )
 
 
@@ -200,16 +205,18 @@ def stopped_by_withdrawal(version: str, withdrawal: Withdrawal, left: int) -> st
     )
 
 
-def withdrawn(
-    count: int, version: str, withdrawal: Withdrawal, target: str, *, by_itself: bool, can_start: bool
-) -> str:
-    """`target`: the version that they may be taken to, "" where none is left. `can_start`: a start would take some of them."""
+def withdrawn(count: int, version: str, withdrawal: Withdrawal, target: str, *, by_itself: bool, takes: int) -> str:
+    """`target`: the version that they may be taken to, "" where none is left. `by_itself`: all of them are. `takes`: how many of them a
+    start would take, 0 where none could begin."""
     runs = f"{_instances(count)} {'runs' if count == 1 else 'run'} {version}, which {_was_withdrawn(withdrawal)}"
     if by_itself:
         return f"{runs}; {target} is on its way to {_them(count)}."
     if not target:
         return f"{runs}. No version is left to take {_them(count)} to; publish one."
-    way = f": start takes {_them(count)} to {target}" if can_start else ""
+    them = _them(count) if takes == count else f"{takes} of them"
+    way = f": start takes {them} to {target}" if takes else ""
+    if versions.is_older(version, target):
+        return f"{runs}. {target} is newer{way}."
     return f"{runs}. Nothing is taken to an older version by itself{way}."
 
 
@@ -217,18 +224,22 @@ def _was_withdrawn(withdrawal: Withdrawal) -> str:
     return f"was withdrawn by {withdrawal.by} ({withdrawal.reason.rstrip('.')})"
 
 
-def pinned_to_withdrawn(version: str, withdrawal: Withdrawal, target: str) -> str:
-    way = f"New instances get {target}, and start takes all to it" if target else "No other version is published"
+def pinned_to_withdrawn(version: str, withdrawal: Withdrawal, target: str, free: int) -> str:
+    """`free`: how many instances a start would take to the target, 0 where none could begin."""
+    start = f", and start takes {_instances(free)} to it" if free else ""
+    way = f"New instances get {target}{start}" if target else "No other version is published"
     return f"It is pinned to {version}, which {_was_withdrawn(withdrawal)}. {way}; pin it to another version, or to latest."
 
 
-def pinned(version: str, count: int, running: Sequence[str], free: int) -> str:
-    """`free`: how many of them a start would take."""
+def pinned(version: str, count: int, running: Sequence[str], free: int, *, can_start: bool) -> str:
+    """`free`: how many of them a start would take; `can_start`: it would neither be refused now, nor stop at once."""
     runs = "runs" if count == 1 else "run"
     them = _them(count) if free == count else f"{free} of them"
     way = (
         f"start brings {them} to {version}" if free else f"start leaves {_them(count)} alone, opted out or switched off"
     )
+    if free and not can_start:
+        way = "no start could bring it there now" if count == 1 else "no start could bring them there now"
     return f"It is pinned to {version}, and {_instances(count)} {runs} {', '.join(running)}: {way}."
 
 

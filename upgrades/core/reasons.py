@@ -134,7 +134,8 @@ def _pause(view: View) -> Iterator[Reason]:
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
     if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
         return
-    if not batches.approved(view.facts, upgrade):
+    left, unapproved = batches.left(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
+    if not left or (unapproved and not batches.approved(view.facts, upgrade)):
         return
     until = last + upgrade.policy.pause_between_batches
     if until > view.now:
@@ -162,7 +163,7 @@ def _retry(view: View) -> Iterator[Reason]:
     if again_at and again_at > view.now and can_be_tried and not retrying.was_cancelled(facts):
         last = facts.last_attempt
         numbers = {"attempts": last.stopped_in_a_row if last else 0}
-        text = messages.backing_off(version, again_at)
+        text = messages.backing_off(version, again_at, by_hand=advice.could_be_tried_again(view))
         yield Reason(Why.BACKING_OFF, text, "retry", Who.OPERATOR, "retry_now", again_at, numbers)
     if retrying.was_cancelled(facts):
         yield Reason(Why.STOPPED, messages.stopped(version), "retry", Who.OPERATOR, "retry_now")
@@ -173,7 +174,7 @@ def _suspected(view: View) -> Iterator[Reason]:
     trial = view.facts.trial
     if view.outdated and suspicion.is_suspected(trial):
         good = view.facts.newest_good
-        text = messages.suspected(view.target, trial, good.version if good else "")
+        text = messages.suspected(view.target, trial, good.version if good else "", by_itself=view.is_automatic)
         numbers = {"failed": trial.failed, "tried": trial.tried}
         yield Reason(Held.SUSPECTED, text, "version", Who.PUBLISHER, "publish_image", numbers=numbers)
 
@@ -185,11 +186,13 @@ def _pinned(view: View) -> Iterator[Reason]:
         return
     act = "start" if could_be else ""
     if withdrawal := facts.withdrawn.get(facts.pinned_to):
-        text = messages.pinned_to_withdrawn(facts.pinned_to, withdrawal, view.target)
+        free = len(could_be) if advice.could_begin(view) else 0
+        text = messages.pinned_to_withdrawn(facts.pinned_to, withdrawal, view.target, free)
         yield Reason(Held.PINNED_WITHDRAWN, text, "version", Who.OPERATOR, act, since=withdrawal.since)
     elif view.outdated:
         running = sorted({one.version for one in view.outdated}, key=versions.parse)
-        text = messages.pinned(view.target, len(view.outdated), running, len(could_be))
+        can_start = advice.could_begin(view)
+        text = messages.pinned(view.target, len(view.outdated), running, len(could_be), can_start=can_start)
         numbers, ids = {"instances": len(view.outdated)}, health.ids(view.outdated)
         yield Reason(Held.PINNED, text, "version", Who.OPERATOR, act, numbers=numbers, instances=ids)
 
@@ -197,7 +200,7 @@ def _pinned(view: View) -> Iterator[Reason]:
 def _automatic_off(view: View) -> Iterator[Reason]:
     if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
         return
-    could_be = advice.could_be_started(view)
+    could_be = advice.could_be_started(view) if advice.could_begin(view) else []
     if could_be:
         text, act = messages.automatic_off(view.target, len(could_be)), advice.START
     else:

@@ -17,7 +17,7 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Fault, StartBatch, Step, Wait
+from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Fault, StartBatch, Step, Wait, Why
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
@@ -118,10 +118,16 @@ def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
 
 
 def _decision(before: dict[str, Any], facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
-    """What is waited for, and every reason why anything stands still; each since when it has been so."""
-    since = before.get("since") if before.get("code") == step.why else shapes.time(now)
+    """What is waited for, and every reason why anything stands still; each since when it has been so.
+
+    Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
+    """
     found = shapes.reasons(reasons(facts, now), before.get("reasons", ()), now)
-    return {"code": step.why.value, "text": step.text, "since": since, "reasons": found}
+    code, text = step.why.value, step.text
+    if step.why is Why.NOTHING_TO_DO and found:
+        code, text = found[0]["code"], found[0]["text"]
+    since = min(before["since"], shapes.time(now)) if before.get("code") == code else shapes.time(now)
+    return {"code": code, "text": text, "since": since, "reasons": found}
 
 
 def _say_why(lease: Lease, observation: Observation, decision: dict[str, Any], now: datetime) -> bool:
