@@ -63,8 +63,11 @@ def _pair(folder: Path, name: str) -> tuple[x509.Certificate, Key] | None:
     certificate_path, key_path = folder / f"{name}.pem", folder / f"{name}.key"
     if not certificate_path.exists() or not key_path.exists():
         return None
-    signer = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-    key = load_pem_private_key(key_path.read_bytes(), None)
+    try:
+        signer = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+        key = load_pem_private_key(key_path.read_bytes(), None)
+    except (ValueError, TypeError):
+        raise ValueError(f"{name}.pem or {name}.key is damaged") from None
     if not isinstance(key, Key) or key.public_key() != signer.public_key():
         raise ValueError(f"{name}.key is not the key of {name}.pem")
     return signer, key

@@ -38,7 +38,12 @@ def program(lock: int) -> Program:
     """Our own server. What it is told comes through its standard input, so that no other user ever sees the password."""
     socket = environment.broker_socket()
     own_folder(socket.parent, what="broker's folder")
-    socket.unlink(missing_ok=True)  # the lock says that whoever made it is gone
+    try:
+        socket.unlink(missing_ok=True)  # the lock says that whoever made it is gone
+    except OSError as error:
+        raise CannotStart(
+            f"the broker's socket {socket} cannot be made: {error.strerror}; remove what is there"
+        ) from None
     return Program("broker", (binary(), "-"), stdin=configuration(socket, _password()), keep_open=(lock,))
 
 

@@ -1,11 +1,14 @@
 """The secrets of this installation: made at its first start, and handed to every child."""
 
+import re
 from pathlib import Path
 
 from dashboard import environment, kept_secrets
 from dashboard.kept_secrets import BROKER_PASSWORD, SECRET_KEY
 from dashboard.supervisor.problems import CannotStart
 
+# As we make them. What looks otherwise was damaged; the broker's settings cannot say all of it either.
+PASSWORD = re.compile(r"[A-Za-z0-9_-]{50,200}")
 WEAK_KEY = (
     "{path} is damaged: it has {length} characters, and a key has at least {least} random ones. Put the file back from a backup, "
     "or remove it and start with `manage.py up --new-secret-key`"
@@ -21,7 +24,8 @@ def secrets(home: Path, *, new_secret_key: bool) -> dict[str, str]:
     try:
         key = environment.given_secret_key() or _secret_key(home, new=new_secret_key)
         # Nothing is lost with a broker's password: whoever talks to the broker is given it by us.
-        password = kept_secrets.read(home, BROKER_PASSWORD) or kept_secrets.make(home, BROKER_PASSWORD)
+        kept = kept_secrets.read(home, BROKER_PASSWORD)
+        password = kept if PASSWORD.fullmatch(kept) else kept_secrets.make(home, BROKER_PASSWORD)
     except OSError as error:
         raise CannotStart(f"the secret {error.filename} cannot be used: {error.strerror}") from None
     broker = environment.given_redis_url() or environment.bundled_redis_url(password)

@@ -51,9 +51,9 @@ def prepare(home: Path, host: str, now: datetime) -> Files:
     from dashboard.supervisor import authority  # cryptography is loaded only where it is needed
 
     folder = home / "tls"
-    folder.mkdir(mode=0o700, exist_ok=True)
     files = Files(folder / "server.pem", folder / "server.key")
     try:
+        folder.mkdir(mode=0o700, exist_ok=True)
         authority.ensure(folder, names(host), now)
         _check_pair(files.certificate, files.key)
     except (OSError, ValueError, TypeError) as error:

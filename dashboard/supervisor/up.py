@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from dashboard import environment
 from dashboard.supervisor import broker, installation, lifeline, preflight, tls
@@ -27,11 +28,19 @@ def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
         with preflight.locked(options.home) as lock:
             check(options)
             secrets = installation.secrets(options.home, new_secret_key=options.new_secret_key)
-            given = replace(options, secrets=secrets, heartbeats=heartbeats.make(options.home))
+            given = replace(options, secrets=secrets, heartbeats=_heartbeats(options.home))
             return run(given, lock, choose)
     except (CannotStart, environment.BadEnvironment) as problem:
         print(f"rollgrid: {problem}", file=sys.stderr, flush=True)
         return 1
+
+
+def _heartbeats(home: Path) -> int:
+    try:
+        return heartbeats.make(home)
+    except OSError as error:
+        path = home / heartbeats.FILE
+        raise CannotStart(f"the file {path} cannot be written: {error.strerror}; it may be removed") from None
 
 
 def read(arguments: Sequence[str]) -> Options:

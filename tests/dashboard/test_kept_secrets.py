@@ -61,3 +61,14 @@ def test_a_file_that_cannot_be_put_in_place_leaves_no_draft(tmp_path: Path) -> N
     with pytest.raises(OSError, match="Is a directory"):
         durable.replace(tmp_path / "file", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("damaged", ["a\nb", "two words " * 10, 'with"quotes' * 10, "short", "x" * 70_000])
+def test_a_damaged_password_of_the_broker_is_made_again(tmp_path: Path, damaged: str) -> None:
+    """The broker could not read its settings and ended again and again; one that fills a pipe halted `up` for ever."""
+    (tmp_path / "broker-password").write_text(damaged)
+    installation.secrets(tmp_path, new_secret_key=False)
+    made = kept_secrets.read(tmp_path, kept_secrets.BROKER_PASSWORD)
+    assert kept_secrets.is_strong(made) and len(made) < 100
+    installation.secrets(tmp_path, new_secret_key=False)
+    assert kept_secrets.read(tmp_path, kept_secrets.BROKER_PASSWORD) == made

@@ -155,6 +155,13 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith("rollgrid: the database could not be prepared")
 
 
+@pytest.mark.parametrize("name", ["heartbeats", "broker.sock", "broker-password", "secret-key", "up.lock"])
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, name: str) -> None:
+    """It was a traceback."""
+    (tmp_path / "home" / name).mkdir(parents=True)
+    assert "Is a directory" in refused(tmp_path / "home")
+
+
 def test_a_database_that_is_none(tmp_path: Path) -> None:
     """A damaged file was a traceback of 60 lines."""
     home = tmp_path / "home"

@@ -92,6 +92,19 @@ def test_a_damaged_authority_is_for_the_operator_to_decide(home: Path) -> None:
         tls.prepare(home, "127.0.0.1", NOW)
 
 
+def test_a_damaged_authority_is_named(home: Path) -> None:
+    tls.prepare(home, "127.0.0.1", NOW)
+    (home / "tls" / "ca.pem").write_bytes(b"")
+    with pytest.raises(CannotStart, match=r"cannot be used: ca\.pem or ca\.key is damaged\. Remove them"):
+        tls.prepare(home, "127.0.0.1", NOW)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said(home: Path) -> None:
+    (home / "tls").touch()
+    with pytest.raises(CannotStart, match="File exists"):
+        tls.prepare(home, "127.0.0.1", NOW)
+
+
 def test_an_authority_at_its_end_is_replaced(home: Path) -> None:
     tls.prepare(home, "127.0.0.1", NOW)
     signer = certificate(home, "ca.pem")

@@ -43,8 +43,8 @@ def main(argv: Sequence[str]) -> int:
     """Runs until SIGTERM or SIGINT. 0: stopped cleanly; 1: could not start or could not go on, with a line on stderr that says why."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s simulator: %(message)s")
     home = _home(argv)
-    folder_of(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        folder_of(home).mkdir(mode=0o700, parents=True, exist_ok=True)
         with lock(home), closing(Store(folder_of(home) / "state.sqlite3")) as store:
             return asyncio.run(_serve(home, store))
     except AlreadyRunning as error:
