@@ -22,6 +22,8 @@ CREATE_AGAIN_SECONDS = environment.create_again_seconds()
 
 # Not "daphne": the app is there for `runserver` only, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [
+    # Before Django's own: of two commands with one name that of the first application is run.
+    "dashboard",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -30,7 +32,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "upgrades",
-    "dashboard",
 ]
 MIDDLEWARE = [
     "dashboard.health.answer_first",

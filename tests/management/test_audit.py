@@ -59,3 +59,14 @@ def test_nothing_that_a_terminal_obeys_is_printed() -> None:
     audit.record("Tried", Kind.FLEET, "a\x1b[2J/b", "a\x1b[2Jb\nc", now=NOW)
     assert "\x1b" not in run("audit").out
     assert "a?[2Jb?c" in lines()[0]
+
+
+def test_who_is_made_an_administrator_at_the_terminal_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's own command left no entry."""
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "topsecret-of-ada-1")
+    run("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
+    (said,) = [json.loads(line) for line in lines("--json")]
+    assert said["code"] == "UserAdded"
+    assert said["says"] == "Added the user ada."
+    assert said["who"]["kind"] == "command line"
+    assert "topsecret" not in json.dumps(said)

@@ -26,7 +26,7 @@ def token_refused(name: str, by: Actor, now: datetime) -> None:
 
 
 def user_made(name: str, user_id: object, by: Actor) -> None:
-    """By the first start; the admin writes those that it makes."""
+    """By the first start, or at the terminal; the admin writes those that it makes."""
     audit.record("UserAdded", Kind.USER, name, f"Added the user {name}.", by=by, object_id=user_id)
 
 
