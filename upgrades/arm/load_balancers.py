@@ -12,7 +12,7 @@ from upgrades.arm.answers import Answer, everything, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import not_found
 from upgrades.arm.leaving_out import is_whole_load_balancer, without_left_out
-from upgrades.arm.merge import merged, without_read_only
+from upgrades.arm.merge import merged, tags_alone, without_read_only
 from upgrades.arm.options import SKIP_TOKEN, takes
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import MAX_WARNINGS, check_group, warning
@@ -105,7 +105,7 @@ def put(call: Call, group: str, name: str) -> Answer:
 def patch(call: Call, group: str, name: str) -> Answer:
     """Tags, as Azure has it."""
     row = find(group, name)
-    tags = {name: value for name, value in call.object_body().items() if name.lower() == "tags"}
+    tags = tags_alone(call.object_body(), azure_types.LOAD_BALANCER, render(call, row))
     return _change(call, str(row), tags, removes=True)
 
 

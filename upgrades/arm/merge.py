@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.arm.spelling import Names
+from upgrades.core import known
 from upgrades.core.equality import same
-from upgrades.core.members import member
+from upgrades.core.members import BadDocument, legible, member
 from upgrades.core.secrets import INSTEAD, name_of
 
 WHOLE = frozenset({"tags", "settings"})  # names in them are the client's own
@@ -95,6 +96,21 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
         inner = kept[properties].items()
         kept[properties] = {name: value for name, value in inner if name.lower() not in READ_ONLY_PROPERTIES}
     return kept
+
+
+def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The tags of a PATCH's body. Raises BadDocument for unknown members, and for a body that changes other members alone.
+
+    `shown`: how the resource looks to clients.
+    """
+    known.check(body, type, shown)
+    tags = {name: value for name, value in body.items() if name.lower() == "tags"}
+    seen = Names(shown)
+    vain = next((name for name, value in body.items() if not same(value, shown.get(seen.find(name)))), None)
+    if vain is not None and not tags:
+        message = f"{legible(vain)}: a PATCH of this resource changes its tags only. Change it with a PUT of the whole resource"
+        raise BadDocument(message, target=legible(vain), code="InvalidRequestContent")
+    return tags
 
 
 def differences(before: Any, after: Any, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:

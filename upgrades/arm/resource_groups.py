@@ -9,13 +9,13 @@ from upgrades.arm import filters, ids, operations
 from upgrades.arm.answers import Answer, everything, page, time
 from upgrades.arm.errors import group_not_found
 from upgrades.arm.filters import TAG_FIELDS, Shown
-from upgrades.arm.merge import merged, without_read_only
+from upgrades.arm.merge import merged, tags_alone, without_read_only
 from upgrades.arm.options import EXPAND, FILTER, SKIP_TOKEN, TOP, takes, top, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.commands import async_operations
 from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
-from upgrades.core import azure_types
+from upgrades.core import azure_types, known, limits
 from upgrades.core.members import check_tags, member, object_at, text
 from upgrades.core.typed import in_type, tags_of
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
@@ -76,21 +76,17 @@ def head(call: Call, group: str) -> Answer:
     return Answer(status=204 if is_there else 404)
 
 
-def with_one_spelling(body: dict[str, Any], name: str, *, only: bool = False) -> dict[str, Any]:
-    """The body with one member of this name in whatever case: of several the one that is checked. `only`: without all else."""
-    has_it = any(given.lower() == name for given in body)
-    rest = {} if only else {given: value for given, value in body.items() if given.lower() != name}
-    return {**rest, name: member(body, name)} if has_it else rest
-
-
 @needs(ADMIN)
 def put(call: Call, group: str) -> Answer:
-    body = without_read_only(with_one_spelling(call.object_body(), "tags"))
+    body = without_read_only(call.object_body())
     location = find_location(text(body, "location", required=True))
     check_tags(body)
     object_at(body, "properties")  # says so where it is none
 
     def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
+        before = row.document if row else None
+        known.check(body, azure_types.RESOURCE_GROUP, before)
+        limits.check_tags(body, before)
         return merged(row.document, body, without_read_only(render(call, row)), removes=False) if row else body
 
     row, is_new = change_resource_group(group, location, edit)
@@ -100,11 +96,12 @@ def put(call: Call, group: str) -> Answer:
 @needs(OPERATOR)
 def patch(call: Call, group: str) -> Answer:
     found = _find(group)
-    tags = with_one_spelling(call.object_body(), "tags", only=True)
+    tags = tags_alone(call.object_body(), azure_types.RESOURCE_GROUP, render(call, found))
     check_tags(tags)
 
     def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
         row = row or _find(group)  # which says that it is gone
+        limits.check_tags(tags, row.document)
         return merged(row.document, tags, render(call, row), removes=True)
 
     row, _ = change_resource_group(group, found.location, edit)

@@ -1,7 +1,8 @@
 """What a document says that no version of Azure's API knows: members, words of enumerations, one member twice.
 
-Around each switch that is obeyed here objects are closed: a slip there would be a request that nobody hears. Deeper, where Azure adds
-members with new versions, an unknown one is kept and told of. What a stored document has already, and comes back as it was, may stay.
+Around each switch that is obeyed here, and each that asks for more caution, objects are closed: a slip there would be a request that
+nobody hears. Deeper, where Azure adds members with new versions, an unknown one is kept and told of, unless it is one of those switches at
+the wrong place. What a stored document has already, and comes back as it was, may stay.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from upgrades.core.equality import same
 from upgrades.core.members import BadDocument, dotted, legible, shown
 from upgrades.core.nearest import hint
 from upgrades.core.secrets import name_of
+from upgrades.core.switches import switch_in
 
 CLOSED = frozenset(
     {
@@ -33,6 +35,19 @@ CLOSED = frozenset(
         "LoadBalancerSku",
         "Probe",
         "Probe.properties",
+        azure_types.RESOURCE_GROUP,
+        "ResourceGroup.properties",
+        "LifecycleHooksProfile",
+        "LifecycleHook",
+        "ExternalHealthPolicy",
+        "ServiceArtifactReference",
+        "ScheduledEventsProfile",
+        "OSImageNotificationProfile",
+        "TerminateNotificationProfile",
+        "ScheduledEventsPolicy",
+        "AllInstancesDown",
+        "UserInitiatedReboot",
+        "UserInitiatedRedeploy",
     }
 )
 TOP = frozenset({azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP})
@@ -110,7 +125,7 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
         one = known.get(low)
         if one is None or (type in CLOSED and one.is_of_the_preview):
             if not _stays(low, value, old):
-                yield _unknown(name, type, place, is_null=value is None)
+                yield _unknown(name, value, type, at)
         elif not one.is_read_only:
             yield from _value(value, one.type, place, old.get(name, old.get(low)))
 
@@ -127,20 +142,27 @@ def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
     return name in PRINTED or (name in old and (value is None or same(value, old[name])))
 
 
-def _unknown(name: str, type: str, place: str, *, is_null: bool) -> Strange:
-    say = partial(_says_unknown, name, type, place)
-    if type not in CLOSED:
-        return Strange(place, say, "BadRequest", is_refused=False)
-    return Strange(place, say, "InvalidRequestContent" if type in TOP else "BadRequest", is_lost=is_null)
+def _unknown(name: str, value: Any, type: str, at: str) -> Strange:
+    place = dotted(at, legible(name))
+    if type in CLOSED:
+        code = "InvalidRequestContent" if type in TOP else "BadRequest"
+        return Strange(place, partial(_says_missing, name, type, place), code, is_lost=value is None)
+    found = switch_in(name, value)
+    if found is None:
+        return Strange(place, partial(_says_kept, name, type, place), "BadRequest", is_refused=False)
+    switch, place = found[0], dotted(at, found[1])
+    return Strange(place, partial(_says_missing, switch, type, place), "BadRequest", is_lost=value is None)
 
 
-def _says_unknown(name: str, type: str, place: str) -> str:
+def _says_kept(name: str, type: str, place: str) -> str:
     nearest = hint(name, type)
-    if type not in CLOSED:
-        return f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}".strip()
+    return f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}".strip()
+
+
+def _says_missing(name: str, type: str, place: str) -> str:
     owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
     missing = f"Could not find member '{legible(name)}' on object of type '{owner}'. Path '{place}'."
-    says = nearest or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
+    says = hint(name, type) or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
     if type in TOP:
         return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
     return f"{missing} {says}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from upgrades.core.azure_types import members
 from upgrades.core.documents import HEALTH_EXTENSIONS, Model, check_other_images
 from upgrades.core.equality import same
 from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, switch, text
@@ -38,6 +39,8 @@ def check_requirements(document: Mapping[str, Any], model: Model, before: Mappin
         _check_image(document)
     if _differs(document, before, _EXTENSIONS):
         _check_extensions(document)
+    if _differs(document, before, _PROBE):
+        _check_probe(document)
     if _differs(document, before, _REPAIRS, _PROBE, _EXTENSIONS):
         _check_repairs(document, model)
 
@@ -63,14 +66,30 @@ def _check_image(document: Mapping[str, Any]) -> None:
         raise BadDocument(message, target=f"{at}.{named}")
 
 
+def _check_probe(document: Mapping[str, Any]) -> None:
+    """One that is given has an id: otherwise nobody would be asked, and the client thinks that somebody is."""
+    if object_at(document, *_PROBE):
+        text(document, *_PROBE, "id", required=True)
+
+
 def _check_extensions(document: Mapping[str, Any]) -> None:
     for at, extension in objects(document, *_EXTENSIONS, "extensions"):
+        _check_not_flat(extension, at)
         properties = object_at(extension, "properties", at=at)
         if member(properties, "protectedSettings") and member(properties, "protectedSettingsFromKeyVault"):
             message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
             raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
         if text(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
             _check_health(properties, f"{at}.properties")
+
+
+def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
+    """A flat one, as models of SDKs have it, would be none at all: a source of health that nobody asks."""
+    own, inner = members("VirtualMachineScaleSetExtension"), members("VirtualMachineScaleSetExtension.properties")
+    flat = next((name for name in extension if name.lower() in inner and name.lower() not in own), None)
+    if flat is not None:
+        message = f"{at}.{flat} belongs at '{at}.properties.{inner[flat.lower()].name}'"
+        raise BadDocument(message, target=f"{at}.{flat}", code="BadRequest")
 
 
 def _check_health(properties: Mapping[str, Any], at: str) -> None:
