@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, with_instance
+from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
 from upgrades.core.facts import Facts, Hold, Member, Policy
@@ -116,3 +117,18 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
 def test_what_is_being_removed_is_in_no_batch() -> None:
     facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, leaving=True)
     assert instances(plan(facts)) == []
+
+
+def test_a_start_by_hand_is_held_by_the_pause_of_the_last_attempt() -> None:
+    """It would be refused until somebody resumes that."""
+    facts = fleet(5, automatic=False, last_attempt=replace(stopped(), paused_by="ada"))
+    found = plan(facts, by_hand=True)
+    assert [one.code for one in found.blocks] == [Why.PAUSED] and len(found.batches) == 5
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_opt_out_for_another_version_ends_where_the_upgrade_begins(by_hand: bool) -> None:
+    facts = with_instance(fleet(3, automatic=not by_hand), 1, opt_out=Hold("ada", "not that one", version=OLD))
+    assert instances(plan(facts, by_hand=by_hand)) == [(0,), (1,), (2,)]
+    facts = with_instance(facts, 1, opt_out=Hold("ada", "not this one", version=NEW))
+    assert instances(plan(facts, by_hand=by_hand)) == [(0,), (2,)]
