@@ -216,12 +216,12 @@ PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_lates
 
 def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
     pinned = fleet(10, version=NEW, sick=3, **PINNED)
-    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}: no start could bring them there now.")
+    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}: they wait for a start by hand.")
     to_withdrawn = replace(fleet(10, sick=3), pinned_to="16.04.0", follows_latest=False)
     to_withdrawn = replace(to_withdrawn, withdrawn={"16.04.0": Withdrawal("eve", "it panics")})
     assert "start" not in the(Held.PINNED_WITHDRAWN, to_withdrawn).text
     off = the(Held.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
-    assert off.text.endswith("10 instances, of which none could be upgraded by hand now.")
+    assert off.text == f"Automatic upgrades are off: 10 instances wait for a start by hand to {NEW}."
     stopped_and_ill = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
     assert "by hand" not in stopped_and_ill.text
     assert "by hand at any time" in the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).text

@@ -239,12 +239,17 @@ def pinned(version: str, count: int, running: Sequence[str], free: int, *, can_s
         f"start brings {them} to {version}" if free else f"start leaves {_them(count)} alone, opted out or switched off"
     )
     if free and not can_start:
-        way = "no start could bring it there now" if count == 1 else "no start could bring them there now"
+        way = "it waits for a start by hand" if count == 1 else "they wait for a start by hand"
     return f"It is pinned to {version}, and {_instances(count)} {runs} {', '.join(running)}: {way}."
 
 
 def automatic_off(version: str, count: int) -> str:
     return f"Automatic upgrades are off: {_instances(count)} could be upgraded to {version} by hand."
+
+
+def waits_for_a_start(version: str, count: int) -> str:
+    """One could begin, but not as things are."""
+    return f"Automatic upgrades are off: {_instances(count)} {'waits' if count == 1 else 'wait'} for a start by hand to {version}."
 
 
 def left_alone_by_automatic_off(version: str, count: int) -> str:

@@ -200,9 +200,11 @@ def _pinned(view: View) -> Iterator[Reason]:
 def _automatic_off(view: View) -> Iterator[Reason]:
     if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
         return
-    could_be = advice.could_be_started(view) if advice.could_begin(view) else []
-    if could_be:
+    could_be = advice.could_be_started(view)
+    if could_be and advice.could_begin(view):
         text, act = messages.automatic_off(view.target, len(could_be)), advice.START
+    elif could_be:
+        text, act = messages.waits_for_a_start(view.target, len(could_be)), ""
     else:
         text, act = messages.left_alone_by_automatic_off(view.target, len(view.outdated)), ""
     numbers = {"instances": len(could_be or view.outdated)}
