@@ -55,8 +55,11 @@ def _ready(problems: dict[str, str]) -> HttpResponse:
     return JsonResponse(body, status=503 if found else 200)
 
 
-def _engine() -> HttpResponse:
+def _engine(problem: str) -> HttpResponse:
+    """`problem`: of the database. Parts that have nothing to write come round as ever while it takes no writes, and no upgrade goes on."""
     body = _engine_body(_away())
+    if problem:
+        body |= {"working": False, "problems": {"database": problem}}
     return JsonResponse(body, status=200 if body["working"] else 503)
 
 
@@ -76,8 +79,7 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
         case "/readyz":
             return _ready({name: check.ask() for name, check in CHECKS.items()})
         case "/healthz/engine":
-            CHECKS["database"].ask()
-            return _engine()
+            return _engine(CHECKS["database"].ask())
     return None
 
 
@@ -89,8 +91,7 @@ async def _answer_later(request: HttpRequest) -> HttpResponse | None:
         case "/readyz":
             return _ready({name: await check.ask_later() for name, check in CHECKS.items()})
         case "/healthz/engine":
-            await CHECKS["database"].ask_later()
-            return _engine()
+            return _engine(await CHECKS["database"].ask_later())
     return None
 
 

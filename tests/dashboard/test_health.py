@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import AsyncClient, Client
 
 from dashboard import health
@@ -110,7 +110,6 @@ def test_not_ready_without_a_broker() -> None:
 
 def refusing(words: str) -> Callable[..., Any]:
     """What SQLite and PostgreSQL say, from the place where they say it."""
-    from django.db import OperationalError
 
     def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith(("UPDATE", "INSERT", "DELETE")):
@@ -220,6 +219,21 @@ def test_the_engine_works_while_all_parts_do(parts: Heartbeats) -> None:
     assert engine()[0] == 503
     all_work(parts)
     assert engine() == (200, {"working": True, "away": {}})
+
+
+@pytest.mark.django_db
+def test_no_upgrade_goes_on_while_the_database_takes_no_writes(
+    parts: Heartbeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a full disk all parts came round, for they had nothing to write, and the engine was said to work."""
+    all_work(parts)
+
+    def full() -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(full, neighbours.why))
+    problems = {"database": "the disk is full: database or disk is full"}
+    assert engine() == (503, {"working": False, "away": {}, "problems": problems})
 
 
 @on_a_database
