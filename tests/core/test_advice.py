@@ -274,3 +274,13 @@ def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: d
     bad = Trial(failed=2)
     assert "taken by itself" in the(Held.SUSPECTED, fleet(5, trial=bad)).text
     assert the(Held.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
+
+
+def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
+    """To the version that a set is pinned to, or away from one that was withdrawn."""
+    of_older = replace(stopped(), target_version=OLD, paused_by="ada")
+    pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
+    assert the(Why.PAUSED, pinned).act == "resume" and the(Held.PINNED, pinned).act == ""
+    back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
+    back = replace(back, instances=tuple(replace(one, withdrawn=True) for one in back.instances))
+    assert the(Why.PAUSED, back).act == "resume" and the(Held.WITHDRAWN, back).act == ""

@@ -123,7 +123,8 @@ def _fleet_stop(view: View) -> Iterator[Reason]:
 
 def _paused(view: View) -> Iterator[Reason]:
     """Where no upgrade runs, by the pause of the last attempt: neither the platform nor a person begins another before it is resumed."""
-    of_last = retrying.paused_by(view.facts) if view.outdated and view.facts.follows_latest else ""
+    is_in_the_way = bool(view.outdated) or any(one.withdrawn for one in view.facts.staying)
+    of_last = retrying.paused_by(view.facts) if is_in_the_way else ""
     by = view.upgrade.paused_by if view.upgrade else of_last
     if by and not view.is_ending:
         yield Reason(Why.PAUSED, messages.paused(by), "pause", Who.OPERATOR, "resume")
