@@ -105,11 +105,12 @@ def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> 
     """
     known.check(body, type, shown)
     tags = {name: value for name, value in body.items() if name.lower() == "tags"}
-    seen = Names(shown)
-    vain = next((name for name, value in body.items() if not same(value, shown.get(seen.find(name)))), None)
-    if vain is not None and not tags:
-        message = f"{legible(vain)}: a PATCH of this resource changes its tags only. Change it with a PUT of the whole resource"
-        raise BadDocument(message, target=legible(vain), code="InvalidRequestContent")
+    rest = {name: value for name, value in body.items() if name.lower() != "tags"}
+    vain = differences(shown, merged(shown, rest, shown, removes=True))
+    if vain and not tags:
+        place = legible(".".join(min(vain)))
+        message = f"{place}: a PATCH of this resource changes its tags only. Change it with a PUT of the whole resource"
+        raise BadDocument(message, target=place, code="InvalidRequestContent")
     return tags
 
 

@@ -1,4 +1,4 @@
-"""Members that hold upgrades back, by what is in their names: where one of them stands at the wrong place, it must not be stored there."""
+"""Members that hold upgrades back, or are secret, by what is in their names: at a wrong place one of them must not be stored, or shown."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,6 +34,7 @@ PARTS = (
     "upgradedeferral",
     "upgradepolicy",
 )
+SECRETS = ("adminpas", "customdat", "protectedset", "unattend", "userdat")
 # Whole names: a source of health may stand in them.
 NAMES = frozenset({"extension", "extensions", "extensionprofile"})
 
@@ -45,7 +46,7 @@ def switch_in(name: str, value: Any) -> tuple[str, str] | None:
 
 def _switches(name: str, value: Any, at: str) -> Iterator[tuple[str, str]]:
     given = plain(name)
-    if given in NAMES or any(part in given for part in PARTS):
+    if given in NAMES or any(part in given for part in PARTS + SECRETS):
         yield name, at
     if isinstance(value, Mapping):
         for inner, one in value.items():
