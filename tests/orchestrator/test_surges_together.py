@@ -183,10 +183,11 @@ def test_the_approval_of_what_failed_can_be_withdrawn(fleet: MakeFleet, surge: b
     assert [row.number for row in withdraw_approval(one.path, None, by="ada", now=one.now)] == [0]
 
 
-def test_an_opt_out_of_one_upgrade_outlives_one_that_gave_way_untouched(fleet: MakeFleet) -> None:
+def test_an_opt_out_of_one_upgrade_ends_where_a_newer_version_takes_its_place(fleet: MakeFleet) -> None:
+    """What is said of a version holds for all attempts at it, and for no other version."""
     one = waiting(fleet, {})
     opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
     one.publish("16.04.2")
     one.go_on()
     assert one.upgrade.target_version == "16.04.2"
-    assert OptOut.objects.filter(instance__number=0, ended_at=None).exists()
+    assert not OptOut.objects.filter(instance__number=0, ended_at=None).exists()
