@@ -30,5 +30,7 @@ def test_a_database_that_does_not_work_is_said_in_one_line(
     assert entry.getMessage().startswith(
         "the database does not do its work (the disk is full: database or disk is full): "
     )
-    assert entry.getMessage().endswith("is left for a later look")
+    # The log's own filter may have counted such lines of other tests.
+    said = entry.getMessage().partition(" [")[0]
+    assert said.endswith("is left for a later look")
     assert entry.exc_info is None
