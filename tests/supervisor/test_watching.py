@@ -163,10 +163,10 @@ def test_whoever_hangs_is_found_and_started_again(up: Up) -> None:
         now = {name: process.pid for name, process in up.children().items()}
         return now.keys() >= before.keys() and not now.items() & before.items()
 
-    wait_until(others, seconds=REAL_HANG_SECONDS + PATIENCE, what="others in their places")
+    wait_until(others, seconds=REAL_HANG_SECONDS + 3 * PATIENCE, what="others in their places")
     for name in before:
         assert f"{name} did nothing for {REAL_HANG_SECONDS} s and was killed: starting it again at once" in up.said()
-    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=2 * PATIENCE, what="the engine works again")
+    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=3 * PATIENCE, what="the engine works again")
 
 
 @pytest.mark.end_to_end
@@ -180,6 +180,6 @@ def test_a_machine_that_was_suspended_as_a_whole_wakes_up_as_it_was(up: Up) -> N
     wait_until(lambda: time.monotonic() > awake_at, seconds=PATIENCE, what="they have stood still for so long")
     for process in everybody:
         process.send_signal(signal.SIGCONT)
-    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=PATIENCE, what="the engine works")
+    wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=3 * PATIENCE, what="the engine works")
     assert {name: process.pid for name, process in up.children().items()} == before
     assert "was killed" not in up.said()
