@@ -315,7 +315,7 @@ def test_a_body_without_a_length_is_limited_all_the_same(up: Installation) -> No
     def put(chunks: int) -> tuple[int, Any]:
         line = HTTPConnection("127.0.0.1", up.http_port, timeout=30)
         headers = {"Authorization": f"Bearer {call.token}", "Transfer-Encoding": "chunked"}
-        pieces = [b'{"location": "westeurope", "tags": {"a": "', *[b"x" * 100_000] * chunks, b'"}}']
+        pieces = [b'{"location": "westeurope"', *[b" " * 100_000] * chunks, b"}"]
         try:
             line.request("PUT", group, iter(pieces), headers, encode_chunked=True)
             answer = line.getresponse()

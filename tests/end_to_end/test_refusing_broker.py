@@ -13,7 +13,9 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 AWAY = {"ticks", "beat", "worker"}
-MAX_LINES = 20  # of all processes, in the time until all three are missed: it were hundreds a second
+MAX_LINES = (
+    60  # of all processes, in the time until all three are missed (longer on a busy machine): it were hundreds a second
+)
 
 Trouble = tuple[Callable[[Redis], object], Callable[[Redis], object]]
 TROUBLES: dict[str, Trouble] = {
@@ -57,7 +59,7 @@ def test_a_broker_that_refuses_writes_is_a_few_lines(up: Up, broker: str, troubl
     assert len(said) < MAX_LINES, "\n".join(said)
     assert not any("Traceback" in line for line in said)
     assert up.ask("/readyz")[0] == 200, "the pages can be served"
-    wait_until(lambda: works(up), seconds=PATIENCE, what="the engine works again")
+    wait_until(lambda: works(up), seconds=3 * PATIENCE, what="the engine works again")
     assert {name: one.pid for name, one in up.children().items()} == processes, "nobody ended over it"
 
 
