@@ -2,7 +2,11 @@
 
 from tests.orchestrator.cloud import Cloud
 from tests.orchestrator.model.rows import Row, Rows, exists, is_off, is_older
+from upgrades.core.held import Held
 from upgrades.models import ScaleSet
+
+# The code of a decision where nothing can be begun, and that does not pass by itself: none at all, or what holds the instances.
+NOTHING_TO_BEGIN = ("NothingToDo", *Held)
 
 
 def check_rest(cloud: Cloud, rows: Rows) -> None:
@@ -47,7 +51,8 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
         assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
         machines = sum(map(exists, there_are))
         assert machines >= wanted or _says_why(row), f"{machines} machines of {wanted}, and nobody says why"
-    if code != "NothingToDo" or not (latest and row.automatic_upgrade):
+    is_suspected = any(one["code"] == Held.SUSPECTED for one in row.decision.get("reasons", ()))
+    if code not in NOTHING_TO_BEGIN or is_suspected or not (latest and row.automatic_upgrade):
         return
     comes_again = _comes_again(rows, row.pk, latest)
     for one in there_are:

@@ -13,6 +13,7 @@ from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
 from tests.orchestrator.model.invariants import Watch
 from tests.orchestrator.model.prober import Prober, Witness
+from tests.orchestrator.model.rest import NOTHING_TO_BEGIN
 from upgrades.commands.approvals import approve
 from upgrades.commands.errors import Refused
 from upgrades.commands.fleet_stops import end_fleet_stop
@@ -29,7 +30,8 @@ CLOUD = "model"  # the provider's name, and the cloud's
 Answer = TypeVar("Answer")
 MOST_RESTS = 5
 AT_REST = (
-    *("NothingToDo", "LastAttemptStopped", "NoImagePublished"),
+    *NOTHING_TO_BEGIN,
+    *("LastAttemptStopped", "NoImagePublished"),
     *("WaitingToTryAgain", "TooManyUnhealthy", "Paused", "FleetStopped", "WaitsForApproval"),
 )
 
@@ -258,7 +260,7 @@ class World:
         is_late = any(row.look_at > self.clocks.wall() + LOOK_AGAIN for row in rows)
         is_held = any(row.lease_until is not None for row in rows)
         codes = {row.decision.get("code") for row in rows}
-        return codes <= set(AT_REST) and not is_late and not is_held and not self.ask(_is_anything_done)
+        return codes.issubset(AT_REST) and not is_late and not is_held and not self.ask(_is_anything_done)
 
     def _idle_seconds(self) -> float:
         """Until the next moment at which anything can happen."""
