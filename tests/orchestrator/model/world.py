@@ -24,11 +24,13 @@ from upgrades.orchestrator import ticking
 from upgrades.orchestrator.advance import advance
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.work import work
+from upgrades.prober.process import SLOW_VIEW_SECONDS
 
 LOCATIONS = ("westeurope", "eastus")
 CLOUD = "model"  # the provider's name, and the cloud's
 Answer = TypeVar("Answer")
 MOST_RESTS = 5
+SEEN_WITHIN = int(SLOW_VIEW_SECONDS) + 2  # seconds: then the prober has seen each machine as it is
 AT_REST = (
     *NOTHING_TO_BEGIN,
     *("LastAttemptStopped", "NoImagePublished"),
@@ -211,7 +213,7 @@ class World:
         self._let_go()
         for _ in range(MOST_RESTS):
             self.run_to_rest(5000)
-            self.run(6)
+            self.run(SEEN_WITHIN)
             if self._is_at_rest() and not self._approve():
                 break
         with self.statements.aside():
