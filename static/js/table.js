@@ -5,7 +5,7 @@ import { exactMomentAt, zoneName } from "./format.js";
 import { faceOf, WORST_FIRST } from "./state.js";
 import { matches } from "./view.js";
 
-const COLUMNS = [["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"], ["version", "Image version"], ["health_since", "Health since"]];
+const COLUMNS = [["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"], ["version", "Image version"], ["health_began_at", "Health since"]];
 const MOST_ROWS = 200;
 const order = new Intl.Collator("en", { numeric: true });
 
@@ -36,13 +36,13 @@ function heading([code, name], sort) {
 }
 
 const row = (one, now) => html`<tr><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
-  <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_since ? exactMomentAt(one.health_since, now) : "–"}</td></tr>`;
+  <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_began_at ? exactMomentAt(one.health_began_at, now) : "–"}</td></tr>`;
 
 /** A cell that begins like a formula would be run by a spreadsheet: it gets an apostrophe. */
 const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 export function csvOf(instances, view) {
-  const lines = rowsOf(instances, view).map((one) => [one.name, one.state, one.health, one.batch ?? "", one.zone ?? "", one.version, one.health_since ?? ""]);
+  const lines = rowsOf(instances, view).map((one) => [one.name, one.state, one.health, one.batch ?? "", one.zone ?? "", one.version, one.health_began_at ?? ""]);
   return [["instance", "state", "health", "batch", "zone", "image_version", "since"], ...lines].map((line) => line.map(cell).join()).join("\r\n");
 }
 

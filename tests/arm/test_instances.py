@@ -1,6 +1,6 @@
 """Instances over the API: listed, shown, protected."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -61,11 +61,13 @@ def test_an_instance(api: Api) -> None:
 
 def test_an_instance_view(api: Api) -> None:
     a_scale_set(healthy=False)
+    fell_ill = NOW + timedelta(minutes=19)
     Instance.objects.filter(number=1).update(
-        extensions=[{"name": "e", "state": "failed", "message": "no"}], power="stopped"
+        extensions=[{"name": "e", "state": "failed", "message": "no"}], power="stopped", health_changed_at=fell_ill
     )
     view = api.get(f"{ONE}/instanceView").body
-    assert view["vmHealth"]["status"]["code"] == "HealthState/unhealthy"
+    status = view["vmHealth"]["status"]
+    assert (status["code"], datetime.fromisoformat(status["time"])) == ("HealthState/unhealthy", fell_ill)
     assert [one["code"] for one in view["statuses"]] == ["ProvisioningState/succeeded", "PowerState/stopped"]
     assert view["extensions"][0]["statuses"][0] == {
         "code": "ProvisioningState/failed",

@@ -9,7 +9,7 @@ const IMAGE = { publisher: "Canonical", offer: "UbuntuServer", sku: "16.04-LTS" 
 
 export const anInstance = (id, changes = {}) => ({
   id: String(id), name: `web_${id}`, zone: "", version: OLD, os_disk: `disk ${id}`, data_disks: [], power: "running", provisioning: "succeeded",
-  extensions: [], health: "healthy", health_since: AT, health_detail: "", operation: "", failed_version: "", approved_version: "", quarantined_at: null, missing_since: null, member: null, opt_out: null, ...changes,
+  extensions: [], health: "healthy", health_since: AT, health_began_at: AT, health_detail: "", operation: "", failed_version: "", approved_version: "", quarantined_at: null, missing_since: null, member: null, opt_out: null, ...changes,
 });
 
 export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", instance: "", replacement: null, kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });

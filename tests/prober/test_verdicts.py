@@ -52,6 +52,23 @@ def test_a_flap_within_one_write_is_no_news() -> None:
     assert counts.take_unwritten() == {}
 
 
+def test_an_instance_is_unhealthy_since_it_fell_ill_not_since_its_upgrade() -> None:
+    row, fell_ill = a_probed_set(threshold=1), NOW + timedelta(minutes=19)
+    (known,) = [one for one in probed(row).instances.values() if one.number == 0]
+    writing.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 503")], fell_ill)
+    writing.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 500")], fell_ill + timedelta(minutes=1))
+    instance = Instance.objects.get(scale_set=row, number=0)
+    assert (instance.health_began_at, instance.health_detail) == (fell_ill, "HTTP 500")
+
+
+def test_health_that_is_made_void_begins_anew() -> None:
+    row = a_probed_set(threshold=1)
+    instance = Instance.objects.get(scale_set=row, number=0)
+    instance.take_health(Health.UNHEALTHY, "HTTP 503", NOW + timedelta(minutes=1))
+    instance.health, instance.health_since = Health.INITIALIZING, NOW + timedelta(minutes=2)
+    assert instance.health_began_at == NOW + timedelta(minutes=2)
+
+
 def test_answers_of_an_old_os_disk_count_for_nothing() -> None:
     row = a_probed_set(threshold=1)
     counts, known = Counts(), probed(row)

@@ -62,7 +62,9 @@ def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
             for one in row.extensions
         ],
         "vmHealth": {
-            "status": _status("HealthState", row.health, HEALTH[row.health], message=row.health_detail, time=since)
+            "status": _status(
+                "HealthState", row.health, HEALTH[row.health], message=row.health_detail, time=time(row.health_began_at)
+            )
         },
         "statuses": [
             _provisioning(state, time=time(row.operation_at) or since, message=_missing(row)),

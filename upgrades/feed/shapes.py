@@ -99,6 +99,8 @@ class OptOutShape(TypedDict):
 
 
 class InstanceShape(TypedDict):
+    """`health_since`: when its health was last made void (created, reimaged). `health_began_at`: when the health it has now began."""
+
     id: str
     name: str
     zone: str
@@ -110,6 +112,7 @@ class InstanceShape(TypedDict):
     extensions: list[dict[str, Any]]
     health: str
     health_since: str | None
+    health_began_at: str | None
     health_detail: str
     operation: str
     failed_version: str
@@ -261,6 +264,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         extensions=row.extensions,
         health=row.health,
         health_since=time(row.health_since),
+        health_began_at=time(row.health_began_at),
         health_detail=row.health_detail,
         operation=row.operation_kind,
         failed_version=row.failed_version,

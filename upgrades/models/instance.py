@@ -45,6 +45,7 @@ class Instance(models.Model):
     """One machine of a scale set. `number` is Azure's instanceId.
 
     `health_since`: when its health was last made void (created, reimaged); only news of the OS disk it has now counts after that.
+    `health_changed_at`: when news of it last made its health another one; empty until then.
     `extensions_key`: which extensions were run on it, as core/extensions.py writes it, for comparing.
     `operation_*`: what is being done to it by us now, if anything; the id is the provider's idempotency key.
     `address`: the provider's own word for where it answers.
@@ -69,6 +70,7 @@ class Instance(models.Model):
 
     health = models.CharField(max_length=16, choices=_choices(Health), default=Health.INITIALIZING)
     health_since = models.DateTimeField()
+    health_changed_at = models.DateTimeField(null=True)
     health_detail = models.CharField(max_length=200, blank=True)
     failed_version = models.CharField(max_length=80, blank=True)
     approved_version = models.CharField(
@@ -107,6 +109,17 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def health_began_at(self) -> datetime:
+        """When the health that it has now began: it was made void then, or news changed it after that."""
+        return max(self.health_since, self.health_changed_at or self.health_since)
+
+    def take_health(self, health: Health, detail: str, now: datetime) -> None:
+        """Sets what news of the machine says of its health. Another `detail` of the same health is no new beginning."""
+        if self.health != health:
+            self.health_changed_at = now
+        self.health, self.health_detail = health, detail
 
     def note_success(self) -> None:
         """An upgrade of it went well: what went wrong before is forgotten."""
@@ -149,7 +162,8 @@ class Instance(models.Model):
     def _take_creation(self, missing_since: datetime | None, was_made: bool) -> None:
         self.missing_since, self.was_made, self.creation_tried_at = missing_since, was_made, None
         if missing_since is not None:
-            self.power, self.provisioning, self.health = Power.UNKNOWN, Provisioning.FAILED, Health.UNKNOWN
+            self.power, self.provisioning = Power.UNKNOWN, Provisioning.FAILED
+            self.take_health(Health.UNKNOWN, self.health_detail, missing_since)
 
 
 def is_spare() -> Q:

@@ -22,7 +22,7 @@ MEANWHILE = {
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 BOTH = ("member__instance", "member__replacement")  # where there is one to replace another
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
-HEALTH_FIELDS = ("health", "health_since", "health_detail", *FAILURE_FIELDS)
+HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
 
 
 def mark_begun(chunk: Chunk, now: datetime) -> None:

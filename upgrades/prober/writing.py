@@ -35,9 +35,9 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
             row = rows.get(verdict.of.pk)
             said = (verdict.health, verdict.detail[:200])
             if row is not None and (row.health, row.health_detail) != said:
-                row.health, row.health_detail = said
+                row.take_health(*said, now)
                 changed.append(row)
-        bulk.update(changed, "health", "health_detail")
+        bulk.update(changed, "health", "health_changed_at", "health_detail")
         w.changed(*changed)
         if changed:
             w.wake()
@@ -83,7 +83,8 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
         rows = list(_unchanged(w, gone).values())
         for row in rows:
             row.note_gone(now)
-        bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, "health", "health_since", "health_detail")
+        health = ("health", "health_since", "health_changed_at", "health_detail")
+        bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, *health)
         failed = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None, state=MemberState.FAILED)
         failed.update(rollback_error=messages.gone_at(now))
         for row in rows:
