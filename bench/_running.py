@@ -29,9 +29,12 @@ class Running:
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                ours = f"ROLLGRID_HOME={self.home}".encode() in (folder / "environ").read_bytes().split(b"\0")
-                if ours and int(folder.name) != os.getpid():
-                    found[int(folder.name)] = (folder / "cmdline").read_bytes().decode().split("\0")
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+                variables = (folder / "environ").read_bytes().split(b"\0")
+                # The broker is given no environment; its command line has the path of its socket.
+                is_ours = f"ROLLGRID_HOME={self.home}".encode() in variables or str(self.home) in words[0]
+                if is_ours and int(folder.name) != os.getpid():
+                    found[int(folder.name)] = words
         return found
 
     def pid_of(self, mark: str) -> int:
@@ -44,8 +47,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def rollgrid() -> Iterator[Running]:
-    """Django in this process is set up for it."""
+def rollgrid(database_url: str = "") -> Iterator[Running]:
+    """Django in this process is set up for it. Without a URL the database is an SQLite of its own."""
     with tempfile.TemporaryDirectory(prefix="rollgrid-bench-") as folder:
         home, port = Path(folder) / "home", free_port()
         for name in [
@@ -53,6 +56,8 @@ def rollgrid() -> Iterator[Running]:
         ]:
             del os.environ[name]
         os.environ.update(ROLLGRID_HOME=str(home), DJANGO_SETTINGS_MODULE="dashboard.settings")
+        if database_url:
+            os.environ["DATABASE_URL"] = database_url
         raise_limit()
         with (Path(folder) / "log").open("wb") as log:
             command = [

@@ -27,11 +27,22 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-seed": "autumn",
             "rollgrid-sim-extension-fails": "Script, agent",
             "rollgrid-sim-quota": "12",
+            "rollgrid-sim-boot-spread-seconds": "1.5",
             "owner": "someone else",
         }
     )
     assert read_scene(tags) == Scene(
-        0.5, frozenset({"1", "2"}), frozenset({"3"}), 12.5, 7.0, "autumn", 50.0, frozenset({"script", "agent"}), 12
+        0.5,
+        frozenset({"1", "2"}),
+        frozenset({"3"}),
+        12.5,
+        7.0,
+        "autumn",
+        50.0,
+        frozenset({"script", "agent"}),
+        12,
+        0.0,
+        1.5,
     )
 
 
@@ -54,6 +65,15 @@ def test_nonsense_is_ignored_and_said(tag: str, value: str, caplog: pytest.LogCa
         assert read_scene({tag: value, "rollgrid-sim-seed": "s"}) == Scene(seed="s")
     assert tag in caplog.text
     assert "ignored" in caplog.text
+
+
+def test_boots_end_at_different_moments_where_they_are_spread() -> None:
+    scene = read_scene({"rollgrid-sim-boot-seconds": "3", "rollgrid-sim-boot-spread-seconds": "4"})
+    takes = [scene.boot_takes(str(number), "1") for number in range(500)]
+    assert all(3 <= seconds < 7 for seconds in takes)
+    assert len(set(takes)) > 400
+    assert 4.7 < sum(takes) / len(takes) < 5.3
+    assert takes == [scene.boot_takes(str(number), "1") for number in range(500)]
 
 
 def test_shares_are_about_right_and_the_same_every_time() -> None:

@@ -49,12 +49,14 @@ class Scene:
     failing_extensions: frozenset[str] = frozenset()  # names in lower case
     quota: int | None = None  # the most machines that the scale set may have
     create_fail_percent: float = 0.0
+    boot_spread_seconds: float = 0.0  # boots take up to so much longer, each its own time
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
+        takes = self.boot_seconds + self.boot_spread_seconds * self._share("spread", instance, version) / 100
         if self._share("slow", instance, version) >= self.slow_percent:
-            return self.boot_seconds
-        return max(SLOW_TIMES * self.boot_seconds, self.boot_seconds + SLOW_SECONDS_MORE)
+            return takes
+        return max(SLOW_TIMES * takes, takes + SLOW_SECONDS_MORE)
 
     def failure(self, instance: str, version: str) -> tuple[str, str] | None:
         """(code, message) where the reimage of this instance to this version fails, else None."""
@@ -130,6 +132,7 @@ def _unknown(value: str) -> str:
 
 READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}boot-seconds": ("boot_seconds", _number(LONGEST_BOOT_SECONDS)),
+    f"{PREFIX}boot-spread-seconds": ("boot_spread_seconds", _number(LONGEST_BOOT_SECONDS)),
     f"{PREFIX}bad-versions": ("bad_versions", _words),
     f"{PREFIX}dead-versions": ("dead_versions", _words),
     FAILING_EXTENSIONS: ("failing_extensions", lambda value: _words(value.lower())),
