@@ -166,7 +166,7 @@ def a_batch(
     upgrade: RollingUpgrade,
     states: Mapping[int, MemberState],
     *,
-    number: int = 0,
+    number: int = 1,
     now: datetime = NOW,
     finished: bool = False,
 ) -> Batch:

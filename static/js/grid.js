@@ -131,7 +131,7 @@ function count(heading, list, board, by) {
   write($(".push", heading), text);
   write($(".plan", heading), by === "batch" && heading.dataset.key !== "0" && board.instances[list[0]].batch === null ? "planned" : "");
   const running = board.upgrade?.batches.findLast((one) => !one.finished_at);
-  heading.classList.toggle("now", by === "batch" && Boolean(running) && !board.upgrade.ended_at && String(running.number + 1) === heading.dataset.key);
+  heading.classList.toggle("now", by === "batch" && Boolean(running) && !board.upgrade.ended_at && String(running.number) === heading.dataset.key);
 }
 
 function write(place, text) { if (place.textContent !== text) place.textContent = text; }

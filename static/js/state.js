@@ -96,7 +96,7 @@ function standing(instance, { target, wanted, holds, awaits }) {
 const numbered = (raw, context) => ({
   ...raw,
   number: Number(raw.id),
-  batch: raw.member && raw.member.upgrade === context.upgrade ? raw.member.batch + 1 : null,
+  batch: raw.member && raw.member.upgrade === context.upgrade ? raw.member.batch : null,
   state: stateOf(raw, context),
 });
 

@@ -27,7 +27,7 @@ export function matches(instance, filter, by) {
 export function batchesOf(board, now) {
   if (!board.upgrade) return [];
   const list = board.upgrade.batches.map((one) => ({
-    number: one.number + 1, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false, why: one.why,
+    number: one.number, ids: [], began: Date.parse(one.started_at), ended: one.finished_at ? Date.parse(one.finished_at) : null, planned: false, why: one.why,
   }));
   board.instances.forEach((one, place) => { if (one.batch !== null && !isExtra(one)) list[one.batch - 1]?.ids.push(place); });
   return board.upgrade.status === "RollingForward" && !board.upgrade.cancel_requested_by ? [...list, ...plannedAfter(list, board, now)] : list;

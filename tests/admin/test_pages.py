@@ -139,7 +139,7 @@ def test_an_upgrade_shows_its_batches_and_leads_to_their_members(ada: Client) ->
     upgrade, batch = RollingUpgrade.objects.get(), Batch.objects.get()
     shown = page(ada, f"rollingupgrade/{upgrade.pk}/change/")
     assert "0 successful, 1 failed, 1 in progress, 1 pending" in shown
-    assert f'?batch__id__exact={batch.pk}">batch 0</a>' in shown and "1 failed, 1 upgrading" in shown
+    assert f'?batch__id__exact={batch.pk}">batch 1</a>' in shown and "1 failed, 1 upgrading" in shown
     members = page(ada, f"instanceupgrade/?batch__id__exact={batch.pk}")
     assert "2 instance upgrades" in members
 

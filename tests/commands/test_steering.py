@@ -158,7 +158,7 @@ def test_it_is_for_this_pause_alone() -> None:
     a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", LATER)
     after = LATER + timedelta(seconds=1)
-    a_batch(upgrade, {1: MemberState.SUCCEEDED}, number=1, now=after, finished=True)
+    a_batch(upgrade, {1: MemberState.SUCCEEDED}, number=2, now=after, finished=True)
     ScaleSet.objects.update(probed_at=after)
     advance(upgrade.scale_set_id, lambda: after)
     assert upgrade.batches.count() == 2

@@ -43,7 +43,7 @@ def fleet(count: int, *, sick: int = 0, version: str = OLD, **changes: Any) -> F
 
 def upgrading(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
     """The same fleet with an upgrade, and these members in its only batch."""
-    made = (Batch(0, members, NOW if finished else None),) if members else ()
+    made = (Batch(1, members, NOW if finished else None),) if members else ()
     upgrade = replace(Upgrade(image(NEW), StartedBy.PLATFORM, batches=made), **changes)
     return replace(facts, upgrade=upgrade)
 
@@ -75,7 +75,7 @@ def test_batch_sizes(total: int) -> None:
     """S-13: max(1, floor(20 %)) for totals 1 to 200."""
     expected = max(1, total // 5)
     assert batches.size(total, Policy()) == expected
-    assert step(upgrading(fleet(total))) == StartBatch(0, tuple(range(expected)))
+    assert step(upgrading(fleet(total))) == StartBatch(1, tuple(range(expected)))
 
 
 @given(st.integers(1, 1000), st.integers(5, 100))
@@ -200,7 +200,7 @@ def test_health_from_before_the_swap_does_not_count() -> None:
 def test_a_batch_without_open_members_is_finished() -> None:
     done = [Member(id, MemberState.SUCCEEDED) for id in range(4)]
     members = (*done, Member(4, MemberState.ROLLED_BACK), Member(5, MemberState.SKIPPED))
-    assert step(upgrading(fleet(25), *members)) == FinishBatch(0)
+    assert step(upgrading(fleet(25), *members)) == FinishBatch(1)
 
 
 # --- between batches ---
@@ -262,7 +262,7 @@ def test_a_pause_between_batches_is_kept() -> None:
 
 def test_no_instance_is_taken_twice_in_one_upgrade() -> None:
     answer = step(upgrading(fleet(10), Member(0, MemberState.SKIPPED), Member(1, MemberState.SKIPPED), finished=True))
-    assert answer == StartBatch(1, (2, 3))
+    assert answer == StartBatch(2, (2, 3))
 
 
 # --- starting ---
@@ -351,7 +351,7 @@ def test_those_that_leave_count_for_no_limit() -> None:
     assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
     sick = tuple(replace(one, health=Health.UNHEALTHY) for one in leaving)
     calm = upgrading(fleet(4))
-    assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(0, (0,))
+    assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(1, (0,))
 
 
 def test_after_a_gap_in_the_news_the_wait_for_health_begins_anew() -> None:

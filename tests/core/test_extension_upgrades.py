@@ -24,7 +24,7 @@ BEFORE, WANTED = "agent 1.0", "agent 2.0"
 
 def extending(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
     """The same fleet, on its newest image with the extensions of before, with such an upgrade, and these members in its only batch."""
-    made = (Batch(0, members, NOW if finished else None),) if members else ()
+    made = (Batch(1, members, NOW if finished else None),) if members else ()
     kind = UpgradeKind.EXTENSIONS
     upgrade = Upgrade(image(""), StartedBy.USER, facts.policy, kind=kind, extensions=WANTED, batches=made)
     instances = tuple(replace(one, extensions=one.extensions or BEFORE) for one in facts.instances)
@@ -38,8 +38,8 @@ def current(facts: Facts, *ids: int) -> Facts:
 
 
 def test_batches_are_of_those_without_the_models_extensions() -> None:
-    assert step(extending(fleet(10))) == StartBatch(0, (0, 1))
-    assert step(extending(current(fleet(10), 0, 2))) == StartBatch(0, (1, 3))
+    assert step(extending(fleet(10))) == StartBatch(1, (0, 1))
+    assert step(extending(current(fleet(10), 0, 2))) == StartBatch(1, (1, 3))
 
 
 def test_it_is_complete_when_all_have_them() -> None:
@@ -48,7 +48,7 @@ def test_it_is_complete_when_all_have_them() -> None:
 
 @pytest.mark.parametrize("version", [OLD, NEW, "16.04.9"])
 def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
-    assert step(extending(fleet(10, version=version))) == StartBatch(0, (0, 1))
+    assert step(extending(fleet(10, version=version))) == StartBatch(1, (0, 1))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_no_upgrade_touches_is_not_touched(changes: dict[str, Any]) -> None
 
 def test_a_person_takes_the_quarantined_too() -> None:
     facts = with_instance(extending(fleet(10)), 0, quarantined=True, failed_version=NEW)
-    assert step(facts) == StartBatch(0, (0, 1))
+    assert step(facts) == StartBatch(1, (0, 1))
 
 
 def test_while_they_run_it_says_so() -> None:
@@ -107,19 +107,19 @@ def test_one_that_failed_is_not_taken_again_in_the_same_upgrade() -> None:
         fleet(10), Member(0, MemberState.FAILED), *(Member(id, MemberState.SUCCEEDED) for id in range(1, 6))
     )
     facts = current(extending(facts, *facts.upgrade.members, finished=True) if facts.upgrade else facts, 1, 2, 3, 4, 5)
-    assert step(facts) == StartBatch(1, (6, 7))
+    assert step(facts) == StartBatch(2, (6, 7))
 
 
 def test_a_newer_image_waits_for_its_end() -> None:
     """And is taken by itself then."""
     facts = extending(fleet(2, version=OLD), Member(0, MemberState.SUCCEEDED), finished=True)
-    assert step(facts) == StartBatch(1, (1,))
+    assert step(facts) == StartBatch(2, (1,))
     assert step(current(facts, 0, 1)) == Complete()
     assert step(replace(facts, upgrade=None)) == StartUpgrade(image(NEW), StartedBy.PLATFORM)
 
 
 def test_a_stop_of_the_fleet_holds_it_no_more_than_anything_that_people_start() -> None:
-    assert step(extending(fleet(10, fleet_stop=STOP))) == StartBatch(0, (0, 1))
+    assert step(extending(fleet(10, fleet_stop=STOP))) == StartBatch(1, (0, 1))
 
 
 def test_other_extensions_start_nothing_by_themselves() -> None:

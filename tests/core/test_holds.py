@@ -156,15 +156,15 @@ def test_a_batch_that_passed_the_limit_stops_the_upgrade_with_its_end(is_paused:
 
 def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
     facts = replace(upgrading(rolled(ill=16), *DONE, paused_by="ada", ends_by=NOW - MINUTE), fleet_stop=STOP)
-    assert step(facts) == FinishBatch(0), "the gate and the time are looked at before the next batch"
+    assert step(facts) == FinishBatch(1), "the gate and the time are looked at before the next batch"
 
 
 def test_nobody_is_found_ill_on_old_news_at_the_end_of_a_batch() -> None:
     old = replace(rolled(upgraded_ill=1), health_as_of=NOW - HOUR)
     assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
-    assert step(upgrading(replace(rolled(), health_as_of=NOW - HOUR), *DONE)) == FinishBatch(0)
+    assert step(upgrading(replace(rolled(), health_as_of=NOW - HOUR), *DONE)) == FinishBatch(1)
     assert isinstance(step(upgrading(old, *ONE_FAILED, started_by=USER)), Fault), "those that failed are no news"
-    assert step(upgrading(old, *DONE, cancel_requested_by="eve")) == FinishBatch(0), "who cancels waits for no prober"
+    assert step(upgrading(old, *DONE, cancel_requested_by="eve")) == FinishBatch(1), "who cancels waits for no prober"
 
 
 def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
@@ -173,7 +173,7 @@ def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
     assert isinstance(begun, RollBack) and begun.breach
     back = (Member(0, MemberState.ROLLED_BACK), *DONE[1:])
     facts = upgrading(rolled(), *back, started_by=USER, policy=policy, breach=begun.breach, paused_by="ada")
-    assert step(facts) == FinishBatch(0)
+    assert step(facts) == FinishBatch(1)
     ended = upgrading(rolled(), *back, finished=True, started_by=USER, breach=begun.breach, paused_by="ada")
     assert step(ended) == Fault(begun.breach), "paused or not"
 

@@ -47,12 +47,12 @@ def member(id: int, state: MemberState = MemberState.VERIFYING) -> Member:
 
 
 def test_a_batch_surges_where_the_policy_says_so() -> None:
-    assert step(surging(fleet(10))) == StartBatch(0, (0, 1), surge=True)
-    assert step(upgrading(fleet(10))) == StartBatch(0, (0, 1))
+    assert step(surging(fleet(10))) == StartBatch(1, (0, 1), surge=True)
+    assert step(upgrading(fleet(10))) == StartBatch(1, (0, 1))
 
 
 def test_extensions_are_run_on_the_instances_that_there_are() -> None:
-    assert step(extending(fleet(10, policy=SURGE))) == StartBatch(0, (0, 1))
+    assert step(extending(fleet(10, policy=SURGE))) == StartBatch(1, (0, 1))
 
 
 @pytest.mark.parametrize(

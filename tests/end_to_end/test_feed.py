@@ -204,9 +204,9 @@ def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fle
         for path in FLEET:
             judging.client_holds_all(client, path)
         version = publish(fleet)
-        _wait_for_batch(version, 1)
-        client.lose_connection()
         _wait_for_batch(version, 2)
+        client.lose_connection()
+        _wait_for_batch(version, 3)
         assert client.connections == 2
         assert {reason for _, reason in client.resets} == {"new"}, "a lost connection is gone on with, without a reset"
         fleet.kill("daphne")

@@ -54,7 +54,7 @@ test("an approval can be taken back while no batch has the instance in hand", ()
   const one = board({ 1: NEW, 2: OLD });
   assert.deepEqual(one.instances.map((each) => isApprovedAhead(each, one)), [false, true, false, false, false]);
   const canBe = (state, more = {}) => {
-    const taken = aBoard([anInstance(0, { approved_version: NEW, member: aMember(0, state), ...more })], { upgrade: anUpgrade({ policy: DEFERRED, batches: [aBatch(0)] }) });
+    const taken = aBoard([anInstance(0, { approved_version: NEW, member: aMember(1, state), ...more })], { upgrade: anUpgrade({ policy: DEFERRED, batches: [aBatch(1)] }) });
     return isApprovedAhead(taken.instances[0], taken);
   };
   for (const state of ["queued", "upgrading", "verifying", "rolling_back"]) assert.ok(!canBe(state), state);
@@ -70,7 +70,7 @@ test("an instance says of itself that it waits for approval", () => {
 });
 
 test("the approved are planned first, the others behind them without a time", () => {
-  const one = board({ 3: NEW, 4: NEW }, { upgrade: { policy: { ...DEFERRED, max_batch_percent: 40 }, batches: [aBatch(0, LATER)] } });
+  const one = board({ 3: NEW, 4: NEW }, { upgrade: { policy: { ...DEFERRED, max_batch_percent: 40 }, batches: [aBatch(1, LATER)] } });
   const batches = batchesOf(one, Date.parse(LATER)).slice(1);
   assert.deepEqual(batches.map(({ ids, began }) => [ids, began]), [[[3, 4], Date.parse(LATER)], [[0, 1], null], [[2], null]]);
   assert.equal(endOf(one, [...batchesOf(one, Date.parse(LATER))], Date.parse(LATER)), null);

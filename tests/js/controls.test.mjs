@@ -18,9 +18,9 @@ test("at rest it can be started, and tried again where there is something to try
 });
 
 test("the next batch can be hurried in a pause only", () => {
-  assert.deepEqual(within({ batches: [aBatch(0)] }), { pause: "", next: "A batch is in flight.", cancel: "" });
-  assert.equal(within({ batches: [aBatch(0, AT)] }).next, "It is in no pause between two batches.");
-  assert.equal(within({ batches: [aBatch(0, AT)] }, aReason("PauseBetweenBatches", { act: "next_batch_now" })).next, "");
+  assert.deepEqual(within({ batches: [aBatch(1)] }), { pause: "", next: "A batch is in flight.", cancel: "" });
+  assert.equal(within({ batches: [aBatch(1, AT)] }).next, "It is in no pause between two batches.");
+  assert.equal(within({ batches: [aBatch(1, AT)] }, aReason("PauseBetweenBatches", { act: "next_batch_now" })).next, "");
 });
 
 test("a paused upgrade is resumed, not paused again", () => assert.deepEqual(Object.keys(within({ paused_by: "ada" })), ["resume", "next", "cancel"]));

@@ -14,7 +14,7 @@ const WANTED = ["agent 2.0"];
 const agent = (version, state = "succeeded") => [{ name: "Agent", state, message: "", version }];
 const having = (id, version, changes = {}) => anInstance(id, { extensions: agent(version), ...changes });
 const extending = (changes = {}) => anUpgrade({ kind: "extensions", extensions: WANTED, target: { version: "" }, started_by: "User", ...changes });
-const member = (state, changes = {}) => aMember(0, state, { kind: "extensions", ...changes });
+const member = (state, changes = {}) => aMember(1, state, { kind: "extensions", ...changes });
 const board = (list, upgrade = extending(), set = {}) => aBoard(list, { upgrade, latest_version: OLD, extensions: WANTED, ...set });
 
 test("what an instance has is told as the server does", () => {
@@ -43,7 +43,7 @@ test("the image that is shown meanwhile is the latest one", () => {
 
 test("the batches to come are of those that lack them", () => {
   const list = [having(0, "2.0", { member: member("succeeded") }), having(1, "1.0"), having(2, "2.0"), having(3, "1.0", { opt_out: anOptOut() }), having(4, "1.0", { quarantined_at: AT }), having(5, "1.0", { version: "" })];
-  const planned = batchesOf(board(list, extending({ batches: [aBatch(0, AT)] })), Date.parse(AT)).filter((one) => one.planned);
+  const planned = batchesOf(board(list, extending({ batches: [aBatch(1, AT)] })), Date.parse(AT)).filter((one) => one.planned);
   assert.deepEqual(planned.map((one) => one.ids), [[1], [4]]);
 });
 
@@ -67,7 +67,7 @@ test("running extensions is calm, a stop is told as what it was", () => {
   assert.equal(reasonsOf(board([having(0, "1.0")], extending(), { decision }))[0].fill, "active");
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "100% of instances are ..." };
   const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 100, limit_percent: 20, of_upgraded: true } };
-  const stopped = board([having(0, "1.0"), having(1, "1.0")], extending({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(0, AT)] }), { latest_version: NEW });
+  const stopped = board([having(0, "1.0"), having(1, "1.0")], extending({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(1, AT)] }), { latest_version: NEW });
   assert.match(reasonsOf(stopped)[1].text, /^The upgrade of extensions stopped in batch 1: 100/);
 });
 

@@ -13,8 +13,8 @@ const needs = (board, since = null) => needsOf(board, summaryOf(board), NOW, sin
 const some = (n, of, changes) => Array.from({ length: of }, (_, id) => anInstance(id, id < n ? changes : {}));
 
 test("one scale set in figures", () => {
-  const list = [{ version: NEW }, { version: NEW, health: "unhealthy" }, { opt_out: anOptOut() }, {}, { member: aMember(0, "verifying"), version: NEW }];
-  const sum = summaryOf(aBoard(list.map((changes, id) => anInstance(id, changes)), { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(0)] }) }));
+  const list = [{ version: NEW }, { version: NEW, health: "unhealthy" }, { opt_out: anOptOut() }, {}, { member: aMember(1, "verifying"), version: NEW }];
+  const sum = summaryOf(aBoard(list.map((changes, id) => anInstance(id, changes)), { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(1)] }) }));
   assert.deepEqual([sum.size, sum.eligible, sum.done, sum.current, sum.moving, sum.sick, sum.out], [5, 4, 1, 3, 1, 1, 1]);
   assert.deepEqual(behind(sum), [OLD]);
   assert.equal(inWords(sum), "5 instances: 1 unhealthy, 1 verifying, 1 pending, 1 up to date, 1 opted out");
@@ -47,13 +47,13 @@ test("more unhealthy ones than the limit allows", () => {
 });
 
 test("those that did not get well on the new image", () => {
-  const list = some(1, 10, { failed_version: NEW, member: aMember(0, "failed", { ended_at: AT }) });
-  const [need] = needs(aBoard(list, { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(0)] }) }));
+  const list = some(1, 10, { failed_version: NEW, member: aMember(1, "failed", { ended_at: AT }) });
+  const [need] = needs(aBoard(list, { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(1)] }) }));
   assert.deepEqual([need.text, need.since], [`1 instance did not get well on ${NEW}: web_0.`, AT]);
 });
 
 test("those that run on their old disk again need a person as those that failed", () => {
-  const list = some(2, 10, { failed_version: NEW, member: aMember(0, "rolled_back", { ended_at: AT }) });
+  const list = some(2, 10, { failed_version: NEW, member: aMember(1, "rolled_back", { ended_at: AT }) });
   const [need] = needs(aBoard(list, { latest_version: NEW }));
   assert.deepEqual([need.code, need.acts[0]], ["Failed", { word: "See the 2", states: ["rolled-back"] }]);
 });
@@ -66,7 +66,7 @@ test("what is switched off is in no count of the unhealthy", () => {
 test("an upgrade that stopped tells its story once, with the numbers", () => {
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
   const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 50, limit_percent: 20, of_upgraded: true } };
-  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(0, AT)], progress: { successful: 1, failed: 1, in_progress: 0, pending: 8 } });
+  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, breach, batches: [aBatch(1, AT)], progress: { successful: 1, failed: 1, in_progress: 0, pending: 8 } });
   const list = some(3, 10, { health: "unhealthy", failed_version: NEW });
   const found = needs(aBoard(list, { latest_version: NEW, upgrade }));
   assert.equal(found.length, 1);

@@ -32,24 +32,24 @@ test("what is bad is never hidden behind what is merely true", () => {
 });
 
 test("an instance that failed and has its old disk again is rolled back, unless it is worse", () => {
-  const member = aMember(0, "rolled_back");
+  const member = aMember(1, "rolled_back");
   const ended = { upgrade: anUpgrade({ status: "Faulted", ended_at: "2018-09-25T13:00:00Z" }) };
   assert.equal(stateOf({ member, failed_version: NEW }, ended), "rolled-back");
   assert.equal(stateOf({ member, failed_version: NEW, health: "initializing" }, { upgrade: anUpgrade() }), "rolled-back");
   assert.equal(stateOf({ member, failed_version: NEW, health: "unhealthy" }, ended), "unhealthy");
   assert.equal(stateOf({ member, failed_version: NEW, opt_out: anOptOut() }, ended), "rolled-back");
   assert.equal(stateOf({ member, failed_version: NEW }, { ...ended, latest_version: "16.04.3" }), "pending", "it may have the next version");
-  assert.equal(stateOf({ member: aMember(0, "failed", { rollback_error: "no such disk" }), failed_version: NEW, version: NEW }, ended), "failed");
+  assert.equal(stateOf({ member: aMember(1, "failed", { rollback_error: "no such disk" }), failed_version: NEW, version: NEW }, ended), "failed");
 });
 
 test("a disk that is put back is under way, in the upgrade and after a crash of it", () => {
-  assert.equal(stateOf({ member: aMember(0, "rolling_back"), health: "unhealthy", failed_version: NEW }, { upgrade: anUpgrade({ status: "RollingBack" }) }), "rolling-back");
+  assert.equal(stateOf({ member: aMember(1, "rolling_back"), health: "unhealthy", failed_version: NEW }, { upgrade: anUpgrade({ status: "RollingBack" }) }), "rolling-back");
   assert.equal(stateOf({ operation: "restore", provisioning: "updating" }), "rolling-back");
 });
 
 test("quarantine is another thing than an opt-out, and a machine that is off another than an ill one", () => {
   assert.equal(stateOf({ quarantined_at: AT, failed_version: NEW, opt_out: anOptOut() }), "quarantined");
-  assert.equal(stateOf({ quarantined_at: AT, member: aMember(0, "upgrading") }, { upgrade: anUpgrade() }), "upgrading", "a person upgrades it");
+  assert.equal(stateOf({ quarantined_at: AT, member: aMember(1, "upgrading") }, { upgrade: anUpgrade() }), "upgrading", "a person upgrades it");
   assert.equal(stateOf({ power: "stopped", health: "unknown" }), "switched-off");
   assert.equal(stateOf({ power: "stopped", health: "unknown", opt_out: anOptOut() }), "switched-off");
   assert.equal(stateOf({ power: "stopped", failed_version: NEW }), "failed");
@@ -62,10 +62,10 @@ test("whatever holds an upgrade holds those that are to come", () => {
 
 test("the state of an instance within the running upgrade", () => {
   const within = (changes, upgrade = {}) => stateOf(changes, { upgrade: anUpgrade(upgrade) });
-  for (const state of ["queued", "upgrading", "verifying"]) assert.equal(within({ member: aMember(0, state), health: "unhealthy" }), state);
-  assert.equal(within({ member: aMember(0, "succeeded"), version: NEW }), "done");
-  assert.equal(within({ member: aMember(0, "queued", { upgrade: "an earlier one" }) }), "pending");
-  assert.equal(within({ member: aMember(0, "queued") }, { ended_at: "2018-09-25T13:00:00Z", status: "Cancelled" }), "pending");
+  for (const state of ["queued", "upgrading", "verifying"]) assert.equal(within({ member: aMember(1, state), health: "unhealthy" }), state);
+  assert.equal(within({ member: aMember(1, "succeeded"), version: NEW }), "done");
+  assert.equal(within({ member: aMember(1, "queued", { upgrade: "an earlier one" }) }), "pending");
+  assert.equal(within({ member: aMember(1, "queued") }, { ended_at: "2018-09-25T13:00:00Z", status: "Cancelled" }), "pending");
 });
 
 test("the target of a running upgrade counts, not what was published meanwhile", () => {
@@ -104,7 +104,7 @@ test("a newer image makes all of them pending, without a word on any", () => {
 });
 
 test("a new upgrade voids the batches of the one before", () => {
-  const before = aBoard([anInstance(0, { member: aMember(0, "succeeded"), version: NEW })], { upgrade: anUpgrade({ batches: [aBatch(0)] }) });
+  const before = aBoard([anInstance(0, { member: aMember(1, "succeeded"), version: NEW })], { upgrade: anUpgrade({ batches: [aBatch(1)] }) });
   assert.equal(before.instances[0].batch, 1);
   assert.equal(after(before, { upgrade: anUpgrade({ id: "u2" }) }).instances[0].batch, null);
 });
@@ -139,13 +139,13 @@ test("machines that are off, and those that leave, count for no limit", () => {
 });
 
 test("what was rolled back counts as failed", () => {
-  const upgraded = [aMember(0, "rolled_back"), aMember(0, "rolling_back"), aMember(0, "succeeded"), aMember(0, "skipped")];
+  const upgraded = [aMember(1, "rolled_back"), aMember(1, "rolling_back"), aMember(1, "succeeded"), aMember(1, "skipped")];
   const reading = safety(aBoard(upgraded.map((member, id) => anInstance(id, { member })), { upgrade: anUpgrade() })).upgraded;
   assert.deepEqual([reading.count, reading.of], [2, 3]);
 });
 
 test("of those upgraded so far, the failed and the unhealthy count against their own limit", () => {
-  const upgraded = [aMember(0, "failed"), aMember(0, "succeeded"), aMember(0, "succeeded"), aMember(1, "upgrading")];
+  const upgraded = [aMember(1, "failed"), aMember(1, "succeeded"), aMember(1, "succeeded"), aMember(2, "upgrading")];
   const list = upgraded.map((member, id) => anInstance(id, { member, health: id === 2 ? "unhealthy" : "healthy" }));
   const reading = safety(aBoard(list, { upgrade: anUpgrade({ policy: { ...POLICY, max_unhealthy_upgraded_percent: 70 } }) })).upgraded;
   assert.deepEqual([reading.count, reading.of, reading.limit, reading.over], [2, 3, 70, false]);

@@ -10,8 +10,8 @@ import { batchesOf } from "../../static/js/view.js";
 import { whyInstance } from "../../static/js/why.js";
 import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, NEW, POLICY } from "./boards.mjs";
 
-const upgrade = anUpgrade({ batches: [aBatch(0)], policy: { ...POLICY, max_surge: true } });
-const member = (state) => aMember(0, state, { instance: "0", replacement: "5" });
+const upgrade = anUpgrade({ batches: [aBatch(1)], policy: { ...POLICY, max_surge: true } });
+const member = (state) => aMember(1, state, { instance: "0", replacement: "5" });
 
 /** Five instances, of which the first is to be replaced by number 5: how the old one and the new one are. */
 function board(state, old = {}, fresh = {}) {
@@ -46,9 +46,9 @@ test("a batch is as large as it is, whoever of its pairs are there", () => {
 });
 
 test("a member of a batch in place, and its successor's, is no pair", () => {
-  const one = anInstance(5, { member: aMember(0, "succeeded", { instance: "5" }) });
+  const one = anInstance(5, { member: aMember(1, "succeeded", { instance: "5" }) });
   assert.ok(!isSpare(one) && !isReplaced(one));
-  const later = anInstance(5, { member: aMember(0, "upgrading", { instance: "5", replacement: "9" }) });
+  const later = anInstance(5, { member: aMember(1, "upgrading", { instance: "5", replacement: "9" }) });
   assert.ok(!isSpare(later) && !isReplaced(later));
 });
 

@@ -23,11 +23,11 @@ test("no upgrade, no batches", () => assert.deepEqual(batchesOf(aBoard(3)), []))
 
 test("batches that were, and those to come as the engine takes them: 20 % of all, ascending ids", () => {
   const list = Array.from({ length: 11 }, (_, id) => anInstance(id));
-  list[0] = anInstance(0, { member: aMember(0, "succeeded"), version: NEW });
-  list[1] = anInstance(1, { member: aMember(0, "succeeded"), version: NEW });
+  list[0] = anInstance(0, { member: aMember(1, "succeeded"), version: NEW });
+  list[1] = anInstance(1, { member: aMember(1, "succeeded"), version: NEW });
   list[3] = anInstance(3, { opt_out: anOptOut() });
   list[5] = anInstance(5, { version: NEW });
-  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(0, LATER)] }) });
+  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(1, LATER)] }) });
   const batches = batchesOf(board);
   assert.deepEqual(batches.map((one) => one.ids), [[0, 1], [2, 4], [6, 7], [8, 9], [10]]);
   assert.deepEqual(batches.map((one) => one.number), [1, 2, 3, 4, 5]);
@@ -62,10 +62,10 @@ test("of those that failed only, where only these are wanted", () => {
   assert.deepEqual(batchesOf(aBoard(list, { upgrade: anUpgrade({ only_failed: true }) })).map((one) => one.ids), [[0], [1]]);
 });
 
-test("nothing more begins in an upgrade that rolls back", () => assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ status: "RollingBack", batches: [aBatch(0)] }) })).length, 1));
+test("nothing more begins in an upgrade that rolls back", () => assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ status: "RollingBack", batches: [aBatch(1)] }) })).length, 1));
 
 test("the pause between batches is in the plan, and a paused upgrade has no times", () => {
-  const planned = (upgrade) => batchesOf(aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(0, LATER)], ...upgrade }) }), Date.parse(LATER))[1];
+  const planned = (upgrade) => batchesOf(aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(1, LATER)], ...upgrade }) }), Date.parse(LATER))[1];
   assert.equal(planned({ policy: { max_batch_percent: 20, pause_seconds: 60 } }).began, Date.parse(LATER) + 60_000);
   assert.equal(planned({ paused_by: "ada" }).began, null);
 });
@@ -83,26 +83,26 @@ test("a batch is never smaller than one", () => {
 });
 
 test("nothing more is planned once it was cancelled, or has ended", () => {
-  const upgrade = { batches: [aBatch(0)] };
+  const upgrade = { batches: [aBatch(1)] };
   assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, cancel_requested_by: "ada" }) })).length, 1);
   assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, ended_at: AT, status: "Faulted" }) })).length, 1);
 });
 
 test("the end is a range, as long as the running batch takes no longer than the others", () => {
   const minutes = (n) => Date.parse(AT) + n * 60_000;
-  const second = { ...aBatch(1), started_at: new Date(minutes(5)).toISOString() };
+  const second = { ...aBatch(2), started_at: new Date(minutes(5)).toISOString() };
   const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 4 ? { member: aMember(Math.floor(id / 2), "verifying") } : {}));
   const end = (at, batches) => { const board = aBoard(list, { upgrade: anUpgrade({ batches }) }); return endOf(board, batchesOf(board, minutes(at)), minutes(at)); };
-  assert.deepEqual(end(6, [aBatch(0, LATER), second]), { low: minutes(25), high: minutes(31.25), late: false });
-  assert.equal(end(13, [aBatch(0, LATER), second]).late, true, "nobody knows for how long its last ones are waited for");
-  assert.equal(end(6, [aBatch(0)]), null, "how long one takes is not known yet");
+  assert.deepEqual(end(6, [aBatch(1, LATER), second]), { low: minutes(25), high: minutes(31.25), late: false });
+  assert.equal(end(13, [aBatch(1, LATER), second]).late, true, "nobody knows for how long its last ones are waited for");
+  assert.equal(end(6, [aBatch(1)]), null, "how long one takes is not known yet");
 });
 
 test("groups in rising order by number, those without last", () => {
   const zones = ["10", "", "2", "2"].map((zone, id) => anInstance(id, { zone }));
   assert.deepEqual(grouped(aBoard(zones).instances, "zone"), [["2", [2, 3]], ["10", [0]], [0, [1]]]);
-  const batches = [anInstance(0), anInstance(1, { member: aMember(0, "upgrading") })];
-  assert.deepEqual(grouped(aBoard(batches, { upgrade: anUpgrade({ batches: [aBatch(0)] }) }).instances, "batch"), [[1, [1]], [0, [0]]]);
+  const batches = [anInstance(0), anInstance(1, { member: aMember(1, "upgrading") })];
+  assert.deepEqual(grouped(aBoard(batches, { upgrade: anUpgrade({ batches: [aBatch(1)] }) }).instances, "batch"), [[1, [1]], [0, [0]]]);
   const versions = ["16.04.10", "16.04.9"].map((version, id) => anInstance(id, { version }));
   assert.deepEqual(grouped(aBoard(versions).instances, "version").map(([key]) => key), ["16.04.9", "16.04.10"]);
 });

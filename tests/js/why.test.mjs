@@ -81,7 +81,7 @@ test("an instance speaks for itself of what it is, not of what it waits for", ()
 });
 
 test("one that is ill on its old disk again says both", () => {
-  const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503", failed_version: NEW, member: aMember(0, "rolled_back") })], { latest_version: NEW });
+  const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503", failed_version: NEW, member: aMember(1, "rolled_back") })], { latest_version: NEW });
   assert.equal(whyInstance(board.instances[0], board), `HTTP 503. It counts against the limit. It failed on ${NEW} and has its old OS disk again.`);
 });
 
@@ -101,7 +101,7 @@ test("an instance is held by its own reasons, and while it waits by those of the
 
 test("one that was rolled back waits for the next attempt as all do", () => {
   const decision = aDecision(aReason("WaitingToTryAgain", { until: AT, act: "retry_now" }));
-  const board = aBoard([anInstance(0, { failed_version: NEW, member: aMember(0, "rolled_back") }), anInstance(1, { version: NEW, health: "unhealthy" })], { latest_version: NEW, decision });
+  const board = aBoard([anInstance(0, { failed_version: NEW, member: aMember(1, "rolled_back") }), anInstance(1, { version: NEW, health: "unhealthy" })], { latest_version: NEW, decision });
   assert.deepEqual(board.instances.map((one) => whyNotNow(one, board).length), [1, 0]);
 });
 
@@ -126,7 +126,7 @@ test("every instance says what it waits for", () => {
   assert.equal(say({}), `Waits for an upgrade to ${NEW}.`);
   assert.equal(say({}, { upgrade: anUpgrade() }, { planned: 3 }), "Waits for batch 3.");
   assert.equal(say({ version: NEW }), "On the newest image, and healthy.");
-  assert.match(say({ member: aMember(1, "queued") }, { upgrade: anUpgrade() }), /^Chosen for batch 2/);
+  assert.match(say({ member: aMember(2, "queued") }, { upgrade: anUpgrade() }), /^Chosen for batch 2/);
   assert.match(say({ operation: "create", provisioning: "creating" }), /being made/);
   assert.match(say({ health: "unhealthy", health_detail: "answers 503" }), /^answers 503\. It counts/);
   assert.match(say({ failed_version: NEW }), new RegExp(`healthy on ${NEW} in time`));

@@ -48,4 +48,4 @@ def test_the_plan_goes_on_behind_the_approval() -> None:
     waiting(4)
     said = run("status", "fleet/web", "--plan").out
     assert "held now   WaitsForApproval: 4 instances wait for somebody" in said
-    assert "batch 3" in said
+    assert "batch 4" in said

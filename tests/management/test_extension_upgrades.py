@@ -51,12 +51,12 @@ def test_the_status_says_what_it_is() -> None:
 
 def test_the_plan_is_of_extensions_at_the_pace_of_such_batches() -> None:
     upgrade = extending()
-    Batch.objects.create(upgrade=upgrade, number=0, started_at=NOW, finished_at=now())
+    Batch.objects.create(upgrade=upgrade, number=1, started_at=NOW, finished_at=now())
     RollingUpgrade.objects.update(kind="image", target_version="0.0.1", status="Completed", ended_at=NOW)
     run("start", "fleet/web", "--extensions")
     said = lines("status", "fleet/web", "--plan")
     assert said[1] == "target     the extensions of the model, which are being run now"
-    assert [line.split()[:4] for line in said if line.startswith("batch ")][-1] == ["batch", "5", "1:", "5"]
+    assert [line.split()[:4] for line in said if line.startswith("batch ")][-1] == ["batch", "6", "1:", "5"]
     assert said[-1] == "ends in    no batch was timed yet"
     (row,) = (line for line in lines("status", "--plan") if line.startswith("fleet/web"))
     assert row.split()[1:5] == ["the", "extensions", "it", "runs"]

@@ -45,9 +45,9 @@ def test_the_batches_their_reason_and_when_it_ends() -> None:
     assert told() == [
         "fleet/web: what would happen",
         f"target     {NEW}",
-        "batch 0     1:  0    begins at once",
+        "batch 1     1:  0    begins at once",
         "because 20 % of 7 is 1.4, so at most 1.",
-        *(f"batch {id}     1:  {id}    begins in {length(5 * id * MINUTE)}" for id in range(1, 7)),
+        *(f"batch {id + 1}     1:  {id}    begins in {length(5 * id * MINUTE)}" for id in range(1, 7)),
         "ends in    7 min to 1 h 3 min, at the pace of its last batches, 20 at most",
     ]
 
@@ -56,7 +56,7 @@ def test_zones_and_ranges() -> None:
     a_scale_set(model={**document(capacity=30), "zones": ["1", "2", "3"]}, instances=30)
     publish(NEW)
     said = told()
-    assert said[2].split() == ["batch", "0", "6:", "0", "3", "6", "9", "12", "15", "zone", "1"]
+    assert said[2].split() == ["batch", "1", "6:", "0", "3", "6", "9", "12", "15", "zone", "1"]
     assert len(said) == 10 and said[-1] == "ends in    no batch was timed yet"
 
 
@@ -101,7 +101,7 @@ def test_where_automatic_upgrades_are_off_it_is_the_plan_of_a_start_by_hand() ->
         said[2]
         == "automatic  off: nothing begins by itself. This is the plan of a start by hand: manage.py start fleet/web"
     )
-    assert said[3:5] == ["batch 0     5:  0-4", "because 50 % of 10 is 5, so at most 5."]
+    assert said[3:5] == ["batch 1     5:  0-4", "because 50 % of 10 is 5, so at most 5."]
 
 
 def test_a_set_that_is_pinned() -> None:
@@ -118,7 +118,7 @@ def test_a_set_that_is_pinned_to_an_older_version_than_it_runs() -> None:
     a_scale_set(version=NEW, automatic=False, model=document(version="0.0.1", automatic=False, capacity=10))
     lines = told()
     assert lines[1] == "target     0.0.1"
-    assert lines[3] == "batch 0     2:  0-1"
+    assert lines[3] == "batch 1     2:  0-1"
 
 
 def test_nothing_to_do() -> None:
@@ -136,9 +136,9 @@ def test_the_rest_of_a_running_upgrade() -> None:
     assert said[1:4] == [
         f"target     {NEW}, to which it is being upgraded now",
         "held now   Paused: Paused by ada; it goes on when somebody resumes it.",
-        "batch 1     1:  1",
+        "batch 2     1:  1",
     ]
-    a_batch(RollingUpgrade.objects.get(), {1: MemberState.UPGRADING}, number=1)
+    a_batch(RollingUpgrade.objects.get(), {1: MemberState.UPGRADING}, number=2)
     assert told()[2] == "No further batch begins."
 
 

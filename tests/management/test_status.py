@@ -76,12 +76,12 @@ def test_a_running_upgrade() -> None:
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
     a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.FAILED}, finished=True)
-    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.SUCCEEDED}, number=1)
+    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.SUCCEEDED}, number=2)
     said = "\n".join(status.one_set(ScaleSet.objects.get(), NOW + timedelta(seconds=90)))
     assert "upgrade to 16.04.1: RollingForward, started by User (me), 90 s" in said
     assert "progress   2 done, 1 failed, 1 in progress, 6 pending" in said
-    assert "batch 0    [############            ] finished: 1 failed, 1 succeeded" in said
-    assert "batch 1    [############            ] running: 1 succeeded, 1 upgrading" in said
+    assert "batch 1    [############            ] finished: 1 failed, 1 succeeded" in said
+    assert "batch 2    [############            ] running: 1 succeeded, 1 upgrading" in said
     assert "cancel" not in said
     cancel("fleet/web", "somebody", NOW)
     assert "cancelling somebody asked for it; the batch in flight is finished first" in run("status", "fleet/web").out

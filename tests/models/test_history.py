@@ -42,10 +42,10 @@ def test_the_last_upgrade_and_its_batches() -> None:
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
     a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.FAILED}, finished=True)
-    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.UPGRADING}, number=1)
+    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.UPGRADING}, number=2)
     found = history.last_upgrade(row)
     assert found == upgrade
-    assert history.batch_counts(upgrade) == {0: {"succeeded": 1, "failed": 1}, 1: {"upgrading": 2}}
+    assert history.batch_counts(upgrade) == {1: {"succeeded": 1, "failed": 1}, 2: {"upgrading": 2}}
     upgrade.ended_at = NOW + timedelta(minutes=1)
     upgrade.save()
     later = start("fleet/web", "me", NOW + timedelta(minutes=2))

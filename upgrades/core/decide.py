@@ -272,7 +272,7 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     choice = batches.choose(facts, todo, facts.upgrade.policy, now)
     if facts.upgrade.surges:
         choice = batches.beside(facts, choice)
-    return StartBatch(len(facts.upgrade.batches), choice.instances, choice.why, choice.surge)
+    return StartBatch(len(facts.upgrade.batches) + 1, choice.instances, choice.why, choice.surge)
 
 
 # --- no upgrade runs --------------------------------------------------------------------------------------------------

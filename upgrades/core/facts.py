@@ -148,6 +148,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
+    """Batches are numbered from 1, here and wherever people read."""
+
     number: int
     members: tuple[Member, ...]
     finished_at: datetime | None = None

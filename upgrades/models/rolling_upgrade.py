@@ -242,6 +242,8 @@ def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
 
 
 class Batch(models.Model):
+    """A batch of an upgrade. Batches are numbered from 1, everywhere that people read."""
+
     upgrade = models.ForeignKey(RollingUpgrade, on_delete=models.CASCADE, related_name="batches")
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField()

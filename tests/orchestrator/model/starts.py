@@ -72,7 +72,7 @@ class Starts:
         counted = rows.counted(row["id"])
         sick = {one["number"] for one in counted if self._evidence.is_sick(one, row)}
         start = Start(len(counted), upgrade["policy"], _pool(rows, upgrade, sick), sick)
-        self._starts[upgrade["id"], len(rows.batches_of(upgrade))] = start
+        self._starts[upgrade["id"], len(rows.batches_of(upgrade)) + 1] = start
         self._judge_wishes(rows, row, upgrade)
         self._judge_time(rows, upgrade)
         self._judge_health(rows, row, start)

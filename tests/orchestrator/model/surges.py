@@ -20,7 +20,7 @@ class Surges:
     def on_batch(self, rows: Rows, values: set[str]) -> None:
         (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
         row = rows.sets[upgrade["scale_set_id"]]
-        number = len(rows.batches_of(upgrade))
+        number = len(rows.batches_of(upgrade)) + 1
         self._rooms[upgrade["id"].hex, number] = self._evidence.cloud.faults.room
         if surges(upgrade):
             leaving = [one["number"] for one in rows.of_set(row["id"]) if one["operation_kind"] == "delete"]
