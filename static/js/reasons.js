@@ -94,7 +94,7 @@ export function briefly({ code, text, until, numbers, instances }) {
     LastAttemptStopped: () => "Cancelled; starts again by hand",
     PauseBetweenBatches: () => `Pauses until ${timeAt(until)}`,
     Quarantined: () => `${n} in quarantine`,
-    FailedOnThisVersion: () => `${n} failed, not tried again by itself`,
+    FailedOnThisVersion: () => `${n} failed, not tried again`,
     SwitchedOff: () => `${n} switched off`,
     OptedOut: () => "", WaitsForItsTurn: () => "", ReplacingOSDisks: () => "", RunningExtensions: () => "", CreatingReplacements: () => "", WaitingForHealth: () => "",
   };

@@ -13,10 +13,10 @@ from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Policy, Trial, Upgrade, Withdrawal
-from upgrades.core.held import Held, Reason
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Policy, Trial, Upgrade, Withdrawal
+from upgrades.core.held import Held, Reason, Who
 from upgrades.core.reasons import reasons
-from upgrades.core.states import Health, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
 
 MANUAL: dict[str, Any] = {"automatic": False}
@@ -284,3 +284,61 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
     back = replace(back, instances=tuple(replace(one, withdrawn=True) for one in back.instances))
     assert the(Why.PAUSED, back).act == "resume" and the(Held.WITHDRAWN, back).act == ""
+
+
+# --- a shut gate, beside what it keeps from being started --------------------------------------------------------------
+
+
+def _on_withdrawn(count: int, *, sick: int = 0, **changes: Any) -> Facts:
+    """All of them on a version that was withdrawn, with an older one left."""
+    facts = fleet(count, version=NEW, sick=sick, latest=image(OLD), withdrawn=BAD, **changes)
+    return replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
+
+
+@pytest.mark.parametrize("changes", [{}, MANUAL])
+def test_a_shut_gate_has_its_numbers_beside_a_version_that_was_withdrawn(changes: dict[str, Any]) -> None:
+    found = the(Why.GATE, _on_withdrawn(10, sick=3, **changes))
+    assert found.numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20, "must_recover": 1}
+    assert found.act == "start_unhealthy_first", (
+        "a start takes the unhealthy away from it, and first where that is wanted"
+    )
+    assert Why.GATE not in codes(_on_withdrawn(10, sick=2, **changes))
+
+
+def test_the_gate_before_a_start_away_from_a_withdrawn_version_is_that_of_a_start_by_hand() -> None:
+    assert Why.GATE not in codes(_on_withdrawn(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50)))
+    strict = the(Why.GATE, _on_withdrawn(10, sick=2, policy_by_hand=Policy(max_unhealthy_percent=5)))
+    assert strict.numbers["limit_percent"] == 5
+
+
+def test_what_failed_before_is_told_what_opens_the_gate() -> None:
+    failed = with_instance(fleet(10, sick=3), 9, failed_version=NEW)
+    assert the(Held.FAILED_BEFORE, failed).act == "start_unhealthy_first"
+    beyond_mending = with_instance(with_instance(failed, 7, version=NEW), 8, version=NEW)
+    beyond_mending = with_instance(beyond_mending, 6, version=NEW, health=Health.UNHEALTHY)
+    assert the(Held.FAILED_BEFORE, beyond_mending).act == "change_policy"
+    paused = replace(failed, last_attempt=Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, paused_by="ada"))
+    assert the(Held.FAILED_BEFORE, paused).act == ""
+
+
+def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
+    """If it is stopped, the next one takes them too."""
+    facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
+    assert the(Held.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW} and is not tried again in this upgrade."
+    before = with_instance(fleet(10), 0, failed_version=NEW)
+    assert the(Held.FAILED_BEFORE, before).text.endswith("not tried again by itself on this version.")
+
+
+def test_what_nobody_can_have_sooner_is_lifted_by_nobody() -> None:
+    assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).who is Who.OPERATOR
+    shut = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
+    assert (shut.act, shut.who) == ("", Who.NOBODY) and shut.until
+
+
+def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:
+    facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"{OLD} is on its way to them.")
+    some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)
+    assert the(Held.WITHDRAWN, some).text.endswith(f"{OLD} is on its way to 8 of them.")
+    ending = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD), cancel_requested_by="ada")
+    assert the(Held.WITHDRAWN, ending).text.endswith("Nothing is taken to an older version by itself.")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from upgrades.core import batches, health, retrying
-from upgrades.core.facts import Facts, InstanceFacts, Policy
-from upgrades.core.held import Reason, View
+from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
+from upgrades.core.held import Reason, View, Who
 from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
 
@@ -14,8 +14,14 @@ OF_UPGRADES = (Why.BACKING_OFF, Why.STOPPED)  # machines that could not be made 
 
 
 def checked(reason: Reason, view: View) -> Reason:
-    """Without its act, where that would be in vain."""
-    return replace(reason, act="") if _is_in_vain(reason, view) else reason
+    """Without its act, where that would be in vain; what a shut gate keeps from being tried again, with what opens the gate."""
+    if not _is_in_vain(reason, view):
+        return reason
+    if reason.act == RETRY_FAILED and _may_begin(view) and _failed_and_free(view):
+        return replace(reason, act=at_the_gate(view))
+    # It is tried again by itself, and nobody could have that sooner.
+    who = Who.NOBODY if reason.code is Why.BACKING_OFF else reason.who
+    return replace(reason, act="", who=who)
 
 
 def _is_in_vain(reason: Reason, view: View) -> bool:
@@ -55,10 +61,14 @@ def policy_of(facts: Facts, *, by_hand: bool) -> Policy:
 
 
 def could_be_started(view: View) -> list[InstanceFacts]:
-    """Those that an upgrade by hand would take."""
-    there = {one.id for one in view.outdated}
-    free = batches.next_candidates(view.facts, StartedBy.USER, view.target)
-    return [one for one in free if one.id in there]
+    """Those that an upgrade by hand would take, where none runs: those on a newer version that was withdrawn too."""
+    facts = view.facts
+    if view.upgrade or facts.latest is None:
+        return []
+    policy = policy_of(facts, by_hand=True)
+    start = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
+    free = batches.next_candidates(facts, StartedBy.USER, view.target)
+    return [one for one in free if batches.is_wanted(one, start)]
 
 
 def _failed_and_free(view: View) -> bool:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from upgrades.core import advice, batches, health, messages, retrying, versions
+from upgrades.core import advice, batches, health, messages, retrying
 from upgrades.core.facts import Hold, InstanceFacts, Upgrade
 from upgrades.core.held import Held, Reason, View, Who
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind
@@ -65,28 +65,29 @@ def _withdrawn(view: View) -> Iterator[Reason]:
 
 
 def _of_withdrawn(view: View, version: str, held: list[InstanceFacts]) -> Reason:
-    withdrawal, by_itself = view.facts.withdrawn[version], _move_by_themselves(view, version, held)
-    free = {one.id for one in batches.next_candidates(view.facts, StartedBy.USER, view.target)}
-    can_start = bool(view.target) and not by_itself and advice.could_begin(view)
-    takes = sum(one.id in free for one in held) if can_start else 0
+    withdrawal, moving = view.facts.withdrawn[version], _moving(view, held)
+    free = set(health.ids(advice.could_be_started(view)))
+    takes = sum(one.id in free for one in held) if not moving and advice.could_begin(view) else 0
     latest = view.facts.latest.version if view.facts.latest else ""
-    to = view.target if by_itself else latest  # an upgrade of the extensions has no version
-    text = messages.withdrawn(len(held), version, withdrawal, to, by_itself=by_itself, takes=takes)
+    to = view.target if moving else latest  # an upgrade of the extensions has no version
+    text = messages.withdrawn(len(held), version, withdrawal, to, moving=moving, takes=takes)
     act, numbers, since = "start" if takes else "", {"instances": len(held)}, withdrawal.since
     return Reason(
         Held.WITHDRAWN, text, "version", Who.OPERATOR, act, numbers=numbers, instances=health.ids(held), since=since
     )
 
 
-def _move_by_themselves(view: View, version: str, held: list[InstanceFacts]) -> bool:
-    """All of them, sooner or later, if nobody does anything: nothing of their own holds one back."""
-    ids = set(health.ids(held))
-    if not view.target or not versions.is_older(version, view.target) or view.is_ending:
-        return False
-    if view.upgrade is None:
-        return view.is_automatic and not retrying.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
-    taken = {one.instance for one in view.upgrade.members if one.state in _ON_THE_WAY}
-    return ids <= taken.union(health.ids(batches.left(view.facts, view.upgrade)))
+def _moving(view: View, held: list[InstanceFacts]) -> int:
+    """How many of them get another version, sooner or later, if nobody does anything: the running upgrade takes them, be it to an older
+    version; where none runs, the platform's next one takes all of them."""
+    ids, upgrade = set(health.ids(held)), view.upgrade
+    if upgrade is None:
+        is_coming = view.is_automatic and not retrying.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
+        return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
+    if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
+        return 0
+    taken = {one.instance for one in upgrade.members if one.state in _ON_THE_WAY}
+    return len(ids & taken.union(health.ids(batches.left(view.facts, upgrade))))
 
 
 _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
@@ -106,8 +107,11 @@ def _failed_before(view: View) -> Iterator[Reason]:
         return
     held = _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
     if held:
-        text, numbers = messages.failed_before(len(held), view.target), {"instances": len(held)}
-        act = "" if view.upgrade else "retry_failed"  # one upgrade at a time
+        text, numbers = (
+            messages.failed_before(len(held), view.target, is_running=bool(upgrade)),
+            {"instances": len(held)},
+        )
+        act = "" if upgrade else "retry_failed"  # one upgrade at a time
         yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, act, numbers=numbers, instances=held)
 
 

@@ -205,16 +205,15 @@ def stopped_by_withdrawal(version: str, withdrawal: Withdrawal, left: int) -> st
     )
 
 
-def withdrawn(count: int, version: str, withdrawal: Withdrawal, target: str, *, by_itself: bool, takes: int) -> str:
-    """`target`: the version that they may be taken to, "" where none is left. `by_itself`: all of them are. `takes`: how many of them a
-    start would take, 0 where none could begin."""
+def withdrawn(count: int, version: str, withdrawal: Withdrawal, target: str, *, moving: int, takes: int) -> str:
+    """`target`: the version that they may be taken to, "" where none is left. `moving`: how many of them are taken to it as things are.
+    `takes`: how many of them a start would take, 0 where none could begin."""
     runs = f"{_instances(count)} {'runs' if count == 1 else 'run'} {version}, which {_was_withdrawn(withdrawal)}"
-    if by_itself:
-        return f"{runs}; {target} is on its way to {_them(count)}."
+    if moving:
+        return f"{runs}; {target} is on its way to {_some(moving, count)}."
     if not target:
         return f"{runs}. No version is left to take {_them(count)} to; publish one."
-    them = _them(count) if takes == count else f"{takes} of them"
-    way = f": start takes {them} to {target}" if takes else ""
+    way = f": start takes {_some(takes, count)} to {target}" if takes else ""
     if versions.is_older(version, target):
         return f"{runs}. {target} is newer{way}."
     return f"{runs}. Nothing is taken to an older version by itself{way}."
@@ -234,9 +233,10 @@ def pinned_to_withdrawn(version: str, withdrawal: Withdrawal, target: str, free:
 def pinned(version: str, count: int, running: Sequence[str], free: int, *, can_start: bool) -> str:
     """`free`: how many of them a start would take; `can_start`: it would neither be refused now, nor stop at once."""
     runs = "runs" if count == 1 else "run"
-    them = _them(count) if free == count else f"{free} of them"
     way = (
-        f"start brings {them} to {version}" if free else f"start leaves {_them(count)} alone, opted out or switched off"
+        f"start brings {_some(free, count)} to {version}"
+        if free
+        else f"start leaves {_them(count)} alone, opted out or switched off"
     )
     if free and not can_start:
         way = "it waits for a start by hand" if count == 1 else "they wait for a start by hand"
@@ -283,9 +283,11 @@ def switched_off(count: int) -> str:
     return f"{_instances(count)} {_are(count)} switched off: upgraded when started again, and counted for no limit until then."
 
 
-def failed_before(count: int, version: str) -> str:
+def failed_before(count: int, version: str, *, is_running: bool) -> str:
+    """`is_running`: an upgrade to it is. If that is stopped, the next attempt takes them too."""
     itself = "itself" if count == 1 else "themselves"
-    return f"{_instances(count)} failed on {version} and {_are(count)} not tried again by {itself} on this version."
+    again = "in this upgrade" if is_running else f"by {itself} on this version"
+    return f"{_instances(count)} failed on {version} and {_are(count)} not tried again {again}."
 
 
 def turn(count: int, batches: int) -> str:
@@ -299,3 +301,7 @@ def _are(count: int) -> str:
 
 def _them(count: int) -> str:
     return "it" if count == 1 else "them"
+
+
+def _some(part: int, count: int) -> str:
+    return _them(count) if part == count else f"{part} of them"

@@ -60,7 +60,7 @@ def _gate(view: View) -> Iterator[Reason]:
     """Numbers: unhealthy, total, limit_percent, must_recover."""
     facts, limit = view.facts, _policy_at_the_gate(view).max_unhealthy_percent
     sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
-    is_awaited = view.is_wanted or bool(_starts_by_hand_only(view) and advice.could_be_started(view))
+    is_awaited = view.is_wanted or bool(advice.could_be_started(view))
     if not is_awaited or not health.exceeds(len(sick), total, limit):
         return
     must_recover = len(sick) - limit * total // 100
@@ -81,7 +81,8 @@ def _starts_by_hand_only(view: View) -> bool:
 
 
 def _policy_at_the_gate(view: View) -> Policy:
-    return advice.policy_of(view.facts, by_hand=True) if _starts_by_hand_only(view) else view.policy
+    is_by_hand = view.upgrade is None and not view.is_wanted
+    return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
 
 
 def _surplus(view: View) -> Iterator[Reason]:
@@ -201,7 +202,8 @@ def _pinned(view: View) -> Iterator[Reason]:
 def _automatic_off(view: View) -> Iterator[Reason]:
     if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
         return
-    could_be = advice.could_be_started(view)
+    outdated = set(health.ids(view.outdated))
+    could_be = [one for one in advice.could_be_started(view) if one.id in outdated]
     if could_be and advice.could_begin(view):
         text, act = messages.automatic_off(view.target, len(could_be)), advice.START
     elif could_be:
