@@ -1,5 +1,6 @@
 """Load balancers over the API, and scale sets that are probed through them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -163,6 +164,21 @@ def test_probes_that_cannot_be(api: Api, change: Json, words: str) -> None:
     with nothing_changes():
         said = api.put(load_balancer(), balancer(http={**HTTP, **change}))
     is_error(said, 400, "InvalidParameter", words)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "/a", "-a", "a-", "ä"])
+def test_names_that_no_id_can_hold_are_refused(api: Api, name: str) -> None:
+    with nothing_changes():
+        is_error(api.put(load_balancer(), balancer(**{name: HTTP})), 400, "InvalidResourceName", "80 letters, digits")
+    assert api.put(load_balancer(), balancer(**{"a.b-c_": HTTP, "7": HTTP})).status == 201
+
+
+def test_a_null_in_a_new_load_balancer_is_as_good_as_left_out(api: Api) -> None:
+    body = balancer(http={**HTTP, "probeThreshold": None})
+    api.put(load_balancer(), {**body, "sku": None})
+    assert "null" not in json.dumps(LoadBalancer.objects.get().document)
+    with nothing_changes():
+        assert api.put(load_balancer(), {**body, "sku": None}).status == 200
 
 
 @pytest.mark.parametrize("location", ["atlantis", "", 7])

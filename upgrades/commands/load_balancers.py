@@ -35,6 +35,11 @@ PARTS = (
     "inboundNatPools",
     "outboundRules",
 )
+_NAME = re.compile(r"\w(?:[\w.-]{0,78}\w)?", re.ASCII)
+BAD_NAME = (
+    "the name {name} is invalid: it has at most 80 letters, digits, '_', '.' and '-', "
+    "and begins and ends with a letter, a digit or '_'"
+)
 _PROBE_ID = re.compile(
     r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.network/loadbalancers/([^/\s]+)/probes/([^/\s]+)/?",
     re.IGNORECASE,
@@ -48,7 +53,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     group, name = finding.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     location = _location(_checked(document, before))
-    changes = {"location": location, "document": document}
+    changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
         before = _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
         groups.ensure(group, location)
@@ -100,7 +105,9 @@ def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     location = _location(_checked(document, None))
     groups.ensure(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
-    row = LoadBalancer.objects.create(**named, location=location, document=document)
+    row = LoadBalancer.objects.create(
+        **named, location=location, document=typed.without_nulls(document, azure_types.LOAD_BALANCER)
+    )
     _note_put(row, None)
     return row
 
@@ -152,11 +159,23 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
             for at, part in objects(document, "properties", kind):
                 object_at(part, "properties", at=at)  # says so where it is none
         limits.check_load_balancer(document, before)
+        _check_names(document, before)
         for at, probe in objects(document, *_PROBES):
-            text(probe, "name", required=True, at=at)
             _check_sku(document, _read(probe, at), at)
         typed.check_types(document, azure_types.LOAD_BALANCER, before)
         return text(document, "location", required=True)
+
+
+def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """A part's name stands in its id, so that nobody could speak of one that has a slash or a blank in its name."""
+    for kind in PARTS:
+        known_names = {member(part, "name") for _, part in objects(before, "properties", kind)}
+        for at, part in objects(document, "properties", kind):
+            name, target = text(part, "name", required=kind == "probes", at=at), f"{at}.name"
+            if name and name not in known_names and not _NAME.fullmatch(name):
+                raise BadDocument(
+                    f"{target}: {BAD_NAME.format(name=shown(name))}", target=target, code="InvalidResourceName"
+                )
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:

@@ -16,7 +16,7 @@ from upgrades.commands.errors import Refused, refusing
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.steering import make_now, try_again
-from upgrades.core import documents, secrets, warnings
+from upgrades.core import azure_types, documents, secrets, typed, warnings
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
@@ -103,7 +103,8 @@ def set_model(
     before = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     model_checks.check_known(document, before)
     assert isinstance(document, Mapping)
-    document = with_defaults(document) if before is None else carried(document, before)
+    given: Mapping[str, Any] = typed.cleaned(document, azure_types.SCALE_SET, before)
+    document = with_defaults(given) if before is None else carried(given, before)
     model = read_model(document)
     model_checks.check_model(document, model, before)
     location = _location(model)

@@ -7,7 +7,7 @@ from typing import Any
 from upgrades.core.azure_types import members
 from upgrades.core.documents import HEALTH_EXTENSIONS, Model, check_other_images
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, switch, text
+from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, shown, switch, text
 from upgrades.core.nearest import nearest_of
 
 _PROFILE = ("properties", "virtualMachineProfile")
@@ -16,6 +16,9 @@ _UNMANAGED = (*_PROFILE, "storageProfile", "osDisk", "image")
 _EXTENSIONS = (*_PROFILE, "extensionProfile")
 _REPAIRS = ("properties", "automaticRepairsPolicy")
 _PROBE = (*_PROFILE, "networkProfile", "healthProbe")
+_PAUSE = ("properties", "upgradePolicy", "rollingUpgradePolicy", "pauseTimeBetweenBatches")
+_GRACE = (*_REPAIRS, "gracePeriod")
+_DURATIONS = (_PAUSE, _GRACE)
 GRACE = (timedelta(minutes=10), timedelta(minutes=90))
 HEALTH_SETTINGS = (
     "protocol",
@@ -26,6 +29,8 @@ HEALTH_SETTINGS = (
     "gracePeriod",
     "vmWatchSettings",
 )
+HEALTH_TYPES = ("ApplicationHealthLinux", "ApplicationHealthWindows")
+HEALTH_PUBLISHER = "microsoft.managedservices"  # of these two alone
 NO_SOURCE_OF_REPAIRS = (
     "Automatic repairs are not supported for this Virtual Machine Scale Set "
     "because a health probe or health extension was not specified."
@@ -35,6 +40,10 @@ NO_REPAIRS = "repairs are not done here yet: an instance that is not healthy sta
 
 def check_requirements(document: Mapping[str, Any], model: Model, before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument."""
+    for path in _DURATIONS:
+        if member(document, *path) == "" and _differs(document, before, path):
+            message = f"{'.'.join(path)} is an ISO 8601 duration such as PT30S, not ''; leave it out for none"
+            raise BadDocument(message, target=".".join(path))
     if _differs(document, before, _IMAGE, _UNMANAGED):
         _check_image(document)
     if _differs(document, before, _EXTENSIONS):
@@ -81,6 +90,8 @@ def _check_extensions(document: Mapping[str, Any]) -> None:
             raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
         if text(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
             _check_health(properties, f"{at}.properties")
+        else:
+            _check_no_slip(properties, f"{at}.properties")
 
 
 def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
@@ -90,6 +101,17 @@ def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
     if flat is not None:
         message = f"{at}.{flat} belongs at '{at}.properties.{inner[flat.lower()].name}'"
         raise BadDocument(message, target=f"{at}.{flat}", code="BadRequest")
+
+
+def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
+    """A health extension whose type has a slip in it would be run like any other, and nobody would be asked for health."""
+    kind, publisher = text(properties, "type", at=at), text(properties, "publisher", at=at)
+    meant = nearest_of(kind, HEALTH_TYPES)
+    if meant is None and publisher.lower() != HEALTH_PUBLISHER:
+        return
+    which = " or ".join(map(repr, [meant] if meant else HEALTH_TYPES))
+    message = f"{at}.type: {shown(kind)} is no type of the Application Health extension, which is {which}"
+    raise BadDocument(message, target=f"{at}.type", code="BadRequest")
 
 
 def _check_health(properties: Mapping[str, Any], at: str) -> None:
@@ -118,12 +140,10 @@ def _repairs(document: Mapping[str, Any]) -> bool:
 
 def _check_repairs(document: Mapping[str, Any], model: Model) -> None:
     is_on = switch(document, *_REPAIRS, "enabled")
-    if text(document, *_REPAIRS, "gracePeriod"):
-        grace, (least, most) = duration(document, *_REPAIRS, "gracePeriod", most=timedelta(days=365)), GRACE
+    if text(document, *_GRACE):
+        grace, (least, most) = duration(document, *_GRACE, most=timedelta(days=365)), GRACE
         if not least <= grace <= most:
-            target = ".".join((*_REPAIRS, "gracePeriod"))
-            raise BadDocument(
-                f"{target} is from PT10M to PT90M, not {text(document, *_REPAIRS, 'gracePeriod')[:20]!r}", target=target
-            )
+            target = ".".join(_GRACE)
+            raise BadDocument(f"{target} is from PT10M to PT90M, not {text(document, *_GRACE)[:20]!r}", target=target)
     if is_on and not (model.probe_id or model.extension_probe):
         raise BadDocument(NO_SOURCE_OF_REPAIRS, target=".".join(_REPAIRS), code="BadRequest")

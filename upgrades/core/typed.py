@@ -88,6 +88,27 @@ def without_read_only(value: Any, type: str) -> Any:
     }
 
 
+def without_nulls(value: Any, type: str) -> Any:
+    """A value without the members that are null: as in Azure, such a one is left out, and does not come back. What is no member of the
+    model, such as an extension's settings, stays as the client wrote it."""
+    if isinstance(value, list) and type.startswith("["):
+        return [without_nulls(one, element(type)) for one in value]
+    known = members(type)
+    if not isinstance(value, Mapping) or not known:
+        return value
+    given = {name: one for name, one in value.items() if one is not None}
+    return {
+        name: without_nulls(one, known[name.lower()].type) if name.lower() in known else one
+        for name, one in given.items()
+    }
+
+
+def cleaned(document: Any, type: str, before: Any) -> Any:
+    """A document without its nulls. Where the stored one, `before`, has some from former days, that comes back as it was."""
+    has_some = before is not None and not same(before, without_nulls(before, type))
+    return document if has_some else without_nulls(document, type)
+
+
 def as_text(value: Any) -> Any:
     """A number or a switch as text, as a template would write it; all else as it is.
 
