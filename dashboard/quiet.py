@@ -2,8 +2,8 @@
 
 import logging
 
+from upgrades.neighbours import is_database_away
 from upgrades.seldom import Pace
-from upgrades.trouble import is_out_of_service
 
 NO_FAULTS = ("/readyz", "/healthz/engine")
 NONSENSE = ("django.security.", "django.request", "daphne.server")
@@ -40,7 +40,7 @@ class Short(logging.Filter):
 
     def _is_theirs(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and is_out_of_service(error):
+        if error is not None and is_database_away(error):
             record.msg, record.args = "%s (%s)", (record.getMessage(), str(error).partition("\n")[0])
             return True
         if record.name == "daphne.server":

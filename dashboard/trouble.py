@@ -13,7 +13,7 @@ from django.utils.decorators import sync_and_async_middleware
 from dashboard import limits
 from dashboard.limits import Shape
 from upgrades.arm import urls
-from upgrades.trouble import is_out_of_service
+from upgrades.neighbours import is_database_away
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 OUT_OF_SERVICE = "The database does not do its work at the moment. Nothing was changed; try again in some seconds."
@@ -41,7 +41,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: 503 where it is the database that cannot."""
     error = sys.exc_info()[1]
-    away = error is not None and is_out_of_service(error)
+    away = error is not None and is_database_away(error)
     if limits.route(request.path_info).shape is Shape.ACT:
         code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", "It failed.")
         return said(limits.json_answer(503 if away else 500, code, message))

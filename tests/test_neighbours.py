@@ -10,9 +10,10 @@ import kombu.exceptions
 import pytest
 import redis.exceptions
 from billiard.exceptions import RestartFreqExceeded
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 
 from upgrades import neighbours, seldom
-from upgrades.neighbours import OnceAMinute, neighbour_of, why
+from upgrades.neighbours import OnceAMinute, is_database_away, neighbour_of, why
 from upgrades.providers.base import ProviderError
 
 OUT_OF_MEMORY = redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
@@ -106,3 +107,19 @@ def test_the_disk_and_the_rights_are_named() -> None:
     assert why(OSError(errno.EROFS, "Read-only file system")).startswith("there is no right to write: ")
     assert why(KeyError()) == "KeyError"
     assert neighbour_of(KeyError()) == ""
+
+
+def test_what_a_database_that_is_away_looks_like() -> None:
+    """The error itself says it, or the driver's error that Django wrapped; not one that was met on the way to another fault."""
+
+    class ReadOnlySqlTransaction(Exception):
+        __module__, __qualname__ = "psycopg.errors", "ReadOnlySqlTransaction"
+
+    wrapped = InternalError("read-only")
+    wrapped.__cause__ = ReadOnlySqlTransaction()
+    for error in (OperationalError("locked"), InterfaceError("closed"), wrapped):
+        assert is_database_away(error) and neighbour_of(error) == "database"
+    ours = KeyError("of ours")
+    ours.__cause__ = OperationalError("locked")
+    for fault in (ours, InternalError("cursor"), IntegrityError("twice")):
+        assert not is_database_away(fault)

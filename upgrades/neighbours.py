@@ -43,10 +43,20 @@ def neighbour_of(error: BaseException) -> str:
     for one in _chain(error):
         if isinstance(one, OSError) and one.errno in _DESCRIPTORS:
             return "descriptors"
-        for kind in type(one).__mro__:
-            if found := _BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}"):
-                return found
+        if found := _named(one):
+            return found
     return ""
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether the database is away, locked, full, or cannot be written: this very error says so, or the driver's that it wraps."""
+    is_wrapped = type(error).__module__ == "django.db.utils"
+    return any(_named(one) == "database" for one in (error, error.__cause__ if is_wrapped else None) if one)
+
+
+def _named(error: BaseException) -> str:
+    found = (_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}") for kind in type(error).__mro__)
+    return next(filter(None, found), "")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

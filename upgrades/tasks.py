@@ -13,11 +13,11 @@ from redis import RedisError
 
 from upgrades import heartbeats, retention, sign_ins
 from upgrades.heartbeats import Part
+from upgrades.neighbours import is_database_away
 from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
-from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite looks again each tenth of a second
@@ -32,7 +32,7 @@ def patient(do: Callable[P, None]) -> Callable[P, None]:
         try:
             do(*args, **kwargs)
         except DatabaseError as error:
-            if not is_out_of_service(error):
+            if not is_database_away(error):
                 raise
             log.error("the database does not do its work (%s): %s%s is left for a later look", error, do.__name__, args)
 

@@ -5,6 +5,7 @@ identifiers.
 """
 
 import ipaddress
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def ensure(folder: Path, names: list[str], now: datetime) -> bool:
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
     """The one that signs. Of two valid ones the older: a clock that was far ahead had the other made, and clients do not know it."""
-    pairs = {name: pair for name in (CURRENT, PREVIOUS) if (pair := _pair(folder, name))}
+    found = {CURRENT: _pair(folder, CURRENT), PREVIOUS: _previous(folder)}
+    pairs = {name: pair for name, pair in found.items() if pair}
     valid = {name: pair for name, pair in pairs.items() if _lasts(pair[0], now)}
     if valid:
         name = min(valid, key=lambda one: valid[one][0].not_valid_after_utc)
@@ -56,6 +58,17 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
     signer = _authority_certificate(key, now)
     _keep(folder, CURRENT, (signer, key))
     return signer, key
+
+
+def _previous(folder: Path) -> tuple[x509.Certificate, Key] | None:
+    """One that is damaged is put aside: nothing that runs now needs it."""
+    try:
+        return _pair(folder, PREVIOUS)
+    except ValueError as error:
+        print(f"rollgrid: {error}; both are put aside as {PREVIOUS}.*.damaged", file=sys.stderr, flush=True)
+        for path in (folder / f"{PREVIOUS}.pem", folder / f"{PREVIOUS}.key"):
+            path.rename(path.with_name(f"{path.name}.damaged"))
+        return None
 
 
 def _pair(folder: Path, name: str) -> tuple[x509.Certificate, Key] | None:

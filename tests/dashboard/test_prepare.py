@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from upgrades.management.commands.prepare import Command as Prepare
 from upgrades.models import Location
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,14 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, settings: Any)
         prepared()
     assert "it has upgrades.9999_from_the_future, and this version knows up to 0" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_what_keeps_it_from_starting_is_said_as_up_says_it(tmp_path: Path, settings: Any) -> None:
+    settings.ROLLGRID_HOME = tmp_path
+    MigrationRecorder(connection).record_applied("upgrades", "9999_from_the_future")
+    with pytest.raises(SystemExit) as ended:
+        Prepare().run_from_argv(["manage.py", "prepare"])
+    assert str(ended.value).startswith("rollgrid: the database belongs to a newer version")
 
 
 def test_migrations_of_apps_that_are_not_ours_do_not_matter(tmp_path: Path, settings: Any) -> None:

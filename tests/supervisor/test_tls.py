@@ -76,6 +76,28 @@ def test_renewed_for_a_name_that_it_lacks(home: Path, monkeypatch: pytest.Monkey
     assert tls.names("0.0.0.0")[3:] == ["rollgrid.example", "wide.example", "*.wide.example"]
 
 
+@pytest.mark.parametrize("damage", ["previous-ca.pem", "previous-ca.key"])
+@pytest.mark.parametrize("what", [b"", b"no PEM at all"])
+def test_a_damaged_authority_of_former_days_is_put_aside(
+    home: Path, damage: str, what: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is of no use any more keeps nothing from starting; whoever wonders finds it under another name."""
+    tls.prepare(home, "127.0.0.1", NOW)
+    for end in ("pem", "key"):
+        (home / "tls" / f"previous-ca.{end}").write_bytes((home / "tls" / f"ca.{end}").read_bytes())
+    (home / "tls" / damage).write_bytes(what)
+    first = certificate(home, "ca.pem")
+    tls.prepare(home, "127.0.0.1", NOW)
+    assert certificate(home, "ca.pem") == first
+    assert capsys.readouterr().err.count("\n") == 1
+    assert {path.name for path in (home / "tls").glob("previous-ca*")} == {
+        "previous-ca.pem.damaged",
+        "previous-ca.key.damaged",
+    }
+    tls.prepare(home, "127.0.0.1", NOW)
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.parametrize("damage", ["server.pem", "server.key"])
 def test_a_damaged_pair_is_made_anew(home: Path, damage: str) -> None:
     tls.prepare(home, "127.0.0.1", NOW)

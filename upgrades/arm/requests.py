@@ -26,7 +26,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
 from upgrades.core.members import BadDocument, check_json, kind, without_twins
 from upgrades.models import ApiClient, Subscription
-from upgrades.trouble import is_out_of_service
+from upgrades.neighbours import is_database_away
 
 log = logging.getLogger(__name__)
 Role = ApiClient.Role
@@ -265,7 +265,7 @@ def _failed(error: Exception, request: HttpRequest) -> Failed:
         return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
-    if is_out_of_service(error):
+    if is_database_away(error):
         log.error("the database does not do its work (%s)", error)
         return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
     log.exception("%s %r failed", request.method, request.path)

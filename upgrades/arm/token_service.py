@@ -19,8 +19,8 @@ from upgrades.commands import people
 from upgrades.commands.access import is_secret_of
 from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.models import ApiClient, Subscription
+from upgrades.neighbours import is_database_away
 from upgrades.sign_ins import TooManyTries
-from upgrades.trouble import is_out_of_service
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
     try:
         return _answer(request, tenant)
     except (DatabaseError, InterfaceError) as error:
-        if not is_out_of_service(error):
+        if not is_database_away(error):
             raise
         log.error("the database does not do its work (%s)", error)
         return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")

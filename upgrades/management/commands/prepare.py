@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -28,6 +29,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
         parser.add_argument("--new-secret-key", action="store_true", help="the secret key is another one, on purpose")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Says what keeps Rollgrid from starting as `manage.py up` says everything of the kind."""
+        try:
+            # Otherwise Django itself prints the error, with the name of its class before it.
+            super().run_from_argv([*argv, "--traceback"])
+        except CommandError as problem:
+            sys.exit(f"rollgrid: {problem}")
 
     def handle(self, *, demo: bool, new_secret_key: bool, **options: object) -> None:
         try:
