@@ -27,7 +27,7 @@ from dashboard.forms import (
 from upgrades.commands import approvals, fleet_stops, images, opt_outs, policies, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
-from upgrades.models import Instance, OptOut
+from upgrades.models import Batch, Instance, OptOut, RollingUpgrade
 
 Act = Callable[..., dict[str, Any]]
 
@@ -89,14 +89,39 @@ def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     said = {"said": f"{_named(rows)} opted out.", "fill": "out", "glyph": "opted-out"}
     if not rights.has(request.user, "opt_in"):
         return said
-    return {**said, "undo": {"url": reverse("opt in", args=[group, name]), "values": {"ids": ",".join(sent["ids"])}}}
+    return {**said, "undo": _undo("undo opt out", group, name, rows)}
+
+
+@act("opt_in")
+def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(Ids(request.POST))
+    rows = opt_outs.undo_opt_out(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
+    return {"said": f"Undone: {_named(rows)} as before."}
 
 
 @act("opt_in")
 def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    """It holds on for some seconds, so that nothing is begun that an undo could not take back."""
     sent = _read(Ids(request.POST))
-    rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=timezone.now())
-    return {"said": f"{_named(rows)} opted in again."}
+    now = timezone.now()
+    rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
+    if not rows:
+        return {"said": "They were opted in already."}
+    said = f"{_named(rows)} opted in again. Nothing begins for {opt_outs.UNDO_FOR.seconds} s."
+    return {"said": said, "undo": _undo("undo opt in", group, name, rows)}
+
+
+@act("opt_in")
+def undo_opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
+    sent = _read(Ids(request.POST))
+    rows = opt_outs.undo_opt_in(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
+    said = f"Undone: {_named(rows)} {'stays' if len(rows) == 1 else 'stay'} opted out as before."
+    return {"said": said, "fill": "out", "glyph": "opted-out"}
+
+
+def _undo(view: str, group: str, name: str, rows: list[Instance]) -> dict[str, Any]:
+    values = {"ids": ",".join(str(row.number) for row in rows)}
+    return {"url": reverse(view, args=[group, name]), "values": values}
 
 
 @act("steer")
@@ -135,22 +160,24 @@ def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @act("steer")
 def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    steering.pause(f"{group}/{name}", _by(request), timezone.now())
-    undo = {"url": reverse("resume", args=[group, name]), "values": {}, "word": "Resume"}
-    said = f"The upgrade of {name} is paused; a batch in flight is finished."
-    return {"said": said, "fill": "attention", "glyph": "held", "undo": undo}
+    upgrade = steering.pause(f"{group}/{name}", _by(request), timezone.now())
+    said = f"Paused: no further batch of {name} begins."
+    if batch := _in_progress(upgrade):
+        said = f"Batch {batch.number + 1} of {name} is finished; then it is paused."
+    undo = {"url": reverse("resume", args=[group, name]), "values": {}}
+    return {"said": said, "fill": "waiting", "glyph": "held", "undo": undo}
 
 
 @act("steer")
 def resume(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.resume(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"The upgrade of {name} goes on.", "fill": "active", "glyph": "upgrading"}
+    return {"said": f"Upgrade of {name} resumed.", "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
 def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.next_batch_now(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"The next batch of {name} begins now.", "fill": "active", "glyph": "upgrading"}
+    return {"said": f"The pause between batches of {name} is over.", "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
@@ -167,31 +194,35 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     approval = approvals.approve(path, sent["ids"], by=by, now=timezone.now(), version=sent["version"])
     if not approval.instances:
         return {"said": f"Nothing waited for the approval of {approval.version} any more."}
-    values = {"ids": ",".join(str(row.number) for row in approval.instances)}
-    undo = {"url": reverse("withdraw approval", args=[group, name]), "values": values}
     said = f"{_named(approval.instances)} approved for {approval.version}."
-    return {"said": said, "fill": "active", "glyph": "upgrading", "undo": undo}
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
 def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {"said": f"Approval withdrawn of {_named(rows)}." if rows else "A batch has taken them already."}
+    return {"said": f"Approval of {_named(rows)} withdrawn." if rows else "A batch has taken them already."}
 
 
 @act("steer")
 def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"The upgrade of {name} stops at the end of its batch.", "fill": "attention", "glyph": "held"}
+    upgrade = upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
+    said = f"The upgrade of {name} is cancelled."
+    if batch := _in_progress(upgrade):
+        said = f"The upgrade of {name} is cancelled: batch {batch.number + 1} is finished, no other begins."
+    return {"said": said, "fill": "waiting", "glyph": "held"}
+
+
+def _in_progress(upgrade: RollingUpgrade) -> Batch | None:
+    return upgrade.batches.filter(finished_at=None).first() if upgrade.ended_at is None else None
 
 
 @act("steer")
 def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     on = _read(AutomaticForm(request.POST))["on"]
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
-    undo = {"url": request.path, "values": {"on": "false" if on else "true"}}
-    return {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}.", "undo": undo}
+    return {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
 
 
 @act("publish")
@@ -236,10 +267,10 @@ def stop_fleet(request: HttpRequest) -> dict[str, Any]:
     said = {"said": "All automatic upgrades are stopped.", "fill": "attention", "glyph": "cord"}
     if not rights.has(request.user, "end_fleet_stop"):
         return said
-    return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}, "word": "Let go"}}
+    return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}}}
 
 
 @act("end_fleet_stop")
 def end_fleet_stop(request: HttpRequest) -> dict[str, Any]:
     fleet_stops.end_fleet_stop(by=_by(request), now=timezone.now())
-    return {"said": "Automatic upgrades go on."}
+    return {"said": "Automatic upgrades resumed."}

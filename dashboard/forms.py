@@ -1,5 +1,7 @@
 """What people send from the pages. A form checks the shape; whether it may be done is the command's to say."""
 
+from typing import Any
+
 from django import forms
 
 from upgrades.commands.opt_outs import LONGEST_REASON
@@ -30,6 +32,13 @@ class ReasonForm(forms.Form):
 
 class OptOutForm(Ids, ReasonForm):
     scope = forms.ChoiceField(choices=OptOut.Scope.choices)
+
+    def clean(self) -> dict[str, Any]:
+        """Only what is chosen counts: a date belongs to its own option."""
+        if self.cleaned_data.get("scope") != OptOut.Scope.UNTIL:
+            self.errors.pop("until", None)
+            self.cleaned_data["until"] = None
+        return self.cleaned_data
 
 
 class ApprovalForm(Ids):

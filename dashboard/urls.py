@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import acts, audit, views
+from dashboard import acts, audit, consequences, views
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.trouble.bad_request"
@@ -35,6 +35,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scale-sets/<str:group>/<str:name>/withdraw-approval/", acts.withdraw_approval, name="withdraw approval"),
     path("scale-sets/<str:group>/<str:name>/cancel/", acts.cancel, name="cancel"),
     path("scale-sets/<str:group>/<str:name>/automatic/", acts.automatic, name="automatic"),
+    path("scale-sets/<str:group>/<str:name>/keep-opt-out/", acts.undo_opt_in, name="undo opt in"),
+    path("scale-sets/<str:group>/<str:name>/take-opt-out-back/", acts.undo_opt_out, name="undo opt out"),
+    path("scale-sets/<str:group>/<str:name>/would/<str:action>/", consequences.of_scale_set, name="consequences"),
+    path("fleet-stop/end/would/", consequences.of_ending_the_fleet_stop, name="consequences of ending the fleet stop"),
     path("fleet-stop/", acts.stop_fleet, name="stop fleet"),
     path("fleet-stop/end/", acts.end_fleet_stop, name="end fleet stop"),
     path("audit/", audit.page, name="audit"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from upgrades.core import documents
+from upgrades.core.facts import Facts
 from upgrades.core.preview import Pace, Plan, pace_of, preview
 from upgrades.core.states import UpgradeKind
 from upgrades.models import Batch, ScaleSet
@@ -37,6 +38,12 @@ def planned(row: ScaleSet, now: datetime) -> Planned:
         facts = replace(facts, policy=documents.read(row.document).policy_by_hand)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     return Planned(preview(facts, now, pace(row, kind), by_hand=by_hand), by_hand, is_running)
+
+
+def would(row: ScaleSet, facts: Facts, now: datetime) -> Plan:
+    """What would follow from these facts, which need not be so yet (core/what_if.py)."""
+    kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
+    return preview(facts, now, pace(row, kind))
 
 
 def pace(row: ScaleSet, kind: UpgradeKind = UpgradeKind.IMAGE) -> Pace | None:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.stories import NOW, a_scale_set, publish, refused, snapshot_equals_events
-from upgrades.commands.opt_outs import opt_in, opt_out
+from upgrades.commands.opt_outs import UNDO_FOR, opt_in, opt_out, undo_opt_in, undo_opt_out
+from upgrades.commands.protection import protect
 from upgrades.commands.upgrades import start
 from upgrades.feed import read
-from upgrades.models import Event, Instance, OptOut, ScaleSet, Transition
+from upgrades.models import AuditEntry, Event, Instance, OptOut, RollingUpgrade, ScaleSet, Transition
+from upgrades.orchestrator.advance import advance
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -82,6 +84,78 @@ def test_opting_in_what_is_in_says_nothing() -> None:
     before = Event.objects.count(), Transition.objects.count()
     assert [one.number for one in opt_in("fleet/web", ["1"], owner="you", now=LATER)] == [1]
     assert (Event.objects.count(), Transition.objects.count()) == before
+
+
+# --- taking it back ---------------------------------------------------------------------------------------------------
+
+
+def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
+    """With its owner, reason and end; nothing was begun, for it held all the while."""
+    row = a_scale_set()
+    publish("16.04.9")
+    out(*(str(number) for number in range(10)), owner="bob", until=LATER + timedelta(days=3))
+    opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
+    shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
+    assert (shape["owner"], shape["ending_by"], shape["until"]) == ("bob", "me", "2018-09-25T12:01:10.000Z")
+    with snapshot_equals_events():
+        advance(row.pk, lambda: LATER + timedelta(seconds=9))
+    assert not RollingUpgrade.objects.exists()
+    with snapshot_equals_events():
+        undo_opt_in("fleet/web", ["3"], by="me", now=LATER + timedelta(seconds=9))
+    kept = OptOut.objects.get(instance__number=3)
+    assert (kept.owner, kept.reason, kept.until) == ("bob", "it runs the payroll", LATER + timedelta(days=3))
+    assert (kept.ending_by, kept.ended_at, kept.until_before) == ("", None, None)
+    assert AuditEntry.objects.filter(code="OptInUndone").count() == 1
+    advance(row.pk, lambda: LATER + timedelta(seconds=30))
+    assert not RollingUpgrade.objects.exists()
+
+
+def test_an_opt_in_that_nobody_takes_back_counts_after_its_seconds() -> None:
+    row = a_scale_set()
+    out("3", owner="bob")
+    opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
+    assert opt_in("fleet/web", ["3"], owner="you", now=LATER, after=UNDO_FOR) == [], "it ends already"
+    with snapshot_equals_events():
+        advance(row.pk, lambda: LATER + UNDO_FOR)
+    assert OptOut.objects.get().ended_by == "me"
+    assert Transition.objects.filter(note="Opted in again.").exists()
+    with refused("OperationNotAllowed", "the opt-outs of instances 3 have ended already"):
+        undo_opt_in("fleet/web", ["3"], by="me", now=LATER + UNDO_FOR)
+
+
+def test_one_that_ends_in_a_moment_by_itself_need_not_be_ended() -> None:
+    a_scale_set()
+    out("3", until=LATER + timedelta(seconds=5))
+    assert opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR) == []
+    assert OptOut.objects.get().until == LATER + timedelta(seconds=5)
+
+
+def test_taking_an_opt_out_back_brings_back_the_one_that_it_replaced() -> None:
+    a_scale_set()
+    out("0", owner="bob", reason="holds sessions")
+    opt_out("fleet/web", ["0", "1"], reason="by mistake", owner="me", now=LATER + timedelta(hours=1))
+    with snapshot_equals_events():
+        undo_opt_out("fleet/web", ["0", "1"], by="me", now=LATER + timedelta(hours=1, seconds=8))
+    (left,) = OptOut.objects.filter(ended_at=None)
+    assert (left.instance.number, left.owner, left.reason) == (0, "bob", "holds sessions")
+
+
+def test_only_a_fresh_opt_out_of_ones_own_is_taken_back() -> None:
+    a_scale_set()
+    out("0", owner="bob")
+    with refused("OperationNotAllowed", "you did not opt instances 0 out within the last minute"):
+        undo_opt_out("fleet/web", ["0"], by="me", now=LATER)
+    with refused("OperationNotAllowed", "opt them in instead"):
+        undo_opt_out("fleet/web", ["0"], by="bob", now=LATER + timedelta(minutes=2))
+
+
+def test_a_client_that_protects_what_is_being_opted_in_protects_it() -> None:
+    """Caution is never forgotten: the opt-out that is about to end does not count for it."""
+    row = a_scale_set()
+    out("0", owner="bob")
+    opt_in("fleet/web", ["0"], owner="me", now=LATER, after=UNDO_FOR)
+    protect(row, 0, from_actions=True, from_scale_in=None, owner="client", now=LATER)
+    assert OptOut.objects.get(ended_at=None).until is None
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from upgrades.models import Batch, FleetStop, ImageVersion, Instance, OptOut, Ro
 
 # Each act: where it is posted to, what with, and the right that it takes.
 ACTS: dict[str, tuple[str, dict[str, str], str]] = {
-    "opt out": (f"{HERE}opt-out/", {"ids": "1,2", "reason": "it runs the payroll", "scope": "upgrade"}, "opt_out"),
+    "opt out": (f"{HERE}opt-out/", {"ids": "1,2", "reason": "it runs the payroll", "scope": "until"}, "opt_out"),
     "opt in": (f"{HERE}opt-in/", {"ids": "0"}, "opt_in"),
+    "undo opt in": (f"{HERE}keep-opt-out/", {"ids": "0"}, "opt_in"),
+    "undo opt out": (f"{HERE}take-opt-out-back/", {"ids": "0"}, "opt_in"),
     "start": (f"{HERE}start/", {}, "steer"),
     "start unhealthy first": (f"{HERE}start-unhealthy-first/", {}, "steer"),
     "start extensions": (f"{HERE}start-extensions/", {}, "steer"),
@@ -113,10 +115,10 @@ def test_opting_out_and_undoing_it(ada: Client) -> None:
     a_scale_set()
     said = done(ada, "opt out")
     assert said["said"] == "2 instances opted out."
-    assert set(OptOut.objects.values_list("owner", "reason", "scope")) == {("ada", "it runs the payroll", "upgrade")}
+    assert set(OptOut.objects.values_list("owner", "reason", "scope")) == {("ada", "it runs the payroll", "until")}
     undo = said["undo"]
     with snapshot_equals_events():
-        assert ada.post(undo["url"], undo["values"]).json()["said"] == "2 instances opted in again."
+        assert ada.post(undo["url"], undo["values"]).json()["said"] == "Undone: 2 instances as before."
     assert not OptOut.objects.filter(ended_at=None).exists()
 
 
@@ -126,6 +128,12 @@ def test_opting_out_until_a_day(ada: Client) -> None:
     said = done(ada, "opt out", ids="4", scope="until", until=until.isoformat())
     assert said["said"] == "web_4 opted out."
     assert OptOut.objects.get().until == until
+
+
+def test_only_the_end_that_was_chosen_counts(ada: Client) -> None:
+    a_running_upgrade()
+    done(ada, "opt out", ids="4", scope="upgrade", until="soon")
+    assert OptOut.objects.get().scope == OptOut.Scope.UPGRADE
 
 
 def test_who_may_opt_out_but_not_in_is_offered_no_undo() -> None:
@@ -142,6 +150,7 @@ def test_who_may_opt_out_but_not_in_is_offered_no_undo() -> None:
         ({"reason": "x" * 501}, "A reason has at most 500 characters."),
         ({"scope": "for ever"}, "for ever"),
         ({"scope": "until", "until": "soon"}, "That is no date."),
+        ({"scope": "upgrade"}, "no upgrade that an opt-out could end with"),
         ({"scope": "until", "until": "2001-01-01T00:00:00Z"}, "an opt-out ends in the future"),
     ],
 )
@@ -153,9 +162,21 @@ def test_opt_outs_that_are_refused(ada: Client, changes: dict[str, str], expecte
 
 def test_opting_in(ada: Client) -> None:
     a_scale_set()
-    opt_out("fleet/web", ["0"], reason="why", owner="me", now=NOW)
-    assert done(ada, "opt in")["said"] == "web_0 opted in again."
-    assert OptOut.objects.get().ended_by == "ada"
+    opt_out("fleet/web", ["0"], reason="why", owner="me", now=the_time())
+    until = OptOut.objects.get().until
+    said = done(ada, "opt in")
+    assert said["said"] == "web_0 opted in again. Nothing begins for 10 s."
+    ending = OptOut.objects.get()
+    assert (ending.ending_by, ending.ended_at, ending.until_before) == ("ada", None, until)
+    assert done(ada, "opt in")["said"] == "They were opted in already."
+    with snapshot_equals_events():
+        assert (
+            ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"]
+            == "Undone: web_0 stays opted out as before."
+        )
+    kept = OptOut.objects.get()
+    assert (kept.owner, kept.reason, kept.until, kept.ending_by) == ("me", "why", until, "")
+    assert "have ended already" in problem(ada.post(said["undo"]["url"], said["undo"]["values"]))
     assert opt_in("fleet/web", ["0"], owner="me", now=NOW)
 
 
@@ -166,7 +187,7 @@ def test_starting_and_cancelling(ada: Client) -> None:
     upgrade = RollingUpgrade.objects.get()
     assert (upgrade.started_by, upgrade.started_by_name) == ("User", "ada")
     assert "another ongoing rolling upgrade" in problem(act(ada, "start"))
-    assert done(ada, "cancel")["said"] == "The upgrade of web stops at the end of its batch."
+    assert done(ada, "cancel")["said"] == "The upgrade of web is cancelled.", "no batch is in progress"
     assert RollingUpgrade.objects.get().cancel_requested_by == "ada"
 
 
@@ -208,10 +229,10 @@ def a_failed_instance() -> None:
 def test_pausing_and_resuming(ada: Client) -> None:
     a_running_upgrade()
     said = done(ada, "pause")
-    assert said["said"] == "The upgrade of web is paused; a batch in flight is finished."
+    assert said["said"] == "Batch 1 of web is finished; then it is paused."
     assert RollingUpgrade.objects.get().paused_by == "ada"
     with snapshot_equals_events():
-        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "The upgrade of web goes on."
+        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Upgrade of web resumed."
     assert RollingUpgrade.objects.get().paused_by == ""
 
 
@@ -225,7 +246,7 @@ def test_nothing_runs(ada: Client, name: str) -> None:
 def test_the_next_batch_now(ada: Client) -> None:
     a_running_upgrade(pause_seconds=600, finished=True)
     Batch.objects.update(finished_at=datetime.now(UTC))  # noqa: TID251  the page reads the real clock
-    assert done(ada, "next batch")["said"] == "The next batch of web begins now."
+    assert done(ada, "next batch")["said"] == "The pause between batches of web is over."
     assert RollingUpgrade.objects.get().skip_pause_at
 
 
@@ -280,7 +301,7 @@ def test_the_cord_is_pulled_for_a_day_and_let_go(ada: Client) -> None:
     assert (row.owner, row.reason) == ("ada", "a bad image is out")
     assert row.until == row.created_at + timedelta(days=1)
     with snapshot_equals_events():
-        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Automatic upgrades go on."
+        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Automatic upgrades resumed."
     assert FleetStop.objects.get().ended_by == "ada"
     assert problem(act(ada, "end fleet stop")) == "automatic upgrades are not stopped"
 
@@ -315,8 +336,8 @@ def test_automatic_upgrades_off_and_on_again(ada: Client) -> None:
     said = done(ada, "automatic")
     assert said["said"] == "Automatic upgrades of web are off."
     assert not ScaleSet.objects.get().automatic_upgrade
-    with snapshot_equals_events():
-        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"].endswith("are on.")
+    assert "undo" not in said, "turned on again it may begin at once: the switch asks"
+    assert done(ada, "automatic", on="true")["said"].endswith("are on.")
     assert ScaleSet.objects.get().automatic_upgrade
 
 

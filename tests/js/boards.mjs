@@ -13,7 +13,7 @@ export const anInstance = (id, changes = {}) => ({
 });
 
 export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", instance: "", replacement: null, kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
-export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null });
+export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null, ending_by: "" });
 
 export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
 /** What a look decided, with the reasons for it. */

@@ -122,6 +122,10 @@ def test_until_a_time(text: str, until: datetime) -> None:
 
 def test_until_the_upgrade_ends_or_for_ever() -> None:
     a_scale_set(instances=2)
+    with complains("no upgrade that an opt-out could end with"):
+        run("opt_out", "fleet/web", "0", "--reason", "x", "--this-upgrade")
+    publish("16.04.9")
+    run("start", "fleet/web")
     run("opt_out", "fleet/web", "0", "--reason", "x", "--this-upgrade")
     run("opt_out", "fleet/web", "1", "--reason", "x", "--for-ever")
     assert OptOut.objects.get(instance__number=0).scope == OptOut.Scope.UPGRADE

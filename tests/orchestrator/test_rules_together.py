@@ -139,8 +139,9 @@ def test_an_opt_out_of_one_upgrade_outlives_an_attempt_that_touched_nothing(flee
     one.go_on()
     one.sick = {3, 4}
     one.probe()
-    opt_out(one.path, ["0"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
     one.publish(NEW)
+    one.go_on()
+    opt_out(one.path, ["0"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
     one.go_on()
     assert one.upgrade.error and one.upgrade.error["code"] == FaultCode.BEFORE
     one.sick = set()

@@ -210,14 +210,18 @@ def test_an_upgrade_to_another_version_ends_it_where_it_begins(fleet: MakeFleet)
     assert set(OptOut.objects.values_list("ended_by", flat=True)) == {f"the upgrade to {NEWER}"}
 
 
-def test_one_that_is_said_before_any_upgrade_is_of_the_next(fleet: MakeFleet) -> None:
+def test_one_for_this_upgrade_is_refused_where_there_is_none(fleet: MakeFleet) -> None:
+    """It would be forgotten, or hold for something that nobody meant."""
     one = fleet(5)
     one.go_on()
-    opt_out(one.path, ["4"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
-    assert OptOut.objects.get().version == ""
+    with pytest.raises(Refused, match="no upgrade that an opt-out could end with.*Give a date"):
+        opt_out(one.path, ["4"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
+    assert not OptOut.objects.exists()
     one.publish(NEW)
-    one.look()
-    assert (OptOut.objects.get().version, one.upgrade.target_version) == (NEW, NEW)
+    one.go_on(60)
+    assert one.upgrade.status == "Completed"
+    with pytest.raises(Refused):
+        opt_out(one.path, ["4"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
 
 
 def test_a_person_who_starts_the_next_version_by_hand_is_not_refused_for_it(fleet: MakeFleet) -> None:

@@ -13,6 +13,10 @@ NOTHING_TO_PAUSE = (
     "There is no ongoing Rolling Upgrade to pause. None of {row} waits to be tried again, either; to keep the next one from beginning, "
     "turn its automatic upgrades off, or opt its instances out."
 )
+NO_UPGRADE = (
+    "{row} has no upgrade that an opt-out could end with: none runs, and none waits to be tried again. Give a date at which it ends "
+    "instead."
+)
 IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them first"
 
 
@@ -51,11 +55,16 @@ def to_resume(w: Writing) -> RollingUpgrade:
 
 
 def this_upgrade(w: Writing) -> str:
-    """The version that "this upgrade" is to: of the one that runs, or that the platform would try again. "" where there is neither."""
+    """The version that "this upgrade" is to: of the one that runs ("" of the extensions), or that the platform would try again.
+
+    Raises Refused where there is neither.
+    """
     last, now = last_of_images(w), w.scale_set.upgrades.filter(ended_at=None).first()
     if now:
         return now.target_version
-    return last.target_version if last and _is_last_word(w, last) and _comes_again(w, last) else ""
+    if last and _is_last_word(w, last) and _comes_again(w, last):
+        return last.target_version
+    raise Refused("OperationNotAllowed", NO_UPGRADE.format(row=w.scale_set), target="scope")
 
 
 def refuse_while_paused(w: Writing, version: str) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import F, Q, QuerySet
+
 from upgrades.commands import current, finding
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
@@ -11,10 +13,15 @@ from upgrades.core.members import unprintable
 from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.models.instance import in_force
 
 DEFAULT_LENGTH = timedelta(days=14)  # never silently for ever
 LONGEST = timedelta(days=3650)
 LONGEST_REASON = 500  # characters
+UNDO_FOR = timedelta(seconds=10)  # what a page ends holds as long, so that it can be taken back
+UNDONE_WITHIN = timedelta(minutes=1)  # an opt-out: nothing was begun meanwhile
+TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them out again"
+NOT_FRESH = "{row}: you did not opt instances {ids} out within the last minute; opt them in instead"
 
 
 @audited("InstancesOptedOut", Kind.SCALE_SET)
@@ -32,17 +39,17 @@ def opt_out(
     """Has these instances left alone, for 14 days unless said otherwise. An opt-out that an instance has already is replaced.
 
     An instance whose OS disk is being replaced is finished first. One of the scope "upgrade" holds for all attempts at the version of the
-    upgrade that runs, or waits to be tried again; where there is none, of the next one. Raises Refused; then none of them is opted out.
+    upgrade that runs, or waits to be tried again; where there is neither it is refused. Raises Refused; then none of them is opted out.
     """
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
     end = None if for_ever else until or now + DEFAULT_LENGTH
     with finding.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
+        version = current.this_upgrade(w) if scope == OptOut.Scope.UPGRADE else ""
         before = _described(rows)
         _end(w, rows, owner)
         said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
-        version = current.this_upgrade(w) if scope == OptOut.Scope.UPGRADE else ""
         OptOut.objects.bulk_create(OptOut(instance=row, version=version, **said) for row in rows)
         w.changed(*rows, note=f"Opted out by {owner}: {reason}")
         says = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
@@ -78,18 +85,85 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
 
 
 @audited("InstancesOptedIn", Kind.SCALE_SET)
-def opt_in(path: str, ids: Sequence[str], *, owner: str, now: datetime) -> list[Instance]:
-    """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended."""
+def opt_in(
+    path: str, ids: Sequence[str], *, owner: str, now: datetime, after: timedelta = timedelta(0)
+) -> list[Instance]:
+    """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended.
+
+    `after`: they hold as long, in which `undo_opt_in` can take it back.
+    """
     with finding.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
-        opted_out = set(OptOut.objects.filter(instance__in=rows, ended_at=None).values_list("instance_id", flat=True))
-        ended = [row for row in rows if row.pk in opted_out]
+        open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
+        if after:
+            open_ones = open_ones.filter(Q(until=None) | Q(until__gt=now + after), ending_by="")
+        ended = _of(rows, open_ones)
         if ended:
             note(f"Opted in instances {ranges(row.number for row in ended)}.", before=_described(ended))
-        _end(w, rows, owner)
-        w.changed(*ended, note=f"Opted in by {owner}.")
+        if after:
+            open_ones.update(until_before=F("until"), until=now + after, ending_by=owner)
+        else:
+            _end(w, rows, owner)
+        w.changed(*ended, note=f"Opted in by {owner}{f', in {after.seconds} s' if after else ''}.")
+        w.wake()
+    return ended if after else rows
+
+
+@audited("OptInUndone", Kind.SCALE_SET)
+def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
+    """Keeps opt-outs that are being ended, with their owners, reasons and ends. Raises Refused where one has ended; then none is kept."""
+    with finding.writing_to(path, now) as w:
+        rows = find_instances(w.scale_set, ids)
+        ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
+        kept = _of(rows, ending)
+        if len(kept) < len(rows):
+            gone = ranges(row.number for row in rows if row not in kept)
+            raise Refused("OperationNotAllowed", TOO_LATE.format(row=w.scale_set, ids=gone), target="ids")
+        ending.update(until=F("until_before"), until_before=None, ending_by="")
+        note(f"Kept the opt-outs of instances {ranges(row.number for row in kept)}.", after=_described(kept))
+        w.changed(*kept, note=f"{by} took it back: it stays opted out.")
+        w.wake()
+    return kept
+
+
+@audited("OptOutUndone", Kind.SCALE_SET)
+def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
+    """Takes back what this person opted out within the last minute: what was opted out before is so again, as it was. Raises Refused."""
+    with finding.writing_to(path, now) as w:
+        rows = find_instances(w.scale_set, ids)
+        fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
+        mine = list(fresh.select_related("instance"))
+        if len(mine) < len(rows):
+            gone = ranges(row.number for row in rows if row.pk not in {one.instance_id for one in mine})
+            raise Refused("OperationNotAllowed", NOT_FRESH.format(row=w.scale_set, ids=gone), target="ids")
+        before = _described(rows)
+        _end(w, rows, by)
+        for one in mine:
+            _reopen(one)
+        note(
+            f"Took the opt-outs of instances {ranges(row.number for row in rows)} back.",
+            before=before,
+            after=_described(rows),
+        )
+        w.changed(*rows, note=f"{by} took the opt-out back.")
         w.wake()
     return rows
+
+
+def _reopen(taken_back: OptOut) -> None:
+    """The one that it had replaced."""
+    replaced = OptOut.objects.filter(
+        instance=taken_back.instance_id, ended_at=taken_back.created_at, ended_by=taken_back.owner
+    ).exclude(pk=taken_back.pk)
+    if (last := replaced.order_by("-pk").first()) is not None:
+        last.ended_at, last.ended_by = None, ""
+        last.save(update_fields=["ended_at", "ended_by"])
+
+
+def _of(rows: Sequence[Instance], opt_outs: QuerySet[OptOut]) -> list[Instance]:
+    """Those of the instances that have one of these."""
+    found = set(opt_outs.values_list("instance_id", flat=True))
+    return [row for row in rows if row.pk in found]
 
 
 def _described(rows: Sequence[Instance]) -> dict[str, object]:

@@ -26,8 +26,9 @@ def protect(
         raise Refused("InvalidParameter", HALF, target=target)
     if from_actions is False or from_scale_in is False:
         Instance.objects.filter(scale_set=row, number=number).update(protection_asked=True)
-    is_opted_out = opt_out_of(row, number, now) is not None
-    if from_actions and not is_opted_out:
+    held = opt_out_of(row, number, now)
+    is_opted_out = held is not None
+    if from_actions and (held is None or held.ending_by):
         reason = f"protectFromScaleSetActions, set by the API client {owner}"
         opt_out(str(row), [str(number)], reason=reason, owner=owner, now=now, for_ever=True)
     if from_actions is False and is_opted_out:

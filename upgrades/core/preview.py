@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from upgrades.core import retrying
+from upgrades.core import what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
-from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -103,13 +103,8 @@ def pace_of(durations: Sequence[timedelta]) -> Pace | None:
 
 def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: bool = False) -> Plan:
     """The batches that are still to come. `by_hand`: as if a person started it now, where none runs."""
-    if by_hand and facts.upgrade is None and facts.latest is not None:
-        policy = facts.policy_by_hand or facts.policy
-        # Who paused the last attempt has to resume it first.
-        paused_by, takes_newer = retrying.paused_by(facts), bool(facts.pinned_to)
-        by_person = Upgrade(facts.latest, StartedBy.USER, policy, paused_by=paused_by, takes_newer=takes_newer)
-        turned = tuple(_turned(one, facts.latest.version) for one in facts.instances)
-        facts = replace(facts, upgrade=by_person, instances=turned)
+    if by_hand and facts.upgrade is None:
+        facts = what_if.started(facts)
     return _Rehearsal(facts, now, pace).run()
 
 
@@ -164,7 +159,7 @@ class _Rehearsal:
                 version, there_are = image.version, self.facts.instances
                 self._instances(_made(one, version) if one.id in instances else one for one in there_are)
             case StartUpgrade(target, started_by, takes_failed):
-                self._instances(_turned(one, target.version) for one in self.facts.instances)
+                self._instances(what_if.turned(one, target.version) for one in self.facts.instances)
                 self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
                 self._heal()
@@ -316,11 +311,6 @@ def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
 
 def _made(one: InstanceFacts, version: str) -> InstanceFacts:
     return replace(one, version=version, health=Health.HEALTHY, missing=None)
-
-
-def _turned(one: InstanceFacts, version: str) -> InstanceFacts:
-    """An upgrade to another version than its opt-out is for begins, and ends that."""
-    return one if one.is_protected_from(version) else replace(one, opt_out=None)
 
 
 def _let_go(one: InstanceFacts, now: datetime) -> InstanceFacts:

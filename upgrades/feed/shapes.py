@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from upgrades.core import documents
+from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
 from upgrades.core.held import Reason
 from upgrades.core.versions import LATEST
@@ -71,6 +72,13 @@ class ReasonShape(TypedDict):
     instances: list[str] | None
 
 
+class ActionShape(TypedDict):
+    """Whether people can do it now; where not, `why` says so in a sentence. Within a scale set's `decision`."""
+
+    possible: bool
+    why: str
+
+
 class MemberShape(TypedDict):
     """The instance's part in the latest upgrade that took it; `upgrade` says which.
 
@@ -91,11 +99,14 @@ class MemberShape(TypedDict):
 
 
 class OptOutShape(TypedDict):
+    """`ending_by`: who ended it; it holds until `until`, so that this can be taken back. "" where nobody has."""
+
     owner: str
     reason: str
     scope: str
     created_at: str | None
     until: str | None
+    ending_by: str
 
 
 class InstanceShape(TypedDict):
@@ -206,6 +217,11 @@ def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: d
     return shaped
 
 
+def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
+    """As they are stored with the decision."""
+    return {action.value: ActionShape(possible=not why, why=why) for action, why in why_not.items()}
+
+
 def _reason(one: Reason) -> ReasonShape:
     return ReasonShape(
         code=one.code.value,
@@ -299,6 +315,7 @@ def _opt_out(row: OptOut) -> OptOutShape:
         scope=row.scope,
         created_at=time(row.created_at),
         until=time(row.until),
+        ending_by=row.ending_by,
     )
 
 

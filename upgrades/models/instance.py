@@ -204,6 +204,10 @@ class OptOut(models.Model):
     )
     created_at = models.DateTimeField()
     until = models.DateTimeField(null=True, help_text="Empty: for ever.")
+    until_before = models.DateTimeField(null=True, help_text="Of one that somebody is ending: its end before that.")
+    ending_by = models.CharField(
+        max_length=150, blank=True, help_text="Who is ending it: for some seconds that can be taken back."
+    )
     ended_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=150, blank=True)
 

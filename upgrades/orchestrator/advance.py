@@ -23,7 +23,7 @@ from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.leases import Lease, LeaseLost
-from upgrades.orchestrator.observe import Observation, observe
+from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.quarantine import end_outdated_quarantines
 from upgrades.orchestrator.record import Outdated, record
@@ -102,7 +102,7 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
     """
     row = observation.scale_set
-    decision = _decision(row.decision, observation.facts, step, now)
+    decision = _decision(row, observation.facts, step, now)
     if decision != row.decision and not _say_why(lease, observation, decision, now):
         return False
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
@@ -117,17 +117,19 @@ def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
     return [until for until in (*ends, missing.next_try(facts, now)) if until and until > now]
 
 
-def _decision(before: dict[str, Any], facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
-    """What is waited for, and every reason why anything stands still; each since when it has been so.
+def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
+    """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now.
 
     Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
     """
+    before = row.decision
     found = shapes.reasons(reasons(facts, now), before.get("reasons", ()), now)
     code, text = step.why.value, step.text
     if step.why is Why.NOTHING_TO_DO and found:
         code, text = found[0]["code"], found[0]["text"]
     since = min(before["since"], shapes.time(now)) if before.get("code") == code else shapes.time(now)
-    return {"code": code, "text": text, "since": since, "reasons": found}
+    actions = shapes.actions(possible_actions(row, facts, now))
+    return {"code": code, "text": text, "since": since, "reasons": found, "actions": actions}
 
 
 def _say_why(lease: Lease, observation: Observation, decision: dict[str, Any], now: datetime) -> bool:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from upgrades.core import documents
+from upgrades.core.actions import Action, actions_of
+from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import (
     Attempt,
     Batch,
@@ -86,6 +88,12 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         withdrawn=withdrawn,
     )
     return Observation(row, facts)
+
+
+def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
+    """Why each thing that people do cannot be done now, "" where it can."""
+    extensions = "" if facts.upgrade else key_of_model(documents.read(row.document).machine.extensions)
+    return actions_of(facts, now, extensions)
 
 
 def newest_image(row: ScaleSet) -> ImageReference | None:

@@ -3,6 +3,8 @@
 from contextlib import suppress
 from datetime import datetime
 
+from django.db.models import Case, Value, When
+
 from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, Instance, OptOut, ScaleSet
 
@@ -15,9 +17,11 @@ def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
     if not expired.exists():
         return
     with writing(now, scale_set_id) as w:
-        rows = list(Instance.objects.filter(opt_outs__in=expired))
-        expired.update(ended_at=now, ended_by=ITS_TIME)
-        w.changed(*rows, note="Its opt-out expired.")
+        given_up, over = expired.exclude(ending_by=""), expired.filter(ending_by="")
+        back, out = (list(Instance.objects.filter(opt_outs__in=those)) for those in (given_up, over))
+        expired.update(ended_at=now, ended_by=Case(When(ending_by="", then=Value(ITS_TIME)), default="ending_by"))
+        w.changed(*back, note="Opted in again.")
+        w.changed(*out, note="Its opt-out expired.")
 
 
 def end_expired_fleet_stop(now: datetime) -> None:

@@ -20,6 +20,7 @@ from tests.orchestrator.model.telling import (
     story,
     to_the_end,
 )
+from upgrades.commands.opt_outs import opt_in
 from upgrades.core.states import Health, MemberState, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade
 
@@ -187,10 +188,11 @@ def only_those_that_failed_are_wanted(m: Fleets, fleet: dict[str, Any], is_well_
     m.change_one(0, fleet["capacity"], automatic=False)
     (name,) = m.names(0, [0])
     m.world.cloud.change(name, sick=True)
-    m.opt_out_some(0, [1], None, OptOut.Scope.UPGRADE)
+    m.opt_out_some(0, [1], None, OptOut.Scope.UNTIL)
     m.publish_one()
     m.start_one(0)
     to_the_end(m)
+    m.people(partial(opt_in, "fleet/s0", ["1"], owner="ada"))
     m.world.cloud.change(name, sick=not is_well_again)
     m.world.run(8)
     m.start_one(0, only_failed=True)

@@ -138,7 +138,8 @@ def the_prober_is_away(m: Fleets, fleet: dict[str, Any], count: int) -> None:
 def some_are_opted_out(
     m: Fleets, fleet: dict[str, Any], at: str, moment: int, scope: OptOut.Scope, seconds: int | None
 ) -> None:
-    """Before the upgrade; when they stand in a batch of which nothing is begun; in the middle of the worker's taking it up."""
+    """Before the upgrade (one for "this upgrade" is refused then); when they stand in a batch of which nothing is begun; in the middle of
+    the worker's taking it up."""
     found(m, fleet)
     until = m.world.later(seconds) if seconds else None
 

@@ -20,7 +20,9 @@ class Command(Door):
         end = parser.add_mutually_exclusive_group()
         end.add_argument("--until", metavar="D", type=read_time, help="a date or time, UTC unless it has a zone")
         end.add_argument(
-            "--this-upgrade", action="store_true", help="until an upgrade to the version that runs now is complete"
+            "--this-upgrade",
+            action="store_true",
+            help="until the upgrade that runs now, or waits to be tried again, is complete",
         )
         end.add_argument("--for-ever", action="store_true")
 

@@ -1,0 +1,326 @@
+"""GET .../would/ACTION/: what would happen if a person did it now, for the page to say before it is done.
+
+The plan is the engine's own, run forward on the facts as they would be then (core/what_if.py). Answers are JSON: {possible, why, asks,
+title, says: [sentence], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}. `asks`: what is
+begun could not be taken back, so the page asks first; where it is false the page does it at once.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard import rights
+from dashboard.acts import error
+from upgrades import plans
+from upgrades.commands.errors import Refused
+from upgrades.commands.opt_outs import UNDO_FOR, find_instances
+from upgrades.core import documents, in_flight, what_if
+from upgrades.core.actions import Action
+from upgrades.core.extensions import key_of_model
+from upgrades.core.facts import Facts
+from upgrades.core.preview import Plan
+from upgrades.core.ranges import ranges
+from upgrades.core.states import StartedBy
+from upgrades.core.steps import Why
+from upgrades.feed import shapes
+from upgrades.models import Instance, OptOut, ScaleSet
+from upgrades.models.fleet_stop import open_fleet_stop
+from upgrades.models.instance import in_force
+from upgrades.orchestrator.observe import observe, possible_actions
+
+SHOWN_BATCHES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An action that somebody considers: of which scale set, as it is, and to which of its instances."""
+
+    row: ScaleSet
+    facts: Facts
+    now: datetime
+    by: str
+    rows: Sequence[Instance]
+    sent: dict[str, str]
+
+    @property
+    def ids(self) -> Collection[int]:
+        return {row.number for row in self.rows}
+
+    @property
+    def named(self) -> str:
+        return self.rows[0].name if len(self.rows) == 1 else f"{len(self.rows)} instances"
+
+    @property
+    def target(self) -> str:
+        if self.facts.upgrade:
+            return self.facts.upgrade.target.version or "the extensions of the model"
+        return self.facts.latest.version if self.facts.latest else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """`change`: the facts as they would be then; None where no plan follows from it. `view`: the name of the address that it is posted
+    to. `action`: the one that says whether it is possible."""
+
+    title: str
+    word: str
+    view: str
+    change: Callable[[Facts], Facts] | None = None
+    says: tuple[str, ...] = ()
+    asks: bool = True
+    action: Action | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    opt_outs: tuple[dict[str, Any], ...] = ()
+
+
+@require_safe
+def of_scale_set(request: HttpRequest, group: str, name: str, action: str) -> JsonResponse:
+    consider = CONSIDERED.get(action)
+    if consider is None:
+        raise Http404(f"there is no action {action!r}")
+    if refused := _refused(request, "opt_in" if action == "opt_in" else "steer"):
+        return refused
+    now, row = timezone.now(), get_object_or_404(ScaleSet, key=ScaleSet.key_of(group, name))
+    sent = {key: str(value) for key, value in request.GET.items()}
+    try:
+        rows = find_instances(row, sent["ids"].split(",")) if sent.get("ids") else []
+    except Refused as refusal:
+        return error(409, refusal.code, refusal.message)
+    facts = observe(row.pk, now).facts
+    asked = Asked(row, facts, now, request.user.get_username(), rows, sent)
+    return JsonResponse(_rendered(asked, consider(asked)))
+
+
+@require_safe
+def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
+    if refused := _refused(request, "end_fleet_stop"):
+        return refused
+    stop = open_fleet_stop()
+    held = [row for row in ScaleSet.objects.all() if row.decision.get("code") == Why.FLEET_STOPPED]
+    says = [
+        f"{_many(len(held), 'scale set')} held by it can begin or go on at once."
+        if held
+        else "It holds no scale set now."
+    ]
+    if stop and stop.owner != request.user.get_username():
+        says.insert(0, f"It was stopped by {stop.owner}: {stop.reason}")
+    why = "" if stop else "Automatic upgrades are not stopped."
+    return JsonResponse(
+        {
+            **_shown("Resume all automatic upgrades?", "Resume automatic upgrades", says),
+            "possible": stop is not None,
+            "why": why,
+            "url": reverse("end fleet stop"),
+            "values": {},
+        }
+    )
+
+
+def _refused(request: HttpRequest, right: str) -> JsonResponse | None:
+    if not request.user.is_authenticated:
+        return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+    if not rights.has(request.user, right):
+        return error(403, "AuthorizationFailed", rights.RIGHTS[right].why_not)
+    return None
+
+
+def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
+    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True}
+    return {"title": title, "word": word, "says": list(says), **nothing}
+
+
+def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
+    why = possible_actions(asked.row, asked.facts, asked.now)[found.action] if found.action else ""
+    url = reverse(found.view, args=[asked.row.resource_group, asked.row.name])
+    shown = _shown(found.title, found.word, found.says)
+    shown |= {"possible": not why, "why": why, "asks": found.asks, "url": url, "values": found.values}
+    shown["opt_outs"] = list(found.opt_outs)
+    if found.change and not why:
+        _add_plan(shown, asked, found.change)
+    return shown
+
+
+def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
+    plan = plans.would(asked.row, change(asked.facts), asked.now)
+    shown["says"] += _sentences(asked, plan)
+    shown["held"] = [block.text for block in plan.blocks]
+    shown["batches"] = [
+        {
+            "number": one.number + 1,
+            "count": len(one.instances),
+            "instances": ranges(one.instances),
+            "zones": list(one.zones),
+        }
+        for one in plan.batches[:SHOWN_BATCHES]
+    ]
+    shown["more"] = max(0, len(plan.batches) - SHOWN_BATCHES)
+    if plan.batches and plan.earliest is not None and plan.latest is not None:
+        shown["lasts"] = [plan.earliest.total_seconds(), plan.latest.total_seconds()]
+
+
+def _sentences(asked: Asked, plan: Plan) -> list[str]:
+    count = sum(len(one.instances) for one in plan.batches)
+    if not count:
+        return ["No further batch would begin."]
+    what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
+    says = [f"{_many(count, 'instance')} would be {what}, in {_many(len(plan.batches), 'batch', 'batches')}."]
+    first = f"{_many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number + 1}"
+    if in_flight.running_batch(asked.facts):
+        return [*says, f"After the batch that is in progress: {first}."]
+    return [
+        *says,
+        f"It waits until what holds it is over; then {first}." if plan.blocks else f"It begins at once with {first}.",
+    ]
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+# --- each action ------------------------------------------------------------------------------------------------------
+
+
+def _fleet_stop(asked: Asked) -> tuple[str, ...]:
+    stop = asked.facts.fleet_stop
+    if stop is None:
+        return ()
+    return (
+        f"All automatic upgrades are stopped by {stop.owner}: {stop.reason}",
+        "An upgrade that a person starts is not held by that.",
+    )
+
+
+def _starting(
+    action: Action, view: str, title: str, word: str, change: Callable[[Facts], Facts] = what_if.started
+) -> Callable[[Asked], Consequence]:
+    def consider(asked: Asked) -> Consequence:
+        name = f"{title} {asked.row.name} to {asked.target}?"
+        return Consequence(name, word, view, change, _fleet_stop(asked), action=action)
+
+    return consider
+
+
+def _extensions(asked: Asked) -> Consequence:
+    extensions = key_of_model(documents.read(asked.row.document).machine.extensions)
+    change = partial(what_if.extensions_started, extensions=extensions)
+    title = f"Upgrade the extensions of {asked.row.name}?"
+    word, says = "Upgrade extensions", ("OS disks are left alone.", *_fleet_stop(asked))
+    return Consequence(title, word, "start extensions", change, says, action=Action.EXTENSIONS)
+
+
+def _retry(asked: Asked) -> Consequence:
+    title = f"Retry the upgrade of {asked.row.name} now?"
+    is_of_machines = any(one.missing for one in asked.facts.instances)
+    says = ("Missing machines are created again at once.",) if is_of_machines else ()
+    return Consequence(title, "Retry now", "retry", what_if.retried, says, action=Action.RETRY)
+
+
+def _resume(asked: Asked) -> Consequence:
+    upgrade, last = asked.facts.upgrade, asked.facts.last_attempt
+    by = upgrade.paused_by if upgrade else last.paused_by if last else ""
+    says = (f"It was paused by {by}.",) if by else ()
+    title = f"Resume the upgrade of {asked.row.name}?"
+    return Consequence(title, "Resume", "resume", what_if.resumed, says, action=Action.RESUME)
+
+
+def _next_batch(asked: Asked) -> Consequence:
+    title = f"Begin the next batch of {asked.row.name} now?"
+    says = ("The pause between batches is skipped once.",)
+    return Consequence(title, "Next batch now", "next batch", what_if.hurried, says, action=Action.NEXT_BATCH)
+
+
+def _cancel(asked: Asked) -> Consequence:
+    batch = in_flight.running_batch(asked.facts)
+    now = "No batch is in progress: it ends at once."
+    if batch:
+        now = f"Batch {batch.number + 1} ({_many(len(batch.members), 'instance')}) is finished first."
+    again = "It is not tried again by itself. Start or retry it to continue."
+    title = f"Cancel the upgrade of {asked.row.name} to {asked.target}?"
+    return Consequence(title, "Cancel upgrade", "cancel", None, (now, again), action=Action.CANCEL)
+
+
+def _approve(asked: Asked) -> Consequence:
+    version = asked.sent.get("version", "")
+    change = partial(what_if.approved, ids=asked.ids, version=version)
+    values = {"ids": asked.sent.get("ids", ""), "version": version}
+    title = f"Approve {asked.named} for {version}?"
+    return Consequence(title, "Approve", "approve", change, action=Action.APPROVE, values=values)
+
+
+def _release(asked: Asked) -> Consequence:
+    values = {"ids": asked.sent.get("ids", "")}
+    change = partial(what_if.released, ids=asked.ids)
+    says = ("What is known of their failures is forgotten.",)
+    title = f"Release {asked.named} from quarantine?"
+    return Consequence(title, "Release", "release", change, says, action=Action.RELEASE, values=values)
+
+
+def _opt_in(asked: Asked) -> Consequence:
+    """One's own ends without a question: for some seconds it holds on, and can be kept."""
+    held = in_force(asked.now).filter(instance__in=asked.rows).select_related("instance").order_by("instance__number")
+    others = any(one.owner != asked.by for one in held)
+    says = (f"They end in {UNDO_FOR.seconds} s; until then you can undo it.",)
+    return Consequence(
+        f"Opt {asked.named} in again?",
+        "Opt in again",
+        "opt in",
+        partial(what_if.opted_in, ids=asked.ids),
+        says,
+        asks=others,
+        values={"ids": asked.sent.get("ids", "")},
+        opt_outs=tuple(_opt_out(one) for one in held),
+    )
+
+
+def _opt_out(row: OptOut) -> dict[str, Any]:
+    until = shapes.time(row.until)
+    return {"name": row.instance.name, "owner": row.owner, "reason": row.reason, "scope": row.scope, "until": until}
+
+
+def _automatic(asked: Asked) -> Consequence:
+    on, upgrade = asked.sent.get("on") == "true", asked.facts.upgrade
+    values = {"on": "true" if on else "false"}
+    if on:
+        change, title = partial(what_if.automatic, on=True), f"Turn automatic upgrades of {asked.row.name} on?"
+        begins = bool(plans.would(asked.row, change(asked.facts), asked.now).batches)
+        return Consequence(title, "Turn on", "automatic", change, asks=begins, values=values)
+    stops = upgrade is not None and upgrade.started_by is StartedBy.PLATFORM
+    says = ("The automatic upgrade that is running stops after its current batch.",) if stops else ()
+    title = f"Turn automatic upgrades of {asked.row.name} off?"
+    return Consequence(title, "Turn off", "automatic", None, says, asks=stops, values=values)
+
+
+CONSIDERED: dict[str, Callable[[Asked], Consequence]] = {
+    "start": _starting(Action.START, "start", "Upgrade", "Start upgrade"),
+    "start_unhealthy_first": _starting(
+        Action.MEND,
+        "start unhealthy first",
+        "Upgrade the unhealthy first:",
+        "Start upgrade",
+        partial(what_if.started, unhealthy_first=True),
+    ),
+    "retry_failed": _starting(
+        Action.RETRY_FAILED,
+        "retry failed",
+        "Retry the failed instances of",
+        "Retry failed",
+        partial(what_if.started, only_failed=True),
+    ),
+    "start_extensions": _extensions,
+    "retry_now": _retry,
+    "resume": _resume,
+    "next_batch_now": _next_batch,
+    "cancel": _cancel,
+    "approve": _approve,
+    "release": _release,
+    "opt_in": _opt_in,
+    "automatic": _automatic,
+}

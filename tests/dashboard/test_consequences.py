@@ -1,0 +1,117 @@
+"""What a page says before something is done that cannot be taken back: the engine's own plan, and whose word it overrules."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.dashboard.people import HERE, the_time, with_rights
+from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
+from upgrades.commands.fleet_stops import stop_fleet
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.upgrades import start
+from upgrades.core.states import Health, MemberState
+from upgrades.models import Instance, ScaleSet
+
+pytestmark = pytest.mark.django_db
+
+
+def would(client: Client, action: str, **sent: str) -> dict[str, Any]:
+    with nothing_changes():
+        answer = client.get(f"{HERE}would/{action}/", sent)
+    assert answer.status_code == 200, answer.content
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def test_a_start_says_its_batches_and_begins_nothing(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    ScaleSet.objects.update(probed_at=the_time())
+    said = would(ada, "start")
+    assert (said["possible"], said["asks"], said["url"]) == (True, True, f"{HERE}start/")
+    assert said["title"] == "Upgrade web to 16.04.9?"
+    assert "10 instances would be upgraded to 16.04.9, in 5 batches." in said["says"]
+    assert [(one["number"], one["count"], one["instances"]) for one in said["batches"][:2]] == [
+        (1, 2, "0-1"),
+        (2, 2, "2-3"),
+    ]
+
+
+def test_a_start_during_a_fleet_stop_says_so(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
+    assert "All automatic upgrades are stopped by bob: a bad image is out" in would(ada, "start")["says"]
+
+
+def test_a_start_in_vain_says_why_and_has_no_plan(ada: Client) -> None:
+    a_scale_set()
+    said = would(ada, "start")
+    assert (said["possible"], said["why"], said["batches"]) == (False, "All instances run 0.0.1.", [])
+
+
+def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    ScaleSet.objects.update(probed_at=the_time())
+    opt_out("fleet/web", [str(number) for number in range(10)], reason="holds sessions", owner="bob", now=the_time())
+    said = would(ada, "opt_in", ids="3,4")
+    assert said["asks"] and said["title"] == "Opt 2 instances in again?"
+    assert [(one["name"], one["owner"], one["reason"]) for one in said["opt_outs"]] == [
+        ("web_3", "bob", "holds sessions"),
+        ("web_4", "bob", "holds sessions"),
+    ]
+    assert "2 instances would be upgraded to 16.04.9, in 1 batch." in said["says"]
+    assert said["values"] == {"ids": "3,4"}
+
+
+def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+    a_scale_set()
+    opt_out("fleet/web", ["3"], reason="x", owner="ada", now=the_time())
+    assert not would(ada, "opt_in", ids="3")["asks"]
+
+
+def test_a_cancel_says_whether_a_batch_is_finished_first(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    upgrade = start("fleet/web", "me", NOW)
+    assert "No batch is in progress: it ends at once." in would(ada, "cancel")["says"]
+    a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.UPGRADING})
+    assert "Batch 1 (2 instances) is finished first." in would(ada, "cancel")["says"]
+
+
+def test_what_holds_it_is_said(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    Instance.objects.filter(number=1).update(health=Health.INITIALIZING, health_since=the_time())
+    ScaleSet.objects.update(probed_at=the_time())
+    said = would(ada, "start")
+    assert said["possible"] and said["held"], said
+
+
+def test_turning_automatic_upgrades_on_asks_where_something_begins(ada: Client) -> None:
+    a_scale_set()
+    assert not would(ada, "automatic", on="true")["asks"]
+    publish("16.04.9")
+    assert would(ada, "automatic", on="true")["asks"]
+    assert not would(ada, "automatic", on="false")["asks"]
+
+
+def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
+    stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
+    said = ada.get("/fleet-stop/end/would/").json()
+    assert said["possible"] and said["says"][0] == "It was stopped by bob: a bad image is out"
+
+
+@pytest.mark.parametrize("path", [f"{HERE}would/start/", f"{HERE}would/opt_in/", "/fleet-stop/end/would/"])
+def test_who_may_not_do_it_is_told_nothing(client: Client, path: str) -> None:
+    a_scale_set()
+    assert client.get(path).status_code == 401
+    assert with_rights("publish").get(path).status_code == 403
+
+
+def test_what_is_no_action_is_not_found(ada: Client) -> None:
+    a_scale_set()
+    assert ada.get(f"{HERE}would/explode/").status_code == 404
+    assert ada.get(f"{HERE}would/opt_in/", {"ids": "99"}).status_code == 409

@@ -1,0 +1,231 @@
+"""What people can do to a scale set now, and why not the rest: found by `decide` itself, run on the facts as they would be then.
+
+What is refused here the command would refuse, or it would do nothing. The sentences stand on disabled controls.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from upgrades.core import advice, batches, in_flight, missing, retrying, what_if
+from upgrades.core.decide import decide
+from upgrades.core.facts import Facts
+from upgrades.core.held import View, view_of
+from upgrades.core.states import UpgradeKind, UpgradeStatus
+from upgrades.core.steps import Complete, Fault
+
+
+class Action(StrEnum):
+    """`OPT_OUT_OF_UPGRADE`: to opt out until the upgrade that runs is complete. `WITHDRAW` is of an approval."""
+
+    START = "start"
+    MEND = "start_unhealthy_first"
+    RETRY = "retry_now"
+    RETRY_FAILED = "retry_failed"
+    EXTENSIONS = "start_extensions"
+    PAUSE = "pause"
+    RESUME = "resume"
+    NEXT_BATCH = "next_batch_now"
+    CANCEL = "cancel"
+    APPROVE = "approve"
+    RELEASE = "release"
+    OPT_OUT_OF_UPGRADE = "opt_out_of_upgrade"
+
+
+NOTHING_RUNS = "No upgrade is running."
+NO_VERSION = "No version of the image is published."
+ROLLING_BACK = "The upgrade has stopped and is rolling back."
+CANCELLING = "Cancelling after this batch."
+NOTHING_TO_RETRY = "Nothing to retry."
+
+
+def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str]:
+    """Why each cannot be done now, "" where it can. `extensions`: those of the model (core/extensions.py), "" for none."""
+    view = view_of(facts, now)
+    found = {action: why(view) for action, why in _WHY_NOT.items()}
+    found[Action.EXTENSIONS] = _running(view) or _extensions(view, extensions)
+    return found
+
+
+# --- beginning one ----------------------------------------------------------------------------------------------------
+
+
+def _running(view: View) -> str:
+    """What keeps any other from beginning."""
+    upgrade = view.upgrade
+    if upgrade is None:
+        return ""
+    aim = f"to {upgrade.target.version}" if upgrade.kind is UpgradeKind.IMAGE else "of the extensions"
+    return f"An upgrade {aim} is running."
+
+
+def _start(view: View) -> str:
+    if why := _running(view) or _in_general(view):
+        return why
+    return _in_vain(what_if.started(view.facts), view, _nobody(view))
+
+
+def _in_general(view: View) -> str:
+    facts, by = view.facts, retrying.paused_by(view.facts)
+    if not facts.staying:
+        return "It has no instances."
+    if facts.latest is None:
+        return NO_VERSION
+    return f"Upgrades to {view.target} are paused by {by}. Resume them first." if by else ""
+
+
+def _nobody(view: View) -> str:
+    held = len(view.outdated)
+    if not held:
+        return f"All instances run {view.target}."
+    if all(one.protected for one in view.outdated):
+        return "The remaining instances are opted out."
+    return f"None of the {held} remaining instances can be upgraded: they are opted out, switched off or missing."
+
+
+def _mend(view: View) -> str:
+    if why := _running(view) or _in_general(view):
+        return why
+    begun = what_if.started(view.facts, unhealthy_first=True)
+    nobody = "No unhealthy instance would be upgraded."
+    if begun.upgrade is None or not batches.to_mend(begun, begun.upgrade):
+        return nobody
+    return _in_vain(begun, view, nobody)
+
+
+def _retry_failed(view: View) -> str:
+    if why := _running(view) or _in_general(view):
+        return why
+    nobody = f"No instance failed on {view.target}."
+    if not any(one.failed_version == view.target for one in view.facts.instances):
+        return nobody
+    return _in_vain(what_if.started(view.facts, only_failed=True), view, nobody)
+
+
+def _extensions(view: View, extensions: str) -> str:
+    if not extensions:
+        return "No extensions are configured."
+    nobody = "All instances that are not opted out have them."
+    if all(one.extensions == extensions for one in view.facts.instances):
+        return nobody
+    return _in_vain(what_if.extensions_started(view.facts, extensions), view, nobody)
+
+
+def _in_vain(begun: Facts, view: View, nobody: str) -> str:
+    """It would be over at once: there is nobody to take, or a limit is passed already."""
+    if begun.upgrade is None or not batches.remaining(begun, begun.upgrade):
+        return nobody
+    match decide(begun, view.now):
+        case Complete():
+            return nobody
+        case Fault(breach) if breach.exceeded:
+            share, limit = breach.exceeded.share_percent, breach.exceeded.limit_percent
+            return f"{len(breach.instances)} instances are unhealthy ({share:g} %), limit {limit} %: it would stop at once."
+        case Fault(breach):
+            return breach.message
+    return ""
+
+
+def _retry(view: View) -> str:
+    facts, last = view.facts, view.facts.last_attempt
+    if missing.not_made(facts) or missing.gone(facts):
+        return ""
+    if why := _running(view):
+        return why
+    again_at = retrying.tried_again_at(facts)
+    waits = retrying.was_cancelled(facts) or (again_at is not None and again_at > view.now)
+    if last is None or last.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED) or not waits:
+        return NOTHING_TO_RETRY
+    if not facts.automatic:
+        return "Automatic upgrades are off. Start an upgrade instead."
+    if why := _in_general(view):
+        return why
+    return "" if advice.could_be_tried_again(view) else "No instance could be upgraded now."
+
+
+# --- steering one -----------------------------------------------------------------------------------------------------
+
+
+def _is_over(view: View) -> str:
+    """Why nothing further begins in the upgrade that runs."""
+    upgrade = view.upgrade
+    if upgrade is None:
+        return NOTHING_RUNS
+    if upgrade.breach:
+        return ROLLING_BACK
+    return CANCELLING if upgrade.cancel_requested_by else ""
+
+
+def _comes_again(view: View) -> bool:
+    """The last attempt was stopped, and the platform tries it again."""
+    facts, last = view.facts, view.facts.last_attempt
+    is_stopped = last is not None and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
+    is_this = last is not None and facts.latest is not None and last.target_version == facts.latest.version
+    return bool(is_stopped and is_this and last and not last.cancelled_by and view.is_automatic)
+
+
+def _pause(view: View) -> str:
+    upgrade = view.upgrade
+    if upgrade is None:
+        by = retrying.paused_by(view.facts)
+        return f"Already paused by {by}." if by else "" if _comes_again(view) else NOTHING_RUNS
+    return f"Already paused by {upgrade.paused_by}." if upgrade.paused_by else _is_over(view)
+
+
+def _resume(view: View) -> str:
+    upgrade = view.upgrade
+    if upgrade is None:
+        return "" if retrying.paused_by(view.facts) else "Nothing is paused."
+    return _is_over(view) or ("" if upgrade.paused_by else "It is not paused.")
+
+
+def _next_batch(view: View) -> str:
+    upgrade, only = view.upgrade, "Only available during a pause between batches."
+    if upgrade is None or (why := _is_over(view)):
+        return NOTHING_RUNS if upgrade is None else why
+    if in_flight.running_batch(view.facts):
+        return "A batch is in progress."
+    last = upgrade.batches[-1].finished_at if upgrade.batches else None
+    if last is None or last + upgrade.policy.pause_between_batches <= view.now:
+        return only
+    return "Already requested." if upgrade.pause_is_skipped else ""
+
+
+def _cancel(view: View) -> str:
+    upgrade = view.upgrade
+    if upgrade is not None and upgrade.cancel_requested_by:
+        return "Already requested."
+    return _is_over(view)
+
+
+def _approve(view: View) -> str:
+    facts, upgrade = view.facts, view.upgrade
+    if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
+        return "Upgrades of this scale set need no approval."
+    waiting = view.outdated if upgrade is None else batches.unapproved(facts, upgrade)
+    is_waiting = any(not batches.is_approved(one, view.policy, view.target) and not one.protected for one in waiting)
+    follows = upgrade is not None or facts.follows_latest
+    return "" if is_waiting and follows else "Nothing waits for approval."
+
+
+def _release(view: View) -> str:
+    return "An upgrade of the failed instances is running." if view.upgrade and view.upgrade.only_failed else ""
+
+
+def _opt_out_of_upgrade(view: View) -> str:
+    return "" if view.upgrade or _comes_again(view) else "No upgrade is running or waiting to be retried."
+
+
+_WHY_NOT: dict[Action, Callable[[View], str]] = {
+    Action.START: _start,
+    Action.MEND: _mend,
+    Action.RETRY: _retry,
+    Action.RETRY_FAILED: _retry_failed,
+    Action.PAUSE: _pause,
+    Action.RESUME: _resume,
+    Action.NEXT_BATCH: _next_batch,
+    Action.CANCEL: _cancel,
+    Action.APPROVE: _approve,
+    Action.RELEASE: _release,
+    Action.OPT_OUT_OF_UPGRADE: _opt_out_of_upgrade,
+}

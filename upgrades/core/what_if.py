@@ -1,0 +1,77 @@
+"""The facts as they would be if a person did something now: for plans, and for whether it would do anything at all."""
+
+from collections.abc import Container
+from dataclasses import replace
+
+from upgrades.core import retrying
+from upgrades.core.facts import Facts, ImageReference, InstanceFacts, Upgrade
+from upgrades.core.states import Health, StartedBy, UpgradeKind
+
+ILL = (Health.UNHEALTHY, Health.UNKNOWN)
+
+
+def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
+    """An upgrade to the wanted version that a person starts. As it is where there is no version."""
+    if facts.latest is None:
+        return facts
+    version = facts.latest.version
+    upgrade = Upgrade(
+        facts.latest,
+        StartedBy.USER,
+        facts.policy_by_hand or facts.policy,
+        paused_by=retrying.paused_by(facts),  # who paused the last attempt has to resume it first
+        only_failed=only_failed,
+        mends=frozenset(one.id for one in facts.instances if one.health in ILL) if unhealthy_first else frozenset(),
+        takes_newer=bool(facts.pinned_to),
+    )
+    return replace(facts, upgrade=upgrade, instances=tuple(turned(one, version) for one in facts.instances))
+
+
+def extensions_started(facts: Facts, extensions: str) -> Facts:
+    policy = facts.policy_by_hand or facts.policy
+    target = ImageReference("", "", "", "")
+    upgrade = Upgrade(target, StartedBy.USER, policy, kind=UpgradeKind.EXTENSIONS, extensions=extensions)
+    return replace(facts, upgrade=upgrade)
+
+
+def turned(one: InstanceFacts, version: str) -> InstanceFacts:
+    """An upgrade to another version than its opt-out is for begins, and ends that."""
+    return one if one.is_protected_from(version) else replace(one, opt_out=None)
+
+
+def resumed(facts: Facts) -> Facts:
+    last = facts.last_attempt
+    if facts.upgrade:
+        return replace(facts, upgrade=replace(facts.upgrade, paused_by=""))
+    return replace(facts, last_attempt=replace(last, paused_by="")) if last else facts
+
+
+def hurried(facts: Facts) -> Facts:
+    """The next batch begins now."""
+    return replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True)) if facts.upgrade else facts
+
+
+def retried(facts: Facts) -> Facts:
+    last = facts.last_attempt
+    return replace(facts, last_attempt=replace(last, wait_is_skipped=True)) if last else facts
+
+
+def opted_in(facts: Facts, ids: Container[int]) -> Facts:
+    return _changed(facts, ids, opt_out=None)
+
+
+def released(facts: Facts, ids: Container[int]) -> Facts:
+    return _changed(facts, ids, quarantined=False, failed_version="")
+
+
+def approved(facts: Facts, ids: Container[int], version: str) -> Facts:
+    return _changed(facts, ids, approved_version=version)
+
+
+def automatic(facts: Facts, on: bool) -> Facts:
+    return replace(facts, automatic=on)
+
+
+def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
+    instances = (replace(one, **changes) if one.id in ids else one for one in facts.instances)  # type: ignore[arg-type]
+    return replace(facts, instances=tuple(instances))
