@@ -163,7 +163,7 @@ def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.pause(f"{group}/{name}", _by(request), timezone.now())
     said = f"Paused: no further batch of {name} begins."
     if batch := _in_progress(upgrade):
-        said = f"Batch {batch.number + 1} of {name} is finished; then it is paused."
+        said = f"Batch {batch.number} of {name} is finished; then it is paused."
     undo = {"url": reverse("resume", args=[group, name]), "values": {}}
     return {"said": said, "fill": "waiting", "glyph": "held", "undo": undo}
 
@@ -210,7 +210,7 @@ def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
     said = f"The upgrade of {name} is cancelled."
     if batch := _in_progress(upgrade):
-        said = f"The upgrade of {name} is cancelled: batch {batch.number + 1} is finished, no other begins."
+        said = f"The upgrade of {name} is cancelled: batch {batch.number} is finished, no other begins."
     return {"said": said, "fill": "waiting", "glyph": "held"}
 
 

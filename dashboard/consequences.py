@@ -154,7 +154,7 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
     shown["held"] = [block.text for block in plan.blocks]
     shown["batches"] = [
         {
-            "number": one.number + 1,
+            "number": one.number,
             "count": len(one.instances),
             "instances": ranges(one.instances),
             "zones": list(one.zones),
@@ -172,7 +172,7 @@ def _sentences(asked: Asked, plan: Plan) -> list[str]:
         return ["No further batch would begin."]
     what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
     says = [f"{_many(count, 'instance')} would be {what}, in {_many(len(plan.batches), 'batch', 'batches')}."]
-    first = f"{_many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number + 1}"
+    first = f"{_many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number}"
     if in_flight.running_batch(asked.facts):
         return [*says, f"After the batch that is in progress: {first}."]
     return [
@@ -241,7 +241,7 @@ def _cancel(asked: Asked) -> Consequence:
     batch = in_flight.running_batch(asked.facts)
     now = "No batch is in progress: it ends at once."
     if batch:
-        now = f"Batch {batch.number + 1} ({_many(len(batch.members), 'instance')}) is finished first."
+        now = f"Batch {batch.number} ({_many(len(batch.members), 'instance')}) is finished first."
     again = "It is not tried again by itself. Start or retry it to continue."
     title = f"Cancel the upgrade of {asked.row.name} to {asked.target}?"
     return Consequence(title, "Cancel upgrade", "cancel", None, (now, again), action=Action.CANCEL)
