@@ -1,64 +1,104 @@
-// The grid: real buttons, built once per grouping; afterwards only the cells that a message touched are painted.
+// The grid: real buttons, one node each; only the cells that a message touched are painted, and of those only what differs.
 
-import { $, $$, glyph, glyphAddress, html, show } from "./dom.js";
-import { faceOf, isDone } from "./state.js";
-import { proper } from "./surges.js";
-import { grouped, GROUPS, matches } from "./view.js";
+import { count, keep, newCell, newGroup, roomOf, set } from "./cells.js";
+import { gapOf, isSmall, sizeFor } from "./fit.js";
+import { faceOf } from "./state.js";
+import { grouped, matches } from "./view.js";
 
 const ASKING_AT_MOST = 10000; // ms
-const MOST_SETTLING = 16; // cells whose colours may settle slowly at once: many would keep a slow machine painting all the time
 
 export class Grid {
   /** view: {group, by, filter}, shared with the page. */
   constructor(root, view) {
     this.root = root;
     this.view = view;
-    this.cells = [];
-    this.order = [];
+    this.cells = []; // by place
+    this.known = new Map(); // id -> its cell
+    this.groups = new Map(); // "batch 3" -> its heading
+    this.order = []; // of each group its places
     this.selected = new Set(); // ids: they survive a rebuild
     this.asking = new Set(); // ids of cells whose answer has not come on the feed yet
     this.focused = null; // an id
+    addEventListener("resize", () => this.fit());
   }
 
-  /** Builds every cell again: first, and when the grouping or the instances changed. */
+  /** Puts every cell where it belongs: first, and when the grouping or the instances changed. A cell that is there is kept, and moved only where it must be. */
   build(board) {
     this.board = board;
     for (const id of this.selected) if (!board.places.has(id)) this.selected.delete(id);
     const groups = grouped(board.instances, this.view.group);
-    const widest = Math.max(1, ...groups.map(([, list]) => list.length));
-    const hadFocus = this.root.contains(document.activeElement);
-    this.root.style.setProperty("--cols", Math.min(40, Math.max(10, widest)));
-    this.root.replaceChildren();
-    this.root.shown = null;
-    show(this.root, html`${groups.map(([key, list]) => group(this.view.group, key, list, board))}`);
-    this.cells = [];
-    for (const cell of $$(".cell", this.root)) this.cells[Number(cell.dataset.i)] = cell;
+    const refocus = this.root.contains(document.activeElement);
     this.order = groups.map(([, list]) => list);
-    this.headings = $$(".group", this.root);
+    this.keys = groups.map(([key]) => String(key));
+    this.cells = board.instances.map((one, place) => this.cellFor(one.id, place));
+    this.headings = groups.map(([key], row) => this.headingFor(key, this.order[row]));
+    keep(this.root, this.headings);
+    this.forget(board);
+    this.fit();
     this.paint(board, new Set(board.instances.keys()));
-    this.rove(board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id, hadFocus);
+    this.count();
+    this.rove(board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id, refocus);
+  }
+
+  cellFor(id, place) {
+    let cell = this.known.get(id);
+    if (!cell) this.known.set(id, (cell = newCell()));
+    if (cell.dataset.i !== String(place)) cell.dataset.i = place;
+    return cell;
+  }
+
+  headingFor(key, list) {
+    const name = `${this.view.group} ${key}`;
+    let heading = this.groups.get(name);
+    if (!heading) this.groups.set(name, (heading = newGroup(this.view.group, key)));
+    keep(heading.cells, list.map((place) => this.cells[place]));
+    return heading;
+  }
+
+  /** What no instance and no group of the board is shown by any more. */
+  forget(board) {
+    for (const id of this.known.keys()) if (!board.places.has(id)) this.known.delete(id);
+    for (const [name, heading] of this.groups) if (!heading.isConnected) this.groups.delete(name);
+  }
+
+  /** Gives the cells their size. It shrinks when groups need more room; it grows only where the window or the grouping is another one, or `again`. */
+  fit({ again = false } = {}) {
+    const room = roomOf(this.root), chosen = `${innerWidth} ${innerHeight} ${this.view.group}`;
+    if (room.width <= 0) return; // the table is shown
+    const size = Math.min(sizeFor(this.order.map((list) => list.length), room), chosen === this.chosen && !again ? this.size : Infinity);
+    this.chosen = chosen;
+    if (size === this.size && room.isNarrow === this.isNarrow) return;
+    Object.assign(this, { size, isNarrow: room.isNarrow });
+    this.root.style.setProperty("--size", `${size}px`);
+    this.root.style.setProperty("--gap", `${gapOf(size)}px`);
+    this.root.classList.toggle("small", isSmall(size));
+    this.root.classList.toggle("narrow", room.isNarrow);
   }
 
   paint(board, touched) {
     this.board = board;
-    this.root.classList.toggle("brisk", touched.size > MOST_SETTLING);
     for (const place of touched) this.paintCell(this.cells[place], board.instances[place]);
-    this.headings?.forEach((heading, row) => count(heading, this.order[row], board, this.view.group));
   }
 
+  /** The headings; called less often than `paint`: numbers are read, not watched. */
+  count() {
+    this.headings?.forEach((heading, row) => count(heading, this.order[row], this.board, this.view.group, this.keys[row]));
+  }
+
+  /** Only what differs is written: each attribute that changes has the style of its cell found anew. */
   paintCell(cell, instance) {
     if (!cell) return;
-    const face = faceOf(instance, this.view.by);
-    cell.dataset.fill = face.fill;
-    cell.dataset.state = face.code;
-    cell.firstChild.firstChild.setAttribute("href", glyphAddress(face.glyph)); // svg, use
-    cell.setAttribute("aria-label", [instance.name, face.word.toLowerCase(), instance.opt_out && face.code !== "opted-out" && "opted out", instance.zone && `zone ${instance.zone}`].filter(Boolean).join(", "));
-    cell.title = `${instance.name} · ${face.word}`;
-    cell.classList.toggle("locked", Boolean(instance.opt_out) && face.code !== "opted-out");
-    cell.classList.toggle("dim", !matches(instance, this.view.filter, this.view.by));
-    cell.setAttribute("aria-selected", this.selected.has(instance.id));
-    cell.toggleAttribute("aria-busy", false);
-    if (this.asking.has(instance.id)) cell.setAttribute("aria-busy", "true");
+    const face = faceOf(instance, this.view.by), { id } = instance;
+    const isOut = Boolean(instance.opt_out) && face.code !== "opted-out";
+    const words = `${instance.name}, ${face.word.toLowerCase()}${isOut ? ", opted out" : ""}${instance.zone ? `, zone ${instance.zone}` : ""}`;
+    set(cell, "data-fill", face.fill);
+    set(cell, "data-state", face.code);
+    set(cell, "aria-label", words);
+    set(cell, "title", `${instance.name} · ${face.word}`);
+    set(cell, "class", `cell${isOut ? " locked" : ""}${matches(instance, this.view.filter, this.view.by) ? "" : " dim"}`);
+    set(cell, "aria-selected", String(this.selected.has(id)));
+    set(cell, "aria-busy", this.asking.has(id) ? "true" : null);
+    set(cell, "aria-current", this.view.open === id ? "true" : null);
   }
 
   /** Marks cells as asked: till the feed answers, or for a while; `over` is called then. */
@@ -117,21 +157,3 @@ export class Grid {
     return best;
   }
 }
-
-function group(by, key, list, board) {
-  const label = GROUPS[by].label(key);
-  return html`<div class="group" role="row" aria-label="${label}" data-key="${key}"><div class="group-in">
-    <div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet plan"></span><span class="small quiet push"></span></div>
-    <div class="cells" role="none">${list.map((place) => html`<button type="button" class="cell" role="gridcell" tabindex="-1" data-act="cell" data-i="${place}">${glyph("pending")}</button>`)}</div></div></div>`;
-}
-
-function count(heading, list, board, by) {
-  const mine = proper(list.map((place) => board.instances[place]));
-  const text = `${mine.filter(isDone).length} / ${mine.length}`;
-  write($(".push", heading), text);
-  write($(".plan", heading), by === "batch" && heading.dataset.key !== "0" && board.instances[list[0]].batch === null ? "planned" : "");
-  const running = board.upgrade?.batches.findLast((one) => !one.finished_at);
-  heading.classList.toggle("now", by === "batch" && Boolean(running) && !board.upgrade.ended_at && String(running.number) === heading.dataset.key);
-}
-
-function write(place, text) { if (place.textContent !== text) place.textContent = text; }

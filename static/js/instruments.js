@@ -11,7 +11,7 @@ import { endOf } from "./view.js";
 
 /** One segment per batch, as wide as the batch is large; done share, failed share, size and start of each. */
 export function rail(board, batches) {
-  if (!batches.length) return "";
+  if (!batches.length) return html`<ol><li class="rest" data-vars="size:1"><span class="track"><span>No batches yet</span></span></li></ol>`;
   const running = runs(board) ? batches.findLast((one) => !one.planned && !one.ended)?.number : null;
   return html`<ol>${batches.map((batch) => segment(batch, board, running))}${untried(board)}</ol>`;
 }

@@ -87,6 +87,14 @@ function paintCells() {
   else grid.paint(planned, touched);
   plan = groups;
   touched.clear();
+  if ($("#main").classList.contains("loading")) appear();
+}
+
+/** All at once, when there is something to see: what comes by and by would push away what somebody is about to click. */
+function appear() {
+  paintInstruments();
+  grid.fit({ again: true });
+  $("#main").classList.remove("loading");
 }
 
 function paintInstruments() {
@@ -96,10 +104,10 @@ function paintInstruments() {
   show($("#empty"), html`<div class="empty"><p>No instances. ${board.scale_set.capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade."}</p></div>`);
   show($("#status"), word(statusOf(board)));
   paintHeader(planned);
-  $("#rail").hidden = !batches.length;
   show($("#rail"), rail(planned, batches));
   show($("#steps"), steps(planned, batches, now));
   show($("#gauges"), gauges(planned));
+  grid.count();
   const why = reasonsOf(planned);
   show($("#why"), reasons(why, view.filter.reason));
   show($("#legend"), legend(board, view));
@@ -144,6 +152,7 @@ function open(id) {
   const before = view.open;
   view.open = id;
   remember("open", id);
+  for (const one of [before, id]) if (board?.places.has(one)) touched.add(board.places.get(one)); // its cell is marked
   if (id !== null) grid.rove(id, false);
   else if (before !== null) focusOn(before);
   ask();
@@ -175,6 +184,7 @@ function twin(on) {
   $(`input[name="twin"][value="${on ? "table" : "grid"}"]`).checked = true;
   remember("table", on ? "1" : "");
   paintInstruments();
+  if (board) grid.fit();
   if (hadFocus && board) focusOn(grid.focused);
 }
 
