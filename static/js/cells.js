@@ -57,7 +57,7 @@ export function roomOf(root) {
   const top = innerWidth < BESIDE ? 2 * FOOT : box.top + scrollY;
   return {
     isNarrow, width: Math.floor(box.width - (isNarrow ? 0 : NAME)), height: Math.max(innerHeight / 2, innerHeight - top - FOOT), label: isNarrow ? 0 : 18, above: isNarrow ? 32 : 0,
-    largest: innerWidth >= 2400 ? 1.5 * LARGEST : LARGEST, isTouched: matchMedia("(pointer: coarse)").matches,
+    largest: isNarrow ? 28 : innerWidth >= 2400 ? 1.5 * LARGEST : LARGEST, isTouched: matchMedia("(pointer: coarse)").matches,
   };
 }
 

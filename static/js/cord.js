@@ -3,6 +3,7 @@
 import { post } from "./acts.js";
 import { $, html, show, turn } from "./dom.js";
 import { momentAt, zoneName } from "./format.js";
+import { showTip } from "./tips.js";
 
 const USUALLY = 864e5; // ms: a day, never silently for ever
 const ALREADY = "They are stopped already; the banner lets go.";
@@ -28,7 +29,7 @@ function paint(stop) {
 const words = ({ owner, reason, created_at: at, until }) => html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${until ? `, until ${momentAt(until)} ${zoneName()}` : ""}: ${reason}`;
 
 export function openCord(button) {
-  if (button.getAttribute("aria-disabled") === "true") return button.closest(".why-off").classList.toggle("open");
+  if (button.getAttribute("aria-disabled") === "true") return showTip(button.closest(".why-off"));
   const dialog = $("#stop-fleet"), form = $("form", dialog);
   form.reset();
   form.elements.until_local.value = local(Date.now() + USUALLY);

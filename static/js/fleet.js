@@ -4,7 +4,8 @@ import { ask as askFor } from "./acts.js";
 import { hearStop } from "./cord.js";
 import { $, $$, html, mark, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
-import { many, number, percentText, since } from "./format.js";
+import { heldTime, isFrozen } from "./frozen.js";
+import { byName, many, number, percentText, since } from "./format.js";
 import { Minis } from "./mini.js";
 import { needsOf } from "./needs.js";
 import { reasonsIn } from "./reasons.js";
@@ -14,11 +15,14 @@ import { FILLS, isReady, percent } from "./state.js";
 import { classOf, PICKS, summaryOf, totalsOf } from "./summary.js";
 
 const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
+const LONGEST_WAIT = 8000; // ms: then what there is is shown
+const AT_FIRST = 20; // rows that are painted before anybody knows which are in sight
 const body = $("#sets");
 const fleet = new Map(); // key -> {board, sum, needs, sickSince, rank}; sum is null while it has to be counted again
 const rows = new Map($$("tr", body).map((row) => [row.dataset.key, row]));
 const missing = new Set(KNOWN); // no word of them yet: totals would be wrong
 const inSight = new Set(); // keys: rows elsewhere are painted when they come into sight
+const isPrinted = matchMedia("print"); // then all rows are in sight
 const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
 let order = "", only = picked();
 
@@ -27,8 +31,11 @@ const ask = painter(paint, 200); // a glance from afar needs no ten pictures a s
 const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
 const feed = new Feed({ known: KNOWN, hear, standing });
 for (const row of rows.values()) watcher.observe(row);
-setInterval(ask, 1000); // what is counted in seconds
+setInterval(() => isFrozen() || ask(), 1000); // what is counted in seconds
 addEventListener("popstate", () => { only = picked(); order = ""; ask(); });
+isPrinted.addEventListener("change", paintAnew);
+addEventListener("beforeprint", paintAnew);
+setTimeout(appear, LONGEST_WAIT);
 body.addEventListener("pointerleave", ask);
 body.addEventListener("focusout", ask);
 
@@ -46,6 +53,15 @@ function sight(entries) {
   ask();
 }
 
+/** All at once, when every scale set has said what it has: what comes by and by would push away what somebody is about to click. */
+function appear() {
+  if (!$("#main").classList.contains("loading")) return;
+  $("#main").classList.remove("loading");
+  order = "";
+  place();
+  for (const row of [...body.children].slice(0, AT_FIRST)) inSight.add(row.dataset.key);
+}
+
 function forget(key) {
   fleet.delete(key);
   inSight.delete(key);
@@ -54,9 +70,16 @@ function forget(key) {
   order = "";
 }
 
+/** At once: what is printed is the page as it is after this event. */
+function paintAnew() {
+  minis.forget();
+  paint();
+}
+
 function paint() {
-  const now = feed.now();
+  const now = heldTime(feed.now());
   for (const [key, one] of fleet) count(one, key, now);
+  if (!missing.size) appear();
   place();
   paintRows(now);
   paintTotals();
@@ -88,7 +111,7 @@ function place() {
   $("#none").hidden = rows.size > 0;
   $("#all-sets").hidden = !rows.size;
   if (order && body.matches(":hover, :focus-within")) return;
-  const keys = [...rows.keys()].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+  const keys = [...rows.keys()].sort((a, b) => rankOf(a) - rankOf(b) || byName(a, b));
   const next = keys.map((key) => `${key} ${isPicked(key)}`).join();
   if (next === order) return;
   order = next;
@@ -113,10 +136,8 @@ function isPicked(key) {
 function paintRows(now) {
   const shown = [...inSight].map((key) => $("canvas", rows.get(key))).find((canvas) => !canvas.hidden);
   if (shown) minis.watch(shown);
-  const again = minis.fit(Math.max(0, ...[...fleet.values()].map((one) => one.sum.size)));
   for (const [key, one] of fleet) {
-    if (again) one.painted = false;
-    if (one.painted || !inSight.has(key)) continue;
+    if (one.painted || !(inSight.has(key) || isPrinted.matches)) continue;
     paintRow(rows.get(key), one.board, one.sum, minis, now);
     one.painted = true;
   }
@@ -142,7 +163,7 @@ function write(place, text) { if (place.textContent !== text) place.textContent 
 function paintNeeds(now) {
   if (missing.size) return;
   const list = [...fleet.values()].flatMap(({ board, needs }) => needs.map((need) => ({ ...need, set: board.scale_set })));
-  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || a.set.name.localeCompare(b.set.name));
+  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || byName(a.set.name, b.set.name));
   show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">${isStale() ? "Nothing needed a person when there was news last." : "Nothing needs a person."}</li>`);
   show($("#quiet"), html`${quiet()}`);
   for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
@@ -153,7 +174,7 @@ const isStale = () => document.body.classList.contains("stale");
 function item({ code, fill, glyph, text, since: at, acts, set }) {
   const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;
   const links = acts.map(({ word, states, reason }) => html`<a class="button" data-key="${set.resource_group}/${set.name} ${word}" href="${page}?${reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
-  return html`<li>${mark(fill, glyph)}<a href="${page}" class="cut" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
+  return html`<li>${mark(fill, glyph)}<a href="${page}" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
 }
 
 /** What waits as it should is said in few words, and not listed. */

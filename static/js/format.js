@@ -42,6 +42,9 @@ export const since = (at, now) => span(now - millis(at));
 export const range = (low, high) => (timeAt(low) === timeAt(high) ? `about ${timeAt(low)}` : `${timeAt(low)}–${timeAt(high)}`);
 export const ahead = ({ low, high, late }) => (late ? `after ${timeAt(low)}` : range(low, high));
 
+/** The order of names: web-2 stands before web-10. */
+export const byName = new Intl.Collator("en", { numeric: true }).compare;
+
 /** "web_0, web_1 and 3 more" */
 export function names(list, most = 2) {
   const shown = list.slice(0, most).map((one) => one.name).join(", ");

@@ -116,6 +116,13 @@ export class Grid {
     if (focus) cell?.focus();
   }
 
+  /** Scrolls to a group, and leads to its first cell. */
+  reach(key) {
+    const row = this.keys.indexOf(key);
+    this.headings[row]?.scrollIntoView({ block: "center" });
+    if (row >= 0) this.rove(this.board.instances[this.order[row][0]].id);
+  }
+
   cellOf(id) { return this.cells[this.board?.places.get(id)]; }
 
   /** The id to which an arrow or a page key leads from the focused cell. */

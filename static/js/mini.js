@@ -5,13 +5,15 @@ import { FILLS, STATES } from "./state.js";
 // What is done, then what moves, then what is bad, then what waits: the front of an upgrade runs through the picture.
 const ORDER = ["done", "verifying", "upgrading", "rolling-back", "failed", "quarantined", "rolled-back", "unhealthy", "unknown", "held", "queued", "pending", "switched-off", "opted-out"];
 const BAD = new Set(["failed", "quarantined", "rolled-back", "unhealthy", "unknown"]);
-const ROWS = [3, 4, 5, 6, 7, 9, 12, 18];
+const LARGEST = 12; // CSS pixels: a pitch that says all
 const CROWD = 4; // a pitch in CSS pixels up to which a few bad ones are drawn larger
 
-/** One pitch for the whole page, so that areas can be compared: the largest scale set decides. Whole device pixels. */
-export function pitchFor({ width, height }, largest) {
-  const rows = ROWS.find((r) => Math.ceil(largest / r) * Math.floor(height / r) <= width) ?? ROWS.at(-1);
-  return Math.max(1, Math.floor(height / rows));
+/** The largest pitch with which so many squares stand in the picture: each scale set has its own, whatever else is in the fleet. Whole device pixels. */
+export function pitchFor({ width, height }, count, ratio = 1) {
+  for (let pitch = Math.min(height, Math.round(LARGEST * ratio)); pitch > 1; pitch -= 1) {
+    if (Math.floor(width / pitch) * Math.floor(height / pitch) >= count) return pitch;
+  }
+  return 1;
 }
 
 /** All canvases of a page: measured and coloured once, not once each. */
@@ -20,11 +22,15 @@ export class Minis {
   constructor(changed) {
     this.changed = changed;
     this.box = null;
-    this.largest = 0;
-    const forget = () => { this.colours = null; changed(); };
-    addEventListener("themechange", forget);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", forget);
+    addEventListener("themechange", () => this.forget());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.forget());
     this.watcher = new ResizeObserver(([entry]) => this.measure(entry.contentRect));
+  }
+
+  /** The colours are others now. */
+  forget() {
+    this.colours = null;
+    this.changed();
   }
 
   /** Columns are equally wide: one canvas stands for all. */
@@ -43,29 +49,21 @@ export class Minis {
     this.changed();
   }
 
-  /** Says how large the largest scale set is; all are painted again where that gives another pitch. */
-  fit(largest) {
-    const before = this.pitch;
-    this.pitch = this.box ? pitchFor(this.box, largest) : 0;
-    return this.pitch !== before;
-  }
-
   paint(canvas, counts) {
-    if (!this.box || !this.pitch) return;
+    if (!this.box) return;
     this.colours ??= coloursOf(canvas);
-    const pen = penOf(canvas, this.box);
-    const high = Math.floor(this.box.height / this.pitch);
-    const gap = this.pitch > 3 * devicePixelRatio ? Math.round(devicePixelRatio) : 0;
-    const loud = this.pitch <= CROWD * devicePixelRatio ? 1 : 0;
+    const pen = penOf(canvas, this.box), ratio = devicePixelRatio;
+    const pitch = pitchFor(this.box, Object.values(counts).reduce((all, n) => all + n, 0), ratio);
+    const run = { pitch, high: Math.floor(this.box.height / pitch), gap: pitch > 2 * ratio ? Math.round(ratio) : 0, loud: pitch <= CROWD * ratio ? 1 : 0 };
     let at = 0;
-    for (const code of ORDER) at = this.run(pen, { code, count: counts[code] ?? 0, at, high, gap, grow: loud && BAD.has(code) ? loud : 0 });
+    for (const code of ORDER) at = this.run(pen, { code, count: counts[code] ?? 0, at, ...run });
   }
 
   /** The cells of one state, column by column; answers where the next state begins. */
-  run(pen, { code, count, at, high, gap, grow }) {
+  run(pen, { code, count, at, pitch, high, gap, loud }) {
     pen.fillStyle = this.colours[STATES[code].fill];
-    const side = this.pitch - gap + 2 * grow;
-    for (let i = at; i < at + count; i++) pen.fillRect(Math.floor(i / high) * this.pitch - grow, (i % high) * this.pitch - grow, side, side);
+    const grow = BAD.has(code) ? loud : 0, side = pitch - gap + 2 * grow;
+    for (let i = at; i < at + count; i++) pen.fillRect(Math.floor(i / high) * pitch - grow, (i % high) * pitch - grow, side, side);
     return at + count;
   }
 }

@@ -22,7 +22,7 @@ export function newRow({ scale_set: set, key }) {
   row.setAttribute("role", "row");
   const id = `no-automatic-${key}`;
   const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${set.name}"`;
-  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span class="narrow">Automatic</span><span class="word"></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span class="narrow">Automatic</span><span class="word"></span></button><span role="tooltip" id="${id}">${whyNot("steer")}</span></span>`;
+  const control = may("steer") ? html`${words} data-act="automatic"><i></i><span class="narrow">Automatic</span><span class="word"></span></button>` : html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip"><i></i><span class="narrow">Automatic</span><span class="word"></span></button><span role="tooltip" popover="manual" id="${id}">${whyNot("steer")}</span></span>`;
   row.innerHTML = String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}" title="${set.name}"><b>${set.name}</b></a><span class="small quiet" title="${set.resource_group}">${set.resource_group}</span></th>
     <td role="cell" class="image"></td><td role="cell" class="cells"><canvas role="img"></canvas><span class="quiet none" hidden></span></td><td role="cell" class="n"></td><td role="cell" class="run"></td><td role="cell" class="policy"></td><td role="cell" class="auto">${control}</td>`);
   return row;

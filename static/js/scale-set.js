@@ -6,11 +6,13 @@ import { $, html, painter, show, word } from "./dom.js";
 import { aim } from "./extensions.js";
 import { Feed } from "./feed.js";
 import { Filtering } from "./filtering.js";
+import { freeze, heldTime, isFrozen } from "./frozen.js";
 import { Grid } from "./grid.js";
 import { paintHeader } from "./header.js";
 import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
 import { keepKeys, listenKeys, showSheet } from "./keys.js";
 import { legend, paintSelection } from "./legend.js";
+import { paintLine } from "./line.js";
 import { OptingOut } from "./opting-out.js";
 import { Panel } from "./panel.js";
 import { ACTS } from "./reasons.js";
@@ -48,7 +50,7 @@ listenKeys(grid, {
   filter: () => $("#find").focus(), sheet: showSheet, escape,
 }, (digits) => board?.instances.find((one) => String(one.number).startsWith(String(Number(digits))))?.id);
 document.addEventListener("refused", () => { grid.asking.clear(); repaint(); });
-setInterval(askInstruments, 1000); // what is counted in seconds
+setInterval(() => isFrozen() || askInstruments(), 1000); // what is counted in seconds
 $("#find").value = view.filter.text;
 if (view.table) twin(true);
 
@@ -72,6 +74,7 @@ function hear(next) {
 function gone() {
   board = planned = null;
   $("#opt-out").close();
+  $("#line").hidden = true;
   for (const part of $("main").children) part.hidden = part.id !== "gone";
   $("#gone a").focus();
 }
@@ -92,17 +95,18 @@ function paintCells() {
 
 /** All at once, when there is something to see: what comes by and by would push away what somebody is about to click. */
 function appear() {
+  $("#main").classList.remove("loading");
   paintInstruments();
   grid.fit({ again: true });
-  $("#main").classList.remove("loading");
 }
 
 function paintInstruments() {
   if (!planned) return;
-  const now = feed.now();
+  const now = heldTime(feed.now());
   $("#empty").hidden = planned.instances.length > 0;
   show($("#empty"), html`<div class="empty"><p>No instances. ${board.scale_set.capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade."}</p></div>`);
   show($("#status"), word(statusOf(board)));
+  paintLine(planned);
   paintHeader(planned);
   show($("#rail"), rail(planned, batches));
   show($("#steps"), steps(planned, batches, now));
@@ -115,6 +119,7 @@ function paintInstruments() {
   if (view.table) show($("#table"), tableOf(planned.instances, view, board.scale_set.name, now));
   paintPanel(now);
   tick(now);
+  if (isFrozen()) freeze();
   say(why[0].text);
 }
 
@@ -136,10 +141,7 @@ function toBatch(element) {
   view.group = "batch";
   $('input[name="group"][value="batch"]').checked = true;
   paintCells();
-  const heading = $(`.group[data-key="${element.dataset.key}"]`);
-  heading?.scrollIntoView({ block: "center" });
-  const first = heading && $(".cell", heading);
-  if (first) grid.rove(board.instances[Number(first.dataset.i)].id);
+  grid.reach(element.dataset.key);
 }
 
 /** On the instance's cell, or on its row in the table. */

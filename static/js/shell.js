@@ -5,6 +5,8 @@ import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
 import { letGo, openCord } from "./cord.js";
+import { freeze, thaw } from "./frozen.js";
+import { listenTips, showTip } from "./tips.js";
 import { drop, toast } from "./toast.js";
 
 const THEME = "rollgrid-theme";
@@ -14,6 +16,7 @@ export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
   listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openCord, "let-go": letGo, ...acts });
+  listenTips();
   document.addEventListener("htmx:configRequest", prepare);
   document.addEventListener("htmx:afterRequest", answered);
 }
@@ -27,7 +30,7 @@ function turnTheme() {
 }
 
 function closeDialog(element) { element.closest("dialog").close(); }
-function tip(element) { if (element.getAttribute("aria-disabled") === "true") element.closest(".why-off").classList.toggle("open"); }
+function tip(element) { if (element.getAttribute("aria-disabled") === "true") showTip(element.closest(".why-off")); }
 
 const CHIP = {
   connecting: ["waiting", () => "Connecting"],
@@ -55,6 +58,8 @@ export function standing(kind, details) {
 function changed(kind, words) {
   const isDead = kind === "stale" || kind === "signed-out";
   document.body.classList.toggle("stale", isDead);
+  if (isDead) freeze(kind);
+  else thaw();
   if (kind === "signed-out") signedOut();
   else $("#signed-out")?.remove();
   if (isDead) say(`${words}.`, { urgent: true });
@@ -77,7 +82,7 @@ export function say(sentence, { urgent = false } = {}) {
 }
 
 /** A control that cannot be used: stays reachable, says why. */
-export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" id="${id}">${why}</span></span>`;
+export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" popover="manual" id="${id}">${why}</span></span>`;
 
 /** What the signed-in person may do: body[data-may="steer opt_out"], and why not the rest: body[data-why-opt_in]. */
 export const may = (right) => (document.body.dataset.may ?? "").split(" ").includes(right);

@@ -101,10 +101,11 @@ test("the gate says in the engine's own words how many must recover", () => {
   assert.equal(needs(aBoard(some(7, 30, { health: "unhealthy" }), { decision: aDecision(gate) }))[0].text, "Held by the health gate.");
 });
 
-test("one pitch holds the largest scale set, and never drops a cell", () => {
+test("each picture holds all of its scale set, as large as that goes, whatever else is in the fleet", () => {
   for (const largest of [1, 10, 60, 400, 1000]) {
     const box = { width: 290, height: 36 }, pitch = pitchFor(box, largest);
     assert.ok(Math.floor(box.height / pitch) * Math.floor(box.width / pitch) >= largest, `${largest} at ${pitch}`);
+    assert.ok(pitch >= 3, `${largest} at ${pitch}: too small to be read`);
   }
   assert.deepEqual([10, 400, 1000].map((n) => pitchFor({ width: 290, height: 36 }, n)), [12, 5, 3]);
 });
