@@ -49,7 +49,7 @@ export function set(cell, name, value) {
 const NARROW = 704; // pixels: below, a group's name stands above its cells
 const BESIDE = 1120; // pixels: from here on the instruments stand beside the grid
 const NAME = 176; // pixels: the column of the names
-const FOOT = 24;
+const FOOT = 32;
 
 /** What the grid has for its cells: from where it begins to the foot of the window; where much stands above it, a window of its own. */
 export function roomOf(root) {
