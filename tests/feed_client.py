@@ -238,7 +238,7 @@ def applied(state: State, delta: Message) -> State:
     """Replace by id."""
     instances = {id: one for id, one in state["instances"].items() if id not in delta.get("removed", ())}
     instances.update({one["id"]: one for one in delta.get("instances", ())})
-    replaced: State = {name: delta[name] for name in ("seq", "scale_set", "upgrade") if name in delta}
+    replaced: State = {name: delta[name] for name in ("seq", "scale_set", "upgrade", "board") if name in delta}
     return {**state, **replaced, "instances": instances}
 
 

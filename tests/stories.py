@@ -210,7 +210,7 @@ def snapshot_equals_events() -> Iterator[None]:
 
 
 def _nothing_yet(row: ScaleSet) -> Json:
-    return {"stream": str(row.stream), "seq": 0, "scale_set": None, "instances": {}, "upgrade": None}
+    return {"stream": str(row.stream), "seq": 0, "scale_set": None, "instances": {}, "upgrade": None, "board": None}
 
 
 def _seen(snapshot: Json) -> Json:

@@ -88,6 +88,7 @@ class InstanceFacts:
     the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it
     was made to replace another and has not done so: that one still counts, and this one counts for nothing. `making`: its machine is
     being made; `missing`: it has none, and waits to be made again. `withdrawn`: its version was.
+    `rolled_back`: its last upgrade failed, and it got its old OS disk back.
     """
 
     id: int
@@ -109,6 +110,7 @@ class InstanceFacts:
     making: bool = False
     missing: Missing | None = None
     withdrawn: bool = False
+    rolled_back: bool = False
 
     @property
     def protected(self) -> bool:
@@ -148,11 +150,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Batches are numbered from 1, here and wherever people read."""
+    """One batch of an upgrade. Batches are numbered from 1, here and wherever people read.
+
+    `finished_at`: from when the pause after it counts; `ended_at`: when it really was over.
+    """
 
     number: int
     members: tuple[Member, ...]
     finished_at: datetime | None = None
+    started_at: datetime | None = field(default=None, compare=False)
+    ended_at: datetime | None = field(default=None, compare=False)
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from upgrades.core import what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
+from upgrades.core.in_flight import running_batch
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
@@ -42,6 +43,8 @@ WORK = frozenset(
     }
 )
 GATES = (FaultCode.BEFORE, FaultCode.IN)
+# Nobody knows when these end.
+LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.GATE, *GATES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
-    """`why` is how it is chosen, with the rounding; `zones` are those it is in; `begins_in` is typical."""
+    """`why` is how it is chosen, with the rounding; `zones` are those it is in; `begins_in` is typical.
+
+    `held_by`: the code of what people must lift before it, "" where nothing is known to hold it.
+    """
 
     number: int
     instances: tuple[int, ...]
     zones: tuple[str, ...]
     begins_in: timedelta | None
     why: str
+    held_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,12 @@ class _Rehearsal:
     blocks: dict[str, Block] = field(default_factory=dict)
     waits: timedelta = timedelta(0)
     timed: int = 0  # batches whose time is in the estimate, the running one too
+    passed: timedelta = timedelta(0)  # of the running batch's time
+    held_by: str = ""
 
     def run(self) -> Plan:
         target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
+        self._count_what_passed()
         for _ in range(MOST_STEPS):
             step = decide(self.facts, self.now)
             if self._is_the_end(step):
@@ -128,9 +138,20 @@ class _Rehearsal:
             target = self._target() or target
             self._end_opt_outs()
             self.facts = replace(self.facts, health_as_of=self.now)
-        earliest = self.pace.quick * self.timed + self.waits if self.pace else None
-        latest = self.pace.slow * self.timed + self.waits if self.pace else None
+        earliest = self._from_now(self.pace.quick) if self.pace else None
+        latest = self._from_now(self.pace.slow) if self.pace else None
         return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
+
+    def _count_what_passed(self) -> None:
+        """The running batch has had a part of its time already."""
+        running = running_batch(self.facts)
+        if running and running.started_at:
+            self.passed = max(timedelta(0), self.now - running.started_at)
+
+    def _from_now(self, each: timedelta) -> timedelta:
+        """When all batches so far are over, if each of them takes so long."""
+        batches = each * self.timed
+        return self.waits + batches - min(self.passed, each, batches)
 
     def _target(self) -> str:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""
@@ -205,6 +226,8 @@ class _Rehearsal:
 
     def _block(self, code: str, text: str) -> None:
         self.blocks.setdefault(code, Block(code, text))
+        if code in LIFTED_BY_PEOPLE:
+            self.held_by = code
 
     def _lift(self, why: Why) -> None:
         """It is over; old news is renewed before each step anyway."""
@@ -243,8 +266,8 @@ class _Rehearsal:
     def _start_batch(self, step: StartBatch) -> None:
         assert self.facts.upgrade
         zones = sorted({one.zone for one in self.facts.instances if one.id in step.instances and one.zone})
-        begins_in = self.waits + self.pace.typical * self.timed if self.pace else None
-        self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why))
+        begins_in = self._from_now(self.pace.typical) if self.pace else None
+        self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
         members = tuple(Member(id, MemberState.UPGRADING) for id in step.instances)
         if step.surge:
             members = self._with_replacements(members)

@@ -1,6 +1,6 @@
-"""Numbers of instances, to read."""
+"""Numbers of instances as text: to read, and to carry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def ranges(numbers: Iterable[int], most: int = 20) -> str:
@@ -11,12 +11,47 @@ def ranges(numbers: Iterable[int], most: int = 20) -> str:
     >>> ranges(range(0, 10, 2), most=3)
     '0 2 4 and 2 more'
     """
-    found: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    words = [str(first) if first == last else f"{first}-{last}" for first, last in found[:most]]
+    found = list(_runs(numbers))
     left = sum(last - first + 1 for first, last in found[most:])
-    return " ".join([*words, f"and {left} more"] if left else words)
+    return " ".join([*map(_words, found[:most]), f"and {left} more"] if left else map(_words, found[:most]))
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """All of them, for programs; "" where there are none. `numbers_in` reads it.
+
+    >>> spans([7, 0, 1, 2, 3])
+    '0-3,7'
+    """
+    return ",".join(map(_words, _runs(numbers)))
+
+
+def numbers_in(text: str) -> list[int]:
+    """What `spans` wrote, ascending.
+
+    >>> numbers_in("0-3,7"), numbers_in("")
+    ([0, 1, 2, 3, 7], [])
+    """
+    found: list[int] = []
+    for part in text.split(",") if text else ():
+        first, _, last = part.partition("-")
+        found.extend(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last of each run of neighbours."""
+    first = last = None
+    for number in sorted(set(numbers)):
+        if first is None or last is None:
+            first = number
+        elif number != last + 1:
+            yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _words(run: tuple[int, int]) -> str:
+    first, last = run
+    return str(first) if first == last else f"{first}-{last}"

@@ -37,7 +37,7 @@ def merge(events: Sequence[Event]) -> dict[str, Any]:
             removed[id] = None
         for one in event.body.get("instances", ()):
             instances[one["id"]] = one
-        merged.update({name: event.body[name] for name in ("scale_set", "upgrade") if name in event.body})
+        merged.update({name: event.body[name] for name in ("scale_set", "upgrade", "board") if name in event.body})
     if removed:
         merged["removed"] = list(removed)
     if instances:

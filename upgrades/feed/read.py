@@ -8,6 +8,7 @@ from django.db import transaction
 
 from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
+from upgrades.models.board import board_of
 
 MOST_TRIES = 4
 
@@ -27,7 +28,7 @@ def snapshot(scale_set_id: int) -> dict[str, Any]:
 
 
 def _read(scale_set_id: int) -> dict[str, Any]:
-    row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
+    row = ScaleSet.objects.select_related("location", "sku", "board_row").get(pk=scale_set_id)
     return {"stream": str(row.stream), "seq": row.seq, **body(row)}
 
 
@@ -38,6 +39,7 @@ def body(row: ScaleSet) -> dict[str, Any]:
         "scale_set": shapes.scale_set(row),
         "instances": {shape["id"]: shape for shape in shapes.instances(row, instances)},
         "upgrade": shapes.upgrade(latest) if latest else None,
+        "board": board_of(row),
     }
 
 
@@ -83,5 +85,6 @@ def apply(state: dict[str, Any], event: Event) -> dict[str, Any]:
         "seq": event.seq,
         "scale_set": body.get("scale_set", state["scale_set"]),
         "upgrade": body.get("upgrade", state["upgrade"]),
+        "board": body.get("board", state["board"]),
         "instances": {**kept, **{one["id"]: one for one in body.get("instances", ())}},
     }

@@ -1,17 +1,19 @@
 """row -> the JSON that every screen sees. Whole resources, never differences; times are ISO 8601 in UTC."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypedDict
 
 from upgrades.core import documents
 from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
 from upgrades.core.held import Reason
+from upgrades.core.instants import iso
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
+from upgrades.models.records import record_of
 from upgrades.models.rolling_upgrade import policy_to_row
 
 
@@ -143,7 +145,10 @@ class BreachShape(TypedDict):
 
 
 class UpgradeShape(TypedDict):
-    """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then."""
+    """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then.
+
+    `record`: how it stood when it ended; None while it runs.
+    """
 
     id: str
     kind: str
@@ -165,10 +170,11 @@ class UpgradeShape(TypedDict):
     error: dict[str, Any] | None
     breach: BreachShape | None
     batches: list[dict[str, Any]]
+    record: dict[str, Any] | None
 
 
 def time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+    return iso(at)
 
 
 def scale_set(row: ScaleSet) -> ScaleSetShape:
@@ -355,6 +361,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
             }
             for one in row.batches.all()
         ],
+        record=record_of(row),
     )
 
 

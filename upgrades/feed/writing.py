@@ -19,6 +19,7 @@ from django.db import transaction
 from upgrades.feed import shapes
 from upgrades.feed.hints import HINTS
 from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
+from upgrades.models.board import board_of
 
 
 class Changes:
@@ -27,13 +28,14 @@ class Changes:
     def __init__(self, scale_set: ScaleSet) -> None:
         self.scale_set = scale_set
         self.itself = False
+        self.board = False
         self.instances: dict[int, str] = {}
         self.removed: list[int] = []
         self.upgrades: dict[Any, str] = {}
         self.wake_at: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.itself or self.instances or self.removed or self.upgrades)
+        return bool(self.itself or self.board or self.instances or self.removed or self.upgrades)
 
 
 class Writing:
@@ -62,6 +64,10 @@ class Writing:
                 self.changes[row.scale_set_id].instances[row.pk] = note
             else:
                 self.changes[row.scale_set_id].upgrades[row.pk] = note
+
+    def board_changed(self) -> None:
+        """The board of the only scale set of this transaction (saved already) is another now."""
+        self.changes[self.scale_set.pk].board = True
 
     def removed(self, *rows: Instance) -> None:
         """These instances are gone (call it before they are deleted)."""
@@ -145,6 +151,8 @@ def _body(changes: Changes, instances: list[Instance], upgrade: RollingUpgrade |
         body["removed"] = [str(number) for number in changes.removed]
     if upgrade:
         body["upgrade"] = shapes.upgrade(upgrade)
+    if changes.board:
+        body["board"] = board_of(changes.scale_set)
     return body
 
 

@@ -3,6 +3,7 @@
 from upgrades.models.access import ApiClient, Subscription, TokenKey
 from upgrades.models.async_operation import AsyncOperation
 from upgrades.models.audit_entry import AuditEntry
+from upgrades.models.board import Board
 from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
 from upgrades.models.fleet_stop import FleetStop
@@ -22,6 +23,7 @@ __all__ = [
     "AsyncOperation",
     "AuditEntry",
     "Batch",
+    "Board",
     "Chunk",
     "Event",
     "FleetStop",

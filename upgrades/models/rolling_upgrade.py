@@ -69,7 +69,8 @@ class RollingUpgrade(models.Model):
     as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next attempt; it follows
     a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at once, now
     that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there already while its
-    status is RollingBack.
+    status is RollingBack. `record`: how it stood when it ended (core/board.py); None while it runs, and of those that ended before
+    records were kept.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -103,6 +104,7 @@ class RollingUpgrade(models.Model):
     error = models.JSONField(null=True)
     breach = models.JSONField(null=True)
     pending_at_end = models.PositiveIntegerField(null=True)
+    record = models.JSONField(null=True, editable=False)
 
     class Meta:
         ordering = ["-started_at"]

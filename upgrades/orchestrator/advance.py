@@ -13,15 +13,17 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.core import messages, missing
+from upgrades.core.board import changes_at, record_of
 from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Fault, StartBatch, Step, Wait, Why
+from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait, Why
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
 from upgrades.orchestrator import jumps, leases
+from upgrades.orchestrator.boards import Boards, boards_of, store
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
@@ -78,7 +80,8 @@ def _look(lease: Lease, now: datetime) -> bool:
     if isinstance(step, Wait):
         return _rest(lease, observation, step, now)
     with suppress(Outdated):  # then look again: it is not so any more
-        record(lease, observation.seq, step, now)
+        ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
+        record(lease, observation.seq, step, now, ended)
     return False
 
 
@@ -103,7 +106,8 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     """
     row = observation.scale_set
     decision = _decision(row, observation.facts, step, now)
-    if decision != row.decision and not _say_why(lease, observation, decision, now):
+    boards = boards_of(row, observation.facts, decision["code"], now)
+    if (decision != row.decision or boards.is_to_store) and not _say(lease, observation, decision, boards, now):
         return False
     at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
     unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
@@ -112,9 +116,10 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
 
 
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
-    """From then on an instance may be taken, or made again."""
+    """From then on an instance may be taken, or made again, or counts as ill."""
     ends = [one.opt_out.until for one in facts.instances if one.opt_out]
-    return [until for until in (*ends, missing.next_try(facts, now)) if until and until > now]
+    others = (missing.next_try(facts, now), changes_at(facts, now))
+    return [until for until in (*ends, *others) if until and until > now]
 
 
 def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
@@ -132,15 +137,20 @@ def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[st
     return {"code": code, "text": text, "since": since, "reasons": found, "actions": actions}
 
 
-def _say_why(lease: Lease, observation: Observation, decision: dict[str, Any], now: datetime) -> bool:
+def _say(lease: Lease, observation: Observation, decision: dict[str, Any], boards: Boards, now: datetime) -> bool:
+    """The decision and its numbers, in one event. A plan that was made anew and is the same is news to nobody."""
     with writing(now, lease.scale_set_id) as w:
         row = w.scale_set
         leases.check(lease)
         if row.seq != observation.seq:
             return False
-        row.decision = decision
-        row.save(update_fields=["decision"])
-        w.changed(row)
+        if decision != row.decision:
+            row.decision = decision
+            row.save(update_fields=["decision"])
+            w.changed(row)
+        store(row, boards)
+        if boards.is_new:
+            w.board_changed()
     observation.scale_set.seq = row.seq
     return True
 

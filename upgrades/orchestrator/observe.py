@@ -129,6 +129,7 @@ COLUMNS = (
     "power",
     "quarantined_at",
     "spare",
+    "member__state",
 )
 MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
 
@@ -150,7 +151,7 @@ def _instances(row: ScaleSet, now: datetime, withdrawn: Mapping[str, Withdrawal]
             busy=bool(operation_kind),
             leaving=operation_kind == OperationKind.DELETE,
             stopped=power == Power.STOPPED and not operation_kind,
-            quarantined=quarantined_at is not None,
+            quarantined=out is not None,
             extensions=extensions,
             failed_version=failed,
             approved_version=approved,
@@ -160,8 +161,9 @@ def _instances(row: ScaleSet, now: datetime, withdrawn: Mapping[str, Withdrawal]
             making=operation_kind == OperationKind.CREATE,
             missing=missing.get(pk),
             withdrawn=version in withdrawn,
+            rolled_back=state == MemberState.ROLLED_BACK,
         )
-        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, quarantined_at, spare in rows
+        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, spare, state in rows
     )
 
 
@@ -187,7 +189,7 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
     for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members.values_list(*columns):
         may_roll_back = bool(old_disk) and not not_back and instance is not None
         by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error, new))
-    batches = tuple(Batch(one.number, tuple(by_batch[one.pk]), _finished_at(row, one)) for one in row.batches.all())
+    batches = tuple(_batch(row, one, by_batch[one.pk]) for one in row.batches.all())
     return Upgrade(
         target=row.target,
         started_by=StartedBy(row.started_by),
@@ -205,6 +207,10 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
         kind=UpgradeKind(row.kind),
         extensions=row.target_extensions,
     )
+
+
+def _batch(row: RollingUpgrade, one: BatchRow, members: list[Member]) -> Batch:
+    return Batch(one.number, tuple(members), _finished_at(row, one), one.started_at, one.finished_at, one.why)
 
 
 def _ends_by(row: RollingUpgrade, now: datetime) -> datetime | None:

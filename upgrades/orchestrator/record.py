@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Max
 
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
+from upgrades.core.board import Record
 from upgrades.core.facts import Breach
 from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
@@ -45,12 +46,17 @@ class Outdated(Exception):
     """Something changed between looking and recording: look again."""
 
 
-def record(lease: Lease, seq: int, step: Act, now: datetime) -> None:
-    """Commits the step. Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so."""
+def record(lease: Lease, seq: int, step: Act, now: datetime, ended: Record | None = None) -> None:
+    """Commits the step; `ended`: the record of the upgrade that it ends.
+
+    Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so.
+    """
     with writing(now, lease.scale_set_id) as w:
         leases.check(lease)
         if w.scale_set.seq != seq:
             raise Outdated
+        if ended is not None:  # before it ends: then none runs
+            w.scale_set.upgrades.filter(ended_at=None).update(record=ended)
         _write(step, w)
 
 

@@ -1,0 +1,230 @@
+"""The board: all that a viewer of a scale set paints, computed once.
+
+The state of each instance, who counts, who is next, the gauges, the plan, the progress. It is made when a look rests, stored, and carried
+by the feed; pages, wallboards, the terminal, the API and the admin say what it says. What is over has a record, made by the same code.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from upgrades.core import batches, gauges, health, in_flight
+from upgrades.core.facts import Batch, Facts, InstanceFacts
+from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
+from upgrades.core.gauges import Gauge
+from upgrades.core.instance_states import State, is_behind, states_of, target_of
+from upgrades.core.instants import iso
+from upgrades.core.ranges import spans
+from upgrades.core.states import HAS_FAILED, MemberState
+from upgrades.core.steps import Why
+
+
+class Counts(TypedDict):
+    """`total`: those that stay, one for each place; `counted`: in the sense of every limit; `eligible`: those not opted out.
+
+    Of the eligible: `up_to_date` are on what they are to have, and well; `current` on what they are to have, whatever else they are.
+    """
+
+    total: int
+    counted: int
+    eligible: int
+    up_to_date: int
+    current: int
+    opted_out: int
+
+
+class Progress(TypedDict):
+    """`percent` is rounded down; None of none."""
+
+    up_to_date: int
+    of: int
+    percent: int | None
+
+
+class Ran(TypedDict):
+    """A batch that began: its instances, by how far each is. Of two that share a place the one that was there first is told."""
+
+    number: int
+    instances: str
+    members: dict[str, str]
+    started_at: str | None
+    finished_at: str | None
+    why: str
+
+
+class Current(TypedDict):
+    """Where a running upgrade is: which batch, of how many, at which step (`gate`, `choose`, `replace`, `wait`), since when."""
+
+    current: int
+    of: int
+    step: str
+    since: str
+    held: bool
+
+
+class Board(TypedDict):
+    target: str
+    states: dict[str, str]
+    counts: Counts
+    unhealthy: Gauge
+    failed: Gauge | None
+    batch: Current | None
+    batches: list[Ran]
+    planned: list[Planned]
+    planned_more: int
+    planned_by: str | None
+    progress: Progress
+    ends: Ends | None
+
+
+class Record(TypedDict):
+    """How an upgrade stood when it ended. `left`: how many it had still to take. `unhealthy` is None where nobody noted it."""
+
+    batches: list[Ran]
+    failed: Gauge
+    unhealthy: Gauge | None
+    progress: Progress
+    left: int
+
+
+AT_THE_GATE = frozenset(
+    {Why.STALE_HEALTH, Why.INITIALIZING, Why.PAUSE, Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL}
+)
+
+
+def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Board:
+    """`decision`: the code of what was decided on these facts; `before`: the board that this one follows."""
+    states = states_of(facts, now, decision)
+    counts = _counts(facts, states)
+    return Board(
+        target=target_of(facts),
+        states=_by_state(states),
+        counts=counts,
+        unhealthy=gauges.unhealthy(facts, now),
+        failed=gauges.failed(facts, now),
+        batch=_current(facts, now, decision, found, before),
+        batches=[_ran(one, facts) for one in facts.upgrade.batches] if facts.upgrade else [],
+        planned=found["batches"],
+        planned_more=found["more"],
+        planned_by=found["by"],
+        progress=progress(counts["up_to_date"], counts["eligible"]),
+        ends=ends_of(found, now) if facts.upgrade else None,
+    )
+
+
+def _by_state(states: Mapping[int, State]) -> dict[str, str]:
+    groups: dict[State, list[int]] = defaultdict(list)
+    for id, state in states.items():
+        groups[state].append(id)
+    return {state.value: spans(groups[state]) for state in State if state in groups}
+
+
+def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
+    staying, target = facts.staying, target_of(facts)
+    eligible = [one for one in staying if not one.protected]
+    return Counts(
+        total=len(staying),
+        counted=len(facts.counted),
+        eligible=len(eligible),
+        up_to_date=sum(states[one.id] is State.DONE for one in eligible),
+        current=sum(_is_current(one, facts, target) for one in eligible),
+        opted_out=len(staying) - len(eligible),
+    )
+
+
+def _is_current(one: InstanceFacts, facts: Facts, target: str) -> bool:
+    return bool(one.version) and one.exists and not is_behind(one, facts, target)
+
+
+def progress(up_to_date: int, of: int) -> Progress:
+    return Progress(up_to_date=up_to_date, of=of, percent=100 * up_to_date // of if of else None)
+
+
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+def _ran(batch: Batch, facts: Facts | None = None) -> Ran:
+    members: dict[MemberState, list[int]] = defaultdict(list)
+    for member in batch.members:
+        members[member.state].append(member.instance)
+    return Ran(
+        number=batch.number,
+        instances=spans(one.instance for one in batch.members),
+        members={state.value: spans(members[state]) for state in MemberState if state in members},
+        started_at=iso(batch.started_at),
+        finished_at=iso(batch.ended_at),
+        why=batch.why,
+    )
+
+
+def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Current | None:
+    if facts.upgrade is None:
+        return None
+    began, to_come = len(facts.upgrade.batches), len(found["batches"]) + found["more"]
+    running = in_flight.running_batch(facts)
+    number = began if running or not to_come else began + 1
+    step, held = _step(running, decision)
+    return Current(
+        current=max(1, number),
+        of=max(1, began + to_come),
+        step=step,
+        since=_since(number, step, now, before),
+        held=held,
+    )
+
+
+def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
+    if running is None:
+        held = decision in AT_THE_GATE
+        return "gate" if held else "choose", held
+    replacing = any(one.state in (MemberState.QUEUED, MemberState.UPGRADING) for one in running.members)
+    return "replace" if replacing else "wait", False
+
+
+def _since(number: int, step: str, now: datetime, before: Board | None) -> str:
+    """Where the clock was set back it has been so since now."""
+    was = before["batch"] if before else None
+    is_same = was is not None and (was["current"], was["step"]) == (max(1, number), step)
+    return min(was["since"], iso(now)) if was and is_same else iso(now)
+
+
+# --- what is over -----------------------------------------------------------------------------------------------------
+
+
+def record_of(facts: Facts, now: datetime) -> Record:
+    """Of the upgrade that runs, and ends now. Its last batch ends with it."""
+    assert facts.upgrade
+    found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
+    return Record(
+        batches=[_ended(_ran(one), now) for one in found.batches],
+        failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
+        unhealthy=gauges.unhealthy(facts, now),
+        progress=progress(counts["up_to_date"], counts["eligible"]),
+        left=len(batches.remaining(facts, found)),
+    )
+
+
+def _ended(batch: Ran, now: datetime) -> Ran:
+    return Ran(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
+
+
+def record_of_rows(ran: Sequence[Batch], limit_percent: int, left: int) -> Record:
+    """Of one that ended before records were kept: what its members say. How the others were then nobody noted."""
+    members = [member for batch in ran for member in batch.members]
+    failed = [member.instance for member in members if member.state in HAS_FAILED]
+    well = sum(member.state is MemberState.SUCCEEDED for member in members)
+    return Record(
+        batches=[_ran(one) for one in ran],
+        failed=gauges.gauge(failed, len(failed) + well, limit_percent),
+        unhealthy=None,
+        progress=progress(well, len(failed) + well + left),
+        left=left,
+    )
+
+
+def changes_at(facts: Facts, now: datetime) -> datetime | None:
+    """When the next instance counts as ill though nothing is heard of it: its wait for a first verdict is over."""
+    waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
+    ends = [health.wait_ends(facts, one.health_since, now) for one in waiting if one.health_since]
+    return min((at for at in ends if at > now), default=None)

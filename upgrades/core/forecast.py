@@ -1,0 +1,166 @@
+"""The plan, as it is carried: made again only when something changed that it depends on, and kept until then.
+
+Its moments are those of the wall clock, so that a kept plan stays true while time goes by as planned.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, TypedDict
+
+from upgrades.core import gauges, health
+from upgrades.core.facts import Facts, InstanceFacts, Upgrade
+from upgrades.core.in_flight import running_batch
+from upgrades.core.instants import iso
+from upgrades.core.preview import LIFTED_BY_PEOPLE, Pace, PlannedBatch, preview
+from upgrades.core.ranges import spans
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState, StartedBy
+from upgrades.core.steps import Why
+
+MAX_PLANNED = 100  # batches that are told one by one
+LATE = 1.5  # times as long as the others
+
+
+class Planned(TypedDict):
+    """A batch to come. Its moments are typical ones, None where nobody knows."""
+
+    number: int
+    instances: str
+    zones: list[str]
+    starts_at: str | None
+    ends_at: str | None
+    waits_for_approval: bool
+    why: str
+
+
+class Ends(TypedDict):
+    """When the upgrade is over, with quick and with slow batches. `late`: the running batch takes far longer than others did."""
+
+    earliest: str
+    latest: str
+    late: bool
+
+
+class Forecast(TypedDict):
+    """`key`: what it depends on, as a hash. `by`: who starts it, "platform" or "user", None where nothing is planned.
+
+    `more`: how many batches follow those that are told. `late_after`: when the running batch is late.
+    """
+
+    key: str
+    by: str | None
+    batches: list[Planned]
+    more: int
+    earliest: str | None
+    latest: str | None
+    late_after: str | None
+
+
+def forecast(facts: Facts, now: datetime, kept: Forecast | None, pace: Callable[[], Pace | None]) -> Forecast:
+    """The kept one where it still holds. `pace` is asked only where it does not."""
+    key = key_of(facts, now)
+    return kept if kept and kept["key"] == key else made(facts, now, pace(), key)
+
+
+def made(facts: Facts, now: datetime, pace: Pace | None, key: str = "") -> Forecast:
+    by_hand = gauges.begins_by_hand(facts)
+    plan = preview(facts, now, pace, by_hand=by_hand)
+    is_known = not by_hand and not any(one.code in LIFTED_BY_PEOPLE for one in plan.blocks)
+    running = running_batch(facts)
+    started_at = running.started_at if running else None
+    return Forecast(
+        key=key,
+        by=_by(facts, by_hand) if plan.batches or facts.upgrade else None,
+        batches=[_planned(one, now, pace, is_known=not by_hand) for one in plan.batches[:MAX_PLANNED]],
+        more=max(0, len(plan.batches) - MAX_PLANNED),
+        earliest=_after(now, plan.earliest if is_known else None),
+        latest=_after(now, plan.latest if is_known else None),
+        late_after=iso(started_at + pace.typical * LATE) if started_at and pace else None,
+    )
+
+
+def no_forecast(key: str) -> Forecast:
+    return Forecast(key=key, by=None, batches=[], more=0, earliest=None, latest=None, late_after=None)
+
+
+def ends_of(found: Forecast, now: datetime) -> Ends | None:
+    """None while nobody can say."""
+    if found["earliest"] is None or found["latest"] is None:
+        return None
+    late_after = found["late_after"]
+    is_late = late_after is not None and iso(now) > late_after
+    return Ends(earliest=found["earliest"], latest=found["latest"], late=is_late)
+
+
+def _by(facts: Facts, by_hand: bool) -> str:
+    started_by = facts.upgrade.started_by if facts.upgrade else StartedBy.USER if by_hand else StartedBy.PLATFORM
+    return started_by.value.lower()
+
+
+def _planned(one: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: bool) -> Planned:
+    begins_in = one.begins_in if is_known and not one.held_by else None
+    lasts = pace.typical if pace else timedelta(0)
+    return Planned(
+        number=one.number,
+        instances=spans(one.instances),
+        zones=list(one.zones),
+        starts_at=_after(now, begins_in),
+        ends_at=_after(now, None if begins_in is None else begins_in + lasts),
+        waits_for_approval=one.held_by == Why.WAITING_FOR_APPROVAL,
+        why=one.why,
+    )
+
+
+def _after(now: datetime, length: timedelta | None) -> str | None:
+    return None if length is None else iso(now + length)
+
+
+# --- what a plan depends on -------------------------------------------------------------------------------------------
+
+
+def key_of(facts: Facts, now: datetime) -> str:
+    """The same for all facts of which the same plan is made, however far the running batch has got meanwhile."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    taken = _taken(facts.upgrade)
+    for one in facts.instances:
+        if not (one.id in taken and (taken[one.id] in IN_FLIGHT or not health.is_unhealthy(facts, one, now))):
+            groups[_matters(one, facts, now)].append(one.id)
+    told = sorted((repr(what), spans(ids)) for what, ids in groups.items())
+    depends_on = (_set(facts), len(facts.counted), _upgrade(facts.upgrade), told)
+    return blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
+
+
+def _taken(upgrade: Upgrade | None) -> dict[int, MemberState]:
+    """The instances of its members that have not failed, with how far they are: they go as planned."""
+    members = upgrade.members if upgrade else ()
+    well = [one for one in members if one.state not in HAS_FAILED or one.state is MemberState.ROLLING_BACK]
+    return {id: one.state for one in well for id in (one.instance, one.upgraded)}
+
+
+def _matters(one: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
+    opt_out = one.opt_out and (one.opt_out.version, one.opt_out.until)
+    is_ill = health.is_unhealthy(facts, one, now)
+    what = (one.version, one.extensions, one.zone, one.domain, one.failed_version, one.approved_version, opt_out)
+    flags = (one.busy, one.leaving, one.stopped, one.quarantined, one.spare, one.making, one.kept)
+    return (what, flags, is_ill, one.missing is not None, one.withdrawn)
+
+
+def _set(facts: Facts) -> Hashable:
+    last = facts.last_attempt
+    return (
+        *(facts.capacity, facts.latest, facts.follows_latest, facts.automatic, facts.policy, facts.policy_by_hand),
+        *(facts.fleet_stop, facts.room, facts.room_is_known, facts.newest_good, facts.pinned_to),
+        *(last, sorted(facts.withdrawn)),
+    )
+
+
+def _upgrade(upgrade: Upgrade | None) -> Any:
+    """Of its members those matter that failed; the others follow from the instances."""
+    if upgrade is None:
+        return None
+    bare = replace(upgrade, batches=(), ends_by=None)
+    failed = spans(one.instance for one in upgrade.members if one.state in HAS_FAILED)
+    taken = spans(one.instance for one in upgrade.members)
+    return (bare, [(one.number, one.finished_at) for one in upgrade.batches], failed, taken)

@@ -1,0 +1,75 @@
+"""The two limits of an upgrade, as gauges: how many are ill, of how many, and how near the limit that is."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TypedDict
+
+from upgrades.core import advice, batches, health
+from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.ranges import spans
+from upgrades.core.states import HAS_FAILED
+
+
+class Gauge(TypedDict):
+    """`most`: so many may be ill; `room`: so many more, negative where it is `over`. `instances` as `ranges.spans` writes them."""
+
+    count: int
+    of: int
+    percent: float
+    limit_percent: int
+    most: int
+    room: int
+    over: bool
+    instances: str
+
+
+def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
+    """Strictly more than the limit is over.
+
+    >>> gauge([4, 5], 10, 20) == {"count": 2, "of": 10, "percent": 20.0, "limit_percent": 20, "most": 2, "room": 0,
+    ...     "over": False, "instances": "4-5"}
+    True
+    """
+    count, most = len(ill), of * limit_percent // 100
+    return Gauge(
+        count=count,
+        of=of,
+        percent=round(health.percent(count, of), 1),
+        limit_percent=limit_percent,
+        most=most,
+        room=most - count,
+        over=health.exceeds(count, of, limit_percent),
+        instances=spans(ill),
+    )
+
+
+def unhealthy(facts: Facts, now: datetime) -> Gauge:
+    """As the gate counts before every batch."""
+    sick = batches.sick_at_the_gate(facts, now)
+    return gauge(health.ids(sick), len(facts.counted), policy_of(facts).max_unhealthy_percent)
+
+
+def failed(facts: Facts, now: datetime) -> Gauge | None:
+    """Of those upgraded so far, those that failed or are ill now; None where no upgrade runs."""
+    if facts.upgrade is None:
+        return None
+    members, upgraded = health.unhealthy_upgraded(facts, now)
+    limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
+    return gauge([there(one) for one in members], upgraded, limit)
+
+
+def there(member: Member) -> int:
+    """The instance that there is: one that failed was not replaced."""
+    return member.instance if member.state in HAS_FAILED else member.upgraded
+
+
+def policy_of(facts: Facts) -> Policy:
+    """Whose limits hold: those of the running upgrade, or of the next one."""
+    if facts.upgrade:
+        return facts.upgrade.policy
+    return advice.policy_of(facts, by_hand=begins_by_hand(facts))
+
+
+def begins_by_hand(facts: Facts) -> bool:
+    """No upgrade runs, and none begins by itself."""
+    return facts.upgrade is None and not (facts.automatic and facts.follows_latest)

@@ -1,0 +1,59 @@
+"""The board of a scale set: made anew at each rest, written only where it is another than before."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from upgrades.core.board import board_of
+from upgrades.core.facts import Facts
+from upgrades.core.forecast import Forecast, forecast, key_of, no_forecast
+from upgrades.core.states import UpgradeKind
+from upgrades.models import Board, ScaleSet
+from upgrades.orchestrator.pace import pace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Boards:
+    """The one that is stored, and the one that is so now."""
+
+    before: Board | None
+    body: dict[str, Any]
+    forecast: dict[str, Any]
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None or self.before.body != self.body
+
+    @property
+    def is_to_store(self) -> bool:
+        return self.is_new or self.before is None or self.before.forecast != self.forecast
+
+
+def boards_of(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> Boards:
+    before = Board.objects.filter(scale_set=row).first()
+    kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
+    kept = cast(Forecast, before.forecast) if before else None
+    found = _forecast(row, facts, now, kept, kind)
+    body = board_of(facts, now, decision, found, cast(Any, before.body) if before else None)
+    return Boards(before, {**body}, {**found})
+
+
+def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None, kind: UpgradeKind) -> Forecast:
+    """An error in what would happen later keeps nothing from happening now: then there is no plan until something changes."""
+    try:
+        return forecast(facts, now, kept, lambda: pace(row, kind))
+    except Exception:
+        log.exception("%s: cannot make the plan; its page shows none", row)
+        return no_forecast(key_of(facts, now))
+
+
+def store(row: ScaleSet, boards: Boards) -> None:
+    """`row` is locked."""
+    now = Board(scale_set=row, body=boards.body, forecast=boards.forecast)
+    if boards.before is None:
+        now.save(force_insert=True)
+    else:
+        now.save(force_update=True, update_fields=["body", "forecast"])
