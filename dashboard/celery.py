@@ -53,6 +53,13 @@ def pulse() -> None:
 
 
 @worker_init.connect
+def begin_to_look(**_: object) -> None:
+    from upgrades import tasks  # once Django is set up
+
+    tasks.LOOKS.start()
+
+
+@worker_init.connect
 def have_a_pulse(**_: object) -> None:
     threading.Thread(target=_pulse_for_ever, name="pulse", daemon=True).start()
 

@@ -18,8 +18,10 @@ from upgrades.orchestrator import advance as looking
 from upgrades.orchestrator import ticking
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
+from upgrades.orchestrator.wakes import Looks
 
 log = logging.getLogger(__name__)
+FOLLOWED_SECONDS = 0.06  # an outcome waits so long for the verdict that mostly follows it: one look at both
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite looks again each tenth of a second
 P = ParamSpec("P")
 
@@ -50,19 +52,39 @@ def tick() -> None:
     heartbeats.worked(Part.TICKS)
 
 
-@shared_task(name="upgrades.tasks.advance")
 @patient
-def advance(scale_set_id: int) -> None:
+def look(scale_set_id: int) -> None:
     for handed in looking.advance(scale_set_id, timezone.now):
         send(work, handed.chunk_id, handed.number)
+
+
+LOOKS = Looks(look)  # a worker starts them
+
+
+@shared_task(name="upgrades.tasks.advance")
+def advance(*scale_set_ids: int) -> None:
+    """Has these scale sets looked at: soon, in a worker, together with whatever else wakes them; elsewhere now."""
+    for scale_set_id in scale_set_ids:
+        if LOOKS.is_running:
+            LOOKS.wake(scale_set_id)
+        else:
+            look(scale_set_id)
 
 
 @shared_task(name="upgrades.tasks.work")
 @patient
 def work(chunk_id: int, number: int) -> None:
-    report = working.work(chunk_id, number, timezone.now, lambda scale_set_id: send(advance, scale_set_id))
+    report = working.work(chunk_id, number, timezone.now, look_soon)
     if report is not None and report.number is not None:
         send(work, chunk_id, report.number)
+
+
+def look_soon(scale_set_id: int) -> None:
+    """After an outcome."""
+    if LOOKS.is_running:
+        LOOKS.wake(scale_set_id, within=FOLLOWED_SECONDS)
+    else:
+        send(advance, scale_set_id)
 
 
 @shared_task(name="upgrades.tasks.purge")

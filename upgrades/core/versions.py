@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 LATEST = "latest"
 _SHAPE = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18}){1,3}")
@@ -12,6 +13,7 @@ class BadVersion(ValueError):
     """The text is not an image version."""
 
 
+@lru_cache(4096)
 def parse(version: str) -> tuple[int, ...]:
     """The numbers of a version, for comparing. Raises BadVersion."""
     if not _SHAPE.fullmatch(version):

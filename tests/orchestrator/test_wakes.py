@@ -1,0 +1,111 @@
+"""Wakes that come together cost one look, and none waits longer than a tenth of a second."""
+
+import random
+import threading
+
+from tests.waiting import wait_until
+from upgrades.orchestrator.wakes import Looks, Wakes
+
+LONGEST = 0.1
+LOOK_TAKES = 0.01
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_wake_out_of_the_blue_is_followed_at_once() -> None:
+    clock = Clock()
+    wakes = Wakes(clock)
+    assert wakes.next_in() is None
+    wakes.wake(1)
+    assert wakes.next_in() == 0.0
+    assert wakes.take() == [1]
+    assert wakes.take() == []
+
+
+def test_a_hundred_wakes_during_a_look_cost_one_more() -> None:
+    clock = Clock()
+    wakes = Wakes(clock)
+    wakes.wake(1)
+    wakes.take()
+    for _ in range(100):
+        clock.now += 0.0001
+        wakes.wake(1)
+    assert wakes.take() == []
+    wakes.done(1)
+    clock.now = LONGEST
+    assert wakes.take() == [1]
+    wakes.done(1)
+    assert wakes.next_in() is None
+
+
+def test_nobody_waits_for_another_scale_set() -> None:
+    wakes = Wakes(Clock())
+    wakes.wake(1)
+    wakes.take()
+    wakes.wake(2)
+    wakes.wake(1)
+    assert wakes.take() == [2]
+
+
+def test_what_is_expected_to_be_followed_waits_for_that_and_no_longer() -> None:
+    clock = Clock()
+    wakes = Wakes(clock)
+    wakes.wake(1, within=0.06)
+    assert wakes.take() == []
+    clock.now = 0.03
+    wakes.wake(1)
+    assert wakes.take() == [1]
+    wakes.done(1)
+    clock.now = 0.2
+    wakes.wake(1, within=0.06)
+    clock.now = 0.25
+    wakes.wake(1, within=0.06)  # puts nothing off
+    clock.now = 0.261
+    assert wakes.take() == [1]
+
+
+def test_no_look_begins_later_than_a_tenth_of_a_second_after_any_wake_and_many_wakes_cost_few() -> None:
+    for seed in range(50):
+        chance, clock = random.Random(seed), Clock()
+        wakes, waiting, ends = Wakes(clock), dict[int, float](), dict[int, float]()
+        woken = looks = 0
+        while clock.now < 5:
+            clock.now += chance.expovariate(500)
+            for pk in [pk for pk, at in ends.items() if at <= clock.now]:
+                wakes.done(pk)
+                del ends[pk]
+            pk = chance.randrange(3)
+            wakes.wake(pk, within=chance.choice((0.0, 0.06)))
+            waiting.setdefault(pk, clock.now)
+            woken += 1
+            for taken in wakes.take():
+                assert clock.now - waiting.pop(taken) <= LONGEST
+                ends[taken] = clock.now + LOOK_TAKES
+                looks += 1
+        assert woken > 2000
+        assert looks <= 3 * 5 / 0.08 + 3
+
+
+def test_a_look_that_fails_is_no_end_of_looking() -> None:
+    seen, go_on = list[int](), threading.Event()
+
+    def look(scale_set_id: int) -> None:
+        seen.append(scale_set_id)
+        if len(seen) == 1:
+            go_on.wait(10)
+            raise RuntimeError("nobody expected that")
+
+    looks = Looks(look)
+    looks.start()
+    looks.wake(7)
+    wait_until(lambda: seen == [7], seconds=10, what="the first look")
+    for _ in range(20):
+        looks.wake(7)
+    go_on.set()
+    wait_until(lambda: seen == [7, 7], seconds=10, what="the one look for all of those wakes")
