@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from upgrades.feed import shapes
 from upgrades.feed.hints import HINTS
@@ -30,6 +30,7 @@ class Changes:
         self.itself = False
         self.board = False
         self.instances: dict[int, str] = {}
+        self.counts = False
         self.removed: list[int] = []
         self.upgrades: dict[Any, str] = {}
         self.wake_at: datetime | None = None
@@ -55,13 +56,17 @@ class Writing:
     def scale_sets(self) -> list[ScaleSet]:
         return [changes.scale_set for changes in self.changes.values()]
 
-    def changed(self, *rows: ScaleSet | Instance | RollingUpgrade, note: str = "") -> None:
-        """These rows (saved already) look different now. `note` says why, for the history."""
+    def changed(self, *rows: ScaleSet | Instance | RollingUpgrade, note: str = "", counts: bool = True) -> None:
+        """These rows (saved already) look different now. `note` says why, for the history.
+
+        `counts`: False where the progress of the running upgrade is the same, however these instances are.
+        """
         for row in rows:
             if isinstance(row, ScaleSet):
                 self.changes[row.pk].itself = True
             elif isinstance(row, Instance):
                 self.changes[row.scale_set_id].instances[row.pk] = note
+                self.changes[row.scale_set_id].counts |= counts
             else:
                 self.changes[row.scale_set_id].upgrades[row.pk] = note
 
@@ -89,8 +94,9 @@ def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
             raise ScaleSet.DoesNotExist(f"no scale set has id {set(scale_set_ids) - {row.pk for row in rows}}")
         w = Writing(now, rows)
         yield w
+        for changes in w.changes.values():
+            _number(changes)
         heads = {changes.scale_set.pk: _flush(changes, now) for changes in w.changes.values() if changes}
-        _wake(w)
         if heads:
             transaction.on_commit(lambda: HINTS.publish(heads))
 
@@ -100,23 +106,29 @@ def _locked(scale_set_ids: Sequence[int]) -> list[ScaleSet]:
 
     Not in one query: PostgreSQL, having waited for a lock, compares the new row with the joined ones of before; it then finds no row at
     all where the one waited for has changed the SKU.
+
+    SQLite has one writer at a time, and that we are since the transaction began: there is nothing to lock.
     """
-    wanted = ScaleSet.objects.filter(pk__in=scale_set_ids).order_by("pk")
-    ids = list(wanted.select_for_update().values_list("pk", flat=True))
+    ids: Sequence[int] = scale_set_ids
+    if connection.features.has_select_for_update:
+        wanted = ScaleSet.objects.filter(pk__in=scale_set_ids).order_by("pk")
+        ids = list(wanted.select_for_update().values_list("pk", flat=True))
     return list(ScaleSet.objects.filter(pk__in=ids).select_related("location", "sku").order_by("pk"))
 
 
-def _wake(w: Writing) -> None:
-    for changes in w.changes.values():
-        if changes.wake_at is not None:
-            changes.scale_set.look_at = changes.wake_at
-            ScaleSet.objects.filter(pk=changes.scale_set.pk).update(look_at=changes.wake_at)
+def _number(changes: Changes) -> None:
+    """The number of its event, and when it is to be looked at: in one UPDATE."""
+    row, news = changes.scale_set, dict[str, Any]()
+    if changes:
+        news["seq"] = row.seq = row.seq + 1
+    if changes.wake_at is not None:
+        news["look_at"] = row.look_at = changes.wake_at
+    if news:
+        ScaleSet.objects.filter(pk=row.pk).update(**news)
 
 
 def _flush(changes: Changes, now: datetime) -> int:
     row = changes.scale_set
-    row.seq += 1
-    ScaleSet.objects.filter(pk=row.pk).update(seq=row.seq)
     instances = _changed_instances(changes)
     upgrade = _changed_upgrade(changes)
     Event.objects.create(scale_set=row, seq=row.seq, at=now, body=_body(changes, instances, upgrade))
@@ -134,10 +146,12 @@ def _changed_instances(changes: Changes) -> list[Instance]:
 
 def _changed_upgrade(changes: Changes) -> RollingUpgrade | None:
     """The latest upgrade; its counts follow from its instances, so that it changes with them."""
+    if not (changes.counts or changes.removed or changes.upgrades):
+        return None
     latest = changes.scale_set.upgrades.prefetch_related("batches").first()
     if latest is None:
         return None
-    counts_may_differ = latest.ended_at is None and (changes.instances or changes.removed)
+    counts_may_differ = latest.ended_at is None and (changes.counts or changes.removed)
     return latest if counts_may_differ or latest.pk in changes.upgrades else None
 
 

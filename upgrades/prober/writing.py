@@ -38,7 +38,7 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
                 row.take_health(*said, now)
                 changed.append(row)
         bulk.update(changed, "health", "health_changed_at", "health_detail")
-        w.changed(*changed)
+        w.changed(*changed, counts=False)  # health is no progress
         if changed:
             w.wake()
     return w.scale_set.seq if changed else None
