@@ -128,7 +128,7 @@ def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
         counted=len(facts.counted),
         eligible=len(eligible),
         up_to_date=sum(states[one.id] is State.DONE for one in eligible),
-        current=sum(_is_current(one, facts, target) for one in eligible),
+        current=sum(states[one.id] is State.DONE or _is_current(one, facts, target) for one in eligible),
         opted_out=len(staying) - len(eligible),
     )
 

@@ -304,24 +304,28 @@ class Facts:
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._by_id.update((instance.id, instance) for instance in self.instances)
+    _kept: dict[str, tuple[InstanceFacts, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
         """All instances but those that are being deleted, and the spare ones."""
-        return tuple(one for one in self.instances if not one.leaving and not one.spare)
+        if "staying" not in self._kept:
+            self._kept["staying"] = tuple(one for one in self.instances if not one.leaving and not one.spare)
+        return self._kept["staying"]
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
         """All instances, in the sense of every limit: those that are being deleted, spare, switched off, or that have no machine (yet)
         count for nothing: 20 % are of what can serve."""
-        return tuple(one for one in self.staying if not one.stopped and one.exists)
+        if "counted" not in self._kept:
+            self._kept["counted"] = tuple(one for one in self.staying if not one.stopped and one.exists)
+        return self._kept["counted"]
 
     @property
     def image_for_new(self) -> ImageReference | None:
         return self.newest_good or self.latest
 
     def instance(self, id: int) -> InstanceFacts | None:
+        if not self._by_id:
+            self._by_id.update((instance.id, instance) for instance in self.instances)
         return self._by_id.get(id)

@@ -1,6 +1,5 @@
 """The state of each instance, as every viewer shows it: exactly one each, and what is bad never hides behind what is merely true."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -92,92 +91,56 @@ def target_of(facts: Facts) -> str:
 
 
 def _state(one: InstanceFacts, context: _Context) -> State:
-    for rule in _RULES:
-        if state := rule(one, context):
-            return state
-    return State.DONE
+    """The first that is so, in this order. Most are well, and asked nothing more than that."""
+    member = context.members.get(one.id) or context.places.get(one.id)
+    is_in_flight = member is not None and member.state in IN_FLIGHT
+    if one.busy or one.missing or is_in_flight:
+        return _under_way(one, member if is_in_flight else None)
+    has_failed = _has_failed(one, member, context)
+    is_well = one.health is Health.HEALTHY and not (has_failed or one.quarantined or one.stopped)
+    if not is_well and (trouble := _trouble(one, has_failed, context)):
+        return trouble
+    if one.opt_out is not None:
+        return State.OPTED_OUT
+    if is_behind(one, context.facts, context.target):
+        waits = context.is_deferred and not batches.is_approved(one, context.policy, context.target)
+        return State.HELD if context.is_held or waits else State.PENDING
+    return State.VERIFYING if one.health is Health.INITIALIZING else State.DONE
 
 
-# --- in the order in which they are asked -----------------------------------------------------------------------------
-
-
-def _comes_or_goes(one: InstanceFacts, context: _Context) -> State | None:
+def _under_way(one: InstanceFacts, member: Member | None) -> State:
+    """Of two that share a place both show how it is with it. One that is being verified and answers badly is ill at once."""
     if one.leaving:
         return State.DELETING
-    return State.CREATING if one.making else None
-
-
-def _in_flight(one: InstanceFacts, context: _Context) -> State | None:
-    """Of two that share a place both show how it is with it; one that is being verified and answers badly is ill at once."""
-    member = context.members.get(one.id) or context.places.get(one.id)
-    if member is None or member.state not in IN_FLIGHT:
-        return None
-    if member.state is MemberState.VERIFYING and member.upgraded == one.id:
-        return State.MISSING if one.missing else _ILL.get(one.health, State.VERIFYING)
-    return _UNDER_WAY[member.state]
-
-
-def _has_no_machine(one: InstanceFacts, context: _Context) -> State | None:
+    if one.making:
+        return State.CREATING
     if one.missing:
         return State.MISSING
-    return State.UPGRADING if one.busy else None
+    if member is None:
+        return State.UPGRADING
+    is_watched = member.state is MemberState.VERIFYING and member.upgraded == one.id
+    return _ILL.get(one.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
 
 
-def _left_alone(one: InstanceFacts, context: _Context) -> State | None:
-    return State.QUARANTINED if one.quarantined else None
-
-
-def _failed(one: InstanceFacts, context: _Context) -> State | None:
-    return State.FAILED if _has_failed(one, context) and not _is_back(one, context) else None
-
-
-def _off(one: InstanceFacts, context: _Context) -> State | None:
-    return State.SWITCHED_OFF if one.stopped else None
-
-
-def _ill(one: InstanceFacts, context: _Context) -> State | None:
+def _trouble(one: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
+    """What is wrong with it; None where its health is merely not known yet. One that failed and is back on its old OS disk runs."""
+    if one.quarantined:
+        return State.QUARANTINED
+    if has_failed and not (one.rolled_back and one.version != context.target):
+        return State.FAILED
+    if one.stopped:
+        return State.SWITCHED_OFF
     if one.health is Health.UNKNOWN:
         return State.UNKNOWN
-    return State.UNHEALTHY if health.is_unhealthy(context.facts, one, context.now) else None
+    if health.is_unhealthy(context.facts, one, context.now):
+        return State.UNHEALTHY
+    return State.ROLLED_BACK if has_failed else None
 
 
-def _back(one: InstanceFacts, context: _Context) -> State | None:
-    """It failed, and runs on its old OS disk."""
-    return State.ROLLED_BACK if _has_failed(one, context) else None
-
-
-def _opted_out(one: InstanceFacts, context: _Context) -> State | None:
-    return State.OPTED_OUT if one.protected else None
-
-
-def _to_come(one: InstanceFacts, context: _Context) -> State | None:
-    if not is_behind(one, context.facts, context.target):
-        return None
-    waits = context.is_deferred and not batches.is_approved(one, context.policy, context.target)
-    return State.HELD if context.is_held or waits else State.PENDING
-
-
-def _new(one: InstanceFacts, context: _Context) -> State | None:
-    """Its first verdict is awaited."""
-    return State.VERIFYING if one.health is Health.INITIALIZING else None
-
-
-_RULES: tuple[Callable[[InstanceFacts, _Context], State | None], ...] = (
-    _comes_or_goes,
-    _in_flight,
-    _has_no_machine,
-    _left_alone,
-    _failed,
-    _off,
-    _ill,
-    _back,
-    _opted_out,
-    _to_come,
-    _new,
-)
-
-
-# --- what they ask ----------------------------------------------------------------------------------------------------
+def _has_failed(one: InstanceFacts, member: Member | None, context: _Context) -> bool:
+    """On the version that is wanted, or in the running upgrade."""
+    on_target = bool(one.failed_version) and one.failed_version == context.target
+    return on_target or (member is not None and member.state in HAS_FAILED)
 
 
 def is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
@@ -191,14 +154,3 @@ def is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
     if not target or not one.version:
         return False
     return one.version != target if facts.pinned_to and upgrade is None else batches.is_outdated(one, target)
-
-
-def _has_failed(one: InstanceFacts, context: _Context) -> bool:
-    """On the version that is wanted, or in the running upgrade."""
-    member = context.members.get(one.id) or context.places.get(one.id)
-    in_it = member is not None and member.state in HAS_FAILED
-    return in_it or bool(one.failed_version and one.failed_version == context.target)
-
-
-def _is_back(one: InstanceFacts, context: _Context) -> bool:
-    return one.rolled_back and one.version != context.target

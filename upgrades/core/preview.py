@@ -265,7 +265,8 @@ class _Rehearsal:
 
     def _start_batch(self, step: StartBatch) -> None:
         assert self.facts.upgrade
-        zones = sorted({one.zone for one in self.facts.instances if one.id in step.instances and one.zone})
+        chosen = (self.facts.instance(id) for id in step.instances)
+        zones = sorted({one.zone for one in chosen if one and one.zone})
         begins_in = self._from_now(self.pace.typical) if self.pace else None
         self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
         members = tuple(Member(id, MemberState.UPGRADING) for id in step.instances)
@@ -323,13 +324,18 @@ def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     """It is up; with what the upgrade brings, where it was in a batch."""
     if upgrade is None and not one.busy:
         return one
-    one = replace(one, busy=False, making=False, missing=None, health=Health.HEALTHY)
-    if upgrade is None:
-        return one
-    one = replace(one, spare=False)
-    if upgrade.kind is UpgradeKind.EXTENSIONS:
-        return replace(one, extensions=upgrade.extensions)
-    return replace(one, version=upgrade.target.version, withdrawn=False)
+    is_image = upgrade is not None and upgrade.kind is UpgradeKind.IMAGE
+    return replace(
+        one,
+        busy=False,
+        making=False,
+        missing=None,
+        health=Health.HEALTHY,
+        spare=one.spare and upgrade is None,
+        version=upgrade.target.version if upgrade and is_image else one.version,
+        withdrawn=one.withdrawn and not is_image,
+        extensions=upgrade.extensions if upgrade and not is_image else one.extensions,
+    )
 
 
 def _made(one: InstanceFacts, version: str) -> InstanceFacts:

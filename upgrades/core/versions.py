@@ -35,6 +35,7 @@ def check_of_gallery(version: str) -> None:
         )
 
 
+@lru_cache(4096)
 def is_older(version: str, than: str) -> bool:
     return parse(version) < parse(than)
 
