@@ -53,6 +53,7 @@ TEMPLATES = [
         "DIRS": [environment.CHECKOUT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {"rollgrid_admin": "upgrades.admin.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -107,6 +108,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "login"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "dashboard.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -29,4 +29,4 @@ __all__ = [
 ]
 
 admin.site.site_title = admin.site.site_header = "Rollgrid"
-admin.site.index_title = "What is administered here"
+admin.site.index_title = "Administration"

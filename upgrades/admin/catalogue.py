@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from upgrades import catalog
-from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, ask, count_of, each, name_of, now
+from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, Placed, ask, count_of, each, name_of, now
 from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image
 from upgrades.commands.opt_outs import LONGEST_REASON
 from upgrades.core.auditing import Kind
@@ -51,7 +51,7 @@ def _image_name(value: str) -> str:
 
 
 @admin.register(ImageSku)
-class SkuAdmin(Audited[ImageSku]):
+class SkuAdmin(Placed[ImageSku], Audited[ImageSku]):
     """Its names are what documents refer to, so that they stay. Nothing is deleted: scale sets and the history point here."""
 
     audit_kind, audit_code = Kind.SKU, "Sku"
@@ -105,7 +105,7 @@ class VersionForm(ModelForm[ImageVersion]):
 
 
 @admin.register(ImageVersion)
-class VersionAdmin(Commanded):
+class VersionAdmin(Placed[ImageVersion], Commanded):
     """Adding one publishes it: whoever follows the SKU is upgraded to it. What is published never changes."""
 
     form = VersionForm

@@ -62,9 +62,17 @@ def without_documents(rows: QuerySet[Row], prefix: str = "scale_set__") -> Query
     return rows.defer(*(prefix + name for name in ("document", "sealed_secrets", "decision")))
 
 
+FEW_LINES = 24
+
+
 def pretty(value: object) -> SafeString:
-    """JSON to read."""
-    return format_html('<pre class="readonly">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+    """JSON to read; where it is long, folded away under how long it is."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    lines = text.count("\n") + 1
+    shown = format_html('<pre class="readonly">{}</pre>', text)
+    return (
+        shown if lines <= FEW_LINES else format_html("<details><summary>{} lines</summary>{}</details>", lines, shown)
+    )
 
 
 class JSONField(forms.JSONField):
@@ -97,6 +105,18 @@ class JSONField(forms.JSONField):
             raise ValidationError(f"This cannot be read as JSON: {error}.") from error
 
 
+class Placed(ModelAdmin[Row]):
+    """A row that may be limited to some locations."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **options)
+        if field is not None and db_field.name == "limited_to":
+            field.label = "Locations"
+            # It writes "Available ..." and "Chosen ..." above its two lists.
+            setattr(getattr(field.widget, "widget", field.widget), "verbose_name", "locations")  # noqa: B010
+        return field
+
+
 class Readable(ModelAdmin[Any]):
     """Shown, and changed by nobody here."""
 
@@ -113,6 +133,7 @@ class Readable(ModelAdmin[Any]):
 class Audited(ModelAdmin[Row]):
     """Rows that Django saves itself: what is added, changed and deleted is written to the audit trail here."""
 
+    save_on_top = True
     audit_kind: Kind
     audit_code: str  # "User", as in UserAdded
 
@@ -158,6 +179,7 @@ class Commanded(ModelAdmin[Any]):
     that is (by the last word of the refusal's target).
     """
 
+    save_on_top = True
     fields_of_targets: Mapping[str, str] = {}
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

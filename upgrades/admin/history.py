@@ -1,5 +1,6 @@
 """What was done: rolling upgrades, each instance's part in them, and every change of state. Read only."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from upgrades import attempts, history
 from upgrades.admin.door import Readable, pretty, without_documents
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 
 
@@ -64,11 +65,12 @@ class RollingUpgradeAdmin(Readable):
 
     @admin.display()
     def progress(self, row: RollingUpgrade) -> str:
+        """What came of it, or how far it is: "Completed: upgraded to 1.2 automatically. 20 succeeded." """
         count = row.progress()
-        return (
-            f"{count.successful} successful, {count.failed} failed, "
-            f"{count.in_progress} in progress, {count.pending} pending"
-        )
+        going = (count.in_progress, "in progress"), (count.pending, "not started")
+        counts = (count.successful, "succeeded"), (count.failed, "failed"), *going
+        said = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to upgrade"
+        return f"{_outcome(row)}{said}."
 
     @admin.display(description="rolled back")
     def rollbacks(self, row: RollingUpgrade) -> str:
@@ -94,13 +96,34 @@ class RollingUpgradeAdmin(Readable):
         return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}{}</p>', lines) or "none yet"
 
 
+def _outcome(row: RollingUpgrade) -> str:
+    """How it ended, in words; "" while it runs."""
+    is_image = row.kind == UpgradeKind.IMAGE
+    what, by = ("upgrade" if is_image else "upgrade of extensions"), _by(row)
+    to = f" to {row.target_version}" if is_image else ""
+    outcomes: dict[str, str] = {
+        UpgradeStatus.COMPLETED: f"Completed: {'upgraded' if is_image else 'extensions upgraded'}{to} {by}. ",
+        UpgradeStatus.CANCELLED: f"Cancelled: {what}{to} {by}. ",
+        UpgradeStatus.FAULTED: f"{what.capitalize()}{to} failed. ",
+    }
+    return outcomes.get(row.status, "")
+
+
+def _by(row: RollingUpgrade) -> str:
+    return "automatically" if row.started_by == StartedBy.PLATFORM else f"by {row.started_by_name}"
+
+
 def _members(batch: Batch) -> str:
     return f"{reverse('admin:upgrades_instanceupgrade_changelist')}?batch__id__exact={batch.pk}"
 
 
 def _time(batch: Batch) -> str:
-    began = f"{batch.started_at:%Y-%m-%d %H:%M:%S}"
-    return f"{began} to {batch.finished_at:%H:%M:%S} UTC" if batch.finished_at else f"since {began} UTC"
+    began = _moment(batch.started_at)
+    return f"{began} to {_moment(batch.finished_at)}" if batch.finished_at else f"since {began}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _because(batch: Batch) -> SafeString | str:
@@ -108,7 +131,7 @@ def _because(batch: Batch) -> SafeString | str:
 
 
 def _counted(states: dict[str, int]) -> str:
-    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nobody"
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items())) or "nobody"
 
 
 @admin.register(InstanceUpgrade)

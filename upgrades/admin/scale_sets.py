@@ -27,7 +27,7 @@ LIMITS = (
     "pause_between_batches",
     *OWN_SWITCHES,
 )
-OF_ITS_OWN = "In force for upgrades by hand, and for the platform's where “use its own limits” is on."
+OF_ITS_OWN = "Applies to upgrades that people start, and to automatic ones where “use custom limits” is on."
 
 
 def _percent(least: int, help_text: str) -> forms.IntegerField:
@@ -45,18 +45,18 @@ class PolicyForm(ModelForm[ScaleSet]):
     automatic_upgrade = forms.BooleanField(required=False, label="Automatic OS upgrade")
     use_rolling_upgrade_policy = forms.BooleanField(
         required=False,
-        label="Use its own limits",
+        label="Use custom limits",
         help_text="Off: the platform's upgrades have 20 % everywhere, no pause and none of the switches below, whatever stands "
         "there (useRollingUpgradePolicy).",
     )
     disable_automatic_rollback = forms.BooleanField(
         required=False,
         label="No automatic rollback",
-        help_text="On: an instance that fails in an upgrade of the platform's stays on its new OS disk. In force in any case.",
+        help_text="On: an instance that fails in an upgrade of the platform's stays on its new OS disk. Always applies.",
     )
     deferral = _switch(
         "Deferred",
-        "On: the platform's upgrades take an instance only when somebody has approved it (osRollingUpgradeDeferral). In force in any case.",
+        "On: the platform's upgrades take an instance only when somebody has approved it (osRollingUpgradeDeferral). Always applies.",
     )
     max_batch_percent = _percent(5, "Of all instances, in one batch.")
     max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
@@ -116,7 +116,7 @@ class ScaleSetAdmin(Commanded):
     fieldsets = [
         (None, {"fields": ["location", "sku", "image_version", "health_source", "reasons", "decided"]}),
         ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "disable_automatic_rollback", "deferral"]}),
-        ("Its own limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
+        ("Custom limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
         ("The client's document", {"fields": ["document_shown"]}),
     ]
 
@@ -151,7 +151,7 @@ class ScaleSetAdmin(Commanded):
         if set(LIMITS) & set(changes) and not form.cleaned_data["use_rolling_upgrade_policy"]:
             messages.warning(
                 request,
-                "Its own limits are stored, but not in force for the platform's upgrades: they are when “use its own limits” is on.",
+                "Custom limits are stored, but not in force for the platform's upgrades: they are when “use custom limits” is on.",
             )
 
     @admin.action(description="Delete the chosen scale sets and their machines", permissions=["remove"])

@@ -1,0 +1,1 @@
+"""English, which is the only language there is."""

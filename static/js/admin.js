@@ -1,0 +1,28 @@
+// The admin site: the server writes moments in UTC; here they become those of whoever looks, as on the audit page.
+
+import { $ } from "./dom.js";
+import { zoneName } from "./format.js";
+
+const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/;
+
+/** The first moment in this text, as an element; what is behind it is a text of its own, which is looked at next. */
+function rewrite(text) {
+  const found = WRITTEN.exec(text.data);
+  if (!found) return null;
+  const [written, day, time] = found, element = document.createElement("time");
+  const rest = text.splitText(found.index);
+  rest.deleteData(0, written.length);
+  element.dateTime = `${day}T${time}Z`;
+  element.title = written;
+  element.textContent = `${MOMENT.format(new Date(element.dateTime))} ${zoneName(new Date(element.dateTime))}`;
+  rest.before(element);
+  return rest;
+}
+
+/** Not within what people type, nor in documents, which are shown as they are. */
+const isOurs = (text) => !text.parentElement.closest("pre, textarea, script, option");
+
+const texts = document.createTreeWalker($("#content-start") ?? document.body, NodeFilter.SHOW_TEXT), found = [];
+while (texts.nextNode()) if (isOurs(texts.currentNode)) found.push(texts.currentNode);
+for (let text of found) while (text) text = rewrite(text);
