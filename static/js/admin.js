@@ -1,6 +1,7 @@
-// The admin site: the server writes moments in UTC; here they become those of whoever looks, as on the audit page.
+// The admin site: the server writes moments in UTC; here they become those of whoever looks, as on the audit page. And each value of a
+// list learns the name of its column, which stands beside it on a phone.
 
-import { $ } from "./dom.js";
+import { $, $$ } from "./dom.js";
 import { zoneName } from "./format.js";
 
 const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
@@ -26,3 +27,9 @@ const isOurs = (text) => !text.parentElement.closest("pre, textarea, script, opt
 const texts = document.createTreeWalker($("#content-start") ?? document.body, NodeFilter.SHOW_TEXT), found = [];
 while (texts.nextNode()) if (isOurs(texts.currentNode)) found.push(texts.currentNode);
 for (let text of found) while (text) text = rewrite(text);
+
+const columns = $$("#result_list thead th").map((one) => $(".text", one)?.textContent.trim() ?? "");
+for (const row of $$("#result_list tbody tr")) [...row.cells].forEach((cell, at) => { if (columns[at]) cell.dataset.label = columns[at]; });
+
+// Django's marks of explanation have a name and no role, so that nobody is read it.
+addEventListener("load", () => { for (const one of $$(".help-tooltip[aria-label]")) one.setAttribute("role", "img"); });

@@ -15,7 +15,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TWELVE = "pages/twelve"
 PAGES = ["/", f"/scale-sets/{TWELVE}/", f"/scale-sets/{TWELVE}/?table=1", f"/scale-sets/{TWELVE}/?open=4", "/images/"]
-OF_THE_ADMIN = ["/admin/", "/admin/upgrades/scaleset/", "/admin/upgrades/instance/"]
+OF_THE_ADMIN = [
+    "/admin/",
+    "/admin/upgrades/scaleset/",
+    "/admin/upgrades/instance/",
+    "/admin/upgrades/auditentry/",
+    "/admin/upgrades/imageversion/add/",
+    "/admin/auth/user/1/change/",
+]
 FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", *OF_THE_ADMIN]
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
@@ -77,6 +84,25 @@ def test_axe_finds_nothing_at_the_door(dark: bool, sign_in: SignIn) -> None:
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert_accessible(page)
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/upgrades/instance/", "/admin/upgrades/scaleset/", "/admin/upgrades/auditentry/"]
+)
+def test_lists_of_the_admin_are_not_cut_off(path: str, sign_in: SignIn) -> None:
+    page = sign_in(path)
+    wide = page.locator(".results").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert wide[0] <= wide[1], wide
+
+
+def test_save_is_in_sight_and_moments_are_those_of_the_viewer(sign_in: SignIn) -> None:
+    page = sign_in("/admin/upgrades/scaleset/", height=800)
+    page.get_by_role("link", name=TWELVE).click()
+    expect(page.get_by_role("button", name="Save", exact=True).first).to_be_in_viewport()
+    page.goto("/admin/upgrades/auditentry/")
+    moment = page.locator(".results time").first
+    expect(moment).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+$"))
+    assert (moment.get_attribute("title") or "").endswith(" UTC")
 
 
 @pytest.mark.parametrize("path", PAGES + FEEDLESS)

@@ -13,6 +13,7 @@ admin.site.unregister([User, Group])
 @admin.register(User)
 class UserAdmin(Audited[User], django_admin.UserAdmin):  # type: ignore[type-arg]  # takes none when it runs
     audit_kind, audit_code = Kind.USER, "User"
+    readonly_fields = ["last_login", "date_joined"]
 
 
 @admin.register(Group)
