@@ -1,0 +1,159 @@
+"""Where things stand on the pages: nothing is cut, nothing moves by itself, and everything has room from 320 to 1920 pixels."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, SignIn
+from tests.end_to_end.fleets import next_version, publish, put_fleet
+from tests.end_to_end.installation import Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+SET = "pages/a-scale-set-with-a-rather-long-name"
+SET_PAGE = f"/scale-sets/{SET}/"
+WIDTHS = [320, 390, 640, 1024, 1280, 1920]
+MOST_SHIFT = 0.05
+COUNT_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) shifted += one.value; })
+  .observe({ type: "layout-shift", buffered: true });
+"""
+# What is shown smaller than it is: its text ends where nobody can read on.
+CUT = """(root) => [...document.querySelectorAll(root)].flatMap((one) => [one, ...one.querySelectorAll("*")])
+  .filter((one) => one.checkVisibility() && !one.closest(".sr") && getComputedStyle(one).overflow !== "visible")
+  .filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1)
+  .map((one) => `${one.id || one.className}: ${one.textContent.trim().slice(0, 40)}`)"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fleet(up: Installation) -> None:
+    put_fleet(up, SET, 20)
+    up.manage("simulate", SET, "--sick", "1", "4", "7", "9", "12")
+
+
+def live(page: Page) -> Page:
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
+    expect(page.locator("main.loading")).to_have_count(0)
+    return page
+
+
+def box(page: Page, selector: str) -> Any:
+    return page.locator(selector).first.bounding_box()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_is_wider_than_the_window_and_nothing_that_explains_is_cut(sign_in: SignIn, width: int) -> None:
+    page = sign_in("/", width=width)
+    for address in ("/", SET_PAGE, f"{SET_PAGE}?table=1", "/images/", "/audit/"):
+        page.goto(address)
+        if address not in ("/images/", "/audit/"):
+            live(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    for address, root in ((SET_PAGE, ".instruments, .title"), ("/", ".needs, .sets, .figures")):
+        live(page).goto(address)
+        live(page)
+        expect(page.locator("#why .reasons li, #needs .mark").first).to_be_visible()
+        assert page.evaluate(CUT, root) == []
+
+
+@pytest.mark.parametrize("address", ["/", SET_PAGE])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_while_a_page_appears(sign_in: SignIn, address: str, width: int) -> None:
+    page = sign_in("/", width=width)
+    page.add_init_script(COUNT_SHIFTS)
+    page.goto(address)
+    live(page)
+    expect(page.locator("#why .reasons li, #needs .mark").first).to_be_visible()
+    assert page.evaluate("shifted") < MOST_SHIFT
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1920])
+def test_opening_an_instance_moves_no_cell_and_marks_its_own(sign_in: SignIn, width: int) -> None:
+    page = live(sign_in(SET_PAGE, width=width))
+    before = page.locator("#grid .cell").evaluate_all(
+        "cells => cells.map((one) => JSON.stringify(one.getBoundingClientRect()))"
+    )
+    page.locator("#grid .cell").first.click()
+    expect(page.locator("#panel")).to_be_visible()
+    assert before == page.locator("#grid .cell").evaluate_all(
+        "cells => cells.map((one) => JSON.stringify(one.getBoundingClientRect()))"
+    )
+    expect(page.locator('#grid .cell[aria-current="true"]')).to_have_count(1)
+    assert page.locator("#grid .cell").first.get_attribute("aria-current") == "true"
+
+
+def test_on_a_desk_the_grid_has_most_of_the_height(sign_in: SignIn) -> None:
+    page = live(sign_in(SET_PAGE, height=800))
+    assert box(page, "#grid")["y"] < 400
+    assert box(page, ".instruments")["x"] > box(page, "#grid")["x"] + box(page, "#grid")["width"]
+
+
+def test_why_a_control_is_off_is_said_within_the_window(sign_in: SignIn, onlooker: str) -> None:
+    page = live(sign_in(f"{SET_PAGE}?open=3", user=onlooker, password=PASSWORD))
+    for place in page.locator(".why-off").all():
+        place.scroll_into_view_if_needed()
+        place.hover()
+        tip = place.get_by_role("tooltip")
+        expect(tip).to_be_visible()
+        inside = tip.evaluate(
+            """(tip) => { const { left, top, right, bottom } = tip.getBoundingClientRect(), edge = 3;
+              return [[left + edge, top + edge], [right - edge, top + edge], [left + edge, bottom - edge], [right - edge, bottom - edge]]
+                .every(([x, y]) => tip.contains(document.elementFromPoint(x, y))); }"""
+        )
+        assert inside, tip.inner_text()
+        page.keyboard.press("Escape")
+
+
+def test_a_printed_page_holds_every_row_and_every_cell_with_its_sign(up: Installation, sign_in: SignIn) -> None:
+    page = live(sign_in("/", height=200, dark=True))
+    page.emulate_media(media="print")
+    blank = page.locator("#sets canvas:not([hidden])").evaluate_all(
+        """(all) => all.filter(({ width, height }) => !width || !height).length
+          + all.filter((one) => one.getContext("2d").getImageData(0, 0, one.width, one.height).data.every((part) => !part)).length"""
+    )
+    assert blank == 0
+    assert page.locator("#sets tr .n").evaluate_all("all => all.every((one) => one.textContent)")
+    page.emulate_media(media="screen")
+    page.goto(SET_PAGE)
+    live(page).emulate_media(media="print")
+    cells = page.locator("#grid .cell").evaluate_all(
+        "cells => cells.map(getComputedStyle).map((style) => [style.printColorAdjust, style.backgroundImage !== 'none', style.visibility])"
+    )
+    assert cells == [["exact", True, "visible"]] * 20
+    expect(page.locator("#legend")).to_be_visible()
+    expect(page.locator("#why")).to_be_visible()
+
+
+def test_a_page_without_news_says_so_and_does_nothing(up: Installation, sign_in: SignIn) -> None:
+    page = live(sign_in(SET_PAGE))
+    stop = box(page, "#cord")
+    daphne = up.children()["daphne"]
+    daphne.suspend()
+    try:
+        expect(page.locator("#feed")).to_contain_text("Stale since")
+        assert box(page, "#cord") == stop
+        for control in (page.locator("#cord"), page.locator("#automatic")):
+            expect(control).to_have_attribute("aria-disabled", "true")
+            expect(control).to_have_accessible_description(re.compile("out of date"))
+        page.locator("#cord").click()
+        expect(page.locator("#stop-fleet")).not_to_be_visible()
+        expect(page.locator(".toast")).to_contain_text("out of date")
+    finally:
+        daphne.resume()
+    expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
+    expect(page.locator("#cord")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_a_thin_line_stays_in_sight_while_an_upgrade_runs(up: Installation, sign_in: SignIn) -> None:
+    up.manage("simulate", SET, "--heal", "1", "4", "7", "9", "12")
+    up.wait_healthy(SET)
+    page = live(sign_in(SET_PAGE, width=390, height=600))
+    expect(page.locator("#line")).to_be_hidden()
+    publish(up, next_version())
+    expect(page.locator("#line")).to_be_visible()
+    page.mouse.wheel(0, 600)
+    assert box(page, "#line")["y"] < 120
+    expect(page.locator("#status")).to_have_text("Completed", timeout=60_000)
+    expect(page.locator("#line")).to_be_hidden()
