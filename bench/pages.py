@@ -71,7 +71,7 @@ def of(running: Running, page: Any, instances: int, number: int) -> list[Watched
     put(running, path, body, instances)
     page.goto(f"/scale-sets/{path}/")
     page.wait_for_selector("#feed[data-feed=live]")
-    page.wait_for_function(f"document.querySelectorAll('#grid .cell').length === {instances}")
+    page.locator("#grid .cell").nth(instances - 1).wait_for()
     page.wait_for_timeout(SETTLE_MS)
     at_rest = watch(page, f"{instances} cells, at rest", lambda seconds: seconds >= REST_SECONDS)
     running.manage("publish_image", *IMAGE, version)

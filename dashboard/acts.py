@@ -106,7 +106,7 @@ def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     now = timezone.now()
     rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
     if not rows:
-        return {"said": "They were opted in already."}
+        return {"said": "Already opted in."}
     said = f"{_named(rows)} opted in again. Nothing begins for {opt_outs.UNDO_FOR.seconds} s."
     return {"said": said, "undo": _undo("undo opt in", group, name, rows)}
 
@@ -133,7 +133,7 @@ def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @act("steer")
 def start_unhealthy_first(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), unhealthy_first=True)
-    said = f"Upgrade of {name} to {upgrade.target_version} started with those that are unhealthy."
+    said = f"Upgrade of {name} to {upgrade.target_version} started, unhealthy instances first."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
@@ -146,24 +146,24 @@ def start_extensions(request: HttpRequest, group: str, name: str) -> dict[str, A
 @act("steer")
 def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), only_failed=True)
-    said = f"Those of {name} that failed on {upgrade.target_version} are tried again."
+    said = f"Retrying the instances of {name} that failed on {upgrade.target_version}."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
 def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.retry_now(f"{group}/{name}", _by(request), timezone.now())
-    what = f"The upgrade of {name} to {upgrade.target_version} is" if upgrade else f"The missing machines of {name} are"
-    said = f"{what} tried again at once."
+    what = f"the upgrade of {name} to {upgrade.target_version}" if upgrade else f"the missing instances of {name}"
+    said = f"Retrying {what} now."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
 def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.pause(f"{group}/{name}", _by(request), timezone.now())
-    said = f"Paused: no further batch of {name} begins."
+    said = f"{name} is paused. No further batch starts."
     if batch := _in_progress(upgrade):
-        said = f"Batch {batch.number} of {name} is finished; then it is paused."
+        said = f"{name} will pause after batch {batch.number}."
     undo = {"url": reverse("resume", args=[group, name]), "values": {}}
     return {"said": said, "fill": "waiting", "glyph": "held", "undo": undo}
 
@@ -177,14 +177,14 @@ def resume(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @act("steer")
 def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.next_batch_now(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"The pause between batches of {name} is over.", "fill": "active", "glyph": "upgrading"}
+    return {"said": f"Starting the next batch of {name}.", "fill": "active", "glyph": "upgrading"}
 
 
 @act("steer")
 def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {"said": f"{_named(rows)} released." if rows else "Nothing was in quarantine any more."}
+    return {"said": f"{_named(rows)} released." if rows else "No instance is in quarantine any more."}
 
 
 @act("steer")
@@ -193,7 +193,7 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     path, by = f"{group}/{name}", _by(request)
     approval = approvals.approve(path, sent["ids"], by=by, now=timezone.now(), version=sent["version"])
     if not approval.instances:
-        return {"said": f"Nothing waited for the approval of {approval.version} any more."}
+        return {"said": f"No instance is waiting for approval of {approval.version} any more."}
     said = f"{_named(approval.instances)} approved for {approval.version}."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
@@ -202,7 +202,9 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {"said": f"Approval of {_named(rows)} withdrawn." if rows else "A batch has taken them already."}
+    return {
+        "said": f"Approval of {_named(rows)} withdrawn." if rows else "Too late: a batch has already started on them."
+    }
 
 
 @act("steer")
@@ -210,7 +212,7 @@ def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
     said = f"The upgrade of {name} is cancelled."
     if batch := _in_progress(upgrade):
-        said = f"The upgrade of {name} is cancelled: batch {batch.number} is finished, no other begins."
+        said = f"Cancelling the upgrade of {name} after batch {batch.number}."
     return {"said": said, "fill": "waiting", "glyph": "held"}
 
 
@@ -230,9 +232,9 @@ def publish(request: HttpRequest) -> dict[str, Any]:
     sent = _read(PublishForm(request.POST))
     reference = _reference(sent)
     followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
-    who = {0: "No scale set follows it.", 1: "One scale set follows it."}
+    who = {0: "No scale set follows this image.", 1: "1 scale set follows this image."}
     return {
-        "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow it.')}"
+        "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow this image.')}"
     }
 
 
@@ -246,9 +248,9 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
     sent = _read(WithdrawForm(request.POST))
     found = images.withdraw_image(_reference(sent), timezone.now(), by=_by(request), reason=sent["reason"])
     if not found.is_news:
-        return {"said": f"{found.row.version} was withdrawn already, by {found.row.withdrawn_by}."}
-    who = {0: "No scale set runs it.", 1: "One scale set has to do with it."}
-    said = who.get(len(found.scale_sets), f"{len(found.scale_sets)} scale sets have to do with it.")
+        return {"said": f"{found.row.version} was already withdrawn by {found.row.withdrawn_by}."}
+    who = {0: "No scale set uses it.", 1: "1 scale set is affected."}
+    said = who.get(len(found.scale_sets), f"{len(found.scale_sets)} scale sets are affected.")
     undo = {"url": reverse("undo withdrawal"), "values": {"sku": sent["sku"], "version": sent["version"]}}
     return {"said": f"{found.row.version} is withdrawn. {said}", "fill": "attention", "glyph": "held", "undo": undo}
 
@@ -257,7 +259,7 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
 def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
     sent = _read(UndoWithdrawalForm(request.POST))
     found = images.undo_withdrawal(_reference(sent), timezone.now(), by=_by(request))
-    return {"said": f"{found.row.version} {'counts again' if found.is_news else 'was not withdrawn'}."}
+    return {"said": f"{found.row.version} {'is restored' if found.is_news else 'was not withdrawn'}."}
 
 
 @act("stop_fleet")

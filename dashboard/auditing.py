@@ -48,7 +48,7 @@ def _note_forbidden(request: HttpRequest, response: Any) -> None:
     """Somebody who is signed in tried what his account may not do."""
     if not _is_forbidden(request, response) or actor_of(request).who is not Who.PERSON:
         return
-    path, message = f"{request.method} {request.path_info}", "The account may not do that."
+    path, message = f"{request.method} {request.path_info}", "The account does not have the permission."
     audit.record_refusal("AccessRefused", Kind.ADDRESS, path, "AuthorizationFailed", message, now=timezone.now())
 
 

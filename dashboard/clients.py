@@ -19,7 +19,7 @@ CODES = {
     429: ("TooManyRequests", "Too many tries. Wait as long as Retry-After says."),
     503: (
         "ServiceUnavailable",
-        "The database does not do its work at the moment. Nothing was changed; try again in some seconds.",
+        "The database is unavailable. Nothing was changed; try again in a few seconds.",
     ),
     500: ("InternalServerError", "Something went wrong on the server; its log says what. Try again later."),
 }

@@ -23,11 +23,11 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         error_messages={
-            "required": "Say why: the next person wants to know.",
-            "max_length": f"A reason has at most {LONGEST_REASON} characters.",
+            "required": "Enter a reason.",
+            "max_length": f"A reason can have at most {LONGEST_REASON} characters.",
         },
     )
-    until = forms.DateTimeField(required=False, error_messages={"invalid": "That is no date."})
+    until = forms.DateTimeField(required=False, error_messages={"invalid": "Enter a valid date."})
 
 
 class OptOutForm(Ids, ReasonForm):
@@ -69,9 +69,7 @@ class UndoWithdrawalForm(forms.Form):
 
 class PublishForm(forms.Form):
     sku = forms.CharField(error_messages={"required": "Choose an image."})
-    version = forms.CharField(
-        max_length=80, error_messages={"required": "Give the version, for example 16.04.201811120."}
-    )
+    version = forms.CharField(max_length=80, error_messages={"required": "Enter a version, e.g. 16.04.201811120."})
     locations = forms.CharField(required=False)
 
     def clean_version(self) -> str:

@@ -13,7 +13,7 @@ class Right:
 
     @property
     def why_not(self) -> str:
-        return f"Your account may look, not {self.does}. An administrator can give it the permission {self.permission}."
+        return f"You have view-only access. To {self.does}, ask an administrator for the permission {self.permission}."
 
 
 RIGHTS = {
@@ -21,8 +21,8 @@ RIGHTS = {
     "opt_out": Right("upgrades.add_optout", "opt instances out"),
     "opt_in": Right("upgrades.change_optout", "opt instances in again"),
     "stop_fleet": Right("upgrades.add_fleetstop", "stop all automatic upgrades"),
-    "end_fleet_stop": Right("upgrades.change_fleetstop", "let all automatic upgrades go on"),
-    "publish": Right("upgrades.add_imageversion", "publish image versions, and withdraw them"),
+    "end_fleet_stop": Right("upgrades.change_fleetstop", "resume all automatic upgrades"),
+    "publish": Right("upgrades.add_imageversion", "publish and withdraw image versions"),
 }
 
 

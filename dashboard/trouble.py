@@ -16,7 +16,7 @@ from upgrades.arm import urls
 from upgrades.neighbours import is_database_away
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-OUT_OF_SERVICE = "The database does not do its work at the moment. Nothing was changed; try again in some seconds."
+OUT_OF_SERVICE = "The database is unavailable. Nothing was changed; try again in a few seconds."
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

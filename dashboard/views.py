@@ -40,7 +40,7 @@ FIGURES = (
     Figure("moving", "Upgrading", "active", "upgrading"),
     Figure("bad", "Unhealthy or unknown", "attention", "unhealthy"),
     Figure("out", "Opted out", "out", "opted-out"),
-    Figure("needs", "Need a person"),
+    Figure("needs", "Need attention"),
 )
 
 

@@ -42,9 +42,9 @@ function settle(element, status, answer) {
 }
 
 function withoutWords(status) {
-  if (!status) return "No answer came from the server. See whether it was done, then try again.";
-  if (status === 403) return "This page is older than your sign-in. Nothing was changed; reload it and try again.";
-  return `The server answered ${status}. See whether it was done, then try again.`;
+  if (!status) return "The server did not answer. Check whether the change was made, then try again.";
+  if (status === 403) return "This page was opened before you signed in. Nothing was changed; reload and try again.";
+  return `The server answered ${status}. Check whether the change was made, then try again.`;
 }
 
 function refused(element, answer, status) {

@@ -146,7 +146,7 @@ function putBack(button) {
 function hint() {
   const key = $("#publish select").selectedOptions[0]?.dataset.key;
   const { latest, next } = $$(".sku", place).find((one) => one.dataset.sku === key)?.dataset ?? {};
-  show($("#hint"), latest ? html`Latest: <b>${latest}</b>. A next one could be <button type="button" class="link" data-act="use" data-key="${next}">${next}</button>` : html`None is published yet: two to four numbers with dots between.`);
+  show($("#hint"), latest ? html`Latest: <b>${latest}</b>. Suggested next: <button type="button" class="link" data-act="use" data-key="${next}">${next}</button>` : html`None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.`);
 }
 
 function use(button) {

@@ -52,7 +52,7 @@ function typeAhead(find) {
 }
 
 export function showSheet() {
-  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd> work anywhere on the page. <span class="quiet">Off: only on an instance.</span></span></label><div class="actions"><button class="button">Close</button></div></form>`);
+  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd> work anywhere on the page. <span class="quiet">Off: only when an instance has the focus.</span></span></label><div class="actions"><button class="button">Close</button></div></form>`);
   $("#sheet input").checked = areEverywhere();
   $("#sheet").showModal();
 }

@@ -35,7 +35,7 @@ function tip(element) { if (element.getAttribute("aria-disabled") === "true") sh
 const CHIP = {
   connecting: ["waiting", () => "Connecting"],
   live: ["done", ({ lag }) => `Live, lag ${(lag / 1000).toFixed(1)} s`],
-  polling: ["attention", () => "Every 3 s, without a socket"],
+  polling: ["attention", () => "Updating every 3 s"],
   reconnecting: ["attention", () => "Reconnecting"],
   stale: ["failure", ({ since }) => `Stale since ${exactTimeAt(since)} ${zoneName()}`],
   "signed-out": ["failure", () => "Signed out"],
@@ -68,7 +68,7 @@ function changed(kind, words) {
 
 function signedOut() {
   const back = `${under("login/")}?next=${encodeURIComponent(location.pathname + location.search)}`;
-  const box = toast(html`${mark("failure", "failed")}<p>You are signed out, so nothing new arrives.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
+  const box = toast(html`${mark("failure", "failed")}<p>You are signed out. Sign in to see live data.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
   box.id = "signed-out";
 }
 

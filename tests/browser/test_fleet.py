@@ -97,8 +97,10 @@ def test_who_may_only_look_may_not_publish(onlooker: str, sign_in: SignIn) -> No
     page = sign_in("/images/", user=onlooker, password=PASSWORD)
     button = page.get_by_role("button", name="Publish a version…")
     expect(button).to_have_attribute("aria-disabled", "true")
-    expect(button).to_have_accessible_description(re.compile("may look, not publish image versions"))
+    expect(button).to_have_accessible_description(
+        re.compile("view-only access. To publish and withdraw image versions")
+    )
     page.goto("/")
     switch = row(page, CALM).get_by_role("switch")
     expect(switch).to_have_attribute("aria-disabled", "true")
-    expect(switch).to_have_accessible_description(re.compile("may look, not steer upgrades"))
+    expect(switch).to_have_accessible_description(re.compile("view-only access. To steer upgrades"))

@@ -172,7 +172,7 @@ def test_an_unknown_location(name: str) -> None:
 )
 def test_what_is_no_version(version: str) -> None:
     a_scale_set(instances=1)
-    with refused("InvalidParameter", "an image version is two to four numbers with dots between") as caught:
+    with refused("InvalidParameter", "an image version is 2 to 4 numbers separated by dots") as caught:
         publish(version)
     assert "\n" not in caught.value.message
 

@@ -146,10 +146,10 @@ def test_who_may_opt_out_but_not_in_is_offered_no_undo() -> None:
     [
         ({"ids": ""}, "Choose at least one instance."),
         ({"ids": "99"}, "no instance 99"),
-        ({"reason": "  "}, "Say why: the next person wants to know."),
-        ({"reason": "x" * 501}, "A reason has at most 500 characters."),
+        ({"reason": "  "}, "Enter a reason."),
+        ({"reason": "x" * 501}, "A reason can have at most 500 characters."),
         ({"scope": "for ever"}, "for ever"),
-        ({"scope": "until", "until": "soon"}, "That is no date."),
+        ({"scope": "until", "until": "soon"}, "Enter a valid date."),
         ({"scope": "upgrade"}, "no upgrade that an opt-out could end with"),
         ({"scope": "until", "until": "2001-01-01T00:00:00Z"}, "an opt-out ends in the future"),
     ],
@@ -168,7 +168,7 @@ def test_opting_in(ada: Client) -> None:
     assert said["said"] == "web_0 opted in again. Nothing begins for 10 s."
     ending = OptOut.objects.get()
     assert (ending.ending_by, ending.ended_at, ending.until_before) == ("ada", None, until)
-    assert done(ada, "opt in")["said"] == "They were opted in already."
+    assert done(ada, "opt in")["said"] == "Already opted in."
     with snapshot_equals_events():
         assert (
             ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"]
@@ -229,7 +229,7 @@ def a_failed_instance() -> None:
 def test_pausing_and_resuming(ada: Client) -> None:
     a_running_upgrade()
     said = done(ada, "pause")
-    assert said["said"] == "Batch 1 of web is finished; then it is paused."
+    assert said["said"] == "web will pause after batch 1."
     assert RollingUpgrade.objects.get().paused_by == "ada"
     with snapshot_equals_events():
         assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Upgrade of web resumed."
@@ -246,7 +246,7 @@ def test_nothing_runs(ada: Client, name: str) -> None:
 def test_the_next_batch_now(ada: Client) -> None:
     a_running_upgrade(pause_seconds=600, finished=True)
     Batch.objects.update(finished_at=datetime.now(UTC))  # noqa: TID251  the page reads the real clock
-    assert done(ada, "next batch")["said"] == "The pause between batches of web is over."
+    assert done(ada, "next batch")["said"] == "Starting the next batch of web."
     assert RollingUpgrade.objects.get().skip_pause_at
 
 
@@ -261,7 +261,7 @@ def test_no_pause_to_end(ada: Client, pause_seconds: int, finished: bool, expect
 
 def test_trying_again_now(ada: Client) -> None:
     a_failed_instance()
-    assert done(ada, "retry")["said"] == "The upgrade of web to 16.04.9 is tried again at once."
+    assert done(ada, "retry")["said"] == "Retrying the upgrade of web to 16.04.9 now."
     assert RollingUpgrade.objects.get().retry_skipped_by == "ada"
 
 
@@ -273,7 +273,7 @@ def test_nothing_waits_to_be_tried_again(ada: Client) -> None:
 
 def test_trying_the_failed_again(ada: Client) -> None:
     a_failed_instance()
-    assert done(ada, "retry failed")["said"] == "Those of web that failed on 16.04.9 are tried again."
+    assert done(ada, "retry failed")["said"] == "Retrying the instances of web that failed on 16.04.9."
     assert RollingUpgrade.objects.get(ended_at=None).only_failed
 
 
@@ -288,7 +288,7 @@ def test_releasing_from_quarantine(ada: Client) -> None:
     a_failed_instance()
     assert done(ada, "release")["said"] == "web_1 released."
     assert not Instance.objects.exclude(quarantined_at=None).exists()
-    assert act(ada, "release").json()["said"] == "Nothing was in quarantine any more."
+    assert act(ada, "release").json()["said"] == "No instance is in quarantine any more."
     with nothing_changes():
         assert "no instance 99" in problem(act(ada, "release", ids="99"))
 
@@ -319,9 +319,9 @@ def test_who_may_stop_all_but_not_let_go_is_offered_no_undo() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"reason": " "}, "Say why: the next person wants to know."),
-        ({"reason": "x" * 501}, "A reason has at most 500 characters."),
-        ({"until": "soon"}, "That is no date."),
+        ({"reason": " "}, "Enter a reason."),
+        ({"reason": "x" * 501}, "A reason can have at most 500 characters."),
+        ({"until": "soon"}, "Enter a valid date."),
         ({"until": "2001-01-01T00:00:00Z"}, "a stop of the fleet ends in the future"),
     ],
 )
@@ -350,25 +350,25 @@ def test_neither_on_nor_off(ada: Client, on: str) -> None:
 
 @pytest.mark.parametrize(
     ("followers", "expected"),
-    [("", "No scale set follows"), ("a", "One scale set follows"), ("ab", "2 scale sets follow")],
+    [("", "No scale set follows"), ("a", "1 scale set follows"), ("ab", "2 scale sets follow")],
 )
 def test_publishing(ada: Client, followers: str, expected: str) -> None:
     for name in followers:
         a_scale_set(name, instances=1)
-    assert done(ada, "publish", version=" 16.04.9 ")["said"] == f"16.04.9 is published. {expected} it."
+    assert done(ada, "publish", version=" 16.04.9 ")["said"] == f"16.04.9 is published. {expected} this image."
     assert ImageVersion.objects.get(version="16.04.9").limited_to.count() == 0
 
 
 def test_withdrawing_and_its_undo(ada: Client) -> None:
     a_scale_set("web")
     said = done(ada, "withdraw")
-    assert said["said"] == "0.0.1 is withdrawn. One scale set has to do with it."
+    assert said["said"] == "0.0.1 is withdrawn. 1 scale set is affected."
     row = ImageVersion.objects.get(version="0.0.1", sku__key=SKU.lower())
     assert (row.withdrawn_by, row.withdrawn_reason) == ("ada", "it panics")
-    assert done(ada, "withdraw", reason="another")["said"] == "0.0.1 was withdrawn already, by ada."
+    assert done(ada, "withdraw", reason="another")["said"] == "0.0.1 was already withdrawn by ada."
     page = ada.get("/images/").content.decode()
     assert "by ada: it panics" in page
-    assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "0.0.1 counts again."
+    assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "0.0.1 is restored."
     row.refresh_from_db()
     assert row.withdrawal is None
 
@@ -385,8 +385,8 @@ def test_publishing_in_some_locations(ada: Client) -> None:
         ({"sku": ""}, "Choose an image."),
         ({"sku": "a:b:c"}, "a:b:c is not a supported image"),
         ({"sku": "nonsense"}, "nonsense:: is not a supported image"),
-        ({"version": ""}, "Give the version, for example"),
-        ({"version": "newest"}, "an image version is two to four numbers"),
+        ({"version": ""}, "Enter a version, e.g."),
+        ({"version": "newest"}, "an image version is 2 to 4 numbers"),
         ({"version": "0.0.1"}, "0.0.1 is not newer"),
         ({"version": "1." * 60}, "at most 80"),
         ({"locations": "atlantis"}, "there is no location 'atlantis'"),

@@ -19,14 +19,14 @@ def test_approving_and_withdrawing_it(ada: Client) -> None:
     assert "undo" not in said, "what begins at once cannot be taken back: the page asks before"
     undone = done(ada, "withdraw approval")
     assert undone["said"] == "Approval of 2 instances withdrawn." and approved() == {}
-    assert act(ada, "withdraw approval").json()["said"] == "A batch has taken them already."
+    assert act(ada, "withdraw approval").json()["said"] == "Too late: a batch has already started on them."
 
 
 def test_approving_twice_is_once(ada: Client) -> None:
     deferred_set()
     publish("16.04.9")
     done(ada, "approve")
-    assert act(ada, "approve").json() == {"said": "Nothing waited for the approval of 16.04.9 any more."}
+    assert act(ada, "approve").json() == {"said": "No instance is waiting for approval of 16.04.9 any more."}
 
 
 def test_only_what_was_on_the_screen_is_approved(ada: Client) -> None:

@@ -130,8 +130,8 @@ def test_odd_values_are_no_trouble(name: str, odd: str, ada: Client, some: None)
 
 
 def test_nothing_yet_and_nothing_like_that(ada: Client) -> None:
-    assert "Nothing was done yet" in text(ada.get("/audit/"))
-    assert "Nothing fits" in text(ada.get("/audit/", {"name": "bob"}))
+    assert "No entries yet" in text(ada.get("/audit/"))
+    assert "No matches" in text(ada.get("/audit/", {"name": "bob"}))
 
 
 def test_page_by_page(ada: Client) -> None:

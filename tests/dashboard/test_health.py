@@ -153,7 +153,7 @@ def test_signing_in_to_a_database_that_cannot_be_written_is_a_clean_page() -> No
     with connection.execute_wrapper(refusing("database or disk is full")):
         answer = client.post("/login/", {"username": "ada", "password": "a good password"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "The database does not do its work" in answer.content.decode()
+    assert "The database is unavailable" in answer.content.decode()
 
 
 # --- one check for all who ask ----------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_the_admin_has_the_same_door(client: Client) -> None:
 def test_who_may_not_use_the_admin_is_told_so(client: Client, ada: User) -> None:
     client.force_login(ada)
     page = client.get("/admin/", follow=True).content.decode()
-    assert "You are signed in as ada, who may not open that page" in page
+    assert "You are signed in as ada, without access to that page" in page
 
 
 def test_the_front_page_leads_to_the_door(client: Client) -> None:

@@ -152,7 +152,7 @@ def test_signing_in_where_the_database_cannot_be_written(is_right: bool, caplog:
     with connection.execute_wrapper(read_only):
         said = ask(Ask("POST", "/login/", headers, body))
     assert (said.status, said.headers["retry-after"]) == (503, "5")
-    assert b"The database does not do its work" in said.body
+    assert b"The database is unavailable" in said.body
 
 
 def test_an_act_where_the_database_cannot_be_written(signed_in: Headers) -> None:

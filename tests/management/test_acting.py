@@ -32,8 +32,8 @@ def test_publishing() -> None:
     ("words", "expected"),
     [
         ((*UBUNTU, FIRST_VERSION), [f"has {FIRST_VERSION} as its latest version; {FIRST_VERSION} is not newer"]),
-        ((*UBUNTU, "latest"), ["an image version is two to four numbers", "'latest'"]),
-        ((*UBUNTU, "16"), ["an image version is two to four numbers", "'16'"]),
+        ((*UBUNTU, "latest"), ["an image version is 2 to 4 numbers", "'latest'"]),
+        ((*UBUNTU, "16"), ["an image version is 2 to 4 numbers", "'16'"]),
         ((*UBUNTU, "16.04.1", "--location", "atlantis"), ["LocationNotAvailableForResourceType", "'atlantis'"]),
         (("a", "b", "c", "1.2.3"), ["ImageNotFound: a:b:c is not a supported image", "OpenLogic:CentOS:7.5"]),
         (UBUNTU, ["the following arguments are required: VERSION"]),

@@ -17,9 +17,7 @@ class BadVersion(ValueError):
 def parse(version: str) -> tuple[int, ...]:
     """The numbers of a version, for comparing. Raises BadVersion."""
     if not _SHAPE.fullmatch(version):
-        raise BadVersion(
-            f"an image version is two to four numbers with dots between, such as 16.04.201809250, not {version!r}"
-        )
+        raise BadVersion(f"an image version is 2 to 4 numbers separated by dots, e.g. 16.04.201809250, not {version!r}")
     return tuple(int(part) for part in version.split("."))
 
 
