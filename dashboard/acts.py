@@ -27,7 +27,7 @@ from dashboard.forms import (
 from upgrades.commands import approvals, fleet_stops, images, opt_outs, policies, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
-from upgrades.models import Batch, Instance, OptOut, RollingUpgrade
+from upgrades.models import Batch, Instance, OptOut, RollingUpgrade, ScaleSet
 
 Act = Callable[..., dict[str, Any]]
 
@@ -224,7 +224,11 @@ def _in_progress(upgrade: RollingUpgrade) -> Batch | None:
 def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     on = _read(AutomaticForm(request.POST))["on"]
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
-    return {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
+    said = {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
+    if RollingUpgrade.objects.filter(scale_set__key=ScaleSet.key_of(group, name), ended_at=None).exists():
+        return said  # turning it back would not bring back what stops, nor stop what begins
+    undo = {"url": request.path, "values": {"on": "false" if on else "true"}}
+    return {**said, "undo": undo}
 
 
 @act("publish")

@@ -79,6 +79,7 @@ class Consequence:
     action: Action | None = None
     values: dict[str, str] = field(default_factory=dict)
     opt_outs: tuple[dict[str, Any], ...] = ()
+    back: str = "Cancel"
 
 
 @require_safe
@@ -133,7 +134,7 @@ def _refused(request: HttpRequest, right: str) -> JsonResponse | None:
 
 
 def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
-    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True}
+    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True, "back": "Cancel"}
     return {"title": title, "word": word, "says": list(says), **nothing}
 
 
@@ -142,7 +143,7 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
     url = reverse(found.view, args=[asked.row.resource_group, asked.row.name])
     shown = _shown(found.title, found.word, found.says)
     shown |= {"possible": not why, "why": why, "asks": found.asks, "url": url, "values": found.values}
-    shown["opt_outs"] = list(found.opt_outs)
+    shown |= {"opt_outs": list(found.opt_outs), "back": found.back}
     if found.change and not why:
         _add_plan(shown, asked, found.change)
     return shown
@@ -169,7 +170,7 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
 def _sentences(asked: Asked, plan: Plan) -> list[str]:
     count = sum(len(one.instances) for one in plan.batches)
     if not count:
-        return ["No further batch would begin."]
+        return ["No upgrade begins because of it."]
     what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
     says = [f"{_many(count, 'instance')} would be {what}, in {_many(len(plan.batches), 'batch', 'batches')}."]
     first = f"{_many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number}"
@@ -182,7 +183,8 @@ def _sentences(asked: Asked, plan: Plan) -> list[str]:
 
 
 def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
+    number = f"{count:,}".replace(",", "\u202f")  # as the pages write numbers
+    return f"{number} {one if count == 1 else more or one + 's'}"
 
 
 # --- each action ------------------------------------------------------------------------------------------------------
@@ -244,7 +246,9 @@ def _cancel(asked: Asked) -> Consequence:
         now = f"Batch {batch.number} ({_many(len(batch.members), 'instance')}) is finished first."
     again = "It is not tried again by itself. Start or retry it to continue."
     title = f"Cancel the upgrade of {asked.row.name} to {asked.target}?"
-    return Consequence(title, "Cancel upgrade", "cancel", None, (now, again), action=Action.CANCEL)
+    return Consequence(
+        title, "Cancel upgrade", "cancel", None, (now, again), action=Action.CANCEL, back="Keep it running"
+    )
 
 
 def _approve(asked: Asked) -> Consequence:

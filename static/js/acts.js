@@ -3,14 +3,13 @@
 import { $, html, mark, show } from "./dom.js";
 import { drop, refusal, toast } from "./toast.js";
 
-const ASKING_AT_MOST = 10000; // ms
 const LONGEST_ANSWER = 30000; // the same for forms is in base.html
 
 /** A time that a person chose is of the person's own zone; a date ends with that day. What is off is not sent. */
 export function prepare(event) {
   const { parameters, elt } = event.detail;
   if (elt.getAttribute("aria-disabled") === "true") return event.preventDefault();
-  if (parameters.until_day) parameters.until = endOf(parameters.until_day);
+  if (parameters.until_day && parameters.scope !== "upgrade") parameters.until = endOf(parameters.until_day);
   if (parameters.until_local) parameters.until = inUtc(parameters.until_local);
 }
 
@@ -72,14 +71,4 @@ export async function post(url, values, element = document.body) {
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
   const answer = await fetch(url, { method: "POST", headers, body: new URLSearchParams(values), signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
   settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));
-}
-
-/** A switch that asks: the feed's answer settles it, or nothing does for a while. */
-export function ask(control, url) {
-  if (control.getAttribute("aria-busy") === "true") return;
-  control.setAttribute("aria-busy", "true");
-  const settled = () => control.removeAttribute("aria-busy");
-  setTimeout(settled, ASKING_AT_MOST);
-  control.addEventListener("refused", settled, { once: true });
-  post(url, { on: control.getAttribute("aria-checked") !== "true" }, control);
 }

@@ -1,33 +1,22 @@
-// Which controls belong to the moment of a scale set, and why not the others. Pure.
+// Which of the controls can be used, and why not the others: as the server says (the feed's `actions`). Pure.
 
-import { unapproved } from "./approval.js";
-import { reasonsIn } from "./reasons.js";
-import { runs } from "./state.js";
+/** id of the control -> action. Each has its own place, whatever the moment. */
+export const CONTROLS = {
+  approve: "approve", start: "start", pause: "pause", resume: "resume", cancel: "cancel", next: "next_batch_now", retry: "retry_now", failed: "retry_failed", extensions: "start_extensions",
+};
 
-const ROLLS_BACK = "It was stopped, and rolls back.";
+const NOT_KNOWN = "Not looked at yet.";
 
-/** {id: why it cannot be used now, "" where it can}; those that are not named do not belong here. */
-export function controlsOf(board) {
-  const approve = unapproved(board).length ? { approve: "" } : {};
-  return { ...approve, ...(runs(board) ? running(board) : resting(board)) };
-}
+/** Why this cannot be done now, "" where it can. */
+export const whyNotNow = (board, action) => {
+  const said = board.scale_set.decision.actions?.[action];
+  return said ? said.why : NOT_KNOWN;
+};
 
-function running(board) {
-  const { paused_by: isPaused, status, cancel_requested_by: isStopping } = board.upgrade;
-  const over = status === "RollingBack" ? ROLLS_BACK : isStopping ? "It stops after this batch." : "";
-  const next = can(board, "next_batch_now") ? "" : board.upgrade.batches.at(-1)?.finished_at === null ? "A batch is in flight." : "It is in no pause between two batches.";
-  return { [isPaused ? "resume" : "pause"]: over, next: over || next, cancel: status === "RollingBack" ? ROLLS_BACK : isStopping ? "It was asked for already." : "" };
-}
+/** {id of the control: why it cannot be used now, "" where it can}: all of them, always. */
+export const controlsOf = (board) => Object.fromEntries(Object.entries(CONTROLS).map(([id, action]) => [id, whyNotNow(board, action)]));
 
-function resting(board) {
-  const latest = board.scale_set.wanted_version;
-  const hasFailed = latest && board.instances.some((one) => one.failed_version === latest);
-  return {
-    start: "",
-    retry: can(board, "retry_now") ? "" : "Nothing waits to be tried again.",
-    extensions: board.scale_set.extensions?.length ? "" : "Its model has no extensions.",
-    failed: hasFailed ? "" : latest ? `No instance failed on ${latest}.` : "No version is published.",
-  };
-}
+const FITTING = ["resume", "approve", "start"];
 
-const can = (board, act) => reasonsIn(board).some((one) => one.act === act);
+/** The one that fits the moment, which stands out; "" for none. */
+export const mainOf = (controls) => FITTING.find((id) => !controls[id]) ?? "";

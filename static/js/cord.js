@@ -1,12 +1,12 @@
 // The cord: all automatic upgrades stopped at once. The button of every page, and the banner while it is so.
 
-import { post } from "./acts.js";
+import { consider } from "./confirm.js";
 import { $, html, show, turn } from "./dom.js";
 import { momentAt, zoneName } from "./format.js";
 import { showTip } from "./tips.js";
 
 const USUALLY = 864e5; // ms: a day, never silently for ever
-const ALREADY = "They are stopped already; the banner lets go.";
+const ALREADY = "Already stopped. Resume from the banner.";
 const stops = new Map(); // key -> what that scale set says of a stop
 
 /** A board of the feed says whether all are stopped; null: it is gone. The newest word counts. */
@@ -42,4 +42,4 @@ export function openCord(button) {
 /** As an input of a local time has it, to the minute. */
 const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 
-export const letGo = (button) => post(document.body.dataset.endFleetStop, {}, button);
+export const letGo = (button) => consider(`${document.body.dataset.endFleetStop}would/`, button);

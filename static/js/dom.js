@@ -81,6 +81,19 @@ export function listen(acts) {
   for (const type of ["click", "input", "change", "submit"]) document.addEventListener(type, run);
 }
 
+/**
+ * What has just appeared takes no click for a moment: a second click, or key, is meant for what stood there before. The style sheet
+ * (parts.css, fresh) keeps the pointer off; this is for keys, and for whatever else clicks.
+ */
+export function keepFreshOff() {
+  document.addEventListener("click", (event) => {
+    const control = event.target.closest?.(".button, .switch");
+    if (!control || getComputedStyle(control).pointerEvents !== "none") return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, { capture: true });
+}
+
 /** Answers a function that has `paint` called: at most ten times a second (every `pause` ms), and only when asked. */
 export function painter(paint, pause = 100) {
   let asked = false, last = 0;

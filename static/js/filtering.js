@@ -1,16 +1,30 @@
-// The filter of a scale set page: by states, or by a reason, whose instances come and go.
+// The filter of a scale set page: by states or healths, by a reason, whose instances come and go, or of certain instances.
 
+import { $ } from "./dom.js";
+import { idsIn } from "./ranges.js";
 import { idsOf } from "./reasons.js";
-import { rememberFilter, view } from "./viewer.js";
+import { remember, view } from "./viewer.js";
 
 /** `changed` is called when another filter counts. */
 export class Filtering {
   constructor(changed) { this.changed = changed; }
 
-  by(states, reason = "") {
-    Object.assign(view.filter, { states, reason, ids: null });
-    rememberFilter();
+  by(states, reason = "", only = "") {
+    Object.assign(view.filter, { states, reason, only, ids: only ? new Set(idsIn(only)) : null });
+    remember();
     this.changed();
+  }
+
+  /** Typed, letter by letter. */
+  text(words) {
+    view.filter.text = words;
+    remember({ step: false });
+    this.changed();
+  }
+
+  clear() {
+    view.filter.text = $("#find").value = "";
+    this.by([]);
   }
 
   toggleState(code) {
@@ -19,6 +33,8 @@ export class Filtering {
   }
 
   toggleReason(key) { this.by([], view.filter.reason === key ? "" : key); }
+
+  toggleOnly(only) { this.by([], "", view.filter.only === only ? "" : only); }
 
   /** Goes along with the board. Where the reason is lifted, its filter is too. */
   follow(board) {
@@ -31,3 +47,5 @@ export class Filtering {
     this.changed();
   }
 }
+
+export const isFiltered = ({ states, text, reason, only }) => Boolean(states.length || text.trim() || reason || only);

@@ -1,6 +1,6 @@
 // The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what changed is painted.
 
-import { ask as askFor } from "./acts.js";
+import { consider } from "./confirm.js";
 import { hearStop } from "./cord.js";
 import { $, $$, html, mark, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -26,7 +26,7 @@ const isPrinted = matchMedia("print"); // then all rows are in sight
 const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
 let order = "", only = picked();
 
-openShell({ automatic: (control) => askFor(control, `${control.closest("tr").dataset.url}automatic/`), only: (link, event) => choose(link, event) });
+openShell({ automatic: (control) => consider(`${control.closest("tr").dataset.url}would/automatic/?on=${control.getAttribute("aria-checked") !== "true"}`, control), only: (link, event) => choose(link, event) });
 const ask = painter(paint, 200); // a glance from afar needs no ten pictures a second, and a hundred rows cost some
 const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
 const feed = new Feed({ known: KNOWN, hear, standing });

@@ -16,7 +16,7 @@ export class Grid {
     this.known = new Map(); // id -> its cell
     this.groups = new Map(); // "batch 3" -> its heading
     this.order = []; // of each group its places
-    this.selected = new Set(); // ids: they survive a rebuild
+    this.selected = view.selected ?? new Set(); // ids: they survive a rebuild
     this.asking = new Set(); // ids of cells whose answer has not come on the feed yet
     this.focused = null; // an id
     addEventListener("resize", () => this.fit());
@@ -121,6 +121,15 @@ export class Grid {
     const row = this.keys.indexOf(key);
     this.headings[row]?.scrollIntoView({ block: "center" });
     if (row >= 0) this.rove(this.board.instances[this.order[row][0]].id);
+  }
+
+  /** All ids in the order in which they stand; those alone that the filter shows. */
+  get shown() { return this.order.flat().map((place) => this.board.instances[place]).filter((one) => matches(one, this.view.filter, this.view.by)).map((one) => one.id); }
+
+  /** The id of the cell that this element is, or is in. */
+  idOf(element) {
+    const cell = element.closest?.(".cell");
+    return cell ? this.board?.instances[Number(cell.dataset.i)]?.id : undefined;
   }
 
   cellOf(id) { return this.cells[this.board?.places.get(id)]; }

@@ -1,11 +1,11 @@
 // The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
 
 import { awaitedOf, unapproved } from "./approval.js";
-import { controlsOf } from "./controls.js";
+import { CONTROLS, controlsOf, mainOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
 import { number, percentText, span } from "./format.js";
 import { may } from "./shell.js";
-import { countBy, eligible, policyOf, runs } from "./state.js";
+import { countBy, eligible, policyOf } from "./state.js";
 import { targetOf } from "./summary.js";
 import { proper } from "./surges.js";
 
@@ -36,27 +36,21 @@ function policy(limits) {
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
 
-const CONTROLS = ["approve", "start", "retry", "failed", "extensions", "resume", "pause", "next", "cancel"];
-
-/** What belongs to another moment gives way, and a focus that it had goes to what takes its place. */
+/** Each keeps its place, whatever the moment: what cannot be used now is off and says why. Only the one of approvals comes and goes, first. */
 function paintControls(board) {
-  const now = controlsOf(board);
-  const controls = CONTROLS.map((id) => $(`#${id}`));
-  const lost = controls.find((one) => one === document.activeElement && !Object.hasOwn(now, one.id));
-  for (const one of controls) {
-    one.parentElement.hidden = !Object.hasOwn(now, one.id);
-    turn(one, now[one.id] ?? "");
+  const now = controlsOf(board), main = mainOf(now);
+  for (const id of Object.keys(CONTROLS)) {
+    const control = $(`#${id}`);
+    turn(control, now[id]);
+    control.classList.toggle("main", id === main);
   }
-  if (lost) $(runs(board) ? HEIR[lost.id] ?? "#cancel" : "#start").focus();
+  $("#approve").parentElement.hidden = !policyOf(board).deferral;
   paintApprove(board);
-  $("#cancel span").textContent = board.upgrade?.cancel_requested_by && runs(board) ? "Stops after this batch" : "Cancel";
 }
 
 /** All that wait, for the version that is on the screen. */
 function paintApprove(board) {
   const ids = unapproved(board), control = $("#approve");
   Object.assign(control.dataset, { key: "approve", ids: ids.join(), version: awaitedOf(board) });
-  $("span", control).textContent = `Approve ${number(ids.length)}`;
+  $("span", control).textContent = ids.length ? `Approve ${number(ids.length)}` : "Approve";
 }
-
-const HEIR = { pause: "#resume", resume: "#pause" };

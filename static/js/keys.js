@@ -8,11 +8,11 @@ const TYPE_AHEAD = 900; // ms between two letters of one name
 
 const KEY_SHEET = [
   [["←", "→", "↑", "↓"], "Move between instances"], [["Home", "End"], "First or last of the group"], [["PgUp", "PgDn"], "Group before or after"],
-  [["0–9"], "Go to the instance with this number"], [["Enter"], "Details"], [["Space"], "Select"], [["o"], "Opt out"], [["t"], "Table or grid"],
+  [["0–9"], "Go to the instance with this number"], [["Enter"], "Details"], [["Space"], "Select"], [["Shift", "Space"], "Select all between"], [["a"], "Select all that are shown"], [["o"], "Opt out"], [["t"], "Table or grid"],
   [["/"], "Filter"], [["Esc"], "Close, then clear selection and filter"], [["?"], "This sheet"],
 ];
 
-/** grid: the Grid; acts: {details, select, optOut, table, filter, sheet, escape}; find(digits) gives an id or undefined. */
+/** grid: the Grid; acts: {details, select, extend, selectAll, optOut, table, filter, sheet, escape}; find(digits) gives an id or undefined. */
 export function listenKeys(grid, acts, find) {
   const ahead = typeAhead(find);
   document.addEventListener("keydown", (event) => {
@@ -36,7 +36,8 @@ function ofGrid(event, grid, acts, ahead) {
   const go = (id) => id !== undefined && grid.rove(id);
   if (MOVES.has(event.key)) return () => go(grid.target(event.key));
   if (event.key === "Enter") return () => acts.details(grid.focused);
-  if (event.key === " ") return () => acts.select(grid.focused);
+  if (event.key === " ") return () => (event.shiftKey ? acts.extend : acts.select)(grid.focused);
+  if (event.key === "a") return acts.selectAll;
   if (event.key === "o") return () => acts.optOut(grid.focused);
   if (/^\d$/.test(event.key)) return () => go(ahead(event.key));
   return null;

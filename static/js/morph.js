@@ -7,12 +7,15 @@ export function morph(from, to) {
   wanted.forEach((node, i) => {
     const old = present[i];
     if (!old) from.append(node);
-    else if (old.nodeType !== node.nodeType || old.nodeName !== node.nodeName) old.replaceWith(node);
+    else if (old.nodeType !== node.nodeType || old.nodeName !== node.nodeName || isAnother(old, node)) old.replaceWith(node);
     else if (node.nodeType === Node.ELEMENT_NODE) morphElement(old, node);
     else if (old.data !== node.data) old.data = node.data;
   });
   for (const old of present.slice(wanted.length)) old.remove();
 }
+
+/** A control that does something else is a new one, which takes no click for a moment (dom.js, keepFreshOff). */
+const isAnother = (old, node) => old.nodeName === "BUTTON" && (old.dataset.act !== node.dataset.act || old.dataset.key !== node.dataset.key);
 
 function morphElement(old, node) {
   const isKept = node.dataset?.keep !== undefined && node.dataset.keep === old.dataset.keep;

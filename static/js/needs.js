@@ -21,6 +21,7 @@ export function needsOf(board, sum, now, sickSince = null) {
 }
 
 const BAD = ["unhealthy", "unknown", "failed", "rolled-back", "quarantined"];
+const present = ({ counts }, states) => states.filter((state) => counts[state]);
 const see = (count, states) => (count ? [{ word: count === 1 ? "See it" : `See the ${number(count)}`, states }] : []);
 
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
@@ -28,7 +29,7 @@ function stopped(board, sum) {
   const { upgrade } = board;
   if (!upgrade || upgrade.status !== "Faulted" || !isLeft(board, sum)) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
-  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${again(board)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, BAD) };
+  return { code: "Stopped", fill: "failure", glyph: "failed", text: `${whyStopped(upgrade)}${again(board)}${unhealthyNow(board)}`, since: upgrade.ended_at, acts: see(bad, present(sum, BAD)) };
 }
 
 /** Did it leave anything that is still not as it should be? */
@@ -64,7 +65,7 @@ function overLimit(board, since) {
   const held = reasonsIn(board).find((one) => one.code === "TooManyUnhealthy");
   const holds = runs(board) ? "the upgrade stops before its next batch unless" : "no upgrade starts until";
   const text = `${percentText(percent)} unhealthy (${number(count)} of ${number(of)}), limit ${percentText(limit)}: ${holds} ${number(-room)} more ${room === -1 ? "recovers" : "recover"}.`;
-  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: held?.text ?? text, since, acts: see(count, BAD) };
+  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: held?.text ?? text, since, acts: held ? way(held) : see(count, BAD) };
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */

@@ -2,6 +2,7 @@
 
 import { $, html, show } from "./dom.js";
 import { many } from "./format.js";
+import { whyNotNow } from "./controls.js";
 import { may, whyNot } from "./shell.js";
 import { proper } from "./surges.js";
 import { refusal } from "./toast.js";
@@ -18,6 +19,7 @@ export class OptingOut {
     this.form = $("form", dialog);
     this.form?.addEventListener("htmx:beforeRequest", () => sent(this.form.elements.ids.value.split(",")));
     this.form?.addEventListener("done", done);
+    this.form?.addEventListener("change", () => this.choose());
   }
 
   open(ids, board) {
@@ -30,8 +32,21 @@ export class OptingOut {
     Object.assign(form.elements.until_day, { value: dayFromNow(USUAL_DAYS), min: dayFromNow(0), max: dayFromNow(MOST_DAYS) });
     $(".problem", form).hidden = true;
     $("#opt-out-name").textContent = `Opt ${list.length === 1 ? list[0].name : `${list.length} instances`} out`;
+    this.offerUpgrade(whyNotNow(board, "opt_out_of_upgrade"));
+    this.choose();
     show($("#opt-out-effect"), effectOf(list, board));
     this.dialog.showModal();
+  }
+
+  /** Until the upgrade is complete: where there is one. */
+  offerUpgrade(why) {
+    $('[name="scope"][value="upgrade"]', this.form).disabled = Boolean(why);
+    $("#why-no-upgrade").textContent = why;
+  }
+
+  /** The day belongs to its own option: where that is not chosen it neither counts nor is missed. */
+  choose() {
+    this.form.elements.until_day.disabled = this.form.elements.scope.value !== "until";
   }
 }
 
@@ -42,6 +57,8 @@ function effectOf(list, board) {
   const out = all.filter((one) => one.opt_out).length + fresh;
   const left = all.length - out;
   const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
+  const others = list.filter((one) => one.opt_out);
+  const replaced = others.length ? html` <b>It replaces ${many(others.length, "opt-out")}: ${[...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))].slice(0, 3).join("; ")}</b>` : "";
   const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
-  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${all.length}.${warning}`;
+  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${all.length}.${warning}${replaced}`;
 }

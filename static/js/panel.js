@@ -53,7 +53,7 @@ function panelOf(one, board, now) {
 const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
 
 function acts(one) {
-  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="opt-in" data-key="${one.id}">${glyph("done")}Opt in again</button>` : off(html`${glyph("done")}Opt in again`, whyNot("opt_in"), "no-opt-in");
+  if (one.opt_out) return may("opt_in") ? html`<button type="button" class="button" data-act="do" data-key="${one.opt_out.ending_by ? "undo_opt_in" : "opt_in"}" data-ids="${one.id}">${one.opt_out.ending_by ? html`${glyph("opted-out")}Keep opted out` : html`${glyph("done")}Opt in again`}</button>` : off(html`${glyph("done")}Opt in again`, whyNot("opt_in"), "no-opt-in");
   return may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-one" data-key="${one.id}">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out");
 }
 
@@ -70,7 +70,7 @@ const held = (list) => (list.length ? html`<section><h3>Why not now</h3><ol clas
 
 function optOut(held) {
   const end = held.scope === "upgrade" ? "An upgrade to this version is complete" : held.until ? `${momentAt(held.until)}` : "For ever";
-  return html`<section><h3>Opted out</h3><dl class="pairs">${pair("By", held.owner)}${pair("Reason", held.reason)}${pair("Since", dayAt(held.created_at))}${pair("Until", end)}</dl></section>`;
+  return html`<section><h3>Opted out</h3><dl class="pairs">${pair("By", held.owner)}${pair("Reason", held.reason)}${pair("Since", dayAt(held.created_at))}${pair(held.ending_by ? `Ended by ${held.ending_by}, at` : "Until", held.ending_by ? exactMomentAt(held.until) : end)}</dl></section>`;
 }
 
 function quarantine({ quarantined_at: at, failed_version: version }, now) {

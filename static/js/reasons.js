@@ -19,20 +19,21 @@ const WHO = { nobody: "passes by itself", operator: "an operator can lift it", o
 
 /**
  * What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those instances, how
- * many (`counts`) said on it; `version`: the one on the screen, which is meant.
+ * many (`counts`) said on it; `version`: the one on the screen, which is meant; `asks: false`: nothing begins by it, so that nobody is asked.
  */
 export const ACTS = {
   resume: { word: "Resume", right: "steer", path: "resume/" },
   next_batch_now: { word: "Next batch now", right: "steer", path: "next-batch/" },
-  retry_now: { word: "Try again now", right: "steer", path: "retry/" },
-  retry_failed: { word: "Try the failed again", right: "steer", path: "retry-failed/" },
+  retry_now: { word: "Retry now", right: "steer", path: "retry/" },
+  retry_failed: { word: "Retry failed", right: "steer", path: "retry-failed/" },
   start: { word: "Start upgrade", right: "steer", path: "start/" },
   start_unhealthy_first: { word: "Upgrade the unhealthy first", right: "steer", path: "start-unhealthy-first/" },
   release: { word: "Release", right: "steer", path: "release/", ids: (one) => Boolean(one.quarantined_at || one.failed_version) },
-  opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out) },
+  opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out && !one.opt_out.ending_by) },
   approve: { word: "Approve", right: "steer", path: "approve/", ids: (one, board) => Boolean(one.id) && !isApproved(one, awaitedOf(board)), counts: true, version: awaitedOf },
-  withdraw_approval: { word: "Withdraw approval", right: "steer", path: "withdraw-approval/", ids: isApprovedAhead },
-  end_fleet_stop: { word: "Let go", right: "end_fleet_stop", path: "" },
+  undo_opt_in: { word: "Keep opted out", right: "opt_in", path: "keep-opt-out/", ids: (one) => Boolean(one.opt_out?.ending_by), asks: false },
+  withdraw_approval: { word: "Withdraw approval", right: "steer", path: "withdraw-approval/", ids: isApprovedAhead, asks: false },
+  end_fleet_stop: { word: "Resume automatic upgrades", right: "end_fleet_stop", path: "" },
 };
 
 export const reasonsIn = ({ scale_set: set }) => set.decision.reasons ?? [];

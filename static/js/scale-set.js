@@ -1,6 +1,6 @@
 // The scale set page: one board, one paint, one listener. Everything visible is computed from the board here.
 
-import { ask as askFor, post } from "./acts.js";
+import { sortBy, sync } from "./choices.js";
 import { hearStop } from "./cord.js";
 import { $, html, painter, show, word } from "./dom.js";
 import { aim } from "./extensions.js";
@@ -11,17 +11,18 @@ import { Grid } from "./grid.js";
 import { paintHeader } from "./header.js";
 import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
 import { keepKeys, listenKeys, showSheet } from "./keys.js";
-import { legend, paintSelection } from "./legend.js";
+import { legend, matching, paintSelection } from "./legend.js";
 import { paintLine } from "./line.js";
 import { OptingOut } from "./opting-out.js";
 import { Panel } from "./panel.js";
-import { ACTS } from "./reasons.js";
+import { Selecting } from "./selecting.js";
 import { openShell, say, standing } from "./shell.js";
 import { isReady } from "./state.js";
-import { saveCsv, tableOf } from "./table.js";
+import { Steering } from "./steering.js";
+import { paintTable, rowsOf, saveCsv } from "./table.js";
 import { tick } from "./ticking.js";
 import { batchesOf, withPlan } from "./view.js";
-import { remember, view } from "./viewer.js";
+import { recall, remember, view } from "./viewer.js";
 import { reasonsOf } from "./why.js";
 
 const KEY = document.body.dataset.sets;
@@ -31,28 +32,31 @@ const grid = new Grid($("#grid"), view);
 const panel = new Panel($("#panel"), HERE);
 const touched = new Set();
 const filter = new Filtering(repaint);
+const steering = new Steering(HERE, asking);
+const selecting = new Selecting(view.selected, () => inSight(), selected);
 let board = null, planned = null, batches = [], plan = "";
 
 openShell({
-  cell: (e) => open(board.instances[Number(e.dataset.i)].id), open: (e) => open(e.dataset.key), "close-panel": () => open(null),
-  legend: (e) => filter.toggleState(e.dataset.key), see: (e) => filter.by([e.dataset.key]), hold: (e) => filter.toggleReason(e.dataset.key), batch: toBatch, do: steer,
-  group: (e) => { view.group = e.value; ask(); }, by: (e) => { view.by = e.value; filter.by([]); }, find: (e) => { view.filter.text = e.value; filter.by(view.filter.states, view.filter.reason); },
-  twin: (e) => twin(e.value === "table"), sort, csv: () => planned && saveCsv(planned, view), sheet: showSheet, keys: keepKeys,
-  automatic: (e) => askFor(e, `${HERE}automatic/`), "opt-in": (e) => { asking([e.dataset.key]); post(`${HERE}opt-in/`, { ids: e.dataset.key }); },
-  "opt-out-one": (e) => askOptOut([e.dataset.key]), "opt-out-selected": () => askOptOut([...grid.selected]), "clear-selection": clearSelection,
+  cell: (e, event) => { const { id } = board.instances[Number(e.dataset.i)]; if (!selecting.click(id, event)) open(id); }, open: (e) => open(e.dataset.key), "close-panel": () => open(null),
+  legend: (e) => filter.toggleState(e.dataset.key), these: (e) => filter.toggleOnly(e.dataset.key), hold: (e) => filter.toggleReason(e.dataset.key), batch: toBatch, do: (e) => steering.do(e),
+  group: (e) => { view.group = e.value; remember(); ask(); }, by: (e) => { view.by = e.value; filter.by([]); }, find: (e) => filter.text(e.value), "clear-filter": () => filter.clear(),
+  twin: (e) => twin(e.value === "table"), sort: (e) => { sortBy(e.dataset.key); ask(); }, csv: () => planned && saveCsv(planned, view), sheet: showSheet, keys: keepKeys, automatic: (e) => steering.automatic(e),
+  pick: (e, event) => (event.shiftKey ? selecting.extend(e.dataset.key) : selecting.toggle(e.dataset.key)), "select-matching": () => selecting.all(inSight()),
+  "opt-out-one": (e) => askOptOut([e.dataset.key]), "opt-out-selected": () => askOptOut([...grid.selected]), "clear-selection": () => selecting.clear(),
 });
 const askCells = painter(paintCells), askInstruments = painter(paintInstruments, INSTRUMENTS_EVERY);
 const ask = painter(() => { paintCells(); paintInstruments(); }); // a person did something: all of it, soon
 const feed = new Feed({ sets: [KEY], hear, standing });
-const optingOut = new OptingOut($("#opt-out"), { sent: asking, done: clearSelection });
+const optingOut = new OptingOut($("#opt-out"), { sent: asking, done: () => selecting.clear() });
 listenKeys(grid, {
-  details: open, select, optOut: (id) => askOptOut(grid.selected.size ? [...grid.selected] : [id]), table: () => twin(!view.table),
+  details: open, select: (id) => selecting.toggle(id), extend: (id) => selecting.extend(id), selectAll: () => selecting.all(inSight()), optOut: (id) => askOptOut(grid.selected.size ? [...grid.selected] : [id]), table: () => twin(!view.table),
   filter: () => $("#find").focus(), sheet: showSheet, escape,
 }, (digits) => board?.instances.find((one) => String(one.number).startsWith(String(Number(digits))))?.id);
 document.addEventListener("refused", () => { grid.asking.clear(); repaint(); });
 setInterval(() => isFrozen() || askInstruments(), 1000); // what is counted in seconds
-$("#find").value = view.filter.text;
-if (view.table) twin(true);
+addEventListener("popstate", () => { recall(); sync(); repaint(); });
+selecting.listen($("#grid"), (element) => grid.idOf(element));
+sync();
 
 function hear(next) {
   hearStop(KEY, next);
@@ -64,7 +68,6 @@ function hear(next) {
     grid.asking.delete(next.instances[place]?.id);
   }
   if (next.rebuilt) plan = "";
-  if (board && board.scale_set.automatic_upgrade !== next.scale_set.automatic_upgrade) $("#automatic").removeAttribute("aria-busy");
   if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at) say(`The upgrade ${aim(next.upgrade)} ended: ${statusOf(next).word}.`, { urgent: next.upgrade.status !== "Completed" });
   board = next;
   askCells();
@@ -115,8 +118,9 @@ function paintInstruments() {
   const why = reasonsOf(planned);
   show($("#why"), reasons(why, view.filter.reason));
   show($("#legend"), legend(board, view));
+  show($("#matching"), matching(rowsOf(planned.instances, view).length, planned.instances.length, view));
   paintSelection($("#selection"), grid);
-  if (view.table) show($("#table"), tableOf(planned.instances, view, board.scale_set.name, now));
+  if (view.table) paintTable($("#table"), planned, view, now);
   paintPanel(now);
   tick(now);
   if (isFrozen()) freeze();
@@ -139,7 +143,8 @@ function repaint() {
 function toBatch(element) {
   if (view.table) twin(false);
   view.group = "batch";
-  $('input[name="group"][value="batch"]').checked = true;
+  remember();
+  sync();
   paintCells();
   grid.reach(element.dataset.key);
 }
@@ -153,59 +158,42 @@ function focusOn(id) {
 function open(id) {
   const before = view.open;
   view.open = id;
-  remember("open", id);
+  remember();
   for (const one of [before, id]) if (board?.places.has(one)) touched.add(board.places.get(one)); // its cell is marked
   if (id !== null) grid.rove(id, false);
   else if (before !== null) focusOn(before);
   ask();
 }
 
-function select(id) {
-  if (!grid.selected.delete(id)) grid.selected.add(id);
-  touched.add(board.places.get(id));
-  ask();
-}
+/** All that the filter shows, in the order in which they stand. */
+const inSight = () => (view.table ? rowsOf(planned.instances, view).map((one) => one.id) : grid.shown);
 
-function clearSelection() {
-  grid.selected.clear();
-  repaint();
+function selected(ids) {
+  remember({ step: false });
+  for (const id of ids) touched.add(board?.places.get(id));
+  ask();
 }
 
 function escape() {
   if (view.open !== null) return open(null);
-  grid.selected.clear();
-  view.filter.text = $("#find").value = "";
-  filter.by([]);
+  selecting.clear();
+  filter.clear();
 }
 
 function twin(on) {
   const hadFocus = [$("#grid"), $("#table")].some((one) => one.contains(document.activeElement));
   view.table = on;
-  $("#grid").hidden = on;
-  $("#table").hidden = $("#csv").hidden = !on;
-  $(`input[name="twin"][value="${on ? "table" : "grid"}"]`).checked = true;
-  remember("table", on ? "1" : "");
+  remember();
+  sync();
   paintInstruments();
   if (board) grid.fit();
   if (hadFocus && board) focusOn(grid.focused);
-}
-
-function sort(element) {
-  const column = element.dataset.key;
-  view.sort = { column, falling: view.sort.column === column && !view.sort.falling };
-  ask();
 }
 
 /** Asked, not done: the answer comes on the feed like everybody else's. */
 function asking(ids) {
   grid.ask(ids, repaint);
   repaint();
-}
-
-/** What a reason's button does: to the scale set, or to the instances that it names. */
-function steer({ dataset: { key, ids, version } }) {
-  if (ids) asking(ids.split(","));
-  post(ACTS[key].path ? `${HERE}${ACTS[key].path}` : document.body.dataset.endFleetStop, ids ? { ids, ...(version && { version }) } : {});
 }
 
 const askOptOut = (ids) => board && optingOut.open(ids, board);

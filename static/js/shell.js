@@ -1,9 +1,10 @@
 // What every page has: live chip, theme, toasts, dialogs, the spoken sentence, and forms that commands answer.
 
-import { $, html, listen, mark } from "./dom.js";
+import { $, html, keepFreshOff, listen, mark } from "./dom.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
+import { confirmed } from "./confirm.js";
 import { letGo, openCord } from "./cord.js";
 import { freeze, thaw } from "./frozen.js";
 import { listenTips, showTip } from "./tips.js";
@@ -15,8 +16,9 @@ const THEME = "rollgrid-theme";
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
-  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openCord, "let-go": letGo, ...acts });
+  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openCord, "let-go": letGo, confirmed, ...acts });
   listenTips();
+  keepFreshOff();
   document.addEventListener("htmx:configRequest", prepare);
   document.addEventListener("htmx:afterRequest", answered);
 }

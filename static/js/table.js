@@ -1,6 +1,6 @@
 // The table twin: the same instances and filter as the grid, sortable, captioned, as CSV.
 
-import { html, word } from "./dom.js";
+import { $$, html, show, word } from "./dom.js";
 import { exactMomentAt, zoneName } from "./format.js";
 import { faceOf, WORST_FIRST } from "./state.js";
 import { matches } from "./view.js";
@@ -25,8 +25,8 @@ export function tableOf(instances, view, name, now) {
   const rows = rowsOf(instances, view);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
     <caption class="sr">${rows.length} of ${instances.length} instances of ${name}; times are ${zoneName()}</caption>
-    <thead><tr>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
-    <tbody>${rows.slice(0, MOST_ROWS).map((one) => row(one, now))}</tbody>
+    <thead><tr><th scope="col"><span class="sr">Selected</span></th>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
+    <tbody>${rows.slice(0, MOST_ROWS).map((one) => row(one, now, view.selected?.has(one.id)))}</tbody>
   </table></div>${rows.length > MOST_ROWS ? html`<p class="small quiet">The first ${MOST_ROWS} of ${rows.length}. Filter, or take all as CSV.</p>` : ""}`;
 }
 
@@ -35,8 +35,14 @@ function heading([code, name], sort) {
   return html`<th scope="col" ${here ? html`aria-sort="${sort.falling ? "descending" : "ascending"}"` : ""}><button type="button" class="sort" data-act="sort" data-key="${code}">${name}${here ? (sort.falling ? " ↓" : " ↑") : ""}</button></th>`;
 }
 
-const row = (one, now) => html`<tr><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
+const row = (one, now, isSelected = false) => html`<tr><td><input type="checkbox" data-act="pick" data-key="${one.id}" aria-label="Select ${one.name}" ${isSelected ? "checked" : ""}></td><th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
   <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${one.batch ?? (one.planned ? `${one.planned}, planned` : "–")}</td><td>${one.zone || "–"}</td><td>${one.version}</td><td>${one.health_began_at ? exactMomentAt(one.health_began_at, now) : "–"}</td></tr>`;
+
+/** Which boxes are checked is said apart: what a person has clicked no longer follows the markup. */
+export function paintTable(place, { instances, scale_set: set }, view, now) {
+  show(place, tableOf(instances, view, set.name, now));
+  for (const box of $$('[data-act="pick"]', place)) box.checked = view.selected.has(box.dataset.key);
+}
 
 /** A cell that begins like a formula would be run by a spreadsheet: it gets an apostrophe. */
 const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;

@@ -3,6 +3,7 @@
 import { approvalSays, awaitedOf } from "./approval.js";
 import { aim, runsExtensions } from "./extensions.js";
 import { many, names, number, percentText } from "./format.js";
+import { rangesOf } from "./ranges.js";
 import { holding, reasonsIn, told } from "./reasons.js";
 import { runs } from "./state.js";
 import { targetOf } from "./summary.js";
@@ -76,10 +77,10 @@ function troubles(board, codes) {
   const kinds = [["failed", "failure", failed], ["rolled-back", "attention", "did not get well on the new image and run on their old OS disk again"], ["unhealthy", "attention", "unhealthy"], ["unknown", "waiting", "without a word"]];
   const bad = kinds.filter(([state]) => !codes.has(SAID[state])).map(([state, fill, says]) => {
     const list = instances.filter((one) => one.state === state && !one.missing_since);
-    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list, state)] };
+    return list.length && { code: state, fill, glyph: state, text: `${many(list.length, "instance")} ${says}${state === "failed" || state === "rolled-back" ? "" : allSay(list)}: ${names(list)}.`, detail: "", acts: [see(list)] };
   });
   const out = codes.has(SAID["opted-out"]) ? [] : instances.filter((one) => one.opt_out);
-  const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out, "opted-out")] };
+  const opted = out.length && { code: "OptedOut", fill: "out", glyph: "opted-out", text: `${many(out.length, "instance")} opted out: ${names(out)}.`, detail: "", acts: [see(out)] };
   return [...bad, opted];
 }
 
@@ -89,7 +90,8 @@ function allSay(list) {
   return said && !others.length ? `, ${said}` : "";
 }
 
-const see = (list, state) => (list.length === 1 ? { act: "open", key: list[0].id, word: "See it" } : { act: "see", key: state, word: `See the ${list.length}` });
+/** Exactly these, whatever else may be in their state. */
+const see = (list) => (list.length === 1 ? { act: "open", key: list[0].id, word: "See it" } : { act: "these", key: rangesOf(list.map((one) => one.id)), word: `See the ${number(list.length)}` });
 
 /** One sentence for one instance: what it waits for, or that it is fine. */
 export function whyInstance(one, board) {

@@ -38,6 +38,16 @@ def count_of(page: Page, word: str) -> Locator:
     return page.locator("#legend button", has_text=word).locator("b")
 
 
+def agree(page: Page, word: str) -> None:
+    """Says yes where the page asks first."""
+    page.locator("#confirm").get_by_role("button", name=word, exact=True).click()
+
+
+def agreed(control: Locator, word: str) -> None:
+    control.click()
+    agree(control.page, word)
+
+
 def shown(page: Page) -> dict[str, str]:
     """{instance's name: state}, as the cells say it."""
     labels: list[str] = page.locator("#grid .cell").evaluate_all("cells => cells.map(cell => cell.ariaLabel)")
@@ -220,9 +230,9 @@ def test_an_upgrade_is_started_and_cancelled_by_hand(up: Installation, sign_in: 
     expect(count_of(page, "Pending")).to_have_text("10")
     expect(page.locator("#why")).to_contain_text("Automatic upgrades are off")
 
-    page.locator("#why").get_by_role("button", name="Start upgrade").click()
+    agreed(page.locator("#why").get_by_role("button", name="Start upgrade"), "Start upgrade")
     expect(page.locator("#rail .is-now")).to_be_visible()
-    page.get_by_role("button", name="Cancel").click()
+    agreed(page.get_by_role("button", name="Cancel"), "Cancel upgrade")
 
     expect(page.locator("#status")).to_have_text("Cancelled")
     upgrade = up.upgrade("pages/manual")

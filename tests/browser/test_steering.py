@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, SignIn
 from tests.browser.test_access import assert_accessible
-from tests.browser.test_scale_set import address, cell, count_of
+from tests.browser.test_scale_set import address, agree, agreed, cell, count_of
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import Installation
 
@@ -46,11 +46,11 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Install
     cell(page, 0).click()
     expect(page.locator("#panel")).to_contain_text("has its old OS disk again")
     expect(page.locator("#panel")).to_contain_text("Why not now")
-    expect(page.locator("#panel").get_by_role("button", name="Try again now")).to_be_visible()
+    expect(page.locator("#panel").get_by_role("button", name="Retry now")).to_be_visible()
 
-    page.locator("#why").get_by_role("button", name="Try again now").click()
+    agreed(page.locator("#why").get_by_role("button", name="Retry now"), "Retry now")
     tried_in_vain(page)
-    page.locator("#retry").click()
+    agreed(page.locator("#retry"), "Retry now")
     tried_in_vain(page)
     why(page, f"{bad} failed on 3 of 3 instances that tried it: the version is suspected, not the machines.")
     for number in range(3):
@@ -83,7 +83,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     cell(page, 0).focus()
     for key in ("ArrowRight", "Space", "ArrowRight", "ArrowRight", "Space"):
         page.keyboard.press(key)
-    page.locator("#selection").get_by_role("button", name="Approve 2").click()
+    agreed(page.locator("#selection").get_by_role("button", name="Approve 2"), "Approve")
 
     for number in (1, 3):
         expect(cell(page, number)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
@@ -91,16 +91,16 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     expect(count_of(page, "Held")).to_have_text("3")
     cell(page, 0).click()
     expect(page.locator("#panel")).to_contain_text(f"It waits for somebody to approve the upgrade to {version}.")
-    page.locator("#panel").get_by_role("button", name="Approve").click()
+    agreed(page.locator("#panel").get_by_role("button", name="Approve"), "Approve")
     expect(cell(page, 0)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
     expect(page.locator("#panel #history")).to_contain_text(f"Approved for {version} by admin.")
     assert_accessible(page)
 
-    page.locator("#approve").click()
+    agreed(page.locator("#approve"), "Approve")
 
     expect(page.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
     expect(count_of(page, "Up to date")).to_have_text("5")
-    expect(page.locator("#approve")).not_to_be_visible()
+    expect(page.locator("#approve")).to_have_accessible_description("Nothing waits for approval.")
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,12 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     expect(page.locator("#rail .is-now")).to_be_visible()
     expect(page.locator("#steps")).to_contain_text("Chosen because 20 % of 10 is 2, so at most 2.")
     following = page.get_by_role("button", name="Next batch now")
-    expect(following).to_have_accessible_description("A batch is in flight.")
+    expect(following).to_have_accessible_description("A batch is in progress.")
 
     page.locator("#pause").press("Enter")
 
-    expect(page.locator("#resume")).to_be_focused()
+    expect(page.locator("#pause")).to_have_accessible_description("Already paused by admin.")
+    expect(page.locator("#pause")).to_be_focused()
     expect(page.locator("#status")).to_have_text("Paused")
     why(page, "Paused by admin; it goes on when somebody resumes it.")
     waiting = page.locator('#why [data-key="WaitsForItsTurn"]')
@@ -132,10 +133,10 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     page.locator("#why").get_by_role("button", name="Show all").click()
     expect(shown).to_have_count(10)
 
-    page.locator("#why").get_by_role("button", name="Resume").click()
+    agreed(page.locator("#why").get_by_role("button", name="Resume"), "Resume")
 
     expect(page.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
-    expect(page.locator("#retry")).to_have_accessible_description("Nothing waits to be tried again.")
+    expect(page.locator("#retry")).to_have_accessible_description("Nothing to retry.")
 
 
 def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: str, sign_in: SignIn) -> None:
@@ -152,13 +153,15 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
         banner = one.get_by_role("region", name="All automatic upgrades are stopped")
         expect(banner).to_contain_text(re.compile(r"by admin since .*, until .*: A bad image is out"))
         assert_accessible(one)
-    expect(page.locator("#cord")).to_have_accessible_description(re.compile("stopped already"))
+    expect(page.locator("#cord")).to_have_accessible_description(re.compile("Already stopped"))
     publish(up, next_version())
     why(other, "All automatic upgrades are stopped by admin")
     expect(count_of(other, "Held")).to_have_text("10")
     expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Held: the fleet is stopped")
 
-    other.locator("#fleet-stop").get_by_role("button", name="Let go").click()
+    other.locator("#fleet-stop").get_by_role("button", name="Resume automatic upgrades").click()
+    expect(other.locator("#confirm")).to_contain_text("can begin or go on at once")
+    agree(other, "Resume automatic upgrades")
 
     for one in (page, other, images):
         expect(one.locator("#fleet-stop")).not_to_be_visible()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, SignIn
-from tests.browser.test_scale_set import address, cell
+from tests.browser.test_scale_set import address, agree, cell
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import LIVE, Installation
 
@@ -108,19 +108,23 @@ def test_a_set_that_goes_and_is_made_anew(up: Installation, sign_in: SignIn) -> 
     expect(page.locator("#grid .cell")).to_have_count(4)
 
 
-def test_the_focus_goes_to_what_takes_the_place_of_what_had_it(up: Installation, sign_in: SignIn) -> None:
+def test_the_focus_stays_where_it_was_for_every_control_keeps_its_place(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "trouble/focus", 5, boot="3")
     page = ready(sign_in(address("trouble/focus")))
     page.get_by_role("switch", name="Automatic upgrades").click()
     publish(up, next_version())
     expect(page.locator("#why")).to_contain_text("Automatic upgrades are off")
     page.locator("#start").press("Enter")
-    expect(page.locator("#cancel")).to_be_focused()
-    expect(page.locator("#rail .is-now")).to_be_visible()  # cancelled before its first batch it would be over at once
+    agree(page, "Start upgrade")
+    expect(page.locator("#rail .is-now")).to_be_visible()
+    expect(page.locator("#start")).to_be_focused()  # off, in its place, and saying why
+    expect(page.locator("#start")).to_have_accessible_description(re.compile("An upgrade to .* is running."))
     page.keyboard.press("Enter")
-    expect(page.locator("#cancel")).to_have_text("Stops after this batch")
+    expect(page.locator("#confirm")).not_to_be_visible()
+    page.locator("#cancel").press("Enter")
+    agree(page, "Cancel upgrade")
+    expect(page.locator("#cancel")).to_have_accessible_description("Already requested.")
     expect(page.locator("#cancel")).to_be_focused()
-    expect(page.locator("#start")).to_be_focused()
 
 
 def test_the_focus_follows_between_grid_and_table(sign_in: SignIn) -> None:
@@ -128,11 +132,11 @@ def test_the_focus_follows_between_grid_and_table(sign_in: SignIn) -> None:
     cell(page, 3).focus()
     page.keyboard.press("3")
     page.keyboard.press("t")
-    expect(page.locator('#table [data-key="3"]')).to_be_focused()
+    expect(page.locator('#table [data-act="open"][data-key="3"]')).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#panel")).to_contain_text("_3")
     page.keyboard.press("Escape")
-    expect(page.locator('#table [data-key="3"]')).to_be_focused()
+    expect(page.locator('#table [data-act="open"][data-key="3"]')).to_be_focused()
     page.keyboard.press("t")
     expect(cell(page, 3)).to_be_focused()
 

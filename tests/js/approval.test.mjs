@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { awaitedOf, isApprovedAhead, unapproved } from "../../static/js/approval.js";
-import { controlsOf } from "../../static/js/controls.js";
 import { statusOf } from "../../static/js/instruments.js";
 import { needsOf } from "../../static/js/needs.js";
 import { briefly } from "../../static/js/reasons.js";
@@ -41,13 +40,6 @@ test("all that wait can be approved at once, for the version on the screen", () 
   assert.deepEqual(first.acts.at(-1), { act: "do", key: "approve", word: "Approve 4", right: "steer", ids: "0,2,3,4", version: NEW });
   assert.equal(reasonsOf(board({}, { reason: waits(3) }))[0].acts.at(-1).word, "Approve");
   assert.deepEqual(unapproved(board({ 1: NEW }, { reason: waits(1, 2, 9) })), ["2"], "one is approved by now, one is gone");
-});
-
-test("the control is there while something waits", () => {
-  assert.equal(controlsOf(board()).approve, "");
-  assert.equal(controlsOf(board({}, { upgrade: null, policy: DEFERRED })).approve, "");
-  assert.ok(!("approve" in controlsOf(board({ 0: NEW }, { reason: waits(0) }))));
-  assert.ok(!("approve" in controlsOf(aBoard(3))));
 });
 
 test("an approval can be taken back while no batch has the instance in hand", () => {

@@ -1,30 +1,29 @@
-// Which controls belong to the moment, and why not the others.
+// The controls keep their places; whether they can be used is the server's word.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { controlsOf } from "../../static/js/controls.js";
-import { aBatch, aBoard, aDecision, anInstance, anUpgrade, aReason, AT, NEW } from "./boards.mjs";
+import { CONTROLS, controlsOf, mainOf } from "../../static/js/controls.js";
+import { aBoard, aDecision, anUpgrade, aReason } from "./boards.mjs";
 
-const ENDED = { ended_at: AT, status: "Faulted" };
-const within = (upgrade = {}, ...reasons) => controlsOf(aBoard(3, { upgrade: anUpgrade(upgrade), ...(reasons.length ? { decision: aDecision(...reasons) } : {}) }));
+const can = { possible: true, why: "" }, cannot = (why) => ({ possible: false, why });
+const board = (actions, changes = {}) => aBoard(3, { ...changes, decision: { ...aDecision(aReason("Paused")), actions } });
 
-test("at rest it can be started, and tried again where there is something to try", () => {
-  assert.deepEqual(controlsOf(aBoard(3)), { start: "", retry: "Nothing waits to be tried again.", extensions: "Its model has no extensions.", failed: "No instance failed on 16.04.1." });
-  assert.equal(controlsOf(aBoard(3, { extensions: ["agent 1.0"] })).extensions, "");
-  assert.equal(controlsOf(aBoard(3, { latest_version: null })).failed, "No version is published.");
-  assert.equal(within(ENDED, aReason("WaitingToTryAgain", { act: "retry_now" })).retry, "");
-  assert.equal(controlsOf(aBoard([anInstance(0, { failed_version: NEW })], { latest_version: NEW, upgrade: anUpgrade(ENDED) })).failed, "");
+test("all controls are there at every moment, each with the server's reason", () => {
+  const actions = { start: can, cancel: cannot("No upgrade is running.") };
+  for (const upgrade of [null, anUpgrade(), anUpgrade({ paused_by: "ada" })]) {
+    const controls = controlsOf(board(actions, { upgrade }));
+    assert.deepEqual(Object.keys(controls), Object.keys(CONTROLS));
+    assert.equal(controls.start, "");
+    assert.equal(controls.cancel, "No upgrade is running.");
+  }
 });
 
-test("the next batch can be hurried in a pause only", () => {
-  assert.deepEqual(within({ batches: [aBatch(1)] }), { pause: "", next: "A batch is in flight.", cancel: "" });
-  assert.equal(within({ batches: [aBatch(1, AT)] }).next, "It is in no pause between two batches.");
-  assert.equal(within({ batches: [aBatch(1, AT)] }, aReason("PauseBetweenBatches", { act: "next_batch_now" })).next, "");
-});
+test("what the server has not said anything of cannot be used", () => assert.ok(Object.values(controlsOf(aBoard(3))).every(Boolean)));
 
-test("a paused upgrade is resumed, not paused again", () => assert.deepEqual(Object.keys(within({ paused_by: "ada" })), ["resume", "next", "cancel"]));
-
-test("what stops or rolls back is not steered any more", () => {
-  for (const upgrade of [{ status: "RollingBack" }, { cancel_requested_by: "ada" }]) assert.ok(Object.values(within(upgrade)).every(Boolean));
+test("one stands out: what a person is waited for", () => {
+  assert.equal(mainOf(controlsOf(board({ start: can, pause: can }))), "start");
+  assert.equal(mainOf(controlsOf(board({ start: can, approve: can }))), "approve");
+  assert.equal(mainOf(controlsOf(board({ resume: can, approve: can }))), "resume");
+  assert.equal(mainOf(controlsOf(board({ pause: can, cancel: can }))), "");
 });

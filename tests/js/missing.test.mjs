@@ -29,7 +29,7 @@ test("it needs a person, who can have it tried at once", () => {
   assert.deepEqual([need.code, others.length], ["MachinesNotMade", 0]);
   const [first, ...more] = reasonsOf(one);
   assert.deepEqual([first.code, more.length], ["MachinesNotMade", 0]);
-  assert.ok(first.acts.some(({ key, word }) => key === "retry_now" && word === "Try again now"));
+  assert.ok(first.acts.some(({ key, word }) => key === "retry_now" && word === "Retry now"));
   assert.equal(briefly(reason), "1 of 3 could not be made");
 });
 

@@ -47,7 +47,7 @@ test("the reasons of the feed in their order, the story of the stop behind the f
   const found = reasonsOf(aBoard(list, { latest_version: NEW, upgrade, decision: aDecision(wait, quarantined) }));
   assert.deepEqual(found.map((one) => one.code), ["WaitingToTryAgain", "Exceeded", "Quarantined"]);
   assert.deepEqual([found[0].until, found[0].since, found[0].who], [wait.until, AT, "an operator can lift it"]);
-  assert.deepEqual(found[0].acts, [{ act: "do", key: "retry_now", word: "Try again now", right: "steer", ids: "" }]);
+  assert.deepEqual(found[0].acts, [{ act: "do", key: "retry_now", word: "Retry now", right: "steer", ids: "" }]);
   assert.deepEqual(found[2].acts.map(({ act, key, word, ids }) => [act, key, word, ids]), [["hold", "Quarantined", "See the 2", undefined], ["do", "release", "Release", "0,1"]]);
 });
 
