@@ -1,7 +1,8 @@
-"""Random scale sets, for what must hold of all of them."""
+"""Random scale sets, for what must hold of all of them. One number makes each: drawing every property apart takes far longer."""
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -10,107 +11,107 @@ from tests.core.world import image
 from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, Member, Missing, Policy, Upgrade
 from upgrades.core.states import IN_FLIGHT, Health, MemberState, StartedBy, UpgradeKind
 
+MAX_INSTANCES = 30
 NEWER = "16.04.201812310"
 AGENT, OTHER_AGENT = "agent 2.0", "agent 1.0"
-versions = st.sampled_from([OLD, OLD, OLD, NEW, NEWER])
-moments = st.sampled_from([NOW, NOW - MINUTE, NOW - 60 * MINUTE])
-percents = st.sampled_from([1, 10, 20, 50, 100])
-policies = st.builds(
-    Policy,
-    max_batch_percent=percents,
-    max_unhealthy_percent=percents,
-    max_unhealthy_upgraded_percent=percents,
-    pause_between_batches=st.sampled_from([timedelta(0), 5 * MINUTE]),
-    cross_zone=st.booleans(),
-    unhealthy_first=st.booleans(),
-    rollback_on_breach=st.booleans(),
-    deferral=st.booleans(),
-)
-holds = st.sampled_from(
-    [Hold("ada", "busy"), Hold("ada", "not that one", version=OLD), Hold("ada", "this", version=NEW)]
-)
-seldom = st.integers(0, 9).map(lambda number: number == 0)
+HOLDS = (Hold("ada", "busy"), Hold("ada", "not that one", version=OLD), Hold("ada", "this", version=NEW))
+PERCENTS = (1, 10, 20, 50, 100)
 
 
-@st.composite
-def instances(draw: st.DrawFn, id: int) -> InstanceFacts:
+def fleets() -> st.SearchStrategy[Facts]:
+    """Where an upgrade runs, its last batch may be under way, with new instances beside the old ones or without."""
+    return st.integers(0, 2**32).map(lambda number: a_fleet(Random(number)))
+
+
+def a_fleet(random: Random) -> Facts:
+    count = random.randint(0, MAX_INSTANCES)
+    pinned_to = random.choice(["", "", NEW])
+    facts = Facts(
+        count,
+        tuple(_instance(random, id) for id in range(count)),
+        image(NEW) if random.random() < 0.9 else None,
+        follows_latest=not pinned_to,
+        automatic=random.random() < 0.5,
+        policy=_policy(random),
+        policy_by_hand=_policy(random) if random.random() < 0.5 else None,
+        health_as_of=NOW if random.random() < 0.9 else None,
+        fleet_stop=Hold("eve", "stop") if _seldom(random) else None,
+        pinned_to=pinned_to,
+    )
+    return _upgrading(random, facts) if random.random() < 0.6 else facts
+
+
+def _seldom(random: Random) -> bool:
+    return random.random() < 0.1
+
+
+def _policy(random: Random) -> Policy:
+    return Policy(
+        max_batch_percent=random.choice(PERCENTS),
+        max_unhealthy_percent=random.choice(PERCENTS),
+        max_unhealthy_upgraded_percent=random.choice(PERCENTS),
+        pause_between_batches=random.choice([timedelta(0), 5 * MINUTE]),
+        cross_zone=random.random() < 0.5,
+        unhealthy_first=random.random() < 0.5,
+        rollback_on_breach=random.random() < 0.5,
+        deferral=random.random() < 0.2,
+    )
+
+
+def _instance(random: Random, id: int) -> InstanceFacts:
     one = InstanceFacts(
         id,
-        draw(versions),
-        draw(st.sampled_from([Health.HEALTHY] * 4 + list(Health))),
-        draw(moments),
-        opt_out=draw(holds) if draw(seldom) else None,
-        stopped=draw(seldom),
-        quarantined=draw(seldom),
-        extensions=draw(st.sampled_from([AGENT, OTHER_AGENT])),
-        failed_version=draw(st.sampled_from(["", "", "", OLD, NEW])),
-        approved_version=draw(st.sampled_from(["", NEW])),
+        random.choice([OLD, OLD, OLD, NEW, NEWER]),
+        random.choice([Health.HEALTHY] * 8 + list(Health)),
+        random.choice([NOW, NOW - MINUTE, NOW - 60 * MINUTE]),
+        opt_out=random.choice(HOLDS) if _seldom(random) else None,
+        stopped=_seldom(random),
+        quarantined=_seldom(random),
+        extensions=random.choice([AGENT, OTHER_AGENT]),
+        failed_version=random.choice(["", "", "", "", OLD, NEW]),
+        approved_version=random.choice(["", NEW]),
         zone=str(id % 3),
-        rolled_back=draw(seldom),
+        rolled_back=_seldom(random),
     )
-    what = draw(st.sampled_from([""] * 12 + ["leaves", "is made", "is missing"]))
-    if what == "leaves":
-        return replace(one, busy=True, leaving=True)
-    if what == "is made":
-        return replace(one, busy=True, making=True, version="", stopped=False, health=Health.INITIALIZING)
-    if what == "is missing":
-        return replace(one, missing=Missing(NOW, was_made=True), version="", stopped=False, health=Health.UNKNOWN)
+    match random.randint(0, 20):
+        case 0:
+            return replace(one, busy=True, leaving=True)
+        case 1:
+            return replace(one, busy=True, making=True, version="", stopped=False, health=Health.INITIALIZING)
+        case 2:
+            missing = Missing(NOW, was_made=True)
+            return replace(one, missing=missing, version="", stopped=False, health=Health.UNKNOWN)
     return one
 
 
-@st.composite
-def fleets(draw: st.DrawFn, most: int = 30) -> Facts:
-    """Where an upgrade runs its last batch may be under way, with new instances beside the old ones or without."""
-    count = draw(st.integers(0, most))
-    facts = Facts(
-        count,
-        tuple(draw(instances(id)) for id in range(count)),
-        image(NEW) if draw(st.integers(0, 9)) else None,
-        automatic=draw(st.booleans()),
-        policy=draw(policies),
-        policy_by_hand=draw(st.none() | policies),
-        health_as_of=NOW if draw(st.integers(0, 9)) else None,
-        fleet_stop=Hold("eve", "stop") if draw(seldom) else None,
-        pinned_to=draw(st.sampled_from(["", "", NEW])),
-    )
-    facts = replace(facts, follows_latest=not facts.pinned_to)
-    return draw(upgrading(facts)) if draw(st.booleans()) else facts
-
-
-@st.composite
-def upgrading(draw: st.DrawFn, facts: Facts) -> Facts:
+def _upgrading(random: Random, facts: Facts) -> Facts:
     upgrade = Upgrade(
         image(NEW),
-        draw(st.sampled_from(StartedBy)),
+        random.choice(list(StartedBy)),
         facts.policy,
-        cancel_requested_by="ada" if draw(seldom) else "",
-        paused_by="ada" if draw(seldom) else "",
-        only_failed=draw(seldom),
-        takes_failed=draw(st.booleans()),
+        cancel_requested_by="ada" if _seldom(random) else "",
+        paused_by="ada" if _seldom(random) else "",
+        only_failed=_seldom(random),
+        takes_failed=random.random() < 0.5,
     )
-    if draw(seldom):
+    if _seldom(random):
         upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
-    there = [
-        one.id for one in facts.instances if not one.making and not one.missing and not one.leaving and one.version
-    ]
-    taken = draw(st.lists(st.sampled_from(there), unique=True, max_size=12)) if there else []
-    cut = draw(st.integers(0, len(taken)))
+    there = [one.id for one in facts.instances if one.exists and not one.leaving]
+    taken = random.sample(there, min(len(there), random.randint(0, 12)))
+    cut = random.randint(0, len(taken))
     facts = replace(facts, upgrade=upgrade, latest=image(NEW))
-    for number, ids in enumerate((taken[:cut], taken[cut:]), start=1):
-        if ids:
-            facts = draw(batches(facts, number, ids, is_last=number == 2 or cut == len(taken)))
+    parts = [part for part in (taken[:cut], taken[cut:]) if part]
+    for number, ids in enumerate(parts, start=1):
+        facts = _with_batch(random, facts, number, ids, is_running=number == len(parts) and random.random() < 0.5)
     return facts
 
 
-@st.composite
-def batches(draw: st.DrawFn, facts: Facts, number: int, ids: list[int], is_last: bool) -> Facts:
+def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is_running: bool) -> Facts:
     assert facts.upgrade
-    is_running, surges = is_last and draw(st.booleans()), draw(seldom)
     states = [one for one in MemberState if is_running or one not in IN_FLIGHT]
-    by_id = {one.id: one for one in facts.instances}
-    members = []
+    by_id, surges, members = {one.id: one for one in facts.instances}, _seldom(random), []
     for id in ids:
-        state = draw(st.sampled_from(states))
+        state = random.choice(states)
         new = max(by_id) + 1 if surges and state in (MemberState.UPGRADING, MemberState.VERIFYING) else None
         members.append(Member(id, state, NOW if state is MemberState.VERIFYING else None, replacement=new))
         by_id[id] = _in_batch(by_id[id], state, facts.upgrade, in_place=new is None)

@@ -1,23 +1,28 @@
 """The board: what every viewer paints, and that it says what the engine does."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 
 from tests.core.fleets import fleets
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, verifying, with_instance
 from tests.core.test_preview import PACE
+from tests.core.test_reasons import HOLD
+from tests.core.test_rules import STOP
+from tests.core.world import image
 from tests.feed_client import validator
-from upgrades.core.board import Board, board_of, record_of
+from upgrades.core.board import Board, board_of, changes_at, record_of
 from upgrades.core.decide import decide
-from upgrades.core.facts import Facts, Member, Missing
-from upgrades.core.forecast import MAX_PLANNED, made
+from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing, Policy
+from upgrades.core.forecast import MAX_PLANNED, forecast, key_of, made
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import State
+from upgrades.core.instants import iso
 from upgrades.core.preview import preview
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import FaultCode, Health, MemberState
-from upgrades.core.steps import Fault, RollBack, StartBatch, Step, Wait
+from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core.steps import Fault, RollBack, StartBatch, Step, Wait, Why
 
 IN_BATCH = tuple(Member(id, MemberState.UPGRADING) for id in (0, 1))
 
@@ -127,3 +132,165 @@ def test_a_scale_set_of_none_is_no_share_up_to_date() -> None:
     found = board(fleet(0))
     assert found["progress"] == {"up_to_date": 0, "of": 0, "percent": None}
     assert (found["states"], found["planned_by"]) == ({}, None)
+
+
+def test_those_to_come_are_held_where_the_decision_or_a_pause_holds_them() -> None:
+    facts = fleet(3)
+    assert [board(facts, decision=why)["states"] for why in (Why.GATE, Why.REPLACING)] == [
+        {"held": "0-2"},
+        {"pending": "0-2"},
+    ]
+    assert board(upgrading(facts, paused_by="ada"))["states"] == {"held": "0-2"}
+
+
+def test_without_approval_an_instance_is_held() -> None:
+    facts = with_instance(fleet(3, policy=Policy(deferral=True)), 1, approved_version=NEW)
+    found = board(facts)
+    assert found["states"] == {"held": "0,2", "pending": "1"}
+    assert [(one["instances"], one["waits_for_approval"], one["starts_at"] is None) for one in found["planned"]] == [
+        ("1", False, False),
+        ("0", True, True),
+        ("2", True, True),
+    ]
+
+
+def test_an_opt_out_leaves_the_eligible_and_stays_in_the_limits() -> None:
+    facts = with_instance(with_instance(fleet(10, sick=1), 9, opt_out=HOLD), 0, opt_out=HOLD)
+    found = board(facts)
+    assert found["counts"] == {
+        "total": 10,
+        "counted": 10,
+        "eligible": 8,
+        "up_to_date": 0,
+        "current": 0,
+        "opted_out": 2,
+    }
+    assert (found["states"]["opted-out"], found["states"]["unhealthy"]) == ("0", "9")
+
+
+def test_of_a_pair_one_counts_and_both_have_a_state() -> None:
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, making=True, spare=True)
+    facts = replace(fleet(5), instances=(*fleet(5).instances, new))
+    found = board(upgrading(facts, Member(0, MemberState.UPGRADING, replacement=5)))
+    assert found["states"] == {"creating": "5", "upgrading": "0", "pending": "1-4"}
+    assert (found["counts"]["total"], found["batches"][0]["instances"]) == (5, "0")
+
+
+def test_what_failed_and_what_is_back_on_its_old_disk() -> None:
+    facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, rolled_back=True)
+    assert board(facts)["states"] == {"failed": "0", "rolled-back": "1", "pending": "2"}
+    failed = upgrading(fleet(3), Member(0, MemberState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image(""))
+    assert state(failed) is State.FAILED
+
+
+def test_pinned_to_an_older_version_others_wait_for_a_person() -> None:
+    facts = fleet(3, version="16.04.3", pinned_to=NEW, follows_latest=False)
+    found = board(facts)
+    assert (found["states"], found["planned_by"]) == ({"pending": "0-2"}, "user")
+    assert [one["starts_at"] for one in found["planned"]] == [None, None, None]
+
+
+# --- the batch and its step -------------------------------------------------------------------------------------------
+
+
+def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_next_batch() -> None:
+    running = upgrading(fleet(10), *IN_BATCH)
+    first = board(running)
+    assert first["batch"] == {"current": 1, "of": 5, "step": "replace", "since": iso(NOW), "held": False}
+    later = board_of(running, NOW + MINUTE, "", made(running, NOW, PACE), first)
+    assert later["batch"] == first["batch"]
+    waits = upgrading(fleet(10), verifying(0), verifying(1))
+    found = board_of(waits, NOW + 2 * MINUTE, "", made(waits, NOW, PACE), later)
+    assert found["batch"] and (found["batch"]["step"], found["batch"]["since"]) == ("wait", iso(NOW + 2 * MINUTE))
+    done = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+    paused = with_instance(with_instance(fleet(10), 0, version=NEW), 1, version=NEW)
+    at_rest = board(upgrading(paused, *done, finished=True, paused_by="ada"))["batch"]
+    assert at_rest and (at_rest["current"], at_rest["of"], at_rest["step"], at_rest["held"]) == (2, 5, "gate", True)
+
+
+# --- the plan is kept -------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_kept_while_the_batch_goes_on_and_made_again_where_something_else_changed() -> None:
+    running = upgrading(fleet(10), *IN_BATCH)
+    key = key_of(running, NOW)
+    goes_on = with_instance(upgrading(fleet(10), verifying(0), Member(1, MemberState.SUCCEEDED)), 1, version=NEW)
+    assert key_of(goes_on, NOW + 5 * MINUTE) == key
+    others = [
+        with_instance(running, 9, health=Health.UNHEALTHY),
+        with_instance(running, 9, opt_out=HOLD),
+        with_instance(running, 9, stopped=True),
+        with_instance(goes_on, 1, health=Health.UNHEALTHY),
+        upgrading(fleet(10), verifying(0), Member(1, MemberState.FAILED)),
+        upgrading(fleet(10), *IN_BATCH, finished=True),
+        upgrading(fleet(10), *IN_BATCH, paused_by="ada"),
+        upgrading(fleet(10), *IN_BATCH, policy=Policy(max_batch_percent=50)),
+        replace(running, capacity=11),
+        replace(running, fleet_stop=STOP),
+    ]
+    assert key not in {key_of(facts, NOW) for facts in others}
+
+
+def test_a_kept_plan_is_not_made_again() -> None:
+    running = upgrading(fleet(10), *IN_BATCH)
+    kept = forecast(running, NOW, None, lambda: PACE)
+    assert forecast(running, NOW + MINUTE, kept, lambda: None) is kept
+
+
+@settings(deadline=None)
+@given(fleets())
+def test_what_has_one_key_has_one_plan(facts: Facts) -> None:
+    """However far the batch is: all of it swapped, and well."""
+    if facts.upgrade is None or not facts.upgrade.batches or facts.upgrade.batches[-1].finished_at:
+        return
+    *before, last = facts.upgrade.batches
+    far = tuple(
+        replace(one, state=MemberState.VERIFYING, swapped_at=NOW) if one.state is MemberState.UPGRADING else one
+        for one in last.members
+    )
+    later = replace(facts, upgrade=replace(facts.upgrade, batches=(*before, replace(last, members=far))))
+    assert key_of(later, NOW) == key_of(facts, NOW)
+
+
+def test_a_running_batch_has_had_a_part_of_its_time_and_is_late_when_it_takes_far_longer() -> None:
+    batch = Batch(1, IN_BATCH, None, started_at=NOW - 4 * MINUTE)
+    running = upgrading(fleet(4, policy=Policy(max_batch_percent=50)), policy=Policy(max_batch_percent=50))
+    assert running.upgrade
+    running = replace(running, upgrade=replace(running.upgrade, batches=(batch,)))
+    found = board(running)
+    assert found["planned"][0]["starts_at"] == iso(NOW + 8 * MINUTE)
+    assert found["ends"] == {"earliest": iso(NOW + 16 * MINUTE), "latest": iso(NOW + 36 * MINUTE), "late": False}
+    plan = made(running, NOW, PACE)
+    late = board_of(running, NOW + 15 * MINUTE, "", plan, None)["ends"]
+    assert late and late["late"]
+
+
+def test_at_most_so_many_batches_are_told_one_by_one() -> None:
+    found = board(fleet(150, policy=Policy(max_batch_percent=0)))
+    assert (len(found["planned"]), found["planned_more"]) == (MAX_PLANNED, 150 - MAX_PLANNED)
+
+
+def test_nobody_knows_when_a_start_by_hand_or_what_is_held_begins() -> None:
+    assert [one["starts_at"] for one in board(fleet(2, automatic=False))["planned"]] == [None, None]
+    assert board(fleet(2, automatic=False))["planned_by"] == StartedBy.USER.value.lower()
+    paused = board(upgrading(fleet(2), paused_by="ada"))
+    assert ([one["starts_at"] for one in paused["planned"]], paused["ends"]) == ([None, None], None)
+
+
+# --- what is over -----------------------------------------------------------------------------------------------------
+
+
+def test_a_record_says_how_it_stood_when_it_ended() -> None:
+    members = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.FAILED))
+    facts = with_instance(with_instance(fleet(10), 0, version=NEW), 1, failed_version=NEW)
+    record = record_of(upgrading(facts, *members), NOW)
+    assert record["batches"][0]["members"] == {"succeeded": "0", "failed": "1"}
+    assert record["batches"][0]["finished_at"] == iso(NOW)
+    assert (record["failed"]["count"], record["failed"]["of"], record["failed"]["over"]) == (1, 2, True)
+    assert (record["progress"]["up_to_date"], record["progress"]["of"], record["left"]) == (1, 10, 8)
+
+
+def test_a_board_changes_by_itself_when_a_wait_for_a_first_verdict_is_over() -> None:
+    facts = with_instance(fleet(3), 0, health=Health.INITIALIZING, health_since=NOW - MINUTE)
+    assert changes_at(facts, NOW) == NOW + 4 * MINUTE
+    assert changes_at(fleet(3), NOW) is None
