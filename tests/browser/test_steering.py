@@ -1,4 +1,4 @@
-"""Why it waits and what lifts it, in a real browser: a bad version is rolled back before one's eyes, pauses, approvals, the cord."""
+"""Why it waits and what lifts it, in a real browser: bad versions, bad machines, pauses, approvals, the cord."""
 
 import re
 
@@ -61,6 +61,31 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Install
         expect(looked_at.locator("#panel")).to_contain_text("has its old OS disk again")
         assert_accessible(looked_at)
     assert page.evaluate("window.isTheSamePage")
+
+
+def test_a_machine_that_fails_where_others_succeed_is_quarantined_until_it_is_released(
+    up: Installation, sign_in: SignIn
+) -> None:
+    """On three versions, one after the other: it is to blame, and left alone. Mended and released it is upgraded with the rest."""
+    path = "steered/lemon"
+    put_fleet(up, path, 5, rolling={"maxBatchInstancePercent": 100})
+    up.manage("simulate", path, "--sick", "4")
+    for _ in range(3):
+        version = next_version()
+        publish(up, version)
+        up.wait_ended(path, version, seconds=SLOW_MS / 1000)
+    page = sign_in(address(path, "?open=4"))
+    expect(cell(page, 4)).to_have_attribute("data-state", "quarantined")
+    expect(count_of(page, "Up to date")).to_have_text("4")
+    expect(page.locator("#panel")).to_contain_text("Quarantine")
+    assert_accessible(page)
+
+    up.manage("simulate", path, "--heal", "4")
+    page.locator("#panel").get_by_role("button", name="Release").click()
+
+    expect(cell(page, 4)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
+    expect(page.locator("#panel #history")).to_contain_text("Released by admin.")
+    expect(page.locator("#panel").get_by_role("button", name="Release")).not_to_be_visible()
 
 
 def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
