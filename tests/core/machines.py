@@ -1,0 +1,187 @@
+"""Machines in memory, on a virtual clock: they boot, answer probes, fail and vanish. What is decided about them is world.py's."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from upgrades.core.facts import (
+    Facts,
+    ImageReference,
+    InstanceFacts,
+    Trial,
+    Withdrawal,
+)
+from upgrades.core.states import Health, MemberState, UpgradeKind
+from upgrades.core.suspicion import is_suspected, is_the_machine, newest_good
+from upgrades.core.versions import newest
+
+START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
+
+
+def image(version: str) -> ImageReference:
+    return ImageReference("Canonical", "UbuntuServer", "16.04-LTS", version)
+
+
+@dataclass
+class Machines:
+    """Machines boot in `boot` seconds and have their first verdict `probe` seconds later, unless something is wrong with them."""
+
+    facts: Facts
+    now: datetime = START
+    boot: int = 20
+    probe: int = 5
+    # Versions, and extensions, with which the application never answers well.
+    bad: set[str] = field(default_factory=set)
+    broken: set[int] = field(default_factory=set)  # instances whose OS disk cannot be replaced, nor extensions be run
+    lost_disks: set[int] = field(default_factory=set)  # instances whose old OS disk is gone
+    failures: dict[int, Counter[str]] = field(default_factory=dict)  # by instance: how often on which version
+    said: dict[str, dict[int, bool]] = field(default_factory=dict)  # of each version: is the instance well on it?
+    published: list[str] = field(default_factory=list)
+    old_versions: dict[int, str] = field(default_factory=dict)
+    quota: int = 1000  # so many machines there can be
+    probing: bool = True
+    known_from: datetime = START  # a prober that comes back speaks when every instance has had its verdict
+    happenings: list[tuple[datetime, str, int]] = field(default_factory=list)
+
+    # --- what happens by itself ---
+
+    def _later(self, seconds: int, what: str, id: int) -> None:
+        self.happenings.append((self.now + timedelta(seconds=seconds), what, id))
+
+    def _happen(self, at: datetime, what: str, id: int) -> None:
+        word, _, version = what.partition(" ")
+        if word == "verdict" and not self.probing:
+            self._later(self.probe, what, id)
+        elif word == "verdict":
+            self._verdict(id)
+        elif word == "swapped" and id in self.broken:
+            self._instance(id, busy=False)
+            self._fail(id)
+            self._verdict(id)
+        elif word == "restored":
+            self._restored(id)
+        elif word == "gone":
+            self._set_instances(tuple(one for one in self.facts.instances if one.id != id))
+        else:
+            self._arrive(id, version)
+
+    def _arrive(self, id: int, version: str) -> None:
+        """On `version` where it was created; else with what the upgrade brings."""
+        upgrade, is_for_the_capacity = self.facts.upgrade, bool(version) and not self._get(id).spare
+        if upgrade and upgrade.kind is UpgradeKind.EXTENSIONS:
+            self._instance(id, extensions=upgrade.extensions)
+        elif upgrade:
+            version = version or upgrade.target.version
+        version = version or self._version_of(id)
+        withdrawn = version in self.facts.withdrawn
+        self._instance(
+            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+        )
+        self._instance(id, making=False, missing=None)
+        if not is_for_the_capacity:
+            self._member(id, MemberState.VERIFYING)
+        self._later(self.probe, "verdict", id)
+
+    def _restored(self, id: int) -> None:
+        is_lost = id in self.lost_disks
+        version = self._version_of(id) if is_lost else self.old_versions[id]
+        withdrawn = version in self.facts.withdrawn
+        self._instance(
+            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+        )
+        self._member(id, MemberState.FAILED if is_lost else MemberState.ROLLED_BACK, may_roll_back=False)
+        self._later(self.probe, "verdict", id)
+
+    def _verdict(self, id: int) -> None:
+        one = self.facts.instance(id)
+        is_bad = one is not None and not self.bad.isdisjoint((one.version, one.extensions))
+        self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
+
+    def _member(self, id: int, state: MemberState, **changes: Any) -> None:
+        """The member of the last batch that holds this instance, or the one that is to replace it."""
+        upgrade = self.facts.upgrade
+        if upgrade is None:
+            return
+        if state is MemberState.VERIFYING:
+            changes["swapped_at"] = self.now
+        batches = tuple(
+            replace(
+                batch,
+                members=tuple(
+                    replace(one, state=state, **changes) if id in (one.instance, one.upgraded) else one
+                    for one in batch.members
+                ),
+            )
+            for batch in upgrade.batches
+        )
+        self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
+
+    def _instance(self, id: int, **changes: Any) -> None:
+        self._set_instances(tuple(replace(one, **changes) if one.id == id else one for one in self.facts.instances))
+
+    def _set_instances(self, instances: tuple[InstanceFacts, ...]) -> None:
+        self.facts = replace(self.facts, instances=instances)
+
+    # --- what people and bad luck do ---
+
+    def set(self, ids: range | list[int], **changes: Any) -> None:
+        for id in ids:
+            self._instance(id, **changes)
+
+    # --- what their failures say of versions ---
+
+    def _fail(self, id: int) -> None:
+        assert self.facts.upgrade
+        self._member(id, MemberState.FAILED)
+        if self.facts.upgrade.kind is UpgradeKind.EXTENSIONS:
+            return
+        version = self.facts.upgrade.target.version
+        self.failures.setdefault(id, Counter())[version] += 1
+        self._say(id, version, is_well=False)
+        self._instance(id, failed_version=version, quarantined=is_the_machine(self.failures[id], self._trials()))
+
+    def _say(self, id: int, version: str, *, is_well: bool) -> None:
+        self.said.setdefault(version, {})[id] = is_well
+        self.tell_suspicion()
+
+    def _trials(self) -> dict[str, Trial]:
+        counts = {version: Counter(said.values()) for version, said in self.said.items()}
+        return {version: Trial(count[False], count[True]) for version, count in counts.items()}
+
+    def withdraw(self, version: str, by: str, reason: str) -> None:
+        self.published.remove(version)
+        withdrawn = {**self.facts.withdrawn, version: Withdrawal(by, reason, self.now)}
+        left = newest(self.published)
+        self.facts = replace(self.facts, withdrawn=withdrawn, latest=image(left) if left else None)
+        for one in self.facts.instances:
+            self._instance(one.id, withdrawn=one.version in withdrawn)
+        self.tell_suspicion()
+
+    def tell_suspicion(self) -> None:
+        """What `observe` would say of the version that is the target, or the latest."""
+        trials, latest = self._trials(), self.facts.latest
+        target = self.facts.upgrade.target if self.facts.upgrade else latest
+        good = newest_good(self.published, trials)
+        is_bad = latest is not None and is_suspected(trials.get(latest.version, Trial()))
+        self.facts = replace(
+            self.facts,
+            trial=trials.get(target.version, Trial()) if target else Trial(),
+            newest_good=image(good) if good and is_bad else None,
+        )
+
+    def publish(self, version: str) -> None:
+        """A quarantine for an older version ends then."""
+        self.published.append(version)
+        self.facts = replace(self.facts, latest=image(version))
+        for one in self.facts.instances:
+            self._instance(one.id, quarantined=one.quarantined and one.failed_version == version)
+        self.tell_suspicion()
+
+    # --- looking one up ---
+
+    def _get(self, id: int) -> InstanceFacts:
+        return next(one for one in self.facts.instances if one.id == id)
+
+    def _version_of(self, id: int) -> str:
+        return self._get(id).version
