@@ -8,6 +8,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from dashboard.rights import RIGHTS
 from dashboard.security import POLICY
@@ -56,11 +57,12 @@ def test_what_is_not_there_is_said_on_a_page_of_ours(ada: Client, path: str, say
     assert not INLINE.search(page)
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500", "503"])
 def test_error_pages_need_nothing(name: str) -> None:
     """Not even a request: the 500 page is drawn when much is broken."""
     page = render_to_string(f"{name}.html")
     assert "Rollgrid" in page and "<h1>" in page and not INLINE.search(page)
+    assert f'href="{reverse("fleet")}"' in page, "there is a way back"
 
 
 def a_fleet(names: str) -> None:
