@@ -184,7 +184,7 @@ def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
     advance(row.pk, lambda: NOW)
     shown = page(ada, f"scaleset/{row.pk}/change/")
     assert (
-        "<p><strong>FleetStopped</strong>: All automatic upgrades are stopped by eve until 2018-09-26 12:00 UTC: "
+        "<p><strong>FleetStopped</strong>: All automatic upgrades are stopped by eve until 2018-09-26 12:00:00 UTC: "
         "&lt;b&gt;panics&lt;/b&gt;<br>since 2018-09-25 12:00:00 UTC; until 2018-09-26 12:00:00 UTC; lifted by an operator "
         "(end fleet stop)</p>"
     ) in shown

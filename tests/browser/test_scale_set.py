@@ -170,9 +170,7 @@ def test_a_stop_is_explained(up: Installation, sign_in: SignIn) -> None:
     expect(page.locator("#steps")).to_contain_text(
         "30% of instances are in an unhealthy state, more than the threshold of 20%"
     )
-    expect(page.locator("#why")).to_contain_text(
-        "Held by the health gate: 30 % unhealthy (3 of 10), limit 20 %; 1 more must"
-    )
+    expect(page.locator("#why")).to_contain_text("Too many unhealthy: 30 % (3 of 10), limit 20 %. 1 more must")
     page.locator('#why [data-key="TooManyUnhealthy"]').click()
     expect(page.locator("#grid .cell:not(.dim)")).to_have_count(3)
     assert "reason=TooManyUnhealthy" in page.url

@@ -39,7 +39,7 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Install
     expect(page.locator("#status")).to_have_text("Stopped", timeout=SLOW_MS)
     expect(cell(page, 0)).to_have_attribute("data-state", "rolled-back")
     expect(count_of(page, "Held")).to_have_text("4")
-    why(page, "was stopped; it is tried again at")
+    why(page, "failed. Retries at")
     left = page.locator("#why [data-until]").first
     expect(left).to_have_text(re.compile(r"^\d+ m \d+ s$"))
     expect(left).not_to_have_text(left.inner_text())  # it counts down
@@ -99,7 +99,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     publish(up, version)
     expect(page.locator("#status")).to_have_text("Waits for approval")
     expect(count_of(page, "Held")).to_have_text("5")
-    why(page, f"5 instances wait for somebody to approve the upgrade to {version}.")
+    why(page, f"5 instances are waiting for approval of the upgrade to {version}.")
     other = sign_in(address("steered/deferred"), user=onlooker, password=PASSWORD, dark=True)
     refused = other.locator("#why").get_by_role("button", name="Approve 5")
     expect(refused).to_have_accessible_description(re.compile("may look, not steer upgrades"))
@@ -148,7 +148,7 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     expect(page.locator("#pause")).to_have_accessible_description("Already paused by admin.")
     expect(page.locator("#pause")).to_be_focused()
     expect(page.locator("#status")).to_have_text("Paused")
-    why(page, "Paused by admin; it goes on when somebody resumes it.")
+    why(page, "Paused by admin, until somebody resumes it.")
     waiting = page.locator('#why [data-key="WaitsForItsTurn"]')
     count = int(waiting.inner_text().removeprefix("See the "))
     waiting.click()

@@ -131,7 +131,7 @@ def test_who_runs_it_says_so_and_may_be_taken_to_the_newest_that_is_left() -> No
     said = reasons()["VersionWithdrawn"]
     assert said["instances"] == [str(number) for number in range(10)]
     assert said["act"] == "start"
-    assert f"start takes them to {FIRST_VERSION}" in str(said["text"])
+    assert f"Start the upgrade to move them to {FIRST_VERSION}" in str(said["text"])
     assert not web().upgrades.exists()  # by itself nothing is taken to an older version
     upgrade = start("fleet/web", "ada", LATER)
     assert (upgrade.target_version, upgrade.progress().pending) == (FIRST_VERSION, 10)
@@ -150,7 +150,7 @@ def test_the_only_version_can_be_withdrawn_and_then_nothing_new_is_made() -> Non
     a_scale_set()
     withdraw(FIRST_VERSION)
     assert web().wanted_version() is None
-    assert "No version is left" in str(reasons()["VersionWithdrawn"]["text"])
+    assert "No other version is available" in str(reasons()["VersionWithdrawn"]["text"])
     with refused("OperationNotAllowed", "no version in its location"):
         start("fleet/web", "ada", LATER)
     ScaleSet.objects.update(capacity=11)

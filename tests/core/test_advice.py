@@ -53,10 +53,7 @@ def test_a_surplus_that_may_go_is_no_standstill() -> None:
 def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(changes: dict[str, Any]) -> None:
     facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
     found = the(Held.AUTOMATIC_OFF, facts)
-    assert (
-        found.text
-        == f"Automatic upgrades are off: not on {NEW} yet: 2 instances, of which none could be upgraded by hand now."
-    )
+    assert found.text == f"Automatic upgrades are off. 2 instances are not on {NEW}; none can be upgraded manually now."
     assert found.act == "", "a start would find nothing to do, or be refused"
 
 
@@ -216,43 +213,43 @@ PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_lates
 
 def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
     pinned = fleet(10, version=NEW, sick=3, **PINNED)
-    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}: they wait for a start by hand.")
+    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}. A manual start is needed.")
     to_withdrawn = replace(fleet(10, sick=3), pinned_to="16.04.0", follows_latest=False)
     to_withdrawn = replace(to_withdrawn, withdrawn={"16.04.0": Withdrawal("eve", "it panics")})
     assert "start" not in the(Held.PINNED_WITHDRAWN, to_withdrawn).text
     off = the(Held.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
-    assert off.text == f"Automatic upgrades are off: 10 instances wait for a start by hand to {NEW}."
+    assert off.text == f"Automatic upgrades are off. 10 instances are waiting for a manual start to {NEW}."
     stopped_and_ill = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
-    assert "by hand" not in stopped_and_ill.text
-    assert "by hand at any time" in the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).text
+    assert "retry now" not in stopped_and_ill.text
+    assert "or retry now" in the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).text
 
 
 def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
     facts = replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
     assert the(Held.WITHDRAWN, facts).act == "start"
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"by itself: start takes them to {OLD}.")
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
     some = the(Held.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
-    assert some.text.endswith(f"by itself: start takes 9 of them to {OLD}.")
+    assert some.text.endswith(f"automatically. Start the upgrade to move 9 of them to {OLD}.")
     for id in (7, 8, 9):
         facts = with_instance(facts, id, health=Health.UNHEALTHY)
-    assert the(Held.WITHDRAWN, facts).text.endswith("Nothing is taken to an older version by itself.")
+    assert the(Held.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"quarantined": True}])
 def test_nothing_is_said_to_be_on_its_way_to_who_is_left_alone(changes: dict[str, Any]) -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"{NEW} is on its way to it.")
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
     said = the(Held.WITHDRAWN, with_instance(facts, 1, **changes)).text
-    assert "on its way" not in said and f"{NEW} is newer" in said
+    assert "automatically" not in said and f"{NEW} is newer" in said
 
 
 def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
     facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
-    assert "No version is left" not in the(Held.WITHDRAWN, facts).text
+    assert "No other version is available" not in the(Held.WITHDRAWN, facts).text
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}])
@@ -272,7 +269,7 @@ def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str,
 @pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
     bad = Trial(failed=2)
-    assert "taken by itself" in the(Held.SUSPECTED, fleet(5, trial=bad)).text
+    assert "starts automatically" in the(Held.SUSPECTED, fleet(5, trial=bad)).text
     assert the(Held.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
 
 
@@ -324,9 +321,9 @@ def test_what_failed_before_is_told_what_opens_the_gate() -> None:
 def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
     """If it is stopped, the next one takes them too."""
     facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
-    assert the(Held.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW} and is not tried again in this upgrade."
+    assert the(Held.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
     before = with_instance(fleet(10), 0, failed_version=NEW)
-    assert the(Held.FAILED_BEFORE, before).text.endswith("not tried again by itself on this version.")
+    assert the(Held.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
 
 
 def test_what_nobody_can_have_sooner_is_lifted_by_nobody() -> None:
@@ -337,7 +334,7 @@ def test_what_nobody_can_have_sooner_is_lifted_by_nobody() -> None:
 
 def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:
     facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"{OLD} is on its way to them.")
+    assert the(Held.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
     some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)
     assert the(Held.WITHDRAWN, some).text.endswith(f"{OLD} is on its way to 8 of them.")
     ending = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD), cancel_requested_by="ada")

@@ -37,7 +37,7 @@ def test_nothing_begins_before_somebody_approves_it() -> None:
     assert isinstance(step(fleet(10, policy=DEFERRED)), StartUpgrade)
     found = step(deferred(fleet(10)))
     assert isinstance(found, Wait) and found.why is Why.WAITING_FOR_APPROVAL
-    assert found.text == f"10 instances wait for somebody to approve the upgrade to {NEW}."
+    assert found.text == f"10 instances are waiting for approval of the upgrade to {NEW}."
 
 
 def test_a_batch_is_of_approved_instances_and_its_size_of_all() -> None:
@@ -133,7 +133,7 @@ def test_those_that_wait_for_approval_say_so_and_who_can_give_it() -> None:
     assert the(Held.TURN, facts).instances == (1,)
     one = with_instance(fleet(2, version=NEW), 1, version=OLD)
     assert the(Why.WAITING_FOR_APPROVAL, deferred(one)).text == (
-        f"1 instance waits for somebody to approve the upgrade to {NEW}."
+        f"1 instance is waiting for approval of the upgrade to {NEW}."
     )
 
 

@@ -136,7 +136,7 @@ def test_who_approved_what_is_off_is_not_asked_again() -> None:
     assert step(by_approval(facts)) == Complete()
     facts = with_instance(facts, 7, approved_version="")
     found = step(by_approval(facts))
-    assert isinstance(found, Wait) and found.text.startswith("1 instance waits for somebody to approve")
+    assert isinstance(found, Wait) and found.text.startswith("1 instance is waiting for approval")
 
 
 # --- the end of a batch -----------------------------------------------------------------------------------------------

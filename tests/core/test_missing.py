@@ -135,7 +135,7 @@ def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None
 def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
     waits = step(lacking(4, {3: REFUSED}))
     assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
-    assert waits.text == "1 of 4 machines is not there."
+    assert waits.text == "1 of 4 machines is missing."
     busy = lacking(4, {3: GONE})
     rows = tuple(replace(one, busy=one.id == 3, making=one.id == 3) for one in busy.instances)
     assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]

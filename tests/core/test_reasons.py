@@ -11,7 +11,8 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, veri
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
-from upgrades.core.held import RANK, Held, Reason, Who
+from upgrades.core.held import Held, Reason, Who
+from upgrades.core.reason_kinds import RANK
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
@@ -36,7 +37,7 @@ def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
 def test_the_gate_says_how_many_must_recover() -> None:
     found = the(Why.GATE, upgrading(fleet(30, sick=7)))
     assert found.numbers == {"unhealthy": 7, "total": 30, "limit_percent": 20, "must_recover": 1}
-    assert found.text == "Held by the health gate: 23.3 % unhealthy (7 of 30), limit 20 %; 1 more must recover."
+    assert found.text == "Too many unhealthy: 23.3 % (7 of 30), limit 20 %. 1 more must recover."
     assert (found.gate, found.who, found.instances) == ("health", Who.OPERATOR, tuple(range(23, 30)))
 
 
@@ -52,7 +53,7 @@ def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     assert codes(facts) == [Held.IMPOSSIBLE, Held.OPTED_OUT]
     found = the(Held.OPTED_OUT, facts)
     assert (found.until, found.act, found.who, found.instances) == (HOLD.until, "opt_in", Who.OWNER, (1,))
-    assert found.text == "1 instance opted out by ada until 2018-09-25 13:00 UTC: debugging"
+    assert found.text == "1 instance opted out by ada until 2018-09-25 13:00:00 UTC: debugging"
 
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
@@ -197,8 +198,8 @@ def test_whatever_is_waited_for_is_among_the_reasons(
 
 
 def test_every_reason_has_its_rank_and_only_one() -> None:
-    assert set(RANK) == {*Why, *Held} - {Why.NOTHING_TO_DO}
-    assert len(RANK) == len(set(RANK))
+    assert set(RANK) == {*Why, *Held}
+    assert sorted(RANK.values()) == list(range(len(RANK)))
 
 
 def test_the_time_of_release_is_never_past() -> None:

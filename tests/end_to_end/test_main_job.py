@@ -93,7 +93,7 @@ def test_a_version_that_answers_503_fails_its_first_batch_only(up: Installation)
     assert {id: (view.os_disk, view.data_disks) for id, view in up.views("fleet/sick").items()} == before
     up.wait_healthy("fleet/sick")
     said = up.manage("status", "fleet/sick")
-    assert "MaxUnhealthyUpgraded" in said and "it is tried again at" in said
+    assert "MaxUnhealthyUpgraded" in said and "Retries at" in said
 
 
 def test_a_worker_killed_in_mid_batch_costs_nothing(up: Installation) -> None:

@@ -40,12 +40,12 @@ def test_what_is_not_there(command: str) -> None:
 def test_status_says_what_waits_and_who_can_approve_it() -> None:
     waiting(4)
     said = run("status", "fleet/web").out
-    assert f"now        4 instances wait for somebody to approve the upgrade to {NEW}." in said
+    assert f"now        4 instances are waiting for approval of the upgrade to {NEW}." in said
     assert "lifted by an operator: manage.py approve fleet/web\n" in said
 
 
 def test_the_plan_goes_on_behind_the_approval() -> None:
     waiting(4)
     said = run("status", "fleet/web", "--plan").out
-    assert "held now   WaitsForApproval: 4 instances wait for somebody" in said
+    assert "held now   WaitsForApproval: 4 instances are waiting for approval" in said
     assert "batch 4" in said

@@ -86,7 +86,7 @@ def test_what_holds_it_now() -> None:
     said = told()
     assert (
         said[2]
-        == "held now   FleetStopped: All automatic upgrades are stopped by ada until 2018-09-26 12:00 UTC: panics"
+        == "held now   FleetStopped: All automatic upgrades are stopped by ada until 2018-09-26 12:00:00 UTC: panics"
     )
     assert sum(line.startswith("batch") for line in said) == 5, "the plan goes on behind it"
 
@@ -135,7 +135,7 @@ def test_the_rest_of_a_running_upgrade() -> None:
     said = told()
     assert said[1:4] == [
         f"target     {NEW}, to which it is being upgraded now",
-        "held now   Paused: Paused by ada; it goes on when somebody resumes it.",
+        "held now   Paused: Paused by ada, until somebody resumes it.",
         "batch 2     1:  1",
     ]
     a_batch(RollingUpgrade.objects.get(), {1: MemberState.UPGRADING}, number=2)

@@ -130,7 +130,7 @@ def test_instances_that_are_counted_apart() -> None:
 
 def test_a_fleet_that_is_stopped_is_said_first() -> None:
     stop_fleet(reason="the new kernel panics", owner="ada", now=now(), until=datetime(2031, 9, 25, tzinfo=UTC))
-    first = "All automatic upgrades are stopped by ada until 2031-09-25 00:00 UTC: the new kernel panics"
+    first = "All automatic upgrades are stopped by ada until 2031-09-25 00:00:00 UTC: the new kernel panics"
     assert run("status").out.startswith(first + "\nThey go on with: manage.py end_fleet_stop\n\nNo scale sets yet.")
     a_scale_set()
     assert run("status").out.startswith(first + "\n")
@@ -153,11 +153,12 @@ def test_every_reason_with_the_command_that_would_lift_it() -> None:
     at = next(number for number, line in enumerate(lines) if line.startswith("  why"))
     since = "since 2018-09-25 12:00:00 UTC"
     assert lines[at : at + 6] == [
-        "  why        All automatic upgrades are stopped by eve until 2018-09-26 12:00 UTC: panics",
+        "  why        All automatic upgrades are stopped by eve until 2018-09-26 12:00:00 UTC: panics",
         f"             {since}; until 2018-09-26 12:00:00 UTC; lifted by an operator: manage.py end_fleet_stop",
-        "  why        3 instances failed too often where others succeeded and are left alone on this version until somebody releases them.",
+        "  why        3 instances failed too often where others succeeded. "
+        "Automatic upgrades to this version skip them until somebody releases them.",
         f"             instances 4-5 8; {since}; lifted by an operator: manage.py release fleet/web 4 5 8",
-        "  why        2 instances opted out by ada until 2018-10-09 12:00 UTC: payroll",
+        "  why        2 instances opted out by ada until 2018-10-09 12:00:00 UTC: payroll",
         f"             instances 0-1; {since}; until 2018-10-09 12:00:00 UTC; lifted by the owner of the opt-out: "
         "manage.py opt_in fleet/web 0 1",
     ]
@@ -167,14 +168,14 @@ def test_a_long_list_of_instances_is_not_written_into_a_command() -> None:
     a_scale_set("we(b)", instances=9)
     ScaleSet.objects.update(decision={"reasons": [a_reason(act="release", instances=[str(id) for id in range(9)])]})
     said = run("status", "fleet/we(b)").out
-    assert "instances 0-8; passes by itself" not in said
+    assert "instances 0-8; no action needed" not in said
     assert "instances 0-8; lifted by an operator: manage.py release 'fleet/we(b)' ID ..." in said
 
 
 def test_what_passes_by_itself() -> None:
     a_scale_set()
     ScaleSet.objects.update(decision={"reasons": [a_reason(who="nobody", act="")]})
-    assert "  why        so it is\n             passes by itself" in run("status", "fleet/web").out
+    assert "  why        so it is\n             no action needed" in run("status", "fleet/web").out
 
 
 def test_nothing_is_promised_that_is_past() -> None:
@@ -270,7 +271,7 @@ def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again()
     advance(row.pk, lambda: NOW)
     lines = [line.strip() for line in status.one_set(ScaleSet.objects.get(), NOW)]
     assert any(line.startswith("instances  4 of 6:") and line.endswith("2 without a machine") for line in lines)
-    said = "2 machines could not be made: instance 4 is beyond the quota; tried again at"
+    said = "Could not create 2 machines: instance 4 is beyond the quota. Retries at"
     (place,) = [place for place, line in enumerate(lines) if said in line]
     assert (
         "instances 4-5" in lines[place + 1] and "lifted by an operator: manage.py retry fleet/web" in lines[place + 1]

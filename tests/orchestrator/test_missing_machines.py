@@ -44,11 +44,10 @@ def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_a
     found = reason(short)
     assert found["instances"] == ["4", "5"] and found["act"] == "retry_now" and found["who"] == "operator"
     assert found["numbers"]["instances"] == 2 and found["numbers"]["capacity"] == 6
-    assert "2 machines could not be made: instance 4 is beyond the quota" in found["text"]
-    assert f"tried again at {short.instances[4].creation_tried_at:%H:%M}" in found["text"] and found["until"]
+    assert "Could not create 2 machines: instance 4 is beyond the quota" in found["text"]
+    assert f"Retries at {short.instances[4].creation_tried_at:%Y-%m-%d %H:%M}" in found["text"] and found["until"]
     assert (
-        short.row.decision["code"] == "MachinesNotMade"
-        and "2 of 6 machines are not there" in short.row.decision["text"]
+        short.row.decision["code"] == "MachinesNotMade" and "2 of 6 machines are missing" in short.row.decision["text"]
     )
     standing = history.standings([short.row])[short.id]
     assert (standing.machines, standing.missing) == (4, 2)

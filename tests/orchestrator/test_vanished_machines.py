@@ -68,11 +68,9 @@ def test_a_machine_that_vanished_is_seen_and_said(six: Fleet) -> None:
     row = six.instances[2]
     assert (row.power, row.provisioning, row.health) == (Power.UNKNOWN, Provisioning.FAILED, "unknown")
     assert (row.version, row.os_disk, row.address, row.was_made) == ("", "", "", True)
-    assert (
-        row.health_detail == "the machine is gone at the provider since 12:00:01 UTC" or "gone at" in row.health_detail
-    )
+    assert row.health_detail == "the machine is gone at the provider", "when that was is a time of its own"
     note = Transition.objects.filter(scale_set=six.id, instance_number=2).latest("seq").note
-    assert note.startswith("The machine of instance 2 is gone at the provider since")
+    assert note == "the machine is gone at the provider"
     six.look()
     found = reasons(six)["MachinesGone"]
     assert found["instances"] == ["2"] and found["text"].startswith("The machine of instance 2 is gone at the provider")

@@ -80,7 +80,10 @@ def test_a_pinned_set_is_brought_to_its_version_by_a_persons_start(fleet: MakeFl
     assert versions(one) == [NEW] * 5
     (said,) = one.row.decision["reasons"]
     assert (said["code"], said["act"]) == ("PinnedToAnotherVersion", "start")
-    assert said["text"] == f"It is pinned to {OLD}, and 5 instances run {NEW}: start brings 4 of them to {OLD}."
+    assert (
+        said["text"]
+        == f"The scale set is pinned to {OLD}, and 5 instances run {NEW}. Start the upgrade to move 4 of them to {OLD}."
+    )
     start(one.path, "ada", one.now)
     one.go_on()
     assert versions(one) == [OLD] * 4 + [NEW]

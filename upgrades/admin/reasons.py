@@ -24,4 +24,4 @@ def _details(reason: Mapping[str, Any]) -> Iterator[str]:
             yield f"{word} {datetime.fromisoformat(reason[word]):%Y-%m-%d %H:%M:%S} UTC"
     who = LIFTED_BY.get(reason["who"])
     act = f" ({reason['act'].replace('_', ' ')})" if reason["act"] else ""
-    yield f"lifted by {who}{act}" if who else "passes by itself"
+    yield f"lifted by {who}{act}" if who else "no action needed"

@@ -79,7 +79,7 @@ def _missing(row: Instance) -> str:
     """Why there is no machine, in the provider's words where it has any."""
     if row.missing_since is None:
         return ""
-    return row.creation_error or messages.gone_at(row.missing_since)
+    return row.creation_error or messages.GONE
 
 
 def _disks(row: Instance) -> Iterable[str]:

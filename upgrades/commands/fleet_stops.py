@@ -7,6 +7,7 @@ from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason, checked_until
 from upgrades.core.auditing import Kind
+from upgrades.core.sentences import in_utc
 from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
@@ -29,7 +30,7 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
         row = FleetStop.objects.create(owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_LENGTH)
         w.changed(*w.scale_sets)
         w.wake()
-        says = f"Stopped all automatic upgrades until {row.until:%Y-%m-%d %H:%M} UTC: {reason}"
+        says = f"Stopped all automatic upgrades until {in_utc(row.until) if row.until else 'further notice'}: {reason}"
         note(says, before=before, after=_described(row), object_id=row.pk)
     return row
 

@@ -16,8 +16,8 @@ from upgrades.core.gauges import Gauge
 from upgrades.core.instance_states import State, is_behind, states_of, target_of
 from upgrades.core.instants import iso
 from upgrades.core.ranges import spans
+from upgrades.core.reason_kinds import AT_THE_GATE
 from upgrades.core.states import HAS_FAILED, MemberState
-from upgrades.core.steps import Why
 
 
 class Counts(TypedDict):
@@ -86,11 +86,6 @@ class Record(TypedDict):
     unhealthy: Gauge | None
     progress: Progress
     left: int
-
-
-AT_THE_GATE = frozenset(
-    {Why.STALE_HEALTH, Why.INITIALIZING, Why.PAUSE, Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL}
-)
 
 
 def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Board:

@@ -49,10 +49,17 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
 
     Where some are missing, that is said: there is never nothing to do then.
     """
-    if busy := sum(1 for one in facts.instances if one.busy):
-        return Wait(now + LOOK_AT_WORK, Why.CREATING, messages.making(busy))
+    if any(one.busy for one in facts.instances):
+        return Wait(now + LOOK_AT_WORK, Why.CREATING, making(facts))
     if not (lacking := missing.wanted(facts)):
         return None
     next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
     until = min(next_try or now + LOOK_AT_WORK, now + LOOK_AGAIN)
     return Wait(until, why, messages.lacking(len(lacking), facts.capacity))
+
+
+def making(facts: Facts) -> str:
+    """What is being done to the busy ones, outside any upgrade."""
+    busy = [one for one in facts.instances if one.busy]
+    creating, removing = sum(one.making for one in busy), sum(one.leaving for one in busy)
+    return messages.making(creating, removing, len(busy) - creating - removing)

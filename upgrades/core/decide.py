@@ -36,7 +36,7 @@ def decide(facts: Facts, now: datetime) -> Step:
     for rule in RULES:  # order is the policy; each rule has its own table test and a line in docs/rules.md
         if step := rule(facts, now):
             return step
-    return Wait(now + LOOK_AGAIN, Why.NOTHING_TO_DO, "Nothing to do.")
+    return Wait(now + LOOK_AGAIN, Why.NOTHING_TO_DO, _nothing_to_do(facts))
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -372,6 +372,12 @@ def _stop(facts: Facts, breach: Breach) -> Step:
     upgrade = facts.upgrade
     failed = _to_roll_back(facts, upgrade.members) if upgrade and upgrade.policy.rollback_on_breach else ()
     return RollBack(failed, breach) if failed else Fault(breach)
+
+
+def _nothing_to_do(facts: Facts) -> str:
+    if facts.pinned_to:
+        return messages.nothing_to_do_pinned(facts.pinned_to)
+    return messages.nothing_to_do() if facts.automatic else messages.nothing_to_do_by_itself()
 
 
 def _would_start_something(facts: Facts) -> bool:

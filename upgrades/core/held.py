@@ -1,4 +1,4 @@
-"""What a reason is, how reasons are ranked, and what those who look for them are shown."""
+"""What a reason is, and what those who look for reasons are shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -62,43 +62,6 @@ class Reason:
     numbers: Mapping[str, float] = field(default_factory=dict)
     instances: tuple[int, ...] | None = None
     since: datetime | None = None
-
-
-RANK: tuple[Why | Held, ...] = (
-    Why.NO_IMAGE,
-    Why.NOT_MADE,
-    Why.GONE,
-    Held.SURPLUS,
-    Held.SHUT_BY_OPT_OUTS,
-    Why.GATE,
-    Why.STALE_HEALTH,
-    Why.FLEET_STOPPED,
-    Why.PAUSED,
-    Why.WAITING_FOR_APPROVAL,
-    Held.IMPOSSIBLE,
-    Why.BACKING_OFF,
-    Why.STOPPED,
-    Held.SUSPECTED,
-    Held.PINNED_WITHDRAWN,
-    Held.WITHDRAWN,
-    Held.PINNED,
-    Held.AUTOMATIC_OFF,
-    Held.QUARANTINED,
-    Held.FAILED_BEFORE,
-    Held.OPTED_OUT,
-    Held.SWITCHED_OFF,
-    Why.ROLLING_BACK,
-    Why.INITIALIZING,
-    Why.PAUSE,
-    Why.ROOM,
-    Why.REPLACING,
-    Why.SURGING,
-    Why.RUNNING_EXTENSIONS,
-    Why.VERIFYING,
-    Why.CLEARING,
-    Why.CREATING,
-    Held.TURN,
-)
 
 
 @dataclass(frozen=True, slots=True)

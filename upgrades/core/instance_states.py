@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from upgrades.core import batches, health
 from upgrades.core.facts import Facts, InstanceFacts, Member, Policy
+from upgrades.core.reason_kinds import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
-from upgrades.core.steps import Why
 
 
 class State(StrEnum):
@@ -32,8 +32,6 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-# Decisions that hold those who are still to come, though they would be upgraded if all were well.
-HOLDS = frozenset({Why.GATE, Why.STALE_HEALTH, Why.FLEET_STOPPED, Why.PAUSED, Why.BACKING_OFF, Why.STOPPED})
 _UNDER_WAY = {
     MemberState.QUEUED: State.QUEUED,
     MemberState.UPGRADING: State.UPGRADING,

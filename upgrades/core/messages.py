@@ -1,4 +1,7 @@
-"""The sentences: Azure's own where it has them (facts 1.6, spaces and all), ours elsewhere."""
+"""The sentences: Azure's own where it has them (facts 1.6, spaces and all), ours elsewhere, in plain English.
+
+Each carries its arguments, typed, so that a viewer can say it in another language or time zone (core/sentences.py).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,18 +9,19 @@ from datetime import datetime
 from upgrades.core import versions
 from upgrades.core.facts import Hold, Trial, Withdrawal
 from upgrades.core.ranges import ranges
+from upgrades.core.sentences import Percent, Version, Versions, at, sentence
 
-NO_IMAGE = "No version of its image is published in its location yet."
-ROOM_UNKNOWN = (
-    "The provider does not say for how many more instances there is room; the next batch is to make new ones."
-)
+NO_IMAGE = "No version of the image is published in this location yet."
+ROOM_UNKNOWN = "The provider did not report its available quota, which the next batch needs."
+GONE = "the machine is gone at the provider"
 
 
 def _share(percent: float) -> str:
     return f"{percent:g}" if percent == int(percent) else f"{percent:.1f}"
 
 
-def unhealthy_before(percent: float, limit: int) -> str:
+@sentence
+def unhealthy_before(percent: Percent, limit: Percent) -> str:
     return (
         "Rolling Upgrade failed due to exceeding the MaxUnhealthyInstancePercent value (defined in the RollingUpgradePolicy) "
         f"before any batch was attempted. {_share(percent)}% of instances are in an unhealthy state, more than the threshold of "
@@ -26,7 +30,8 @@ def unhealthy_before(percent: float, limit: int) -> str:
     )
 
 
-def unhealthy_within(percent: float, limit: int) -> str:
+@sentence
+def unhealthy_within(percent: Percent, limit: Percent) -> str:
     return (
         "Rolling Upgrade failed after exceeding the MaxUnhealthyInstancePercent value defined in the RollingUpgradePolicy. "
         f"{_share(percent)}% of instances are in an unhealthy state - more than the threshold of {limit}%. To apply upgrades, "
@@ -37,7 +42,8 @@ def unhealthy_within(percent: float, limit: int) -> str:
 UNHEALTHY = "Instance found to be unhealthy or unreachable"
 
 
-def too_many_failed(percent: float, limit: int, first_failed: int, error: str) -> str:
+@sentence
+def too_many_failed(percent: Percent, limit: Percent, first_failed: int, error: str) -> str:
     """`error`: what went wrong with the first, "" where it only is not healthy."""
     return (
         "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value defined in the "
@@ -47,150 +53,187 @@ def too_many_failed(percent: float, limit: int, first_failed: int, error: str) -
     )
 
 
+@sentence
 def took_too_long(ends_by: datetime, left: int) -> str:
-    return (
-        f"Rolling Upgrade failed because it did not complete in time: its time was over at {_moment(ends_by)}, and "
-        f"{_instances(left)} had not been upgraded."
-    )
+    return f"Rolling Upgrade failed because it did not complete by {at(ends_by)}. {_instances(left)} had not been upgraded."
 
 
+@sentence
 def with_failed(failed: int, total: int) -> str:
     return (
-        f"Rolling Upgrade goes on with {failed} of {total} upgraded instances failed, which is within its limits; it stops when more than "
-        "the MaxUnhealthyUpgradedInstancePercent value have failed."
+        f"Rolling Upgrade continues with {failed} of {total} upgraded instances failed, which is within its limits. It stops when more "
+        "than the MaxUnhealthyUpgradedInstancePercent value have failed."
     )
 
 
+@sentence
 def internal(error: str) -> str:
-    return f"An internal execution error occurred: {error}. Nothing more is upgraded; the log has the details."
+    return f"An internal execution error occurred: {error}. The upgrade has stopped. Details are in the server log."
 
 
-def _clock(at: datetime) -> str:
-    return f"{at:%H:%M:%S} UTC"
+# --- nothing to do ----------------------------------------------------------------------------------------------------
 
 
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+@sentence
+def nothing_to_do() -> str:
+    return "Nothing to do: no instance is waiting for an upgrade."
 
 
-def _instances(count: int) -> str:
-    return "1 instance" if count == 1 else f"{count} instances"
+@sentence
+def nothing_to_do_pinned(version: Version) -> str:
+    return f"Nothing to do: the scale set is pinned to {version}."
 
 
+@sentence
+def nothing_to_do_by_itself() -> str:
+    return "Nothing to do. Automatic upgrades are off: new versions wait for a manual start."
+
+
+# --- work that is under way -------------------------------------------------------------------------------------------
+
+
+@sentence
 def replacing(count: int) -> str:
     return f"Replacing the OS disk of {_instances(count)}."
 
 
+@sentence
 def surging(count: int) -> str:
     return f"Creating {_new_instances(count)} to replace as many."
 
 
+@sentence
 def clearing(count: int) -> str:
-    return f"Removing {_instances(count)}; the next batch needs the room."
+    return f"Removing {_instances(count)} to free quota for the next batch."
 
 
 def _new_instances(count: int) -> str:
     return "1 new instance" if count == 1 else f"{count} new instances"
 
 
+@sentence
 def running_extensions(count: int) -> str:
     return f"Running extensions on {_instances(count)}."
 
 
+@sentence
 def rolling_back(count: int) -> str:
-    return f"Putting the old OS disk back on {_instances(count)}."
+    return f"Restoring the old OS disk of {_instances(count)}."
 
 
-def making(count: int) -> str:
-    return f"Making or removing {_instances(count)}."
+@sentence
+def making(creating: int, removing: int, others: int) -> str:
+    """`others`: something else is being done to them, outside any upgrade."""
+    parts = [(creating, "creating"), (removing, "removing"), (others, "changing")]
+    words = [f"{verb} {_instances(count)}" for count, verb in parts if count]
+    return f"{', '.join(words).capitalize()}."
 
 
+@sentence
+def verifying(count: int, until: datetime) -> str:
+    return f"Waiting for {_instances(count)} to become healthy, until {at(until)} at the latest."
+
+
+# --- machines ---------------------------------------------------------------------------------------------------------
+
+
+@sentence
 def lacking(count: int, capacity: int) -> str:
-    return f"{count} of {_machines(capacity)} {_are(count)} not there."
+    return f"{count} of {_machines(capacity)} {_are(count)} missing."
 
 
+@sentence
 def not_made(count: int, said: str, until: datetime | None) -> str:
-    again = f"tried again at {_clock(until)}" if until else "being tried again"
-    return f"{_machines(count)} could not be made: {said.rstrip('.') or 'the provider gave no reason'}; {again}."
+    again = f"Retries at {at(until)}" if until else "Retrying now"
+    return f"Could not create {_machines(count)}: {said.rstrip('.') or 'the provider gave no reason'}. {again}."
 
 
-def gone(ids: Sequence[int], since: datetime) -> str:
-    is_one, which = len(ids) == 1, ranges(tuple(ids), most=8)
-    what = f"The machine of instance {which}" if is_one else f"The machines of {len(ids)} instances ({which})"
-    return f"{what} {_are(len(ids))} gone at the provider since {_clock(since)}, and {_are(len(ids))} made again."
-
-
-def gone_at(since: datetime) -> str:
-    return f"the machine is gone at the provider since {_clock(since)}"
+@sentence
+def gone(instances: Sequence[int], since: datetime) -> str:
+    is_one, which = len(instances) == 1, ranges(tuple(instances), most=8)
+    what = f"The machine of instance {which}" if is_one else f"The machines of {len(instances)} instances ({which})"
+    are = _are(len(instances))
+    return f"{what} {are} gone at the provider since {at(since)} and {are} being created again."
 
 
 def _machines(count: int) -> str:
     return "1 machine" if count == 1 else f"{count} machines"
 
 
-def verifying(count: int, until: datetime) -> str:
-    return f"Waiting for {_instances(count)} to become healthy, until {_clock(until)} at the latest."
+# --- what holds an upgrade --------------------------------------------------------------------------------------------
 
 
+@sentence
 def stale(as_of: datetime | None) -> str:
     if as_of is None:
-        return "No health has been reported yet; nothing starts before it is known."
-    return f"The last complete news of its health is from {_clock(as_of)}; nothing starts on old news."
+        return "No health data has arrived yet; no batch starts until it does."
+    return f"Health data is out of date (last complete at {at(as_of)}); no batch starts until it is current."
 
 
+@sentence
 def initializing(count: int) -> str:
-    return f"Waiting for the first health verdict of {_instances(count)}."
+    return f"Waiting for the first health result of {_instances(count)}."
 
 
+@sentence
 def pause(until: datetime) -> str:
-    return f"Pausing between batches until {_clock(until)}."
+    return f"Pausing between batches until {at(until)}."
 
 
+@sentence
 def paused(by: str) -> str:
-    return f"Paused by {by}; it goes on when somebody resumes it."
+    return f"Paused by {by}, until somebody resumes it."
 
 
+@sentence
 def fleet_stopped(stop: Hold) -> str:
-    until = f" until {_moment(stop.until)}" if stop.until else ""
+    until = f" until {at(stop.until)}" if stop.until else ""
     return f"All automatic upgrades are stopped by {stop.owner}{until}: {stop.reason}"
 
 
-def waiting_for_approval(count: int, version: str) -> str:
-    waits = "waits" if count == 1 else "wait"
-    return f"{_instances(count)} {waits} for somebody to approve the upgrade to {version}."
+@sentence
+def waiting_for_approval(count: int, version: Version) -> str:
+    return f"{_instances(count)} {_are(count)} waiting for approval of the upgrade to {version}."
 
 
-def stopped(version: str) -> str:
-    return f"The last upgrade to {version} was cancelled; it starts again by hand, or with the next version."
+@sentence
+def stopped(version: Version) -> str:
+    return f"The upgrade to {version} was cancelled. Start manually to continue; the next version starts automatically."
 
 
-def backing_off(version: str, until: datetime, *, by_hand: bool) -> str:
+@sentence
+def backing_off(version: Version, until: datetime, *, by_hand: bool) -> str:
     """`by_hand`: nothing would refuse or stop it before that."""
-    sooner = ", by hand at any time" if by_hand else ""
-    again = f"it is tried again at {_moment(until)}{sooner}, or with the next version"
-    return f"The last upgrade to {version} was stopped; {again}."
+    sooner = ", or retry now" if by_hand else ""
+    return f"The upgrade to {version} failed. Retries at {at(until)}{sooner}."
 
 
-def gate_still_shut(version: str) -> str:
-    return f"Too many instances are unhealthy to start the upgrade to {version}; it starts when they have recovered."
+@sentence
+def gate_still_shut(version: Version) -> str:
+    return f"Too many instances are unhealthy to start the upgrade to {version}. It starts when they recover."
 
 
-def gate(sick: int, total: int, limit: int, must_recover: int) -> str:
+@sentence
+def gate(sick: int, total: int, limit: Percent, must_recover: int) -> str:
     share = _share(100 * sick / total)
-    recover = f"{must_recover} more must recover" if must_recover > 1 else "1 more must recover"
-    return f"Held by the health gate: {share} % unhealthy ({sick} of {total}), limit {limit} %; {recover}."
+    return f"Too many unhealthy: {share} % ({sick} of {total}), limit {limit} %. {must_recover} more must recover."
 
 
-def shut_by_opt_outs(sick: int, total: int, limit: int) -> str:
+@sentence
+def shut_by_opt_outs(sick: int, total: int, limit: Percent) -> str:
     return (
-        f"{_instances(sick)} that {_are(sick)} opted out {_are(sick)} unhealthy: of {total} that alone is more than the limit of "
-        f"{limit} %, so that the gate cannot open while they stay as they are."
+        f"{_instances(sick)} that {_are(sick)} opted out {_are(sick)} unhealthy. Of {total}, that alone is more than the limit of "
+        f"{limit} %: no batch starts until {_they(sick)} recover{'s' if sick == 1 else ''}."
     )
 
 
-def suspected(version: str, trial: Trial, good: str, *, by_itself: bool) -> str:
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+@sentence
+def suspected(version: Version, trial: Trial, good: Version, *, by_itself: bool) -> str:
     """`by_itself`: upgrades are automatic. `good`: what new instances get, "" where that is the newest."""
-    newer = " A newer version is taken by itself." if by_itself else ""
+    newer = " The next version starts automatically." if by_itself else ""
     new = f" New instances get {good}." if good else ""
     return (
         f"{version} failed on {trial.failed} of {_instances(trial.tried)} that tried it: the version is suspected, not the machines."
@@ -198,64 +241,75 @@ def suspected(version: str, trial: Trial, good: str, *, by_itself: bool) -> str:
     )
 
 
-def stopped_by_withdrawal(version: str, withdrawal: Withdrawal, left: int) -> str:
+@sentence
+def stopped_by_withdrawal(version: Version, withdrawal: Withdrawal, left: int) -> str:
     return (
-        f"Rolling Upgrade stopped because {version} {_was_withdrawn(withdrawal)}. {_instances(left)} had not been upgraded to it; those "
-        "that were run on."
+        f"Rolling Upgrade stopped because {version} {_was_withdrawn(withdrawal)}. {_instances(left)} had not been upgraded to it; "
+        "upgraded instances keep running it."
     )
 
 
-def withdrawn(count: int, version: str, withdrawal: Withdrawal, target: str, *, moving: int, takes: int) -> str:
+@sentence
+def withdrawn(count: int, version: Version, withdrawal: Withdrawal, target: Version, *, moving: int, takes: int) -> str:
     """`target`: the version that they may be taken to, "" where none is left. `moving`: how many of them are taken to it as things are.
     `takes`: how many of them a start would take, 0 where none could begin."""
     runs = f"{_instances(count)} {'runs' if count == 1 else 'run'} {version}, which {_was_withdrawn(withdrawal)}"
     if moving:
-        return f"{runs}; {target} is on its way to {_some(moving, count)}."
+        return f"{runs}. The upgrade to {target} takes {_some(moving, count)} automatically."
     if not target:
-        return f"{runs}. No version is left to take {_them(count)} to; publish one."
-    way = f": start takes {_some(takes, count)} to {target}" if takes else ""
+        return f"{runs}. No other version is available; publish one."
+    way = f" Start the upgrade to move {_some(takes, count)} to {target}." if takes else ""
     if versions.is_older(version, target):
-        return f"{runs}. {target} is newer{way}."
-    return f"{runs}. Nothing is taken to an older version by itself{way}."
+        return f"{runs}. {target} is newer.{way}"
+    return f"{runs}. Older versions are never installed automatically.{way}"
 
 
 def _was_withdrawn(withdrawal: Withdrawal) -> str:
     return f"was withdrawn by {withdrawal.by} ({withdrawal.reason.rstrip('.')})"
 
 
-def pinned_to_withdrawn(version: str, withdrawal: Withdrawal, target: str, free: int) -> str:
+@sentence
+def pinned_to_withdrawn(version: Version, withdrawal: Withdrawal, target: Version, free: int) -> str:
     """`free`: how many instances a start would take to the target, 0 where none could begin."""
-    start = f", and start takes {_instances(free)} to it" if free else ""
+    start = f", and a manual start upgrades {_instances(free)} to it" if free else ""
     way = f"New instances get {target}{start}" if target else "No other version is published"
-    return f"It is pinned to {version}, which {_was_withdrawn(withdrawal)}. {way}; pin it to another version, or to latest."
+    return f"The scale set is pinned to {version}, which {_was_withdrawn(withdrawal)}. {way}. Pin it to another version, or to latest."
 
 
-def pinned(version: str, count: int, running: Sequence[str], free: int, *, can_start: bool) -> str:
+@sentence
+def pinned(version: Version, count: int, running: Versions, free: int, *, can_start: bool) -> str:
     """`free`: how many of them a start would take; `can_start`: it would neither be refused now, nor stop at once."""
     runs = "runs" if count == 1 else "run"
     way = (
-        f"start brings {_some(free, count)} to {version}"
+        f"Start the upgrade to move {_some(free, count)} to {version}"
         if free
-        else f"start leaves {_them(count)} alone, opted out or switched off"
+        else "A start skips opted-out and switched-off instances"
     )
     if free and not can_start:
-        way = "it waits for a start by hand" if count == 1 else "they wait for a start by hand"
-    return f"It is pinned to {version}, and {_instances(count)} {runs} {', '.join(running)}: {way}."
+        way = "A manual start is needed"
+    return f"The scale set is pinned to {version}, and {_instances(count)} {runs} {', '.join(running)}. {way}."
 
 
-def automatic_off(version: str, count: int) -> str:
-    return f"Automatic upgrades are off: {_instances(count)} could be upgraded to {version} by hand."
+@sentence
+def automatic_off(version: Version, count: int) -> str:
+    return f"Automatic upgrades are off. {_instances(count)} can be upgraded to {version} manually."
 
 
-def waits_for_a_start(version: str, count: int) -> str:
+@sentence
+def waits_for_a_start(version: Version, count: int) -> str:
     """One could begin, but not as things are."""
-    return f"Automatic upgrades are off: {_instances(count)} {'waits' if count == 1 else 'wait'} for a start by hand to {version}."
+    return f"Automatic upgrades are off. {_instances(count)} {_are(count)} waiting for a manual start to {version}."
 
 
-def left_alone_by_automatic_off(version: str, count: int) -> str:
-    return f"Automatic upgrades are off: not on {version} yet: {_instances(count)}, of which none could be upgraded by hand now."
+@sentence
+def left_alone_by_automatic_off(version: Version, count: int) -> str:
+    return f"Automatic upgrades are off. {_instances(count)} {_are(count)} not on {version}; none can be upgraded manually now."
 
 
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+@sentence
 def surplus_is_kept(surplus: int, capacity: int, opted_out: int, kept: int) -> str:
     """Why there are more than there should be."""
     held = [f"{opted_out} opted out"] if opted_out else []
@@ -263,36 +317,47 @@ def surplus_is_kept(surplus: int, capacity: int, opted_out: int, kept: int) -> s
     return f"{_instances(surplus)} more than the capacity of {capacity}, and none may be removed: {' and '.join(held)}."
 
 
-def nothing_left(count: int, version: str) -> str:
-    return f"Nothing can be upgraded to {version}: {_instances(count)} without it, and every one is opted out or quarantined."
+@sentence
+def nothing_left(count: int, version: Version) -> str:
+    return f"No instance can be upgraded to {version}: the remaining {count} {_are(count)} opted out or quarantined."
 
 
+@sentence
 def opted_out(count: int, hold: Hold) -> str:
-    until = f"until {_moment(hold.until)}" if hold.until else "without an end"
+    until = f"until {at(hold.until)}" if hold.until else "without an end"
     return f"{_instances(count)} opted out by {hold.owner} {until}: {hold.reason}"
 
 
+@sentence
 def quarantined(count: int) -> str:
     return (
-        f"{_instances(count)} failed too often where others succeeded and {_are(count)} left alone on this version until somebody releases "
-        f"{_them(count)}."
+        f"{_instances(count)} failed too often where others succeeded. Automatic upgrades to this version skip {_them(count)} until "
+        f"somebody releases {_them(count)}."
     )
 
 
+@sentence
 def switched_off(count: int) -> str:
-    return f"{_instances(count)} {_are(count)} switched off: upgraded when started again, and counted for no limit until then."
+    return f"{_instances(count)} {_are(count)} switched off. Upgraded when started again; until then no limit counts {_them(count)}."
 
 
-def failed_before(count: int, version: str, *, is_running: bool) -> str:
+@sentence
+def failed_before(count: int, version: Version, *, is_running: bool) -> str:
     """`is_running`: an upgrade to it is. If that is stopped, the next attempt takes them too."""
-    itself = "itself" if count == 1 else "themselves"
-    again = "in this upgrade" if is_running else f"by {itself} on this version"
-    return f"{_instances(count)} failed on {version} and {_are(count)} not tried again {again}."
+    failed = f"{_instances(count)} failed on {version}"
+    if is_running:
+        return f"{failed}; this upgrade does not retry {_them(count)}."
+    return f"{failed}; automatic upgrades do not retry {_them(count)} on this version."
 
 
+@sentence
 def turn(count: int, batches: int) -> str:
-    waits, begun = "waits" if count == 1 else "wait", "was begun" if batches == 1 else "were begun"
-    return f"{_instances(count)} {waits} for a later batch; {batches} {begun}."
+    begun = f"batch {batches} was the last to start" if batches else "none has started yet"
+    return f"{_instances(count)} {_are(count)} waiting for later batches ({begun})."
+
+
+def _instances(count: int) -> str:
+    return "1 instance" if count == 1 else f"{count} instances"
 
 
 def _are(count: int) -> str:
@@ -305,3 +370,7 @@ def _them(count: int) -> str:
 
 def _some(part: int, count: int) -> str:
     return _them(count) if part == count else f"{part} of them"
+
+
+def _they(count: int) -> str:
+    return "it" if count == 1 else "they"

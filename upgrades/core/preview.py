@@ -11,6 +11,7 @@ from upgrades.core import what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
 from upgrades.core.in_flight import running_batch
+from upgrades.core.reason_kinds import WORK
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
@@ -31,17 +32,6 @@ from upgrades.core.steps import (
 
 MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
-WORK = frozenset(
-    {
-        Why.REPLACING,
-        Why.RUNNING_EXTENSIONS,
-        Why.SURGING,
-        Why.VERIFYING,
-        Why.ROLLING_BACK,
-        Why.CREATING,
-        Why.CLEARING,
-    }
-)
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 # Nobody knows when these end.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.GATE, *GATES})

@@ -8,9 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from upgrades.core import advice, batches, health, instance_reasons, messages, missing, retrying, suspicion, versions
+from upgrades.core import (
+    advice,
+    batches,
+    capacity,
+    health,
+    instance_reasons,
+    messages,
+    missing,
+    retrying,
+    suspicion,
+    versions,
+)
 from upgrades.core.facts import Facts, Member, Policy
-from upgrades.core.held import RANK, Held, Reason, View, Who, view_of
+from upgrades.core.held import Held, Reason, View, Who, view_of
+from upgrades.core.reason_kinds import RANK
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
 
@@ -21,7 +33,7 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """All that holds the scale set and its instances now, ranked. Nothing where all are on the version that is wanted."""
     view = view_of(facts, now)
     found = [advice.checked(reason, view) for source in SOURCES for reason in source(view)]
-    return tuple(sorted(found, key=lambda one: (RANK.index(one.code), one.instances or ())))
+    return tuple(sorted(found, key=lambda one: (RANK[one.code], one.instances or ())))
 
 
 # --- the scale set ----------------------------------------------------------------------------------------------------
@@ -244,7 +256,7 @@ def _working(view: View) -> Iterator[Reason]:
     awaited = view.upgrade is not None and view.upgrade.surges  # those that leave have a reason of their own then
     busy = [one.id for one in view.facts.instances if one.busy and not (awaited and one.leaving)]
     if busy and not groups:
-        yield Reason(Why.CREATING, messages.making(len(busy)), "capacity", instances=tuple(busy))
+        yield Reason(Why.CREATING, capacity.making(view.facts), "capacity", instances=tuple(busy))
 
 
 _AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}

@@ -6,9 +6,13 @@ from typing import Any, TypedDict
 
 from upgrades.core import documents
 from upgrades.core.actions import Action
+from upgrades.core.briefs import brief
 from upgrades.core.extensions import key_of_model
 from upgrades.core.held import Reason
 from upgrades.core.instants import iso
+from upgrades.core.reason_kinds import KINDS, Code
+from upgrades.core.sentences import SentenceShape, shaped
+from upgrades.core.steps import Why
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
@@ -60,11 +64,39 @@ class HoldShape(TypedDict):
     until: str | None
 
 
-class ReasonShape(TypedDict):
-    """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole."""
+class FaceShape(TypedDict):
+    """How something looks; both are among those of an instance's states."""
+
+    fill: str
+    glyph: str
+
+
+class DecisionShape(SentenceShape):
+    """What the last look decided. `word`: what an upgrade that it holds is, in a word or two, "" where it holds none."""
 
     code: str
-    text: str
+    since: str | None
+    face: FaceShape
+    word: str
+    passes: bool
+    holds: bool
+    at_the_gate: bool
+    reasons: list["ReasonShape"]
+
+
+class ReasonShape(SentenceShape):
+    """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole.
+
+    `brief`: the same in few words, null where a row of a table needs none. What the other members mean: core/reason_kinds.py.
+    """
+
+    code: str
+    brief: SentenceShape | None
+    face: FaceShape
+    passes: bool
+    needs_person_after: int | None
+    is_own: bool
+    explains: list[str]
     gate: str
     since: str | None
     until: str | None
@@ -136,8 +168,11 @@ class InstanceShape(TypedDict):
     opt_out: OptOutShape | None
 
 
-class BreachShape(TypedDict):
-    """What stopped an upgrade; `exceeded` has `share_percent`, `limit_percent` and `of_upgraded` (else of all), where a limit did."""
+class BreachShape(SentenceShape):
+    """What stopped an upgrade, in Azure's words.
+
+    `exceeded` has `share_percent`, `limit_percent` and `of_upgraded` (else of all), where a limit did.
+    """
 
     code: str
     instances: list[str]
@@ -228,10 +263,43 @@ def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
     return {action.value: ActionShape(possible=not why, why=why) for action, why in why_not.items()}
 
 
+def decision(
+    code: Code, text: str, found: list[ReasonShape], before: Mapping[str, Any], now: datetime
+) -> DecisionShape:
+    """As it is stored: what is waited for, and every reason why anything stands still.
+
+    Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
+    """
+    said = shaped(text)
+    if code is Why.NOTHING_TO_DO and found:
+        first = found[0]
+        code = next(one for one in KINDS if one.value == first["code"])
+        said = SentenceShape(text=first["text"], template=first["template"], params=first["params"])
+    kind, here = KINDS[code], time(now)
+    return DecisionShape(
+        **said,
+        code=code.value,
+        since=min(before["since"], here) if before.get("code") == code.value else here,
+        face=FaceShape(fill=kind.fill, glyph=kind.glyph),
+        word=kind.word,
+        passes=kind.passes,
+        holds=kind.holds,
+        at_the_gate=kind.at_the_gate,
+        reasons=found,
+    )
+
+
 def _reason(one: Reason) -> ReasonShape:
+    kind, few = KINDS[one.code], brief(one)
     return ReasonShape(
+        **shaped(one.text),
         code=one.code.value,
-        text=one.text,
+        brief=shaped(few) if few else None,
+        face=FaceShape(fill=kind.fill, glyph=kind.glyph),
+        passes=kind.passes,
+        needs_person_after=kind.needs_person_after,
+        is_own=kind.is_own,
+        explains=list(kind.explains),
         gate=one.gate,
         since=time(one.since),
         until=time(one.until),
@@ -370,4 +438,5 @@ def _breach(row: RollingUpgrade) -> BreachShape | None:
     if row.breach is None:
         return None
     numbers = [str(number) for number in row.breach["instances"]]
-    return BreachShape(code=row.breach["code"], instances=numbers, exceeded=row.breach["exceeded"])
+    said = row.breach.get("sentence") or shaped(row.breach["message"])
+    return BreachShape(**said, code=row.breach["code"], instances=numbers, exceeded=row.breach["exceeded"])

@@ -59,7 +59,7 @@ def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
         yield f"until {moment(reason['until'])}"
     who = LIFTED_BY.get(reason["who"])
     command = _command(row, reason["act"], reason["instances"] or ())
-    yield f"lifted by {who}{command and ': ' + command}" if who else "passes by itself"
+    yield f"lifted by {who}{command and ': ' + command}" if who else "no action needed"
 
 
 def _command(row: ScaleSet, act: str, instances: Sequence[str]) -> str:

@@ -157,7 +157,7 @@ class Instance(models.Model):
         self.extensions, self.extensions_key, self.runs = [], "", []
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
         self._take_creation(now, True)
-        self.health_since, self.health_detail = now, messages.gone_at(now)
+        self.health_since, self.health_detail = now, messages.GONE
 
     def _take_creation(self, missing_since: datetime | None, was_made: bool) -> None:
         self.missing_since, self.was_made, self.creation_tried_at = missing_since, was_made, None

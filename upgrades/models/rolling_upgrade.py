@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from upgrades.core.facts import Breach, Exceeded, ImageReference, Policy
+from upgrades.core.sentences import shaped
 from upgrades.core.states import (
     HAS_FAILED,
     IN_FLIGHT,
@@ -48,6 +49,11 @@ def policy_to_row(policy: Policy) -> PolicyRow:
     row = {field.name: getattr(policy, field.name) for field in fields(Policy)}
     row["pause_seconds"] = row.pop("pause_between_batches").total_seconds()
     return row
+
+
+def breach_to_row(breach: Breach) -> dict[str, Any]:
+    """With its sentence as it travels."""
+    return {**asdict(breach), "sentence": shaped(breach.message)}
 
 
 def breach_from_row(stored: dict[str, Any]) -> Breach:

@@ -18,7 +18,7 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait, Why
+from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait
 from upgrades.feed import shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
@@ -123,18 +123,10 @@ def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
 
 
 def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
-    """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now.
-
-    Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
-    """
-    before = row.decision
-    found = shapes.reasons(reasons(facts, now), before.get("reasons", ()), now)
-    code, text = step.why.value, step.text
-    if step.why is Why.NOTHING_TO_DO and found:
-        code, text = found[0]["code"], found[0]["text"]
-    since = min(before["since"], shapes.time(now)) if before.get("code") == code else shapes.time(now)
-    actions = shapes.actions(possible_actions(row, facts, now))
-    return {"code": code, "text": text, "since": since, "reasons": found, "actions": actions}
+    """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now."""
+    found = shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
+    said = shapes.decision(step.why, step.text, found, row.decision, now)
+    return {**said, "actions": shapes.actions(possible_actions(row, facts, now))}
 
 
 def _say(lease: Lease, observation: Observation, decision: dict[str, Any], boards: Boards, now: datetime) -> bool:

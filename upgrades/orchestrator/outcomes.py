@@ -148,7 +148,7 @@ def _note_gone(row: Instance, now: datetime) -> None:
     """
     if row.operation_kind == OperationKind.RESTORE and row.member:
         _set_member_state(row, MemberState.FAILED)
-        row.member.rollback_error = messages.gone_at(now)
+        row.member.rollback_error = messages.GONE
     else:
         _finish_member(row, MemberState.SKIPPED, now)
     row.note_gone(now)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import singledispatch
 from itertools import count
@@ -33,6 +32,7 @@ from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, TURNED, end_opt_outs, open_for_an_upgrade, turn_to_version
+from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 from upgrades.orchestrator.quarantine import quarantine_those_at_fault
@@ -272,7 +272,7 @@ def _roll_back(step: RollBack, w: Writing) -> None:
     upgrade, rows = _running(w), _instances(w, step.instances)
     if step.breach is not None:
         upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, w)
-        upgrade.breach = asdict(step.breach)
+        upgrade.breach = breach_to_row(step.breach)
         upgrade.save(update_fields=["status", "error", "breach"])
         w.changed(upgrade, note=step.breach.code.value)
     for row in rows:
@@ -328,7 +328,7 @@ def _complete(step: Complete, w: Writing) -> None:
 def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None = None) -> None:
     upgrade = _running(w)
     upgrade.status, upgrade.ended_at = status, w.now
-    upgrade.error, upgrade.breach = (_error(breach, w), asdict(breach)) if breach else (None, None)
+    upgrade.error, upgrade.breach = (_error(breach, w), breach_to_row(breach)) if breach else (None, None)
     upgrade.pending_at_end, upgrade.waits_from = upgrade.count_pending(), w.now
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
     upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both

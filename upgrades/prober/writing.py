@@ -86,9 +86,9 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
         health = ("health", "health_since", "health_changed_at", "health_detail")
         bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, *health)
         failed = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None, state=MemberState.FAILED)
-        failed.update(rollback_error=messages.gone_at(now))
+        failed.update(rollback_error=messages.GONE)
         for row in rows:
-            w.changed(row, note=messages.gone([row.number], now))
+            w.changed(row, note=messages.GONE)
         if rows:
             log.warning("%s: gone at the provider: instances %s", w.scale_set, [row.number for row in rows])
             w.wake()

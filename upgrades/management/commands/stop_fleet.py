@@ -1,6 +1,5 @@
 """`manage.py stop_fleet --reason R [--until D]`"""
 
-from datetime import UTC
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,6 +7,7 @@ from django.utils import timezone
 
 from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.management.door import Door, me, read_time
+from upgrades.management.text import moment
 
 
 class Command(Door):
@@ -19,5 +19,5 @@ class Command(Door):
 
     def handle(self, *args: Any, **options: Any) -> None:
         row = stop_fleet(reason=options["reason"], owner=me(), now=timezone.now(), until=options["until"])
-        until = f" until {row.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if row.until else ""
+        until = f" until {moment(row.until)}" if row.until else ""
         self.stdout.write(f"all automatic upgrades are stopped{until}")

@@ -1,0 +1,125 @@
+"""A reason in the few words that a row of a table has room for."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from upgrades.core.held import Held, Reason
+from upgrades.core.sentences import Percent, Sentence, at, sentence
+from upgrades.core.steps import Why
+
+
+def brief(reason: Reason) -> str:
+    """In few words; "" where they would say nothing new beside the row's own numbers, the whole sentence where there are no fewer."""
+    says = BRIEFS.get(reason.code)
+    return says(reason) if says else reason.text
+
+
+@sentence
+def _unhealthy(unhealthy: int, total: int, limit: Percent) -> str:
+    return f"{unhealthy} of {total} unhealthy, limit {limit:g} %"
+
+
+@sentence
+def _opted_out_unhealthy(count: int) -> str:
+    return f"{count} opted out and unhealthy"
+
+
+@sentence
+def _not_made(count: int, capacity: int) -> str:
+    return f"{count} of {capacity} could not be created"
+
+
+@sentence
+def _gone(count: int, capacity: int) -> str:
+    return f"{count} of {capacity} gone at the provider"
+
+
+@sentence
+def _fleet_stopped() -> str:
+    return "Automatic upgrades are stopped"
+
+
+@sentence
+def _unapproved(count: int) -> str:
+    return f"{count} waiting for approval"
+
+
+@sentence
+def _impossible() -> str:
+    return "The remaining instances are opted out"
+
+
+@sentence
+def _again(until: datetime | None) -> str:
+    return f"Retries at {at(until)}" if until else "Retries by itself"
+
+
+@sentence
+def _cancelled() -> str:
+    return "Cancelled. Start manually to continue."
+
+
+@sentence
+def _pause(until: datetime | None) -> str:
+    return f"Pauses until {at(until)}" if until else "Pauses"
+
+
+@sentence
+def _quarantined(count: int) -> str:
+    return f"{count} in quarantine"
+
+
+@sentence
+def _failed(count: int) -> str:
+    return f"{count} failed, not retried automatically"
+
+
+@sentence
+def _switched_off(count: int) -> str:
+    return f"{count} switched off"
+
+
+@sentence
+def _behind(count: int) -> str:
+    return f"{count} behind; automatic is off"
+
+
+def _number(reason: Reason, name: str) -> int:
+    return int(reason.numbers.get(name, 0))
+
+
+def _count(reason: Reason) -> int:
+    return len(reason.instances or ())
+
+
+def _gate(reason: Reason) -> Sentence:
+    limit = reason.numbers.get("limit_percent", 0)
+    return _unhealthy(_number(reason, "unhealthy"), _number(reason, "total"), limit)
+
+
+def _nothing(reason: Reason) -> str:
+    return ""
+
+
+BRIEFS: dict[Why | Held, Callable[[Reason], str]] = {
+    Why.GATE: _gate,
+    Held.SHUT_BY_OPT_OUTS: lambda one: _opted_out_unhealthy(_count(one)),
+    Why.NOT_MADE: lambda one: _not_made(_number(one, "instances"), _number(one, "capacity")),
+    Why.GONE: lambda one: _gone(_number(one, "instances"), _number(one, "capacity")),
+    Why.FLEET_STOPPED: lambda one: _fleet_stopped(),
+    Why.WAITING_FOR_APPROVAL: lambda one: _unapproved(_count(one)),
+    Held.IMPOSSIBLE: lambda one: _impossible(),
+    Why.BACKING_OFF: lambda one: _again(one.until),
+    Why.STOPPED: lambda one: _cancelled(),
+    Why.PAUSE: lambda one: _pause(one.until),
+    Held.QUARANTINED: lambda one: _quarantined(_count(one)),
+    Held.FAILED_BEFORE: lambda one: _failed(_count(one)),
+    Held.SWITCHED_OFF: lambda one: _switched_off(_count(one)),
+    Held.AUTOMATIC_OFF: lambda one: _behind(_number(one, "instances")),
+    Held.OPTED_OUT: _nothing,
+    Held.TURN: _nothing,
+    Why.REPLACING: _nothing,
+    Why.RUNNING_EXTENSIONS: _nothing,
+    Why.SURGING: _nothing,
+    Why.VERIFYING: _nothing,
+}

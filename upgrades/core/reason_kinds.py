@@ -1,0 +1,80 @@
+"""What the code of a decision or a reason means for whoever shows it: one table, carried with the reason, so that no viewer has a list."""
+
+from dataclasses import dataclass
+
+from upgrades.core.held import Held
+from upgrades.core.steps import Why
+
+Code = Why | Held
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonKind:
+    """`fill` and `glyph`: how it looks, among those of an instance's states. `word`: what an upgrade that it holds is, in a word or two.
+
+    `passes`: it asks nothing of anybody. `works`: machines are at work, and a look awaits them. `holds`: it holds those that are still to
+    come. `at_the_gate`: an upgrade that runs waits for it before its next batch. `needs_person_after`: so many seconds after it
+    began somebody has to do something about it; None where that is never so. `is_own`: it says what its instances are, and each of
+    them says so itself. `explains`: the states of instances that it accounts for.
+    """
+
+    fill: str
+    glyph: str
+    word: str = ""
+    passes: bool = False
+    works: bool = False
+    holds: bool = False
+    at_the_gate: bool = False
+    needs_person_after: int | None = None
+    is_own: bool = False
+    explains: tuple[str, ...] = ()
+
+
+def _at_work(glyph: str, fill: str = "active") -> ReasonKind:
+    return ReasonKind(fill, glyph, passes=True, works=True)
+
+
+# The weightiest first: reasons are ranked in this order.
+KINDS: dict[Code, ReasonKind] = {
+    Why.NO_IMAGE: ReasonKind("waiting", "pending", needs_person_after=0),
+    Why.NOT_MADE: ReasonKind("failure", "failed", needs_person_after=0, is_own=True),
+    Why.GONE: ReasonKind("attention", "unknown", passes=True, is_own=True),
+    Held.SURPLUS: ReasonKind("out", "opted-out"),
+    Held.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
+    Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True),
+    # Health that is late for a moment is no news.
+    Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
+    Why.FLEET_STOPPED: ReasonKind("attention", "cord", "Held", holds=True, at_the_gate=True),
+    Why.PAUSED: ReasonKind("attention", "held", "Paused", holds=True, at_the_gate=True),
+    Why.WAITING_FOR_APPROVAL: ReasonKind(
+        "attention", "held", "Waits for approval", at_the_gate=True, needs_person_after=0
+    ),
+    Held.IMPOSSIBLE: ReasonKind("out", "opted-out"),
+    Why.BACKING_OFF: ReasonKind("attention", "held", holds=True),
+    Why.STOPPED: ReasonKind("attention", "held", holds=True),
+    Held.SUSPECTED: ReasonKind("attention", "failed"),
+    Held.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
+    Held.WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
+    Held.PINNED: ReasonKind("waiting", "pending"),
+    Held.AUTOMATIC_OFF: ReasonKind("waiting", "pending"),
+    Held.QUARANTINED: ReasonKind("attention", "quarantined", needs_person_after=0, is_own=True),
+    Held.FAILED_BEFORE: ReasonKind("failure", "failed", is_own=True, explains=("failed", "rolled-back")),
+    Held.OPTED_OUT: ReasonKind("out", "opted-out", is_own=True, explains=("opted-out",)),
+    Held.SWITCHED_OFF: ReasonKind("waiting", "switched-off", is_own=True),
+    Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
+    Why.INITIALIZING: ReasonKind("active", "verifying", passes=True, at_the_gate=True),
+    Why.PAUSE: ReasonKind("active", "held", passes=True, at_the_gate=True),
+    Why.ROOM: ReasonKind("waiting", "unknown"),
+    Why.REPLACING: _at_work("upgrading"),
+    Why.SURGING: _at_work("upgrading"),
+    Why.RUNNING_EXTENSIONS: _at_work("upgrading"),
+    Why.VERIFYING: _at_work("verifying"),
+    Why.CLEARING: _at_work("upgrading"),
+    Why.CREATING: _at_work("upgrading"),
+    Held.TURN: ReasonKind("waiting", "queued", passes=True),
+    Why.NOTHING_TO_DO: ReasonKind("done", "done", passes=True),
+}
+RANK = {code: place for place, code in enumerate(KINDS)}
+WORK = frozenset(code for code, kind in KINDS.items() if kind.works)
+HOLDS = frozenset(code for code, kind in KINDS.items() if kind.holds)
+AT_THE_GATE = frozenset(code for code, kind in KINDS.items() if kind.at_the_gate)
