@@ -204,7 +204,7 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     if upgrade is None or not waiting or batches.approved(facts, upgrade):
         return None
     version = upgrade.target.version
-    if facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
+    if version and facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
         return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
     return Wait(now + LOOK_AGAIN, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(len(waiting), version))
 
