@@ -143,7 +143,7 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     following = page.get_by_role("button", name="Next batch now")
     expect(following).to_have_accessible_description("A batch is in progress.")
 
-    page.locator("#pause").press("Enter")
+    page.locator("#pause").click()
 
     expect(page.locator("#pause")).to_have_accessible_description("Already paused by admin.")
     expect(page.locator("#pause")).to_be_focused()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, SignIn
-from tests.browser.test_scale_set import address, agree, cell
+from tests.browser.test_scale_set import address, agreed, cell
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import LIVE, Installation
 
@@ -114,15 +114,13 @@ def test_the_focus_stays_where_it_was_for_every_control_keeps_its_place(up: Inst
     page.get_by_role("switch", name="Automatic upgrades").click()
     publish(up, next_version())
     expect(page.locator("#why")).to_contain_text("Automatic upgrades are off")
-    page.locator("#start").press("Enter")
-    agree(page, "Start upgrade")
+    agreed(page.locator("#start"), "Start upgrade")
     expect(page.locator("#rail .is-now")).to_be_visible()
     expect(page.locator("#start")).to_be_focused()  # off, in its place, and saying why
     expect(page.locator("#start")).to_have_accessible_description(re.compile("An upgrade to .* is running."))
     page.keyboard.press("Enter")
     expect(page.locator("#confirm")).not_to_be_visible()
-    page.locator("#cancel").press("Enter")
-    agree(page, "Cancel upgrade")
+    agreed(page.locator("#cancel"), "Cancel upgrade")
     expect(page.locator("#cancel")).to_have_accessible_description("Already requested.")
     expect(page.locator("#cancel")).to_be_focused()
 
