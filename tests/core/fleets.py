@@ -94,8 +94,10 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
         only_failed=_seldom(random),
         takes_failed=random.random() < 0.5,
     )
-    if _seldom(random):
-        upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
+    if upgrade.started_by is StartedBy.USER:  # who starts one by hand has approved it
+        upgrade = replace(upgrade, policy=replace(facts.policy, deferral=False))
+        if _seldom(random):
+            upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
     there = [one.id for one in facts.instances if one.exists and not one.leaving]
     taken = random.sample(there, min(len(there), random.randint(0, 12)))
     cut = random.randint(0, len(taken))
