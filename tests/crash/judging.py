@@ -148,7 +148,7 @@ def events_replay(path: str) -> int:
     snapshot = wait_until(lambda: settled_snapshot(path), what=f"a snapshot of {path} at rest")
     assert snapshot
     events = Event.objects.using(LIVE).filter(scale_set__key=path, seq__lte=snapshot["seq"]).order_by("seq")
-    state: dict[str, Any] = {**snapshot, "seq": 0, "scale_set": None, "instances": {}, "upgrade": None}
+    state: dict[str, Any] = {**snapshot, "seq": 0, "scale_set": None, "instances": {}, "upgrade": None, "board": None}
     seqs = []
     for event in events:
         state = read.apply(state, event)

@@ -30,6 +30,7 @@ class Follower:
                     "scale_set": None,
                     "instances": {},
                     "upgrade": None,
+                    "board": None,
                 }
             self._states[pk] = self._replayed(pk, self._states[pk], now["seq"])
             assert self._states[pk] == now, _difference(self._states[pk], now)
