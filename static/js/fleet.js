@@ -155,7 +155,7 @@ function paintTotals() {
     part.style.flexGrow = all.fills[part.dataset.fill];
     part.hidden = !all.fills[part.dataset.fill];
   }
-  say(needs ? `${many(needs, "scale set needs", "scale sets need")} a person.` : "Nothing needs a person.");
+  say(needs ? `${many(needs, "scale set needs", "scale sets need")} attention.` : "Nothing needs attention.");
 }
 
 function write(place, text) { if (place.textContent !== text) place.textContent = text; }
@@ -164,7 +164,7 @@ function paintNeeds(now) {
   if (missing.size) return;
   const list = [...fleet.values()].flatMap(({ board, needs }) => needs.map((need) => ({ ...need, set: board.scale_set })));
   list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || byName(a.set.name, b.set.name));
-  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">${isStale() ? "Nothing needed a person when there was news last." : "Nothing needs a person."}</li>`);
+  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">${isStale() ? "Nothing needed attention at the last update." : "Nothing needs attention."}</li>`);
   show($("#quiet"), html`${quiet()}`);
   for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
 }
@@ -177,14 +177,14 @@ function item({ code, fill, glyph, text, since: at, acts, set }) {
   return html`<li>${mark(fill, glyph)}<a href="${page}" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
 }
 
-/** What waits as it should is said in few words, and not listed. */
+/** Says in few words what waits as it should; it is not listed. */
 function quiet() {
   const all = [...fleet.values()];
   const off = all.filter((one) => !one.board.scale_set.automatic_upgrade).length;
   const waits = (code) => all.filter((one) => reasonsIn(one.board).some((reason) => reason.code === code)).length;
   const pauses = waits("PauseBetweenBatches"), paused = waits("Paused");
   const words = [pauses && many(pauses, "planned pause"), paused && `${number(paused)} paused`, off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
-  return words.length ? `Quiet: ${words.join(", ")}` : "";
+  return words.length ? `Expected: ${words.join(", ")}` : "";
 }
 
 function paintChoice(shown, all) {
@@ -192,7 +192,7 @@ function paintChoice(shown, all) {
     if ((only || "all") === link.dataset.key) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  show($("#shown"), PICKS[only] ? html`${number(shown)} of ${number(all)} shown` : html`${number(all)}, those that move or need a person first`);
+  show($("#shown"), PICKS[only] ? html`${number(shown)} of ${number(all)} shown` : html`${number(all)}, active and needing attention first`);
   $("#no-match").hidden = shown > 0 || !all;
 }
 

@@ -27,7 +27,7 @@ export class Panel {
   /** The server knows what happened before the page was opened. What comes too late, or from the door, is left alone. */
   async load(one, wanted) {
     const answer = await fetch(`${this.address}instances/${one.id}/history/`, { redirect: "manual" }).catch(() => null);
-    const text = answer?.ok ? await answer.text() : String(html`<p class="quiet">It could not be fetched.</p>`);
+    const text = answer?.ok ? await answer.text() : String(html`<p class="quiet">Could not load.</p>`);
     if (this.history !== wanted) return;
     const place = this.root.querySelector("#history");
     place.innerHTML = text;
@@ -47,7 +47,7 @@ function panelOf(one, board, now) {
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}${policyOf(board).max_surge ? "goes with the instance" : "kept"}`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
     ${one.member ? part(one, now) : ""}
-    <section><h3>History, ${zoneName()}</h3><div id="history" data-keep="${one.id}"><p class="quiet">Asking.</p></div></section>`;
+    <section><h3>History, ${zoneName()}</h3><div id="history" data-keep="${one.id}"><p class="quiet">Loading.</p></div></section>`;
 }
 
 const pair = (name, value) => html`<dt>${name}</dt><dd>${value}</dd>`;
@@ -88,5 +88,5 @@ function part({ id, member }, now) {
   const [done, doneTo] = DONE[member.replacement ? "surge" : member.kind];
   const other = !member.replacement ? "" : member.replacement === id ? pair("In place of", member.instance) : pair("New instance", member.replacement);
   const took = member.swapped_at && member.ended_at ? `${since(member.swapped_at, Date.parse(member.ended_at))} after ${doneTo}` : "";
-  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Went", WENT[member.state])}${other}${member.swapped_at ? pair(done, momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
+  return html`<section><h3>Latest upgrade</h3><dl class="pairs">${pair("Result", WENT[member.state])}${other}${member.swapped_at ? pair(done, momentAt(member.swapped_at, now)) : ""}${took ? pair("Ended", took) : ""}${member.error_code ? pair("Error", member.error_code) : ""}${member.rollback_error ? pair("Not put back", member.rollback_error) : ""}</dl></section>`;
 }

@@ -69,7 +69,7 @@ def test_the_switch_asks_and_the_feed_answers(up: Installation, sign_in: SignIn)
 def test_what_needs_a_person_is_said_and_leads_there(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "pages/ill", 5)
     page = sign_in("/")
-    expect(page.locator("#needs")).to_contain_text("Nothing needs a person.")
+    expect(page.locator("#needs")).to_contain_text("Nothing needs attention.")
     up.manage("simulate", "pages/ill", "--sick", "0", "3")
     expect(page.locator("#needs")).to_contain_text("40\u00a0% unhealthy (2 of 5), limit 20\u00a0%")
     page.locator("#needs").get_by_role("link", name="See the 2").click()

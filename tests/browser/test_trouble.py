@@ -89,7 +89,7 @@ def test_signed_out_elsewhere_the_panel_does_not_become_the_door(sign_in: SignIn
     page = ready(sign_in(address(SETS[0])))
     page.context.clear_cookies(name="sessionid")
     cell(page, 1).click()
-    expect(page.locator("#history")).to_have_text("It could not be fetched.")
+    expect(page.locator("#history")).to_have_text("Could not load.")
     page.get_by_role("button", name="Start upgrade").click()
     expect(page.get_by_role("alert").filter(has_text="You are signed out.")).to_be_visible()
 
