@@ -52,7 +52,7 @@ def test_no_page_is_wider_than_the_window_and_nothing_that_explains_is_cut(sign_
             live(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     for address, root in ((SET_PAGE, ".instruments, .title"), ("/", ".needs, .sets, .figures")):
-        live(page).goto(address)
+        page.goto(address)
         live(page)
         expect(page.locator("#why .reasons li, #needs .mark").first).to_be_visible()
         assert page.evaluate(CUT, root) == []
