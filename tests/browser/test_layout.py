@@ -147,9 +147,8 @@ def test_a_page_without_news_says_so_and_does_nothing(up: Installation, sign_in:
 
 
 def test_a_thin_line_stays_in_sight_while_an_upgrade_runs(up: Installation, sign_in: SignIn) -> None:
-    up.manage("simulate", SET, "--heal", "1", "4", "7", "9", "12")
-    up.wait_healthy(SET)
-    page = live(sign_in(SET_PAGE, width=390, height=600))
+    put_fleet(up, "pages/line", 10)
+    page = live(sign_in("/scale-sets/pages/line/", width=390, height=600))
     expect(page.locator("#line")).to_be_hidden()
     publish(up, next_version())
     expect(page.locator("#line")).to_be_visible()
