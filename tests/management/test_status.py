@@ -71,6 +71,18 @@ def test_one_scale_set_without_an_upgrade() -> None:
     ]
 
 
+def test_the_numbers_of_the_board_are_said() -> None:
+    row = a_scale_set(instances=10)
+    Instance.objects.filter(number__in=(1, 2, 3)).update(health="unhealthy")
+    opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW)
+    advance(row.pk, lambda: NOW)
+    said = run("status", "fleet/web").out
+    assert "states     3 unhealthy, 6 done, 1 opted out" in said
+    assert "done       6 of 9 (66 %)" in said
+    assert "unhealthy  3 of 10 (30 %), limit 20 %: 1 over the limit" in said
+    assert "  batch " not in said and "  failed " not in said
+
+
 def test_a_running_upgrade() -> None:
     a_scale_set()
     publish("16.04.1")

@@ -7,7 +7,7 @@ from upgrades import attempts, history
 from upgrades.attempts import Rollback
 from upgrades.core.versions import LATEST
 from upgrades.history import Standing
-from upgrades.management import overdue, why
+from upgrades.management import board, overdue, why
 from upgrades.management.text import align, moment
 from upgrades.models import RollingUpgrade, ScaleSet
 
@@ -63,6 +63,7 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
         f"  automatic  {'on' if row.automatic_upgrade else 'off'}",
         f"  instances  {standing.machines} of {row.capacity}: {_counts(standing.by_health)}{_extras(standing)}",
         f"  versions   {_versions(standing)}",
+        *board.lines(row),
         f"  now        {_decision(row, now)}",
         *why.of(row, now),
     ]

@@ -1,0 +1,29 @@
+"""What the board of a scale set says, as lines of text: the very numbers that the pages show."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from upgrades.core.ranges import numbers_in
+from upgrades.models import ScaleSet
+from upgrades.models.board import board_of
+
+
+def lines(row: ScaleSet) -> Iterator[str]:
+    """None before the first look."""
+    if (board := board_of(row)) is None:
+        return
+    states, progress = board["states"], board["progress"]
+    counts = (f"{len(numbers_in(ids))} {state.replace('-', ' ')}" for state, ids in states.items())
+    yield f"  states     {', '.join(counts) or 'none'}"
+    if progress["percent"] is not None:
+        yield f"  done       {progress['up_to_date']} of {progress['of']} ({progress['percent']} %)"
+    yield f"  unhealthy  {_gauge(board['unhealthy'])}"
+    if board["failed"]:
+        yield f"  failed     {_gauge(board['failed'])}, of those upgraded so far"
+    if batch := board["batch"]:
+        yield f"  batch      {batch['current']} of {batch['of']}, {batch['step']} since {batch['since']}"
+
+
+def _gauge(gauge: Mapping[str, Any]) -> str:
+    over = f": {-gauge['room']} over the limit" if gauge["over"] else ""
+    return f"{gauge['count']} of {gauge['of']} ({gauge['percent']:g} %), limit {gauge['limit_percent']} %{over}"
