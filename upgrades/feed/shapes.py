@@ -13,10 +13,10 @@ from upgrades.core.instants import iso
 from upgrades.core.reason_kinds import KINDS, Code
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.steps import Why
-from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
+from upgrades.models.image import Catalogue
 from upgrades.models.records import record_of
 from upgrades.models.rolling_upgrade import policy_to_row
 
@@ -213,15 +213,15 @@ def time(at: datetime | None) -> str | None:
 
 
 def scale_set(row: ScaleSet) -> ScaleSetShape:
-    latest = row.sku.latest_in(row.location)
+    catalogue = row.sku.catalogue_in(row.location)
     return ScaleSetShape(
         resource_group=row.resource_group,
         name=row.name,
         location=row.location.name,
         image=_image(row.sku.publisher, row.sku.offer, row.sku.sku, row.image_version),
-        latest_version=latest,
-        wanted_version=latest if row.image_version == LATEST else row.wanted_version(),
-        withdrawn=_withdrawn(row),
+        latest_version=catalogue.latest,
+        wanted_version=catalogue.wanted(row.image_version),
+        withdrawn=_withdrawn(catalogue),
         capacity=row.capacity,
         automatic_upgrade=row.automatic_upgrade,
         extensions=_lines(key_of_model(documents.extensions_of(row.document))),
@@ -233,10 +233,10 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
     )
 
 
-def _withdrawn(row: ScaleSet) -> list[WithdrawnShape]:
+def _withdrawn(catalogue: Catalogue) -> list[WithdrawnShape]:
     return [
         WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=time(one.since))
-        for version, one in sorted(row.sku.withdrawals().items())
+        for version, one in sorted(catalogue.withdrawn.items())
     ]
 
 

@@ -1,5 +1,6 @@
 """The cord: one person stops every automatic upgrade of the whole fleet."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import models
@@ -29,11 +30,28 @@ def open_fleet_stop() -> FleetStop | None:
 
 
 def fleet_stop_in_force(now: datetime) -> FleetStop | None:
-    return FleetStop.objects.filter(Q(until=None) | Q(until__gt=now), ended_at=None).first()
+    return in_force_of(FleetStop.objects.filter(ended_at=None), now)
+
+
+def in_force_of(stops: Iterable[FleetStop], now: datetime) -> FleetStop | None:
+    """The first of these (the newest come first) that counts now."""
+    return next((one for one in stops if one.ended_at is None and (one.until is None or one.until > now)), None)
 
 
 def fleet_was_stopped_for(since: datetime, now: datetime) -> timedelta:
     """How long all in all, from `since` on."""
-    stops = FleetStop.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), created_at__lt=now)
-    spans = ((max(since, one.created_at), min(one.ended_at or now, one.until or now, now)) for one in stops)
+    return stopped_for(fleet_stops_since(since), since, now)
+
+
+def fleet_stops_since(since: datetime) -> list[FleetStop]:
+    """Those that are open, and those that ended after that."""
+    return list(FleetStop.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since)))
+
+
+def stopped_for(stops: Iterable[FleetStop], since: datetime, now: datetime) -> timedelta:
+    spans = (
+        (max(since, one.created_at), min(one.ended_at or now, one.until or now, now))
+        for one in stops
+        if one.created_at < now
+    )
     return sum((end - begin for begin, end in spans if end > begin), timedelta(0))

@@ -1,10 +1,31 @@
 """The image catalogue: which SKUs are supported, and which versions of them are published where."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from django.db import models
 
 from upgrades.core import versions
 from upgrades.core.facts import Withdrawal
 from upgrades.models.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The versions of an SKU, read at once: those that can be chosen in one location, and those withdrawn, wherever they were."""
+
+    versions: tuple[str, ...]
+    withdrawn: Mapping[str, Withdrawal]
+
+    @property
+    def latest(self) -> str | None:
+        """What "latest" means there; None while nothing is published."""
+        return versions.newest(self.versions)
+
+    def wanted(self, version: str) -> str | None:
+        """What a scale set gets whose model names this version: that one, or, for "latest" and where it was withdrawn, the newest there
+        is. None while there is none."""
+        return self.latest if version == versions.LATEST or version in self.withdrawn else version
 
 
 class ImageSku(models.Model):
@@ -43,11 +64,19 @@ class ImageSku(models.Model):
         """What "latest" means there; None while nothing is published."""
         return versions.newest(self.versions_in(location))
 
+    def catalogue_in(self, location: Location) -> Catalogue:
+        """In one query, for those who ask for more than one thing of it."""
+        columns = ("version", "withdrawn_at", "withdrawn_by", "withdrawn_reason", "limited_to")
+        rows = list(self.versions.values_list(*columns))
+        there = (None, location.pk)
+        return Catalogue(
+            versions=tuple(version for version, since, _, _, place in rows if since is None and place in there),
+            withdrawn={version: Withdrawal(by, why, since) for version, since, by, why, _ in rows if since is not None},
+        )
+
     def wanted_in(self, location: Location, version: str) -> str | None:
-        """What a scale set gets whose model names this version: that one, or, for "latest" and where it was withdrawn, the newest there
-        is. None while there is none."""
-        is_withdrawn = self.versions.filter(version=version).exclude(withdrawn_at=None).exists
-        return self.latest_in(location) if version == versions.LATEST or is_withdrawn() else version
+        """As `Catalogue.wanted` says."""
+        return self.catalogue_in(location).wanted(version)
 
     def withdrawals(self) -> dict[str, Withdrawal]:
         """{version: who withdrew it, and why}"""

@@ -55,19 +55,19 @@ def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
     try:
         for _ in range(MOST_STEPS):
             if _look(lease, now()):
-                break
+                return hand_out(scale_set_id)
+        leases.give_back(lease)
         return hand_out(scale_set_id)
     except (LeaseLost, ScaleSet.DoesNotExist):
         return []
-    finally:
+    except BaseException:
         leases.give_back(lease)
+        raise
 
 
 def _look(lease: Lease, now: datetime) -> bool:
-    """One step. True where nothing more can be done now."""
-    end_expired_opt_outs(lease.scale_set_id, now)
-    end_outdated_quarantines(lease.scale_set_id, now)
-    observation = observe(lease.scale_set_id, now)
+    """One step. True where nothing more can be done now: then the lease is given back."""
+    observation = _observe(lease.scale_set_id, now)
     if jumps.make_up(lease, observation.scale_set, now):
         observation = observe(lease.scale_set_id, now)
     if _is_gone(observation):
@@ -83,6 +83,18 @@ def _look(lease: Lease, now: datetime) -> bool:
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return False
+
+
+def _observe(scale_set_id: int, now: datetime) -> Observation:
+    """What is over by now is ended first."""
+    observation = observe(scale_set_id, now)
+    if observation.has_expired:
+        end_expired_opt_outs(scale_set_id, now)
+        observation = observe(scale_set_id, now)
+    is_due = any(one.quarantined for one in observation.facts.instances)
+    if is_due and end_outdated_quarantines(scale_set_id, now):
+        observation = observe(scale_set_id, now)
+    return observation
 
 
 def _decide(facts: Facts, now: datetime) -> Step:
@@ -153,6 +165,7 @@ def _is_gone(observation: Observation) -> bool:
 
 def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
     ScaleSet.objects.filter(pk=lease.scale_set_id, seq=observation.seq, deleting=True).delete()
+    leases.give_back(lease)
 
 
 def hand_out(scale_set_id: int) -> list[HandOut]:

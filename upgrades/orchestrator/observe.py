@@ -1,7 +1,7 @@
 """Rows -> facts. Reads only; `Observation.seq` says as of which event, so that a decision on older facts is never recorded."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -39,8 +39,9 @@ from upgrades.core.versions import LATEST
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Batch as BatchRow
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
-from upgrades.models.fleet_stop import fleet_stop_in_force, fleet_was_stopped_for
-from upgrades.models.instance import in_force, is_spare
+from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_for
+from upgrades.models.image import Catalogue
+from upgrades.models.instance import is_spare
 from upgrades.models.rolling_upgrade import breach_from_row, policy_from_row
 from upgrades.models.trials import trials_of
 
@@ -50,8 +51,11 @@ MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
 
 @dataclass(frozen=True, slots=True)
 class Observation:
+    """`has_expired`: the time of some opt-out is over, which nobody has ended yet."""
+
     scale_set: ScaleSet
     facts: Facts
+    has_expired: bool = False
 
     @property
     def seq(self) -> int:
@@ -64,10 +68,13 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
     row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
     latest_upgrade = row.upgrades.prefetch_related("batches").first()
     running = latest_upgrade if latest_upgrade and latest_upgrade.ended_at is None else None
-    latest, trials, withdrawn = newest_image(row), trials_of(row), row.sku.withdrawals()
+    catalogue, trials = row.sku.catalogue_in(row.location), trials_of(row)
+    latest = _image(row, catalogue.wanted(row.image_version))
+    stops = fleet_stops_since(running.started_at if running else now)
+    opt_outs = list(OptOut.objects.filter(instance__scale_set=row, ended_at=None))
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
-        instances=_instances(row, now, withdrawn),
+        instances=_instances(row, _holds(opt_outs, now), catalogue.withdrawn),
         latest=latest,
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
@@ -79,15 +86,15 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         news_since=row.news_since,
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
         create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
-        fleet_stop=_hold(fleet_stop_in_force(now)),
-        upgrade=_upgrade(running, now) if running else None,
+        fleet_stop=_hold(in_force_of(stops, now)),
+        upgrade=_upgrade(running, stops, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_upgrade),
         trial=_trial(running, latest, trials),
-        newest_good=_newest_good(row, latest, trials),
+        newest_good=_newest_good(row, latest, catalogue, trials),
         pinned_to="" if row.image_version == LATEST else row.image_version,
-        withdrawn=withdrawn,
+        withdrawn=catalogue.withdrawn,
     )
-    return Observation(row, facts)
+    return Observation(row, facts, any(one.until is not None and one.until <= now for one in opt_outs))
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
@@ -98,7 +105,10 @@ def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action,
 
 def newest_image(row: ScaleSet) -> ImageReference | None:
     """The image for new instances and upgrades: the latest published, or the one the set is pinned to; never one that was withdrawn."""
-    version = row.wanted_version()
+    return _image(row, row.wanted_version())
+
+
+def _image(row: ScaleSet, version: str | None) -> ImageReference | None:
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
 
 
@@ -107,11 +117,13 @@ def _trial(running: RollingUpgrade | None, latest: ImageReference | None, trials
     return trials.get(version, Trial())
 
 
-def _newest_good(row: ScaleSet, latest: ImageReference | None, trials: Mapping[str, Trial]) -> ImageReference | None:
+def _newest_good(
+    row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, trials: Mapping[str, Trial]
+) -> ImageReference | None:
     """Where the latest version is suspected: the newest that is not. Whoever is pinned to a version has it all the same."""
     if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, Trial())):
         return None
-    version = newest_good(row.sku.versions_in(row.location), trials)
+    version = newest_good(catalogue.versions, trials)
     return replace(latest, version=version) if version else None
 
 
@@ -130,16 +142,24 @@ COLUMNS = (
     "quarantined_at",
     "spare",
     "member__state",
+    "missing_since",
 )
 MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
 
 
-def _instances(row: ScaleSet, now: datetime, withdrawn: Mapping[str, Withdrawal]) -> tuple[InstanceFacts, ...]:
-    holds = {one.instance_id: _hold(one) for one in in_force(now).filter(instance__scale_set=row)}
+def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
+    """Of those that count now (`models.instance.in_force`), by instance."""
+    return {one.instance_id: _hold(one) for one in opt_outs if one.until is None or one.until > now}
+
+
+def _instances(
+    row: ScaleSet, holds: Mapping[int, Hold | None], withdrawn: Mapping[str, Withdrawal]
+) -> tuple[InstanceFacts, ...]:
     zones = zones_of(row.document)
     there_are = Instance.objects.filter(scale_set=row).order_by("number")
-    rows = there_are.annotate(spare=is_spare()).values_list(*COLUMNS)
-    missing = {pk: Missing(*rest) for pk, *rest in there_are.exclude(missing_since=None).values_list("pk", *MISSING)}
+    rows = list(there_are.annotate(spare=is_spare()).values_list(*COLUMNS))
+    lacking = there_are.exclude(missing_since=None) if any(since for *_, since in rows) else Instance.objects.none()
+    missing = {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
     return tuple(
         InstanceFacts(
             id=number,
@@ -163,7 +183,7 @@ def _instances(row: ScaleSet, now: datetime, withdrawn: Mapping[str, Withdrawal]
             withdrawn=version in withdrawn,
             rolled_back=state == MemberState.ROLLED_BACK,
         )
-        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, spare, state in rows
+        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, spare, state, _ in rows
     )
 
 
@@ -172,7 +192,7 @@ def _hold(row: OptOut | FleetStop | None) -> Hold | None:
     return Hold(row.owner, row.reason, row.until, row.created_at, version) if row else None
 
 
-def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
+def _upgrade(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
     columns = (
         "batch",
@@ -201,7 +221,7 @@ def _upgrade(row: RollingUpgrade, now: datetime) -> Upgrade:
         takes_failed=row.takes_failed,
         mends=frozenset(row.mends),
         takes_newer=row.takes_newer,
-        ends_by=_ends_by(row, now),
+        ends_by=_ends_by(row, stops, now),
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
         kind=UpgradeKind(row.kind),
@@ -213,11 +233,11 @@ def _batch(row: RollingUpgrade, one: BatchRow, members: list[Member]) -> Batch:
     return Batch(one.number, tuple(members), _finished_at(row, one), one.started_at, one.finished_at, one.why)
 
 
-def _ends_by(row: RollingUpgrade, now: datetime) -> datetime | None:
+def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> datetime | None:
     """When its time is over. It stands still while the fleet is stopped, for that holds what the platform started."""
     if row.ends_by is None or row.started_by != StartedBy.PLATFORM:
         return row.ends_by
-    return row.ends_by + fleet_was_stopped_for(row.started_at, now)
+    return row.ends_by + stopped_for(stops, row.started_at, now)
 
 
 def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:

@@ -14,8 +14,6 @@ ITS_TIME = "its own time limit"
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
     """Ends those whose time is past, visibly: from then on the instance counts as any other."""
     expired = OptOut.objects.filter(instance__scale_set=scale_set_id, ended_at=None, until__lte=now)
-    if not expired.exists():
-        return
     with writing(now, scale_set_id) as w:
         given_up, over = expired.exclude(ending_by=""), expired.filter(ending_by="")
         back, out = (list(Instance.objects.filter(opt_outs__in=those)) for those in (given_up, over))

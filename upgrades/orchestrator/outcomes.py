@@ -19,6 +19,7 @@ MEANWHILE = {
     OperationKind.REIMAGE: "its OS disk is being replaced",
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
+UNDER_WAY = (MemberState.UPGRADING, MemberState.VERIFYING)  # and it was before: the progress is the same
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 BOTH = ("member__instance", "member__replacement")  # where there is one to replace another
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
@@ -239,7 +240,7 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
     members = [row.member for row in rows if row.member]
     bulk.update(members, *MEMBER_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
-    w.changed(*rows)
+    w.changed(*rows, counts=not all(row.member and row.member.state in UNDER_WAY for row in rows))
     others = [one for row in rows for one in _of_the_same_member(row)]
     bulk.update(others, *FAILURE_FIELDS)
     w.changed(*others)

@@ -32,14 +32,12 @@ def _has_just_failed(row: Instance) -> bool:
     return row.member is not None and row.member.state == MemberState.FAILED
 
 
-def end_outdated_quarantines(scale_set_id: int, now: datetime) -> None:
+def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
     """Of instances that failed on an older version than the one they are to get, which is another thing: they are tried once more. So
-    are those that failed on a version that is suspected by now."""
-    if not _quarantined(scale_set_id).exists():
-        return
+    are those that failed on a version that is suspected by now. True where there were any."""
     notes = _over(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
     if not notes:
-        return
+        return False
     with writing(now, scale_set_id) as w:
         rows = list(_quarantined(scale_set_id).filter(failed_version__in=notes))
         for one in rows:
@@ -47,6 +45,7 @@ def end_outdated_quarantines(scale_set_id: int, now: datetime) -> None:
             w.changed(one, note=notes[one.failed_version])
         bulk.update(rows, "quarantined_at")
         w.wake()
+    return True
 
 
 def _quarantined(scale_set_id: int) -> QuerySet[Instance]:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +37,10 @@ WRITE_SECONDS = 0.1
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
+MOST_TOLD = 10  # scale sets in one message, so that the first need not wait long
+NOT_WRITTEN = -1  # a seq that no rows have
+SURE_SECONDS = 60.0  # how often what was seen is written again although neither it nor the rows have changed
+TOGETHER_SECONDS = 0.03  # hints that come within it cost one reading
 ROUND = {"_claim", "_write_news", "_write_probed_at", "_look_at_machines", "_follow_news"}
 
 log = logging.getLogger(__name__)
@@ -44,21 +48,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic).
+    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic), when the rows were
+    those of `seq`: while neither moves, there is nothing to write.
 
     `complete_at`: when it was last asked with no machine absent that was believed to be there; an answer without one is no news of it.
     """
 
     at: float
     written_at: float
+    seq: int
     complete_at: float | None
     views: Mapping[str, InstanceView]
 
 
 class Prober:
-    """`now` is the wall clock; `on_change(scale set id)` is called (in the database's thread) after health changed."""
+    """`now` is the wall clock; `on_change(*scale set ids)` is called (in the database's thread) after health changed."""
 
-    def __init__(self, home: Path, now: Callable[[], datetime], on_change: Callable[[int], None]) -> None:
+    def __init__(self, home: Path, now: Callable[[], datetime], on_change: Callable[..., None]) -> None:
         self.name = uuid.uuid4().hex
         self._now = now
         self._on_change = on_change
@@ -76,6 +82,7 @@ class Prober:
         self._unseen: set[int] = set()  # scale sets without a probe, with machines that nobody has looked at
         self._is_unseen = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._told: list[int] = []  # scale sets with changes that nobody was told of yet
         self._came_round: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,7 +94,7 @@ class Prober:
             self._every(PROBED_AT_SECONDS, self._write_probed_at),
             self._every(VIEW_SECONDS, self._look_at_machines),
             self._every(0, self._look_at_new_machines),
-            self._every(0, self._follow_news),
+            self._every(TOGETHER_SECONDS, self._follow_news),
             listen(self._hear),
         )
         try:
@@ -208,6 +215,9 @@ class Prober:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
                     del waiting[scale_set_id]
+                    if len(self._told) >= MOST_TOLD:
+                        await self._pass_on()
+                await self._pass_on()
             finally:
                 for scale_set_id, verdicts in waiting.items():
                     self._counts.put_back(scale_set_id, verdicts)
@@ -227,7 +237,13 @@ class Prober:
         if seq is not None:
             self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
             self._news.set()
-            await self._database(self._on_change, scale_set_id)
+            self._told.append(scale_set_id)
+
+    async def _pass_on(self) -> None:
+        """Several in one message; what gets lost of it, the tick finds."""
+        told, self._told = self._told, []
+        if told:
+            await self._database(self._on_change, *told)
 
     async def _write_probed_at(self) -> None:
         """As of when the health of each scale set is known: of all its instances, so the oldest news counts."""
@@ -280,12 +296,18 @@ class Prober:
             return
         is_doubtful = self._absences.is_doubtful(probed.pk)
         complete_at = (before.complete_at if before else None) if is_doubtful else at
-        if before and before.views == views and at - before.written_at < SLOW_VIEW_SECONDS:
-            self._sights[probed.pk] = Sight(at, before.written_at, complete_at, views)
+        if before and before.views == views and at - before.written_at < self._holds_for(before, current):
+            self._sights[probed.pk] = Sight(at, before.written_at, before.seq, complete_at, views)
             return
-        self._sights[probed.pk] = Sight(at, at, complete_at, views)
+        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views)
         with suppress(ScaleSet.DoesNotExist):
             await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+            if self._sights.get(probed.pk) is sight:
+                self._sights[probed.pk] = replace(sight, seq=probed.seq)
+
+    def _holds_for(self, before: Sight, current: ProbedSet) -> float:
+        """Seconds after which the same views are written again: rows that were busy then may take them now."""
+        return SURE_SECONDS if before.seq == current.seq else SLOW_VIEW_SECONDS
 
     async def _take_absences(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> None:
         """What is gone by now is written as that."""
@@ -293,6 +315,7 @@ class Prober:
         if gone:
             with suppress(ScaleSet.DoesNotExist):
                 await self._tell(probed.pk, await self._database(writing.write_gone, probed.pk, gone, self._now()))
+                await self._pass_on()
 
 
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:

@@ -1,7 +1,7 @@
 """Rows -> what is to be probed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +28,11 @@ class Probed:
     failed: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
     is_starting: bool = False
+    # Made once: it is compared at every answer.
+    generation: str = field(init=False, compare=False)
 
-    @property
-    def generation(self) -> str:
-        return f"{self.os_disk} {self.health_since.isoformat()}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "generation", f"{self.os_disk} {self.health_since.isoformat()}")
 
 
 @dataclass(frozen=True, slots=True)

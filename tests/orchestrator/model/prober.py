@@ -196,7 +196,7 @@ class Prober:
 
     current_wire: Wire  # the one that the next reactor takes for its poller
 
-    def __init__(self, cloud: Cloud, clocks: Clocks, witness: Witness, on_change: Callable[[int], None]) -> None:
+    def __init__(self, cloud: Cloud, clocks: Clocks, witness: Witness, on_change: Callable[..., None]) -> None:
         self._loop = Loop(clocks)
         self._wire = Prober.current_wire = Wire(cloud, clocks, witness)
         self._desk = Desk()

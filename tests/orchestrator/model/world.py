@@ -103,6 +103,10 @@ class World:
 
     # --- the tasks ---
 
+    def send_looks(self, *scale_set_ids: int) -> None:
+        for scale_set_id in scale_set_ids:
+            self.send("look", scale_set_id)
+
     def send(self, task: str, *args: int) -> None:
         if self.takes_messages:
             self.messages.append(Message(task, args))
@@ -155,7 +159,7 @@ class World:
     def start_prober(self) -> None:
         """One more, where none is awake."""
         if all(prober.is_halted for prober in self.probers):
-            self.probers.append(Prober(self.cloud, self.clocks, self.witness, partial(self.send, "look")))
+            self.probers.append(Prober(self.cloud, self.clocks, self.witness, self.send_looks))
 
     def kill_prober(self) -> None:
         if self.probers:
