@@ -21,7 +21,7 @@ from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.wakes import Looks
 
 log = logging.getLogger(__name__)
-FOLLOWED_SECONDS = 0.06  # an outcome waits so long for the verdict that mostly follows it: one look at both
+FOLLOWED_SECONDS = 0.09  # an outcome waits so long for the verdict that mostly follows it: one look at both
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite looks again each tenth of a second
 P = ParamSpec("P")
 

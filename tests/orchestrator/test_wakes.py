@@ -5,6 +5,7 @@ import threading
 
 from tests.waiting import wait_until
 from upgrades.orchestrator.wakes import Looks, Wakes
+from upgrades.tasks import FOLLOWED_SECONDS
 
 LONGEST = 0.1
 LOOK_TAKES = 0.01
@@ -81,7 +82,7 @@ def test_no_look_begins_later_than_a_tenth_of_a_second_after_any_wake_and_many_w
                 wakes.done(pk)
                 del ends[pk]
             pk = chance.randrange(3)
-            wakes.wake(pk, within=chance.choice((0.0, 0.06)))
+            wakes.wake(pk, within=chance.choice((0.0, FOLLOWED_SECONDS)))
             waiting.setdefault(pk, clock.now)
             woken += 1
             for taken in wakes.take():

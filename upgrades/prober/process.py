@@ -33,7 +33,7 @@ from upgrades.probes.targets import Target
 
 CLAIM_SECONDS = 0.5  # a dead prober's lease lapses within three seconds: taken over soon after
 NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
-WRITE_SECONDS = 0.1
+WRITE_SECONDS = 0.04  # below what a look waits after an outcome: it sees the verdict too
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
