@@ -102,7 +102,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     why(page, f"5 instances are waiting for approval of the upgrade to {version}.")
     other = sign_in(address("steered/deferred"), user=onlooker, password=PASSWORD, dark=True)
     refused = other.locator("#why").get_by_role("button", name="Approve 5")
-    expect(refused).to_have_accessible_description(re.compile("may look, not steer upgrades"))
+    expect(refused).to_have_accessible_description(re.compile("view-only access. To steer upgrades"))
     assert_accessible(other)
 
     cell(page, 0).focus()
@@ -196,6 +196,6 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
 def test_who_may_only_look_reads_why_nothing_can_be_steered(steered: str, onlooker: str, sign_in: SignIn) -> None:
     page = sign_in(address(steered), user=onlooker, password=PASSWORD)
     cord = page.get_by_role("button", name="Stop all automatic upgrades")
-    expect(cord).to_have_accessible_description(re.compile("may look, not stop all automatic upgrades"))
+    expect(cord).to_have_accessible_description(re.compile("view-only access. To stop all automatic upgrades"))
     cord.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -200,7 +200,7 @@ def test_who_may_opt_out_only_reads_why_not_in_again(up: Installation, halfway: 
     page = ready(sign_in(address(SETS[1], "?open=1"), user=halfway, password=PASSWORD))
     expect(page.locator("#panel")).to_contain_text("<img src=x onerror=alert(1)> & =1+1")
     button = page.locator("#panel").get_by_role("button", name="Opt in again")
-    expect(button).to_have_accessible_description(re.compile("may look, not opt instances in again"))
+    expect(button).to_have_accessible_description(re.compile("view-only access. To opt instances in again"))
     up.manage("opt_in", SETS[1], "1")
 
 
