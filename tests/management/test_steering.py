@@ -101,7 +101,7 @@ def test_where_no_upgrade_runs(command: str, act: str) -> None:
 def test_stopping_the_fleet_and_letting_go() -> None:
     a_scale_set()
     said = run("stop_fleet", "--reason", "the new kernel panics", "--until", "2031-09-25T14:30+02:00").out
-    assert said == "all automatic upgrades are stopped until 2031-09-25 12:30 UTC"
+    assert said == "all automatic upgrades are stopped until 2031-09-25 12:30:00 UTC"
     row = FleetStop.objects.get()
     assert (row.owner, row.reason, row.until) == (
         me(),
