@@ -2,7 +2,6 @@
 
 import gzip
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -21,7 +20,6 @@ from upgrades.models import Location, ScaleSet
 UNSHOWN = ("document", "sealed_secrets", "decision")
 HISTORY_LINES = 30
 LARGEST_NUMBER = 2**31 - 1  # of an instance; no database could even look for more
-SICK_LOOKED_BACK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,9 @@ FIGURES = (
 def fleet(request: HttpRequest) -> HttpResponse:
     """All scale sets. The page's own script fills in what lives; what is here shows which there are."""
     rows = list(ScaleSet.objects.select_related("sku").defer(*UNSHOWN))
-    sick_since = history.sick_since(timezone.now() - SICK_LOOKED_BACK)
     context = {
         "page": "fleet",
-        "scale_sets": [(row, sick_since.get(row.pk)) for row in rows],
+        "scale_sets": rows,
         "figures": FIGURES,
         "only": request.GET.get("only") or "all",
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db.models import Count, Q
 
@@ -79,28 +78,3 @@ def batch_counts(upgrade: RollingUpgrade) -> dict[int, dict[str, int]]:
 def of_instance(row: ScaleSet, number: int, *, most: int) -> list[Transition]:
     """What changed of this instance, the latest first."""
     return list(Transition.objects.filter(scale_set=row, instance_number=number).order_by("-seq")[:most])
-
-
-SICK = (Health.UNHEALTHY, Health.UNKNOWN)
-
-
-def sick_since(earliest: datetime) -> dict[int, datetime]:
-    """By scale set id, for those with an unhealthy instance: since when the first of them has been so without a break.
-
-    Looks back to `earliest`, which stands for "since then or before". Two queries, however many there are.
-    """
-    sick = set(Instance.objects.filter(health__in=SICK).values_list("scale_set_id", "number"))
-    lines = Transition.objects.filter(
-        scale_set__in={pk for pk, _ in sick}, at__gte=earliest, instance_number__isnull=False
-    )
-    began: dict[tuple[int, int | None], datetime] = {}
-    for pk, number, at, health in lines.order_by("seq").values_list("scale_set", "instance_number", "at", "health"):
-        if health in SICK:
-            began.setdefault((pk, number), at)
-        else:
-            began.pop((pk, number), None)
-    since: dict[int, datetime] = {}
-    for pk, number in sick:
-        at = began.get((pk, number), earliest)
-        since[pk] = min(at, since.get(pk, at))
-    return since

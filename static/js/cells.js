@@ -2,10 +2,7 @@
 
 import { $, html, show } from "./dom.js";
 import { LARGEST } from "./fit.js";
-import { number } from "./format.js";
-import { isDone } from "./state.js";
-import { proper } from "./surges.js";
-import { GROUPS } from "./view.js";
+import { GROUPS, tally } from "./view.js";
 
 export function newCell() {
   const cell = document.createElement("button");
@@ -61,13 +58,11 @@ export function roomOf(root) {
   };
 }
 
-/** How many of a group are up to date, and whether its batch is planned, or is the one that runs. */
-export function count(heading, list, board, by, key) {
-  const mine = proper(list.map((place) => board.instances[place]));
-  write($(".push", heading), `${number(mine.filter(isDone).length)} / ${number(mine.length)}`);
-  write($(".plan", heading), by === "batch" && key !== "0" && board.instances[list[0]].batch === null ? "planned" : "");
-  const running = board.upgrade?.batches.findLast((one) => !one.finished_at);
-  heading.classList.toggle("now", by === "batch" && Boolean(running) && !board.upgrade.ended_at && String(running.number) === key);
+/** How many of a group are up to date. `batch`: where the groups are batches, the one that it is; planned, or the one that runs. */
+export function count(heading, mine, batch) {
+  write($(".push", heading), tally(mine, batch));
+  write($(".plan", heading), batch?.planned ? "planned" : "");
+  heading.classList.toggle("now", Boolean(batch) && !batch.planned && !batch.ended);
 }
 
 function write(place, text) { if (place.textContent !== text) place.textContent = text; }

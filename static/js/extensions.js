@@ -1,9 +1,4 @@
-// Upgrades of the extensions, as docs/feed.md tells of them: which instances have the model's, and how they are spoken of. Pure.
-
-/** "name version" of what was run on it, sorted; what failed there is as good as absent. */
-export const extensionsOf = ({ extensions }) => extensions.filter(({ state }) => state !== "failed").map(({ name, version = "" }) => `${name.toLowerCase()} ${version}`.trimEnd()).sort();
-
-export const hasAll = (instance, wanted = []) => extensionsOf(instance).join("\n") === wanted.join("\n");
+// Upgrades of the extensions: how they are spoken of. Pure.
 
 export const isOfExtensions = (upgrade) => upgrade?.kind === "extensions";
 

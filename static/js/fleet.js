@@ -11,14 +11,14 @@ import { needsOf } from "./needs.js";
 import { reasonsIn } from "./reasons.js";
 import { addressOf, newRow, paintRow } from "./rows.js";
 import { openShell, say, standing } from "./shell.js";
-import { FILLS, isReady, percent } from "./state.js";
+import { FILLS, isReady } from "./state.js";
 import { classOf, PICKS, summaryOf, totalsOf } from "./summary.js";
 
 const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
 const LONGEST_WAIT = 8000; // ms: then what there is is shown
 const AT_FIRST = 20; // rows that are painted before anybody knows which are in sight
 const body = $("#sets");
-const fleet = new Map(); // key -> {board, sum, needs, sickSince, rank}; sum is null while it has to be counted again
+const fleet = new Map(); // key -> {board, sum, needs, rank}; sum is null while it has to be counted again
 const rows = new Map($$("tr", body).map((row) => [row.dataset.key, row]));
 const missing = new Set(KNOWN); // no word of them yet: totals would be wrong
 const inSight = new Set(); // keys: rows elsewhere are painted when they come into sight
@@ -78,7 +78,7 @@ function paintAnew() {
 
 function paint() {
   const now = heldTime(feed.now());
-  for (const [key, one] of fleet) count(one, key, now);
+  for (const one of fleet.values()) count(one, now);
   if (!missing.size) appear();
   place();
   paintRows(now);
@@ -87,22 +87,12 @@ function paint() {
 }
 
 /** Everything that is said of a scale set, counted anew where it changed; what depends on the time, each second. */
-function count(one, key, now) {
+function count(one, now) {
   if (one.sum && now < one.counted + 1000) return;
   one.counted = now;
-  if (!one.sum) {
-    one.sum = summaryOf(one.board);
-    one.sickSince = one.sum.sick ? one.sickSince ?? startOf(key) ?? one.board.at : null;
-  }
-  one.needs = needsOf(one.board, one.sum, now, one.sickSince);
+  one.sum ??= summaryOf(one.board);
+  one.needs = needsOf(one.board, one.sum, now);
   one.rank = classOf(one.sum, one.needs);
-}
-
-/** The server knows since when; it is asked once, by the page it made. */
-function startOf(key) {
-  const at = rows.get(key)?.dataset.sickSince;
-  if (at) delete rows.get(key).dataset.sickSince;
-  return at ? Date.parse(at) : null;
 }
 
 /** Rows of one class keep their order, and nothing moves under the pointer or the focus. */
@@ -147,7 +137,7 @@ function paintTotals() {
   if (missing.size) return;
   const all = totalsOf([...fleet.values()].map((one) => one.sum));
   const needs = [...fleet.values()].filter((one) => one.needs.length).length;
-  const share = all.eligible ? percentText(Math.floor(percent(all.current, all.eligible))) : "–";
+  const share = all.eligible ? percentText(Math.floor((100 * all.current) / all.eligible)) : "–";
   const values = { all: number(all.size), latest: share, moving: number(all.moving), bad: number(all.sick), out: number(all.out), needs: number(needs) };
   for (const [name, value] of Object.entries(values)) write($(`#figures [data-key="${name}"] .number`), value);
   show($("#all"), html`${FILLS.map((fill) => html`<i data-fill="${fill}"></i>`)}`);

@@ -40,7 +40,7 @@ export function span(ms) {
 export const since = (at, now) => span(now - millis(at));
 /** A time ahead is never a single exact one. */
 export const range = (low, high) => (timeAt(low) === timeAt(high) ? `about ${timeAt(low)}` : `${timeAt(low)}–${timeAt(high)}`);
-export const ahead = ({ low, high, late }) => (late ? `after ${timeAt(low)}` : range(low, high));
+export const ahead = ({ earliest, latest, late }) => (late ? `after ${timeAt(earliest)}` : range(earliest, latest));
 
 /** The order of names: web-2 stands before web-10. */
 export const byName = new Intl.Collator("en", { numeric: true }).compare;

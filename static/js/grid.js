@@ -1,8 +1,9 @@
 // The grid: real buttons, one node each; only the cells that a message touched are painted, and of those only what differs.
 
+import { batchesOf } from "./batches.js";
 import { count, keep, newCell, newGroup, roomOf, set } from "./cells.js";
 import { gapOf, isSmall, sizeFor } from "./fit.js";
-import { faceOf } from "./state.js";
+import { faceOf } from "./faces.js";
 import { grouped, matches } from "./view.js";
 
 const ASKING_AT_MOST = 10000; // ms
@@ -82,7 +83,11 @@ export class Grid {
 
   /** The headings; called less often than `paint`: numbers are read, not watched. */
   count() {
-    this.headings?.forEach((heading, row) => count(heading, this.order[row], this.board, this.view.group, this.keys[row]));
+    const batches = this.view.group === "batch" ? batchesOf(this.board) : [];
+    this.headings?.forEach((heading, row) => {
+      const mine = this.order[row].map((place) => this.board.instances[place]);
+      count(heading, mine, batches.find((one) => String(one.number) === this.keys[row]));
+    });
   }
 
   /** Only what differs is written: each attribute that changes has the style of its cell found anew. */

@@ -5,33 +5,31 @@ import { CONTROLS, controlsOf, mainOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
 import { number, percentText, span } from "./format.js";
 import { may } from "./shell.js";
-import { countBy, eligible, policyOf } from "./state.js";
-import { targetOf } from "./summary.js";
-import { proper } from "./surges.js";
+import { policyOf } from "./state.js";
+import { versionsIn } from "./summary.js";
 
 export function paintHeader(board) {
   show($("#image"), image(board));
   show($("#policy"), policy(policyOf(board)));
   show($("#source"), source(board.scale_set.probe));
-  const all = proper(board.instances).length, free = eligible(board.instances).length;
-  show($("#eligible"), html`${free} of ${all}${free < all ? `, ${all - free} opted out` : ""}`);
+  show($("#eligible"), eligible(board.figures.counts));
   if (may("steer")) paintControls(board);
   $("#automatic").setAttribute("aria-checked", board.scale_set.automatic_upgrade);
 }
 
-/** The version that most still run -> the target. */
-function image(board) {
-  const target = targetOf(board);
-  const counts = Object.entries(countBy(proper(board.instances), (one) => one.version || "none yet"));
-  const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);
-  if (!behind.length) return html`<b>${target ?? "none published"}</b>`;
-  return html`${behind[0][0]}${behind.length > 1 ? ` and ${behind.length - 1} more` : ""}${target ? html` → <b>${target}</b>` : ", none published"}`;
+/** The version that most of those behind run -> the target. */
+const image = ({ figures, scale_set: set }) => html`<b>${versionsIn(figures, set.wanted_version)}</b>`;
+
+function eligible({ total, eligible: free, opted_out: out }) {
+  return html`${number(free)} of ${number(total)}${out ? `, ${number(out)} opted out` : ""}`;
 }
 
 function policy(limits) {
   const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
   const more = `${pause}${limits.max_surge ? ", new instances" : ""}${limits.deferral ? ", on approval" : ""}`;
-  return html`batch ${percentText(limits.max_batch_percent)}, unhealthy ${percentText(limits.max_unhealthy_percent)}, upgraded ${percentText(limits.max_unhealthy_upgraded_percent)}${more}`;
+  const { max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded } = limits;
+  const sizes = `Batch ${percentText(size)}, max unhealthy ${percentText(all)}`;
+  return html`${sizes}, max failed after upgrade ${percentText(upgraded)}${more}`;
 }
 
 const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);

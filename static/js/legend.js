@@ -1,44 +1,67 @@
 // The legend, which carries the counts and is the filter; and the bar of what is selected.
 
-import { awaitedOf, unapproved } from "./approval.js";
+import { awaitedOf } from "./approval.js";
 import { whyNotNow } from "./controls.js";
 import { glyph, html, mark, show } from "./dom.js";
+import { HEALTH, STATES } from "./faces.js";
 import { isFiltered } from "./filtering.js";
 import { many, number } from "./format.js";
 import { ACTS } from "./reasons.js";
 import { may, off, whyNot } from "./shell.js";
-import { countBy, faceOf, HEALTH, STATES } from "./state.js";
+import { isIn } from "./view.js";
 
-const RARE = new Set(["quarantined", "rolling-back", "switched-off"]); // not worth a place while there is none
+/** Not worth a place while there is none. */
+const RARE = new Set(["missing", "quarantined", "rolling-back", "creating", "deleting", "switched-off", "unseen"]);
 
-export function legend(board, view) {
-  const counts = countBy(board.instances, (one) => faceOf(one, view.by).code);
-  const faces = Object.entries(view.by === "health" ? HEALTH : STATES).filter(([code]) => !RARE.has(code) || counts[code] || view.filter.states.includes(code));
-  return html`${faces.map(([code, face]) => html`<button type="button" class="${counts[code] ? "" : "none"}" aria-pressed="${view.filter.states.includes(code)}" data-act="legend" data-key="${code}">${mark(face.fill, face.glyph ?? code)}${face.word} <b>${counts[code] ?? 0}</b></button>`)}`;
+export function legend({ instances }, view) {
+  const faces = Object.entries(view.by === "health" ? HEALTH : STATES);
+  const told = faces.map(([code, face]) => ({ code, ...face, count: instances.filter((one) => isIn(one, code, view.by)).length }));
+  const shown = told.filter(({ code, count }) => !RARE.has(code) || count || view.filter.states.includes(code));
+  return html`${shown.map((one) => entry(one, view.filter.states.includes(one.code)))}`;
 }
 
+const entry = ({ code, word, fill, glyph: name = code, count }, isPressed) =>
+  html`<button type="button" class="${count ? "" : "none"}" aria-pressed="${isPressed}" data-act="legend"
+    data-key="${code}">${mark(fill, name)}${word} <b>${number(count)}</b></button>`;
+
 function selection(selected, board) {
-  const count = selected.size;
-  if (!count) return "";
-  const of = (act) => [...selected].filter((id) => ACTS[act].ids(board.instances[board.places.get(id)] ?? {}, board));
-  const act = may("opt_out") ? html`<button type="button" class="button" data-act="opt-out-selected">${glyph("opted-out")}Opt out…</button>` : off(html`${glyph("opted-out")}Opt out…`, whyNot("opt_out"), "no-opt-out-selected");
-  return html`<div class="selection"><b>${many(count, "instance")} selected</b>${approve(selected, board)}${act}${optIn(of("opt_in"))}${release(of("release"), whyNotNow(board, "release"))}<button type="button" class="button plain" data-act="clear-selection">Clear</button></div>`;
+  if (!selected.size) return "";
+  const chosen = [...selected].map((id) => board.instances[board.places.get(id)]).filter(Boolean);
+  const of = (act) => chosen.filter(ACTS[act].ids).map((one) => one.id);
+  const clear = html`<button type="button" class="button plain" data-act="clear-selection">Clear</button>`;
+  return html`<div class="selection"><b>${many(selected.size, "instance")} selected</b>
+    ${approve(of("approve"), awaitedOf(board))}${optOut()}${optIn(of("opt_in"))}${release(of("release"), whyNotNow(board, "release"))}${clear}</div>`;
+}
+
+function optOut() {
+  const label = html`${glyph("opted-out")}Opt out…`;
+  if (!may("opt_out")) return off(label, whyNot("opt_out"), "no-opt-out-selected");
+  return html`<button type="button" class="button" data-act="opt-out-selected">${label}</button>`;
 }
 
 /** Where upgrades are deferred. */
-function approve(selected, board) {
-  const version = awaitedOf(board), ids = version ? unapproved(board).filter((id) => selected.has(id)) : [];
-  return version ? steering("approve", html`${glyph("play")}Approve ${ids.length ? number(ids.length) : ""}`, ids, "None of them waits for approval.", version) : "";
+function approve(ids, version) {
+  if (!version) return "";
+  return steering("approve", html`${glyph("play")}${counted("Approve", ids)}`, ids, "None of them is waiting for approval.", version);
 }
 
 const counted = (word, ids) => (ids.length ? `${word} ${number(ids.length)}` : word);
-const release = (ids, why) => steering("release", html`${glyph("done")}${counted("Release", ids)}`, why ? [] : ids, why || "None of them is in quarantine.");
-const optIn = (ids) => steering("opt_in", html`${glyph("done")}${counted("Opt in", ids)}`, ids, "None of them is opted out.");
+
+function release(ids, why) {
+  const label = html`${glyph("done")}${counted("Release", ids)}`;
+  return steering("release", label, why ? [] : ids, why || "None of them is in quarantine.");
+}
+
+function optIn(ids) {
+  return steering("opt_in", html`${glyph("done")}${counted("Opt in", ids)}`, ids, "None of them is opted out.");
+}
 
 /** `ids`: those of the selection to which it can be done; `none` says why to none. */
 function steering(key, label, ids, none, version = "") {
   const { right } = ACTS[key], why = may(right) ? (ids.length ? "" : none) : whyNot(right);
-  return why ? off(label, why, `no-${key}-selected`) : html`<button type="button" class="button" data-act="do" data-key="${key}" data-ids="${ids.join()}" data-version="${version}">${label}</button>`;
+  if (why) return off(label, why, `no-${key}-selected`);
+  return html`<button type="button" class="button" data-act="do" data-key="${key}" data-ids="${ids.join()}"
+    data-version="${version}">${label}</button>`;
 }
 
 /** Where it goes away under somebody's focus, the focus goes back to the grid. */

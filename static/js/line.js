@@ -1,13 +1,13 @@
 // The thin line under the bar: how far the upgrade that runs is, however far the page is scrolled.
 
 import { $ } from "./dom.js";
-import { statusOf } from "./instruments.js";
-import { eligible, isDone, percent, runs } from "./state.js";
+import { runs } from "./state.js";
+import { statusOf } from "./status.js";
 
 export function paintLine(board) {
-  const line = $("#line"), mine = eligible(board.instances);
+  const line = $("#line"), { up_to_date: done, of } = board.figures.progress;
   line.hidden = !runs(board);
   if (line.hidden) return;
   line.dataset.fill = statusOf(board).fill;
-  line.style.setProperty("--share", percent(mine.filter(isDone).length, mine.length) / 100);
+  line.style.setProperty("--share", of ? done / of : 0);
 }

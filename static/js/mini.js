@@ -1,10 +1,13 @@
 // The mini-grid: every instance of a scale set as a small square on a canvas; bad ones are never dropped.
 
-import { FILLS, STATES } from "./state.js";
+import { FILLS, STATES } from "./faces.js";
 
 // What is done, then what moves, then what is bad, then what waits: the front of an upgrade runs through the picture.
-const ORDER = ["done", "verifying", "upgrading", "rolling-back", "failed", "quarantined", "rolled-back", "unhealthy", "unknown", "held", "queued", "pending", "switched-off", "opted-out"];
-const BAD = new Set(["failed", "quarantined", "rolled-back", "unhealthy", "unknown"]);
+const ORDER = [
+  "done", "verifying", "upgrading", "creating", "deleting", "rolling-back", "failed", "missing", "quarantined", "rolled-back",
+  "unhealthy", "unknown", "held", "queued", "pending", "unseen", "switched-off", "opted-out",
+];
+const BAD = new Set(["failed", "missing", "quarantined", "rolled-back", "unhealthy", "unknown"]);
 const LARGEST = 12; // CSS pixels: a pitch that says all
 const CROWD = 4; // a pitch in CSS pixels up to which a few bad ones are drawn larger
 

@@ -1,10 +1,9 @@
 // The form that opts instances out: who, why, until when, and what it would do.
 
 import { $, html, show } from "./dom.js";
-import { many } from "./format.js";
+import { many, number } from "./format.js";
 import { whyNotNow } from "./controls.js";
 import { may, whyNot } from "./shell.js";
-import { proper } from "./surges.js";
 import { refusal } from "./toast.js";
 
 const USUAL_DAYS = 14; // never silently for ever
@@ -52,13 +51,18 @@ export class OptingOut {
 
 /** What opting these out would do, said before it is done. */
 function effectOf(list, board) {
-  const fresh = list.filter((one) => !one.opt_out).length;
-  const all = proper(board.instances);
-  const out = all.filter((one) => one.opt_out).length + fresh;
-  const left = all.length - out;
-  const they = list.length === 1 ? "It keeps its image and leaves" : "They keep their image and leave";
-  const others = list.filter((one) => one.opt_out);
-  const replaced = others.length ? html` <b>It replaces ${many(others.length, "opt-out")}: ${[...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))].slice(0, 3).join("; ")}</b>` : "";
+  const { eligible, counted } = board.figures.counts;
+  const left = eligible - list.filter((one) => one.isEligible).length;
+  const they = list.length === 1 ? "It keeps its image" : "They keep their image";
   const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
-  return html`${they} the progress counts: ${many(left, "instance")} eligible, ${out} opted out. Gate and batch size still count all ${all.length}.${warning}${replaced}`;
+  const limits = `Limits and batch size still use all ${number(counted)}.`;
+  const progress = `Excluded from progress (${many(left, "instance")} ${left === 1 ? "remains" : "remain"}).`;
+  return html`${they}. ${progress} ${limits}${warning}${replacedBy(list.filter((one) => one.opt_out))}`;
+}
+
+/** Whose opt-outs this one would replace. */
+function replacedBy(others) {
+  if (!others.length) return "";
+  const whose = [...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))].slice(0, 3).join("; ");
+  return html` <b>It replaces ${many(others.length, "opt-out")}: ${whose}</b>`;
 }

@@ -1,11 +1,12 @@
 // One instance in full: why it is as it is, what can be done, disks, extensions, health, its part in the upgrade.
 
-import { awaitedOf, isApprovedAhead, unapproved } from "./approval.js";
+import { awaitedOf, isApprovedAhead } from "./approval.js";
 import { $$, glyph, html, show, word } from "./dom.js";
 import { dayAt, exactMomentAt, momentAt, since, zoneName } from "./format.js";
 import { reason } from "./instruments.js";
 import { may, off, whyNot } from "./shell.js";
 import { faceOf, policyOf } from "./state.js";
+import { batchOf } from "./table.js";
 import { elapsed } from "./ticking.js";
 import { whyInstance, whyNotNow } from "./why.js";
 
@@ -42,7 +43,7 @@ function panelOf(one, board, now) {
     <div class="actions">${approval(one, board)}${acts(one)}${one.quarantined_at ? release(one) : ""}</div>
     ${held(why)}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
-    <section><h3>Placement</h3><dl class="pairs">${pair("Batch", one.batch ?? (one.planned ? `${one.planned}, planned` : "–"))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${one.approved_version ? pair("Approved for", one.approved_version) : ""}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
+    <section><h3>Placement</h3><dl class="pairs">${pair("Batch", batchOf(one))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${one.approved_version ? pair("Approved for", one.approved_version) : ""}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
     <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_began_at ? pair("Since", html`${exactMomentAt(one.health_began_at, now)}, ${elapsed(one.health_began_at)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}${policyOf(board).max_surge ? "goes with the instance" : "kept"}`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
@@ -60,8 +61,8 @@ function acts(one) {
 const release = (one) => steering("release", html`${glyph("done")}Release`, one);
 
 function approval(one, board) {
-  if (unapproved(board).includes(one.id)) return steering("approve", html`${glyph("play")}Approve`, one, awaitedOf(board));
-  return isApprovedAhead(one, board) ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, one) : "";
+  if (one.approval === "waiting") return steering("approve", html`${glyph("play")}Approve`, one, awaitedOf(board));
+  return isApprovedAhead(one) ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, one) : "";
 }
 
 const steering = (key, label, one, version = "") => (may("steer") ? html`<button type="button" class="button" data-act="do" data-key="${key}" data-ids="${one.id}" data-version="${version}">${label}</button>` : off(label, whyNot("steer"), `no-${key}`));

@@ -1,4 +1,4 @@
-// Many ids in few words, as in addresses: "0-3,7". Pure.
+// Many ids in few words, as the board of the feed and addresses have them: "0-3,7". Pure.
 
 /** Ids (strings or numbers), in any order. */
 export function rangesOf(ids) {
@@ -21,4 +21,14 @@ export function idsIn(text) {
     for (let id = Number(from); id <= Number(to) && ids.length < MOST; id++) ids.push(String(id));
   }
   return ids;
+}
+
+/** How many there are. */
+export const sizeOf = (text) => idsIn(text).length;
+
+/** {name: ids in few words} as a map from each id to its name. */
+export function namesById(entries) {
+  const names = new Map();
+  for (const [name, text] of entries) for (const id of idsIn(text)) names.set(id, name);
+  return names;
 }

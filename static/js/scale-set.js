@@ -4,6 +4,7 @@ import { sortBy, sync } from "./choices.js";
 import { hearStop } from "./cord.js";
 import { $, html, painter, show, word } from "./dom.js";
 import { aim } from "./extensions.js";
+import { batchesOf } from "./batches.js";
 import { Feed } from "./feed.js";
 import { Filtering } from "./filtering.js";
 import { freeze, heldTime, isFrozen } from "./frozen.js";
@@ -21,7 +22,6 @@ import { isReady } from "./state.js";
 import { Steering } from "./steering.js";
 import { paintTable, rowsOf, saveCsv } from "./table.js";
 import { tick } from "./ticking.js";
-import { batchesOf, withPlan } from "./view.js";
 import { recall, remember, view } from "./viewer.js";
 import { reasonsOf } from "./why.js";
 
@@ -86,8 +86,8 @@ function gone() {
 function paintCells() {
   if (!board) return;
   filter.follow(board);
-  batches = batchesOf(board, feed.now());
-  planned = { ...board, instances: withPlan(board.instances, batches) };
+  batches = batchesOf(board);
+  planned = board;
   const groups = view.group + planned.instances.map((one) => (view.group === "batch" ? one.batch ?? one.planned ?? 0 : one[view.group])).join();
   if (groups !== plan) grid.build(planned);
   else grid.paint(planned, touched);

@@ -283,7 +283,7 @@ def test_the_table_goes_out_as_csv(ten: str, sign_in: SignIn) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     lines = download.value.path().read_text().splitlines()
-    assert lines[0] == '"instance","state","health","batch","zone","image_version","since"'
+    assert lines[0] == '"instance","state","health","batch","zone","image_version","health_began_at"'
     assert [line.split(",")[0] for line in lines[1:]] == [json.dumps(f"{ten.split('/')[1]}_{n}") for n in range(10)]
 
 

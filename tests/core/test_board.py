@@ -196,7 +196,8 @@ def test_pinned_to_an_older_version_others_wait_for_a_person() -> None:
 def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_next_batch() -> None:
     running = upgrading(fleet(10), *IN_BATCH)
     first = board(running)
-    assert first["batch"] == {"current": 1, "of": 5, "step": "replace", "since": iso(NOW), "held": False}
+    of_two = {"size": 2, "replaced": 0, "healthy": 0}
+    assert first["batch"] == {"current": 1, "of": 5, "step": "replace", "since": iso(NOW), "held": False, **of_two}
     later = board_of(running, NOW + MINUTE, "", made(running, NOW, PACE), first)
     assert later["batch"] == first["batch"]
     waits = upgrading(fleet(10), verifying(0), verifying(1))

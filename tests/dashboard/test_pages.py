@@ -1,7 +1,7 @@
 """The pages: who may look, what they say, and that they ask the database little."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from django.db import connection
@@ -12,13 +12,13 @@ from django.urls import reverse
 
 from dashboard.rights import RIGHTS
 from dashboard.security import POLICY
-from tests.dashboard.people import HERE, SKU, text, the_time, with_rights
+from tests.dashboard.people import HERE, SKU, text, with_rights
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
 from upgrades.core.states import Health, MemberState
 from upgrades.feed.writing import writing
-from upgrades.models import ImageSku, ImageVersion, ScaleSet
+from upgrades.models import ImageSku, ImageVersion, ScaleSet, Transition
 
 PAGES = ["/", "/images/", "/images/skus/", HERE, f"{HERE}instances/0/history/"]
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
@@ -128,27 +128,6 @@ def test_headline_numbers_are_links_that_filter(ada: Client, only: str) -> None:
     assert page.count('aria-current="true"') == 1
 
 
-def test_since_when_somebody_is_unhealthy(ada: Client) -> None:
-    now = the_time()
-    row = a_scale_set(instances=3, now=now - timedelta(days=1))
-    assert sick_since(ada) is None
-    for minutes, number, health in [(50, 0, Health.UNKNOWN), (40, 0, Health.HEALTHY), (30, 1, Health.UNHEALTHY)]:
-        sicken(row, number, now - timedelta(minutes=minutes), health)
-    sicken(row, 2, now - timedelta(minutes=20), Health.UNKNOWN)
-    assert sick_since(ada) == now - timedelta(minutes=30)
-
-
-def sick_since(client: Client) -> datetime | None:
-    found = re.search(r'data-sick-since="([^"]+)"', text(client.get("/")))
-    return datetime.fromisoformat(found[1]) if found else None
-
-
-def test_the_longest_unhealthy_are_so_for_a_week_or_more(ada: Client) -> None:
-    a_scale_set(instances=1, healthy=False, now=the_time() - timedelta(days=30))
-    since = sick_since(ada)
-    assert since and timedelta(days=7) <= the_time() - since < timedelta(days=7, minutes=1)
-
-
 @pytest.mark.parametrize(("path", "right"), [("/", "steer"), ("/images/", "publish"), (HERE, "steer")])
 def test_without_the_right_a_control_says_why(path: str, right: str) -> None:
     a_scale_set(instances=1)
@@ -173,6 +152,13 @@ def test_what_happened_to_an_instance(ada: Client) -> None:
     page = text(ada.get(f"{HERE}instances/1/history/"))
     assert "Opted out by me: &lt;b&gt;payroll&lt;/b&gt;" in page and page.count("<li>") == 3
     assert "<span>Unhealthy " in page and "<span>," not in page
+
+
+def test_a_state_is_written_in_words(ada: Client) -> None:
+    row = a_scale_set(instances=1)
+    Transition.objects.create(scale_set=row, seq=9, at=NOW, instance_number=0, state="rolled_back", health="healthy")
+    page = text(ada.get(f"{HERE}instances/0/history/"))
+    assert "Rolled back, healthy" in page and "olled_back" not in page
 
 
 # --- images -----------------------------------------------------------------------------------------------------------

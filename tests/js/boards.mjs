@@ -1,5 +1,6 @@
 // How the stories of the browser's side begin: instances, snapshots and deltas as docs/feed.md has them.
 
+import { idsIn, sizeOf } from "../../static/js/ranges.js";
 import { applyDelta, follows, fromSnapshot } from "../../static/js/state.js";
 
 export const AT = "2018-09-25T12:00:00.000Z";
@@ -20,21 +21,68 @@ export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: 
 export const aDecision = (...reasons) => ({ code: reasons[0].code, text: reasons[0].text, since: AT, reasons });
 
 export const aScaleSet = ({ latest_version = OLD, wanted_version = latest_version, ...changes } = {}) => ({
-  resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version, wanted_version, withdrawn: [], capacity: 10,
-  automatic_upgrade: true, extensions: [], policy: POLICY, probe: null, decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
+  resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version, wanted_version,
+  withdrawn: [], capacity: 10, automatic_upgrade: true, extensions: [], policy: POLICY, probe: null,
+  decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
 });
 
 export const anUpgrade = (changes = {}) => ({
-  id: "u1", kind: "image", extensions: [], target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "", status: "RollingForward", started_at: AT, ended_at: null,
-  cancel_requested_by: "", paused_by: "", only_failed: false, takes_failed: true, takes_newer: false, retry_skipped_by: "", policy: POLICY, progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, breach: null, batches: [], ...changes,
+  id: "u1", kind: "image", extensions: [], target: { ...IMAGE, version: NEW }, started_by: "Platform", started_by_name: "",
+  status: "RollingForward", started_at: AT, ended_at: null, cancel_requested_by: "", paused_by: "", only_failed: false,
+  takes_failed: true, takes_newer: false, retry_skipped_by: "", policy: POLICY,
+  progress: { successful: 0, failed: 0, in_progress: 0, pending: 0 }, error: null, breach: null, batches: [], record: null, ...changes,
 });
 
-export const aBatch = (number, finished_at = null) => ({ number, started_at: AT, finished_at, why: "20 % of 10 is 2, so at most 2." });
+// --- what the board of the feed says ---
 
-/** A board of these instances (a number: so many healthy ones on the old version). */
-export function aBoard(instances = 10, { upgrade = null, ...set } = {}) {
+/** As core/gauges.py makes it. */
+export function aGauge(instances = "", of = 10, limit = 20) {
+  const count = sizeOf(instances), most = Math.floor((of * limit) / 100);
+  return { count, of, percent: of ? (100 * count) / of : 0, limit_percent: limit, most, room: most - count, over: count > most, instances };
+}
+
+/** A batch that began: its members by state, as ranges. */
+export const aBatch = (number, members = {}, changes = {}) => ({
+  number, instances: Object.values(members).join(), size: sizeOf(Object.values(members).filter(Boolean).join()), members,
+  started_at: AT, finished_at: null, why: "20 % of 10 is 2.", ...changes,
+});
+
+export const aPlan = (number, instances, changes = {}) => ({
+  number, instances, size: sizeOf(instances), zones: [], starts_at: null, ends_at: null, waits_for_approval: false, why: "20 % of 10 is 2.",
+  ...changes,
+});
+
+export const aCurrent = (changes = {}) => ({
+  current: 1, of: 5, step: "wait", since: AT, held: false, size: 2, replaced: 2, healthy: 0, ...changes,
+});
+
+export const aRecord = (batches, changes = {}) => ({
+  batches, failed: aGauge(), unhealthy: aGauge(), progress: { up_to_date: 0, of: 10, percent: 0 }, left: 0,
+  counts: { succeeded: 0, failed: 0, left: 0 }, ...changes,
+});
+
+/** A board on which the instances are in these states ({code: ranges}). */
+export function figuresOf(states = {}, changes = {}) {
+  const all = Object.values(states).filter(Boolean).join(), done = states.done ?? "", out = states["opted-out"] ?? "";
+  const eligible = idsIn(all).filter((id) => !idsIn(out).includes(id)).join();
+  const counts = {
+    total: sizeOf(all), counted: sizeOf(all), eligible: sizeOf(eligible), up_to_date: sizeOf(done), current: sizeOf(done),
+    opted_out: sizeOf(out),
+  };
+  return {
+    upgrade: null, target: "", states, counts, behind: [], waiting: states.pending ?? "", eligible, up_to_date: done, left_behind: "",
+    approval: null, unhealthy: aGauge("", counts.counted), failed: null, batch: null, batches: [], planned: [],
+    planned_more: 0, planned_by: null, ends: null,
+    progress: { up_to_date: sizeOf(done), of: counts.eligible, percent: counts.eligible ? Math.floor((100 * sizeOf(done)) / counts.eligible) : null },
+    ...changes,
+  };
+}
+
+/** The scale set as the page knows it; `figures` are those of the board (by default all are up to date). */
+export function aBoard(instances = 10, { upgrade = null, figures, ...set } = {}) {
   const list = typeof instances === "number" ? Array.from({ length: instances }, (_, id) => anInstance(id)) : instances;
-  const body = { stream: "s", seq: 1, scale_set: aScaleSet(set), upgrade, instances: Object.fromEntries(list.map((one) => [one.id, one])) };
+  const board = figures === undefined ? figuresOf({ done: list.map((one) => one.id).join() }) : figures;
+  const body = { stream: "s", seq: 1, scale_set: aScaleSet(set), upgrade, board, instances: Object.fromEntries(list.map((one) => [one.id, one])) };
   return fromSnapshot("fleet/web", body, Date.parse(AT));
 }
 

@@ -1,86 +1,56 @@
-// What a board is, and how deltas change it.
+// What a page knows of a scale set, and how deltas change it: the board of the feed says what everything is.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { applyDelta, emptyBoard, FILLS, follows, HEALTH, isReady, safety, STATES, WORST_FIRST } from "../../static/js/state.js";
-import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, AT, NEW, OLD, POLICY, statesOf } from "./boards.mjs";
+import { FILLS, HEALTH, STATES, WORST_FIRST } from "../../static/js/faces.js";
+import { idsIn, sizeOf } from "../../static/js/ranges.js";
+import { applyDelta, emptyBoard, follows, isReady } from "../../static/js/state.js";
+import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, aPlan, aRecord, AT, figuresOf, NEW, OLD, statesOf } from "./boards.mjs";
 
-const stateOf = (changes, set = {}) => statesOf(aBoard([anInstance(0, changes)], { latest_version: NEW, ...set }))[0];
+test("ranges of ids", () => {
+  assert.deepEqual([idsIn("1-3,7"), idsIn("0"), idsIn("")], [["1", "2", "3", "7"], ["0"], []]);
+  assert.deepEqual([sizeOf("1-3,7"), sizeOf("")], [4, 0]);
+});
 
 test("every state has one of the six fills, and a place among the worst", () => {
   for (const { fill } of [...Object.values(STATES), ...Object.values(HEALTH)]) assert.ok(FILLS.includes(fill));
   assert.deepEqual([...WORST_FIRST].sort(), Object.keys(STATES).sort());
 });
 
-test("the state of an instance while no upgrade runs", () => {
-  assert.equal(stateOf({}), "pending");
-  assert.equal(stateOf({}, { decision: { code: "HealthIsStale", text: "" } }), "held");
-  assert.equal(stateOf({ version: NEW }), "done");
-  assert.equal(stateOf({}, { latest_version: null }), "done");
-  assert.equal(stateOf({ version: NEW, health: "initializing" }), "verifying");
-  assert.equal(stateOf({ operation: "create", provisioning: "creating", health: "initializing" }), "upgrading");
-  assert.equal(stateOf({ opt_out: anOptOut() }), "opted-out");
+test("what somebody holds back is painted as waiting, not as ill", () => assert.equal(STATES.held.fill, "waiting"));
+
+test("an instance is in the state that the board says, whatever its version, health and opt-out are", () => {
+  const list = [anInstance(0, { version: OLD, health: "unhealthy", opt_out: anOptOut() }), anInstance(1, { failed_version: NEW, power: "stopped" })];
+  const board = aBoard(list, { latest_version: NEW, figures: figuresOf({ done: "0", pending: "1" }) });
+  assert.deepEqual(statesOf(board), ["done", "pending"]);
 });
 
-test("what is bad is never hidden behind what is merely true", () => {
-  assert.equal(stateOf({ health: "unhealthy", opt_out: anOptOut() }), "unhealthy");
-  assert.equal(stateOf({ health: "unknown", version: NEW }), "unknown");
-  assert.equal(stateOf({ health: "unhealthy", failed_version: NEW }), "failed");
-  assert.equal(stateOf({ failed_version: OLD }), "pending", "it failed on another version");
-  assert.equal(stateOf({ provisioning: "failed", opt_out: anOptOut() }), "failed");
-});
-
-test("an instance that failed and has its old disk again is rolled back, unless it is worse", () => {
-  const member = aMember(1, "rolled_back");
-  const ended = { upgrade: anUpgrade({ status: "Faulted", ended_at: "2018-09-25T13:00:00Z" }) };
-  assert.equal(stateOf({ member, failed_version: NEW }, ended), "rolled-back");
-  assert.equal(stateOf({ member, failed_version: NEW, health: "initializing" }, { upgrade: anUpgrade() }), "rolled-back");
-  assert.equal(stateOf({ member, failed_version: NEW, health: "unhealthy" }, ended), "unhealthy");
-  assert.equal(stateOf({ member, failed_version: NEW, opt_out: anOptOut() }, ended), "rolled-back");
-  assert.equal(stateOf({ member, failed_version: NEW }, { ...ended, latest_version: "16.04.3" }), "pending", "it may have the next version");
-  assert.equal(stateOf({ member: aMember(1, "failed", { rollback_error: "no such disk" }), failed_version: NEW, version: NEW }, ended), "failed");
-});
-
-test("a disk that is put back is under way, in the upgrade and after a crash of it", () => {
-  assert.equal(stateOf({ member: aMember(1, "rolling_back"), health: "unhealthy", failed_version: NEW }, { upgrade: anUpgrade({ status: "RollingBack" }) }), "rolling-back");
-  assert.equal(stateOf({ operation: "restore", provisioning: "updating" }), "rolling-back");
-});
-
-test("quarantine is another thing than an opt-out, and a machine that is off another than an ill one", () => {
-  assert.equal(stateOf({ quarantined_at: AT, failed_version: NEW, opt_out: anOptOut() }), "quarantined");
-  assert.equal(stateOf({ quarantined_at: AT, member: aMember(1, "upgrading") }, { upgrade: anUpgrade() }), "upgrading", "a person upgrades it");
-  assert.equal(stateOf({ power: "stopped", health: "unknown" }), "switched-off");
-  assert.equal(stateOf({ power: "stopped", health: "unknown", opt_out: anOptOut() }), "switched-off");
-  assert.equal(stateOf({ power: "stopped", failed_version: NEW }), "failed");
-});
-
-test("whatever holds an upgrade holds those that are to come", () => {
-  for (const code of ["TooManyUnhealthy", "Paused", "FleetStopped", "WaitingToTryAgain", "LastAttemptStopped"]) assert.equal(stateOf({}, { decision: { code, text: "" } }), "held", code);
-  for (const code of ["PauseBetweenBatches", "WaitingForHealth", "ReplacingOSDisks"]) assert.equal(stateOf({}, { decision: { code, text: "" } }), "pending", code);
-});
-
-test("the state of an instance within the running upgrade", () => {
-  const within = (changes, upgrade = {}) => stateOf(changes, { upgrade: anUpgrade(upgrade) });
-  for (const state of ["queued", "upgrading", "verifying"]) assert.equal(within({ member: aMember(1, state), health: "unhealthy" }), state);
-  assert.equal(within({ member: aMember(1, "succeeded"), version: NEW }), "done");
-  assert.equal(within({ member: aMember(1, "queued", { upgrade: "an earlier one" }) }), "pending");
-  assert.equal(within({ member: aMember(1, "queued") }, { ended_at: "2018-09-25T13:00:00Z", status: "Cancelled" }), "pending");
-});
-
-test("the target of a running upgrade counts, not what was published meanwhile", () => {
-  const board = aBoard([anInstance(0, { version: NEW })], { latest_version: "16.04.3", upgrade: anUpgrade() });
-  assert.deepEqual(statesOf(board), ["done"]);
+test("whom no board has named yet was not looked at", () => {
+  assert.deepEqual(statesOf(aBoard(2, { figures: null })), ["unseen", "unseen"]);
+  assert.deepEqual(statesOf(after(aBoard(1), { instances: [anInstance(1)] })), ["done", "unseen"]);
 });
 
 test("a delta replaces instances by their ids and touches nothing else", () => {
-  const before = aBoard(3, { latest_version: NEW });
+  const before = aBoard(3);
   const board = after(before, { instances: [anInstance(1, { health: "unhealthy" })] });
-  assert.deepEqual(statesOf(board), ["pending", "unhealthy", "pending"]);
+  assert.deepEqual(board.instances.map((one) => one.health), ["healthy", "unhealthy", "healthy"]);
   assert.deepEqual([...board.touched], [1]);
   assert.equal(board.rebuilt, false);
   assert.equal(board.instances[0], before.instances[0]);
-  assert.deepEqual(statesOf(before), ["pending", "pending", "pending"], "the board before is as it was");
+  assert.equal(before.instances[1].health, "healthy", "the board before is as it was");
+});
+
+test("another board touches those of whom it says something else", () => {
+  const before = aBoard(4), board = after(before, { board: figuresOf({ done: "0,3", pending: "1-2" }) });
+  assert.deepEqual([statesOf(board), [...board.touched]], [["done", "pending", "pending", "done"], [1, 2]]);
+  assert.equal(board.instances[0], before.instances[0]);
+  assert.deepEqual(statesOf(after(board, { scale_set: board.scale_set })), statesOf(board), "absent: unchanged");
+});
+
+test("a newer image alone changes no state: the look says what it means, with its decision", () => {
+  const before = aBoard(3);
+  assert.deepEqual(statesOf(after(before, { scale_set: { ...before.scale_set, latest_version: NEW, wanted_version: NEW } })), ["done", "done", "done"]);
 });
 
 test("instances come and go, and stay in the order of their numbers", () => {
@@ -95,18 +65,19 @@ test("one that is removed and made anew in the same delta is there", () => {
   assert.deepEqual(board.instances.map((one) => one.version), [OLD, NEW]);
 });
 
-test("a newer image makes all of them pending, without a word on any", () => {
-  const before = aBoard(3);
-  assert.deepEqual(statesOf(before), ["done", "done", "done"]);
-  const board = after(before, { scale_set: { ...before.scale_set, latest_version: NEW, wanted_version: NEW } });
-  assert.deepEqual(statesOf(board), ["pending", "pending", "pending"]);
-  assert.deepEqual([...board.touched], [0, 1, 2]);
+test("batches are those of the board while it runs, and those of the record when it is over", () => {
+  const figures = figuresOf({ done: "0", upgrading: "1", pending: "2" }, { batches: [aBatch(1, { succeeded: "0" }), aBatch(2, { upgrading: "1" })], planned: [aPlan(3, "2")] });
+  const running = aBoard(3, { upgrade: anUpgrade(), figures });
+  assert.deepEqual(running.instances.map(({ batch, planned }) => [batch, planned]), [[1, null], [2, null], [null, 3]]);
+  const over = after(running, { upgrade: anUpgrade({ ended_at: AT, status: "Cancelled", record: aRecord([aBatch(1, { succeeded: "0-1" })]) }) });
+  assert.deepEqual(over.instances.map(({ batch, planned }) => [batch, planned]), [[1, null], [1, null], [null, null]]);
 });
 
-test("a new upgrade voids the batches of the one before", () => {
-  const before = aBoard([anInstance(0, { member: aMember(1, "succeeded"), version: NEW })], { upgrade: anUpgrade({ batches: [aBatch(1)] }) });
-  assert.equal(before.instances[0].batch, 1);
-  assert.equal(after(before, { upgrade: anUpgrade({ id: "u2" }) }).instances[0].batch, null);
+test("a new instance is in the batch of the one whose place it takes", () => {
+  const member = aMember(1, "upgrading", { instance: "0", replacement: "5" });
+  const figures = figuresOf({ upgrading: "0", creating: "5" }, { batches: [aBatch(1, { upgrading: "0" })] });
+  const board = aBoard([anInstance(0, { member }), anInstance(5, { member })], { upgrade: anUpgrade(), figures });
+  assert.deepEqual(board.instances.map(({ batch }) => batch), [1, 1]);
 });
 
 test("only what begins where the board is may be applied", () => {
@@ -122,31 +93,4 @@ test("only what begins where the board is may be applied", () => {
 test("a board of which nothing is known yet is not ready", () => {
   assert.equal(isReady(emptyBoard("fleet/web")), false);
   assert.equal(isReady(aBoard(0)), true);
-});
-
-test("strictly more than the limit stops", () => {
-  const sick = (n, of) => safety(aBoard(Array.from({ length: of }, (_, id) => anInstance(id, id < n ? { health: id % 2 ? "unknown" : "unhealthy" } : {})))).all;
-  assert.deepEqual(sick(2, 10), { count: 2, of: 10, limit: 20, percent: 20, room: 0, over: false });
-  assert.deepEqual([sick(3, 10).over, sick(3, 10).room], [true, -1]);
-  assert.deepEqual([sick(1, 7).over, sick(2, 7).over], [false, true]);
-  assert.deepEqual([sick(0, 0).over, sick(0, 0).percent], [false, 0]);
-});
-
-test("machines that are off, and those that leave, count for no limit", () => {
-  const list = [{ power: "stopped", health: "unknown" }, { operation: "delete", health: "unhealthy" }, { health: "unhealthy" }, {}, {}].map((changes, id) => anInstance(id, changes));
-  const { count, of, over } = safety(aBoard(list)).all;
-  assert.deepEqual([count, of, over], [1, 3, true]);
-});
-
-test("what was rolled back counts as failed", () => {
-  const upgraded = [aMember(1, "rolled_back"), aMember(1, "rolling_back"), aMember(1, "succeeded"), aMember(1, "skipped")];
-  const reading = safety(aBoard(upgraded.map((member, id) => anInstance(id, { member })), { upgrade: anUpgrade() })).upgraded;
-  assert.deepEqual([reading.count, reading.of], [2, 3]);
-});
-
-test("of those upgraded so far, the failed and the unhealthy count against their own limit", () => {
-  const upgraded = [aMember(1, "failed"), aMember(1, "succeeded"), aMember(1, "succeeded"), aMember(2, "upgrading")];
-  const list = upgraded.map((member, id) => anInstance(id, { member, health: id === 2 ? "unhealthy" : "healthy" }));
-  const reading = safety(aBoard(list, { upgrade: anUpgrade({ policy: { ...POLICY, max_unhealthy_upgraded_percent: 70 } }) })).upgraded;
-  assert.deepEqual([reading.count, reading.of, reading.limit, reading.over], [2, 3, 70, false]);
 });

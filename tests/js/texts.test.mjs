@@ -1,96 +1,99 @@
-// What is said where there is little to say it of.
+// The instruments: they say what the board says, and what is over as its record has it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { batchesOf } from "../../static/js/batches.js";
 import { exactMomentAt } from "../../static/js/format.js";
 import { gauges, rail, statusOf, steps } from "../../static/js/instruments.js";
-import { batchesOf, matches } from "../../static/js/view.js";
 import { whyInstance } from "../../static/js/why.js";
-import { aBatch, aBoard, aMember, anInstance, anUpgrade, AT, NEW, OLD } from "./boards.mjs";
+import { aBatch, aBoard, aCurrent, after, aGauge, anInstance, anUpgrade, aPlan, aRecord, AT, figuresOf, NEW } from "./boards.mjs";
 
 const NOW = Date.parse(AT) + 60_000;
-const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ");
+const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ").replace(/[ \n]+/g, " ");
+const all = (board) => plain(gauges(board)) + plain(steps(board, batchesOf(board), NOW)) + plain(rail(board, batchesOf(board)));
 
 test("nothing is counted where there is nothing", () => {
-  const none = aBoard(0, { upgrade: anUpgrade({ batches: [aBatch(1)] }) });
-  const said = plain(gauges(none)) + plain(steps(none, batchesOf(none, NOW), NOW)) + plain(rail(none, batchesOf(none, NOW)));
-  assert.doesNotMatch(said, /0 of 0|NaN|undefined|Invalid|null/);
-  assert.match(said, /no instances/);
+  const none = aBoard(0, { upgrade: anUpgrade(), figures: figuresOf({}, { batches: [aBatch(1)], batch: aCurrent({ size: 0, replaced: 0 }) }) });
+  for (const board of [none, aBoard(2, { figures: null }), aBoard(2, { figures: null, upgrade: anUpgrade() })]) {
+    assert.doesNotMatch(all(board), /0 of 0,|NaN|undefined|Invalid|null/);
+  }
+  assert.match(all(none), /no instances.*Up to date – /, "an empty set is not 0 % up to date");
 });
 
-test("the batch that is held before it begins has its own number", () => {
-  const heading = (batches, members) => {
-    const board = aBoard(members, { upgrade: anUpgrade({ batches }) });
-    return plain(steps(board, batchesOf(board, NOW), NOW)).match(/Batch \d of \d/)[0];
-  };
-  assert.equal(heading([], 5), "Batch 1 of 5");
-  const done = [anInstance(0, { member: aMember(1, "succeeded"), version: NEW }), ...[1, 2, 3, 4].map((id) => anInstance(id))];
-  assert.equal(heading([aBatch(1, AT)], done), "Batch 2 of 5");
+test("the heading, the steps and the end are those of the board", () => {
+  const ends = { earliest: "2018-09-25T13:00:00.000Z", latest: "2018-09-25T13:10:00.000Z", late: false };
+  const figures = figuresOf({ done: "0-9" }, { batch: aCurrent({ current: 2, of: 17, step: "wait", size: 4, replaced: 4, healthy: 1 }), ends, batches: [aBatch(1), aBatch(2, { verifying: "0-3" })] });
+  const said = plain(steps(aBoard(10, { upgrade: anUpgrade(), figures }), batchesOf(aBoard(10, { upgrade: anUpgrade(), figures })), NOW));
+  assert.match(said, /Batch 2 of 17 .*Gate open Choose 4 instances Replace 4 of 4 Wait for health 1 of 4/);
+  assert.match(said, /Expected end, \S+ \d\d:\d\d–\d\d:\d\d/);
+  const late = { ...figures, ends: { ...ends, late: true } };
+  assert.match(plain(steps(aBoard(10, { upgrade: anUpgrade(), figures: late }), [], NOW)), /Expected end, \S+ after \d\d:\d\d/);
+});
+
+test("at the gate it says how the next batch is to be chosen, not how the last one was", () => {
+  const figures = figuresOf({ done: "0-9" }, { batch: aCurrent({ current: 2, step: "gate", held: true, size: null, replaced: null, healthy: null }), batches: [aBatch(1, {}, { why: "of the first" })], planned: [aPlan(2, "4", { why: "of the second" })] });
+  const board = aBoard(10, { upgrade: anUpgrade(), figures }), said = plain(steps(board, batchesOf(board), NOW));
+  assert.match(said, /Batch 2 of 5.*Gate held.*Next batch: of the second/);
+  assert.doesNotMatch(said, /of the first/);
 });
 
 test("each limit stands with its own figure", () => {
-  const limits = { max_batch_percent: 20, max_unhealthy_percent: 30, max_unhealthy_upgraded_percent: 7.5, pause_seconds: 0 };
-  const said = plain(gauges(aBoard([anInstance(0, { member: aMember(1, "succeeded"), version: NEW })], { upgrade: anUpgrade({ policy: limits, batches: [aBatch(1)] }) })));
-  assert.match(said, /0 of 1, limit 30\u00a0%/);
-  assert.match(said, /0 of 1, limit 7\.5\u00a0%/);
+  const figures = figuresOf({ done: "0" }, { unhealthy: aGauge("", 1, 30), failed: aGauge("", 1, 7.5) });
+  const said = plain(gauges(aBoard(1, { upgrade: anUpgrade(), figures })));
+  assert.match(said, /Unhealthy .*0 of 1, limit 30\u00a0%.*Failed after upgrade .*0 of 1, limit 7\.5\u00a0%/);
 });
 
-test("one instance is no plural", () => {
-  const board = aBoard([anInstance(0, { member: aMember(1, "upgrading") })], { upgrade: anUpgrade({ batches: [aBatch(1)] }) });
-  assert.match(plain(rail(board, batchesOf(board, NOW))), /Batch 1, 1 instance, running/);
+test("a gauge says how far it is from its limit", () => {
+  const says = (gauge) => plain(gauges(aBoard(1, { figures: figuresOf({}, { unhealthy: gauge }) })));
+  assert.match(says(aGauge("0", 10)), /1 below the limit/);
+  assert.match(says(aGauge("0-1", 10)), /at the limit/);
+  assert.match(says(aGauge("0-2", 10)), /30\u00a0% .*3 of 10, limit 20\u00a0% 1 over the limit/);
 });
 
-test("the rail shows how many were not tried, and who failed apart from who is ill", () => {
-  const progress = { successful: 1, failed: 1, in_progress: 0, pending: 8 };
-  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, batches: [aBatch(1, AT)], progress });
-  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 2 ? { member: aMember(1, ["succeeded", "failed"][id]), version: NEW, health: "unhealthy" } : {}));
-  const drawn = String(rail(aBoard(list, { upgrade }), batchesOf(aBoard(list, { upgrade }), NOW)));
-  assert.match(drawn, /class="rest" data-vars="size:8"/);
-  assert.match(plain(drawn), /8 not tried/);
-  assert.match(drawn, /data-fill="attention" data-vars="share:100%".*data-fill="failure" data-vars="share:50%"/);
-  const done = anUpgrade({ status: "Completed", ended_at: AT, batches: [aBatch(1, AT)], progress: { ...progress, pending: 0 } });
-  assert.doesNotMatch(plain(rail(aBoard(list, { upgrade: done }), batchesOf(aBoard(list, { upgrade: done }), NOW))), /not tried/);
+test("the rail tells each batch that began by its members", () => {
+  const figures = figuresOf({ done: "0", upgrading: "1" }, { batches: [aBatch(1, { succeeded: "0", upgrading: "1" })] });
+  const board = aBoard(2, { upgrade: anUpgrade(), figures });
+  assert.match(plain(rail(board, batchesOf(board))), /Batch 1, 2 instances, running, 1 of 2 up to date/);
+  const one = aBoard(1, { upgrade: anUpgrade(), figures: figuresOf({}, { planned: [aPlan(1, "0")], planned_more: 7 }) });
+  assert.match(plain(rail(one, batchesOf(one))), /Batch 1, 1 instance, planned;.*7 more batches/);
 });
 
-test("what was rolled back is a failure in the rail", () => {
-  const list = Array.from({ length: 4 }, (_, id) => anInstance(id, id < 2 ? { member: aMember(1, ["succeeded", "rolled_back"][id]), version: id ? OLD : NEW, failed_version: id ? NEW : "" } : {}));
-  const board = aBoard(list, { latest_version: NEW, upgrade: anUpgrade({ batches: [aBatch(1, AT)] }) });
-  assert.match(String(rail(board, batchesOf(board, NOW))), /data-fill="failure" data-vars="share:50%"/);
+test("who failed stands apart from who is ill, put back or not", () => {
+  const figures = figuresOf({ unhealthy: "2", "rolled-back": "3" }, { batches: [aBatch(1, { succeeded: "0-2", rolled_back: "3" })] });
+  const board = aBoard(4, { upgrade: anUpgrade(), figures });
+  assert.match(String(rail(board, batchesOf(board))), /data-fill="attention" data-vars="share:50%".*data-fill="failure" data-vars="share:25%"/);
 });
 
-test("a running upgrade that is held says how in one word", () => {
-  const said = (upgrade, decision = {}) => statusOf(aBoard(1, { decision, upgrade: anUpgrade(upgrade) })).word;
-  assert.deepEqual([said({}), said({ paused_by: "ada" }), said({}, { code: "FleetStopped" }), said({ status: "RollingBack" })], ["Rolling forward", "Paused", "Held", "Rolling back"]);
+test("what is over stays as it was: a newer version, an opt-out or an illness afterwards changes nothing in it", () => {
+  const record = aRecord([aBatch(1, { succeeded: "0-3", failed: "4" }, { finished_at: AT })], { failed: aGauge("4", 5), left: 5, counts: { succeeded: 4, failed: 1, left: 5 } });
+  const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, record });
+  const then = aBoard(10, { upgrade, figures: figuresOf({ done: "0-3", failed: "4", pending: "5-9" }) });
+  const later = after(then, { board: figuresOf({ pending: "4-9", unhealthy: "0-2", "opted-out": "3" }, { target: "17" }), scale_set: { ...then.scale_set, wanted_version: "17" } });
+  const drawn = (board) => String(rail(board, batchesOf(board)));
+  const failed = (board) => plain(gauges(board)).match(/Failed after upgrade.*/)[0];
+  const result = (board) => plain(steps(board, batchesOf(board), NOW)).match(/Upgrade to.*tried\./)[0];
+  for (const says of [drawn, failed, result]) assert.equal(says(later), says(then));
+  assert.match(drawn(then), /share:80%.*class="rest" data-vars="size:5".*5 not tried/s);
+  assert.equal(result(then), `Upgrade to ${NEW}, started automatically. 4 succeeded, 1 failed, 5 not tried.`);
+  assert.deepEqual(later.instances.map((one) => one.batch), then.instances.map((one) => one.batch));
 });
 
-test("a batch that takes longer than the others has no end yet", () => {
-  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 4 ? { member: aMember(Math.floor(id / 2), "verifying") } : {}));
-  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(1, "2018-09-25T12:00:06.000Z"), aBatch(2)] }) });
-  assert.match(plain(steps(board, batchesOf(board, NOW), NOW)), /Expected end, \S+\s+after \d\d:\d\d/);
+test("a running upgrade that is held says how in one word, and looks as if it waited", () => {
+  const said = (code, upgrade = {}) => statusOf(aBoard(1, { decision: { code }, upgrade: anUpgrade(upgrade) }));
+  assert.deepEqual([said("WaitingForHealth").word, said("Paused").word, said("FleetStopped").word, said("RollingBack", { status: "RollingBack" }).word], ["Rolling forward", "Paused", "Held", "Rolling back"]);
+  assert.deepEqual([said("Paused").fill, said("Paused").glyph], ["waiting", "held"]);
+  assert.equal(said("WaitingForHealth", { paused_by: "ada" }).word, "Rolling forward", "no word is older or newer than the decision");
 });
 
 test("a stop is said in Azure's words beside the upgrade, and in ours among the reasons", () => {
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
-  const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error, batches: [aBatch(1, AT)] }) });
-  assert.match(plain(steps(board, batchesOf(board, NOW), NOW)), /50% of instances are/);
-});
-
-test("batch 1 is not batch 12", () => {
-  const one = aBoard([anInstance(0, { zone: "1" })]).instances[0];
-  assert.ok(matches({ ...one, planned: 1 }, { text: "batch 1" }, "state"));
-  assert.ok(!matches({ ...one, planned: 12 }, { text: "batch 1" }, "state"));
-  assert.ok(matches({ ...one, planned: 12 }, { text: "batch" }, "state"));
-});
-
-test("plans go by the server's clock", () => {
-  const board = aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(1, "2018-09-25T12:05:00.000Z")] }) });
-  const later = Date.parse("2018-09-25T13:00:00.000Z");
-  assert.equal(batchesOf(board, later)[1].began, later);
+  const board = aBoard(10, { upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error, record: aRecord([]) }) });
+  assert.match(plain(steps(board, batchesOf(board), NOW)), /50% of instances are/);
 });
 
 test("a stop that waits for a person is not said to go on by itself", () => {
-  const board = aBoard(1, { latest_version: NEW, decision: { code: "LastAttemptStopped", text: "It starts again by hand.", since: AT } });
+  const board = aBoard([anInstance(0)], { figures: figuresOf({ held: "0" }), decision: { code: "LastAttemptStopped", text: "It starts again by hand.", since: AT } });
   assert.equal(whyInstance(board.instances[0], board), "It starts again by hand.");
 });
 

@@ -1,15 +1,18 @@
-// What a viewer chose to see: filters, groups, batches done and to come.
+// What a viewer chose to see: filters and groups; batches done and to come as the board tells them.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { batchesOf, endOf, grouped, matches, withPlan } from "../../static/js/view.js";
-import { aBatch, aBoard, aMember, anInstance, anOptOut, anUpgrade, AT, NEW, OLD } from "./boards.mjs";
+import { batchesOf } from "../../static/js/batches.js";
+import { byName } from "../../static/js/format.js";
+import { rowsOf } from "../../static/js/table.js";
+import { grouped, GROUPS, matches, tally } from "../../static/js/view.js";
+import { aBatch, aBoard, anInstance, anOptOut, anUpgrade, aPlan, aRecord, AT, figuresOf } from "./boards.mjs";
 
 const LATER = "2018-09-25T12:05:00.000Z";
 
 test("a filter takes states and words, in any case", () => {
-  const [one] = aBoard([anInstance(7, { zone: "2", health: "unhealthy" })]).instances;
+  const [one] = aBoard([anInstance(7, { zone: "2", health: "unhealthy" })], { figures: figuresOf({ unhealthy: "7" }) }).instances;
   assert.ok(matches(one, {}, "state"));
   assert.ok(matches(one, { states: ["failed", "unhealthy"] }, "state"));
   assert.ok(!matches(one, { states: ["done"] }, "state"));
@@ -19,55 +22,10 @@ test("a filter takes states and words, in any case", () => {
   assert.ok(matches({ ...one, planned: 3 }, { text: "batch 3" }, "state"));
 });
 
-test("no upgrade, no batches", () => assert.deepEqual(batchesOf(aBoard(3)), []));
-
-test("batches that were, and those to come as the engine takes them: 20 % of all, ascending ids", () => {
-  const list = Array.from({ length: 11 }, (_, id) => anInstance(id));
-  list[0] = anInstance(0, { member: aMember(1, "succeeded"), version: NEW });
-  list[1] = anInstance(1, { member: aMember(1, "succeeded"), version: NEW });
-  list[3] = anInstance(3, { opt_out: anOptOut() });
-  list[5] = anInstance(5, { version: NEW });
-  const board = aBoard(list, { upgrade: anUpgrade({ batches: [aBatch(1, LATER)] }) });
-  const batches = batchesOf(board);
-  assert.deepEqual(batches.map((one) => one.ids), [[0, 1], [2, 4], [6, 7], [8, 9], [10]]);
-  assert.deepEqual(batches.map((one) => one.number), [1, 2, 3, 4, 5]);
-  assert.deepEqual(batches.map((one) => one.planned), [false, true, true, true, true]);
-  assert.equal(batches[0].ended - batches[0].began, 300_000);
-  assert.equal(batches[2].began, batches[1].ended, "each begins where the one before ends");
-  assert.equal(withPlan(board.instances, batches)[4].planned, 2);
-});
-
-test("a batch is of one zone, and what is off or in quarantine is in none", () => {
-  const zones = ["2", "1", "1", "2", "1", "1", "1", "1"].map((zone, id) => anInstance(id, { zone, power: id === 4 ? "stopped" : "running", quarantined_at: id === 5 ? AT : null }));
-  const planned = (upgrade) => batchesOf(aBoard(zones, { upgrade: anUpgrade({ policy: { max_batch_percent: 30 }, ...upgrade }) })).map((one) => one.ids);
-  assert.deepEqual(planned(), [[1, 2], [6, 7], [0, 3]]);
-  assert.deepEqual(planned({ started_by: "User" }), [[1, 2], [5, 6], [7], [0, 3]]);
-  assert.deepEqual(planned({ policy: { max_batch_percent: 30, cross_zone: true } }), [[0, 1], [2, 3], [6, 7]]);
-});
-
-test("what failed on this version is left alone by an upgrade that is no new attempt, and comes last in another one", () => {
-  const list = [0, 1, 2].map((id) => anInstance(id, { failed_version: id === 1 ? NEW : "" }));
-  const planned = (takes_failed) => batchesOf(aBoard(list, { upgrade: anUpgrade({ takes_failed }) })).map((one) => one.ids);
-  assert.deepEqual([planned(false), planned(true)], [[[0], [2]], [[0], [2], [1]]]);
-});
-
-test("the unhealthy come first where the policy says so, and no healthy one with them", () => {
-  const board = (policy) => aBoard([0, 1, 2, 3].map((id) => anInstance(id, { health: id > 2 ? "unhealthy" : "healthy" })), { upgrade: anUpgrade({ policy: { max_batch_percent: 50, ...policy } }) });
-  assert.deepEqual(batchesOf(board({ unhealthy_first: true })).map((one) => one.ids), [[3], [0, 1], [2]]);
-  assert.deepEqual(batchesOf(board({})).map((one) => one.ids), [[0, 1], [2, 3]]);
-});
-
-test("of those that failed only, where only these are wanted", () => {
-  const list = Array.from({ length: 5 }, (_, id) => anInstance(id, id < 2 ? { failed_version: NEW, version: id ? NEW : OLD } : {}));
-  assert.deepEqual(batchesOf(aBoard(list, { upgrade: anUpgrade({ only_failed: true }) })).map((one) => one.ids), [[0], [1]]);
-});
-
-test("nothing more begins in an upgrade that rolls back", () => assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ status: "RollingBack", batches: [aBatch(1)] }) })).length, 1));
-
-test("the pause between batches is in the plan, and a paused upgrade has no times", () => {
-  const planned = (upgrade) => batchesOf(aBoard(10, { upgrade: anUpgrade({ batches: [aBatch(1, LATER)], ...upgrade }) }), Date.parse(LATER))[1];
-  assert.equal(planned({ policy: { max_batch_percent: 20, pause_seconds: 60 } }).began, Date.parse(LATER) + 60_000);
-  assert.equal(planned({ paused_by: "ada" }).began, null);
+test("opted out are all that are, also those that are ill", () => {
+  const list = [{ opt_out: anOptOut(), health: "unhealthy" }, { opt_out: anOptOut() }, {}].map((changes, id) => anInstance(id, changes));
+  const { instances } = aBoard(list, { figures: figuresOf({ unhealthy: "0", "opted-out": "1", done: "2" }) });
+  assert.deepEqual(instances.map((one) => matches(one, { states: ["opted-out"] }, "state")), [true, true, false]);
 });
 
 test("of a filter's reason only those that it holds", () => {
@@ -76,33 +34,52 @@ test("of a filter's reason only those that it holds", () => {
   assert.ok(!matches(other, { ids: new Set(["0"]) }, "state"));
 });
 
-test("a batch is never smaller than one", () => {
-  const batches = batchesOf(aBoard(3, { upgrade: anUpgrade() }));
-  assert.deepEqual(batches.map((one) => one.ids), [[0], [1], [2]]);
-  assert.equal(batches[0].began, null, "how long one takes is not known yet");
+test("no upgrade, no batches", () => assert.deepEqual(batchesOf(aBoard(3)), []));
+
+test("batches that began with their members, those to come with their moments", () => {
+  const figures = figuresOf({ done: "0" }, {
+    batches: [aBatch(1, { succeeded: "0-2", rolled_back: "3" }, { finished_at: LATER })],
+    planned: [aPlan(2, "4-5", { starts_at: LATER, waits_for_approval: true })],
+  });
+  const [began, planned] = batchesOf(aBoard(6, { upgrade: anUpgrade(), figures }));
+  assert.deepEqual([began.number, began.size, began.members, began.ended - began.began], [1, 4, { succeeded: 3, rolled_back: 1 }, 300_000]);
+  assert.deepEqual([planned.number, planned.size, planned.planned, planned.began, planned.ended, planned.waits], [2, 2, true, Date.parse(LATER), null, true]);
 });
 
-test("nothing more is planned once it was cancelled, or has ended", () => {
-  const upgrade = { batches: [aBatch(1)] };
-  assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, cancel_requested_by: "ada" }) })).length, 1);
-  assert.equal(batchesOf(aBoard(10, { upgrade: anUpgrade({ ...upgrade, ended_at: AT, status: "Faulted" }) })).length, 1);
-});
-
-test("the end is a range, as long as the running batch takes no longer than the others", () => {
-  const minutes = (n) => Date.parse(AT) + n * 60_000;
-  const second = { ...aBatch(2), started_at: new Date(minutes(5)).toISOString() };
-  const list = Array.from({ length: 10 }, (_, id) => anInstance(id, id < 4 ? { member: aMember(Math.floor(id / 2), "verifying") } : {}));
-  const end = (at, batches) => { const board = aBoard(list, { upgrade: anUpgrade({ batches }) }); return endOf(board, batchesOf(board, minutes(at)), minutes(at)); };
-  assert.deepEqual(end(6, [aBatch(1, LATER), second]), { low: minutes(25), high: minutes(31.25), late: false });
-  assert.equal(end(13, [aBatch(1, LATER), second]).late, true, "nobody knows for how long its last ones are waited for");
-  assert.equal(end(6, [aBatch(1)]), null, "how long one takes is not known yet");
+test("what is over is told by its record, and nothing is planned behind it", () => {
+  const record = aRecord([aBatch(1, { succeeded: "0-1" }, { finished_at: LATER })]);
+  const figures = figuresOf({ pending: "0-5" }, { batches: [aBatch(1, { failed: "3" })], planned: [aPlan(1, "0-5")] });
+  const batches = batchesOf(aBoard(6, { upgrade: anUpgrade({ ended_at: LATER, status: "Completed", record }), figures }));
+  assert.deepEqual(batches.map(({ number, members }) => [number, members]), [[1, { succeeded: 2 }]]);
 });
 
 test("groups in rising order by number, those without last", () => {
   const zones = ["10", "", "2", "2"].map((zone, id) => anInstance(id, { zone }));
   assert.deepEqual(grouped(aBoard(zones).instances, "zone"), [["2", [2, 3]], ["10", [0]], [0, [1]]]);
-  const batches = [anInstance(0), anInstance(1, { member: aMember(1, "upgrading") })];
-  assert.deepEqual(grouped(aBoard(batches, { upgrade: anUpgrade({ batches: [aBatch(1)] }) }).instances, "batch"), [[1, [1]], [0, [0]]]);
+  const figures = figuresOf({ done: "0", upgrading: "1" }, { batches: [aBatch(1, { upgrading: "1" })] });
+  assert.deepEqual(grouped(aBoard(2, { upgrade: anUpgrade(), figures }).instances, "batch"), [[1, [1]], [0, [0]]]);
   const versions = ["16.04.10", "16.04.9"].map((version, id) => anInstance(id, { version }));
   assert.deepEqual(grouped(aBoard(versions).instances, "version").map(([key]) => key), ["16.04.9", "16.04.10"]);
+  assert.equal(GROUPS.batch.label(0), "Not in a batch");
+});
+
+test("a group says how many of those that count are done: who is opted out is in no denominator", () => {
+  const { instances } = aBoard(4, { figures: figuresOf({ done: "0-1", pending: "2", "opted-out": "3" }) });
+  assert.equal(tally(instances), "2 / 3");
+  assert.equal(tally(instances, { ...aBatch(1), size: 2, members: { succeeded: 1 } }), "1 / 2");
+  assert.equal(tally(instances.slice(3)), "");
+});
+
+test("2 before 10", () => {
+  assert.deepEqual(["web-10", "web-2"].sort(byName), ["web-2", "web-10"]);
+  const list = [10, 2].map((id) => anInstance(id, { name: `web-${id}` }));
+  const sort = { column: "name", falling: false };
+  assert.deepEqual(rowsOf(aBoard(list).instances, { sort, filter: {}, by: "state" }).map((one) => one.name), ["web-2", "web-10"]);
+});
+
+test("batch 1 is not batch 12", () => {
+  const [one] = aBoard([anInstance(0, { zone: "1" })]).instances;
+  assert.ok(matches({ ...one, planned: 1 }, { text: "batch 1" }, "state"));
+  assert.ok(!matches({ ...one, planned: 12 }, { text: "batch 1" }, "state"));
+  assert.ok(matches({ ...one, planned: 12 }, { text: "batch" }, "state"));
 });

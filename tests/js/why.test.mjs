@@ -5,13 +5,13 @@ import { test } from "node:test";
 
 import { briefly, idsOf, keyOf } from "../../static/js/reasons.js";
 import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
-import { aBoard, aDecision, aMember, anInstance, anOptOut, anUpgrade, aReason, AT, NEW } from "./boards.mjs";
+import { aBatch, aBoard, aDecision, aMember, anInstance, anOptOut, anUpgrade, aPlan, aReason, AT, figuresOf, NEW } from "./boards.mjs";
 
 const codes = (board) => reasonsOf(board).map((one) => one.code);
 
 test("a scale set at rest says so", () => {
   const [first, ...others] = reasonsOf(aBoard(2));
-  assert.deepEqual([first.fill, first.text, others.length], ["done", "Nothing to do: no instance waits for a newer image.", 0]);
+  assert.deepEqual([first.fill, first.text, others.length], ["done", "Nothing to do: no instance is waiting for a newer image.", 0]);
   assert.match(reasonsOf(aBoard(2, { automatic_upgrade: false }))[0].text, /Automatic upgrades are off/);
   assert.equal(reasonsOf(aBoard(2, { decision: {} }))[0].code, "NotLookedAt");
 });
@@ -26,10 +26,11 @@ test("a decision that holds everything up asks for attention", () => {
 test("what stopped, what failed, what is ill and what is opted out, in this order", () => {
   const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error: { code: "Exceeded", message: "Too many." } });
   const list = [{ failed_version: NEW }, { health: "unhealthy" }, { health: "unknown" }, { opt_out: anOptOut() }].map((changes, id) => anInstance(id, changes));
-  const board = aBoard(list, { upgrade, latest_version: NEW });
+  const figures = figuresOf({ failed: "0", unhealthy: "1", unknown: "2", "opted-out": "3" });
+  const board = aBoard(list, { upgrade, latest_version: NEW, figures });
   assert.deepEqual(codes(board), ["NothingToDo", "Exceeded", "failed", "unhealthy", "unknown", "OptedOut"]);
   assert.match(reasonsOf(board)[1].text, /^The upgrade to 16\.04\.2 stopped\. Too many\./);
-  assert.equal(reasonsOf(board)[2].text, "1 instance did not get well on the new image: web_0.");
+  assert.equal(reasonsOf(board)[2].text, "1 instance did not become healthy on the new image: web_0.");
 });
 
 test("why it stopped is said with its numbers, not in a sentence that is cut off before them", () => {
@@ -46,7 +47,7 @@ test("the reasons of the feed in their order, the story of the stop behind the f
   const list = [{ quarantined_at: AT }, { quarantined_at: AT }, {}].map((changes, id) => anInstance(id, changes));
   const found = reasonsOf(aBoard(list, { latest_version: NEW, upgrade, decision: aDecision(wait, quarantined) }));
   assert.deepEqual(found.map((one) => one.code), ["WaitingToTryAgain", "Exceeded", "Quarantined"]);
-  assert.deepEqual([found[0].until, found[0].since, found[0].who], [wait.until, AT, "an operator can lift it"]);
+  assert.deepEqual([found[0].until, found[0].since, found[0].who], [wait.until, AT, "an operator can override this"]);
   assert.deepEqual(found[0].acts, [{ act: "do", key: "retry_now", word: "Retry now", right: "steer", ids: "" }]);
   assert.deepEqual(found[2].acts.map(({ act, key, word, ids }) => [act, key, word, ids]), [["hold", "Quarantined", "See the 2", undefined], ["do", "release", "Release", "0,1"]]);
 });
@@ -54,7 +55,8 @@ test("the reasons of the feed in their order, the story of the stop behind the f
 test("a reason says once what else would be said of the same instances", () => {
   const list = [{ failed_version: NEW }, { opt_out: anOptOut() }].map((changes, id) => anInstance(id, changes));
   const decision = aDecision(aReason("FailedOnThisVersion", { instances: ["0"] }), aReason("OptedOut", { gate: "opt-out", instances: ["1"] }));
-  assert.deepEqual(codes(aBoard(list, { latest_version: NEW, decision })), ["FailedOnThisVersion", "OptedOut"]);
+  const figures = figuresOf({ failed: "0", "opted-out": "1" });
+  assert.deepEqual(codes(aBoard(list, { latest_version: NEW, decision, figures })), ["FailedOnThisVersion", "OptedOut"]);
 });
 
 test("only what the page can do is a button, and to those only that it can be done to", () => {
@@ -76,13 +78,13 @@ test("what was decided comes first, whatever else is so", () => {
 });
 
 test("an instance speaks for itself of what it is, not of what it waits for", () => {
-  const texts = (code) => { const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503" })], { latest_version: NEW, decision: aDecision(aReason(code, { instances: ["0"] })) }); return whyNotNow(board.instances[0], board).map(({ text }) => text); };
-  assert.deepEqual([texts("TooManyUnhealthy"), texts("InstancesInitializing")], [["HTTP 503. It counts against the limit."], ["InstancesInitializing."]]);
+  const texts = (code) => { const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503" })], { latest_version: NEW, figures: figuresOf({ unhealthy: "0" }), decision: aDecision(aReason(code, { instances: ["0"] })) }); return whyNotNow(board.instances[0], board).map(({ text }) => text); };
+  assert.deepEqual([texts("TooManyUnhealthy"), texts("InstancesInitializing")], [["Health probe: HTTP 503. Counts as unhealthy."], ["InstancesInitializing."]]);
 });
 
 test("one that is ill on its old disk again says both", () => {
-  const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503", failed_version: NEW, member: aMember(1, "rolled_back") })], { latest_version: NEW });
-  assert.equal(whyInstance(board.instances[0], board), `HTTP 503. It counts against the limit. It failed on ${NEW} and has its old OS disk again.`);
+  const board = aBoard([anInstance(0, { health: "unhealthy", health_detail: "HTTP 503", failed_version: NEW, member: aMember(1, "rolled_back") })], { latest_version: NEW, figures: figuresOf({ unhealthy: "0" }) });
+  assert.equal(whyInstance(board.instances[0], board), `Health probe: HTTP 503. Counts as unhealthy. It failed on ${NEW} and has its old OS disk again.`);
 });
 
 test("what two reasons ask for is one button", () => {
@@ -93,7 +95,7 @@ test("what two reasons ask for is one button", () => {
 
 test("an instance is held by its own reasons, and while it waits by those of the scale set", () => {
   const decision = aDecision(aReason("Paused", { act: "resume" }), aReason("Quarantined", { instances: ["1"], act: "release" }));
-  const board = aBoard([{}, { quarantined_at: AT }, { version: NEW }].map((changes, id) => anInstance(id, changes)), { latest_version: NEW, decision });
+  const board = aBoard([{}, { quarantined_at: AT }, { version: NEW }].map((changes, id) => anInstance(id, changes)), { latest_version: NEW, decision, figures: figuresOf({ held: "0", quarantined: "1", done: "2" }, { waiting: "0" }) });
   const held = board.instances.map((one) => whyNotNow(one, board).map(({ code, acts }) => [code, acts.length]));
   assert.deepEqual(held, [[["Paused", 1]], [["Quarantined", 0]], []], "the panel has a button of its own for one instance");
   assert.equal(whyInstance(board.instances[0], board), "Paused.");
@@ -101,7 +103,7 @@ test("an instance is held by its own reasons, and while it waits by those of the
 
 test("one that was rolled back waits for the next attempt as all do", () => {
   const decision = aDecision(aReason("WaitingToTryAgain", { until: AT, act: "retry_now" }));
-  const board = aBoard([anInstance(0, { failed_version: NEW, member: aMember(1, "rolled_back") }), anInstance(1, { version: NEW, health: "unhealthy" })], { latest_version: NEW, decision });
+  const board = aBoard([anInstance(0, { failed_version: NEW, member: aMember(0, "rolled_back") }), anInstance(1, { version: NEW, health: "unhealthy" })], { latest_version: NEW, decision, figures: figuresOf({ "rolled-back": "0", unhealthy: "1" }, { waiting: "0" }) });
   assert.deepEqual(board.instances.map((one) => whyNotNow(one, board).length), [1, 0]);
 });
 
@@ -116,19 +118,29 @@ test("the instances of a reason can be shown alone, one opt-out apart from the o
 test("few words where there is room for few", () => {
   const numbers = { unhealthy: 3, total: 10, limit_percent: 20, must_recover: 1 };
   assert.equal(briefly(aReason("TooManyUnhealthy", { numbers })), "Held: 3 of 10 unhealthy, limit 20\u00a0%");
-  assert.match(briefly(aReason("WaitingToTryAgain", { until: AT })), /^Tried again at /);
+  assert.match(briefly(aReason("WaitingToTryAgain", { until: AT })), /^Retries at /);
   assert.equal(briefly(aReason("Quarantined", { instances: ["1"] })), "1 in quarantine");
   assert.equal(briefly(aReason("Another")), "Another.");
 });
 
 test("every instance says what it waits for", () => {
-  const say = (changes, set = {}, more = {}) => { const board = aBoard([anInstance(0, changes)], { latest_version: NEW, ...set }); return whyInstance({ ...board.instances[0], ...more }, board); };
-  assert.equal(say({}), `Waits for an upgrade to ${NEW}.`);
-  assert.equal(say({}, { upgrade: anUpgrade() }, { planned: 3 }), "Waits for batch 3.");
-  assert.equal(say({ version: NEW }), "On the newest image, and healthy.");
-  assert.match(say({ member: aMember(2, "queued") }, { upgrade: anUpgrade() }), /^Chosen for batch 2/);
-  assert.match(say({ operation: "create", provisioning: "creating" }), /being made/);
-  assert.match(say({ health: "unhealthy", health_detail: "answers 503" }), /^answers 503\. It counts/);
-  assert.match(say({ failed_version: NEW }), new RegExp(`healthy on ${NEW} in time`));
-  for (const changes of [{ health: "unknown" }, { opt_out: anOptOut() }, { version: NEW, health: "initializing" }]) assert.notEqual(say(changes), "");
+  const say = (state, changes = {}, set = {}, more = {}) => {
+    const board = aBoard([anInstance(0, changes)], { ...set, figures: figuresOf({ [state]: "0" }, { target: NEW, ...more }) });
+    return whyInstance(board.instances[0], board);
+  };
+  const running = { upgrade: anUpgrade() };
+  assert.equal(say("pending"), `Waiting for an upgrade to ${NEW}.`);
+  assert.equal(say("pending", {}, running, { planned: [aPlan(3, "0")] }), "Waiting for batch 3.");
+  assert.equal(say("done", { version: NEW }), `Up to date on ${NEW}, and healthy.`);
+  assert.match(say("queued", {}, running, { batches: [aBatch(2, { queued: "0" })] }), /^Chosen for batch 2/);
+  assert.match(say("creating"), /being created/);
+  assert.match(say("unhealthy", { health_detail: "HTTP 503" }), /^Health probe: HTTP 503\. Counts/);
+  assert.match(say("failed", { failed_version: NEW }), new RegExp(`healthy on ${NEW} in time`));
+  for (const state of ["unknown", "opted-out", "verifying", "deleting", "switched-off", "unseen"]) assert.notEqual(say(state), "");
+});
+
+test("one that answers badly while it is verified says so at once", () => {
+  const board = aBoard(4, { upgrade: anUpgrade(), figures: figuresOf({ unhealthy: "0-3" }, { batches: [aBatch(1, { verifying: "0-3" })] }) });
+  const ill = board.instances.map((one) => ({ ...one, health_detail: "HTTP 503" }));
+  assert.match(reasonsOf({ ...board, instances: ill }).find(({ code }) => code === "unhealthy").text, /^4 instances unhealthy, HTTP 503: web_0/);
 });

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from upgrades.core import batches, gauges, health, in_flight
-from upgrades.core.facts import Batch, Facts, InstanceFacts
+from upgrades.core.facts import Batch, Facts, InstanceFacts, Member
 from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
 from upgrades.core.instance_states import State, is_behind, states_of, target_of
@@ -18,6 +18,7 @@ from upgrades.core.instants import iso
 from upgrades.core.ranges import spans
 from upgrades.core.reason_kinds import AT_THE_GATE
 from upgrades.core.states import HAS_FAILED, MemberState
+from upgrades.core.whom import Whom, whom
 
 
 class Counts(TypedDict):
@@ -43,10 +44,14 @@ class Progress(TypedDict):
 
 
 class Ran(TypedDict):
-    """A batch that began: its instances, by how far each is. Of two that share a place the one that was there first is told."""
+    """A batch that began: its instances, by how far each is. Of two that share a place the one that was there first is told.
+
+    `size`: how many it takes, without those that were skipped.
+    """
 
     number: int
     instances: str
+    size: int
     members: dict[str, str]
     started_at: str | None
     finished_at: str | None
@@ -54,18 +59,28 @@ class Ran(TypedDict):
 
 
 class Current(TypedDict):
-    """Where a running upgrade is: which batch, of how many, at which step (`gate`, `choose`, `replace`, `wait`), since when."""
+    """Where a running upgrade is: which batch, of how many, at which step (`gate`, `choose`, `replace`, `wait`), since when.
+
+    Of the batch in flight: its `size`, how many were `replaced`, and how many are `healthy` after it; None where there is none.
+    """
 
     current: int
     of: int
     step: str
     since: str
     held: bool
+    size: int | None
+    replaced: int | None
+    healthy: int | None
 
 
-class Board(TypedDict):
+class Board(Whom):
+    """`eligible` and `up_to_date`: which instances `counts` has so many of."""
+
     target: str
     states: dict[str, str]
+    eligible: str
+    up_to_date: str
     counts: Counts
     unhealthy: Gauge
     failed: Gauge | None
@@ -78,10 +93,19 @@ class Board(TypedDict):
     ends: Ends | None
 
 
+class Results(TypedDict):
+    """How many it had brought to its target, how many failed in it, put back or not, and how many it did not try."""
+
+    succeeded: int
+    failed: int
+    left: int
+
+
 class Record(TypedDict):
     """How an upgrade stood when it ended. `left`: how many it had still to take. `unhealthy` is None where nobody noted it."""
 
     batches: list[Ran]
+    counts: Results
     failed: Gauge
     unhealthy: Gauge | None
     progress: Progress
@@ -92,9 +116,12 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
     """`decision`: the code of what was decided on these facts; `before`: the board that this one follows."""
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
+    eligible = [one.id for one in _eligible(facts)]
     return Board(
         target=target_of(facts),
         states=_by_state(states),
+        eligible=spans(eligible),
+        up_to_date=spans(id for id in eligible if states[id] is State.DONE),
         counts=counts,
         unhealthy=gauges.unhealthy(facts, now),
         failed=gauges.failed(facts, now),
@@ -105,6 +132,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         planned_by=found["by"],
         progress=progress(counts["up_to_date"], counts["eligible"]),
         ends=ends_of(found, now) if facts.upgrade else None,
+        **whom(facts, now),
     )
 
 
@@ -117,7 +145,7 @@ def _by_state(states: Mapping[int, State]) -> dict[str, str]:
 
 def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
     staying, target = facts.staying, target_of(facts)
-    eligible = [one for one in staying if not one.protected]
+    eligible = _eligible(facts)
     return Counts(
         total=len(staying),
         counted=len(facts.counted),
@@ -126,6 +154,10 @@ def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
         current=sum(states[one.id] is State.DONE or _is_current(one, facts, target) for one in eligible),
         opted_out=len(staying) - len(eligible),
     )
+
+
+def _eligible(facts: Facts) -> list[InstanceFacts]:
+    return [one for one in facts.staying if not one.protected]
 
 
 def _is_current(one: InstanceFacts, facts: Facts, target: str) -> bool:
@@ -146,11 +178,16 @@ def _ran(batch: Batch, facts: Facts | None = None) -> Ran:
     return Ran(
         number=batch.number,
         instances=spans(one.instance for one in batch.members),
+        size=_size(batch),
         members={state.value: spans(members[state]) for state in MemberState if state in members},
         started_at=iso(batch.started_at),
         finished_at=iso(batch.ended_at),
         why=batch.why,
     )
+
+
+def _size(batch: Batch) -> int:
+    return sum(one.state is not MemberState.SKIPPED for one in batch.members)
 
 
 def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Current | None:
@@ -166,7 +203,13 @@ def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before
         step=step,
         since=_since(number, step, now, before),
         held=held,
+        size=_size(running) if running else None,
+        replaced=sum(one.state not in _NOT_REPLACED for one in running.members) if running else None,
+        healthy=sum(one.state is MemberState.SUCCEEDED for one in running.members) if running else None,
     )
+
+
+_NOT_REPLACED = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.SKIPPED)
 
 
 def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
@@ -191,13 +234,21 @@ def record_of(facts: Facts, now: datetime) -> Record:
     """Of the upgrade that runs, and ends now. Its last batch ends with it."""
     assert facts.upgrade
     found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
+    left = len(batches.remaining(facts, found))
     return Record(
         batches=[_ended(_ran(one), now) for one in found.batches],
+        counts=_results(found.members, left),
         failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
         unhealthy=gauges.unhealthy(facts, now),
         progress=progress(counts["up_to_date"], counts["eligible"]),
-        left=len(batches.remaining(facts, found)),
+        left=left,
     )
+
+
+def _results(members: Iterable[Member], left: int) -> Results:
+    states = [one.state for one in members]
+    failed = sum(state in HAS_FAILED for state in states)
+    return Results(succeeded=states.count(MemberState.SUCCEEDED), failed=failed, left=left)
 
 
 def _ended(batch: Ran, now: datetime) -> Ran:
@@ -211,6 +262,7 @@ def record_of_rows(ran: Sequence[Batch], limit_percent: int, left: int) -> Recor
     well = sum(member.state is MemberState.SUCCEEDED for member in members)
     return Record(
         batches=[_ran(one) for one in ran],
+        counts=_results(members, left),
         failed=gauges.gauge(failed, len(failed) + well, limit_percent),
         unhealthy=None,
         progress=progress(well, len(failed) + well + left),

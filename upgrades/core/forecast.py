@@ -28,6 +28,7 @@ class Planned(TypedDict):
 
     number: int
     instances: str
+    size: int
     zones: list[str]
     starts_at: str | None
     ends_at: str | None
@@ -105,6 +106,7 @@ def _planned(one: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: b
     return Planned(
         number=one.number,
         instances=spans(one.instances),
+        size=len(one.instances),
         zones=list(one.zones),
         starts_at=_after(now, begins_in),
         ends_at=_after(now, None if begins_in is None else begins_in + lasts),

@@ -44,3 +44,8 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} at {self.at}"
+
+    @property
+    def state_in_words(self) -> str:
+        """Says "rolled back" where the state is `rolled_back`."""
+        return self.state.replace("_", " ")

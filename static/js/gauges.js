@@ -1,0 +1,31 @@
+// Two tapes: the gate before every batch, where all instances count, and the check of those already upgraded. As the board says.
+
+import { html } from "./dom.js";
+import { number, percentText } from "./format.js";
+import { runs } from "./state.js";
+
+export function gauges(board) {
+  const failed = failedOf(board);
+  return html`<header><h2>Safety</h2><span class="small quiet">stops above the limit</span></header>
+    ${tape("Unhealthy", board.figures.unhealthy, "no instances")}${failed ? tape("Failed after upgrade", failed, "none upgraded yet") : ""}`;
+}
+
+/** Of the running upgrade; of one that is over as it was then. */
+const failedOf = (board) => (runs(board) ? board.figures.failed : board.upgrade?.record?.failed);
+
+function tape(name, gauge, none) {
+  const { percent, limit_percent: limit } = gauge, says = percentText(percent);
+  const full = Math.min(100, Math.max(2 * limit, Math.ceil(percent / 10) * 10)) || 1;
+  const fill = gauge.over ? "failure" : gauge.count ? "attention" : "done";
+  return html`<div class="gauge"><div class="row"><span>${name}</span><span><b>${says}</b></span></div>
+    <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}"
+      aria-valuenow="${Math.min(full, percent).toFixed(1)}" aria-valuetext="${says}, limit ${percentText(limit)}"
+      data-fill="${fill}" data-vars="full:${full};limit:${limit};value:${percent}"><i></i><u></u></div>
+    <div class="row small quiet"><span>${countOf(gauge)}</span><span>${gauge.of ? roomOf(gauge) : none}</span></div></div>`;
+}
+
+function countOf({ count, of, limit_percent: limit }) {
+  return `${of ? `${number(count)} of ${number(of)}, ` : ""}limit ${percentText(limit)}`;
+}
+
+const roomOf = ({ over, room }) => (over ? `${number(-room)} over the limit` : room ? `${number(room)} below the limit` : "at the limit");

@@ -1,0 +1,42 @@
+// The reasons, ranked: what holds it now, then whatever else is not well; each with its way there and what lifts it. Markup.
+
+import { html, mark } from "./dom.js";
+import { dayAt, exactTimeAt, momentAt, number } from "./format.js";
+import { may, off, whyNot } from "./shell.js";
+import { elapsed, remaining } from "./ticking.js";
+
+const MOST_REASONS = 6;
+
+/** `held`: whose instances are shown alone. */
+export function reasons(list, held = "") {
+  const count = list.length > 1 ? `${number(list.length)} reasons` : "";
+  return html`<header><h2>Last decision</h2><span class="small quiet">${count}</span></header>
+    <ol class="reasons">${list.slice(0, MOST_REASONS).map((one) => reason(one, held))}</ol>`;
+}
+
+export function reason(one, held = "") {
+  const links = one.acts.filter(({ right }) => !right), buttons = one.acts.filter(({ right }) => right);
+  const actions = buttons.length ? html`<div class="actions">${buttons.map(button)}</div>` : "";
+  return html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(one)}${actions}</li>`;
+}
+
+function link({ act, key, word, toggles }, held) {
+  const isHeld = held === key, pressed = toggles ? html` aria-pressed="${isHeld}"` : "";
+  return html`<button type="button" class="link" data-act="${act}" data-key="${key}"${pressed}>${toggles && isHeld ? "Show all" : word}</button>`;
+}
+
+function button({ act, key, word, right, ids, version = "" }) {
+  if (!may(right)) return off(word, whyNot(right), `no-${key}`);
+  return html`<button type="button" class="button" data-act="${act}" data-key="${key}" data-ids="${ids}"
+    data-version="${version}">${word}</button>`;
+}
+
+/** For how long, until when, and who can lift it. */
+function terms({ since, until, who, detail }) {
+  const time = since && html`For ${elapsed(since)}`;
+  const end = until && html`until ${momentOf(until)}, ${remaining(until)} left`;
+  const words = [time, end, who, detail].filter(Boolean);
+  return words.length ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>` : "";
+}
+
+const momentOf = (at) => html`<time datetime="${at}">${dayAt(at) === dayAt(Date.now()) ? exactTimeAt(at) : momentAt(at)}</time>`;

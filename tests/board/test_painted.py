@@ -1,0 +1,244 @@
+"""What the pages paint is what the engine decides: random fleets through `decide`, the feed and the pages' own scripts.
+
+The scripts run under Node over the very JSON that a browser gets; every word and number is held against the engine's own functions.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from tests.board.fleets import Drawn, draw
+from upgrades.core import batches, health, reasons
+from upgrades.core.decide import decide
+from upgrades.core.facts import Facts
+from upgrades.core.preview import preview
+from upgrades.core.states import HAS_FAILED, MemberState
+from upgrades.core.steps import StartBatch, Wait, Why
+from upgrades.feed import read
+from upgrades.models import ScaleSet
+from upgrades.orchestrator.observe import observe
+from upgrades.orchestrator.room import with_room
+
+pytestmark = pytest.mark.django_db
+
+FLEETS = 60
+HERE = Path(__file__).parent
+MODULES = HERE.parent / "js" / "modules.mjs"
+Json = dict[str, Any]
+NBSP, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`sent`: what a browser gets; `page`: what it says of it; `facts`: what the engine knows at that moment."""
+
+    seed: int
+    now: datetime
+    facts: Facts
+    sent: Json
+    page: Json
+
+    def __str__(self) -> str:
+        return f"fleet {self.seed}"
+
+
+@pytest.fixture
+def cases(db: None) -> list[Case]:
+    drawn = list(_drawn())
+    told = _painted([{"body": sent, "now": now.timestamp() * 1000} for _, now, _, sent in drawn])
+    return [Case(*one, page) for one, page in zip(drawn, told, strict=True)]
+
+
+def _drawn() -> Iterator[tuple[int, datetime, Facts, Json]]:
+    for seed in range(FLEETS):
+        point = transaction.savepoint()
+        one: Drawn = draw(seed)
+        sent = json.loads(json.dumps(read.body(ScaleSet.objects.get(pk=one.row.pk))))
+        yield seed, one.now, _facts(one), sent
+        transaction.savepoint_rollback(point)
+
+
+def _facts(one: Drawn) -> Facts:
+    """As the look sees them: before it begins a batch of new instances it asks how many the provider would make."""
+    facts = observe(one.row.pk, one.now).facts
+    step = decide(facts, one.now)
+    return with_room(one.row, facts) if isinstance(step, StartBatch) and step.surge else facts
+
+
+def _painted(told: list[Json]) -> list[Json]:
+    node = shutil.which("node")
+    assert node, "Node is not installed (Debian: apt install nodejs)"
+    words = [node, "--no-warnings", "--import", MODULES.as_uri(), str(HERE / "paint.mjs")]
+    done = subprocess.run(words, input=json.dumps(told), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    painted: list[Json] = json.loads(done.stdout)
+    return painted
+
+
+def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
+    seen = {state for one in cases for state in one.page["states"].values()}
+    assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
+    wrong = [found for one in cases for hold in HOLDS if (found := _wrong(hold, one))]
+    assert not wrong, "\n".join(wrong)
+
+
+def _wrong(hold: Callable[[Case], None], one: Case) -> str:
+    try:
+        hold(one)
+    except AssertionError as error:
+        return f"{one}, {hold.__name__.strip('_').replace('_', ' ')}: {error}"
+    return ""
+
+
+# --- what holds of each -----------------------------------------------------------------------------------------------
+
+
+def _states_are_as_the_rules_see_them(one: Case) -> None:
+    """Who is pending or held is still to be taken, who is up to date is not; nobody is in two states or in none."""
+    facts, states = one.facts, one.page["states"]
+    assert set(states) == {str(instance.id) for instance in facts.instances}
+    assert "unseen" not in states.values()
+    for instance in facts.instances:
+        state = states[str(instance.id)]
+        if state in ("pending", "held"):
+            assert _is_behind(instance.id, facts), (instance, state)
+        if state == "done":
+            assert not _is_behind(instance.id, facts) and not instance.protected, (instance, state)
+            assert not health.is_unhealthy(facts, instance, one.now), (instance, state)
+    ill = {str(each.id) for each in health.unhealthy(facts, one.now)}
+    hidden = {id for id in ill if states[id] in ("done", "pending", "held", "verifying", "opted-out")}
+    assert not hidden, f"ill, and nobody sees it: {hidden}"
+
+
+def _is_behind(id: int, facts: Facts) -> bool:
+    instance, upgrade = facts.instance(id), facts.upgrade
+    assert instance
+    if upgrade is not None and batches.is_wanted(instance, upgrade):
+        return True
+    if facts.latest is None or (upgrade is not None and not upgrade.target.version):
+        return False
+    target = upgrade.target.version if upgrade else facts.latest.version
+    if facts.pinned_to and upgrade is None:
+        return bool(instance.version) and instance.version != target
+    return batches.is_outdated(instance, target)
+
+
+def _the_legend_counts_the_cells(one: Case) -> None:
+    counts = dict.fromkeys(one.page["legend"], 0)
+    for state in one.page["states"].values():
+        counts[state] += 1
+    counts["opted-out"] = sum(instance.protected for instance in one.facts.instances)
+    assert one.page["legend"] == counts
+    assert one.page["row"]["out"] == sum(instance.protected for instance in one.facts.staying)
+
+
+def _gauges_are_those_of_the_gate(one: Case) -> None:
+    facts, upgrade = one.facts, one.facts.upgrade
+    sick, total = batches.sick_at_the_gate(facts, one.now), len(facts.counted)
+    assert one.page["row"]["sick"] == len(sick)
+    said = one.page["gauges"].replace(NBSP, " ")
+    assert f"Unhealthy {_percent(len(sick), total)} " in said
+    if total:
+        assert f"{len(sick)} of {total}, limit" in said
+    if upgrade:
+        bad, tried = health.unhealthy_upgraded(facts, one.now)
+        assert f"Failed after upgrade {_percent(len(bad), tried)} " in said
+    gate = [each for each in one.page["reasons"] if each["code"] == Why.GATE.value]
+    if gate:
+        assert f"({len(sick)} of {total})" in gate[0]["text"] and "over the limit" in said
+
+
+def _percent(part: int, whole: int) -> str:
+    share = round(100 * part / whole, 1) if whole else 0
+    return f"{share:.1f}".removesuffix(".0") + " %"
+
+
+def _the_plan_is_the_engines(one: Case) -> None:
+    planned = [batch for batch in one.page["batches"] if batch["planned"]]
+    if one.facts.upgrade is None:
+        assert not planned
+        return
+    found = preview(one.facts, one.now).batches
+    told = [(batch["number"], tuple(batch["ids"]), batch["why"]) for batch in planned]
+    assert told == [(batch.number, batch.instances, batch.why) for batch in found]
+    began = [batch for batch in one.page["batches"] if not batch["planned"]]
+    assert [batch["number"] for batch in began] == [batch.number for batch in one.facts.upgrade.batches]
+    assert f" of {max(1, len(began) + len(found))} " in one.page["steps"]
+
+
+def _batches_are_as_large_as_their_members(one: Case) -> None:
+    if one.facts.upgrade is None:
+        return
+    for told, batch in zip(one.page["batches"], one.facts.upgrade.batches, strict=False):
+        members = [member.state for member in batch.members]
+        assert told["size"] == sum(state is not MemberState.SKIPPED for state in members)
+        assert told["succeeded"] == members.count(MemberState.SUCCEEDED)
+        failed = sum(state in HAS_FAILED for state in members)
+        assert sum(told["members"].get(state.value, 0) for state in HAS_FAILED) == failed
+
+
+def _progress_counts_who_counts(one: Case) -> None:
+    states = one.page["states"]
+    eligible = [instance for instance in one.facts.staying if not instance.protected]
+    done = sum(states[str(instance.id)] == "done" for instance in eligible)
+    row = one.page["row"]
+    assert (row["done"], row["eligible"], row["size"]) == (done, len(eligible), len(one.facts.staying))
+    assert f"Done {done} / {len(eligible)}" in one.page["steps"]
+    for by in ("zone", "version"):
+        told = [heading for _, heading, _ in one.page["groups"][by] if heading]
+        assert sum(int(heading.split(" / ")[0]) for heading in told) == done
+        assert sum(int(heading.split(" / ")[1]) for heading in told) == len(eligible)
+
+
+def _sentences_are_the_engines(one: Case) -> None:
+    """Of this very moment, all of them, the one that was decided first."""
+    step = decide(one.facts, one.now)
+    assert isinstance(step, Wait), step
+    found = reasons.reasons(one.facts, one.now)
+    told = {each["code"]: each["text"] for each in one.page["reasons"]}
+    for reason in found:
+        assert told[reason.code.value].rstrip(".") in {
+            each.text.rstrip(".") for each in found if each.code is reason.code
+        }
+    if step.why is not Why.NOTHING_TO_DO:
+        assert one.page["reasons"][0]["code"] == step.why.value
+    assert all(one.page["says"].values()), "an instance says nothing of itself"
+
+
+def _whom_a_reason_holds_it_is_told(one: Case) -> None:
+    found = reasons.reasons(one.facts, one.now)
+    for id, told in one.page["held"].items():
+        own = {each.code.value for each in found if each.instances is not None and int(id) in each.instances}
+        of_the_set = {each.code.value for each in found if each.instances is None}
+        assert own <= set(told) <= own | of_the_set
+        if one.page["states"][id] in ("pending", "held") and not own:
+            assert of_the_set <= set(told)
+        if one.page["states"][id] in ("done", "opted-out"):
+            assert not of_the_set & set(told)
+
+
+def _approval_is_asked_of_those_who_wait_for_it(one: Case) -> None:
+    found = reasons.reasons(one.facts, one.now)
+    waiting = {id for each in found if each.code is Why.WAITING_FOR_APPROVAL for id in each.instances or ()}
+    assert set(one.page["unapproved"]) == waiting
+
+
+HOLDS = (
+    _states_are_as_the_rules_see_them,
+    _the_legend_counts_the_cells,
+    _gauges_are_those_of_the_gate,
+    _the_plan_is_the_engines,
+    _batches_are_as_large_as_their_members,
+    _progress_counts_who_counts,
+    _sentences_are_the_engines,
+    _whom_a_reason_holds_it_is_told,
+    _approval_is_asked_of_those_who_wait_for_it,
+)

@@ -1,0 +1,148 @@
+"""Pages paint and compute nothing of the rules: no file under static/js or dashboard compares versions, healths or limits itself.
+
+What a page needs to know the board of the feed says (docs/feed.md): which state an instance is in, who counts, who is next, how near a
+limit is. Where it says too little, add it to `upgrades/core/board.py`, and paint that. Rules written a second time drift: a page once
+planned 5 batches where the engine took 17, and showed 0 % where the sentence beside it said 30 %.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
+MODULES = sorted((ROOT / "dashboard").glob("*.py"))
+INSTEAD = "Let upgrades/core/board.py say it, and paint that."
+
+SAYS_VERSION = r"(?:failed_|approved_|wanted_|latest_)?version"
+SAYS_STATE = r"(?:health|power|provisioning)"
+SAYS_LIMIT = r"(?:max_\w+_percent|limit_percent)"
+# A name of one of these is a member access or a variable; `dataset.version` is of the page itself.
+NAME = r"(?<![\w.\"'-])(?:(?!dataset\b)\w+\??\.)*{}\b(?!\")"
+EQUALS, ORDER = r"\s*[!=]==?\s*", r"\s*(?<![=<>])[<>]=?\s*"
+
+PATTERNS = {
+    # Whether it is "latest" is a question to the model of the scale set.
+    "compares versions": rf"{NAME.format(SAYS_VERSION)}\s*[!=]==?(?!=|\s*\"latest\")|[!=]==?\s*{NAME.format(SAYS_VERSION)}",
+    "orders versions": rf"{NAME.format(SAYS_VERSION)}{ORDER}\w|\b(?:isOlder|isNewer|newest)\w*\(",
+    "compares the health or the power of instances": (
+        rf"{NAME.format(SAYS_STATE)}{EQUALS}|[!=]==?\s*{NAME.format(SAYS_STATE)}|\b(?:has|includes)\({NAME.format(SAYS_STATE)}\)"
+    ),
+    "computes with a limit": (
+        rf"{NAME.format(SAYS_LIMIT)}\s*\)*\s*(?:[*/<>]|[!=]==)|[*/<>]\s*\(*{NAME.format(SAYS_LIMIT)}"
+        r"|\*\s*limit\b\s*\)*\s*/|Math\.(?:floor|ceil|round)\([^\n]*\blimit\b[^\n]*/\s*100|\bcount\s*>\s*(?:most|limit)\b"
+    ),
+    "says who counts": (
+        r"\bconst (?:SICK|isSick|failedOn)\b|\bconst counts = \(one\)|\bfunction (?:counts|safety|plannedAfter|isToCome)\b"
+    ),
+}
+
+
+def faults_in(script: str) -> Iterator[str]:
+    for number, line in enumerate(without_comments(script).splitlines(), start=1):
+        for what, pattern in PATTERNS.items():
+            if re.search(pattern, line):
+                yield f"line {number} {what}: {line.strip()[:120]}"
+
+
+def without_comments(script: str) -> str:
+    """Line by line as before."""
+    script = re.sub(r"/\*.*?\*/", lambda found: "\n" * found[0].count("\n"), script, flags=re.DOTALL)
+    return re.sub(r"(?m)(?<![:\"'`])//.*$", "", script)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.name))
+def test_a_script_computes_none_of_the_rules(script: Path) -> None:
+    found = list(faults_in(script.read_text()))
+    assert not found, f"{script.name}: {'; '.join(found)}. {INSTEAD}"
+
+
+# What the pages once had of their own, line by line.
+OLD = [
+    "const failedOn = (instance, target) => instance.failed_version && instance.failed_version === target;",
+    'if (instance.power === "stopped") return "switched-off";',
+    "if (SICK.has(instance.health)) return instance.health;",
+    'if (!target || instance.version === target) return instance.health === "initializing" ? "verifying" : "done";',
+    'const SICK = new Set(["unhealthy", "unknown"]);',
+    'const counts = (one) => one.power !== "stopped" && one.operation !== "delete" && !isExtra(one);',
+    "const most = Math.floor((of * limit) / 100);",
+    "return { count, of, limit, percent: percent(count, of), room: most - count, over: count > most };",
+    "const size = Math.floor((counted(board.instances).length * board.upgrade.policy.max_batch_percent) / 100);",
+    "const failed = (place) => instances[place].failed_version === upgrade.target.version;",
+    "if (onlyFailed) return one.failed_version === version;",
+    "return Boolean(one.version) && one.version !== version && takesFailed;",
+    "function plannedAfter(list, board, now) {",
+    "export const isApproved = (instance, version) => !version || instance.approved_version === version;",
+    "const behind = counts.filter(([version]) => version !== target).sort((a, b) => b[1] - a[1]);",
+    "if (one.version === sum.latest) sum.current += 1;",
+    "const hasIt = one.version === targetOf(board);",
+    "if (gauge.percent > policy.max_unhealthy_percent) return true;",
+]
+
+
+@pytest.mark.parametrize("line", OLD)
+def test_what_pages_once_computed_themselves_is_found(line: str) -> None:
+    assert list(faults_in(line)), line
+
+
+FINE = [
+    'const pinned = image.version === "latest" ? "" : " (pinned)";',
+    "// version === target is a comparison in a comment",
+    "rows.some((row) => row.dataset.version === latest)",
+    "const { percent, limit_percent: limit } = gauge;",
+    "const full = Math.min(100, Math.max(2 * limit, Math.ceil(percent / 10) * 10)) || 1;",
+    'const face = by === "health" ? HEALTH[instance.health] : STATES[instance.state];',
+    "const limits = `limit ${percentText(policy.max_unhealthy_percent)}`;",
+]
+
+
+@pytest.mark.parametrize("line", FINE)
+def test_painting_is_no_comparison(line: str) -> None:
+    assert not list(faults_in(line)), line
+
+
+# --- the web face in Python -------------------------------------------------------------------------------------------
+
+ATTRIBUTES = {
+    "version", "failed_version", "approved_version", "wanted_version", "latest_version", "target_version",
+    "health", "power", "provisioning", "limit_percent", "max_batch_percent", "max_unhealthy_percent",
+    "max_unhealthy_upgraded_percent",
+}  # fmt: skip
+SELECTED = rf"(?:{'|'.join(ATTRIBUTES)})__(?:in|gt|lt|gte|lte|exact)"
+RULES = {"health", "batches", "decide", "preview", "board", "reasons", "retrying", "gauges"}
+
+
+def faults_of(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            named = [side.attr for side in sides if isinstance(side, ast.Attribute) and side.attr in ATTRIBUTES]
+            if named:
+                yield f"line {node.lineno} compares {named[0]}"
+        if isinstance(node, ast.ImportFrom) and node.module == "upgrades.core":
+            yield from (f"line {node.lineno} asks core.{one.name}" for one in node.names if one.name in RULES)
+        if isinstance(node, ast.keyword) and re.fullmatch(SELECTED, node.arg or ""):
+            yield f"line {node.lineno} selects by {node.arg}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.name))
+def test_a_view_computes_none_of_the_rules(module: Path) -> None:
+    found = list(faults_of(module.read_text()))
+    assert not found, f"{module.name}: {'; '.join(found)}. {INSTEAD}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "is_ill = row.health == 'unhealthy'",
+        "if instance.version != scale_set.wanted_version: pass",
+        "from upgrades.core import batches",
+        "Instance.objects.filter(health__in=SICK)",
+        "over = share > policy.max_unhealthy_percent",
+    ],
+)
+def test_rules_in_a_view_are_found(module: str) -> None:
+    assert list(faults_of(module)), module

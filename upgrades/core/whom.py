@@ -1,0 +1,90 @@
+"""Whom the running upgrade, or the next one, is about: who waits for it, who counts in its progress, who is to be approved.
+
+A part of the board (core/board.py): pages show with these whom a reason holds, what a button would reach, and of whom a group has how many.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict
+
+from upgrades.core import batches
+from upgrades.core.facts import Facts, InstanceFacts
+from upgrades.core.held import View, view_of
+from upgrades.core.instance_states import is_behind, target_of
+from upgrades.core.ranges import spans
+from upgrades.core.reasons import reasons
+from upgrades.core.states import IN_FLIGHT, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.steps import Why
+
+
+class Approval(TypedDict):
+    """Of a deferred upgrade: for which `version` people's approval is awaited, of whom, and who was `approved` and can be withdrawn."""
+
+    version: str
+    waiting: str
+    approved: str
+
+
+class Whom(TypedDict):
+    """`waiting`: those that an upgrade is still to take, whom all holds that holds the scale set. `behind`: versions that are to be
+    replaced, and how many instances run each, the commonest first. `left_behind`: those that lack what an upgrade was to bring that
+    was stopped."""
+
+    waiting: str
+    behind: list[list[str | int]]
+    left_behind: str
+    approval: Approval | None
+
+
+def whom(facts: Facts, now: datetime) -> Whom:
+    view = view_of(facts, now)
+    return Whom(
+        waiting=_spans(_waiting(view)),
+        behind=_behind(facts),
+        left_behind=_spans(_left_behind(view)),
+        approval=_approval(view),
+    )
+
+
+def _spans(instances: Iterable[InstanceFacts]) -> str:
+    return spans(one.id for one in instances)
+
+
+def _waiting(view: View) -> list[InstanceFacts]:
+    facts, upgrade = view.facts, view.upgrade
+    if upgrade:
+        return batches.remaining(facts, upgrade)
+    free = {one.id for one in batches.next_candidates(facts, StartedBy.PLATFORM, view.target)}
+    return [one for one in view.outdated if one.id in free]
+
+
+def _behind(facts: Facts) -> list[list[str | int]]:
+    """Extensions are no versions: while an upgrade brings them, those are told that the next one of images is to replace."""
+    if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
+        facts = replace(facts, upgrade=None)
+    target = target_of(facts)
+    found = Counter(one.version for one in facts.staying if one.version and is_behind(one, facts, target))
+    return [[version, count] for version, count in found.most_common()]
+
+
+def _left_behind(view: View) -> list[InstanceFacts]:
+    last = view.facts.last_attempt
+    if view.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
+        return []
+    return [one for one in view.outdated if not one.protected]
+
+
+def _approval(view: View) -> Approval | None:
+    if not view.policy.deferral or not view.target or not (view.upgrade or view.is_automatic):
+        return None
+    held = [one.instances or () for one in reasons(view.facts, view.now) if one.code is Why.WAITING_FOR_APPROVAL]
+    members = view.upgrade.members if view.upgrade else ()
+    in_hand = {id for one in members if one.state in IN_FLIGHT for id in (one.instance, one.upgraded)}
+    approved = [one for one in view.facts.staying if one.approved_version == view.target != one.version]
+    return Approval(
+        version=view.target,
+        waiting=spans(id for ids in held for id in ids),
+        approved=_spans(one for one in approved if one.id not in in_hand),
+    )
