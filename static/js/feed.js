@@ -2,6 +2,7 @@
 
 import { under } from "./base.js";
 import { Link } from "./link.js";
+import { inViewersZone } from "./sentences.js";
 import { applyDelta, emptyBoard, follows, fromSnapshot, isReady } from "./state.js";
 
 const SNAPSHOTS_AT_ONCE = 4;
@@ -38,7 +39,7 @@ export class Feed {
 
   take(message) {
     if (message.type === "heartbeat") this.beat(message);
-    else if (message.type === "delta") this.delta(message);
+    else if (message.type === "delta") this.delta(inViewersZone(message));
     else if (message.type === "reset") this.reset(message);
   }
 
@@ -114,7 +115,7 @@ export class Feed {
   /** A scale set as it is now; null where there is none. */
   async ask(key) {
     const body = await this.get(`${under("feed/snapshot")}?set=${encodeURIComponent(key)}`);
-    return body && fromSnapshot(key, body, this.now());
+    return body && fromSnapshot(key, inViewersZone(body), this.now());
   }
 
   /** What stands there; null where nothing does. Throws where nobody answers. */

@@ -44,14 +44,15 @@ KINDS: dict[Code, ReasonKind] = {
     Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True),
     # Health that is late for a moment is no news.
     Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
-    Why.FLEET_STOPPED: ReasonKind("attention", "cord", "Held", holds=True, at_the_gate=True),
-    Why.PAUSED: ReasonKind("attention", "held", "Paused", holds=True, at_the_gate=True),
+    # What somebody means to be so waits: only what is wrong is painted as wrong.
+    Why.FLEET_STOPPED: ReasonKind("waiting", "cord", "Held", holds=True, at_the_gate=True),
+    Why.PAUSED: ReasonKind("waiting", "held", "Paused", holds=True, at_the_gate=True),
     Why.WAITING_FOR_APPROVAL: ReasonKind(
-        "attention", "held", "Waits for approval", at_the_gate=True, needs_person_after=0
+        "waiting", "held", "Waiting for approval", at_the_gate=True, needs_person_after=0
     ),
     Held.IMPOSSIBLE: ReasonKind("out", "opted-out"),
-    Why.BACKING_OFF: ReasonKind("attention", "held", holds=True),
-    Why.STOPPED: ReasonKind("attention", "held", holds=True),
+    Why.BACKING_OFF: ReasonKind("waiting", "held", holds=True),
+    Why.STOPPED: ReasonKind("waiting", "held", holds=True),
     Held.SUSPECTED: ReasonKind("attention", "failed"),
     Held.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
     Held.WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),

@@ -1,0 +1,37 @@
+// The sentences of the feed (docs/feed.md): their times are data, and are said in the viewer's zone. Pure.
+
+import { dayAt, exactTimeAt, momentAt } from "./format.js";
+
+const PLACES = /\{\{|\}\}|\{(\w+)\}/g;
+
+/** As the page writes it beside a sentence: to the second today, with its day otherwise. */
+export const shownAt = (at) => (dayAt(at) === dayAt(Date.now()) ? exactTimeAt(at) : momentAt(at));
+
+/** A sentence's text with its times in the viewer's zone; as the server wrote it where it brings no template. */
+export function textOf({ text, template, params = {} }) {
+  if (typeof template !== "string") return text;
+  return template.replace(PLACES, (found, name) => {
+    if (!name) return found[0];
+    return Object.hasOwn(params, name) ? shownAt(params[name].value) : found;
+  });
+}
+
+const told = (sentence) => ({ ...sentence, text: textOf(sentence) });
+
+function reasonTold(reason) {
+  return { ...told(reason), ...(reason.brief && { brief: told(reason.brief) }) };
+}
+
+/** A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of zones. */
+export function inViewersZone(body) {
+  const { scale_set: set, upgrade } = body;
+  return {
+    ...body,
+    ...(set?.decision?.text && { scale_set: { ...set, decision: decisionTold(set.decision) } }),
+    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: told(upgrade.breach) } }),
+  };
+}
+
+function decisionTold(decision) {
+  return { ...told(decision), reasons: (decision.reasons ?? []).map(reasonTold) };
+}
