@@ -11,7 +11,7 @@ from upgrades.commands.opt_outs import find_instances
 from upgrades.core.auditing import Kind
 from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, UpgradeKind
-from upgrades.core.versions import LATEST, is_older
+from upgrades.core.versions import LATEST, is_behind
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
@@ -62,7 +62,7 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
-        rows = [row for row in named if row.pk not in taken and _is_behind(row, row.approved_version)]
+        rows = [row for row in named if row.pk not in taken and is_behind(row.version, row.approved_version)]
         if rows:
             numbers = ranges(row.number for row in rows)
             before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
@@ -101,14 +101,10 @@ def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
 
 def _behind(row: ScaleSet, version: str) -> list[Instance]:
     """Those that are still to get this version. Raises Refused where there is none."""
-    found = [one for one in row.instances.all() if _is_behind(one, version)]
+    found = [one for one in row.instances.all() if is_behind(one.version, version)]
     if not found:
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))
     return found
-
-
-def _is_behind(row: Instance, version: str) -> bool:
-    return bool(row.version and version) and is_older(row.version, version)
 
 
 def _not_opted_out(w: Writing, rows: Sequence[Instance]) -> list[Instance]:

@@ -23,7 +23,7 @@ def size(total: int, policy: Policy) -> int:
 
 
 def is_outdated(instance: InstanceFacts, target_version: str) -> bool:
-    return bool(instance.version) and versions.is_older(instance.version, target_version)
+    return versions.is_behind(instance.version, target_version)
 
 
 def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
@@ -104,6 +104,13 @@ def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[I
     """Those that the next upgrade may take, which is to that version; an opt-out for another one does not hold them from it."""
     free = [one for one in facts.instances if not one.busy and not one.is_protected_from(version)]
     return _takeable(free, started_by)
+
+
+def taken_next(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
+    """Those that the platform's next upgrade, which is to that version, would take: of the older ones, those that failed on this very
+    version only where it `takes_failed`."""
+    free = [one for one in next_candidates(facts, StartedBy.PLATFORM, version) if is_outdated(one, version)]
+    return [one for one in free if takes_failed or one.failed_version != version]
 
 
 def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:

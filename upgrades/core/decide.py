@@ -391,8 +391,4 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    version, again = facts.latest.version, retrying.takes_failed(facts)
-    return any(
-        batches.is_outdated(one, version) and (again or one.failed_version != version)
-        for one in batches.next_candidates(facts, StartedBy.PLATFORM, version)
-    )
+    return bool(batches.taken_next(facts, facts.latest.version, takes_failed=retrying.takes_failed(facts)))

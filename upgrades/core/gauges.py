@@ -30,7 +30,7 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
     ...     "over": False, "instances": "4-5"}
     True
     """
-    count, most = len(ill), of * limit_percent // 100
+    count, most = len(ill), health.may_be_ill(of, limit_percent)
     return Gauge(
         count=count,
         of=of,

@@ -75,9 +75,18 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     return instance is not None and counts and is_unhealthy(facts, instance, now)
 
 
+def may_be_ill(whole: int, limit_percent: int) -> int:
+    """How many of them may be unhealthy, at most.
+
+    >>> [may_be_ill(total, 20) for total in (0, 4, 5, 9, 10)]
+    [0, 0, 1, 1, 2]
+    """
+    return limit_percent * whole // 100
+
+
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:
     """Strictly more than the limit: at exactly 20 % the upgrade goes on (facts 1.2)."""
-    return part * 100 > limit_percent * whole
+    return part > may_be_ill(whole, limit_percent)
 
 
 def percent(part: int, whole: int) -> float:

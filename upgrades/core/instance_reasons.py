@@ -25,11 +25,9 @@ def _unapproved_ahead(view: View) -> list[InstanceFacts]:
 
 def _free(view: View) -> list[InstanceFacts]:
     """The outdated ones that the platform's next upgrade would take."""
-    again, there = retrying.takes_failed(view.facts), {one.id for one in view.outdated}
-    candidates = [
-        one for one in batches.next_candidates(view.facts, StartedBy.PLATFORM, view.target) if one.id in there
-    ]
-    return [one for one in candidates if again or one.failed_version != view.target]
+    there = {one.id for one in view.outdated}
+    taken = batches.taken_next(view.facts, view.target, takes_failed=retrying.takes_failed(view.facts))
+    return [one for one in taken if one.id in there]
 
 
 def _opted_out(view: View) -> Iterator[Reason]:

@@ -75,7 +75,7 @@ def _gate(view: View) -> Iterator[Reason]:
     is_awaited = view.is_wanted or bool(advice.could_be_started(view))
     if not is_awaited or not health.exceeds(len(sick), total, limit):
         return
-    must_recover = len(sick) - limit * total // 100
+    must_recover = len(sick) - health.may_be_ill(total, limit)
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     text = messages.gate(len(sick), total, limit, must_recover)
     act = advice.at_the_gate(view)

@@ -38,6 +38,15 @@ def is_older(version: str, than: str) -> bool:
     return parse(version) < parse(than)
 
 
+def is_behind(version: str, target: str) -> bool:
+    """Is it to get that version? Where no image is on it yet it waits for nothing, nor where there is no version to wait for.
+
+    >>> is_behind("1.2", "1.10"), is_behind("1.10", "1.2"), is_behind("", "1.2"), is_behind("1.2", "")
+    (True, False, False, False)
+    """
+    return bool(version and target) and is_older(version, target)
+
+
 def newest(versions: Iterable[str]) -> str | None:
     """What "latest" means among these versions; None where there is none."""
     return max(versions, key=parse, default=None)

@@ -177,6 +177,11 @@ def is_replaced() -> Q:
     return was_replaced & Q(member__instance=F("pk"))
 
 
+def staying() -> Q:
+    """As `core.facts.Facts.staying`: all but those that are being deleted, and the spare ones."""
+    return ~Q(operation_kind=OperationKind.DELETE) & ~is_spare()
+
+
 def counts_for_nothing() -> Q:
     """Of two that have one place for a while, in the middle of a surge, the one that is not counted."""
     return is_spare() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))

@@ -202,11 +202,14 @@ class RollingUpgrade(models.Model):
         return self._to_move(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
 
     def _waiting(self) -> "models.QuerySet[Instance]":
-        """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again."""
+        """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again.
+
+        This is the only copy of that rule; tests/orchestrator/test_who_is_next.py holds it to core.
+        """
         rows = (
             Instance.objects.filter(scale_set=self.scale_set_id)
             .exclude(version="")
-            .exclude(power=Power.STOPPED)
+            .exclude(power=Power.STOPPED, operation_kind="")
             .exclude(operation_kind=OperationKind.DELETE)
             .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
             .exclude(is_spare())
@@ -216,9 +219,9 @@ class RollingUpgrade(models.Model):
             rows = rows.filter(quarantined_at=None)
         if self.kind == UpgradeKind.EXTENSIONS:
             return rows.exclude(extensions_key=self.target_extensions)
-        if self.kind == UpgradeKind.IMAGE and not self.takes_failed:
-            rows = rows.exclude(failed_version=self.target_version)
-        return rows.filter(failed_version=self.target_version) if self.only_failed else rows
+        if self.only_failed:
+            return rows.filter(failed_version=self.target_version)
+        return rows if self.takes_failed else rows.exclude(failed_version=self.target_version)
 
     def _to_move(self, by_version: dict[str, int]) -> int:
         """Of those: all, where they were chosen by something else than their version; else as `core.batches` says."""
