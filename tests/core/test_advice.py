@@ -336,6 +336,6 @@ def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:
     facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
     assert the(Held.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
     some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)
-    assert the(Held.WITHDRAWN, some).text.endswith(f"{OLD} is on its way to 8 of them.")
+    assert the(Held.WITHDRAWN, some).text.endswith(f"The upgrade to {OLD} takes 8 of them automatically.")
     ending = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD), cancel_requested_by="ada")
-    assert the(Held.WITHDRAWN, ending).text.endswith("Nothing is taken to an older version by itself.")
+    assert the(Held.WITHDRAWN, ending).text.endswith("Older versions are never installed automatically.")
