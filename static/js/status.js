@@ -11,7 +11,7 @@ const ENDED_OR_RUNS = {
 /** What keeps a running upgrade from its next batch, by what was decided, in few words. */
 const WAITS = {
   Paused: "Paused",
-  WaitsForApproval: "Waiting for approval",
+  WaitsForApproval: "Waits for approval",
   HealthIsStale: "Held",
   FleetStopped: "Held",
 };

@@ -104,7 +104,7 @@ def test_new_instances_come_and_old_ones_go(up: Installation, sign_in: SignIn) -
     expect(page.locator("#eligible")).to_have_text("5 of 5")
     expect(page.locator("#rail .is-now")).to_contain_text("2 instances")
     cell(page, 0).click()
-    expect(page.get_by_text("It serves on until instance 5")).to_be_visible()
+    expect(page.get_by_text("It stays in service until instance 5")).to_be_visible()
     expect(page.locator("#status")).to_have_text("Completed")
     expect(page.locator("#grid .cell")).to_have_count(5)
     expect(page.locator("#eligible")).to_have_text("5 of 5")

@@ -114,7 +114,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     expect(page.locator("#status")).to_have_text("Waits for approval")
     expect(count_of(page, "Held")).to_have_text("3")
     cell(page, 0).click()
-    expect(page.locator("#panel")).to_contain_text(f"It waits for somebody to approve the upgrade to {version}.")
+    expect(page.locator("#panel")).to_contain_text(f"Waiting for approval of the upgrade to {version}.")
     agreed(page.locator("#panel").get_by_role("button", name="Approve"), "Approve")
     expect(cell(page, 0)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
     expect(page.locator("#panel #history")).to_contain_text(f"Approved for {version} by admin.")
@@ -138,7 +138,7 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     expect(count_of(page, "Up to date")).to_have_text("10")
     publish(up, next_version())
     expect(page.locator("#rail .is-now")).to_be_visible()
-    expect(page.locator("#steps")).to_contain_text("Chosen because 20 % of 10 is 2, so at most 2.")
+    expect(page.locator("#steps")).to_contain_text("20 % of 10 is 2, so at most 2.")
     following = page.get_by_role("button", name="Next batch now")
     expect(following).to_have_accessible_description("A batch is in progress.")
 

@@ -43,7 +43,7 @@ test("an instance says of itself that it waits for approval", () => {
 
 test("it needs attention, and says so wherever it is told of", () => {
   const one = board();
-  assert.deepEqual([statusOf(one).word, statusOf(one).fill], ["Waiting for approval", "waiting"]);
+  assert.deepEqual([statusOf(one).word, statusOf(one).fill], ["Waits for approval", "waiting"]);
   assert.deepEqual(needsOf(one, summaryOf(one), Date.parse(AT)).map(({ code }) => code), ["WaitsForApproval"]);
   assert.deepEqual([briefly(waits(1, 2)), briefly(waits(1))], ["2 waiting for approval", "1 waiting for approval"]);
 });
