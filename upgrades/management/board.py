@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from upgrades.core.instance_states import State
 from upgrades.core.ranges import numbers_in
 from upgrades.models import ScaleSet
 from upgrades.models.board import board_of
@@ -13,7 +14,9 @@ def lines(row: ScaleSet) -> Iterator[str]:
     if (board := board_of(row)) is None:
         return
     states, progress = board["states"], board["progress"]
-    counts = (f"{len(numbers_in(ids))} {state.replace('-', ' ')}" for state, ids in states.items())
+    # In the order of the legend: PostgreSQL keeps the members of a JSON object in an order of its own.
+    there_are = [state for state in State if state in states]
+    counts = (f"{len(numbers_in(states[state]))} {state.replace('-', ' ')}" for state in there_are)
     yield f"  states     {', '.join(counts) or 'none'}"
     if progress["percent"] is not None:
         yield f"  done       {progress['up_to_date']} of {progress['of']} ({progress['percent']} %)"
