@@ -107,6 +107,18 @@ def _opted_out() -> Callable[[], Any]:
     return partial(opt_outs.opt_in, WEB, ["1", "2"], owner="ada", now=LATER)
 
 
+def _is_being_opted_in() -> Callable[[], Any]:
+    _opted_out()
+    opt_outs.opt_in(WEB, ["1"], owner="me", now=NOW, after=timedelta(seconds=10))
+    return partial(opt_outs.undo_opt_in, WEB, ["1"], by="ada", now=LATER)
+
+
+def _has_just_opted_out() -> Callable[[], Any]:
+    a_scale_set()
+    opt_outs.opt_out(WEB, ["1"], reason="x", owner="ada", now=NOW)
+    return partial(opt_outs.undo_opt_out, WEB, ["1"], by="ada", now=LATER)
+
+
 def _fleet_stopped() -> Callable[[], Any]:
     fleet_stops.stop_fleet(reason="x", owner="me", now=NOW)
     return partial(fleet_stops.end_fleet_stop, by="ada", now=LATER)
@@ -204,6 +216,8 @@ STORIES = {
     "load_balancers.delete_load_balancer": Story(_has_balancer, "LoadBalancerDeleted", "fleet/lb"),
     "opt_outs.opt_out": Story(in_a_set(OPT_OUT), "InstancesOptedOut"),
     "opt_outs.opt_in": Story(_opted_out, "InstancesOptedIn"),
+    "opt_outs.undo_opt_in": Story(_is_being_opted_in, "OptInUndone"),
+    "opt_outs.undo_opt_out": Story(_has_just_opted_out, "OptOutUndone"),
     "policies.change_policy": Story(
         in_a_set(partial(policies.change_policy, WEB, {"automatic_upgrade": False}, LATER)), "ScaleSetChanged"
     ),

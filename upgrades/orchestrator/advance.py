@@ -138,7 +138,16 @@ def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[st
     """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now."""
     found = shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
     said = shapes.decision(step.why, step.text, found, row.decision, now)
-    return {**said, "actions": shapes.actions(possible_actions(row, facts, now))}
+    return {**said, "actions": _actions(row, facts, now)}
+
+
+def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
+    """What people can do. An error in what would follow from it keeps nothing from happening now: then the last look's answer stays."""
+    try:
+        return shapes.actions(possible_actions(row, facts, now))
+    except Exception:
+        log.exception("%s: cannot say what people can do now; its page shows what it did before", row)
+        return row.decision.get("actions", {})
 
 
 def _say(lease: Lease, observation: Observation, decision: dict[str, Any], boards: Boards, now: datetime) -> bool:
