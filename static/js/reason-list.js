@@ -10,7 +10,8 @@ const MOST_REASONS = 6;
 /** `held`: whose instances are shown alone. */
 export function reasons(list, held = "") {
   const count = list.length > 1 ? `${number(list.length)} reasons` : "";
-  return html`<header><h2>Last decision</h2><span class="small quiet">${count}</span></header>
+  const title = list[0]?.fill === "done" ? "Now" : "Why it is waiting";
+  return html`<header><h2>${title}</h2><span class="small quiet">${count}</span></header>
     <ol class="reasons">${list.slice(0, MOST_REASONS).map((one) => reason(one, held))}</ol>`;
 }
 
