@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, Route, expect
 
@@ -26,8 +27,7 @@ def fleets(up: Installation) -> None:
 @pytest.fixture
 def halfway(up: Installation) -> Iterator[str]:
     """Somebody who may opt instances out, not in again."""
-    user = User(username="halfway")
-    user.set_password(PASSWORD)
+    user = User(username="halfway", password=make_password(PASSWORD))
     user.save(using=LIVE)
     right = Permission.objects.using(LIVE).get(codename="add_optout")
     User.user_permissions.through.objects.using(LIVE).create(user=user, permission=right)
@@ -90,7 +90,7 @@ def test_signed_out_elsewhere_the_panel_does_not_become_the_door(sign_in: SignIn
     page.context.clear_cookies(name="sessionid")
     cell(page, 1).click()
     expect(page.locator("#history")).to_have_text("Could not load.")
-    page.get_by_role("button", name="Start upgrade").click()
+    page.get_by_role("switch", name="Automatic upgrades").click()
     expect(page.get_by_role("alert").filter(has_text="You are signed out.")).to_be_visible()
 
 
@@ -109,7 +109,7 @@ def test_a_set_that_goes_and_is_made_anew(up: Installation, sign_in: SignIn) -> 
 
 
 def test_the_focus_stays_where_it_was_for_every_control_keeps_its_place(up: Installation, sign_in: SignIn) -> None:
-    put_fleet(up, "trouble/focus", 5, boot="3")
+    put_fleet(up, "trouble/focus", 5, boot="20")  # so that its first batch is still there when it is cancelled
     page = ready(sign_in(address("trouble/focus")))
     page.get_by_role("switch", name="Automatic upgrades").click()
     publish(up, next_version())
