@@ -173,8 +173,14 @@ def test_every_cell_shows_its_glyph(sign_in: SignIn) -> None:
     """Never colour alone: the glyph is drawn within its cell."""
     page = sign_in(f"/scale-sets/{TWELVE}/")
     wait_for_content(page)
-    sizes = page.locator("#grid .cell").evaluate_all(
-        "cells => cells.map(cell => [cell.clientHeight, cell.querySelector('svg').getBoundingClientRect().height])"
+    cells = page.locator("#grid .cell")
+    glyphs = cells.evaluate_all(
+        "cells => cells.map(cell => [cell.dataset.state, getComputedStyle(cell).backgroundImage])"
     )
-    assert len(sizes) == 12
-    assert all(0.4 * cell < glyph < cell for cell, glyph in sizes), sizes
+    assert len(glyphs) == 12
+    assert all("/img/cells/" in image for _, image in glyphs), glyphs
+    images = {image.split('"')[1] for _, image in glyphs}
+    assert len(images) == len({state for state, _ in glyphs}) > 1, "another glyph for each state"
+    assert all(page.request.get(image).ok for image in images)
+    sizes = cells.evaluate_all("cells => cells.map(cell => getComputedStyle(cell).backgroundSize)")
+    assert all(0.4 <= float(size.split()[0].rstrip("%,")) / 100 <= 1 for size in sizes), sizes
