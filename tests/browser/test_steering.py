@@ -80,7 +80,7 @@ def test_a_machine_that_fails_where_others_succeed_is_quarantined_until_it_is_re
     assert_accessible(page)
 
     up.manage("simulate", path, "--heal", "4")
-    page.locator("#panel").get_by_role("button", name="Release").click()
+    agreed(page.locator("#panel").get_by_role("button", name="Release"), "Release")
 
     expect(cell(page, 4)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
     expect(page.locator("#panel #history")).to_contain_text("Released by admin.")
