@@ -165,7 +165,9 @@ def test_whoever_hangs_is_found_and_started_again(up: Up) -> None:
 
     wait_until(others, seconds=REAL_HANG_SECONDS + 3 * PATIENCE, what="others in their places")
     for name in before:
-        assert f"{name} did nothing for {REAL_HANG_SECONDS} s and was killed: starting it again at once" in up.said()
+        # Whoever was halted before his first sign of life is given the time that a start may take.
+        killed = rf"{name} did nothing for ({REAL_HANG_SECONDS}|{START_SECONDS:g}) s and was killed: starting it again at once"
+        assert re.search(killed, up.said())
     wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=3 * PATIENCE, what="the engine works again")
 
 
