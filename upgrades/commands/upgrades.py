@@ -14,7 +14,7 @@ from upgrades.core.auditing import Kind
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.ranges import ranges
-from upgrades.core.states import Health, StartedBy
+from upgrades.core.states import ILL, StartedBy
 from upgrades.core.versions import LATEST
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
@@ -27,7 +27,6 @@ NO_CANDIDATES = (
 NO_VERSION = "{row} cannot be upgraded: {sku} has no version in its location that is published and not withdrawn"
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."
 NO_INSTANCES = NO_CANDIDATES + " {row} has no instances: those that it gets take the newest image."
-ILL = (Health.UNHEALTHY, Health.UNKNOWN)
 NOTHING_FAILED = (
     "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from upgrades.core.facts import Facts, InstanceFacts, Member
-from upgrades.core.states import HAS_FAILED, Health, MemberState
+from upgrades.core.states import HAS_FAILED, ILL, Health, MemberState
 
 FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
@@ -13,7 +13,7 @@ def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Unknown counts as unhealthy (facts 3.3); so does an instance that has been initializing for longer than it may."""
     if instance.health is Health.INITIALIZING:
         return is_overdue(facts, instance.health_since, now)
-    return instance.health in (Health.UNHEALTHY, Health.UNKNOWN)
+    return instance.health in ILL
 
 
 def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:

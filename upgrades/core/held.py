@@ -1,7 +1,7 @@
 """What a reason is, and what those who look for reasons are shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
 from upgrades.core.states import MemberState, StartedBy
 from upgrades.core.steps import Why
+from upgrades.core.what_if import turned
 
 
 class Held(StrEnum):
@@ -107,15 +108,18 @@ def view_of(facts: Facts, now: datetime) -> View:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
-    outdated = tuple(one for one in facts.staying if one.id not in taken and _is_behind(one, facts, target))
+    outdated = tuple(one for one in facts.staying if one.id not in taken and is_taken_next(one, facts, target))
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     if upgrade is None:
-        outdated = tuple(one if one.is_protected_from(target) else replace(one, opt_out=None) for one in outdated)
+        outdated = tuple(turned(one, target) for one in outdated)
     return View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 
-def _is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
-    """The running upgrade would take it, if nothing held it; where none runs, the next one."""
+def is_taken_next(one: InstanceFacts, facts: Facts, target: str) -> bool:
+    """The running upgrade would take it, if nothing held it; where none runs, the next one.
+
+    Who is on a newer version than the target lacks nothing; where the scale set is pinned, people's upgrades lead back.
+    """
     if facts.upgrade:
         return batches.is_wanted(one, facts.upgrade)
     if facts.pinned_to:

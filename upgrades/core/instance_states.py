@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from upgrades.core import batches, health
 from upgrades.core.facts import Facts, InstanceFacts, Member, Policy
+from upgrades.core.held import is_taken_next
 from upgrades.core.reason_kinds import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
 
@@ -142,13 +143,6 @@ def _has_failed(one: InstanceFacts, member: Member | None, context: _Context) ->
 
 
 def is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
-    """It lacks what it is to have: the running upgrade would take it, if nothing held it, or the next one.
-
-    Who is on a newer version than the target lacks nothing; where the scale set is pinned, people's upgrades lead back.
-    """
-    upgrade = facts.upgrade
-    if upgrade is not None and batches.is_wanted(one, upgrade):
-        return True
-    if not target or not one.version:
-        return False
-    return one.version != target if facts.pinned_to and upgrade is None else batches.is_outdated(one, target)
+    """It lacks what it is to have, though the running upgrade may leave it alone, for it failed before."""
+    lacks = facts.upgrade is not None and bool(target) and batches.is_outdated(one, target)
+    return lacks or is_taken_next(one, facts, target)

@@ -41,6 +41,10 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
+# No news counts as bad news (facts 3.3).
+ILL = (Health.UNHEALTHY, Health.UNKNOWN)
+
+
 class UpgradeStatus(StrEnum):
     """Azure's RollingUpgradeStatusCode (facts 4.5)."""
 

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 from upgrades.core import retrying
 from upgrades.core.facts import Facts, ImageReference, InstanceFacts, Upgrade
-from upgrades.core.states import Health, StartedBy, UpgradeKind
-
-ILL = (Health.UNHEALTHY, Health.UNKNOWN)
+from upgrades.core.states import ILL, StartedBy, UpgradeKind
 
 
 def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:

@@ -1,4 +1,4 @@
-"""When scale sets are looked at: wakes that come together cost one look, and none waits longer than a tenth of a second.
+"""When scale sets are looked at: wakes that come together cost one look, which begins within a tenth of a second while a thread is free.
 
 A wake is a hint: losing it is harmless, for the row says when to look (`ScaleSet.look_at`), and the tick finds it.
 """
@@ -55,7 +55,7 @@ class Wakes:
 
 
 class Looks:
-    """Looks at the scale sets that were woken, in threads of this process. `look` does one look, and raises nothing that matters."""
+    """Looks at the scale sets that were woken, in threads of this process. An error of `look` is logged; the next look comes by itself."""
 
     def __init__(self, look: Callable[[int], None]) -> None:
         self._look = look
