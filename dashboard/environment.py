@@ -231,7 +231,7 @@ def operation_timeout_seconds() -> int:
 
 @setting
 def upgrade_timeout_seconds() -> int:
-    """How long one upgrade may take before it is stopped (facts 1.6: RollingUpgradeTimeoutError)."""
+    """How long one upgrade may take before it is stopped (Z-1.6: RollingUpgradeTimeoutError)."""
     return whole_number("ROLLGRID_UPGRADE_TIMEOUT_SECONDS", 7 * 24 * 3600, least=60)
 
 

@@ -22,7 +22,7 @@ HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
 
 
 def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
-    """S-49: the last five within two months, the newest first. Upgrades of the extensions are none (facts 4.5), nor is one by hand that
+    """S-49: the last five within two months, the newest first. Upgrades of the extensions are none (Z-4.5), nor is one by hand that
     found nothing to do: such would push out those that say something."""
     found = row.upgrades.filter(kind=UpgradeKind.IMAGE, started_at__gte=months_before(now, MONTHS))
     touched = InstanceUpgrade.objects.filter(upgrade=OuterRef("pk"))
@@ -49,7 +49,7 @@ def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
 
 
 def error_details(upgrade: RollingUpgrade, set_name: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """details[] of an error: each of these instances, with what went wrong with it (facts 1.6)."""
+    """details[] of an error: each of these instances, with what went wrong with it (Z-1.6)."""
     wanted = list(numbers)
     rows = upgrade.members.filter(instance_number__in=wanted).exclude(error_code="")
     said = {
@@ -64,7 +64,7 @@ def _detail(set_name: str, number: int, code: str, message: str) -> dict[str, An
 
 
 def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
-    """What stopped it; while it goes on, that some instances have failed, where they have (facts 1.6)."""
+    """What stopped it; while it goes on, that some instances have failed, where they have (Z-1.6)."""
     if upgrade.error or upgrade.ended_at:
         return upgrade.error
     failed = list(

@@ -1,4 +1,4 @@
-"""POST approveRollingUpgrade, of a scale set and of a single instance (facts 1.13, 4.2, 4.3)."""
+"""POST approveRollingUpgrade, of a scale set and of a single instance (Z-1.13, Z-4.2, Z-4.3)."""
 
 from typing import Any
 

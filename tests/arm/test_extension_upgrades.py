@@ -1,4 +1,4 @@
-"""POST extensionRollingUpgrade, and where such an upgrade is told of (facts 4.2, 4.5)."""
+"""POST extensionRollingUpgrade, and where such an upgrade is told of (Z-4.2, Z-4.5)."""
 
 import pytest
 

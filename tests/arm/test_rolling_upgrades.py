@@ -359,7 +359,7 @@ def test_a_disk_that_could_not_be_put_back_is_told(api: Api, fleet: MakeFleet) -
 
 
 def test_an_upgrade_that_goes_on_with_failed_instances_says_so(api: Api) -> None:
-    """A-31, facts 1.6: RollingUpgradeInProgressWithFailedUpgradedVMs, while it is within its limits."""
+    """A-31, Z-1.6: RollingUpgradeInProgressWithFailedUpgradedVMs, while it is within its limits."""
     row = a_scale_set(instances=30)
     publish("16.04.201809250")
     states = {0: MemberState.FAILED, **dict.fromkeys(range(1, 6), MemberState.SUCCEEDED)}

@@ -29,7 +29,7 @@ def policy_in_force(upgrade: RollingUpgrade) -> tuple[float, float, float, float
     [(True, (50, 60, 90, False), (50, 60, 90, True)), (False, (50, 60, 90, False), (20, 20, 0, True))],
 )
 def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform: tuple[Any, ...]) -> None:
-    """A-13, A-39: the set's own for a start by hand (facts 1.2), for the platform only where the set says so."""
+    """A-13, A-39: the set's own for a start by hand (Z-1.2), for the platform only where the set says so."""
     own = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 60, "pauseTimeBetweenBatches": "PT90S"}
     body = edited(document(capacity=10), OWN_LIMITS, own)
     row = a_scale_set(model=edited(body, USE_OWN, use_own))

@@ -111,7 +111,7 @@ def test_a_batch_shrinks_for_the_unhealthy_outside_it(total: int, data: st.DataO
     ],
 )
 def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, passes: bool) -> None:
-    """S-12, facts 1.2: at exactly 20 % it goes on."""
+    """S-12, Z-1.2: at exactly 20 % it goes on."""
     answer = step(upgrading(fleet(total, sick=sick)))
     assert isinstance(answer, StartBatch) is passes
     if isinstance(answer, Fault):
@@ -120,7 +120,7 @@ def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, pa
 
 
 def test_the_gate_before_a_later_batch_has_another_code() -> None:
-    """S-17, facts 1.6."""
+    """S-17, Z-1.6."""
     done = Member(0, MemberState.SUCCEEDED)
     answer = step(upgrading(with_instance(fleet(10, sick=3), 0, version=NEW), done, finished=True))
     assert isinstance(answer, Fault)
@@ -129,7 +129,7 @@ def test_the_gate_before_a_later_batch_has_another_code() -> None:
 
 
 def test_unknown_counts_as_unhealthy() -> None:
-    """facts 3.3"""
+    """Z-3.3"""
     facts = with_instance(fleet(4), 3, health=Health.UNKNOWN)
     assert isinstance(step(upgrading(facts)), Fault)
 
@@ -207,7 +207,7 @@ def test_a_batch_without_open_members_is_finished() -> None:
 
 
 def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
-    """facts 1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
+    """Z-1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
     answer = step(upgrading(fleet(20), *(Member(id, MemberState.FAILED) for id in range(4)), finished=True))
     assert isinstance(answer, Fault)
     assert answer.breach.code is FaultCode.UPGRADED

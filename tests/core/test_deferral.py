@@ -1,4 +1,4 @@
-"""Deferred upgrades: nothing happens to an instance before a person approves it (A-24, facts 1.13)."""
+"""Deferred upgrades: nothing happens to an instance before a person approves it (A-24, Z-1.13)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

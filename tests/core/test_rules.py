@@ -1,4 +1,4 @@
-"""Each rule of an upgrade beyond the document's five points, on its own: facts in, one step out (facts 1.4 to 1.14, 2.2, 2.3)."""
+"""Each rule of an upgrade beyond the document's five points, on its own: facts in, one step out (Z-1.4 to Z-1.14, Z-2.2, Z-2.3)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -51,7 +51,7 @@ def test_an_instance_that_failed_gets_its_old_disk_back_when_the_platform_starte
 
 
 def test_it_stays_on_the_new_disk_where_rollback_is_off_or_a_person_started() -> None:
-    """A-10; "does not provide automatic rollback capabilities" of a manual start (facts 0.9)."""
+    """A-10; "does not provide automatic rollback capabilities" of a manual start (Z-0.9)."""
     off = Policy(automatic_rollback=False)
     members = (Member(0, FAILED), *_done(1, 4))
     assert step(upgrading(fleet(25), *members, policy=off)) == FinishBatch(1)
@@ -69,7 +69,7 @@ def test_the_batch_waits_for_those_that_go_back() -> None:
 
 
 def test_what_was_rolled_back_counts_as_failed() -> None:
-    """facts 1.7: restored, "counted as failed"."""
+    """Z-1.7: restored, "counted as failed"."""
     answer = step(upgrading(fleet(10), Member(0, ROLLED_BACK), Member(1, MemberState.SUCCEEDED), finished=True))
     assert isinstance(answer, Fault) and answer.breach.instances == (0,)
     assert answer.breach.code is FaultCode.UPGRADED
@@ -134,7 +134,7 @@ def test_a_batch_spans_zones_where_the_policy_says_so() -> None:
 
 
 def test_a_batch_is_of_one_update_domain() -> None:
-    """S-40, facts 1.4: instances of two update domains are never upgraded together, across zones neither."""
+    """S-40, Z-1.4: instances of two update domains are never upgraded together, across zones neither."""
     facts = fleet(20)
     for id in range(20):
         facts = with_instance(facts, id, domain=str(id % 5))
@@ -172,7 +172,7 @@ def test_the_choice_is_explained_with_its_numbers() -> None:
 
 
 def test_a_machine_that_is_switched_off_counts_for_no_limit_and_is_not_taken() -> None:
-    """facts 1.12: excluded from denominators, upgraded when it is started again."""
+    """Z-1.12: excluded from denominators, upgraded when it is started again."""
     facts = fleet(10, sick=2)
     for id in (7, 8, 9):
         facts = with_instance(facts, id, stopped=True, health=Health.UNHEALTHY)
@@ -249,7 +249,7 @@ def test_a_fleet_wide_stop_says_nothing_where_nothing_would_start() -> None:
 
 
 def test_an_upgrade_has_its_time() -> None:
-    """facts 1.6: RollingUpgradeTimeoutError, at the end of a batch, never in its middle."""
+    """Z-1.6: RollingUpgradeTimeoutError, at the end of a batch, never in its middle."""
     late: dict[str, Any] = {"ends_by": NOW - MINUTE}
     assert step(upgrading(fleet(10), verifying(0), **late)) == Settle((0,), ())
     answer = step(upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, **late))
@@ -268,7 +268,7 @@ def stopped(times: int = 1, *, ago: timedelta = timedelta(0), **changes: Any) ->
 
 @pytest.mark.parametrize(("times", "minutes"), [(1, 30), (2, 60), (3, 120), (6, 960), (7, 1440), (50, 1440)])
 def test_a_stopped_attempt_is_tried_again_after_a_wait_that_doubles(times: int, minutes: int) -> None:
-    """facts 1.14: exponential back-off per (set, target)."""
+    """Z-1.14: exponential back-off per (set, target)."""
     wait = minutes * MINUTE
     assert why(fleet(10, last_attempt=stopped(times, ago=wait - MINUTE))) is Why.BACKING_OFF
     assert isinstance(step(fleet(10, last_attempt=stopped(times, ago=wait))), StartUpgrade)

@@ -54,14 +54,14 @@ def test_nothing_is_promised_where_all_are_in_quarantine() -> None:
 
 
 def test_a_dip_in_the_pause_that_is_over_before_the_next_batch_stops_nothing() -> None:
-    """S-19; facts 1.2: the gate comes after the pause."""
+    """S-19; Z-1.2: the gate comes after the pause."""
     facts = upgrading(fleet(10, sick=3), *DONE, finished=True, policy=LONG)
     assert why(facts) is Why.PAUSE
     assert isinstance(step(upgrading(fleet(10, sick=3), *DONE, finished=True)), Fault)
 
 
 def test_a_breach_counts_before_a_cancel() -> None:
-    """facts 1.2: what a policy promises about those that failed is kept."""
+    """Z-1.2: what a policy promises about those that failed is kept."""
     members = (Member(0, MemberState.FAILED), Member(1, MemberState.SUCCEEDED))
     policy = Policy(rollback_on_breach=True)
     facts = upgrading(fleet(10), *members, started_by=USER, cancel_requested_by="ada", policy=policy)

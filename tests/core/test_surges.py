@@ -65,7 +65,7 @@ def test_extensions_are_run_on_the_instances_that_there_are() -> None:
     ],
 )
 def test_without_room_for_all_of_it_a_batch_is_in_place(room: int | None, surges: bool, words: str) -> None:
-    """facts 1.10: "on shortage that batch falls back to in place"."""
+    """Z-1.10: "on shortage that batch falls back to in place"."""
     answer = step(surging(replace(fleet(10), room=room)))
     assert isinstance(answer, StartBatch)
     assert (answer.instances, answer.surge) == ((0, 1), surges)

@@ -13,7 +13,7 @@ from upgrades.core.versions import BadVersion
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
-        ("20348.825", "20348.1006"),  # facts 4.6
+        ("20348.825", "20348.1006"),  # Z-4.6
         ("16.04.9", "16.04.10"),
         ("9.0.0", "10.0.0"),
         ("0.0.1", "16.04.201809250"),

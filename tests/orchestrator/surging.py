@@ -1,4 +1,4 @@
-"""Fleets whose upgrades surge (maxSurge, facts 1.10), and what there is of them in mid-surge."""
+"""Fleets whose upgrades surge (maxSurge, Z-1.10), and what there is of them in mid-surge."""
 
 from typing import Any
 

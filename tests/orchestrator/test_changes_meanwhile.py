@@ -39,7 +39,7 @@ def test_people_steer_an_upgrade_while_it_runs(fleet: MakeFleet) -> None:
 
 
 def test_scaling_out_and_in_while_an_upgrade_runs(fleet: MakeFleet) -> None:
-    """facts 1.12: new instances take the newest image, and count in the limits, not in what is to be done."""
+    """Z-1.12: new instances take the newest image, and count in the limits, not in what is to be done."""
     one = fleet(5)
     one.go_on()
     one.publish("16.04.1")

@@ -1,4 +1,4 @@
-"""Old OS disks are put back: of instances that failed, and of all that failed when a limit stops an upgrade (facts 1.7)."""
+"""Old OS disks are put back: of instances that failed, and of all that failed when a limit stops an upgrade (Z-1.7)."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(fleet: MakeFlee
 
 
 def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_says_so(fleet: MakeFleet) -> None:
-    """facts 0.9; A-17: RollingBack while they go back, then Faulted."""
+    """Z-0.9; A-17: RollingBack while they go back, then Faulted."""
     one = fleet(10, **{"bad-versions": BAD})
     one.put(10, automatic=False)
     one.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
@@ -130,7 +130,7 @@ def test_a_person_need_not_wait_for_the_next_attempt(fleet: MakeFleet) -> None:
 
 
 def test_a_new_model_ends_the_wait_too(fleet: MakeFleet) -> None:
-    """S-47, facts 1.8: "any model change ... start a new rolling upgrade"."""
+    """S-47, Z-1.8: "any model change ... start a new rolling upgrade"."""
     one = failing(fleet)
     before = one.row.upgrades.count()
     one.edit({"properties.virtualMachineProfile.osProfile.computerNamePrefix": "mended"})

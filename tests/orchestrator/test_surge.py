@@ -1,4 +1,4 @@
-"""New instances in the places of old ones (maxSurge, facts 1.10): real rows, real machines."""
+"""New instances in the places of old ones (maxSurge, Z-1.10): real rows, real machines."""
 
 from datetime import timedelta
 
@@ -67,7 +67,7 @@ def test_capacity_does_not_drop_where_new_instances_are_bad(fleet: MakeFleet) ->
 
 
 def test_without_quota_a_batch_is_done_in_place(fleet: MakeFleet) -> None:
-    """facts 1.10: quota is checked before every batch."""
+    """Z-1.10: quota is checked before every batch."""
     one = surging(fleet, tags={"quota": "6"})
     disks = {row.number: row.os_disk for row in one.instances}
     one.publish(NEW)

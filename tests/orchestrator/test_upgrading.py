@@ -234,7 +234,7 @@ def test_what_is_under_way_is_told_by_the_rows(fleet: MakeFleet) -> None:
 
 
 def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(fleet: MakeFleet) -> None:
-    """facts 1.6: InternalExecutionError. Here its row has a policy that nobody could have written."""
+    """Z-1.6: InternalExecutionError. Here its row has a policy that nobody could have written."""
     one = fleet(5)
     one.go_on()
     one.publish("16.04.1")

@@ -147,7 +147,7 @@ def test_http_answers(run: Run, case: str) -> None:
 
 @pytest.mark.parametrize("case", RICH)
 def test_rich_answers(run: Run, case: str) -> None:
-    """A-8: a 2xx says in its body how the application is; whatever says nothing is unknown (facts 3.3)."""
+    """A-8: a 2xx says in its body how the application is; whatever says nothing is unknown (Z-3.3)."""
     answer, health, detail = RICH[case]
 
     async def story() -> None:

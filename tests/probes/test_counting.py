@@ -77,7 +77,7 @@ def test_a_changed_threshold_holds_from_the_next_result_on(
         assert count.state is new[-1]
 
 
-# the table of facts 3.3. What is stored, what is found, what then is.
+# the table of Z-3.3. What is stored, what is found, what then is.
 RICH_HTTP, RICH_TCP = probe(3, rich=True, grace=60), probe(3, rich=True, grace=60, http=False)
 TABLE = [
     (RICH_HTTP, INITIALIZING, [HEALTHY] * 2, INITIALIZING),

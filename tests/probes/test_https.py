@@ -39,7 +39,7 @@ HELLO_OF_A_SERVER = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
 
 @pytest.mark.parametrize("case", ANSWERS)
 def test_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
-    """S-33, facts 3.2: healthy on exactly 200."""
+    """S-33, Z-3.2: healthy on exactly 200."""
     answer, health, detail = ANSWERS[case]
 
     async def story() -> None:
@@ -53,7 +53,7 @@ def test_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
 
 @pytest.mark.parametrize("case", RICH)
 def test_rich_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
-    """A-8, facts 3.3"""
+    """A-8, Z-3.3"""
     answer, health, detail = RICH[case]
 
     async def story() -> None:

@@ -1,4 +1,4 @@
-"""Microsoft.Compute/virtualMachineScaleSets/approveRollingUpgrade, and that of a single instance (A-24, facts 1.13)"""
+"""Microsoft.Compute/virtualMachineScaleSets/approveRollingUpgrade, and that of a single instance (A-24, Z-1.13)"""
 
 from collections.abc import Mapping, Sequence
 

@@ -17,7 +17,7 @@ from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.rolling_upgrade import Progress, policy_from_row
 
-ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (facts 0.11)
+ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (Z-0.11)
 
 
 def history(call: Call, group: str, name: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Load balancers and their probes (facts 3.2)."""
+"""Load balancers and their probes (Z-3.2)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -179,7 +179,7 @@ def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
-    """ "Https only Standard LB" (facts 3.2). Who says nothing of the SKU has whichever is needed."""
+    """ "Https only Standard LB" (Z-3.2). Who says nothing of the SKU has whichever is needed."""
     if probe.protocol == "https" and text(document, "sku", "name").lower() == "basic":
         target = f"{at}.properties.protocol"
         message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"

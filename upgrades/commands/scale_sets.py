@@ -219,7 +219,7 @@ def _check_automatic(model: Model, location: Location) -> None:
 
 
 def _check_sources(model: Model) -> None:
-    """A-6: "one source per set" (facts 3.1), before anything is upgraded by it."""
+    """A-6: "one source per set" (Z-3.1), before anything is upgraded by it."""
     if model.probe_id and model.extension_probe and (model.automatic_upgrade or model.is_rolling):
         message = TWO_HEALTH_SOURCES.format(what="Remove one of them.")
         raise Refused("BadRequest", message, target=HEALTH_PROBE)
@@ -337,7 +337,7 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
 
 
 def _has_update_domains(derived: _Derived) -> bool:
-    """S-40: the document walks update domains for Service Fabric alone, today's Azure for every set without zones (facts 1.4)."""
+    """S-40: the document walks update domains for Service Fabric alone, today's Azure for every set without zones (Z-1.4)."""
     is_regional = derived.location.rules == Location.Rules.CURRENT and not zones_of(derived.document)
     return derived.model.is_service_fabric or is_regional
 

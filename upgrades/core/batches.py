@@ -14,7 +14,7 @@ from upgrades.core.states import StartedBy, UpgradeKind
 def size(total: int, policy: Policy) -> int:
     """How many instances a batch may hold.
 
-    The document's step 2: "a batch with at most 20 % of the total instance count"; never less than one (facts 1.3).
+    The document's step 2: "a batch with at most 20 % of the total instance count"; never less than one (Z-1.3).
 
     >>> [size(total, Policy()) for total in (1, 4, 5, 9, 10, 14, 15, 99, 100, 400)]
     [1, 1, 1, 1, 2, 2, 3, 19, 20, 80]
@@ -156,11 +156,11 @@ class Choice:
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
-    """The next batch: of one zone and one update domain (facts 1.4), the lowest numbers first; those that failed on this very version
+    """The next batch: of one zone and one update domain (Z-1.4), the lowest numbers first; those that failed on this very version
     come last, so that others say whether it is the version or the machine.
 
     It shrinks while it and the unhealthy outside it together would pass the limit, but never below one: "unhealthy instances in previous
-    or future batches can cause the percentage in a batch to decrease" (facts 1.3).
+    or future batches can cause the percentage in a batch to decrease" (Z-1.3).
     """
     sick = set(ids(unhealthy(facts, now)))
     version = facts.upgrade.target.version if facts.upgrade else ""
@@ -172,7 +172,7 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
 
 
 def beside(facts: Facts, choice: Choice) -> Choice:
-    """The same batch as one that surges; in place, where the provider has no room for as many new instances (facts 1.10)."""
+    """The same batch as one that surges; in place, where the provider has no room for as many new instances (Z-1.10)."""
     if facts.room is None or facts.room >= len(choice.instances):
         return replace(choice, why=f"{choice.why[:-1]}; new instances take their places (maxSurge).", surge=True)
     room = f"the quota has room for {facts.room} more" if facts.room > 0 else "the quota has room for none"
@@ -186,7 +186,7 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version
         return "" if policy.cross_zone else one.zone, one.domain
 
     if policy.unhealthy_first and (first := [one for one in todo if one.id in sick]):
-        todo = first  # all of them before any healthy one (facts 1.4)
+        todo = first  # all of them before any healthy one (Z-1.4)
     if version and (new := [one for one in todo if one.failed_version != version]):
         todo = new
     ordered = sorted(todo, key=lambda one: (*place(one), one.id))

@@ -9,7 +9,7 @@ from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, AddInstances, MakeAgai
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many machines as its capacity says; new ones take the newest image (facts 1.12) that is not suspected.
+    """The set has as many machines as its capacity says; new ones take the newest image (Z-1.12) that is not suspected.
 
     What could not be made, or is gone at the provider, is made again (core/missing.py). Its number, its name and what people said of it
     stay; an opt-out is in the way of nothing, for nothing is there. A batch that runs lets go of it first.

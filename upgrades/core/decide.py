@@ -98,7 +98,7 @@ def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetim
 
 
 def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
-    """More than the limit of the instances upgraded so far failed or are unhealthy (facts 1.2), at the moment at which a batch ends.
+    """More than the limit of the instances upgraded so far failed or are unhealthy (Z-1.2), at the moment at which a batch ends.
 
     Judged in one step with the end itself: however late the look comes, and whoever died before it, the batch is judged once. Nobody is
     found ill on old news: where that alone would stop it, fresh news is awaited.
@@ -138,7 +138,7 @@ def cancel(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
-    """The same before the next batch: who is ill by then, and was well at the end of the last one, counts as failed (facts 1.2)."""
+    """The same before the next batch: who is ill by then, and was well at the end of the last one, counts as failed (Z-1.2)."""
     if facts.upgrade is None:
         return None
     failed, upgraded = health.unhealthy_upgraded(facts, now)
@@ -169,7 +169,7 @@ def complete(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_in_time(facts: Facts, now: datetime) -> Step | None:
-    """An upgrade has a time within which it must be done (facts 1.6: RollingUpgradeTimeoutError); while it is paused that stands still."""
+    """An upgrade has a time within which it must be done (Z-1.6: RollingUpgradeTimeoutError); while it is paused that stands still."""
     upgrade = facts.upgrade
     if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
         return None
@@ -217,7 +217,7 @@ def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
-    """An instance that is initializing is neither healthy nor unhealthy: the gate waits for it (facts 3.3)."""
+    """An instance that is initializing is neither healthy nor unhealthy: the gate waits for it (Z-3.3)."""
     new = health.initializing(facts, now)
     if not new or not _would_start_something(facts):
         return None
@@ -256,7 +256,7 @@ def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
 
 def wait_for_room(facts: Facts, now: datetime) -> Step | None:
     """A-18: new instances are made when those that the last ones replaced are gone, and the provider has said how much room there is:
-    "quota checked before every batch" (facts 1.10)."""
+    "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for one in facts.instances if one.leaving):
@@ -282,7 +282,7 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     """S-1: a newer version of the image it follows is published, and nobody need ask for it.
 
     An attempt that a limit stopped comes again by itself: as soon as the gate opens where nothing was touched, else after a while that
-    grows with each attempt (facts 1.14). One that a person stopped does not.
+    grows with each attempt (Z-1.14). One that a person stopped does not.
     """
     if facts.latest is None or not _wants_upgrade(facts):
         return None

@@ -194,8 +194,8 @@ def _image_of_gallery(id: str) -> ImageReference:
 
 
 def _policy(document: Json, *, by_hand: bool) -> Policy:
-    """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (facts 2.2:
-    useRollingUpgradePolicy), for those that people start always (facts 1.2); they are checked in any case."""
+    """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (Z-2.2:
+    useRollingUpgradePolicy), for those that people start always (Z-1.2); they are checked in any case."""
     own = Policy(
         max_batch_percent=whole(document, *_ROLLING, "maxBatchInstancePercent", default=20, least=5, most=100),
         max_unhealthy_percent=whole(document, *_ROLLING, "maxUnhealthyInstancePercent", default=20, least=5, most=100),
@@ -216,7 +216,7 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:
-    """The Application Health extension's settings (facts 3.3)."""
+    """The Application Health extension's settings (Z-3.3)."""
     for at, extension in objects(document, *_EXTENSIONS):
         if text(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
             settings, place = object_at(extension, "properties", "settings", at=at), f"{at}.properties.settings"

@@ -1,4 +1,4 @@
-"""The order in which a scale set's extensions are provisioned (facts 2.5, provisionAfterExtensions), and which machines have them all."""
+"""The order in which a scale set's extensions are provisioned (Z-2.5, provisionAfterExtensions), and which machines have them all."""
 
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter

@@ -25,12 +25,12 @@ class ImageReference:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Limits and switches of a rolling upgrade; the defaults are the document's (facts 2.2, 2.3).
+    """Limits and switches of a rolling upgrade; the defaults are the document's (Z-2.2, Z-2.3).
 
     `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
     limit stops an upgrade, those that failed in it get theirs back, whoever started it. `max_surge`: new instances are made beside those of
-    a batch, which go when the new ones are healthy (facts 1.10). `deferral`: an upgrade of the platform's takes an instance only when a
-    person has approved its version for that instance (facts 1.13).
+    a batch, which go when the new ones are healthy (Z-1.10). `deferral`: an upgrade of the platform's takes an instance only when a
+    person has approved its version for that instance (Z-1.13).
     """
 
     max_batch_percent: int = 20
@@ -82,7 +82,7 @@ class InstanceFacts:
 
     `opt_out`: it is never touched. `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may
     still upgrade it.
-    `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (facts 1.12). `kept`: it stays when
+    `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (Z-1.12). `kept`: it stays when
     instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
     `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
     the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it

@@ -10,7 +10,7 @@ FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
 
 def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
-    """Unknown counts as unhealthy (facts 3.3); so does an instance that has been initializing for longer than it may."""
+    """Unknown counts as unhealthy (Z-3.3); so does an instance that has been initializing for longer than it may."""
     if instance.health is Health.INITIALIZING:
         return is_overdue(facts, instance.health_since, now)
     return instance.health in ILL
@@ -33,7 +33,7 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Those that count as unhealthy: a machine that is switched off is not asked (facts 1.12)."""
+    """Those that count as unhealthy: a machine that is switched off is not asked (Z-1.12)."""
     return [one for one in facts.counted if is_unhealthy(facts, one, now)]
 
 
@@ -51,7 +51,7 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 
 def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
-    """Which of the instances upgraded so far failed or are unhealthy now, and how many were upgraded (facts 1.3)."""
+    """Which of the instances upgraded so far failed or are unhealthy now, and how many were upgraded (Z-1.3)."""
     upgraded = _upgraded(facts)
     return [member for member in upgraded if _has_failed(facts, member, now)], len(upgraded)
 
@@ -85,7 +85,7 @@ def may_be_ill(whole: int, limit_percent: int) -> int:
 
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:
-    """Strictly more than the limit: at exactly 20 % the upgrade goes on (facts 1.2)."""
+    """Strictly more than the limit: at exactly 20 % the upgrade goes on (Z-1.2)."""
     return part > may_be_ill(whole, limit_percent)
 
 

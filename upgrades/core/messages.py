@@ -1,4 +1,4 @@
-"""The sentences: Azure's own where it has them (facts 1.6, spaces and all), ours elsewhere, in plain English.
+"""The sentences: Azure's own where it has them (Z-1.6, spaces and all), ours elsewhere, in plain English.
 
 Each carries its arguments, typed, so that a viewer can say it in another language or time zone (core/sentences.py).
 """

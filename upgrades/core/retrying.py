@@ -1,4 +1,4 @@
-"""Attempts that were stopped: which of them come again by themselves, and when (facts 1.14)."""
+"""Attempts that were stopped: which of them come again by themselves, and when (Z-1.14)."""
 
 from datetime import datetime, timedelta
 

@@ -33,7 +33,7 @@ class OperationKind(StrEnum):
 
 
 class Health(StrEnum):
-    """What is known of an instance's application; never a boolean (facts 3.3)."""
+    """What is known of an instance's application; never a boolean (Z-3.3)."""
 
     INITIALIZING = "initializing"
     HEALTHY = "healthy"
@@ -41,12 +41,12 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
-# No news counts as bad news (facts 3.3).
+# No news counts as bad news (Z-3.3).
 ILL = (Health.UNHEALTHY, Health.UNKNOWN)
 
 
 class UpgradeStatus(StrEnum):
-    """Azure's RollingUpgradeStatusCode (facts 4.5)."""
+    """Azure's RollingUpgradeStatusCode (Z-4.5)."""
 
     ROLLING_FORWARD = "RollingForward"
     ROLLING_BACK = "RollingBack"
@@ -63,7 +63,7 @@ class UpgradeKind(StrEnum):
 
 
 class StartedBy(StrEnum):
-    """Azure's UpgradeOperationInvoker: who asked for an upgrade (facts 4.5)."""
+    """Azure's UpgradeOperationInvoker: who asked for an upgrade (Z-4.5)."""
 
     PLATFORM = "Platform"
     USER = "User"
@@ -97,7 +97,7 @@ NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
 
 
 class FaultCode(StrEnum):
-    """Azure's codes of a stopped upgrade (facts 1.6), and one of ours: Azure has no word for it."""
+    """Azure's codes of a stopped upgrade (Z-1.6), and one of ours: Azure has no word for it."""
 
     BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
     IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
@@ -107,5 +107,5 @@ class FaultCode(StrEnum):
     WITHDRAWN = "ImageVersionWithdrawn"
 
 
-# Said of an upgrade that goes on with failed instances (facts 1.6).
+# Said of an upgrade that goes on with failed instances (Z-1.6).
 MEMBER_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"

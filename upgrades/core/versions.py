@@ -1,4 +1,4 @@
-"""Image versions: dotted decimal numbers, compared as numbers and never as text (facts 4.6: 20348.825 < 20348.1006)."""
+"""Image versions: dotted decimal numbers, compared as numbers and never as text (Z-4.6: 20348.825 < 20348.1006)."""
 
 import re
 from collections.abc import Iterable

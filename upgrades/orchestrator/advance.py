@@ -98,7 +98,7 @@ def _observe(scale_set_id: int, now: datetime) -> Observation:
 
 
 def _decide(facts: Facts, now: datetime) -> Step:
-    """What `decide` says. An error in it, which nobody expects, stops an upgrade (facts 1.6: InternalExecutionError), but no batch in
+    """What `decide` says. An error in it, which nobody expects, stops an upgrade (Z-1.6: InternalExecutionError), but no batch in
     its middle: while one is in flight the error is the look's, and nothing begins."""
     try:
         return decide(facts, now)

@@ -226,7 +226,7 @@ def _set_member_state(row: Instance, state: MemberState) -> None:
 
 
 def _void_health(row: Instance, now: datetime, detail: str) -> None:
-    """What was known of its health is no news of the machine that it is now (house 3.8)."""
+    """Forget what was known of its health: the machine is another one now."""
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, detail
 
 

@@ -307,7 +307,7 @@ def _fault(step: Fault, w: Writing) -> None:
 
 
 def _error(breach: Breach, w: Writing) -> dict[str, Any]:
-    """As Azure says it, with each instance that passed the limit, and what was wrong with it (facts 1.6)."""
+    """As Azure says it, with each instance that passed the limit, and what was wrong with it (Z-1.6)."""
     return {
         "code": breach.code.value,
         "message": breach.message,

@@ -1,4 +1,4 @@
-"""How many more machines the provider would make now: asked before each batch that surges (facts 1.10)."""
+"""How many more machines the provider would make now: asked before each batch that surges (Z-1.10)."""
 
 import asyncio
 import logging

@@ -26,7 +26,7 @@ WORK_LEASE = timedelta(seconds=3)
 STRETCH_SECONDS = 3.0  # then others have their turn: threads of the worker are few
 ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
 PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
-TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # facts 4.10
+TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]

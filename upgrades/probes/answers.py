@@ -39,7 +39,7 @@ class Answer:
         return self._status > 0
 
     def verdict(self) -> tuple[Health, str]:
-        """What the answer says, and the words for it. "Healthy only on exactly 200" (facts 3.2)."""
+        """What the answer says, and the words for it. "Healthy only on exactly 200" (Z-3.2)."""
         return HEALTHY if self._status == 200 else UNHEALTHY, f"HTTP {self._status}"
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Answer:
 
 
 class RichAnswer(Answer):
-    """The answer to a rich probe: of a 2xx the body counts (facts 3.3), and it is waited for."""
+    """The answer to a rich probe: of a 2xx the body counts (Z-3.3), and it is waited for."""
 
     __slots__ = ("_body", "_is_whole")
 

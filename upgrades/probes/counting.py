@@ -25,7 +25,7 @@ class Count:
 
 
 def judge(count: Count, generation: str, found: Health, settings: ProbeSettings) -> Count:
-    """Counts one result. "Consecutive equal results needed to change state" is the threshold (facts 3.2, 3.3; at least 1)."""
+    """Counts one result. "Consecutive equal results needed to change state" is the threshold (Z-3.2, Z-3.3; at least 1)."""
     count = count.on(generation)
     if found is not count.latest:
         streak = 1
@@ -43,6 +43,6 @@ def _is_graced(count: Count, found: Health, settings: ProbeSettings) -> bool:
 
 
 def after_grace(count: Count, seconds: float, settings: ProbeSettings) -> Count:
-    """The count `seconds` after it began: "initializing until numberOfProbes equal results or grace end" (facts 3.3)."""
+    """The count `seconds` after it began: "initializing until numberOfProbes equal results or grace end" (Z-3.3)."""
     is_over = settings.is_rich and count.state is Health.INITIALIZING and seconds >= settings.grace_seconds
     return replace(count, state=settings.failure) if is_over else count

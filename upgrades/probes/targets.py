@@ -20,7 +20,7 @@ class ProbeSettings:
     """How a scale set's instances are probed.
 
     `path` is asked for by HTTP and HTTPS, and empty for TCP. `threshold` is how many results in a row change an instance's state.
-    `is_rich`: the Application Health extension 2.x (facts 3.3): HTTP's answer says in its body how the application is, and
+    `is_rich`: the Application Health extension 2.x (Z-3.3): HTTP's answer says in its body how the application is, and
     initializing lasts for `grace_seconds` at most. Raises ValueError where a value cannot work.
     """
 
