@@ -8,6 +8,7 @@ from upgrades.core.decide import RULES
 
 ROOT = Path(__file__).parent.parent
 RULES_TEXT = (ROOT / "docs" / "rules.md").read_text()
+TESTS_TEXT = (ROOT / "docs" / "rules-tests.md").read_text()
 
 
 def _tests() -> set[str]:
@@ -19,55 +20,101 @@ def _tests() -> set[str]:
     }
 
 
+def _sections(text: str) -> dict[str, str]:
+    """What stands under each heading of the third level, by the heading."""
+    return dict(re.findall(r"^### (.+)\n((?:(?!#).*\n?)*)", text, re.MULTILINE))
+
+
+def _part(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+RULES_BY_TITLE, TESTS_BY_TITLE = _sections(RULES_TEXT), _sections(TESTS_TEXT)
+
+
 def test_every_test_that_the_rules_name_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", RULES_TEXT))
+    named = set(re.findall(r"`(test_\w+)`", RULES_TEXT + TESTS_TEXT))
     assert named and named <= _tests(), named - _tests()
+    paths = re.findall(r"all of `(tests/\S+)`", TESTS_TEXT)
+    assert paths and [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_scenario_that_the_rules_name_exists() -> None:
-    lists = re.findall(r"scenarios? ((?:`\w+`(?:, )?)+)", RULES_TEXT)
-    named = {name for names in lists for name in re.findall(r"`(\w+)`", names)}
+    named = set(re.findall(r"scenario `(\w+)`", RULES_TEXT + TESTS_TEXT))
     there_are = {path.stem for path in (ROOT / "tests" / "scenarios").rglob("*.txt")}
-    assert named and named <= there_are, named - there_are
+    assert named == there_are, named ^ there_are
+
+
+def test_each_rule_has_the_same_heading_in_the_index_of_tests() -> None:
+    assert list(RULES_BY_TITLE) == list(TESTS_BY_TITLE)
+
+
+def test_each_rule_links_to_its_own_tests_and_scenarios() -> None:
+    for title, text in RULES_BY_TITLE.items():
+        assert f"[tests](rules-tests.md#{_anchor(title)})" in text, title
+        linked = re.findall(r"\[\w+\]\(\.\./tests/scenarios/(?:\w+/)*(\w+)\.txt\)", text)
+        assert linked == re.findall(r"- scenario `(\w+)`", TESTS_BY_TITLE[title]), title
 
 
 def test_every_rule_stands_in_its_order() -> None:
-    told = re.findall(r"^\| \d+ \|.*?\| `(\w+)` \|", RULES_TEXT, re.MULTILINE)
+    told = re.findall(r"^Source: .* · held by `(\w+)`", RULES_TEXT, re.MULTILINE)
     assert told == [rule.__name__ for rule in RULES]
+    assert list(_sections(_part(RULES_TEXT, "The decision"))) == list(RULES_BY_TITLE)[: len(RULES)]
+
+
+def test_every_rule_of_decide_has_its_number_a_reason_and_an_example() -> None:
+    rules = list(RULES_BY_TITLE.items())[: len(RULES)]
+    for number, (title, text) in enumerate(rules, 1):
+        assert title.startswith(f"Rule {number}: ")
+        assert "*Why:*" in text and re.search(r"\*Example:\*[^*]*\d", text), title
 
 
 def test_every_rule_of_decide_has_tests_and_a_transcript() -> None:
-    rows = [line for line in RULES_TEXT.splitlines() if re.match(r"\| \d+ \|.*\| `\w+` \|", line)]
-    assert [line for line in rows if "`test_" not in line or not re.search(r"scenarios? `", line)] == []
+    assert len(_sections(_part(TESTS_TEXT, "The decision"))) == len(RULES)
+    assert _without_proof("The decision") == []
 
 
 def test_every_rule_of_health_has_tests_and_a_transcript() -> None:
-    health = RULES_TEXT.partition("\n## Health\n")[2].partition("\n## ")[0]
-    rows = [line for line in health.splitlines() if line.startswith("| ") and not line.startswith(("| rule", "| ---"))]
-    assert len(rows) > 10
-    assert [line for line in rows if "`test_" not in line or not re.search(r"scenarios? `", line)] == []
+    assert len(_sections(_part(TESTS_TEXT, "Health"))) > 10
+    assert _without_proof("Health") == []
 
 
-def test_every_transcript_is_named_by_a_rule() -> None:
-    unnamed = {path.stem for path in (ROOT / "tests" / "scenarios").rglob("*.txt")} - set(
-        re.findall(r"`(\w+)`", RULES_TEXT)
-    )
-    assert unnamed == set()
+def _without_proof(part: str) -> list[str]:
+    sections = _sections(_part(TESTS_TEXT, part))
+    return [title for title, text in sections.items() if "- `test_" not in text or "- scenario `" not in text]
 
 
 def test_every_point_of_azures_about_upgrades_has_its_test() -> None:
-    """Their criteria, one by one: the rows of the tables whose source names them."""
+    """Their criteria, one by one: the rules whose source names them."""
     points = [*(f"A-{number}" for number in (*range(5, 19), 20, 21, 24, 29, 31, 39)), "S-32"]
-    tested = [cells[-4:-1] for cells in map(_cells, RULES_TEXT.splitlines()) if "`test_" in cells[-2]]
-    sources = {point for cells in tested for cell in cells for point in re.findall(r"\b[AS]-\d+\b", cell)}
+    tested = [text for title, text in RULES_BY_TITLE.items() if "- `test_" in TESTS_BY_TITLE[title]]
+    sources = {
+        point
+        for text in tested
+        for line in re.findall(r"^Source: (.*)", text, re.M)
+        for point in re.findall(r"\b[AS]-\d+\b", line)
+    }
     assert [point for point in points if point not in sources] == []
 
 
-def _cells(line: str) -> list[str]:
-    return line.split("|") if line.startswith("|") else ["", "", ""]
+def test_no_line_of_the_rules_is_too_long_to_be_read() -> None:
+    for name in ("rules.md", "rules-tests.md", "azure.md"):
+        lines = (ROOT / "docs" / name).read_text().splitlines()
+        assert [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 400] == []
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _anchors(text: str) -> set[str]:
+    return {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
 def test_links_between_documents_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text()):
+            there = path.parent / target if target else path
+            assert there.exists(), f"{path.name}: {target}"
+            if anchor and there.suffix == ".md":
+                assert anchor in _anchors(there.read_text()), f"{path.name}: {target}#{anchor}"

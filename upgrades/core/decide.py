@@ -1,9 +1,4 @@
-"""decide(facts, now): the one next thing to do for a scale set.
-
-The document's five points, in its words: (1) before anything is begun the orchestrator makes sure that at most 20 % of the
-instances are unhealthy; (2) it picks a batch of at most 20 % of the total; (3) it upgrades that batch; (4) it waits up to 5 minutes
-for the health probes; (5) if any are left it goes back to (1), otherwise the upgrade is complete.
-"""
+"""decide(facts, now): the one next thing to do for a scale set. docs/rules.md tells the rules one by one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -33,7 +28,7 @@ Rule = Callable[[Facts, datetime], Step | None]
 
 def decide(facts: Facts, now: datetime) -> Step:
     """Say the one next thing to do for this scale set."""
-    for rule in RULES:  # order is the policy; each rule has its own table test and a line in docs/rules.md
+    for rule in RULES:
         if step := rule(facts, now):
             return step
     return Wait(now + LOOK_AGAIN, Why.NOTHING_TO_DO, _nothing_to_do(facts))
@@ -298,39 +293,49 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, retrying.takes_failed(facts))
 
 
+# The order is the policy: the first rule that answers wins. Beside each stands why it has its place.
 RULES: tuple[Rule, ...] = (
     # Capacity is the client's word, whatever becomes of an upgrade.
     capacity.add_missing_instances,
     capacity.remove_surplus_instances,
-    # What was begun is ended before anything is chosen, whoever wants to stop or hold: a batch is never cut in the middle.
+    # A batch that runs is ended before anybody's pause, stop or cancel counts: it is never cut in the middle. Results come first.
     settle_members,
+    # Restores are begun before anything is waited for, and are then waited for with all the rest.
     roll_back_failed,
+    # The limit below is judged when all of the batch have a result, not on the first few.
     wait_for_members,
-    # A limit that a batch has passed stops the upgrade with the batch, paused or cancelled: what was found is not forgotten over a hold.
+    # Judged with the end of the batch, so before it is finished, and once: a pause must not make it forgotten.
     stop_at_the_end_of_a_batch,
     finish_batch,
+    # No batch runs. What a limit has stopped already ends before anything else is asked.
     end_rolled_back,
-    # Between batches. Who cancels wants it ended, and waits for no hold; what is done needs none.
+    # Who cancels wants an end, and waits for no hold.
     cancel,
+    # Before completing: an upgrade to a version that is known to be bad is not reported as a success by what happens to be left.
     stop_withdrawn,
+    # Before the holds: they keep things from beginning, and nothing is left to begin.
     complete,
-    # Whatever holds it comes before everything that judges it: what happens within a hold, and is over with it, ends nothing. Those
-    # that people lift come first, for they are told first; the policy's own pause is the last, for it may pass behind them.
+    # Holds come before all that judges: what happens within a hold, and is over with it, ends nothing. The pause of this one set is first.
     stay_paused,
     hold_the_fleet,
+    # Behind a pause or a stop nobody need be asked for approval.
     wait_for_approval,
+    # The last hold, for it passes by itself, also while one of the others lasts.
     pause_between_batches,
-    # Nothing holds it: the next batch would begin. Whether there is one, and time for it, is known without any news of health.
+    # Nothing holds it. Whether there is a next batch, and time for it, is known without news of health. What is done is not too late.
     complete_without_the_absent,
     stop_in_time,
+    # Before health: news would grow old while replaced instances are deleted.
     wait_for_room,
-    # Fresh news first, then the limits that are judged on it; and the batch is chosen on the same news.
+    # Limits are judged on fresh news only; and while the prober is away no first verdict can come.
     wait_for_fresh_health,
     wait_for_first_verdicts,
+    # Where both limits are passed the new version is the likelier cause, and the error says so.
     stop_on_failed_upgrades,
     stop_at_the_gate,
+    # Chosen on the very news that opened the gate.
     start_batch,
-    # No upgrade runs.
+    # No upgrade runs. Machines in the making do not keep one from starting, so they are waited for last.
     start_upgrade,
     capacity.wait_for_machines,
 )
@@ -355,8 +360,7 @@ def _to_name(member: Member) -> int:
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to.
 
-    Running extensions replaced no disk: there is none to go back to. One that was to be replaced never left its own.
-    """
+    Running extensions replaced no disk, and an instance that was to be replaced never left its own."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
     there = {one.id for one in batches.untouched(facts)}
