@@ -118,3 +118,15 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert there.exists(), f"{path.name}: {target}"
             if anchor and there.suffix == ".md":
                 assert anchor in _anchors(there.read_text()), f"{path.name}: {target}#{anchor}"
+
+
+def test_every_word_of_the_glossary_stands_once_and_is_carried_by_code_that_exists() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    entries = re.findall(r"^\| (.+?) \|.*\| \[`(\w+)`\]\(\.\./(\S+)\) \|$", text, re.MULTILINE)
+    words = [word for word, _, _ in entries]
+    assert len(words) >= 60 and len(set(words)) == len(words)
+    # The first two rows of a table are its head.
+    assert len(entries) == len([line for line in text.splitlines() if line.startswith("| ")]) - 2
+    for word, name, path in entries:
+        defined = rf"^\s*(?:(?:async )?def|class) {name}\b|^{name}\b.*="
+        assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{word}: no {name} in {path}"

@@ -38,7 +38,7 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def settle_members(facts: Facts, now: datetime) -> Step | None:
-    """Step 4 of the document: an instance is done as soon as it is healthy, and failed when it is not within five minutes.
+    """Step 4 (S-15): an instance is done as soon as it is healthy, and failed when it is not within five minutes.
 
     Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew. One that was to
     be replaced, and was opted out or switched off meanwhile, is let go: nothing was done to it.
@@ -68,7 +68,7 @@ def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
-    """Steps 3 and 4: all instances of a batch are swapped, and their health awaited, before anything else is chosen."""
+    """Steps 3 and 4 (S-14, S-15): all instances of a batch are swapped, and their health awaited, before anything else is chosen."""
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
@@ -157,7 +157,7 @@ def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
-    """Step 5: nothing is left to be upgraded. A hold keeps what would begin, and nothing would: it is complete all the same."""
+    """Step 5 (S-16): nothing is left to be upgraded. A hold keeps what would begin, and nothing would: it is complete all the same."""
     if facts.upgrade is None or batches.left(facts, facts.upgrade):
         return None
     return Complete()
@@ -220,7 +220,7 @@ def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
-    """Step 1, again before every batch: "at most 20 % of the instances are unhealthy", whatever made them so."""
+    """Step 1 (S-12), again before every batch: "at most 20 % of the instances are unhealthy", whatever made them so."""
     if facts.upgrade is None:
         return None
     sick, limit = batches.sick_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
@@ -260,7 +260,7 @@ def wait_for_room(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2. Where the policy surges, new instances are made beside those of the batch. Those that a person wants mended come first."""
+    """Step 2 (S-13). Where the policy surges, new instances are made beside those of the batch. Those that a person wants mended come first."""
     if facts.upgrade is None:
         return None
     todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
