@@ -260,7 +260,7 @@ def wait_for_room(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2 (S-13). Where the policy surges, new instances are made beside those of the batch. Those that a person wants mended come first."""
+    """Step 2 (S-13). Where the policy surges, new instances are made beside those of the batch. What a person wants mended comes first."""
     if facts.upgrade is None:
         return None
     todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
