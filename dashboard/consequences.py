@@ -26,11 +26,11 @@ from upgrades.core import documents, in_flight, what_if
 from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import Facts
+from upgrades.core.instants import iso
 from upgrades.core.preview import Plan
 from upgrades.core.ranges import ranges
 from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
-from upgrades.feed import shapes
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.instance import in_force
@@ -285,7 +285,7 @@ def _opt_in(asked: Asked) -> Consequence:
 
 
 def _opt_out(row: OptOut) -> dict[str, Any]:
-    until = shapes.time(row.until)
+    until = iso(row.until)
     return {"name": row.instance.name, "owner": row.owner, "reason": row.reason, "scope": row.scope, "until": until}
 
 

@@ -10,8 +10,3 @@ export const unapproved = ({ figures, places }) => idsIn(figures.approval?.waiti
 
 /** Has it been approved, and no batch has it in hand? Then that can be taken back. */
 export const isApprovedAhead = (one) => one.approval === "approved";
-
-/** Is that what was decided: nothing begins before somebody approves it? */
-export const waitsForApproval = ({ scale_set: { decision } }) => decision.code === "WaitsForApproval";
-
-export const approvalSays = (version) => `Waiting for approval of the upgrade to ${version}.`;

@@ -1,18 +1,19 @@
-// The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what changed is painted.
+// The fleet page: totals, what needs a person, one row per scale set. Every board comes from the feed; only what
+// changed is painted.
 
+import { need, quiet } from "./attention.js";
 import { consider } from "./confirm.js";
 import { hearStop } from "./cord.js";
-import { $, $$, html, mark, painter, show } from "./dom.js";
+import { $, $$, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { heldTime, isFrozen } from "./frozen.js";
 import { byName, many, number, percentText, since } from "./format.js";
 import { Minis } from "./mini.js";
 import { needsOf } from "./needs.js";
-import { reasonsIn } from "./reasons.js";
-import { addressOf, newRow, paintRow } from "./rows.js";
+import { newRow, paintRow } from "./rows.js";
 import { openShell, say, standing } from "./shell.js";
 import { FILLS, isReady } from "./state.js";
-import { classOf, PICKS, summaryOf, totalsOf } from "./summary.js";
+import { classOf, pickedIn, PICKS, summaryOf, totalsOf } from "./summary.js";
 
 const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
 const LONGEST_WAIT = 8000; // ms: then what there is is shown
@@ -24,20 +25,26 @@ const missing = new Set(KNOWN); // no word of them yet: totals would be wrong
 const inSight = new Set(); // keys: rows elsewhere are painted when they come into sight
 const isPrinted = matchMedia("print"); // then all rows are in sight
 const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
-let order = "", only = picked();
+let order = "", only = pickedIn(location.search);
 
-openShell({ automatic: (control) => consider(`${control.closest("tr").dataset.url}would/automatic/?on=${control.getAttribute("aria-checked") !== "true"}`, control), only: (link, event) => choose(link, event) });
+openShell({ automatic: considerSwitch, only: choose });
 const ask = painter(paint, 200); // a glance from afar needs no ten pictures a second, and a hundred rows cost some
 const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
 const feed = new Feed({ known: KNOWN, hear, standing });
 for (const row of rows.values()) watcher.observe(row);
 setInterval(() => isFrozen() || ask(), 1000); // what is counted in seconds
-addEventListener("popstate", () => { only = picked(); order = ""; ask(); });
+addEventListener("popstate", () => { only = pickedIn(location.search); order = ""; ask(); });
 isPrinted.addEventListener("change", paintAnew);
 addEventListener("beforeprint", paintAnew);
 setTimeout(appear, LONGEST_WAIT);
 body.addEventListener("pointerleave", ask);
 body.addEventListener("focusout", ask);
+
+/** What would follow from turning automatic upgrades the other way. */
+function considerSwitch(control) {
+  const isOn = control.getAttribute("aria-checked") === "true";
+  consider(`${control.closest("tr").dataset.url}would/automatic/?on=${!isOn}`, control);
+}
 
 function hear(board, key) {
   hearStop(key, board);
@@ -53,7 +60,10 @@ function sight(entries) {
   ask();
 }
 
-/** All at once, when every scale set has said what it has: what comes by and by would push away what somebody is about to click. */
+/**
+ * All at once, when every scale set has said what it has: what comes by and by would push away what somebody is about
+ * to click.
+ */
 function appear() {
   if (!$("#main").classList.contains("loading")) return;
   $("#main").classList.remove("loading");
@@ -105,7 +115,9 @@ function place() {
   const next = keys.map((key) => `${key} ${isPicked(key)}`).join();
   if (next === order) return;
   order = next;
-  keys.forEach((key, i) => { if (body.children[i] !== rows.get(key)) body.insertBefore(rows.get(key), body.children[i] ?? null); });
+  keys.forEach((key, i) => {
+    if (body.children[i] !== rows.get(key)) body.insertBefore(rows.get(key), body.children[i] ?? null);
+  });
   for (const key of keys) rows.get(key).hidden = !isPicked(key);
   paintChoice(keys.filter(isPicked).length, keys.length);
 }
@@ -138,7 +150,10 @@ function paintTotals() {
   const all = totalsOf([...fleet.values()].map((one) => one.sum));
   const needs = [...fleet.values()].filter((one) => one.needs.length).length;
   const share = all.eligible ? percentText(Math.floor((100 * all.current) / all.eligible)) : "–";
-  const values = { all: number(all.size), latest: share, moving: number(all.moving), bad: number(all.sick), out: number(all.out), needs: number(needs) };
+  const { size, moving, sick, out } = all;
+  const values = {
+    all: number(size), latest: share, moving: number(moving), bad: number(sick), out: number(out), needs: number(needs),
+  };
   for (const [name, value] of Object.entries(values)) write($(`#figures [data-key="${name}"] .number`), value);
   show($("#all"), html`${FILLS.map((fill) => html`<i data-fill="${fill}"></i>`)}`);
   for (const part of $("#all").children) {
@@ -152,43 +167,25 @@ function write(place, text) { if (place.textContent !== text) place.textContent 
 
 function paintNeeds(now) {
   if (missing.size) return;
-  const list = [...fleet.values()].flatMap(({ board, needs }) => needs.map((need) => ({ ...need, set: board.scale_set })));
+  const list = [...fleet.values()].flatMap(({ board, needs }) =>
+    needs.map((one) => ({ ...one, set: board.scale_set })));
   list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || byName(a.set.name, b.set.name));
-  show($("#needs"), list.length ? html`${list.map(item)}` : html`<li class="quiet calm">${isStale() ? "Nothing needed attention at the last update." : "Nothing needs attention."}</li>`);
-  show($("#quiet"), html`${quiet()}`);
+  const calm = isStale() ? "Nothing needed attention at the last update." : "Nothing needs attention.";
+  show($("#needs"), list.length ? html`${list.map(need)}` : html`<li class="quiet calm">${calm}</li>`);
+  show($("#quiet"), html`${quiet([...fleet.values()].map((one) => one.board))}`);
   for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
 }
 
 const isStale = () => document.body.classList.contains("stale");
-
-function item({ code, fill, glyph, text, since: at, acts, set }) {
-  const page = addressOf(set), when = typeof at === "string" ? Date.parse(at) : at;
-  const links = acts.map(({ word, states, reason }) => html`<a class="button" data-key="${set.resource_group}/${set.name} ${word}" href="${page}?${reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&")}" aria-label="${word} of ${set.name}">${word}</a>`);
-  return html`<li>${mark(fill, glyph)}<a href="${page}" data-key="${set.resource_group}/${set.name} ${code}"><b>${set.name}</b></a><p>${text}</p>${when ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>` : html`<span></span>`}<div class="actions">${links}</div></li>`;
-}
-
-/** Says in few words what waits as it should; it is not listed. */
-function quiet() {
-  const all = [...fleet.values()];
-  const off = all.filter((one) => !one.board.scale_set.automatic_upgrade).length;
-  const waits = (code) => all.filter((one) => reasonsIn(one.board).some((reason) => reason.code === code)).length;
-  const pauses = waits("PauseBetweenBatches"), paused = waits("Paused");
-  const words = [pauses && many(pauses, "planned pause"), paused && `${number(paused)} paused`, off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
-  return words.length ? `Expected: ${words.join(", ")}` : "";
-}
 
 function paintChoice(shown, all) {
   for (const link of $$("#figures a")) {
     if ((only || "all") === link.dataset.key) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  show($("#shown"), PICKS[only] ? html`${number(shown)} of ${number(all)} shown` : html`${number(all)}, active and needing attention first`);
+  const ofAll = PICKS[only] ? `${number(shown)} of ${number(all)} shown` : "";
+  show($("#shown"), html`${ofAll || `${number(all)}, active and needing attention first`}`);
   $("#no-match").hidden = shown > 0 || !all;
-}
-
-function picked() {
-  const name = new URLSearchParams(location.search).get("only");
-  return Object.hasOwn(PICKS, name) ? name : "";
 }
 
 /** A headline number is a link; a plain click filters in place. */
@@ -196,7 +193,7 @@ function choose(link, event) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   history.pushState(null, "", link.href);
-  only = picked();
+  only = pickedIn(location.search);
   order = "";
   ask();
 }

@@ -2,12 +2,11 @@
 
 import { isOfExtensions } from "./extensions.js";
 import { idsIn } from "./ranges.js";
-import { many, momentAt, names, number, percentText } from "./format.js";
-import { keyOf, reasonsIn, told } from "./reasons.js";
+import { many, names, number, percentText } from "./format.js";
+import { briefly, keyOf, reasonsIn, sentence, told } from "./reasons.js";
 import { runs } from "./state.js";
 import { whyStopped } from "./why.js";
 
-const PATIENCE = 15000; // ms: health that is late for a moment is no news
 const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "held", "pending"];
 const BAD = ["unhealthy", "unknown", "missing", "failed", "rolled-back", "quarantined"];
 
@@ -40,8 +39,8 @@ function lacksExtensions(upgrade) {
 
 /** When it is tried again, where that is known. */
 function again(board) {
-  const wait = reasonsIn(board).find((one) => one.code === "WaitingToTryAgain");
-  return wait ? ` Retries at ${momentAt(wait.until)}.` : "";
+  const wait = reasonsIn(board).find((one) => one.tries_again);
+  return wait ? ` ${sentence(briefly(wait))}` : "";
 }
 
 const unhealthyNow = ({ count, of, percent }) =>
@@ -60,7 +59,7 @@ function failed({ instances }) {
 function overLimit(board) {
   const { unhealthy } = board.figures;
   if (!unhealthy.over) return null;
-  const held = reasonsIn(board).find((one) => one.code === "TooManyUnhealthy");
+  const held = reasonsIn(board).find((one) => one.gauge === "unhealthy");
   const since = illSince(board), acts = held ? way(held) : see(unhealthy.count, BAD);
   return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: held?.text ?? over(board), since, acts };
 }
@@ -79,14 +78,9 @@ function illSince({ figures, instances, places }) {
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
-const ASK = new Set([
-  "NoImagePublished", "MachinesNotMade", "OptOutsKeepTheGateShut", "HealthIsStale", "Quarantined", "WaitsForApproval",
-  "VersionWithdrawn", "PinnedVersionWithdrawn",
-]);
-
 function asked(board, now) {
-  const isNews = ({ code, since }) => code !== "HealthIsStale" || now - Date.parse(since) >= PATIENCE;
-  const list = reasonsIn(board).filter((reason) => ASK.has(reason.code) && isNews(reason));
+  const isNews = ({ since, needs_person_after: seconds }) => !seconds || now - Date.parse(since) >= seconds * 1000;
+  const list = reasonsIn(board).filter((one) => Number.isFinite(one.needs_person_after) && isNews(one));
   return list.map((reason) => ({ ...told(reason, board), acts: way(reason) }));
 }
 

@@ -49,7 +49,8 @@ export function idsOf(board, key) {
 /** In the shape of why.js: {code, fill, glyph, text, since, until, who, detail, acts}. */
 export function told(reason, board) {
   const { code, since, until } = reason, acts = [...seen(reason), ...done(reason, board)];
-  return { code, ...faceOfReason(code), text: sentence(reason.text), since, until, who: WHO[reason.who] ?? "", detail: "", acts };
+  const says = { text: sentence(reason.text), since, until, who: WHO[reason.who] ?? "", detail: "", acts };
+  return { code, ...faceOfReason(reason), ...says };
 }
 
 /** It may end in what a person wrote. */

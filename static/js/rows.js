@@ -1,6 +1,5 @@
 // The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
 
-import { waitsForApproval } from "./approval.js";
 import { batchesOf, hasFailed } from "./batches.js";
 import { $, html, mark, show } from "./dom.js";
 import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
@@ -9,7 +8,6 @@ import { runs, policyOf } from "./state.js";
 import { statusOf } from "./status.js";
 import { countsOf } from "./steps.js";
 import { inWords, versionsIn } from "./summary.js";
-import { isCalm } from "./why.js";
 
 export { addressOf, newRow } from "./new-row.js";
 
@@ -59,14 +57,12 @@ function progress(board) {
   const { batch } = board.figures, status = statusOf(board), batches = batchesOf(board);
   const place = batch ? `batch ${number(batch.current)} of ${number(batch.of)}` : "starting";
   const ticks = batches.map((one) => html`<i ${fillOf(one, status.fill)}></i>`);
-  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(board, status, place)}</span>
+  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(status, place)}</span>
     <span class="small quiet">${expected(board)}</span></span>
     <span class="ticks${batches.length > 24 ? " many" : ""}" role="img" aria-label="${place}">${ticks}</span>`;
 }
 
-function placeOf(board, { word }, place) {
-  // No batch is under way.
-  if (waitsForApproval(board)) return word;
+function placeOf({ word }, place) {
   return word === "Rolling forward" ? `${place[0].toUpperCase()}${place.slice(1)}` : `${word}, ${place}`;
 }
 
@@ -76,9 +72,8 @@ function fillOf(batch, running) {
 }
 
 function expected(board) {
-  if (waitsForApproval(board)) return "";
-  const pause = reasonsIn(board).find((one) => one.code === "PauseBetweenBatches");
-  if (pause) return `pauses until ${timeAt(pause.until)}`;
+  const pause = reasonsIn(board).find((one) => one.expected && one.passes);
+  if (pause) return briefly(pause);
   const { ends } = board.figures;
   return ends ? `ends ${ahead(ends)}` : `since ${timeAt(board.upgrade.started_at)}`;
 }
@@ -100,11 +95,8 @@ function last(upgrade, { fill, glyph, word }) {
 /** The weightiest reason, in few words: the row's title has its sentence. */
 function held(board, sum) {
   const { decision } = board.scale_set, [first] = reasonsIn(board);
-  if (first?.code === "AutomaticUpgradesOff") {
-    return { text: `${number(sum.counts.pending ?? 0)} behind; automatic is off`, whole: first.text };
-  }
-  if (first) return isCalm(first.code) && !sum.moving ? null : { text: briefly(first), whole: first.text };
-  const isNews = decision.text && decision.code !== "NothingToDo" && (!isCalm(decision.code) || sum.moving);
+  if (first) return first.passes && !sum.moving ? null : { text: briefly(first), whole: first.text };
+  const isNews = decision.text && (!decision.passes || (decision.works && sum.moving));
   return isNews ? { text: decision.text } : null;
 }
 

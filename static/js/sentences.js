@@ -18,8 +18,10 @@ export function textOf({ text, template, params = {} }) {
 
 const told = (sentence) => ({ ...sentence, text: textOf(sentence) });
 
-function reasonTold(reason) {
-  return { ...told(reason), ...(reason.brief && { brief: told(reason.brief) }) };
+/** A reason, or what stopped an upgrade. */
+function reasonTold(said) {
+  const { brief, each } = said;
+  return { ...told(said), ...(brief && { brief: told(brief) }), ...(each && { each: told(each) }) };
 }
 
 /** A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of zones. */
@@ -28,7 +30,7 @@ export function inViewersZone(body) {
   return {
     ...body,
     ...(set?.decision?.text && { scale_set: { ...set, decision: decisionTold(set.decision) } }),
-    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: told(upgrade.breach) } }),
+    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: reasonTold(upgrade.breach) } }),
   };
 }
 

@@ -58,5 +58,11 @@ export const PICKS = {
   needs: (_, needs) => needs.length > 0,
 };
 
+/** The one that the address names; "" where it names none. */
+export function pickedIn(query) {
+  const name = new URLSearchParams(query).get("only");
+  return Object.hasOwn(PICKS, name) ? name : "";
+}
+
 /** Rows stand in three classes: those that need attention, those that move, the others. */
 export const classOf = (sum, needs) => (needs.length ? 0 : sum.running || sum.moving ? 1 : 2);

@@ -1,6 +1,5 @@
 // Why one instance is as it is: a sentence for its state, and the reasons that hold it. Pure.
 
-import { approvalSays, awaitedOf } from "./approval.js";
 import { runsExtensions } from "./extensions.js";
 import { holding, sentence, told } from "./reasons.js";
 import { runs } from "./state.js";
@@ -62,28 +61,22 @@ function onOldDisk({ member, failed_version: version }) {
 
 function heldBy(one, board) {
   const [first] = holding(one, board);
-  return first ? inItsWords(first, board) : board.scale_set.decision.text;
+  return first ? inItsWords(first) : board.scale_set.decision.text;
 }
 
 /** What is said of many at once, said of one. */
-const inItsWords = ({ code, text }, board) =>
-  (code === "WaitsForApproval" && awaitedOf(board) ? approvalSays(awaitedOf(board)) : text);
+const inItsWords = ({ each, text }) => each?.text ?? text;
 
 function pending(one, board) {
   if (!runs(board)) return `Waiting for an upgrade ${nextOf(board)}.`;
   return one.planned ? `Waiting for batch ${one.planned}.` : `Waiting for the next upgrade ${nextOf(board)}.`;
 }
 
-/** Reasons that say what an instance is: it says so itself. */
-const OWN = new Set([
-  "TooManyUnhealthy", "MachinesNotMade", "MachinesGone", "Quarantined", "FailedOnThisVersion", "OptedOut", "SwitchedOff",
-]);
-
 /** The reasons that hold this instance, its own in words for it alone, and without what the panel does itself. */
 export function whyNotNow(one, board) {
   return holding(one, board).map((reason) => {
     const { acts, text, ...more } = told(reason, board);
-    const own = OWN.has(reason.code) ? whyInstance(one, board) : inItsWords({ code: reason.code, text }, board);
+    const own = reason.is_own ? whyInstance(one, board) : inItsWords({ each: reason.each, text });
     return { ...more, text: own, acts: acts.filter(({ act, ids }) => act === "do" && !ids) };
   });
 }

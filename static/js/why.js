@@ -1,20 +1,13 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
 import { aim, runsExtensions } from "./extensions.js";
-import { many, names, number, percentText } from "./format.js";
+import { many, names, number } from "./format.js";
 import { rangesOf } from "./ranges.js";
+import { faceOfReason } from "./reason-faces.js";
 import { reasonsIn, told } from "./reasons.js";
 import { runs } from "./state.js";
 
 export { whyInstance, whyNotNow } from "./why-instance.js";
-
-const PASSES = new Set([
-  "NothingToDo", "ReplacingOSDisks", "RunningExtensions", "CreatingReplacements", "RemovingReplaced", "WaitingForHealth",
-  "RollingBack", "PauseBetweenBatches", "CreatingInstances", "MachinesGone", "InstancesInitializing", "WaitsForItsTurn",
-]);
-
-/** Is this decision, or reason, one that asks nothing of anybody? */
-export const isCalm = (code) => PASSES.has(code);
 
 /**
  * [{code, fill, glyph, text, detail, since, until, who, acts: [{act, key, word, right?, ids?, toggles?}]}]; `since` and `until`: ISO
@@ -22,9 +15,9 @@ export const isCalm = (code) => PASSES.has(code);
  * order, what else is not well.
  */
 export function reasonsOf(board) {
-  const given = reasonsIn(board), codes = new Set(given.map((one) => one.code));
+  const given = reasonsIn(board), explained = new Set(given.flatMap((one) => one.explains ?? []));
   const [first, ...others] = given.length ? once(decidedFirst(board).map((one) => told(one, board))) : [decision(board)];
-  return [first, stopped(board), ...others, ...troubles(board, codes)].filter(Boolean);
+  return [first, stopped(board), ...others, ...troubles(board, explained)].filter(Boolean);
 }
 
 /** The reasons, ranked as they are, behind the one that the last look decided. */
@@ -44,18 +37,12 @@ function once(list) {
   });
 }
 
-function decision({ scale_set: set }) {
-  const { decision: said } = set, more = { detail: "", acts: [] };
+/** What the last look decided, where it has no reason beside it. At rest it matters to nobody since when. */
+function decision({ scale_set: { decision: said } }) {
+  const more = { detail: "", acts: [] };
   if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", ...more };
-  if (said.code === "NothingToDo") return { code: said.code, fill: "done", glyph: "done", text: atRest(set), since: null, ...more };
-  const [fill, glyph] = isCalm(said.code) ? ["active", "verifying"] : ["attention", "held"];
-  return { code: said.code, fill, glyph, text: said.text, since: said.since, ...more };
-}
-
-function atRest({ image, automatic_upgrade: isAutomatic }) {
-  if (image.version !== "latest") return `Nothing to do: the scale set is pinned to ${image.version}.`;
-  if (isAutomatic) return "Nothing to do: no instance is waiting for a newer image.";
-  return "Nothing to do. Automatic upgrades are off: new versions are started by a person.";
+  const isAtRest = said.passes && !said.works;
+  return { code: said.code, ...faceOfReason(said), text: said.text, since: isAtRest ? null : said.since, ...more };
 }
 
 /** The upgrade that ended badly says why. */
@@ -66,21 +53,17 @@ function stopped(board) {
   return { code, fill: "failure", glyph: "failed", text: whyStopped(upgrade), detail: code, acts: [] };
 }
 
-/** In a sentence with the numbers in it; Azure's own words stand beside the upgrade. */
+/** In few words where a limit did it; Azure's own stand beside the upgrade. */
 export function whyStopped(upgrade) {
   const { error, breach, batches, record } = upgrade;
-  if (!breach?.exceeded) return `The upgrade ${aim(upgrade)} stopped. ${error?.message ?? ""}`.trim();
-  const { share_percent: share, limit_percent: limit, of_upgraded: ofUpgraded } = breach.exceeded;
+  if (!breach?.brief) return `The upgrade ${aim(upgrade)} stopped. ${breach?.text ?? error?.message ?? ""}`.trim();
   const where = batches.length ? `in batch ${number(batches.at(-1).number)}` : "before its first batch";
   const left = record?.left ? `; ${number(record.left)} not tried` : "";
-  const whose = ofUpgraded ? "of the upgraded " : "";
-  return `The upgrade ${aim(upgrade)} stopped ${where}: ${percentText(share)} ${whose}unhealthy, limit ${percentText(limit)}${left}.`;
+  return `The upgrade ${aim(upgrade)} stopped ${where}: ${breach.brief.text}${left}.`;
 }
 
-/** What a reason of the feed says already. */
-const SAID = { failed: "FailedOnThisVersion", "rolled-back": "FailedOnThisVersion", "opted-out": "OptedOut" };
-
-function troubles(board, codes) {
+/** `explained`: the states that a reason of the feed accounts for. */
+function troubles(board, explained) {
   const onWhat = runsExtensions(board) ? "failed in the upgrade of extensions" : "did not become healthy on the new image";
   const kinds = [
     ["failed", "failure", () => onWhat],
@@ -89,11 +72,11 @@ function troubles(board, codes) {
     ["unknown", "waiting", (list) => `not reporting health${allSay(list)}`],
   ];
   const bad = kinds.map(([state, fill, says]) => {
-    const list = codes.has(SAID[state]) ? [] : board.instances.filter((one) => one.state === state);
+    const list = explained.has(state) ? [] : board.instances.filter((one) => one.state === state);
     return list.length && trouble(state, fill, state, `${many(list.length, "instance")} ${says(list)}`, list);
   });
-  const out = codes.has(SAID["opted-out"]) ? [] : board.instances.filter((one) => one.opt_out);
-  const opted = out.length && trouble("OptedOut", "out", "opted-out", `${many(out.length, "instance")} opted out`, out);
+  const out = explained.has("opted-out") ? [] : board.instances.filter((one) => one.opt_out);
+  const opted = out.length && trouble("opted-out", "out", "opted-out", `${many(out.length, "instance")} opted out`, out);
   return [...bad, opted];
 }
 

@@ -166,7 +166,7 @@ def test_a_stop_is_explained(up: Installation, sign_in: SignIn) -> None:
     publish(up, next_version())
 
     expect(page.locator("#status")).to_have_text("Stopped")
-    expect(page.locator("#why")).to_contain_text("stopped before its first batch: 30\u00a0% unhealthy, limit 20\u00a0%")
+    expect(page.locator("#why")).to_contain_text("stopped before its first batch: 30 % unhealthy, limit 20 %")
     expect(page.locator("#steps")).to_contain_text(
         "30% of instances are in an unhealthy state, more than the threshold of 20%"
     )

@@ -96,7 +96,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
     expect(count_of(page, "Up to date")).to_have_text("5")
     version = next_version()
     publish(up, version)
-    expect(page.locator("#status")).to_have_text("Waits for approval")
+    expect(page.locator("#status")).to_have_text("Waiting for approval")
     expect(count_of(page, "Held")).to_have_text("5")
     why(page, f"5 instances are waiting for approval of the upgrade to {version}.")
     other = sign_in(address("steered/deferred"), user=onlooker, password=PASSWORD, dark=True)
@@ -111,7 +111,7 @@ def test_a_deferred_upgrade_waits_until_its_instances_are_approved(
 
     for number in (1, 3):
         expect(cell(page, number)).to_have_attribute("data-state", "done", timeout=SLOW_MS)
-    expect(page.locator("#status")).to_have_text("Waits for approval")
+    expect(page.locator("#status")).to_have_text("Waiting for approval")
     expect(count_of(page, "Held")).to_have_text("3")
     cell(page, 0).click()
     expect(page.locator("#panel")).to_contain_text(f"Waiting for approval of the upgrade to {version}.")
@@ -181,7 +181,7 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
     publish(up, next_version())
     why(other, "All automatic upgrades are stopped by admin")
     expect(count_of(other, "Held")).to_have_text("10")
-    expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Held: the fleet is stopped")
+    expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Automatic upgrades are stopped")
 
     other.locator("#fleet-stop").get_by_role("button", name="Resume automatic upgrades").click()
     expect(other.locator("#confirm")).to_contain_text("can begin or go on at once")

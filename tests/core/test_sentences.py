@@ -13,7 +13,7 @@ from upgrades.core.held import Held, Reason, Who
 from upgrades.core.reason_kinds import KINDS
 from upgrades.core.sentences import Sentence, shaped
 from upgrades.core.steps import Why
-from upgrades.feed import shapes
+from upgrades.feed import reason_shapes
 
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
 UTC_NOON, ISO_NOON = "2018-09-25 12:00:00 UTC", "2018-09-25T12:00:00.000Z"
@@ -61,7 +61,7 @@ def test_every_message_is_a_sentence() -> None:
 def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: Why | Held) -> None:
     reason = Reason(code, "So it is.", "health", Who.OPERATOR, instances=(1, 2), numbers={"instances": 2})
     assert isinstance(briefs.brief(reason), str)
-    (told,) = shapes.reasons([reason], (), NOON)
+    (told,) = reason_shapes.reasons([reason], (), NOON)
     assert (told["face"]["fill"], told["face"]["glyph"], told["passes"]) == (
         KINDS[code].fill,
         KINDS[code].glyph,
@@ -71,16 +71,18 @@ def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: Why | Hel
 
 
 def test_a_decision_says_what_it_keeps_waiting() -> None:
-    paused = shapes.decision(Why.PAUSED, messages.paused("ada"), [], {}, NOON)
+    paused = reason_shapes.decision(Why.PAUSED, messages.paused("ada"), [], {}, NOON)
     assert (paused["word"], paused["holds"], paused["at_the_gate"], paused["passes"]) == ("Paused", True, True, False)
     assert paused["params"] == {"by": {"type": "text", "value": "ada"}}
-    resting = shapes.decision(Why.NOTHING_TO_DO, messages.nothing_to_do(), [], {}, NOON)
+    resting = reason_shapes.decision(Why.NOTHING_TO_DO, messages.nothing_to_do(), [], {}, NOON)
     assert (resting["face"]["fill"], resting["word"], resting["passes"]) == ("done", "", True)
 
 
 def test_the_weightiest_reason_is_what_is_said_where_nothing_can_be_done() -> None:
-    found = shapes.reasons([Reason(Held.OPTED_OUT, messages.opted_out(1, Hold("ada", "x", NOON)), "opt-out")], (), NOON)
-    said = shapes.decision(Why.NOTHING_TO_DO, messages.nothing_to_do(), found, {}, NOON)
+    found = reason_shapes.reasons(
+        [Reason(Held.OPTED_OUT, messages.opted_out(1, Hold("ada", "x", NOON)), "opt-out")], (), NOON
+    )
+    said = reason_shapes.decision(Why.NOTHING_TO_DO, messages.nothing_to_do(), found, {}, NOON)
     assert (said["code"], said["face"]["fill"]) == ("OptedOut", "out")
     assert said["template"] == "1 instance opted out by ada until {until}: x"
 

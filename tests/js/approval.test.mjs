@@ -9,9 +9,12 @@ import { needsOf } from "../../static/js/needs.js";
 import { briefly } from "../../static/js/reasons.js";
 import { summaryOf } from "../../static/js/summary.js";
 import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
-import { aBoard, aDecision, anUpgrade, aReason, AT, figuresOf, NEW } from "./boards.mjs";
+import { aBoard, aDecision, anUpgrade, aReason, aSentence, AT, figuresOf, NEW } from "./boards.mjs";
 
-const waits = (...ids) => aReason("WaitsForApproval", { act: "approve", instances: ids.map(String) });
+const waits = (...ids) => aReason("WaitsForApproval", {
+  act: "approve", instances: ids.map(String), each: aSentence(`Waiting for approval of the upgrade to ${NEW}.`),
+  brief: aSentence(`${ids.length} waiting for approval`),
+});
 
 /** Five instances of a deferred upgrade. */
 function board(approval = { version: NEW, waiting: "0-4", approved: "" }, reason = waits(0, 1, 2, 3, 4)) {
@@ -43,7 +46,7 @@ test("an instance says of itself that it waits for approval", () => {
 
 test("it needs attention, and says so wherever it is told of", () => {
   const one = board();
-  assert.deepEqual([statusOf(one).word, statusOf(one).fill], ["Waits for approval", "waiting"]);
+  assert.deepEqual([statusOf(one).word, statusOf(one).fill], ["Waiting for approval", "waiting"]);
   assert.deepEqual(needsOf(one, summaryOf(one), Date.parse(AT)).map(({ code }) => code), ["WaitsForApproval"]);
   assert.deepEqual([briefly(waits(1, 2)), briefly(waits(1))], ["2 waiting for approval", "1 waiting for approval"]);
 });

@@ -1,5 +1,7 @@
 // How the stories of the browser's side begin: instances, snapshots and deltas as docs/feed.md has them.
 
+import { readFileSync } from "node:fs";
+
 import { idsIn, sizeOf } from "../../static/js/ranges.js";
 import { applyDelta, follows, fromSnapshot } from "../../static/js/state.js";
 
@@ -16,14 +18,26 @@ export const anInstance = (id, changes = {}) => ({
 export const aMember = (batch, state, changes = {}) => ({ upgrade: "u1", instance: "", replacement: null, kind: "image", batch, state, swapped_at: null, ended_at: null, error_code: "", error_message: "", rollback_error: "", ...changes });
 export const anOptOut = () => ({ owner: "ada", reason: "holds sessions", scope: "until", created_at: AT, until: null, ending_by: "" });
 
-export const aReason = (code, changes = {}) => ({ code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
-/** What a look decided, with the reasons for it. */
-export const aDecision = (...reasons) => ({ code: reasons[0].code, text: reasons[0].text, since: AT, reasons });
+/** What comes with each code: as core/reason_kinds.py says, which test_no_rules.py holds it to. */
+const KINDS = JSON.parse(readFileSync(new URL("kinds.json", import.meta.url), "utf8"));
+const NEW_CODE = { face: { fill: "attention", glyph: "held" }, passes: false, explains: [] };
+const kindOf = (code) => KINDS[code] ?? NEW_CODE;
 
-export const aScaleSet = ({ latest_version = OLD, wanted_version = latest_version, ...changes } = {}) => ({
+export const aSentence = (text) => ({ text, template: text, params: {} });
+/** What stopped an upgrade: Azure's words, and ours in few. */
+export const aBreach = (few, changes = {}) => ({
+  code: "MaxUnhealthyInstancePercentExceededInRollingUpgrade", ...aSentence("Rolling Upgrade failed."),
+  brief: few ? aSentence(few) : null, instances: ["0"], exceeded: null, ...changes,
+});
+export const aReason = (code, changes = {}) => ({ ...kindOf(code), code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
+/** What a look decided, with the reasons for it. */
+export const aDecision = (...reasons) => ({ ...reasons[0], since: AT, reasons });
+
+const AT_REST = { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] };
+export const aScaleSet = ({ latest_version = OLD, wanted_version = latest_version, decision = AT_REST, ...changes } = {}) => ({
   resource_group: "fleet", name: "web", location: "westeurope", image: { ...IMAGE, version: "latest" }, latest_version, wanted_version,
   withdrawn: [], capacity: 10, automatic_upgrade: true, extensions: [], policy: POLICY, probe: null,
-  decision: { code: "NothingToDo", text: "Nothing to do.", since: AT, reasons: [] }, fleet_stop: null, deleting: false, ...changes,
+  decision: { ...(decision.code && kindOf(decision.code)), ...decision }, fleet_stop: null, deleting: false, ...changes,
 });
 
 export const anUpgrade = (changes = {}) => ({

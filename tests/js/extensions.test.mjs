@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { needsOf } from "../../static/js/needs.js";
 import { summaryOf } from "../../static/js/summary.js";
 import { reasonsOf, whyInstance } from "../../static/js/why.js";
-import { aBoard, aDecision, aMember, anInstance, anUpgrade, aReason, aRecord, AT, figuresOf, NEW } from "./boards.mjs";
+import { aBoard, aBreach, aDecision, aMember, anInstance, anUpgrade, aReason, aRecord, AT, figuresOf, NEW } from "./boards.mjs";
 
 const extending = (changes = {}) => anUpgrade({ kind: "extensions", extensions: ["agent 2.0"], target: { version: "" }, started_by: "User", ...changes });
 const member = (state, changes = {}) => aMember(1, state, { kind: "extensions", ...changes });
@@ -27,7 +27,7 @@ test("running extensions is calm, a stop is told as what it was", () => {
   const decision = aDecision(aReason("RunningExtensions", { text: "Running extensions on 2 instances.", who: "nobody", instances: ["0"] }));
   assert.equal(reasonsOf(aBoard(1, { upgrade: extending(), decision }))[0].fill, "active");
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "100% of instances are ..." };
-  const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 100, limit_percent: 20, of_upgraded: true } };
+  const breach = aBreach("100 % of the upgraded unhealthy, limit 20 %");
   const batches = [{ number: 1, started_at: AT, finished_at: AT, why: "" }];
   const stopped = aBoard(2, { upgrade: extending({ status: "Faulted", ended_at: AT, error, breach, batches }), latest_version: NEW });
   assert.match(reasonsOf(stopped)[1].text, /^The upgrade of extensions stopped in batch 1: 100/);

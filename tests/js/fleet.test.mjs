@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { pitchFor } from "../../static/js/mini.js";
 import { needsOf } from "../../static/js/needs.js";
 import { classOf, inWords, PICKS, summaryOf, totalsOf, versionsIn } from "../../static/js/summary.js";
-import { aBoard, aDecision, aGauge, aMember, anInstance, anUpgrade, aReason, aRecord, AT, figuresOf, NEW, OLD } from "./boards.mjs";
+import { aBoard, aBreach, aDecision, aGauge, aMember, anInstance, anUpgrade, aReason, aRecord, aSentence, AT, figuresOf, NEW, OLD } from "./boards.mjs";
 
 const NOW = Date.parse(AT) + 60_000;
 const needs = (board) => needsOf(board, summaryOf(board), NOW);
@@ -70,14 +70,14 @@ test("those that run on their old disk again need attention as those that failed
 
 test("an upgrade that stopped tells its story once, with the numbers", () => {
   const error = { code: "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", message: "Rolling Upgrade failed. 50% of instances are ... threshold of 20%." };
-  const breach = { code: error.code, instances: ["0"], exceeded: { share_percent: 50, limit_percent: 20, of_upgraded: true } };
+  const breach = aBreach("50 % of the upgraded unhealthy, limit 20 %");
   const upgrade = anUpgrade({ status: "Faulted", ended_at: AT, error, breach, batches: [{ number: 1, started_at: AT, finished_at: AT, why: "" }], record: aRecord([], { left: 8 }) });
   const figures = figuresOf({ unhealthy: "0-2", pending: "3-9" }, { unhealthy: aGauge("0-2"), left_behind: "3-9" });
   const found = needs(aBoard(10, { upgrade, figures }));
   assert.equal(found.length, 1);
-  assert.equal(found[0].text, `The upgrade to ${NEW} stopped in batch 1: 50\u00a0% of the upgraded unhealthy, limit 20\u00a0%; 8 not tried. Now 30\u00a0% are unhealthy (3 of 10).`);
+  assert.equal(found[0].text, `The upgrade to ${NEW} stopped in batch 1: 50 % of the upgraded unhealthy, limit 20 %; 8 not tried. Now 30\u00a0% are unhealthy (3 of 10).`);
   assert.deepEqual([found[0].since, found[0].fill], [AT, "failure"]);
-  const wait = aReason("WaitingToTryAgain", { until: AT, act: "retry_now" });
+  const wait = aReason("WaitingToTryAgain", { until: AT, act: "retry_now", brief: aSentence("Retries at 12:00") });
   assert.match(needs(aBoard(10, { upgrade, figures, decision: aDecision(wait) }))[0].text, /8 not tried\. Retries at .*\d\d:\d\d\. Now 30/);
   assert.deepEqual(needs(aBoard(10, { upgrade })), [], "what it left behind was mended");
 });

@@ -6,11 +6,14 @@ planned 5 batches where the engine took 17, and showed 0 % where the sentence be
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from upgrades.core.reason_kinds import KINDS, ReasonKind
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
@@ -146,3 +149,65 @@ def test_a_view_computes_none_of_the_rules(module: Path) -> None:
 )
 def test_rules_in_a_view_are_found(module: str) -> None:
     assert list(faults_of(module)), module
+
+
+# --- codes of reasons -------------------------------------------------------------------------------------------------
+
+CODES = "|".join(code.value for code in KINDS)
+# Quoted, or the name of a member of an object.
+QUOTED = re.compile(rf"[\"'`](?:{CODES})[\"'`]|(?<![\w.])(?:{CODES})\s*:(?!:)")
+# What only looks like one: the word of a state, and Azure's name for the state of an upgrade.
+NO_CODE = re.compile(r"word: \"(?:Paused|Quarantined)\"|RollingBack: \{ fill:")
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+
+
+def codes_in(text: str) -> list[str]:
+    """The lines that know a code of a reason: what must be known of one comes with it (core/reason_kinds.py, docs/feed.md)."""
+    return [line.strip() for line in text.splitlines() if QUOTED.search(NO_CODE.sub("", line))]
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *TEMPLATES], ids=lambda path: str(path.name))
+def test_no_page_knows_a_code_of_a_reason(path: Path) -> None:
+    found = codes_in(without_comments(path.read_text()))
+    assert not found, f"{path.name}: {found}. Let core/reason_kinds.py say it of the code, and read that from the feed."
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.name))
+def test_no_view_spells_a_code_of_a_reason(module: Path) -> None:
+    values = {code.value for code in KINDS}
+    nodes = ast.walk(ast.parse(module.read_text()))
+    found = [one.lineno for one in nodes if isinstance(one, ast.Constant) and one.value in values]
+    assert not found, f"{module.name}, lines {found}: Let core/reason_kinds.py say it of the code."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'const PASSES = new Set(["NothingToDo"]);',
+        '  Paused: "Paused",',
+        '  FleetStopped: ["waiting", "cord"],',
+        'reasonsIn(board).find((one) => one.code === "WaitingToTryAgain")',
+        "if (decision.code === `HealthIsStale`) return;",
+        'const SAID = { failed: "FailedOnThisVersion" };',
+    ],
+)
+def test_lists_of_codes_are_found(line: str) -> None:
+    assert codes_in(line), line
+
+
+def test_what_the_stories_of_scripts_know_of_a_code_is_what_core_says() -> None:
+    """tests/js/kinds.json is made of the table: where this fails, write what it expected there."""
+    assert json.loads((Path(__file__).parent / "kinds.json").read_text()) == {
+        code.value: _carried(kind) for code, kind in KINDS.items()
+    }
+
+
+def _carried(kind: ReasonKind) -> dict[str, object]:
+    """In the words of docs/feed.md."""
+    expected = {"one": kind.expected[0], "other": kind.expected[1]} if kind.expected else None
+    names = (
+        "word", "passes", "works", "holds", "at_the_gate", "needs_person_after", "is_own", "gauge", "tries_again",
+    )  # fmt: skip
+    carried = {name: getattr(kind, name) for name in names}
+    face = {"fill": kind.fill, "glyph": kind.glyph}
+    return {"face": face, **carried, "explains": list(kind.explains), "expected": expected}

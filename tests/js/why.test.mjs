@@ -5,14 +5,14 @@ import { test } from "node:test";
 
 import { briefly, idsOf, keyOf } from "../../static/js/reasons.js";
 import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
-import { aBatch, aBoard, aDecision, aMember, anInstance, anOptOut, anUpgrade, aPlan, aReason, AT, figuresOf, NEW } from "./boards.mjs";
+import { aBatch, aBoard, aBreach, aDecision, aMember, anInstance, anOptOut, anUpgrade, aPlan, aReason, aSentence, AT, figuresOf, NEW } from "./boards.mjs";
 
 const codes = (board) => reasonsOf(board).map((one) => one.code);
 
 test("a scale set at rest says so", () => {
   const [first, ...others] = reasonsOf(aBoard(2));
-  assert.deepEqual([first.fill, first.text, others.length], ["done", "Nothing to do: no instance is waiting for a newer image.", 0]);
-  assert.match(reasonsOf(aBoard(2, { automatic_upgrade: false }))[0].text, /Automatic upgrades are off/);
+  assert.deepEqual([first.fill, first.text, others.length], ["done", "Nothing to do.", 0]);
+  assert.equal(first.since, null, "since when matters to nobody");
   assert.equal(reasonsOf(aBoard(2, { decision: {} }))[0].code, "NotLookedAt");
 });
 
@@ -28,16 +28,16 @@ test("what stopped, what failed, what is ill and what is opted out, in this orde
   const list = [{ failed_version: NEW }, { health: "unhealthy" }, { health: "unknown" }, { opt_out: anOptOut() }].map((changes, id) => anInstance(id, changes));
   const figures = figuresOf({ failed: "0", unhealthy: "1", unknown: "2", "opted-out": "3" });
   const board = aBoard(list, { upgrade, latest_version: NEW, figures });
-  assert.deepEqual(codes(board), ["NothingToDo", "Exceeded", "failed", "unhealthy", "unknown", "OptedOut"]);
+  assert.deepEqual(codes(board), ["NothingToDo", "Exceeded", "failed", "unhealthy", "unknown", "opted-out"]);
   assert.match(reasonsOf(board)[1].text, /^The upgrade to 16\.04\.2 stopped\. Too many\./);
   assert.equal(reasonsOf(board)[2].text, "1 instance did not become healthy on the new image: web_0.");
 });
 
 test("why it stopped is said with its numbers, not in a sentence that is cut off before them", () => {
   const error = { code: "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade", message: "Rolling Upgrade failed. 30% of instances are ..., more than the threshold of 20%." };
-  const breach = { code: error.code, instances: ["0", "1", "2"], exceeded: { share_percent: 30, limit_percent: 20, of_upgraded: false } };
+  const breach = aBreach("30 % unhealthy, limit 20 %");
   const board = aBoard(10, { latest_version: NEW, upgrade: anUpgrade({ status: "Faulted", ended_at: AT, error, breach }) });
-  assert.equal(reasonsOf(board)[1].text, `The upgrade to ${NEW} stopped before its first batch: 30\u00a0% unhealthy, limit 20\u00a0%.`);
+  assert.equal(reasonsOf(board)[1].text, `The upgrade to ${NEW} stopped before its first batch: 30 % unhealthy, limit 20 %.`);
 });
 
 test("the reasons of the feed in their order, the story of the stop behind the first", () => {
@@ -116,11 +116,25 @@ test("the instances of a reason can be shown alone, one opt-out apart from the o
 });
 
 test("few words where there is room for few", () => {
-  const numbers = { unhealthy: 3, total: 10, limit_percent: 20, must_recover: 1 };
-  assert.equal(briefly(aReason("TooManyUnhealthy", { numbers })), "Held: 3 of 10 unhealthy, limit 20\u00a0%");
-  assert.match(briefly(aReason("WaitingToTryAgain", { until: AT })), /^Retries at /);
-  assert.equal(briefly(aReason("Quarantined", { instances: ["1"] })), "1 in quarantine");
-  assert.equal(briefly(aReason("Another")), "Another.");
+  assert.equal(briefly(aReason("Quarantined", { brief: aSentence("1 in quarantine") })), "1 in quarantine");
+  assert.equal(briefly(aReason("OptedOut", { brief: null })), "", "nothing new beside the row's own numbers");
+  assert.equal(briefly(aReason("Another")), "Another.", "of a server that sends none");
+});
+
+test("a code that nobody here knows looks as the feed says", () => {
+  const reason = aReason("OfANewerServer", { face: { fill: "failure", glyph: "failed" }, needs_person_after: 0 });
+  const [first] = reasonsOf(aBoard(1, { decision: aDecision(reason) }));
+  assert.deepEqual([first.fill, first.glyph, first.text], ["failure", "failed", "OfANewerServer."]);
+});
+
+test("one without a face is neutral beside its text, as a reason and as a decision, and said in the console once", (t) => {
+  const warn = t.mock.method(console, "warn", () => {});
+  const paint = (face) => reasonsOf(aBoard(1, { decision: aDecision(aReason("Faceless", { face })) }))[0];
+  const decided = reasonsOf(aBoard(1, { decision: { ...aDecision(aReason("Faceless", { face: undefined })), reasons: [] } }))[0];
+  for (const one of [paint(undefined), paint({ fill: "plaid", glyph: "?" }), decided]) {
+    assert.deepEqual([one.fill, one.glyph, one.text], ["waiting", "unknown", "Faceless."]);
+  }
+  assert.deepEqual(warn.mock.calls.map(({ arguments: [said] }) => /"Faceless"/.test(said)), [true]);
 });
 
 test("every instance says what it waits for", () => {

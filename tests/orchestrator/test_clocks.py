@@ -10,8 +10,8 @@ from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_recovery import PAST, _any_step, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import next_batch_now, pause, resume
+from upgrades.core.instants import iso
 from upgrades.core.states import MemberState, UpgradeStatus
-from upgrades.feed import shapes
 from upgrades.management import status
 from upgrades.models import Chunk, OptOut, ScaleSet, Transition, clock
 from upgrades.orchestrator import leases, ticking
@@ -284,8 +284,8 @@ def test_nothing_is_said_to_last_since_a_moment_that_is_to_come(fleet: MakeFleet
     one.probe()
     one.go_on()
     decision = one.row.decision
-    assert decision["code"] == "Paused" and decision["since"] <= shapes.time(one.now)
-    assert all(reason["since"] <= shapes.time(one.now) for reason in decision["reasons"])
+    assert decision["code"] == "Paused" and decision["since"] <= iso(one.now)
+    assert all(reason["since"] <= iso(one.now) for reason in decision["reasons"])
     said = decision["since"]
     one.later(seconds=30)
     one.look()

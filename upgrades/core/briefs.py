@@ -123,3 +123,10 @@ BRIEFS: dict[Why | Held, Callable[[Reason], str]] = {
     Why.SURGING: _nothing,
     Why.VERIFYING: _nothing,
 }
+
+
+@sentence
+def over(share: Percent, limit: Percent, *, of_upgraded: bool) -> str:
+    """By how much an upgrade went over the limit that stopped it."""
+    whose = "of the upgraded " if of_upgraded else ""
+    return f"{round(share, 1):g} % {whose}unhealthy, limit {limit:g} %"

@@ -51,7 +51,8 @@ class Reason:
     """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.
 
     `act` is the command that would lift it ("" where none would); `instances` are those held (None: the scale set as a whole).
-    `since`: when it began, where that is known; None: when it was first found.
+    `since`: when it began, where that is known; None: when it was first found. `each`: what it says of one of its instances alone,
+    where its sentence counts them all.
     """
 
     code: Why | Held
@@ -63,6 +64,7 @@ class Reason:
     numbers: Mapping[str, float] = field(default_factory=dict)
     instances: tuple[int, ...] | None = None
     since: datetime | None = None
+    each: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ def _unapproved(view: View) -> Iterator[Reason]:
     held = health.ids(batches.unapproved(view.facts, view.upgrade) if view.upgrade else _unapproved_ahead(view))
     if held and view.is_wanted and not view.is_ending:
         text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
-        code = Why.WAITING_FOR_APPROVAL
-        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=held)
+        code, each = Why.WAITING_FOR_APPROVAL, messages.waits_for_approval(view.target)
+        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=held, each=each)
 
 
 def _unapproved_ahead(view: View) -> list[InstanceFacts]:

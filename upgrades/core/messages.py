@@ -192,6 +192,12 @@ def fleet_stopped(stop: Hold) -> str:
 
 
 @sentence
+def waits_for_approval(version: Version) -> str:
+    """Said of one instance."""
+    return f"Waiting for approval of the upgrade to {version}."
+
+
+@sentence
 def waiting_for_approval(count: int, version: Version) -> str:
     return f"{_instances(count)} {_are(count)} waiting for approval of the upgrade to {version}."
 

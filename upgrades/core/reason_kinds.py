@@ -15,7 +15,9 @@ class ReasonKind:
     `passes`: it asks nothing of anybody. `works`: machines are at work, and a look awaits them. `holds`: it holds those that are still to
     come. `at_the_gate`: an upgrade that runs waits for it before its next batch. `needs_person_after`: so many seconds after it
     began somebody has to do something about it; None where that is never so. `is_own`: it says what its instances are, and each of
-    them says so itself. `explains`: the states of instances that it accounts for.
+    them says so itself. `explains`: the states of instances that it accounts for. `gauge`: the gauge of the board that it tells of.
+    `tries_again`: when it ends, what stopped is tried again. `expected`: what as many scale sets as have it are counted as, for one and
+    for more; None where it is nothing that somebody planned.
     """
 
     fill: str
@@ -28,6 +30,9 @@ class ReasonKind:
     needs_person_after: int | None = None
     is_own: bool = False
     explains: tuple[str, ...] = ()
+    gauge: str = ""
+    tries_again: bool = False
+    expected: tuple[str, str] | None = None
 
 
 def _at_work(glyph: str, fill: str = "active") -> ReasonKind:
@@ -41,17 +46,17 @@ KINDS: dict[Code, ReasonKind] = {
     Why.GONE: ReasonKind("attention", "unknown", passes=True, is_own=True),
     Held.SURPLUS: ReasonKind("out", "opted-out"),
     Held.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
-    Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True),
+    Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True, gauge="unhealthy"),
     # Health that is late for a moment is no news.
     Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
     # What somebody means to be so waits: only what is wrong is painted as wrong.
     Why.FLEET_STOPPED: ReasonKind("waiting", "cord", "Held", holds=True, at_the_gate=True),
-    Why.PAUSED: ReasonKind("waiting", "held", "Paused", holds=True, at_the_gate=True),
+    Why.PAUSED: ReasonKind("waiting", "held", "Paused", holds=True, at_the_gate=True, expected=("paused", "paused")),
     Why.WAITING_FOR_APPROVAL: ReasonKind(
         "waiting", "held", "Waiting for approval", at_the_gate=True, needs_person_after=0
     ),
     Held.IMPOSSIBLE: ReasonKind("out", "opted-out"),
-    Why.BACKING_OFF: ReasonKind("waiting", "held", holds=True),
+    Why.BACKING_OFF: ReasonKind("waiting", "held", holds=True, tries_again=True),
     Why.STOPPED: ReasonKind("waiting", "held", holds=True),
     Held.SUSPECTED: ReasonKind("attention", "failed"),
     Held.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
@@ -64,7 +69,9 @@ KINDS: dict[Code, ReasonKind] = {
     Held.SWITCHED_OFF: ReasonKind("waiting", "switched-off", is_own=True),
     Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
     Why.INITIALIZING: ReasonKind("active", "verifying", passes=True, at_the_gate=True),
-    Why.PAUSE: ReasonKind("active", "held", passes=True, at_the_gate=True),
+    Why.PAUSE: ReasonKind(
+        "active", "held", passes=True, at_the_gate=True, expected=("planned pause", "planned pauses")
+    ),
     Why.ROOM: ReasonKind("waiting", "unknown"),
     Why.REPLACING: _at_work("upgrading"),
     Why.SURGING: _at_work("upgrading"),

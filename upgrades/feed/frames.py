@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from upgrades.feed.shapes import time
+from upgrades.core.instants import iso
 from upgrades.models import Event
 
 
@@ -22,7 +22,7 @@ class Frame:
 def delta(key: str, stream: str, since: int, events: Sequence[Event], now: datetime) -> Frame:
     """One frame of these events, which follow `since` without a gap."""
     seq = events[-1].seq
-    head = {"type": "delta", "set": key, "stream": stream, "since": since, "seq": seq, "at": time(now)}
+    head = {"type": "delta", "set": key, "stream": stream, "since": since, "seq": seq, "at": iso(now)}
     return Frame(since, seq, _encode({**head, **merge(events)}))
 
 
@@ -47,16 +47,16 @@ def merge(events: Sequence[Event]) -> dict[str, Any]:
 
 def reset(key: str, stream: str, seq: int, reason: str, now: datetime) -> str:
     """Says: what you have is not to be continued; fetch a snapshot. `seq` is the head now."""
-    return _encode({"type": "reset", "set": key, "stream": stream, "seq": seq, "reason": reason, "at": time(now)})
+    return _encode({"type": "reset", "set": key, "stream": stream, "seq": seq, "reason": reason, "at": iso(now)})
 
 
 def heartbeat(number: int, heads: dict[str, str], now: datetime) -> str:
     """`heads`: {scale set: "stream.seq"}, so that a client sees by itself whether it missed anything."""
-    return _encode({"type": "heartbeat", "n": number, "heads": heads, "at": time(now)})
+    return _encode({"type": "heartbeat", "n": number, "heads": heads, "at": iso(now)})
 
 
 def error(code: str, message: str, now: datetime) -> str:
-    return _encode({"type": "error", "code": code, "message": message, "at": time(now)})
+    return _encode({"type": "error", "code": code, "message": message, "at": iso(now)})
 
 
 def _encode(message: dict[str, Any]) -> str:

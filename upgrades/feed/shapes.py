@@ -1,19 +1,13 @@
 """row -> the JSON that every screen sees. Whole resources, never differences; times are ISO 8601 in UTC."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from upgrades.core import documents
-from upgrades.core.actions import Action
-from upgrades.core.briefs import brief
 from upgrades.core.extensions import key_of_model
-from upgrades.core.held import Reason
 from upgrades.core.instants import iso
-from upgrades.core.reason_kinds import KINDS, Code
-from upgrades.core.sentences import SentenceShape, shaped
-from upgrades.core.steps import Why
 from upgrades.core.zones import zone_of, zones_of
+from upgrades.feed.reason_shapes import BreachShape, breach_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.image import Catalogue
@@ -62,55 +56,6 @@ class HoldShape(TypedDict):
     reason: str
     created_at: str | None
     until: str | None
-
-
-class FaceShape(TypedDict):
-    """How something looks; both are among those of an instance's states."""
-
-    fill: str
-    glyph: str
-
-
-class DecisionShape(SentenceShape):
-    """What the last look decided. `word`: what an upgrade that it holds is, in a word or two, "" where it holds none."""
-
-    code: str
-    since: str | None
-    face: FaceShape
-    word: str
-    passes: bool
-    holds: bool
-    at_the_gate: bool
-    reasons: list["ReasonShape"]
-
-
-class ReasonShape(SentenceShape):
-    """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole.
-
-    `brief`: the same in few words, null where a row of a table needs none. What the other members mean: core/reason_kinds.py.
-    """
-
-    code: str
-    brief: SentenceShape | None
-    face: FaceShape
-    passes: bool
-    needs_person_after: int | None
-    is_own: bool
-    explains: list[str]
-    gate: str
-    since: str | None
-    until: str | None
-    who: str
-    act: str
-    numbers: dict[str, float]
-    instances: list[str] | None
-
-
-class ActionShape(TypedDict):
-    """Whether people can do it now; where not, `why` says so in a sentence. Within a scale set's `decision`."""
-
-    possible: bool
-    why: str
 
 
 class MemberShape(TypedDict):
@@ -168,17 +113,6 @@ class InstanceShape(TypedDict):
     opt_out: OptOutShape | None
 
 
-class BreachShape(SentenceShape):
-    """What stopped an upgrade, in Azure's words.
-
-    `exceeded` has `share_percent`, `limit_percent` and `of_upgraded` (else of all), where a limit did.
-    """
-
-    code: str
-    instances: list[str]
-    exceeded: dict[str, float] | None
-
-
 class UpgradeShape(TypedDict):
     """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then.
 
@@ -208,10 +142,6 @@ class UpgradeShape(TypedDict):
     record: dict[str, Any] | None
 
 
-def time(at: datetime | None) -> str | None:
-    return iso(at)
-
-
 def scale_set(row: ScaleSet) -> ScaleSetShape:
     catalogue = row.sku.catalogue_in(row.location)
     return ScaleSetShape(
@@ -235,7 +165,7 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
 
 def _withdrawn(catalogue: Catalogue) -> list[WithdrawnShape]:
     return [
-        WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=time(one.since))
+        WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=iso(one.since))
         for version, one in sorted(catalogue.withdrawn.items())
     ]
 
@@ -245,69 +175,7 @@ def _fleet_stop() -> HoldShape | None:
     row = open_fleet_stop()
     if row is None:
         return None
-    return HoldShape(owner=row.owner, reason=row.reason, created_at=time(row.created_at), until=time(row.until))
-
-
-def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: datetime) -> list[ReasonShape]:
-    """As they are stored with the decision. One that was there `before` is there since then, however its numbers move; where that lies in
-    the future the clock was set back, and it is there since now."""
-    since = {one["code"]: min(one["since"], time(now)) for one in before}
-    shaped = [_reason(one) for one in found]
-    for one in shaped:
-        one["since"] = one["since"] or since.get(one["code"], time(now))
-    return shaped
-
-
-def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
-    """As they are stored with the decision."""
-    return {action.value: ActionShape(possible=not why, why=why) for action, why in why_not.items()}
-
-
-def decision(
-    code: Code, text: str, found: list[ReasonShape], before: Mapping[str, Any], now: datetime
-) -> DecisionShape:
-    """As it is stored: what is waited for, and every reason why anything stands still.
-
-    Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
-    """
-    said = shaped(text)
-    if code is Why.NOTHING_TO_DO and found:
-        first = found[0]
-        code = next(one for one in KINDS if one.value == first["code"])
-        said = SentenceShape(text=first["text"], template=first["template"], params=first["params"])
-    kind, here = KINDS[code], time(now)
-    return DecisionShape(
-        **said,
-        code=code.value,
-        since=min(before["since"], here) if before.get("code") == code.value else here,
-        face=FaceShape(fill=kind.fill, glyph=kind.glyph),
-        word=kind.word,
-        passes=kind.passes,
-        holds=kind.holds,
-        at_the_gate=kind.at_the_gate,
-        reasons=found,
-    )
-
-
-def _reason(one: Reason) -> ReasonShape:
-    kind, few = KINDS[one.code], brief(one)
-    return ReasonShape(
-        **shaped(one.text),
-        code=one.code.value,
-        brief=shaped(few) if few else None,
-        face=FaceShape(fill=kind.fill, glyph=kind.glyph),
-        passes=kind.passes,
-        needs_person_after=kind.needs_person_after,
-        is_own=kind.is_own,
-        explains=list(kind.explains),
-        gate=one.gate,
-        since=time(one.since),
-        until=time(one.until),
-        who=one.who.value,
-        act=one.act,
-        numbers=dict(one.numbers),
-        instances=None if one.instances is None else [str(number) for number in one.instances],
-    )
+    return HoldShape(owner=row.owner, reason=row.reason, created_at=iso(row.created_at), until=iso(row.until))
 
 
 def _lines(extensions: str) -> list[str]:
@@ -353,14 +221,14 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         provisioning=row.provisioning,
         extensions=row.extensions,
         health=row.health,
-        health_since=time(row.health_since),
-        health_began_at=time(row.health_began_at),
+        health_since=iso(row.health_since),
+        health_began_at=iso(row.health_began_at),
         health_detail=row.health_detail,
         operation=row.operation_kind,
         failed_version=row.failed_version,
         approved_version=row.approved_version,
-        quarantined_at=time(row.quarantined_at),
-        missing_since=time(row.missing_since),
+        quarantined_at=iso(row.quarantined_at),
+        missing_since=iso(row.missing_since),
         member=_member(row.member) if row.member else None,
         opt_out=_opt_out(opt_out) if opt_out else None,
     )
@@ -374,8 +242,8 @@ def _member(row: InstanceUpgrade) -> MemberShape:
         kind=row.kind,
         batch=row.batch.number,
         state=row.state,
-        swapped_at=time(row.swapped_at),
-        ended_at=time(row.ended_at),
+        swapped_at=iso(row.swapped_at),
+        ended_at=iso(row.ended_at),
         error_code=row.error_code,
         error_message=row.error_message,
         rollback_error=row.rollback_error,
@@ -387,8 +255,8 @@ def _opt_out(row: OptOut) -> OptOutShape:
         owner=row.owner,
         reason=row.reason,
         scope=row.scope,
-        created_at=time(row.created_at),
-        until=time(row.until),
+        created_at=iso(row.created_at),
+        until=iso(row.until),
         ending_by=row.ending_by,
     )
 
@@ -402,8 +270,8 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         started_by=row.started_by,
         started_by_name=row.started_by_name,
         status=row.status,
-        started_at=time(row.started_at),
-        ended_at=time(row.ended_at),
+        started_at=iso(row.started_at),
+        ended_at=iso(row.ended_at),
         cancel_requested_by=row.cancel_requested_by,
         paused_by=row.paused_by,
         only_failed=row.only_failed,
@@ -419,24 +287,15 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
             "pending": progress.pending,
         },
         error=row.error,
-        breach=_breach(row),
+        breach=breach_of(row),
         batches=[
             {
                 "number": one.number,
-                "started_at": time(one.started_at),
-                "finished_at": time(one.finished_at),
+                "started_at": iso(one.started_at),
+                "finished_at": iso(one.finished_at),
                 "why": one.why,
             }
             for one in row.batches.all()
         ],
         record=record_of(row),
     )
-
-
-def _breach(row: RollingUpgrade) -> BreachShape | None:
-    """None too for upgrades that were stopped before this was kept: their `error` says it in words."""
-    if row.breach is None:
-        return None
-    numbers = [str(number) for number in row.breach["instances"]]
-    said = row.breach.get("sentence") or shaped(row.breach["message"])
-    return BreachShape(**said, code=row.breach["code"], instances=numbers, exceeded=row.breach["exceeded"])

@@ -19,7 +19,7 @@ from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
 from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait
-from upgrades.feed import shapes
+from upgrades.feed import reason_shapes
 from upgrades.feed.writing import writing
 from upgrades.models import Chunk, ScaleSet, clock
 from upgrades.orchestrator import jumps, leases
@@ -136,15 +136,15 @@ def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
 
 def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
     """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now."""
-    found = shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
-    said = shapes.decision(step.why, step.text, found, row.decision, now)
+    found = reason_shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
+    said = reason_shapes.decision(step.why, step.text, found, row.decision, now)
     return {**said, "actions": _actions(row, facts, now)}
 
 
 def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
     """What people can do. An error in what would follow from it keeps nothing from happening now: then the last look's answer stays."""
     try:
-        return shapes.actions(possible_actions(row, facts, now))
+        return reason_shapes.actions(possible_actions(row, facts, now))
     except Exception:
         log.exception("%s: cannot say what people can do now; its page shows what it did before", row)
         return row.decision.get("actions", {})

@@ -1,0 +1,41 @@
+// What needs attention in the fleet, one line each, and what waits as it was planned. Markup.
+
+import { html, mark } from "./dom.js";
+import { many, number } from "./format.js";
+import { addressOf } from "./new-row.js";
+import { reasonsIn } from "./reasons.js";
+
+/** One of `needsOf`, and the scale set that it is of. */
+export function need({ code, fill, glyph, text, since: at, acts, set }) {
+  const page = addressOf(set), key = `${set.resource_group}/${set.name}`;
+  const when = typeof at === "string" ? Date.parse(at) : at;
+  const time = when
+    ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>`
+    : html`<span></span>`;
+  return html`<li>${mark(fill, glyph)}<a href="${page}" data-key="${key} ${code}"><b>${set.name}</b></a><p>${text}</p>
+    ${time}<div class="actions">${acts.map((act) => link(act, page, key, set.name))}</div></li>`;
+}
+
+function link({ word, states, reason }, page, key, name) {
+  const query = reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&");
+  return html`<a class="button" data-key="${key} ${word}" href="${page}?${query}"
+    aria-label="${word} of ${name}">${word}</a>`;
+}
+
+/** Says in few words what waits as it should; it is not listed. */
+export function quiet(boards) {
+  const off = boards.filter((one) => !one.scale_set.automatic_upgrade).length;
+  const words = [...expected(boards), off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
+  return words.length ? `Expected: ${words.join(", ")}` : "";
+}
+
+/** "2 planned pauses", "1 paused": how many scale sets have such a reason, in the words that come with it. */
+function expected(boards) {
+  const counts = new Map(); // word for one -> [how many, word for more]
+  for (const board of boards) {
+    const found = reasonsIn(board).flatMap((reason) => reason.expected ?? []);
+    const planned = new Map(found.map(({ one, other }) => [one, other]));
+    for (const [one, other] of planned) counts.set(one, [(counts.get(one)?.[0] ?? 0) + 1, other]);
+  }
+  return [...counts].map(([one, [count, other]]) => `${number(count)} ${count === 1 ? one : other}`);
+}
