@@ -130,3 +130,12 @@ def test_every_word_of_the_glossary_stands_once_and_is_carried_by_code_that_exis
     for word, name, path in entries:
         defined = rf"^\s*(?:(?:async )?def|class) {name}\b|^{name}\b.*="
         assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{word}: no {name} in {path}"
+
+
+def test_the_steps_of_an_upgrade_name_functions_that_exist() -> None:
+    steps = _part((ROOT / "docs" / "architecture.md").read_text(), "One upgrade")
+    named = re.findall(r"`(\S+\.(?:py|js)):(\w+)`", steps)
+    assert len(named) > 30
+    for path, name in named:
+        defined = rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*="
+        assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{path}: {name}"
