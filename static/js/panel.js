@@ -44,7 +44,7 @@ function panelOf(one, board, now) {
     ${held(why)}
     ${one.opt_out ? optOut(one.opt_out) : ""}${one.quarantined_at ? quarantine(one, now) : ""}
     <section><h3>Placement</h3><dl class="pairs">${pair("Batch", batchOf(one))}${one.zone ? pair("Zone", one.zone) : ""}${pair("Image", one.version || "–")}${one.approved_version ? pair("Approved for", one.approved_version) : ""}${pair("Power", one.power)}${pair("Provisioning", one.provisioning)}</dl></section>
-    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Says", one.health_detail) : ""}${one.health_began_at ? pair("Since", html`${exactMomentAt(one.health_began_at, now)}, ${elapsed(one.health_began_at)}`) : ""}</dl></section>
+    <section><h3>Health</h3><dl class="pairs">${pair("Now", faceOf(one, "health").word)}${one.health_detail ? pair("Probe response", one.health_detail) : ""}${one.health_began_at ? pair("Since", html`${exactMomentAt(one.health_began_at, now)}, ${elapsed(one.health_began_at)}`) : ""}</dl></section>
     <section><h3>Disks</h3><dl class="pairs">${pair("OS disk", one.os_disk || "–")}${one.data_disks.map((disk) => pair(`Data disk ${disk.lun}`, `${disk.size_gb ? `${disk.size_gb} GB, ` : ""}${policyOf(board).max_surge ? "goes with the instance" : "kept"}`))}</dl></section>
     ${one.extensions.length ? html`<section><h3>Extensions</h3><dl class="pairs">${one.extensions.map((extension) => pair(extension.name, `${extension.version ? `${extension.version}, ` : ""}${extension.state ?? extension.provisioning ?? ""}`))}</dl></section>` : ""}
     ${one.member ? part(one, now) : ""}

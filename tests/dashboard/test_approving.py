@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.commands.test_approvals import approved, deferred_set
-from tests.dashboard.test_acts import act, done, problem
+from tests.dashboard.acting import act, done, problem
 from tests.stories import nothing_changes, publish
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -319,69 +319,6 @@ def test_two_probers_share_the_scale_sets() -> None:
     leases.give_back("a")
     assert set(leases.claim("b")) == {first.pk, second.pk}
     assert leases.heads("a") == {}
-
-
-# --- machines that were off -------------------------------------------------------------------------------------------
-
-
-def test_what_was_known_before_a_machine_was_off_is_void_when_it_is_on() -> None:
-    """Last night's verdict would keep the gate shut in the morning. The same whoever stopped it, and for a prober that came meanwhile."""
-    row = a_probed_set(threshold=1, instances=1)
-    off, on = _view(row, Power.STOPPED), _view(row, Power.RUNNING)
-    pk = _is_seen(row, off)
-    Instance.objects.filter(pk=pk).update(health=Health.UNHEALTHY, health_detail="refused")
-    counts, before = Counts(), probed(row)
-    counts.know(before)
-    answer(counts, before, 0, False)
-    late = counts.take_unwritten().get(row.pk, [])
-    _is_seen(row, on, LATER)
-    one = Instance.objects.get(pk=pk)
-    assert (one.health, one.health_since, one.health_detail) == ("initializing", LATER, "its machine was switched on")
-    writing.write_verdicts(row.pk, [Verdict(before.instances[pk], Health.UNHEALTHY, "HTTP 503"), *late], LATER)
-    assert healths(row) == ["initializing"], "what was found of it before is no news of it now"
-    counts.know(probed(row))
-    answer(counts, probed(row), 0, True)
-    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.HEALTHY]
-
-
-def test_a_machine_that_is_starting_is_not_unhealthy_for_it() -> None:
-    row = a_probed_set(threshold=1, instances=1)
-    _is_seen(row, _view(row, Power.STOPPED))
-    pk = _is_seen(row, _view(row, Power.STARTING), LATER)
-    counts = Counts()
-    counts.know(probed(row))
-    answer(counts, probed(row), 0, False)
-    assert counts.take_unwritten() == {} and healths(row) == ["initializing"]
-    assert probed(row).is_settling, "it is looked at soon"
-    _is_seen(row, _view(row, Power.RUNNING), LATER + timedelta(seconds=20))
-    assert Instance.objects.get(pk=pk).health_since == LATER + timedelta(seconds=20)
-    counts.know(probed(row))
-    answer(counts, probed(row), 0, False)
-    assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.UNHEALTHY]
-
-
-def test_a_machine_that_runs_on_keeps_its_verdict() -> None:
-    row = a_probed_set(threshold=1, instances=1)
-    pk = _is_seen(row, _view(row, Power.RUNNING))
-    Instance.objects.filter(pk=pk).update(health=Health.UNHEALTHY)
-    _is_seen(row, replace(_view(row, Power.RUNNING), extensions=(ExtensionView("a", Provisioning.SUCCEEDED),)), LATER)
-    assert healths(row) == ["unhealthy"]
-    _is_seen(row, _view(row, Power.STOPPED), LATER)
-    assert healths(row) == ["unhealthy"], "off, it counts for nothing"
-
-
-LATER = NOW + timedelta(hours=12)
-
-
-def _view(row: ScaleSet, power: Power) -> InstanceView:
-    one = Instance.objects.get(scale_set=row, number=0)
-    return replace(UP, os_disk=one.os_disk, version=one.version, power=power, address=one.address)
-
-
-def _is_seen(row: ScaleSet, view: InstanceView, now: datetime = NOW) -> int:
-    pk: int = Instance.objects.get(scale_set=row, number=0).pk
-    writing.write_views(row.pk, {pk: view}, probed(row).instances, now)
-    return pk
 
 
 def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() -> None:
