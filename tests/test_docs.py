@@ -139,3 +139,18 @@ def test_the_steps_of_an_upgrade_name_functions_that_exist() -> None:
     for path, name in named:
         defined = rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*="
         assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{path}: {name}"
+
+
+def test_every_file_that_contributors_are_sent_to_exists() -> None:
+    named = re.findall(
+        r"`((?:dashboard|upgrades|tests|static|templates|docs)/[\w./-]*)`", (ROOT / "CONTRIBUTING.md").read_text()
+    )
+    assert len(named) > 20 and [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.*")]
+    named = {name for page in pages for name in re.findall(r"(?:`|run: )make ([a-z-]+)", page.read_text())}
+    (matrix,) = re.findall(r"target: \[(.*)\]", (ROOT / ".github/workflows/slow.yml").read_text())
+    assert named | {*matrix.split(", ")} <= targets
