@@ -3,6 +3,8 @@
 import logging
 import threading
 import warnings
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import kombu
@@ -10,7 +12,7 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, worker_init
-from kombu.exceptions import KombuError
+from kombu.exceptions import KombuError, OperationalError
 from redis import RedisError
 
 from dashboard import environment, gate
@@ -38,6 +40,21 @@ class Connection(kombu.Connection):
 
 class SteadyAMQP(AMQP):
     Connection = Connection
+
+    @cached_property
+    def send_task_message(self) -> Callable[..., object]:
+        """Publishes a task. An error of the broker can leave a channel that is closed: kombu trips over it, and that ended beat."""
+        send = super().send_task_message
+
+        def sent(producer: kombu.Producer, *args: Any, **options: Any) -> object:
+            try:
+                return send(producer, *args, **options)
+            except AttributeError as error:
+                if producer.connection:
+                    producer.connection.collect()
+                raise OperationalError(f"the channel was closed: {error}") from error
+
+        return sent
 
 
 app = Celery("rollgrid", amqp="dashboard.celery:SteadyAMQP")

@@ -19,6 +19,22 @@ def test_a_broker_that_is_away_is_asked_again_each_second(tmp_path: Path) -> Non
     assert waits == [RECONNECT_SECONDS] * 3 == [1] * 3
 
 
+def test_a_channel_that_was_closed_is_trouble_with_the_broker_and_no_end_of_sending() -> None:
+    """Errors of a broker that refused writes left one behind, and beat ended with an AttributeError."""
+    with (
+        private_broker.running() as url,
+        app.connection_for_write(url.replace("unix://", "redis+socket://", 1)) as line,
+    ):
+        producer = app.amqp.Producer(line)
+        app.send_task("a.task", producer=producer, declare=[])
+        line.maybe_close_channel(line.default_channel)
+        with pytest.raises(OperationalError, match="closed"):
+            app.send_task("a.task", producer=producer, declare=[])
+        app.send_task("a.task", producer=app.amqp.Producer(line))
+        with Redis.from_url(url) as client:
+            assert client.llen("celery") == 2
+
+
 def test_our_broker_keeps_nothing_on_disk(tmp_path: Path) -> None:
     """With a journal it refused all work while the disk was full, and the worker ended again and again."""
     with private_broker.running() as url, Redis.from_url(url) as client:
