@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from pytest_django import DjangoDbBlocker
+
+from tests import databases
+
+BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 
 # Only `up` makes keys. Tests that start one have a state folder, and a key, of their own.
 settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it outlives them"
+# A password is made to cost a third of a second, and hundreds of stories begin with a new user.
+settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
     """SQLite in a file, as in production: Django's database in memory locks whole tables between threads.
 
     PostgreSQL without its time limit: tests are transactions themselves, and wait in the middle of them.
@@ -27,6 +36,26 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         default.setdefault("TEST", {})["NAME"] = str(file)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
+) -> Iterator[None]:
+    """A copy of the database as migrations leave it is kept: whoever starts a Rollgrid of its own begins with another copy."""
+    pytestconfig.stash[BLOCKER] = django_db_blocker
+    with django_db_blocker.unblock(), databases.kept():
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A test that commits empties the database afterwards, what migrations put there included: that is brought back for the next."""
+    yield
+    if nextitem and _commits(item):
+        with item.config.stash[BLOCKER].unblock():
+            databases.bring_back()
+
+
+LONG = ("browser", "end_to_end", "slow")
 JUDGED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
 JUDGES_ITSELF = "test_model.py"  # after every act, and the deaths in the middle of them too
 
@@ -46,11 +75,9 @@ def every_act_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that commit come last, in whatever order among themselves: each empties the database, what migrations put there included.
-
-    They all ask for `serialized_rollback`, which brings that back for each of them.
-    """
-    items.sort(key=_commits)
+    """Files with long tests come first: where files are dealt out to several processes, none is left alone with a long one."""
+    long = {item.path for item in items if any(item.iter_markers(name) for name in LONG)}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def _commits(item: pytest.Item) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,13 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import dj_database_url
 from django.conf import settings
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connections
 
 from dashboard.environment import CHECKOUT
+from tests import databases
 from tests.feed_client import Session
 from tests.supervisor.starting import Up, environment
 from tests.waiting import wait_until
@@ -104,7 +103,7 @@ class Installation(Up):
 @contextmanager
 def installation(home: Path, **more: str) -> Iterator[Installation]:
     """Starts it on the kind of database that the tests run on, waits until it is ready, ends it."""
-    with _database(home) as url:
+    with databases.one_for(home) as url:
         up = Installation(home, more={"DATABASE_URL": url, **more} if url else more)
         try:
             up.ready()
@@ -112,29 +111,6 @@ def installation(home: Path, **more: str) -> Iterator[Installation]:
                 yield up
         finally:
             up.end()
-
-
-@contextmanager
-def _database(home: Path) -> Iterator[str]:
-    """The URL of a database of its own; "" for SQLite in its state folder."""
-    if connection.vendor == "sqlite":
-        yield ""
-        return
-    name = f"live_{uuid.uuid4().hex}"
-    given = urlsplit(os.environ["DATABASE_URL"])
-    server = urlunsplit(given._replace(path="/postgres"))
-    _tell(server, f'CREATE DATABASE "{name}"')
-    try:
-        yield urlunsplit(given._replace(path=f"/{name}"))
-    finally:
-        _tell(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _tell(server: str, sql: str) -> None:
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True) as line:
-        line.execute(sql.encode())
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,16 @@ from dashboard.environment import CHECKOUT
 from tests.waiting import wait_until
 
 PATIENCE = 30
+PORTS = (10_000, 20_000)  # from 20,000 on the simulator's machines listen
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Free, and not of those that the kernel gives to whoever asks for any: another test could be given it before it is used."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with closing(socket.socket()) as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
