@@ -11,6 +11,7 @@ from upgrades.feed.reason_shapes import BreachShape, breach_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.image import Catalogue
+from upgrades.models.prepared import Prepared
 from upgrades.models.records import record_of
 from upgrades.models.rolling_upgrade import policy_to_row
 
@@ -204,9 +205,11 @@ def instances(scale_set: ScaleSet, rows: Iterable[Instance]) -> list[InstanceSha
     """Instances of this scale set. They must come with their `member__batch` joined; their open opt-outs are fetched here, in one query."""
     rows = list(rows)
     zones = zones_of(scale_set.document)
-    open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
-    opt_outs = {one.instance_id: one for one in open_ones}
+    opt_outs = {one.instance_id: one for one in _OPT_OUTS.rows([row.pk for row in rows])}
     return [_instance(row, zone_of(zones, row.number), opt_outs.get(row.pk)) for row in rows]
+
+
+_OPT_OUTS = Prepared(lambda instances: OptOut.objects.filter(instance__in=instances, ended_at=None))
 
 
 def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape:

@@ -18,8 +18,10 @@ from django.db import connection, transaction
 
 from upgrades.feed import shapes
 from upgrades.feed.hints import HINTS
-from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
+from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition, bulk
 from upgrades.models.board import board_of
+from upgrades.models.prepared import Prepared, PreparedUpdate
+from upgrades.models.rolling_upgrade import latest_upgrade
 
 
 class Changes:
@@ -111,28 +113,39 @@ def _locked(scale_set_ids: Sequence[int]) -> list[ScaleSet]:
     """
     ids: Sequence[int] = scale_set_ids
     if connection.features.has_select_for_update:
-        wanted = ScaleSet.objects.filter(pk__in=scale_set_ids).order_by("pk")
-        ids = list(wanted.select_for_update().values_list("pk", flat=True))
-    return list(ScaleSet.objects.filter(pk__in=ids).select_related("location", "sku").order_by("pk"))
+        ids = _LOCKED_IDS.rows(list(scale_set_ids))
+    return _SCALE_SETS.rows(list(ids))
+
+
+_LOCKED_IDS = Prepared(
+    lambda ids: ScaleSet.objects.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk", flat=True)
+)
+_SCALE_SETS = Prepared(lambda ids: ScaleSet.objects.filter(pk__in=ids).select_related("location", "sku").order_by("pk"))
 
 
 def _number(changes: Changes) -> None:
     """The number of its event, and when it is to be looked at: in one UPDATE."""
-    row, news = changes.scale_set, dict[str, Any]()
-    if changes:
-        news["seq"] = row.seq = row.seq + 1
+    row, is_moved = changes.scale_set, bool(changes)
+    row.seq += is_moved
     if changes.wake_at is not None:
-        news["look_at"] = row.look_at = changes.wake_at
-    if news:
-        ScaleSet.objects.filter(pk=row.pk).update(**news)
+        row.look_at = changes.wake_at
+        _NUMBER_AND_WAKE(row.pk, row.seq, row.look_at)
+    elif is_moved:
+        _NUMBER(row.pk, row.seq)
+
+
+_NUMBER = PreparedUpdate(lambda pk, seq: (ScaleSet.objects.filter(pk=pk), {"seq": seq}))
+_NUMBER_AND_WAKE = PreparedUpdate(
+    lambda pk, seq, look_at: (ScaleSet.objects.filter(pk=pk), {"seq": seq, "look_at": look_at})
+)
 
 
 def _flush(changes: Changes, now: datetime) -> int:
     row = changes.scale_set
     instances = _changed_instances(changes)
     upgrade = _changed_upgrade(changes)
-    Event.objects.create(scale_set=row, seq=row.seq, at=now, body=_body(changes, instances, upgrade))
-    Transition.objects.bulk_create(_transitions(changes, instances, upgrade, now))
+    bulk.insert([Event(scale_set=row, seq=row.seq, at=now, body=_body(changes, instances, upgrade))])
+    bulk.insert(_transitions(changes, instances, upgrade, now))
     return row.seq
 
 
@@ -140,15 +153,19 @@ def _changed_instances(changes: Changes) -> list[Instance]:
     """Read afresh: the event says what is in the database, not what a caller believes."""
     if not changes.instances:
         return []
-    rows = Instance.objects.filter(pk__in=changes.instances).select_related("member__batch")
-    return list(rows.order_by("number"))
+    return _INSTANCES.rows(list(changes.instances))
+
+
+_INSTANCES = Prepared(
+    lambda pks: Instance.objects.filter(pk__in=pks).select_related("member__batch").order_by("number")
+)
 
 
 def _changed_upgrade(changes: Changes) -> RollingUpgrade | None:
     """The latest upgrade; its counts follow from its instances, so that it changes with them."""
     if not (changes.counts or changes.removed or changes.upgrades):
         return None
-    latest = changes.scale_set.upgrades.prefetch_related("batches").first()
+    latest = latest_upgrade(changes.scale_set)
     if latest is None:
         return None
     counts_may_differ = latest.ended_at is None and (changes.counts or changes.removed)

@@ -29,6 +29,21 @@ def update(rows: Sequence[Row], *names: str) -> None:
         _update_each(table, key, columns, cells)
 
 
+def insert(rows: Sequence[Row]) -> None:
+    """Writes new rows (of one model), whose keys the database makes and nobody asks for. Must run inside a transaction."""
+    if not rows:
+        return
+    meta = rows[0]._meta
+    fields = [field for field in meta.local_concrete_fields if not field.primary_key]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    cells = [[_cell(field, row) for field in fields] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {connection.ops.quote_name(meta.db_table)} ({columns}) VALUES ({places})", cells
+        )
+
+
 def _update_each(table: str, key: str, columns: list[str], cells: list[list[Any]]) -> None:
     assignments = ", ".join(f"{column} = %s" for column in columns)
     with connection.cursor() as cursor:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.db.models import Q
 
+from upgrades.models.prepared import Prepared
+
 
 class FleetStop(models.Model):
     """Who stopped all automatic upgrades, why, until when. Ended ones are kept for the record; the newest open one counts."""
@@ -24,9 +26,13 @@ class FleetStop(models.Model):
         return f"all automatic upgrades stopped by {self.owner}"
 
 
+_OPEN = Prepared(lambda: FleetStop.objects.filter(ended_at=None)[:1])
+_SINCE = Prepared(lambda since: FleetStop.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since)))
+
+
 def open_fleet_stop() -> FleetStop | None:
     """The one that nobody ended; past its time it is ended by the next tick."""
-    return FleetStop.objects.filter(ended_at=None).first()
+    return _OPEN.first()
 
 
 def fleet_stop_in_force(now: datetime) -> FleetStop | None:
@@ -45,7 +51,7 @@ def fleet_was_stopped_for(since: datetime, now: datetime) -> timedelta:
 
 def fleet_stops_since(since: datetime) -> list[FleetStop]:
     """Those that are open, and those that ended after that."""
-    return list(FleetStop.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since)))
+    return _SINCE.rows(since)
 
 
 def stopped_for(stops: Iterable[FleetStop], since: datetime, now: datetime) -> timedelta:

@@ -8,6 +8,7 @@ from django.db import models
 from upgrades.core import versions
 from upgrades.core.facts import Withdrawal
 from upgrades.models.location import Location
+from upgrades.models.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,7 @@ class ImageSku(models.Model):
 
     def catalogue_in(self, location: Location) -> Catalogue:
         """In one query, for those who ask for more than one thing of it."""
-        columns = ("version", "withdrawn_at", "withdrawn_by", "withdrawn_reason", "limited_to")
-        rows = list(self.versions.values_list(*columns))
+        rows = _VERSIONS.rows(self.pk)
         there = (None, location.pk)
         return Catalogue(
             versions=tuple(version for version, since, _, _, place in rows if since is None and place in there),
@@ -119,3 +119,7 @@ class ImageVersion(models.Model):
         if self.withdrawn_at is None:
             return None
         return Withdrawal(self.withdrawn_by, self.withdrawn_reason, self.withdrawn_at)
+
+
+_COLUMNS = ("version", "withdrawn_at", "withdrawn_by", "withdrawn_reason", "limited_to")
+_VERSIONS = Prepared(lambda sku: ImageVersion.objects.filter(sku=sku).values_list(*_COLUMNS))

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import models
@@ -25,6 +26,7 @@ from upgrades.core.states import (
 from upgrades.core.versions import is_older
 from upgrades.models.image import ImageVersion
 from upgrades.models.instance import Instance, OptOut, is_spare
+from upgrades.models.prepared import Prepared
 from upgrades.models.scale_set import ScaleSet
 
 
@@ -190,10 +192,12 @@ class RollingUpgrade(models.Model):
 
     def _count_now(self) -> tuple[dict[str, int], int]:
         """Its members by state, and those that wait: in one query, for between two of them a batch could begin."""
-        states = self.members.order_by().annotate(what=Value("state"), of=F("state"))
-        versions = self._waiting().order_by().annotate(what=Value("version"), of=F("version"))
-        counts = [rows.values_list("what", "of").annotate(models.Count("pk")) for rows in (states, versions)]
-        found = list(counts[0].union(counts[1], all=True))
+        by_platform, is_image = self.started_by == StartedBy.PLATFORM, self.kind == UpgradeKind.IMAGE
+        counts = _counts_of(by_platform, is_image, self.only_failed, self.takes_failed)
+        values = [self.target_version if is_image else self.target_extensions]
+        if is_image and not self.only_failed and self.takes_failed:
+            values = []
+        found = counts.rows(self.scale_set_id, self.pk, *values)
         by_state = {of: count for what, of, count in found if what == "state"}
         return by_state, self._to_move({of: count for what, of, count in found if what == "version"})
 
@@ -202,26 +206,9 @@ class RollingUpgrade(models.Model):
         return self._to_move(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
 
     def _waiting(self) -> "models.QuerySet[Instance]":
-        """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again.
-
-        This is the only copy of that rule; tests/orchestrator/test_who_is_next.py holds it to core.
-        """
-        rows = (
-            Instance.objects.filter(scale_set=self.scale_set_id)
-            .exclude(version="")
-            .exclude(power=Power.STOPPED, operation_kind="")
-            .exclude(operation_kind=OperationKind.DELETE)
-            .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=self, instance=OuterRef("pk"))))
-            .exclude(is_spare())
-            .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
-        )
-        if self.started_by == StartedBy.PLATFORM:
-            rows = rows.filter(quarantined_at=None)
-        if self.kind == UpgradeKind.EXTENSIONS:
-            return rows.exclude(extensions_key=self.target_extensions)
-        if self.only_failed:
-            return rows.filter(failed_version=self.target_version)
-        return rows if self.takes_failed else rows.exclude(failed_version=self.target_version)
+        rows = _waiting(self.scale_set_id, self.pk, is_of_platform=self.started_by == StartedBy.PLATFORM)
+        extensions = self.target_extensions if self.kind == UpgradeKind.EXTENSIONS else None
+        return _lacking(rows, self.target_version, extensions, self.only_failed, self.takes_failed)
 
     def _to_move(self, by_version: dict[str, int]) -> int:
         """Of those: all, where they were chosen by something else than their version; else as `core.batches` says."""
@@ -241,6 +228,48 @@ class RollingUpgrade(models.Model):
             return set()
         withdrawn = ImageVersion.objects.filter(sku=self.scale_set.sku_id, version__in=list(by_version))
         return set(withdrawn.exclude(withdrawn_at=None).values_list("version", flat=True))
+
+
+def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
+    """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again.
+
+    This and what follows is the only copy of that rule; tests/orchestrator/test_who_is_next.py holds it to core.
+    """
+    rows = (
+        Instance.objects.filter(scale_set=scale_set_id)
+        .exclude(version="")
+        .exclude(power=Power.STOPPED, operation_kind="")
+        .exclude(operation_kind=OperationKind.DELETE)
+        .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=upgrade_id, instance=OuterRef("pk"))))
+        .exclude(is_spare())
+        .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
+    )
+    return rows.filter(quarantined_at=None) if is_of_platform else rows
+
+
+def _lacking(
+    rows: "models.QuerySet[Instance]", version: str, extensions: str | None, only_failed: bool, takes_failed: bool
+) -> "models.QuerySet[Instance]":
+    if extensions is not None:
+        return rows.exclude(extensions_key=extensions)
+    if only_failed:
+        return rows.filter(failed_version=version)
+    return rows if takes_failed else rows.exclude(failed_version=version)
+
+
+@cache
+def _counts_of(is_of_platform: bool, is_image: bool, only_failed: bool, takes_failed: bool) -> Prepared[Any]:
+    """Of upgrades of that kind: their members by state, and those that wait by version."""
+
+    def build(scale_set_id: int, upgrade_id: uuid.UUID, wanted: str = "") -> Any:
+        states = InstanceUpgrade.objects.filter(upgrade=upgrade_id).annotate(what=Value("state"), of=F("state"))
+        waiting = _waiting(scale_set_id, upgrade_id, is_of_platform=is_of_platform)
+        lacking = _lacking(waiting, wanted, None if is_image else wanted, only_failed, takes_failed)
+        versions = lacking.annotate(what=Value("version"), of=F("version"))
+        counts = [rows.order_by().values_list("what", "of").annotate(models.Count("pk")) for rows in (states, versions)]
+        return counts[0].union(counts[1], all=True)
+
+    return Prepared(build)
 
 
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
@@ -313,3 +342,18 @@ class InstanceUpgrade(models.Model):
     def kind(self) -> UpgradeKind:
         """That of its upgrade: an OS disk is replaced by those to an image, and by no others."""
         return UpgradeKind.IMAGE if self.old_os_disk else UpgradeKind.EXTENSIONS
+
+
+_LATEST = Prepared(lambda pk: RollingUpgrade.objects.filter(scale_set=pk)[:1])
+_BATCHES = Prepared(lambda pk: Batch.objects.filter(upgrade=pk).order_by("number"))
+
+
+def latest_upgrade(row: ScaleSet) -> RollingUpgrade | None:
+    """The one that started last, with its batches."""
+    latest = _LATEST.first(row.pk)
+    if latest is not None:
+        latest.scale_set = row
+        batches = latest.batches.all()
+        batches._result_cache = _BATCHES.rows(latest.pk)
+        latest.__dict__["_prefetched_objects_cache"] = {"batches": batches}
+    return latest

@@ -8,6 +8,7 @@ from upgrades.core.facts import Trial
 from upgrades.core.machines import NO_ROOM
 from upgrades.core.states import HAS_FAILED, Health, MemberState, UpgradeKind
 from upgrades.models.instance import Instance
+from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import InstanceUpgrade
 from upgrades.models.scale_set import ScaleSet
 
@@ -17,7 +18,7 @@ def trials_of(row: ScaleSet) -> dict[str, Trial]:
 
     Those that are gone count too: what they said of a version stays said. A creation that was refused for want of room tried no version.
     """
-    versions = set(_failed(row).values_list("upgrade__target_version", flat=True).distinct())
+    versions = set(_FAILED_VERSIONS.rows(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku))
     if not versions:
         return {}
     well = {version: dict[int, bool]() for version in versions}
@@ -38,26 +39,31 @@ def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
     well = Instance.objects.filter(scale_set=row, version__in=versions, health=Health.HEALTHY, operation_kind="")
     for version, number in well.exclude(replaces__isnull=False).values_list("version", "number"):
         yield version, number, True
-    ended = _members(row).filter(upgrade__target_version__in=versions, state__in=(MemberState.SUCCEEDED, *HAS_FAILED))
+    ended = _members(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku).filter(
+        upgrade__target_version__in=versions, state__in=(MemberState.SUCCEEDED, *HAS_FAILED)
+    )
     columns = ("upgrade__target_version", "instance_number", "state", "error_code")
     for version, number, state, error in ended.order_by("upgrade__started_at").values_list(*columns):
         if error not in NO_ROOM:
             yield version, number, state == MemberState.SUCCEEDED
 
 
-def _failed(row: ScaleSet) -> QuerySet[InstanceUpgrade]:
-    return _members(row).filter(state__in=HAS_FAILED).exclude(error_code__in=NO_ROOM).order_by()
+def _failed_versions(scale_set_id: int, *image: str) -> QuerySet[InstanceUpgrade, str]:
+    failed = _members(scale_set_id, *image).filter(state__in=HAS_FAILED).exclude(error_code__in=NO_ROOM)
+    return failed.order_by().values_list("upgrade__target_version", flat=True).distinct()
 
 
-def _members(row: ScaleSet) -> QuerySet[InstanceUpgrade]:
-    sku = row.sku
+def _members(scale_set_id: int, publisher: str, offer: str, sku: str) -> QuerySet[InstanceUpgrade]:
     return InstanceUpgrade.objects.filter(
-        upgrade__scale_set=row,
+        upgrade__scale_set=scale_set_id,
         upgrade__kind=UpgradeKind.IMAGE,
-        upgrade__target_publisher=sku.publisher,
-        upgrade__target_offer=sku.offer,
-        upgrade__target_sku=sku.sku,
+        upgrade__target_publisher=publisher,
+        upgrade__target_offer=offer,
+        upgrade__target_sku=sku,
     )
+
+
+_FAILED_VERSIONS = Prepared(_failed_versions)
 
 
 def _well_elsewhere(row: ScaleSet, versions: set[str]) -> set[str]:

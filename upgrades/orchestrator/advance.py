@@ -21,7 +21,8 @@ from upgrades.core.states import IN_FLIGHT, FaultCode
 from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import writing
-from upgrades.models import Chunk, ScaleSet, clock
+from upgrades.models import Chunk, ScaleSet, bulk, clock
+from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import Boards, boards_of, store
 from upgrades.orchestrator.leases import Lease, LeaseLost
@@ -121,10 +122,19 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     boards = boards_of(row, observation.facts, decision["code"], now)
     if (decision != row.decision or boards.is_to_store) and not _say(lease, observation, decision, boards, now):
         return False
-    at_most = LOOK_AT_WORK if Chunk.objects.filter(scale_set=row).exists() else LOOK_AGAIN
-    unchanged = ScaleSet.objects.filter(pk=row.pk, lease_number=lease.number, seq=row.seq)
+    at_most = LOOK_AT_WORK if _WORK.rows(row.pk) else LOOK_AGAIN
     look_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
-    return bool(unchanged.update(look_at=look_at, looked_at=now, lease_until=None))
+    return bool(_GIVE_BACK(row.pk, lease.number, row.seq, look_at, now))
+
+
+_WORK = Prepared(lambda pk: Chunk.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
+# Where nothing has changed since.
+_GIVE_BACK = PreparedUpdate(
+    lambda pk, number, seq, look_at, now: (
+        ScaleSet.objects.filter(pk=pk, lease_number=number, seq=seq),
+        {"look_at": look_at, "looked_at": now, "lease_until": None},
+    )
+)
 
 
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
@@ -159,7 +169,7 @@ def _say(lease: Lease, observation: Observation, decision: dict[str, Any], board
             return False
         if decision != row.decision:
             row.decision = decision
-            row.save(update_fields=["decision"])
+            bulk.update([row], "decision")
             w.changed(row)
         store(row, boards)
         if boards.is_new:
@@ -180,9 +190,16 @@ def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
 def hand_out(scale_set_id: int) -> list[HandOut]:
     """The chunks that nobody works on, each with a fresh lease for whoever takes it up."""
     handed = []
-    idle = Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE))
-    for pk in idle.filter(scale_set=scale_set_id).values_list("pk", flat=True):
+    for pk in _IDLE.rows(scale_set_id):
+        idle = Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE))
         with transaction.atomic():
             if idle.filter(pk=pk).update(worked_until=clock.in_time(WORK_LEASE), number=clock.next_number("number")):
                 handed.append(HandOut(pk, Chunk.objects.values_list("number", flat=True).get(pk=pk)))
     return handed
+
+
+_IDLE = Prepared(
+    lambda pk: Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
+        "pk", flat=True
+    )
+)

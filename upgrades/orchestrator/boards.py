@@ -9,10 +9,14 @@ from upgrades.core.board import board_of
 from upgrades.core.facts import Facts
 from upgrades.core.forecast import Forecast, forecast, key_of, no_forecast
 from upgrades.core.states import UpgradeKind
-from upgrades.models import Board, ScaleSet
+from upgrades.models import Board, ScaleSet, bulk
+from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.pace import pace
 
 log = logging.getLogger(__name__)
+
+
+_BOARD = Prepared(lambda pk: Board.objects.filter(scale_set=pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Boards:
 
 
 def boards_of(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> Boards:
-    before = Board.objects.filter(scale_set=row).first()
+    before = _BOARD.first(row.pk)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     kept = cast(Forecast, before.forecast) if before else None
     found = _forecast(row, facts, now, kept, kind)
@@ -56,4 +60,4 @@ def store(row: ScaleSet, boards: Boards) -> None:
     if boards.before is None:
         now.save(force_insert=True)
     else:
-        now.save(force_update=True, update_fields=["body", "forecast"])
+        bulk.update([now], "body", "forecast")

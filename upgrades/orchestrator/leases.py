@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from upgrades.models import ScaleSet, clock
+from upgrades.models.prepared import Prepared, PreparedUpdate
 
 LOOK_LEASE = timedelta(seconds=3)
 
@@ -25,12 +27,11 @@ class Lease:
 
 def take(scale_set_id: int) -> Lease | None:
     """The lease, or None where somebody else has it (or the scale set is gone)."""
-    free = ScaleSet.objects.filter(clock.is_over("lease_until", LOOK_LEASE), pk=scale_set_id)
     with transaction.atomic():
-        taken = free.update(lease_until=clock.in_time(LOOK_LEASE), lease_number=clock.next_number("lease_number"))
-        if not taken:
+        if not _TAKE(scale_set_id):
             return None
-        return Lease(scale_set_id, ScaleSet.objects.values_list("lease_number", flat=True).get(pk=scale_set_id))
+        (number,) = _NUMBER.rows(scale_set_id)
+        return Lease(scale_set_id, number)
 
 
 def check(lease: Lease) -> None:
@@ -38,15 +39,32 @@ def check(lease: Lease) -> None:
 
     It is never renewed: a look takes milliseconds, and one that was held up must not act on the time that it began with.
     """
-    if not held(lease).exists():
+    if not _HELD.rows(lease.scale_set_id, lease.number):
         raise LeaseLost
 
 
 def held(lease: Lease) -> QuerySet[ScaleSet]:
     """The row of the scale set, as long as the lease holds."""
+    return _held(lease.scale_set_id, lease.number)
+
+
+def _held(scale_set_id: int, number: int) -> QuerySet[ScaleSet]:
     in_force = clock.is_held("lease_until", LOOK_LEASE)
-    return ScaleSet.objects.filter(in_force, pk=lease.scale_set_id, lease_number=lease.number)
+    return ScaleSet.objects.filter(in_force, pk=scale_set_id, lease_number=number)
 
 
 def give_back(lease: Lease) -> None:
-    ScaleSet.objects.filter(pk=lease.scale_set_id, lease_number=lease.number).update(lease_until=None)
+    _GIVE_BACK(lease.scale_set_id, lease.number)
+
+
+def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
+    free = ScaleSet.objects.filter(clock.is_over("lease_until", LOOK_LEASE), pk=scale_set_id)
+    return free, {"lease_until": clock.in_time(LOOK_LEASE), "lease_number": clock.next_number("lease_number")}
+
+
+_TAKE = PreparedUpdate(_free)
+_NUMBER = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("lease_number", flat=True))
+_HELD = Prepared(lambda pk, number: _held(pk, number).order_by().values_list("pk", flat=True))
+_GIVE_BACK = PreparedUpdate(
+    lambda pk, number: (ScaleSet.objects.filter(pk=pk, lease_number=number), {"lease_until": None})
+)

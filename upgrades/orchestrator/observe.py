@@ -42,7 +42,8 @@ from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, Rollin
 from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_for
 from upgrades.models.image import Catalogue
 from upgrades.models.instance import is_spare
-from upgrades.models.rolling_upgrade import breach_from_row, policy_from_row
+from upgrades.models.prepared import Prepared
+from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade, policy_from_row
 from upgrades.models.trials import trials_of
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
@@ -65,13 +66,15 @@ class Observation:
 def observe(scale_set_id: int, now: datetime) -> Observation:
     """The scale set now. Raises ScaleSet.DoesNotExist."""
     # First of all: its seq guards what follows.
-    row = ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id)
-    latest_upgrade = row.upgrades.prefetch_related("batches").first()
-    running = latest_upgrade if latest_upgrade and latest_upgrade.ended_at is None else None
+    row = _ROW.first(scale_set_id)
+    if row is None:
+        raise ScaleSet.DoesNotExist
+    latest_one = latest_upgrade(row)
+    running = latest_one if latest_one and latest_one.ended_at is None else None
     catalogue, trials = row.sku.catalogue_in(row.location), trials_of(row)
     latest = _image(row, catalogue.wanted(row.image_version))
     stops = fleet_stops_since(running.started_at if running else now)
-    opt_outs = list(OptOut.objects.filter(instance__scale_set=row, ended_at=None))
+    opt_outs = _OPT_OUTS.rows(row.pk)
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
         instances=_instances(row, _holds(opt_outs, now), catalogue.withdrawn),
@@ -88,7 +91,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
         fleet_stop=_hold(in_force_of(stops, now)),
         upgrade=_upgrade(running, stops, now) if running else None,
-        last_attempt=None if running else _last_attempt(row, latest_upgrade),
+        last_attempt=None if running else _last_attempt(row, latest_one),
         trial=_trial(running, latest, trials),
         newest_good=_newest_good(row, latest, catalogue, trials),
         pinned_to="" if row.image_version == LATEST else row.image_version,
@@ -145,6 +148,25 @@ COLUMNS = (
     "missing_since",
 )
 MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
+MEMBERS = (
+    "batch",
+    "instance_number",
+    "state",
+    "swapped_at",
+    "old_os_disk",
+    "rollback_error",
+    "instance",
+    "error_message",
+    "replacement_number",
+)
+_ROW = Prepared(lambda pk: ScaleSet.objects.select_related("location", "sku").filter(pk=pk))
+_OPT_OUTS = Prepared(lambda pk: OptOut.objects.filter(instance__scale_set=pk, ended_at=None))
+_INSTANCES = Prepared(
+    lambda pk: Instance.objects.filter(scale_set=pk).order_by("number").annotate(spare=is_spare()).values_list(*COLUMNS)
+)
+_MEMBERS = Prepared(
+    lambda pk: InstanceUpgrade.objects.filter(upgrade=pk).order_by("instance_number").values_list(*MEMBERS)
+)
 
 
 def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
@@ -156,10 +178,8 @@ def _instances(
     row: ScaleSet, holds: Mapping[int, Hold | None], withdrawn: Mapping[str, Withdrawal]
 ) -> tuple[InstanceFacts, ...]:
     zones = zones_of(row.document)
-    there_are = Instance.objects.filter(scale_set=row).order_by("number")
-    rows = list(there_are.annotate(spare=is_spare()).values_list(*COLUMNS))
-    lacking = there_are.exclude(missing_since=None) if any(since for *_, since in rows) else Instance.objects.none()
-    missing = {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
+    rows = _INSTANCES.rows(row.pk)
+    missing = _missing(row) if any(since for *_, since in rows) else {}
     return tuple(
         InstanceFacts(
             id=number,
@@ -187,6 +207,11 @@ def _instances(
     )
 
 
+def _missing(row: ScaleSet) -> dict[int, Missing]:
+    lacking = Instance.objects.filter(scale_set=row).exclude(missing_since=None)
+    return {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
+
+
 def _hold(row: OptOut | FleetStop | None) -> Hold | None:
     version = row.version if isinstance(row, OptOut) else ""
     return Hold(row.owner, row.reason, row.until, row.created_at, version) if row else None
@@ -194,19 +219,8 @@ def _hold(row: OptOut | FleetStop | None) -> Hold | None:
 
 def _upgrade(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
-    columns = (
-        "batch",
-        "instance_number",
-        "state",
-        "swapped_at",
-        "old_os_disk",
-        "rollback_error",
-        "instance",
-        "error_message",
-        "replacement_number",
-    )
-    members = InstanceUpgrade.objects.filter(upgrade=row).order_by("instance_number")
-    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members.values_list(*columns):
+    members = _MEMBERS.rows(row.pk)
+    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members:
         may_roll_back = bool(old_disk) and not not_back and instance is not None
         by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error, new))
     batches = tuple(_batch(row, one, by_batch[one.pk]) for one in row.batches.all())

@@ -11,6 +11,7 @@ from upgrades.core.states import Health, MemberState, OperationKind
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Chunk, Instance, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
+from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.quarantine import quarantine_those_at_fault
 from upgrades.providers.base import Outcome, Progress
 
@@ -104,17 +105,22 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     """
     ids = [uuid.UUID(id) for id in outcomes]
     with writing(now, scale_set_id) as w:
-        waiting = Instance.objects.filter(scale_set=scale_set_id, operation_id__in=ids).select_related(*BOTH)
-        rows = list(waiting.order_by("number"))
+        rows = _WAITING.rows(scale_set_id, ids)
         gone = [row for row in rows if _is_gone(row, outcomes[str(row.operation_id)])]
         w.removed(*gone)
-        Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
+        if gone:
+            Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
         left = [row for row in rows if row not in gone]
         for row in left:
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(w, left)
         w.wake()
     return bool(rows)
+
+
+_WAITING = Prepared(
+    lambda pk, ids: Instance.objects.filter(scale_set=pk, operation_id__in=ids).select_related(*BOTH).order_by("number")
+)
 
 
 def _is_gone(row: Instance, outcome: Outcome) -> bool:

@@ -32,6 +32,7 @@ from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, TURNED, end_opt_outs, open_for_an_upgrade, turn_to_version
+from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
@@ -347,15 +348,24 @@ def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, w: Writing) -> None:
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
+_RUNNING = Prepared(lambda pk: RollingUpgrade.objects.filter(scale_set=pk, ended_at=None))
+_NUMBERED = Prepared(
+    lambda pk, numbers: (
+        Instance.objects.filter(scale_set=pk, number__in=numbers).select_related("member").order_by("number")
+    )
+)
+
+
 def _running(w: Writing) -> RollingUpgrade:
-    return w.scale_set.upgrades.get(ended_at=None)
+    (row,) = _RUNNING.rows(w.scale_set.pk)
+    row.scale_set = w.scale_set
+    return row
 
 
 def _instances(w: Writing, numbers: Iterable[int]) -> list[Instance]:
     """These instances in ascending order; one that is gone means that the facts are old."""
     wanted = set(numbers)
-    rows = Instance.objects.filter(scale_set=w.scale_set, number__in=wanted).select_related("member")
-    found = list(rows.order_by("number"))
+    found = _NUMBERED.rows(w.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):
         raise Outdated
     return found

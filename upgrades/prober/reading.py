@@ -7,6 +7,7 @@ from typing import Any
 
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
+from upgrades.models.prepared import Prepared
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
 
@@ -55,13 +56,19 @@ class ProbedSet:
         return any(one.late or one.is_starting for one in self.instances.values())
 
 
+COLUMNS = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions", "power")
+_ROW = Prepared(lambda pk: ScaleSet.objects.select_related("location").filter(pk=pk))
+_INSTANCES = Prepared(
+    lambda pk: Instance.objects.filter(scale_set=pk, operation_id=None).order_by("number").values_list(*COLUMNS)
+)
+
+
 def read(scale_set_id: int) -> ProbedSet | None:
     """None where it is gone."""
-    row = ScaleSet.objects.select_related("location").filter(pk=scale_set_id).first()
+    row = _ROW.first(scale_set_id)
     if row is None:
         return None
-    columns = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions", "power")
-    probed = [_probed(*of) for of in Instance.objects.filter(scale_set=row, operation_id=None).values_list(*columns)]
+    probed = [_probed(*of) for of in _INSTANCES.rows(row.pk)]
     return ProbedSet(
         pk=row.pk,
         seq=row.seq,

@@ -12,6 +12,7 @@ from upgrades.core.states import Health, MemberState, Power, Provisioning
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
+from upgrades.models.prepared import Prepared
 from upgrades.prober.reading import Probed
 
 log = logging.getLogger(__name__)
@@ -104,12 +105,16 @@ def _came_on(row: Instance, view: InstanceView) -> bool:
 
 def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
     """The rows that are still the machines that we asked: same OS disk, same voiding of health, nothing being done to them."""
-    rows = Instance.objects.filter(scale_set=w.scale_set, pk__in=known, operation_id=None)
     return {
         row.pk: row
-        for row in rows.order_by("number")
+        for row in _FREE.rows(w.scale_set.pk, list(known))
         if (row.os_disk, row.health_since) == (known[row.pk].os_disk, known[row.pk].health_since)
     }
+
+
+_FREE = Prepared(
+    lambda pk, pks: Instance.objects.filter(scale_set=pk, pk__in=pks, operation_id=None).order_by("number")
+)
 
 
 def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:

@@ -1,0 +1,150 @@
+"""Queries of the hot path: built and compiled once for each connection, and only filled in after that.
+
+Django builds and compiles a query anew each time it is asked, which takes several times as long as the database takes to answer it.
+Nothing of an answer is kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import QuerySet
+from django.db.models.sql import UpdateQuery
+
+Row = TypeVar("Row")
+Value = int | str | UUID | datetime | Sequence[int] | Sequence[UUID]
+MAX_LENGTH = 4  # of a list of values: each length is a query of its own, longer ones are built each time
+
+
+class Prepared(Generic[Row]):
+    """A query whose values come with each call; its text must not depend on them. `build` makes the queryset."""
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
+        self._build = build
+
+    def rows(self, *values: Value) -> list[Row]:
+        if any(isinstance(one, list | tuple) and not 0 < len(one) <= MAX_LENGTH for one in values):
+            return list(self._build(*values))
+        kept: _Select = _kept(self, values, lambda stand_ins: _Select(self._build(*stand_ins), _flat(stand_ins)))
+        return kept.rows(_flat(values))
+
+    def first(self, *values: Value) -> Row | None:
+        """Of a query that asks for one row at most, or for few."""
+        return next(iter(self.rows(*values)), None)
+
+
+class PreparedUpdate:
+    """An UPDATE whose values come with each call. `build` makes the queryset, and says which columns become what."""
+
+    def __init__(self, build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]]) -> None:
+        self._build = build
+
+    def __call__(self, *values: Value) -> int:
+        """How many rows it changed."""
+        kept: _Update = _kept(self, values, lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins)))
+        return kept.run(_flat(values))
+
+
+def _kept(of: object, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
+    """What was compiled for this connection and values of these kinds. It goes with the connection."""
+    known: dict[Any, Any] = vars(connections[DEFAULT_DB_ALIAS]).setdefault("rollgrid_prepared", {})
+    key = (of, *((len(one) if isinstance(one, list | tuple) else type(one)) for one in values))
+    if key not in known:
+        known[key] = make(_stand_ins(values))
+    return known[key]
+
+
+def _flat(values: Sequence[Value]) -> list[Any]:
+    return [each for one in values for each in (one if isinstance(one, list | tuple) else (one,))]
+
+
+def _stand_ins(values: Sequence[Value]) -> list[Value]:
+    """Values like these that nothing else in a query is: by them their places are found."""
+    count = 0
+    found: list[Value] = []
+    for one in values:
+        if isinstance(one, list | tuple):
+            found.append([_stand_in(each, count + index) for index, each in enumerate(one)])
+            count += len(one)
+        else:
+            found.append(_stand_in(one, count))
+            count += 1
+    return found
+
+
+def _stand_in(like: Any, index: int) -> Any:
+    if isinstance(like, datetime):
+        return datetime(9000, 1, 1, tzinfo=UTC) + timedelta(seconds=index)
+    if isinstance(like, UUID):
+        return UUID(int=(1 << 127) + index)
+    return f"<value {index}>" if isinstance(like, str) else 1_900_000_000 + index
+
+
+def _adapted(value: Any, connection: Any) -> Any:
+    """As Django gives it to the driver."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return value
+
+
+@dataclass(slots=True)
+class _Text:
+    """The text of a query, and at which places of its parameters each value stands."""
+
+    sql: str
+    parameters: list[Any]
+    places: list[list[int]]
+    connection: Any
+
+    @classmethod
+    def of(cls, compiler: Any, stand_ins: Sequence[Any]) -> "_Text":
+        sql, parameters = compiler.as_sql()
+        adapted = [_adapted(one, compiler.connection) for one in stand_ins]
+        places = [[at for at, given in enumerate(parameters) if given == one] for one in adapted]
+        if not all(places):
+            raise ValueError(f"a value is not among the parameters of {sql}")
+        return cls(sql, list(parameters), places, compiler.connection)
+
+    def filled(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        parameters = list(self.parameters)
+        for places, value in zip(self.places, values, strict=True):
+            for at in places:
+                parameters[at] = _adapted(value, self.connection)
+        return self.sql, tuple(parameters)
+
+
+class _Select:
+    """A compiled SELECT; its rows are made by Django's own means."""
+
+    def __init__(self, queryset: QuerySet[Any, Any], stand_ins: Sequence[Any]) -> None:
+        self._queryset: Any = queryset
+        self._compiler: Any = queryset.query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
+        self._text = _Text.of(self._compiler, stand_ins)
+        columns = self._compiler.select[: self._compiler.col_count]
+        converters = self._compiler.get_converters([one for one, *_ in columns])
+        self._compiler.get_converters = lambda _: converters
+        self._queryset.query.__dict__["get_compiler"] = lambda *_, **__: self._compiler
+
+    def rows(self, values: Sequence[Any]) -> list[Any]:
+        filled = self._text.filled(values)
+        self._compiler.as_sql = lambda *_, **__: filled
+        return list(self._queryset._iterable_class(self._queryset))
+
+
+class _Update:
+    def __init__(self, queryset: QuerySet[Any], columns: dict[str, Any], stand_ins: Sequence[Any]) -> None:
+        query: Any = queryset.query.chain(UpdateQuery)
+        query.add_update_values(columns)
+        self._connection: Any = connections[DEFAULT_DB_ALIAS]
+        compiler = query.get_compiler(connection=self._connection)
+        self._text = _Text.of(compiler, stand_ins)
+
+    def run(self, values: Sequence[Any]) -> int:
+        with self._connection.cursor() as cursor:
+            cursor.execute(*self._text.filled(values))
+            return int(cursor.rowcount)
