@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from django.db import DatabaseError
@@ -26,7 +27,7 @@ from upgrades.prober import leases, reading, writing
 from upgrades.prober.absence import Absences
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
-from upgrades.prober.reading import ProbedSet
+from upgrades.prober.reading import Probed, ProbedSet
 from upgrades.prober.writing import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
@@ -51,7 +52,8 @@ class Sight:
     """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic), when the rows were
     those of `seq`: while neither moves, there is nothing to write.
 
-    `complete_at`: when it was last asked with no machine absent that was believed to be there; an answer without one is no news of it.
+    `of`: the rows that it was written to. `complete_at`: when it was last asked with no machine absent that was believed to be there; an
+    answer without one is no news of it.
     """
 
     at: float
@@ -59,6 +61,7 @@ class Sight:
     seq: int
     complete_at: float | None
     views: Mapping[str, InstanceView]
+    of: Mapping[int, Probed]
 
 
 class Prober:
@@ -159,7 +162,8 @@ class Prober:
         for scale_set_id, seq in list(self._held.items()):
             known = self._sets.get(scale_set_id)
             if known is None or known.seq < seq:
-                self._know(scale_set_id, await self._database(reading.read, scale_set_id))
+                again = partial(reading.refresh, known) if known else partial(reading.read, scale_set_id)
+                self._know(scale_set_id, await self._database(again))
 
     def _is_behind(self) -> bool:
         return any(pk not in self._sets or self._sets[pk].seq < seq for pk, seq in self._held.items())
@@ -297,11 +301,14 @@ class Prober:
         is_doubtful = self._absences.is_doubtful(probed.pk)
         complete_at = (before.complete_at if before else None) if is_doubtful else at
         if before and before.views == views and at - before.written_at < self._holds_for(before, current):
-            self._sights[probed.pk] = Sight(at, before.written_at, before.seq, complete_at, views)
+            self._sights[probed.pk] = replace(before, at=at, complete_at=complete_at)
             return
-        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views)
+        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views, probed.instances)
+        is_written = before is not None and before.seq not in (NOT_WRITTEN, probed.seq)
+        news = _news(probed, views, before if is_written else None)
         with suppress(ScaleSet.DoesNotExist):
-            await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+            if news:
+                await self._database(writing.write_views, probed.pk, _by_row(probed, views), news, self._now())
             if self._sights.get(probed.pk) is sight:
                 self._sights[probed.pk] = replace(sight, seq=probed.seq)
 
@@ -321,6 +328,18 @@ class Prober:
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
     old = {one.generation for one in known.instances.values()} if known else set()
     return any(one.os_disk and one.generation not in old for one in probed.instances.values())
+
+
+def _news(probed: ProbedSet, views: Mapping[str, InstanceView], written: Sight | None) -> dict[int, Probed]:
+    """The instances of which something else was said before, or of which something else was known; all, to be sure, where nothing moved."""
+    if written is None:
+        return dict(probed.instances)
+    said, known = written.views, written.of
+    return {
+        pk: one
+        for pk, one in probed.instances.items()
+        if said.get(str(one.number)) != views.get(str(one.number)) or known.get(pk) != one
+    }
 
 
 def _by_row(probed: ProbedSet, views: Mapping[str, InstanceView]) -> dict[int, InstanceView]:

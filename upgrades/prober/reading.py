@@ -1,12 +1,13 @@
 """Rows -> what is to be probed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from upgrades.core.states import Health, Power, Provisioning
-from upgrades.models import Instance, ScaleSet
+from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.prepared import Prepared
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
@@ -63,12 +64,51 @@ _INSTANCES = Prepared(
 )
 
 
+_NUMBERED = Prepared(
+    lambda pk, numbers: Instance.objects.filter(scale_set=pk, number__in=numbers, operation_id=None).values_list(
+        *COLUMNS
+    )
+)
+_EVENTS = Prepared(
+    lambda pk, seq: Event.objects.filter(scale_set=pk, seq__gt=seq).order_by("seq").values_list("seq", "body")
+)
+MAX_EVENTS, MAX_CHANGED = 50, 100  # beyond them all rows are read
+
+
 def read(scale_set_id: int) -> ProbedSet | None:
     """None where it is gone."""
     row = _ROW.first(scale_set_id)
     if row is None:
         return None
-    probed = [_probed(*of) for of in _INSTANCES.rows(row.pk)]
+    return _set_of(row, (_probed(*of) for of in _INSTANCES.rows(row.pk)))
+
+
+def refresh(known: ProbedSet) -> ProbedSet | None:
+    """The same, reading only the instances that its events since then speak of; all where these are many, or one of them is missing."""
+    row = _ROW.first(known.pk)
+    if row is None:
+        return None
+    changed = _changed_since(known, row.seq)
+    if changed is None:
+        return read(known.pk)
+    kept = [one for one in known.instances.values() if one.number not in changed]
+    found = [_probed(*of) for of in _NUMBERED.rows(row.pk, sorted(changed))] if changed else []
+    return _set_of(row, sorted([*kept, *found], key=attrgetter("number")))
+
+
+def _changed_since(known: ProbedSet, seq: int) -> set[int] | None:
+    """The numbers of the instances that changed, or went; None where that is to be read from all rows."""
+    if seq - known.seq > MAX_EVENTS:
+        return None
+    events = _EVENTS.rows(known.pk, known.seq)
+    if [number for number, _ in events[: seq - known.seq]] != list(range(known.seq + 1, seq + 1)):
+        return None
+    numbers = {int(one["id"]) for _, body in events for one in body.get("instances", ())}
+    numbers.update(int(number) for _, body in events for number in body.get("removed", ()))
+    return numbers if len(numbers) <= MAX_CHANGED else None
+
+
+def _set_of(row: ScaleSet, probed: Iterable[Probed]) -> ProbedSet:
     return ProbedSet(
         pk=row.pk,
         seq=row.seq,

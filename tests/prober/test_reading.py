@@ -1,0 +1,105 @@
+"""What a prober knows is refreshed from the events since then: always the same as reading everything."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.stories import NOW, a_scale_set, edited
+from upgrades.commands.scale_sets import set_model
+from upgrades.core.states import Health, OperationKind
+from upgrades.feed.writing import writing
+from upgrades.models import Event, Instance, ScaleSet
+from upgrades.prober import reading
+from upgrades.prober.writing import Verdict, write_verdicts
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + timedelta(seconds=1)
+
+
+def fall_ill(row: ScaleSet) -> None:
+    known = reading.read(row.pk)
+    assert known
+    write_verdicts(
+        row.pk, [Verdict(one, Health.UNHEALTHY, "HTTP 500") for one in list(known.instances.values())[:2]], LATER
+    )
+
+
+def get_busy(row: ScaleSet) -> None:
+    with writing(LATER, row.pk) as w:
+        one = Instance.objects.get(scale_set=row, number=3)
+        one.operation_id, one.operation_kind = "00000000-0000-0000-0000-000000000001", OperationKind.REIMAGE
+        one.save()
+        w.changed(one)
+
+
+def come_back(row: ScaleSet) -> None:
+    get_busy(row)
+    with writing(LATER, row.pk) as w:
+        one = Instance.objects.get(scale_set=row, number=3)
+        one.operation_id, one.operation_kind, one.os_disk, one.health_since = None, "", "another", LATER
+        one.save()
+        w.changed(one)
+
+
+def go(row: ScaleSet) -> None:
+    with writing(LATER, row.pk) as w:
+        one = Instance.objects.get(scale_set=row, number=5)
+        w.removed(one)
+        one.delete()
+
+
+def be_edited(row: ScaleSet) -> None:
+    set_model(row.key, edited(row.document, "tags.team", "other"), LATER)
+
+
+def lose_events(row: ScaleSet) -> None:
+    come_back(row)
+    Event.objects.filter(scale_set=row).order_by("seq").last().delete()  # type: ignore[union-attr]
+    fall_ill(row)
+
+
+def change_often(row: ScaleSet) -> None:
+    for _ in range(reading.MAX_EVENTS // 2 + 1):
+        come_back(row)
+    go(row)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [fall_ill, get_busy, come_back, go, be_edited, lose_events, change_often],
+    ids=lambda one: one.__name__,
+)
+def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
+    row = a_scale_set(instances=8)
+    known = reading.read(row.pk)
+    assert known
+    happens(row)
+    assert reading.refresh(known) == reading.read(row.pk) != known
+
+
+def test_nothing_happened() -> None:
+    row = a_scale_set(instances=8)
+    known = reading.read(row.pk)
+    assert known and reading.refresh(known) == known
+
+
+def test_one_that_is_gone() -> None:
+    row = a_scale_set(instances=2)
+    known = reading.read(row.pk)
+    assert known
+    ScaleSet.objects.filter(pk=row.pk).delete()
+    assert reading.refresh(known) is None
+
+
+def test_only_the_rows_that_changed_are_read() -> None:
+    row = a_scale_set(instances=50)
+    known = reading.read(row.pk)
+    assert known
+    fall_ill(row)
+    with CaptureQueriesContext(connection) as asked:
+        found = reading.refresh(known)
+    assert found and sum(found.instances[pk] is one for pk, one in known.instances.items()) == 48
+    assert any('"number" IN (' in one["sql"] for one in asked.captured_queries)
