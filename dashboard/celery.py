@@ -93,7 +93,11 @@ def _pulse_for_ever() -> None:
 
 @task_postrun.connect
 def leave_a_heartbeat(**_: object) -> None:
-    heartbeats.worked(Part.WORKER)
+    """None while a look hangs: it holds one of few threads, and its scale set is looked at by nobody."""
+    from upgrades import tasks  # once Django is set up
+
+    if not tasks.LOOKS.is_hanging(environment.hang_seconds()):
+        heartbeats.worked(Part.WORKER)
 
 
 @celeryd_init.connect

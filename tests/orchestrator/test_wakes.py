@@ -110,3 +110,19 @@ def test_a_look_that_fails_is_no_end_of_looking() -> None:
         looks.wake(7)
     go_on.set()
     wait_until(lambda: seen == [7, 7], seconds=10, what="the one look for all of those wakes")
+
+
+def test_a_look_that_hangs_is_noticed_until_it_ends() -> None:
+    goes_on = threading.Event()
+
+    def look(_: int) -> None:
+        goes_on.wait(30)
+
+    looks = Looks(look)
+    looks.start()
+    assert not looks.is_hanging(0.0)
+    looks.wake(1)
+    wait_until(lambda: looks.is_hanging(0.05), what="a look hangs")
+    assert not looks.is_hanging(30.0)
+    goes_on.set()
+    wait_until(lambda: not looks.is_hanging(0.0), what="it has ended")

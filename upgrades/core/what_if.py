@@ -34,7 +34,7 @@ def extensions_started(facts: Facts, extensions: str) -> Facts:
 
 def turned(one: InstanceFacts, version: str) -> InstanceFacts:
     """An upgrade to another version than its opt-out is for begins, and ends that."""
-    return one if one.is_protected_from(version) else replace(one, opt_out=None)
+    return one if one.opt_out is None or one.is_protected_from(version) else replace(one, opt_out=None)
 
 
 def resumed(facts: Facts) -> Facts:

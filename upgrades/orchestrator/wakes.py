@@ -62,10 +62,16 @@ class Looks:
         self._wakes = Wakes()
         self._changed = threading.Condition()
         self._threads: ThreadPoolExecutor | None = None
+        self._began: dict[int, float] = {}
 
     @property
     def is_running(self) -> bool:
         return self._threads is not None
+
+    def is_hanging(self, seconds: float) -> bool:
+        """One of the looks has taken longer than that."""
+        began = list(self._began.values())
+        return bool(began) and time.monotonic() - min(began) > seconds
 
     def start(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_LOOKS, thread_name_prefix="look")
@@ -87,12 +93,14 @@ class Looks:
                 self._changed.wait(self._wakes.next_in())
 
     def _do(self, scale_set_id: int) -> None:
+        self._began[scale_set_id] = time.monotonic()
         try:
             close_old_connections()
             self._look(scale_set_id)
         except Exception:
             log.exception("the look at scale set %s failed; the next one comes by itself", scale_set_id)
         finally:
+            self._began.pop(scale_set_id, None)
             with self._changed:
                 self._wakes.done(scale_set_id)
                 self._changed.notify()
