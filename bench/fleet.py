@@ -13,6 +13,7 @@ The ideal is what the boots alone take: the slowest of each batch, batch after b
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -137,21 +138,22 @@ def _wait(is_so: Callable[[], bool], seconds: float, problem: str) -> None:
 def _used(running: Running, act: Callable[[], None]) -> tuple[dict[str, float], float]:
     """Seconds of CPU of each process during that, and how long it took. A process that came or went meanwhile is a fault."""
     parts = _parts(running)
-    before, began = {name: _cpu(pids) for name, pids in parts.items()}, time.monotonic()
+    before, began = _cpu_of_all(parts), time.monotonic()
     act()
-    return {name: _cpu(pids) - before[name] for name, pids in parts.items()}, time.monotonic() - began
+    after = _cpu_of_all(parts)
+    return {name: after[name] - before[name] for name in before}, time.monotonic() - began
 
 
-def _cpu(pids: list[int]) -> float:
-    return sum(cpu_of(pid) for pid in pids)
+def _cpu_of_all(parts: dict[str, list[int]]) -> dict[str, float]:
+    server = _server()
+    used = {name: sum(cpu_of(pid) for pid in pids) for name, pids in parts.items()}
+    return used | {"postgres": _cpu_of_server(server)} if server else used
 
 
 def _parts(running: Running) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for pid, words in running.pids().items():
         found.setdefault(_part(words), []).append(pid)
-    if servers := _servers():
-        found["postgres"] = servers
     return found
 
 
@@ -161,16 +163,31 @@ def _part(words: list[str]) -> str:
     )
 
 
-def _servers() -> list[int]:
-    """PostgreSQL's processes that answer us: those of the server that our own connection leads to, and its parent."""
+def _server() -> int | None:
+    """The PostgreSQL server that our own connection leads to: the parent of the process that answers us."""
     from django.db import connection
 
     if connection.vendor != "postgresql":
-        return []
+        return None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity")
-        pids = [pid for (pid,) in cursor.fetchall()]
-    return [pid for pid in pids if Path(f"/proc/{pid}/stat").exists()]
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    return int(_stat(pid)[1])
+
+
+def _cpu_of_server(pid: int) -> float:
+    """Seconds of CPU of the server and its processes: those there are, and those that came and went, which it counts as its own."""
+    used = sum(int(one) for one in _stat(pid)[11:15])
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = _stat(int(folder.name))
+            if int(fields[1]) == pid:
+                used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _own(used: dict[str, float]) -> float:
@@ -179,7 +196,7 @@ def _own(used: dict[str, float]) -> float:
 
 def _memory(running: Running) -> dict[str, float]:
     """Proportional set size of each process, in MB: pages that several share count once in all."""
-    return {name: sum(_pss(pid) for pid in pids) for name, pids in _parts(running).items() if name != "postgres"}
+    return {name: sum(_pss(pid) for pid in pids) for name, pids in _parts(running).items()}
 
 
 def _pss(pid: int) -> float:

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db.models import F
+from django.db.models import F, Model
+from django.utils.connection import ConnectionDoesNotExist
+from pytest_django import Settings
 
 from tests.stories import a_scale_set
 from upgrades.models import Instance, ScaleSet
@@ -63,3 +65,18 @@ def test_an_update_says_how_many_rows_it_changed() -> None:
 def test_a_value_that_is_not_in_the_query_is_said() -> None:
     with pytest.raises(ValueError, match="not among the parameters"):
         Prepared(lambda pk: Instance.objects.all()).rows(7)
+
+
+class Elsewhere:
+    """A router that leads to a database which is not there."""
+
+    def db_for_read(self, model: type[Model], **hints: object) -> str:
+        return "elsewhere"
+
+
+def test_it_goes_where_the_router_leads(settings: Settings) -> None:
+    row = a_scale_set("one", instances=2)
+    assert NUMBERED.rows(row.pk, [1])
+    settings.DATABASE_ROUTERS = [f"{__name__}.Elsewhere"]
+    with pytest.raises(ConnectionDoesNotExist, match="elsewhere"):
+        NUMBERED.rows(row.pk, [1])

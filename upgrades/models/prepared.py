@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import QuerySet
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row")
@@ -24,11 +24,15 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
         self._build = build
+        self._model: type[Model] | None = None
 
     def rows(self, *values: Value) -> list[Row]:
         if any(isinstance(one, list | tuple) and not 0 < len(one) <= MAX_LENGTH for one in values):
             return list(self._build(*values))
-        kept: _Select = _kept(self, values, lambda stand_ins: _Select(self._build(*stand_ins), _flat(stand_ins)))
+        if self._model is None:
+            self._model = self._build(*_stand_ins(values)).model
+        alias = router.db_for_read(self._model)
+        kept: _Select = _kept(self, alias, values, lambda given: _Select(self._build(*given), alias, _flat(given)))
         return kept.rows(_flat(values))
 
     def first(self, *values: Value) -> Row | None:
@@ -44,13 +48,15 @@ class PreparedUpdate:
 
     def __call__(self, *values: Value) -> int:
         """How many rows it changed."""
-        kept: _Update = _kept(self, values, lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins)))
+        kept: _Update = _kept(
+            self, DEFAULT_DB_ALIAS, values, lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins))
+        )
         return kept.run(_flat(values))
 
 
-def _kept(of: object, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
+def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
     """What was compiled for this connection and values of these kinds. It goes with the connection."""
-    known: dict[Any, Any] = vars(connections[DEFAULT_DB_ALIAS]).setdefault("rollgrid_prepared", {})
+    known: dict[Any, Any] = vars(connections[alias]).setdefault("rollgrid_prepared", {})
     key = (of, *((len(one) if isinstance(one, list | tuple) else type(one)) for one in values))
     if key not in known:
         known[key] = make(_stand_ins(values))
@@ -121,9 +127,9 @@ class _Text:
 class _Select:
     """A compiled SELECT; its rows are made by Django's own means."""
 
-    def __init__(self, queryset: QuerySet[Any, Any], stand_ins: Sequence[Any]) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any], alias: str, stand_ins: Sequence[Any]) -> None:
         self._queryset: Any = queryset
-        self._compiler: Any = queryset.query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
+        self._compiler: Any = queryset.query.get_compiler(connection=connections[alias])
         self._text = _Text.of(self._compiler, stand_ins)
         columns = self._compiler.select[: self._compiler.col_count]
         converters = self._compiler.get_converters([one for one, *_ in columns])
