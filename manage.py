@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Rollgrid's command line. `up` and `simulator` start without Django: they are small and must start fast."""
+"""Rollgrid's command line, from a checkout. An installed package has it as `rollgrid`."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -9,40 +8,7 @@ from pathlib import Path
 if (here := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, here)
 
-from dashboard.environment import BadEnvironment, keep_ours
-
-NO_KEY = "there is no secret key yet: `manage.py up` makes one at its first start; or set ROLLGRID_HOME or ROLLGRID_SECRET_KEY"
-
-
-def main(arguments: list[str]) -> None:
-    keep_ours()
-    if arguments[1:2] == ["up"]:
-        from dashboard.supervisor.up import main as up
-
-        sys.exit(up(arguments[2:]))
-    if arguments[1:2] == ["simulator"]:
-        from upgrades.providers.simulated.server import main as simulator
-
-        sys.exit(simulator(arguments[2:]))
-    manage(arguments)
-
-
-def manage(arguments: list[str]) -> None:
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-
-    try:
-        execute_from_command_line(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read what we say has seen enough, as in `manage.py status | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except ImproperlyConfigured as problem:
-        sys.exit(f"rollgrid: {NO_KEY if 'SECRET_KEY' in str(problem) else problem}")
-
+from dashboard.command_line import main
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv)
-    except BadEnvironment as problem:
-        sys.exit(f"rollgrid: {problem}")
+    main()

@@ -12,9 +12,10 @@ environment.keep_ours()
 django.setup()  # what follows needs its models
 
 from dashboard.front import Front  # noqa: E402
-from dashboard.handlers import Pages, StaticFiles  # noqa: E402
+from dashboard.handlers import Pages  # noqa: E402
 from dashboard.origin import SameOrigin  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from dashboard.static_files import StaticFiles  # noqa: E402
 
 _routes = ProtocolTypeRouter(
     {

@@ -16,9 +16,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dashboard import kept_secrets
 from dashboard.masking import masked
+from upgrades import installation
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = installation.ROOT
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
@@ -120,7 +121,9 @@ def is_host(name: str) -> bool:
 def home() -> Path:
     """The state folder: database, broker data, keys, TLS files."""
     try:
-        path = Path(text("ROLLGRID_HOME") or CHECKOUT / "var").expanduser().resolve()
+        path = Path(text("ROLLGRID_HOME") or installation.default_home()).expanduser().resolve()
+    except installation.NoHome as problem:
+        raise BadEnvironment(str(problem)) from None
     except RuntimeError as error:  # ~nobody-of-this-name
         raise BadEnvironment(f"ROLLGRID_HOME is not a folder that can be found: {error}") from None
     if not str(path).isprintable():

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
 from dashboard import limits, trouble
 from dashboard.limits import Shape
@@ -26,15 +24,3 @@ def _shape(scope: Any) -> Shape:
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     shape = limits.route(path).shape
     return Shape.ARM if shape is Shape.PAGE and urls.found_at(path) else shape
-
-
-class StaticFiles(Pages, ASGIStaticFilesHandler):  # type: ignore[misc]
-    """The files of the pages. An address that leads out of their folder, or that no file can have, is one of no file."""
-
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        try:
-            return await super().get_response_async(request)
-        except (SuspiciousOperation, BadRequest, OSError, ValueError):
-            return HttpResponse("There is no such file.\n", status=404, content_type="text/plain")

@@ -13,13 +13,11 @@ from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
 from dashboard.auditing import actor_of, nobody
+from dashboard.content_policy import POLICY
 from upgrades import sign_ins
 from upgrades.commands import people
 from upgrades.core.auditing import Who
 from upgrades.sign_ins import TooManyTries, Try
-
-# No inline scripts and styles, nothing from elsewhere. To a browser 'self' covers the feed's socket on our own host too.
-POLICY = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 
 @sync_and_async_middleware

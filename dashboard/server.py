@@ -10,7 +10,7 @@ from typing import Any
 from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import channel, environment, gate, limits
+from dashboard import channel, environment, gate, limits, static_files
 from dashboard.asgi import application
 from dashboard.relay import LARGEST_DELTA
 
@@ -57,6 +57,7 @@ def main() -> None:
         parser.add_argument(name, default="")
     listen_on = endpoints(parser.parse_args())
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
+    static_files.collect()  # while `prepare` looks after the database
     gate.wait()
     external = environment.external_url()
     channel.Factory.prefix = external.path if external else ""

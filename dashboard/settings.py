@@ -5,6 +5,8 @@ from typing import Any
 import dj_database_url
 
 from dashboard import environment, limits
+from upgrades.installation import IS_CHECKOUT
+from upgrades.installation import ROOT as CHECKOUT
 
 ROLLGRID_HOME = environment.home()
 DEBUG = environment.debug()
@@ -47,10 +49,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+# An installed package has templates and static files within `dashboard`, where Django finds them by itself (pyproject.toml).
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [environment.CHECKOUT / "templates"],
+        "DIRS": [CHECKOUT / "templates"] if IS_CHECKOUT else [],
         "APP_DIRS": True,
         "OPTIONS": {
             "libraries": {"rollgrid_admin": "upgrades.admin.tags"},
@@ -112,7 +115,12 @@ FORMAT_MODULE_PATH = "dashboard.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATICFILES_DIRS = [environment.CHECKOUT / "static"]
+STATICFILES_DIRS = [CHECKOUT / "static"] if IS_CHECKOUT else []
+STATIC_ROOT = ROLLGRID_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # there are no uploads
+    "staticfiles": {"BACKEND": "dashboard.static_files.HashedFiles"},
+}
 
 REDIS_URL = environment.redis_url()
 

@@ -15,6 +15,7 @@ from upgrades import catalog, history
 from upgrades.catalog import Overview
 from upgrades.core import versions
 from upgrades.feed import read
+from upgrades.installation import PROGRAM
 from upgrades.models import Location, ScaleSet
 
 UNSHOWN = ("document", "sealed_secrets", "decision")
@@ -52,6 +53,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "scale_sets": rows,
         "figures": FIGURES,
         "only": request.GET.get("only") or "all",
+        "program": PROGRAM,
     }
     return render(request, "fleet.html", context)
 

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard.environment import CHECKOUT
+from dashboard import environment
 from dashboard.supervisor.lifeline import kill_group, tie
 from dashboard.supervisor.output import Output, Splitter
+from upgrades.installation import working_folder
 
 LONGEST_PAUSE = 5.0  # seconds between two starts of a child that keeps dying
 LAST_WORDS = 0.5  # seconds to wait for the end of its output once it has ended
@@ -148,7 +149,7 @@ class Child:
         try:
             return await asyncio.create_subprocess_exec(
                 *self.program.command,
-                cwd=CHECKOUT,  # where our modules are, wherever `up` was called
+                cwd=working_folder(environment.home()),  # wherever `up` was called
                 env={**os.environ, **self.program.environment},
                 stdin=stdin,
                 stdout=writer,

@@ -6,12 +6,13 @@ from pathlib import Path
 from dashboard import environment, kept_secrets
 from dashboard.kept_secrets import BROKER_PASSWORD, SECRET_KEY
 from dashboard.supervisor.problems import CannotStart
+from upgrades.installation import PROGRAM
 
 # As we make them. What looks otherwise was damaged; the broker's settings cannot say all of it either.
 PASSWORD = re.compile(r"[A-Za-z0-9_-]{50,200}")
 WEAK_KEY = (
     "{path} is damaged: it has {length} characters, and a key has at least {least} random ones. Put the file back from a backup, "
-    "or remove it and start with `manage.py up --new-secret-key`"
+    f"or remove it and start with `{PROGRAM} up --new-secret-key`"
 )
 
 

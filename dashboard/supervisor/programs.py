@@ -10,7 +10,7 @@ from dashboard.supervisor.children import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
 from upgrades import heartbeats
 
-MANAGE = str(environment.CHECKOUT / "manage.py")
+MANAGE = (sys.executable, "-m", "dashboard")
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
 WORKER = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
@@ -52,7 +52,7 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
     gated = {**common, "ROLLGRID_GATE": str(gate)}
 
     def manage(name: str, *arguments: str) -> Program:
-        return Program(name, (sys.executable, MANAGE, name, *arguments), environment=common, keep_open=kept)
+        return Program(name, (*MANAGE, name, *arguments), environment=common, keep_open=kept)
 
     def celery(name: str, *arguments: str) -> Program:
         return Program(name, (*CELERY, *arguments), environment=gated, keep_open=(*kept, gate))

@@ -15,6 +15,7 @@ from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs, standard
 from dashboard.supervisor.stack import Stack
 from upgrades import heartbeats
+from upgrades.installation import PROGRAM
 
 Chooser = Callable[[Options, int, int], Programs]
 
@@ -45,7 +46,7 @@ def _heartbeats(home: Path) -> int:
 
 def read(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
-        prog="manage.py up", description="Starts everything Rollgrid needs and keeps it running."
+        prog=f"{PROGRAM} up", description="Starts everything Rollgrid needs and keeps it running."
     )
     parser.add_argument("--demo", action="store_true", help="make the demonstration fleet")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")

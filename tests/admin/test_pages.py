@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dashboard.security import POLICY
+from dashboard.content_policy import POLICY
 from tests.admin.people import Admitting, act, page
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.access import make_client

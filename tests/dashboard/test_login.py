@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
-from dashboard.security import POLICY
+from dashboard.content_policy import POLICY
 from upgrades.core.throttle import LIMITS, By
 
 PASSWORD = "correct horse battery staple"

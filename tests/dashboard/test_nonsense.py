@@ -85,6 +85,7 @@ def test_what_is_no_form_to_the_api(path: str, kind: bytes) -> None:
     "address",
     [
         "/%00",
+        "/static/%00",
         "/scale-sets/a%00/b/",
         "/scale-sets/a/b%00/",
         "/scale-sets/a/b%00/instances/1/history/",
@@ -108,9 +109,7 @@ def test_a_nul_in_a_form(signed_in: Headers, page: str) -> None:
     assert ask(Ask("POST", page, [*signed_in, (b"content-type", FORM)], body.encode())).status == 400
 
 
-@pytest.mark.parametrize(
-    "path", ["../x", "%2e%2e/x", "../../x", "%00", "x" * 5000, "css/", "css", "nowhere", "\\..\\x"]
-)
+@pytest.mark.parametrize("path", ["../x", "%2e%2e/x", "../../x", "x" * 5000, "css/", "css", "nowhere", "\\..\\x"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_what_is_no_file(path: str, method: str) -> None:
     assert ask(Ask(method, f"/static/{path}")).status == 404

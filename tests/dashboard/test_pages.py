@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dashboard.content_policy import POLICY
 from dashboard.rights import RIGHTS
-from dashboard.security import POLICY
 from tests.dashboard.people import HERE, SKU, text, with_rights
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.commands.opt_outs import opt_out

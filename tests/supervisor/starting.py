@@ -1,5 +1,6 @@
 """Starts `manage.py up` as an operator does: a process, a state folder of its own, free ports."""
 
+import fcntl
 import json
 import os
 import random
@@ -11,14 +12,17 @@ import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import psutil
+from django.test import override_settings
 
-from dashboard.environment import CHECKOUT
+from dashboard import static_files
+from dashboard.environment import CHECKOUT, home
 from tests.waiting import wait_until
 
 PATIENCE = 30
@@ -44,6 +48,17 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "ROLLGRID_HOME": str(home), **more}
 
 
+@cache
+def collected() -> Path:
+    """The files of the pages, collected once for all state folders of the tests: that takes a second each."""
+    folder = home() / "collected" / "static"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock, override_settings(STATIC_ROOT=folder):
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several runs of the tests may start at once
+        static_files.collect()
+    return folder
+
+
 @dataclass
 class Up:
     """One `up`. `without` names the programs that are left out."""
@@ -60,6 +75,9 @@ class Up:
         self.log = self.home.with_name(f"{self.home.name}.log")
         self.command = [sys.executable, "-m", "tests.supervisor.some_up", self.without, *ports, *self.options]
         self.family: dict[int, psutil.Process] = {}
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (self.home / "static").exists():
+            (self.home / "static").symlink_to(collected())
         self.start()
 
     def start(self) -> None:
@@ -68,12 +86,15 @@ class Up:
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.home.parent,  # `up` may be called from anywhere
-                env=environment(self.home, PYTHONPATH=str(CHECKOUT), **self.more),
+                env=self.environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 start_new_session=True,
             )
+
+    def environment(self) -> dict[str, str]:
+        return environment(self.home, PYTHONPATH=str(CHECKOUT), **self.more)
 
     def ready(self) -> str:
         """Waits for the line that says so."""

@@ -1,6 +1,7 @@
 """`manage.py up` as an operator sees it: real processes, a real broker, a real database."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -77,6 +78,8 @@ def both_ports_serve(up: Up) -> None:
     assert up.ask("/healthz") == (200, "alive\n")
     assert up.ask("/login/")[0] == 200
     assert up.ask("/static/admin/css/base.css")[0] == 200
+    (style,) = re.findall(r'"(/static/css/login\.[0-9a-f]{12}\.css)"', up.ask("/login/")[1])
+    assert up.ask(style)[0] == 200
     with closing(up.secured()) as client:
         client.sendall(b"GET /login/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
         head = client.recv(65536).lower()

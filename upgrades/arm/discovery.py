@@ -10,6 +10,7 @@ from upgrades.arm.addresses import absolute
 from upgrades.arm.answers import Answer
 from upgrades.arm.requests import without_token
 from upgrades.arm.tokens import Issuer
+from upgrades.installation import PROGRAM
 from upgrades.models import Subscription
 
 ADFS = "adfs"
@@ -98,7 +99,7 @@ def _for_our_tenant(view: Callable[[HttpRequest, str], Answer]) -> Callable[...,
 
     def answer(request: HttpRequest, tenant: str) -> Answer:
         if tenant_of(tenant) is None:
-            message = f"AADSTS90002: Tenant '{tenant[:80]}' not found. manage.py api_client prints the one there is."
+            message = f"AADSTS90002: Tenant '{tenant[:80]}' not found. {PROGRAM} api_client prints the one there is."
             return Answer({"error": "invalid_tenant", "error_description": message}, 400)
         return view(request, tenant)
 

@@ -18,6 +18,7 @@ from upgrades.arm.requests import request_id
 from upgrades.commands import people
 from upgrades.commands.access import is_secret_of
 from upgrades.core.auditing import Actor, EntryPoint, Who
+from upgrades.installation import PROGRAM
 from upgrades.models import ApiClient, Subscription
 from upgrades.neighbours import is_database_away
 from upgrades.sign_ins import TooManyTries
@@ -66,7 +67,9 @@ def _answer(request: HttpRequest, tenant: str) -> HttpResponse:
         return _refused(400, "unsupported_grant_type", message)
     if tenant_of(tenant) is None:
         return _refused(
-            400, "invalid_request", "AADSTS90002: there is no such tenant; manage.py api_client prints the one there is"
+            400,
+            "invalid_request",
+            f"AADSTS90002: there is no such tenant; {PROGRAM} api_client prints the one there is",
         )
     try:
         client = _client(request, _id(given["client_id"]), given["client_secret"])

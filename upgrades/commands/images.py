@@ -17,6 +17,7 @@ from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writing, writing
+from upgrades.installation import PROGRAM
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 
 MAX_NAMED = 5  # versions in an error message
@@ -173,14 +174,14 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
         raise Refused("InvalidParameter", str(error), target=version) from error
     if withdrawal := sku.withdrawals().get(version):
         message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that: "
-        undo = f"manage.py withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo"
+        undo = f"{PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo"
         raise Refused("InvalidParameter", message + undo, target=version)
     for where, known in _published(sku, version, places):
         latest = versions.newest(known)
         if latest and not versions.is_older(latest, version):
             message = (
                 f"{sku} has {latest} as its latest version{where}; {version} is not newer, so nobody would ever get it. Publish a newer "
-                f"number, or withdraw what is newer by mistake: manage.py withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest}"
+                f"number, or withdraw what is newer by mistake: {PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest}"
             )
             raise Refused("InvalidParameter", message, target=version)
 

@@ -19,6 +19,7 @@ from upgrades.commands.audit import acting
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
 from upgrades.core.members import BadDocument, shown, without_twins
+from upgrades.installation import PROGRAM
 from upgrades.management.text import legible
 
 
@@ -54,7 +55,7 @@ class Door(BaseCommand):
             raise CommandError(legible(f"{error.code}: {error.message}")) from error
         except DatabaseError as error:
             why = str(error).partition("\n")[0]
-            message = f"the database does not do its work ({why}); `manage.py up` of this version brings it up to date. It is the one of "
+            message = f"the database does not do its work ({why}); `{PROGRAM} up` of this version brings it up to date. It is the one of "
             raise CommandError(
                 message + f"ROLLGRID_HOME={settings.ROLLGRID_HOME}, or of DATABASE_URL where that is set"
             ) from error

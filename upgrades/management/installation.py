@@ -8,11 +8,12 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from upgrades.installation import PROGRAM
 from upgrades.models import Subscription
 
 OTHER_KEY = (
     "the secret key is not the one that this database was used with: it was lost or changed. Put the file secret-key, or "
-    "ROLLGRID_SECRET_KEY, back from a backup; or go on without it by `manage.py up --new-secret-key`: everyone signs in again, and scale "
+    f"ROLLGRID_SECRET_KEY, back from a backup; or go on without it by `{PROGRAM} up --new-secret-key`: everyone signs in again, and scale "
     "sets with secrets must be put again"
 )
 

@@ -7,6 +7,7 @@ from upgrades.core.preview import Plan, PlannedBatch
 from upgrades.core.ranges import ranges
 from upgrades.core.states import UpgradeKind
 from upgrades.core.versions import LATEST
+from upgrades.installation import PROGRAM
 from upgrades.management.text import align, length
 from upgrades.models import ScaleSet
 from upgrades.plans import MOST_BATCHES, Planned, planned
@@ -51,9 +52,9 @@ def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
     elif found.plan.target:
         yield f"  target     {found.plan.target}"
     if found.by_hand and row.image_version == LATEST:
-        yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: manage.py start {row}"
+        yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
     if row.image_version != LATEST:
-        yield f"  pinned     to {row.image_version}: nothing begins by itself. This is the plan of a start by hand: manage.py start {row}"
+        yield f"  pinned     to {row.image_version}: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
 
 
 def _batches(batches: tuple[PlannedBatch, ...]) -> list[str]:

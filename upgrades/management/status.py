@@ -7,6 +7,7 @@ from upgrades import attempts, history
 from upgrades.attempts import Rollback
 from upgrades.core.versions import LATEST
 from upgrades.history import Standing
+from upgrades.installation import PROGRAM
 from upgrades.management import board, overdue, why
 from upgrades.management.text import align, moment
 from upgrades.models import RollingUpgrade, ScaleSet
@@ -21,7 +22,7 @@ def all_sets(now: datetime) -> list[str]:
         return [
             *overdue.engine(now),
             *why.fleet(now),
-            "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet.",
+            f"No scale sets yet. `{PROGRAM} put_scale_set RG/NAME FILE.json` makes one, `{PROGRAM} demo` a whole fleet.",
         ]
     standings = history.standings(rows)
     table: list[tuple[str, ...]] = [("SCALE SET", "LOCATION", "IMAGE", "HEALTHY", "UPGRADE", "NOW")]

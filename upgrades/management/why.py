@@ -9,6 +9,7 @@ from upgrades.core import messages
 from upgrades.core.facts import Hold
 from upgrades.core.held import LIFTED_BY
 from upgrades.core.ranges import ranges
+from upgrades.installation import PROGRAM
 from upgrades.management.overdue import text_of_reason
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
@@ -37,7 +38,7 @@ def fleet(now: datetime) -> list[str]:
     if stop is None:
         return []
     said = messages.fleet_stopped(Hold(stop.owner, stop.reason, stop.until))
-    return [said, "They go on with: manage.py end_fleet_stop", ""]
+    return [said, f"They go on with: {PROGRAM} end_fleet_stop", ""]
 
 
 def of(row: ScaleSet, now: datetime) -> list[str]:
@@ -67,4 +68,4 @@ def _command(row: ScaleSet, act: str, instances: Sequence[str]) -> str:
         return ""
     ids = " ".join(instances) if len(instances) <= MOST_IDS else "ID ..."
     image = " ".join(map(quote, (row.sku.publisher, row.sku.offer, row.sku.sku)))
-    return "manage.py " + COMMANDS[act].format(path=quote(str(row)), ids=ids, image=image)
+    return f"{PROGRAM} " + COMMANDS[act].format(path=quote(str(row)), ids=ids, image=image)

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from upgrades.commands.access import make_client, renew_secret, revoke_client
+from upgrades.installation import PROGRAM
 from upgrades.management.door import Door
 from upgrades.models import ApiClient, Subscription
 
@@ -35,7 +36,7 @@ class Command(Door):
     def _say(self, row: ApiClient, secret: str, *, as_json: bool) -> None:
         subscription = Subscription.objects.first()
         if subscription is None:
-            raise CommandError("the database has no subscription: run manage.py migrate first")
+            raise CommandError(f"the database has no subscription: run {PROGRAM} migrate first")
         said = {
             "tenantId": str(subscription.tenant_id),
             "subscriptionId": str(subscription.pk),

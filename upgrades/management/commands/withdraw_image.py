@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from upgrades.commands.images import Withdrawn, undo_withdrawal, withdraw_image
 from upgrades.core.facts import ImageReference
+from upgrades.installation import PROGRAM
 from upgrades.management.door import Door, me
 from upgrades.management.text import moment
 
@@ -41,4 +42,4 @@ def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
     elif row.withdrawn_at:
         yield f"{reference} was withdrawn already, {moment(row.withdrawn_at)} by {row.withdrawn_by}: {row.withdrawn_reason}"
     for one in found.scale_sets:
-        yield f"  {one} runs it, is on its way to it, or is pinned to it: manage.py status {one}"
+        yield f"  {one} runs it, is on its way to it, or is pinned to it: {PROGRAM} status {one}"

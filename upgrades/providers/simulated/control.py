@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import TextIO
 
+from upgrades.installation import PROGRAM
 from upgrades.providers.base import ProviderError
 
 
@@ -40,7 +41,7 @@ def read_control(home: Path) -> Control:
     try:
         return Control(**json.loads(path.read_text()))
     except FileNotFoundError:
-        raise unavailable(f"it is not running (no {path}); `manage.py simulator` or `manage.py up` starts it") from None
+        raise unavailable(f"it is not running (no {path}); `{PROGRAM} simulator` or `{PROGRAM} up` starts it") from None
     except (OSError, ValueError, TypeError) as error:
         raise unavailable(f"{path} cannot be read: {error}") from error
 

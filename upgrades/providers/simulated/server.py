@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from upgrades import installation
 from upgrades.providers.simulated.api import Api
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.control import (
@@ -33,7 +34,6 @@ from upgrades.providers.simulated.tls import Identity
 
 log = logging.getLogger(__name__)
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 PURGE_EVERY_SECONDS = 3600.0
 KEEP_OPERATIONS_SECONDS = 25 * 3600.0  # a little over the day that is promised
 KEEP_RUNS_SECONDS = 30 * 86_400.0
@@ -56,12 +56,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _home(argv: Sequence[str]) -> Path:
     parser = argparse.ArgumentParser(
-        prog="manage.py simulator", description="A small cloud of its own, for rehearsals."
+        prog=f"{installation.PROGRAM} simulator", description="A small cloud of its own, for rehearsals."
     )
-    given = os.environ.get("ROLLGRID_HOME", "").strip() or str(CHECKOUT / "var")
-    parser.add_argument(
-        "--home", default=given, help="the state folder (default: $ROLLGRID_HOME, else var/ in the checkout)"
-    )
+    given = os.environ.get("ROLLGRID_HOME", "").strip() or str(installation.default_home())
+    parser.add_argument("--home", default=given, help="the state folder (default: $ROLLGRID_HOME, else %(default)s)")
     return Path(parser.parse_args(argv).home).expanduser().resolve()
 
 

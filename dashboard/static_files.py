@@ -1,0 +1,129 @@
+"""The files of the pages: under names with a hash of their content, kept by browsers for ever.
+
+The server collects them into the state folder when it starts, where they have changed; there is no build step. Where nothing is collected
+(in tests, with ROLLGRID_DEBUG, on a full disk) they are served from where they are, under their plain names.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from wsgiref.headers import Headers
+
+import django
+import servestatic
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from django.core.files.storage import FileSystemStorage
+from django.core.management import call_command
+from servestatic.asgi import ServeStaticASGI
+from servestatic.storage import CompressedManifestStaticFilesStorage
+
+from dashboard.content_policy import POLICY
+from upgrades import durable
+
+log = logging.getLogger(__name__)
+
+MARK = ".made-of"
+# Of other versions of htmx than the one that is used.
+LEFT_OUT = ["ext", "htmax*", "htmx-4*"]
+# `import ... from "./dom.js"` and `export ... from`. Django's own pattern also takes `import("./x.js")`, which stands in comments too.
+IMPORTS = r"""(?P<matched>(?P<before>\b(?:from|import)\s*)"(?P<url>\.{1,2}/[^"\n]+\.js)")"""
+
+
+def _mark() -> Path:
+    """The last file that is written: without it the others are not whole."""
+    return Path(settings.STATIC_ROOT) / MARK
+
+
+class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Django's storage of hashed names, which also rewrites the imports of our modules, and makes a gzip of each file beside it."""
+
+    patterns = (*ManifestStaticFilesStorage.patterns, ("js/*.js", ((IMPORTS, '%(before)s"%(url)s"'),)))
+
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        found: tuple[dict[str, str], str] = super().load_manifest() if _mark().exists() else ({}, "")
+        return found
+
+    def stored_name(self, name: str) -> str:
+        """The plain name where nothing has been collected."""
+        stored: str = super().stored_name(name) if self.hashed_files else name
+        return stored
+
+    def add_stats_to_manifest(self) -> None:
+        """Leave out sizes and dates: our server looks at the files themselves."""
+
+
+def _sources() -> Iterator[tuple[str, FileSystemStorage]]:
+    """All files, as name and place; the first of one name is the one that counts."""
+    for finder in finders.get_finders():
+        yield from finder.list(LEFT_OUT)
+
+
+def _digest() -> str:
+    """Text that is another one when a file, or what collects it, is another one."""
+    found = hashlib.sha256(f"{django.__version__} {servestatic.__version__} {IMPORTS}".encode())
+    for name, storage in sorted(_sources(), key=lambda source: (source[0], str(source[1].location))):
+        with storage.open(name) as file:
+            found.update(f"\0{name}\0".encode() + hashlib.sha256(file.read()).digest())
+    return found.hexdigest()
+
+
+def collect() -> None:
+    """Collect all files into the state folder, unless those there were made of the same."""
+    try:
+        digest = _digest()
+        if _mark().exists() and _mark().read_text() == digest:
+            return
+        _collect_anew(digest)
+    except OSError as error:
+        log.warning("the files of the pages cannot be collected (%s): they are served from where they are", error)
+
+
+def _collect_anew(digest: str) -> None:
+    mark = _mark()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.unlink(missing_ok=True)
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=LEFT_OUT)
+    durable.replace(mark, digest.encode())
+
+
+class StaticFiles:
+    """An ASGI application that answers for the files of the pages, around the one that answers for all else."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        # Below a sub-path too: that is known from the start, and not in the context of every request.
+        self._address = settings.STATIC_URL
+
+    @cached_property
+    def _server(self) -> ServeStaticASGI:
+        """Made at the first request: the files are collected after this module is loaded."""
+        server = ServeStaticASGI(
+            self._application,
+            autorefresh=settings.DEBUG,
+            max_age=0,  # of those under plain names: browsers ask whether they are still the same
+            allow_all_origins=False,
+            add_headers_function=_protect,
+        )
+        for folder in _folders():
+            server.add_files(folder, self._address)
+        return server
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._server(scope, receive, send)
+
+
+def _folders() -> list[str]:
+    """Where the files are. What a later folder has counts."""
+    if _mark().exists() and not settings.DEBUG:
+        return [str(settings.STATIC_ROOT)]
+    return list(dict.fromkeys(str(storage.location) for _, storage in reversed([*_sources()])))
+
+
+def _protect(headers: Headers, path: str, url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Content-Security-Policy"] = POLICY

@@ -1,0 +1,13 @@
+"""What pyproject.toml cannot say: a package has templates and static files within `dashboard`, where Django finds them by itself."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["dashboard*", "upgrades*"]), "dashboard.templates", "dashboard.static"],
+    package_dir={"dashboard.templates": "templates", "dashboard.static": "static"},
+    package_data={
+        "upgrades.core.azure_types": ["types.json"],
+        "dashboard.templates": ["**/*.html"],
+        "dashboard.static": ["**/*.*"],
+    },
+)
