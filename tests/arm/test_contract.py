@@ -185,6 +185,15 @@ def test_a_body_that_is_too_large(api: Api) -> None:
     is_error(api.put(scale_set(), b'{"a": "' + b"x" * 4_000_001 + b'"}'), 413, "RequestTooLarge", "4 MB")
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_document_of_too_many_members(api: Api, method: str) -> None:
+    a_scale_set()
+    strange = {f"a{number}": 1 for number in range(30_000)}
+    with nothing_changes():
+        said = api(method, scale_set(), {"location": "westeurope", "properties": {"virtualMachineProfile": strange}})
+    is_error(said, 400, "InvalidParameter", "names and values", "50000")
+
+
 BAD_MEMBERS: list[tuple[str, Any, str]] = [
     ("location", "", "InvalidParameter"),
     ("location", "atlantis", "LocationNotAvailableForResourceType"),

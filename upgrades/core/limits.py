@@ -17,6 +17,9 @@ MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
 MAX_NAME = 80  # of what stands in a list of named things
 MAX_EXTENSIONS = 50
+# Names and values of a whole document: each is looked at many times. A load balancer with all its lists full has 150,000.
+MAX_PARTS_OF_A_SCALE_SET = 50_000
+MAX_PARTS_OF_A_LOAD_BALANCER = 200_000
 _PROFILE = ("properties", "virtualMachineProfile")
 _NETWORK_CARDS = (*_PROFILE, "networkProfile", "networkInterfaceConfigurations")
 TWO_OF_A_HANDLER = (
@@ -63,6 +66,23 @@ TEXTS = (
     ((*_PROFILE, "osProfile", "computerNamePrefix"), 58),
     ((*_PROFILE, "osProfile", "adminUsername"), 64),
 )
+
+
+def check_size(document: object, before: object, most: int) -> None:
+    """Before anything else looks at it. What is stored may stay as large as it is. Raises BadDocument."""
+    size = _size(document)
+    if size > most and size > _size(before):
+        raise BadDocument(f"the document has {size} names and values, and at most {most} are allowed")
+
+
+def _size(document: object) -> int:
+    waiting, count = [document], 0
+    while waiting:
+        value = waiting.pop()
+        inner = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        count += len(inner) * (2 if isinstance(value, Mapping) else 1)
+        waiting += inner
+    return count
 
 
 def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
