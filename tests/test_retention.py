@@ -57,7 +57,10 @@ def ages(rows: Any, field: str) -> list[int]:
 
 @pytest.fixture
 def row() -> ScaleSet:
-    return a_scale_set(now=ago(0))
+    """One of which something was written two days ago."""
+    made = a_scale_set(now=ago(0))
+    Transition.objects.create(scale_set=made, seq=0, at=ago(2), state="upgrading")
+    return made
 
 
 # --- rows of many ages ------------------------------------------------------------------------------------------------
@@ -112,6 +115,21 @@ def test_history_is_kept_for_as_long_as_the_setting_says(
     assert ages(model._base_manager, field) == [0, 1, 6]
     with nothing_changes():
         purged()
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=401), timedelta(days=10_000)])
+def test_a_clock_that_jumps_far_ahead_makes_no_history_forgotten(row: ScaleSet, jump: timedelta) -> None:
+    """For a day from the jump on: then it is the time."""
+    before = AuditEntry.objects.count()
+    while retention.purge(NOW + jump):
+        pass
+    audit.record("Tried", Of.FLEET, "", "By the clock that jumped.", now=NOW + jump)
+    while retention.purge(NOW + jump + timedelta(hours=23)):
+        pass
+    assert AuditEntry.objects.count() == before + 1 > 1 and Transition.objects.filter(at=ago(2)).exists()
+    while retention.purge(NOW + jump + timedelta(hours=25)):
+        pass
+    assert [one.says for one in AuditEntry.objects.all()] == ["By the clock that jumped."]
 
 
 def test_events_are_kept_for_a_day(row: ScaleSet) -> None:

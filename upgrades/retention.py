@@ -3,6 +3,9 @@
 Each step is one short transaction. A call does steps for a moment and says whether more is left; the task then asks for another
 call, so that writers come in between. Nothing that is under way is forgotten, nor what upgrades still decide by: what runs, the last
 attempts at each scale set, what an instance shows, operations that have not ended, opt-outs in force.
+
+A clock that jumps ahead by more than history is kept makes all of it look old. So history is forgotten only where something was written
+between a week and a day ago: by a clock that has just jumped, nothing was.
 """
 
 import time
@@ -33,12 +36,13 @@ KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and
 AT_ONCE = 200  # small rows in one transaction
 EVENTS_AT_ONCE = 25  # they may be large
 WORK_SECONDS = 0.05  # of one call
+LIVED_FOR, LIVED_UNTIL = timedelta(days=7), timedelta(days=1)  # ago: when something must have been written
 
 
 def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
     """Forgets for so long at most. True: something is left. On SQLite the log of writes is given back at the end."""
     end, forgotten = time.monotonic() + seconds, 0
-    for job in JOBS:
+    for job in (*JOBS, *(OF_HISTORY if _has_lived(now) else ())):
         while count := job(now):
             forgotten += count
             if time.monotonic() >= end:
@@ -53,6 +57,13 @@ def _shrink() -> None:
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _has_lived(now: datetime) -> bool:
+    """Something was written when this clock showed one of the last days."""
+    days = {"at__gte": now - LIVED_FOR, "at__lt": now - LIVED_UNTIL}
+    changes = Transition.objects.filter(scale_set=OuterRef("pk"), **days)
+    return AuditEntry.objects.filter(**days).exists() or ScaleSet.objects.filter(Exists(changes)).exists()
 
 
 def _past(now: datetime) -> datetime:
@@ -131,15 +142,5 @@ def _admin_log(now: datetime) -> int:
     return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), AT_ONCE)
 
 
-JOBS = (
-    _events,
-    _transitions,
-    _audit_entries,
-    _opt_outs,
-    _fleet_stops,
-    _upgrades,
-    _settle_operations,
-    _operations,
-    _sessions,
-    _admin_log,
-)
+JOBS = (_events, _settle_operations, _operations, _sessions)
+OF_HISTORY = (_transitions, _audit_entries, _opt_outs, _fleet_stops, _upgrades, _admin_log)
