@@ -331,14 +331,17 @@ def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
 
 
 def _news(probed: ProbedSet, views: Mapping[str, InstanceView], written: Sight | None) -> dict[int, Probed]:
-    """The instances of which something else was said before, or of which something else was known; all, to be sure, where nothing moved."""
+    """The instances of which something else was said before, or that were read again since; all, to be sure, where nothing moved.
+
+    One that is read again may have been busy when it was to be written, and be as it was before that.
+    """
     if written is None:
         return dict(probed.instances)
     said, known = written.views, written.of
     return {
         pk: one
         for pk, one in probed.instances.items()
-        if said.get(str(one.number)) != views.get(str(one.number)) or known.get(pk) != one
+        if said.get(str(one.number)) != views.get(str(one.number)) or known.get(pk) is not one
     }
 
 
