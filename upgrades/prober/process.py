@@ -27,7 +27,7 @@ from upgrades.prober import leases, reading, writing
 from upgrades.prober.absence import Absences
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
-from upgrades.prober.reading import Probed, ProbedSet
+from upgrades.prober.reading import ProbedSet
 from upgrades.prober.writing import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
@@ -52,8 +52,7 @@ class Sight:
     """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic), when the rows were
     those of `seq`: while neither moves, there is nothing to write.
 
-    `of`: the rows that it was written to. `complete_at`: when it was last asked with no machine absent that was believed to be there; an
-    answer without one is no news of it.
+    `complete_at`: when it was last asked with no machine absent that was believed to be there; an answer without one is no news of it.
     """
 
     at: float
@@ -61,7 +60,6 @@ class Sight:
     seq: int
     complete_at: float | None
     views: Mapping[str, InstanceView]
-    of: Mapping[int, Probed]
 
 
 class Prober:
@@ -301,14 +299,11 @@ class Prober:
         is_doubtful = self._absences.is_doubtful(probed.pk)
         complete_at = (before.complete_at if before else None) if is_doubtful else at
         if before and before.views == views and at - before.written_at < self._holds_for(before, current):
-            self._sights[probed.pk] = replace(before, at=at, complete_at=complete_at)
+            self._sights[probed.pk] = Sight(at, before.written_at, before.seq, complete_at, views)
             return
-        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views, probed.instances)
-        is_written = before is not None and before.seq not in (NOT_WRITTEN, probed.seq)
-        news = _news(probed, views, before if is_written else None)
+        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views)
         with suppress(ScaleSet.DoesNotExist):
-            if news:
-                await self._database(writing.write_views, probed.pk, _by_row(probed, views), news, self._now())
+            await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
             if self._sights.get(probed.pk) is sight:
                 self._sights[probed.pk] = replace(sight, seq=probed.seq)
 
@@ -328,21 +323,6 @@ class Prober:
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
     old = {one.generation for one in known.instances.values()} if known else set()
     return any(one.os_disk and one.generation not in old for one in probed.instances.values())
-
-
-def _news(probed: ProbedSet, views: Mapping[str, InstanceView], written: Sight | None) -> dict[int, Probed]:
-    """The instances of which something else was said before, or that were read again since; all, to be sure, where nothing moved.
-
-    One that is read again may have been busy when it was to be written, and be as it was before that.
-    """
-    if written is None:
-        return dict(probed.instances)
-    said, known = written.views, written.of
-    return {
-        pk: one
-        for pk, one in probed.instances.items()
-        if said.get(str(one.number)) != views.get(str(one.number)) or known.get(pk) is not one
-    }
 
 
 def _by_row(probed: ProbedSet, views: Mapping[str, InstanceView]) -> dict[int, InstanceView]:
