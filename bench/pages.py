@@ -29,7 +29,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 BOOT_SECONDS, SPREAD_SECONDS = "3", "4"
 REST_SECONDS = 10
 SETTLE_MS = 3000
-LONGEST_UPGRADE_SECONDS = 300
+MAX_UPGRADE_SECONDS = 300
 VERSION = "16.04.40{}"
 LONG_MS = 50
 CATEGORIES = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
@@ -102,7 +102,7 @@ def watch(page: Any, label: str, is_over: Callable[[float], bool]) -> Watched:
     browser.start_tracing(page=page, categories=CATEGORIES)
     began = time.monotonic()
     while not is_over(time.monotonic() - began):
-        if time.monotonic() - began > LONGEST_UPGRADE_SECONDS:
+        if time.monotonic() - began > MAX_UPGRADE_SECONDS:
             sys.exit(f"{label}: it does not end")
         page.wait_for_timeout(1000)
     trace = json.loads(browser.stop_tracing())["traceEvents"]

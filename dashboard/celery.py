@@ -73,7 +73,7 @@ def pulse() -> None:
 def begin_to_look(**_: object) -> None:
     from upgrades import tasks  # once Django is set up
 
-    tasks.LOOKS.start()
+    tasks.RECONCILER.start()
 
 
 @worker_init.connect
@@ -96,7 +96,7 @@ def leave_a_heartbeat(**_: object) -> None:
     """None while a look hangs: it holds one of few threads, and its scale set is looked at by nobody."""
     from upgrades import tasks  # once Django is set up
 
-    if not tasks.LOOKS.is_hanging(environment.hang_seconds()):
+    if not tasks.RECONCILER.is_hanging(environment.hang_seconds()):
         heartbeats.worked(Part.WORKER)
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import get_resolver
 from django.utils.decorators import sync_and_async_middleware
 
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 
 CODES = {
     400: ("BadRequest", "The request cannot be read."),
@@ -45,7 +45,7 @@ def _for_programs(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         return response
     code, message = CODES.get(status, CODES[400 if status < 500 else 500])
     kept = {name: value for name, value in response.headers.items() if name in ("Allow", "Retry-After")}
-    return JsonResponse(Failed(code, message).body, status=status, headers=kept)
+    return JsonResponse(ArmError(code, message).body, status=status, headers=kept)
 
 
 def _is_of_a_program(request: HttpRequest) -> bool:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard import rights
-from dashboard.acts import error
+from dashboard.actions import error
 from upgrades import plans
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import UNDO_FOR, find_instances

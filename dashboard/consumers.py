@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dashboard.listener import NOT_SIGNED_IN, Listener, positions
 from dashboard.relay import Relay
-from dashboard.sessions import Seat
+from dashboard.sessions import SessionIdentity
 from upgrades.feed import frames
 
 BAD_REQUEST = 4400
@@ -35,7 +35,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return
         try:
             query = parse_qs(self.scope["query_string"].decode())
-            seat = Seat(str(self.scope["session"].session_key), user.pk, user.password)
+            seat = SessionIdentity(str(self.scope["session"].session_key), user.pk, user.password)
             self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, seat)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))

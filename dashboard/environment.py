@@ -20,11 +20,11 @@ from upgrades import installation
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHECKOUT = installation.ROOT
-LONGEST_SOCKET_PATH = 100  # bytes; the kernel's own limit is 107
+MAX_SOCKET_PATH_LENGTH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years of seconds: what is longer is a slip, and overflows dates
-LONGEST_HOST = 253  # bytes of a name in the DNS
+MAX_HOST_LENGTH = 253  # bytes of a name in the DNS
 HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 MAX_DAYS = 100 * 365  # the same for what is kept for days
 
@@ -114,7 +114,7 @@ def is_host(name: str) -> bool:
             return bool(ipaddress.IPv6Address(name[1:-1]))
         except ValueError:
             return False
-    return len(name) <= LONGEST_HOST and bool(HOST.fullmatch(name))
+    return len(name) <= MAX_HOST_LENGTH and bool(HOST.fullmatch(name))
 
 
 @setting
@@ -307,7 +307,7 @@ def check() -> None:
 def broker_socket() -> Path:
     """Where the bundled broker listens; a short temporary path where the state folder's own would be too long."""
     inside = home() / "broker.sock"
-    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_LENGTH:
         return inside
     mark = hashlib.sha256(os.fsencode(home())).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"rollgrid-{os.getuid()}-{mark}" / "broker.sock"

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from upgrades.commands.opt_outs import LONGEST_REASON
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.models import OptOut
 
 
@@ -21,10 +21,10 @@ class ReasonForm(forms.Form):
     """Why, and until when."""
 
     reason = forms.CharField(
-        max_length=LONGEST_REASON,
+        max_length=MAX_REASON_LENGTH,
         error_messages={
             "required": "Enter a reason.",
-            "max_length": f"A reason can have at most {LONGEST_REASON} characters.",
+            "max_length": f"A reason can have at most {MAX_REASON_LENGTH} characters.",
         },
     )
     until = forms.DateTimeField(required=False, error_messages={"invalid": "Enter a valid date."})

@@ -8,12 +8,12 @@ again; then it is served from where it stopped. One that stays behind for half a
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from dashboard.sessions import Seat
+from dashboard.sessions import SessionIdentity
 from upgrades.feed import frames
 from upgrades.feed.frames import Frame
 
-MOST_UNACKNOWLEDGED_BEATS = 2
-MOST_UNACKNOWLEDGED_BYTES = 2_000_000
+MAX_UNACKNOWLEDGED_BEATS = 2
+MAX_UNACKNOWLEDGED_BYTES = 2_000_000
 PATIENCE_BEATS = 15
 TOO_SLOW = 4408
 NOT_SIGNED_IN = 4401
@@ -32,7 +32,12 @@ class Listener:
     """`keys`: the scale sets it wants, None for all it may see. `since`: {scale set: "stream.seq"}. `seat`: the session it sits in."""
 
     def __init__(
-        self, keys: frozenset[str] | None, since: dict[str, str], send: Send, close: Close, seat: Seat | None = None
+        self,
+        keys: frozenset[str] | None,
+        since: dict[str, str],
+        send: Send,
+        close: Close,
+        seat: SessionIdentity | None = None,
     ) -> None:
         self.keys = keys
         self.seat = seat
@@ -83,7 +88,7 @@ class Listener:
         if unanswered >= PATIENCE_BEATS:
             await self._close(TOO_SLOW)
             return
-        self._is_behind = self._is_behind or unanswered >= MOST_UNACKNOWLEDGED_BEATS
+        self._is_behind = self._is_behind or unanswered >= MAX_UNACKNOWLEDGED_BEATS
         await self._send(text)
 
     def acknowledge(self, number: int) -> bool:
@@ -98,5 +103,5 @@ class Listener:
 
     async def _pass_on(self, text: str) -> None:
         self._unacknowledged_bytes += len(text)
-        self._is_behind = self._is_behind or self._unacknowledged_bytes > MOST_UNACKNOWLEDGED_BYTES
+        self._is_behind = self._is_behind or self._unacknowledged_bytes > MAX_UNACKNOWLEDGED_BYTES
         await self._send(text)

@@ -29,14 +29,14 @@ HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
 RING_SECONDS = 30.0
 RING_BYTES = 2_000_000  # of each scale set; who lacks more is served better by a snapshot
-LARGEST_DELTA = RING_BYTES
-MOST_EVENTS = 500  # in one frame
+MAX_DELTA_BYTES = RING_BYTES
+MAX_EVENTS = 500  # in one frame
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Track:
+class FeedStream:
     """One scale set: how far it has been read, and its latest frames with the loop's time of each."""
 
     id: int
@@ -71,7 +71,7 @@ class Relay:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, FeedStream] = {}
         self._everywhere: set[Listener] = set()  # those who see all scale sets, also ones to come
         self._listeners: set[Listener] = set()
         self._dirty = asyncio.Event()
@@ -115,14 +115,14 @@ class Relay:
             if track.key in since and listener in track.listeners:
                 await self._serve(listener, track)
 
-    async def _serve(self, listener: Listener, track: Track) -> None:
+    async def _serve(self, listener: Listener, track: FeedStream) -> None:
         """Brings a client to the track's present state: by the frames it lacks, else by telling it to fetch a snapshot."""
         before = None
         while (position := listener.position(track.key)) != before:
             await self._serve_once(listener, track, *position)
             before = position  # where sending takes time there are new frames meanwhile
 
-    async def _serve_once(self, listener: Listener, track: Track, stream: str, seq: int) -> None:
+    async def _serve_once(self, listener: Listener, track: FeedStream, stream: str, seq: int) -> None:
         lacking = track.frames_since(seq) if stream == track.stream else None
         if lacking is None:
             reason = "new" if not stream else "gap" if stream == track.stream else "stream"
@@ -180,15 +180,15 @@ class Relay:
         if any(track.head > track.seq for track in self._tracks.values()):
             self._dirty.set()
 
-    async def _begin(self, head: Head, before: Track | None) -> None:
+    async def _begin(self, head: Head, before: FeedStream | None) -> None:
         """A scale set that is new here, or was made anew."""
-        track = Track(head.id, head.key, head.stream, head.seq, head.seq)
+        track = FeedStream(head.id, head.key, head.stream, head.seq, head.seq)
         self._tracks[head.id] = track
         track.listeners = before.listeners if before else {one for one in self._listeners if one.wants(head.key)}
         for listener in list(track.listeners):
             await self._serve(listener, track)
 
-    async def _end(self, track: Track) -> None:
+    async def _end(self, track: FeedStream) -> None:
         for listener in list(track.listeners):
             await listener.send_reset(track.key, track.stream, track.seq, "gone", self._now())
 
@@ -199,14 +199,14 @@ class Relay:
             self._dirty.clear()
             next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
             for track in [one for one in self._tracks.values() if one.head > one.seq]:
-                await self._take(track, await self._database(read.since, track.id, track.seq, MOST_EVENTS))
+                await self._take(track, await self._database(read.since, track.id, track.seq, MAX_EVENTS))
             await asyncio.sleep(max(BREATH_SECONDS, next_tick - asyncio.get_running_loop().time()))
 
-    async def _take(self, track: Track, events: list[Event]) -> None:
+    async def _take(self, track: FeedStream, events: list[Event]) -> None:
         if not events:
             return
         frame = frames.delta(track.key, track.stream, track.seq, events, self._now())
-        if events[0].seq != track.seq + 1 or len(frame.text) > LARGEST_DELTA:
+        if events[0].seq != track.seq + 1 or len(frame.text) > MAX_DELTA_BYTES:
             await self._skip(track, max(track.head, frame.seq))
             return
         track.seq = frame.seq
@@ -216,7 +216,7 @@ class Relay:
         for listener in list(track.listeners):
             await listener.send_frame(track.key, track.stream, frame)
 
-    async def _skip(self, track: Track, seq: int) -> None:
+    async def _skip(self, track: FeedStream, seq: int) -> None:
         """What lies between is no longer kept, or is more than a snapshot: all are told to fetch one."""
         track.forget()
         track.seq = seq

@@ -12,10 +12,10 @@ from django.urls import get_resolver
 
 from dashboard import channel, environment, gate, limits, static_files
 from dashboard.asgi import application
-from dashboard.relay import LARGEST_DELTA
+from dashboard.relay import MAX_DELTA_BYTES
 
 BACKLOG = 1024  # a wall of browsers comes back in the same second after a restart; the default is 50
-LARGEST_MESSAGE = 2 * LARGEST_DELTA  # that is sent: Daphne drops what is larger, without a word
+MAX_MESSAGE_BYTES = 2 * MAX_DELTA_BYTES  # that is sent: Daphne drops what is larger, without a word
 CLOSE_SECONDS = 5
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         endpoints=listen_on,
         server_name="",  # no Server header
         verbosity=2,  # Twisted's log goes to ours instead of nowhere; ours decides what is shown
-        websocket_max_message_size=LARGEST_MESSAGE,
+        websocket_max_message_size=MAX_MESSAGE_BYTES,
         websocket_max_frame_size=limits.MAX_MESSAGE,
         application_close_timeout=CLOSE_SECONDS,
     ).run()

@@ -11,7 +11,7 @@ CHUNK = 500  # in one query; a database takes so many values and no more
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class SessionIdentity:
     """A session, whose it is, and the (hashed) password that it was opened with: a new one ends all sessions."""
 
     session: str
@@ -19,14 +19,14 @@ class Seat:
     password: str
 
 
-def gone(seats: Collection[Seat], now: datetime) -> set[Seat]:
+def gone(seats: Collection[SessionIdentity], now: datetime) -> set[SessionIdentity]:
     """Those who signed out meanwhile, or whose session or account ended."""
     every = sorted(seats, key=lambda one: one.session)
     chunks = [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
     return {one for chunk in chunks for one in _gone(chunk, now)}
 
 
-def _gone(seats: list[Seat], now: datetime) -> list[Seat]:
+def _gone(seats: list[SessionIdentity], now: datetime) -> list[SessionIdentity]:
     sessions = set(
         Session.objects.filter(pk__in=[one.session for one in seats], expire_date__gt=now).values_list("pk", flat=True)
     )

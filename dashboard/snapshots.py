@@ -7,7 +7,7 @@ from threading import Lock
 
 from upgrades.feed import read
 
-MOST_KEPT = 64  # scale sets
+MAX_CACHED = 64  # scale sets
 
 
 class Snapshots:
@@ -28,7 +28,7 @@ class Snapshots:
         with self._lock:
             self._kept[scale_set_id] = made
             self._kept.move_to_end(scale_set_id)
-            while len(self._kept) > MOST_KEPT:
+            while len(self._kept) > MAX_CACHED:
                 self._kept.popitem(last=False)
         return made
 

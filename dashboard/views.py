@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard.acts import error
+from dashboard.actions import error
 from dashboard.snapshots import SNAPSHOTS
 from upgrades import catalog, history
 from upgrades.catalog import Overview
@@ -20,7 +20,7 @@ from upgrades.models import Location, ScaleSet
 
 UNSHOWN = ("document", "sealed_secrets", "decision")
 HISTORY_LINES = 30
-LARGEST_NUMBER = 2**31 - 1  # of an instance; no database could even look for more
+MAX_NUMBER = 2**31 - 1  # of an instance; no database could even look for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def scale_set(request: HttpRequest, group: str, name: str) -> HttpResponse:
 def instance_history(request: HttpRequest, group: str, name: str, number: int) -> HttpResponse:
     """A fragment for the instance's panel: what happened to it, the latest first."""
     row = _scale_set(group, name)
-    if number > LARGEST_NUMBER:
+    if number > MAX_NUMBER:
         raise Http404(f"{row} has no instance {number}")
     return render(request, "parts/history.html", {"lines": history.of_instance(row, number, most=HISTORY_LINES)})
 

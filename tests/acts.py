@@ -19,8 +19,8 @@ from tests.stories import snapshot_equals_events
 
 Act = Callable[..., Any]
 PACKAGES = ("upgrades.commands", "upgrades.orchestrator")
-MODULES = ("upgrades.prober.writing",)
-READERS = ("upgrades.commands.finding", "upgrades.orchestrator.observe")  # the helpers of those who write
+MODULES = ("upgrades.prober.write_back",)
+READERS = ("upgrades.commands.lookup", "upgrades.orchestrator.observe")  # the helpers of those who write
 IMPORTED_TO = ("upgrades.", "tests.", "dashboard.")
 _inside = threading.local()
 

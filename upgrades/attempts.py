@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q
 
 from upgrades.core import messages
-from upgrades.core.states import HAS_FAILED, MEMBER_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import HAS_FAILED, INSTANCE_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.rolling_upgrade import Progress, progress_from
 
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 MONTHS = 2
 HEALTH_ERROR = "RollingUpgradeInstanceUnhealthyError"
 HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
@@ -27,7 +27,7 @@ def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
     found = row.upgrades.filter(kind=UpgradeKind.IMAGE, started_at__gte=months_before(now, MONTHS))
     touched = InstanceUpgrade.objects.filter(upgrade=OuterRef("pk"))
     is_empty = Q(status=UpgradeStatus.COMPLETED, started_by=StartedBy.USER) & ~Exists(touched)
-    return list(found.exclude(is_empty)[:MOST_ATTEMPTS])
+    return list(found.exclude(is_empty)[:MAX_ATTEMPTS])
 
 
 def months_before(at: datetime, months: int) -> datetime:
@@ -76,7 +76,7 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
         return None
     upgraded = upgrade.members.filter(state__in=(MemberState.SUCCEEDED, *HAS_FAILED)).count()
     message = messages.with_failed(len(failed), upgraded)
-    return {"code": MEMBER_FAILED, "message": message, "details": error_details(upgrade, set_name, failed)}
+    return {"code": INSTANCE_FAILED, "message": message, "details": error_details(upgrade, set_name, failed)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.db.models import Count, Q
 
 from upgrades.core.states import Health, OperationKind, Power
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
-from upgrades.models.instance import counts_for_nothing
+from upgrades.models.instance import is_excluded_from_counts
 
 SPECIAL = {
     "is_busy": Q(operation_id__isnull=False),
@@ -44,7 +44,7 @@ class Standing:
 def standings(rows: Iterable[ScaleSet]) -> dict[int, Standing]:
     """By scale set id, in three queries however many there are."""
     result = {row.pk: Standing() for row in rows}
-    instances = Instance.objects.filter(scale_set__in=result).exclude(counts_for_nothing()).order_by()
+    instances = Instance.objects.filter(scale_set__in=result).exclude(is_excluded_from_counts()).order_by()
     for pk, health, version, count in instances.values_list("scale_set", "health", "version").annotate(Count("pk")):
         standing = result[pk]
         standing.instances += count

@@ -12,9 +12,9 @@ from upgrades.core.preview import Plan, preview
 from upgrades.core.states import UpgradeKind
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
-from upgrades.orchestrator.pace import MOST_BATCHES, pace
+from upgrades.orchestrator.pace import MAX_BATCHES, pace
 
-__all__ = ["MOST_BATCHES", "Planned", "pace", "planned"]
+__all__ = ["MAX_BATCHES", "Planned", "pace", "planned"]
 
 
 @dataclass(frozen=True, slots=True)

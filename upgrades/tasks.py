@@ -14,11 +14,11 @@ from redis import RedisError
 from upgrades import heartbeats, retention, sign_ins
 from upgrades.heartbeats import Part
 from upgrades.neighbours import is_database_away
-from upgrades.orchestrator import advance as looking
-from upgrades.orchestrator import ticking
+from upgrades.orchestrator import reconcile as looking
+from upgrades.orchestrator import schedule
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
-from upgrades.orchestrator.wakes import Looks
+from upgrades.orchestrator.wakes import Reconciler
 
 log = logging.getLogger(__name__)
 FOLLOWED_SECONDS = 0.09  # an outcome waits so long for the verdict that mostly follows it: one look at both
@@ -26,7 +26,7 @@ PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite lo
 P = ParamSpec("P")
 
 
-def patient(do: Callable[P, None]) -> Callable[P, None]:
+def log_database_errors(do: Callable[P, None]) -> Callable[P, None]:
     """A database that is away, locked or out of disk is said in one line: a later look does what was to be done now."""
 
     @wraps(do)
@@ -42,53 +42,53 @@ def patient(do: Callable[P, None]) -> Callable[P, None]:
 
 
 @shared_task(name="upgrades.tasks.tick")
-@patient
+@log_database_errors
 def tick() -> None:
     """Each second: has every scale set that is due looked at."""
     now = timezone.now()
     end_expired_fleet_stop(now)
-    for scale_set_id in ticking.due(now):
+    for scale_set_id in schedule.due_scale_sets(now):
         look_soon(scale_set_id, within=0.0)
     heartbeats.worked(Part.TICKS)
 
 
-@patient
+@log_database_errors
 def look(scale_set_id: int) -> None:
-    for handed in looking.advance(scale_set_id, timezone.now):
-        send(work, handed.chunk_id, handed.number)
+    for handed in looking.reconcile(scale_set_id, timezone.now):
+        send(work, handed.work_item_id, handed.number)
 
 
-LOOKS = Looks(look)  # a worker starts them
+RECONCILER = Reconciler(look)  # a worker starts them
 
 
 @shared_task(name="upgrades.tasks.advance")
 def advance(*scale_set_ids: int) -> None:
     """Has these scale sets looked at: soon, in a worker, together with whatever else wakes them; elsewhere now."""
     for scale_set_id in scale_set_ids:
-        if LOOKS.is_running:
-            LOOKS.wake(scale_set_id)
+        if RECONCILER.is_running:
+            RECONCILER.wake(scale_set_id)
         else:
             look(scale_set_id)
 
 
 @shared_task(name="upgrades.tasks.work")
-@patient
-def work(chunk_id: int, number: int) -> None:
-    report = working.work(chunk_id, number, timezone.now, look_soon)
+@log_database_errors
+def work(work_item_id: int, number: int) -> None:
+    report = working.work(work_item_id, number, timezone.now, look_soon)
     if report is not None and report.number is not None:
-        send(work, chunk_id, report.number)
+        send(work, work_item_id, report.number)
 
 
 def look_soon(scale_set_id: int, *, within: float = FOLLOWED_SECONDS) -> None:
     """Without a message where this process has the wake itself: to receive one costs as much as a look."""
-    if LOOKS.is_running:
-        LOOKS.wake(scale_set_id, within=within)
+    if RECONCILER.is_running:
+        RECONCILER.wake(scale_set_id, within=within)
     else:
         send(advance, scale_set_id)
 
 
 @shared_task(name="upgrades.tasks.purge")
-@patient
+@log_database_errors
 def purge() -> None:
     now = timezone.now()
     if retention.purge(now, retention.WORK_SECONDS):

@@ -14,7 +14,7 @@ from dashboard.supervisor.lifeline import kill_group, tie
 from dashboard.supervisor.output import Output, Splitter
 from upgrades.installation import working_folder
 
-LONGEST_PAUSE = 5.0  # seconds between two starts of a child that keeps dying
+MAX_PAUSE = 5.0  # seconds between two starts of a child that keeps dying
 LAST_WORDS = 0.5  # seconds to wait for the end of its output once it has ended
 CANNOT_START = 127  # as a shell says it
 SETTLED = 10.0  # a child that lived this long starts again at once when it ends
@@ -34,7 +34,7 @@ class Program:
 
 def pause_after(ends: int) -> float:
     """Seconds to wait after a child has ended that many times in a row: none after the first, then ever longer."""
-    return 0.0 if ends < 2 else min(0.5 * 2 ** (ends - 2), LONGEST_PAUSE)
+    return 0.0 if ends < 2 else min(0.5 * 2 ** (ends - 2), MAX_PAUSE)
 
 
 def cause(code: int) -> str:

@@ -11,8 +11,8 @@ import threading
 
 from dashboard.masking import masked
 
-MOST_LINES = 5_000
-LONGEST_LINE = 64 * 1024
+MAX_LINES = 5_000
+MAX_LINE_LENGTH = 64 * 1024
 FAREWELL_SECONDS = 1.0
 
 
@@ -21,7 +21,7 @@ class Output:
 
     def __init__(self, handle: int | None = None) -> None:
         self._handle = sys.stderr.fileno() if handle is None else handle
-        self._lines: queue.Queue[bytes | None] = queue.Queue(MOST_LINES)
+        self._lines: queue.Queue[bytes | None] = queue.Queue(MAX_LINES)
         self._dropped = 0
         self._thread = threading.Thread(target=self._write_all, name="output", daemon=True)
         self._thread.start()
@@ -67,7 +67,7 @@ class Splitter:
 
     def feed(self, data: bytes) -> list[str]:
         *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > MAX_LINE_LENGTH:
             whole.append(self._rest)
             self._rest = b""
         return [line.decode(errors="replace").rstrip("\r") for line in whole]

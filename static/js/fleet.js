@@ -3,7 +3,7 @@
 
 import { need, quiet } from "./attention.js";
 import { consider } from "./confirm.js";
-import { hearStop } from "./cord.js";
+import { hearStop } from "./fleet-stop.js";
 import { $, $$, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { heldTime, isFrozen } from "./frozen.js";

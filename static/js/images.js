@@ -1,7 +1,7 @@
 // The images page: the server shows the catalogue; the feed keeps its counts and says when to ask for it again.
 
 import { post } from "./acts.js";
-import { hearStop } from "./cord.js";
+import { hearStop } from "./fleet-stop.js";
 import { $, $$, focusOf, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { dayAt, number } from "./format.js";

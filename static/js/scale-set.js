@@ -1,7 +1,7 @@
 // The scale set page: one board, one paint, one listener. Everything visible is computed from the board here.
 
 import { sortBy, sync } from "./choices.js";
-import { hearStop } from "./cord.js";
+import { hearStop } from "./fleet-stop.js";
 import { $, html, painter, show, word } from "./dom.js";
 import { aim } from "./extensions.js";
 import { batchesOf } from "./batches.js";

@@ -5,7 +5,7 @@ import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
 import { confirmed } from "./confirm.js";
-import { letGo, openCord } from "./cord.js";
+import { letGo, openFleetStop } from "./fleet-stop.js";
 import { freeze, thaw } from "./frozen.js";
 import { listenTips, showTip } from "./tips.js";
 import { drop, toast } from "./toast.js";
@@ -16,7 +16,7 @@ const THEME = "rollgrid-theme";
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
-  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openCord, "let-go": letGo, confirmed, ...acts });
+  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openFleetStop, "let-go": letGo, confirmed, ...acts });
   listenTips();
   keepFreshOff();
   document.addEventListener("htmx:configRequest", prepare);

@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.admin.people import page, saved
 from tests.stories import a_scale_set
-from upgrades.admin.door import Audited, Commanded, Readable
+from upgrades.admin.base import AuditedAdmin, CommandAdmin, ReadOnlyAdmin
 from upgrades.models import AuditEntry, ImageSku, Location
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,11 @@ def last() -> AuditEntry:
 
 def test_every_page_that_saves_is_audited() -> None:
     """By its command, or by the page."""
-    forgotten = [page for page in admin.site._registry.values() if not isinstance(page, Audited | Commanded | Readable)]
+    forgotten = [
+        page
+        for page in admin.site._registry.values()
+        if not isinstance(page, AuditedAdmin | CommandAdmin | ReadOnlyAdmin)
+    ]
     assert not forgotten, f"derive these from Audited, or from Commanded where a command saves: {forgotten}"
 
 

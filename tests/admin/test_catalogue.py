@@ -63,10 +63,10 @@ def test_support_is_limited_and_noted(ada: Client) -> None:
 
 def test_publishing_a_version_rolls(ada: Client) -> None:
     follower, pinned = a_scale_set(), a_scale_set("pinned", model=document(version=FIRST_VERSION, automatic=False))
-    ScaleSet.objects.update(look_at=NOW + timedelta(days=9000))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(days=9000))
     with snapshot_equals_events():
         assert saved(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2"))
-    woken = ScaleSet.objects.exclude(look_at=NOW + timedelta(days=9000))
+    woken = ScaleSet.objects.exclude(reconcile_at=NOW + timedelta(days=9000))
     assert list(woken) == [follower] != [pinned]
     assert ubuntu().latest_in(follower.location) == "16.04.2"
     assert "Scale sets that follow it: 1." in told(ada, "imageversion/")

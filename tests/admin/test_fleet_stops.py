@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.admin.people import Admitting, act, errors, page, post, saved, told
 from tests.stories import NOW, a_scale_set, nothing_changes, snapshot_equals_events
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.models import FleetStop
 

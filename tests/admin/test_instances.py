@@ -7,7 +7,7 @@ from django.test import Client
 
 from tests.admin.people import Admitting, act, page, told
 from tests.stories import NOW, a_scale_set, nothing_changes, snapshot_equals_events
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.commands.opt_outs import opt_out
 from upgrades.models import Instance, OptOut, ScaleSet, Transition
 

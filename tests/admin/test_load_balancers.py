@@ -48,7 +48,7 @@ def test_a_new_one_and_a_change_that_its_users_hear_of(ada: Client) -> None:
         ('{"location": "westeurope", "fromTheFuture": 1}', "Could not find member"),
         ('{"tags": {}}', "location is missing"),
         (body(protocol="smoke"), "Allowed values are: Http, Tcp, Https"),
-        (body(intervalInSeconds=1), "a whole number from 5 to 3600"),
+        (body(intervalInSeconds=1), "an integer from 5 to 3600"),
         ("[" * 100_000, "cannot be read"),
     ],
 )

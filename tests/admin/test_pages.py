@@ -92,7 +92,7 @@ def test_nothing_of_ours_is_deleted_by_django(ada: Client) -> None:
 
 
 def test_events_and_chunks_are_not_shown() -> None:
-    assert not {"event", "chunk"} & {model._meta.model_name for model in OURS}
+    assert not {"event", "work_item"} & {model._meta.model_name for model in OURS}
 
 
 def test_it_is_for_staff_only(client: Client) -> None:

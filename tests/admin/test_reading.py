@@ -9,7 +9,7 @@ from django.test import Client
 from tests.admin.people import page
 from tests.admin.test_pages import a_fleet
 from tests.stories import NOW, a_scale_set
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.core.states import StartedBy, UpgradeStatus

@@ -15,9 +15,9 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.policies import policy_of
 from upgrades.commands.scale_sets import set_model
 from upgrades.commands.upgrades import start
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 from upgrades.models import Event, Instance, ScaleSet, sealing
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 ROLLING = "properties.upgradePolicy.rollingUpgradePolicy"
 SECRETS = {"adminUsername": "me", "adminPassword": "hunter2 hunter2"}
@@ -55,13 +55,13 @@ def test_saving_changes_the_document_and_nothing_else_of_it(ada: Client) -> None
         assert saved(save(ada, row, **changes, capacity=4))
     after = ScaleSet.objects.get()
     assert (after.capacity, after.max_batch_percent, after.pause_seconds) == (4, 50, 90)
-    rolling = member(after.document, *ROLLING.split("."))
+    rolling = get_field(after.document, *ROLLING.split("."))
     assert rolling == {
         "MAXBATCHINSTANCEPERCENT": 50,
         "prioritizeUnhealthyInstances": True,
         "pauseTimeBetweenBatches": "PT90S",
     }
-    assert member(after.document, *future.split(".")) == {"a": [1, None]}
+    assert get_field(after.document, *future.split(".")) == {"a": [1, None]}
     assert list(sealing.unseal(after.sealed_secrets).values()) == ["hunter2 hunter2"]
     assert after.seq == row.seq + 1
     assert LogEntry.objects.get().object_repr == "fleet/web"
@@ -103,7 +103,7 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
         *("enableCrossZoneUpgrade", "prioritizeUnhealthyInstances", "rollbackFailedInstancesOnPolicyBreach"),
         "maxSurge",
     }
-    assert member(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
+    assert get_field(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
     assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach, after.max_surge) == (True,) * 4
     assert (after.automatic_rollback, after.deferral) == (False, True)
     assert saved(save(ada, row, **dict.fromkeys(SWITCHES, False)))
@@ -181,7 +181,7 @@ def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
     publish("1.0.0")
     stop_fleet(reason="<b>panics</b>", owner="eve", now=NOW)
     opt_out("fleet/web", ["1", "2", "7"], reason="payroll", owner="bob", now=NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     shown = page(ada, f"scaleset/{row.pk}/change/")
     assert (
         "<p><strong>FleetStopped</strong>: All automatic upgrades are stopped by eve until 2018-09-26 12:00:00 UTC: "

@@ -60,7 +60,7 @@ def test_a_24_who_waits_for_approval_says_so(api: Api) -> None:
         ({"instanceIds": [1]}, "instanceId 1 is not an active"),
         ({"instanceIds": []}, "names no instance"),
         ({"instanceIds": None}, "names no instance"),
-        ({"instanceIds": "1"}, "instanceIds is a list"),
+        ({"instanceIds": "1"}, "instanceIds must be a list"),
     ],
 )
 def test_a_24_what_names_no_instance_is_refused(api: Api, body: dict[str, Any], words: str) -> None:

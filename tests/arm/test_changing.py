@@ -310,7 +310,7 @@ def test_two_changes_at_once_are_both_kept(api: Api, monkeypatch: pytest.MonkeyP
             set_model(path, {**ScaleSet.objects.get().document, "tags": {"other": "hand"}}, now)
         return set_model(path, body, now, **more)
 
-    monkeypatch.setattr("upgrades.commands.changing.set_model", meanwhile)
+    monkeypatch.setattr("upgrades.commands.model_update.set_model", meanwhile)
     assert api.patch(scale_set(), PATCH_OF_THE_DOCUMENT).status == 200
     row = ScaleSet.objects.get()
     assert (row.automatic_upgrade, row.tags) == (True, {"other": "hand"})

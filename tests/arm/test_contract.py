@@ -160,7 +160,7 @@ def test_another_subscription(api: Api) -> None:
         (b"{", "not JSON"),
         (b'{"a": hunter2}', "not JSON"),
         (b"[]", "a list"),
-        (b'"hunter2"', "a text"),
+        (b'"hunter2"', "a string"),
         (b"null", "expected a json object"),
         (b"\xff\xfe", "UTF-8"),
         (b'{"a": NaN}', "no JSON"),

@@ -18,7 +18,7 @@ from upgrades.arm.merge import READ_ONLY, differences, without_read_only
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import set_model
 from upgrades.core import azure_types, documents, secrets
-from upgrades.core.members import BadDocument, check_json
+from upgrades.core.json_fields import BadDocument, check_json
 from upgrades.core.secrets import name_of
 from upgrades.models import ScaleSet, sealing
 
@@ -227,7 +227,7 @@ def stored_before(path: str, body: Json) -> bool:
 
 def derived() -> list[Json]:
     """All that is read out of documents, and the secrets."""
-    kept = ("seq", "look_at", "document", "sealed_secrets")
+    kept = ("seq", "reconcile_at", "document", "sealed_secrets")
     rows = [{key: value for key, value in row.items() if key not in kept} for row in ScaleSet.objects.values()]
     return [*rows, *({"secrets": sealing.unseal(row.sealed_secrets)} for row in ScaleSet.objects.all())]
 

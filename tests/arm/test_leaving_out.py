@@ -8,7 +8,7 @@ import pytest
 from tests.arm.bodies import PROFILE, UPGRADE
 from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
 from tests.stories import document, edited, health_extension, nothing_changes, without
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 from upgrades.models import ApiClient, ScaleSet, sealing
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def made(api: Api) -> Api:
 
 
 def stored(path: str) -> Any:
-    return member(ScaleSet.objects.get().document, *path.split("."))
+    return get_field(ScaleSet.objects.get().document, *path.split("."))
 
 
 def put_without(api: Api, *paths: str, version: str = NOW_KNOWN) -> None:
@@ -96,7 +96,7 @@ def test_what_is_left_out_is_gone(made: Api, path: str) -> None:
     put_without(made, path)
     assert stored(path) is None
     assert ScaleSet.objects.get().document == without(before, path), "and nothing else"
-    assert member(made.get(scale_set()).body, *path.split(".")) in (None, {})
+    assert get_field(made.get(scale_set()).body, *path.split(".")) in (None, {})
 
 
 def test_the_switch_left_out_is_off(made: Api) -> None:

@@ -141,4 +141,4 @@ def test_tags_are_checked_in_whatever_case(api: Api, method: str, names: tuple[s
 def test_a_password_is_a_text(api: Api, name: str, value: object) -> None:
     body = edited(document(), f"{PROFILE}.osProfile.{name}", value)
     said = api.put(scale_set("new"), body)
-    is_error(said, 400, "InvalidParameter", "adminPassword is a text, not ")
+    is_error(said, 400, "InvalidParameter", "adminPassword must be a string, got ")

@@ -11,7 +11,7 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Health, MemberState, OperationKind, Power, StartedBy
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 OLD, MIDDLE, NEW, NEXT = "16.04.201801", "16.04.201802", "16.04.201803", "16.04.201804"
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
@@ -42,7 +42,7 @@ def draw(seed: int) -> Drawn:
     _people(luck, row)
     now = NOW + timedelta(seconds=luck.choice([0, 20, 400]))
     ScaleSet.objects.filter(pk=row.pk).update(probed_at=now if luck.random() < 0.9 else NOW - timedelta(hours=1))
-    advance(row.pk, lambda: now)
+    reconcile(row.pk, lambda: now)
     if luck.random() < 0.3:
         now = _afterwards(luck, row, now)
     return Drawn(ScaleSet.objects.select_related("location", "sku").get(pk=row.pk), now)
@@ -165,5 +165,5 @@ def _afterwards(luck: random.Random, row: ScaleSet, now: datetime) -> datetime:
             one.take_health(luck.choice([Health.UNHEALTHY, Health.HEALTHY]), "HTTP 503", now)
             one.save()
     ScaleSet.objects.filter(pk=row.pk).update(probed_at=now)
-    advance(row.pk, lambda: now)
+    reconcile(row.pk, lambda: now)
     return now

@@ -25,7 +25,7 @@ from upgrades.core.steps import StartBatch, Wait, Why
 from upgrades.feed import read
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
-from upgrades.orchestrator.room import with_room
+from upgrades.orchestrator.quota import with_available_quota
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,7 @@ def _facts(one: Drawn) -> Facts:
     """As the look sees them: before it begins a batch of new instances it asks how many the provider would make."""
     facts = observe(one.row.pk, one.now).facts
     step = decide(facts, one.now)
-    return with_room(one.row, facts) if isinstance(step, StartBatch) and step.surge else facts
+    return with_available_quota(one.row, facts) if isinstance(step, StartBatch) and step.surge else facts
 
 
 def _painted(told: list[Json]) -> list[Json]:

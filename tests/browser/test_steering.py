@@ -56,9 +56,9 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_why_it_waits(up: Install
         expect(cell(page, number)).to_have_attribute("data-state", "rolled-back")
 
     for dark in (False, True):
-        looked_at = sign_in(address("steered/bad", "?open=0"), dark=dark)
-        expect(looked_at.locator("#panel")).to_contain_text("has its old OS disk again")
-        assert_accessible(looked_at)
+        reconciled_at = sign_in(address("steered/bad", "?open=0"), dark=dark)
+        expect(reconciled_at.locator("#panel")).to_contain_text("has its old OS disk again")
+        assert_accessible(reconciled_at)
     assert page.evaluate("window.isTheSamePage")
 
 

@@ -10,11 +10,11 @@ from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, document, edited, h
 from upgrades.commands import (
     access,
     approvals,
-    changing,
     defaults,
     fleet_stops,
     images,
     load_balancers,
+    model_update,
     opt_outs,
     policies,
     protection,
@@ -196,7 +196,9 @@ STORIES = {
     "access.revoke_client": Story(_revokes, "ApiClientRevoked", "terraform"),
     "approvals.approve": Story(_waits_for_approval, "InstancesApproved"),
     "approvals.withdraw_approval": Story(_is_approved, "ApprovalWithdrawn"),
-    "changing.change_model": Story(in_a_set(partial(changing.change_model, WEB, _edits, LATER)), "ScaleSetChanged"),
+    "model_update.change_model": Story(
+        in_a_set(partial(model_update.change_model, WEB, _edits, LATER)), "ScaleSetChanged"
+    ),
     "defaults.set_defaults": Story(
         lambda: partial(defaults.set_defaults, max_batch_percent=10), "DefaultPolicyChanged", ""
     ),

@@ -24,7 +24,7 @@ from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(seconds=5)
 NEW, NEWER = "16.04.1", "16.04.2"
@@ -42,8 +42,8 @@ def waiting(instances: int = 10) -> RollingUpgrade:
     """An upgrade of the platform's that waits for approval; nobody looks at the set before an hour is over."""
     row = deferred_set(instances)
     publish(NEW)
-    advance(row.pk, lambda: NOW)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    reconcile(row.pk, lambda: NOW)
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     return RollingUpgrade.objects.get()
 
 
@@ -57,7 +57,7 @@ def taken() -> list[int]:
 
 
 def look() -> None:
-    advance(ScaleSet.objects.get().pk, lambda: LATER)
+    reconcile(ScaleSet.objects.get().pk, lambda: LATER)
 
 
 # --- approving --------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_nothing_happens_before_approval_and_then_to_the_approved_only() -> None
     with snapshot_equals_events():
         approval = approve("FLEET/web", ["3", "1"], by="ada", now=LATER)
     assert (approval.version, [row.number for row in approval.instances]) == (NEW, [3, 1])
-    assert ScaleSet.objects.get().look_at == LATER
+    assert ScaleSet.objects.get().reconcile_at == LATER
     look()
     assert taken() == [1, 3]
 
@@ -110,7 +110,7 @@ def test_one_can_approve_ahead_and_for_one_version_only() -> None:
     approve(WEB, ["4"], by="ada", now=NOW)
     publish(NEWER)
     assert approve(WEB, ["5"], by="ada", now=NOW, version=NEWER).version == NEWER
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert approved() == {4: NEW, 5: NEWER} and taken() == [5]
 
 
@@ -173,7 +173,7 @@ def test_an_upgrade_that_a_person_started_waits_for_no_approval() -> None:
     start(WEB, "me", NOW)
     with refused("OperationNotAllowed", f"the upgrade to {NEW} that runs was not deferred when it started"):
         approve(WEB, by="ada", now=NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert taken() == [0, 1]
 
 

@@ -22,8 +22,8 @@ from upgrades.commands.upgrades import cancel, start, start_extensions
 from upgrades.core.states import MemberState, Power, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
 from upgrades.models.rolling_upgrade import Progress
-from upgrades.orchestrator.advance import advance
 from upgrades.orchestrator.observe import observe
+from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(minutes=1)
 SCRIPT = {"name": "Script", "properties": {"publisher": "p", "type": "t", "typeHandlerVersion": "2.1"}}
@@ -46,7 +46,7 @@ def test_starting_by_hand() -> None:
     assert (upgrade.status, upgrade.policy["max_batch_percent"]) == (UpgradeStatus.ROLLING_FORWARD, 50)
     assert upgrade.progress() == Progress(0, 0, 0, 10)
     row.refresh_from_db()
-    assert row.look_at == LATER
+    assert row.reconcile_at == LATER
     transition = Transition.objects.get(upgrade_id=upgrade.pk)
     assert (transition.state, transition.note) == ("RollingForward", "Started by me.")
 
@@ -62,7 +62,7 @@ def test_progress_counts_those_that_lack_them_and_no_others() -> None:
     assert upgrade.progress().pending == upgrade.count_pending() == 5
     facts = observe(row.pk, NOW).facts
     assert facts.upgrade and [one.id for one in facts.instances if one.extensions == KEY] == [0, 1]
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert [one.instance_number for one in upgrade.members.order_by("instance_number")] == [4]  # 20 % of nine
     assert upgrade.progress() == Progress(0, 0, in_progress=1, pending=4)
 
@@ -71,7 +71,7 @@ def test_where_all_have_them_it_completes_at_once() -> None:
     row = with_script()
     Instance.objects.update(extensions_key=KEY)
     upgrade = start_extensions("fleet/web", "me", NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     upgrade.refresh_from_db()
     assert (upgrade.status, upgrade.progress()) == (UpgradeStatus.COMPLETED, Progress(0, 0, 0, 0))
 
@@ -121,10 +121,10 @@ def test_it_is_paused_and_cancelled_as_any_other() -> None:
     row = with_script()
     start_extensions("fleet/web", "me", NOW)
     assert pause("fleet/web", "ada", NOW).paused_by == "ada"
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert ScaleSet.objects.get().decision["code"] == "Paused"
     cancel("fleet/web", "ada", NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert RollingUpgrade.objects.get().status == UpgradeStatus.CANCELLED
 
 
@@ -133,7 +133,7 @@ def test_opt_outs_until_the_upgrade_ends_end_with_it() -> None:
     Instance.objects.update(extensions_key=KEY)
     start_extensions("fleet/web", "me", NOW)
     opt_out("fleet/web", ["3"], reason="x", owner="me", now=NOW, scope=OptOut.Scope.UPGRADE)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert OptOut.objects.get().ended_at == NOW
 
 
@@ -156,7 +156,7 @@ def test_it_is_no_attempt_at_an_image() -> None:
     assert observe(row.pk, NOW).facts.last_attempt is None
     assert attempts.attempts(row, LATER) == []
     publish("16.04.1")
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     running = RollingUpgrade.objects.get(ended_at=None)
     assert (running.kind, running.target_version, running.started_by) == ("image", "16.04.1", StartedBy.PLATFORM)
 

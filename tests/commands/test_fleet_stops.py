@@ -1,4 +1,4 @@
-"""The cord: stopping all automatic upgrades, letting go, and the end by itself."""
+"""The fleet stop: stopping all automatic upgrades, letting go, and the end by itself."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +10,8 @@ from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.upgrades import start
 from upgrades.feed import read
 from upgrades.models import Event, FleetStop, RollingUpgrade, ScaleSet
-from upgrades.orchestrator.advance import advance
 from upgrades.orchestrator.opt_outs import ITS_TIME, end_expired_fleet_stop
+from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(seconds=5)
 
@@ -24,7 +24,7 @@ def stop(reason: str = "the new kernel panics", now: datetime = NOW, until: date
 
 def two_sets() -> list[int]:
     rows = [a_scale_set(name, instances=2) for name in ("web", "other")]
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     return [row.pk for row in rows]
 
 
@@ -34,8 +34,8 @@ def seen() -> list[Any]:
     return [one and one["owner"] for one in stops]
 
 
-def looked_at() -> set[datetime]:
-    return set(ScaleSet.objects.values_list("look_at", flat=True))
+def reconciled_at() -> set[datetime]:
+    return set(ScaleSet.objects.values_list("reconcile_at", flat=True))
 
 
 def test_stopping_and_letting_go() -> None:
@@ -45,12 +45,12 @@ def test_stopping_and_letting_go() -> None:
         row = stop("  the new kernel panics\n", LATER)
     assert (row.owner, row.reason, row.created_at) == ("ada", "the new kernel panics", LATER)
     assert row.until == LATER + timedelta(days=1), "never silently for ever"
-    assert (seen(), looked_at(), Event.objects.count()) == (["ada", "ada"], {LATER}, events + 2)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    assert (seen(), reconciled_at(), Event.objects.count()) == (["ada", "ada"], {LATER}, events + 2)
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     with snapshot_equals_events():
         row = end_fleet_stop(by="eve", now=LATER)
     assert (row.ended_at, row.ended_by) == (LATER, "eve")
-    assert (seen(), looked_at(), Event.objects.count()) == ([None, None], {LATER}, events + 4)
+    assert (seen(), reconciled_at(), Event.objects.count()) == ([None, None], {LATER}, events + 4)
 
 
 def test_the_last_word_counts() -> None:
@@ -111,13 +111,13 @@ def test_the_platform_starts_nothing_and_people_may() -> None:
     stop()
     start("fleet/other", "ada", NOW)
     for pk in (web, other):
-        advance(pk, lambda: NOW)
+        reconcile(pk, lambda: NOW)
     upgrade = RollingUpgrade.objects.get()
     assert (upgrade.scale_set_id, upgrade.batches.count()) == (other, 1)
     decision = ScaleSet.objects.get(pk=web).decision
     assert decision["code"] == "FleetStopped" and "stopped by ada" in decision["text"]
     end_fleet_stop(by="ada", now=LATER)
-    advance(web, lambda: LATER)
+    reconcile(web, lambda: LATER)
     assert ScaleSet.objects.get(pk=web).upgrades.get().batches.count() == 1
 
 
@@ -135,7 +135,7 @@ def test_it_ends_by_itself_and_every_scale_set_shows_it() -> None:
         end_expired_fleet_stop(until)
     row = FleetStop.objects.get()
     assert (row.ended_at, row.ended_by) == (until, ITS_TIME)
-    assert (seen(), looked_at(), Event.objects.count()) == ([None, None], {until}, events + 2)
+    assert (seen(), reconciled_at(), Event.objects.count()) == ([None, None], {until}, events + 2)
     with nothing_changes():
         end_expired_fleet_stop(until + timedelta(seconds=1))
 

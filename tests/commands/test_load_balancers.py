@@ -70,11 +70,11 @@ def test_a_probe_in_use_cannot_go() -> None:
         (None, "a load balancer's document is a JSON object, not null"),
         ([], "not a list"),
         ({}, "location is missing"),
-        ({"location": 5}, "location is a text, not 5"),
+        ({"location": 5}, "location must be a string, got 5"),
         ({"location": "westeurope", "x": float("nan")}, "no JSON"),
-        ({"location": "westeurope", "properties": {"probes": 5}}, "properties.probes is a list, not 5"),
-        ({"location": "westeurope", "properties": {"probes": {"name": "x"}}}, "properties.probes is a list"),
-        ({"location": "westeurope", "properties": {"probes": ["x"]}}, "properties.probes[0] is an object"),
+        ({"location": "westeurope", "properties": {"probes": 5}}, "properties.probes must be a list, got 5"),
+        ({"location": "westeurope", "properties": {"probes": {"name": "x"}}}, "properties.probes must be a list"),
+        ({"location": "westeurope", "properties": {"probes": ["x"]}}, "properties.probes[0] must be an object"),
         ({"location": "westeurope", "properties": {"probes": [{"properties": PROBE}]}}, "probes[0].name is missing"),
         (
             {"location": "westeurope", "properties": {"probes": [{"name": "x"}]}},
@@ -90,9 +90,9 @@ def test_a_probe_in_use_cannot_go() -> None:
             "https protocol is only supported on a load balancer with",
         ),
         (balancer(requestPath=None), "probes[0].properties.requestPath is missing"),
-        (balancer(intervalInSeconds=4), "intervalInSeconds is a whole number from 5 to 3600, not 4"),
-        (balancer(numberOfProbes=0), "numberOfProbes is a whole number from 1 to 100, not 0"),
-        (balancer(port=70000), "port is a whole number from 1 to 65535, not 70000"),
+        (balancer(intervalInSeconds=4), "intervalInSeconds must be an integer from 5 to 3600, got 4"),
+        (balancer(numberOfProbes=0), "numberOfProbes must be an integer from 1 to 100, got 0"),
+        (balancer(port=70000), "port must be an integer from 1 to 65535, got 70000"),
     ],
 )
 def test_what_is_no_load_balancer(body: object, word: str) -> None:

@@ -10,7 +10,7 @@ from upgrades.commands.protection import protect
 from upgrades.commands.upgrades import start
 from upgrades.feed import read
 from upgrades.models import AuditEntry, Event, Instance, OptOut, RollingUpgrade, ScaleSet, Transition
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -24,13 +24,13 @@ def out(*ids: str, reason: str = "it runs the payroll", owner: str = "me", until
 
 def test_opting_out() -> None:
     row = a_scale_set()
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     assert out("3", "1", "3") == [3, 1]
     one, other = OptOut.objects.order_by("instance__number")
     assert (one.instance.number, other.instance.number) == (1, 3)
     assert (one.owner, one.reason, one.created_at, one.scope) == ("me", "it runs the payroll", LATER, "until")
     assert one.until == LATER + timedelta(days=14), "never silently for ever"
-    assert ScaleSet.objects.get().look_at == LATER
+    assert ScaleSet.objects.get().reconcile_at == LATER
     shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
     assert (shape["owner"], shape["reason"]) == ("me", "it runs the payroll")
     assert Transition.objects.latest("pk").note == "Opted out by me: it runs the payroll"
@@ -98,7 +98,7 @@ def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
     shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
     assert (shape["owner"], shape["ending_by"], shape["until"]) == ("bob", "me", "2018-09-25T12:01:10.000Z")
     with snapshot_equals_events():
-        advance(row.pk, lambda: LATER + timedelta(seconds=9))
+        reconcile(row.pk, lambda: LATER + timedelta(seconds=9))
     assert not RollingUpgrade.objects.exists()
     with snapshot_equals_events():
         undo_opt_in("fleet/web", ["3"], by="me", now=LATER + timedelta(seconds=9))
@@ -106,7 +106,7 @@ def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
     assert (kept.owner, kept.reason, kept.until) == ("bob", "it runs the payroll", LATER + timedelta(days=3))
     assert (kept.ending_by, kept.ended_at, kept.until_before) == ("", None, None)
     assert AuditEntry.objects.filter(code="OptInUndone").count() == 1
-    advance(row.pk, lambda: LATER + timedelta(seconds=30))
+    reconcile(row.pk, lambda: LATER + timedelta(seconds=30))
     assert not RollingUpgrade.objects.exists()
 
 
@@ -116,7 +116,7 @@ def test_an_opt_in_that_nobody_takes_back_counts_after_its_seconds() -> None:
     opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
     assert opt_in("fleet/web", ["3"], owner="you", now=LATER, after=UNDO_FOR) == [], "it ends already"
     with snapshot_equals_events():
-        advance(row.pk, lambda: LATER + UNDO_FOR)
+        reconcile(row.pk, lambda: LATER + UNDO_FOR)
     assert OptOut.objects.get().ended_by == "me"
     assert Transition.objects.filter(note="Opted in again.").exists()
     with refused("OperationNotAllowed", "the opt-outs of instances 3 have ended already"):

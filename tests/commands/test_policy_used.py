@@ -12,7 +12,7 @@ from upgrades.commands.upgrades import start
 from upgrades.core.states import UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 pytestmark = pytest.mark.django_db
 USE_OWN = "properties.upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy"
@@ -36,12 +36,12 @@ def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform
     publish(NEW)
     first = start("fleet/web", "ada", NOW)
     assert policy_in_force(first) == by_hand
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     assert first.members.count() == 5
     first.status, first.ended_at, first.pending_at_end = UpgradeStatus.COMPLETED, NOW, 0
     first.save()
-    Instance.objects.update(operation_id=None, operation_kind="", chunk=None)
-    advance(row.pk, lambda: NOW)
+    Instance.objects.update(operation_id=None, operation_kind="", work_item=None)
+    reconcile(row.pk, lambda: NOW)
     second = RollingUpgrade.objects.get(ended_at=None)
     assert policy_in_force(second) == by_platform
     assert second.members.count() == by_platform[0] // 10
@@ -54,7 +54,7 @@ def test_without_limits_of_its_own_those_of_azure_count_by_hand_too() -> None:
 def test_the_policy_of_a_running_upgrade_is_that_of_its_start() -> None:
     upgrade = upgrading(rolling={"maxBatchInstancePercent": 30})
     change_policy("fleet/web", {"max_batch_percent": 100}, LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert read.snapshot(upgrade.scale_set_id)["upgrade"]["policy"]["max_batch_percent"] == 30
     assert upgrade.members.count() == 3
 

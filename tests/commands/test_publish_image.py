@@ -39,11 +39,11 @@ def latest_in(location: str) -> str | None:
 
 
 def woken() -> list[str]:
-    return [row.name for row in ScaleSet.objects.filter(look_at=LATER).order_by("name")]
+    return [row.name for row in ScaleSet.objects.filter(reconcile_at=LATER).order_by("name")]
 
 
 def all_asleep() -> None:
-    ScaleSet.objects.update(look_at=ASLEEP)
+    ScaleSet.objects.update(reconcile_at=ASLEEP)
 
 
 # --- who gets it ------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_screens_of_pinned_scale_sets_show_the_newer_version_too() -> None:
 
 def test_a_scale_set_that_is_being_deleted_is_no_follower() -> None:
     a_scale_set(instances=1)
-    ScaleSet.objects.update(deleting=True, look_at=ASLEEP)
+    ScaleSet.objects.update(deleting=True, reconcile_at=ASLEEP)
     with snapshot_equals_events():
         assert publish("16.04.1", now=LATER) == []
     assert woken() == []

@@ -53,7 +53,7 @@ def test_a_new_scale_set() -> None:
     assert (row.max_batch_percent, row.max_unhealthy_percent, row.pause_seconds) == (30, 20, 0)
     assert (row.probe_protocol, row.probe_port, row.probe_path) == ("http", 80, "/health")
     assert (row.tags, row.document) == ({"owner": "me"}, body)
-    assert (row.seq, row.look_at, row.created_at) == (1, LATER, LATER)
+    assert (row.seq, row.reconcile_at, row.created_at) == (1, LATER, LATER)
 
 
 def test_the_official_example_as_it_is() -> None:
@@ -80,7 +80,7 @@ def test_another_model() -> None:
     after = ScaleSet.objects.get()
     assert not done.created
     assert (after.pk, after.capacity, after.automatic_upgrade, after.tags) == (before.pk, 7, False, {"a": "b"})
-    assert (after.stream, after.created_at, after.look_at) == (before.stream, before.created_at, LATER)
+    assert (after.stream, after.created_at, after.reconcile_at) == (before.stream, before.created_at, LATER)
 
 
 def test_the_same_document_again() -> None:
@@ -211,8 +211,8 @@ def test_names_that_can(path: str) -> None:
         ("{}", "is a JSON object, not '{}'"),
         ({}, "location is missing"),
         (without(document(), "sku"), "sku.capacity is missing"),
-        (document(capacity=1001), "sku.capacity is a whole number from 0 to 1000, not 1001"),
-        (document(capacity=-1), "not -1"),
+        (document(capacity=1001), "sku.capacity must be an integer from 0 to 1000, got 1001"),
+        (document(capacity=-1), "got -1"),
         (edited(document(), "properties.x", "\0"), "cannot be stored"),
         (edited(document(), "properties.x", float("nan")), "no JSON"),
     ],

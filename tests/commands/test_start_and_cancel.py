@@ -46,7 +46,7 @@ def test_starting_by_hand() -> None:
     assert (upgrade.target_version, upgrade.policy["max_batch_percent"]) == ("16.04.1", 50)
     assert upgrade.progress().pending == 10
     row.refresh_from_db()
-    assert row.look_at == LATER
+    assert row.reconcile_at == LATER
     transition = Transition.objects.get(upgrade_id=upgrade.pk)
     assert (transition.state, transition.note, transition.at) == ("RollingForward", "Started by me.", LATER)
 
@@ -107,12 +107,12 @@ def test_cancelling() -> None:
     a_scale_set()
     publish("16.04.1")
     start("fleet/web", "me", NOW)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     with snapshot_equals_events():
         upgrade = cancel("Fleet/Web", "you", LATER)
     assert upgrade.cancel_requested_by == "you"
     assert upgrade.status == UpgradeStatus.ROLLING_FORWARD, "the batch in flight is finished first"
-    assert ScaleSet.objects.get().look_at == LATER
+    assert ScaleSet.objects.get().reconcile_at == LATER
 
 
 def test_cancelling_twice_is_the_same_as_once() -> None:
@@ -139,7 +139,7 @@ def test_deleting() -> None:
     with snapshot_equals_events():
         delete_scale_set("FLEET/WEB", LATER)
     row = ScaleSet.objects.get()
-    assert row.deleting and row.look_at == LATER
+    assert row.deleting and row.reconcile_at == LATER
     assert row.instances.count() == 10, "its machines go first"
 
 

@@ -23,7 +23,7 @@ from upgrades.commands.upgrades import cancel, start
 from upgrades.core.states import MemberState, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(seconds=5)
 NEW = "16.04.1"
@@ -48,7 +48,7 @@ def upgrading(*, now: datetime = NOW, **changes: Any) -> RollingUpgrade:
     a_scale_set(**changes)
     publish(NEW)
     upgrade = start("fleet/web", "me", now)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     return upgrade
 
 
@@ -64,8 +64,8 @@ def last_note() -> tuple[str, str]:
     return line.state, line.note
 
 
-def looked_at() -> datetime:
-    return ScaleSet.objects.get().look_at
+def reconciled_at() -> datetime:
+    return ScaleSet.objects.get().reconcile_at
 
 
 def seen() -> Any:
@@ -81,12 +81,12 @@ def test_pausing_and_resuming() -> None:
     with snapshot_equals_events():
         upgrade = pause("FLEET/web", "ada", LATER)
     assert (upgrade.paused_by, upgrade.paused_at, seen()["paused_by"]) == ("ada", LATER, "ada")
-    assert (last_note(), looked_at()) == (("RollingForward", "Paused by ada."), LATER)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    assert (last_note(), reconciled_at()) == (("RollingForward", "Paused by ada."), LATER)
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     with snapshot_equals_events():
         upgrade = resume("FLEET/web", "eve", LATER)
     assert (upgrade.paused_by, upgrade.paused_at, seen()["paused_by"]) == ("", None, "")
-    assert (last_note(), looked_at()) == (("RollingForward", "Resumed by eve."), LATER)
+    assert (last_note(), reconciled_at()) == (("RollingForward", "Resumed by eve."), LATER)
 
 
 def test_pausing_twice_is_once() -> None:
@@ -105,11 +105,11 @@ def test_resuming_what_is_not_paused_changes_nothing() -> None:
 def test_no_batch_begins_while_it_is_paused() -> None:
     upgrade = upgrading()
     pause("fleet/web", "ada", LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert not upgrade.batches.exists()
     assert ScaleSet.objects.get().decision["code"] == "Paused"
     resume("fleet/web", "ada", LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert upgrade.batches.count() == 1
 
 
@@ -117,7 +117,7 @@ def test_a_paused_upgrade_can_be_cancelled() -> None:
     upgrade = upgrading()
     pause("fleet/web", "ada", LATER)
     cancel("fleet/web", "ada", LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     upgrade.refresh_from_db()
     assert upgrade.status == UpgradeStatus.CANCELLED
 
@@ -128,13 +128,13 @@ def test_a_paused_upgrade_can_be_cancelled() -> None:
 def test_the_next_batch_now() -> None:
     upgrade = upgrading(rolling=PAUSE)
     a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert ScaleSet.objects.get().decision["code"] == "PauseBetweenBatches"
     with snapshot_equals_events():
         assert next_batch_now("Fleet/web", "ada", LATER).skip_pause_at == LATER
     assert last_note() == ("RollingForward", "The next batch was asked for by ada.")
-    assert looked_at() == LATER
-    advance(upgrade.scale_set_id, lambda: LATER)
+    assert reconciled_at() == LATER
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert upgrade.batches.count() == 2
 
 
@@ -149,7 +149,7 @@ def test_it_counts_where_the_clock_was_set_back() -> None:
     upgrade = upgrading(rolling=PAUSE)
     a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", NOW - timedelta(minutes=1))
-    advance(upgrade.scale_set_id, lambda: NOW)
+    reconcile(upgrade.scale_set_id, lambda: NOW)
     assert upgrade.batches.count() == 2
 
 
@@ -160,7 +160,7 @@ def test_it_is_for_this_pause_alone() -> None:
     after = LATER + timedelta(seconds=1)
     a_batch(upgrade, {1: MemberState.SUCCEEDED}, number=2, now=after, finished=True)
     ScaleSet.objects.update(probed_at=after)
-    advance(upgrade.scale_set_id, lambda: after)
+    reconcile(upgrade.scale_set_id, lambda: after)
     assert upgrade.batches.count() == 2
     assert next_batch_now("fleet/web", "ada", after).skip_pause_at == after
 
@@ -193,7 +193,7 @@ def test_trying_again_at_once(status: UpgradeStatus) -> None:
     with snapshot_equals_events():
         again = retry_now("FLEET/web", "ada", LATER)
         assert again and again.retry_skipped_by == "ada"
-    assert (last_note(), looked_at()) == ((status.value, "To be tried again at once: ada."), LATER)
+    assert (last_note(), reconciled_at()) == ((status.value, "To be tried again at once: ada."), LATER)
     assert seen()["retry_skipped_by"] == "ada"
     with nothing_changes():
         again = retry_now("fleet/web", "eve", LATER)
@@ -203,10 +203,10 @@ def test_trying_again_at_once(status: UpgradeStatus) -> None:
 def test_a_cancelled_upgrade_begins_again_when_it_is_asked_for() -> None:
     upgrade = stopped(UpgradeStatus.CANCELLED)
     RollingUpgrade.objects.update(cancel_requested_by="eve")
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert RollingUpgrade.objects.count() == 1
     retry_now("fleet/web", "ada", LATER)
-    advance(upgrade.scale_set_id, lambda: LATER)
+    reconcile(upgrade.scale_set_id, lambda: LATER)
     assert RollingUpgrade.objects.get(ended_at=None).started_by == "Platform"
 
 
@@ -241,7 +241,7 @@ def test_releasing() -> None:
     row = a_scale_set()
     failed(1, 2, quarantined=True)
     failed(4)
-    ScaleSet.objects.update(look_at=NOW + timedelta(hours=1))
+    ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     with snapshot_equals_events():
         released = release("FLEET/web", ["1", "4", "5", "1"], by="ada", now=LATER)
     assert [one.number for one in released] == [1, 4]
@@ -250,7 +250,7 @@ def test_releasing() -> None:
     assert [id for id, one in shapes.items() if one["quarantined_at"] or one["failed_version"]] == ["2"]
     notes = Transition.objects.filter(note="Released by ada.").order_by("instance_number")
     assert list(notes.values_list("instance_number", flat=True)) == [1, 4]
-    assert looked_at() == LATER
+    assert reconciled_at() == LATER
 
 
 def test_releasing_twice_is_once() -> None:
@@ -265,10 +265,10 @@ def test_the_platform_takes_them_again() -> None:
     row = a_scale_set(instances=2)
     publish(NEW)
     failed(0, 1, quarantined=True)
-    advance(row.pk, lambda: LATER)
+    reconcile(row.pk, lambda: LATER)
     assert not RollingUpgrade.objects.exists()
     release("fleet/web", ["0"], by="ada", now=LATER)
-    advance(row.pk, lambda: LATER)
+    reconcile(row.pk, lambda: LATER)
     assert RollingUpgrade.objects.get().progress().in_progress == 1
 
 
@@ -292,7 +292,7 @@ def test_starting_with_those_that_failed_alone() -> None:
         upgrade = start("FLEET/web", "ada", LATER, only_failed=True)
     assert (upgrade.only_failed, upgrade.started_by_name, upgrade.progress().pending) == (True, "ada", 2)
     assert (last_note(), seen()["only_failed"]) == (("RollingForward", "Started by ada."), True)
-    advance(row.pk, lambda: LATER)
+    reconcile(row.pk, lambda: LATER)
     assert sorted(upgrade.members.values_list("instance_number", flat=True)) == [2, 7]
 
 

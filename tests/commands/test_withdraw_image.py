@@ -24,7 +24,7 @@ from upgrades.core.facts import ImageReference
 from upgrades.core.states import FaultCode, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import ImageVersion, Instance, RollingUpgrade, ScaleSet
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=1)
@@ -45,7 +45,7 @@ def web() -> ScaleSet:
 
 
 def reasons() -> dict[str, dict[str, object]]:
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     return {one["code"]: one for one in web().decision["reasons"]}
 
 
@@ -142,7 +142,7 @@ def test_who_runs_it_goes_to_a_newer_version_by_itself() -> None:
     a_scale_set(version=NEW)
     withdraw()
     publish("16.04.2", now=LATER)
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     assert web().upgrades.get().target_version == "16.04.2"
 
 
@@ -206,15 +206,15 @@ def test_an_upgrade_to_it_stops_at_the_end_of_its_batch(by_hand: bool) -> None:
     publish(NEW)
     if by_hand:
         start("fleet/web", "ada", NOW)
-    advance(web().pk, lambda: NOW)
+    reconcile(web().pk, lambda: NOW)
     upgrade = web().upgrades.get()
     assert upgrade.batches.count() == 1
     withdraw()
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     assert web().upgrades.get().status == UpgradeStatus.ROLLING_FORWARD  # the batch is not cut in its middle
     upgrade.members.update(state="succeeded")
     Instance.objects.exclude(operation_id=None).update(operation_id=None, operation_kind="", version=NEW)
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     upgrade = web().upgrades.get()
     assert (upgrade.status, upgrade.error and upgrade.error["code"]) == (UpgradeStatus.FAULTED, FaultCode.WITHDRAWN)
     assert upgrade.error and f"{NEW} was withdrawn by eve (it panics). 8 instances" in upgrade.error["message"]
@@ -224,14 +224,14 @@ def test_an_upgrade_to_it_stops_at_the_end_of_its_batch(by_hand: bool) -> None:
 def test_one_that_it_stopped_is_tried_again_at_once_when_the_version_is_put_back() -> None:
     a_scale_set()
     publish(NEW)
-    advance(web().pk, lambda: NOW)
+    reconcile(web().pk, lambda: NOW)
     withdraw()
     web().upgrades.get().members.update(state="succeeded")
     Instance.objects.exclude(operation_id=None).update(operation_id=None, operation_kind="", version=NEW)
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     with snapshot_equals_events():
         put_back()
-    advance(web().pk, lambda: LATER)
+    reconcile(web().pk, lambda: LATER)
     assert [one.status for one in web().upgrades.all()] == [UpgradeStatus.ROLLING_FORWARD, UpgradeStatus.FAULTED]
 
 

@@ -14,10 +14,10 @@ from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Policy, Trial, Upgrade, Withdrawal
-from upgrades.core.held import Held, Reason, Who
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason
 
 MANUAL: dict[str, Any] = {"automatic": False}
 CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=True, cancelled_by="ada", ended_at=NOW)
@@ -31,7 +31,7 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     facts = replace(fleet(6, version=NEW), capacity=3)
     for id in range(6):
         facts = with_instance(facts, id, opt_out=HOLD)
-    found = the(Held.SURPLUS, facts)
+    found = the(InstanceWhy.SURPLUS, facts)
     assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
     assert (found.act, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
     kept = replace(fleet(2, version=NEW), capacity=0)
@@ -39,33 +39,33 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     text = (
         "2 instances more than the capacity of 0, and none may be removed: 1 opted out and 1 protected from scale-in."
     )
-    assert the(Held.SURPLUS, kept).text == text
+    assert the(InstanceWhy.SURPLUS, kept).text == text
     alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, kept=True)
-    assert (the(Held.SURPLUS, alone).act, the(Held.SURPLUS, alone).instances) == ("", (0,))
+    assert (the(InstanceWhy.SURPLUS, alone).act, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
 
 
 def test_a_surplus_that_may_go_is_no_standstill() -> None:
     facts = with_instance(replace(fleet(6, version=NEW), capacity=3), 0, opt_out=HOLD)
-    assert Held.SURPLUS not in codes(facts)
+    assert InstanceWhy.SURPLUS not in codes(facts)
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"stopped": True}])
 def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(changes: dict[str, Any]) -> None:
     facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
-    found = the(Held.AUTOMATIC_OFF, facts)
+    found = the(InstanceWhy.AUTOMATIC_OFF, facts)
     assert found.text == f"Automatic upgrades are off. 2 instances are not on {NEW}; none can be upgraded manually now."
     assert found.act == "", "a start would find nothing to do, or be refused"
 
 
 def test_a_start_by_hand_is_not_advised_where_the_gate_is_shut() -> None:
     facts = fleet(10, sick=3, **MANUAL)
-    assert (the(Held.AUTOMATIC_OFF, facts).act, the(Why.GATE, facts).act) == ("", "start_unhealthy_first")
-    assert the(Held.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).act == "start"
+    assert (the(InstanceWhy.AUTOMATIC_OFF, facts).act, the(Why.GATE, facts).act) == ("", "start_unhealthy_first")
+    assert the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).act == "start"
 
 
 def test_a_start_by_hand_has_limits_of_its_own() -> None:
     facts = fleet(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50), **MANUAL)
-    assert the(Held.AUTOMATIC_OFF, facts).act == "start" and Why.GATE not in codes(facts)
+    assert the(InstanceWhy.AUTOMATIC_OFF, facts).act == "start" and Why.GATE not in codes(facts)
 
 
 @pytest.mark.parametrize("last", [CANCELLED, stopped()])
@@ -213,11 +213,11 @@ PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_lates
 
 def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
     pinned = fleet(10, version=NEW, sick=3, **PINNED)
-    assert the(Held.PINNED, pinned).text.endswith(f"run {NEW}. A manual start is needed.")
+    assert the(InstanceWhy.PINNED, pinned).text.endswith(f"run {NEW}. A manual start is needed.")
     to_withdrawn = replace(fleet(10, sick=3), pinned_to="16.04.0", follows_latest=False)
     to_withdrawn = replace(to_withdrawn, withdrawn={"16.04.0": Withdrawal("eve", "it panics")})
-    assert "start" not in the(Held.PINNED_WITHDRAWN, to_withdrawn).text
-    off = the(Held.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
+    assert "start" not in the(InstanceWhy.PINNED_WITHDRAWN, to_withdrawn).text
+    off = the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
     assert off.text == f"Automatic upgrades are off. 10 instances are waiting for a manual start to {NEW}."
     stopped_and_ill = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
     assert "retry now" not in stopped_and_ill.text
@@ -227,21 +227,21 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
 def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
     facts = replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
-    assert the(Held.WITHDRAWN, facts).act == "start"
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
-    some = the(Held.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
+    assert the(InstanceWhy.WITHDRAWN, facts).act == "start"
+    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
+    some = the(InstanceWhy.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
     assert some.text.endswith(f"automatically. Start the upgrade to move 9 of them to {OLD}.")
     for id in (7, 8, 9):
         facts = with_instance(facts, id, health=Health.UNHEALTHY)
-    assert the(Held.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
+    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"quarantined": True}])
 def test_nothing_is_said_to_be_on_its_way_to_who_is_left_alone(changes: dict[str, Any]) -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
-    said = the(Held.WITHDRAWN, with_instance(facts, 1, **changes)).text
+    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
+    said = the(InstanceWhy.WITHDRAWN, with_instance(facts, 1, **changes)).text
     assert "automatically" not in said and f"{NEW} is newer" in said
 
 
@@ -249,7 +249,7 @@ def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
     facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
-    assert "No other version is available" not in the(Held.WITHDRAWN, facts).text
+    assert "No other version is available" not in the(InstanceWhy.WITHDRAWN, facts).text
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}])
@@ -262,25 +262,25 @@ def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[
 def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str, Any]) -> None:
     """Automatic upgrades turned off, or the version withdrawn: it stops at the end of the batch that is in flight."""
     facts = upgrading(fleet(5), verifying(0), paused_by="ada")
-    assert {Held.TURN, Why.PAUSED} <= set(codes(facts))
+    assert {InstanceWhy.TURN, Why.PAUSED} <= set(codes(facts))
     assert set(codes(replace(facts, **how))) == {Why.VERIFYING}
 
 
 @pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
     bad = Trial(failed=2)
-    assert "starts automatically" in the(Held.SUSPECTED, fleet(5, trial=bad)).text
-    assert the(Held.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
+    assert "starts automatically" in the(InstanceWhy.SUSPECTED, fleet(5, trial=bad)).text
+    assert the(InstanceWhy.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
 
 
 def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     """To the version that a set is pinned to, or away from one that was withdrawn."""
     of_older = replace(stopped(), target_version=OLD, paused_by="ada")
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
-    assert the(Why.PAUSED, pinned).act == "resume" and the(Held.PINNED, pinned).act == ""
+    assert the(Why.PAUSED, pinned).act == "resume" and the(InstanceWhy.PINNED, pinned).act == ""
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
     back = replace(back, instances=tuple(replace(one, withdrawn=True) for one in back.instances))
-    assert the(Why.PAUSED, back).act == "resume" and the(Held.WITHDRAWN, back).act == ""
+    assert the(Why.PAUSED, back).act == "resume" and the(InstanceWhy.WITHDRAWN, back).act == ""
 
 
 # --- a shut gate, beside what it keeps from being started --------------------------------------------------------------
@@ -310,32 +310,32 @@ def test_the_gate_before_a_start_away_from_a_withdrawn_version_is_that_of_a_star
 
 def test_what_failed_before_is_told_what_opens_the_gate() -> None:
     failed = with_instance(fleet(10, sick=3), 9, failed_version=NEW)
-    assert the(Held.FAILED_BEFORE, failed).act == "start_unhealthy_first"
+    assert the(InstanceWhy.FAILED_BEFORE, failed).act == "start_unhealthy_first"
     beyond_mending = with_instance(with_instance(failed, 7, version=NEW), 8, version=NEW)
     beyond_mending = with_instance(beyond_mending, 6, version=NEW, health=Health.UNHEALTHY)
-    assert the(Held.FAILED_BEFORE, beyond_mending).act == "change_policy"
+    assert the(InstanceWhy.FAILED_BEFORE, beyond_mending).act == "change_policy"
     paused = replace(failed, last_attempt=Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, paused_by="ada"))
-    assert the(Held.FAILED_BEFORE, paused).act == ""
+    assert the(InstanceWhy.FAILED_BEFORE, paused).act == ""
 
 
 def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
     """If it is stopped, the next one takes them too."""
     facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
-    assert the(Held.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
+    assert the(InstanceWhy.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
     before = with_instance(fleet(10), 0, failed_version=NEW)
-    assert the(Held.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
+    assert the(InstanceWhy.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
 
 
 def test_what_nobody_can_have_sooner_is_lifted_by_nobody() -> None:
-    assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).who is Who.OPERATOR
+    assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).who is LiftedBy.OPERATOR
     shut = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
-    assert (shut.act, shut.who) == ("", Who.NOBODY) and shut.until
+    assert (shut.act, shut.who) == ("", LiftedBy.NOBODY) and shut.until
 
 
 def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:
     facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
-    assert the(Held.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
+    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
     some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)
-    assert the(Held.WITHDRAWN, some).text.endswith(f"The upgrade to {OLD} takes 8 of them automatically.")
+    assert the(InstanceWhy.WITHDRAWN, some).text.endswith(f"The upgrade to {OLD} takes 8 of them automatically.")
     ending = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD), cancel_requested_by="ada")
-    assert the(Held.WITHDRAWN, ending).text.endswith("Older versions are never installed automatically.")
+    assert the(InstanceWhy.WITHDRAWN, ending).text.endswith("Older versions are never installed automatically.")

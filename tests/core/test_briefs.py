@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from upgrades.core import briefs, messages
-from upgrades.core.held import Held, Reason
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, Reason
 
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
 
@@ -24,10 +24,10 @@ NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
             Reason(Why.NOT_MADE, "...", "capacity", numbers={"instances": 1, "capacity": 3}),
             "1 of 3 could not be created",
         ),
-        (Reason(Held.QUARANTINED, "...", "", instances=(1,)), "1 in quarantine"),
-        (Reason(Held.AUTOMATIC_OFF, "...", "", numbers={"instances": 4}), "4 behind; automatic is off"),
-        (Reason(Held.OPTED_OUT, "...", "opt-out", instances=(1,)), ""),
-        (Reason(Why.ROOM, messages.ROOM_UNKNOWN, "room"), messages.ROOM_UNKNOWN),
+        (Reason(InstanceWhy.QUARANTINED, "...", "", instances=(1,)), "1 in quarantine"),
+        (Reason(InstanceWhy.AUTOMATIC_OFF, "...", "", numbers={"instances": 4}), "4 behind; automatic is off"),
+        (Reason(InstanceWhy.OPTED_OUT, "...", "opt-out", instances=(1,)), ""),
+        (Reason(Why.ROOM, messages.QUOTA_UNKNOWN, "room"), messages.QUOTA_UNKNOWN),
     ],
 )
 def test_few_words(reason: Reason, said: str) -> None:

@@ -13,7 +13,7 @@ from upgrades.core import batches, decide, health
 from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, Member, Policy, Upgrade
 from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
-    LOOK_AT_WORK,
+    WORK_POLL_INTERVAL,
     AddInstances,
     Cancel,
     Complete,
@@ -333,13 +333,15 @@ def test_those_that_leave_already_are_not_surplus_again() -> None:
     facts = replace(fleet(5), capacity=3)
     for id in (3, 4):
         facts = with_instance(facts, id, busy=True, leaving=True)
-    assert step(replace(facts, automatic=False)) == Wait(NOW + LOOK_AT_WORK, Why.CREATING, "Removing 2 instances.")
+    assert step(replace(facts, automatic=False)) == Wait(
+        NOW + WORK_POLL_INTERVAL, Why.CREATING, "Removing 2 instances."
+    )
     assert step(replace(facts, capacity=5)) == AddInstances(2, image(NEW))
 
 
 def test_machines_in_the_making_are_looked_at_soon() -> None:
     facts = with_instance(replace(fleet(5), automatic=False), 2, busy=True)
-    assert step(facts) == Wait(NOW + LOOK_AT_WORK, Why.CREATING, "Changing 1 instance.")
+    assert step(facts) == Wait(NOW + WORK_POLL_INTERVAL, Why.CREATING, "Changing 1 instance.")
 
 
 def test_those_that_leave_count_for_no_limit() -> None:

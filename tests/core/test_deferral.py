@@ -13,10 +13,10 @@ from tests.core.world import image
 from tests.stories import document, edited
 from upgrades.core import documents
 from upgrades.core.facts import Facts, Member, Policy
-from upgrades.core.held import Held, Who
 from upgrades.core.preview import preview
 from upgrades.core.states import Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy
 
 DEFERRED = Policy(deferral=True)
 DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
@@ -104,7 +104,7 @@ def test_a_pause_is_told_only_where_something_approved_remains() -> None:
     facts = deferred(fleet(10), *DONE, finished=True, policy=policy)
     assert why(facts) is Why.WAITING_FOR_APPROVAL and Why.PAUSE not in codes(facts)
     facts = deferred(fleet(10), *DONE, finished=True, policy=policy, approved=(5,))
-    assert why(facts) is Why.PAUSE and codes(facts) == [Why.WAITING_FOR_APPROVAL, Why.PAUSE, Held.TURN]
+    assert why(facts) is Why.PAUSE and codes(facts) == [Why.WAITING_FOR_APPROVAL, Why.PAUSE, InstanceWhy.TURN]
 
 
 def test_the_batch_in_flight_is_finished_first() -> None:
@@ -128,9 +128,9 @@ def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
 def test_those_that_wait_for_approval_say_so_and_who_can_give_it() -> None:
     facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
     found = the(Why.WAITING_FOR_APPROVAL, facts)
-    assert (found.act, found.who, found.gate, found.instances) == ("approve", Who.OPERATOR, "approval", (0, 2, 3))
+    assert (found.act, found.who, found.gate, found.instances) == ("approve", LiftedBy.OPERATOR, "approval", (0, 2, 3))
     assert found.numbers == {"instances": 3}
-    assert the(Held.TURN, facts).instances == (1,)
+    assert the(InstanceWhy.TURN, facts).instances == (1,)
     one = with_instance(fleet(2, version=NEW), 1, version=OLD)
     assert the(Why.WAITING_FOR_APPROVAL, deferred(one)).text == (
         f"1 instance is waiting for approval of the upgrade to {NEW}."

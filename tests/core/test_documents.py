@@ -12,7 +12,7 @@ from tests.stories import document, edited, health_extension, without
 from upgrades.core import documents
 from upgrades.core.documents import ExtensionModel, ProbeModel
 from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.members import BadDocument
+from upgrades.core.json_fields import BadDocument
 
 EXAMPLE = Path(__file__).parent.parent / "vectors" / "ScaleSet_Create_WithAzureLoadBalancer.2018-10-01.json"
 POLICY = "properties.upgradePolicy"
@@ -162,7 +162,7 @@ def test_limits_at_their_edges(path: str, least: int, most: int) -> None:
     for wrong in [*outside, 20.0, 20.5, True, "", "many", [], {}]:
         error = refusal(edited(OWN_LIMITS, path, wrong))
         assert error.target == path
-        assert f"{path} is a whole number from {least} to {most}, not " in error.message
+        assert f"{path} must be an integer from {least} to {most}, got " in error.message
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_versions_of_the_health_extension_that_are_none(version: object) -> None
 
 @pytest.mark.parametrize("grace", [4, 14_401, -1, "PT5M", 7.5, True])
 def test_grace_periods_that_are_none(grace: object) -> None:
-    with pytest.raises(BadDocument, match="gracePeriod is a whole number from 5 to 14400"):
+    with pytest.raises(BadDocument, match="gracePeriod must be an integer from 5 to 14400"):
         probe_of(version="2.0", gracePeriod=grace)
 
 
@@ -306,7 +306,7 @@ def test_missing_members(path: str) -> None:
 def test_texts_that_are_none(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
-    assert error.message.startswith(f"{path} is a text, not ")
+    assert error.message.startswith(f"{path} must be a string, got ")
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_texts_that_are_none(path: str, wrong: object) -> None:
 def test_what_stands_where_an_object_belongs(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
-    assert error.message.startswith(f"{path} is an object, not ")
+    assert error.message.startswith(f"{path} must be an object, got ")
 
 
 @pytest.mark.parametrize(
@@ -329,9 +329,9 @@ def test_what_stands_where_an_object_belongs(path: str, wrong: object) -> None:
 def test_what_stands_where_a_list_belongs(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
-    assert error.message.startswith(f"{path} is a list, not ")
+    assert error.message.startswith(f"{path} must be a list, got ")
     element = refusal(edited(document(), path, [[wrong]]))
-    assert element.message == f"{path}[0] is an object, not a list"
+    assert element.message == f"{path}[0] must be an object, got a list"
 
 
 def test_elements_that_say_the_same_twice() -> None:
@@ -345,11 +345,11 @@ def test_elements_that_say_the_same_twice() -> None:
     ("extension", "word"),
     [
         ({}, "extensions[0].name is missing"),
-        ({"name": 5}, "extensions[0].name is a text, not 5"),
-        ({"name": "x", "properties": []}, "extensions[0].properties is an object, not a list"),
-        ({"name": "x", "properties": {"type": ["y"]}}, "extensions[0].properties.type is a text, not a list"),
-        ({"name": "x", "properties": {"provisionAfterExtensions": "y"}}, "provisionAfterExtensions is a list"),
-        ({"name": "x", "properties": {"provisionAfterExtensions": [5]}}, "is a list of extensions' names, not 5"),
+        ({"name": 5}, "extensions[0].name must be a string, got 5"),
+        ({"name": "x", "properties": []}, "extensions[0].properties must be an object, got a list"),
+        ({"name": "x", "properties": {"type": ["y"]}}, "extensions[0].properties.type must be a string, got a list"),
+        ({"name": "x", "properties": {"provisionAfterExtensions": "y"}}, "provisionAfterExtensions must be a list"),
+        ({"name": "x", "properties": {"provisionAfterExtensions": [5]}}, "must be a list of extensions' names, got 5"),
     ],
 )
 def test_extensions_that_are_none(extension: dict[str, Any], word: str) -> None:
@@ -359,7 +359,7 @@ def test_extensions_that_are_none(extension: dict[str, Any], word: str) -> None:
 @pytest.mark.parametrize("wrong", [None, [], {}])
 def test_tags_that_are_none(wrong: object) -> None:
     error = refusal({**document(), "tags": {"owner": wrong}})
-    assert error.message.startswith("tags.owner is a text, not ")
+    assert error.message.startswith("tags.owner must be a string, got ")
 
 
 def test_a_tag_with_a_strange_name_is_refused_in_one_line() -> None:

@@ -12,12 +12,12 @@ from upgrades.core import batches
 from upgrades.core.documents import ExtensionModel
 from upgrades.core.extensions import key_of_machine, key_of_model
 from upgrades.core.facts import Batch, Facts, Hold, Member, Policy, Upgrade
-from upgrades.core.held import Held
 from upgrades.core.machines import ExtensionView
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Wait, Why
+from upgrades.core.waiting import InstanceWhy
 
 BEFORE, WANTED = "agent 1.0", "agent 2.0"
 
@@ -137,7 +137,7 @@ def test_the_reasons_are_those_of_such_an_upgrade() -> None:
     facts = with_instance(extending(fleet(10, version=NEW), *members), 9, opt_out=Hold("ada", "debugging"))
     facts = with_instance(current(facts, 8), 8, opt_out=Hold("ada", "no reason to name it"))
     found = {one.code: one.instances for one in reasons(facts, NOW)}
-    assert found == {Why.RUNNING_EXTENSIONS: (0, 1), Held.OPTED_OUT: (9,), Held.TURN: (2, 3, 4, 5, 6, 7)}
+    assert found == {Why.RUNNING_EXTENSIONS: (0, 1), InstanceWhy.OPTED_OUT: (9,), InstanceWhy.TURN: (2, 3, 4, 5, 6, 7)}
 
 
 def test_its_plan_is_of_extensions() -> None:

@@ -8,7 +8,7 @@ from tests.stories import document
 from upgrades.core import documents
 from upgrades.core.documents import ExtensionModel
 from upgrades.core.extensions import check_order
-from upgrades.core.members import BadDocument
+from upgrades.core.json_fields import BadDocument
 
 AFTER = "properties.virtualMachineProfile.extensionProfile.extensions[{}].properties.provisionAfterExtensions"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stories import document, edited
 from upgrades.core import azure_types, documents, known, limits, secrets, warnings
-from upgrades.core.members import BadDocument
+from upgrades.core.json_fields import BadDocument
 
 PROFILE = "properties.virtualMachineProfile"
 

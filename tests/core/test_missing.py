@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.test_decide import NEW, NOW, fleet, step
 from tests.core.world import image
-from upgrades.core import batches, health, missing, retrying
+from upgrades.core import backoff, batches, health, missing
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts, Hold, InstanceFacts, Missing
 from upgrades.core.states import Health, StartedBy
@@ -128,7 +128,7 @@ def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None
     away = [InstanceFacts(id, "", Health.UNKNOWN, **how) for id in (4, 5)]  # type: ignore[arg-type]
     facts = Facts(6, instances=(*rows, *away))
     assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
-    assert not retrying.gate_is_shut(facts, NOW)
+    assert not backoff.gate_is_shut(facts, NOW)
     assert not {4, 5} & {one.id for one in batches.candidates(facts, StartedBy.USER)}
 
 

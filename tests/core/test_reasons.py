@@ -11,11 +11,11 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, veri
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
-from upgrades.core.held import Held, Reason, Who
 from upgrades.core.reason_kinds import RANK
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
 
@@ -38,42 +38,42 @@ def test_the_gate_says_how_many_must_recover() -> None:
     found = the(Why.GATE, upgrading(fleet(30, sick=7)))
     assert found.numbers == {"unhealthy": 7, "total": 30, "limit_percent": 20, "must_recover": 1}
     assert found.text == "Too many unhealthy: 23.3 % (7 of 30), limit 20 %. 1 more must recover."
-    assert (found.gate, found.who, found.instances) == ("health", Who.OPERATOR, tuple(range(23, 30)))
+    assert (found.gate, found.who, found.instances) == ("health", LiftedBy.OPERATOR, tuple(range(23, 30)))
 
 
 def test_unhealthy_opt_outs_that_keep_the_gate_shut_are_named_first() -> None:
     facts = fleet(10, sick=3)
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert codes(upgrading(facts))[:2] == [Held.SHUT_BY_OPT_OUTS, Why.GATE]
+    assert codes(upgrading(facts))[:2] == [InstanceWhy.SHUT_BY_OPT_OUTS, Why.GATE]
 
 
 def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, opt_out=HOLD)
-    assert codes(facts) == [Held.IMPOSSIBLE, Held.OPTED_OUT]
-    found = the(Held.OPTED_OUT, facts)
-    assert (found.until, found.act, found.who, found.instances) == (HOLD.until, "opt_in", Who.OWNER, (1,))
+    assert codes(facts) == [InstanceWhy.IMPOSSIBLE, InstanceWhy.OPTED_OUT]
+    found = the(InstanceWhy.OPTED_OUT, facts)
+    assert (found.until, found.act, found.who, found.instances) == (HOLD.until, "opt_in", LiftedBy.OWNER, (1,))
     assert found.text == "1 instance opted out by ada until 2018-09-25 13:00:00 UTC: debugging"
 
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
-    found = the(Held.IMPOSSIBLE, facts)
-    assert (found.act, found.who, found.instances) == ("release", Who.OPERATOR, (1,))
+    found = the(InstanceWhy.IMPOSSIBLE, facts)
+    assert (found.act, found.who, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
 
 
 def test_each_opt_out_is_one_reason() -> None:
     facts = fleet(10)
     for id, hold in ((1, HOLD), (2, HOLD), (3, Hold("eve", "a demo"))):
         facts = with_instance(facts, id, opt_out=hold)
-    held = [one.instances for one in reasons(facts, NOW) if one.code == Held.OPTED_OUT]
+    held = [one.instances for one in reasons(facts, NOW) if one.code == InstanceWhy.OPTED_OUT]
     assert sorted(held, key=str) == [(1, 2), (3,)]
 
 
 def test_an_opt_out_is_there_since_the_first_of_its_instances() -> None:
     facts = with_instance(fleet(10), 1, opt_out=replace(HOLD, since=NOW))
     facts = with_instance(facts, 2, opt_out=replace(HOLD, since=NOW - MINUTE))
-    found = the(Held.OPTED_OUT, facts)
+    found = the(InstanceWhy.OPTED_OUT, facts)
     assert (found.since, found.instances) == (NOW - MINUTE, (1, 2))
 
 
@@ -82,17 +82,17 @@ def test_an_upgrade_of_those_that_failed_speaks_of_them_alone() -> None:
     facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, stopped=True)
     facts = with_instance(facts, 4, version=NEW, failed_version=NEW, stopped=True)
     facts = upgrading(facts, started_by=USER, only_failed=True)
-    assert the(Held.OPTED_OUT, facts).instances == (1,)
-    assert the(Held.SWITCHED_OFF, facts).instances == (4,)
+    assert the(InstanceWhy.OPTED_OUT, facts).instances == (1,)
+    assert the(InstanceWhy.SWITCHED_OFF, facts).instances == (4,)
 
 
 def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
     facts = with_instance(fleet(10), 1, quarantined=True)
     facts = with_instance(facts, 2, stopped=True)
     facts = with_instance(facts, 3, failed_version=NEW)
-    assert codes(facts) == [Held.QUARANTINED, Held.FAILED_BEFORE, Held.SWITCHED_OFF]
-    assert the(Held.QUARANTINED, facts).act == "release"
-    assert the(Held.FAILED_BEFORE, facts).act == "retry_failed"
+    assert codes(facts) == [InstanceWhy.QUARANTINED, InstanceWhy.FAILED_BEFORE, InstanceWhy.SWITCHED_OFF]
+    assert the(InstanceWhy.QUARANTINED, facts).act == "release"
+    assert the(InstanceWhy.FAILED_BEFORE, facts).act == "retry_failed"
 
 
 def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
@@ -101,7 +101,7 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     )
     found = the(Why.PAUSE, facts)
     assert (found.until, found.act) == (NOW + MINUTE, "next_batch_now")
-    assert the(Held.TURN, facts).instances == tuple(range(1, 10))
+    assert the(InstanceWhy.TURN, facts).instances == tuple(range(1, 10))
 
 
 def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
@@ -115,7 +115,7 @@ def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
 
 def test_a_fleet_wide_stop_and_a_pause_by_hand_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
-    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, Held.TURN]
+    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.TURN]
     assert (the(Why.FLEET_STOPPED, facts).act, the(Why.PAUSED, facts).act) == ("end_fleet_stop", "resume")
     assert Why.FLEET_STOPPED not in codes(upgrading(replace(fleet(10), fleet_stop=STOP), started_by=USER))
 
@@ -128,14 +128,14 @@ def test_a_wait_to_try_again_says_when() -> None:
 
 
 def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_newer() -> None:
-    assert codes(fleet(10, automatic=False)) == [Held.AUTOMATIC_OFF]
+    assert codes(fleet(10, automatic=False)) == [InstanceWhy.AUTOMATIC_OFF]
     assert codes(fleet(10, version=NEW, automatic=False)) == []
 
 
 def test_what_is_under_way_is_told_apart() -> None:
     facts = upgrading(fleet(10), verifying(0), Member(1, MemberState.UPGRADING), Member(2, MemberState.ROLLING_BACK))
     facts = with_instance(facts, 0, health=Health.INITIALIZING)
-    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, Held.TURN]
+    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.TURN]
     assert the(Why.VERIFYING, facts).until == NOW + 5 * MINUTE
 
 
@@ -159,7 +159,7 @@ sets = st.fixed_dictionaries(
     {
         "automatic": st.booleans(),
         "fleet_stop": st.sampled_from([None, STOP]),
-        "room_is_known": st.booleans(),
+        "available_quota_is_known": st.booleans(),
         "health_as_of": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }
@@ -198,7 +198,7 @@ def test_whatever_is_waited_for_is_among_the_reasons(
 
 
 def test_every_reason_has_its_rank_and_only_one() -> None:
-    assert set(RANK) == {*Why, *Held}
+    assert set(RANK) == {*Why, *InstanceWhy}
     assert sorted(RANK.values()) == list(range(len(RANK)))
 
 
@@ -209,12 +209,14 @@ def test_the_time_of_release_is_never_past() -> None:
 
 
 def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alone() -> None:
-    assert Held.QUARANTINED not in codes(with_instance(upgrading(fleet(5), started_by=USER), 4, quarantined=True))
+    assert InstanceWhy.QUARANTINED not in codes(
+        with_instance(upgrading(fleet(5), started_by=USER), 4, quarantined=True)
+    )
 
 
 def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
     facts = upgrading(fleet(2), Member(0, MemberState.UPGRADING))
-    assert Held.IMPOSSIBLE not in codes(with_instance(facts, 1, opt_out=HOLD))
+    assert InstanceWhy.IMPOSSIBLE not in codes(with_instance(facts, 1, opt_out=HOLD))
 
 
 def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from upgrades.core.json_fields import show_value
 from upgrades.core.masking import masked
-from upgrades.core.members import shown
 from upgrades.core.references import references
 
 EXPIRED = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,5 +91,5 @@ def test_reading_takes_time_in_proportion(text: str) -> None:
 
 def test_signatures_and_keys_do_not_stand_in_messages() -> None:
     for secret in (URI, "x;AccountKey=hunter2==", "x;SharedAccessKey=hunter2", "?sig=hunter2&se=2020-01-01"):
-        assert "hunter2" not in shown(secret)
+        assert "hunter2" not in show_value(secret)
         assert "hunter2" not in masked(f"could not fetch {secret}")

@@ -6,11 +6,11 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, Member, Policy
-from upgrades.core.held import Held
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
+from upgrades.core.waiting import InstanceWhy
 
 LONG = Policy(pause_between_batches=60 * MINUTE)
 DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
@@ -35,7 +35,7 @@ def test_what_failed_in_an_attempt_that_went_through_is_left_alone_by_the_next_u
     assert isinstance(found, StartUpgrade) and not found.takes_failed
     running = upgrading(with_instance(facts, 3, version=OLD), takes_failed=False)
     assert chosen(running) == (3,)
-    assert the(Held.FAILED_BEFORE, running).instances == (9,)
+    assert the(InstanceWhy.FAILED_BEFORE, running).instances == (9,)
 
 
 def test_after_a_cancel_a_person_may_have_the_failed_tried_again_too() -> None:
@@ -95,23 +95,23 @@ def test_while_it_rolls_back_nothing_else_holds_it() -> None:
 
 def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
     facts = with_instance(fleet(10), 0, busy=True)
-    assert Held.TURN not in codes(upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve"))
+    assert InstanceWhy.TURN not in codes(upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve"))
 
 
 def test_whoever_stands_still_in_a_running_upgrade_has_a_reason() -> None:
     facts = with_instance(with_instance(fleet(25), 0, opt_out=HOLD), 1, failed_version=NEW)
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SUCCEEDED))
     facts = upgrading(facts, *members, finished=True)
-    assert the(Held.OPTED_OUT, facts).instances == (0,)
-    assert (the(Held.FAILED_BEFORE, facts).instances, the(Held.FAILED_BEFORE, facts).act) == ((1,), "")
+    assert the(InstanceWhy.OPTED_OUT, facts).instances == (0,)
+    assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).act) == ((1,), "")
 
 
 def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
     facts = fleet(3, automatic=False)
-    assert the(Held.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
+    assert the(InstanceWhy.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
     for id in range(3):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert the(Held.AUTOMATIC_OFF, facts).act == ""
+    assert the(InstanceWhy.AUTOMATIC_OFF, facts).act == ""
 
 
 def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
@@ -127,8 +127,8 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
     facts = upgrading(facts)
-    assert (the(Why.GATE, facts).act, the(Held.SHUT_BY_OPT_OUTS, facts).act) == ("", "")
-    assert the(Held.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
+    assert (the(Why.GATE, facts).act, the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).act) == ("", "")
+    assert the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
 
 
 # --- previews ---

@@ -262,7 +262,7 @@ def _capacity(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _room(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.facts = replace(world.facts, room=int(options["for"]))
+    world.facts = replace(world.facts, available_quota=int(options["for"]))
 
 
 def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:

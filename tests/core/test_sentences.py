@@ -9,10 +9,10 @@ import pytest
 
 from upgrades.core import briefs, messages
 from upgrades.core.facts import Hold, Trial, Withdrawal
-from upgrades.core.held import Held, Reason, Who
 from upgrades.core.reason_kinds import KINDS
 from upgrades.core.sentences import Sentence, shaped
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason
 from upgrades.feed import reason_shapes
 
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
@@ -58,8 +58,8 @@ def test_every_message_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", KINDS)
-def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: Why | Held) -> None:
-    reason = Reason(code, "So it is.", "health", Who.OPERATOR, instances=(1, 2), numbers={"instances": 2})
+def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: Why | InstanceWhy) -> None:
+    reason = Reason(code, "So it is.", "health", LiftedBy.OPERATOR, instances=(1, 2), numbers={"instances": 2})
     assert isinstance(briefs.brief(reason), str)
     (told,) = reason_shapes.reasons([reason], (), NOON)
     assert (told["face"]["fill"], told["face"]["glyph"], told["passes"]) == (
@@ -80,7 +80,7 @@ def test_a_decision_says_what_it_keeps_waiting() -> None:
 
 def test_the_weightiest_reason_is_what_is_said_where_nothing_can_be_done() -> None:
     found = reason_shapes.reasons(
-        [Reason(Held.OPTED_OUT, messages.opted_out(1, Hold("ada", "x", NOON)), "opt-out")], (), NOON
+        [Reason(InstanceWhy.OPTED_OUT, messages.opted_out(1, Hold("ada", "x", NOON)), "opt-out")], (), NOON
     )
     said = reason_shapes.decision(Why.NOTHING_TO_DO, messages.nothing_to_do(), found, {}, NOON)
     assert (said["code"], said["face"]["fill"]) == ("OptedOut", "out")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.test_documents import OWN_LIMITS, PROFILE, refusal
 from tests.stories import document, edited, health_extension
 from upgrades.core import documents
-from upgrades.core.members import BadDocument
+from upgrades.core.json_fields import BadDocument
 
 # --- what is JSON for Python only -------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ def test_extensions_are_run_on_the_instances_that_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "surges", "words"),
+    ("available_quota", "surges", "words"),
     [
         (None, True, "new instances take their places (maxSurge)."),
         (2, True, "new instances take their places (maxSurge)."),
@@ -64,9 +64,9 @@ def test_extensions_are_run_on_the_instances_that_there_are() -> None:
         (0, False, "in place, for the quota has room for none (maxSurge)."),
     ],
 )
-def test_without_room_for_all_of_it_a_batch_is_in_place(room: int | None, surges: bool, words: str) -> None:
+def test_without_room_for_all_of_it_a_batch_is_in_place(available_quota: int | None, surges: bool, words: str) -> None:
     """Z-1.10: "on shortage that batch falls back to in place"."""
-    answer = step(surging(replace(fleet(10), room=room)))
+    answer = step(surging(replace(fleet(10), available_quota=available_quota)))
     assert isinstance(answer, StartBatch)
     assert (answer.instances, answer.surge) == ((0, 1), surges)
     assert answer.why == f"20 % of 10 is 2, so at most 2; {words}"
@@ -92,7 +92,7 @@ def test_an_upgrade_ends_without_waiting_for_them() -> None:
 
 
 def test_a_provider_that_does_not_say_how_much_room_there_is_is_waited_for() -> None:
-    facts = surging(replace(fleet(10), room_is_known=False))
+    facts = surging(replace(fleet(10), available_quota_is_known=False))
     assert why(facts) is Why.ROOM
     assert Why.ROOM in {one.code for one in reasons(facts, NOW)}
     assert isinstance(step(upgrading(facts)), StartBatch)

@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 from upgrades.models import ScaleSet
 
 HEALED_SECONDS = 60  # a bound, not the goal (docs/reliability.md has the figures)
-MOST_EVENTS_BETWEEN = 8
+MAX_EVENTS_BETWEEN = 8
 BRIEF = (6, 6, 5, 5, 4, 3, 1)  # how many at once: 30 kills
 LONG = (1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6)
 
@@ -56,7 +56,7 @@ def without_end(chance: random.Random) -> Iterator[Round]:
 
 
 def _round(chance: random.Random, kinds: tuple[str, ...]) -> Round:
-    return Round(kinds, chance.randint(1, MOST_EVENTS_BETWEEN))
+    return Round(kinds, chance.randint(1, MAX_EVENTS_BETWEEN))
 
 
 class Killer:

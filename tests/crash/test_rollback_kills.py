@@ -23,7 +23,7 @@ FLEET = {BAD: 24}
 ROLLING = {**NO_LIMITS, "maxBatchInstancePercent": 25}  # four batches, and in each of them all are rolled back
 HEALTH_WAIT_SECONDS = 3
 KILLED_AT_ONCE = (1, 2, 1, 4)  # 8 kills, and the broker is emptied twice
-MOST_VERSIONS = 2  # a third failure in a row would be the last: then they are in quarantine
+MAX_VERSIONS = 2  # a third failure in a row would be the last: then they are in quarantine
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation, capsys: p
     seed = os.environ.get("ROLLGRID_SEED") or secrets.token_hex(4)
     with capsys.disabled():
         print(f"\nROLLGRID_SEED={seed} repeats this plan")  # noqa: T201
-    bad, good = [next_version() for _ in range(MOST_VERSIONS)], next_version()
+    bad, good = [next_version() for _ in range(MAX_VERSIONS)], next_version()
     put_fleets(hasty, FLEET, rolling=ROLLING, bad=bad)
     before = {BAD: hasty.views(BAD)}
     killer = Killer(hasty)

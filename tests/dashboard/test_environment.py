@@ -216,7 +216,7 @@ def test_a_given_unix_broker_keeps_its_database(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_long_state_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ROLLGRID_HOME", str(tmp_path / ("x" * 120)))
-    assert len(os.fsencode(environment.broker_socket())) <= environment.LONGEST_SOCKET_PATH
+    assert len(os.fsencode(environment.broker_socket())) <= environment.MAX_SOCKET_PATH_LENGTH
 
 
 def test_the_documentation_has_every_variable_and_no_other() -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from dashboard.listener import TOO_SLOW, Listener
-from dashboard.relay import RING_BYTES, RING_SECONDS, Relay, Track
+from dashboard.relay import RING_BYTES, RING_SECONDS, FeedStream, Relay
 from tests.feed_client import validator
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
@@ -182,7 +182,7 @@ def test_a_position_that_cannot_be_continued_is_a_reset(tell: Any, position: str
 
 def test_the_ring_is_bounded() -> None:
     """Who lacks more than it holds fetches a snapshot, which is smaller."""
-    track = Track(1, "a/b", "s", 0, 0)
+    track = FeedStream(1, "a/b", "s", 0, 0)
     for seq in range(1, 100):
         track.remember(Frame(seq - 1, seq, "x" * 100_000), now=0.0)
         track.seq = seq
@@ -215,7 +215,7 @@ def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:
 def test_a_delta_that_is_too_large_is_a_reset(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The web server would drop it without a word."""
     row = a_scale_set(instances=30)
-    monkeypatch.setattr("dashboard.relay.LARGEST_DELTA", 5_000)
+    monkeypatch.setattr("dashboard.relay.MAX_DELTA_BYTES", 5_000)
 
     async def story(relay: Relay) -> None:
         client = Client(row.key)

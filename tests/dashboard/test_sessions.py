@@ -8,17 +8,17 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from dashboard.sessions import CHUNK, Seat, gone
+from dashboard.sessions import CHUNK, SessionIdentity, gone
 from tests.dashboard.people import the_time
 
 pytestmark = pytest.mark.django_db
 
 
-def a_seat(name: str) -> tuple[Client, User, Seat]:
+def a_seat(name: str) -> tuple[Client, User, SessionIdentity]:
     user = User.objects.create_user(name, password="correct horse")
     client = Client()
     client.force_login(user)
-    return client, user, Seat(str(client.session.session_key), user.pk, user.password)
+    return client, user, SessionIdentity(str(client.session.session_key), user.pk, user.password)
 
 
 def signs_out(client: Client, user: User) -> None:
@@ -54,7 +54,7 @@ def test_a_session_that_ran_out() -> None:
 
 def test_two_queries_for_all_of_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     _, user, ada = a_seat("ada")
-    others = {Seat(f"made up {n}", user.pk, user.password) for n in range(CHUNK - 1)}
+    others = {SessionIdentity(f"made up {n}", user.pk, user.password) for n in range(CHUNK - 1)}
     with django_assert_num_queries(2):
         assert gone({ada, *others}, the_time()) == others
     with django_assert_num_queries(0):

@@ -19,7 +19,7 @@ from tests.end_to_end.installation import Installation
 from tests.end_to_end.wire import chunked, head, line, plain
 
 FLOOD = 300_000_000
-MOST_MEMORY = 10_000_000  # that a flood may cost
+MAX_MEMORY = 10_000_000  # that a flood may cost
 TOKEN = "/organizations/oauth2/v2.0/token"
 GROUP = "/subscriptions/0/resourceGroups/large?api-version=2021-04-01"
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -86,7 +86,7 @@ def test_a_flood_is_refused_and_costs_neither_memory_nor_disk(up: Installation, 
         said = flood.send(head(method, path, FORM, announced), *body).answer()
     write_figure(f"{path} {way} {'https' if tls else 'http'}", cost, monotonic() - began)
     assert (said.status, cost.files) == (413, 0)
-    assert cost.memory < MOST_MEMORY
+    assert cost.memory < MAX_MEMORY
     assert up.ask("/healthz")[0] == 200
 
 
@@ -109,7 +109,7 @@ def test_many_floods_at_once_keep_nobody_waiting(up: Installation) -> None:
         for flood in floods:
             flood.join()
     write_figure("eight at once; the slowest answer of /healthz", cost, slowest)
-    assert cost.memory < 2 * MOST_MEMORY
+    assert cost.memory < 2 * MAX_MEMORY
     assert cost.files == 0
     assert slowest < 2
 

@@ -16,7 +16,7 @@ def test_it_knows_all_that_write() -> None:
     assert names >= {
         *("publish_image", "set_model", "delete_scale_set", "change_policy", "put_load_balancer"),
         *("opt_out", "opt_in", "start", "cancel"),
-        *("advance", "work", "record", "record_outcomes", "mark_begun", "end_expired_opt_outs"),
+        *("reconcile", "work", "record", "record_outcomes", "mark_begun", "end_expired_opt_outs"),
         *("write_verdicts", "write_views"),
     }
 

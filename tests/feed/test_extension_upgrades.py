@@ -7,7 +7,7 @@ from tests.stories import NOW, a_scale_set, publish, snapshot_equals_events
 from upgrades.commands.upgrades import start, start_extensions
 from upgrades.feed import read
 from upgrades.models import Event
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 pytestmark = pytest.mark.django_db
 SCRIPT = {"name": "Script", "properties": {"publisher": "p", "type": "t"}}
@@ -17,7 +17,7 @@ def test_it_says_what_its_instances_are_to_have() -> None:
     row = a_scale_set(probe="/health", extensions=[SCRIPT])
     with snapshot_equals_events():
         start_extensions("fleet/web", "ada", NOW)
-        advance(row.pk, lambda: NOW)
+        reconcile(row.pk, lambda: NOW)
     said = read.snapshot(row.pk)
     assert said["scale_set"]["extensions"] == said["upgrade"]["extensions"] == ["health 1.0", "script"]
     assert (said["upgrade"]["kind"], said["upgrade"]["target"]["version"]) == ("extensions", "")

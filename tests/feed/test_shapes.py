@@ -3,21 +3,21 @@
 from datetime import timedelta
 
 from tests.stories import NOW
-from upgrades.core.held import Held, Reason
 from upgrades.core.instants import iso
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, Reason
 from upgrades.feed import reason_shapes
 
 EARLIER = NOW - timedelta(minutes=5)
 
 
 def test_a_reason_is_there_since_it_was_first_found_however_its_numbers_move() -> None:
-    first = reason_shapes.reasons([Reason(Held.IMPOSSIBLE, "2 instances ...", "opt-out")], (), EARLIER)
-    then = reason_shapes.reasons([Reason(Held.IMPOSSIBLE, "3 instances ...", "opt-out")], first, NOW)
+    first = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "2 instances ...", "opt-out")], (), EARLIER)
+    then = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "3 instances ...", "opt-out")], first, NOW)
     assert [one["since"] for one in then] == [iso(EARLIER)]
     assert reason_shapes.reasons([Reason(Why.GATE, "...", "health")], then, NOW)[0]["since"] == iso(NOW)
 
 
 def test_where_its_beginning_is_known_that_counts() -> None:
-    (one,) = reason_shapes.reasons([Reason(Held.OPTED_OUT, "...", "opt-out", since=EARLIER)], (), NOW)
+    (one,) = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, "...", "opt-out", since=EARLIER)], (), NOW)
     assert one["since"] == iso(EARLIER)

@@ -75,7 +75,7 @@ def test_no_change_is_no_event() -> None:
         pass
     with snapshot_equals_events(), writing(LATER, row.pk) as w:
         w.wake()
-    assert ScaleSet.objects.get().look_at == LATER
+    assert ScaleSet.objects.get().reconcile_at == LATER
 
 
 def test_several_scale_sets_in_one_transaction() -> None:
@@ -87,7 +87,7 @@ def test_several_scale_sets_in_one_transaction() -> None:
         w.wake(two)
     moved = {row.name: row.seq - before[row.pk] for row in ScaleSet.objects.all()}
     assert moved == {"one": 1, "two": 1, "three": 0}
-    assert {row.name for row in ScaleSet.objects.filter(look_at=LATER)} == {"two"}
+    assert {row.name for row in ScaleSet.objects.filter(reconcile_at=LATER)} == {"two"}
     assert {one["name"] for one in last_event(two).body["instances"]} == {"two_0", "two_1"}
 
 

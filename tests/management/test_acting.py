@@ -9,7 +9,7 @@ import pytest
 from dashboard.environment import CHECKOUT
 from tests.management.terminal import complains, run
 from tests.stories import FIRST_VERSION, UBUNTU, a_scale_set, publish
-from upgrades.management.door import me
+from upgrades.management.base import me
 from upgrades.models import ImageVersion, OptOut, RollingUpgrade, ScaleSet
 
 pytestmark = pytest.mark.django_db

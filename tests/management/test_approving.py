@@ -4,7 +4,7 @@ import pytest
 
 from tests.commands.test_approvals import NEW, approved, deferred_set, waiting
 from tests.management.terminal import complains, run
-from upgrades.management.door import me
+from upgrades.management.base import me
 from upgrades.models import Transition
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,9 @@ import pytest
 
 from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.core.states import MemberState, UpgradeKind
-from upgrades.management.door import me
+from upgrades.management.base import me
 from upgrades.models import Batch, Instance, RollingUpgrade
 
 pytestmark = pytest.mark.django_db

@@ -93,9 +93,9 @@ def test_files_that_are_not_there(tmp_path: Path, command: str) -> None:
         (
             "fleet/web",
             edited(document(), "sku.capacity", -3),
-            ["sku.capacity is a whole number from 0 to 1000, not -3"],
+            ["sku.capacity must be an integer from 0 to 1000, got -3"],
         ),
-        ("fleet/web", edited(document(), "tags.x", None), ["tags.x is a text, not null"]),
+        ("fleet/web", edited(document(), "tags.x", None), ["tags.x must be a string, got null"]),
     ],
 )
 def test_models_that_are_refused(tmp_path: Path, path: str, body: Any, words: list[str]) -> None:
@@ -105,7 +105,7 @@ def test_models_that_are_refused(tmp_path: Path, path: str, body: Any, words: li
 
 
 def test_a_load_balancer_that_is_refused(tmp_path: Path) -> None:
-    with complains("probes[0].properties.port is a whole number from 1 to 65535, not 0"):
+    with complains("probes[0].properties.port must be an integer from 1 to 65535, got 0"):
         probe = {"protocol": "tcp", "port": 0}
         body = {"location": "westeurope", "properties": {"probes": [{"name": "x", "properties": probe}]}}
         run("put_load_balancer", "fleet/lb", file_of(tmp_path, body))

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.management.terminal import run
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades import heartbeats
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
@@ -27,7 +27,7 @@ from upgrades.core.states import MemberState, Power, UpgradeStatus
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.management import status, why
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def test_the_numbers_of_the_board_are_said() -> None:
     row = a_scale_set(instances=10)
     Instance.objects.filter(number__in=(1, 2, 3)).update(health="unhealthy")
     opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     said = run("status", "fleet/web").out
     assert "states     3 unhealthy, 6 done, 1 opted out" in said
     assert "done       6 of 9 (66 %)" in said
@@ -160,7 +160,7 @@ def test_every_reason_with_the_command_that_would_lift_it() -> None:
     Instance.objects.filter(number__in=[4, 5, 8]).update(quarantined_at=NOW, failures=3)
     opt_out("fleet/web", ["0", "1"], reason="payroll", owner="ada", now=NOW)
     stop_fleet(reason="panics", owner="eve", now=NOW)
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     lines = status.one_set(ScaleSet.objects.get(), NOW)
     at = next(number for number, line in enumerate(lines) if line.startswith("  why"))
     since = "since 2018-09-25 12:00:00 UTC"
@@ -222,7 +222,7 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 def test_every_act_of_a_reason_has_its_command() -> None:
     sources = "".join(Path(str(module.__file__)).read_text() for module in (reasons, instance_reasons))
-    named = set(re.findall(r'Who\.\w+, "(\w+)"', sources)) | {
+    named = set(re.findall(r'LiftedBy\.\w+, "(\w+)"', sources)) | {
         advice.START,
         advice.MEND,
         advice.RETRY_FAILED,
@@ -280,7 +280,7 @@ def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again()
         one.note_not_made("QuotaExceeded", f"instance {one.number} is beyond the quota", NOW)
         one.os_disk, one.version = "", ""
         one.save()
-    advance(row.pk, lambda: NOW)
+    reconcile(row.pk, lambda: NOW)
     lines = [line.strip() for line in status.one_set(ScaleSet.objects.get(), NOW)]
     assert any(line.startswith("instances  4 of 6:") and line.endswith("2 without a machine") for line in lines)
     said = "Could not create 2 machines: instance 4 is beyond the quota. Retries at"

@@ -7,10 +7,10 @@ import pytest
 
 from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set, publish
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState, UpgradeStatus
-from upgrades.management.door import me
+from upgrades.management.base import me
 from upgrades.models import FleetStop, Instance, RollingUpgrade
 
 NEW = "16.04.1"

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.upgrades import start
 from upgrades.core.states import Health, MemberState, OperationKind
-from upgrades.models import Chunk, ImageSku, Instance, InstanceUpgrade, Location, ScaleSet, bulk
+from upgrades.models import ImageSku, Instance, InstanceUpgrade, Location, ScaleSet, WorkItem, bulk
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +78,7 @@ def test_every_field_of_instances() -> None:
     upgrade = start("fleet/web", "me", NOW)
     a_batch(upgrade, {number: MemberState.QUEUED for number in range(3)})
     members = [None, *InstanceUpgrade.objects.all()]
-    chunks = [None, Chunk.objects.create(scale_set=row)]
+    work_items = [None, WorkItem.objects.create(scale_set=row)]
     rows = list(row.instances.all())
     for index, one in enumerate(rows):
         one.scale_set = pick([row, other], index)
@@ -90,7 +90,7 @@ def test_every_field_of_instances() -> None:
         one.failed_version, one.operation_version = pick(WORDS, index + 2), pick(WORDS, index + 3)
         one.operation_id, one.operation_at = pick([None, uuid.uuid4()], index), pick(TIMES, index)
         one.operation_kind = pick(["", *OperationKind], index)
-        one.member, one.chunk = pick(members, index), pick(chunks, index)
+        one.member, one.work_item = pick(members, index), pick(work_items, index)
     same_as_save(rows, *names_of(Instance))
 
 
@@ -119,7 +119,7 @@ def test_every_field_of_scale_sets() -> None:
         one.location, one.sku = pick(locations, index), pick(skus, index)
         one.document, one.decision = pick(DOCUMENTS[:2] + DOCUMENTS[3:], index), {"text": TEXT, "n": index}
         one.sealed_secrets = TEXT * 100
-        one.created_at = one.look_at = pick(TIMES[1:], index)
+        one.created_at = one.reconcile_at = pick(TIMES[1:], index)
         one.automatic_upgrade = one.deleting = pick([True, False], index)
         one.capacity, one.max_batch_percent, one.max_unhealthy_percent = index, index, 32767
         one.max_unhealthy_upgraded_percent = one.probe_port = 0
@@ -146,8 +146,8 @@ def test_documents_of_any_shape(value: Any) -> None:
 def test_nothing_but_nulls() -> None:
     rows = list(a_scale_set(instances=3).instances.all())
     for one in rows:
-        one.operation_id = one.operation_at = one.member = one.chunk = None
-    same_as_save(rows, "operation_id", "operation_at", "member", "chunk")
+        one.operation_id = one.operation_at = one.member = one.work_item = None
+    same_as_save(rows, "operation_id", "operation_at", "member", "work_item")
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------

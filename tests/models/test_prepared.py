@@ -54,12 +54,12 @@ def test_an_update_says_how_many_rows_it_changed() -> None:
     move = PreparedUpdate(
         lambda pk, at, seq: (
             ScaleSet.objects.filter(pk=pk, seq=seq),
-            {"look_at": at, "lease_number": F("lease_number") + 1},
+            {"reconcile_at": at, "lease_number": F("lease_number") + 1},
         )
     )
     assert [move(row.pk, NOON, row.seq), move(row.pk, NOON, row.seq + 1)] == [1, 0]
     after = ScaleSet.objects.get(pk=row.pk)
-    assert (after.look_at, after.lease_number) == (NOON, row.lease_number + 1)
+    assert (after.reconcile_at, after.lease_number) == (NOON, row.lease_number + 1)
 
 
 def test_a_value_that_is_not_in_the_query_is_said() -> None:

@@ -331,7 +331,7 @@ class CloudProvider:
         await self._cloud.see(scale_set.key, views)
         return views
 
-    async def room(self, scale_set: ScaleSetReference) -> int | None:
+    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         self._answer()
         return self._cloud.faults.room
 

@@ -14,11 +14,11 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
-from upgrades.models import Chunk, Instance, RollingUpgrade, ScaleSet
-from upgrades.orchestrator.advance import HandOut, advance
+from upgrades.models import Instance, RollingUpgrade, ScaleSet, WorkItem
+from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.work import work
-from upgrades.prober import reading, writing
-from upgrades.prober.writing import Verdict
+from upgrades.prober import probe_targets, write_back
+from upgrades.prober.write_back import Verdict
 from upgrades.providers.base import ScaleSetReference
 from upgrades.providers.simulated.client import SimulatedProvider
 
@@ -55,28 +55,28 @@ class Fleet:
 
     # --- what the processes do ---
 
-    def look(self) -> list[HandOut]:
-        return advance(self.id, lambda: self.now)
+    def look(self) -> list[WorkClaim]:
+        return reconcile(self.id, lambda: self.now)
 
-    def work(self, handed: list[HandOut]) -> None:
+    def work(self, handed: list[WorkClaim]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""
         for one in handed:
             number: int | None = one.number
             while number is not None:
-                report = work(one.chunk_id, number, lambda: self.now, lambda _: None)
+                report = work(one.work_item_id, number, lambda: self.now, lambda _: None)
                 number = report.number if report else None
 
     def probe(self) -> None:
         """What the prober does, in one go: asks every instance on its real socket, writes the verdicts and how fresh they are."""
-        probed = reading.read(self.id)
+        probed = probe_targets.read(self.id)
         assert probed
         verdicts = []
         for one in [each for each in probed.instances.values() if each.os_disk]:
             status = http_status(one.address) if one.address else None
             is_well = status == 200 and one.number not in self.sick
             verdicts.append(Verdict(one, Health.HEALTHY if is_well else Health.UNHEALTHY, f"HTTP {status}"))
-        writing.write_verdicts(self.id, verdicts, self.now)
-        writing.write_probed_at({self.id: self.now}, self.now)
+        write_back.write_verdicts(self.id, verdicts, self.now)
+        write_back.write_probed_at({self.id: self.now}, self.now)
 
     def go_on(self, rounds: int = 40) -> None:
         """Looks, works and probes, second after second, until nothing is handed out and nothing changes any more."""
@@ -91,7 +91,7 @@ class Fleet:
 
     def later(self, **length: float) -> None:
         """Time passes, and the prober goes on saying how fresh its news is: now, and so often until then that there is no gap."""
-        writing.write_probed_at({self.id: self.now}, self.now)
+        write_back.write_probed_at({self.id: self.now}, self.now)
         self.now += timedelta(**length)
         ScaleSet.objects.filter(pk=self.id).update(probed_at=self.now)
 
@@ -112,8 +112,8 @@ class Fleet:
         return list(Instance.objects.filter(scale_set=self.id).select_related("member").order_by("number"))
 
     @property
-    def chunks(self) -> list[Chunk]:
-        return list(Chunk.objects.filter(scale_set=self.id))
+    def work_items(self) -> list[WorkItem]:
+        return list(WorkItem.objects.filter(scale_set=self.id))
 
     def views(self) -> dict[str, InstanceView]:
         """The machines, as the simulator itself sees them."""

@@ -7,9 +7,9 @@ from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_recovery import begin_only
 from tests.providers.simulator import http_status
 from upgrades.commands.opt_outs import opt_out
-from upgrades.models import Batch, Chunk
-from upgrades.orchestrator.advance import HandOut
+from upgrades.models import Batch, WorkItem
 from upgrades.orchestrator.outcomes import mark_begun
+from upgrades.orchestrator.reconcile import WorkClaim
 
 NEW = BAD = "16.04.1"
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ def surging(fleet: MakeFleet, instances: int = 5, *, own: Json | None = None, ta
     return one
 
 
-def begun(fleet: MakeFleet, *, own: Json | None = None, tags: Json | None = None) -> tuple[Fleet, list[HandOut]]:
+def begun(fleet: MakeFleet, *, own: Json | None = None, tags: Json | None = None) -> tuple[Fleet, list[WorkClaim]]:
     """The same with its first batch recorded and handed out."""
     one = surging(fleet, own=own, tags=tags)
     one.publish(NEW)
@@ -35,10 +35,10 @@ def begun(fleet: MakeFleet, *, own: Json | None = None, tags: Json | None = None
 
 def opt_out_while_its_worker_is_held_up(one: Fleet) -> None:
     """Between its beginning of the first chunk and its word that it has begun the worker is replaced, and instance 0 is opted out."""
-    held_up = one.chunks[0]
-    held_up.stretches = 1
-    begin_only(one, [HandOut(held_up.pk, held_up.number)])
-    Chunk.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
+    held_up = one.work_items[0]
+    held_up.attempts = 1
+    begin_only(one, [WorkClaim(held_up.pk, held_up.number)])
+    WorkItem.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
     opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
     mark_begun(held_up, one.now)
 
@@ -50,7 +50,7 @@ def answering(one: Fleet) -> int:
 
 def watched(one: Fleet, least: int, most: int) -> None:
     """Goes on to the end, and looks at the machines after everything that anybody does."""
-    while one.upgrade.ended_at is None or one.chunks:
+    while one.upgrade.ended_at is None or one.work_items:
         one.work(one.look())
         assert least <= answering(one) and len(one.views()) <= most
         one.probe()

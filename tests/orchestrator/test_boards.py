@@ -55,7 +55,7 @@ def test_what_a_person_says_is_on_the_board_with_the_next_look(fleet: MakeFleet)
     one = fleet(5)
     one.go_on()
     opt_out(one.path, ["3"], reason="busy", owner="ada", now=one.now)
-    assert "opted-out" not in board(one)["states"] and one.row.look_at <= one.now
+    assert "opted-out" not in board(one)["states"] and one.row.reconcile_at <= one.now
     one.look()
     assert (board(one)["states"]["opted-out"], board(one)["counts"]["opted_out"]) == ("3", 1)
 

@@ -13,8 +13,8 @@ from upgrades.commands.steering import next_batch_now, pause, resume
 from upgrades.core.instants import iso
 from upgrades.core.states import MemberState, UpgradeStatus
 from upgrades.management import status
-from upgrades.models import Chunk, OptOut, ScaleSet, Transition, clock
-from upgrades.orchestrator import leases, ticking
+from upgrades.models import OptOut, ScaleSet, Transition, WorkItem, clock
+from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import record_outcomes
@@ -75,8 +75,8 @@ def test_a_clock_that_was_set_back_costs_seconds(fleet: MakeFleet, back: timedel
     one = fleet(1)
     one.go_on()
     one.look()
-    assert ticking.due(one.now) == []
-    assert ticking.due(one.now - back) == [one.id]
+    assert schedule.due_scale_sets(one.now) == []
+    assert schedule.due_scale_sets(one.now - back) == [one.id]
 
 
 def in_a_pause(fleet: MakeFleet, length: str = "PT10M") -> Fleet:
@@ -259,15 +259,15 @@ def test_a_worker_that_was_replaced_begins_nothing(fleet: MakeFleet, monkeypatch
     before = one.views()
     given_up = Outcome(Progress.FAILED, code="OSProvisioningTimedOut", message="The operation did not end.")
 
-    def held_up(chunk: Chunk) -> dict[str, Operation]:
-        found = operations_of(chunk)
+    def held_up(work_item: WorkItem) -> dict[str, Operation]:
+        found = operations_of(work_item)
         lapse(one)
         assert one.look()
         record_outcomes(one.id, dict.fromkeys(found, given_up), one.now)
         return found
 
     monkeypatch.setattr("upgrades.orchestrator.work.operations_of", held_up)
-    report = work(handed.chunk_id, handed.number, lambda: one.now, lambda _: None)
+    report = work(handed.work_item_id, handed.number, lambda: one.now, lambda _: None)
     assert report and report.number is None
     assert states(one) == {MemberState.FAILED}
     assert one.views() == before

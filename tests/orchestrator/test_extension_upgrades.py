@@ -14,10 +14,10 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import cancel, start_extensions
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
-from upgrades.models import Chunk, Instance
+from upgrades.models import Instance, WorkItem
 from upgrades.models.rolling_upgrade import Progress
-from upgrades.prober import reading, writing
-from upgrades.prober.writing import Verdict
+from upgrades.prober import probe_targets, write_back
+from upgrades.prober.write_back import Verdict
 from upgrades.providers.simulated.client import SimulatorControl
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -109,13 +109,13 @@ def test_a_worker_that_dies_before_it_begins_and_one_that_dies_after_cost_time_o
 def test_health_of_before_the_run_passes_no_batch(fleet: MakeFleet) -> None:
     """The OS disk is the same one, so only when the news was gathered can tell."""
     one = with_script(fleet)
-    known = reading.read(one.id)
+    known = probe_targets.read(one.id)
     assert known
     old_news = [Verdict(instance, Health.HEALTHY, "as before") for instance in known.instances.values()]
     start(one)
     one.now += timedelta(seconds=1)
     one.work(one.look())
-    writing.write_verdicts(one.id, old_news, one.now)
+    write_back.write_verdicts(one.id, old_news, one.now)
     rows = list(one.instances)[:2]
     assert {row.health for row in rows} == {Health.INITIALIZING}
     assert {row.member.state for row in rows if row.member} == {MemberState.VERIFYING}
@@ -148,11 +148,11 @@ def test_an_extension_that_fails_stops_it_by_the_limit_and_says_nothing_of_the_i
 
 def verdicts_of_extensions(one: Fleet) -> None:
     """What the prober says of machines that answer well, but for an extension."""
-    probed = reading.read(one.id)
+    probed = probe_targets.read(one.id)
     assert probed
     sick = [each for each in probed.instances.values() if each.failed]
-    writing.write_verdicts(one.id, [Verdict(each, Health.UNHEALTHY, "extension failed") for each in sick], one.now)
-    writing.write_probed_at({one.id: one.now}, one.now)
+    write_back.write_verdicts(one.id, [Verdict(each, Health.UNHEALTHY, "extension failed") for each in sick], one.now)
+    write_back.write_probed_at({one.id: one.now}, one.now)
 
 
 def test_an_operation_that_fails_is_a_failed_instance_and_no_failed_image(fleet: MakeFleet) -> None:
@@ -186,7 +186,7 @@ def test_extensions_that_never_end_are_given_up(fleet: MakeFleet) -> None:
     one.edit({"tags": one.tags})
     start(one)
     handed = one.look()
-    Chunk.objects.update(stretches=1200 // 3)
+    WorkItem.objects.update(attempts=1200 // 3)
     one.work(handed)
     member = one.instances[0].member
     assert member and (member.state, member.error_code) == (MemberState.FAILED, "VMExtensionProvisioningTimeout")

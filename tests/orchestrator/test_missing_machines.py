@@ -10,7 +10,7 @@ from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_vanished_machines import notice
 from tests.waiting import wait_until
-from upgrades import history, stages
+from upgrades import history, provisioning_status
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, resume, retry_now
@@ -51,7 +51,7 @@ def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_a
     )
     standing = history.standings([short.row])[short.id]
     assert (standing.machines, standing.missing) == (4, 2)
-    assert stages.of([short.row], short.now)[short.id].state is Provisioning.FAILED
+    assert provisioning_status.provisioning_status([short.row], short.now)[short.id].state is Provisioning.FAILED
 
 
 def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: Fleet) -> None:
@@ -59,7 +59,7 @@ def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: 
     for _ in range(3):
         row = short.instances[5]
         assert row.creation_tried_at
-        again_at = short.row.look_at
+        again_at = short.row.reconcile_at
         waits.append(again_at - row.creation_tried_at)
         short.now = again_at - timedelta(seconds=1)
         assert short.look() == [], "not before its time"
@@ -189,7 +189,9 @@ def test_scaling_out_without_quota_while_an_upgrade_runs(fleet: MakeFleet, pause
     assert missing(one) == [5, 6]
     assert reason(one)["instances"] == ["5", "6"]
     if paused:
-        assert one.row.look_at <= one.now + timedelta(seconds=20), "it is looked at again when they are tried again"
+        assert one.row.reconcile_at <= one.now + timedelta(seconds=20), (
+            "it is looked at again when they are tried again"
+        )
         raise_quota(one, 7)
         one.go_on()
         assert missing(one) == []

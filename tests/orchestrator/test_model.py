@@ -66,7 +66,7 @@ class Bench:
         monkeypatch.setattr(clock, "Now", lambda: DatabaseNow(self.clocks.database()))
         # The moment stands in the text of a query here, so that each is compiled when it is asked.
         monkeypatch.setattr(prepared, "_kept", lambda of, alias, values, make: make(list(values)))
-        monkeypatch.setattr(record, "CHUNK_SIZE", 2)
+        monkeypatch.setattr(record, "MAX_OPERATIONS", 2)
         monkeypatch.setattr(writing, "HINTS", self)
         for module in (work, process, engine):
             monkeypatch.setattr(module, "time", self)

@@ -14,13 +14,13 @@ from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
-from upgrades.models import Chunk, ScaleSet, clock
-from upgrades.orchestrator import leases, ticking
+from upgrades.models import ScaleSet, WorkItem, clock
+from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
-from upgrades.orchestrator.advance import HandOut
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
+from upgrades.orchestrator.reconcile import WorkClaim
 from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.work import WORK_LEASE, work
 from upgrades.providers.simulated.client import SimulatedProvider
@@ -30,14 +30,14 @@ PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
 
 def lapse(fleet: Fleet, by: timedelta = PAST) -> None:
     """The lease of all work runs out, as it does three seconds after a worker died."""
-    Chunk.objects.filter(scale_set=fleet.id).update(worked_until=clock.in_time(by))
+    WorkItem.objects.filter(scale_set=fleet.id).update(worked_until=clock.in_time(by))
 
 
-def begin_only(fleet: Fleet, handed: list[HandOut]) -> None:
+def begin_only(fleet: Fleet, handed: list[WorkClaim]) -> None:
     """A worker that dies right after the provider took its operations."""
-    chunk = Chunk.objects.select_related("scale_set__location", "scale_set__sku").get(pk=handed[0].chunk_id)
-    mark_begun(chunk, fleet.now)
-    operations = list(operations_of(chunk).values())
+    work_item = WorkItem.objects.select_related("scale_set__location", "scale_set__sku").get(pk=handed[0].work_item_id)
+    mark_begun(work_item, fleet.now)
+    operations = list(operations_of(work_item).values())
 
     async def begin() -> None:
         provider = SimulatedProvider(fleet.home, {})
@@ -50,7 +50,7 @@ def begin_only(fleet: Fleet, handed: list[HandOut]) -> None:
 
 
 @pytest.fixture
-def upgrading(fleet: MakeFleet) -> tuple[Fleet, list[HandOut]]:
+def upgrading(fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
     """Ten instances; the first batch is recorded and handed out, and nothing is begun."""
     one = fleet(10)
     one.go_on()
@@ -98,13 +98,13 @@ def _any_step(fleet: Fleet) -> StartUpgrade:
     return StartUpgrade(ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, "16.04.9"), StartedBy.PLATFORM)
 
 
-def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     one, lost = upgrading
     ids = [row.operation_id for row in one.instances]
     assert one.look() == []
     lapse(one)
     again = one.look()
-    assert [(handed.chunk_id, handed.number) for handed in again] == [(lost[0].chunk_id, lost[0].number + 1)]
+    assert [(handed.work_item_id, handed.number) for handed in again] == [(lost[0].work_item_id, lost[0].number + 1)]
     assert [row.operation_id for row in one.instances] == ids
     one.work(again)
     one.go_on()
@@ -116,38 +116,38 @@ def test_machines_that_nobody_makes_any_more_are_made(fleet: MakeFleet) -> None:
     one = fleet(3)
     assert len(one.look()) == 1
     assert one.look() == []
-    assert one.row.look_at - one.now <= WORK_LEASE
+    assert one.row.reconcile_at - one.now <= WORK_LEASE
     lapse(one)
     one.work(one.look())
     assert [instance.version for instance in one.instances] == [one.instances[0].version] * 3 != [""] * 3
 
 
 def test_while_there_is_work_it_is_looked_at_soon_whatever_is_waited_for(
-    upgrading: tuple[Fleet, list[HandOut]],
+    upgrading: tuple[Fleet, list[WorkClaim]],
 ) -> None:
     one, handed = upgrading
     one.work(handed)
     one.put(12)
     one.look()
-    assert one.chunks
-    assert one.row.look_at - one.now <= WORK_LEASE
+    assert one.work_items
+    assert one.row.reconcile_at - one.now <= WORK_LEASE
 
 
-def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     one, handed = upgrading
-    first = work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None)
+    first = work(handed[0].work_item_id, handed[0].number, lambda: one.now, lambda _: None)
     assert first and first.number is None
-    assert work(handed[0].chunk_id, handed[0].number, lambda: one.now, lambda _: None) is None
+    assert work(handed[0].work_item_id, handed[0].number, lambda: one.now, lambda _: None) is None
 
 
-def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """While the first delivery is still at work."""
     _, (handed,) = upgrading
-    assert working._take_up(handed.chunk_id, handed.number)
-    assert working._take_up(handed.chunk_id, handed.number) is None
+    assert working._take_up(handed.work_item_id, handed.number)
+    assert working._take_up(handed.work_item_id, handed.number) is None
 
 
-def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """Killed between "begun" and "recorded done": the same operation ids, so the disks are swapped once."""
     one, handed = upgrading
     begin_only(one, handed)
@@ -163,7 +163,7 @@ def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[F
     assert len(swapped) == 10
 
 
-def test_an_outcome_that_comes_late_changes_nothing(upgrading: tuple[Fleet, list[HandOut]]) -> None:
+def test_an_outcome_that_comes_late_changes_nothing(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """The lease lapsed while the worker was busy; both finish the same work."""
     one, handed = upgrading
     lapse(one)
@@ -206,17 +206,17 @@ def test_a_provider_that_hangs_costs_time_only(db: None, simulator: Simulator, s
 
 def test_the_tick_finds_what_is_due_and_moves_it_on(fleet: MakeFleet) -> None:
     one, other = fleet(1), fleet(1)
-    ScaleSet.objects.filter(pk=other.id).update(look_at=one.now + timedelta(minutes=1))
-    assert ticking.due(one.now) == [one.id]
-    assert ticking.due(one.now) == []
-    assert ticking.due(one.now + ticking.BUMP) == [one.id]
+    ScaleSet.objects.filter(pk=other.id).update(reconcile_at=one.now + timedelta(minutes=1))
+    assert schedule.due_scale_sets(one.now) == [one.id]
+    assert schedule.due_scale_sets(one.now) == []
+    assert schedule.due_scale_sets(one.now + schedule.BUMP) == [one.id]
 
 
 def test_a_look_that_is_absurdly_far_away_is_due(fleet: MakeFleet) -> None:
     """The clock was an hour ahead when it was set."""
     one = fleet(1)
-    ScaleSet.objects.filter(pk=one.id).update(look_at=one.now + ticking.FAR + timedelta(minutes=1))
-    assert ticking.due(one.now) == [one.id]
+    ScaleSet.objects.filter(pk=one.id).update(reconcile_at=one.now + schedule.FAR + timedelta(minutes=1))
+    assert schedule.due_scale_sets(one.now) == [one.id]
 
 
 def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
@@ -224,7 +224,7 @@ def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
     one = fleet(3)
     one.go_on()
     one.publish("16.04.1")
-    assert one.row.look_at <= one.now
+    assert one.row.reconcile_at <= one.now
     one.look()
-    assert one.row.look_at > one.now
+    assert one.row.reconcile_at > one.now
     assert one.row.lease_until is None

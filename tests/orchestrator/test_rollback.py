@@ -9,7 +9,7 @@ from upgrades.commands.steering import retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.states import Health, MemberState, UpgradeStatus
 from upgrades.feed import shapes
-from upgrades.models import Chunk, InstanceUpgrade, Transition
+from upgrades.models import InstanceUpgrade, Transition, WorkItem
 from upgrades.models.rolling_upgrade import Progress
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -111,7 +111,7 @@ def test_a_worker_that_dies_over_a_rollback_costs_time_only(fleet: MakeFleet) ->
     one.later(minutes=5)
     one.look()
     assert [row.operation_kind for row in one.instances][:3] == ["restore", "restore", ""]
-    Chunk.objects.update(worked_until=None)  # whoever had taken it up is dead, and its lease is over
+    WorkItem.objects.update(worked_until=None)  # whoever had taken it up is dead, and its lease is over
     one.go_on()
     assert [row.os_disk for row in one.instances] == disks
     assert {row.operation_id for row in one.instances} == {None}

@@ -174,7 +174,7 @@ def test_it_is_looked_at_when_an_opt_out_ends(fleet: MakeFleet) -> None:
     one.publish(NEW)
     one.go_on()
     assert not one.row.upgrades.exists()
-    assert one.row.look_at == until
+    assert one.row.reconcile_at == until
 
 
 def test_machines_do_not_move_between_zones(fleet: MakeFleet) -> None:

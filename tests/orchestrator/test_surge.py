@@ -104,11 +104,11 @@ def test_a_provider_that_does_not_say_how_much_room_there_is_is_asked_again(
     one = surging(fleet)
     one.publish(NEW)
     with monkeypatch.context() as away:
-        away.setattr("upgrades.orchestrator.room.PATIENCE_SECONDS", 0)
+        away.setattr("upgrades.orchestrator.quota.PATIENCE_SECONDS", 0)
         assert one.look() == []
     assert one.row.decision["code"] == "QuotaUnknown"
     assert "QuotaUnknown" in {reason["code"] for reason in one.row.decision["reasons"]}
-    assert one.row.look_at - one.now <= timedelta(seconds=3)
+    assert one.row.reconcile_at - one.now <= timedelta(seconds=3)
     one.later(seconds=3)
     watched(one, least=5, most=7)
     assert one.upgrade.status == UpgradeStatus.COMPLETED

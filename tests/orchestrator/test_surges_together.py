@@ -118,9 +118,9 @@ def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(fleet
 def test_who_is_opted_out_has_not_failed_where_its_new_one_cannot_be_made(fleet: MakeFleet) -> None:
     one, _ = begun(fleet)
     one.edit({"tags": {**one.tags, "rollgrid-sim-quota": "5"}})
-    chunk = one.chunks[0]
-    chunk.stretches = 1
-    mark_begun(chunk, one.now)
+    work_item = one.work_items[0]
+    work_item.attempts = 1
+    mark_begun(work_item, one.now)
     opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
     lapse(one)
     one.go_on()

@@ -5,7 +5,7 @@ import pytest
 from tests.orchestrator.conftest import MakeFleet
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning, UpgradeStatus
 from upgrades.feed import read
-from upgrades.models import Chunk, InstanceUpgrade, OptOut, ScaleSet, Transition
+from upgrades.models import InstanceUpgrade, OptOut, ScaleSet, Transition, WorkItem
 from upgrades.models.rolling_upgrade import Progress
 
 
@@ -16,7 +16,7 @@ def test_instances_are_created_and_run_the_newest_image(fleet: MakeFleet) -> Non
     assert {(row.version, row.health, row.provisioning) for row in one.instances} == {
         ("0.0.1", Health.HEALTHY, Provisioning.SUCCEEDED)
     }
-    assert one.chunks == []
+    assert one.work_items == []
 
 
 def test_a_published_image_rolls_the_set(fleet: MakeFleet) -> None:
@@ -149,7 +149,7 @@ def test_an_operation_that_never_ends_is_given_up(fleet: MakeFleet) -> None:
     one.put(5)
     one.publish("16.04.1")
     handed = one.look()
-    Chunk.objects.update(stretches=1200 // 3)
+    WorkItem.objects.update(attempts=1200 // 3)
     one.work(handed)
     member = one.instances[0].member
     assert member and (member.state, member.error_code) == (MemberState.FAILED, "OSProvisioningTimedOut")

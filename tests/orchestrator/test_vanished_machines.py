@@ -14,8 +14,8 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause, resume
 from upgrades.core.states import MemberState, Power, Provisioning, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, Transition
-from upgrades.orchestrator.advance import HandOut
-from upgrades.prober import reading, writing
+from upgrades.orchestrator.reconcile import WorkClaim
+from upgrades.prober import probe_targets, write_back
 from upgrades.prober.absence import Absences
 from upgrades.providers.simulated.client import SimulatorControl
 
@@ -39,12 +39,12 @@ def notice(one: Fleet, *, answers: int = 3, apart: float = 20.0) -> None:
     """The prober asks the provider so often."""
     absences = Absences()
     for answer in range(answers):
-        probed, views = reading.read(one.id), one.views()
+        probed, views = probe_targets.read(one.id), one.views()
         assert probed
         if gone := absences.note(probed, views, answer * apart):
-            writing.write_gone(one.id, gone, one.now)
+            write_back.write_gone(one.id, gone, one.now)
         there = {one.pk: views[str(one.number)] for one in probed.instances.values() if str(one.number) in views}
-        writing.write_views(one.id, there, probed.instances, one.now)
+        write_back.write_views(one.id, there, probed.instances, one.now)
 
 
 def missing(one: Fleet) -> list[int]:
@@ -117,7 +117,7 @@ def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str
     assert {(row.version, row.health, row.failures) for row in six.instances} == {(NEW, "healthy", 0)}
 
 
-def begin_only_slowly(one: Fleet, handed: list[HandOut]) -> None:
+def begin_only_slowly(one: Fleet, handed: list[WorkClaim]) -> None:
     one.edit({"tags": {**one.tags, "rollgrid-sim-boot-seconds": "0.5"}})
     begin_only(one, handed)
 
@@ -200,9 +200,9 @@ def test_all_of_a_set_are_made_again_so_many_at_a_time(fleet: MakeFleet) -> None
 def test_a_provider_that_is_mistaken_about_all_of_them_costs_nothing(six: Fleet) -> None:
     """It says for a minute that there are none; its machines run on, and it makes none beside them."""
     disks = {row.number: row.os_disk for row in six.instances}
-    probed = reading.read(six.id)
+    probed = probe_targets.read(six.id)
     assert probed
-    writing.write_gone(six.id, probed.instances, six.now)
+    write_back.write_gone(six.id, probed.instances, six.now)
     six.go_on()
     assert "exists already" in reasons(six)["MachinesNotMade"]["text"]
     assert len(six.views()) == 6
@@ -213,9 +213,9 @@ def test_a_provider_that_is_mistaken_about_all_of_them_costs_nothing(six: Fleet)
 
 def test_a_machine_that_comes_back_is_taken_as_it_is(six: Fleet) -> None:
     disk = six.instances[1].os_disk
-    probed = reading.read(six.id)
+    probed = probe_targets.read(six.id)
     assert probed
-    writing.write_gone(six.id, {pk: one for pk, one in probed.instances.items() if one.number == 1}, six.now)
+    write_back.write_gone(six.id, {pk: one for pk, one in probed.instances.items() if one.number == 1}, six.now)
     notice(six, answers=1)
     six.go_on()
     assert six.instances[1].os_disk == disk and six.instances[1].health == "healthy"
@@ -223,11 +223,11 @@ def test_a_machine_that_comes_back_is_taken_as_it_is(six: Fleet) -> None:
 
 def test_old_news_that_it_is_gone_is_not_written(six: Fleet) -> None:
     """It was reimaged meanwhile, or something is being done to it."""
-    probed = reading.read(six.id)
+    probed = probe_targets.read(six.id)
     assert probed
     six.publish(NEW)
     six.look()
-    assert writing.write_gone(six.id, probed.instances, six.now) is not None
+    assert write_back.write_gone(six.id, probed.instances, six.now) is not None
     assert 0 not in missing(six), "it is in its batch"
 
 

@@ -4,7 +4,7 @@ import random
 import threading
 
 from tests.waiting import wait_until
-from upgrades.orchestrator.wakes import Looks, Wakes
+from upgrades.orchestrator.wakes import Reconciler, Wakes
 from upgrades.tasks import FOLLOWED_SECONDS
 
 LONGEST = 0.1
@@ -102,7 +102,7 @@ def test_a_look_that_fails_is_no_end_of_looking() -> None:
             go_on.wait(10)
             raise RuntimeError("nobody expected that")
 
-    looks = Looks(look)
+    looks = Reconciler(look)
     looks.start()
     looks.wake(7)
     wait_until(lambda: seen == [7], seconds=10, what="the first look")
@@ -118,7 +118,7 @@ def test_a_look_that_hangs_is_noticed_until_it_ends() -> None:
     def look(_: int) -> None:
         goes_on.wait(30)
 
-    looks = Looks(look)
+    looks = Reconciler(look)
     looks.start()
     assert not looks.is_hanging(0.0)
     looks.wake(1)

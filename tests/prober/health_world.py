@@ -7,11 +7,11 @@ from typing import Any
 from tests.prober.tls_in_memory import found_over_tls
 from upgrades.commands.load_balancers import INTERVAL, THRESHOLD
 from upgrades.core.documents import ProbeModel, read, read_probe
+from upgrades.core.json_fields import BadDocument
 from upgrades.core.machines import ExtensionView, InstanceView
-from upgrades.core.members import BadDocument
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.prober.counts import Counts
-from upgrades.prober.reading import Probed, ProbedSet
+from upgrades.prober.probe_targets import Probed, ProbedSet
 from upgrades.probes.answers import Answer, RichAnswer
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings, Result, Target
 

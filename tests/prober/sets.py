@@ -3,14 +3,14 @@
 from tests.stories import a_scale_set
 from upgrades.core.states import Health
 from upgrades.models import ScaleSet
-from upgrades.prober import reading
+from upgrades.prober import probe_targets
 from upgrades.prober.counts import Counts
-from upgrades.prober.reading import ProbedSet
+from upgrades.prober.probe_targets import ProbedSet
 from upgrades.probes.targets import Result, Target
 
 
 def probed(row: ScaleSet) -> ProbedSet:
-    found = reading.read(row.pk)
+    found = probe_targets.read(row.pk)
     assert found
     return found
 

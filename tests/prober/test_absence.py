@@ -10,7 +10,7 @@ from tests.stories import a_scale_set
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Power, Provisioning
 from upgrades.prober.absence import FEW_SECONDS, MANY_SECONDS, Absences
-from upgrades.prober.reading import ProbedSet
+from upgrades.prober.probe_targets import ProbedSet
 
 pytestmark = pytest.mark.django_db
 TEN = 10

@@ -7,8 +7,8 @@ import pytest
 
 from tests.stories import NOW, a_scale_set, at_once
 from upgrades.models import ScaleSet
-from upgrades.orchestrator import ticking
-from upgrades.prober import leases, writing
+from upgrades.orchestrator import schedule
+from upgrades.prober import leases, write_back
 
 TIMES = 20
 SETS = 20
@@ -29,15 +29,15 @@ def test_ticks_and_probers_never_wait_for_each_other_in_a_circle() -> None:
         return again_and_again
 
     def tick() -> None:
-        ScaleSet.objects.filter(pk=ids[-1]).update(look_at=NOW)
-        ticking.due(NOW + timedelta(minutes=5))
+        ScaleSet.objects.filter(pk=ids[-1]).update(reconcile_at=NOW)
+        schedule.due_scale_sets(NOW + timedelta(minutes=5))
 
     done = at_once(
         often(tick),
         often(tick),
         often(lambda: leases.claim("one")),
         often(lambda: leases.claim("one")),
-        often(lambda: writing.write_probed_at(dict.fromkeys(ids, NOW), NOW)),
+        often(lambda: write_back.write_probed_at(dict.fromkeys(ids, NOW), NOW)),
         often(lambda: leases.give_back("one")),
     )
     assert done == [None] * 6

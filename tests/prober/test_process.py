@@ -16,7 +16,7 @@ from tests.threads import in_thread
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
-from upgrades.prober import process, reading
+from upgrades.prober import probe_targets, process
 from upgrades.prober.process import Prober
 from upgrades.providers.simulated.client import SimulatorControl
 
@@ -224,7 +224,7 @@ def test_it_finds_out_that_a_machine_is_gone_and_says_so(fleet: Fleet, has_probe
 def test_no_answer_says_nothing(fleet: Fleet, simulator: Simulator) -> None:
     """However often it does not come, and though all its machines are silent."""
     simulator.kill()
-    probed = reading.read(fleet.id)
+    probed = probe_targets.read(fleet.id)
     assert probed
 
     async def asked_again_and_again() -> None:

@@ -12,15 +12,15 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health, OperationKind
 from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, ScaleSet
-from upgrades.prober import reading
-from upgrades.prober.writing import Verdict, write_verdicts
+from upgrades.prober import probe_targets
+from upgrades.prober.write_back import Verdict, write_verdicts
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=1)
 
 
 def fall_ill(row: ScaleSet) -> None:
-    known = reading.read(row.pk)
+    known = probe_targets.read(row.pk)
     assert known
     write_verdicts(
         row.pk, [Verdict(one, Health.UNHEALTHY, "HTTP 500") for one in list(known.instances.values())[:2]], LATER
@@ -62,7 +62,7 @@ def lose_events(row: ScaleSet) -> None:
 
 
 def change_often(row: ScaleSet) -> None:
-    for _ in range(reading.MAX_EVENTS // 2 + 1):
+    for _ in range(probe_targets.MAX_EVENTS // 2 + 1):
         come_back(row)
     go(row)
 
@@ -74,32 +74,32 @@ def change_often(row: ScaleSet) -> None:
 )
 def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
     row = a_scale_set(instances=8)
-    known = reading.read(row.pk)
+    known = probe_targets.read(row.pk)
     assert known
     happens(row)
-    assert reading.refresh(known) == reading.read(row.pk) != known
+    assert probe_targets.refresh(known) == probe_targets.read(row.pk) != known
 
 
 def test_nothing_happened() -> None:
     row = a_scale_set(instances=8)
-    known = reading.read(row.pk)
-    assert known and reading.refresh(known) == known
+    known = probe_targets.read(row.pk)
+    assert known and probe_targets.refresh(known) == known
 
 
 def test_one_that_is_gone() -> None:
     row = a_scale_set(instances=2)
-    known = reading.read(row.pk)
+    known = probe_targets.read(row.pk)
     assert known
     ScaleSet.objects.filter(pk=row.pk).delete()
-    assert reading.refresh(known) is None
+    assert probe_targets.refresh(known) is None
 
 
 def test_only_the_rows_that_changed_are_read() -> None:
     row = a_scale_set(instances=50)
-    known = reading.read(row.pk)
+    known = probe_targets.read(row.pk)
     assert known
     fall_ill(row)
     with CaptureQueriesContext(connection) as asked:
-        found = reading.refresh(known)
+        found = probe_targets.refresh(known)
     assert found and sum(found.instances[pk] is one for pk, one in known.instances.items()) == 48
     assert any('"number" IN (' in one["sql"] for one in asked.captured_queries)

@@ -6,7 +6,7 @@ from tests.prober.sets import a_probed_set, find, probed
 from tests.stories import NOW
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
-from upgrades.prober import writing
+from upgrades.prober import write_back
 from upgrades.prober.counts import Counts
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_the_detail_says_when_an_extension_is_to_blame_and_when_no_longer() -> N
         counts, known = Counts(), probed(row)
         counts.know(known)
         find(counts, known, 0, Health.UNHEALTHY)
-        writing.write_verdicts(row.pk, counts.take_unwritten().get(row.pk, []), NOW)
+        write_back.write_verdicts(row.pk, counts.take_unwritten().get(row.pk, []), NOW)
         said.append((row.instances.get().health_detail, ScaleSet.objects.get(pk=row.pk).seq - row.seq))
     assert said == [("HTTP 503", 0), (BLAMED, 1), (BLAMED, 1), ("HTTP 503", 2)]
 

@@ -10,9 +10,9 @@ from tests.stories import NOW
 from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
-from upgrades.prober import writing
+from upgrades.prober import write_back
 from upgrades.prober.counts import Counts
-from upgrades.prober.writing import Verdict
+from upgrades.prober.write_back import Verdict
 
 pytestmark = pytest.mark.django_db
 UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
@@ -35,7 +35,7 @@ def test_what_was_known_before_a_machine_was_off_is_void_when_it_is_on() -> None
     _is_seen(row, on, LATER)
     one = Instance.objects.get(pk=pk)
     assert (one.health, one.health_since, one.health_detail) == ("initializing", LATER, "its machine was switched on")
-    writing.write_verdicts(row.pk, [Verdict(before.instances[pk], Health.UNHEALTHY, "HTTP 503"), *late], LATER)
+    write_back.write_verdicts(row.pk, [Verdict(before.instances[pk], Health.UNHEALTHY, "HTTP 503"), *late], LATER)
     assert healths(row) == ["initializing"], "what was found of it before is no news of it now"
     counts.know(probed(row))
     answer(counts, probed(row), 0, True)
@@ -78,5 +78,5 @@ def _view(row: ScaleSet, power: Power) -> InstanceView:
 
 def _is_seen(row: ScaleSet, view: InstanceView, now: datetime = NOW) -> int:
     pk: int = Instance.objects.get(scale_set=row, number=0).pk
-    writing.write_views(row.pk, {pk: view}, probed(row).instances, now)
+    write_back.write_views(row.pk, {pk: view}, probed(row).instances, now)
     return pk

@@ -17,12 +17,12 @@ from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.models.thread import DatabaseThread
-from upgrades.prober import leases, writing
+from upgrades.prober import leases, write_back
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
-from upgrades.prober.process import Prober, Sight
-from upgrades.prober.reading import ProbedSet
-from upgrades.prober.writing import Verdict
+from upgrades.prober.probe_targets import ProbedSet
+from upgrades.prober.process import Prober, ProviderSnapshot
+from upgrades.prober.write_back import Verdict
 
 pytestmark = pytest.mark.django_db
 UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
@@ -55,8 +55,8 @@ def test_a_flap_within_one_write_is_no_news() -> None:
 def test_an_instance_is_unhealthy_since_it_fell_ill_not_since_its_upgrade() -> None:
     row, fell_ill = a_probed_set(threshold=1), NOW + timedelta(minutes=19)
     (known,) = [one for one in probed(row).instances.values() if one.number == 0]
-    writing.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 503")], fell_ill)
-    writing.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 500")], fell_ill + timedelta(minutes=1))
+    write_back.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 503")], fell_ill)
+    write_back.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 500")], fell_ill + timedelta(minutes=1))
     instance = Instance.objects.get(scale_set=row, number=0)
     assert (instance.health_began_at, instance.health_detail) == (fell_ill, "HTTP 500")
 
@@ -159,14 +159,14 @@ def test_a_verdict_is_written_with_its_event_and_wakes_the_set() -> None:
     later = NOW + timedelta(seconds=5)
     known = probed(row)
     verdicts = [Verdict(one, Health.UNHEALTHY, "HTTP 503") for one in known.instances.values() if one.number < 2]
-    seq = writing.write_verdicts(row.pk, verdicts, later)
+    seq = write_back.write_verdicts(row.pk, verdicts, later)
     after = ScaleSet.objects.get(pk=row.pk)
     assert seq == after.seq == row.seq + 1
-    assert after.look_at == later
+    assert after.reconcile_at == later
     assert healths(row) == ["unhealthy", "unhealthy", "healthy"]
     event = after.events.get(seq=seq)
     assert [one["id"] for one in event.body["instances"]] == ["0", "1"]
-    assert writing.write_verdicts(row.pk, verdicts, later) is None
+    assert write_back.write_verdicts(row.pk, verdicts, later) is None
 
 
 def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
@@ -179,7 +179,7 @@ def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
     instances.filter(number=1).update(operation_id=uuid.uuid4(), operation_kind="reimage")
     instances.filter(number=2).update(health_since=NOW + timedelta(seconds=1))
     instances.filter(number=3).delete()
-    assert writing.write_verdicts(row.pk, verdicts, NOW) is None
+    assert write_back.write_verdicts(row.pk, verdicts, NOW) is None
     assert healths(row) == ["healthy"] * 3
 
 
@@ -228,7 +228,7 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
         for one in sets:
             prober._know(one.pk, one)
             prober._counts.take_views(one, switched_off(one))
-            prober._sights[one.pk] = Sight(0, 0, 0, 0, {})
+            prober._sights[one.pk] = ProviderSnapshot(0, 0, 0, 0, {})
         await asyncio.gather(prober._write_verdicts(), prober._write_probed_at())
 
     asyncio.run(both_at_once())
@@ -277,10 +277,10 @@ def test_a_machine_on_another_os_disk_than_we_gave_it_is_taken_as_it_is() -> Non
     """An operation that was given up has ended after all. What was known of its health is void."""
     row, later = a_scale_set(instances=1), NOW + timedelta(minutes=1)
     (one,) = probed(row).instances.values()
-    writing.write_views(row.pk, {one.pk: replace(UP, os_disk="new", version="16.04.9")}, {one.pk: one}, later)
+    write_back.write_views(row.pk, {one.pk: replace(UP, os_disk="new", version="16.04.9")}, {one.pk: one}, later)
     after = Instance.objects.get(pk=one.pk)
     assert (after.os_disk, after.version, after.health, after.health_since) == ("new", "16.04.9", "initializing", later)
-    assert ScaleSet.objects.get(pk=row.pk).look_at == later
+    assert ScaleSet.objects.get(pk=row.pk).reconcile_at == later
 
 
 def test_a_gap_in_the_news_is_remembered() -> None:
@@ -288,7 +288,7 @@ def test_a_gap_in_the_news_is_remembered() -> None:
     since = []
     for seconds in (5, 15, 26, 30, -3600, -3595):
         at = NOW + timedelta(seconds=seconds)
-        writing.write_probed_at({row.pk: at}, at)
+        write_back.write_probed_at({row.pk: at}, at)
         since.append(ScaleSet.objects.values_list("news_since", flat=True).get(pk=row.pk))
     second, third = NOW + timedelta(seconds=26), NOW - timedelta(seconds=3600)
     assert since == [None, None, second, second, third, third]
@@ -299,15 +299,15 @@ def test_views_write_only_what_differs() -> None:
     known = probed(row)
     first, second = known.instances.values()
     views = {first.pk: replace(UP, power=Power.STOPPED), second.pk: replace(UP, os_disk="another one's")}
-    assert writing.write_views(row.pk, views, known.instances, NOW) == row.seq + 1
-    assert writing.write_views(row.pk, views, known.instances, NOW) is None
+    assert write_back.write_views(row.pk, views, known.instances, NOW) == row.seq + 1
+    assert write_back.write_views(row.pk, views, known.instances, NOW) is None
     assert list(row.instances.order_by("number").values_list("power", flat=True)) == ["stopped", "running"]
 
 
 def test_how_fresh_the_news_is_makes_no_event() -> None:
     row = a_scale_set(instances=1)
     at = NOW + timedelta(minutes=1)
-    writing.write_probed_at({row.pk: at, 999_999: at}, at)
+    write_back.write_probed_at({row.pk: at, 999_999: at}, at)
     after = ScaleSet.objects.get(pk=row.pk)
     assert (after.probed_at, after.seq) == (at, row.seq)
 

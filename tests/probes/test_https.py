@@ -260,7 +260,7 @@ def test_a_long_answer_in_many_records(run: Run) -> None:
 
 
 def test_nobody_is_listened_to_for_ever(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "MOST_BYTES", 100)
+    monkeypatch.setattr(tls, "MAX_BYTES", 100)
 
     async def story() -> None:
         async with responding(reply(HEALTHY), tls=serving()) as responder:

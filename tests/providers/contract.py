@@ -148,9 +148,9 @@ class ProviderContract(Stories):
         """Where the provider knows how much there is."""
 
         async def story(provider: Provider) -> None:
-            before = await provider.room(scale_set)
+            before = await provider.available_quota(scale_set)
             await done(provider, create(scale_set, "0"))
-            after = await provider.room(scale_set)
+            after = await provider.available_quota(scale_set)
             assert after is None if before is None else after == before - 1
 
         tell(story)

@@ -243,14 +243,14 @@ def test_a_scale_set_has_no_more_machines_than_its_quota(
 ) -> None:
     async def story(provider: Provider) -> None:
         limited = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-quota": "2"})
-        assert await provider.room(limited) == 2
+        assert await provider.available_quota(limited) == 2
         orders = [create(limited, str(number)) for number in range(3)]
         (refused,) = (await provider.begin(orders)).items()
         assert (refused[0], refused[1].code, refused[1].permanent) == (orders[2].id, "QuotaExceeded", True)
         await outcomes(provider, orders[:2])
-        assert await provider.room(limited) == 0
+        assert await provider.available_quota(limited) == 0
         await done(provider, delete(limited, "0"))
-        assert await provider.room(limited) == 1
+        assert await provider.available_quota(limited) == 1
         await done(provider, create(limited, "2"))
 
     shared_simulator.play(story)

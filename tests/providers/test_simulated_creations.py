@@ -30,7 +30,7 @@ def test_what_a_creation_left_half_made_is_made_anew(shared_simulator: Simulator
         (made,) = await done(provider, create(good, "0"))
         assert made.provisioning is Provisioning.SUCCEEDED and made.os_disk != left.os_disk
         assert await provider.views(good) == {"0": made}
-        assert await provider.room(good) == 0
+        assert await provider.available_quota(good) == 0
 
     shared_simulator.play(story)
 

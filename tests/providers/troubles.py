@@ -44,7 +44,7 @@ class TroublesContract(Stories):
             lambda provider: provider.begin([swap]),
             lambda provider: provider.poll([swap.id]),
             lambda provider: provider.views(scale_set),
-            lambda provider: provider.room(scale_set),
+            lambda provider: provider.available_quota(scale_set),
         ]
         with silence():
             for call in calls:

@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from upgrades.admin.door import Readable, now
+from upgrades.admin.base import ReadOnlyAdmin, now
 from upgrades.commands.access import revoke_client
 from upgrades.models import ApiClient
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(Readable):
+class ApiClientAdmin(ReadOnlyAdmin):
     list_display = ["name", "id", "role", "created_at", "revoked_at"]
     list_filter = ["role", ("revoked_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "id"]

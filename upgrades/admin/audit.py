@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from upgrades.admin.door import Readable, pretty
+from upgrades.admin.base import ReadOnlyAdmin, pretty
 from upgrades.models import AuditEntry
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(Readable):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "name", "who", "says", "path", "outcome", "entry_point", "came_from"]
     list_display_links = ["at", "says"]
     list_filter = ["outcome", "at"]

@@ -12,9 +12,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from upgrades import catalog
-from upgrades.admin.door import Audited, Commanded, JSONField, ModelForm, Placed, ask, count_of, each, name_of, now
+from upgrades.admin.base import (
+    AuditedAdmin,
+    CommandAdmin,
+    JSONField,
+    LocationChoices,
+    ModelForm,
+    ask,
+    count_of,
+    each,
+    name_of,
+    now,
+)
 from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image
-from upgrades.commands.opt_outs import LONGEST_REASON
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
@@ -51,7 +62,7 @@ def _image_name(value: str) -> str:
 
 
 @admin.register(ImageSku)
-class SkuAdmin(Placed[ImageSku], Audited[ImageSku]):
+class SkuAdmin(LocationChoices[ImageSku], AuditedAdmin[ImageSku]):
     """Its names are what documents refer to, so that they stay. Nothing is deleted: scale sets and the history point here."""
 
     audit_kind, audit_code = Kind.SKU, "Sku"
@@ -105,7 +116,7 @@ class VersionForm(ModelForm[ImageVersion]):
 
 
 @admin.register(ImageVersion)
-class VersionAdmin(Placed[ImageVersion], Commanded):
+class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
     """Adding one publishes it: whoever follows the SKU is upgraded to it. What is published never changes."""
 
     form = VersionForm
@@ -158,7 +169,7 @@ class VersionAdmin(Placed[ImageVersion], Commanded):
 
 
 class WithdrawalForm(forms.Form):
-    reason = forms.CharField(max_length=LONGEST_REASON, help_text="Whoever runs the version is told.")
+    reason = forms.CharField(max_length=MAX_REASON_LENGTH, help_text="Whoever runs the version is told.")
 
 
 def _per_version(
@@ -198,7 +209,7 @@ class LocationForm(ModelForm[Location]):
 
 
 @admin.register(Location)
-class LocationAdmin(Audited[Location]):
+class LocationAdmin(AuditedAdmin[Location]):
     """Nothing is deleted: what is limited to a location that is gone would be out everywhere."""
 
     audit_kind, audit_code = Kind.LOCATION, "Location"

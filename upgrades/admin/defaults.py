@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from upgrades.admin.door import Commanded
+from upgrades.admin.base import CommandAdmin
 from upgrades.commands.defaults import set_defaults
 from upgrades.models import UpgradeDefaults
 
@@ -13,7 +13,7 @@ FIELDS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_
 
 
 @admin.register(UpgradeDefaults)
-class UpgradeDefaultsAdmin(Commanded):
+class UpgradeDefaultsAdmin(CommandAdmin):
     list_display = ["__str__", *FIELDS]
     fieldsets = [
         (

@@ -1,4 +1,4 @@
-"""The cord: stopping all automatic upgrades of the fleet, and letting go."""
+"""The fleet stop: stopping all automatic upgrades of the fleet, and letting go."""
 
 from functools import partial
 from typing import Any
@@ -8,14 +8,16 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from upgrades.admin.door import Commanded, ModelForm, each, name_of, now
+from upgrades.admin.base import CommandAdmin, ModelForm, each, name_of, now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
-from upgrades.commands.opt_outs import LONGEST_REASON
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.models import FleetStop
 
 
 class FleetStopForm(ModelForm[FleetStop]):
-    reason = forms.CharField(max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
+    reason = forms.CharField(
+        max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
+    )
     until = forms.DateTimeField(
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
@@ -24,7 +26,7 @@ class FleetStopForm(ModelForm[FleetStop]):
 
 
 @admin.register(FleetStop)
-class FleetStopAdmin(Commanded):
+class FleetStopAdmin(CommandAdmin):
     """Adding one stops the fleet, and replaces the one that is in force; who may change them may let go. What was done stays."""
 
     form = FleetStopForm

@@ -11,13 +11,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from upgrades import attempts, history
-from upgrades.admin.door import Readable, pretty, without_documents
+from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 
 
 @admin.register(RollingUpgrade)
-class RollingUpgradeAdmin(Readable):
+class RollingUpgradeAdmin(ReadOnlyAdmin):
     list_display = ["scale_set", "aim", "status", "started_by", "started_by_name", "started_at", "ended_at"]
     list_filter = [
         "kind",
@@ -135,7 +135,7 @@ def _counted(states: dict[str, int]) -> str:
 
 
 @admin.register(InstanceUpgrade)
-class InstanceUpgradeAdmin(Readable):
+class InstanceUpgradeAdmin(ReadOnlyAdmin):
     list_display = [
         "instance_number",
         "replacement_number",
@@ -192,7 +192,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Transition)
-class TransitionAdmin(Readable):
+class TransitionAdmin(ReadOnlyAdmin):
     list_display = ["at", "scale_set", "instance_number", "state", "health", "version", "note"]
     list_filter = [StateFilter, "at"]
     list_select_related = ["scale_set"]

@@ -9,14 +9,16 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from upgrades.admin.door import Readable, ask, each, name_of, now, without_documents
-from upgrades.commands.opt_outs import LONGEST_REASON, opt_in, opt_out
+from upgrades.admin.base import ReadOnlyAdmin, ask, each, name_of, now, without_documents
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH, opt_in, opt_out
 from upgrades.commands.steering import release
 from upgrades.models import Instance, OptOut
 
 
 class OptOutForm(forms.Form):
-    reason = forms.CharField(max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
+    reason = forms.CharField(
+        max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
+    )
     until = forms.DateTimeField(
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
@@ -51,7 +53,7 @@ class Quarantined(admin.SimpleListFilter):
         return rows.filter(quarantined_at__isnull=self.value() == "no") if self.value() else rows
 
 
-class Steering(Readable):
+class Steering(ReadOnlyAdmin):
     """Who may add opt-outs may opt out, who may change them may opt in: Django's own permissions."""
 
     def has_opt_out_permission(self, request: HttpRequest) -> bool:
@@ -80,7 +82,7 @@ class InstanceAdmin(Steering):
     search_fields = ["name", "scale_set__key"]
     show_full_result_count = False
     actions = ["opt_out_chosen", "opt_in_chosen", "release_chosen"]
-    exclude = ["member", "chunk"]
+    exclude = ["member", "work_item"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
         rows: QuerySet[Instance] = super().get_queryset(request).annotate(is_opted_out=OPTED_OUT)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from upgrades.admin.door import Commanded, JSONField, ModelForm, now
+from upgrades.admin.base import CommandAdmin, JSONField, ModelForm, now
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.models import LoadBalancer, ScaleSet
 
@@ -26,7 +26,7 @@ class LoadBalancerForm(ModelForm[LoadBalancer]):
 
 
 @admin.register(LoadBalancer)
-class LoadBalancerAdmin(Commanded):
+class LoadBalancerAdmin(CommandAdmin):
     form = LoadBalancerForm
     fields_of_targets = {
         **dict.fromkeys(("location", "name", "protocol", "port", "requestpath"), "document"),

@@ -4,18 +4,18 @@ from django.contrib import admin
 from django.contrib.auth import admin as django_admin
 from django.contrib.auth.models import Group, User
 
-from upgrades.admin.door import Audited
+from upgrades.admin.base import AuditedAdmin
 from upgrades.core.auditing import Kind
 
 admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(Audited[User], django_admin.UserAdmin):  # type: ignore[type-arg]  # takes none when it runs
+class UserAdmin(AuditedAdmin[User], django_admin.UserAdmin):  # type: ignore[type-arg]  # takes none when it runs
     audit_kind, audit_code = Kind.USER, "User"
     readonly_fields = ["last_login", "date_joined"]
 
 
 @admin.register(Group)
-class GroupAdmin(Audited[Group], django_admin.GroupAdmin):
+class GroupAdmin(AuditedAdmin[Group], django_admin.GroupAdmin):
     audit_kind, audit_code = Kind.USER_GROUP, "UserGroup"

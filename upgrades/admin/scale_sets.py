@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from upgrades.admin.door import Commanded, ModelForm, ask, count_of, each, now, pretty, without_documents
+from upgrades.admin.base import CommandAdmin, ModelForm, ask, count_of, each, now, pretty, without_documents
 from upgrades.admin.reasons import shown_reasons
 from upgrades.commands.policies import MEMBERS, OWN_SWITCHES, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core.documents import LONGEST_PAUSE, MOST_INSTANCES
-from upgrades.core.editing import iso_duration
+from upgrades.core.documents import MAX_INSTANCES, MAX_PAUSE
+from upgrades.core.json_edit import iso_duration
 from upgrades.core.states import Health
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
 
@@ -41,7 +41,7 @@ def _switch(label: str, help_text: str) -> forms.BooleanField:
 class PolicyForm(ModelForm[ScaleSet]):
     """The members of the document that make its policy. Only those that were changed are written."""
 
-    capacity = forms.IntegerField(min_value=0, max_value=MOST_INSTANCES, help_text=f"Instances, 0 to {MOST_INSTANCES}.")
+    capacity = forms.IntegerField(min_value=0, max_value=MAX_INSTANCES, help_text=f"Instances, 0 to {MAX_INSTANCES}.")
     automatic_upgrade = forms.BooleanField(required=False, label="Automatic OS upgrade")
     use_rolling_upgrade_policy = forms.BooleanField(
         required=False,
@@ -62,7 +62,7 @@ class PolicyForm(ModelForm[ScaleSet]):
     max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
     max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
     pause_between_batches = forms.FloatField(
-        min_value=0, max_value=LONGEST_PAUSE.total_seconds(), help_text="Seconds, at most a year."
+        min_value=0, max_value=MAX_PAUSE.total_seconds(), help_text="Seconds, at most a year."
     )
     cross_zone = _switch("Across zones", "A batch may hold instances of several zones.")
     unhealthy_first = _switch("Unhealthy first", "Batches take the unhealthy instances before the others.")
@@ -87,7 +87,7 @@ class PolicyForm(ModelForm[ScaleSet]):
 
 
 @admin.register(ScaleSet)
-class ScaleSetAdmin(Commanded):
+class ScaleSetAdmin(CommandAdmin):
     form = PolicyForm
     fields_of_targets = {place[-1].lower(): name for name, place in MEMBERS.items()}
     list_display = [

@@ -2,7 +2,7 @@
 
 from django import template
 
-from upgrades.admin.door import now
+from upgrades.admin.base import now
 from upgrades.models import FleetStop
 from upgrades.models.fleet_stop import fleet_stop_in_force
 

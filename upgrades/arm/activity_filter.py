@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.core.auditing import Kind, Outcome
 
 MAX_LENGTH = 2_000
@@ -62,10 +62,10 @@ def read(given: str) -> Q:
     return found
 
 
-def _wrong(why: str) -> Failed:
+def _wrong(why: str) -> ArmError:
     example = "eventTimestamp ge '2026-01-01T00:00:00Z' and eventTimestamp le '2026-01-02T00:00:00Z' and resourceGroupName eq 'fleet'"
     fields = ", ".join(FIELDS)
-    return Failed("InvalidParameter", f"$filter {why}: such as {example}; its fields: {fields}", target="$filter")
+    return ArmError("InvalidParameter", f"$filter {why}: such as {example}; its fields: {fields}", target="$filter")
 
 
 def _condition(name: str, operator: str, value: str) -> Q:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 
 from upgrades.arm import options
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.options import SKIP_TOKEN
 
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ def _read_token(given: str | None, kind: type) -> Any:
         last = None
     if type(last) is not kind or not (0 <= last < 2**31 if isinstance(last, int) else str(last).isprintable()):
         message = "the $skiptoken is not one of ours: take it from the nextLink of the page before"
-        raise Failed("InvalidParameter", message, target="$skiptoken")
+        raise ArmError("InvalidParameter", message, target="$skiptoken")
     return last

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from upgrades.arm import ids, operations
 from upgrades.arm.answers import Answer
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.instances import find_instance
 from upgrades.arm.requests import OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.approvals import approve
-from upgrades.core.members import legible, list_at
+from upgrades.core.json_fields import printable, read_list
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
 
@@ -20,16 +20,16 @@ def of_scale_set(call: Call, group: str, name: str) -> Answer:
     body = {} if call.body is None else call.object_body()
     _check_known(body)
     row = find(group, name)
-    return _approved(call, row, _ids(row, list_at(body, "instanceIds")) if body else None)
+    return _approved(call, row, _ids(row, read_list(body, "instanceIds")) if body else None)
 
 
 def _check_known(body: Mapping[str, object]) -> None:
     """Without its one member all are approved: a slip in its name must not mean that. Raises Failed."""
     strange = next((name for name in body if name.lower() != "instanceids"), None)
     if strange is not None or len(body) > 1:
-        what = "instanceIds came twice" if strange is None else f"Could not find member '{legible(strange)}'"
+        what = "instanceIds came twice" if strange is None else f"Could not find member '{printable(strange)}'"
         message = f"The request content was invalid: {what}; it has instanceIds, a list of ids, and nothing else."
-        raise Failed("InvalidRequestContent", message, target=legible(strange or "instanceIds"))
+        raise ArmError("InvalidRequestContent", message, target=printable(strange or "instanceIds"))
 
 
 @needs(OPERATOR)
@@ -47,10 +47,10 @@ def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
         message = (
             f"The provided instanceId {str(strange)[:80]} is not an active Virtual Machine Scale Set VM instanceId."
         )
-        raise Failed("InvalidParameter", message, target="instanceIds")
+        raise ArmError("InvalidParameter", message, target="instanceIds")
     if not given:
         message = "instanceIds names no instance: name at least one, or leave it out for all that wait"
-        raise Failed("InvalidParameter", message, target="instanceIds")
+        raise ArmError("InvalidParameter", message, target="instanceIds")
     return [str(one) for one in given]
 
 

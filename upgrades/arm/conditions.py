@@ -1,6 +1,6 @@
 """If-Match and If-None-Match: nobody overwrites what he has not seen."""
 
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import Call
 
 
@@ -11,12 +11,12 @@ def check_conditions(call: Call, etag: str | None) -> None:
     if wanted is not None and not _matches(wanted, etag):
         there = f"the resource has the ETag {etag}" if etag else "there is no such resource"
         message = f"The condition If-Match: {wanted[:100]} does not hold: {there}. Get it, then repeat the change."
-        raise Failed("PreconditionFailed", message)
+        raise ArmError("PreconditionFailed", message)
     if unwanted is not None and _matches(unwanted, etag):
         message = (
             f"The condition If-None-Match: {unwanted[:100]} does not hold: the resource is there, with the ETag {etag}."
         )
-        raise Failed("PreconditionFailed", message)
+        raise ArmError("PreconditionFailed", message)
 
 
 def _matches(given: str, etag: str | None) -> bool:

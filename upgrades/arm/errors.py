@@ -26,7 +26,7 @@ OTHERWISE = 400
 RETRY_AFTER = {"ServiceUnavailable": "5"}
 
 
-class Failed(Exception):
+class ArmError(Exception):
     """The request is answered with an error. `headers` go with it; `status` where the code alone does not say it."""
 
     def __init__(
@@ -57,16 +57,16 @@ class Failed(Exception):
         return {"error": error}
 
 
-def refusal(error: Refused) -> Failed:
+def refusal(error: Refused) -> ArmError:
     """A command's refusal as an answer."""
-    return Failed(error.code, error.message, target=error.target[:500])
+    return ArmError(error.code, error.message, target=error.target[:500])
 
 
-def not_found(kind: str, group: str, name: str) -> Failed:
+def not_found(kind: str, group: str, name: str) -> ArmError:
     """`kind`: "Microsoft.Compute/virtualMachineScaleSets"."""
     message = f"The Resource '{kind}/{name}' under resource group '{group}' was not found."
-    return Failed("ResourceNotFound", message)
+    return ArmError("ResourceNotFound", message)
 
 
-def group_not_found(group: str) -> Failed:
-    return Failed("ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+def group_not_found(group: str) -> ArmError:
+    return ArmError("ResourceGroupNotFound", f"Resource group '{group}' could not be found.")

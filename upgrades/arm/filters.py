@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 
 OPTION = "$filter"
 MAX_LENGTH = 2_000
@@ -55,8 +55,8 @@ def read(given: str, fields: Sequence[str], *, target: str = OPTION) -> Fits:
     return fits
 
 
-def _wrong(why: str, target: str) -> Failed:
-    return Failed("InvalidParameter", f"{target} {why}", target=target)
+def _wrong(why: str, target: str) -> ArmError:
+    return ArmError("InvalidParameter", f"{target} {why}", target=target)
 
 
 class _Reader:

@@ -6,7 +6,7 @@ from typing import Any
 from upgrades import catalog
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.options import EXPAND, ORDER_BY, TOP, takes, top, words
 from upgrades.arm.requests import Call, is_there, resource
 from upgrades.arm.scale_sets import find_location
@@ -67,20 +67,20 @@ def _names(row: ImageSku) -> list[str]:
     return [row.publisher.lower(), row.offer.lower(), row.sku.lower()]
 
 
-def _not_found(place: Location, *names: str) -> Failed:
+def _not_found(place: Location, *names: str) -> ArmError:
     there_are = catalog.list_of_skus(place)
     message = f"Artifact: VMImage was not found: {':'.join(names)[:300]} in {place.name}. There are: {there_are}"
-    return Failed("NotFound", message, target="imageReference")
+    return ArmError("NotFound", message, target="imageReference")
 
 
-def _version_not_found(place: Location, row: ImageSku, version: str, published: Sequence[str]) -> Failed:
+def _version_not_found(place: Location, row: ImageSku, version: str, published: Sequence[str]) -> ArmError:
     newest = sorted(published, key=parse, reverse=True)
     more = f" and {len(newest) - MAX_NAMED} older ones" if len(newest) > MAX_NAMED else ""
     message = (
         f"Artifact: VMImage was not found: {row} has no version {version[:80]!r} in {place.name}. "
         f"There are: {', '.join(newest[:MAX_NAMED]) or 'none yet'}{more}."
     )
-    return Failed("NotFound", message, target="imageReference.version")
+    return ArmError("NotFound", message, target="imageReference.version")
 
 
 def _named(call: Call, place: Location, names: Iterable[tuple[str, ...]]) -> Answer:
@@ -115,7 +115,7 @@ def _is_descending(call: Call) -> bool:
     given = call.query.get("$orderby", "name asc").lower().split()
     if given not in (["name"], ["name", "asc"], ["name", "desc"]):
         message = f"$orderby is 'name asc' or 'name desc', not {call.query['$orderby'][:80]!r}"
-        raise Failed("InvalidParameter", message, target="$orderby")
+        raise ArmError("InvalidParameter", message, target="$orderby")
     return given[-1] == "desc"
 
 

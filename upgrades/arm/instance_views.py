@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from upgrades import stages
+from upgrades import provisioning_status
 from upgrades.arm import ids, reasons
 from upgrades.arm.answers import Answer, time
 from upgrades.arm.requests import Call, resource
@@ -117,7 +117,7 @@ def _extensions(rows: Iterable[Instance]) -> list[dict[str, Any]]:
 
 def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
     """The set's own state, and what is allowed and not recommended (S-25, S-34)."""
-    stage = stages.of([scale_set], call.now)[scale_set.pk]
+    stage = provisioning_status.provisioning_status([scale_set], call.now)[scale_set.pk]
     warnings = warnings_of(read_model(scale_set.document), scale_set)
     recommended = [
         {

@@ -9,14 +9,14 @@ from typing import Any
 from upgrades.arm import filters, ids, instance_views
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
-from upgrades.arm.errors import Failed, not_found
+from upgrades.arm.errors import ArmError, not_found
 from upgrades.arm.filters import Shown
 from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find, shown
 from upgrades.commands.protection import protect
 from upgrades.core import azure_types, known
-from upgrades.core.members import member, object_at, switch
+from upgrades.core.json_fields import get_field, read_bool, read_object
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
@@ -88,11 +88,11 @@ def put(call: Call, group: str, name: str, instance: str) -> Answer:
     row = find_instance(scale_set, instance)
     check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
     if scale_set.deleting:
-        raise Failed("Conflict", f"{scale_set} is being deleted")
+        raise ArmError("Conflict", f"{scale_set} is being deleted")
     wanted = {}
     for key, name_of_it in (("from_actions", "protectFromScaleSetActions"), ("from_scale_in", "protectFromScaleIn")):
-        is_given = member(object_at(body, *POLICY), name_of_it) is not None
-        wanted[key] = switch(body, *POLICY, name_of_it) if is_given else None
+        is_given = get_field(read_object(body, *POLICY), name_of_it) is not None
+        wanted[key] = read_bool(body, *POLICY, name_of_it) if is_given else None
     protect(scale_set, row.number, **wanted, owner=call.client.name, now=call.now)
     row.refresh_from_db()
     return _shown(call, scale_set, row)
@@ -155,7 +155,7 @@ def _protection(row: Instance, opt_out: OptOut | None) -> dict[str, Any]:
 
 def _user_data(document: Any) -> dict[str, Any]:
     """The model's, where it was asked for."""
-    data = member(document, *_PROFILE, "userData")
+    data = get_field(document, *_PROFILE, "userData")
     return {} if data is None else {"userData": data}
 
 
@@ -171,7 +171,7 @@ def _storage(call: Call, scale_set: ScaleSet, document: Any, row: Instance) -> d
     gallery_image = {"id": ids.of_gallery_image(call.subscription, sku.publisher, sku.offer, sku.sku)}
     image = {**(gallery_image if sku.gallery else names), **({"exactVersion": row.version} if row.version else {})}
     disks = f"{ids.of_group(call.subscription, scale_set.resource_group)}/providers/{ids.COMPUTE}/disks"
-    sizes = {int(disk.get("lun") or 0): disk for disk in member(document, *_DISKS) or []}
+    sizes = {int(disk.get("lun") or 0): disk for disk in get_field(document, *_DISKS) or []}
     os_disk = {**_model_disk(document), "osType": sku.os_type, "name": row.os_disk, "createOption": "FromImage"}
     if row.os_disk:
         os_disk["managedDisk"] = {**os_disk.get("managedDisk", {}), "id": f"{disks}/{row.os_disk}"}
@@ -196,7 +196,7 @@ def _storage(call: Call, scale_set: ScaleSet, document: Any, row: Instance) -> d
 
 def _model_disk(document: Any) -> dict[str, Any]:
     """What the model says of OS disks, as far as it holds for that of a single instance."""
-    disk = member(document, *_PROFILE, "storageProfile", "osDisk") or {}
+    disk = get_field(document, *_PROFILE, "storageProfile", "osDisk") or {}
     return {name: disk[name] for name in ("caching", "diskSizeGB", "managedDisk") if name in disk}
 
 
@@ -205,7 +205,7 @@ _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 
 
 def _os_profile(document: Any, row: Instance) -> dict[str, Any]:
-    profile = member(document, *_PROFILE, "osProfile") or {}
+    profile = get_field(document, *_PROFILE, "osProfile") or {}
     prefix = profile.get("computerNamePrefix") or ""
     kept = {name: value for name, value in profile.items() if name != "computerNamePrefix"}
     return {**kept, "computerName": f"{prefix}{row.number:06d}"}

@@ -12,8 +12,8 @@ from typing import Any
 
 from upgrades.arm.spelling import Names
 from upgrades.core.azure_types import Member, element, members
-from upgrades.core.editing import edited
-from upgrades.core.members import member
+from upgrades.core.json_edit import edited
+from upgrades.core.json_fields import get_field
 from upgrades.core.secrets import name_of
 
 STAY = {
@@ -36,12 +36,12 @@ TOP = ("properties", "tags")
 
 def is_whole_scale_set(given: Mapping[str, Any]) -> bool:
     """A document that leaves out its machines, as `az vmss scale` sends it, speaks of parts alone."""
-    machine = member(given, "properties", "virtualMachineProfile")
-    return isinstance(member(given, "location"), str) and isinstance(machine, Mapping)
+    machine = get_field(given, "properties", "virtualMachineProfile")
+    return isinstance(get_field(given, "location"), str) and isinstance(machine, Mapping)
 
 
 def is_whole_load_balancer(given: Mapping[str, Any]) -> bool:
-    return isinstance(member(given, "location"), str) and isinstance(member(given, "properties"), Mapping)
+    return isinstance(get_field(given, "location"), str) and isinstance(get_field(given, "properties"), Mapping)
 
 
 def without_left_out(
@@ -53,7 +53,7 @@ def without_left_out(
     for name in [name for name in after if name.lower() in TOP]:
         value = given.get(found.find(name))
         if value is not None:
-            kept[name] = _value(kept[name], value, member(shown, name), members(type)[name.lower()].type, known)
+            kept[name] = _value(kept[name], value, get_field(shown, name), members(type)[name.lower()].type, known)
         elif name.lower() == "tags":
             del kept[name]
     return kept
@@ -61,11 +61,11 @@ def without_left_out(
 
 def without_other_identities(after: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Of identities that users assign a PUT names all, where it names any."""
-    named = member(given, "identity", "userAssignedIdentities")
+    named = get_field(given, "identity", "userAssignedIdentities")
     if not isinstance(named, Mapping):
         return after
     names, its = {name.lower() for name in named}, ("identity", "userAssignedIdentities")
-    return edited(after, its, {name: value for name, value in member(after, *its).items() if name.lower() in names})
+    return edited(after, its, {name: value for name, value in get_field(after, *its).items() if name.lower() in names})
 
 
 def _value(after: Any, given: Any, shown: Any, type: str, version: str) -> Any:

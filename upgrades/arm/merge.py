@@ -13,7 +13,7 @@ from typing import Any
 from upgrades.arm.spelling import Names
 from upgrades.core import known
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, legible, member
+from upgrades.core.json_fields import BadDocument, get_field, printable
 from upgrades.core.secrets import INSTEAD, name_of
 
 WHOLE = frozenset({"tags", "settings"})  # names in them are the client's own
@@ -43,7 +43,7 @@ def merged(
 def _drop_instead(after: dict[str, Any], stored: Names, given: Mapping[str, Any], name: str) -> None:
     """Of two members that exclude each other the one that comes counts: protectedSettings, or the vault that has them."""
     other = INSTEAD.get(name.lower())
-    if other is not None and member(given, other) is None:
+    if other is not None and get_field(given, other) is None:
         for one in stored.take(other):
             del after[one]
 
@@ -81,10 +81,10 @@ def _by_name(elements: list[Any]) -> dict[str, Any]:
 def _is_of_another_kind(name: str, stored: Mapping[str, Any], value: Mapping[str, Any], *, removes: bool) -> bool:
     """An image by id instead of by name, a tcp probe instead of an http one, an extension of another type."""
     if name.lower() == "imagereference":
-        return (member(value, "id") is None) != (member(stored, "id") is None)
+        return (get_field(value, "id") is None) != (get_field(stored, "id") is None)
     if name.lower() != "properties" or removes:
         return False
-    kinds = [(member(stored, kind), member(value, kind)) for kind in ("protocol", "publisher", "type")]
+    kinds = [(get_field(stored, kind), get_field(value, kind)) for kind in ("protocol", "publisher", "type")]
     return any(None not in (was, now) and str(was).lower() != str(now).lower() for was, now in kinds)
 
 
@@ -108,7 +108,7 @@ def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> 
     rest = {name: value for name, value in body.items() if name.lower() != "tags"}
     vain = differences(shown, merged(shown, rest, shown, removes=True))
     if vain and not tags:
-        place = legible(".".join(min(vain)))
+        place = printable(".".join(min(vain)))
         message = f"{place}: a PATCH of this resource changes its tags only. Change it with a PUT of the whole resource"
         raise BadDocument(message, target=place, code="InvalidRequestContent")
     return tags

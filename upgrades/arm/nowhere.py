@@ -7,7 +7,7 @@ code that says what kind of thing is missing; 404 is for a resource of a kind th
 from collections.abc import Mapping, Sequence
 
 from upgrades.arm.answers import Answer
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.options import ANY, takes
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.subscriptions import TYPES
@@ -23,30 +23,30 @@ def nothing(call: Call) -> Answer:
     raise _of_provider(call, parts[below[-1] + 1 :]) if below else _without_provider(call, parts)
 
 
-def _without_provider(call: Call, parts: Sequence[str]) -> Failed:
+def _without_provider(call: Call, parts: Sequence[str]) -> ArmError:
     if call.method == "POST":
         return _no_action(parts[-1], "this resource")
-    return Failed("InvalidResourceType", f"There is nothing at '{call.path[:300]}'; {DOCS}.")
+    return ArmError("InvalidResourceType", f"There is nothing at '{call.path[:300]}'; {DOCS}.")
 
 
-def _of_provider(call: Call, parts: Sequence[str]) -> Failed:
+def _of_provider(call: Call, parts: Sequence[str]) -> ArmError:
     """`parts`: namespace/type/name/type/name..., with an action or the type of a list at the end."""
     namespace, rest = "".join(parts[:1]), parts[1:]
     known = next((name for name in TYPES if name.lower() == namespace.lower()), None)
     if known is None:
         message = f"No registered resource provider found for the namespace '{namespace[:80]}'; there are: {', '.join(TYPES)}."
-        return Failed("NoRegisteredProviderFound", message)
+        return ArmError("NoRegisteredProviderFound", message)
     types = rest[::2]
     depth = _depth(types, TYPES[known])
     if depth == 0:
         message = f"The resource type '{'/'.join(types)[:200]}' could not be found in the namespace '{known}'; {DOCS}."
-        return Failed("InvalidResourceType", message)
+        return ArmError("InvalidResourceType", message)
     whole = f"{known}/{'/'.join(types[:depth])}"[:200]
     if call.method == "POST" and depth == len(types) - 1 and len(rest) % 2:
         return _no_action(types[-1], whole)
     child = types[depth] if depth < len(types) else "resources in this place"
     message = f"'{child[:80]}' of {whole} is not there in this API, and nothing was done; {DOCS}."
-    return Failed("ResourceTypeNotSupported", message)
+    return ArmError("ResourceTypeNotSupported", message)
 
 
 def _depth(types: Sequence[str], known: Mapping[str, object]) -> int:
@@ -56,9 +56,9 @@ def _depth(types: Sequence[str], known: Mapping[str, object]) -> int:
     return max(depths, default=0)
 
 
-def _no_action(action: str, of: str) -> Failed:
+def _no_action(action: str, of: str) -> ArmError:
     message = f"The action '{action[:80]}' of {of} is not supported here, and nothing was done; {DOCS}."
-    return Failed("ActionNotSupported", message)
+    return ArmError("ActionNotSupported", message)
 
 
 NOWHERE = resource(GET=nothing, PUT=nothing, PATCH=nothing, POST=nothing, DELETE=nothing)

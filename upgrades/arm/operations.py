@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from upgrades.arm import ids
 from upgrades.arm.answers import RETRY_SECONDS, Answer, time
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import Call, resource
 from upgrades.commands import async_operations
 from upgrades.models import AsyncOperation, Location, RollingUpgrade, ScaleSet
@@ -44,7 +44,7 @@ def _find(operation: str) -> AsyncOperation:
         row = None
     if row is None:
         message = f"There is no operation '{operation[:80]}'; operations are kept for {async_operations.KEPT.days} days after their end."
-        raise Failed("NotFound", message)
+        raise ArmError("NotFound", message)
     return row
 
 
@@ -73,7 +73,7 @@ def _monitored(call: Call, row: AsyncOperation) -> Answer:
     if row.status != Status.SUCCEEDED:
         error = row.error or {}
         message, details = str(error.get("message", "")), error.get("details", ())
-        raise Failed(str(error.get("code", "Conflict")), message, status=409, details=details)
+        raise ArmError(str(error.get("code", "Conflict")), message, status=409, details=details)
     return Answer(status=204 if row.kind in (Kind.DELETE, Kind.DELETE_GROUP) else 200)
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from django.http import QueryDict
 
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 
 TAKES = "_takes"
 ANY = "*"
@@ -40,18 +40,18 @@ def check(given: QueryDict, view: Callable[..., object]) -> None:
         if is_option and name not in known and ANY not in known:
             raise _not_honoured(name, known)
         if len(found_values) > 1 and (is_option or name == "api-version"):
-            raise Failed(
+            raise ArmError(
                 "InvalidParameter", f"{name[:40]} came more than once, with different values", target=name[:40]
             )
 
 
-def _not_honoured(name: str, known: Sequence[str]) -> Failed:
+def _not_honoured(name: str, known: Sequence[str]) -> ArmError:
     honoured = ", ".join(known) or "none"
     hint = f"; write ${name}" if f"${name}" in known else ""
     message = (
         f"The query option {name[:40]!r} is not honoured by this call, so it is refused{hint}. It honours: {honoured}."
     )
-    return Failed("InvalidParameter", message, target=name[:40])
+    return ArmError("InvalidParameter", message, target=name[:40])
 
 
 def top(query: Mapping[str, str]) -> int | None:
@@ -60,7 +60,7 @@ def top(query: Mapping[str, str]) -> int | None:
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) < 9):
-        raise Failed("InvalidParameter", f"$top is a whole number from 0 on, not {given[:80]!r}", target=TOP)
+        raise ArmError("InvalidParameter", f"$top must be an integer from 0 on, got {given[:80]!r}", target=TOP)
     return min(int(given), MAX_TOP)
 
 
@@ -70,5 +70,7 @@ def words(query: Mapping[str, str], option: str, known: Sequence[str]) -> set[st
     there_are = {one.lower() for one in known}
     strange = next((word for word in given if word not in there_are), None)
     if strange is not None:
-        raise Failed("InvalidParameter", f"{option} is one of {', '.join(known)}, not {strange[:80]!r}", target=option)
+        raise ArmError(
+            "InvalidParameter", f"{option} is one of {', '.join(known)}, not {strange[:80]!r}", target=option
+        )
     return set(given)

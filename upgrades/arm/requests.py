@@ -20,11 +20,11 @@ from django.views.decorators.csrf import csrf_exempt
 from upgrades.arm import clock, options, tokens, versions
 from upgrades.arm.addresses import absolute
 from upgrades.arm.answers import Answer
-from upgrades.arm.errors import Failed, refusal
+from upgrades.arm.errors import ArmError, refusal
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
-from upgrades.core.members import BadDocument, check_json, kind, without_twins
+from upgrades.core.json_fields import BadDocument, check_json, kind_of_value, refuse_duplicate_fields
 from upgrades.models import ApiClient, Subscription
 from upgrades.neighbours import is_database_away
 
@@ -68,7 +68,7 @@ class Call:
                 f"'{ACTIONS[self.method]}' over scope '{self.path[:300]}': it needs the role {role.value} and has "
                 f"{self.client.role}."
             )
-            raise Failed("AuthorizationFailed", message)
+            raise ArmError("AuthorizationFailed", message)
 
     def _note_refusal(self, role: Role) -> None:
         """An attempt to change something that its role does not allow is kept; to read is not."""
@@ -80,8 +80,8 @@ class Call:
     def object_body(self) -> dict[str, Any]:
         """The body, which must be a JSON object. Raises Failed."""
         if not isinstance(self.body, dict):
-            came = "nothing" if self.body is None else kind(self.body)
-            raise Failed(
+            came = "nothing" if self.body is None else kind_of_value(self.body)
+            raise ArmError(
                 "InvalidRequestContent", f"The request content was invalid: expected a JSON object, not {came}."
             )
         return self.body
@@ -90,7 +90,7 @@ class Call:
         """What a call takes nothing of must not come: who sends it counts on it. Raises Failed."""
         if self.body not in (None, {}):
             message = f"The request content was invalid: {self.method} of this takes no content, such as which instances; leave it out."
-            raise Failed("InvalidRequestContent", message)
+            raise ArmError("InvalidRequestContent", message)
 
 
 View = Callable[..., Answer]
@@ -182,7 +182,7 @@ def _check_method(method: str, methods: Mapping[str, View]) -> None:
     if method not in methods:
         allowed = ", ".join(sorted(methods)) or "none"
         message = f"The requested resource does not support http method '{method}'; it supports: {allowed}."
-        raise Failed("MethodNotAllowed", message, headers={"Allow": allowed})
+        raise ArmError("MethodNotAllowed", message, headers={"Allow": allowed})
 
 
 def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
@@ -201,18 +201,20 @@ def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
     challenge = (
         f'Bearer authorization_uri="{absolute(request, f"/{tenant}")}", error="insufficient_claims", claims="{claims}"'
     )
-    raise Failed("AuthenticationFailed", message, headers={"WWW-Authenticate": challenge})
+    raise ArmError("AuthenticationFailed", message, headers={"WWW-Authenticate": challenge})
 
 
 def _check_address(*parts: str) -> None:
     """Raises Failed for what no database takes."""
     if any("\0" in part for part in parts):
-        raise Failed("InvalidParameter", "the address has a NUL (%00) in it: no name of a RESOURCE_GROUP/NAME has one")
+        raise ArmError(
+            "InvalidParameter", "the address has a NUL (%00) in it: no name of a RESOURCE_GROUP/NAME has one"
+        )
 
 
 def _check_subscription(call: Call, given: str | None) -> None:
     if given is not None and given.lower() != str(call.subscription.pk):
-        raise Failed("SubscriptionNotFound", f"The subscription '{given[:80]}' could not be found.")
+        raise ArmError("SubscriptionNotFound", f"The subscription '{given[:80]}' could not be found.")
 
 
 def _body(request: HttpRequest) -> Any:
@@ -221,7 +223,7 @@ def _body(request: HttpRequest) -> Any:
     if not raw:
         return None
     try:
-        body = json.loads(raw.decode("utf-8-sig"), parse_float=_number, object_pairs_hook=without_twins)
+        body = json.loads(raw.decode("utf-8-sig"), parse_float=_number, object_pairs_hook=refuse_duplicate_fields)
         check_json(body)
     except json.JSONDecodeError as error:
         where = f"{error.msg} in line {error.lineno}, column {error.colno}"
@@ -241,8 +243,8 @@ def _number(given: str) -> float:
     return int(number) if 1e16 <= abs(number) < math.inf else number + 0.0
 
 
-def _bad_content(why: str) -> Failed:
-    return Failed("InvalidRequestContent", f"The request content was invalid and could not be read: {why}.")
+def _bad_content(why: str) -> ArmError:
+    return ArmError("InvalidRequestContent", f"The request content was invalid and could not be read: {why}.")
 
 
 def refused(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -251,25 +253,27 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     return finished(request, Answer(failed.body, failed.status, failed.headers))
 
 
-def _failed(error: Exception, request: HttpRequest) -> Failed:
-    if isinstance(error, Failed):
+def _failed(error: Exception, request: HttpRequest) -> ArmError:
+    if isinstance(error, ArmError):
         return error
     if isinstance(error, Refused):
         return refusal(error)
     if isinstance(error, BadDocument):
-        return Failed(error.code, error.message, target=error.target)
+        return ArmError(error.code, error.message, target=error.target)
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
-        return Failed("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
+        return ArmError("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
     if isinstance(error, BadRequest | SuspiciousOperation):
-        return Failed("BadRequest", "The request has too many parameters, or asks for a host that this server is not.")
+        return ArmError(
+            "BadRequest", "The request has too many parameters, or asks for a host that this server is not."
+        )
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
     if is_database_away(error):
         log.error("the database does not do its work (%s)", error)
-        return Failed("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
+        return ArmError("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
     log.exception("%s %r failed", request.method, request.path)
-    return Failed("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")
+    return ArmError("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")
 
 
 def finished(request: HttpRequest, answer: Answer) -> HttpResponse:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
-from upgrades import stages
+from upgrades import provisioning_status
 from upgrades.arm import filters, ids, operations
 from upgrades.arm.answers import Answer, everything, page, time
 from upgrades.arm.errors import group_not_found
@@ -16,7 +16,7 @@ from upgrades.arm.scale_sets import find_location
 from upgrades.commands import async_operations
 from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
 from upgrades.core import azure_types, known, limits
-from upgrades.core.members import check_tags, member, object_at, text
+from upgrades.core.json_fields import check_tags, get_field, read_object, read_str
 from upgrades.core.typed import in_type, tags_of
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 from upgrades.models.async_operation import Kind
@@ -79,9 +79,9 @@ def head(call: Call, group: str) -> Answer:
 @needs(ADMIN)
 def put(call: Call, group: str) -> Answer:
     body = without_read_only(call.object_body())
-    location = find_location(text(body, "location", required=True))
+    location = find_location(read_str(body, "location", required=True))
     check_tags(body)
-    object_at(body, "properties")  # says so where it is none
+    read_object(body, "properties")  # says so where it is none
 
     def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
         before = row.document if row else None
@@ -144,9 +144,9 @@ def _listed(call: Call, group: str | None) -> Answer:
 
 def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     rows = list(ScaleSet.objects.select_related("location").filter(**of_group))
-    found = stages.of(rows, call.now) if "provisioningstate" in expanded else {}
+    found = provisioning_status.provisioning_status(rows, call.now) if "provisioningstate" in expanded else {}
     for row in rows:
-        sku = in_type(member(row.document, "sku"), "Sku")
+        sku = in_type(get_field(row.document, "sku"), "Sku")
         more: dict[str, Any] = {"sku": sku} if sku else {}
         if "createdtime" in expanded:
             more["createdTime"] = time(row.created_at)

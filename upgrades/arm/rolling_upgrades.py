@@ -5,13 +5,13 @@ from typing import Any
 from upgrades import attempts
 from upgrades.arm import ids, operations, reasons
 from upgrades.arm.answers import Answer, everything, time
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
 from upgrades.commands.upgrades import start_extensions as start_extension_upgrade
-from upgrades.core.editing import iso_duration
+from upgrades.core.json_edit import iso_duration
 from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
@@ -86,7 +86,7 @@ def latest(call: Call, group: str, name: str) -> Answer:
     upgrade = row.upgrades.first()
     if upgrade is None:
         message = f"No rolling upgrade of the scale set '{row.name}' was ever started."
-        raise Failed("ResourceNotFound", message)
+        raise ArmError("ResourceNotFound", message)
     return Answer(_latest(call, row, upgrade))
 
 

@@ -7,25 +7,25 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from upgrades import catalog, stages
+from upgrades import catalog, provisioning_status
 from upgrades.arm import filling, ids, operations, versions
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
-from upgrades.arm.errors import Failed, group_not_found, not_found
+from upgrades.arm.errors import ArmError, group_not_found, not_found
 from upgrades.arm.leaving_out import is_whole_scale_set, without_left_out, without_other_identities
 from upgrades.arm.merge import differences, merged, without_read_only
 from upgrades.arm.options import EXPAND, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
-from upgrades.commands.changing import change_model
+from upgrades.commands.model_update import change_model
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core import azure_types, known, secrets, typed
 from upgrades.core.identities import without_idle_identities
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 from upgrades.core.unchangeable import check_not_taken_away
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
 from upgrades.models.resource_group import existing
-from upgrades.stages import Stage
+from upgrades.provisioning_status import ProvisioningStatus
 
 EXPANDED = ("userData",)
 MAX_WARNINGS = 10
@@ -52,7 +52,7 @@ def check_group(group: str) -> None:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def render(call: Call, row: ScaleSet, stage: Stage) -> dict[str, Any]:
+def render(call: Call, row: ScaleSet, stage: ProvisioningStatus) -> dict[str, Any]:
     body = shown(row, with_user_data="userdata" in words(call.query, EXPAND, EXPANDED))
     properties = {
         **body["properties"],
@@ -99,7 +99,7 @@ def etag(row: ScaleSet) -> str:
 
 
 def _render_all(call: Call, rows: Sequence[ScaleSet]) -> list[dict[str, Any]]:
-    found = stages.of(rows, call.now)
+    found = provisioning_status.provisioning_status(rows, call.now)
     return [render(call, row, found[row.pk]) for row in rows]
 
 
@@ -132,7 +132,7 @@ def find_location(name: str) -> Any:
     row = catalog.find_location(name)
     if row is None:
         message = f"The provided location '{name[:80]}' is not available. GET /subscriptions/ID/locations lists them."
-        raise Failed("LocationNotAvailableForResourceType", message, target="location")
+        raise ArmError("LocationNotAvailableForResourceType", message, target="location")
     return row
 
 
@@ -203,7 +203,7 @@ def _is_steering(place: tuple[str, ...]) -> bool:
 
 def _without_same_place(given: Mapping[str, Any], row: ScaleSet) -> dict[str, Any]:
     """ "West Europe" and "westeurope" are the same."""
-    location = member(given, "location")
+    location = get_field(given, "location")
     is_same = isinstance(location, str) and location.replace(" ", "").lower() == row.location.name
     return {name: value for name, value in given.items() if not (is_same and name.lower() == "location")}
 

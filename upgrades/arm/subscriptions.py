@@ -4,7 +4,7 @@ from typing import Any
 
 from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything
-from upgrades.arm.errors import Failed
+from upgrades.arm.errors import ArmError
 from upgrades.arm.options import EXPAND, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.models import Location
@@ -125,7 +125,7 @@ def provider(call: Call, namespace: str) -> Answer:
     found = next((name for name in TYPES if name.lower() == namespace.lower()), None)
     if found is None:
         message = f"The resource namespace '{namespace[:80]}' is invalid; there are: {', '.join(TYPES)}."
-        raise Failed("InvalidResourceNamespace", message, status=404)
+        raise ArmError("InvalidResourceNamespace", message, status=404)
     return Answer(_provider(call, found, _places()))
 
 

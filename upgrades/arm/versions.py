@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from upgrades.arm.errors import Failed
-from upgrades.core.members import member
+from upgrades.arm.errors import ArmError
+from upgrades.core.json_fields import get_field
 
 FIRST = {"microsoft.compute": date(2017, 3, 30)}
 FIRST_OF_OTHERS = date(2014, 4, 1)
@@ -42,12 +42,12 @@ def read(given: str | None, namespace: str) -> date:
     """The version of a request. Raises Failed."""
     if not given:
         message = "The api-version query parameter (?api-version=) is required for all requests, such as api-version=2018-10-01."
-        raise Failed("MissingApiVersionParameter", message)
+        raise ArmError("MissingApiVersionParameter", message)
     first = FIRST.get(namespace.lower(), FIRST_OF_OTHERS)
     version = _date(given)
     if version is None or version < first:
         message = f"The api-version {given[:40]!r} is invalid: it is a date from {first} on, such as 2018-10-01."
-        raise Failed("InvalidApiVersionParameter", message, target="api-version")
+        raise ArmError("InvalidApiVersionParameter", message, target="api-version")
     return version
 
 
@@ -65,7 +65,7 @@ def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
     result = _moved(body, [(one.before, one.now) for one in renamed])
     for one in renamed:
         holder = one.before[:-1]
-        if holder != one.now[: len(holder)] and member(result, *holder) in (None, {}):
+        if holder != one.now[: len(holder)] and get_field(result, *holder) in (None, {}):
             result = _without(result, holder)  # of a policy that is called otherwise today nothing is left
     return result
 
@@ -79,7 +79,7 @@ def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str
     result = dict(body)
     for source, target in moves:
         if _has(result, source):
-            value = member(result, *source)
+            value = get_field(result, *source)
             rest = _without(result, source)
             is_said_twice = value is None and _has(rest, target)
             result = rest if is_said_twice else _with(rest, target, value)

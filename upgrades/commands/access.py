@@ -12,15 +12,15 @@ from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
 from upgrades.models import ApiClient
 
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 
 
 @audited("ApiClientCreated", Kind.API_CLIENT)
 def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
     """(the client, its secret: nobody can ever read it again). Raises Refused where there is one of that name."""
     name = name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        message = f"a client's name has 1 to {LONGEST_NAME} letters, not {name[:LONGEST_NAME]!r}"
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+        message = f"a client's name has 1 to {MAX_NAME_LENGTH} letters, not {name[:MAX_NAME_LENGTH]!r}"
         raise Refused("InvalidParameter", message, target="name")
     secret = _new_secret()
     if ApiClient.objects.filter(name=name).exists():

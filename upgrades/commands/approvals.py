@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
@@ -38,7 +38,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
     None: all that wait for it, but those opted out. Approving twice is once; what has the version stays as it is. `version`: the one
     that is meant; where another waits by now nothing is approved. Raises Refused.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         named = None if ids is None else find_instances(w.scale_set, ids)
         awaited = _awaited(w.scale_set)
         if version and version != awaited:
@@ -57,7 +57,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
 @audited("ApprovalWithdrawn", Kind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
     """Takes the approval of these instances (None: of all) back; what a batch has in flight goes on. Raises Refused."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         named = find_instances(w.scale_set, ids) if ids is not None else list(w.scale_set.instances.all())
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from upgrades import stages
+from upgrades import provisioning_status
 from upgrades.commands.audit import unaudited
 from upgrades.core.states import Provisioning, UpgradeStatus
 from upgrades.models import AsyncOperation, RollingUpgrade, ScaleSet
@@ -51,7 +51,7 @@ def _put(row: AsyncOperation, now: datetime) -> Outcome:
     if scale_set is None:
         error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
         return Status.CANCELED, error
-    stage = stages.of([scale_set], now)[scale_set.pk]
+    stage = provisioning_status.provisioning_status([scale_set], now)[scale_set.pk]
     if stage.state == Provisioning.FAILED:
         numbers = ", ".join(str(number) for number in stage.failed)
         said = f" {stage.said.rstrip('.')}." if stage.said else ""

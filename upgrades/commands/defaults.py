@@ -7,9 +7,9 @@ from django.db import transaction
 
 from upgrades.commands.audit import audited, note
 from upgrades.core.auditing import Kind
-from upgrades.core.editing import edited, iso_duration
 from upgrades.core.facts import Policy
-from upgrades.core.members import member
+from upgrades.core.json_edit import edited, iso_duration
+from upgrades.core.json_fields import get_field
 from upgrades.models import UpgradeDefaults
 
 _UPGRADE = ("properties", "upgradePolicy")
@@ -34,7 +34,12 @@ def with_defaults(document: Mapping[str, Any]) -> Mapping[str, Any]:
     They stand in the document, so that whoever gets it sees what is in force, and may change it.
     """
     row = UpgradeDefaults.objects.first()
-    if row is None or _is_azures(row) or member(document, *_OWN_LIMITS) is not None or member(document, *_ROLLING):
+    if (
+        row is None
+        or _is_azures(row)
+        or get_field(document, *_OWN_LIMITS) is not None
+        or get_field(document, *_ROLLING)
+    ):
         return document
     limits = {
         "maxBatchInstancePercent": row.max_batch_percent,

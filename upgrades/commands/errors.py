@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from upgrades.core.members import BadDocument
+from upgrades.core.json_fields import BadDocument
 
 
 class Refused(Exception):

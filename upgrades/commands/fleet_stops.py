@@ -1,8 +1,8 @@
-"""The cord: stopping every automatic upgrade of the fleet at once, and letting go again."""
+"""The fleet stop: stopping every automatic upgrade of the fleet at once, and letting go again."""
 
 from datetime import datetime, timedelta
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason, checked_until
@@ -15,7 +15,7 @@ from upgrades.models.fleet_stop import open_fleet_stop
 DEFAULT_LENGTH = timedelta(days=1)  # never silently for ever
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("FleetStopped", Kind.FLEET)
 def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None = None) -> FleetStop:
     """No upgrade of the platform's begins, and none goes on after its batch, for a day unless said otherwise. Raises Refused.
@@ -35,7 +35,7 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
     return row
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("FleetStopEnded", Kind.FLEET)
 def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
     """Automatic upgrades go on. Raises Refused where none is stopped."""

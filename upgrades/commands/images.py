@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from upgrades import catalog
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason
@@ -23,7 +23,7 @@ from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 MAX_NAMED = 5  # versions in an error message
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("ImagePublished", Kind.IMAGE)
 def publish_image(reference: ImageReference, now: datetime, *, locations: Sequence[str] = ()) -> list[ScaleSet]:
     """Publishes a version of a supported SKU (in some locations; in all where none are named) and wakes who follows it.
@@ -58,7 +58,7 @@ class Withdrawn:
     left: str
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("ImageWithdrawn", Kind.IMAGE)
 def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> Withdrawn:
     """Takes a published version back, everywhere: nothing gets it any more. What runs it runs on; an upgrade to it stops at the end of its
@@ -76,7 +76,7 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
         return _withdrawn(row, sku, is_news=is_news)
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("ImageWithdrawalUndone", Kind.IMAGE)
 def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Withdrawn:
     """Has a version that was withdrawn count again as any other; an upgrade that was stopped for it is tried again at once.

@@ -8,14 +8,23 @@ from typing import Any
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import finding, groups
+from upgrades.commands import groups, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused, refusing
 from upgrades.core import azure_types, documents, known, limits, typed
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, check_json, check_tags, member, object_at, objects, shown, text
+from upgrades.core.json_fields import (
+    BadDocument,
+    check_json,
+    check_tags,
+    get_field,
+    read_object,
+    read_objects,
+    read_str,
+    show_value,
+)
 from upgrades.core.shapes import check_shape
 from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
@@ -46,11 +55,11 @@ _PROBE_ID = re.compile(
 )
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
     """Creates or replaces a load balancer; scale sets that use a probe of it are probed as it says from now on. Raises Refused."""
-    group, name = finding.split(path)
+    group, name = lookup.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     location = _location(_checked(document, before))
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
@@ -83,14 +92,14 @@ def _note_put(row: LoadBalancer, before: Mapping[str, Any] | None) -> None:
     note(f"{done} the load balancer.", before=was, after=after, code=f"LoadBalancer{done}", object_id=row.pk)
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
     """Puts what `edit` makes of the one that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
 
     Where that is what it has already, nothing happens. Raises Refused, and what `edit` raises.
     """
-    group, name = finding.split(path)
+    group, name = lookup.split(path)
     with transaction.atomic():
         rows = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name))
         row = rows.select_for_update(of=("self",)).select_related("location").first()
@@ -115,7 +124,7 @@ def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
 @audited("LoadBalancerDeleted", Kind.LOAD_BALANCER)
 def delete_load_balancer(path: str) -> None:
     """Raises Refused where a scale set uses a probe of it."""
-    group, name = finding.split(path)
+    group, name = lookup.split(path)
     with transaction.atomic():
         row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
         if row is None:
@@ -142,7 +151,7 @@ def remove(row: LoadBalancer) -> None:
 def _location(name: str) -> Location:
     location = catalog.find_location(name)
     if location is None:
-        message = f"there is no location {shown(name)} for loadBalancers; the admin site lists them"
+        message = f"there is no location {show_value(name)} for loadBalancers; the admin site lists them"
         raise Refused("LocationNotAvailableForResourceType", message, target="location")
     return location
 
@@ -157,38 +166,38 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         known.check(document, azure_types.LOAD_BALANCER, before)
         check_tags(document)
         for kind in PARTS:
-            for at, part in objects(document, "properties", kind):
-                object_at(part, "properties", at=at)  # says so where it is none
+            for at, part in read_objects(document, "properties", kind):
+                read_object(part, "properties", at=at)  # says so where it is none
         limits.check_load_balancer(document, before)
         _check_names(document, before)
-        for at, probe in objects(document, *_PROBES):
+        for at, probe in read_objects(document, *_PROBES):
             _check_sku(document, _read(probe, at), at)
         typed.check_types(document, azure_types.LOAD_BALANCER, before)
-        return text(document, "location", required=True)
+        return read_str(document, "location", required=True)
 
 
 def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """A part's name stands in its id, so that nobody could speak of one that has a slash or a blank in its name."""
     for kind in PARTS:
-        known_names = {member(part, "name") for _, part in objects(before, "properties", kind)}
-        for at, part in objects(document, "properties", kind):
-            name, target = text(part, "name", required=kind == "probes", at=at), f"{at}.name"
+        known_names = {get_field(part, "name") for _, part in read_objects(before, "properties", kind)}
+        for at, part in read_objects(document, "properties", kind):
+            name, target = read_str(part, "name", required=kind == "probes", at=at), f"{at}.name"
             if name and name not in known_names and not _NAME.fullmatch(name):
                 raise BadDocument(
-                    f"{target}: {BAD_NAME.format(name=shown(name))}", target=target, code="InvalidResourceName"
+                    f"{target}: {BAD_NAME.format(name=show_value(name))}", target=target, code="InvalidResourceName"
                 )
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
     """ "Https only Standard LB" (Z-3.2). Who says nothing of the SKU has whichever is needed."""
-    if probe.protocol == "https" and text(document, "sku", "name").lower() == "basic":
+    if probe.protocol == "https" and read_str(document, "sku", "name").lower() == "basic":
         target = f"{at}.properties.protocol"
         message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"
         raise BadDocument(f"{target}: {message}", target=target)
 
 
 def _read(probe: object, at: str = "") -> ProbeModel:
-    settings = member(probe, "properties")
+    settings = get_field(probe, "properties")
     return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, at=f"{at}.properties")
 
 
@@ -238,7 +247,9 @@ def find_probe(probe_id: str) -> ProbeModel:
     """
     match = _PROBE_ID.fullmatch(probe_id)
     if match is None:
-        message = f"a health probe's id is /subscriptions/.../loadBalancers/NAME/probes/NAME, not {shown(probe_id)}"
+        message = (
+            f"a health probe's id is /subscriptions/.../loadBalancers/NAME/probes/NAME, not {show_value(probe_id)}"
+        )
         raise Refused("InvalidResourceReference", message, target=probe_id)
     group, name, probe_name = match.groups()
     row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
@@ -256,8 +267,8 @@ def find_probe(probe_id: str) -> ProbeModel:
 
 def _probe_of(row: LoadBalancer, probe_id: str) -> ProbeModel | None:
     wanted = _probe_name(probe_id).lower()
-    for at, probe in objects(row.document, *_PROBES):
-        if text(probe, "name").lower() == wanted:
+    for at, probe in read_objects(row.document, *_PROBES):
+        if read_str(probe, "name").lower() == wanted:
             return _read(probe, at)
     return None
 

@@ -7,7 +7,7 @@ from upgrades.commands.errors import Refused, refusing
 from upgrades.core import azure_types, cautions, documents, known, limits, requirements, typed
 from upgrades.core.documents import Model
 from upgrades.core.extensions import check_order
-from upgrades.core.members import BadDocument, check_json
+from upgrades.core.json_fields import BadDocument, check_json
 from upgrades.core.shapes import check_shape
 from upgrades.core.unchangeable import check_unchanged
 from upgrades.core.zones import check_zones

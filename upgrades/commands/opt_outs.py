@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 
-from upgrades.commands import current, finding
+from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
-from upgrades.core.members import unprintable
+from upgrades.core.json_fields import unprintable
 from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
@@ -17,7 +17,7 @@ from upgrades.models.instance import in_force
 
 DEFAULT_LENGTH = timedelta(days=14)  # never silently for ever
 LONGEST = timedelta(days=3650)
-LONGEST_REASON = 500  # characters
+MAX_REASON_LENGTH = 500  # characters
 UNDO_FOR = timedelta(seconds=10)  # what a page ends holds as long, so that it can be taken back
 UNDONE_WITHIN = timedelta(minutes=1)  # an opt-out: nothing was begun meanwhile
 TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them out again"
@@ -44,7 +44,7 @@ def opt_out(
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
     end = None if for_ever else until or now + DEFAULT_LENGTH
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         version = current.this_upgrade(w) if scope == OptOut.Scope.UPGRADE else ""
         before = _described(rows)
@@ -63,8 +63,8 @@ def checked_reason(reason: str, what: str) -> str:
     reason = reason.strip()
     if not reason:
         raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
-    if len(reason) > LONGEST_REASON:
-        message = f"the reason of {what} has at most {LONGEST_REASON} characters, not {len(reason)}"
+    if len(reason) > MAX_REASON_LENGTH:
+        message = f"the reason of {what} has at most {MAX_REASON_LENGTH} characters, not {len(reason)}"
         raise Refused("InvalidParameter", message, target="reason")
     if (at := unprintable(reason)) is not None:
         message = f"the reason of {what} is one line of printable text; letter {at + 1} of it is {reason[at]!r}"
@@ -92,7 +92,7 @@ def opt_in(
 
     `after`: they hold as long, in which `undo_opt_in` can take it back.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
         if after:
@@ -112,7 +112,7 @@ def opt_in(
 @audited("OptInUndone", Kind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Keeps opt-outs that are being ended, with their owners, reasons and ends. Raises Refused where one has ended; then none is kept."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
         kept = _of(rows, ending)
@@ -129,7 +129,7 @@ def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> lis
 @audited("OptOutUndone", Kind.SCALE_SET)
 def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Takes back what this person opted out within the last minute: what was opted out before is so again, as it was. Raises Refused."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
         mine = list(fresh.select_related("instance"))

@@ -6,16 +6,16 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
 from upgrades.commands.scale_sets import Put, set_model
 from upgrades.core.auditing import Kind
-from upgrades.core.documents import LONGEST_PAUSE
-from upgrades.core.editing import edited
-from upgrades.core.members import duration, switch, whole
+from upgrades.core.documents import MAX_PAUSE
+from upgrades.core.json_edit import edited
+from upgrades.core.json_fields import read_bool, read_duration, read_int
 from upgrades.models import ScaleSet
 
 _UPGRADE = ("properties", "upgradePolicy")
@@ -54,7 +54,7 @@ _PERCENTS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgrad
 _NUMBERS = [(name, MEMBERS[name]) for name in ("capacity", *_PERCENTS)]
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("ScaleSetChanged", Kind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
     """Changes these members (names of MEMBERS, values as in the document) and puts the document again; all the rest of it stays.
@@ -76,7 +76,7 @@ def _locked(path: str) -> ScaleSet:
 
     Raises ScaleSet.DoesNotExist where it has got others since it was found.
     """
-    found = finding.scale_set(path)
+    found = lookup.scale_set(path)
     lock_sku(found.sku)
     if found.probe_id:
         find_probe(found.probe_id)
@@ -86,7 +86,9 @@ def _locked(path: str) -> ScaleSet:
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document's own word on each of MEMBERS, whether it is in force or not; Azure's defaults where it has none. A pause in seconds."""
-    read: dict[str, Any] = {name: whole(document, *place, default=20, least=0, most=1000) for name, place in _NUMBERS}
-    read |= {name: switch(document, *place) for name, place in _SWITCHES}
-    pause = duration(document, *MEMBERS["pause_between_batches"], most=LONGEST_PAUSE)
+    read: dict[str, Any] = {
+        name: read_int(document, *place, default=20, least=0, most=1000) for name, place in _NUMBERS
+    }
+    read |= {name: read_bool(document, *place) for name, place in _SWITCHES}
+    pause = read_duration(document, *MEMBERS["pause_between_batches"], most=MAX_PAUSE)
     return {**read, "pause_between_batches": pause.total_seconds()}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
@@ -47,7 +47,7 @@ def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> 
     rows = Instance.objects.filter(scale_set=row, number=number).exclude(kept_on_scale_in=kept)
     if not rows.exists():
         return
-    with finding.writing_to(str(row), now) as w:
+    with lookup.writing_to(str(row), now) as w:
         for instance in rows:
             instance.kept_on_scale_in = kept
             instance.save(update_fields=["kept_on_scale_in"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.groups import ensure, lock
@@ -25,7 +25,7 @@ def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[Re
 
     Raises Refused: not a name, another location, being deleted; and what `edit` raises.
     """
-    finding.split(f"{name}/-")
+    lookup.split(f"{name}/-")
     with transaction.atomic():
         lock(name)
         before = existing().filter(key=name.lower()).first()

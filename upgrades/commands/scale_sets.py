@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import finding, groups, model_checks
+from upgrades.commands import groups, lookup, model_checks
 from upgrades.commands.audit import audited, note
 from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused, refusing
@@ -20,7 +20,7 @@ from upgrades.core import azure_types, documents, secrets, typed, warnings
 from upgrades.core.auditing import Kind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 from upgrades.core.unchangeable import carried
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
@@ -73,12 +73,12 @@ class Put:
     changed: bool = True
 
 
-class Moved(Exception):
+class StaleDocument(Exception):
     """The scale set is no longer as it was seen: look again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ExpectedState:
     """A scale set as somebody saw it who now wants to change it: its document (None: it was not there) and its sealed secrets."""
 
     document: Mapping[str, Any] | None = None
@@ -88,10 +88,10 @@ class Seen:
         return self.sealed_secrets == row.sealed_secrets and same(self.document, row.document)
 
 
-@finding.once_more
+@lookup.retry_on_conflict
 @audited("ScaleSetChanged", Kind.SCALE_SET)
 def set_model(
-    path: str, document: object, now: datetime, *, seen: Seen | None = None, without: Set[str] = frozenset()
+    path: str, document: object, now: datetime, *, seen: ExpectedState | None = None, without: Set[str] = frozenset()
 ) -> Put:
     """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
 
@@ -99,7 +99,7 @@ def set_model(
     Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
     Raises Moved where it is not (any more) as it was `seen`.
     """
-    group, name = finding.split(path)
+    group, name = lookup.split(path)
     before = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     model_checks.check_known(document, before)
     assert isinstance(document, Mapping)
@@ -128,7 +128,7 @@ class _Derived:
     probe: ProbeModel | None
     document: Mapping[str, Any]  # without its secrets
     secrets: Mapping[str, Any]
-    seen: Seen | None
+    seen: ExpectedState | None
     without: Set[str]
 
     def secrets_after(self, was: Mapping[str, Any], before: Mapping[str, object]) -> dict[str, object]:
@@ -190,10 +190,10 @@ def _is_pinned_already(sku: ImageSku, version: str, key: str) -> bool:
 
 
 def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> bool:
-    return _stays(sku, model, key) or sku.is_supported_in(location)
+    return _keeps_current_sku(sku, model, key) or sku.is_supported_in(location)
 
 
-def _stays(sku: ImageSku | None, model: Model, key: str) -> bool:
+def _keeps_current_sku(sku: ImageSku | None, model: Model, key: str) -> bool:
     """It is the one the scale set has already, and is to be followed by hand only."""
     return not model.automatic_upgrade and sku is not None and ScaleSet.objects.filter(key=key, sku=sku).exists()
 
@@ -203,7 +203,7 @@ def _check_gallery(model: Model, location: Location, key: str) -> None:
     image = model.image
     if not model.is_of_gallery or location.rules == Location.Rules.CURRENT:
         return
-    if not _stays(catalog.find_sku(image.publisher, image.offer, image.sku), model, key):
+    if not _keeps_current_sku(catalog.find_sku(image.publisher, image.offer, image.sku), model, key):
         raise Refused("InvalidParameter", documents.CUSTOM_IMAGE, target=documents.IMAGE_ID)
 
 
@@ -227,10 +227,10 @@ def _check_sources(model: Model) -> None:
 
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     if derived.seen and derived.seen.document is not None:
-        raise Moved
+        raise StaleDocument
     groups.ensure(group, derived.location)
     row = ScaleSet(
-        key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, look_at=now, document={}
+        key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, reconcile_at=now, document={}
     )
     _derive(row, derived, {})
     row.save()
@@ -244,7 +244,7 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
     with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
         row = w.scale_set
         if derived.seen and not derived.seen.is_still(row):
-            raise Moved
+            raise StaleDocument
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
             try_again(w, by="a new model")
@@ -312,7 +312,7 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
 
 def _profile(document: Mapping[str, Any], its_secrets: Mapping[str, object]) -> Any:
     """What the machines are made of, for comparing: the case of names does not matter, and null is as good as absent."""
-    return _plain(member(secrets.join(document, its_secrets), "properties", "virtualMachineProfile"))
+    return _plain(get_field(secrets.join(document, its_secrets), "properties", "virtualMachineProfile"))
 
 
 def _plain(value: Any) -> Any:
@@ -366,7 +366,7 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
 @audited("ScaleSetDeleted", Kind.SCALE_SET)
 def delete_scale_set(path: str, now: datetime) -> None:
     """Deletes its machines, then the scale set. Raises Refused."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         row = w.scale_set
         if row.upgrades.filter(ended_at=None).exists():
             message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from upgrades.commands import current, finding
+from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
@@ -29,7 +29,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     It holds for all attempts at that version, until somebody resumes it or cancels it, or a newer version comes. So one can be paused, too,
     that rolls back, or was stopped, and would be tried again by itself.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         upgrade = current.to_pause(w)
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
@@ -41,7 +41,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
 @audited("UpgradeResumed", Kind.SCALE_SET)
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Has a paused upgrade go on, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         upgrade = current.to_resume(w)
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
@@ -59,7 +59,7 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
 
     Raises Refused where there is no such pause.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         upgrade = current.running(w, "go on with", "hurried")
         began = _pause_began(w, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
@@ -92,7 +92,7 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
 
     That is an upgrade that was stopped, and machines that could not be made; None where there are only these.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         machines = make_now(w, f"To be made again at once: {by}.")
         if machines:
             note("Had machines that are missing made again at once.")
@@ -144,7 +144,7 @@ def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
 @audited("InstancesReleased", Kind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Ends the quarantine of these instances; those that are in none stay as they are. Raises Refused; then none is released."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         if w.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
             raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=w.scale_set))
         rows = [row for row in find_instances(w.scale_set, ids) if row.quarantined_at or row.failed_version]

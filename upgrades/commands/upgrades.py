@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from upgrades.commands import current, finding
+from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
@@ -51,7 +51,7 @@ def start(
     are unhealthy now are taken before any other, and do not keep the gate shut until then; no other limit changes. `only_latest`: not to
     a pinned version.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         row = w.scale_set
         _refuse_a_second(row)
         version = row.wanted_version()
@@ -75,7 +75,7 @@ def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
 
     Where all have them it completes at once. Raises Refused.
     """
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         row = w.scale_set
         _refuse_a_second(row)
         extensions = key_of_model(documents.read(row.document).machine.extensions)
@@ -137,7 +137,7 @@ def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]
 @audited("UpgradeCancelled", Kind.SCALE_SET)
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Stops the running upgrade at the end of its batch. Raises Refused. Cancelling twice is the same as once."""
-    with finding.writing_to(path, now) as w:
+    with lookup.writing_to(path, now) as w:
         upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
         if upgrade is None:
             raise Refused("Conflict", NOTHING_TO_CANCEL)

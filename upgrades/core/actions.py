@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
-from upgrades.core import advice, batches, in_flight, missing, retrying, what_if
+from upgrades.core import advice, backoff, batches, in_flight, missing, what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
-from upgrades.core.held import View, view_of
 from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault
+from upgrades.core.waiting import ReasonContext, reason_context_of
 
 
 class Action(StrEnum):
@@ -41,7 +41,7 @@ NOTHING_TO_RETRY = "Nothing to retry."
 
 def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str]:
     """Why each cannot be done now, "" where it can. `extensions`: those of the model (core/extensions.py), "" for none."""
-    view = view_of(facts, now)
+    view = reason_context_of(facts, now)
     found = {action: why(view) for action, why in _WHY_NOT.items()}
     found[Action.EXTENSIONS] = _running(view) or _extensions(view, extensions)
     return found
@@ -50,7 +50,7 @@ def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str
 # --- beginning one ----------------------------------------------------------------------------------------------------
 
 
-def _running(view: View) -> str:
+def _running(view: ReasonContext) -> str:
     """What keeps any other from beginning."""
     upgrade = view.upgrade
     if upgrade is None:
@@ -59,14 +59,14 @@ def _running(view: View) -> str:
     return f"An upgrade {aim} is running."
 
 
-def _start(view: View) -> str:
+def _start(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
     return _in_vain(what_if.started(view.facts), view, _nobody(view))
 
 
-def _in_general(view: View) -> str:
-    facts, by = view.facts, retrying.paused_by(view.facts)
+def _in_general(view: ReasonContext) -> str:
+    facts, by = view.facts, backoff.paused_by(view.facts)
     if not facts.staying:
         return "It has no instances."
     if facts.latest is None:
@@ -74,7 +74,7 @@ def _in_general(view: View) -> str:
     return f"Upgrades to {view.target} are paused by {by}. Resume them first." if by else ""
 
 
-def _nobody(view: View) -> str:
+def _nobody(view: ReasonContext) -> str:
     held = len(view.outdated)
     if not held:
         return f"All instances run {view.target}."
@@ -83,7 +83,7 @@ def _nobody(view: View) -> str:
     return f"None of the {held} remaining instances can be upgraded: they are opted out, switched off or missing."
 
 
-def _mend(view: View) -> str:
+def _mend(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
     begun = what_if.started(view.facts, unhealthy_first=True)
@@ -93,7 +93,7 @@ def _mend(view: View) -> str:
     return _in_vain(begun, view, nobody)
 
 
-def _retry_failed(view: View) -> str:
+def _retry_failed(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
     nobody = f"No instance failed on {view.target}."
@@ -102,7 +102,7 @@ def _retry_failed(view: View) -> str:
     return _in_vain(what_if.started(view.facts, only_failed=True), view, nobody)
 
 
-def _extensions(view: View, extensions: str) -> str:
+def _extensions(view: ReasonContext, extensions: str) -> str:
     if not extensions:
         return "No extensions are configured."
     nobody = "All instances that are not opted out have them."
@@ -111,7 +111,7 @@ def _extensions(view: View, extensions: str) -> str:
     return _in_vain(what_if.extensions_started(view.facts, extensions), view, nobody)
 
 
-def _in_vain(begun: Facts, view: View, nobody: str) -> str:
+def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
     """It would be over at once: there is nobody to take, or a limit is passed already."""
     if begun.upgrade is None or not batches.remaining(begun, begun.upgrade):
         return nobody
@@ -126,14 +126,14 @@ def _in_vain(begun: Facts, view: View, nobody: str) -> str:
     return ""
 
 
-def _retry(view: View) -> str:
+def _retry(view: ReasonContext) -> str:
     facts, last = view.facts, view.facts.last_attempt
     if missing.not_made(facts) or missing.gone(facts):
         return ""
     if why := _running(view):
         return why
-    again_at = retrying.tried_again_at(facts)
-    waits = retrying.was_cancelled(facts) or (again_at is not None and again_at > view.now)
+    again_at = backoff.tried_again_at(facts)
+    waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > view.now)
     if last is None or last.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED) or not waits:
         return NOTHING_TO_RETRY
     if not facts.automatic:
@@ -146,7 +146,7 @@ def _retry(view: View) -> str:
 # --- steering one -----------------------------------------------------------------------------------------------------
 
 
-def _is_over(view: View) -> str:
+def _is_over(view: ReasonContext) -> str:
     """Why nothing further begins in the upgrade that runs."""
     upgrade = view.upgrade
     if upgrade is None:
@@ -156,7 +156,7 @@ def _is_over(view: View) -> str:
     return CANCELLING if upgrade.cancel_requested_by else ""
 
 
-def _comes_again(view: View) -> bool:
+def _comes_again(view: ReasonContext) -> bool:
     """The last attempt was stopped, and the platform tries it again."""
     facts, last = view.facts, view.facts.last_attempt
     is_stopped = last is not None and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
@@ -164,22 +164,22 @@ def _comes_again(view: View) -> bool:
     return bool(is_stopped and is_this and last and not last.cancelled_by and view.is_automatic)
 
 
-def _pause(view: View) -> str:
+def _pause(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is None:
-        by = retrying.paused_by(view.facts)
+        by = backoff.paused_by(view.facts)
         return f"Already paused by {by}." if by else "" if _comes_again(view) else NOTHING_RUNS
     return f"Already paused by {upgrade.paused_by}." if upgrade.paused_by else _is_over(view)
 
 
-def _resume(view: View) -> str:
+def _resume(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is None:
-        return "" if retrying.paused_by(view.facts) else "Nothing is paused."
+        return "" if backoff.paused_by(view.facts) else "Nothing is paused."
     return _is_over(view) or ("" if upgrade.paused_by else "It is not paused.")
 
 
-def _next_batch(view: View) -> str:
+def _next_batch(view: ReasonContext) -> str:
     upgrade, only = view.upgrade, "Only available during a pause between batches."
     if upgrade is None or (why := _is_over(view)):
         return NOTHING_RUNS if upgrade is None else why
@@ -191,14 +191,14 @@ def _next_batch(view: View) -> str:
     return "Already requested." if upgrade.pause_is_skipped else ""
 
 
-def _cancel(view: View) -> str:
+def _cancel(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is not None and upgrade.cancel_requested_by:
         return "Already requested."
     return _is_over(view)
 
 
-def _approve(view: View) -> str:
+def _approve(view: ReasonContext) -> str:
     facts, upgrade = view.facts, view.upgrade
     if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
         return "Upgrades of this scale set need no approval."
@@ -208,15 +208,15 @@ def _approve(view: View) -> str:
     return "" if is_waiting and follows else "Nothing waits for approval."
 
 
-def _release(view: View) -> str:
+def _release(view: ReasonContext) -> str:
     return "An upgrade of the failed instances is running." if view.upgrade and view.upgrade.only_failed else ""
 
 
-def _opt_out_of_upgrade(view: View) -> str:
+def _opt_out_of_upgrade(view: ReasonContext) -> str:
     return "" if view.upgrade or _comes_again(view) else "No upgrade is running or waiting to be retried."
 
 
-_WHY_NOT: dict[Action, Callable[[View], str]] = {
+_WHY_NOT: dict[Action, Callable[[ReasonContext], str]] = {
     Action.START: _start,
     Action.MEND: _mend,
     Action.RETRY: _retry,

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
-LONGEST_NAME = 150  # of a user, as Django has it
+MAX_NAME_LENGTH = 150  # of a user, as Django has it
 
 
 class Who(StrEnum):
@@ -71,6 +71,6 @@ def at_the_terminal(entry_point: EntryPoint, request_id: str = "") -> Actor:
 
 def os_user() -> str:
     try:
-        return getpass.getuser()[:LONGEST_NAME]
+        return getpass.getuser()[:MAX_NAME_LENGTH]
     except (KeyError, OSError):
         return "the command line"

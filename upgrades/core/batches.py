@@ -171,12 +171,16 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     return Choice(fitting, _why(facts, policy, pool, most, fitting, sick))
 
 
-def beside(facts: Facts, choice: Choice) -> Choice:
+def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
     """The same batch as one that surges; in place, where the provider has no room for as many new instances (Z-1.10)."""
-    if facts.room is None or facts.room >= len(choice.instances):
+    if facts.available_quota is None or facts.available_quota >= len(choice.instances):
         return replace(choice, why=f"{choice.why[:-1]}; new instances take their places (maxSurge).", surge=True)
-    room = f"the quota has room for {facts.room} more" if facts.room > 0 else "the quota has room for none"
-    return replace(choice, why=f"{choice.why[:-1]}; in place, for {room} (maxSurge).")
+    available_quota = (
+        f"the quota has room for {facts.available_quota} more"
+        if facts.available_quota > 0
+        else "the quota has room for none"
+    )
+    return replace(choice, why=f"{choice.why[:-1]}; in place, for {available_quota} (maxSurge).")
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version: str) -> list[InstanceFacts]:

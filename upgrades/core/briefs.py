@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from upgrades.core.held import Held, Reason
 from upgrades.core.sentences import Percent, Sentence, at, sentence
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, Reason
 
 
 def brief(reason: Reason) -> str:
@@ -101,23 +101,23 @@ def _nothing(reason: Reason) -> str:
     return ""
 
 
-BRIEFS: dict[Why | Held, Callable[[Reason], str]] = {
+BRIEFS: dict[Why | InstanceWhy, Callable[[Reason], str]] = {
     Why.GATE: _gate,
-    Held.SHUT_BY_OPT_OUTS: lambda one: _opted_out_unhealthy(_count(one)),
+    InstanceWhy.SHUT_BY_OPT_OUTS: lambda one: _opted_out_unhealthy(_count(one)),
     Why.NOT_MADE: lambda one: _not_made(_number(one, "instances"), _number(one, "capacity")),
     Why.GONE: lambda one: _gone(_number(one, "instances"), _number(one, "capacity")),
     Why.FLEET_STOPPED: lambda one: _fleet_stopped(),
     Why.WAITING_FOR_APPROVAL: lambda one: _unapproved(_count(one)),
-    Held.IMPOSSIBLE: lambda one: _impossible(),
+    InstanceWhy.IMPOSSIBLE: lambda one: _impossible(),
     Why.BACKING_OFF: lambda one: _again(one.until),
     Why.STOPPED: lambda one: _cancelled(),
     Why.PAUSE: lambda one: _pause(one.until),
-    Held.QUARANTINED: lambda one: _quarantined(_count(one)),
-    Held.FAILED_BEFORE: lambda one: _failed(_count(one)),
-    Held.SWITCHED_OFF: lambda one: _switched_off(_count(one)),
-    Held.AUTOMATIC_OFF: lambda one: _behind(_number(one, "instances")),
-    Held.OPTED_OUT: _nothing,
-    Held.TURN: _nothing,
+    InstanceWhy.QUARANTINED: lambda one: _quarantined(_count(one)),
+    InstanceWhy.FAILED_BEFORE: lambda one: _failed(_count(one)),
+    InstanceWhy.SWITCHED_OFF: lambda one: _switched_off(_count(one)),
+    InstanceWhy.AUTOMATIC_OFF: lambda one: _behind(_number(one, "instances")),
+    InstanceWhy.OPTED_OUT: _nothing,
+    InstanceWhy.TURN: _nothing,
     Why.REPLACING: _nothing,
     Why.RUNNING_EXTENSIONS: _nothing,
     Why.SURGING: _nothing,

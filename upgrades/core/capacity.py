@@ -5,7 +5,16 @@ from datetime import datetime
 from upgrades.core import batches, messages, missing
 from upgrades.core.facts import Facts
 from upgrades.core.in_flight import ids_in_flight, is_amid_a_surge
-from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, AddInstances, MakeAgain, RemoveInstances, Step, Wait, Why
+from upgrades.core.steps import (
+    RESYNC_INTERVAL,
+    WORK_POLL_INTERVAL,
+    AddInstances,
+    MakeAgain,
+    RemoveInstances,
+    Step,
+    Wait,
+    Why,
+)
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
@@ -23,7 +32,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     if short <= 0 and not again:
         return None
     if facts.image_for_new is None:
-        return Wait(now + LOOK_AGAIN, Why.NO_IMAGE, messages.NO_IMAGE)
+        return Wait(now + RESYNC_INTERVAL, Why.NO_IMAGE, messages.NO_IMAGE)
     return AddInstances(short, facts.image_for_new) if short > 0 else MakeAgain(again, facts.image_for_new)
 
 
@@ -50,11 +59,11 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     Where some are missing, that is said: there is never nothing to do then.
     """
     if any(one.busy for one in facts.instances):
-        return Wait(now + LOOK_AT_WORK, Why.CREATING, making(facts))
+        return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, making(facts))
     if not (lacking := missing.wanted(facts)):
         return None
     next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
-    until = min(next_try or now + LOOK_AT_WORK, now + LOOK_AGAIN)
+    until = min(next_try or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
     return Wait(until, why, messages.lacking(len(lacking), facts.capacity))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, member, shown
+from upgrades.core.json_fields import BadDocument, get_field, show_value
 
 _PROFILE = ("properties", "virtualMachineProfile")
 _EVENTS = ("properties", "scheduledEventsPolicy")
@@ -87,11 +87,11 @@ NO_NOTICE = (
 
 def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument. What is stored already may stay, but not be there when automatic upgrades are turned on."""
-    turns_on = _is_on(member(document, *SWITCH)) and not _is_on(member(before, *SWITCH))
+    turns_on = _is_on(get_field(document, *SWITCH)) and not _is_on(get_field(before, *SWITCH))
     for one in _asked(document):
-        if turns_on or not same(member(document, *one.path), member(before, *one.path)):
+        if turns_on or not same(get_field(document, *one.path), get_field(before, *one.path)):
             raise BadDocument(_message(one, document), target=".".join(one.path), code="BadRequest")
-    surges = [_is_on(member(one, *TERMINATION)) and _is_on(member(one, *SURGE)) for one in (document, before)]
+    surges = [_is_on(get_field(one, *TERMINATION)) and _is_on(get_field(one, *SURGE)) for one in (document, before)]
     if surges[0] and not surges[1]:
         message = f"{NO_NOTICE}; upgrades with rollingUpgradePolicy.maxSurge delete instances: set one of both to false"
         raise BadDocument(message, target=".".join(TERMINATION), code="BadRequest")
@@ -100,13 +100,13 @@ def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(the member, what to know of it), of a stored document."""
     found = [(".".join(one.path), _message(one, document)) for one in _asked(document)]
-    return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(member(document, *TERMINATION)) else found
+    return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(get_field(document, *TERMINATION)) else found
 
 
 def _asked(document: Mapping[str, Any]) -> Iterator[Caution]:
-    return (one for one in CAUTIONS if one.asks(member(document, *one.path)))
+    return (one for one in CAUTIONS if one.asks(get_field(document, *one.path)))
 
 
 def _message(one: Caution, document: Mapping[str, Any]) -> str:
-    place, value = ".".join(one.path), shown(member(document, *one.path))
+    place, value = ".".join(one.path), show_value(get_field(document, *one.path))
     return f"{place} ({value}) asks {one.what}, which is not done here: leave it out. What works instead: {one.instead}"

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from upgrades.core import batches, capacity, health, in_flight, messages, retrying, versions
+from upgrades.core import backoff, batches, capacity, health, in_flight, messages, versions
 from upgrades.core.facts import Breach, Exceeded, Facts, Member
 from upgrades.core.states import HAS_FAILED, FaultCode, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
-    LOOK_AGAIN,
-    LOOK_AT_HEALTH,
-    LOOK_AT_WORK,
+    HEALTH_POLL_INTERVAL,
+    RESYNC_INTERVAL,
+    WORK_POLL_INTERVAL,
     Cancel,
     Complete,
     Fault,
@@ -31,7 +31,7 @@ def decide(facts: Facts, now: datetime) -> Step:
     for rule in RULES:
         if step := rule(facts, now):
             return step
-    return Wait(now + LOOK_AGAIN, Why.NOTHING_TO_DO, _nothing_to_do(facts))
+    return Wait(now + RESYNC_INTERVAL, Why.NOTHING_TO_DO, _nothing_to_do(facts))
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -77,19 +77,19 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     if forth:
         return _wait_for_work(facts, waiting, forth, now)
     if back:
-        return Wait(now + LOOK_AT_WORK, Why.ROLLING_BACK, messages.rolling_back(back))
+        return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, messages.rolling_back(back))
     until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
     if until <= now:
-        return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
     return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
 
 
 def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetime) -> Step:
     if any(one.replacement is not None for one in waiting):
-        return Wait(now + LOOK_AT_WORK, Why.SURGING, messages.surging(count))
+        return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, messages.surging(count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
-        return Wait(now + LOOK_AT_WORK, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
-    return Wait(now + LOOK_AT_WORK, Why.REPLACING, messages.replacing(count))
+        return Wait(now + WORK_POLL_INTERVAL, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
+    return Wait(now + WORK_POLL_INTERVAL, Why.REPLACING, messages.replacing(count))
 
 
 def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
@@ -177,18 +177,20 @@ def stay_paused(facts: Facts, now: datetime) -> Step | None:
 
     That holds for all attempts at its version: one that is stopped while it is paused is not tried again before somebody resumes it.
     """
-    by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and retrying.paused_by(facts)
-    return Wait(now + LOOK_AGAIN, Why.PAUSED, messages.paused(by)) if by else None
+    by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and backoff.paused_by(facts)
+    return Wait(now + RESYNC_INTERVAL, Why.PAUSED, messages.paused(by)) if by else None
 
 
 def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
-    """The cord was pulled: no upgrade of the platform's begins, and none goes on after its batch."""
+    """Automatic upgrades are stopped: no upgrade of the platform's begins, and none goes on after its batch."""
     stop, upgrade = facts.fleet_stop, facts.upgrade
     if stop is None or (upgrade is not None and upgrade.started_by is not StartedBy.PLATFORM):
         return None
     if not _would_start_something(facts):
         return None
-    return Wait(min(stop.until or now + LOOK_AGAIN, now + LOOK_AGAIN), Why.FLEET_STOPPED, messages.fleet_stopped(stop))
+    return Wait(
+        min(stop.until or now + RESYNC_INTERVAL, now + RESYNC_INTERVAL), Why.FLEET_STOPPED, messages.fleet_stopped(stop)
+    )
 
 
 def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
@@ -201,7 +203,7 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     version = upgrade.target.version
     if version and facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
         return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
-    return Wait(now + LOOK_AGAIN, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(len(waiting), version))
+    return Wait(now + RESYNC_INTERVAL, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(len(waiting), version))
 
 
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
@@ -216,7 +218,7 @@ def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
     new = health.initializing(facts, now)
     if not new or not _would_start_something(facts):
         return None
-    return Wait(now + LOOK_AT_HEALTH, Why.INITIALIZING, messages.initializing(len(new)))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.INITIALIZING, messages.initializing(len(new)))
 
 
 def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
@@ -249,14 +251,14 @@ def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
     return Complete()
 
 
-def wait_for_room(facts: Facts, now: datetime) -> Step | None:
+def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     """A-18: new instances are made when those that the last ones replaced are gone, and the provider has said how much room there is:
     "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for one in facts.instances if one.leaving):
-        return Wait(now + LOOK_AT_WORK, Why.CLEARING, messages.clearing(leaving))
-    return None if facts.room_is_known else Wait(now + LOOK_AT_WORK, Why.ROOM, messages.ROOM_UNKNOWN)
+        return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, messages.clearing(leaving))
+    return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, messages.QUOTA_UNKNOWN)
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
@@ -266,7 +268,7 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
     choice = batches.choose(facts, todo, facts.upgrade.policy, now)
     if facts.upgrade.surges:
-        choice = batches.beside(facts, choice)
+        choice = batches.as_surge_batch(facts, choice)
     return StartBatch(len(facts.upgrade.batches) + 1, choice.instances, choice.why, choice.surge)
 
 
@@ -282,15 +284,15 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     if facts.latest is None or not _wants_upgrade(facts):
         return None
     version = facts.latest.version
-    if retrying.was_cancelled(facts):
-        return Wait(now + LOOK_AGAIN, Why.STOPPED, messages.stopped(version))
-    if retrying.was_stopped_at_the_gate(facts) and retrying.gate_is_shut(facts, now):
-        return Wait(now + LOOK_AT_HEALTH, Why.GATE, messages.gate_still_shut(version))
-    again_at = retrying.tried_again_at(facts)
+    if backoff.was_cancelled(facts):
+        return Wait(now + RESYNC_INTERVAL, Why.STOPPED, messages.stopped(version))
+    if backoff.was_stopped_at_the_gate(facts) and backoff.gate_is_shut(facts, now):
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.GATE, messages.gate_still_shut(version))
+    again_at = backoff.tried_again_at(facts)
     if again_at and again_at > now:
-        text = messages.backing_off(version, again_at, by_hand=not retrying.gate_is_shut(facts, now))
-        return Wait(min(again_at, now + LOOK_AGAIN), Why.BACKING_OFF, text)
-    return StartUpgrade(facts.latest, StartedBy.PLATFORM, retrying.takes_failed(facts))
+        text = messages.backing_off(version, again_at, by_hand=not backoff.gate_is_shut(facts, now))
+        return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
+    return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.takes_failed(facts))
 
 
 # The order is the policy: the first rule that answers wins. Beside each stands why it has its place.
@@ -326,7 +328,7 @@ RULES: tuple[Rule, ...] = (
     complete_without_the_absent,
     stop_in_time,
     # Before health: news would grow old while replaced instances are deleted.
-    wait_for_room,
+    wait_for_quota,
     # Limits are judged on fresh news only; and while the prober is away no first verdict can come.
     wait_for_fresh_health,
     wait_for_first_verdicts,
@@ -342,7 +344,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _wait_for_news(facts: Facts, now: datetime) -> Wait:
-    return Wait(now + LOOK_AT_HEALTH, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
 
 
 def _is_stopped_by_failures_alone(facts: Facts) -> bool:
@@ -395,4 +397,4 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    return bool(batches.taken_next(facts, facts.latest.version, takes_failed=retrying.takes_failed(facts)))
+    return bool(batches.taken_next(facts, facts.latest.version, takes_failed=backoff.takes_failed(facts)))

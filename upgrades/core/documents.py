@@ -9,32 +9,32 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from upgrades.core.facts import ImageReference, Policy
-from upgrades.core.members import (
+from upgrades.core.json_fields import (
     BadDocument,
     Json,
     check_json,
     check_tags,
-    dotted,
-    duration,
-    list_at,
-    member,
-    object_at,
-    objects,
-    shown,
-    switch,
-    text,
-    whole,
-    wrong,
+    dotted_path,
+    get_field,
+    read_bool,
+    read_duration,
+    read_int,
+    read_list,
+    read_object,
+    read_objects,
+    read_str,
+    show_value,
+    wrong_value,
 )
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 
-MOST_INSTANCES = 1000  # Azure's own limit for one scale set
-LONGEST_PATH = 2048  # characters of a probe's requestPath
-LONGEST_PROBE_ID = 500
+MAX_INSTANCES = 1000  # Azure's own limit for one scale set
+MAX_PATH_LENGTH = 2048  # characters of a probe's requestPath
+MAX_PROBE_ID_LENGTH = 500
 USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # by a probe's protocol
-LONGEST_GRACE_SECONDS = 14_400
-LONGEST_PAUSE = timedelta(days=365)
+MAX_GRACE_SECONDS = 14_400
+MAX_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
 ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
@@ -106,25 +106,25 @@ class Model:
 def read(document: object) -> Model:
     """The model. Raises BadDocument, naming the member."""
     if not isinstance(document, Mapping):
-        raise BadDocument(f"a scale set's document is a JSON object, not {shown(document)}")
+        raise BadDocument(f"a scale set's document is a JSON object, not {show_value(document)}")
     check_json(document)
     check_tags(document)
     zones_of(document)
-    location = text(document, "location", required=True)
+    location = read_str(document, "location", required=True)
     _check_profile(document)
     return Model(
         location=location.replace(" ", "").lower(),
-        capacity=whole(document, "sku", "capacity", default=None, least=0, most=MOST_INSTANCES),
+        capacity=read_int(document, "sku", "capacity", default=None, least=0, most=MAX_INSTANCES),
         image=_image(document),
-        automatic_upgrade=switch(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
+        automatic_upgrade=read_bool(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
         policy=_policy(document, by_hand=False),
         policy_by_hand=_policy(document, by_hand=True),
-        probe_id=text(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=LONGEST_PROBE_ID),
+        probe_id=read_str(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=MAX_PROBE_ID_LENGTH),
         extension_probe=_extension_probe(document),
         machine=_machine(document),
-        is_of_gallery=bool(member(document, *_IMAGE, "id")),
+        is_of_gallery=bool(get_field(document, *_IMAGE, "id")),
         is_service_fabric=any(kind in SERVICE_FABRIC_EXTENSIONS for _, kind in _extension_types(document)),
-        is_rolling=text(document, *_UPGRADE, "mode").lower() == "rolling",
+        is_rolling=read_str(document, *_UPGRADE, "mode").lower() == "rolling",
         encrypted_by=_encrypted_by(document),
     )
 
@@ -142,7 +142,7 @@ _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 
 
 def _check_profile(document: Json) -> None:
-    if not object_at(document, *_PROFILE):
+    if not read_object(document, *_PROFILE):
         target = ".".join(_PROFILE)
         message = (
             f"{target} is missing: a scale set without a virtualMachineProfile, to which machines are attached one by one, is not "
@@ -162,18 +162,18 @@ _OTHER_IMAGES = (
 def check_other_images(document: Json) -> None:
     """Raises BadDocument where another kind of image is named than those of the catalogue."""
     for path, what in _OTHER_IMAGES:
-        if member(document, *path):
+        if get_field(document, *path):
             raise BadDocument(f"{what}: {INSTEAD}", target=".".join(path))
 
 
 def _image(document: Json) -> ImageReference:
-    gallery_image = text(document, *_IMAGE, "id")
-    if not gallery_image and not text(document, *_IMAGE, "publisher"):
+    gallery_image = read_str(document, *_IMAGE, "id")
+    if not gallery_image and not read_str(document, *_IMAGE, "publisher"):
         check_other_images(document)
     if gallery_image:
         return _image_of_gallery(gallery_image)
     publisher, offer, sku, version = (
-        text(document, *_IMAGE, name, required=True) for name in ("publisher", "offer", "sku", "version")
+        read_str(document, *_IMAGE, name, required=True) for name in ("publisher", "offer", "sku", "version")
     )
     return ImageReference(publisher, offer, sku, LATEST if version.lower() == LATEST else version)
 
@@ -197,29 +197,31 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
     """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (Z-2.2:
     useRollingUpgradePolicy), for those that people start always (Z-1.2); they are checked in any case."""
     own = Policy(
-        max_batch_percent=whole(document, *_ROLLING, "maxBatchInstancePercent", default=20, least=5, most=100),
-        max_unhealthy_percent=whole(document, *_ROLLING, "maxUnhealthyInstancePercent", default=20, least=5, most=100),
-        max_unhealthy_upgraded_percent=whole(
+        max_batch_percent=read_int(document, *_ROLLING, "maxBatchInstancePercent", default=20, least=5, most=100),
+        max_unhealthy_percent=read_int(
+            document, *_ROLLING, "maxUnhealthyInstancePercent", default=20, least=5, most=100
+        ),
+        max_unhealthy_upgraded_percent=read_int(
             document, *_ROLLING, "maxUnhealthyUpgradedInstancePercent", default=20, least=0, most=100
         ),
-        pause_between_batches=duration(document, *_ROLLING, "pauseTimeBetweenBatches", most=LONGEST_PAUSE),
-        cross_zone=switch(document, *_ROLLING, "enableCrossZoneUpgrade"),
-        unhealthy_first=switch(document, *_ROLLING, "prioritizeUnhealthyInstances"),
-        rollback_on_breach=switch(document, *_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
-        max_surge=switch(document, *_ROLLING, "maxSurge"),
+        pause_between_batches=read_duration(document, *_ROLLING, "pauseTimeBetweenBatches", most=MAX_PAUSE),
+        cross_zone=read_bool(document, *_ROLLING, "enableCrossZoneUpgrade"),
+        unhealthy_first=read_bool(document, *_ROLLING, "prioritizeUnhealthyInstances"),
+        rollback_on_breach=read_bool(document, *_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
+        max_surge=read_bool(document, *_ROLLING, "maxSurge"),
     )
-    is_own = switch(document, *_AUTOMATIC, "useRollingUpgradePolicy")
-    rolls_back = not switch(document, *_AUTOMATIC, "disableAutomaticRollback")
-    defers = switch(document, *_AUTOMATIC, "osRollingUpgradeDeferral")  # a start by hand is its own approval
+    is_own = read_bool(document, *_AUTOMATIC, "useRollingUpgradePolicy")
+    rolls_back = not read_bool(document, *_AUTOMATIC, "disableAutomaticRollback")
+    defers = read_bool(document, *_AUTOMATIC, "osRollingUpgradeDeferral")  # a start by hand is its own approval
     used = own if by_hand or is_own else Policy()
     return replace(used, automatic_rollback=rolls_back and not by_hand, deferral=defers and not by_hand)
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:
     """The Application Health extension's settings (Z-3.3)."""
-    for at, extension in objects(document, *_EXTENSIONS):
-        if text(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
-            settings, place = object_at(extension, "properties", "settings", at=at), f"{at}.properties.settings"
+    for at, extension in read_objects(document, *_EXTENSIONS):
+        if read_str(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
+            settings, place = read_object(extension, "properties", "settings", at=at), f"{at}.properties.settings"
             probe = read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=place)
             return _as_rich(probe, settings, place) if _is_rich(extension, at) else probe
     return None
@@ -230,29 +232,31 @@ _HANDLER_VERSION = re.compile(r"([12])(?:\.[0-9]+)*")
 
 def _is_rich(extension: Json, at: str) -> bool:
     """Version 1 knows healthy and unhealthy, version 2 unknown and initializing too."""
-    version = text(extension, "properties", "typeHandlerVersion", at=at) or "1.0"
+    version = read_str(extension, "properties", "typeHandlerVersion", at=at) or "1.0"
     match = _HANDLER_VERSION.fullmatch(version)
     if match is None:
-        raise wrong(f"{at}.properties.typeHandlerVersion", "1.0 or 2.0 for the Application Health extension", version)
+        raise wrong_value(
+            f"{at}.properties.typeHandlerVersion", "1.0 or 2.0 for the Application Health extension", version
+        )
     return match.group(1) == "2"
 
 
 def _as_rich(probe: ProbeModel, settings: Json, at: str) -> ProbeModel:
     usual = probe.interval_seconds * probe.threshold
-    grace = whole(settings, "gracePeriod", default=usual, least=5, most=LONGEST_GRACE_SECONDS, at=at)
+    grace = read_int(settings, "gracePeriod", default=usual, least=5, most=MAX_GRACE_SECONDS, at=at)
     return replace(probe, is_rich=True, grace_seconds=grace)
 
 
 def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
-    for at, extension in objects(document, *_EXTENSIONS):
-        yield at, text(extension, "properties", "type", at=at).lower()
+    for at, extension in read_objects(document, *_EXTENSIONS):
+        yield at, read_str(extension, "properties", "type", at=at).lower()
 
 
 def _encrypted_by(document: Json) -> str:
     """Azure Disk Encryption is an extension, or settings of a disk (S-10); encryption of the storage itself is another matter."""
-    disks = [(".".join(_OS_DISK), object_at(document, *_OS_DISK)), *objects(document, *_DISKS)]
+    disks = [(".".join(_OS_DISK), read_object(document, *_OS_DISK)), *read_objects(document, *_DISKS)]
     for at, disk in disks:
-        if switch(disk, "encryptionSettings", "enabled"):
+        if read_bool(disk, "encryptionSettings", "enabled"):
             return f"{at}.encryptionSettings"
     return next((at for at, kind in _extension_types(document) if kind in ENCRYPTION_EXTENSIONS), "")
 
@@ -264,33 +268,35 @@ def read_probe(
 
     `at`: where they are in the document.
     """
-    protocol = text(settings, "protocol", required=True, at=at).lower()
+    protocol = read_str(settings, "protocol", required=True, at=at).lower()
     if protocol not in USUAL_PORTS:
-        target = dotted(at, "protocol")
-        raise BadDocument(f"{target}: a probe's protocol is http, https or tcp, not {shown(protocol)}", target=target)
-    path = text(settings, "requestPath", required=protocol != "tcp", at=at, longest=LONGEST_PATH - 1)
+        target = dotted_path(at, "protocol")
+        raise BadDocument(
+            f"{target}: a probe's protocol is http, https or tcp, not {show_value(protocol)}", target=target
+        )
+    path = read_str(settings, "requestPath", required=protocol != "tcp", at=at, longest=MAX_PATH_LENGTH - 1)
     if protocol == "tcp" and path:
-        target = dotted(at, "requestPath")
+        target = dotted_path(at, "requestPath")
         raise BadDocument(f"{target}: a tcp probe has no requestPath", target=target)
     default, least, most = interval
-    count = "probeThreshold" if member(settings, "probeThreshold") is not None else "numberOfProbes"
+    count = "probeThreshold" if get_field(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=whole(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, at=at),
+        port=read_int(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, at=at),
         path="/" + path.lstrip("/") if path else "",
-        interval_seconds=whole(settings, "intervalInSeconds", default=default, least=least, most=most, at=at),
-        threshold=whole(settings, count, default=threshold[0], least=1, most=threshold[1], at=at),
+        interval_seconds=read_int(settings, "intervalInSeconds", default=default, least=least, most=most, at=at),
+        threshold=read_int(settings, count, default=threshold[0], least=1, most=threshold[1], at=at),
     )
 
 
 def _machine(document: Json) -> MachineModel:
-    windows = member(document, *_PROFILE, "osProfile", "windowsConfiguration")
-    text(document, *_PROFILE, "osProfile", "adminPassword")  # nobody here reads it, but it is a text
+    windows = get_field(document, *_PROFILE, "osProfile", "windowsConfiguration")
+    read_str(document, *_PROFILE, "osProfile", "adminPassword")  # nobody here reads it, but it is a text
     return MachineModel(
-        size=text(document, "sku", "name"),
+        size=read_str(document, "sku", "name"),
         os_type="Windows" if windows is not None else "",
-        computer_name_prefix=text(document, *_PROFILE, "osProfile", "computerNamePrefix"),
-        custom_data=text(document, *_PROFILE, "osProfile", "customData"),
+        computer_name_prefix=read_str(document, *_PROFILE, "osProfile", "computerNamePrefix"),
+        custom_data=read_str(document, *_PROFILE, "osProfile", "customData"),
         data_disks=_data_disks(document),
         extensions=extensions_of(document),
     )
@@ -298,36 +304,36 @@ def _machine(document: Json) -> MachineModel:
 
 def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
     disks = {}
-    for at, disk in objects(document, *_DISKS):
-        lun = whole(disk, "lun", default=0, least=0, most=63, at=at)
+    for at, disk in read_objects(document, *_DISKS):
+        lun = read_int(disk, "lun", default=0, least=0, most=63, at=at)
         if lun in disks:
             raise BadDocument(f"{at}.lun: another data disk has lun {lun} already", target=f"{at}.lun")
-        disks[lun] = whole(disk, "diskSizeGB", default=0, least=0, most=65536, at=at)
+        disks[lun] = read_int(disk, "diskSizeGB", default=0, least=0, most=65536, at=at)
     return tuple(disks.items())
 
 
 def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
     """Those that the model has; part of `read`."""
-    extensions = [_extension(extension, at) for at, extension in objects(document, *_EXTENSIONS)]
+    extensions = [_extension(extension, at) for at, extension in read_objects(document, *_EXTENSIONS)]
     spelled: dict[str, str] = {}
     for one in extensions:
         if one.name.lower() in spelled:
             raise BadDocument(
-                f"{EXTENSIONS}: two extensions have the name {shown(one.name.lower())}", target=EXTENSIONS
+                f"{EXTENSIONS}: two extensions have the name {show_value(one.name.lower())}", target=EXTENSIONS
             )
         spelled[one.name.lower()] = one.name
     return tuple(replace(one, after=tuple(spelled.get(name.lower(), name) for name in one.after)) for one in extensions)
 
 
 def _extension(document: Json, at: str) -> ExtensionModel:
-    after = list_at(document, "properties", "provisionAfterExtensions", at=at)
+    after = read_list(document, "properties", "provisionAfterExtensions", at=at)
     strange = [name for name in after if not isinstance(name, str)]
     if strange:
-        raise wrong(f"{at}.properties.provisionAfterExtensions", "a list of extensions' names", strange[0])
+        raise wrong_value(f"{at}.properties.provisionAfterExtensions", "a list of extensions' names", strange[0])
     return ExtensionModel(
-        name=text(document, "name", required=True, at=at),
-        publisher=text(document, "properties", "publisher", at=at),
-        type=text(document, "properties", "type", at=at),
+        name=read_str(document, "name", required=True, at=at),
+        publisher=read_str(document, "properties", "publisher", at=at),
+        type=read_str(document, "properties", "type", at=at),
         after=tuple(after),
         version=_version(document),
     )
@@ -335,5 +341,5 @@ def _extension(document: Json, at: str) -> ExtensionModel:
 
 def _version(extension: Json) -> str:
     """As text, whatever it is: a document is no worse for a version that is a number."""
-    version = member(extension, "properties", "typeHandlerVersion")
+    version = get_field(extension, "properties", "typeHandlerVersion")
     return str(version) if isinstance(version, str | int | float) else ""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from upgrades.core.documents import EXTENSIONS, ExtensionModel
+from upgrades.core.json_fields import BadDocument, show_value
 from upgrades.core.machines import ExtensionView
-from upgrades.core.members import BadDocument, shown
 from upgrades.core.states import Provisioning
 
 
@@ -34,13 +34,13 @@ def check_order(extensions: Sequence[ExtensionModel]) -> None:
     for index, one in enumerate(extensions):
         unknown = next((name for name in one.after if name.lower() not in after), None)
         if unknown is not None:
-            raise _refusal(index, f"names {shown(unknown)}, which is no extension of this scale set")
+            raise _refusal(index, f"names {show_value(unknown)}, which is no extension of this scale set")
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
         circle = [str(name) for name in reversed(error.args[1])]
         index = list(after).index(circle[0])
-        raise _refusal(index, f"goes round in a circle: {' after '.join(map(shown, circle))}") from None
+        raise _refusal(index, f"goes round in a circle: {' after '.join(map(show_value, circle))}") from None
 
 
 def _refusal(index: int, problem: str) -> BadDocument:

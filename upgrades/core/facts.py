@@ -275,9 +275,9 @@ class Facts:
     `policy_by_hand`: that of an upgrade that a person starts, None where it is the same. `health_interval`: how often each instance is
     asked. `create_again_after`: how long after a creation that failed the next one comes by itself, where it was the first.
     `retry_after`: how long after a stopped attempt the next one comes by itself. `fleet_stop`: no upgrade of the platform's goes on
-    anywhere. `room`: how many more machines the provider would make for it now, None: as many as one likes; it is asked before each
-    batch that surges. `room_is_known`: False where it gave no answer. `trial`: how the version of the running upgrade, or else the
-    latest one, did here so far. `newest_good`: the image for new instances where it is another than the latest, whose version is
+    anywhere. `available_quota`: how many more machines the provider would make for it now, None: as many as one likes; it is asked before
+    each batch that surges. `available_quota_is_known`: False where it gave no answer. `trial`: how the version of the running upgrade, or
+    else the latest one, did here so far. `newest_good`: the image for new instances where it is another than the latest, whose version is
     suspected (core/suspicion.py).
     """
 
@@ -295,8 +295,8 @@ class Facts:
     retry_after: timedelta = timedelta(minutes=30)
     create_again_after: timedelta = timedelta(seconds=15)
     fleet_stop: Hold | None = None
-    room: int | None = None
-    room_is_known: bool = True
+    available_quota: int | None = None
+    available_quota_is_known: bool = True
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     trial: Trial = Trial()

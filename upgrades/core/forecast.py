@@ -153,7 +153,7 @@ def _set(facts: Facts) -> Hashable:
     last = facts.last_attempt
     return (
         *(facts.capacity, facts.latest, facts.follows_latest, facts.automatic, facts.policy, facts.policy_by_hand),
-        *(facts.fleet_stop, facts.room, facts.room_is_known, facts.newest_good, facts.pinned_to),
+        *(facts.fleet_stop, facts.available_quota, facts.available_quota_is_known, facts.newest_good, facts.pinned_to),
         *(last, sorted(facts.withdrawn)),
     )
 

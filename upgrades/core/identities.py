@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 
 
 def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A document without the identities that its type does not speak of: none of them under None, those assigned by users only where it
     says UserAssigned.
     """
-    identity = member(document, "identity")
+    identity = get_field(document, "identity")
     if not isinstance(identity, Mapping):
         return document
-    type = str(member(identity, "type") or "").lower()
+    type = str(get_field(identity, "type") or "").lower()
     if type == "none":
         return {name: value for name, value in document.items() if name.lower() != "identity"}
     if not type or "userassigned" in type:

@@ -3,34 +3,34 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from upgrades.core import advice, batches, health, messages, retrying
+from upgrades.core import advice, backoff, batches, health, messages
 from upgrades.core.facts import Hold, InstanceFacts, Upgrade
-from upgrades.core.held import Held, Reason, View, Who
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason, ReasonContext
 
 
-def _unapproved(view: View) -> Iterator[Reason]:
+def _unapproved(view: ReasonContext) -> Iterator[Reason]:
     """Those that nothing else keeps from being upgraded. Where no upgrade runs they can be approved ahead."""
     held = health.ids(batches.unapproved(view.facts, view.upgrade) if view.upgrade else _unapproved_ahead(view))
     if held and view.is_wanted and not view.is_ending:
         text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
         code, each = Why.WAITING_FOR_APPROVAL, messages.waits_for_approval(view.target)
-        yield Reason(code, text, "approval", Who.OPERATOR, "approve", numbers=numbers, instances=held, each=each)
+        yield Reason(code, text, "approval", LiftedBy.OPERATOR, "approve", numbers=numbers, instances=held, each=each)
 
 
-def _unapproved_ahead(view: View) -> list[InstanceFacts]:
+def _unapproved_ahead(view: ReasonContext) -> list[InstanceFacts]:
     return [one for one in _free(view) if not batches.is_approved(one, view.policy, view.target)]
 
 
-def _free(view: View) -> list[InstanceFacts]:
+def _free(view: ReasonContext) -> list[InstanceFacts]:
     """The outdated ones that the platform's next upgrade would take."""
     there = {one.id for one in view.outdated}
-    taken = batches.taken_next(view.facts, view.target, takes_failed=retrying.takes_failed(view.facts))
+    taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
     return [one for one in taken if one.id in there]
 
 
-def _opted_out(view: View) -> Iterator[Reason]:
+def _opted_out(view: ReasonContext) -> Iterator[Reason]:
     """One for each wish, however many instances it holds; it began when the first of them was opted out."""
     if not view.is_wanted:
         return
@@ -42,17 +42,17 @@ def _opted_out(view: View) -> Iterator[Reason]:
         text, numbers = messages.opted_out(len(held), hold), {"instances": len(held)}
         since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
         until, ids = hold.until, health.ids(held)
-        yield Reason(Held.OPTED_OUT, text, "opt-out", Who.OWNER, "opt_in", until, numbers, ids, since)
+        yield Reason(InstanceWhy.OPTED_OUT, text, "opt-out", LiftedBy.OWNER, "opt_in", until, numbers, ids, since)
 
 
-def _quarantined(view: View) -> Iterator[Reason]:
+def _quarantined(view: ReasonContext) -> Iterator[Reason]:
     held = [one.id for one in view.outdated if one.quarantined and not one.protected]
     if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
         text = messages.quarantined(len(held))
-        yield Reason(Held.QUARANTINED, text, "quarantine", Who.OPERATOR, "release", instances=tuple(held))
+        yield Reason(InstanceWhy.QUARANTINED, text, "quarantine", LiftedBy.OPERATOR, "release", instances=tuple(held))
 
 
-def _withdrawn(view: View) -> Iterator[Reason]:
+def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
     """Those that run a version that was withdrawn: they go on, and a person may take them to the newest version that is left."""
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
     for one in view.facts.staying:
@@ -62,7 +62,7 @@ def _withdrawn(view: View) -> Iterator[Reason]:
         yield _of_withdrawn(view, version, held)
 
 
-def _of_withdrawn(view: View, version: str, held: list[InstanceFacts]) -> Reason:
+def _of_withdrawn(view: ReasonContext, version: str, held: list[InstanceFacts]) -> Reason:
     withdrawal, moving = view.facts.withdrawn[version], _moving(view, held)
     free = set(health.ids(advice.could_be_started(view)))
     takes = sum(one.id in free for one in held) if not moving and advice.could_begin(view) else 0
@@ -71,16 +71,23 @@ def _of_withdrawn(view: View, version: str, held: list[InstanceFacts]) -> Reason
     text = messages.withdrawn(len(held), version, withdrawal, to, moving=moving, takes=takes)
     act, numbers, since = "start" if takes else "", {"instances": len(held)}, withdrawal.since
     return Reason(
-        Held.WITHDRAWN, text, "version", Who.OPERATOR, act, numbers=numbers, instances=health.ids(held), since=since
+        InstanceWhy.WITHDRAWN,
+        text,
+        "version",
+        LiftedBy.OPERATOR,
+        act,
+        numbers=numbers,
+        instances=health.ids(held),
+        since=since,
     )
 
 
-def _moving(view: View, held: list[InstanceFacts]) -> int:
+def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
     """How many of them get another version, sooner or later, if nobody does anything: the running upgrade takes them, be it to an older
     version; where none runs, the platform's next one takes all of them."""
     ids, upgrade = set(health.ids(held)), view.upgrade
     if upgrade is None:
-        is_coming = view.is_automatic and not retrying.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
+        is_coming = view.is_automatic and not backoff.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
         return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
     if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
@@ -91,17 +98,17 @@ def _moving(view: View, held: list[InstanceFacts]) -> int:
 _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 
 
-def _switched_off(view: View) -> Iterator[Reason]:
+def _switched_off(view: ReasonContext) -> Iterator[Reason]:
     held = [one.id for one in view.outdated if one.stopped and not one.protected]
     if held and view.is_wanted:
         text = messages.switched_off(len(held))
-        yield Reason(Held.SWITCHED_OFF, text, "power", Who.OPERATOR, instances=tuple(held))
+        yield Reason(InstanceWhy.SWITCHED_OFF, text, "power", LiftedBy.OPERATOR, instances=tuple(held))
 
 
-def _failed_before(view: View) -> Iterator[Reason]:
+def _failed_before(view: ReasonContext) -> Iterator[Reason]:
     """They failed on this very version, in the running upgrade or before, and no stopped attempt is going to be tried again."""
     upgrade = view.upgrade
-    if not view.is_wanted or (upgrade is None and retrying.takes_failed(view.facts)):
+    if not view.is_wanted or (upgrade is None and backoff.takes_failed(view.facts)):
         return
     held = _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
     if held:
@@ -110,10 +117,10 @@ def _failed_before(view: View) -> Iterator[Reason]:
             {"instances": len(held)},
         )
         act = "" if upgrade else "retry_failed"  # one upgrade at a time
-        yield Reason(Held.FAILED_BEFORE, text, "retry", Who.OPERATOR, act, numbers=numbers, instances=held)
+        yield Reason(InstanceWhy.FAILED_BEFORE, text, "retry", LiftedBy.OPERATOR, act, numbers=numbers, instances=held)
 
 
-def _left_alone(view: View, upgrade: Upgrade) -> tuple[int, ...]:
+def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     """By the running upgrade: each instance is taken once, and those that failed before it perhaps not at all."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
@@ -122,18 +129,18 @@ def _left_alone(view: View, upgrade: Upgrade) -> tuple[int, ...]:
     return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
 
 
-def _failed_on(view: View, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
+def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
     return [one for one in instances if one.failed_version == view.target and not one.protected]
 
 
-def _turn(view: View) -> Iterator[Reason]:
+def _turn(view: ReasonContext) -> Iterator[Reason]:
     """Those that a later batch takes."""
     upgrade = view.upgrade
     waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
     if upgrade and waiting:
         text = messages.turn(len(waiting), len(upgrade.batches))
         numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
-        yield Reason(Held.TURN, text, "batch", numbers=numbers, instances=health.ids(waiting))
+        yield Reason(InstanceWhy.TURN, text, "batch", numbers=numbers, instances=health.ids(waiting))
 
 
 SOURCES = (_unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _failed_before, _turn)

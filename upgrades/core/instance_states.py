@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from upgrades.core import batches, health
 from upgrades.core.facts import Facts, InstanceFacts, Member, Policy
-from upgrades.core.held import is_taken_next
 from upgrades.core.reason_kinds import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
+from upgrades.core.waiting import is_taken_next
 
 
 class State(StrEnum):

@@ -13,7 +13,7 @@ from typing import Any
 from upgrades.core import azure_types
 from upgrades.core.azure_types import element, members, words
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, dotted, legible, shown
+from upgrades.core.json_fields import BadDocument, dotted_path, printable, show_value
 from upgrades.core.nearest import hint
 from upgrades.core.secrets import name_of
 from upgrades.core.switches import switch_in
@@ -118,7 +118,7 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
     known, old = members(type), by_spelling(before)
     spelled: dict[str, str] = {}
     for name, value in body.items():
-        low, place = name.lower(), dotted(at, legible(name))
+        low, place = name.lower(), dotted_path(at, printable(name))
         if low in spelled and not (name in before and spelled[low] in before):
             yield _twice(name, spelled[low], place)
         spelled[low] = name
@@ -143,14 +143,14 @@ def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
 
 
 def _unknown(name: str, value: Any, type: str, at: str) -> Strange:
-    place = dotted(at, legible(name))
+    place = dotted_path(at, printable(name))
     if type in CLOSED:
         code = "InvalidRequestContent" if type in TOP else "BadRequest"
         return Strange(place, partial(_says_missing, name, type, place), code, is_lost=value is None)
     found = switch_in(name, value)
     if found is None:
         return Strange(place, partial(_says_kept, name, type, place), "BadRequest", is_refused=False)
-    switch, place = found[0], dotted(at, found[1])
+    switch, place = found[0], dotted_path(at, found[1])
     return Strange(place, partial(_says_missing, switch, type, place), "BadRequest", is_lost=value is None)
 
 
@@ -161,7 +161,7 @@ def _says_kept(name: str, type: str, place: str) -> str:
 
 def _says_missing(name: str, type: str, place: str) -> str:
     owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
-    missing = f"Could not find member '{legible(name)}' on object of type '{owner}'. Path '{place}'."
+    missing = f"Could not find member '{printable(name)}' on object of type '{owner}'. Path '{place}'."
     says = hint(name, type) or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
     if type in TOP:
         return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
@@ -169,7 +169,7 @@ def _says_missing(name: str, type: str, place: str) -> str:
 
 
 def _twice(name: str, other: str, place: str) -> Strange:
-    both = f"'{legible(other)}' and '{legible(name)}'"
+    both = f"'{printable(other)}' and '{printable(name)}'"
     message = f"{place}: one member stands there twice, as {both}; names of members have no case. Leave one of them out"
     return Strange(place, lambda: message, "InvalidRequestContent", is_lost=True)
 
@@ -185,5 +185,5 @@ def spelled_word(value: str, type: str) -> str | None:
 
 def _word(value: Any, type: str, at: str) -> Strange:
     allowed = ", ".join(words(type).values())
-    message = f"The value {shown(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
+    message = f"The value {show_value(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
     return Strange(at, lambda: message, "InvalidParameter")

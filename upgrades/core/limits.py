@@ -9,7 +9,7 @@ from typing import Any
 
 from upgrades.core.documents import EXTENSIONS, HEALTH_EXTENSIONS
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, dotted, legible, list_at, member, object_at
+from upgrades.core.json_fields import BadDocument, dotted_path, get_field, printable, read_list, read_object
 from upgrades.core.secrets import name_of
 
 MAX_TAGS = 50
@@ -91,11 +91,11 @@ def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | Non
     for named in OF_SCALE_SETS:
         _check_list(document, before, named)
     _check_texts(document, before)
-    extensions = list_at(document, *OF_SCALE_SETS[0].path)
-    if not same(extensions, member(before, *OF_SCALE_SETS[0].path)):
+    extensions = read_list(document, *OF_SCALE_SETS[0].path)
+    if not same(extensions, get_field(before, *OF_SCALE_SETS[0].path)):
         _check_handlers(extensions)
-    cards = list_at(document, *_NETWORK_CARDS)
-    for index, card in enumerate(cards if not same(cards, member(before, *_NETWORK_CARDS)) else ()):
+    cards = read_list(document, *_NETWORK_CARDS)
+    for index, card in enumerate(cards if not same(cards, get_field(before, *_NETWORK_CARDS)) else ()):
         _check_list(card, None, IP_CONFIGURATIONS, f"{'.'.join(_NETWORK_CARDS)}[{index}]")
 
 
@@ -108,14 +108,14 @@ def check_load_balancer(document: Mapping[str, Any], before: Mapping[str, Any] |
 
 def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument. The names of tags have no case."""
-    tags = object_at(document, "tags")
-    if same(tags, member(before, "tags")):
+    tags = read_object(document, "tags")
+    if same(tags, get_field(before, "tags")):
         return
     if len(tags) > MAX_TAGS:
         raise BadDocument(f"tags: a resource has at most {MAX_TAGS} tags, not {len(tags)}", target="tags")
     names: dict[str, str] = {}
     for name, value in tags.items():
-        target = f"tags.{legible(name)}"
+        target = f"tags.{printable(name)}"
         if name.lower() in names:
             raise BadDocument(f"{target}: another tag has that name already; names of tags have no case", target=target)
         names[name.lower()] = name
@@ -125,8 +125,8 @@ def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) ->
 
 
 def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
-    place, elements = dotted(at, *named.path), list_at(document, *named.path, at=at)
-    if same(elements, member(before, *named.path)):
+    place, elements = dotted_path(at, *named.path), read_list(document, *named.path, at=at)
+    if same(elements, get_field(before, *named.path)):
         return
     if len(elements) > named.most:
         raise BadDocument(f"{place}: at most {named.most} {named.what} are allowed, not {len(elements)}", target=place)
@@ -134,7 +134,7 @@ def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
     for index, name in _names(elements):
         target = f"{place}[{index}].name"
         if name in names:
-            message = f"{target}: two {named.what} have the name '{legible(name)}'; names have no case"
+            message = f"{target}: two {named.what} have the name '{printable(name)}'; names have no case"
             raise BadDocument(message, target=target)
         names.add(name)
         if len(name) > MAX_NAME:
@@ -147,8 +147,8 @@ def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:
 
 def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     for path, most in TEXTS:
-        value, target = member(document, *path), ".".join(path)
-        if isinstance(value, str) and len(value) > most and not same(value, member(before, *path)):
+        value, target = get_field(document, *path), ".".join(path)
+        if isinstance(value, str) and len(value) > most and not same(value, get_field(before, *path)):
             raise BadDocument(f"{target} has at most {most} characters, not {len(value)}", target=target)
 
 
@@ -156,9 +156,11 @@ def _check_handlers(extensions: Sequence[Any]) -> None:
     """One handler (publisher and type) has one extension, and health is asked for by one."""
     found: dict[str, str] = {}
     for index, one in enumerate(extensions):
-        handler, name = _handler(one), legible(name_of(one))
+        handler, name = _handler(one), printable(name_of(one))
         if handler and handler in found:
-            message = TWO_HEALTH if handler == _HEALTH else TWO_OF_A_HANDLER.format(name=name, handler=legible(handler))
+            message = (
+                TWO_HEALTH if handler == _HEALTH else TWO_OF_A_HANDLER.format(name=name, handler=printable(handler))
+            )
             other = f"; it is that of '{found[handler]}'"
             raise BadDocument(message + other, target=f"{EXTENSIONS}[{index}]", code="BadRequest")
         found[handler] = name
@@ -166,7 +168,7 @@ def _check_handlers(extensions: Sequence[Any]) -> None:
 
 def _handler(extension: Any) -> str:
     """ "publisher.type"; all Application Health extensions are one handler, for a scale set has one source of health."""
-    publisher, type = (member(extension, "properties", name) for name in ("publisher", "type"))
+    publisher, type = (get_field(extension, "properties", name) for name in ("publisher", "type"))
     if isinstance(type, str) and type.lower() in HEALTH_EXTENSIONS:
         return _HEALTH
     return f"{publisher}.{type}".lower() if publisher and type else ""

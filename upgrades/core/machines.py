@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from upgrades.core.states import Power, Provisioning
 
 GONE = frozenset({"InstanceNotFound"})  # codes by which a provider says that there is no such machine
-NO_ROOM = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
+NO_QUOTA = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from upgrades.core.ranges import ranges
 from upgrades.core.sentences import Percent, Version, Versions, at, sentence
 
 NO_IMAGE = "No version of the image is published in this location yet."
-ROOM_UNKNOWN = "The provider did not report its available quota, which the next batch needs."
+QUOTA_UNKNOWN = "The provider did not report its available quota, which the next batch needs."
 GONE = "the machine is gone at the provider"
 
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from upgrades.core.facts import Facts, InstanceFacts, Missing
 
-LONGEST_WAIT = timedelta(minutes=15)
-MOST_GONE_PERCENT = 20  # made again at once
+MAX_WAIT = timedelta(minutes=15)
+MAX_GONE_PERCENT = 20  # made again at once
 OTHER_CLOCK = timedelta(seconds=10)  # two computers' clocks differ by less
 
 
@@ -30,7 +30,7 @@ def due(facts: Facts, now: datetime) -> list[InstanceFacts]:
     missing = wanted(facts)
     free = [one for one in missing if not one.busy and not _waits(facts, one, now)]
     lost = [one for one in missing if _is_gone(one)]
-    most = max(1, len(facts.staying) * MOST_GONE_PERCENT // 100)
+    most = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
     if len(lost) <= most:
         return free
     others = [one for one in lost if one.busy or _tries(one)]
@@ -73,7 +73,7 @@ def _waits(facts: Facts, one: InstanceFacts, now: datetime) -> bool:
 def _wait(facts: Facts, missing: Missing) -> timedelta:
     doublings = min(max(0, missing.tries - 1), 20)
     wait: timedelta = facts.create_again_after * 2**doublings
-    return min(wait, LONGEST_WAIT)
+    return min(wait, MAX_WAIT)
 
 
 def _is_gone(one: InstanceFacts) -> bool:

@@ -30,7 +30,7 @@ from upgrades.core.steps import (
     Why,
 )
 
-MOST_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
+MAX_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 # Nobody knows when these end.
@@ -120,7 +120,7 @@ class _Rehearsal:
     def run(self) -> Plan:
         target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
         self._count_what_passed()
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             step = decide(self.facts, self.now)
             if self._is_the_end(step):
                 break
@@ -232,7 +232,7 @@ class _Rehearsal:
         elif why in (Why.GATE, Why.INITIALIZING):
             self._heal()
         elif why is Why.ROOM:
-            self.facts = replace(self.facts, room_is_known=True)
+            self.facts = replace(self.facts, available_quota_is_known=True)
 
     def _stop_no_clock(self) -> None:
         """The time of an upgrade that was held stood still."""

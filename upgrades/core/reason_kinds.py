@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from upgrades.core.held import Held
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy
 
-Code = Why | Held
+Code = Why | InstanceWhy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ KINDS: dict[Code, ReasonKind] = {
     Why.NO_IMAGE: ReasonKind("waiting", "pending", needs_person_after=0),
     Why.NOT_MADE: ReasonKind("failure", "failed", needs_person_after=0, is_own=True),
     Why.GONE: ReasonKind("attention", "unknown", passes=True, is_own=True),
-    Held.SURPLUS: ReasonKind("out", "opted-out"),
-    Held.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
+    InstanceWhy.SURPLUS: ReasonKind("out", "opted-out"),
+    InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
     Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True, gauge="unhealthy"),
     # Health that is late for a moment is no news.
     Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
@@ -55,18 +55,18 @@ KINDS: dict[Code, ReasonKind] = {
     Why.WAITING_FOR_APPROVAL: ReasonKind(
         "waiting", "held", "Waiting for approval", at_the_gate=True, needs_person_after=0
     ),
-    Held.IMPOSSIBLE: ReasonKind("out", "opted-out"),
+    InstanceWhy.IMPOSSIBLE: ReasonKind("out", "opted-out"),
     Why.BACKING_OFF: ReasonKind("waiting", "held", holds=True, tries_again=True),
     Why.STOPPED: ReasonKind("waiting", "held", holds=True),
-    Held.SUSPECTED: ReasonKind("attention", "failed"),
-    Held.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
-    Held.WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
-    Held.PINNED: ReasonKind("waiting", "pending"),
-    Held.AUTOMATIC_OFF: ReasonKind("waiting", "pending"),
-    Held.QUARANTINED: ReasonKind("attention", "quarantined", needs_person_after=0, is_own=True),
-    Held.FAILED_BEFORE: ReasonKind("failure", "failed", is_own=True, explains=("failed", "rolled-back")),
-    Held.OPTED_OUT: ReasonKind("out", "opted-out", is_own=True, explains=("opted-out",)),
-    Held.SWITCHED_OFF: ReasonKind("waiting", "switched-off", is_own=True),
+    InstanceWhy.SUSPECTED: ReasonKind("attention", "failed"),
+    InstanceWhy.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
+    InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
+    InstanceWhy.PINNED: ReasonKind("waiting", "pending"),
+    InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending"),
+    InstanceWhy.QUARANTINED: ReasonKind("attention", "quarantined", needs_person_after=0, is_own=True),
+    InstanceWhy.FAILED_BEFORE: ReasonKind("failure", "failed", is_own=True, explains=("failed", "rolled-back")),
+    InstanceWhy.OPTED_OUT: ReasonKind("out", "opted-out", is_own=True, explains=("opted-out",)),
+    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", is_own=True),
     Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
     Why.INITIALIZING: ReasonKind("active", "verifying", passes=True, at_the_gate=True),
     Why.PAUSE: ReasonKind(
@@ -79,7 +79,7 @@ KINDS: dict[Code, ReasonKind] = {
     Why.VERIFYING: _at_work("verifying"),
     Why.CLEARING: _at_work("upgrading"),
     Why.CREATING: _at_work("upgrading"),
-    Held.TURN: ReasonKind("waiting", "queued", passes=True),
+    InstanceWhy.TURN: ReasonKind("waiting", "queued", passes=True),
     Why.NOTHING_TO_DO: ReasonKind("done", "done", passes=True),
 }
 RANK = {code: place for place, code in enumerate(KINDS)}

@@ -10,28 +10,28 @@ from datetime import datetime
 
 from upgrades.core import (
     advice,
+    backoff,
     batches,
     capacity,
     health,
     instance_reasons,
     messages,
     missing,
-    retrying,
     suspicion,
     versions,
 )
 from upgrades.core.facts import Facts, Member, Policy
-from upgrades.core.held import Held, Reason, View, Who, view_of
 from upgrades.core.reason_kinds import RANK
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why
+from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason, ReasonContext, reason_context_of
 
-Source = Callable[[View], Iterable[Reason]]
+Source = Callable[[ReasonContext], Iterable[Reason]]
 
 
 def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """All that holds the scale set and its instances now, ranked. Nothing where all are on the version that is wanted."""
-    view = view_of(facts, now)
+    view = reason_context_of(facts, now)
     found = [advice.checked(reason, view) for source in SOURCES for reason in source(view)]
     return tuple(sorted(found, key=lambda one: (RANK[one.code], one.instances or ())))
 
@@ -39,13 +39,13 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
 # --- the scale set ----------------------------------------------------------------------------------------------------
 
 
-def _no_image(view: View) -> Iterator[Reason]:
+def _no_image(view: ReasonContext) -> Iterator[Reason]:
     lacking = len(missing.wanted(view.facts))
     if view.facts.latest is None and view.facts.capacity > len(view.facts.staying) - lacking:
-        yield Reason(Why.NO_IMAGE, messages.NO_IMAGE, "image", Who.PUBLISHER, "publish_image")
+        yield Reason(Why.NO_IMAGE, messages.NO_IMAGE, "image", LiftedBy.PUBLISHER, "publish_image")
 
 
-def _not_made(view: View) -> Iterator[Reason]:
+def _not_made(view: ReasonContext) -> Iterator[Reason]:
     """Of what the provider refused or failed to make, and why; the first one's words. Numbers: instances, capacity, tries."""
     lacking = missing.not_made(view.facts)
     if lacking:
@@ -55,10 +55,10 @@ def _not_made(view: View) -> Iterator[Reason]:
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity, "tries": tries}
         since = min(one.missing.since for one in lacking if one.missing)
         ids = tuple(sorted(health.ids(lacking)))
-        yield Reason(Why.NOT_MADE, text, "capacity", Who.OPERATOR, "retry_now", until, numbers, ids, since)
+        yield Reason(Why.NOT_MADE, text, "capacity", LiftedBy.OPERATOR, "retry_now", until, numbers, ids, since)
 
 
-def _gone(view: View) -> Iterator[Reason]:
+def _gone(view: ReasonContext) -> Iterator[Reason]:
     """Of what vanished, and is made again: so many at a time where it is many. Numbers: instances, capacity."""
     lacking = missing.gone(view.facts)
     if lacking:
@@ -68,7 +68,7 @@ def _gone(view: View) -> Iterator[Reason]:
         yield Reason(Why.GONE, text, "capacity", numbers=numbers, instances=ids, since=since)
 
 
-def _gate(view: View) -> Iterator[Reason]:
+def _gate(view: ReasonContext) -> Iterator[Reason]:
     """Numbers: unhealthy, total, limit_percent, must_recover."""
     facts, limit = view.facts, _policy_at_the_gate(view).max_unhealthy_percent
     sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
@@ -79,25 +79,25 @@ def _gate(view: View) -> Iterator[Reason]:
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     text = messages.gate(len(sick), total, limit, must_recover)
     act = advice.at_the_gate(view)
-    yield Reason(Why.GATE, text, "health", Who.OPERATOR, act, numbers=numbers, instances=health.ids(sick))
+    yield Reason(Why.GATE, text, "health", LiftedBy.OPERATOR, act, numbers=numbers, instances=health.ids(sick))
     protected = [one for one in sick if one.protected]
     if health.exceeds(len(protected), total, limit):
         text = messages.shut_by_opt_outs(len(protected), total, limit)
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
         ids = health.ids(protected)  # opting them in lifts nothing: they count all the same
-        yield Reason(Held.SHUT_BY_OPT_OUTS, text, "health", Who.OWNER, numbers=numbers, instances=ids)
+        yield Reason(InstanceWhy.SHUT_BY_OPT_OUTS, text, "health", LiftedBy.OWNER, numbers=numbers, instances=ids)
 
 
-def _starts_by_hand_only(view: View) -> bool:
+def _starts_by_hand_only(view: ReasonContext) -> bool:
     return view.upgrade is None and not view.is_automatic
 
 
-def _policy_at_the_gate(view: View) -> Policy:
+def _policy_at_the_gate(view: ReasonContext) -> Policy:
     is_by_hand = view.upgrade is None and not view.is_wanted
     return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
 
 
-def _surplus(view: View) -> Iterator[Reason]:
+def _surplus(view: ReasonContext) -> Iterator[Reason]:
     """None of those that are too many may go. Numbers: surplus, capacity."""
     staying, capacity = view.facts.staying, view.facts.capacity
     surplus, held = len(staying) - capacity, [one for one in staying if one.protected or one.kept]
@@ -105,17 +105,17 @@ def _surplus(view: View) -> Iterator[Reason]:
         return
     opted_out = [one for one in held if one.protected]
     text = messages.surplus_is_kept(len(held) - capacity, capacity, len(opted_out), len(held) - len(opted_out))
-    who, act = (Who.OWNER, "opt_in") if opted_out else (Who.OPERATOR, "")
+    who, act = (LiftedBy.OWNER, "opt_in") if opted_out else (LiftedBy.OPERATOR, "")
     numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
-    yield Reason(Held.SURPLUS, text, "capacity", who, act, numbers=numbers, instances=ids)
+    yield Reason(InstanceWhy.SURPLUS, text, "capacity", who, act, numbers=numbers, instances=ids)
 
 
-def _stale(view: View) -> Iterator[Reason]:
+def _stale(view: ReasonContext) -> Iterator[Reason]:
     if view.is_wanted and health.is_stale(view.facts, view.now):
         yield Reason(Why.STALE_HEALTH, messages.stale(view.facts.health_as_of), "health")
 
 
-def _initializing(view: View) -> Iterator[Reason]:
+def _initializing(view: ReasonContext) -> Iterator[Reason]:
     waiting = health.initializing(view.facts, view.now)
     in_flight = {one.instance for one in view.upgrade.members if one.state in IN_FLIGHT} if view.upgrade else set()
     new = [one for one in waiting if one.id not in in_flight]
@@ -125,25 +125,25 @@ def _initializing(view: View) -> Iterator[Reason]:
         yield Reason(Why.INITIALIZING, text, "health", until=max(ends, default=None), instances=health.ids(new))
 
 
-def _fleet_stop(view: View) -> Iterator[Reason]:
+def _fleet_stop(view: ReasonContext) -> Iterator[Reason]:
     stop = view.facts.fleet_stop
     if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM and not view.is_ending:
         text = messages.fleet_stopped(stop)
         yield Reason(
-            Why.FLEET_STOPPED, text, "fleet stop", Who.OPERATOR, "end_fleet_stop", stop.until, since=stop.since
+            Why.FLEET_STOPPED, text, "fleet stop", LiftedBy.OPERATOR, "end_fleet_stop", stop.until, since=stop.since
         )
 
 
-def _paused(view: View) -> Iterator[Reason]:
+def _paused(view: ReasonContext) -> Iterator[Reason]:
     """Where no upgrade runs, by the pause of the last attempt: neither the platform nor a person begins another before it is resumed."""
     is_in_the_way = bool(view.outdated) or any(one.withdrawn for one in view.facts.staying)
-    of_last = retrying.paused_by(view.facts) if is_in_the_way else ""
+    of_last = backoff.paused_by(view.facts) if is_in_the_way else ""
     by = view.upgrade.paused_by if view.upgrade else of_last
     if by and not view.is_ending:
-        yield Reason(Why.PAUSED, messages.paused(by), "pause", Who.OPERATOR, "resume")
+        yield Reason(Why.PAUSED, messages.paused(by), "pause", LiftedBy.OPERATOR, "resume")
 
 
-def _pause(view: View) -> Iterator[Reason]:
+def _pause(view: ReasonContext) -> Iterator[Reason]:
     upgrade = view.upgrade
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
     if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
@@ -153,10 +153,10 @@ def _pause(view: View) -> Iterator[Reason]:
         return
     until = last + upgrade.policy.pause_between_batches
     if until > view.now:
-        yield Reason(Why.PAUSE, messages.pause(until), "pause", Who.OPERATOR, "next_batch_now", until)
+        yield Reason(Why.PAUSE, messages.pause(until), "pause", LiftedBy.OPERATOR, "next_batch_now", until)
 
 
-def _room(view: View) -> Iterator[Reason]:
+def _room(view: ReasonContext) -> Iterator[Reason]:
     """Between two batches that surge."""
     upgrade, facts = view.upgrade, view.facts
     if not upgrade or not upgrade.surges or view.is_ending or any(one.state in IN_FLIGHT for one in upgrade.members):
@@ -164,36 +164,36 @@ def _room(view: View) -> Iterator[Reason]:
     leaving = tuple(one.id for one in facts.instances if one.leaving)
     if leaving:
         yield Reason(Why.CLEARING, messages.clearing(len(leaving)), "room", instances=leaving)
-    if not facts.room_is_known:
-        yield Reason(Why.ROOM, messages.ROOM_UNKNOWN, "room")
+    if not facts.available_quota_is_known:
+        yield Reason(Why.ROOM, messages.QUOTA_UNKNOWN, "room")
 
 
-def _retry(view: View) -> Iterator[Reason]:
+def _retry(view: ReasonContext) -> Iterator[Reason]:
     facts = view.facts
     if view.upgrade or not view.is_wanted or facts.latest is None:
         return
-    version, again_at = facts.latest.version, retrying.tried_again_at(facts)
+    version, again_at = facts.latest.version, backoff.tried_again_at(facts)
     can_be_tried = any(not one.protected and not one.quarantined and not one.stopped for one in view.outdated)
-    if again_at and again_at > view.now and can_be_tried and not retrying.was_cancelled(facts):
+    if again_at and again_at > view.now and can_be_tried and not backoff.was_cancelled(facts):
         last = facts.last_attempt
         numbers = {"attempts": last.stopped_in_a_row if last else 0}
         text = messages.backing_off(version, again_at, by_hand=advice.could_be_tried_again(view))
-        yield Reason(Why.BACKING_OFF, text, "retry", Who.OPERATOR, "retry_now", again_at, numbers)
-    if retrying.was_cancelled(facts):
-        yield Reason(Why.STOPPED, messages.stopped(version), "retry", Who.OPERATOR, "retry_now")
+        yield Reason(Why.BACKING_OFF, text, "retry", LiftedBy.OPERATOR, "retry_now", again_at, numbers)
+    if backoff.was_cancelled(facts):
+        yield Reason(Why.STOPPED, messages.stopped(version), "retry", LiftedBy.OPERATOR, "retry_now")
 
 
-def _suspected(view: View) -> Iterator[Reason]:
+def _suspected(view: ReasonContext) -> Iterator[Reason]:
     """Numbers: failed, tried."""
     trial = view.facts.trial
     if view.outdated and suspicion.is_suspected(trial):
         good = view.facts.newest_good
         text = messages.suspected(view.target, trial, good.version if good else "", by_itself=view.is_automatic)
         numbers = {"failed": trial.failed, "tried": trial.tried}
-        yield Reason(Held.SUSPECTED, text, "version", Who.PUBLISHER, "publish_image", numbers=numbers)
+        yield Reason(InstanceWhy.SUSPECTED, text, "version", LiftedBy.PUBLISHER, "publish_image", numbers=numbers)
 
 
-def _pinned(view: View) -> Iterator[Reason]:
+def _pinned(view: ReasonContext) -> Iterator[Reason]:
     """To a version that others of its instances do not run, or that was withdrawn."""
     facts, could_be = view.facts, advice.could_be_started(view)
     if view.upgrade or not facts.pinned_to:
@@ -202,16 +202,16 @@ def _pinned(view: View) -> Iterator[Reason]:
     if withdrawal := facts.withdrawn.get(facts.pinned_to):
         free = len(could_be) if advice.could_begin(view) else 0
         text = messages.pinned_to_withdrawn(facts.pinned_to, withdrawal, view.target, free)
-        yield Reason(Held.PINNED_WITHDRAWN, text, "version", Who.OPERATOR, act, since=withdrawal.since)
+        yield Reason(InstanceWhy.PINNED_WITHDRAWN, text, "version", LiftedBy.OPERATOR, act, since=withdrawal.since)
     elif view.outdated:
         running = sorted({one.version for one in view.outdated}, key=versions.parse)
         can_start = advice.could_begin(view)
         text = messages.pinned(view.target, len(view.outdated), running, len(could_be), can_start=can_start)
         numbers, ids = {"instances": len(view.outdated)}, health.ids(view.outdated)
-        yield Reason(Held.PINNED, text, "version", Who.OPERATOR, act, numbers=numbers, instances=ids)
+        yield Reason(InstanceWhy.PINNED, text, "version", LiftedBy.OPERATOR, act, numbers=numbers, instances=ids)
 
 
-def _automatic_off(view: View) -> Iterator[Reason]:
+def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
     if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
         return
     outdated = set(health.ids(view.outdated))
@@ -223,23 +223,23 @@ def _automatic_off(view: View) -> Iterator[Reason]:
     else:
         text, act = messages.left_alone_by_automatic_off(view.target, len(view.outdated)), ""
     numbers = {"instances": len(could_be or view.outdated)}
-    yield Reason(Held.AUTOMATIC_OFF, text, "automatic upgrades", Who.OPERATOR, act, numbers=numbers)
+    yield Reason(InstanceWhy.AUTOMATIC_OFF, text, "automatic upgrades", LiftedBy.OPERATOR, act, numbers=numbers)
 
 
-def _impossible(view: View) -> Iterator[Reason]:
+def _impossible(view: ReasonContext) -> Iterator[Reason]:
     """Opt-outs (and quarantines) leave nothing that could be upgraded."""
     held = [one for one in view.outdated if one.protected or one.quarantined]
     if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
         text = messages.nothing_left(len(held), view.target)
         opted_out = any(one.protected for one in held)
-        who, act = (Who.OWNER, "opt_in") if opted_out else (Who.OPERATOR, "release")
-        yield Reason(Held.IMPOSSIBLE, text, "opt-out", who, act, instances=health.ids(held))
+        who, act = (LiftedBy.OWNER, "opt_in") if opted_out else (LiftedBy.OPERATOR, "release")
+        yield Reason(InstanceWhy.IMPOSSIBLE, text, "opt-out", who, act, instances=health.ids(held))
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
 
-def _working(view: View) -> Iterator[Reason]:
+def _working(view: ReasonContext) -> Iterator[Reason]:
     """Not held, but under way: what is awaited of each."""
     groups: dict[Why, list[Member]] = defaultdict(list)
     forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
@@ -269,7 +269,7 @@ _UNDER_WAY = {
 }
 
 
-def _verified_by(view: View) -> datetime:
+def _verified_by(view: ReasonContext) -> datetime:
     members = view.upgrade.members if view.upgrade else ()
     swaps = [one.swapped_at for one in members if one.state is MemberState.VERIFYING and one.swapped_at]
     return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)

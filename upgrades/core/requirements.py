@@ -7,7 +7,17 @@ from typing import Any
 from upgrades.core.azure_types import members
 from upgrades.core.documents import HEALTH_EXTENSIONS, Model, check_other_images
 from upgrades.core.equality import same
-from upgrades.core.members import BadDocument, duration, legible, member, object_at, objects, shown, switch, text
+from upgrades.core.json_fields import (
+    BadDocument,
+    get_field,
+    printable,
+    read_bool,
+    read_duration,
+    read_object,
+    read_objects,
+    read_str,
+    show_value,
+)
 from upgrades.core.nearest import nearest_of
 
 _PROFILE = ("properties", "virtualMachineProfile")
@@ -41,8 +51,8 @@ NO_REPAIRS = "repairs are not done here yet: an instance that is not healthy sta
 def check_requirements(document: Mapping[str, Any], model: Model, before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument."""
     for path in _DURATIONS:
-        if member(document, *path) == "" and _differs(document, before, path):
-            message = f"{'.'.join(path)} is an ISO 8601 duration such as PT30S, not ''; leave it out for none"
+        if get_field(document, *path) == "" and _differs(document, before, path):
+            message = f"{'.'.join(path)} must be an ISO 8601 duration such as PT30S, got ''; leave it out for none"
             raise BadDocument(message, target=".".join(path))
     if _differs(document, before, _IMAGE, _UNMANAGED):
         _check_image(document)
@@ -60,14 +70,14 @@ def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _differs(document: Mapping[str, Any], before: Mapping[str, Any] | None, *paths: tuple[str, ...]) -> bool:
-    return any(not same(member(document, *path), member(before, *path)) for path in paths)
+    return any(not same(get_field(document, *path), get_field(before, *path)) for path in paths)
 
 
 def _check_image(document: Mapping[str, Any]) -> None:
     check_other_images(document)
-    image, at = object_at(document, *_IMAGE), ".".join(_IMAGE)
-    named = next((name for name in ("publisher", "offer", "sku", "version") if member(image, name)), None)
-    if member(image, "id") and named:
+    image, at = read_object(document, *_IMAGE), ".".join(_IMAGE)
+    named = next((name for name in ("publisher", "offer", "sku", "version") if get_field(image, name)), None)
+    if get_field(image, "id") and named:
         message = (
             f"The property 'imageReference.id' cannot be used together with property 'imageReference.{named}': "
             "give the id of an image of a gallery, or publisher, offer, sku and version of a platform image"
@@ -77,18 +87,18 @@ def _check_image(document: Mapping[str, Any]) -> None:
 
 def _check_probe(document: Mapping[str, Any]) -> None:
     """One that is given has an id: otherwise nobody would be asked, and the client thinks that somebody is."""
-    if object_at(document, *_PROBE):
-        text(document, *_PROBE, "id", required=True)
+    if read_object(document, *_PROBE):
+        read_str(document, *_PROBE, "id", required=True)
 
 
 def _check_extensions(document: Mapping[str, Any]) -> None:
-    for at, extension in objects(document, *_EXTENSIONS, "extensions"):
+    for at, extension in read_objects(document, *_EXTENSIONS, "extensions"):
         _check_not_flat(extension, at)
-        properties = object_at(extension, "properties", at=at)
-        if member(properties, "protectedSettings") and member(properties, "protectedSettingsFromKeyVault"):
+        properties = read_object(extension, "properties", at=at)
+        if get_field(properties, "protectedSettings") and get_field(properties, "protectedSettingsFromKeyVault"):
             message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
             raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
-        if text(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
+        if read_str(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
             _check_health(properties, f"{at}.properties")
         else:
             _check_no_slip(properties, f"{at}.properties")
@@ -105,27 +115,27 @@ def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
 
 def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
     """A health extension whose type has a slip in it would be run like any other, and nobody would be asked for health."""
-    kind, publisher = text(properties, "type", at=at), text(properties, "publisher", at=at)
+    kind, publisher = read_str(properties, "type", at=at), read_str(properties, "publisher", at=at)
     meant = nearest_of(kind, HEALTH_TYPES)
     if meant is None and publisher.lower() != HEALTH_PUBLISHER:
         return
     which = " or ".join(map(repr, [meant] if meant else HEALTH_TYPES))
-    message = f"{at}.type: {shown(kind)} is no type of the Application Health extension, which is {which}"
+    message = f"{at}.type: {show_value(kind)} is no type of the Application Health extension, which is {which}"
     raise BadDocument(message, target=f"{at}.type", code="BadRequest")
 
 
 def _check_health(properties: Mapping[str, Any], at: str) -> None:
     """Its settings are a closed object, in Azure too: a slip in them would be another question than the one that was meant."""
-    settings, place = object_at(properties, "settings", at=at), f"{at}.settings"
+    settings, place = read_object(properties, "settings", at=at), f"{at}.settings"
     known = {name.lower() for name in HEALTH_SETTINGS}
     for name in settings:
         if name.lower() not in known:
             nearest = nearest_of(name, HEALTH_SETTINGS)
             says = f"did you mean '{nearest}'?" if nearest else f"what there is: {', '.join(HEALTH_SETTINGS)}"
-            message = f"{place}.{legible(name)} is no setting of the Application Health extension; {says}"
-            raise BadDocument(message, target=f"{place}.{legible(name)}", code="BadRequest")
-    is_binary = not str(member(properties, "typeHandlerVersion") or "1.0").startswith("2")
-    if is_binary and member(settings, "gracePeriod") is not None:
+            message = f"{place}.{printable(name)} is no setting of the Application Health extension; {says}"
+            raise BadDocument(message, target=f"{place}.{printable(name)}", code="BadRequest")
+    is_binary = not str(get_field(properties, "typeHandlerVersion") or "1.0").startswith("2")
+    if is_binary and get_field(settings, "gracePeriod") is not None:
         message = (
             f"{place}.gracePeriod: version 1 of the Application Health extension knows no gracePeriod; "
             "set typeHandlerVersion to 2.0, or leave it out"
@@ -134,16 +144,18 @@ def _check_health(properties: Mapping[str, Any], at: str) -> None:
 
 
 def _repairs(document: Mapping[str, Any]) -> bool:
-    value = member(document, *_REPAIRS, "enabled")
+    value = get_field(document, *_REPAIRS, "enabled")
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def _check_repairs(document: Mapping[str, Any], model: Model) -> None:
-    is_on = switch(document, *_REPAIRS, "enabled")
-    if text(document, *_GRACE):
-        grace, (least, most) = duration(document, *_GRACE, most=timedelta(days=365)), GRACE
+    is_on = read_bool(document, *_REPAIRS, "enabled")
+    if read_str(document, *_GRACE):
+        grace, (least, most) = read_duration(document, *_GRACE, most=timedelta(days=365)), GRACE
         if not least <= grace <= most:
             target = ".".join(_GRACE)
-            raise BadDocument(f"{target} is from PT10M to PT90M, not {text(document, *_GRACE)[:20]!r}", target=target)
+            raise BadDocument(
+                f"{target} is from PT10M to PT90M, not {read_str(document, *_GRACE)[:20]!r}", target=target
+            )
     if is_on and not (model.probe_id or model.extension_probe):
         raise BadDocument(NO_SOURCE_OF_REPAIRS, target=".".join(_REPAIRS), code="BadRequest")

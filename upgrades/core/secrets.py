@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from upgrades.core.json_fields import get_field
 from upgrades.core.masking import SECRET_MEMBERS
-from upgrades.core.members import member
 
 Label = str | int
 
@@ -96,9 +96,9 @@ def _is_still_for_it(place: str, now: "_Places", then: "_Places") -> bool:
     if holder is None or old is None:
         return False
     kind = str(name).lower()
-    if kind in INSTEAD and member(holder, INSTEAD[kind]) is not None:
+    if kind in INSTEAD and get_field(holder, INSTEAD[kind]) is not None:
         return False
-    return all(_lower(member(holder, one)) == _lower(member(old, one)) for one in OWNERS.get(kind, ()))
+    return all(_lower(get_field(holder, one)) == _lower(get_field(old, one)) for one in OWNERS.get(kind, ()))
 
 
 def _lower(value: Any) -> Any:
@@ -119,7 +119,7 @@ class _Places:
             if isinstance(value, list):
                 value = self._elements(value).get(label)
             elif isinstance(label, str):
-                value = value[label] if isinstance(value, Mapping) and label in value else member(value, label)
+                value = value[label] if isinstance(value, Mapping) and label in value else get_field(value, label)
             else:
                 return None
         return value if isinstance(value, Mapping) else None
@@ -139,7 +139,7 @@ def _labelled(elements: Sequence[Any]) -> Iterator[tuple[Label, Any]]:
 
 def name_of(element: Any) -> str | None:
     """Of a list's element, in lower case; None where it has none."""
-    name = member(element, "name")
+    name = get_field(element, "name")
     return name.lower() if isinstance(name, str) else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.core.azure_types import members
-from upgrades.core.members import BadDocument, legible, shown
+from upgrades.core.json_fields import BadDocument, printable, show_value
 from upgrades.core.nearest import plain
 
 # Wrapped: az vmss create prints {"vmss": {...}}; examples of Azure's specification hold the resource under parameters.
@@ -18,7 +18,7 @@ def check_shape(document: object, type: str, resource_type: str, noun: str) -> N
     """
     if not isinstance(document, Mapping):
         advice = "; give one resource of it" if isinstance(document, list) else ""
-        raise BadDocument(f"a {noun}'s document is a JSON object, not {shown(document)}{advice}")
+        raise BadDocument(f"a {noun}'s document is a JSON object, not {show_value(document)}{advice}")
     names = {name.lower() for name in document}
     what = (
         _template(names, resource_type)
@@ -46,7 +46,7 @@ def _template(names: set[str], resource_type: str) -> str | None:
 def _another_resource(document: Mapping[str, Any], resource_type: str) -> str | None:
     given = next((value for name, value in document.items() if name.lower() == "type"), None)
     if isinstance(given, str) and "/" in given and given.strip("/").lower() != resource_type.lower():
-        return f"a resource of type {legible(given)}, not {resource_type}"
+        return f"a resource of type {printable(given)}, not {resource_type}"
     return None
 
 
@@ -55,7 +55,7 @@ def _wrapped(document: Mapping[str, Any], names: set[str], resource_type: str) -
         return "a list as a GET answers it, not one resource: give the element of its value that is meant"
     inner = next((name for name in document if name.lower() in WRAPPERS and _is_resource(document[name])), None)
     if inner is not None and not names & {"location", "sku"}:
-        return f"a resource within {legible(inner)!r}, as a tool printed it: give what is in there, a {resource_type}"
+        return f"a resource within {printable(inner)!r}, as a tool printed it: give what is in there, a {resource_type}"
     return None
 
 
@@ -69,7 +69,7 @@ def _flattened(document: Mapping[str, Any], type: str) -> str | None:
     misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
     if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):
         return None
-    wrong, right = legible(misplaced[0]), inner[plain(misplaced[0])]
+    wrong, right = printable(misplaced[0]), inner[plain(misplaced[0])]
     return (
         f"a flattened object, as an SDK or the command line shows it, not a resource: {wrong!r} is properties.{right} in a resource, "
         "and names are in camelCase, such as upgradePolicy and enableAutomaticOSUpgrade"

@@ -108,4 +108,4 @@ class FaultCode(StrEnum):
 
 
 # Said of an upgrade that goes on with failed instances (Z-1.6).
-MEMBER_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"
+INSTANCE_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"

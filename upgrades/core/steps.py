@@ -8,9 +8,9 @@ from upgrades.core.facts import Breach, ImageReference
 from upgrades.core.states import StartedBy
 
 # How soon a scale set is looked at again.
-LOOK_AGAIN = timedelta(minutes=2)  # a lost wake is healed by then
-LOOK_AT_WORK = timedelta(seconds=3)  # as long as a lease of work: what lapsed is handed out again
-LOOK_AT_HEALTH = timedelta(seconds=2)  # as often as the prober says how fresh its news is
+RESYNC_INTERVAL = timedelta(minutes=2)  # a lost wake is healed by then
+WORK_POLL_INTERVAL = timedelta(seconds=3)  # as long as a lease of work: what lapsed is handed out again
+HEALTH_POLL_INTERVAL = timedelta(seconds=2)  # as often as the prober says how fresh its news is
 
 
 class Why(StrEnum):
@@ -127,7 +127,7 @@ class Wait:
     text: str
 
 
-Act = (
+Action = (
     AddInstances
     | MakeAgain
     | RemoveInstances
@@ -140,4 +140,4 @@ Act = (
     | Cancel
     | Complete
 )
-Step = Act | Wait
+Step = Action | Wait

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upgrades.core.members import dotted, legible
+from upgrades.core.json_fields import dotted_path, printable
 from upgrades.core.nearest import plain
 
 # A part of each name, as `plain` has it, that a slip in another part leaves as it is.
@@ -41,7 +41,7 @@ NAMES = frozenset({"extension", "extensions", "extensionprofile"})
 
 def switch_in(name: str, value: Any) -> tuple[str, str] | None:
     """(its name, its place) of the first such member: the one of that name, or one within its value."""
-    return next(_switches(name, value, legible(name)), None)
+    return next(_switches(name, value, printable(name)), None)
 
 
 def _switches(name: str, value: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ def _switches(name: str, value: Any, at: str) -> Iterator[tuple[str, str]]:
         yield name, at
     if isinstance(value, Mapping):
         for inner, one in value.items():
-            yield from _switches(inner, one, dotted(at, legible(inner)))
+            yield from _switches(inner, one, dotted_path(at, printable(inner)))
     elif isinstance(value, list):
         for index, one in enumerate(value):
             yield from _switches("", one, f"{at}[{index}]")

@@ -11,16 +11,16 @@ from typing import Any
 
 from upgrades.core.azure_types import element, members
 from upgrades.core.equality import same
+from upgrades.core.json_fields import BadDocument, dotted_path, get_field, printable, wrong_value
 from upgrades.core.known import by_spelling, spelled_word
-from upgrades.core.members import BadDocument, dotted, legible, member, wrong
 from upgrades.core.secrets import name_of
 
 TEXTS = frozenset({"text", "duration", "time"})
 EXPECTED = {
-    "text": "a text",
-    "duration": "a text such as PT30S",
-    "time": "a text such as 2018-10-01T00:00:00Z",
-    "whole": "a whole number",
+    "text": "a string",
+    "duration": "a string such as PT30S",
+    "time": "a string such as 2018-10-01T00:00:00Z",
+    "whole": "an integer",
     "number": "a number",
     "switch": "true or false",
 }
@@ -122,7 +122,7 @@ def as_text(value: Any) -> Any:
 
 def tags_of(document: object) -> dict[str, str]:
     """A document's tags, all texts."""
-    return {name: str(as_text(value)) for name, value in (member(document, "tags") or {}).items()}
+    return {name: str(as_text(value)) for name, value in (get_field(document, "tags") or {}).items()}
 
 
 def _as_number(value: Any, type: str) -> Any:
@@ -150,18 +150,18 @@ def _check(value: Any, type: str, at: str, before: Any) -> None:
     elif type.startswith("{") or members(type):
         _check_object(value, type, at, before)
     elif not _is_single(value, type):
-        raise wrong(at, EXPECTED.get(type, "a text"), value)
+        raise wrong_value(at, EXPECTED.get(type, "a string"), value)
 
 
 def _check_list(value: Any, type: str, at: str, before: Any) -> None:
     if not isinstance(value, list):
-        raise wrong(at, "a list", value)
+        raise wrong_value(at, "a list", value)
     old = before if isinstance(before, list) else []
     named = {name: one for one in old if (name := name_of(one)) is not None}
     for index, one in enumerate(value):
         place, name = f"{at}[{index}]", name_of(one)
         if one is None:
-            what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a text")
+            what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a string")
             raise BadDocument(f"{place} is {what}, not null", target=place)
         was = named.get(name) if name is not None else (old[index] if index < len(old) else None)
         _check(one, element(type), place, was)
@@ -169,14 +169,14 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
 
 def _check_object(value: Any, type: str, at: str, before: Any) -> None:
     if not isinstance(value, Mapping):
-        raise wrong(at, "an object", value)
+        raise wrong_value(at, "an object", value)
     known, old = members(type), by_spelling(before)
     for name, inner in value.items():
         one = known.get(name.lower())
         if type.startswith("{"):
-            _check(inner, element(type), dotted(at, legible(name)), old.get(name, old.get(name.lower())))
+            _check(inner, element(type), dotted_path(at, printable(name)), old.get(name, old.get(name.lower())))
         elif one is not None and not one.is_read_only:
-            _check(inner, one.type, dotted(at, name), old.get(name, old.get(name.lower())))
+            _check(inner, one.type, dotted_path(at, name), old.get(name, old.get(name.lower())))
 
 
 def _is_single(value: Any, type: str) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from upgrades.core.editing import edited
-from upgrades.core.members import BadDocument, member
+from upgrades.core.json_edit import edited
+from upgrades.core.json_fields import BadDocument, get_field
 
 
 def _is_other(was: Any, now: Any) -> bool:
@@ -48,8 +48,12 @@ UNCHANGEABLE = (
 def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document with those of `before` that it leaves out."""
     for one in UNCHANGEABLE:
-        was = member(before, *one.path)
-        if was is not None and member(document, *one.path) is None and member(document, *one.path[:-1]) is not None:
+        was = get_field(before, *one.path)
+        if (
+            was is not None
+            and get_field(document, *one.path) is None
+            and get_field(document, *one.path[:-1]) is not None
+        ):
             document = edited(document, one.path, was)
     return document
 
@@ -57,7 +61,7 @@ def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[s
 def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Raises BadDocument."""
     for one in UNCHANGEABLE:
-        was, now = (member(which, *one.path) for which in (before, document))
+        was, now = (get_field(which, *one.path) for which in (before, document))
         if now is not None and one.is_changed(one.usual if was is None else was, now):
             raise _refusal(one)
 
@@ -65,7 +69,7 @@ def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> N
 def check_not_taken_away(given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Of a merge patch, in which a null takes a member away. Raises BadDocument."""
     for one in UNCHANGEABLE:
-        if member(before, *one.path) is not None and _has_null(given, one.path):
+        if get_field(before, *one.path) is not None and _has_null(given, one.path):
             raise _refusal(one)
 
 

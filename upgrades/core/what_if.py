@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import replace
 
-from upgrades.core import retrying
+from upgrades.core import backoff
 from upgrades.core.facts import Facts, ImageReference, InstanceFacts, Upgrade
 from upgrades.core.states import ILL, StartedBy, UpgradeKind
 
@@ -17,7 +17,7 @@ def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = 
         facts.latest,
         StartedBy.USER,
         facts.policy_by_hand or facts.policy,
-        paused_by=retrying.paused_by(facts),  # who paused the last attempt has to resume it first
+        paused_by=backoff.paused_by(facts),  # who paused the last attempt has to resume it first
         only_failed=only_failed,
         mends=frozenset(one.id for one in facts.instances if one.health in ILL) if unhealthy_first else frozenset(),
         takes_newer=bool(facts.pinned_to),

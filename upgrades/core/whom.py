@@ -11,12 +11,12 @@ from typing import TypedDict
 
 from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts
-from upgrades.core.held import View, view_of
 from upgrades.core.instance_states import is_behind, target_of
 from upgrades.core.ranges import spans
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Why
+from upgrades.core.waiting import ReasonContext, reason_context_of
 
 
 class Approval(TypedDict):
@@ -39,7 +39,7 @@ class Whom(TypedDict):
 
 
 def whom(facts: Facts, now: datetime) -> Whom:
-    view = view_of(facts, now)
+    view = reason_context_of(facts, now)
     return Whom(
         waiting=_spans(_waiting(view)),
         behind=_behind(facts),
@@ -52,7 +52,7 @@ def _spans(instances: Iterable[InstanceFacts]) -> str:
     return spans(one.id for one in instances)
 
 
-def _waiting(view: View) -> list[InstanceFacts]:
+def _waiting(view: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = view.facts, view.upgrade
     if upgrade:
         return batches.remaining(facts, upgrade)
@@ -69,14 +69,14 @@ def _behind(facts: Facts) -> list[list[str | int]]:
     return [[version, count] for version, count in found.most_common()]
 
 
-def _left_behind(view: View) -> list[InstanceFacts]:
+def _left_behind(view: ReasonContext) -> list[InstanceFacts]:
     last = view.facts.last_attempt
     if view.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
         return []
     return [one for one in view.outdated if not one.protected]
 
 
-def _approval(view: View) -> Approval | None:
+def _approval(view: ReasonContext) -> Approval | None:
     if not view.policy.deferral or not view.target or not (view.upgrade or view.is_automatic):
         return None
     held = [one.instances or () for one in reasons(view.facts, view.now) if one.code is Why.WAITING_FOR_APPROVAL]

@@ -3,7 +3,7 @@
 import re
 
 from upgrades.core.equality import same
-from upgrades.core.members import Json, list_at, member, wrong
+from upgrades.core.json_fields import Json, get_field, read_list, wrong_value
 from upgrades.core.typed import as_text
 
 _ZONE = re.compile("[0-9]{1,3}")
@@ -11,16 +11,16 @@ _ZONE = re.compile("[0-9]{1,3}")
 
 def zones_of(document: Json) -> list[str]:
     """The zones that a scale set's document names: ["1", "2", "3"], or none."""
-    return [str(as_text(zone)) for zone in list_at(document, "zones")]
+    return [str(as_text(zone)) for zone in read_list(document, "zones")]
 
 
 def check_zones(document: Json, before: Json | None) -> None:
     """Raises BadDocument for what is no zone. `before`: the stored document, whose zones may stay."""
-    if before is not None and same(member(document, "zones"), member(before, "zones")):
+    if before is not None and same(get_field(document, "zones"), get_field(before, "zones")):
         return
-    for index, zone in enumerate(list_at(document, "zones")):
+    for index, zone in enumerate(read_list(document, "zones")):
         if isinstance(zone, bool) or not _ZONE.fullmatch(str(as_text(zone))):
-            raise wrong(f"zones[{index}]", 'the number of a zone as a text, such as "1"', zone)
+            raise wrong_value(f"zones[{index}]", 'the number of a zone as a string, such as "1"', zone)
 
 
 def zone_of(zones: list[str], number: int) -> str:

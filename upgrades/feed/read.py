@@ -10,7 +10,7 @@ from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.board import board_of
 
-MOST_TRIES = 4
+MAX_TRIES = 4
 
 
 def snapshot(scale_set_id: int) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def snapshot(scale_set_id: int) -> dict[str, Any]:
 
     Read without a lock: whatever changes what is visible moves the seq, so what was read under one seq belongs together.
     """
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         found = _read(scale_set_id)
         if ScaleSet.objects.filter(pk=scale_set_id, seq=found["seq"]).exists():
             return found

@@ -6,11 +6,11 @@ from typing import Any, TypedDict
 
 from upgrades.core import briefs
 from upgrades.core.actions import Action
-from upgrades.core.held import Reason
 from upgrades.core.instants import iso
 from upgrades.core.reason_kinds import KINDS, Code
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.steps import Why
+from upgrades.core.waiting import Reason
 from upgrades.models import RollingUpgrade
 
 

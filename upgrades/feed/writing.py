@@ -128,15 +128,15 @@ def _number(changes: Changes) -> None:
     row, is_moved = changes.scale_set, bool(changes)
     row.seq += is_moved
     if changes.wake_at is not None:
-        row.look_at = changes.wake_at
-        _NUMBER_AND_WAKE(row.pk, row.seq, row.look_at)
+        row.reconcile_at = changes.wake_at
+        _NUMBER_AND_WAKE(row.pk, row.seq, row.reconcile_at)
     elif is_moved:
         _NUMBER(row.pk, row.seq)
 
 
 _NUMBER = PreparedUpdate(lambda pk, seq: (ScaleSet.objects.filter(pk=pk), {"seq": seq}))
 _NUMBER_AND_WAKE = PreparedUpdate(
-    lambda pk, seq, look_at: (ScaleSet.objects.filter(pk=pk), {"seq": seq, "look_at": look_at})
+    lambda pk, seq, reconcile_at: (ScaleSet.objects.filter(pk=pk), {"seq": seq, "reconcile_at": reconcile_at})
 )
 
 

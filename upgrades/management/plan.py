@@ -10,7 +10,7 @@ from upgrades.core.versions import LATEST
 from upgrades.installation import PROGRAM
 from upgrades.management.text import align, length
 from upgrades.models import ScaleSet
-from upgrades.plans import MOST_BATCHES, Planned, planned
+from upgrades.plans import MAX_BATCHES, Planned, planned
 
 EXTENSIONS = "the extensions"
 NOT_TIMED = "no batch was timed yet"
@@ -84,7 +84,7 @@ def _times(plan: Plan) -> list[str]:
         if plan.waits
         else []
     )
-    how = f", at the pace of its last batches, {MOST_BATCHES} at most" if plan.latest else ""
+    how = f", at the pace of its last batches, {MAX_BATCHES} at most" if plan.latest else ""
     return [*waits, f"  ends in    {_end(plan)}{how}"]
 
 

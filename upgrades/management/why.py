@@ -7,15 +7,15 @@ from typing import Any
 
 from upgrades.core import messages
 from upgrades.core.facts import Hold
-from upgrades.core.held import LIFTED_BY
 from upgrades.core.ranges import ranges
+from upgrades.core.waiting import LIFTED_BY_WORDS
 from upgrades.installation import PROGRAM
 from upgrades.management.overdue import text_of_reason
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
 from upgrades.models.fleet_stop import fleet_stop_in_force
 
-MOST_IDS = 8  # written out in a command
+MAX_IDS = 8  # written out in a command
 COMMANDS = {  # by a reason's `act`
     "approve": "approve {path}",
     "change_policy": "put_scale_set {path} FILE.json",
@@ -58,7 +58,7 @@ def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
         yield f"since {moment(reason['since'])}"
     if reason["until"]:
         yield f"until {moment(reason['until'])}"
-    who = LIFTED_BY.get(reason["who"])
+    who = LIFTED_BY_WORDS.get(reason["who"])
     command = _command(row, reason["act"], reason["instances"] or ())
     yield f"lifted by {who}{command and ': ' + command}" if who else "no action needed"
 
@@ -66,6 +66,6 @@ def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
 def _command(row: ScaleSet, act: str, instances: Sequence[str]) -> str:
     if act not in COMMANDS:
         return ""
-    ids = " ".join(instances) if len(instances) <= MOST_IDS else "ID ..."
+    ids = " ".join(instances) if len(instances) <= MAX_IDS else "ID ..."
     image = " ".join(map(quote, (row.sku.publisher, row.sku.offer, row.sku.sku)))
     return f"{PROGRAM} " + COMMANDS[act].format(path=quote(str(row)), ids=ids, image=image)

@@ -15,7 +15,7 @@ from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.sign_in import SignInTries
-from upgrades.models.work import Chunk
+from upgrades.models.work_item import WorkItem
 from upgrades.models.write_mark import WriteMark
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "AuditEntry",
     "Batch",
     "Board",
-    "Chunk",
+    "WorkItem",
     "Event",
     "FleetStop",
     "ImageSku",

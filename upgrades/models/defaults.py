@@ -3,7 +3,7 @@
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from upgrades.core.documents import LONGEST_PAUSE
+from upgrades.core.documents import MAX_PAUSE
 
 
 def _percent(least: int, help_text: str) -> "models.PositiveSmallIntegerField[int, int]":
@@ -22,7 +22,7 @@ class UpgradeDefaults(models.Model):
     pause_seconds = models.FloatField(
         "pause between batches",
         default=0,
-        validators=[MinValueValidator(0), MaxValueValidator(LONGEST_PAUSE.total_seconds())],
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_PAUSE.total_seconds())],
         help_text="Seconds, at most a year.",
     )
 

@@ -1,4 +1,4 @@
-"""The cord: one person stops every automatic upgrade of the whole fleet."""
+"""The fleet stop: one person stops every automatic upgrade of the whole fleet."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

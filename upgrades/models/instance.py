@@ -11,7 +11,7 @@ from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
-from upgrades.models.work import Chunk
+from upgrades.models.work_item import WorkItem
 
 
 def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[OperationKind]) -> list[tuple[str, str]]:
@@ -101,7 +101,7 @@ class Instance(models.Model):
     member = models.ForeignKey(
         "upgrades.InstanceUpgrade", on_delete=models.SET_NULL, null=True, related_name="+", help_text="The latest one."
     )
-    chunk = models.ForeignKey(Chunk, on_delete=models.SET_NULL, null=True, related_name="instances")
+    work_item = models.ForeignKey(WorkItem, on_delete=models.SET_NULL, null=True, related_name="instances")
 
     class Meta:
         ordering = ["scale_set", "number"]
@@ -166,7 +166,7 @@ class Instance(models.Model):
             self.take_health(Health.UNKNOWN, self.health_detail, missing_since)
 
 
-def is_spare() -> Q:
+def is_surge_instance() -> Q:
     """Those that were made to replace another, and have not done so: that one still counts, and they count for nothing."""
     return Q(member__replacement=F("pk")) & ~Q(member__state=MemberState.SUCCEEDED)
 
@@ -179,12 +179,12 @@ def is_replaced() -> Q:
 
 def staying() -> Q:
     """As `core.facts.Facts.staying`: all but those that are being deleted, and the spare ones."""
-    return ~Q(operation_kind=OperationKind.DELETE) & ~is_spare()
+    return ~Q(operation_kind=OperationKind.DELETE) & ~is_surge_instance()
 
 
-def counts_for_nothing() -> Q:
+def is_excluded_from_counts() -> Q:
     """Of two that have one place for a while, in the middle of a surge, the one that is not counted."""
-    return is_spare() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
+    return is_surge_instance() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
 
 
 class OptOut(models.Model):

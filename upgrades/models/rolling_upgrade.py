@@ -25,7 +25,7 @@ from upgrades.core.states import (
 )
 from upgrades.core.versions import is_older
 from upgrades.models.image import ImageVersion
-from upgrades.models.instance import Instance, OptOut, is_spare
+from upgrades.models.instance import Instance, OptOut, is_surge_instance
 from upgrades.models.prepared import Prepared
 from upgrades.models.scale_set import ScaleSet
 
@@ -241,7 +241,7 @@ def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) 
         .exclude(power=Power.STOPPED, operation_kind="")
         .exclude(operation_kind=OperationKind.DELETE)
         .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=upgrade_id, instance=OuterRef("pk"))))
-        .exclude(is_spare())
+        .exclude(is_surge_instance())
         .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
     )
     return rows.filter(quarantined_at=None) if is_of_platform else rows

@@ -19,8 +19,8 @@ class ScaleSet(models.Model):
 
     `document` is the client's, whole but for its secrets; `sealed_secrets` holds those, encrypted. The columns under "derived" are
     made from the document by `commands.scale_sets` and by nothing else. `stream` and `seq` number its events: the stream is renewed
-    when the row is made anew. `decision` is what the last look decided, for people. `look_at` says when to look at it next, as the last
-    look said at `looked_at`; `lease_*` who looks now. `probed_at` says as of when its health is known, `news_since` since when that was
+    when the row is made anew. `decision` is what was decided last, for people. `reconcile_at` says when to reconcile it next, as was said
+    at `reconciled_at`; `lease_*` who does so now. `probed_at` says as of when its health is known, `news_since` since when that was
     never long ago.
     """
 
@@ -67,8 +67,8 @@ class ScaleSet(models.Model):
     # engine
     stream = models.UUIDField(default=uuid.uuid4, editable=False)
     seq = models.BigIntegerField(default=0, editable=False)
-    look_at = models.DateTimeField(db_index=True, editable=False)
-    looked_at = models.DateTimeField(null=True, editable=False)
+    reconcile_at = models.DateTimeField(db_index=True, editable=False)
+    reconciled_at = models.DateTimeField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     lease_number = models.BigIntegerField(default=0, editable=False)
     decision = models.JSONField(default=dict, editable=False)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from upgrades.models import ScaleSet, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 
-LOOK_LEASE = timedelta(seconds=3)
+RECONCILE_LEASE = timedelta(seconds=3)
 
 
 class LeaseLost(Exception):
@@ -49,7 +49,7 @@ def held(lease: Lease) -> QuerySet[ScaleSet]:
 
 
 def _held(scale_set_id: int, number: int) -> QuerySet[ScaleSet]:
-    in_force = clock.is_held("lease_until", LOOK_LEASE)
+    in_force = clock.is_held("lease_until", RECONCILE_LEASE)
     return ScaleSet.objects.filter(in_force, pk=scale_set_id, lease_number=number)
 
 
@@ -58,8 +58,8 @@ def give_back(lease: Lease) -> None:
 
 
 def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
-    free = ScaleSet.objects.filter(clock.is_over("lease_until", LOOK_LEASE), pk=scale_set_id)
-    return free, {"lease_until": clock.in_time(LOOK_LEASE), "lease_number": clock.next_number("lease_number")}
+    free = ScaleSet.objects.filter(clock.is_over("lease_until", RECONCILE_LEASE), pk=scale_set_id)
+    return free, {"lease_until": clock.in_time(RECONCILE_LEASE), "lease_number": clock.next_number("lease_number")}
 
 
 _TAKE = PreparedUpdate(_free)

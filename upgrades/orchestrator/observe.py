@@ -41,13 +41,13 @@ from upgrades.models import Batch as BatchRow
 from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_for
 from upgrades.models.image import Catalogue
-from upgrades.models.instance import is_spare
+from upgrades.models.instance import is_surge_instance
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade, policy_from_row
 from upgrades.models.trials import trials_of
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
-MOST_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
+MAX_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,12 @@ MEMBERS = (
 _ROW = Prepared(lambda pk: ScaleSet.objects.select_related("location", "sku").filter(pk=pk))
 _OPT_OUTS = Prepared(lambda pk: OptOut.objects.filter(instance__scale_set=pk, ended_at=None))
 _INSTANCES = Prepared(
-    lambda pk: Instance.objects.filter(scale_set=pk).order_by("number").annotate(spare=is_spare()).values_list(*COLUMNS)
+    lambda pk: (
+        Instance.objects.filter(scale_set=pk)
+        .order_by("number")
+        .annotate(spare=is_surge_instance())
+        .values_list(*COLUMNS)
+    )
 )
 _MEMBERS = Prepared(
     lambda pk: InstanceUpgrade.objects.filter(upgrade=pk).order_by("instance_number").values_list(*MEMBERS)
@@ -302,7 +307,7 @@ def _stopped_in_a_row(last: RollingUpgrade) -> int:
     of_images = last.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE)
     attempts = of_images.annotate(touched=touched_some).values_list("target_version", "status", "touched")
     count = 0
-    for version, status, is_touched in attempts[:MOST_ATTEMPTS]:
+    for version, status, is_touched in attempts[:MAX_ATTEMPTS]:
         if version != last.target_version or status != UpgradeStatus.FAULTED:
             break
         count += bool(is_touched)

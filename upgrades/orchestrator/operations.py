@@ -5,14 +5,14 @@ from upgrades.core.documents import MachineModel
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.core.zones import zone_of, zones_of
-from upgrades.models import Chunk, Instance, ScaleSet, sealing
+from upgrades.models import Instance, ScaleSet, WorkItem, sealing
 from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operation, ScaleSetReference
 
 
-def operations_of(chunk: Chunk) -> dict[str, Operation]:
+def operations_of(work_item: WorkItem) -> dict[str, Operation]:
     """The operations of the chunk that are not done yet, by id. The secrets of the document are in them, and nowhere else."""
-    row = chunk.scale_set
-    waiting = Instance.objects.filter(chunk=chunk).exclude(operation_id=None).select_related("member")
+    row = work_item.scale_set
+    waiting = Instance.objects.filter(work_item=work_item).exclude(operation_id=None).select_related("member")
     rows = list(waiting.order_by("number"))
     if not rows:
         return {}

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from upgrades.core import messages
-from upgrades.core.machines import GONE, NO_ROOM
+from upgrades.core.machines import GONE, NO_QUOTA
 from upgrades.core.states import Health, MemberState, OperationKind
 from upgrades.feed.writing import Writing, writing
-from upgrades.models import Chunk, Instance, bulk
+from upgrades.models import Instance, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.quarantine import quarantine_those_at_fault
@@ -23,24 +23,24 @@ MEANWHILE = {
 UNDER_WAY = (MemberState.UPGRADING, MemberState.VERIFYING)  # and it was before: the progress is the same
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 BOTH = ("member__instance", "member__replacement")  # where there is one to replace another
-OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "chunk")
+OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "work_item")
 HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
 
 
-def mark_begun(chunk: Chunk, now: datetime) -> None:
+def mark_begun(work_item: WorkItem, now: datetime) -> None:
     """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched.
 
     So are those opted out whose old OS disk was to be put back, or that were to go for they are replaced, as long as nobody can have
     begun with it.
     """
-    if chunk.stretches == 1:
-        _let_go_of_rollbacks(chunk, now)
-        _let_go_of_replaced(chunk, now)
+    if work_item.attempts == 1:
+        _let_go_of_rollbacks(work_item, now)
+        _let_go_of_replaced(work_item, now)
     kinds = (*MEANWHILE, OperationKind.CREATE)
-    queued = Instance.objects.filter(chunk=chunk, member__state=MemberState.QUEUED, operation_kind__in=kinds)
+    queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
     if not queued.exists():
         return
-    with writing(now, chunk.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as w:
         rows = list(queued.select_related(*BOTH).order_by("number"))
         members = {row: row.member for row in rows if row.member}
         upgraded = [member.instance_id for member in members.values()]
@@ -57,15 +57,17 @@ def mark_begun(chunk: Chunk, now: datetime) -> None:
         w.wake()
 
 
-def _let_go_of_replaced(chunk: Chunk, now: datetime) -> None:
+def _let_go_of_replaced(work_item: WorkItem, now: datetime) -> None:
     """They stay after all, and the new ones go that have taken their places."""
     opted_out = in_force(now).values("instance")
-    deleted = Instance.objects.filter(chunk=chunk, operation_kind=OperationKind.DELETE, scale_set__deleting=False)
+    deleted = Instance.objects.filter(
+        work_item=work_item, operation_kind=OperationKind.DELETE, scale_set__deleting=False
+    )
     waiting = deleted.filter(is_replaced(), pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, chunk.scale_set_id) as w:
-        if not _is_still_ours(chunk):
+    with writing(now, work_item.scale_set_id) as w:
+        if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member__upgrade", *BOTH).order_by("number"))
         for row in rows:
@@ -77,18 +79,18 @@ def _let_go_of_replaced(chunk: Chunk, now: datetime) -> None:
         w.wake()
 
 
-def _is_still_ours(chunk: Chunk) -> bool:
+def _is_still_ours(work_item: WorkItem) -> bool:
     """Nobody else has taken it up, who may have begun."""
-    return Chunk.objects.select_for_update().filter(pk=chunk.pk, number=chunk.number).exists()
+    return WorkItem.objects.select_for_update().filter(pk=work_item.pk, number=work_item.number).exists()
 
 
-def _let_go_of_rollbacks(chunk: Chunk, now: datetime) -> None:
+def _let_go_of_rollbacks(work_item: WorkItem, now: datetime) -> None:
     opted_out = in_force(now).values("instance")
-    waiting = Instance.objects.filter(chunk=chunk, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
+    waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, chunk.scale_set_id) as w:
-        if not _is_still_ours(chunk):
+    with writing(now, work_item.scale_set_id) as w:
+        if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member").order_by("number"))
         for row in rows:
@@ -188,7 +190,7 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
         return
     _finish_member(row, MemberState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
-    if old and outcome.code in NO_ROOM:
+    if old and outcome.code in NO_QUOTA:
         old.failed_version = row.operation_version  # its image was never tried: no step towards quarantine
     elif old:
         old.note_failure(row.operation_version)
@@ -238,7 +240,7 @@ def _void_health(row: Instance, now: datetime, detail: str) -> None:
 
 def _clear_operation(row: Instance) -> None:
     row.operation_id, row.operation_kind, row.operation_version = None, "", ""
-    row.operation_at, row.chunk = None, None
+    row.operation_at, row.work_item = None, None
 
 
 def _save(w: Writing, rows: Iterable[Instance]) -> None:

@@ -4,12 +4,12 @@ from upgrades.core.preview import Pace, pace_of
 from upgrades.core.states import UpgradeKind
 from upgrades.models import Batch, ScaleSet
 
-MOST_BATCHES = 20  # the pace is that of the last ones
+MAX_BATCHES = 20  # the pace is that of the last ones
 
 
 def pace(row: ScaleSet, kind: UpgradeKind = UpgradeKind.IMAGE) -> Pace | None:
     """How long the last batches of such upgrades took; None where none was ever finished."""
     batches = Batch.objects.filter(upgrade__scale_set=row, upgrade__kind=kind)
     finished = batches.exclude(finished_at=None).order_by("-finished_at")
-    times = list(finished.values_list("started_at", "finished_at")[:MOST_BATCHES])
+    times = list(finished.values_list("started_at", "finished_at")[:MAX_BATCHES])
     return pace_of([finished_at - started_at for started_at, finished_at in times if finished_at])

@@ -15,7 +15,7 @@ from upgrades.core.board import Record
 from upgrades.core.facts import Breach
 from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
-    Act,
+    Action,
     AddInstances,
     Cancel,
     Complete,
@@ -30,7 +30,7 @@ from upgrades.core.steps import (
 )
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
-from upgrades.models import Batch, Chunk, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, bulk
+from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, TURNED, end_opt_outs, open_for_an_upgrade, turn_to_version
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_to_row
@@ -38,7 +38,7 @@ from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 from upgrades.orchestrator.quarantine import quarantine_those_at_fault
 
-CHUNK_SIZE = 100  # operations that one task begins and polls together
+MAX_OPERATIONS = 100  # operations that one task begins and polls together
 OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
 OPERATION = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
@@ -47,7 +47,7 @@ class Outdated(Exception):
     """Something changed between looking and recording: look again."""
 
 
-def record(lease: Lease, seq: int, step: Act, now: datetime, ended: Record | None = None) -> None:
+def record(lease: Lease, seq: int, step: Action, now: datetime, ended: Record | None = None) -> None:
     """Commits the step; `ended`: the record of the upgrade that it ends.
 
     Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so.
@@ -62,7 +62,7 @@ def record(lease: Lease, seq: int, step: Act, now: datetime, ended: Record | Non
 
 
 @singledispatch
-def _write(step: Act, w: Writing) -> None:
+def _write(step: Action, w: Writing) -> None:
     raise TypeError(f"no row is written for {step!r}")
 
 
@@ -75,7 +75,7 @@ def _add_instances(step: AddInstances, w: Writing) -> None:
     first = _next_number(row)
     rows = [_new_instance(row, number, step.image.version, w.now) for number in range(first, first + step.count)]
     Instance.objects.bulk_create(rows)
-    _hand_to_chunks(row, rows)
+    _hand_to_work_items(row, rows)
     w.changed(*rows)
 
 
@@ -111,7 +111,7 @@ def _make_again(step: MakeAgain, w: Writing) -> None:
         row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
         row.operation_version, row.operation_at = step.image.version, w.now
     bulk.update(rows, *OPERATION)
-    _hand_to_chunks(w.scale_set, rows)
+    _hand_to_work_items(w.scale_set, rows)
     w.changed(*rows)
 
 
@@ -126,7 +126,7 @@ def _begin_removal(rows: Sequence[Instance], w: Writing) -> None:
     for row in rows:
         row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, w.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")
-    _hand_to_chunks(w.scale_set, rows)
+    _hand_to_work_items(w.scale_set, rows)
 
 
 # --- the upgrade ------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
         row.operation_version, row.operation_at = upgrade.target_version or row.version, w.now
     bulk.update(rows, "member", *OPERATION)
-    _hand_to_chunks(w.scale_set, rows)
+    _hand_to_work_items(w.scale_set, rows)
 
 
 def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
@@ -184,7 +184,7 @@ def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[I
         one.member, one.operation_id = member, member.pk
     bulk.update(rows, "member")
     bulk.update(new, "member", "operation_id")
-    _hand_to_chunks(w.scale_set, new)
+    _hand_to_work_items(w.scale_set, new)
     w.changed(*new)
 
 
@@ -280,7 +280,7 @@ def _roll_back(step: RollBack, w: Writing) -> None:
         _begin_restore(row, w.now)
     bulk.update([row.member for row in rows if row.member], "state")
     bulk.update(rows, *OPERATION, "health", "health_since", "health_detail")
-    _hand_to_chunks(w.scale_set, rows)
+    _hand_to_work_items(w.scale_set, rows)
     w.changed(*rows)
 
 
@@ -371,9 +371,9 @@ def _instances(w: Writing, numbers: Iterable[int]) -> list[Instance]:
     return found
 
 
-def _hand_to_chunks(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
-    for start in range(0, len(rows), CHUNK_SIZE):
-        chunk = Chunk.objects.create(scale_set=scale_set)
-        for row in rows[start : start + CHUNK_SIZE]:
-            row.chunk = chunk
-    bulk.update(rows, "chunk")
+def _hand_to_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
+    for start in range(0, len(rows), MAX_OPERATIONS):
+        work_item = WorkItem.objects.create(scale_set=scale_set)
+        for row in rows[start : start + MAX_OPERATIONS]:
+            row.work_item = work_item
+    bulk.update(rows, "work_item")

@@ -1,6 +1,6 @@
 """When scale sets are looked at: wakes that come together cost one look, which begins within a tenth of a second while a thread is free.
 
-A wake is a hint: losing it is harmless, for the row says when to look (`ScaleSet.look_at`), and the tick finds it.
+A wake is a hint: losing it is harmless, for the row says when to look (`ScaleSet.reconcile_at`), and the tick finds it.
 """
 
 import logging
@@ -13,7 +13,7 @@ from contextlib import suppress
 from django.db import close_old_connections
 
 SPACING_SECONDS = 0.08  # between the beginnings of two looks at one scale set; with the look itself still below 0.1
-MAX_LOOKS = 8  # at once, in one process
+MAX_AT_ONCE = 8  # at once, in one process
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Wakes:
         return max(0.0, min(waiting) - self._clock()) if waiting else None
 
 
-class Looks:
+class Reconciler:
     """Looks at the scale sets that were woken, in threads of this process. An error of `look` is logged; the next look comes by itself."""
 
     def __init__(self, look: Callable[[int], None]) -> None:
@@ -74,7 +74,7 @@ class Looks:
         return bool(began) and time.monotonic() - min(began) > seconds
 
     def start(self) -> None:
-        self._threads = ThreadPoolExecutor(MAX_LOOKS, thread_name_prefix="look")
+        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="look")
         threading.Thread(target=self._run, name="looks", daemon=True).start()
 
     def wake(self, scale_set_id: int, *, within: float = 0.0) -> None:

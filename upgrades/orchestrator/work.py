@@ -17,13 +17,13 @@ from django.db import transaction
 
 from upgrades import providers
 from upgrades.core.states import OperationKind
-from upgrades.models import Chunk, clock
+from upgrades.models import WorkItem, clock
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import creations_for_the_capacity, mark_begun, record_outcomes
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
 
 WORK_LEASE = timedelta(seconds=3)
-STRETCH_SECONDS = 3.0  # then others have their turn: threads of the worker are few
+ATTEMPT_SECONDS = 3.0  # then others have their turn: threads of the worker are few
 ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
 PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
 TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
@@ -38,85 +38,87 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkResult:
     """Where a stretch of work ended. `number` is the right to go on at once; None: done, or left for a later look."""
 
     scale_set_id: int
     number: int | None
 
 
-def work(chunk_id: int, number: int, now: Clock, on_change: Callable[[int], None]) -> Report | None:
+def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], None]) -> WorkResult | None:
     """Works on a chunk. `on_change(scale set id)` is called after each commit that a look should follow at once.
 
     None where somebody else has taken the chunk up by now, or it is done.
     """
-    chunk = _take_up(chunk_id, number)
-    if chunk is None:
+    work_item = _take_up(work_item_id, number)
+    if work_item is None:
         return None
-    mark_begun(chunk, now())
-    location = chunk.scale_set.location
+    mark_begun(work_item, now())
+    location = work_item.scale_set.location
     provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
     with asyncio.Runner() as runner:
-        stretch = _Stretch(chunk, runner, provider, now, on_change)
+        stretch = _Attempt(work_item, runner, provider, now, on_change)
         try:
             return stretch.run()
         finally:
             runner.run(provider.close())
 
 
-def _take_up(chunk_id: int, number: int) -> Chunk | None:
+def _take_up(work_item_id: int, number: int) -> WorkItem | None:
     """Only the first delivery of a message takes the chunk up."""
     with transaction.atomic():
-        mine = Chunk.objects.filter(pk=chunk_id, number=number)
+        mine = WorkItem.objects.filter(pk=work_item_id, number=number)
         taken = mine.update(
             worked_until=clock.in_time(WORK_LEASE),
             number=clock.next_number("number"),
-            stretches=clock.next_number("stretches"),
+            attempts=clock.next_number("attempts"),
         )
         if not taken:
             return None
-        return Chunk.objects.select_related("scale_set__location", "scale_set__sku").get(pk=chunk_id)
+        return WorkItem.objects.select_related("scale_set__location", "scale_set__sku").get(pk=work_item_id)
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _Attempt:
     """One stretch of work on one chunk, by one task."""
 
-    chunk: Chunk
+    work_item: WorkItem
     runner: asyncio.Runner
     provider: Provider
     now: Clock
     on_change: Callable[[int], None]
 
-    def run(self) -> Report:
-        operations = operations_of(self.chunk)
-        end = time.monotonic() + STRETCH_SECONDS
+    def run(self) -> WorkResult:
+        operations = operations_of(self.work_item)
+        end = time.monotonic() + ATTEMPT_SECONDS
         # The last thing before anything is begun: whoever was held up here may have been replaced.
         if not self._renew():
-            return Report(self.chunk.scale_set_id, None)
+            return WorkResult(self.work_item.scale_set_id, None)
         try:
             left = self._begin(operations)
             while left and time.monotonic() < end and self._renew():
                 left = self._poll(left)
         except Unanswered as error:
-            log.warning("%s: the provider gives no answer (%s); tried again in a moment", self.chunk.scale_set, error)
+            log.warning(
+                "%s: the provider gives no answer (%s); tried again in a moment", self.work_item.scale_set, error
+            )
             self._give_up(operations)
-            return Report(self.chunk.scale_set_id, None)
+            return WorkResult(self.work_item.scale_set_id, None)
         return self._report(self._give_up(left))
 
-    def _report(self, left: Mapping[str, Operation]) -> Report:
+    def _report(self, left: Mapping[str, Operation]) -> WorkResult:
         if left:
-            held = self.chunk.number if self._renew() else None
-            return Report(self.chunk.scale_set_id, held)
-        Chunk.objects.filter(pk=self.chunk.pk, number=self.chunk.number, instances=None).delete()
-        return Report(self.chunk.scale_set_id, None)
+            held = self.work_item.number if self._renew() else None
+            return WorkResult(self.work_item.scale_set_id, held)
+        WorkItem.objects.filter(pk=self.work_item.pk, number=self.work_item.number, instances=None).delete()
+        return WorkResult(self.work_item.scale_set_id, None)
 
     def _give_up(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         """An operation that the provider never ends is a failed one at last; but a machine that must go, must go.
 
         What counts is how often it was asked for, not what a clock says: a clock that jumps gives nobody up.
         """
-        if self.chunk.stretches * STRETCH_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
+        if self.work_item.attempts * ATTEMPT_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
         message = f"The operation did not end within {settings.OPERATION_TIMEOUT_SECONDS} s."
         late = {id: one.kind for id, one in operations.items() if one.kind is not OperationKind.DELETE}
@@ -151,8 +153,8 @@ class _Stretch:
 
     def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
         if ended:
-            record_outcomes(self.chunk.scale_set_id, ended, self.now())
-            self.on_change(self.chunk.scale_set_id)
+            record_outcomes(self.work_item.scale_set_id, ended, self.now())
+            self.on_change(self.work_item.scale_set_id)
         return {id: one for id, one in operations.items() if id not in ended}
 
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
@@ -166,5 +168,5 @@ class _Stretch:
 
     def _renew(self) -> bool:
         """False where the lease was lost: somebody else works on the chunk now."""
-        mine = Chunk.objects.filter(pk=self.chunk.pk, number=self.chunk.number)
+        mine = WorkItem.objects.filter(pk=self.work_item.pk, number=self.work_item.number)
         return bool(mine.update(worked_until=clock.in_time(WORK_LEASE)))

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from upgrades.core.machines import InstanceView
-from upgrades.prober.reading import Probed, ProbedSet
+from upgrades.prober.probe_targets import Probed, ProbedSet
 
 ANSWERS = 3  # in a row, before a machine is believed to be gone
 FEW_SECONDS, MANY_SECONDS = 3.0, 40.0  # and at least so long after the first of them
-MOST_FEW_PERCENT = 20
+MAX_FEW_PERCENT = 20
 
 
 @dataclass(slots=True)
@@ -58,5 +58,5 @@ def _again(known: _Absence | None, one: Probed, at: float) -> _Absence:
 
 def _are_many(absent: list[Probed], there: list[Probed], views: Mapping[str, InstanceView]) -> bool:
     """More than a limit's worth of them, or all."""
-    most = max(1, len(there) * MOST_FEW_PERCENT // 100)
+    most = max(1, len(there) * MAX_FEW_PERCENT // 100)
     return len(absent) > most or not views

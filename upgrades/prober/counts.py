@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
-from upgrades.prober.reading import Probed, ProbedSet
-from upgrades.prober.writing import Verdict
+from upgrades.prober.probe_targets import Probed, ProbedSet
+from upgrades.prober.write_back import Verdict
 from upgrades.probes.counting import Count, after_grace, judge
 from upgrades.probes.targets import Result
 

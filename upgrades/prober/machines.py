@@ -6,7 +6,7 @@ from pathlib import Path
 
 from upgrades import providers
 from upgrades.core.machines import InstanceView
-from upgrades.prober.reading import ProbedSet
+from upgrades.prober.probe_targets import ProbedSet
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
 
 PATIENCE_SECONDS = 2.0

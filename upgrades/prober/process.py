@@ -23,12 +23,12 @@ from upgrades.feed.hints import listen
 from upgrades.heartbeats import Part
 from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
-from upgrades.prober import leases, reading, writing
+from upgrades.prober import leases, probe_targets, write_back
 from upgrades.prober.absence import Absences
 from upgrades.prober.counts import Counts
 from upgrades.prober.machines import Machines
-from upgrades.prober.reading import ProbedSet
-from upgrades.prober.writing import Verdict
+from upgrades.prober.probe_targets import ProbedSet
+from upgrades.prober.write_back import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
 
@@ -38,7 +38,7 @@ WRITE_SECONDS = 0.04  # below what a look waits after an outcome: it sees the ve
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
-MOST_TOLD = 10  # scale sets in one message, so that the first need not wait long
+MAX_LOGGED = 10  # scale sets in one message, so that the first need not wait long
 NOT_WRITTEN = -1  # a seq that no rows have
 SURE_SECONDS = 60.0  # how often what was seen is written again although neither it nor the rows have changed
 TOGETHER_SECONDS = 0.03  # hints that come within it cost one reading
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProviderSnapshot:
     """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic), when the rows were
     those of `seq`: while neither moves, there is nothing to write.
 
@@ -75,7 +75,7 @@ class Prober:
         self._engine = Engine(self._counts.take_result)
         self._sets: dict[int, ProbedSet] = {}
         self._held: dict[int, int] = {}
-        self._sights: dict[int, Sight] = {}
+        self._sights: dict[int, ProviderSnapshot] = {}
         self._absences = Absences()
         self._doubted: set[int] = set()  # scale sets where a probe failed: is the machine still there?
         self._said: set[int] = set()  # the scale sets of which `probed_at` was written since they came
@@ -160,7 +160,7 @@ class Prober:
         for scale_set_id, seq in list(self._held.items()):
             known = self._sets.get(scale_set_id)
             if known is None or known.seq < seq:
-                again = partial(reading.refresh, known) if known else partial(reading.read, scale_set_id)
+                again = partial(probe_targets.refresh, known) if known else partial(probe_targets.read, scale_set_id)
                 self._know(scale_set_id, await self._database(again))
 
     def _is_behind(self) -> bool:
@@ -217,7 +217,7 @@ class Prober:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
                     del waiting[scale_set_id]
-                    if len(self._told) >= MOST_TOLD:
+                    if len(self._told) >= MAX_LOGGED:
                         await self._pass_on()
                 await self._pass_on()
             finally:
@@ -226,7 +226,7 @@ class Prober:
 
     async def _write_verdicts_of(self, scale_set_id: int, verdicts: Sequence[Verdict]) -> None:
         try:
-            seq = await self._database(writing.write_verdicts, scale_set_id, verdicts, self._now())
+            seq = await self._database(write_back.write_verdicts, scale_set_id, verdicts, self._now())
         except ScaleSet.DoesNotExist:
             self._forget(scale_set_id)
             return
@@ -255,7 +255,7 @@ class Prober:
         await self._write_verdicts()  # first: whoever believes the time must find the verdicts
         if times:
             with suppress(ScaleSet.DoesNotExist):  # one was deleted this moment: the others' turn comes again
-                await self._database(writing.write_probed_at, times, wall)
+                await self._database(write_back.write_probed_at, times, wall)
             self._said |= times.keys()
 
     def _known_as_of(self, probed: ProbedSet) -> float | None:
@@ -299,15 +299,17 @@ class Prober:
         is_doubtful = self._absences.is_doubtful(probed.pk)
         complete_at = (before.complete_at if before else None) if is_doubtful else at
         if before and before.views == views and at - before.written_at < self._holds_for(before, current):
-            self._sights[probed.pk] = Sight(at, before.written_at, before.seq, complete_at, views)
+            self._sights[probed.pk] = ProviderSnapshot(at, before.written_at, before.seq, complete_at, views)
             return
-        sight = self._sights[probed.pk] = Sight(at, at, NOT_WRITTEN, complete_at, views)
+        sight = self._sights[probed.pk] = ProviderSnapshot(at, at, NOT_WRITTEN, complete_at, views)
         with suppress(ScaleSet.DoesNotExist):
-            await self._database(writing.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now())
+            await self._database(
+                write_back.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now()
+            )
             if self._sights.get(probed.pk) is sight:
                 self._sights[probed.pk] = replace(sight, seq=probed.seq)
 
-    def _holds_for(self, before: Sight, current: ProbedSet) -> float:
+    def _holds_for(self, before: ProviderSnapshot, current: ProbedSet) -> float:
         """Seconds after which the same views are written again: rows that were busy then may take them now."""
         return SURE_SECONDS if before.seq == current.seq else SLOW_VIEW_SECONDS
 
@@ -316,7 +318,7 @@ class Prober:
         gone = self._absences.note(probed, views, at)
         if gone:
             with suppress(ScaleSet.DoesNotExist):
-                await self._tell(probed.pk, await self._database(writing.write_gone, probed.pk, gone, self._now()))
+                await self._tell(probed.pk, await self._database(write_back.write_gone, probed.pk, gone, self._now()))
                 await self._pass_on()
 
 

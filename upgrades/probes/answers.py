@@ -4,10 +4,10 @@ import json
 
 import httptools
 
-from upgrades.core.members import member
+from upgrades.core.json_fields import get_field
 from upgrades.core.states import Health
 
-MOST_BYTES = 65_536  # of headers, or of a whole answer whose body counts; an honest answer to a probe has a few hundred
+MAX_BYTES = 65_536  # of headers, or of a whole answer whose body counts; an honest answer to a probe has a few hundred
 HEALTHY, UNHEALTHY, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN  # an enum's member is slow to look up
 SAID = {"Healthy": HEALTHY, "Unhealthy": UNHEALTHY}
 
@@ -34,8 +34,8 @@ class Answer:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._status:  # else it is the body that is malformed, and nobody asked for that
                 raise MalformedAnswer(f"malformed answer: {error}") from error
-        if not self._status and self._received > MOST_BYTES:
-            raise MalformedAnswer(f"no end of headers in {MOST_BYTES} bytes")
+        if not self._status and self._received > MAX_BYTES:
+            raise MalformedAnswer(f"no end of headers in {MAX_BYTES} bytes")
         return self._status > 0
 
     def verdict(self) -> tuple[Health, str]:
@@ -67,8 +67,8 @@ class RichAnswer(Answer):
         """Nothing fed: the connection was closed, which is how a body of no stated length ends."""
         if not super().feed(data):
             return False
-        if self._received > MOST_BYTES:
-            raise MalformedAnswer(f"an answer of more than {MOST_BYTES} bytes")
+        if self._received > MAX_BYTES:
+            raise MalformedAnswer(f"an answer of more than {MAX_BYTES} bytes")
         return self._is_whole or not data or not self._is_successful
 
     def verdict(self) -> tuple[Health, str]:
@@ -93,7 +93,7 @@ class RichAnswer(Answer):
 
     def _said(self) -> str | None:
         try:
-            said = member(json.loads(self._body), "ApplicationHealthState")
+            said = get_field(json.loads(self._body), "ApplicationHealthState")
         except (ValueError, RecursionError):
             return None
         return said if isinstance(said, str) and said in SAID else None

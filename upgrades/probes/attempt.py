@@ -42,7 +42,7 @@ class Owner(Protocol):
         """There was no descriptor for the probe: it says nothing about the target."""
 
 
-class Hearing(Protocol):
+class ResponseReader(Protocol):
     """What is fed with all that comes: an Answer, or one inside TLS."""
 
     def feed(self, data: bytes) -> bool: ...
@@ -80,7 +80,7 @@ class Attempt:
         self._owner = owner
         self._poller = poller
         self._addresses: tuple[Address, ...] = ()
-        self._answer: Hearing | None = None
+        self._answer: ResponseReader | None = None
         self._sock: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -169,7 +169,7 @@ class Attempt:
         else:
             self._end(Health.HEALTHY, "connected")
 
-    def _read(self, sock: socket.socket, answer: Hearing) -> None:
+    def _read(self, sock: socket.socket, answer: ResponseReader) -> None:
         """Reads until there is a verdict; BlockingIOError says that nothing more is there yet."""
         while not self.over:
             data = sock.recv(CHUNK)

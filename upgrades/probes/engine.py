@@ -17,7 +17,7 @@ from upgrades.probes.targets import Result, Target
 
 log = logging.getLogger(__name__)
 
-MOST_YOUNG = 256
+MAX_YOUNG = 256
 TOGETHER = 0.005  # seconds; probes due within it begin together, so that an idle engine wakes seldom
 BREATHER = 0.2  # seconds without new probes after the descriptors ran out
 COMPLAIN = 10.0  # seconds between two log lines about that
@@ -36,7 +36,7 @@ class Engine:
         on_result: Callable[[Result], None],
         *,
         most_in_flight: int | None = None,
-        most_young: int = MOST_YOUNG,
+        most_young: int = MAX_YOUNG,
     ) -> None:
         self._on_result = on_result
         self._flights = Flights(most_in_flight or descriptors.most_in_flight(), most_young)

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from upgrades.core.states import Health
 
-LONGEST_TIMEOUT = 30.0  # seconds; Azure: "no answer within min(interval, 30 s)" is a failure
-LONGEST_PATH = 2048  # characters; far below any socket's send buffer, so a request is always sent in one piece
+MAX_TIMEOUT = 30.0  # seconds; Azure: "no answer within min(interval, 30 s)" is a failure
+MAX_PATH_LENGTH = 2048  # characters; far below any socket's send buffer, so a request is always sent in one piece
 
 
 class ProbeProtocol(StrEnum):
@@ -36,14 +36,14 @@ class ProbeSettings:
             raise ValueError(f"a probe's interval must be more than 0 seconds, it is {self.interval_seconds}")
         if self.threshold < 1:
             raise ValueError(f"a probe's threshold must be at least 1, it is {self.threshold}")
-        if len(self.path) > LONGEST_PATH:
-            raise ValueError(f"a probe's path must have at most {LONGEST_PATH} characters, it has {len(self.path)}")
+        if len(self.path) > MAX_PATH_LENGTH:
+            raise ValueError(f"a probe's path must have at most {MAX_PATH_LENGTH} characters, it has {len(self.path)}")
         if (self.protocol is not ProbeProtocol.TCP) != bool(self.path):
             raise ValueError(f"an HTTP probe needs a path and a TCP probe has none: {self.protocol} with {self.path!r}")
 
     @property
     def timeout_seconds(self) -> float:
-        return min(self.interval_seconds, LONGEST_TIMEOUT)
+        return min(self.interval_seconds, MAX_TIMEOUT)
 
     @property
     def failure(self) -> Health:

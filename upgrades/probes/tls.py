@@ -15,8 +15,8 @@ from upgrades.probes.answers import Answer, MalformedAnswer, RichAnswer
 from upgrades.probes.attempt import Attempt
 
 RECORD_TYPES = {0x15, 0x16}  # alert and handshake (RFC 8446, 5.1): the first byte of whatever answers a client's hello
-MOST_RECORD_BYTES = 16_384  # of plaintext (RFC 8446, 5.1)
-MOST_BYTES = 262_144  # of a whole conversation: certificates, and the longest answer that is read
+MAX_RECORD_BYTES = 16_384  # of plaintext (RFC 8446, 5.1)
+MAX_BYTES = 262_144  # of a whole conversation: certificates, and the longest answer that is read
 OLD_PROTOCOL = "no TLS 1.2 or newer is spoken there"
 NO_CERTIFICATE = "a client certificate is asked for, and a probe has none"
 REASONS = {
@@ -72,8 +72,8 @@ class TlsAnswer:
     def feed(self, data: bytes) -> bool:
         """As Answer.feed; nothing fed: the connection was closed. Raises MalformedAnswer, and what `send` raises."""
         self._received += len(data)
-        if self._received > MOST_BYTES:
-            raise MalformedAnswer(f"an answer of more than {MOST_BYTES} bytes")
+        if self._received > MAX_BYTES:
+            raise MalformedAnswer(f"an answer of more than {MAX_BYTES} bytes")
         if not data:
             return self._is_whole_at_the_end()
         if self._received == len(data) and data[0] not in RECORD_TYPES:
@@ -108,7 +108,7 @@ class TlsAnswer:
     def _read(self, answer: Answer) -> bool:
         """Reads all that is there; SSLWantReadError says that nothing more is there yet."""
         while True:
-            data = self._tls.read(MOST_RECORD_BYTES)
+            data = self._tls.read(MAX_RECORD_BYTES)
             if answer.feed(data):
                 return True
             if not data:  # the other side said that nothing more will come

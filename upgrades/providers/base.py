@@ -150,7 +150,7 @@ class Provider(Protocol):
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         """All machines of the scale set by instance id; those that do not exist are absent."""
 
-    async def room(self, scale_set: ScaleSetReference) -> int | None:
+    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         """How many more machines it would make for this scale set now, by its quotas and whatever else it knows of; None: any number."""
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:

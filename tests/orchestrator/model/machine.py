@@ -26,10 +26,10 @@ from upgrades.models import OptOut
 
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 EXTENSIONS = "properties.virtualMachineProfile.extensionProfile.extensions"
-MOST_SETS = 3
+MAX_SETS = 3
 STEERING = {"pause": pause, "resume": resume, "next_batch_now": next_batch_now, "retry_now": retry_now}
 
-indexes = st.integers(0, MOST_SETS - 1)
+indexes = st.integers(0, MAX_SETS - 1)
 picks = st.lists(st.integers(0, 29), min_size=1, max_size=3)
 moments = st.one_of(st.integers(1, 60), st.integers(1, 15))
 
@@ -192,7 +192,7 @@ class Fleets(RuleBasedStateMachine):
 
     @rule(index=indexes)
     def delete(self, index: int) -> None:
-        if index == MOST_SETS - 1 and (row := self.world.a_set(index)):
+        if index == MAX_SETS - 1 and (row := self.world.a_set(index)):
             self.people(partial(delete_scale_set, str(row)))
 
     @rule(index=indexes, picks=picks, seconds=st.sampled_from([None, 5, 60, 3700]), scope=st.sampled_from(OptOut.Scope))

@@ -25,7 +25,7 @@ from upgrades.models.thread import DatabaseThread
 from upgrades.prober import process
 from upgrades.probes.targets import Target
 
-MOST_TURNS = 2000
+MAX_TURNS = 2000
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Loop(asyncio.SelectorEventLoop):
         return self._clocks.elapsed
 
     def turn(self) -> None:
-        for _ in range(MOST_TURNS):
+        for _ in range(MAX_TURNS):
             self.call_soon(self.stop)
             self.run_forever()
             if not self._ready and not (self._scheduled and self._scheduled[0].when() <= self.time()):

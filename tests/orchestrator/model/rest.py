@@ -2,11 +2,11 @@
 
 from tests.orchestrator.cloud import Cloud
 from tests.orchestrator.model.rows import Row, Rows, exists, is_off, is_older
-from upgrades.core.held import Held
+from upgrades.core.waiting import InstanceWhy
 from upgrades.models import ScaleSet
 
 # The code of a decision where nothing can be begun, and that does not pass by itself: none at all, or what holds the instances.
-NOTHING_TO_BEGIN = ("NothingToDo", *Held)
+NOTHING_TO_BEGIN = ("NothingToDo", *InstanceWhy)
 
 
 def check_rest(cloud: Cloud, rows: Rows) -> None:
@@ -14,7 +14,7 @@ def check_rest(cloud: Cloud, rows: Rows) -> None:
         _check_wishes(row, rows)
     assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
     assert not any(row["status"].startswith("Rolling") for row in rows.upgrades.values())
-    assert rows.chunks == 0, "a chunk is left over"
+    assert rows.work_items == 0, "a chunk is left over"
     assert all(one["ended_at"] for one in rows.fleet_stops), "a stop of the fleet never ends"
     for one in rows.instances.values():
         _check_machine(cloud, rows, one)
@@ -51,7 +51,7 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
         assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
         machines = sum(map(exists, there_are))
         assert machines >= wanted or _says_why(row), f"{machines} machines of {wanted}, and nobody says why"
-    is_suspected = any(one["code"] == Held.SUSPECTED for one in row.decision.get("reasons", ()))
+    is_suspected = any(one["code"] == InstanceWhy.SUSPECTED for one in row.decision.get("reasons", ()))
     if code not in NOTHING_TO_BEGIN or is_suspected or not (latest and row.automatic_upgrade):
         return
     comes_again = _comes_again(rows, row.pk, latest)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upgrades.models import Batch, Chunk, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models import Batch, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, WorkItem
 
 Row = dict[str, Any]
 IN_FLIGHT = ("queued", "upgrading", "verifying", "rolling_back")
@@ -33,7 +33,7 @@ class Rows:
     batches: dict[int, Row]
     members: dict[str, Row]
     opt_outs: dict[int, Row]
-    chunks: int
+    work_items: int
     fleet_stops: list[Row] = field(default_factory=list)
 
     @classmethod
@@ -47,7 +47,7 @@ class Rows:
                 str(pk): row for pk, row in _by_pk(InstanceUpgrade.objects.order_by("instance_number").values()).items()
             },
             opt_outs=_by_pk(OptOut.objects.filter(ended_at=None).order_by("pk").values()),
-            chunks=Chunk.objects.count(),
+            work_items=WorkItem.objects.count(),
             fleet_stops=list(_by_pk(FleetStop.objects.values()).values()),
         )
 

@@ -8,7 +8,7 @@ from tests.orchestrator.model.evidence import LOOK, Evidence
 from tests.orchestrator.model.rows import Row, Rows
 
 Json = dict[str, Any]
-LONGEST_WAIT = timedelta(days=1)
+MAX_WAIT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Starts:
             assert sick * 100 <= row["max_unhealthy_percent"] * len(counted), "it is tried again at a gate that is shut"
         elif not last["retry_skipped_by"]:
             wait = timedelta(seconds=self._evidence.retry) * 2 ** (_stopped_in_a_row(rows, last) - 1)
-            again_at = last["ended_at"] + min(wait, LONGEST_WAIT)
+            again_at = last["ended_at"] + min(wait, MAX_WAIT)
             assert now >= again_at, f"it is tried again {again_at - now} too early"
 
     # --- a batch ---

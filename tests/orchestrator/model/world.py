@@ -18,18 +18,27 @@ from upgrades.commands.approvals import approve
 from upgrades.commands.errors import Refused
 from upgrades.commands.fleet_stops import end_fleet_stop
 from upgrades.commands.steering import resume
-from upgrades.core.steps import LOOK_AGAIN
-from upgrades.models import Chunk, FleetStop, ImageVersion, Instance, LoadBalancer, Location, RollingUpgrade, ScaleSet
-from upgrades.orchestrator import ticking
-from upgrades.orchestrator.advance import advance
+from upgrades.core.steps import RESYNC_INTERVAL
+from upgrades.models import (
+    FleetStop,
+    ImageVersion,
+    Instance,
+    LoadBalancer,
+    Location,
+    RollingUpgrade,
+    ScaleSet,
+    WorkItem,
+)
+from upgrades.orchestrator import schedule
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
+from upgrades.orchestrator.reconcile import reconcile
 from upgrades.orchestrator.work import work
 from upgrades.prober.process import SLOW_VIEW_SECONDS
 
 LOCATIONS = ("westeurope", "eastus")
 CLOUD = "model"  # the provider's name, and the cloud's
 Answer = TypeVar("Answer")
-MOST_RESTS = 5
+MAX_RESTS = 5
 SEEN_WITHIN = int(SLOW_VIEW_SECONDS) + 2  # seconds: then the prober has seen each machine as it is
 AT_REST = (
     *NOTHING_TO_BEGIN,
@@ -114,7 +123,7 @@ class World:
     def tick(self, ambush: Ambush | None = None) -> None:
         def act() -> None:
             end_expired_fleet_stop(self.clocks.wall())
-            for pk in ticking.due(self.clocks.wall()):
+            for pk in schedule.due_scale_sets(self.clocks.wall()):
                 self.send("look", pk)
 
         self.do(act, ambush)
@@ -126,13 +135,13 @@ class World:
             self.do(lambda: self._work(*message.args), ambush)
 
     def _look(self, pk: int) -> None:
-        for handed in advance(pk, self.clocks.wall):
-            self.send("work", handed.chunk_id, handed.number)
+        for handed in reconcile(pk, self.clocks.wall):
+            self.send("work", handed.work_item_id, handed.number)
 
-    def _work(self, chunk_id: int, number: int) -> None:
-        report = work(chunk_id, number, self.clocks.wall, lambda pk: self.send("look", pk))
+    def _work(self, work_item_id: int, number: int) -> None:
+        report = work(work_item_id, number, self.clocks.wall, lambda pk: self.send("look", pk))
         if report is not None and report.number is not None:
-            self.send("work", chunk_id, report.number)
+            self.send("work", work_item_id, report.number)
 
     def deliver_all(self, ambush: Ambush | None = None) -> None:
         """What is queued now, each once, in order; the first may be ambushed."""
@@ -215,7 +224,7 @@ class World:
         self.wake_probers()
         self.start_prober()
         self._let_go()
-        for _ in range(MOST_RESTS):
+        for _ in range(MAX_RESTS):
             self.run_to_rest(5000)
             self.run(SEEN_WITHIN)
             if self._is_at_rest() and not self._approve():
@@ -263,14 +272,14 @@ class World:
         """Nor has anybody died over a look, so that what is decided is of before; nor does anybody wait longer than usual to be looked
         at: a clock that was set back after the last wake may do that."""
         rows = self.ask(lambda: list(ScaleSet.objects.all()))
-        is_late = any(row.look_at > self.clocks.wall() + LOOK_AGAIN for row in rows)
+        is_late = any(row.reconcile_at > self.clocks.wall() + RESYNC_INTERVAL for row in rows)
         is_held = any(row.lease_until is not None for row in rows)
         codes = {row.decision.get("code") for row in rows}
         return codes.issubset(AT_REST) and not is_late and not is_held and not self.ask(_is_anything_done)
 
     def _idle_seconds(self) -> float:
         """Until the next moment at which anything can happen."""
-        looks = self.ask(lambda: list(ScaleSet.objects.values_list("look_at", flat=True)))
+        looks = self.ask(lambda: list(ScaleSet.objects.values_list("reconcile_at", flat=True)))
         soonest = min(((at - self.clocks.wall()).total_seconds() for at in looks), default=0.0)
         return min(max(0.0, soonest - 1), 290.0)
 
@@ -290,4 +299,4 @@ class World:
 
 
 def _is_anything_done() -> bool:
-    return Instance.objects.exclude(operation_id=None).exists() or Chunk.objects.exists()
+    return Instance.objects.exclude(operation_id=None).exists() or WorkItem.objects.exists()

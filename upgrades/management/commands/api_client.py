@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from upgrades.commands.access import make_client, renew_secret, revoke_client
 from upgrades.installation import PROGRAM
-from upgrades.management.door import Door
+from upgrades.management.base import UpgradeCommand
 from upgrades.models import ApiClient, Subscription
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Makes a client of the API and prints its secret, once; gives it a new secret; or revokes it with all its tokens."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.approvals import approve
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Lets a deferred upgrade take instances: all that wait for approval, or those named."
 
     def add_arguments(self, parser: CommandParser) -> None:

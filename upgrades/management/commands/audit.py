@@ -10,13 +10,13 @@ from django.core.management.base import CommandParser
 from upgrades import audit_trail
 from upgrades.audit_trail import Wanted
 from upgrades.core.auditing import Outcome
-from upgrades.management.door import Door, read_time, whole_number
+from upgrades.management.base import UpgradeCommand, read_time, whole_number
 from upgrades.models import AuditEntry
 
 MAX_LINES = 1_000_000
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Shows who did what, to what, from where, and what was refused. The newest comes first."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.upgrades import cancel
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Cancels the running upgrade; the batch in flight is finished first."
 
     def add_arguments(self, parser: CommandParser) -> None:

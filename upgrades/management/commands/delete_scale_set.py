@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.management.door import Door
+from upgrades.management.base import UpgradeCommand
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Deletes a scale set and its machines, data disks included."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,16 +13,16 @@ from upgrades.commands.images import publish_image
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import set_model
-from upgrades.core.documents import MOST_INSTANCES
+from upgrades.core.documents import MAX_INSTANCES
 from upgrades.core.facts import ImageReference
 from upgrades.core.versions import is_older
-from upgrades.management.door import Door, whole_number
+from upgrades.management.base import UpgradeCommand, whole_number
 from upgrades.models import Instance, OptOut, ScaleSet
-from upgrades.orchestrator.advance import advance
+from upgrades.orchestrator.reconcile import reconcile
 
 GROUP = "demo"
 BALANCER = "demo-lb"
-MOST_SETS = 1000
+MAX_SETS = 1000
 UBUNTU_16 = ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.201808140")
 UBUNTU_18 = ("Canonical", "UbuntuServer", "18.04-LTS", "18.04.201808080")
 WINDOWS = ("MicrosoftWindowsServer", "WindowsServer", "2016-Datacenter", "2016.127.20180613")
@@ -31,7 +31,7 @@ CENTOS = ("OpenLogic", "CentOS", "7.5", "7.5.20180815")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class DemoSet:
     """A scale set of the fleet; `image` is publisher, offer, sku and a first version."""
 
     name: str
@@ -43,24 +43,24 @@ class Member:
 
 
 FLEET = (
-    Member("web-frontend", "westeurope", UBUNTU_16, 60, 3, zones=("1", "2", "3")),
-    Member("api-gateway", "westeurope", UBUNTU_18, 24, 2),
-    Member("batch-workers", "northeurope", UBUNTU_16, 400, 2),
-    Member("intranet", "swedencentral", WINDOWS, 20, 6),
-    Member("cache", "eastus", COREOS, 10, 1),
-    Member("legacy", "westus", CENTOS, 12, 4),
+    DemoSet("web-frontend", "westeurope", UBUNTU_16, 60, 3, zones=("1", "2", "3")),
+    DemoSet("api-gateway", "westeurope", UBUNTU_18, 24, 2),
+    DemoSet("batch-workers", "northeurope", UBUNTU_16, 400, 2),
+    DemoSet("intranet", "swedencentral", WINDOWS, 20, 6),
+    DemoSet("cache", "eastus", COREOS, 10, 1),
+    DemoSet("legacy", "westus", CENTOS, 12, 4),
 )
 OPTED_OUT = ("api-gateway", 7)
 OWNER = "Ada"
 REASON = "Holds the sessions of the old mobile app until it is switched off"
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Makes the demonstration fleet, run by the simulator."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--sets", type=whole_number(1, MOST_SETS), default=len(FLEET), metavar="N", help="how many")
-        parser.add_argument("--instances", type=whole_number(0, MOST_INSTANCES), metavar="M", help="instances in each")
+        parser.add_argument("--sets", type=whole_number(1, MAX_SETS), default=len(FLEET), metavar="N", help="how many")
+        parser.add_argument("--instances", type=whole_number(0, MAX_INSTANCES), metavar="M", help="instances in each")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
@@ -88,7 +88,7 @@ def _opt_one_out(now: datetime) -> None:
     if row is None or OptOut.objects.filter(instance__scale_set=row).exists():
         return
     if not row.instances.exists():
-        advance(row.pk, lambda: now)  # what it hands out is handed out again as soon as a worker looks
+        reconcile(row.pk, lambda: now)  # what it hands out is handed out again as soon as a worker looks
     chosen = Instance.objects.filter(scale_set=row, number=number)
     if chosen.exists():
         opt_out(f"{GROUP}/{name}", [str(number)], reason=REASON, owner=OWNER, now=now)
@@ -107,7 +107,7 @@ def _balancer(location: str) -> dict[str, Any]:
     return {"location": location, "properties": {"probes": [{"name": "http", "properties": http}]}}
 
 
-def _document(name: str, member: Member, count: int) -> dict[str, Any]:
+def _document(name: str, member: DemoSet, count: int) -> dict[str, Any]:
     publisher, offer, sku, _ = member.image
     balancer = f"providers/Microsoft.Network/loadBalancers/{BALANCER}-{member.location}"
     probe = f"/subscriptions/demo/resourceGroups/{GROUP}/{balancer}/probes/http"

@@ -5,10 +5,10 @@ from typing import Any
 from django.utils import timezone
 
 from upgrades.commands.fleet_stops import end_fleet_stop
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Lets automatic upgrades of the fleet go on."
 
     def handle(self, *args: Any, **options: Any) -> None:

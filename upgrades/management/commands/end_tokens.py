@@ -3,10 +3,10 @@
 from typing import Any
 
 from upgrades.commands.token_keys import end_all_tokens
-from upgrades.management.door import Door
+from upgrades.management.base import UpgradeCommand
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Ends all tokens of the API at once, by deleting the keys that they are signed with. Clients fetch new ones by themselves."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.steering import next_batch_now
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Ends the pause between two batches; all other rules hold as ever."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,11 +6,11 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.opt_outs import opt_out
-from upgrades.management.door import Door, me, read_time
+from upgrades.management.base import UpgradeCommand, me, read_time
 from upgrades.models import OptOut
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Has instances left alone by upgrades, for 14 days unless said otherwise."
 
     def add_arguments(self, parser: CommandParser) -> None:

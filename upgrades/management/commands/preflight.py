@@ -6,11 +6,11 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades import preflight
-from upgrades.commands import finding
-from upgrades.management.door import Door
+from upgrades.commands import lookup
+from upgrades.management.base import UpgradeCommand
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = (
         "Lists every address, signature, secret and resource that the scale set's model refers to, each with what is known of it, and "
         "every member of the model that does nothing here."
@@ -20,7 +20,7 @@ class Command(Door):
         parser.add_argument("path", metavar="RG/NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = preflight.checks(finding.scale_set(options["path"]), timezone.now())
+        found = preflight.checks(lookup.scale_set(options["path"]), timezone.now())
         for one in found:
             self.stdout.write(
                 f"{one.result:<12}{one.reference.kind:<10}{one.reference.shown}  ({one.reference.at}: {one.says})"

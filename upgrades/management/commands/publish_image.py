@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from upgrades.commands.images import publish_image
 from upgrades.core.facts import ImageReference
-from upgrades.management.door import Door
+from upgrades.management.base import UpgradeCommand
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Publishes a version of a supported image; the scale sets that follow it are upgraded by themselves."
 
     def add_arguments(self, parser: CommandParser) -> None:

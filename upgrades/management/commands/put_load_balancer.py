@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.load_balancers import put_load_balancer
-from upgrades.management.door import Door, body_of, read_json
+from upgrades.management.base import UpgradeCommand, body_of, read_json
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Creates or changes a load balancer from an ARM document; scale sets refer to its probes by id."
 
     def add_arguments(self, parser: CommandParser) -> None:

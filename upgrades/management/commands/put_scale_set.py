@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.scale_sets import set_model
-from upgrades.management.door import Door, body_of, read_json
+from upgrades.management.base import UpgradeCommand, body_of, read_json
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Creates or changes a scale set from an ARM document (a request example of Azure's specification will do)."
 
     def add_arguments(self, parser: CommandParser) -> None:

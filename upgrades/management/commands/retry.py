@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.steering import retry_now
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Has the platform try again at once: a stopped upgrade, and machines that could not be made."
 
     def add_arguments(self, parser: CommandParser) -> None:

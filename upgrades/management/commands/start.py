@@ -6,10 +6,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from upgrades.commands.upgrades import start, start_extensions
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Starts a rolling upgrade by hand: to the latest image, or of the extensions."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.management import plan, status
-from upgrades.management.door import Door
+from upgrades.management.base import UpgradeCommand
 
 EVERY_SECONDS = 0.5
 HOME_AND_CLEAR = "\x1b[H\x1b[J"
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Shows all scale sets, or one: batches, counts, and why it waits."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,5 +57,5 @@ class Command(Door):
         now = timezone.now()
         if path is None:
             return plan.all_sets(now) if is_plan else status.all_sets(now)
-        row = finding.scale_set(path)
+        row = lookup.scale_set(path)
         return plan.one_set(row, now) if is_plan else status.one_set(row, now)

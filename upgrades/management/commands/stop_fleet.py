@@ -6,11 +6,11 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.fleet_stops import stop_fleet
-from upgrades.management.door import Door, me, read_time
+from upgrades.management.base import UpgradeCommand, me, read_time
 from upgrades.management.text import moment
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Stops all automatic upgrades of the whole fleet, for a day unless said otherwise; batches in flight are finished first."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,10 +6,10 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.approvals import withdraw_approval
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Takes approvals back: of all instances that no batch has taken yet, or of those named."
 
     def add_arguments(self, parser: CommandParser) -> None:

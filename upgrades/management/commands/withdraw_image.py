@@ -9,11 +9,11 @@ from django.utils import timezone
 from upgrades.commands.images import Withdrawn, undo_withdrawal, withdraw_image
 from upgrades.core.facts import ImageReference
 from upgrades.installation import PROGRAM
-from upgrades.management.door import Door, me
+from upgrades.management.base import UpgradeCommand, me
 from upgrades.management.text import moment
 
 
-class Command(Door):
+class Command(UpgradeCommand):
     help = "Takes a published version back: nothing gets it any more, an upgrade to it stops, and what runs it runs on."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -29,8 +29,8 @@ from upgrades.providers.simulated.wire import batch_from_wire
 
 log = logging.getLogger(__name__)
 
-LONGEST_BODY = 32 * 1024 * 1024
-LONGEST_WAIT_SECONDS = 60.0
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_WAIT_SECONDS = 60.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,7 +40,7 @@ class Api:
         self._bearer = f"Bearer {token}".encode()
 
     def application(self) -> web.Application:
-        application = web.Application(client_max_size=LONGEST_BODY, middlewares=[self._guard])
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         application.router.add_get("/alive", self._alive)
         answers = {"begin": self._begin, "poll": self._poll, "views": self._views, "room": self._room, "act": self._act}
         for path, answer in answers.items():
@@ -64,7 +64,7 @@ class Api:
 
     async def _poll(self, body: Any) -> Any:
         ids = [str(id) for id in body["ids"]]
-        wait = min(float(body.get("wait_seconds", 0)), LONGEST_WAIT_SECONDS)
+        wait = min(float(body.get("wait_seconds", 0)), MAX_WAIT_SECONDS)
         if wait > 0 and self._cloud.are_all_running(ids):
             await self._news.of_any(ids, wait)
         return self._cloud.outcomes(ids)

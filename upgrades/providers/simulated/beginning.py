@@ -10,7 +10,7 @@ from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, in_order, lacking, made
 from upgrades.providers.simulated.scene import QUOTA, Scene
-from upgrades.providers.simulated.sockets import MOST_MACHINES
+from upgrades.providers.simulated.sockets import MAX_MACHINES
 from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
     if cloud.count + changes.made >= cloud.room:
         why = (
             "the most it takes"
-            if cloud.room == MOST_MACHINES
+            if cloud.room == MAX_MACHINES
             else "as many as the limit of open files (`ulimit -Hn`) allows"
         )
         raise ProviderError("TooManyInstances", f"the simulator has {cloud.room} instances, {why}", permanent=True)

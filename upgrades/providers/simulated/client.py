@@ -14,7 +14,7 @@ from upgrades.providers.base import (
 )
 from upgrades.providers.simulated.line import Line
 from upgrades.providers.simulated.scene import own_tags
-from upgrades.providers.simulated.sockets import MOST_MACHINES
+from upgrades.providers.simulated.sockets import MAX_MACHINES
 from upgrades.providers.simulated.wire import batch_to_wire, view_from_wire
 
 ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
 class SimulatedProvider:
     """Every method raises ProviderError SimulatorUnavailable (not permanent) where the simulator is down or hangs."""
 
-    capabilities = Capabilities(poll_seconds=0, most_instances=MOST_MACHINES)
+    capabilities = Capabilities(poll_seconds=0, most_instances=MAX_MACHINES)
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         self._line = Line(home)
@@ -53,7 +53,7 @@ class SimulatedProvider:
         answer = await self._line.ask("views", body, seconds=ANSWER_SECONDS)
         return {view["instance"]: view_from_wire(view) for view in answer}
 
-    async def room(self, scale_set: ScaleSetReference) -> int | None:
+    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
         return int((await self._line.ask("room", body, seconds=ANSWER_SECONDS))["room"])
 

@@ -25,7 +25,7 @@ from upgrades.providers.simulated.wire import view_to_wire
 log = logging.getLogger(__name__)
 
 TOGETHER_SECONDS = 0.003  # jobs due this soon finish in the same commit
-MOST_AT_ONCE = 500  # jobs finished in one step, so that probes are answered in between
+MAX_AT_ONCE = 500  # jobs finished in one step, so that probes are answered in between
 TRY_DOOR_AGAIN_SECONDS = 1.0
 TRY_DISK_AGAIN_SECONDS = 1.0
 
@@ -40,7 +40,7 @@ def finish_due(cloud: Cloud) -> list[str]:
     While the state cannot be written (a full disk) they go on, and the machines that are up stay up.
     """
     now, changes = cloud.clock(), Changes()
-    for job in cloud.take_due(now + TOGETHER_SECONDS, MOST_AT_ONCE):
+    for job in cloud.take_due(now + TOGETHER_SECONDS, MAX_AT_ONCE):
         _finish(cloud, job, now, changes)
     try:
         cloud.believe(changes)

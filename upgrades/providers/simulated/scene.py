@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 PREFIX = "rollgrid-sim-"
 FAILING_EXTENSIONS = f"{PREFIX}extension-fails"
 QUOTA = f"{PREFIX}quota"
-LONGEST_BOOT_SECONDS = 86_400.0
+MAX_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
 FAILURES = (
@@ -131,8 +131,8 @@ def _unknown(value: str) -> str:
 
 
 READERS: dict[str, tuple[str, Callable[[str], object]]] = {
-    f"{PREFIX}boot-seconds": ("boot_seconds", _number(LONGEST_BOOT_SECONDS)),
-    f"{PREFIX}boot-spread-seconds": ("boot_spread_seconds", _number(LONGEST_BOOT_SECONDS)),
+    f"{PREFIX}boot-seconds": ("boot_seconds", _number(MAX_BOOT_SECONDS)),
+    f"{PREFIX}boot-spread-seconds": ("boot_spread_seconds", _number(MAX_BOOT_SECONDS)),
     f"{PREFIX}bad-versions": ("bad_versions", _words),
     f"{PREFIX}dead-versions": ("dead_versions", _words),
     FAILING_EXTENSIONS: ("failing_extensions", lambda value: _words(value.lower())),

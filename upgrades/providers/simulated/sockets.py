@@ -22,8 +22,8 @@ PORTS_TO_TRY = 50
 # Two callers may wait; the next ones get no answer. So plain TCP probes fail too, soon after the simulator is halted.
 BACKLOG = 1
 IDLE_SECONDS = 10.0
-LONGEST_REQUEST = 65_536
-MOST_MACHINES = 15_000
+MAX_REQUEST_BYTES = 65_536
+MAX_MACHINES = 15_000
 SPARE_DESCRIPTORS = 256  # for probes in flight, the control API, the database
 
 Answer = Callable[[Name], bytes | None]
@@ -32,14 +32,14 @@ Answer = Callable[[Name], bytes | None]
 def raise_descriptor_limit() -> int:
     """Raises the limit as far as allowed and answers how many machines fit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_MACHINES + 4 * SPARE_DESCRIPTORS
+    wanted = MAX_MACHINES + 4 * SPARE_DESCRIPTORS
     # macOS may take only the latter.
     for soft in (wanted if hard == resource.RLIM_INFINITY else min(hard, wanted), 10_240):
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             break
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(0, min(MOST_MACHINES, soft - SPARE_DESCRIPTORS))
+    return max(0, min(MAX_MACHINES, soft - SPARE_DESCRIPTORS))
 
 
 class Doors:
@@ -126,7 +126,7 @@ class Visit:
 
     def read(self) -> None:
         try:
-            data = self.line.recv(LONGEST_REQUEST)
+            data = self.line.recv(MAX_REQUEST_BYTES)
         except (BlockingIOError, InterruptedError):
             self._wait()
             return
@@ -140,7 +140,7 @@ class Visit:
             return
         if b"\r\n\r\n" in self.request or b"\n\n" in self.request:
             self._reply()
-        elif not data or len(self.request) >= LONGEST_REQUEST:
+        elif not data or len(self.request) >= MAX_REQUEST_BYTES:
             self.close()
         else:
             self._wait()

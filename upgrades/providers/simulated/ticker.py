@@ -10,7 +10,7 @@ from upgrades.providers.simulated.finishing import finish_due
 log = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.005  # what finishes together is told together
-LONGEST_NAP_SECONDS = 60.0
+MAX_NAP_SECONDS = 60.0
 
 
 class News:
@@ -62,7 +62,7 @@ class Ticker:
         self.stop()
         due = self._cloud.next_due()
         if due is not None:
-            nap = min(max(0.0, due - self._cloud.clock()), LONGEST_NAP_SECONDS)
+            nap = min(max(0.0, due - self._cloud.clock()), MAX_NAP_SECONDS)
             self._timer = self._loop.call_later(nap, self._tick)
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ from upgrades import durable
 log = logging.getLogger(__name__)
 
 HELLO = b"\x16"  # the record type of a handshake (RFC 8446, 5.1), with which no line of HTTP begins
-MOST_RECORD_BYTES = 16_384
+MAX_RECORD_BYTES = 16_384
 YEARS = 20  # probes do not look at certificates, and nobody else talks to these machines
 
 
@@ -57,7 +57,7 @@ class Tunnel:
             if not self._is_open:
                 self._tls.do_handshake()
                 self._is_open = True
-            while more := self._tls.read(MOST_RECORD_BYTES):
+            while more := self._tls.read(MAX_RECORD_BYTES):
                 said += more
         except ssl.SSLWantReadError:
             pass

@@ -13,7 +13,7 @@ from upgrades.feed.writing import Writing, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
 from upgrades.models.prepared import Prepared
-from upgrades.prober.reading import Probed
+from upgrades.prober.probe_targets import Probed
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from upgrades.core.masking import SECRET_MEMBERS, masked
 
-MOST_LEVELS = 100  # of objects and lists within each other
+MAX_NESTING = 100  # of objects and lists within each other
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -32,7 +32,7 @@ class BadDocument(ValueError):
         self.code = code
 
 
-def member(document: object, *path: str) -> Any:
+def get_field(document: object, *path: str) -> Any:
     """The value at that path, names in any case; None where it is absent."""
     value = document
     for name in path:
@@ -55,41 +55,41 @@ def _in_any_case(document: Json, name: str) -> Any:
 # Each takes the path of a member, and `at`: where in the whole document that path begins, for the message.
 
 
-def text(document: object, *path: str, required: bool = False, at: str = "", longest: int | None = None) -> str:
-    value, target = _value(document, path, at), dotted(at, *path)
+def read_str(document: object, *path: str, required: bool = False, at: str = "", longest: int | None = None) -> str:
+    value, target = _value(document, path, at), dotted_path(at, *path)
     if value in (None, ""):
         if required:
             raise BadDocument(f"{target} is missing", target=target)
         return ""
     if not isinstance(value, str):
-        raise wrong(target, "a text", value)
+        raise wrong_value(target, "a string", value)
     if longest is not None and len(value) > longest:
         raise BadDocument(f"{target} has at most {longest} characters, not {len(value)}", target=target)
     return value
 
 
-def whole(document: object, *path: str, default: int | None, least: int, most: int, at: str = "") -> int:
-    value, target = _value(document, path, at), dotted(at, *path)
+def read_int(document: object, *path: str, default: int | None, least: int, most: int, at: str = "") -> int:
+    value, target = _value(document, path, at), dotted_path(at, *path)
     if value is None:
         if default is None:
             raise BadDocument(f"{target} is missing", target=target)
         return default
     number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
     if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-        raise wrong(target, f"a whole number from {least} to {most}", value)
+        raise wrong_value(target, f"an integer from {least} to {most}", value)
     return number
 
 
 _WHOLE = re.compile(r"\s*-?[0-9]{1,9}\s*")
 
 
-def switch(document: object, *path: str) -> bool:
-    value, target = _value(document, path), dotted("", *path)
+def read_bool(document: object, *path: str) -> bool:
+    value, target = _value(document, path), dotted_path("", *path)
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise wrong(target, "true or false", value)
+    raise wrong_value(target, "true or false", value)
 
 
 _DURATION = re.compile(
@@ -98,41 +98,41 @@ _DURATION = re.compile(
 )
 
 
-def duration(document: object, *path: str, most: timedelta) -> timedelta:
+def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
     """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; absent: none."""
-    value = text(document, *path)
+    value = read_str(document, *path)
     if not value:
         return timedelta(0)
     match = _DURATION.fullmatch(value)
     if not match or not any(match.groups()):
-        raise wrong(".".join(path), "an ISO 8601 duration such as PT30S", value)
+        raise wrong_value(".".join(path), "an ISO 8601 duration such as PT30S", value)
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
     length = timedelta(seconds=min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, 1e10))
     if length > most:
-        raise wrong(".".join(path), f"at most P{most.days}D", value)
+        raise wrong_value(".".join(path), f"at most P{most.days}D", value)
     return length
 
 
-def objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
+def read_objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
     """The objects of a list, each with its own place for messages."""
-    for index, one in enumerate(list_at(document, *path, at=at)):
-        place = f"{dotted(at, *path)}[{index}]"
+    for index, one in enumerate(read_list(document, *path, at=at)):
+        place = f"{dotted_path(at, *path)}[{index}]"
         if not isinstance(one, Mapping):
-            raise wrong(place, "an object", one)
+            raise wrong_value(place, "an object", one)
         yield place, one
 
 
-def list_at(document: object, *path: str, at: str = "") -> list[Any]:
+def read_list(document: object, *path: str, at: str = "") -> list[Any]:
     value = _value(document, path, at)
     if value is not None and not isinstance(value, list):
-        raise wrong(dotted(at, *path), "a list", value)
+        raise wrong_value(dotted_path(at, *path), "a list", value)
     return value or []
 
 
-def object_at(document: object, *path: str, at: str = "") -> Json:
+def read_object(document: object, *path: str, at: str = "") -> Json:
     value = _value(document, path, at)
     if value is not None and not isinstance(value, Mapping):
-        raise wrong(dotted(at, *path), "an object", value)
+        raise wrong_value(dotted_path(at, *path), "an object", value)
     return value or {}
 
 
@@ -146,15 +146,15 @@ def unprintable(words: str) -> int | None:
 
 def check_tags(document: object) -> None:
     """Raises BadDocument."""
-    for name, value in object_at(document, "tags").items():
+    for name, value in read_object(document, "tags").items():
         for words in (str(name), str(value)):
             if (at := unprintable(words)) is not None:
                 raise BadDocument(
-                    f"tags are printable text, in one line; not {shown(words[max(at - 10, 0) : at + 10])}",
+                    f"tags are printable text, in one line; not {show_value(words[max(at - 10, 0) : at + 10])}",
                     target="tags",
                 )
         if not isinstance(value, str | int | float):
-            raise wrong(f"tags.{legible(name)}", "a text", value)
+            raise wrong_value(f"tags.{printable(name)}", "a string", value)
 
 
 def _value(document: object, path: Sequence[str], at: str = "") -> Any:
@@ -164,38 +164,38 @@ def _value(document: object, path: Sequence[str], at: str = "") -> Any:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            raise wrong(dotted(at, *path[:depth]) or "the document", "an object", value)
+            raise wrong_value(dotted_path(at, *path[:depth]) or "the document", "an object", value)
         value = _in_any_case(value, name)
     return value
 
 
-def dotted(at: str, *path: str) -> str:
+def dotted_path(at: str, *path: str) -> str:
     return ".".join([at, *path] if at else path)
 
 
-def wrong(target: str, expected: str, value: object) -> BadDocument:
-    came = kind(value) if target.rpartition(".")[2].lower() in SECRET_MEMBERS else shown(value)
-    return BadDocument(f"{target} is {expected}, not {came}", target=target)
+def wrong_value(target: str, expected: str, value: object) -> BadDocument:
+    came = kind_of_value(value) if target.rpartition(".")[2].lower() in SECRET_MEMBERS else show_value(value)
+    return BadDocument(f"{target} must be {expected}, got {came}", target=target)
 
 
-def legible(name: object) -> str:
+def printable(name: object) -> str:
     """A name that came from outside, fit to stand in a message or a header: short, printable, without quotes."""
     return "".join(letter if " " <= letter <= "~" and letter not in "\"'\\" else "?" for letter in str(name)[:80])
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """A value in a message: short, in one line, without signatures; of objects and lists the kind only: there may be secrets in them."""
     if isinstance(value, str):
         text = masked(value[:2000])
         return repr(text if len(text) <= 80 else f"{text[:80]}...")
-    return json.dumps(value)[:80] if isinstance(value, int | float) else kind(value)
+    return json.dumps(value)[:80] if isinstance(value, int | float) else kind_of_value(value)
 
 
-def kind(value: object) -> str:
+def kind_of_value(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else "true or false"
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (str, "a text"),
+        (str, "a string"),
         ((int, float), "a number"),
         (list, "a list"),
         (Mapping, "an object"),
@@ -203,12 +203,12 @@ def kind(value: object) -> str:
     return next((word for types, word in kinds if isinstance(value, types)), f"a {type(value).__name__}")
 
 
-def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of a JSON text, for json.loads. Raises BadDocument where a name stands in it twice: readers differ in which they take."""
     read = dict(pairs)
     if len(read) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise BadDocument(f"the member '{legible(twice)}' stands twice in one object", code="InvalidRequestContent")
+        raise BadDocument(f"the field '{printable(twice)}' stands twice in one object", code="InvalidRequestContent")
     return read
 
 
@@ -223,8 +223,8 @@ def check_json(document: object) -> None:
     waiting: list[tuple[object, int]] = [(document, 1)]
     while waiting:
         value, level = waiting.pop()
-        if level > MOST_LEVELS:
-            raise BadDocument(f"the document is nested more than {MOST_LEVELS} levels deep")
+        if level > MAX_NESTING:
+            raise BadDocument(f"the document is nested more than {MAX_NESTING} levels deep")
         if isinstance(value, Mapping):
             waiting += [(inner, level + 1) for inner in value.values()]
             waiting += [(name, level) for name in value]
@@ -244,4 +244,4 @@ def _check_single(value: object) -> None:
         if not math.isfinite(value):
             raise BadDocument(f"the document has the number {value} in it, which is no JSON")
     elif value is not None and not isinstance(value, int):
-        raise BadDocument(f"the document has {kind(value)} in it, which is no JSON")
+        raise BadDocument(f"the document has {kind_of_value(value)} in it, which is no JSON")

@@ -18,10 +18,10 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import LOOK_AGAIN, LOOK_AT_WORK, Cancel, Complete, Fault, StartBatch, Step, Wait
+from upgrades.core.steps import RESYNC_INTERVAL, WORK_POLL_INTERVAL, Cancel, Complete, Fault, StartBatch, Step, Wait
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import writing
-from upgrades.models import Chunk, ScaleSet, bulk, clock
+from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import Boards, boards_of, store
@@ -29,23 +29,23 @@ from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.quarantine import end_outdated_quarantines
+from upgrades.orchestrator.quota import with_available_quota
 from upgrades.orchestrator.record import Outdated, record
-from upgrades.orchestrator.room import with_room
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
-MOST_STEPS = 50  # in one look; what is left is looked at again at once
+MAX_STEPS = 50  # in one look; what is left is looked at again at once
 
 
 @dataclass(frozen=True, slots=True)
-class HandOut:
+class WorkClaim:
     """A chunk of outside work for one task; `number` is the right to take it up."""
 
-    chunk_id: int
+    work_item_id: int
     number: int
 
 
-def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
+def reconcile(scale_set_id: int, now: Callable[[], datetime]) -> list[WorkClaim]:
     """Takes every step that can be taken now, and hands out the outside work that nobody is doing.
 
     `now` is the clock: it is asked when the lease is there, for which a look may have to wait as long as for a lock of the database.
@@ -54,11 +54,11 @@ def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
     if lease is None:
         return []
     try:
-        for _ in range(MOST_STEPS):
-            if _look(lease, now()):
-                return hand_out(scale_set_id)
+        for _ in range(MAX_STEPS):
+            if _reconcile_once(lease, now()):
+                return claim_work(scale_set_id)
         leases.give_back(lease)
-        return hand_out(scale_set_id)
+        return claim_work(scale_set_id)
     except (LeaseLost, ScaleSet.DoesNotExist):
         return []
     except BaseException:
@@ -66,7 +66,7 @@ def advance(scale_set_id: int, now: Callable[[], datetime]) -> list[HandOut]:
         raise
 
 
-def _look(lease: Lease, now: datetime) -> bool:
+def _reconcile_once(lease: Lease, now: datetime) -> bool:
     """One step. True where nothing more can be done now: then the lease is given back."""
     observation = _observe(lease.scale_set_id, now)
     if jumps.make_up(lease, observation.scale_set, now):
@@ -76,7 +76,7 @@ def _look(lease: Lease, now: datetime) -> bool:
         return True
     step = _decide(observation.facts, now)
     if isinstance(step, StartBatch) and step.surge:
-        observation = replace(observation, facts=with_room(observation.scale_set, observation.facts))
+        observation = replace(observation, facts=with_available_quota(observation.scale_set, observation.facts))
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _rest(lease, observation, step, now)
@@ -122,17 +122,17 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     boards = boards_of(row, observation.facts, decision["code"], now)
     if (decision != row.decision or boards.is_to_store) and not _say(lease, observation, decision, boards, now):
         return False
-    at_most = LOOK_AT_WORK if _WORK.rows(row.pk) else LOOK_AGAIN
-    look_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
-    return bool(_GIVE_BACK(row.pk, lease.number, row.seq, look_at, now))
+    at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
+    reconcile_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
+    return bool(_GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now))
 
 
-_WORK = Prepared(lambda pk: Chunk.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
+_WORK = Prepared(lambda pk: WorkItem.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
 # Where nothing has changed since.
 _GIVE_BACK = PreparedUpdate(
-    lambda pk, number, seq, look_at, now: (
+    lambda pk, number, seq, reconcile_at, now: (
         ScaleSet.objects.filter(pk=pk, lease_number=number, seq=seq),
-        {"look_at": look_at, "looked_at": now, "lease_until": None},
+        {"reconcile_at": reconcile_at, "reconciled_at": now, "lease_until": None},
     )
 )
 
@@ -187,19 +187,19 @@ def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
     leases.give_back(lease)
 
 
-def hand_out(scale_set_id: int) -> list[HandOut]:
+def claim_work(scale_set_id: int) -> list[WorkClaim]:
     """The chunks that nobody works on, each with a fresh lease for whoever takes it up."""
     handed = []
     for pk in _IDLE.rows(scale_set_id):
-        idle = Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE))
+        idle = WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE))
         with transaction.atomic():
             if idle.filter(pk=pk).update(worked_until=clock.in_time(WORK_LEASE), number=clock.next_number("number")):
-                handed.append(HandOut(pk, Chunk.objects.values_list("number", flat=True).get(pk=pk)))
+                handed.append(WorkClaim(pk, WorkItem.objects.values_list("number", flat=True).get(pk=pk)))
     return handed
 
 
 _IDLE = Prepared(
-    lambda pk: Chunk.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
+    lambda pk: WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
         "pk", flat=True
     )
 )

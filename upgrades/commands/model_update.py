@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from typing import Any
 
-from upgrades.commands import finding
+from upgrades.commands import lookup
 from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
-from upgrades.commands.scale_sets import Moved, Put, Seen, read_model, set_model, warnings_of
+from upgrades.commands.scale_sets import ExpectedState, Put, StaleDocument, read_model, set_model, warnings_of
 from upgrades.core import secrets
 from upgrades.core.auditing import Kind
 from upgrades.core.equality import same
@@ -26,7 +26,7 @@ def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = fr
     `edit` is called again where somebody else changed the scale set meanwhile. `without`: places of secrets that are to go.
     Raises Refused as `set_model` does, and what `edit` raises.
     """
-    group, name = finding.split(path)
+    group, name = lookup.split(path)
     for _ in range(TRIES):
         row = ScaleSet.objects.select_related("location", "sku").filter(key=ScaleSet.key_of(group, name)).first()
         document = edit(row) if row is None else carried(edit(row), row.document)
@@ -34,13 +34,13 @@ def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = fr
             return Put(row, False, warnings_of(read_model(document), row), changed=False)
         try:
             return set_model(path, document, now, seen=_seen(row), without=without)
-        except Moved:
+        except StaleDocument:
             continue
     raise Refused("Conflict", f"others change {path} again and again; try again later")
 
 
-def _seen(row: ScaleSet | None) -> Seen:
-    return Seen(row.document, row.sealed_secrets) if row else Seen()
+def _seen(row: ScaleSet | None) -> ExpectedState:
+    return ExpectedState(row.document, row.sealed_secrets) if row else ExpectedState()
 
 
 def _is_as_before(row: ScaleSet, document: Mapping[str, Any], without: Set[str]) -> bool:

@@ -12,7 +12,7 @@ from upgrades.core.steps import Why
 from upgrades.core.what_if import turned
 
 
-class Held(StrEnum):
+class InstanceWhy(StrEnum):
     """Why one instance is not moving, or cannot: beside `Why`, which is of the whole scale set."""
 
     IMPOSSIBLE = "OptOutsLeaveNothing"
@@ -30,7 +30,7 @@ class Held(StrEnum):
     SURPLUS = "SurplusIsKept"
 
 
-class Who(StrEnum):
+class LiftedBy(StrEnum):
     """Who can lift a reason."""
 
     NOBODY = "nobody"  # it passes by itself
@@ -39,10 +39,10 @@ class Who(StrEnum):
     PUBLISHER = "publisher"
 
 
-LIFTED_BY = {  # in words; what nobody lifts passes by itself
-    Who.OPERATOR: "an operator",
-    Who.OWNER: "the owner of the opt-out",
-    Who.PUBLISHER: "the image's publisher",
+LIFTED_BY_WORDS = {  # in words; what nobody lifts passes by itself
+    LiftedBy.OPERATOR: "an operator",
+    LiftedBy.OWNER: "the owner of the opt-out",
+    LiftedBy.PUBLISHER: "the image's publisher",
 }
 
 
@@ -55,10 +55,10 @@ class Reason:
     where its sentence counts them all.
     """
 
-    code: Why | Held
+    code: Why | InstanceWhy
     text: str
     gate: str
-    who: Who = Who.NOBODY
+    who: LiftedBy = LiftedBy.NOBODY
     act: str = ""
     until: datetime | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ReasonContext:
     """The facts, and what follows from them for all that asks: the version that is wanted, the policy in force.
 
     `outdated`: those that are still to get that version, whatever holds them.
@@ -106,7 +106,7 @@ class View:
         return self.upgrade is not None or (bool(self.outdated) and self.is_automatic)
 
 
-def view_of(facts: Facts, now: datetime) -> View:
+def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
@@ -114,7 +114,7 @@ def view_of(facts: Facts, now: datetime) -> View:
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     if upgrade is None:
         outdated = tuple(turned(one, target) for one in outdated)
-    return View(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
+    return ReasonContext(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 
 def is_taken_next(one: InstanceFacts, facts: Facts, target: str) -> bool:

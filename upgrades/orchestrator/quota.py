@@ -16,19 +16,19 @@ PATIENCE_SECONDS = 1.0  # the look that waits for it holds a lease of three
 log = logging.getLogger(__name__)
 
 
-def with_room(row: ScaleSet, facts: Facts) -> Facts:
+def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
     """The facts with what the provider says; where it says nothing, with that."""
     try:
-        return replace(facts, room=asyncio.run(_ask(row)), room_is_known=True)
+        return replace(facts, available_quota=asyncio.run(_ask(row)), available_quota_is_known=True)
     except (TimeoutError, ProviderError) as error:
         log.warning("%s: its provider does not say how much room there is (%s)", row, error or "no answer")
-        return replace(facts, room=None, room_is_known=False)
+        return replace(facts, available_quota=None, available_quota_is_known=False)
 
 
 async def _ask(row: ScaleSet) -> int | None:
     provider = providers.load(row.location.provider, settings.ROLLGRID_HOME, row.location.settings)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await provider.room(ScaleSetReference(row.key, row.tags))
+            return await provider.available_quota(ScaleSetReference(row.key, row.tags))
     finally:
         await provider.close()

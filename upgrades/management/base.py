@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from upgrades.commands.audit import acting
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
-from upgrades.core.members import BadDocument, shown, without_twins
+from upgrades.core.json_fields import BadDocument, refuse_duplicate_fields, show_value
 from upgrades.installation import PROGRAM
 from upgrades.management.text import legible
 
@@ -41,7 +41,7 @@ class Legible(io.TextIOBase):
         return bool(self._out.isatty())
 
 
-class Door(BaseCommand):
+class UpgradeCommand(BaseCommand):
     """A command that calls upgrades.commands. A refusal ends it with exit code 1 and its message on stderr."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -76,7 +76,7 @@ def read_json(path: str) -> Any:
     except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {name}: {error}") from error
     try:
-        return json.loads(text, object_pairs_hook=without_twins)
+        return json.loads(text, object_pairs_hook=refuse_duplicate_fields)
     except BadDocument as error:
         raise CommandError(f"{name}: {error.message}") from error
     except json.JSONDecodeError as error:
@@ -98,7 +98,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
         if number is None or not least <= number <= most:
-            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {shown(text)}")
+            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {show_value(text)}")
         return number
 
     return read
@@ -109,7 +109,9 @@ def read_time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {shown(text)}") from None
+        raise ArgumentTypeError(
+            f"a time is written 2018-09-25 or 2018-09-25T14:30+02:00, not {show_value(text)}"
+        ) from None
     try:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:  # in UTC it is beyond the calendar's end

@@ -6,7 +6,7 @@ from upgrades.core import health
 from upgrades.core.facts import Attempt, Facts
 from upgrades.core.states import UpgradeStatus
 
-LONGEST_WAIT = timedelta(days=1)
+MAX_WAIT = timedelta(days=1)
 
 
 def was_cancelled(facts: Facts) -> bool:
@@ -63,7 +63,7 @@ def tried_again_at(facts: Facts) -> datetime | None:
         return None
     doublings = min(max(0, last.stopped_in_a_row - 1), 20)
     wait: timedelta = facts.retry_after * 2**doublings
-    return last.ended_at + min(wait, LONGEST_WAIT)
+    return last.ended_at + min(wait, MAX_WAIT)
 
 
 def gate_is_shut(facts: Facts, now: datetime) -> bool:

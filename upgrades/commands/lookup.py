@@ -15,7 +15,7 @@ from upgrades.models import ScaleSet
 
 GROUP = re.compile(r"[\w\-.()]{0,89}[\w\-()]")
 NAME = re.compile(r"[\w\-.()]{0,79}[\w\-()]")
-LONGEST_KEY = 180  # letters of both; some scripts grow in lower case
+MAX_KEY_LENGTH = 180  # letters of both; some scripts grow in lower case
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -51,7 +51,7 @@ def writing_to(path: str, now: datetime) -> Iterator[Writing]:
 def split(path: str) -> tuple[str, str]:
     """ "group/name" -> (group, name). Raises Refused for what cannot be a name."""
     group, _, name = path.partition("/")
-    fits = GROUP.fullmatch(group) and NAME.fullmatch(name) and len(ScaleSet.key_of(group, name)) <= LONGEST_KEY
+    fits = GROUP.fullmatch(group) and NAME.fullmatch(name) and len(ScaleSet.key_of(group, name)) <= MAX_KEY_LENGTH
     if not fits:
         message = (
             "a resource is named RESOURCE_GROUP/NAME, of at most 90 and 80 letters, digits, - _ . and (), "
@@ -61,7 +61,7 @@ def split(path: str) -> tuple[str, str]:
     return group, name
 
 
-def once_more(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
+def retry_on_conflict(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
     """Tries a command again where somebody made or deleted what it had found, before it could lock it."""
 
     @wraps(command)

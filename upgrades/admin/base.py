@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
-from upgrades.core.members import BadDocument, check_json
+from upgrades.core.json_fields import BadDocument, check_json
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
@@ -105,7 +105,7 @@ class JSONField(forms.JSONField):
             raise ValidationError(f"This cannot be read as JSON: {error}.") from error
 
 
-class Placed(ModelAdmin[Row]):
+class LocationChoices(ModelAdmin[Row]):
     """A row that may be limited to some locations."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -117,7 +117,7 @@ class Placed(ModelAdmin[Row]):
         return field
 
 
-class Readable(ModelAdmin[Any]):
+class ReadOnlyAdmin(ModelAdmin[Any]):
     """Shown, and changed by nobody here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -130,7 +130,7 @@ class Readable(ModelAdmin[Any]):
         return False
 
 
-class Audited(ModelAdmin[Row]):
+class AuditedAdmin(ModelAdmin[Row]):
     """Rows that Django saves itself: what is added, changed and deleted is written to the audit trail here."""
 
     save_on_top = True
@@ -172,7 +172,7 @@ def _columns(row: Model) -> dict[str, Any]:
     return {**columns, **linked}
 
 
-class Commanded(ModelAdmin[Any]):
+class CommandAdmin(ModelAdmin[Any]):
     """A form that is saved by a command.
 
     What the command refuses is undone, and the form is shown again with the refusal at its field. `fields_of_targets` says which field

@@ -1,4 +1,4 @@
-// The cord: all automatic upgrades stopped at once. The button of every page, and the banner while it is so.
+// The fleet stop: all automatic upgrades stopped at once. The button of every page, and the banner while it is so.
 
 import { consider } from "./confirm.js";
 import { $, html, show, turn } from "./dom.js";
@@ -28,7 +28,7 @@ function paint(stop) {
 
 const words = ({ owner, reason, created_at: at, until }) => html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${until ? `, until ${momentAt(until)} ${zoneName()}` : ""}: ${reason}`;
 
-export function openCord(button) {
+export function openFleetStop(button) {
   if (button.getAttribute("aria-disabled") === "true") return showTip(button.closest(".why-off"));
   const dialog = $("#stop-fleet"), form = $("form", dialog);
   form.reset();

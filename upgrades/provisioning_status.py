@@ -9,11 +9,11 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from upgrades.core.states import OperationKind, Provisioning
 from upgrades.models import Instance, ScaleSet
-from upgrades.models.instance import counts_for_nothing, in_force
+from upgrades.models.instance import in_force, is_excluded_from_counts
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ProvisioningStatus:
     """How far a scale set is with what its document asks for; `failed` numbers the instances that have no machine, `said` is what the
     provider said of the first of them."""
 
@@ -31,10 +31,10 @@ class _Count:
     changing: int = 0
 
 
-def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
+def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, ProvisioningStatus]:
     """By scale set id, in two queries however many there are. A rolling upgrade is no matter of it: that has a state of its own."""
     by_id = {row.pk: row for row in rows}
-    instances = Instance.objects.filter(scale_set__in=by_id).exclude(counts_for_nothing()).order_by()
+    instances = Instance.objects.filter(scale_set__in=by_id).exclude(is_excluded_from_counts()).order_by()
     opted_out = Exists(in_force(now).filter(instance=OuterRef("pk")))
     is_leaving = Q(operation_kind=OperationKind.DELETE)
     counted = (
@@ -54,13 +54,13 @@ def of(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Stage]:
     return {pk: _stage(row, counts.get(pk, _Count()), failed[pk]) for pk, row in by_id.items()}
 
 
-def _stage(row: ScaleSet, count: _Count, failed: Sequence[tuple[int, str]]) -> Stage:
+def _stage(row: ScaleSet, count: _Count, failed: Sequence[tuple[int, str]]) -> ProvisioningStatus:
     missing = row.capacity - count.staying
     if row.deleting:
-        return Stage(Provisioning.DELETING)
+        return ProvisioningStatus(Provisioning.DELETING)
     if missing > 0 or count.changing or (missing < 0 and count.removable):
         has_none = count.staying == count.changing
-        return Stage(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
+        return ProvisioningStatus(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
     if not failed:
-        return Stage(Provisioning.SUCCEEDED)
-    return Stage(Provisioning.FAILED, tuple(number for number, _ in failed), failed[0][1])
+        return ProvisioningStatus(Provisioning.SUCCEEDED)
+    return ProvisioningStatus(Provisioning.FAILED, tuple(number for number, _ in failed), failed[0][1])

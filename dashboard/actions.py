@@ -29,17 +29,17 @@ from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
 from upgrades.models import Batch, Instance, OptOut, RollingUpgrade, ScaleSet
 
-Act = Callable[..., dict[str, Any]]
+Action = Callable[..., dict[str, Any]]
 
 
 def error(status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse({"error": {"code": code, "message": message}}, status=status)
 
 
-def act(right: str) -> Callable[[Act], Callable[..., JsonResponse]]:
+def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
     """A POST by somebody who has this right; what the command refuses is answered as 409 in its own words."""
 
-    def decorate(do: Act) -> Callable[..., JsonResponse]:
+    def decorate(do: Action) -> Callable[..., JsonResponse]:
         @require_POST
         @wraps(do)
         def view(request: HttpRequest, *args: Any, **options: Any) -> JsonResponse:
@@ -73,7 +73,7 @@ def _named(rows: list[Instance]) -> str:
     return rows[0].name if len(rows) == 1 else f"{len(rows)} instances"
 
 
-@act("opt_out")
+@action("opt_out")
 def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(OptOutForm(request.POST))
     scope = OptOut.Scope(sent["scope"])
@@ -92,14 +92,14 @@ def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {**said, "undo": _undo("undo opt out", group, name, rows)}
 
 
-@act("opt_in")
+@action("opt_in")
 def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = opt_outs.undo_opt_out(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {"said": f"Undone: {_named(rows)} as before."}
 
 
-@act("opt_in")
+@action("opt_in")
 def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     """It holds on for some seconds, so that nothing is begun that an undo could not take back."""
     sent = _read(Ids(request.POST))
@@ -111,7 +111,7 @@ def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {"said": said, "undo": _undo("undo opt in", group, name, rows)}
 
 
-@act("opt_in")
+@action("opt_in")
 def undo_opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = opt_outs.undo_opt_in(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
@@ -124,33 +124,33 @@ def _undo(view: str, group: str, name: str, rows: list[Instance]) -> dict[str, A
     return {"url": reverse(view, args=[group, name]), "values": values}
 
 
-@act("steer")
+@action("steer")
 def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"Upgrade of {name} to {upgrade.target_version} started.", "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def start_unhealthy_first(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), unhealthy_first=True)
     said = f"Upgrade of {name} to {upgrade.target_version} started, unhealthy instances first."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def start_extensions(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrades.start_extensions(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"Extension upgrade of {name} started.", "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), only_failed=True)
     said = f"Retrying the instances of {name} that failed on {upgrade.target_version}."
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.retry_now(f"{group}/{name}", _by(request), timezone.now())
     what = f"the upgrade of {name} to {upgrade.target_version}" if upgrade else f"the missing instances of {name}"
@@ -158,7 +158,7 @@ def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.pause(f"{group}/{name}", _by(request), timezone.now())
     said = f"{name} is paused. No further batch starts."
@@ -168,26 +168,26 @@ def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {"said": said, "fill": "waiting", "glyph": "held", "undo": undo}
 
 
-@act("steer")
+@action("steer")
 def resume(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.resume(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"Upgrade of {name} resumed.", "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.next_batch_now(f"{group}/{name}", _by(request), timezone.now())
     return {"said": f"Starting the next batch of {name}.", "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {"said": f"{_named(rows)} released." if rows else "No instance is in quarantine any more."}
 
 
-@act("steer")
+@action("steer")
 def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(ApprovalForm(request.POST))
     path, by = f"{group}/{name}", _by(request)
@@ -198,7 +198,7 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
-@act("steer")
+@action("steer")
 def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = _read(Ids(request.POST))
     rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
@@ -207,7 +207,7 @@ def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, 
     }
 
 
-@act("steer")
+@action("steer")
 def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
     said = f"The upgrade of {name} is cancelled."
@@ -220,7 +220,7 @@ def _in_progress(upgrade: RollingUpgrade) -> Batch | None:
     return upgrade.batches.filter(finished_at=None).first() if upgrade.ended_at is None else None
 
 
-@act("steer")
+@action("steer")
 def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     on = _read(AutomaticForm(request.POST))["on"]
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
@@ -231,7 +231,7 @@ def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     return {**said, "undo": undo}
 
 
-@act("publish")
+@action("publish")
 def publish(request: HttpRequest) -> dict[str, Any]:
     sent = _read(PublishForm(request.POST))
     reference = _reference(sent)
@@ -247,7 +247,7 @@ def _reference(sent: dict[str, Any]) -> ImageReference:
     return ImageReference(publisher, offer, sku, sent["version"])
 
 
-@act("publish")
+@action("publish")
 def withdraw_image(request: HttpRequest) -> dict[str, Any]:
     sent = _read(WithdrawForm(request.POST))
     found = images.withdraw_image(_reference(sent), timezone.now(), by=_by(request), reason=sent["reason"])
@@ -259,14 +259,14 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
     return {"said": f"{found.row.version} is withdrawn. {said}", "fill": "attention", "glyph": "held", "undo": undo}
 
 
-@act("publish")
+@action("publish")
 def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
     sent = _read(UndoWithdrawalForm(request.POST))
     found = images.undo_withdrawal(_reference(sent), timezone.now(), by=_by(request))
     return {"said": f"{found.row.version} {'is restored' if found.is_news else 'was not withdrawn'}."}
 
 
-@act("stop_fleet")
+@action("stop_fleet")
 def stop_fleet(request: HttpRequest) -> dict[str, Any]:
     sent = _read(FleetStopForm(request.POST))
     fleet_stops.stop_fleet(reason=sent["reason"], owner=_by(request), now=timezone.now(), until=sent["until"])
@@ -276,7 +276,7 @@ def stop_fleet(request: HttpRequest) -> dict[str, Any]:
     return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}}}
 
 
-@act("end_fleet_stop")
+@action("end_fleet_stop")
 def end_fleet_stop(request: HttpRequest) -> dict[str, Any]:
     fleet_stops.end_fleet_stop(by=_by(request), now=timezone.now())
     return {"said": "Automatic upgrades resumed."}
