@@ -23,7 +23,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run install install-clients test test-fast lint soak fuzz bench screenshots lock azure-types
+.PHONY: help run install install-clients test test-fast check lint soak fuzz bench screenshots lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -46,6 +46,14 @@ test: lint install-clients ## all checks and all tests, on SQLite and on Postgre
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
+
+# Without FILE: what differs from the last commit.
+check: $(VENV)/test.stamp ## half a minute for a small change: style, types and the nearest tests; FILE="upgrades/core/zones.py"
+	@mkdir -p $(VENV)/state
+	$(BIN)/ruff check -q $(filter %.py,$(FILE))
+	$(BIN)/ruff format --check -q $(filter %.py,$(FILE))
+	$(ELSEWHERE) $(BIN)/mypy
+	$(ELSEWHERE) $(BIN)/python -m tests.nearest $(FILE)
 
 lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migrations
 	@mkdir -p $(VENV)/state
