@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tests.commands.audit_stories import LATER, STORIES, WEB, Story
 from tests.commands.command_graph import functions
@@ -262,6 +262,14 @@ def test_what_is_written_is_neither_changed_nor_deleted() -> None:
         ):
             with pytest.raises(AppendOnly):
                 act()
+
+
+@pytest.mark.parametrize("change", ["says = 'x'", "at = at"])
+def test_the_database_itself_keeps_what_is_written(change: str) -> None:
+    """Whoever asks it: another program, or a statement that goes past the model."""
+    a_scale_set()
+    with nothing_changes(), pytest.raises(IntegrityError, match="written once"), transaction.atomic():
+        connection.cursor().execute(f"update upgrades_auditentry set {change}")
 
 
 def test_a_note_outside_of_a_command_is_a_mistake() -> None:
