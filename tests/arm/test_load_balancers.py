@@ -181,6 +181,26 @@ def test_a_null_in_a_new_load_balancer_is_as_good_as_left_out(api: Api) -> None:
         assert api.put(load_balancer(), {**body, "sku": None}).status == 200
 
 
+@pytest.mark.parametrize(
+    ("sku", "probe", "shown"),
+    [
+        (None, HTTP, {"name": "Basic", "tier": "Regional"}),
+        ({}, TCP, {"name": "Basic", "tier": "Regional"}),
+        (None, HTTPS, {"name": "Standard", "tier": "Regional"}),
+        ({"name": "Standard"}, HTTP, {"name": "Standard", "tier": "Regional"}),
+        ({"name": "gateway", "tier": "Global"}, HTTP, {"name": "Gateway", "tier": "Global"}),
+    ],
+)
+def test_a_sku_is_always_shown_and_can_be_sent_back(api: Api, sku: Json | None, probe: Json, shown: Json) -> None:
+    """Azure fills Basic in. Nothing of what is filled in is stored: one that gets an https probe later is not refused for it."""
+    made = api.put(load_balancer(), {**balancer(p=probe), "sku": sku})
+    assert made["sku"] == shown
+    with nothing_changes():
+        assert api.put(load_balancer(), made.body)["sku"] == shown
+    changed = edited(made.body, "properties.probes", [{"name": "p", "properties": HTTPS}])
+    assert api.put(load_balancer(), changed).status == 200
+
+
 @pytest.mark.parametrize("location", ["atlantis", "", 7])
 def test_locations_that_are_none(api: Api, location: Any) -> None:
     with nothing_changes():

@@ -8,6 +8,7 @@ from typing import Any
 
 from upgrades.commands.load_balancers import PARTS
 from upgrades.core import azure_types
+from upgrades.core.json_fields import get_field
 from upgrades.core.typed import in_type
 
 Body = Mapping[str, Any]
@@ -86,7 +87,16 @@ def _os_profile(profile: dict[str, Any], os_type: str) -> dict[str, Any]:
 
 
 def load_balancer(document: Body) -> dict[str, Any]:
-    """A load balancer's document as clients see it: with all its lists, which are empty where it has nothing of a kind."""
+    """A load balancer's document as clients see it: with a SKU, and all its lists, which are empty where it has nothing of a kind."""
     body = in_type(document, azure_types.LOAD_BALANCER)
     empty: dict[str, Any] = {name: [] for name in PARTS}
-    return {**body, "tags": _object(body, "tags"), "properties": {**empty, **_said(_object(body, "properties"))}}
+    properties = {**empty, **_said(_object(body, "properties"))}
+    sku = {"name": _sku_needed(properties), "tier": "Regional", **_said(_object(body, "sku"))}
+    return {**body, "sku": sku, "tags": _object(body, "tags"), "properties": properties}
+
+
+def _sku_needed(properties: Body) -> str:
+    """Azure's default is Basic; an https probe needs Standard (Z-3.2)."""
+    probes = properties["probes"] if isinstance(properties["probes"], list) else []
+    is_https = any(str(get_field(probe, "properties", "protocol")).lower() == "https" for probe in probes)
+    return "Standard" if is_https else "Basic"
