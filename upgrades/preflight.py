@@ -54,9 +54,9 @@ def _check(one: Reference, balancers: set[str], now: datetime) -> Check:
     days = (one.expires_at - now).days
     if one.expires_at <= now:
         return Check(
-            one, "failed", f"expired at {one.expires_at:%Y-%m-%d %H:%M %Z}: make a new one and update the model"
+            one, "failed", f"expired at {in_utc(one.expires_at)}: make a new one and update the model"
         )
-    return Check(one, "ok", f"valid for {days} more days, until {one.expires_at:%Y-%m-%d %H:%M %Z}")
+    return Check(one, "ok", f"valid for {days} more days, until {in_utc(one.expires_at)}")
 
 
 def _check_resource(one: Reference, balancers: set[str]) -> Check:

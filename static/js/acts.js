@@ -1,6 +1,7 @@
 // What people do: forms and buttons that post (htmx), and posts without a form. The feed, not the answer, changes the screen.
 
 import { $, html, mark, show } from "./dom.js";
+import { inZone } from "./sentences.js";
 import { drop, refusal, toast } from "./toast.js";
 
 const LONGEST_ANSWER = 30000; // the same for forms is in base.html
@@ -20,7 +21,7 @@ function inUtc(local) {
   return Number.isNaN(at.getTime()) ? local : at.toISOString(); // the server says what is wrong with it
 }
 
-/** Every answer is JSON: {said, undo?: {url, values, word}} or {error: {code, message}}. */
+/** Every answer is JSON: {said, undo?: {url, values}} or {error: {code, message}}. */
 export function answered({ detail: { xhr, elt } }) {
   settle(elt, xhr.status, parsed(xhr.responseText));
 }
@@ -58,17 +59,24 @@ function problem(form, message) {
   const place = $(".problem", form);
   if (!place) return;
   place.hidden = !message;
-  show(place, message ? html`${mark("failure", "failed")}<p>${message}</p>` : "");
+  show(place, message ? html`${mark("failure", "failed")}<p>${inZone(message)}</p>` : "");
 }
 
 function said({ said: sentence, fill = "done", glyph = "done", undo }) {
-  const box = toast(html`${mark(fill, glyph)}<p>${sentence}</p>${undo ? html`<div class="actions"><button class="button">${undo.word ?? "Undo"}</button></div>` : ""}`, { fill });
-  if (undo) $("button", box).addEventListener("click", () => { drop(box); post(undo.url, undo.values); });
+  const button = html`<div class="actions"><button class="button">Undo</button></div>`;
+  const box = toast(html`${mark(fill, glyph)}<p>${inZone(sentence)}</p>${undo ? button : ""}`, { fill });
+  if (undo) $("button", box).addEventListener("click", () => takeBack(box, undo));
+}
+
+function takeBack(box, { url, values }) {
+  drop(box);
+  post(url, values);
 }
 
 /** Posts without a form. Not by htmx: of several at once from one element it would send the first and the last. */
 export async function post(url, values, element = document.body) {
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
-  const answer = await fetch(url, { method: "POST", headers, body: new URLSearchParams(values), signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
+  const body = new URLSearchParams(values), signal = AbortSignal.timeout(LONGEST_ANSWER);
+  const answer = await fetch(url, { method: "POST", headers, body, signal }).catch(() => null);
   settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));
 }

@@ -1,10 +1,9 @@
-// The admin site: the server writes moments in UTC; here they become those of whoever looks, as on the audit page. And each value of a
-// list learns the name of its column, which stands beside it on a phone.
+// The admin site: the server writes moments in UTC; here they become those of whoever looks, as on the audit page, and
+// what is typed is theirs too. And each value of a list learns the name of its column, which stands beside it on a phone.
 
 import { $, $$ } from "./dom.js";
-import { zoneName } from "./format.js";
+import { fullMomentAt, zoneName } from "./format.js";
 
-const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
 const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/;
 
 /** The first moment in this text, as an element; what is behind it is a text of its own, which is looked at next. */
@@ -16,7 +15,7 @@ function rewrite(text) {
   rest.deleteData(0, written.length);
   element.dateTime = `${day}T${time}Z`;
   element.title = written;
-  element.textContent = `${MOMENT.format(new Date(element.dateTime))} ${zoneName(new Date(element.dateTime))}`;
+  element.textContent = `${fullMomentAt(element.dateTime)} ${zoneName(element.dateTime)}`;
   rest.before(element);
   return rest;
 }
@@ -29,7 +28,8 @@ while (texts.nextNode()) if (isOurs(texts.currentNode)) found.push(texts.current
 for (let text of found) while (text) text = rewrite(text);
 
 const columns = $$("#result_list thead th").map((one) => $(".text", one)?.textContent.trim() ?? "");
-for (const row of $$("#result_list tbody tr")) [...row.cells].forEach((cell, at) => { if (columns[at]) cell.dataset.label = columns[at]; });
+const label = (cell, at) => { if (columns[at]) cell.dataset.label = columns[at]; };
+for (const row of $$("#result_list tbody tr")) [...row.cells].forEach(label);
 
 // Django's marks of explanation have a name and no role, so that nobody is read it.
 addEventListener("load", () => { for (const one of $$(".help-tooltip[aria-label]")) one.setAttribute("role", "img"); });

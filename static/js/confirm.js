@@ -3,20 +3,26 @@
 import { post } from "./acts.js";
 import { $, html, mark, show, turn } from "./dom.js";
 import { many, momentAt, span, zoneName } from "./format.js";
+import { inZone } from "./sentences.js";
 import { refusal } from "./toast.js";
 
 const LONGEST_ANSWER = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms
+const NO_ANSWER = "No answer came from the server. Nothing was changed; try again.";
+const MOST_OPT_OUTS = 6; // named one by one
 let asked = null; // {url, values, control, sent}: what the dialog is about
 
-/** Asks the server at this address what would follow; then the person, or does it where nothing is begun. `sent`: called when it is. */
+/**
+ * Asks the server at this address what would follow; then the person, or does it where nothing is begun. `sent`: called
+ * when it is.
+ */
 export async function consider(address, control, sent = () => {}) {
   if (control.getAttribute("aria-disabled") === "true" || control.getAttribute("aria-busy") === "true") return;
   control.setAttribute("aria-busy", "true");
   const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
   const said = await answer?.json().catch(() => null);
   control.removeAttribute("aria-busy");
-  if (!answer?.ok || !said) return refusal(said?.error?.message ?? "No answer came from the server. Nothing was changed; try again.", said?.error?.code);
+  if (!answer?.ok || !said) return refusal(said?.error?.message ?? NO_ANSWER, said?.error?.code);
   asked = { url: said.url, values: said.values, control, sent };
   if (said.possible && !said.asks) return send();
   open(said);
@@ -65,17 +71,37 @@ function untilTurned(control) {
 
 /** What the server says would follow. Pure. */
 export function effects({ says, why, opt_outs: optOuts, held, batches, more, lasts }) {
-  return html`${why ? html`<p class="notice" data-fill="attention">${mark("attention", "held")}<span>${why}</span></p>` : ""}
-    ${optOuts.length ? html`<ul class="owned">${optOuts.slice(0, 6).map(owned)}</ul>${optOuts.length > 6 ? html`<p class="quiet">And ${optOuts.length - 6} more.</p>` : ""}` : ""}
-    ${says.map((one) => html`<p>${one}</p>`)}
-    ${held.map((one) => html`<p class="notice" data-fill="waiting">${mark("waiting", "held")}<span>${one}</span></p>`)}
-    ${batches.length ? html`<ol class="outline">${batches.map(batch)}${more ? html`<li class="quiet">${many(more, "more batch", "more batches")}</li>` : ""}</ol>` : ""}
+  return html`${why ? notice("attention", why) : ""}${optOuts.length ? owners(optOuts) : ""}
+    ${says.map((one) => html`<p>${inZone(one)}</p>`)}
+    ${held.map((one) => notice("waiting", one))}
+    ${batches.length ? outline(batches, more) : ""}
     ${lasts ? html`<p class="quiet">Expected to take ${time(lasts)}.</p>` : ""}`;
 }
 
-const owned = ({ name, owner, reason, scope, until }) => html`<li><b>${name}</b>, opted out by ${owner}${scope === "upgrade" ? " until the upgrade is complete" : until ? ` until ${momentAt(until)} ${zoneName()}` : ", with no end"}: ${reason}</li>`;
+const notice = (fill, text) =>
+  html`<p class="notice" data-fill="${fill}">${mark(fill, "held")}<span>${inZone(text)}</span></p>`;
 
-const batch = ({ number, count, instances, zones }) => html`<li><b>Batch ${number}</b> ${many(count, "instance")}${zones.length ? `, zone ${zones.join(", ")}` : ""} <span class="quiet">${instances}</span></li>`;
+function owners(list) {
+  const more = list.length - MOST_OPT_OUTS;
+  return html`<ul class="owned">${list.slice(0, MOST_OPT_OUTS).map(owned)}</ul>
+    ${more > 0 ? html`<p class="quiet">And ${more} more.</p>` : ""}`;
+}
+
+function owned({ name, owner, reason, scope, until }) {
+  const end = until ? `until ${momentAt(until)} ${zoneName(until)}` : "with no end";
+  return html`<li><b>${name}</b>, opted out by ${owner}
+    ${scope === "upgrade" ? "until the upgrade is complete" : end}: ${reason}</li>`;
+}
+
+function outline(batches, more) {
+  const rest = more ? html`<li class="quiet">${many(more, "more batch", "more batches")}</li>` : "";
+  return html`<ol class="outline">${batches.map(batch)}${rest}</ol>`;
+}
+
+function batch({ number, count, instances, zones }) {
+  const where = zones.length ? `, zone ${zones.join(", ")}` : "";
+  return html`<li><b>Batch ${number}</b> ${many(count, "instance")}${where} <span class="quiet">${instances}</span></li>`;
+}
 
 function time([low, high]) {
   const [shortest, longest] = [low, high].map((seconds) => span(seconds * 1000));

@@ -26,7 +26,10 @@ function paint(stop) {
   if (hadFocus && !stop) ($("#cord") ?? $("#main")).focus();
 }
 
-const words = ({ owner, reason, created_at: at, until }) => html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${until ? `, until ${momentAt(until)} ${zoneName()}` : ""}: ${reason}`;
+function words({ owner, reason, created_at: at, until }) {
+  const end = until ? ` until ${momentAt(until)}` : "";
+  return html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${end} ${zoneName()}: ${reason}`;
+}
 
 export function openFleetStop(button) {
   if (button.getAttribute("aria-disabled") === "true") return showTip(button.closest(".why-off"));

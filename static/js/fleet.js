@@ -7,7 +7,7 @@ import { hearStop } from "./fleet-stop.js";
 import { $, $$, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { heldTime, isFrozen } from "./frozen.js";
-import { byName, many, number, percentText, since } from "./format.js";
+import { byName, many, number, percentText, since, zoneName } from "./format.js";
 import { Minis } from "./mini.js";
 import { needsOf } from "./needs.js";
 import { newRow, paintRow } from "./rows.js";
@@ -184,7 +184,8 @@ function paintChoice(shown, all) {
     else link.removeAttribute("aria-current");
   }
   const ofAll = PICKS[only] ? `${number(shown)} of ${number(all)} shown` : "";
-  show($("#shown"), html`${ofAll || `${number(all)}, active and needing attention first`}`);
+  const order = `${number(all)}, active and needing attention first`;
+  show($("#shown"), html`${ofAll || order}. Times are in ${zoneName()}.`);
   $("#no-match").hidden = shown > 0 || !all;
 }
 

@@ -2,7 +2,8 @@
 
 const clock = (options) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
 const SHORT = clock({}), LONG = clock({ second: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+// Days as the terminal, the logs and the sentences of the server write them: 2018-09-25.
+const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short" });
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 
 /** `at`: ISO 8601 text, milliseconds, or nothing. */
@@ -11,16 +12,21 @@ export const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
 export const timeAt = (at) => SHORT.format(millis(at));
 export const exactTimeAt = (at) => LONG.format(millis(at));
 export const dayAt = (at) => DAY.format(millis(at));
-export const zoneName = (at = Date.now()) => ZONE.formatToParts(at).find((part) => part.type === "timeZoneName").value;
 
-/** The time alone for today, with its day otherwise. */
-export function momentAt(at, now = Date.now()) {
-  return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)}, ${timeAt(at)}`;
+/** Of that moment: summer time has another one. */
+export function zoneName(at = Date.now()) {
+  return ZONE.formatToParts(millis(at)).find((part) => part.type === "timeZoneName").value;
 }
 
-/** The same to the second. */
-export function exactMomentAt(at, now = Date.now()) {
-  return dayAt(at) === dayAt(now) ? exactTimeAt(at) : `${dayAt(at)}, ${exactTimeAt(at)}`;
+/** To the second, with its day: 2018-09-25 12:04:05. */
+export const fullMomentAt = (at) => `${dayAt(at)} ${exactTimeAt(at)}`;
+
+/** The same; for today the time alone. */
+export const momentAt = (at, now = Date.now()) => (dayAt(at) === dayAt(now) ? exactTimeAt(at) : fullMomentAt(at));
+
+/** To the minute, where there is little room or nobody knows better. */
+export function aboutAt(at, now = Date.now()) {
+  return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)} ${timeAt(at)}`;
 }
 
 const DIGITS = new Intl.NumberFormat("en-GB"); // made once: making it took longer than all the rest of a paint
@@ -39,8 +45,14 @@ export function span(ms) {
 
 export const since = (at, now) => span(now - millis(at));
 /** A time ahead is never a single exact one. */
-export const range = (low, high) => (timeAt(low) === timeAt(high) ? `about ${timeAt(low)}` : `${timeAt(low)}–${timeAt(high)}`);
-export const ahead = ({ earliest, latest, late }) => (late ? `after ${timeAt(earliest)}` : range(earliest, latest));
+export function range(low, high, now = Date.now()) {
+  if (aboutAt(low) === aboutAt(high)) return `about ${aboutAt(low, now)}`;
+  return `${aboutAt(low, now)}–${aboutAt(high, low)}`;
+}
+
+export function ahead({ earliest, latest, late }, now = Date.now()) {
+  return late ? `after ${aboutAt(earliest, now)}` : range(earliest, latest, now);
+}
 
 /** The order of names: web-2 stands before web-10. */
 export const byName = new Intl.Collator("en", { numeric: true }).compare;

@@ -28,4 +28,9 @@ function countOf({ count, of, limit_percent: limit }) {
   return `${of ? `${number(count)} of ${number(of)}, ` : ""}limit ${percentText(limit)}`;
 }
 
-const roomOf = ({ over, room }) => (over ? `${number(-room)} over the limit` : room ? `${number(room)} below the limit` : "at the limit");
+/** Of one instance 20 % is none. */
+function roomOf({ over, room, count }) {
+  if (over) return `${number(-room)} over the limit`;
+  if (room) return `${number(room)} below the limit`;
+  return count ? "at the limit" : "none allowed";
+}

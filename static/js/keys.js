@@ -7,12 +7,25 @@ const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instan
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
 const KEY_SHEET = [
-  [["←", "→", "↑", "↓"], "Move between instances"], [["Home", "End"], "First or last of the group"], [["PgUp", "PgDn"], "Group before or after"],
-  [["0–9"], "Go to the instance with this number"], [["Enter"], "Details"], [["Space"], "Select"], [["Shift", "Space"], "Select all between"], [["a"], "Select all that are shown"], [["o"], "Opt out"], [["t"], "Table or grid"],
-  [["/"], "Filter"], [["Esc"], "Close, then clear selection and filter"], [["?"], "This sheet"],
+  [["←", "→", "↑", "↓"], "Move between instances"],
+  [["Home", "End"], "First or last of the group"],
+  [["PgUp", "PgDn"], "Group before or after"],
+  [["0–9"], "Go to the instance with this number"],
+  [["Enter"], "Details"],
+  [["Space"], "Select"],
+  [["Shift", "Space"], "Select all between"],
+  [["a"], "Select all that are shown"],
+  [["o"], "Opt out"],
+  [["t"], "Table or grid"],
+  [["/"], "Filter"],
+  [["Esc"], "Close, then clear selection and filter"],
+  [["?"], "This sheet"],
 ];
 
-/** grid: the Grid; acts: {details, select, extend, selectAll, optOut, table, filter, sheet, escape}; find(digits) gives an id or undefined. */
+/**
+ * grid: the Grid; acts: {details, select, extend, selectAll, optOut, table, filter, sheet, escape}; find(digits): an id, or
+ * undefined.
+ */
 export function listenKeys(grid, acts, find) {
   const ahead = typeAhead(find);
   document.addEventListener("keydown", (event) => {
@@ -52,8 +65,14 @@ function typeAhead(find) {
   };
 }
 
+const row = ([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`;
+
 export function showSheet() {
-  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl><label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd> work anywhere on the page. <span class="quiet">Off: only when an instance has the focus.</span></span></label><div class="actions"><button class="button">Close</button></div></form>`);
+  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(row)}</dl>
+    <label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd>
+      <kbd>?</kbd> work anywhere on the page.
+      <span class="quiet">Off: only when an instance has the focus.</span></span></label>
+    <div class="actions"><button class="button">Close</button></div></form>`);
   $("#sheet input").checked = areEverywhere();
   $("#sheet").showModal();
 }

@@ -2,7 +2,7 @@
 
 import { countIn, hasFailed } from "./batches.js";
 import { html } from "./dom.js";
-import { many, number, timeAt } from "./format.js";
+import { aboutAt, many, number, timeAt } from "./format.js";
 import { idsIn } from "./ranges.js";
 import { runs } from "./state.js";
 
@@ -57,7 +57,7 @@ function illIn(batch, { figures: { states } }) {
 const strip = (fill, share) => (share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "");
 
 function wordsOf(batch, board) {
-  const about = batch.began ? timeAt(batch.began) : "";
+  const about = batch.began ? aboutAt(batch.began) : "";
   const done = `${number(countIn(batch, "succeeded"))} of ${number(batch.size)} up to date`;
   const says = isNow(batch, board) ? `running, ${done}` : batch.planned ? `planned ${about && `about ${about}`}` : `began ${about}, ${done}`;
   return `Batch ${batch.number}, ${many(batch.size, "instance")}, ${says.trimEnd()}${batch.why ? `; ${batch.why}` : ""}`;

@@ -1,7 +1,7 @@
 // The reasons, ranked: what holds it now, then whatever else is not well; each with its way there and what lifts it. Markup.
 
 import { html, mark } from "./dom.js";
-import { dayAt, exactTimeAt, momentAt, number } from "./format.js";
+import { momentAt, number } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { elapsed, remaining } from "./ticking.js";
 
@@ -10,7 +10,7 @@ const MOST_REASONS = 6;
 /** `held`: whose instances are shown alone. */
 export function reasons(list, held = "") {
   const count = list.length > 1 ? `${number(list.length)} reasons` : "";
-  const title = list[0]?.fill === "done" ? "Now" : "Why it is waiting";
+  const title = ["done", "active"].includes(list[0]?.fill) ? "Now" : "Why it is waiting";
   return html`<header><h2>${title}</h2><span class="small quiet">${count}</span></header>
     <ol class="reasons">${list.slice(0, MOST_REASONS).map((one) => reason(one, held))}</ol>`;
 }
@@ -40,4 +40,4 @@ function terms({ since, until, who, detail }) {
   return words.length ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>` : "";
 }
 
-const momentOf = (at) => html`<time datetime="${at}">${dayAt(at) === dayAt(Date.now()) ? exactTimeAt(at) : momentAt(at)}</time>`;
+const momentOf = (at) => html`<time datetime="${at}">${momentAt(at)}</time>`;

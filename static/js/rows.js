@@ -2,7 +2,7 @@
 
 import { batchesOf, hasFailed } from "./batches.js";
 import { $, html, mark, show } from "./dom.js";
-import { ahead, many, momentAt, number, percentText, since, timeAt } from "./format.js";
+import { aboutAt, ahead, many, momentAt, number, percentText, since } from "./format.js";
 import { briefly, reasonsIn } from "./reasons.js";
 import { runs, policyOf } from "./state.js";
 import { statusOf } from "./status.js";
@@ -75,7 +75,7 @@ function expected(board) {
   const pause = reasonsIn(board).find((one) => one.expected && one.passes);
   if (pause) return briefly(pause);
   const { ends } = board.figures;
-  return ends ? `ends ${ahead(ends)}` : `since ${timeAt(board.upgrade.started_at)}`;
+  return ends ? `ends ${ahead(ends)}` : `since ${aboutAt(board.upgrade.started_at)}`;
 }
 
 /** How the last upgrade went; under it, what keeps the next from beginning. */

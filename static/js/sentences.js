@@ -1,18 +1,21 @@
 // The sentences of the feed (docs/feed.md): their times are data, and are said in the viewer's zone. Pure.
 
-import { dayAt, exactTimeAt, momentAt } from "./format.js";
+import { momentAt, zoneName } from "./format.js";
 
 const PLACES = /\{\{|\}\}|\{(\w+)\}/g;
 
-/** As the page writes it beside a sentence: to the second today, with its day otherwise. */
-export const shownAt = (at) => (dayAt(at) === dayAt(Date.now()) ? exactTimeAt(at) : momentAt(at));
+const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g;
+
+/** What the server wrote without a template (answers, notes), with its times in the viewer's zone, which it names. */
+export const inZone = (text) => text.replace(WRITTEN, (_, day, time) => withZone(Date.parse(`${day}T${time}Z`)));
+const withZone = (at) => `${momentAt(at)} ${zoneName(at)}`;
 
 /** A sentence's text with its times in the viewer's zone; as the server wrote it where it brings no template. */
 export function textOf({ text, template, params = {} }) {
   if (typeof template !== "string") return text;
   return template.replace(PLACES, (found, name) => {
     if (!name) return found[0];
-    return Object.hasOwn(params, name) ? shownAt(params[name].value) : found;
+    return Object.hasOwn(params, name) ? momentAt(params[name].value) : found;
   });
 }
 

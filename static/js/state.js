@@ -24,7 +24,7 @@ export const policyOf = (board) => (runs(board) ? board.upgrade.policy : board.s
 
 export function emptyBoard(key) {
   return {
-    key, stream: "", seq: 0, at: 0, scale_set: null, upgrade: null, figures: NO_FIGURES,
+    key, stream: "", seq: 0, at: 0, scale_set: null, upgrade: null, latest: null, figures: NO_FIGURES,
     instances: [], places: new Map(), touched: new Set(), rebuilt: false,
   };
 }
@@ -32,7 +32,7 @@ export function emptyBoard(key) {
 /** A whole snapshot in place of whatever was known. */
 export function fromSnapshot(key, body, at = 0) {
   const { stream, seq, scale_set, upgrade, board } = body;
-  const next = { key, stream, seq, at, scale_set, upgrade, figures: board ?? NO_FIGURES };
+  const next = { key, stream, seq, at, scale_set, upgrade, latest: upgrade, figures: board ?? NO_FIGURES };
   return built(next, Object.values(body.instances));
 }
 
@@ -42,10 +42,11 @@ export const follows = (board, delta) => delta.stream === board.stream && delta.
 /** The next board after a delta that `follows`: whole resources, replaced by id. `touched`: the places whose cells changed. */
 export function applyDelta(board, delta) {
   const changed = new Map((delta.instances ?? []).map((raw) => [raw.id, raw]));
+  const latest = delta.upgrade ?? board.latest;
+  const figures = delta.board === undefined ? board.figures : delta.board ?? NO_FIGURES;
   const next = {
-    ...board, seq: delta.seq, at: Date.parse(delta.at), scale_set: delta.scale_set ?? board.scale_set,
-    upgrade: delta.upgrade ?? board.upgrade,
-    figures: delta.board === undefined ? board.figures : delta.board ?? NO_FIGURES,
+    ...board, seq: delta.seq, at: Date.parse(delta.at), scale_set: delta.scale_set ?? board.scale_set, latest, figures,
+    upgrade: isOf(latest, figures) || !isOf(board.upgrade, figures) ? latest : board.upgrade,
   };
   const isNew = [...changed.keys()].some((id) => !board.places.has(id));
   if (!isNew && !delta.removed?.length) return replaced(next, board, changed);
@@ -53,6 +54,12 @@ export function applyDelta(board, delta) {
   const kept = board.instances.filter((one) => !gone.has(one.id) && !changed.has(one.id));
   return built(next, [...kept, ...changed.values()]);
 }
+
+/**
+ * Are these the figures of a look that knew how the upgrade stands? One that has just begun or ended is shown so with the figures
+ * of the next look: "Completed" never stands beside numbers of before.
+ */
+const isOf = (upgrade, figures) => runs({ upgrade }) === (figures.batch !== null);
 
 /** Every instance anew, in the order of their numbers. */
 function built(next, list) {

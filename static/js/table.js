@@ -2,7 +2,7 @@
 
 import { $$, html, show, word } from "./dom.js";
 import { faceOf, WORST_FIRST } from "./faces.js";
-import { byName, exactMomentAt, number, zoneName } from "./format.js";
+import { byName, momentAt, number, zoneName } from "./format.js";
 import { matches } from "./view.js";
 
 const COLUMNS = [
@@ -45,7 +45,7 @@ const row = (one, now, isSelected = false) => html`<tr>
   <td><input type="checkbox" data-act="pick" data-key="${one.id}" aria-label="Select ${one.name}" ${isSelected ? "checked" : ""}></td>
   <th scope="row"><button type="button" class="sort" data-act="open" data-key="${one.id}">${one.name}</button></th>
   <td>${word(faceOf(one))}</td><td>${faceOf(one, "health").word}</td><td>${batchOf(one)}</td><td>${one.zone || "–"}</td>
-  <td>${one.version}</td><td>${one.health_began_at ? exactMomentAt(one.health_began_at, now) : "–"}</td></tr>`;
+  <td>${one.version}</td><td>${one.health_began_at ? momentAt(one.health_began_at, now) : "–"}</td></tr>`;
 
 /** "3", "5, planned" or nothing. */
 export const batchOf = ({ batch, planned }) => batch ?? (planned ? `${planned}, planned` : "–");

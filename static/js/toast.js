@@ -1,6 +1,7 @@
 // Messages in the corner: what was done (with undo), what was refused.
 
 import { $, glyph, html, mark, show } from "./dom.js";
+import { inZone } from "./sentences.js";
 
 /** Shows markup for some seconds (0: until it is dismissed); under the mouse or with the focus it stays. */
 export function toast(markup, { fill = "done", seconds = 10 } = {}) {
@@ -8,7 +9,9 @@ export function toast(markup, { fill = "done", seconds = 10 } = {}) {
   box.className = "toast notice";
   box.dataset.fill = fill;
   box.setAttribute("role", fill === "failure" ? "alert" : "status");
-  box.addEventListener("focusin", ({ relatedTarget: from }) => { if (from && !box.contains(from)) box.cameFrom = from; });
+  box.addEventListener("focusin", ({ relatedTarget: from }) => {
+    if (from && !box.contains(from)) box.cameFrom = from;
+  });
   $(".toasts").append(box);
   show(box, markup);
   if (seconds) leave(box, seconds);
@@ -26,7 +29,10 @@ export function drop(box) {
   if (hadFocus) (box.cameFrom?.isConnected ? box.cameFrom : $("#main")).focus();
 }
 
-export const refusal = (message, code = "") => toast(
-  html`${mark("failure", "failed")}<p>${message}${code ? html`<br><code>${code}</code>` : ""}</p><div class="actions"><button class="button plain square" data-act="drop" aria-label="Dismiss">${glyph("close")}</button></div>`,
-  { fill: "failure", seconds: 30 },
-);
+const DISMISS = html`<div class="actions"><button class="button plain square" data-act="drop"
+  aria-label="Dismiss">${glyph("close")}</button></div>`;
+
+export function refusal(message, code = "") {
+  const words = html`<p>${inZone(message)}${code ? html`<br><code>${code}</code>` : ""}</p>`;
+  return toast(html`${mark("failure", "failed")}${words}${DISMISS}`, { fill: "failure", seconds: 30 });
+}

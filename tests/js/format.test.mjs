@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { many, momentAt, names, number, percentText, range, since, span } from "../../static/js/format.js";
+import { aboutAt, ahead, many, momentAt, names, number, percentText, range, since, span } from "../../static/js/format.js";
 
 test("numbers keep their digits together", () => {
   assert.deepEqual([0, 999, 1000, 1234567].map(number), ["0", "999", "1\u202f000", "1\u202f234\u202f567"]);
@@ -25,10 +25,18 @@ test("spans in two units", () => {
 
 test("a time has its day unless that is today", () => {
   const at = new Date(2018, 8, 25, 12, 4).getTime();
-  assert.equal(momentAt(at, at + 1000), "12:04");
-  assert.equal(momentAt(at, at + 2 * 864e5), "25 Sept 2018, 12:04");
-  assert.equal(range(at, at + 1000), "about 12:04", "never a single exact end");
-  assert.equal(range(at, at + 300_000), "12:04–12:09");
+  assert.equal(momentAt(at, at + 1000), "12:04:00");
+  assert.equal(momentAt(at, at + 2 * 864e5), "2018-09-25 12:04:00", "as the terminal and the audit trail write it");
+  assert.deepEqual([aboutAt(at, at), aboutAt(at, at + 2 * 864e5)], ["12:04", "2018-09-25 12:04"]);
+});
+
+test("a time ahead is never a single exact one, and has its day where it is not today", () => {
+  const at = new Date(2018, 8, 25, 12, 4).getTime();
+  assert.equal(range(at, at + 1000, at), "about 12:04");
+  assert.equal(range(at, at + 300_000, at), "12:04–12:09");
+  assert.equal(range(at, at + 864e5, at), "12:04–2018-09-26 12:04");
+  assert.equal(range(at + 864e5, at + 864e5 + 300_000, at), "2018-09-26 12:04–12:09");
+  assert.equal(ahead({ earliest: new Date(at + 864e5).toISOString(), latest: null, late: true }, at), "after 2018-09-26 12:04");
 });
 
 test("the first names, and how many more", () => {

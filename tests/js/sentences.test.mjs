@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inViewersZone, shownAt, textOf } from "../../static/js/sentences.js";
+import { momentAt, zoneName } from "../../static/js/format.js";
+import { inViewersZone, inZone, textOf } from "../../static/js/sentences.js";
 
 const AT = "2018-12-12T17:00:00.000Z";
 const stopped = {
@@ -11,8 +12,14 @@ const stopped = {
 };
 
 test("times are said in the viewer's zone, what people wrote stays as it is", () => {
-  assert.equal(textOf(stopped), `Stopped by ada until ${shownAt(AT)}: see {{x}}`);
+  assert.equal(textOf(stopped), `Stopped by ada until ${momentAt(AT)}: see {{x}}`);
   assert.doesNotMatch(textOf(stopped), /UTC/);
+});
+
+test("what the server wrote without a template has its times in the viewer's zone too, which it names", () => {
+  const said = `until ${momentAt(AT)} ${zoneName(AT)}: no migration before ${momentAt(AT)} ${zoneName(AT)}`;
+  assert.equal(inZone("until 2018-12-12 17:00:00 UTC: no migration before 2018-12-12 17:00:00 UTC"), said);
+  assert.equal(inZone("16.04.2018 at 17:00"), "16.04.2018 at 17:00");
 });
 
 test("a sentence without a template is as the server wrote it", () => {

@@ -6,7 +6,19 @@ import { test } from "node:test";
 import { FILLS, HEALTH, STATES, WORST_FIRST } from "../../static/js/faces.js";
 import { idsIn, sizeOf } from "../../static/js/ranges.js";
 import { applyDelta, emptyBoard, follows, isReady } from "../../static/js/state.js";
-import { aBatch, aBoard, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, aPlan, aRecord, AT, figuresOf, NEW, OLD, statesOf } from "./boards.mjs";
+import { aBatch, aBoard, aCurrent, aDelta, after, aMember, anInstance, anOptOut, anUpgrade, aPlan, aRecord, AT, figuresOf, NEW, OLD, statesOf } from "./boards.mjs";
+
+test("an upgrade that ended is said to be over with the numbers of the look after it, not beside those of before", () => {
+  const figures = figuresOf({ done: "0-8", verifying: "9" }, { batch: aCurrent() });
+  const running = aBoard(10, { upgrade: anUpgrade(), figures });
+  const ended = after(running, { upgrade: anUpgrade({ ended_at: AT, status: "Completed", record: aRecord([]) }) });
+  assert.equal(ended.upgrade.status, "RollingForward");
+  const looked = after(ended, { board: figuresOf({ done: "0-9" }) });
+  assert.equal(looked.upgrade.status, "Completed");
+  const begun = after(looked, { upgrade: anUpgrade({ id: "u2" }) });
+  assert.equal(begun.upgrade.id, "u1", "nor is one that has just begun running beside what was so before");
+  assert.equal(after(begun, { board: figures }).upgrade.id, "u2");
+});
 
 test("ranges of ids", () => {
   assert.deepEqual([idsIn("1-3,7"), idsIn("0"), idsIn("")], [["1", "2", "3", "7"], ["0"], []]);

@@ -11,6 +11,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Kind
 from upgrades.core.json_fields import unprintable
 from upgrades.core.ranges import ranges
+from upgrades.core.sentences import in_utc
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
@@ -77,10 +78,10 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
     if until is None:
         return
     if until <= now:
-        message = f"{what} ends in the future, not at {until:%Y-%m-%d %H:%M %Z}"
+        message = f"{what} ends in the future, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
     if until - now > LONGEST:
-        message = f"{what} ends within ten years or never, not at {until:%Y-%m-%d %H:%M %Z}"
+        message = f"{what} ends within ten years or never, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
 
 
