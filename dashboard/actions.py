@@ -57,7 +57,7 @@ def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
     return decorate
 
 
-def _read(form: Form) -> dict[str, Any]:
+def read(form: Form) -> dict[str, Any]:
     """What was sent. Raises Refused with the first thing that is wrong."""
     if not form.is_valid():
         field, problems = next(iter(form.errors.items()))
@@ -75,7 +75,7 @@ def _named(rows: list[Instance]) -> str:
 
 @action("opt_out")
 def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(OptOutForm(request.POST))
+    sent = read(OptOutForm(request.POST))
     scope = OptOut.Scope(sent["scope"])
     rows = opt_outs.opt_out(
         f"{group}/{name}",
@@ -94,7 +94,7 @@ def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("opt_in")
 def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(Ids(request.POST))
+    sent = read(Ids(request.POST))
     rows = opt_outs.undo_opt_out(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {"said": f"Undone: {_named(rows)} as before."}
 
@@ -102,7 +102,7 @@ def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @action("opt_in")
 def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     """It holds on for some seconds, so that nothing is begun that an undo could not take back."""
-    sent = _read(Ids(request.POST))
+    sent = read(Ids(request.POST))
     now = timezone.now()
     rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
     if not rows:
@@ -113,7 +113,7 @@ def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("opt_in")
 def undo_opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(Ids(request.POST))
+    sent = read(Ids(request.POST))
     rows = opt_outs.undo_opt_in(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     said = f"Undone: {_named(rows)} {'stays' if len(rows) == 1 else 'stay'} opted out as before."
     return {"said": said, "fill": "out", "glyph": "opted-out"}
@@ -182,14 +182,14 @@ def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("steer")
 def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(Ids(request.POST))
+    sent = read(Ids(request.POST))
     rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {"said": f"{_named(rows)} released." if rows else "No instance is in quarantine any more."}
 
 
 @action("steer")
 def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(ApprovalForm(request.POST))
+    sent = read(ApprovalForm(request.POST))
     path, by = f"{group}/{name}", _by(request)
     approval = approvals.approve(path, sent["ids"], by=by, now=timezone.now(), version=sent["version"])
     if not approval.instances:
@@ -200,7 +200,7 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("steer")
 def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    sent = _read(Ids(request.POST))
+    sent = read(Ids(request.POST))
     rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
     return {
         "said": f"Approval of {_named(rows)} withdrawn." if rows else "Too late: a batch has already started on them."
@@ -222,7 +222,7 @@ def _in_progress(upgrade: RollingUpgrade) -> Batch | None:
 
 @action("steer")
 def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    on = _read(AutomaticForm(request.POST))["on"]
+    on = read(AutomaticForm(request.POST))["on"]
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
     said = {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
     if RollingUpgrade.objects.filter(scale_set__key=ScaleSet.key_of(group, name), ended_at=None).exists():
@@ -233,8 +233,8 @@ def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("publish")
 def publish(request: HttpRequest) -> dict[str, Any]:
-    sent = _read(PublishForm(request.POST))
-    reference = _reference(sent)
+    sent = read(PublishForm(request.POST))
+    reference = reference_of(sent)
     followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
     who = {0: "No scale set follows this image.", 1: "1 scale set follows this image."}
     return {
@@ -242,15 +242,15 @@ def publish(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _reference(sent: dict[str, Any]) -> ImageReference:
+def reference_of(sent: dict[str, Any]) -> ImageReference:
     publisher, offer, sku = [*sent["sku"].split(":"), "", "", ""][:3]
     return ImageReference(publisher, offer, sku, sent["version"])
 
 
 @action("publish")
 def withdraw_image(request: HttpRequest) -> dict[str, Any]:
-    sent = _read(WithdrawForm(request.POST))
-    found = images.withdraw_image(_reference(sent), timezone.now(), by=_by(request), reason=sent["reason"])
+    sent = read(WithdrawForm(request.POST))
+    found = images.withdraw_image(reference_of(sent), timezone.now(), by=_by(request), reason=sent["reason"])
     if not found.is_news:
         return {"said": f"{found.row.version} was already withdrawn by {found.row.withdrawn_by}."}
     who = {0: "No scale set uses it.", 1: "1 scale set is affected."}
@@ -261,14 +261,14 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
 
 @action("publish")
 def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
-    sent = _read(UndoWithdrawalForm(request.POST))
-    found = images.undo_withdrawal(_reference(sent), timezone.now(), by=_by(request))
+    sent = read(UndoWithdrawalForm(request.POST))
+    found = images.undo_withdrawal(reference_of(sent), timezone.now(), by=_by(request))
     return {"said": f"{found.row.version} {'is restored' if found.is_news else 'was not withdrawn'}."}
 
 
 @action("stop_fleet")
 def stop_fleet(request: HttpRequest) -> dict[str, Any]:
-    sent = _read(FleetStopForm(request.POST))
+    sent = read(FleetStopForm(request.POST))
     fleet_stops.stop_fleet(reason=sent["reason"], owner=_by(request), now=timezone.now(), until=sent["until"])
     said = {"said": "All automatic upgrades are stopped.", "fill": "attention", "glyph": "cord"}
     if not rights.has(request.user, "end_fleet_stop"):

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import actions, audit, consequences, views
+from dashboard import actions, audit, consequences, publishing, views
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.trouble.bad_request"
@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/", views.images, name="images"),
     path("images/skus/", views.skus, name="skus"),
     path("images/publish/", actions.publish, name="publish"),
+    path("images/publish/would/", publishing.would, name="consequences of publishing"),
     path("images/withdraw/", actions.withdraw_image, name="withdraw image"),
     path("images/withdraw/undo/", actions.undo_withdrawal, name="undo withdrawal"),
     path("login/", SignInView.as_view(), name="login"),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from upgrades.core import secrets
 from upgrades.core.references import Reference, references
+from upgrades.core.sentences import in_utc
 from upgrades.core.warnings import warnings_of
 from upgrades.models import LoadBalancer, ScaleSet, sealing
 
@@ -53,9 +54,7 @@ def _check(one: Reference, balancers: set[str], now: datetime) -> Check:
         return Check(one, "not checked", "its signature does not say until when it is valid")
     days = (one.expires_at - now).days
     if one.expires_at <= now:
-        return Check(
-            one, "failed", f"expired at {in_utc(one.expires_at)}: make a new one and update the model"
-        )
+        return Check(one, "failed", f"expired at {in_utc(one.expires_at)}: make a new one and update the model")
     return Check(one, "ok", f"valid for {days} more days, until {in_utc(one.expires_at)}")
 
 

@@ -47,7 +47,7 @@ function withoutWords(status) {
   return `The server answered ${status}. Check whether the change was made, then try again.`;
 }
 
-function refused(element, answer, status) {
+export function refused(element, answer, status) {
   const error = answer.error ?? { code: "", message: withoutWords(status) };
   element.dispatchEvent(new CustomEvent("refused", { bubbles: true }));
   if (element.matches("form") && $(".problem", element)) problem(element, error.message);
@@ -55,7 +55,7 @@ function refused(element, answer, status) {
 }
 
 /** The sentence in the form that says what to mend. */
-function problem(form, message) {
+export function problem(form, message) {
   const place = $(".problem", form);
   if (!place) return;
   place.hidden = !message;

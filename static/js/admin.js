@@ -27,6 +27,20 @@ const texts = document.createTreeWalker($("#content-start") ?? document.body, No
 while (texts.nextNode()) if (isOurs(texts.currentNode)) found.push(texts.currentNode);
 for (let text of found) while (text) text = rewrite(text);
 
+/** As such an input has it, to the minute. */
+const localIn = (at) => new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
+
+/** What was sent before is shown, and what is typed is sent, in UTC. */
+function inLocalTime(input) {
+  if (input.value) input.value = localIn(Date.parse(`${input.value}Z`));
+  input.form.addEventListener("formdata", ({ formData }) => {
+    if (input.value) formData.set(input.name, new Date(input.value).toISOString().slice(0, 16));
+  });
+}
+
+for (const input of $$('input[type="datetime-local"]')) inLocalTime(input);
+for (const place of $$(".help .zone")) place.textContent = zoneName();
+
 const columns = $$("#result_list thead th").map((one) => $(".text", one)?.textContent.trim() ?? "");
 const label = (cell, at) => { if (columns[at]) cell.dataset.label = columns[at]; };
 for (const row of $$("#result_list tbody tr")) [...row.cells].forEach(label);

@@ -1,14 +1,13 @@
 // What cannot be taken back asks first: the server says what would follow (docs/operations.md), and its main button does it.
 
-import { post } from "./acts.js";
+import { post, refused } from "./acts.js";
 import { $, html, mark, show, turn } from "./dom.js";
 import { many, momentAt, span, zoneName } from "./format.js";
 import { inZone } from "./sentences.js";
-import { refusal } from "./toast.js";
 
 const LONGEST_ANSWER = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms
-const NO_ANSWER = "No answer came from the server. Nothing was changed; try again.";
+const NO_ANSWER = { code: "", message: "No answer came from the server. Nothing was changed; try again." };
 const MOST_OPT_OUTS = 6; // named one by one
 let asked = null; // {url, values, control, sent}: what the dialog is about
 
@@ -22,7 +21,7 @@ export async function consider(address, control, sent = () => {}) {
   const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
   const said = await answer?.json().catch(() => null);
   control.removeAttribute("aria-busy");
-  if (!answer?.ok || !said) return refusal(said?.error?.message ?? NO_ANSWER, said?.error?.code);
+  if (!answer?.ok || !said) return refused(control, { error: said?.error ?? NO_ANSWER });
   asked = { url: said.url, values: said.values, control, sent };
   if (said.possible && !said.asks) return send();
   open(said);

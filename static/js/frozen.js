@@ -8,7 +8,7 @@ const WHY = {
   "signed-out": "You are signed out. Sign in to go on.",
 };
 const ACTING = [
-  "[hx-post]:not(form)", "form[hx-post] .button.main", ".switch", "#cord", "#approve", "#confirm-do", ".toast .actions button:not(.square)",
+  "[hx-post]:not(form)", "dialog form .button.main", ".switch", "#cord", "#approve", "#confirm-do", ".toast .actions button:not(.square)",
   ...["do", "opt-in", "opt-out-one", "opt-out-selected", "let-go", "publish", "withdraw", "put-back"].map((act) => `[data-act="${act}"]`),
 ].join();
 const SAYS = ["title", "aria-disabled", "aria-describedby", "aria-description"];

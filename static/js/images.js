@@ -1,6 +1,7 @@
 // The images page: the server shows the catalogue; the feed keeps its counts and says when to ask for it again.
 
-import { post } from "./acts.js";
+import { post, problem } from "./acts.js";
+import { consider } from "./confirm.js";
 import { hearStop } from "./fleet-stop.js";
 import { $, $$, focusOf, html, painter, show } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -8,6 +9,7 @@ import { dayAt, number } from "./format.js";
 import { openShell, standing } from "./shell.js";
 import { isReady } from "./state.js";
 
+const NONE_YET = "None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.";
 const AGAIN = 60000; // ms: what is published of SKUs that no scale set uses comes on no feed
 const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
 const place = $("#skus");
@@ -16,10 +18,13 @@ const missing = new Set(KNOWN);
 const unfolded = new Set(); // SKUs whose old versions are shown
 let fetching = false, stale = false, shown = "";
 
-openShell({ publish: (button) => openDialog(button.dataset.key), sku: hint, use, locations: complete, older: unfold, withdraw: askWhy, "put-back": putBack });
+openShell({
+  publish: (button) => openDialog(button.dataset.key), "ask-publish": askPublish, sku: hint, use, locations: complete,
+  older: unfold, withdraw: askWhy, "put-back": putBack,
+});
 const ask = painter(paint);
 new Feed({ known: KNOWN, hear, standing });
-document.addEventListener("done", fetchAgain);
+document.addEventListener("done", done);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) fetchAgain(); });
 setInterval(() => { if (!document.hidden) fetchAgain(); }, AGAIN);
 dress();
@@ -41,13 +46,15 @@ function hear(board, key) {
 function factsOf({ scale_set: { image, latest_version: latest, withdrawn: said }, instances }) {
   const versions = {};
   for (const one of instances) versions[one.version] = (versions[one.version] ?? 0) + 1;
-  return { sku: `${image.publisher}:${image.offer}:${image.sku}`.toLowerCase(), latest, versions, withdrawn: JSON.stringify(said) };
+  const sku = `${image.publisher}:${image.offer}:${image.sku}`.toLowerCase();
+  return { sku, latest, versions, withdrawn: JSON.stringify(said) };
 }
 
 /** Does the page have this version, and this scale set under its SKU? */
 function isShown({ sku, latest }, key) {
   const section = $$(".sku", place).find((one) => one.dataset.sku === sku);
-  return Boolean(section) && KNOWN.includes(key) && (!latest || $$("tr[data-version]", section).some((row) => row.dataset.version === latest));
+  if (!section || !KNOWN.includes(key)) return false;
+  return !latest || $$("tr[data-version]", section).some((row) => row.dataset.version === latest);
 }
 
 /** Asks for the catalogue again; once more where something changed meanwhile. */
@@ -127,6 +134,17 @@ function openDialog(key) {
   form.elements.version.focus();
 }
 
+/** Says first whom it would upgrade; what is wrong with it stands in the form. */
+function askPublish(form) {
+  problem(form, "");
+  consider(`${form.dataset.would}?${new URLSearchParams(new FormData(form))}`, form);
+}
+
+function done() {
+  $("#publish")?.close();
+  fetchAgain();
+}
+
 function askWhy({ dataset: { key, name } }) {
   const dialog = $("#withdraw"), { elements } = $("form", dialog);
   $("form", dialog).reset();
@@ -146,7 +164,8 @@ function putBack(button) {
 function hint() {
   const key = $("#publish select").selectedOptions[0]?.dataset.key;
   const { latest, next } = $$(".sku", place).find((one) => one.dataset.sku === key)?.dataset ?? {};
-  show($("#hint"), latest ? html`Latest: <b>${latest}</b>. Suggested next: <button type="button" class="link" data-act="use" data-key="${next}">${next}</button>` : html`None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.`);
+  const use = html`<button type="button" class="link" data-act="use" data-key="${next}">${next}</button>`;
+  show($("#hint"), latest ? html`Latest: <b>${latest}</b>. Suggested next: ${use}` : NONE_YET);
 }
 
 function use(button) {

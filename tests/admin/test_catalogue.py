@@ -65,15 +65,27 @@ def test_publishing_a_version_rolls(ada: Client) -> None:
     follower, pinned = a_scale_set(), a_scale_set("pinned", model=document(version=FIRST_VERSION, automatic=False))
     ScaleSet.objects.update(reconcile_at=NOW + timedelta(days=9000))
     with snapshot_equals_events():
-        assert saved(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2"))
+        assert saved(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2", agreed="on"))
     woken = ScaleSet.objects.exclude(reconcile_at=NOW + timedelta(days=9000))
     assert list(woken) == [follower] != [pinned]
     assert ubuntu().latest_in(follower.location) == "16.04.2"
     assert "Scale sets that follow it: 1." in told(ada, "imageversion/")
 
 
+def test_publishing_asks_first_and_says_whom_it_upgrades(ada: Client) -> None:
+    a_scale_set()
+    a_scale_set("off", model=document(automatic=False))
+    a_scale_set("pinned", model=document(version=FIRST_VERSION, automatic=False))
+    with nothing_changes():
+        asked = errors(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2"))["agreed"]
+    assert asked[:2] == [
+        "Upgraded automatically: fleet/web (10 instances).",
+        "Not upgraded, because automatic upgrades are off: fleet/off (3 instances).",
+    ]
+
+
 def test_publishing_in_some_places_then_in_further_ones(ada: Client) -> None:
-    fields: dict[str, Any] = {"sku": ubuntu().pk, "version": "16.04.2"}
+    fields: dict[str, Any] = {"sku": ubuntu().pk, "version": "16.04.2", "agreed": "on"}
     assert saved(post(ada, "imageversion/add/", **fields, limited_to=[place("westus").pk]))
     assert ubuntu().latest_in(place("westeurope")) == FIRST_VERSION
     assert saved(post(ada, "imageversion/add/", **fields, limited_to=[place("westeurope").pk]))

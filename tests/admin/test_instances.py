@@ -83,6 +83,26 @@ def test_opting_in(ada: Client) -> None:
     assert (ended.instance.number, ended.ended_by) == (1, "ada")
 
 
+@pytest.mark.parametrize("action", [("instance/", "opt_in_chosen"), ("optout/", "end_chosen")])
+def test_what_somebody_else_opted_out_is_asked_about_first(ada: Client, action: tuple[str, str]) -> None:
+    row = a_scale_set()
+    opt_out("fleet/web", ["1"], reason="holds sessions", owner="bob", now=now())
+    chosen = ids(row, 1) if action[1] == "opt_in_chosen" else [OptOut.objects.get().pk]
+    with nothing_changes():
+        said = act(ada, *action, *chosen).content.decode()
+    assert "web_1, opted out by bob until" in said and ": holds sessions" in said
+    with snapshot_equals_events():
+        act(ada, *action, *chosen, agreed="1")
+    assert OptOut.objects.get().ended_by == "ada"
+
+
+def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+    row = a_scale_set()
+    opt_out("fleet/web", ["1"], reason="x", owner="ada", now=now())
+    act(ada, "instance/", "opt_in_chosen", *ids(row, 1))
+    assert OptOut.objects.get().ended_by == "ada"
+
+
 def test_ending_opt_outs_from_their_list(ada: Client) -> None:
     a_scale_set()
     opt_out("fleet/web", ["1", "2"], reason="x", owner="me", now=NOW)

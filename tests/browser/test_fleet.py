@@ -7,8 +7,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PASSWORD, SignIn
 from tests.end_to_end.fleets import next_version, publish, put_fleet
-from tests.end_to_end.installation import Installation
+from tests.end_to_end.installation import LIVE, Installation
 from tests.stories import WINDOWS
+from upgrades.models import ImageVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SKU = ":".join(WINDOWS)
@@ -32,13 +33,19 @@ def test_publishing_on_the_page_turns_cells_elsewhere(sign_in: SignIn) -> None:
     page = sign_in("/images/")
     page.get_by_role("button", name=f"Publish a version of {SKU}", exact=True).click()
     page.get_by_label("Version", exact=True).fill("0.0.0")
-    page.get_by_role("button", name="Publish", exact=True).click()
+    page.locator("#publish").get_by_role("button", name="Publish…", exact=True).click()
     expect(page.locator("#publish .problem")).to_contain_text("is not newer")
 
     page.get_by_label("Version", exact=True).fill(version)
+    page.locator("#publish").get_by_role("button", name="Publish…", exact=True).click()
+    expect(page.locator("#confirm-says")).to_contain_text(f"{CALM} (10 instances)")
+    assert not ImageVersion.objects.using(LIVE).filter(version=version).exists(), (
+        "nothing is done before somebody agrees"
+    )
     page.get_by_role("button", name="Publish", exact=True).click()
 
     expect(page.locator("#publish")).not_to_be_visible()
+    expect(page.locator("#confirm")).not_to_be_visible()
     expect(page.get_by_role("status").filter(has_text=f"{version} is published.")).to_be_visible()
     expect(page.locator(f'[data-version="{version}"] .runs b')).to_have_text(re.compile(r"^[1-9]\d$"), timeout=60_000)
     expect(watching.locator("#image")).to_have_text(version)

@@ -104,6 +104,26 @@ def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
     assert said["possible"] and said["says"][0] == "It was stopped by bob: a bad image is out"
 
 
+def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None:
+    a_scale_set()
+    stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
+    sent = {"sku": "Canonical:UbuntuServer:16.04-LTS", "version": "16.04.9", "locations": ""}
+    with nothing_changes():
+        said = ada.get("/images/publish/would/", sent).json()
+    assert said["says"] == [
+        "Upgraded automatically: fleet/web (10 instances).",
+        "All automatic upgrades are stopped by bob; these begin when that ends.",
+    ]
+    assert (said["asks"], said["url"], said["values"]) == (True, "/images/publish/", sent)
+    refused = ada.get("/images/publish/would/", {**sent, "version": "0.0.0"})
+    assert refused.status_code == 409 and "is not newer" in refused.json()["error"]["message"]
+
+
+def test_who_may_not_publish_is_told_nothing(client: Client) -> None:
+    assert client.get("/images/publish/would/").status_code == 401
+    assert with_rights("steer").get("/images/publish/would/").status_code == 403
+
+
 @pytest.mark.parametrize("path", [f"{HERE}would/start/", f"{HERE}would/opt_in/", "/fleet-stop/end/would/"])
 def test_who_may_not_do_it_is_told_nothing(client: Client, path: str) -> None:
     a_scale_set()

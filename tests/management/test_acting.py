@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 
 from dashboard.environment import CHECKOUT
 from tests.management.terminal import complains, run
 from tests.stories import FIRST_VERSION, UBUNTU, a_scale_set, publish
+from upgrades.admin.base import now
+from upgrades.commands.opt_outs import opt_out
 from upgrades.management.base import me
 from upgrades.models import ImageVersion, OptOut, RollingUpgrade, ScaleSet
 
@@ -106,6 +111,49 @@ def test_opting_out_and_in() -> None:
     assert OptOut.objects.filter(ended_at=None).count() == 1
 
 
+def test_what_somebody_else_opted_out_is_opted_in_only_with_yes() -> None:
+    a_scale_set()
+    opt_out("fleet/web", ["3"], reason="holds sessions", owner="bob", now=now(), until=now() + timedelta(days=1))
+    with complains("nothing was changed: web_3, opted out by bob until ", ": holds sessions", "--yes"):
+        run("opt_in", "fleet/web", "3")
+    assert run("opt_in", "fleet/web", "3", "--yes").out == "opted in: web_3"
+
+
+@pytest.mark.parametrize(("answer", "is_done"), [("y", True), ("yes", True), ("", False), ("n", False)])
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer: str, is_done: bool) -> None:
+    a_scale_set()
+    opt_out("fleet/web", ["3"], reason="holds sessions", owner="bob", now=now())
+    with at_a_terminal(monkeypatch, answer) as asked, nullcontext() if is_done else complains("nothing was changed"):
+        run("opt_in", "fleet/web", "3")
+    assert "web_3, opted out by bob until" in asked.getvalue() and "[y/N]" in asked.getvalue()
+    assert OptOut.objects.filter(ended_at=None).exists() is not is_done
+
+
+def test_a_person_at_a_terminal_is_told_whom_a_publication_upgrades(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_scale_set()
+    image = ("publish_image", "Canonical", "UbuntuServer", "16.04-LTS", "16.04.9")
+    with at_a_terminal(monkeypatch, "n") as asked, complains("nothing was changed"):
+        run(*image)
+    assert "Upgraded automatically: fleet/web (10 instances)." in asked.getvalue()
+    with at_a_terminal(monkeypatch, ""):
+        assert "scale sets that follow it: 1" in run(*image, "--yes").out
+
+
+@contextmanager
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[StringIO]:
+    """Somebody who types this; what is asked."""
+    typed, asked = Terminal(f"{answer}\n"), StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", typed)
+        patch.setattr("sys.stderr", asked)
+        yield asked
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     ("text", "until"),
     [
@@ -150,7 +198,7 @@ def test_until_the_upgrade_ends_or_for_ever() -> None:
         (["0", "--reason", "x", "--until", "2018-02-30"], ["--until: a time is written"]),
         (
             ["0", "--reason", "x", "--until", "2018-09-25"],
-            ["an opt-out ends in the future, not at 2018-09-25 00:00 UTC"],
+            ["an opt-out ends in the future, not at 2018-09-25 00:00:00 UTC"],
         ),
         (["0", "--reason", "x", "--until", "9999-12-31T23:59-12:00"], ["an opt-out ends within ten years or never"]),
         (["0", "--reason", "x", "--for-ever", "--this-upgrade"], ["not allowed with argument"]),

@@ -1,7 +1,7 @@
 """What the pages of the admin have in common: refusals of commands as form errors, pages that only show, acts that ask first."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +39,16 @@ else:
 
 
 Row = TypeVar("Row", bound=Model)
+MAX_SHOWN = 20  # rows of a question
+
+
+class MomentField(forms.DateTimeField):
+    """A time to come. In the zone of whoever types it: static/js/admin.js sends it in UTC, which it is without a script."""
+
+    def __init__(self, *, empty: str) -> None:
+        help_text = format_html('Times are in <span class="zone">UTC</span>. Empty: for {}.', empty)
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(required=False, widget=widget, help_text=help_text)
 
 
 def now() -> datetime:
@@ -223,9 +233,17 @@ def _sentence(message: str) -> str:
 
 
 def ask(
-    page: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, title: str, form: forms.Form
+    page: ModelAdmin[Any],
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    action: str,
+    title: str,
+    form: forms.Form,
+    *,
+    says: Sequence[str] = (),
 ) -> HttpResponse:
-    """The page between choosing rows and acting on them. It sends the same action again, with `agreed`."""
+    """The page between choosing rows and acting on them; it names them, or `says` more of them. It sends the same action again, with
+    `agreed`."""
     across = request.POST.get("select_across") == "1"
     chosen = request.POST.getlist("_selected_action")
     context = {
@@ -237,7 +255,8 @@ def ask(
         "across": across,
         "chosen": chosen[:1] if across else chosen,
         "count": rows.count(),
-        "shown": rows[:20],
+        "shown": says[:MAX_SHOWN] or rows[:MAX_SHOWN],
+        "has_more": (len(says) or rows.count()) > MAX_SHOWN,
     }
     return TemplateResponse(request, "admin/upgrades/ask.html", context)
 

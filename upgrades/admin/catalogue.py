@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,8 @@ from upgrades.admin.base import (
     name_of,
     now,
 )
-from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image
+from upgrades.commands.errors import Refused
+from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image, would_publish
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import Kind
 from upgrades.core.facts import ImageReference
@@ -107,7 +109,26 @@ def _places(row: ImageSku | ImageVersion) -> str:
 
 
 class VersionForm(ModelForm[ImageVersion]):
-    """Whether a version can be published is for the command to say: one that is out in some places may go to further ones."""
+    """Whether a version can be published is for the command to say: one that is out in some places may go to further ones.
+
+    The first time it is sent it says which scale sets would be upgraded, and asks.
+    """
+
+    agreed = forms.BooleanField(required=False, label="Publish it")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not cleaned.get("agreed") and cleaned.get("sku"):
+            self._ask(cleaned)
+        return cleaned
+
+    def _ask(self, cleaned: dict[str, Any]) -> None:
+        """What the command refuses it refuses itself: there is nothing to agree to."""
+        sku, places = cleaned["sku"], [place.name for place in cleaned["limited_to"]]
+        with suppress(Refused):
+            reference = ImageReference(sku.publisher, sku.offer, sku.sku, cleaned["version"])
+            found = would_publish(reference, locations=places)
+            self.add_error("agreed", [*found.says, "Check this box and save again to publish it."])
 
     def _get_validation_exclusions(self) -> set[str]:
         """Without the SKU, the constraint on it and the version is not looked at."""
@@ -135,7 +156,7 @@ class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
 
     def get_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[Any]:
         withdrawal = ["withdrawn_at", "withdrawn_by", "withdrawn_reason"] if obj and obj.withdrawal else []
-        return ["sku", "version", "limited_to", *(["published_at"] if obj else []), *withdrawal]
+        return ["sku", "version", "limited_to", *(["published_at"] if obj else ["agreed"]), *withdrawal]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[str]:
         return ["withdrawn_at", "withdrawn_by", "withdrawn_reason"]

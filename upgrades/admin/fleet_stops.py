@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from upgrades.admin.base import CommandAdmin, ModelForm, each, name_of, now
+from upgrades.admin.base import CommandAdmin, ModelForm, MomentField, each, name_of, now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.models import FleetStop
@@ -18,11 +18,7 @@ class FleetStopForm(ModelForm[FleetStop]):
     reason = forms.CharField(
         max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
     )
-    until = forms.DateTimeField(
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="UTC. Empty: for a day.",
-    )
+    until = MomentField(empty="a day")
 
 
 @admin.register(FleetStop)

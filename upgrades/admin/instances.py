@@ -3,27 +3,25 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from upgrades.admin.base import ReadOnlyAdmin, ask, each, name_of, now, without_documents
-from upgrades.commands.opt_outs import MAX_REASON_LENGTH, opt_in, opt_out
+from upgrades.admin.base import MAX_SHOWN, MomentField, ReadOnlyAdmin, ask, each, name_of, now, without_documents
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH, described, opt_in, opt_out
 from upgrades.commands.steering import release
 from upgrades.models import Instance, OptOut
+from upgrades.models.instance import in_force
 
 
 class OptOutForm(forms.Form):
     reason = forms.CharField(
         max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
     )
-    until = forms.DateTimeField(
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="UTC. Empty: for 14 days.",
-    )
+    until = MomentField(empty="14 days")
     for_ever = forms.BooleanField(required=False)
 
 
@@ -100,8 +98,8 @@ class InstanceAdmin(Steering):
         return None
 
     @admin.action(description="Opt in again", permissions=["opt_in"])
-    def opt_in_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        _opt_in(request, rows)
+    def opt_in_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> HttpResponse | None:
+        return _opt_in(self, request, rows, "opt_in_chosen", rows)
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("upgrades.change_instance")
@@ -121,8 +119,19 @@ def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -
     return each(request, _per_scale_set(rows, act), "Opted out", form)
 
 
-def _opt_in(request: HttpRequest, rows: QuerySet[Instance]) -> None:
-    each(request, _per_scale_set(rows, partial(opt_in, owner=name_of(request), now=now())), "Opted in")
+def _opt_in(
+    page: Steering, request: HttpRequest, instances: QuerySet[Instance], action: str, chosen: QuerySet[Any]
+) -> HttpResponse | None:
+    """Asks first where it would end what somebody else wants."""
+    others = in_force(now()).filter(instance__in=instances).exclude(owner=name_of(request))
+    if "agreed" not in request.POST and others.exists():
+        says = [
+            described(one) for one in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
+        ]
+        title = "Opt these instances in again: they can be upgraded at once"
+        return ask(page, request, chosen, action, title, forms.Form(), says=says)
+    each(request, _per_scale_set(instances, partial(opt_in, owner=name_of(request), now=now())), "Opted in")
+    return None
 
 
 def _per_scale_set(
@@ -153,6 +162,6 @@ class OptOutAdmin(Steering):
         return str(row.instance.scale_set)
 
     @admin.action(description="End the chosen opt-outs now", permissions=["opt_in"])
-    def end_chosen(self, request: HttpRequest, rows: QuerySet[OptOut]) -> None:
+    def end_chosen(self, request: HttpRequest, rows: QuerySet[OptOut]) -> HttpResponse | None:
         still = list(rows.filter(ended_at=None).values_list("instance", flat=True))
-        _opt_in(request, Instance.objects.filter(pk__in=still))
+        return _opt_in(self, request, Instance.objects.filter(pk__in=still), "end_chosen", rows)

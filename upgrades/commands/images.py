@@ -19,8 +19,10 @@ from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writing, writing
 from upgrades.installation import PROGRAM
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
+from upgrades.models.fleet_stop import open_fleet_stop
 
 MAX_NAMED = 5  # versions in an error message
+MAX_LISTED = 10  # scale sets in a question
 
 
 @lookup.retry_on_conflict
@@ -31,13 +33,13 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     A version that is out in some locations can be published in further ones, and then in all. Answers the scale sets that follow it.
     Raises Refused: unknown SKU or location, not a version, not newer than what is published.
     """
-    places = list(dict.fromkeys(_location(name) for name in locations))
+    places = _locations(locations)
     with transaction.atomic():
         sku = _sku(reference)
         _check_version(sku, reference.version, places)
         with writing(now, *_users(sku, places)) as w:
             _store(sku, reference.version, places, now)
-            followers = [row for row in w.scale_sets if row.image_version == versions.LATEST and not row.deleting]
+            followers = [row for row in w.scale_sets if _follows(row)]
             w.changed(*w.scale_sets)  # those pinned to a version show too what is the latest one
             if followers:
                 w.wake(*followers)
@@ -45,6 +47,49 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
             after = {"published in": where, "scale sets that follow it": len(followers)}
             note(f"Published {reference} in {where}.", after=after)
     return followers
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """`followers`: the scale sets that follow the image where the version goes."""
+
+    followers: tuple[ScaleSet, ...]
+
+    @property
+    def says(self) -> list[str]:
+        """Which scale sets it would upgrade, and which not: a sentence for each kind."""
+        begin = [row for row in self.followers if row.automatic_upgrade and not row.deferral]
+        approve = [row for row in self.followers if row.automatic_upgrade and row.deferral]
+        off = [row for row in self.followers if not row.automatic_upgrade]
+        said = [
+            f"Upgraded automatically: {_with_sizes(begin)}." if begin else "No scale set is upgraded automatically."
+        ]
+        if begin and (stop := open_fleet_stop()):
+            said.append(f"All automatic upgrades are stopped by {stop.owner}; these begin when that ends.")
+        if approve:
+            said.append(f"Each instance waits for approval: {_with_sizes(approve)}.")
+        if off:
+            said.append(f"Not upgraded, because automatic upgrades are off: {_with_sizes(off)}.")
+        return said
+
+
+def _with_sizes(rows: Sequence[ScaleSet]) -> str:
+    names = [f"{row} ({row.capacity} instance{'' if row.capacity == 1 else 's'})" for row in rows[:MAX_LISTED]]
+    more = len(rows) - MAX_LISTED
+    return ", ".join(names) + (f" and {more} more scale set{'' if more == 1 else 's'}" if more > 0 else "")
+
+
+def would_publish(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:
+    """What publishing it would come to; nothing is written. Raises Refused where that would."""
+    places = _locations(locations)
+    sku = _supported(reference)
+    _check_version(sku, reference.version, places)
+    rows = ScaleSet.objects.filter(pk__in=_users(sku, places)).order_by("key")
+    return Publication(tuple(row for row in rows if _follows(row)))
+
+
+def _follows(row: ScaleSet) -> bool:
+    return row.image_version == versions.LATEST and not row.deleting
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +192,23 @@ def lock_sku(sku: ImageSku | None) -> ImageSku | None:
 
 
 def _sku(reference: ImageReference) -> ImageSku:
-    sku = lock_sku(catalog.find_sku(reference.publisher, reference.offer, reference.sku))
+    """Locked."""
+    sku = _supported(reference)
+    return lock_sku(sku) or sku
+
+
+def _supported(reference: ImageReference) -> ImageSku:
+    sku = catalog.find_sku(reference.publisher, reference.offer, reference.sku)
     if sku is None:
         name = f"{reference.publisher}:{reference.offer}:{reference.sku}"
         raise Refused(
             "ImageNotFound", f"{name} is not a supported image. Supported: {catalog.list_of_skus()}", target=name
         )
     return sku
+
+
+def _locations(names: Sequence[str]) -> list[Location]:
+    return list(dict.fromkeys(_location(name) for name in names))
 
 
 def _location(name: str) -> Location:

@@ -110,6 +110,20 @@ def opt_in(
     return ended if after else rows
 
 
+def opt_outs_of_others(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[OptOut]:
+    """Which opt-outs of these instances somebody else wants: whoever ends them is asked first. Raises Refused."""
+    rows = find_instances(lookup.scale_set(path), ids)
+    others = in_force(now).filter(instance__in=rows).exclude(owner=by)
+    return list(others.select_related("instance").order_by("instance__number"))
+
+
+def described(row: OptOut) -> str:
+    """Whose it is, why, and until when."""
+    until = f"until {in_utc(row.until)}" if row.until else "with no end"
+    end = "until the upgrade is complete" if row.scope == OptOut.Scope.UPGRADE else until
+    return f"{row.instance.name}, opted out by {row.owner} {end}: {row.reason}"
+
+
 @audited("OptInUndone", Kind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Keeps opt-outs that are being ended, with their owners, reasons and ends. Raises Refused where one has ended; then none is kept."""

@@ -6,13 +6,13 @@ import re
 import sys
 import uuid
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from upgrades.commands.audit import acting
@@ -59,6 +59,25 @@ class UpgradeCommand(BaseCommand):
             raise CommandError(
                 message + f"ROLLGRID_HOME={settings.ROLLGRID_HOME}, or of DATABASE_URL where that is set"
             ) from error
+
+
+def add_yes(parser: CommandParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask first")
+
+
+def agree(says: Sequence[str], question: str, *, yes: bool) -> None:
+    """Has the person at the terminal agree to what would follow. Raises CommandError; then nothing is done.
+
+    Where nobody can be asked, `--yes` is what agrees.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(legible(f"nothing was changed: {'; '.join(says)}. Add --yes to do it all the same"))
+    sys.stderr.write("".join(f"{legible(one)}\n" for one in says) + f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CommandError("nothing was changed")
 
 
 def me() -> str:

@@ -1,21 +1,31 @@
-"""`manage.py opt_in RG/NAME ID ...`"""
+"""`manage.py opt_in RG/NAME ID ... [--yes]`"""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands.opt_outs import opt_in
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.commands.opt_outs import described, opt_in, opt_outs_of_others
+from upgrades.management.base import UpgradeCommand, add_yes, agree, me
 
 
 class Command(UpgradeCommand):
-    help = "Ends the opt-outs of instances."
+    help = (
+        "Ends the opt-outs of instances, which can be upgraded at once then. Asks first where they are somebody else's."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
         parser.add_argument("ids", metavar="ID", nargs="+")
+        add_yes(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = opt_in(options["path"], options["ids"], owner=me(), now=timezone.now())
+        path, ids, now = options["path"], options["ids"], timezone.now()
+        if others := opt_outs_of_others(path, ids, by=me(), now=now):
+            agree(
+                [described(one) for one in others],
+                "End them? The instances can be upgraded at once.",
+                yes=options["yes"],
+            )
+        rows = opt_in(path, ids, owner=me(), now=now)
         self.stdout.write(f"opted in: {', '.join(row.name for row in rows)}")

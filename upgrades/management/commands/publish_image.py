@@ -1,25 +1,33 @@
-"""`manage.py publish_image PUBLISHER OFFER SKU VERSION [--location L ...]`"""
+"""`manage.py publish_image PUBLISHER OFFER SKU VERSION [--location L ...] [--yes]`"""
 
+import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands.images import publish_image
+from upgrades.commands.images import publish_image, would_publish
 from upgrades.core.facts import ImageReference
-from upgrades.management.base import UpgradeCommand
+from upgrades.management.base import UpgradeCommand, add_yes, agree
 
 
 class Command(UpgradeCommand):
-    help = "Publishes a version of a supported image; the scale sets that follow it are upgraded by themselves."
+    help = (
+        "Publishes a version of a supported image; the scale sets that follow it are upgraded by themselves. A person at "
+        "a terminal is told which these are, and asked first; a script is not."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         for name in ("publisher", "offer", "sku", "version"):
             parser.add_argument(name, metavar=name.upper())
         parser.add_argument("--location", action="append", default=[], metavar="L", help="only there (may be repeated)")
+        add_yes(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
-        followers = publish_image(reference, timezone.now(), locations=options["location"])
-        where = ", ".join(options["location"]) or "all locations"
+        places = options["location"]
+        if sys.stdin.isatty():
+            agree(would_publish(reference, locations=places).says, f"Publish {reference}?", yes=options["yes"])
+        followers = publish_image(reference, timezone.now(), locations=places)
+        where = ", ".join(places) or "all locations"
         self.stdout.write(f"published {reference} in {where}; scale sets that follow it: {len(followers)}")

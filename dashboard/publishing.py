@@ -1,0 +1,43 @@
+"""What publishing a version would come to: asked before it is done (static/js/confirm.js)."""
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from dashboard import rights
+from dashboard.actions import error, read, reference_of
+from dashboard.forms import PublishForm
+from upgrades.commands.errors import Refused
+from upgrades.commands.images import would_publish
+
+
+@require_safe
+def would(request: HttpRequest) -> JsonResponse:
+    if not request.user.is_authenticated:
+        return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+    if not rights.has(request.user, "publish"):
+        return error(403, "AuthorizationFailed", rights.RIGHTS["publish"].why_not)
+    try:
+        sent = read(PublishForm(request.GET))
+        found = would_publish(reference_of(sent), locations=sent["locations"])
+    except Refused as refusal:
+        return error(409, refusal.code, refusal.message)
+    values = {"sku": sent["sku"], "version": sent["version"], "locations": ",".join(sent["locations"])}
+    return JsonResponse(
+        {
+            "title": f"Publish {sent['version']}?",
+            "word": "Publish",
+            "says": found.says,
+            "possible": True,
+            "why": "",
+            "asks": True,
+            "url": reverse("publish"),
+            "values": values,
+            "held": [],
+            "opt_outs": [],
+            "batches": [],
+            "more": 0,
+            "lasts": None,
+            "back": "Cancel",
+        }
+    )
