@@ -55,12 +55,13 @@ check: $(VENV)/test.stamp ## half a minute for a small change: style, types and 
 	$(ELSEWHERE) $(BIN)/mypy
 	$(ELSEWHERE) $(BIN)/python -m tests.nearest $(FILE)
 
-lint: $(VENV)/test.stamp ## style, import floors, types, settings, missing migrations
+lint: $(VENV)/test.stamp node_modules/made.stamp ## style, import floors, types, the pages' scripts, settings, missing migrations
 	@mkdir -p $(VENV)/state
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(ELSEWHERE) $(BIN)/mypy
+	npm run --silent lint
 	$(ELSEWHERE) $(ANY_KEY) ROLLGRID_HTTPS_ONLY=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(ELSEWHERE) $(BIN)/python manage.py makemigrations --check --dry-run
 
@@ -95,10 +96,13 @@ lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer ver
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
 	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
 
+# What the tests of clients run, and what checks the pages' scripts.
 $(JAVASCRIPT)/node_modules/made.stamp: $(JAVASCRIPT)/package-lock.json
+node_modules/made.stamp: package-lock.json
+%/made.stamp:
 	@if ! command -v npm >/dev/null; then \
 		echo 'make: npm is not installed (Node 18 or newer; on Debian: apt install nodejs npm)' >&2; exit 1; fi
-	cd $(JAVASCRIPT) && npm ci --no-audit --no-fund --loglevel=error
+	cd $(dir $<). && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Stamps: each step happens again only when its lock file has changed.

@@ -75,7 +75,7 @@ function takeBack(box, { url, values }) {
 
 /** Posts without a form. Not by htmx: of several at once from one element it would send the first and the last. */
 export async function post(url, values, element = document.body) {
-  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  const headers = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
   const body = new URLSearchParams(values), signal = AbortSignal.timeout(LONGEST_ANSWER);
   const answer = await fetch(url, { method: "POST", headers, body, signal }).catch(() => null);
   settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));

@@ -13,7 +13,8 @@ export function newCell() {
 const CELL = { type: "button", class: "cell", role: "gridcell", tabindex: "-1", "data-act": "cell" };
 
 export function newGroup(by, key) {
-  const heading = document.createElement("div"), label = GROUPS[by].label(key);
+  const label = GROUPS[by].label(key);
+  const heading = /** @type {HTMLDivElement & { cells: HTMLElement }} */ (document.createElement("div"));
   heading.className = "group";
   heading.setAttribute("role", "row");
   heading.setAttribute("aria-label", label);

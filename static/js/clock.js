@@ -2,7 +2,8 @@
 
 /** How long ago something was. Two clocks: one of them stands still while a laptop sleeps, the other can be set. */
 export class Stopwatch {
-  constructor() { this.restart(); }
+  at = Date.now();
+  ticks = performance.now();
 
   restart() {
     this.at = Date.now();
@@ -17,10 +18,12 @@ const SET_ANEW = 1000; // ms
 
 /** The server's clock, learned of what it says: the quickest message is the truest. */
 export class ServerClock {
-  constructor() { this.forget(); }
+  behind = Infinity; // how far the server's clock is behind ours
+  lag = 0;
+  offset = Date.now() - performance.now();
 
   forget() {
-    this.behind = Infinity; // how far the server's clock is behind ours
+    this.behind = Infinity;
     this.lag = 0;
     this.offset = Date.now() - performance.now();
   }

@@ -18,8 +18,24 @@ function put(value) {
 
 /** html`<b>${name}</b>`: values are escaped unless they are html`` themselves; false prints "false", as ARIA wants it. */
 export const html = (parts, ...values) => new Markup(parts.reduce((all, part, i) => all + put(values[i - 1]) + part));
+/**
+ * The first element below `root` that fits, or null. Its members are not checked: the selector says what kind it is.
+ * @param {string} selector
+ * @param {ParentNode} root
+ * @returns {any}
+ */
 export const $ = (selector, root = document) => root.querySelector(selector);
+
+/**
+ * All of them.
+ * @param {string} selector
+ * @param {ParentNode} root
+ * @returns {any[]}
+ */
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** What has the focus. */
+const focused = () => /** @type {HTMLElement} */ (document.activeElement);
 
 const SPRITE = globalThis.document?.documentElement.dataset.glyphs ?? "";
 export const glyphAddress = (name) => `${SPRITE}#g-${name}`;
@@ -46,9 +62,9 @@ export function show(target, markup) {
 
 /** What has the focus keeps it also where it stands elsewhere afterwards: it is known by its data-key. */
 export function focusOf(target) {
-  const { key, act } = target.contains(document.activeElement) ? document.activeElement.dataset : {};
+  const { key, act } = target.contains(focused()) ? focused().dataset : {};
   return () => {
-    const now = document.activeElement;
+    const now = focused();
     if (key === undefined || (target.contains(now) && now.dataset.key === key && now.dataset.act === act)) return;
     $$("[data-key]", target).find((one) => one.dataset.key === key && one.dataset.act === act)?.focus({ preventScroll: true });
   };
@@ -69,11 +85,19 @@ function setVars(element) {
   }
 }
 
+/**
+ * Where an event happened; null where that is no element, as the document is none.
+ * @param {Event} event
+ * @returns {HTMLElement | null}
+ */
+export const elementOf = (event) => (event.target instanceof HTMLElement || event.target instanceof SVGElement
+  ? /** @type {HTMLElement} */ (event.target) : null);
+
 /** The one delegated listener: data-act names the handler, for click, input, change and submit (data-on). */
 export function listen(acts) {
   const run = (event) => {
-    const element = event.target.closest?.("[data-act]");
-    const act = element && acts[element.dataset.act];
+    const element = /** @type {HTMLElement | null} */ (elementOf(event)?.closest("[data-act]"));
+    const act = element && acts[element.dataset.act ?? ""];
     if (!act || (element.dataset.on ?? "click") !== event.type) return;
     if (event.type === "submit") event.preventDefault();
     act(element, event);
@@ -87,7 +111,7 @@ export function listen(acts) {
  */
 export function keepFreshOff() {
   document.addEventListener("click", (event) => {
-    const control = event.target.closest?.(".button, .switch");
+    const control = elementOf(event)?.closest(".button, .switch");
     if (!control || getComputedStyle(control).pointerEvents !== "none") return;
     event.preventDefault();
     event.stopImmediatePropagation();

@@ -14,6 +14,7 @@ const LONGEST_URL = 6000;
  * hear(board, key): a board changed; null where it is gone. standing(kind, {lag, since}): how the connection is (link.js).
  */
 export class Feed {
+  /** @param {{sets?: any[] | null, known?: string[], hear: Function, standing: Function}} wanted */
   constructor({ sets = null, known = sets ?? [], hear, standing }) {
     this.sets = sets;
     this.hear = hear;
@@ -143,7 +144,7 @@ export class Feed {
   async pollOne(key) {
     const board = await this.ask(key), before = this.boards.get(key);
     if (!board) this.forget(key);
-    else if (!this.waiting.has(key) && (board.stream !== before?.stream || board.seq > before.seq)) this.keep(board);
+    else if (!this.waiting.has(key) && (!before || board.stream !== before.stream || board.seq > before.seq)) this.keep(board);
   }
 
   /** "stream.seq" of what is here. */

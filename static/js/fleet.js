@@ -15,7 +15,7 @@ import { openShell, say, standing } from "./shell.js";
 import { FILLS, isReady } from "./state.js";
 import { classOf, pickedIn, PICKS, summaryOf, totalsOf } from "./summary.js";
 
-const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
+const KNOWN = (document.body.dataset.sets ?? "").split(",").filter(Boolean);
 const LONGEST_WAIT = 8000; // ms: then what there is is shown
 const AT_FIRST = 20; // rows that are painted before anybody knows which are in sight
 const body = $("#sets");
@@ -91,7 +91,7 @@ function paint() {
   for (const one of fleet.values()) count(one, now);
   if (!missing.size) appear();
   place();
-  paintRows(now);
+  paintRows();
   paintTotals();
   paintNeeds(now);
 }
@@ -135,12 +135,12 @@ function isPicked(key) {
   return !PICKS[only] || Boolean(one && PICKS[only](one.sum, one.needs));
 }
 
-function paintRows(now) {
+function paintRows() {
   const shown = [...inSight].map((key) => $("canvas", rows.get(key))).find((canvas) => !canvas.hidden);
   if (shown) minis.watch(shown);
   for (const [key, one] of fleet) {
     if (one.painted || !(inSight.has(key) || isPrinted.matches)) continue;
-    paintRow(rows.get(key), one.board, one.sum, minis, now);
+    paintRow(rows.get(key), one.board, one.sum, minis);
     one.painted = true;
   }
 }
@@ -163,13 +163,13 @@ function paintTotals() {
   say(needs ? `${many(needs, "scale set needs", "scale sets need")} attention.` : "Nothing needs attention.");
 }
 
-function write(place, text) { if (place.textContent !== text) place.textContent = text; }
+function write(element, text) { if (element.textContent !== text) element.textContent = text; }
 
 function paintNeeds(now) {
   if (missing.size) return;
   const list = [...fleet.values()].flatMap(({ board, needs }) =>
     needs.map((one) => ({ ...one, set: board.scale_set })));
-  list.sort((a, b) => (b.fill === "failure") - (a.fill === "failure") || byName(a.set.name, b.set.name));
+  list.sort((a, b) => Number(b.fill === "failure") - Number(a.fill === "failure") || byName(a.set.name, b.set.name));
   const calm = isStale() ? "Nothing needed attention at the last update." : "Nothing needs attention.";
   show($("#needs"), list.length ? html`${list.map(need)}` : html`<li class="quiet calm">${calm}</li>`);
   show($("#quiet"), html`${quiet([...fleet.values()].map((one) => one.board))}`);

@@ -13,9 +13,12 @@ export const timeAt = (at) => SHORT.format(millis(at));
 export const exactTimeAt = (at) => LONG.format(millis(at));
 export const dayAt = (at) => DAY.format(millis(at));
 
-/** Of that moment: summer time has another one. */
+/**
+ * Of that moment: summer time has another one.
+ * @param {number | string | Date} at
+ */
 export function zoneName(at = Date.now()) {
-  return ZONE.formatToParts(millis(at)).find((part) => part.type === "timeZoneName").value;
+  return ZONE.formatToParts(millis(at)).find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 
 /** To the second, with its day: 2018-09-25 12:04:05. */

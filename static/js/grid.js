@@ -17,9 +17,15 @@ export class Grid {
     this.known = new Map(); // id -> its cell
     this.groups = new Map(); // "batch 3" -> its heading
     this.order = []; // of each group its places
+    /** @type {string[]} */
+    this.keys = []; // of each group its key
+    /** @type {any[]} */
+    this.headings = []; // of each group
     this.selected = view.selected ?? new Set(); // ids: they survive a rebuild
     this.asking = new Set(); // ids of cells whose answer has not come on the feed yet
     this.focused = null; // an id
+    this.size = 0; // of a cell, in pixels
+    this.isNarrow = false;
     addEventListener("resize", () => this.fit());
   }
 
@@ -84,7 +90,7 @@ export class Grid {
   /** The headings; called less often than `paint`: numbers are read, not watched. */
   count() {
     const batches = this.view.group === "batch" ? batchesOf(this.board) : [];
-    this.headings?.forEach((heading, row) => {
+    this.headings.forEach((heading, row) => {
       const mine = this.order[row].map((place) => this.board.instances[place]);
       count(heading, mine, batches.find((one) => String(one.number) === this.keys[row]));
     });

@@ -11,7 +11,7 @@ import { isReady } from "./state.js";
 
 const NONE_YET = "None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.";
 const AGAIN = 60000; // ms: what is published of SKUs that no scale set uses comes on no feed
-const KNOWN = document.body.dataset.sets.split(",").filter(Boolean);
+const KNOWN = (document.body.dataset.sets ?? "").split(",").filter(Boolean);
 const place = $("#skus");
 const boards = new Map(); // key -> {sku, latest, versions: {version: instances}}
 const missing = new Set(KNOWN);
@@ -137,7 +137,7 @@ function openDialog(key) {
 /** Says first whom it would upgrade; what is wrong with it stands in the form. */
 function askPublish(form) {
   problem(form, "");
-  consider(`${form.dataset.would}?${new URLSearchParams(new FormData(form))}`, form);
+  consider(`${form.dataset.would}?${new URLSearchParams(/** @type {any} */ (new FormData(form)))}`, form);
 }
 
 function done() {

@@ -6,6 +6,7 @@ const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home"
 const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instance
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
+/** @type {[string[], string][]} */
 const KEY_SHEET = [
   [["←", "→", "↑", "↓"], "Move between instances"],
   [["Home", "End"], "First or last of the group"],
@@ -29,10 +30,11 @@ const KEY_SHEET = [
 export function listenKeys(grid, acts, find) {
   const ahead = typeAhead(find);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog")) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("dialog")) return;
     if (event.key === "Escape") return acts.escape(event);
-    if (event.target.closest('input:not([type="radio"]), textarea, select')) return;
-    const page = mayAct(event.target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
+    if (target.closest('input:not([type="radio"]), textarea, select')) return;
+    const page = mayAct(target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
     const act = page || (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
     if (!act) return;
     event.preventDefault();

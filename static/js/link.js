@@ -15,7 +15,14 @@ export class Link {
    * standing(kind, {lag, since}): kind is "connecting", "live", "reconnecting", "stale", "polling" or "signed-out".
    */
   constructor({ address, take, poll, standing }) {
-    Object.assign(this, { address, heard: take, ask: poll, standing, tries: 0, opened: false, polling: null, signedOut: false });
+    this.address = address;
+    this.heard = take;
+    this.ask = poll;
+    this.standing = standing;
+    this.tries = 0;
+    this.opened = false;
+    this.polling = null;
+    this.signedOut = false;
     this.clock = new ServerClock();
     this.word = new Stopwatch(); // since the last word
     this.patience = new Stopwatch(); // since this socket had to say something

@@ -14,7 +14,9 @@ import { whyInstance, whyNotNow } from "./why.js";
 export class Panel {
   /** `address`: of the scale set's page, below which the history of its instances is. */
   constructor(root, address) {
-    Object.assign(this, { root, address, history: "" });
+    this.root = root;
+    this.address = address;
+    this.history = "";
   }
 
   /** Shows this instance, or nothing. */
@@ -69,6 +71,7 @@ function optButton(one) {
   return right === "opt_out" ? does("opt-out-one", one.id, one.id, label) : does("do", key, one.id, label);
 }
 
+/** @returns {[string, string, any]} the right that it takes, its key, and its label */
 function optAct({ opt_out: held }) {
   if (!held) return ["opt_out", "", html`${glyph("opted-out")}Opt out…`];
   if (held.ending_by) return ["opt_in", "undo_opt_in", html`${glyph("opted-out")}Keep opted out`];

@@ -12,8 +12,8 @@ export function rail(board, batches) {
 }
 
 /** Batches that are planned behind those that are told one by one. */
-function untold({ figures, ...board }) {
-  const more = runs(board) ? figures.planned_more : 0;
+function untold(board) {
+  const more = runs(board) ? board.figures.planned_more : 0;
   return more ? rest(more, `${many(more, "more batch", "more batches")}`) : "";
 }
 

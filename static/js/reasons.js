@@ -46,7 +46,10 @@ export function idsOf(board, key) {
   return found ? new Set(found.instances) : null;
 }
 
-/** In the shape of why.js: {code, fill, glyph, text, since, until, who, detail, acts}. */
+/**
+ * In the shape of why.js.
+ * @returns {{code: string, fill: string, glyph: string, text: any, since: string, until: string, who: string, detail: string, acts: any[]}}
+ */
 export function told(reason, board) {
   const { code, since, until } = reason, acts = [...seen(reason), ...done(reason, board)];
   const says = { text: sentence(reason.text), since, until, who: WHO[reason.who] ?? "", detail: "", acts };

@@ -11,12 +11,12 @@ import { inWords, versionsIn } from "./summary.js";
 
 export { addressOf, newRow } from "./new-row.js";
 
-export function paintRow(row, board, sum, minis, now) {
+export function paintRow(row, board, sum, minis) {
   const { scale_set: set } = board;
   show($(".image", row), image(set, sum));
   paintCells(row, board, sum, minis);
   show($(".n", row), share(sum));
-  show($(".run", row), runs(board) ? progress(board, now) : rest(board, sum));
+  show($(".run", row), runs(board) ? progress(board) : rest(board, sum));
   show($(".policy", row), policy(policyOf(board)));
   paintSwitch($(".switch", row), set.automatic_upgrade);
 }
@@ -100,6 +100,7 @@ function held(board, sum) {
   return isNews ? { text: decision.text } : null;
 }
 
+/** @param {Record<string, any>} policy */
 function policy({ max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded, pause_seconds: pause }) {
   const wait = pause ? `, pause ${since(0, pause * 1000)}` : "";
   return html`<span class="small quiet">Batch ${percentText(size)}${wait}</span>

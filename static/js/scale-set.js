@@ -34,7 +34,9 @@ const touched = new Set();
 const filter = new Filtering(repaint);
 const steering = new Steering(HERE, asking);
 const selecting = new Selecting(view.selected, () => inSight(), selected);
-let board = null, planned = null, batches = [], plan = "";
+let board = null, batches = [], plan = "";
+/** @type {any} */
+let planned = null;
 
 openShell({
   cell: (e, event) => { const { id } = board.instances[Number(e.dataset.i)]; if (!selecting.click(id, event)) open(id); }, open: (e) => open(e.dataset.key), "close-panel": () => open(null),

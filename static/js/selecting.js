@@ -9,7 +9,12 @@ export function between(list, one, other) {
 export class Selecting {
   /** selected: the Set of ids; order(): all that can be selected, as they stand now; changed(ids): those were selected or are not any more. */
   constructor(selected, order, changed) {
-    Object.assign(this, { selected, order, changed, anchor: null, drag: null });
+    this.selected = selected;
+    this.order = order;
+    this.changed = changed;
+    this.anchor = null;
+    /** @type {{from: string, kept: string[]} | null} */
+    this.drag = null;
   }
 
   toggle(id) {
@@ -54,7 +59,7 @@ export class Selecting {
     });
     root.addEventListener("pointerover", (event) => {
       const id = this.drag && event.buttons ? idOf(event.target) : undefined;
-      if (id === undefined || (id === this.drag.from && !this.wasDrag)) return;
+      if (!this.drag || id === undefined || (id === this.drag.from && !this.wasDrag)) return;
       this.wasDrag = true;
       this.anchor = this.drag.from;
       this.put(between(this.order(), this.drag.from, id), this.drag.kept);

@@ -20,7 +20,7 @@ export function openShell(acts = {}) {
   listenTips();
   keepFreshOff();
   document.addEventListener("htmx:configRequest", prepare);
-  document.addEventListener("htmx:afterRequest", answered);
+  document.addEventListener("htmx:afterRequest", (event) => answered(/** @type {CustomEvent} */ (event)));
 }
 
 function turnTheme() {
@@ -46,10 +46,10 @@ let stood = "";
 
 /** The live chip; a stale board is hatched, it never keeps smiling green. */
 export function standing(kind, details) {
-  const [fill, say] = CHIP[kind];
+  const [fill, wordsOf] = CHIP[kind];
   const chip = $("#feed");
   if (stood !== kind) Object.assign(chip.dataset, { feed: kind, fill });
-  const words = say(details);
+  const words = wordsOf(details);
   const place = $("span", chip);
   if (place.textContent !== words) place.textContent = words;
   if (stood !== kind) changed(kind, words);

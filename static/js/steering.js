@@ -6,7 +6,10 @@ import { ACTS } from "./reasons.js";
 
 /** `here`: the address of the scale set's page; `asking(ids)`: it is done to these. */
 export class Steering {
-  constructor(here, asking) { Object.assign(this, { here, asking }); }
+  constructor(here, asking) {
+    this.here = here;
+    this.asking = asking;
+  }
 
   /** To the scale set, or to the instances that the button names. */
   do(element) {

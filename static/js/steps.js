@@ -51,7 +51,7 @@ function outlook(board) {
   return figuresOf(board, html`<div><dt>Expected end, ${zoneName()}</dt><dd class="number">${ends ? ahead(ends) : "–"}</dd></div>`);
 }
 
-function figuresOf({ figures: { progress } }, more = "") {
+function figuresOf({ figures: { progress } }, more = html``) {
   const percent = progress.percent === null ? "–" : percentText(progress.percent);
   return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percent}</dd></div>
     <div><dt>Done</dt><dd class="number">${number(progress.up_to_date)} / ${number(progress.of)}</dd></div>${more}</dl>`;

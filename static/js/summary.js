@@ -40,6 +40,7 @@ const ADDED = ["size", "eligible", "current", "moving", "sick", "out"];
 
 /** The fleet's headline numbers, and how many instances have each of the six fills. */
 export function totalsOf(sums) {
+  /** @type {Record<string, any>} */
   const total = Object.fromEntries(ADDED.map((name) => [name, 0]));
   total.fills = Object.fromEntries(FILLS.map((fill) => [fill, 0]));
   for (const sum of sums) {
@@ -60,7 +61,7 @@ export const PICKS = {
 
 /** The one that the address names; "" where it names none. */
 export function pickedIn(query) {
-  const name = new URLSearchParams(query).get("only");
+  const name = new URLSearchParams(query).get("only") ?? "";
   return Object.hasOwn(PICKS, name) ? name : "";
 }
 

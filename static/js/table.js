@@ -5,6 +5,7 @@ import { faceOf, WORST_FIRST } from "./faces.js";
 import { byName, momentAt, number, zoneName } from "./format.js";
 import { matches } from "./view.js";
 
+/** @type {[string, string][]} */
 const COLUMNS = [
   ["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"],
   ["version", "Image version"], ["health_began_at", "Health since"],
@@ -24,6 +25,7 @@ export function rowsOf(instances, view) {
   return shown.sort((a, b) => (falling ? -compare(a, b) : compare(a, b)));
 }
 
+/** Markup of the first MOST_ROWS of these instances. */
 export function tableOf(instances, view, name, now) {
   const rows = rowsOf(instances, view), all = number(instances.length);
   const rest = html`<p class="small quiet">The first ${number(MOST_ROWS)} of ${number(rows.length)}. Filter, or download all as CSV.</p>`;

@@ -5,11 +5,12 @@ import { inZone } from "./sentences.js";
 
 /** Shows markup for some seconds (0: until it is dismissed); under the mouse or with the focus it stays. */
 export function toast(markup, { fill = "done", seconds = 10 } = {}) {
-  const box = document.createElement("div");
+  const box = /** @type {HTMLDivElement & { cameFrom?: any }} */ (document.createElement("div"));
   box.className = "toast notice";
   box.dataset.fill = fill;
   box.setAttribute("role", fill === "failure" ? "alert" : "status");
-  box.addEventListener("focusin", ({ relatedTarget: from }) => {
+  box.addEventListener("focusin", ({ relatedTarget }) => {
+    const from = /** @type {Node} */ (relatedTarget);
     if (from && !box.contains(from)) box.cameFrom = from;
   });
   $(".toasts").append(box);

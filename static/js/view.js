@@ -38,7 +38,7 @@ export function grouped(instances, by) {
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(place);
   });
-  return [...groups].sort(([a], [b]) => (a === 0) - (b === 0) || byName(String(a), String(b)));
+  return [...groups].sort(([a], [b]) => Number(a === 0) - Number(b === 0) || byName(String(a), String(b)));
 }
 
 /** What the heading of a group says: how many are done, of how many. `batch`: where it is one, of `batchesOf`. */

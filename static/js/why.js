@@ -65,6 +65,7 @@ export function whyStopped(upgrade) {
 /** `explained`: the states that a reason of the feed accounts for. */
 function troubles(board, explained) {
   const onWhat = runsExtensions(board) ? "failed in the upgrade of extensions" : "did not become healthy on the new image";
+  /** @type {[string, string, (list: object[]) => string][]} */
   const kinds = [
     ["failed", "failure", () => onWhat],
     ["rolled-back", "attention", () => "did not become healthy on the new image and run on their old OS disk again"],

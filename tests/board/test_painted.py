@@ -31,7 +31,6 @@ pytestmark = pytest.mark.django_db
 
 FLEETS = 60
 HERE = Path(__file__).parent
-MODULES = HERE.parent / "js" / "modules.mjs"
 Json = dict[str, Any]
 NBSP, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 
@@ -76,7 +75,7 @@ def _facts(one: Drawn) -> Facts:
 def _painted(told: list[Json]) -> list[Json]:
     node = shutil.which("node")
     assert node, "Node is not installed (Debian: apt install nodejs)"
-    words = [node, "--no-warnings", "--import", MODULES.as_uri(), str(HERE / "paint.mjs")]
+    words = [node, "--no-warnings", str(HERE / "paint.mjs")]
     done = subprocess.run(words, input=json.dumps(told), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     painted: list[Json] = json.loads(done.stdout)

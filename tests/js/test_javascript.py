@@ -22,7 +22,7 @@ def test_scripts(file: Path) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.fail(MISSING, pytrace=False)
-    words = [node, "--no-warnings", "--import", (HERE / "modules.mjs").as_uri(), "--test", str(file)]
+    words = [node, "--no-warnings", "--test", str(file)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)

@@ -7,7 +7,7 @@ import { batchesOf } from "../../static/js/batches.js";
 import { byName } from "../../static/js/format.js";
 import { rowsOf } from "../../static/js/table.js";
 import { grouped, GROUPS, matches, tally } from "../../static/js/view.js";
-import { aBatch, aBoard, anInstance, anOptOut, anUpgrade, aPlan, aRecord, AT, figuresOf } from "./boards.mjs";
+import { aBatch, aBoard, anInstance, anOptOut, anUpgrade, aPlan, aRecord, figuresOf } from "./boards.mjs";
 
 const LATER = "2018-09-25T12:05:00.000Z";
 
