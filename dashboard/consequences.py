@@ -183,7 +183,7 @@ def _sentences(asked: Asked, plan: Plan) -> list[str]:
 
 
 def _many(count: int, one: str, more: str = "") -> str:
-    number = f"{count:,}".replace(",", "\u202f")  # as the pages write numbers
+    number = f"{count:,}".replace(",", "\u202f") if count >= 10_000 else count  # as the pages write numbers
     return f"{number} {one if count == 1 else more or one + 's'}"
 
 

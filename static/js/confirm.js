@@ -87,9 +87,9 @@ function owners(list) {
 }
 
 function owned({ name, owner, reason, scope, until }) {
-  const end = until ? `until ${momentAt(until)} ${zoneName(until)}` : "with no end";
-  return html`<li><b>${name}</b>, opted out by ${owner}
-    ${scope === "upgrade" ? "until the upgrade is complete" : end}: ${reason}</li>`;
+  const day = until ? `until ${momentAt(until)} ${zoneName(until)}` : "with no end";
+  const end = scope === "upgrade" ? "until the upgrade is complete" : day;
+  return html`<li><b>${name}</b>, opted out by ${owner} ${end}: ${reason}</li>`;
 }
 
 function outline(batches, more) {

@@ -33,7 +33,8 @@ export function aboutAt(at, now = Date.now()) {
 }
 
 const DIGITS = new Intl.NumberFormat("en-GB"); // made once: making it took longer than all the rest of a paint
-export const number = (n) => (n < 1000 ? DIGITS.format(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
+/** Grouped from five digits on: the sentences of the server, which know no more than 1000 instances, look the same. */
+export const number = (n) => (n < 10_000 ? String(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
 export const percentText = (p) => `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)}\u00a0%`;
 export const many = (n, one, more = `${one}s`) => `${number(n)} ${n === 1 ? one : more}`;
 

@@ -2,7 +2,7 @@
 
 import { html, mark } from "./dom.js";
 import { aim, runsExtensions } from "./extensions.js";
-import { ahead, many, momentAt, number, percentText, zoneName } from "./format.js";
+import { ahead, momentAt, number, percentText, zoneName } from "./format.js";
 import { runs } from "./state.js";
 import { statusOf } from "./status.js";
 import { elapsed } from "./ticking.js";
@@ -32,7 +32,7 @@ function saysOf({ step: at, held, size, replaced, healthy }, batch) {
   if (at === "gate") return { gate: held ? "held" : "open" };
   if (at === "choose") return { gate: "open" };
   const of = (count) => `${number(count)} of ${number(size)}`;
-  return { gate: "open", choose: many(batch?.size ?? size, "instance"), replace: of(replaced), wait: of(healthy) };
+  return { gate: "open", choose: `${number(batch?.size ?? size)} chosen`, replace: of(replaced), wait: of(healthy) };
 }
 
 function step(away, name, says, held) {

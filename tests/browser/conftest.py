@@ -57,12 +57,20 @@ def sign_in(up: Installation, browser: Browser) -> Iterator[SignIn]:
     troubles: list[str] = []
 
     def open_page(
-        path: str, *, user: str = "admin", password: str = "", dark: bool = False, width: int = 1280, height: int = 900
+        path: str,
+        *,
+        user: str = "admin",
+        password: str = "",
+        dark: bool = False,
+        width: int = 1280,
+        height: int = 900,
+        zone: str | None = None,
     ) -> Page:
         context = browser.new_context(
             base_url=f"http://127.0.0.1:{up.http_port}",
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
+            timezone_id=zone,
         )
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)

@@ -57,7 +57,7 @@ def test_ending_the_opt_out_of_another_asks_and_can_be_taken_back(up: Installati
     expect(cell(page, 3)).to_have_attribute("data-state", "opted-out")
     expect(page.locator("#panel")).to_contain_text("holds sessions")
     assert os_disks(up, ten)["3"] == before
-    up.manage("opt_in", ten, "3")
+    up.manage("opt_in", ten, "3", "--yes")
     expect(count_of(page, "Up to date")).to_have_text("10", timeout=90_000)
 
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { aboutAt, ahead, many, momentAt, names, number, percentText, range, since, span } from "../../static/js/format.js";
 
 test("numbers keep their digits together", () => {
-  assert.deepEqual([0, 999, 1000, 1234567].map(number), ["0", "999", "1\u202f000", "1\u202f234\u202f567"]);
+  assert.deepEqual([0, 999, 1000, 12345, 1234567].map(number), ["0", "999", "1000", "12\u202f345", "1\u202f234\u202f567"]);
 });
 
 test("percents have a decimal only where it says something", () => {

@@ -25,7 +25,7 @@ test("the heading, the steps and the end are those of the board", () => {
   const ends = { earliest: "2018-09-25T13:00:00.000Z", latest: "2018-09-25T13:10:00.000Z", late: false };
   const figures = figuresOf({ done: "0-9" }, { batch: aCurrent({ current: 2, of: 17, step: "wait", size: 4, replaced: 4, healthy: 1 }), ends, batches: [aBatch(1), aBatch(2, { verifying: "0-3" })] });
   const said = plain(steps(aBoard(10, { upgrade: anUpgrade(), figures }), batchesOf(aBoard(10, { upgrade: anUpgrade(), figures })), NOW));
-  assert.match(said, /Batch 2 of 17 .*Gate open Choose 4 instances Replace 4 of 4 Wait for health 1 of 4/);
+  assert.match(said, /Batch 2 of 17 .*Gate open Choose 4 chosen Replace 4 of 4 Wait for health 1 of 4/);
   assert.match(said, /Expected end, \S+ [-\d]+ \d\d:\d\d–\d\d:\d\d/);
   const late = { ...figures, ends: { ...ends, late: true } };
   assert.match(plain(steps(aBoard(10, { upgrade: anUpgrade(), figures: late }), [], NOW)), /Expected end, \S+ after [-\d]+ \d\d:\d\d/);
