@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.stories import document, edited
+from upgrades.commands import model_checks
+from upgrades.commands.errors import Refused
 from upgrades.core import azure_types, documents, known, limits, secrets, warnings
 from upgrades.core.json_fields import BadDocument
 
@@ -70,10 +72,19 @@ def test_a_document_as_a_whole() -> None:
     """200,000 unknown members, which are 3 MB, took 14 seconds of everybody's time."""
     large = {"a": [{"b": 1} for _ in range(10)]}
     size = 2 + 10 + 10 * 2
-    limits.check_size(large, None, size)
-    limits.check_size(large, large, size - 1)  # what is stored may stay
+    limits.check_size(large, None, size, [])
+    limits.check_size(large, large, size - 1, [])  # what is stored may stay
     with pytest.raises(BadDocument, match=f"{size} names and values, and at most {size - 1}"):
-        limits.check_size(large, {"a": large["a"][:9]}, size - 1)
+        limits.check_size(large, {"a": large["a"][:9]}, size - 1, [])
+
+
+def test_a_list_that_is_too_long_is_refused_before_anything_else_looks_at_it() -> None:
+    """16,000 extensions were refused after seconds, for all else was checked first."""
+    large = document(extensions=[extension(number) for number in range(51)])
+    with pytest.raises(Refused, match="at most 50 extensions"):
+        model_checks.check_known(large | {"strange": 1}, None)
+    stored = large | {"location": "westus"}
+    model_checks.check_known(stored, stored)  # what is stored may stay
 
 
 def test_time_is_in_proportion_to_length() -> None:

@@ -162,7 +162,7 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
         assert isinstance(document, Mapping)
         check_json(document)
-        limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER)
+        limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER, limits.OF_LOAD_BALANCERS)
         known.check(document, azure_types.LOAD_BALANCER, before)
         check_tags(document)
         for kind in PARTS:

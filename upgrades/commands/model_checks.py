@@ -28,7 +28,7 @@ def check_known(document: object, before: Document | None) -> None:
         check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
         assert isinstance(document, Mapping)
         check_json(document)
-        limits.check_size(document, before, limits.MAX_PARTS_OF_A_SCALE_SET)
+        limits.check_size(document, before, limits.MAX_PARTS_OF_A_SCALE_SET, limits.OF_SCALE_SETS)
         known.check(document, azure_types.SCALE_SET, before)
 
 

@@ -68,11 +68,15 @@ TEXTS = (
 )
 
 
-def check_size(document: object, before: object, most: int) -> None:
+def check_size(document: object, before: object, most: int, lists: Sequence[Named]) -> None:
     """Before anything else looks at it. What is stored may stay as large as it is. Raises BadDocument."""
     size = _size(document)
     if size > most and size > _size(before):
         raise BadDocument(f"the document has {size} names and values, and at most {most} are allowed")
+    for named in lists:
+        elements = get_field(document, *named.path)
+        if isinstance(elements, list) and not same(elements, get_field(before, *named.path)):
+            _check_count(elements, named, ".".join(named.path))
 
 
 def _size(document: object) -> int:
@@ -128,8 +132,7 @@ def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
     place, elements = dotted_path(at, *named.path), read_list(document, *named.path, at=at)
     if same(elements, get_field(before, *named.path)):
         return
-    if len(elements) > named.most:
-        raise BadDocument(f"{place}: at most {named.most} {named.what} are allowed, not {len(elements)}", target=place)
+    _check_count(elements, named, place)
     names: set[str] = set()
     for index, name in _names(elements):
         target = f"{place}[{index}].name"
@@ -139,6 +142,11 @@ def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
         names.add(name)
         if len(name) > MAX_NAME:
             raise BadDocument(f"{target} has at most {MAX_NAME} characters, not {len(name)}", target=target)
+
+
+def _check_count(elements: Sequence[Any], named: Named, place: str) -> None:
+    if len(elements) > named.most:
+        raise BadDocument(f"{place}: at most {named.most} {named.what} are allowed, not {len(elements)}", target=place)
 
 
 def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from upgrades.core.azure_types import element, members
 from upgrades.core.equality import same
-from upgrades.core.json_fields import BadDocument, dotted_path, get_field, printable, wrong_value
+from upgrades.core.json_fields import dotted_path, get_field, printable, wrong_value
 from upgrades.core.known import by_spelling, spelled_word
 from upgrades.core.secrets import name_of
 
@@ -162,7 +162,7 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
         place, name = f"{at}[{index}]", name_of(one)
         if one is None:
             what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a string")
-            raise BadDocument(f"{place} is {what}, not null", target=place)
+            raise wrong_value(place, what, one)
         was = named.get(name) if name is not None else (old[index] if index < len(old) else None)
         _check(one, element(type), place, was)
 
