@@ -8,7 +8,7 @@ import pytest
 
 from tests.arm.client import Api, group, is_error, load_balancer, scale_set
 from tests.arm.test_queries import LISTS, SKUS
-from tests.stories import a_scale_set, document
+from tests.stories import a_scale_set, document, nothing_changes
 from upgrades.arm.errors import ArmError
 from upgrades.arm.filters import MAX_LENGTH, Shown, read
 from upgrades.models import Instance
@@ -270,3 +270,26 @@ def test_options_of_what_writes_are_refused_before_anything_happens(api: Api, me
     a_scale_set()
     is_error(api(method, f"{scale_set()}?$filter=x", body), 400, "InvalidParameter", "$filter")
     assert api.get(scale_set()).status == 200
+
+
+@pytest.mark.parametrize("name", ["dryRun", "whatIf", "validateOnly", "instanceIds", "force"])
+def test_a_call_that_changes_something_refuses_what_it_does_not_know(api: Api, name: str) -> None:
+    """Whoever sends it may expect that nothing happens, or that less does."""
+    a_scale_set()
+    calls = (
+        ("DELETE", scale_set(), None),
+        ("DELETE", group(), None),
+        ("PUT", scale_set("new"), document()),
+        ("PATCH", scale_set(), {"tags": {"a": "b"}}),
+        ("POST", f"{scale_set()}/osRollingUpgrade", None),
+        ("POST", f"{scale_set()}/rollingUpgrades/cancel", None),
+        ("PUT", load_balancer(), {"location": "westus"}),
+    )
+    for method, path, body in calls:
+        with nothing_changes():
+            is_error(api(method, f"{path}?{name}=true", body), 400, "InvalidParameter", name.lower(), "not honoured")
+
+
+def test_a_call_that_changes_something_passes_over_what_azure_knows(api: Api) -> None:
+    a_scale_set()
+    assert api.delete(f"{scale_set()}?forceDeletion=true&x-ms-foo=1").status == 202

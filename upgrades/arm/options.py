@@ -15,6 +15,8 @@ ANY = "*"
 FILTER, TOP, SELECT, EXPAND, ORDER_BY, SKIP_TOKEN = "$filter", "$top", "$select", "$expand", "$orderby", "$skiptoken"
 # Without their dollar sign they are slips; the last two are of an older API for tags.
 SLIPS = frozenset({"filter", "top", "skip", "select", "expand", "orderby", "skiptoken", "count", "tagname", "tagvalue"})
+# Of calls that change something: Azure's, which we do not need. Whoever sends another one (dryRun, whatIf) may expect that nothing happens.
+OF_CHANGES = frozenset({"api-version", "monitor", "forcedeletion", "forcedeletiontypes", "skipshutdown", "hibernate"})
 MAX_TOP = 100_000
 V = TypeVar("V", bound=Callable[..., object])
 
@@ -29,14 +31,18 @@ def takes(*options: str) -> Callable[[V], V]:
     return mark
 
 
-def check(given: QueryDict, view: Callable[..., object]) -> None:
-    """Raises Failed for an option that the view does not honour, and for one that came with two values."""
+def check(given: QueryDict, view: Callable[..., object], *, changes: bool = False) -> None:
+    """Raises Failed for an option that the view does not honour, and for one that came with two values.
+
+    `changes`: the view changes something; then any other parameter that we do not know is refused too.
+    """
     known: Sequence[str] = getattr(view, TAKES, ())
     values: dict[str, set[str]] = {}
     for name, found in given.lists():
         values.setdefault(name.lower(), set()).update(map(str, found))
     for name, found_values in values.items():
-        is_option = name.startswith("$") or name in SLIPS
+        is_strange = changes and name not in OF_CHANGES and not name.startswith("x-ms-")
+        is_option = name.startswith("$") or name in SLIPS or is_strange
         if is_option and name not in known and ANY not in known:
             raise _not_honoured(name, known)
         if len(found_values) > 1 and (is_option or name == "api-version"):

@@ -158,7 +158,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     call = Call(request, now, client, Subscription.objects.get(), version, method, query)
     _check_subscription(call, names.pop("subscription", None))
     view = methods[method]
-    options.check(request.GET, view)
+    options.check(request.GET, view, changes=method not in ("GET", "HEAD"))
     with audit.acting(lambda: _actor(call)):
         return _viewed(call, view, names)
 
