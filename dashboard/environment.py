@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -43,6 +44,27 @@ FOREIGN = {
     *("FORKED_BY_MULTIPROCESSING", "DISABLE_TRACEBACKS", "PICKLE_PROTOCOL", "ASGI_THREADS"),
     *("PYTHONSAFEPATH", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS"),
 }
+# What Kubernetes sets for a service that is called rollgrid, or rollgrid-https.
+OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_\w+)?)$")
+# All of ours that begin so; a test compares them with what is read.
+NAMES = (
+    "ROLLGRID_ALLOWED_HOSTS",
+    "ROLLGRID_CREATE_AGAIN_SECONDS",
+    "ROLLGRID_DEBUG",
+    "ROLLGRID_EXTERNAL_URL",
+    "ROLLGRID_HANG_SECONDS",
+    "ROLLGRID_HEALTH_WAIT_SECONDS",
+    "ROLLGRID_HOME",
+    "ROLLGRID_HTTPS_ONLY",
+    "ROLLGRID_KEEP_HISTORY_DAYS",
+    "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
+    "ROLLGRID_RETRY_SECONDS",
+    "ROLLGRID_SECRET_KEY",
+    "ROLLGRID_TLS_CERT",
+    "ROLLGRID_TLS_KEY",
+    "ROLLGRID_TRUSTED_PROXIES",
+    "ROLLGRID_UPGRADE_TIMEOUT_SECONDS",
+)
 SETTINGS: list[Callable[[], object]] = []
 Reader = TypeVar("Reader", bound=Callable[[], object])
 
@@ -299,9 +321,21 @@ def tls_files() -> tuple[Path, Path] | None:
 
 
 def check() -> None:
-    """Read every setting once. Raises BadEnvironment for the first that cannot be used."""
+    """Read every setting once. Raises BadEnvironment for the first that cannot be used, and for a name that is a slip of one of ours."""
     for reader in SETTINGS:
         reader()
+    for name in sorted(os.environ):
+        if name not in NAMES and (meant := _meant_by(name)):
+            raise BadEnvironment(f"{name} is no variable of ours, and does nothing. Did you mean {meant}?")
+
+
+def _meant_by(name: str) -> str:
+    """Ours that is nearly called so; "" where none is."""
+    prefix, _, rest = name.upper().partition("_")
+    if prefix != "ROLLGRID" or OF_KUBERNETES.search(name):
+        return ""
+    found = get_close_matches(rest, [one.partition("_")[2] for one in NAMES], n=1, cutoff=0.65)
+    return f"{prefix}_{found[0]}" if found else ""
 
 
 def broker_socket() -> Path:

@@ -219,6 +219,47 @@ def test_a_long_state_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch
     assert len(os.fsencode(environment.broker_socket())) <= environment.MAX_SOCKET_PATH_LENGTH
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ("ROLLGRID_HTTPS_ONLYY", "HTTPS_ONLY"),
+        ("ROLLGRID_HTTPS", "HTTPS_ONLY"),
+        ("rollgrid_https_only", "HTTPS_ONLY"),
+        ("ROLLGRID_TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("ROLLGRID_HANG_SECOND", "HANG_SECONDS"),
+        ("ROLLGRID_ALLOWED_HOST", "ALLOWED_HOSTS"),
+        ("ROLLGRID_SECRETKEY", "SECRET_KEY"),
+        ("ROLLGRID_KEEP_HISTORY", "KEEP_HISTORY_DAYS"),
+        ("ROLLGRID_UPGRADE_TIMEOUT", "UPGRADE_TIMEOUT_SECONDS"),
+    ],
+)
+def test_a_slip_in_a_name_is_refused(monkeypatch: pytest.MonkeyPatch, slip: str, meant: str) -> None:
+    """It would be passed over, and who set it believes that it holds."""
+    monkeypatch.setenv(slip, "1")
+    with pytest.raises(BadEnvironment, match=rf"^{slip} is no variable of ours.*Did you mean ROLLGRID_{meant}\?$"):
+        environment.check()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ROLLGRID_PORT", "ROLLGRID_PORT_8000_TCP", "ROLLGRID_PORT_8000_TCP_ADDR", "ROLLGRID_SERVICE_HOST"),
+        *("ROLLGRID_HTTPS_SERVICE_PORT", "ROLLGRID_HTTPS_PORT", "ROLLGRID_HTTPS_PORT_443_TCP"),
+        *("ROLLGRID_HEARTBEATS", "ROLLGRID_GATE", "ROLLGRID_STORY", "ROLLGRID_FIGURES"),
+        *("ROLLGRID_SERVICE_PORT", "ROLLGRID_SERVICE_PORT_HTTPS", "ROLLGRID_SEED", "ROLLGRID_FUZZ", "ROLLGRID_SOAK"),
+        *("HTTPS_ONLY", "MY_ROLLGRID_HTTPS_ONLY", "ROLLGRIDD_HTTPS", "ROLLGRID_", "ROLLGRID"),
+    ],
+)
+def test_other_names_are_not_ours(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Kubernetes sets the first ones for a service that is called rollgrid."""
+    monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+    environment.check()
+
+
+def test_all_names_of_ours_are_known() -> None:
+    assert set(environment.NAMES) == {name for name in asked_for() if name.startswith("ROLLGRID_")}
+
+
 def test_the_documentation_has_every_variable_and_no_other() -> None:
     table = ROW.findall((CHECKOUT / "docs" / "operations.md").read_text())
     assert {name for name, _, _ in table} == asked_for()
