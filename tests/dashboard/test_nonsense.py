@@ -1,5 +1,6 @@
 """Requests that no browser sends: refused in one short line, never with a traceback. All go through the whole ASGI application."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -9,12 +10,14 @@ from itertools import product
 from typing import Any
 
 import pytest
+from channels.testing import WebsocketCommunicator
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 from django.test import Client
 
+from dashboard.asgi import application
 from dashboard.quiet import MAX_LINE, Short
 from tests.fuzz.asking import Ask, Headers, ask
 from upgrades.models import Location
@@ -120,6 +123,18 @@ def test_files_are_read_and_nothing_else(signed_in: Headers) -> None:
     for kind in NO_FORMS:
         headers = [*signed_in, (b"content-type", kind)]
         assert ask(Ask("POST", "/static/js/feed.js", headers, b"a=b")).status in (400, 405)
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nowhere/", "/ws/feed/x", "/login/"])
+def test_a_socket_to_nowhere_is_refused(path: str) -> None:
+    """It ended in a traceback."""
+
+    async def story() -> bool:
+        same = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+        connected, _ = await WebsocketCommunicator(application, path, headers=same).connect()
+        return bool(connected)
+
+    assert not asyncio.run(story())
 
 
 @pytest.mark.parametrize(
