@@ -10,7 +10,9 @@ from django.db import connection
 
 ENDING = ("ROLLBACK", "RELEASE")
 WRITES = ("INSERT", "UPDATE", "DELETE")
-QUIET = re.compile(r'UPDATE "upgrades_(scaleset" SET "(look_at|lease_\w+|prober\w*|probed_at|news_since)"|chunk")')
+QUIET = re.compile(
+    r'UPDATE "upgrades_(scaleset" SET "(reconcile_at|lease_\w+|prober\w*|probed_at|news_since)"|workitem")'
+)
 
 
 class Killed(BaseException):

@@ -30,7 +30,7 @@ class Watch:
             'INSERT INTO "upgrades_rollingupgrade"': self._starts.on_upgrade,
             'INSERT INTO "upgrades_batch"': self._on_batch,
             'UPDATE "upgrades_rollingupgrade" SET "status"': self._ends.on_status,
-            'INSERT INTO "upgrades_chunk"': self._on_chunk,
+            'INSERT INTO "upgrades_workitem"': self._on_chunk,
         }
 
     def has_news(self) -> bool:
