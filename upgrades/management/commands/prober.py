@@ -11,13 +11,15 @@ from django.utils import timezone
 from upgrades import tasks
 from upgrades.prober.process import Prober
 from upgrades.probes.descriptors import raise_limit
+from upgrades.probes.loops import loop_factory
 
 
 class Command(BaseCommand):
     help = "Probes the health of all instances, until it is told to stop. `manage.py up` starts it."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asyncio.run(self._run())
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(self._run())
 
     async def _run(self) -> None:
         raise_limit()  # a connection for each probe in flight
