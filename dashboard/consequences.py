@@ -271,7 +271,8 @@ def _opt_in(asked: Asked) -> Consequence:
     """One's own ends without a question: for some seconds it holds on, and can be kept."""
     held = in_force(asked.now).filter(instance__in=asked.rows).select_related("instance").order_by("instance__number")
     others = any(one.owner != asked.by for one in held)
-    says = (f"They end in {UNDO_FOR.seconds} s; until then you can undo it.",)
+    ends = "The opt-out ends" if len(held) == 1 else "The opt-outs end"
+    says = (f"{ends} in {UNDO_FOR.seconds} s. You can undo it until then.",)
     return Consequence(
         f"Opt {asked.named} in again?",
         "Opt in again",

@@ -32,6 +32,7 @@ def kept() -> Iterator[None]:
 
 def _copy_of_file() -> str:
     copy = f"{connection.settings_dict['NAME']}.kept"
+    Path(copy).unlink(missing_ok=True)  # of a run before
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [copy])
     return copy

@@ -27,7 +27,7 @@ function paint(stop) {
 }
 
 function words({ owner, reason, created_at: at, until }) {
-  const end = until ? ` until ${momentAt(until)}` : "";
+  const end = until ? `, until ${momentAt(until)}` : "";
   return html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${end} ${zoneName()}: ${reason}`;
 }
 

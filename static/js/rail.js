@@ -34,7 +34,8 @@ function segment(batch, board) {
   return html`<li data-vars="size:${Math.max(1, batch.size)}"><button type="button" class="batch ${kind}" data-act="batch"
     data-key="${batch.number}" title="${batch.why}"><span class="sr">${says}</span>
     <span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${shares.reached}%"></i><i
-      data-fill="done" data-vars="share:${shares.done}%"></i>${strip("attention", shares.bad)}${strip("failure", shares.failed)}<b>${batch.number}</b><span>${number(batch.size)}</span></span>
+      data-fill="done" data-vars="share:${shares.done}%"></i>${strip("attention", shares.bad)}${strip("failure", shares.failed)}<b>${
+      batch.number}</b><span>${number(batch.size)}</span></span>
     <span class="foot" aria-hidden="true">${start}</span></button></li>`;
 }
 

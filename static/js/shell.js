@@ -70,7 +70,9 @@ function changed(kind, words) {
 
 function signedOut() {
   const back = `${under("login/")}?next=${encodeURIComponent(location.pathname + location.search)}`;
-  const box = toast(html`${mark("failure", "failed")}<p>You are signed out. Sign in to see live data.</p><div class="actions"><a class="button" href="${back}">Sign in</a></div>`, { fill: "failure", seconds: 0 });
+  const link = html`<div class="actions"><a class="button" href="${back}">Sign in</a></div>`;
+  const words = html`${mark("failure", "failed")}<p>You are signed out. Sign in to see live data.</p>${link}`;
+  const box = toast(words, { fill: "failure", seconds: 0 });
   box.id = "signed-out";
 }
 
@@ -84,7 +86,9 @@ export function say(sentence, { urgent = false } = {}) {
 }
 
 /** A control that cannot be used: stays reachable, says why. */
-export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button" aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" popover="manual" id="${id}">${why}</span></span>`;
+export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button"
+  aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" popover="manual"
+  id="${id}">${why}</span></span>`;
 
 /** What the signed-in person may do: body[data-may="steer opt_out"], and why not the rest: body[data-why-opt_in]. */
 export const may = (right) => (document.body.dataset.may ?? "").split(" ").includes(right);

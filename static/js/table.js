@@ -39,8 +39,9 @@ export function tableOf(instances, view, name, now) {
 function heading([code, name], sort) {
   const isHere = sort.column === code, direction = sort.falling ? "descending" : "ascending";
   const arrow = isHere ? (sort.falling ? " ↓" : " ↑") : "";
+  const zone = code === "health_began_at" ? `, ${zoneName()}` : "";
   return html`<th scope="col" ${isHere ? html`aria-sort="${direction}"` : ""}><button type="button" class="sort"
-    data-act="sort" data-key="${code}">${name}${arrow}</button></th>`;
+    data-act="sort" data-key="${code}">${name}${zone}${arrow}</button></th>`;
 }
 
 const row = (one, now, isSelected = false) => html`<tr>

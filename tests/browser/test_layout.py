@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, SignIn
 from tests.end_to_end.fleets import next_version, publish, put_fleet
@@ -25,6 +25,11 @@ CUT = """(root) => [...document.querySelectorAll(root)].flatMap((one) => [one, .
   .filter((one) => one.checkVisibility() && !one.closest(".sr, thead") && getComputedStyle(one).overflow !== "visible")
   .filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1)
   .map((one) => `${one.id || one.className}: ${one.textContent.trim().slice(0, 40)}`)"""
+
+# In how many lines each text stands.
+LINES = """(all) => all.map((one) => { const range = document.createRange(); range.selectNodeContents(one);
+  return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size; })"""
+OVERFULL = """(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
 
 # Where each cell is within the grid, and how large.
 CELLS = """() => { const grid = document.querySelector("#grid").getBoundingClientRect();
@@ -72,6 +77,36 @@ def test_nothing_moves_while_a_page_appears(sign_in: SignIn, address: str, width
     live(page)
     expect(page.locator("#why .reasons li, #needs .mark").first).to_be_visible()
     assert page.evaluate("shifted") < MAX_SHIFT
+
+
+@pytest.mark.parametrize("address", ["/audit/", "/images/", "/admin/upgrades/instance/"])
+def test_nothing_moves_on_a_phone_when_times_become_the_viewers(sign_in: SignIn, address: str) -> None:
+    page = sign_in("/", width=390, zone="America/New_York")
+    page.add_init_script(COUNT_SHIFTS)
+    page.goto(address)
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("shifted") < MAX_SHIFT
+
+
+@pytest.mark.parametrize(("address", "words"), [("/audit/", ".trail .who a"), ("/images/", ".sku tbody th[scope=row]")])
+def test_names_and_versions_are_not_broken_on_a_phone(sign_in: SignIn, address: str, words: str) -> None:
+    page = sign_in(address, width=390)
+    expect(page.locator(words).first).to_be_visible()
+    assert set(page.locator(words).evaluate_all(LINES)) == {1}
+
+
+def test_a_page_that_takes_long_says_that_it_loads(sign_in: SignIn) -> None:
+    page = sign_in("/images/")
+    page.route("**/feed/snapshot?**", lambda route: held.append(route))
+    held: list[Route] = []
+    page.goto(SET_PAGE, wait_until="commit")
+    expect(page.get_by_text("Loading.", exact=True)).to_be_visible()
+    page.unroute("**/feed/snapshot?**")
+    for one in held:
+        one.continue_()
+    live(page)
+    expect(page.locator(".waits")).not_to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1920])
@@ -154,6 +189,7 @@ def test_a_thin_line_stays_in_sight_while_an_upgrade_runs(up: Installation, sign
     expect(page.locator("#line")).to_be_hidden()
     publish(up, next_version())
     expect(page.locator("#line")).to_be_visible()
+    assert page.locator(".steps span").evaluate_all(OVERFULL) == []
     page.mouse.wheel(0, 600)
     assert box(page, "#line")["y"] < 120
     expect(page.locator("#status")).to_have_text("Completed", timeout=60_000)
