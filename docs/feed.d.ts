@@ -128,7 +128,8 @@ export interface Image {
   version: string;
 }
 export interface Policy {
-  [k: string]: number | boolean;
+  words: string[];
+  [k: string]: number | boolean | unknown[];
 }
 export interface Params {
   [k: string]: {

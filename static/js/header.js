@@ -26,7 +26,7 @@ function eligible({ total, eligible: free, opted_out: out }) {
 
 function policy(limits) {
   const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
-  const more = `${pause}${limits.max_surge ? ", new instances" : ""}${limits.deferral ? ", on approval" : ""}`;
+  const more = [pause, ...limits.words.map((word) => `, ${word}`)].join("");
   const { max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded } = limits;
   const sizes = `Batch ${percentText(size)}, max unhealthy ${percentText(all)}`;
   return html`${sizes}, max failed after upgrade ${percentText(upgraded)}${more}`;

@@ -10,6 +10,7 @@ from tests.admin.people import errors, page, post, saved
 from tests.stories import NOW, a_scale_set, document, edited
 from upgrades.commands.defaults import set_defaults
 from upgrades.commands.scale_sets import set_model
+from upgrades.core.policy import policy_to_json
 from upgrades.models import ScaleSet
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,8 @@ OWN = {"max_batch_percent": 10, "max_unhealthy_percent": 15, "max_unhealthy_upgr
 
 def limits(name: str = "web") -> dict[str, Any]:
     row = ScaleSet.objects.get(name=name)
-    return {field: getattr(row, field) for field in OWN}
+    stored = policy_to_json(row.policy)
+    return {name: stored[name] for name in OWN}
 
 
 def test_a_new_scale_set_gets_them_and_its_document_says_so(ada: Client) -> None:

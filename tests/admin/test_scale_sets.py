@@ -54,7 +54,8 @@ def test_saving_changes_the_document_and_nothing_else_of_it(ada: Client) -> None
         changes = {"max_batch_percent": 50, "use_rolling_upgrade_policy": True, "pause_between_batches": 90}
         assert saved(save(ada, row, **changes, capacity=4))
     after = ScaleSet.objects.get()
-    assert (after.capacity, after.max_batch_percent, after.pause_seconds) == (4, 50, 90)
+    assert (after.capacity, after.policy.max_batch_percent) == (4, 50)
+    assert after.policy.pause_between_batches == timedelta(seconds=90)
     rolling = get_field(after.document, *ROLLING.split("."))
     assert rolling == {
         "MAXBATCHINSTANCEPERCENT": 50,
@@ -72,7 +73,7 @@ def test_a_client_that_gets_changes_and_puts_keeps_it(ada: Client) -> None:
     assert saved(save(ada, row, use_rolling_upgrade_policy=True, max_batch_percent=40))
     set_model("fleet/web", edited(ScaleSet.objects.get().document, "sku.capacity", 12), NOW)
     after = ScaleSet.objects.get()
-    assert (after.capacity, after.max_batch_percent) == (12, 40)
+    assert (after.capacity, after.policy.max_batch_percent) == (12, 40)
 
 
 def test_turning_automatic_upgrades_off_and_on(ada: Client) -> None:
@@ -104,19 +105,28 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
         "maxSurge",
     }
     assert get_field(after.document, *ROLLING.split(".")) == dict.fromkeys(rolling, True)
-    assert (after.cross_zone, after.unhealthy_first, after.rollback_on_breach, after.max_surge) == (True,) * 4
-    assert (after.automatic_rollback, after.deferral) == (False, True)
+    assert (
+        after.policy.cross_zone,
+        after.policy.unhealthy_first,
+        after.policy.rollback_on_breach,
+        after.policy.max_surge,
+    ) == (True,) * 4
+    assert (after.policy.automatic_rollback, after.policy.deferral) == (False, True)
     assert saved(save(ada, row, **dict.fromkeys(SWITCHES, False)))
     after.refresh_from_db()
-    assert (after.cross_zone, after.rollback_on_breach, after.automatic_rollback) == (False, False, True)
-    assert after.max_surge is False
+    assert (after.policy.cross_zone, after.policy.rollback_on_breach, after.policy.automatic_rollback) == (
+        False,
+        False,
+        True,
+    )
+    assert after.policy.max_surge is False
 
 
 def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, disable_automatic_rollback=True))
     assert not any("not in force" in one for one in told(ada, "scaleset/"))
-    assert ScaleSet.objects.get().automatic_rollback is False
+    assert ScaleSet.objects.get().policy.automatic_rollback is False
 
 
 @pytest.mark.parametrize("name", ["cross_zone", "unhealthy_first", "rollback_on_breach", "max_surge"])
@@ -124,14 +134,14 @@ def test_switches_that_are_not_in_force_are_told_of(ada: Client, name: str) -> N
     row = a_scale_set()
     assert saved(save(ada, row, **{name: True}))
     assert any("not in force" in one for one in told(ada, "scaleset/"))
-    assert getattr(ScaleSet.objects.get(), name) is False
+    assert getattr(ScaleSet.objects.get().policy, name) is False
 
 
 def test_limits_that_are_not_in_force_are_told_of(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, max_batch_percent=50))
     assert any("not in force" in one for one in told(ada, "scaleset/"))
-    assert ScaleSet.objects.get().max_batch_percent == 20
+    assert ScaleSet.objects.get().policy.max_batch_percent == 20
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_a_null_in_a_patch_takes_away_and_in_a_put_says_nothing(api: Api) -> Non
     assert everything_stored() == before
     assert api.patch(scale_set(), nothing).status == 200
     row = ScaleSet.objects.get()
-    assert (row.tags, row.max_batch_percent) == ({}, 20)
+    assert (row.tags, row.policy.max_batch_percent) == ({}, 20)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

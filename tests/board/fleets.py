@@ -1,7 +1,7 @@
 """Random scale sets, as rows: of every state that the rules know, in the middle of an upgrade, before one and after one."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, edited, publish
@@ -65,7 +65,8 @@ def _scale_set(luck: random.Random) -> ScaleSet:
         pinned = edited(row.document, VERSION, luck.choice([OLD, MIDDLE]))
         set_model(row.key, edited(pinned, AUTOMATIC, {}), NOW)
     domains, deferral, surge = luck.choice([0, 0, 5]), luck.random() < 0.2, luck.random() < 0.15
-    ScaleSet.objects.filter(pk=row.pk).update(update_domains=domains, deferral=deferral, max_surge=surge)
+    policy = replace(row.policy, deferral=deferral, max_surge=surge)
+    ScaleSet.objects.filter(pk=row.pk).update(update_domains=domains, policy=policy)
     return ScaleSet.objects.select_related("location", "sku").get(pk=row.pk)
 
 

@@ -1,10 +1,8 @@
 """Approving what deferred upgrades wait for: of which version, of which instances, and what is refused (A-24)."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 
 from tests.stories import (
     NOW,
@@ -209,12 +207,3 @@ def test_nothing_to_approve() -> None:
     ScaleSet.objects.update(image_version="0.0.1")
     with refused("OperationNotAllowed", "it is pinned to 0.0.1"):
         approve(WEB, by="ada", now=NOW)
-
-
-def test_documents_that_asked_for_it_before_it_was_done_are_deferred_after_the_migration() -> None:
-    for name, value in {"yes": True, "text": "True", "no": False}.items():
-        a_scale_set(name, model=edited(document(), DEFERRAL, value))
-    a_scale_set("silent")
-    ScaleSet.objects.update(deferral=False)
-    import_module("upgrades.migrations.0009_deferred_upgrades").defer(apps, None)
-    assert set(ScaleSet.objects.filter(deferral=True).values_list("name", flat=True)) == {"yes", "text"}

@@ -25,6 +25,7 @@ from tests.stories import (
 )
 from upgrades.commands.scale_sets import MUST_BE_LATEST, Put, set_model
 from upgrades.commands.upgrades import start
+from upgrades.core.policy import Policy
 from upgrades.models import Event, ImageSku, Location, ScaleSet, sealing
 
 LATER = NOW + timedelta(minutes=1)
@@ -50,7 +51,7 @@ def test_a_new_scale_set() -> None:
     row = ScaleSet.objects.get(key="fleet/web")
     assert (row.resource_group, row.name, str(row)) == ("Fleet", "Web", "Fleet/Web")
     assert (row.capacity, row.image_version, row.automatic_upgrade) == (4, "latest", True)
-    assert (row.max_batch_percent, row.max_unhealthy_percent, row.pause_seconds) == (30, 20, 0)
+    assert row.policy == Policy(max_batch_percent=30)
     assert (row.probe_protocol, row.probe_port, row.probe_path) == ("http", 80, "/health")
     assert (row.tags, row.document) == ({"owner": "me"}, body)
     assert (row.seq, row.reconcile_at, row.created_at) == (1, LATER, LATER)
@@ -101,10 +102,10 @@ def test_a_name_in_another_case_is_the_same_scale_set() -> None:
 def test_limits_go_back_to_the_defaults() -> None:
     put(document(rolling={"maxBatchInstancePercent": 50, "pauseTimeBetweenBatches": "PT30S"}))
     row = ScaleSet.objects.get()
-    assert (row.max_batch_percent, row.pause_seconds) == (50, 30)
+    assert row.policy == Policy(max_batch_percent=50, pause_between_batches=timedelta(seconds=30))
     put(document())
     row.refresh_from_db()
-    assert (row.max_batch_percent, row.pause_seconds) == (20, 0)
+    assert row.policy == Policy()
 
 
 # --- images -----------------------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_everything_else_may_change_while_an_upgrade_runs() -> None:
     put(without(body, f"{PROFILE}.osProfile.adminPassword"))
     put(edited(body, f"{PROFILE}.extensionProfile", None))
     row = ScaleSet.objects.get()
-    assert (row.capacity, row.tags, row.max_batch_percent) == (20, {"new": "tag"}, 50)
+    assert (row.capacity, row.tags, row.policy.max_batch_percent) == (20, {"new": "tag"}, 50)
     assert sealing.unseal(row.sealed_secrets) and len(sealing.unseal(row.sealed_secrets)) == 2
     upgrade = row.upgrades.get()
     assert upgrade.policy["max_batch_percent"] == 20, "the running upgrade keeps the policy it began with"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD
 from tests.core.world import image
-from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, Member, Missing, Policy, Upgrade
+from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, Member, Missing, Upgrade
+from upgrades.core.policy import Policy
 from upgrades.core.states import IN_FLIGHT, Health, MemberState, StartedBy, UpgradeKind
 
 MAX_INSTANCES = 30

@@ -13,7 +13,8 @@ from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Policy, Trial, Upgrade, Withdrawal
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Trial, Upgrade, Withdrawal
+from upgrades.core.policy import Policy
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why

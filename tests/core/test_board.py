@@ -14,11 +14,12 @@ from tests.core.world import image
 from tests.feed_client import validator
 from upgrades.core.board import Board, board_of, changes_at, record_of
 from upgrades.core.decide import decide
-from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing, Policy
+from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing
 from upgrades.core.forecast import MAX_PLANNED, forecast, key_of, made
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import State
 from upgrades.core.instants import iso
+from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.ranges import numbers_in
 from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind

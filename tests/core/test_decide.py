@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.core.world import image
 from upgrades.core import batches, decide, health
-from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, Member, Policy, Upgrade
+from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, Member, Upgrade
+from upgrades.core.policy import Policy
 from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     WORK_POLL_INTERVAL,

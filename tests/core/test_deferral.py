@@ -12,7 +12,8 @@ from tests.core.test_rules import STOP, chosen, stopped
 from tests.core.world import image
 from tests.stories import document, edited
 from upgrades.core import documents
-from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.facts import Facts, Member
+from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.states import Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why

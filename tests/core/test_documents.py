@@ -11,8 +11,9 @@ import pytest
 from tests.stories import document, edited, health_extension, without
 from upgrades.core import documents
 from upgrades.core.documents import ExtensionModel, ProbeModel
-from upgrades.core.facts import ImageReference, Policy
+from upgrades.core.facts import ImageReference
 from upgrades.core.json_fields import BadDocument
+from upgrades.core.policy import Policy
 
 EXAMPLE = Path(__file__).parent.parent / "vectors" / "ScaleSet_Create_WithAzureLoadBalancer.2018-10-01.json"
 POLICY = "properties.upgradePolicy"

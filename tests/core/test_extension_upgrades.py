@@ -11,8 +11,9 @@ from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.documents import ExtensionModel
 from upgrades.core.extensions import key_of_machine, key_of_model
-from upgrades.core.facts import Batch, Facts, Hold, Member, Policy, Upgrade
+from upgrades.core.facts import Batch, Facts, Hold, Member, Upgrade
 from upgrades.core.machines import ExtensionView
+from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, Provisioning, StartedBy, UpgradeKind

@@ -10,7 +10,8 @@ import pytest
 
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
 from tests.core.test_rules import STOP, USER, chosen
-from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.facts import Facts, Member
+from upgrades.core.policy import Policy
 from upgrades.core.states import FaultCode, Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, FinishBatch, RollBack, StartBatch, Wait, Why
 

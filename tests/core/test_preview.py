@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
-from upgrades.core.facts import Facts, Hold, Member, Policy
+from upgrades.core.facts import Facts, Hold, Member
+from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
 from upgrades.core.states import FaultCode, Health, MemberState
 from upgrades.core.steps import StartBatch, Why

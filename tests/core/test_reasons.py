@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, Member, Policy
+from upgrades.core.facts import Attempt, Facts, Hold, Member
+from upgrades.core.policy import Policy
 from upgrades.core.reason_kinds import RANK
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus

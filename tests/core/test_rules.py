@@ -8,7 +8,8 @@ import pytest
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from upgrades.core import decide
-from upgrades.core.facts import Attempt, Breach, Facts, Hold, Member, Policy
+from upgrades.core.facts import Attempt, Breach, Facts, Hold, Member
+from upgrades.core.policy import Policy
 from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     Complete,

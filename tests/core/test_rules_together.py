@@ -5,7 +5,8 @@ from dataclasses import replace
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, chosen, stopped
-from upgrades.core.facts import Attempt, Breach, Hold, Member, Policy
+from upgrades.core.facts import Attempt, Breach, Hold, Member
+from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus

@@ -11,7 +11,8 @@ import pytest
 from tests.core.world import World, image, tell_ids
 from tests.transcripts import SCENARIOS, hold
 from upgrades.core.documents import read
-from upgrades.core.facts import Facts, Hold, InstanceFacts, Policy
+from upgrades.core.facts import Facts, Hold, InstanceFacts
+from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, StartedBy

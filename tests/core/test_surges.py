@@ -10,7 +10,8 @@ from tests.core.test_extension_upgrades import extending
 from tests.core.test_preview import instances, plan
 from tests.core.test_rules import zonal
 from upgrades.core import batches, health
-from upgrades.core.facts import Facts, Hold, InstanceFacts, Member, Policy
+from upgrades.core.facts import Facts, Hold, InstanceFacts, Member
+from upgrades.core.policy import Policy
 from upgrades.core.reasons import reasons
 from upgrades.core.states import NEXT_MEMBER_STATES, FaultCode, Health, MemberState, StartedBy
 from upgrades.core.steps import (

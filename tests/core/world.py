@@ -6,15 +6,8 @@ from datetime import datetime, timedelta
 from tests.core.machines import START, Machines, image
 from tests.core.telling import tell, tell_ids
 from upgrades.core.decide import decide
-from upgrades.core.facts import (
-    Attempt,
-    Batch,
-    InstanceFacts,
-    Member,
-    Missing,
-    Policy,
-    Upgrade,
-)
+from upgrades.core.facts import Attempt, Batch, InstanceFacts, Member, Missing, Upgrade
+from upgrades.core.policy import Policy
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,

@@ -7,7 +7,7 @@ import { applyDelta, follows, fromSnapshot } from "../../static/js/state.js";
 
 export const AT = "2018-09-25T12:00:00.000Z";
 export const OLD = "16.04.1", NEW = "16.04.2";
-export const POLICY = { max_batch_percent: 20, max_unhealthy_percent: 20, max_unhealthy_upgraded_percent: 20, pause_seconds: 0 };
+export const POLICY = { max_batch_percent: 20, max_unhealthy_percent: 20, max_unhealthy_upgraded_percent: 20, pause_seconds: 0, words: [] };
 const IMAGE = { publisher: "Canonical", offer: "UbuntuServer", sku: "16.04-LTS" };
 
 export const anInstance = (id, changes = {}) => ({

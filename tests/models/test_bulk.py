@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.upgrades import start
+from upgrades.core.policy import Policy
 from upgrades.core.states import Health, MemberState, OperationKind
 from upgrades.models import ImageSku, Instance, InstanceUpgrade, Location, ScaleSet, WorkItem, bulk
 
@@ -121,9 +122,11 @@ def test_every_field_of_scale_sets() -> None:
         one.sealed_secrets = TEXT * 100
         one.created_at = one.reconcile_at = pick(TIMES[1:], index)
         one.automatic_upgrade = one.deleting = pick([True, False], index)
-        one.capacity, one.max_batch_percent, one.max_unhealthy_percent = index, index, 32767
-        one.max_unhealthy_upgraded_percent = one.probe_port = 0
-        one.pause_seconds = pick([0, 0.1, 1e-9, 1e300, 7], index)
+        one.capacity, one.probe_port = index, 0
+        pause = timedelta(seconds=pick([0, 0.1, 1e-6, 1e9, 7], index))
+        one.policy = Policy(
+            max_batch_percent=index, max_unhealthy_percent=32767, pause_between_batches=pause, deferral=index > 2
+        )
         one.probe_id, one.probe_path, one.probe_protocol = TEXT, TEXT, "tcp"
         one.probe_interval_seconds = one.probe_threshold = one.probe_grace_seconds = 2**31 - 1
         one.probe_is_rich = pick([True, False], index)

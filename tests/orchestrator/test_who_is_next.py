@@ -12,10 +12,10 @@ from hypothesis.extra.django import TestCase
 
 from tests.stories import NOW, a_scale_set
 from upgrades.core import batches
+from upgrades.core.policy import policy_to_json
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, ImageVersion, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.instance import staying
-from upgrades.models.rolling_upgrade import policy_to_row
 from upgrades.orchestrator.observe import observe
 
 VERSIONS = ["16.04.1", "16.04.1", "16.04.2", "16.04.10"]
@@ -85,7 +85,7 @@ def _rows(drawn: list[dict[str, Any]], changes: dict[str, Any], surge: MemberSta
         scale_set=row,
         target_version=TARGET if is_image else "",
         target_extensions="" if is_image else "agent 1.0",
-        policy=policy_to_row(row.policy),
+        policy=policy_to_json(row.policy),
         status=UpgradeStatus.ROLLING_FORWARD,
         started_at=NOW - timedelta(hours=1),
         **changes,

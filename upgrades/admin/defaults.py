@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from upgrades.admin.base import CommandAdmin
 from upgrades.commands.defaults import set_defaults
 from upgrades.models import UpgradeDefaults
+from upgrades.models.defaults import LIMITS
 
-FIELDS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent", "pause_seconds")
+FIELDS = (*LIMITS, "pause_seconds")
 
 
 @admin.register(UpgradeDefaults)

@@ -13,29 +13,26 @@ from django.utils.safestring import SafeString
 
 from upgrades.admin.base import CommandAdmin, ModelForm, ask, count_of, each, now, pretty, without_documents
 from upgrades.admin.reasons import shown_reasons
-from upgrades.commands.policies import MEMBERS, OWN_SWITCHES, change_policy, policy_of
+from upgrades.commands.policies import MEMBERS, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core.documents import MAX_INSTANCES, MAX_PAUSE
+from upgrades.core.documents import MAX_INSTANCES
 from upgrades.core.json_edit import iso_duration
+from upgrades.core.policy import FIELDS, MAX_PAUSE, FieldKind, PolicyField
 from upgrades.core.states import Health
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
 
-LIMITS = (
-    "max_batch_percent",
-    "max_unhealthy_percent",
-    "max_unhealthy_upgraded_percent",
-    "pause_between_batches",
-    *OWN_SWITCHES,
-)
+LIMITS = [name for name, one in FIELDS.items() if not one.always_applies]
+ALWAYS = [one.form_name for one in FIELDS.values() if one.always_applies]
 OF_ITS_OWN = "Applies to upgrades that people start, and to automatic ones where “use custom limits” is on."
 
 
-def _percent(least: int, help_text: str) -> forms.IntegerField:
-    return forms.IntegerField(min_value=least, max_value=100, help_text=f"{help_text} {least} to 100.")
-
-
-def _switch(label: str, help_text: str) -> forms.BooleanField:
-    return forms.BooleanField(required=False, label=label, help_text=help_text)
+def _form_field(one: PolicyField) -> forms.Field:
+    said: dict[str, Any] = {"label": one.label, "help_text": one.help}
+    if one.kind is FieldKind.PERCENT:
+        return forms.IntegerField(min_value=one.least, max_value=100, **said)
+    if one.kind is FieldKind.DURATION:
+        return forms.FloatField(min_value=0, max_value=MAX_PAUSE.total_seconds(), **said)
+    return forms.BooleanField(required=False, **said)
 
 
 class PolicyForm(ModelForm[ScaleSet]):
@@ -49,30 +46,6 @@ class PolicyForm(ModelForm[ScaleSet]):
         help_text="Off: the platform's upgrades have 20 % everywhere, no pause and none of the switches below, whatever stands "
         "there (useRollingUpgradePolicy).",
     )
-    disable_automatic_rollback = forms.BooleanField(
-        required=False,
-        label="No automatic rollback",
-        help_text="On: an instance that fails in an upgrade of the platform's stays on its new OS disk. Always applies.",
-    )
-    deferral = _switch(
-        "Deferred",
-        "On: the platform's upgrades take an instance only when somebody has approved it (osRollingUpgradeDeferral). Always applies.",
-    )
-    max_batch_percent = _percent(5, "Of all instances, in one batch.")
-    max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
-    max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
-    pause_between_batches = forms.FloatField(
-        min_value=0, max_value=MAX_PAUSE.total_seconds(), help_text="Seconds, at most a year."
-    )
-    cross_zone = _switch("Across zones", "A batch may hold instances of several zones.")
-    unhealthy_first = _switch("Unhealthy first", "Batches take the unhealthy instances before the others.")
-    rollback_on_breach = _switch(
-        "Rollback on breach", "When a limit stops the upgrade, those that failed in it get their old OS disks back."
-    )
-    max_surge = _switch(
-        "New instances (maxSurge)",
-        "A batch makes new instances; the old ones go, with their data disks, when those are healthy. Capacity never drops.",
-    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -84,6 +57,9 @@ class PolicyForm(ModelForm[ScaleSet]):
         if "pause_between_batches" in changes:
             changes["pause_between_batches"] = iso_duration(changes["pause_between_batches"])
         return changes
+
+
+PolicyForm.declared_fields.update({one.form_name: _form_field(one) for one in FIELDS.values()})
 
 
 @admin.register(ScaleSet)
@@ -115,7 +91,7 @@ class ScaleSetAdmin(CommandAdmin):
     readonly_fields = ["location", "sku", "image_version", "health_source", "reasons", "decided", "document_shown"]
     fieldsets = [
         (None, {"fields": ["location", "sku", "image_version", "health_source", "reasons", "decided"]}),
-        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", "disable_automatic_rollback", "deferral"]}),
+        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", *ALWAYS]}),
         ("Custom limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
         ("The client's document", {"fields": ["document_shown"]}),
     ]

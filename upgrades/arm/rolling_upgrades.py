@@ -11,11 +11,11 @@ from upgrades.arm.scale_sets import find
 from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
 from upgrades.commands.upgrades import start_extensions as start_extension_upgrade
-from upgrades.core.json_edit import iso_duration
+from upgrades.core.policy import policy_from_json, rolling_policy
 from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
-from upgrades.models.rolling_upgrade import Progress, policy_from_row
+from upgrades.models.rolling_upgrade import Progress
 
 ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (Z-0.11)
 
@@ -92,7 +92,7 @@ def latest(call: Call, group: str, name: str) -> Answer:
 
 def _latest(call: Call, row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "policy": _policy(upgrade),
+        "policy": rolling_policy(policy_from_json(upgrade.policy)),  # A-39: the one really used
         "runningStatus": {
             "code": _code(call, upgrade),
             "startTime": time(upgrade.started_at),
@@ -107,21 +107,6 @@ def _latest(call: Call, row: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any
     own = {"id": f"{ids.of_scale_set(call.subscription, row)}/rollingUpgrades/latest", "name": "latest"}
     place = {"type": ids.ROLLING_UPGRADES, "location": row.location.name, "tags": row.tags}
     return {**own, **place, "properties": properties}
-
-
-def _policy(upgrade: RollingUpgrade) -> dict[str, Any]:
-    """A-39: the one really used."""
-    policy = policy_from_row(upgrade.policy)
-    return {
-        "maxBatchInstancePercent": policy.max_batch_percent,
-        "maxUnhealthyInstancePercent": policy.max_unhealthy_percent,
-        "maxUnhealthyUpgradedInstancePercent": policy.max_unhealthy_upgraded_percent,
-        "pauseTimeBetweenBatches": iso_duration(policy.pause_between_batches.total_seconds()),
-        "enableCrossZoneUpgrade": policy.cross_zone,
-        "prioritizeUnhealthyInstances": policy.unhealthy_first,
-        "rollbackFailedInstancesOnPolicyBreach": policy.rollback_on_breach,
-        "maxSurge": policy.max_surge,
-    }
 
 
 @needs(OPERATOR)

@@ -9,13 +9,13 @@ from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
 from upgrades.core.auditing import Kind
+from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, UpgradeKind
 from upgrades.core.versions import LATEST, is_behind
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
-from upgrades.models.rolling_upgrade import policy_from_row
 
 NO_DEFERRAL = "nothing of {row} waits for approval: its policy has no osRollingUpgradeDeferral, the platform upgrades it by itself"
 RUNS_BY_ITSELF = "nothing of {row} waits for approval: the upgrade {aim} that runs was not deferred when it started"
@@ -84,7 +84,7 @@ def _awaited(row: ScaleSet) -> str:
     running = row.upgrades.filter(ended_at=None).first()
     if running is not None:
         return _awaited_by(running, row)
-    if not row.deferral:
+    if not row.policy.deferral:
         raise Refused("OperationNotAllowed", NO_DEFERRAL.format(row=row))
     latest = row.sku.latest_in(row.location) if row.image_version == LATEST else None
     if latest is None:
@@ -94,7 +94,7 @@ def _awaited(row: ScaleSet) -> str:
 
 
 def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
-    if not policy_from_row(upgrade.policy).deferral:
+    if not policy_from_json(upgrade.policy).deferral:
         raise Refused("OperationNotAllowed", RUNS_BY_ITSELF.format(row=row, aim=upgrade.aim))
     return upgrade.target_version
 

@@ -7,15 +7,12 @@ from django.db import transaction
 
 from upgrades.commands.audit import audited, note
 from upgrades.core.auditing import Kind
-from upgrades.core.facts import Policy
-from upgrades.core.json_edit import edited, iso_duration
+from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import get_field
+from upgrades.core.policy import AUTOMATIC_POLICY, ROLLING_POLICY, FieldKind, Policy, rolling_policy
 from upgrades.models import UpgradeDefaults
 
-_UPGRADE = ("properties", "upgradePolicy")
-_ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
-_OWN_LIMITS = (*_UPGRADE, "automaticOSUpgradePolicy", "useRollingUpgradePolicy")
-_AZURE = Policy()
+_OWN_LIMITS = (*AUTOMATIC_POLICY, "useRollingUpgradePolicy")
 
 
 @audited("DefaultPolicyChanged", Kind.DEFAULTS)
@@ -34,23 +31,8 @@ def with_defaults(document: Mapping[str, Any]) -> Mapping[str, Any]:
     They stand in the document, so that whoever gets it sees what is in force, and may change it.
     """
     row = UpgradeDefaults.objects.first()
-    if (
-        row is None
-        or _is_azures(row)
-        or get_field(document, *_OWN_LIMITS) is not None
-        or get_field(document, *_ROLLING)
-    ):
+    has_own = get_field(document, *_OWN_LIMITS) is not None or get_field(document, *ROLLING_POLICY)
+    if row is None or row.policy == Policy() or has_own:
         return document
-    limits = {
-        "maxBatchInstancePercent": row.max_batch_percent,
-        "maxUnhealthyInstancePercent": row.max_unhealthy_percent,
-        "maxUnhealthyUpgradedInstancePercent": row.max_unhealthy_upgraded_percent,
-        "pauseTimeBetweenBatches": iso_duration(row.pause_seconds),
-    }
-    return edited(edited(document, _ROLLING, limits), _OWN_LIMITS, True)
-
-
-def _is_azures(row: UpgradeDefaults) -> bool:
-    limits = (row.max_batch_percent, row.max_unhealthy_percent, row.max_unhealthy_upgraded_percent)
-    azures = (_AZURE.max_batch_percent, _AZURE.max_unhealthy_percent, _AZURE.max_unhealthy_upgraded_percent)
-    return limits == azures and not row.pause_seconds
+    limits = rolling_policy(row.policy, kinds=(FieldKind.PERCENT, FieldKind.DURATION))
+    return edited(edited(document, ROLLING_POLICY, limits), _OWN_LIMITS, True)

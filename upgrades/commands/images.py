@@ -59,8 +59,8 @@ class Publication:
     def says(self) -> list[str]:
         """Which scale sets it would upgrade, and which not: a sentence for each kind."""
         rows = [row for row in self.followers if row.capacity]
-        begin = [row for row in rows if row.automatic_upgrade and not row.deferral]
-        approve = [row for row in rows if row.automatic_upgrade and row.deferral]
+        begin = [row for row in rows if row.automatic_upgrade and not row.policy.deferral]
+        approve = [row for row in rows if row.automatic_upgrade and row.policy.deferral]
         off = [row for row in rows if not row.automatic_upgrade]
         said = [
             f"Upgraded automatically: {_with_sizes(begin)}." if begin else "No scale set is upgraded automatically."

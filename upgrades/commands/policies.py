@@ -1,7 +1,7 @@
 """Changing a scale set's upgrade policy and capacity, one member of its document at a time."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,45 +13,24 @@ from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
 from upgrades.commands.scale_sets import Put, set_model
 from upgrades.core.auditing import Kind
-from upgrades.core.documents import MAX_PAUSE
+from upgrades.core.documents import MAX_INSTANCES, read_policy_field
 from upgrades.core.json_edit import edited
-from upgrades.core.json_fields import read_bool, read_duration, read_int
+from upgrades.core.json_fields import read_bool, read_int
+from upgrades.core.policy import AUTOMATIC_POLICY, FIELDS, PolicyField
 from upgrades.models import ScaleSet
 
-_UPGRADE = ("properties", "upgradePolicy")
-_AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
-_ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
+_CAPACITY = ("sku", "capacity")
+_SWITCHES = {
+    "automatic_upgrade": (*AUTOMATIC_POLICY, "enableAutomaticOSUpgrade"),
+    "use_rolling_upgrade_policy": (*AUTOMATIC_POLICY, "useRollingUpgradePolicy"),
+}
 
 # What can be changed, and where that stands in the document.
 MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "capacity": ("sku", "capacity"),
-    "automatic_upgrade": (*_AUTOMATIC, "enableAutomaticOSUpgrade"),
-    "use_rolling_upgrade_policy": (*_AUTOMATIC, "useRollingUpgradePolicy"),
-    "max_batch_percent": (*_ROLLING, "maxBatchInstancePercent"),
-    "max_unhealthy_percent": (*_ROLLING, "maxUnhealthyInstancePercent"),
-    "max_unhealthy_upgraded_percent": (*_ROLLING, "maxUnhealthyUpgradedInstancePercent"),
-    "pause_between_batches": (*_ROLLING, "pauseTimeBetweenBatches"),
-    "cross_zone": (*_ROLLING, "enableCrossZoneUpgrade"),
-    "unhealthy_first": (*_ROLLING, "prioritizeUnhealthyInstances"),
-    "rollback_on_breach": (*_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
-    "max_surge": (*_ROLLING, "maxSurge"),
-    "disable_automatic_rollback": (*_AUTOMATIC, "disableAutomaticRollback"),
-    "deferral": (*_AUTOMATIC, "osRollingUpgradeDeferral"),
+    "capacity": _CAPACITY,
+    **_SWITCHES,
+    **{one.form_name: one.place for one in FIELDS.values()},
 }
-
-OWN_SWITCHES = ("cross_zone", "unhealthy_first", "rollback_on_breach", "max_surge")
-_SWITCHES = [
-    (name, MEMBERS[name])
-    for name in (
-        "automatic_upgrade",
-        "use_rolling_upgrade_policy",
-        "disable_automatic_rollback",
-        "deferral",
-        *OWN_SWITCHES,
-    )
-]
-_PERCENTS = ("max_batch_percent", "max_unhealthy_percent", "max_unhealthy_upgraded_percent")
-_NUMBERS = [(name, MEMBERS[name]) for name in ("capacity", *_PERCENTS)]
 
 
 @lookup.retry_on_conflict
@@ -86,9 +65,12 @@ def _locked(path: str) -> ScaleSet:
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document's own word on each of MEMBERS, whether it is in force or not; Azure's defaults where it has none. A pause in seconds."""
-    read: dict[str, Any] = {
-        name: read_int(document, *place, default=20, least=0, most=1000) for name, place in _NUMBERS
-    }
-    read |= {name: read_bool(document, *place) for name, place in _SWITCHES}
-    pause = read_duration(document, *MEMBERS["pause_between_batches"], most=MAX_PAUSE)
-    return {**read, "pause_between_batches": pause.total_seconds()}
+    read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, least=0, most=MAX_INSTANCES)}
+    read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
+    return read | {one.form_name: _as_said(read_policy_field(document, one), one) for one in FIELDS.values()}
+
+
+def _as_said(value: Any, one: PolicyField) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return not value if one.is_inverted else value

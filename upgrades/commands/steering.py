@@ -8,11 +8,11 @@ from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
 from upgrades.core.auditing import Kind
+from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade
 from upgrades.models.instance import FAILURE_FIELDS
-from upgrades.models.rolling_upgrade import policy_from_row
 
 NOTHING_WAITS = "nothing waits to be tried again: the last upgrade of {row} {ended}"
 NO_PAUSE = "{row} is not in a pause between two batches: {what}"
@@ -72,7 +72,7 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
 def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
     """When the last batch finished. Raises Refused where the upgrade is not in its pause."""
     last = upgrade.batches.order_by("-number").first()
-    length = policy_from_row(upgrade.policy).pause_between_batches
+    length = policy_from_json(upgrade.policy).pause_between_batches
     if not length:
         what = "its policy has none"
     elif last is None:

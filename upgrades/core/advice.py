@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from upgrades.core import backoff, batches, health
-from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
+from upgrades.core.facts import Facts, InstanceFacts, Upgrade
+from upgrades.core.policy import Policy
 from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
 from upgrades.core.waiting import LiftedBy, Reason, ReasonContext

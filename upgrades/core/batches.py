@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from upgrades.core import versions
-from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
+from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.health import exceeds, ids, unhealthy
+from upgrades.core.policy import Policy
 from upgrades.core.states import StartedBy, UpgradeKind
 
 

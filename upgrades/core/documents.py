@@ -6,9 +6,9 @@ Member names are found in any case (Azure's clients differ), numbers and switche
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from typing import Any
 
-from upgrades.core.facts import ImageReference, Policy
+from upgrades.core.facts import ImageReference
 from upgrades.core.json_fields import (
     BadDocument,
     Json,
@@ -26,6 +26,7 @@ from upgrades.core.json_fields import (
     show_value,
     wrong_value,
 )
+from upgrades.core.policy import AUTOMATIC_POLICY, FIELDS, MAX_PAUSE, UPGRADE_POLICY, FieldKind, Policy, PolicyField
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 
@@ -34,7 +35,6 @@ MAX_PATH_LENGTH = 2048  # characters of a probe's requestPath
 MAX_PROBE_ID_LENGTH = 500
 USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # by a probe's protocol
 MAX_GRACE_SECONDS = 14_400
-MAX_PAUSE = timedelta(days=365)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
 ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
@@ -116,7 +116,7 @@ def read(document: object) -> Model:
         location=location.replace(" ", "").lower(),
         capacity=read_int(document, "sku", "capacity", default=None, least=0, most=MAX_INSTANCES),
         image=_image(document),
-        automatic_upgrade=read_bool(document, *_AUTOMATIC, "enableAutomaticOSUpgrade"),
+        automatic_upgrade=read_bool(document, *AUTOMATIC_POLICY, "enableAutomaticOSUpgrade"),
         policy=_policy(document, by_hand=False),
         policy_by_hand=_policy(document, by_hand=True),
         probe_id=read_str(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=MAX_PROBE_ID_LENGTH),
@@ -124,14 +124,11 @@ def read(document: object) -> Model:
         machine=_machine(document),
         is_of_gallery=bool(get_field(document, *_IMAGE, "id")),
         is_service_fabric=any(kind in SERVICE_FABRIC_EXTENSIONS for _, kind in _extension_types(document)),
-        is_rolling=read_str(document, *_UPGRADE, "mode").lower() == "rolling",
+        is_rolling=read_str(document, *UPGRADE_POLICY, "mode").lower() == "rolling",
         encrypted_by=_encrypted_by(document),
     )
 
 
-_UPGRADE = ("properties", "upgradePolicy")
-_AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
-_ROLLING = (*_UPGRADE, "rollingUpgradePolicy")
 _PROFILE = ("properties", "virtualMachineProfile")
 _IMAGE = (*_PROFILE, "storageProfile", "imageReference")
 _EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")
@@ -196,25 +193,20 @@ def _image_of_gallery(id: str) -> ImageReference:
 def _policy(document: Json, *, by_hand: bool) -> Policy:
     """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (Z-2.2:
     useRollingUpgradePolicy), for those that people start always (Z-1.2); they are checked in any case."""
-    own = Policy(
-        max_batch_percent=read_int(document, *_ROLLING, "maxBatchInstancePercent", default=20, least=5, most=100),
-        max_unhealthy_percent=read_int(
-            document, *_ROLLING, "maxUnhealthyInstancePercent", default=20, least=5, most=100
-        ),
-        max_unhealthy_upgraded_percent=read_int(
-            document, *_ROLLING, "maxUnhealthyUpgradedInstancePercent", default=20, least=0, most=100
-        ),
-        pause_between_batches=read_duration(document, *_ROLLING, "pauseTimeBetweenBatches", most=MAX_PAUSE),
-        cross_zone=read_bool(document, *_ROLLING, "enableCrossZoneUpgrade"),
-        unhealthy_first=read_bool(document, *_ROLLING, "prioritizeUnhealthyInstances"),
-        rollback_on_breach=read_bool(document, *_ROLLING, "rollbackFailedInstancesOnPolicyBreach"),
-        max_surge=read_bool(document, *_ROLLING, "maxSurge"),
-    )
-    is_own = read_bool(document, *_AUTOMATIC, "useRollingUpgradePolicy")
-    rolls_back = not read_bool(document, *_AUTOMATIC, "disableAutomaticRollback")
-    defers = read_bool(document, *_AUTOMATIC, "osRollingUpgradeDeferral")  # a start by hand is its own approval
-    used = own if by_hand or is_own else Policy()
-    return replace(used, automatic_rollback=rolls_back and not by_hand, deferral=defers and not by_hand)
+    own = {name: read_policy_field(document, one) for name, one in FIELDS.items()}
+    if not (by_hand or read_bool(document, *AUTOMATIC_POLICY, "useRollingUpgradePolicy")):
+        own = {name: value for name, value in own.items() if FIELDS[name].always_applies}
+    of_platform = {name: False for name, one in FIELDS.items() if by_hand and one.always_applies}
+    return Policy(**{**own, **of_platform})
+
+
+def read_policy_field(document: Json, one: PolicyField) -> Any:
+    """What the document says of a field of the policy, in force or not, as `Policy` has it; its default where it says nothing."""
+    if one.kind is FieldKind.PERCENT:
+        return read_int(document, *one.place, default=one.default, least=one.least, most=100)
+    if one.kind is FieldKind.DURATION:
+        return read_duration(document, *one.place, most=MAX_PAUSE)
+    return read_bool(document, *one.place) != one.is_inverted
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from upgrades.core.policy import Policy
 from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 
 
@@ -21,28 +22,6 @@ class ImageReference:
 
     def __str__(self) -> str:
         return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Limits and switches of a rolling upgrade; the defaults are the document's (Z-2.2, Z-2.3).
-
-    `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
-    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `max_surge`: new instances are made beside those of
-    a batch, which go when the new ones are healthy (Z-1.10). `deferral`: an upgrade of the platform's takes an instance only when a
-    person has approved its version for that instance (Z-1.13).
-    """
-
-    max_batch_percent: int = 20
-    max_unhealthy_percent: int = 20
-    max_unhealthy_upgraded_percent: int = 20
-    pause_between_batches: timedelta = timedelta(0)
-    cross_zone: bool = False
-    unhealthy_first: bool = False
-    automatic_rollback: bool = True
-    rollback_on_breach: bool = False
-    deferral: bool = False
-    max_surge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

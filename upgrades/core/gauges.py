@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TypedDict
 
 from upgrades.core import advice, batches, health
-from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.facts import Facts, Member
+from upgrades.core.policy import Policy
 from upgrades.core.ranges import spans
 from upgrades.core.states import HAS_FAILED
 

@@ -20,7 +20,8 @@ from upgrades.core import (
     suspicion,
     versions,
 )
-from upgrades.core.facts import Facts, Member, Policy
+from upgrades.core.facts import Facts, Member
+from upgrades.core.policy import Policy
 from upgrades.core.reason_kinds import RANK
 from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import Why

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from upgrades.core import batches
-from upgrades.core.facts import Facts, InstanceFacts, Policy, Upgrade
+from upgrades.core.facts import Facts, InstanceFacts, Upgrade
+from upgrades.core.policy import Policy
 from upgrades.core.states import MemberState, StartedBy
 from upgrades.core.steps import Why
 from upgrades.core.what_if import turned

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from upgrades.core import documents
 from upgrades.core.extensions import key_of_model
 from upgrades.core.instants import iso
+from upgrades.core.policy import PolicyJson, policy_to_json, policy_words
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.reason_shapes import BreachShape, breach_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
@@ -13,7 +14,6 @@ from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.image import Catalogue
 from upgrades.models.prepared import Prepared
 from upgrades.models.records import record_of
-from upgrades.models.rolling_upgrade import policy_to_row
 
 
 class ImageShape(TypedDict):
@@ -45,7 +45,7 @@ class ScaleSetShape(TypedDict):
     capacity: int
     automatic_upgrade: bool
     extensions: list[str]
-    policy: dict[str, float]
+    policy: dict[str, Any]
     probe: dict[str, Any] | None
     decision: dict[str, Any]
     fleet_stop: "HoldShape | None"
@@ -135,7 +135,7 @@ class UpgradeShape(TypedDict):
     takes_newer: bool
     retry_skipped_by: str
     extensions: list[str]
-    policy: dict[str, float]
+    policy: dict[str, Any]
     progress: dict[str, int]
     error: dict[str, Any] | None
     breach: BreachShape | None
@@ -156,7 +156,7 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
         capacity=row.capacity,
         automatic_upgrade=row.automatic_upgrade,
         extensions=_lines(key_of_model(documents.extensions_of(row.document))),
-        policy=policy_to_row(row.policy),
+        policy=_policy(policy_to_json(row.policy)),
         probe=_probe(row),
         decision=row.decision,
         fleet_stop=_fleet_stop(),
@@ -169,6 +169,10 @@ def _withdrawn(catalogue: Catalogue) -> list[WithdrawnShape]:
         WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=iso(one.since))
         for version, one in sorted(catalogue.withdrawn.items())
     ]
+
+
+def _policy(stored: PolicyJson) -> dict[str, Any]:
+    return {**stored, "words": policy_words(stored)}
 
 
 def _fleet_stop() -> HoldShape | None:
@@ -282,7 +286,7 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         takes_newer=row.takes_newer,
         retry_skipped_by=row.retry_skipped_by,
         extensions=_lines(row.target_extensions),
-        policy=row.policy,
+        policy=_policy(row.policy),
         progress={
             "successful": progress.successful,
             "failed": progress.failed,

@@ -1,29 +1,35 @@
 """The upgrade policy of new scale sets."""
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from upgrades.core.documents import MAX_PAUSE
+from upgrades.core.policy import FIELDS, MAX_PAUSE, FieldKind, Policy
 
 
-def _percent(least: int, help_text: str) -> "models.PositiveSmallIntegerField[int, int]":
-    limits = [MinValueValidator(least), MaxValueValidator(100)]
+def _percent(name: str) -> "models.PositiveSmallIntegerField[int, int]":
+    one = FIELDS[name]
+    limits = [MinValueValidator(one.least), MaxValueValidator(100)]
     return models.PositiveSmallIntegerField(
-        default=20, validators=limits, help_text=f"{help_text} {least} to 100; Azure's own is 20."
+        default=one.default, validators=limits, help_text=f"{one.help.removesuffix('.')}; Azure's own is {one.default}."
     )
+
+
+LIMITS = tuple(name for name, one in FIELDS.items() if one.kind is FieldKind.PERCENT)
 
 
 class UpgradeDefaults(models.Model):
     """What a new scale set gets whose document says nothing of its limits. One row; Azure's own values until somebody changes it."""
 
-    max_batch_percent = _percent(5, "Of all instances, in one batch.")
-    max_unhealthy_percent = _percent(5, "Of all instances; with more than that unhealthy, nothing new begins.")
-    max_unhealthy_upgraded_percent = _percent(0, "Of those upgraded; with more than that failed, the upgrade ends.")
+    max_batch_percent = _percent("max_batch_percent")
+    max_unhealthy_percent = _percent("max_unhealthy_percent")
+    max_unhealthy_upgraded_percent = _percent("max_unhealthy_upgraded_percent")
     pause_seconds = models.FloatField(
         "pause between batches",
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(MAX_PAUSE.total_seconds())],
-        help_text="Seconds, at most a year.",
+        help_text=FIELDS["pause_between_batches"].help,
     )
 
     class Meta:
@@ -32,3 +38,9 @@ class UpgradeDefaults(models.Model):
 
     def __str__(self) -> str:
         return "of new scale sets"
+
+    @property
+    def policy(self) -> Policy:
+        """With these limits, and Azure's defaults for all the rest."""
+        limits = {name: getattr(self, name) for name in LIMITS}
+        return Policy(pause_between_batches=timedelta(seconds=self.pause_seconds), **limits)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
-from upgrades.core.facts import Breach, Exceeded, ImageReference, Policy
+from upgrades.core.facts import Breach, Exceeded, ImageReference
+from upgrades.core.policy import Policy, policy_to_json
 from upgrades.core.sentences import shaped
 from upgrades.core.states import (
     HAS_FAILED,
@@ -36,21 +37,6 @@ class Progress:
     failed: int
     in_progress: int
     pending: int
-
-
-PolicyRow = dict[str, float]
-
-
-def policy_from_row(stored: PolicyRow) -> Policy:
-    """What an older row does not say is as Azure's default."""
-    known: dict[str, Any] = {field.name: stored[field.name] for field in fields(Policy) if field.name in stored}
-    return Policy(**known, pause_between_batches=timedelta(seconds=stored["pause_seconds"]))
-
-
-def policy_to_row(policy: Policy) -> PolicyRow:
-    row = {field.name: getattr(policy, field.name) for field in fields(Policy)}
-    row["pause_seconds"] = row.pop("pause_between_batches").total_seconds()
-    return row
 
 
 def breach_to_row(breach: Breach) -> dict[str, Any]:
@@ -165,7 +151,7 @@ class RollingUpgrade(models.Model):
             target_offer=target.offer,
             target_sku=target.sku,
             target_version=target.version,
-            policy=policy_to_row(policy),
+            policy=policy_to_json(policy),
             started_by=started_by,
             started_by_name=name,
             only_failed=only_failed,

@@ -2,16 +2,34 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 
-from upgrades.core.facts import Policy
+from upgrades.core.policy import Policy, policy_from_json, policy_to_json
 from upgrades.core.typed import tags_of
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
 # How often machines are asked for their state where no probe is configured.
 MACHINE_VIEW_INTERVAL = timedelta(seconds=2)
+
+
+class PolicyColumn(models.JSONField):
+    """A `Policy`, stored as JSON."""
+
+    _pyi_private_set_type: Policy
+    _pyi_private_get_type: Policy
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Policy:
+        return policy_from_json(super().from_db_value(value, expression, connection))
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        stored = policy_to_json(value) if isinstance(value, Policy) else value
+        return super().get_db_prep_value(stored, connection, prepared)
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        return policy_to_json(self.value_from_object(obj))
 
 
 class ScaleSet(models.Model):
@@ -37,16 +55,7 @@ class ScaleSet(models.Model):
     sku = models.ForeignKey(ImageSku, on_delete=models.PROTECT)
     image_version = models.CharField(max_length=80, help_text='A version, or "latest".')
     automatic_upgrade = models.BooleanField(default=False)
-    max_batch_percent = models.PositiveSmallIntegerField(default=20)
-    max_unhealthy_percent = models.PositiveSmallIntegerField(default=20)
-    max_unhealthy_upgraded_percent = models.PositiveSmallIntegerField(default=20)
-    pause_seconds = models.FloatField(default=0)
-    cross_zone = models.BooleanField(default=False)
-    unhealthy_first = models.BooleanField(default=False)
-    automatic_rollback = models.BooleanField(default=True)
-    rollback_on_breach = models.BooleanField(default=False)
-    deferral = models.BooleanField(default=False, help_text="The platform's upgrades wait for people's approval.")
-    max_surge = models.BooleanField(default=False)
+    policy = PolicyColumn(default=Policy)
     update_domains = models.PositiveSmallIntegerField(default=0, help_text="0: instances are in none.")
     probe_id = models.CharField(max_length=500, blank=True, help_text="The load balancer's probe, in lower case.")
     probe_protocol = models.CharField(
@@ -106,32 +115,6 @@ class ScaleSet(models.Model):
     def health_interval(self) -> timedelta:
         """How often each instance is asked for its health."""
         return timedelta(seconds=self.probe_interval_seconds) if self.probe_protocol else MACHINE_VIEW_INTERVAL
-
-    @property
-    def policy(self) -> Policy:
-        return Policy(
-            max_batch_percent=self.max_batch_percent,
-            max_unhealthy_percent=self.max_unhealthy_percent,
-            max_unhealthy_upgraded_percent=self.max_unhealthy_upgraded_percent,
-            pause_between_batches=timedelta(seconds=self.pause_seconds),
-            cross_zone=self.cross_zone,
-            unhealthy_first=self.unhealthy_first,
-            automatic_rollback=self.automatic_rollback,
-            rollback_on_breach=self.rollback_on_breach,
-            deferral=self.deferral,
-            max_surge=self.max_surge,
-        )
-
-    @policy.setter
-    def policy(self, policy: Policy) -> None:
-        self.max_batch_percent = policy.max_batch_percent
-        self.max_unhealthy_percent = policy.max_unhealthy_percent
-        self.max_unhealthy_upgraded_percent = policy.max_unhealthy_upgraded_percent
-        self.pause_seconds = policy.pause_between_batches.total_seconds()
-        self.cross_zone, self.unhealthy_first = policy.cross_zone, policy.unhealthy_first
-        self.automatic_rollback = policy.automatic_rollback
-        self.rollback_on_breach, self.max_surge = policy.rollback_on_breach, policy.max_surge
-        self.deferral = policy.deferral
 
 
 def locked_in_order(rows: models.QuerySet[ScaleSet]) -> list[int]:

@@ -24,6 +24,7 @@ from upgrades.core.facts import (
     Upgrade,
     Withdrawal,
 )
+from upgrades.core.policy import policy_from_json
 from upgrades.core.states import (
     FaultCode,
     Health,
@@ -43,7 +44,7 @@ from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_f
 from upgrades.models.image import Catalogue
 from upgrades.models.instance import is_surge_instance
 from upgrades.models.prepared import Prepared
-from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade, policy_from_row
+from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
 from upgrades.models.trials import trials_of
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
@@ -232,7 +233,7 @@ def _upgrade(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> 
     return Upgrade(
         target=row.target,
         started_by=StartedBy(row.started_by),
-        policy=policy_from_row(row.policy),
+        policy=policy_from_json(row.policy),
         cancel_requested_by=row.cancel_requested_by,
         paused_by=row.paused_by,
         pause_is_skipped=_is_skipped(row, batches),

@@ -1,0 +1,62 @@
+"""The table of the upgrade policy: every field is said in full, read and written by the same line."""
+
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.stories import document
+from upgrades.core.documents import read
+from upgrades.core.json_edit import edited
+from upgrades.core.policy import (
+    FIELDS,
+    FieldKind,
+    Policy,
+    PolicyField,
+    policy_from_json,
+    policy_to_json,
+    policy_words,
+    rolling_policy,
+)
+
+VALUES = {
+    FieldKind.PERCENT: st.integers(5, 100),
+    FieldKind.SWITCH: st.booleans(),
+    FieldKind.DURATION: st.integers(0, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+}
+POLICIES = st.builds(Policy, **{name: VALUES[one.kind] for name, one in FIELDS.items()})
+
+
+@given(POLICIES)
+def test_what_is_stored_is_read_again(policy: Policy) -> None:
+    assert policy_from_json(policy_to_json(policy)) == policy
+
+
+def test_what_an_older_row_does_not_say_is_as_by_default() -> None:
+    assert policy_from_json({"max_batch_percent": 30, "gone": True}) == Policy(max_batch_percent=30)
+
+
+@given(POLICIES)
+def test_what_azure_is_shown_is_read_as_it_was(policy: Policy) -> None:
+    written = edited(document(), ("properties", "upgradePolicy", "rollingUpgradePolicy"), rolling_policy(policy))
+    found = read(written).policy_by_hand
+    assert rolling_policy(found) == rolling_policy(policy)
+
+
+@pytest.mark.parametrize("one", FIELDS.values(), ids=lambda one: str(one.name))
+def test_each_field_is_said_in_full(one: PolicyField) -> None:
+    assert one.label and one.help.endswith(".") and one.place[-1]
+    assert bool(one.words) == (one.kind is FieldKind.SWITCH), "a switch is told on the page, limits are figures there"
+
+
+def test_the_table_has_every_field_once() -> None:
+    assert list(FIELDS) == [one.name for one in fields(Policy)]
+    assert len({one.place for one in FIELDS.values()}) == len({one.json_name for one in FIELDS.values()}) == len(FIELDS)
+
+
+def test_only_what_is_not_as_by_default_is_told() -> None:
+    assert policy_words(policy_to_json(Policy())) == []
+    changed = Policy(max_surge=True, automatic_rollback=False, max_batch_percent=50)
+    assert policy_words(policy_to_json(changed)) == ["no automatic rollback", "new instances"]

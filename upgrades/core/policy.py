@@ -1,0 +1,178 @@
+"""The upgrade policy of a scale set: its fields, and all that is said of each, in one table.
+
+A new field is a line of `Policy`, and the rule that heeds it. Reader of documents, API, admin, terminal, feed and pages go by the table.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from upgrades.core.json_edit import iso_duration
+
+MAX_PAUSE = timedelta(days=365)
+UPGRADE_POLICY = ("properties", "upgradePolicy")
+AUTOMATIC_POLICY = (*UPGRADE_POLICY, "automaticOSUpgradePolicy")
+ROLLING_POLICY = (*UPGRADE_POLICY, "rollingUpgradePolicy")
+
+
+class FieldKind(StrEnum):
+    PERCENT = "percent"
+    DURATION = "duration"
+    SWITCH = "switch"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyField:
+    """What is said of a field of `Policy`.
+
+    `place`: where it stands in Azure's document. `is_inverted`: the document says there that it is not so, and so does the form.
+    `always_applies`: to upgrades of the platform, whether they follow the set's own limits or not; never to those that people start.
+    `json_name`: as it is stored and travels. `label`, `help`: of its form. `words`: what a page says where it is not as by default.
+    """
+
+    name: str
+    json_name: str
+    kind: FieldKind
+    place: tuple[str, ...]
+    default: Any
+    label: str
+    help: str
+    words: str = ""
+    least: int = 0
+    is_inverted: bool = False
+    always_applies: bool = False
+
+    @property
+    def form_name(self) -> str:
+        """How the form, the terminal and `change_policy` name it."""
+        return f"disable_{self.name}" if self.is_inverted else self.name
+
+
+def _line(kind: FieldKind, default: Any, *place: str, **said: Any) -> Any:
+    return field(default=default, metadata={"kind": kind, "place": place, **said})
+
+
+def _percent(name: str, label: str, help: str, *, least: int = 5) -> Any:
+    return _line(FieldKind.PERCENT, 20, *ROLLING_POLICY, name, label=label, help=f"{help} {least} to 100.", least=least)
+
+
+def _switch(name: str, label: str, help: str, words: str) -> Any:
+    return _line(FieldKind.SWITCH, False, *ROLLING_POLICY, name, label=label, help=help, words=words)
+
+
+def _of_platform(name: str, default: bool, label: str, help: str, words: str) -> Any:
+    said = {"label": label, "help": f"{help} Always applies.", "words": words, "always_applies": True}
+    return _line(FieldKind.SWITCH, default, *AUTOMATIC_POLICY, name, is_inverted=default, **said)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits and switches of a rolling upgrade; the defaults are the document's (Z-2.2, Z-2.3).
+
+    `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
+    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `max_surge`: new instances are made beside those of
+    a batch, which go when the new ones are healthy (Z-1.10). `deferral`: an upgrade of the platform's takes an instance only when a
+    person has approved its version for that instance (Z-1.13).
+    """
+
+    max_batch_percent: int = _percent("maxBatchInstancePercent", "Max batch percent", "Of all instances, in one batch.")
+    max_unhealthy_percent: int = _percent(
+        "maxUnhealthyInstancePercent",
+        "Max unhealthy percent",
+        "Of all instances; with more than that unhealthy, nothing new begins.",
+    )
+    max_unhealthy_upgraded_percent: int = _percent(
+        "maxUnhealthyUpgradedInstancePercent",
+        "Max unhealthy upgraded percent",
+        "Of those upgraded; with more than that failed, the upgrade ends.",
+        least=0,
+    )
+    pause_between_batches: timedelta = _line(
+        FieldKind.DURATION,
+        timedelta(0),
+        *ROLLING_POLICY,
+        "pauseTimeBetweenBatches",
+        label="Pause between batches",
+        help="Seconds, at most a year.",
+        json_name="pause_seconds",
+    )
+    cross_zone: bool = _switch(
+        "enableCrossZoneUpgrade", "Across zones", "A batch may hold instances of several zones.", "across zones"
+    )
+    unhealthy_first: bool = _switch(
+        "prioritizeUnhealthyInstances",
+        "Unhealthy first",
+        "Batches take the unhealthy instances before the others.",
+        "unhealthy first",
+    )
+    automatic_rollback: bool = _of_platform(
+        "disableAutomaticRollback",
+        True,
+        "No automatic rollback",
+        "On: an instance that fails in an upgrade of the platform's stays on its new OS disk.",
+        "no automatic rollback",
+    )
+    rollback_on_breach: bool = _switch(
+        "rollbackFailedInstancesOnPolicyBreach",
+        "Rollback on breach",
+        "When a limit stops the upgrade, those that failed in it get their old OS disks back.",
+        "rollback on breach",
+    )
+    deferral: bool = _of_platform(
+        "osRollingUpgradeDeferral",
+        False,
+        "Deferred",
+        "On: the platform's upgrades take an instance only when somebody has approved it (osRollingUpgradeDeferral).",
+        "on approval",
+    )
+    max_surge: bool = _switch(
+        "maxSurge",
+        "New instances (maxSurge)",
+        "A batch makes new instances; the old ones go, with their data disks, when those are healthy. Capacity never drops.",
+        "new instances",
+    )
+
+
+FIELDS: Mapping[str, PolicyField] = MappingProxyType(
+    {
+        one.name: PolicyField(**{"name": one.name, "json_name": one.name, "default": one.default, **one.metadata})
+        for one in fields(Policy)
+    }
+)
+
+# A policy as it is stored, and travels in the feed; a duration in seconds.
+PolicyJson = dict[str, Any]
+
+
+def policy_to_json(policy: Policy) -> PolicyJson:
+    """All fields."""
+    found = {one.json_name: getattr(policy, name) for name, one in FIELDS.items()}
+    return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in found.items()}
+
+
+def policy_from_json(stored: PolicyJson) -> Policy:
+    """What an older one does not say is as by default."""
+    known = {one: stored[one.json_name] for one in FIELDS.values() if one.json_name in stored}
+    return Policy(**{one.name: _value(one, stored) for one, stored in known.items()})
+
+
+def _value(one: PolicyField, stored: Any) -> Any:
+    return timedelta(seconds=stored) if one.kind is FieldKind.DURATION else stored
+
+
+def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
+    """The document's `rollingUpgradePolicy`, as Azure writes it: the fields of these kinds."""
+    shown = [one for one in FIELDS.values() if one.kind in kinds and not one.always_applies]
+    found = {one.place[-1]: getattr(policy, one.name) for one in shown}
+    return {
+        name: iso_duration(value.total_seconds()) if isinstance(value, timedelta) else value
+        for name, value in found.items()
+    }
+
+
+def policy_words(stored: PolicyJson) -> list[str]:
+    """What people are told of a policy beside its limits and its pause: each switch that is not as by default."""
+    return [one.words for one in FIELDS.values() if one.words and stored.get(one.json_name, one.default) != one.default]
