@@ -70,12 +70,15 @@ def at(moment: datetime) -> str:
 
 
 def in_utc(moment: datetime) -> str:
-    """A time for people, wherever the viewer's zone is not known.
+    """A time for people, wherever the viewer's zone is not known; as it came, where it is within a day of the calendar's end.
 
     >>> in_utc(datetime(2018, 9, 25, 12, tzinfo=UTC))
     '2018-09-25 12:00:00 UTC'
     """
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return moment.isoformat(sep=" ")
 
 
 P = ParamSpec("P")
