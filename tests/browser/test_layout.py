@@ -98,11 +98,10 @@ def test_names_and_versions_are_not_broken_on_a_phone(sign_in: SignIn, address: 
 
 def test_a_page_that_takes_long_says_that_it_loads(sign_in: SignIn) -> None:
     page = sign_in("/images/")
-    page.route("**/feed/snapshot?**", lambda route: held.append(route))
     held: list[Route] = []
+    page.route("**/feed/snapshot?**", lambda route: held.append(route))
     page.goto(SET_PAGE, wait_until="commit")
     expect(page.get_by_text("Loading.", exact=True)).to_be_visible()
-    page.unroute("**/feed/snapshot?**")
     for one in held:
         one.continue_()
     live(page)
