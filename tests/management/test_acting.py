@@ -139,10 +139,17 @@ def test_a_person_at_a_terminal_is_told_whom_a_publication_upgrades(monkeypatch:
         assert "scale sets that follow it: 1" in run(*image, "--yes").out
 
 
+def test_a_script_in_a_terminal_that_keeps_what_is_said_to_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_scale_set()
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stderr", StringIO())
+    assert "scale sets that follow it: 1" in run("publish_image", *UBUNTU, "16.04.9").out
+
+
 @contextmanager
 def at_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[StringIO]:
     """Somebody who types this; what is asked."""
-    typed, asked = Terminal(f"{answer}\n"), StringIO()
+    typed, asked = Terminal(f"{answer}\n"), Terminal()
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdin", typed)
         patch.setattr("sys.stderr", asked)

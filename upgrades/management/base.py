@@ -65,6 +65,11 @@ def add_yes(parser: CommandParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask first")
 
 
+def is_at_a_terminal() -> bool:
+    """Is there a person who sees a question and can answer it? A script may run in a terminal and keep what is said to itself."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def agree(says: Sequence[str], question: str, *, yes: bool) -> None:
     """Has the person at the terminal agree to what would follow. Raises CommandError; then nothing is done.
 
@@ -72,7 +77,7 @@ def agree(says: Sequence[str], question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not is_at_a_terminal():
         raise CommandError(legible(f"nothing was changed: {'; '.join(says)}. Add --yes to do it all the same"))
     sys.stderr.write("".join(f"{legible(one)}\n" for one in says) + f"{question} [y/N] ")
     sys.stderr.flush()

@@ -1,6 +1,5 @@
 """`manage.py publish_image PUBLISHER OFFER SKU VERSION [--location L ...] [--yes]`"""
 
-import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,7 +7,7 @@ from django.utils import timezone
 
 from upgrades.commands.images import publish_image, would_publish
 from upgrades.core.facts import ImageReference
-from upgrades.management.base import UpgradeCommand, add_yes, agree
+from upgrades.management.base import UpgradeCommand, add_yes, agree, is_at_a_terminal
 
 
 class Command(UpgradeCommand):
@@ -26,7 +25,7 @@ class Command(UpgradeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         places = options["location"]
-        if sys.stdin.isatty():
+        if is_at_a_terminal():
             agree(would_publish(reference, locations=places).says, f"Publish {reference}?", yes=options["yes"])
         followers = publish_image(reference, timezone.now(), locations=places)
         where = ", ".join(places) or "all locations"
