@@ -241,6 +241,7 @@ def ask(
     form: forms.Form,
     *,
     says: Sequence[str] = (),
+    note: str = "",
 ) -> HttpResponse:
     """The page between choosing rows and acting on them; it names them, or `says` more of them. It sends the same action again, with
     `agreed`."""
@@ -255,6 +256,7 @@ def ask(
         "across": across,
         "chosen": chosen[:1] if across else chosen,
         "count": rows.count(),
+        "note": note,
         "shown": says[:MAX_SHOWN] or rows[:MAX_SHOWN],
         "has_more": (len(says) or rows.count()) > MAX_SHOWN,
     }

@@ -128,8 +128,8 @@ def _opt_in(
         says = [
             described(one) for one in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
         ]
-        title = "Opt these instances in again: they can be upgraded at once"
-        return ask(page, request, chosen, action, title, forms.Form(), says=says)
+        note = "Upgrades can take these instances at once."
+        return ask(page, request, chosen, action, "Opt in again", forms.Form(), says=says, note=note)
     each(request, _per_scale_set(instances, partial(opt_in, owner=name_of(request), now=now())), "Opted in")
     return None
 
