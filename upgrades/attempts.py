@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from upgrades.core import messages
+from upgrades.core import health, messages
+from upgrades.core.facts import Member
+from upgrades.core.progress import Progress, progress_from
 from upgrades.core.states import HAS_FAILED, INSTANCE_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet
-from upgrades.models.rolling_upgrade import Progress, progress_from
 
 MAX_ATTEMPTS = 5
 MONTHS = 2
@@ -38,14 +39,14 @@ def months_before(at: datetime, months: int) -> datetime:
 
 
 def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
-    """By upgrade id, in one query for those that have ended, and one for the one that runs."""
-    ended = [one for one in upgrades if one.pending_at_end is not None]
-    members = InstanceUpgrade.objects.filter(upgrade__in=ended).order_by()
+    """By upgrade id. Those that have ended have it in their record; those from before there were records share one query."""
+    older = [one for one in upgrades if one.record is None and one.pending_at_end is not None]
+    members = InstanceUpgrade.objects.filter(upgrade__in=older).order_by()
     counts: dict[UUID, dict[str, int]] = defaultdict(dict)
-    for pk, state, count in members.values_list("upgrade", "state").annotate(Count("pk")):
+    for pk, state, count in members.values_list("upgrade", "state").annotate(Count("pk")) if older else ():
         counts[pk][state] = count
-    running = {one.pk: one.progress() for one in upgrades if one.pending_at_end is None}
-    return {**running, **{one.pk: progress_from(counts[one.pk], one.pending_at_end or 0) for one in ended}}
+    known = {one.pk: progress_from(counts[one.pk], one.pending_at_end or 0) for one in older}
+    return {one.pk: known.get(one.pk) or one.progress() for one in upgrades}
 
 
 def error_details(upgrade: RollingUpgrade, set_name: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
@@ -67,15 +68,12 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
     """What stopped it; while it goes on, that some instances have failed, where they have (Z-1.6)."""
     if upgrade.error or upgrade.ended_at:
         return upgrade.error
-    failed = list(
-        upgrade.members.filter(state__in=HAS_FAILED)
-        .order_by("instance_number")
-        .values_list("instance_number", flat=True)
-    )
+    members = upgrade.members.order_by("instance_number").values_list("instance_number", "state")
+    upgraded = health.upgraded(Member(number, MemberState(state)) for number, state in members)
+    failed = [one.instance for one in upgraded if one.state in HAS_FAILED]
     if not failed:
         return None
-    upgraded = upgrade.members.filter(state__in=(MemberState.SUCCEEDED, *HAS_FAILED)).count()
-    message = messages.with_failed(len(failed), upgraded)
+    message = messages.with_failed(len(failed), len(upgraded))
     return {"code": INSTANCE_FAILED, "message": message, "details": error_details(upgrade, set_name, failed)}
 
 

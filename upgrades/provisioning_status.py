@@ -1,44 +1,41 @@
-"""Read only: how far scale sets are with what their documents ask for."""
+"""Read only: how far scale sets are with what their documents ask for, of many at once.
+
+The rule is core's (core/provisioning.py). What is selected here for it is held to core by tests/models/test_counts.py.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q, QuerySet
 
-from upgrades.core.states import OperationKind, Provisioning
+from upgrades.core import provisioning
+from upgrades.core.provisioning import Counts, ProvisioningStatus
+from upgrades.core.states import OperationKind
 from upgrades.models import Instance, ScaleSet
-from upgrades.models.instance import in_force, is_excluded_from_counts
+from upgrades.models.instance import is_excluded_from_counts, is_opted_out
 
-
-@dataclass(frozen=True, slots=True)
-class ProvisioningStatus:
-    """How far a scale set is with what its document asks for; `failed` numbers the instances that have no machine, `said` is what the
-    provider said of the first of them."""
-
-    state: Provisioning
-    failed: tuple[int, ...] = ()
-    said: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Of a scale set's instances: those that stay, those of them that may be taken away, those being made or taken away."""
-
-    staying: int = 0
-    removable: int = 0
-    changing: int = 0
+__all__ = ["ProvisioningStatus", "provisioning_status"]
 
 
 def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, ProvisioningStatus]:
-    """By scale set id, in two queries however many there are. A rolling upgrade is no matter of it: that has a state of its own."""
+    """By scale set id, in two queries however many there are."""
     by_id = {row.pk: row for row in rows}
-    instances = Instance.objects.filter(scale_set__in=by_id).exclude(is_excluded_from_counts()).order_by()
-    opted_out = Exists(in_force(now).filter(instance=OuterRef("pk")))
+    counts, failed = counts_of(by_id, now), _lacking(by_id)
+    return {
+        pk: provisioning.provisioning_status(
+            row.capacity, counts.get(pk, Counts()), failed[pk], is_leaving=row.deleting
+        )
+        for pk, row in by_id.items()
+    }
+
+
+def counts_of(ids: Iterable[int], now: datetime) -> dict[int, Counts]:
+    """By scale set id; nothing of those without instances."""
     is_leaving = Q(operation_kind=OperationKind.DELETE)
     counted = (
-        instances.annotate(opted_out=opted_out)
+        _instances(ids)
+        .annotate(opted_out=is_opted_out(now))
         .values("scale_set")
         .annotate(
             staying=Count("pk", filter=~is_leaving),
@@ -46,21 +43,16 @@ def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Pr
             changing=Count("pk", filter=Q(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))),
         )
     )
-    counts = {one[0]: _Count(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
+    return {one[0]: Counts(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
+
+
+def _lacking(ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
     failed: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    missing = instances.filter(missing_since__isnull=False, operation_id=None)
+    missing = _instances(ids).filter(missing_since__isnull=False, operation_id=None)
     for pk, number, said in missing.order_by("number").values_list("scale_set", "number", "creation_error"):
         failed[pk].append((number, said))
-    return {pk: _stage(row, counts.get(pk, _Count()), failed[pk]) for pk, row in by_id.items()}
+    return failed
 
 
-def _stage(row: ScaleSet, count: _Count, failed: Sequence[tuple[int, str]]) -> ProvisioningStatus:
-    missing = row.capacity - count.staying
-    if row.deleting:
-        return ProvisioningStatus(Provisioning.DELETING)
-    if missing > 0 or count.changing or (missing < 0 and count.removable):
-        has_none = count.staying == count.changing
-        return ProvisioningStatus(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
-    if not failed:
-        return ProvisioningStatus(Provisioning.SUCCEEDED)
-    return ProvisioningStatus(Provisioning.FAILED, tuple(number for number, _ in failed), failed[0][1])
+def _instances(ids: Iterable[int]) -> QuerySet[Instance]:
+    return Instance.objects.filter(scale_set__in=list(ids)).exclude(is_excluded_from_counts()).order_by()

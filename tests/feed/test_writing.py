@@ -150,7 +150,7 @@ def test_an_upgrade_that_is_over_keeps_its_counts() -> None:
     upgrade = an_upgrade(row)
     with snapshot_equals_events(), writing(LATER, row.pk) as w:
         upgrade.status, upgrade.ended_at = UpgradeStatus.CANCELLED, LATER
-        upgrade.pending_at_end = upgrade.count_pending()
+        upgrade.pending_at_end = upgrade.progress().pending
         upgrade.save()
         w.changed(upgrade, note="x" * 600)
     with snapshot_equals_events(), writing(LATER, row.pk) as w:

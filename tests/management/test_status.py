@@ -57,7 +57,7 @@ def test_all_scale_sets() -> None:
 
 def test_one_scale_set_without_an_upgrade() -> None:
     a_scale_set(instances=4)
-    opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW)
+    opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW, for_ever=True)
     ScaleSet.objects.update(decision={"text": "nothing to do", "since": "2018-09-25T12:00Z"})
     assert [line.strip() for line in run("status", "Fleet/Web").out.splitlines()] == [
         "fleet/web  (West Europe)",
@@ -92,8 +92,8 @@ def test_a_running_upgrade() -> None:
     said = "\n".join(status.one_set(ScaleSet.objects.get(), NOW + timedelta(seconds=90)))
     assert "upgrade to 16.04.1: RollingForward, started by User (me), 90 s" in said
     assert "progress   2 done, 1 failed, 1 in progress, 6 pending" in said
-    assert "batch 1    [############            ] finished: 1 failed, 1 succeeded" in said
-    assert "batch 2    [############            ] running: 1 succeeded, 1 upgrading" in said
+    assert "batch 1    [############            ] finished: 1 succeeded, 1 failed" in said
+    assert "batch 2    [############            ] running: 1 upgrading, 1 succeeded" in said
     assert "cancel" not in said
     cancel("fleet/web", "somebody", NOW)
     assert "cancelling somebody asked for it; the batch in flight is finished first" in run("status", "fleet/web").out

@@ -13,9 +13,9 @@ from upgrades import attempts
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import cancel, start_extensions
 from upgrades.core.machines import InstanceView
+from upgrades.core.progress import Progress
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Instance, WorkItem
-from upgrades.models.rolling_upgrade import Progress
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
 from upgrades.providers.simulated.client import SimulatorControl

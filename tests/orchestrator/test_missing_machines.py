@@ -49,7 +49,7 @@ def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_a
     assert (
         short.row.decision["code"] == "MachinesNotMade" and "2 of 6 machines are missing" in short.row.decision["text"]
     )
-    standing = history.standings([short.row])[short.id]
+    standing = history.standings([short.row], short.now)[short.id]
     assert (standing.machines, standing.missing) == (4, 2)
     assert provisioning_status.provisioning_status([short.row], short.now)[short.id].state is Provisioning.FAILED
 

@@ -7,10 +7,10 @@ from tests.orchestrator.fleet import Fleet
 from upgrades import attempts
 from upgrades.commands.steering import retry_now
 from upgrades.commands.upgrades import cancel, start
+from upgrades.core.progress import Progress
 from upgrades.core.states import Health, MemberState, UpgradeStatus
 from upgrades.feed import shapes
 from upgrades.models import InstanceUpgrade, Transition, WorkItem
-from upgrades.models.rolling_upgrade import Progress
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 BAD = "16.04.1"

@@ -20,11 +20,11 @@ from tests.orchestrator.surging import (
 )
 from tests.orchestrator.test_recovery import begin_only, lapse
 from upgrades.commands.opt_outs import opt_out
+from upgrades.core.progress import Progress
 from upgrades.core.states import FaultCode, Health, MemberState, OperationKind, UpgradeStatus
 from upgrades.core.zones import zone_of
 from upgrades.feed import read
 from upgrades.models import Instance, InstanceUpgrade
-from upgrades.models.rolling_upgrade import Progress
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 

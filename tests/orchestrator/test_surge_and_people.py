@@ -17,8 +17,8 @@ from tests.orchestrator.test_recovery import lapse
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.steering import pause, resume
 from upgrades.commands.upgrades import cancel
+from upgrades.core.progress import Progress
 from upgrades.core.states import FaultCode, MemberState, OperationKind, UpgradeStatus
-from upgrades.models.rolling_upgrade import Progress
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 

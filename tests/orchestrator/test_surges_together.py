@@ -98,7 +98,7 @@ def test_scaling_in_leaves_no_zone_empty(fleet: MakeFleet, surge: bool) -> None:
 def test_the_terminal_counts_one_for_each_place(fleet: MakeFleet) -> None:
     one, handed = begun(fleet)
     one.work(handed)
-    assert history.standings([one.row])[one.id].instances == 5
+    assert history.standings([one.row], one.now)[one.id].instances == 5
 
 
 # --- old ones that stay -----------------------------------------------------------------------------------------------

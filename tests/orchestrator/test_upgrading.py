@@ -3,10 +3,10 @@
 import pytest
 
 from tests.orchestrator.conftest import MakeFleet
+from upgrades.core.progress import Progress
 from upgrades.core.states import Health, MemberState, OperationKind, Provisioning, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import InstanceUpgrade, OptOut, ScaleSet, Transition, WorkItem
-from upgrades.models.rolling_upgrade import Progress
 
 
 def test_instances_are_created_and_run_the_newest_image(fleet: MakeFleet) -> None:

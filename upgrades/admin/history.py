@@ -1,5 +1,6 @@
 """What was done: rolling upgrades, each instance's part in them, and every change of state. Read only."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from upgrades import attempts, history
+from upgrades import attempts
 from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
+from upgrades.core.ranges import numbers_in
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
+from upgrades.models.records import batches_of
 
 
 @admin.register(RollingUpgrade)
@@ -88,9 +91,9 @@ class RollingUpgradeAdmin(ReadOnlyAdmin):
 
     @admin.display()
     def batches(self, row: RollingUpgrade) -> SafeString | str:
-        counts = history.batch_counts(row)
+        members = {one["number"]: one["members"] for one in batches_of(row)}
         lines = [
-            (_members(one), one.number, _time(one), _counted(counts.get(one.number, {})), _because(one))
+            (_members(one), one.number, _time(one), _counted(members.get(one.number, {})), _because(one))
             for one in row.batches.all()
         ]
         return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}{}</p>', lines) or "none yet"
@@ -130,8 +133,10 @@ def _because(batch: Batch) -> SafeString | str:
     return format_html("<br>because {}", batch.why) if batch.why else ""
 
 
-def _counted(states: dict[str, int]) -> str:
-    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items())) or "nobody"
+def _counted(members: Mapping[str, str]) -> str:
+    """`members`: which instances are in each state."""
+    counts = {state.replace("_", " "): len(numbers_in(which)) for state, which in sorted(members.items())}
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "nobody"
 
 
 @admin.register(InstanceUpgrade)

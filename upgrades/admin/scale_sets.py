@@ -19,7 +19,8 @@ from upgrades.core.documents import MAX_INSTANCES
 from upgrades.core.json_edit import iso_duration
 from upgrades.core.policy import FIELDS, MAX_PAUSE, FieldKind, PolicyField
 from upgrades.core.states import Health
-from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models import Instance, RollingUpgrade, ScaleSet
+from upgrades.models.instance import is_opted_out, staying
 
 LIMITS = [name for name, one in FIELDS.items() if not one.always_applies]
 ALWAYS = [one.form_name for one in FIELDS.values() if one.always_applies]
@@ -97,7 +98,8 @@ class ScaleSetAdmin(CommandAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScaleSet]:
-        instances, opt_outs = Instance.objects.all(), OptOut.objects.filter(ended_at=None)
+        """Who counts in the columns, counts in the progress that pages show (`core.facts.Facts.staying`)."""
+        instances = Instance.objects.filter(staying())
         running = RollingUpgrade.objects.filter(ended_at=None)
         rows: QuerySet[ScaleSet] = (
             super()
@@ -105,7 +107,7 @@ class ScaleSetAdmin(CommandAdmin):
             .annotate(
                 instance_count=count_of(instances),
                 healthy_count=count_of(instances.filter(health=Health.HEALTHY)),
-                opt_out_count=count_of(opt_outs, "instance__scale_set"),
+                opt_out_count=count_of(instances.filter(is_opted_out(now()))),
                 running_count=count_of(running),
             )
         )

@@ -12,10 +12,10 @@ from upgrades.commands.upgrades import cancel as cancel_upgrade
 from upgrades.commands.upgrades import start as start_upgrade
 from upgrades.commands.upgrades import start_extensions as start_extension_upgrade
 from upgrades.core.policy import policy_from_json, rolling_policy
+from upgrades.core.progress import Progress
 from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
-from upgrades.models.rolling_upgrade import Progress
 
 ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (Z-0.11)
 

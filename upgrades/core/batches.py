@@ -33,6 +33,13 @@ def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     return [one for one in candidates(facts, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
 
 
+def to_come(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """Those that remain, and those that will when what is done to them now is over: whom it counts as still to be taken."""
+    taken = {member.instance for member in upgrade.members}
+    free = [one for one in facts.instances if not one.protected and not one.leaving]
+    return [one for one in _takeable(free, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
+
+
 def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """Those that remain, and those that will when their machines are on again: all that nobody's wish keeps from being taken."""
     taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
@@ -47,7 +54,7 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
         return bool(instance.version) and instance.extensions != upgrade.extensions
     version = upgrade.target.version
     if upgrade.only_failed:
-        return instance.failed_version == version
+        return bool(instance.version) and instance.failed_version == version
     return _is_to_move(instance, upgrade) and (upgrade.takes_failed or instance.failed_version != version)
 
 

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from upgrades.core import batches, gauges, health, in_flight
-from upgrades.core.facts import Batch, Facts, InstanceFacts, Member
+from upgrades.core import gauges, health, in_flight
+from upgrades.core.facts import Batch, Facts, InstanceFacts
 from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
 from upgrades.core.instance_states import State, is_behind, states_of, target_of
 from upgrades.core.instants import iso
+from upgrades.core.progress import Progress as UpgradeProgress
+from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
 from upgrades.core.reason_kinds import AT_THE_GATE
 from upgrades.core.states import HAS_FAILED, MemberState
@@ -94,10 +96,14 @@ class Board(Whom):
 
 
 class Results(TypedDict):
-    """How many it had brought to its target, how many failed in it, put back or not, and how many it did not try."""
+    """How many it had brought to its target, how many failed in it, put back or not, and how many it did not try.
+
+    `in_progress`: how many it was at work on when it ended, which is none but where an error ended it.
+    """
 
     succeeded: int
     failed: int
+    in_progress: int
     left: int
 
 
@@ -126,7 +132,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         unhealthy=gauges.unhealthy(facts, now),
         failed=gauges.failed(facts, now),
         batch=_current(facts, now, decision, found, before),
-        batches=[_ran(one, facts) for one in facts.upgrade.batches] if facts.upgrade else [],
+        batches=[ran(one) for one in facts.upgrade.batches] if facts.upgrade else [],
         planned=found["batches"],
         planned_more=found["more"],
         planned_by=found["by"],
@@ -171,7 +177,7 @@ def progress(up_to_date: int, of: int) -> Progress:
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
-def _ran(batch: Batch, facts: Facts | None = None) -> Ran:
+def ran(batch: Batch) -> Ran:
     members: dict[MemberState, list[int]] = defaultdict(list)
     for member in batch.members:
         members[member.state].append(member.instance)
@@ -234,35 +240,38 @@ def record_of(facts: Facts, now: datetime) -> Record:
     """Of the upgrade that runs, and ends now. Its last batch ends with it."""
     assert facts.upgrade
     found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
-    left = len(batches.remaining(facts, found))
+    ended = progress_of(facts, found)
     return Record(
-        batches=[_ended(_ran(one), now) for one in found.batches],
-        counts=_results(found.members, left),
+        batches=[_ended(ran(one), now) for one in found.batches],
+        counts=_results(ended),
         failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
         unhealthy=gauges.unhealthy(facts, now),
         progress=progress(counts["up_to_date"], counts["eligible"]),
-        left=left,
+        left=ended.pending,
     )
 
 
-def _results(members: Iterable[Member], left: int) -> Results:
-    states = [one.state for one in members]
-    failed = sum(state in HAS_FAILED for state in states)
-    return Results(succeeded=states.count(MemberState.SUCCEEDED), failed=failed, left=left)
+def _results(ended: UpgradeProgress) -> Results:
+    return Results(succeeded=ended.successful, failed=ended.failed, in_progress=ended.in_progress, left=ended.pending)
+
+
+def progress_in(counts: Mapping[str, int]) -> UpgradeProgress:
+    """What the `counts` of a record say. Older ones knew of nothing in progress."""
+    return UpgradeProgress(counts["succeeded"], counts["failed"], counts.get("in_progress", 0), counts["left"])
 
 
 def _ended(batch: Ran, now: datetime) -> Ran:
     return Ran(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
 
 
-def record_of_rows(ran: Sequence[Batch], limit_percent: int, left: int) -> Record:
+def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Record:
     """Of one that ended before records were kept: what its members say. How the others were then nobody noted."""
-    members = [member for batch in ran for member in batch.members]
+    members = [member for batch in began for member in batch.members]
     failed = [member.instance for member in members if member.state in HAS_FAILED]
     well = sum(member.state is MemberState.SUCCEEDED for member in members)
     return Record(
-        batches=[_ran(one) for one in ran],
-        counts=_results(members, left),
+        batches=[ran(one) for one in began],
+        counts=_results(progress_from(count_states(one.state for one in members), left)),
         failed=gauges.gauge(failed, len(failed) + well, limit_percent),
         unhealthy=None,
         progress=progress(well, len(failed) + well + left),

@@ -52,18 +52,22 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
     """Which of the instances upgraded so far failed or are unhealthy now, and how many were upgraded (Z-1.3)."""
-    upgraded = _upgraded(facts)
-    return [member for member in upgraded if _has_failed(facts, member, now)], len(upgraded)
+    tried = _upgraded(facts)
+    return [member for member in tried if _has_failed(facts, member, now)], len(tried)
 
 
 def failed_upgrades(facts: Facts) -> tuple[int, int]:
     """How many of the instances upgraded so far failed in it, and how many were upgraded; how they are now is another matter."""
-    upgraded = _upgraded(facts)
-    return sum(member.state in HAS_FAILED for member in upgraded), len(upgraded)
+    tried = _upgraded(facts)
+    return sum(member.state in HAS_FAILED for member in tried), len(tried)
 
 
 def _upgraded(facts: Facts) -> list[Member]:
-    members = facts.upgrade.members if facts.upgrade else ()
+    return upgraded(facts.upgrade.members if facts.upgrade else ())
+
+
+def upgraded(members: Iterable[Member]) -> list[Member]:
+    """Those of which it is known how it went."""
     return [member for member in members if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED]
 
 

@@ -5,12 +5,15 @@ from datetime import datetime
 
 from upgrades import attempts, history
 from upgrades.attempts import Rollback
+from upgrades.core.ranges import numbers_in
+from upgrades.core.standing import Standing
+from upgrades.core.states import MemberState
 from upgrades.core.versions import LATEST
-from upgrades.history import Standing
 from upgrades.installation import PROGRAM
 from upgrades.management import board, overdue, why
 from upgrades.management.text import align, moment
 from upgrades.models import RollingUpgrade, ScaleSet
+from upgrades.models.records import batches_of
 
 BAR = 24  # characters
 
@@ -24,7 +27,7 @@ def all_sets(now: datetime) -> list[str]:
             *why.fleet(now),
             f"No scale sets yet. `{PROGRAM} put_scale_set RG/NAME FILE.json` makes one, `{PROGRAM} demo` a whole fleet.",
         ]
-    standings = history.standings(rows)
+    standings = history.standings(rows, now)
     table: list[tuple[str, ...]] = [("SCALE SET", "LOCATION", "IMAGE", "HEALTHY", "UPGRADE", "NOW")]
     table += [_row(row, standings[row.pk], now) for row in rows]
     return [*overdue.engine(now), *why.fleet(now), *align(table)]
@@ -50,13 +53,12 @@ def _versions(standing: Standing) -> str:
 
 def _summary(upgrade: RollingUpgrade) -> str:
     progress = upgrade.progress()
-    total = progress.successful + progress.failed + progress.in_progress + progress.pending
-    return f"{upgrade.status} {upgrade.aim} {progress.successful}/{total}"
+    return f"{upgrade.status} {upgrade.aim} {progress.successful}/{progress.total}"
 
 
 def one_set(row: ScaleSet, now: datetime) -> list[str]:
     """Everything about one scale set."""
-    standing = history.standings([row])[row.pk]
+    standing = history.standings([row], now)[row.pk]
     upgrade = history.last_upgrade(row)
     lines = [
         f"{row}  ({row.location.display_name})",
@@ -139,11 +141,12 @@ def _rollback(rollback: Rollback) -> Iterator[str]:
 
 
 def _batches(upgrade: RollingUpgrade) -> Iterator[str]:
-    batches = {batch.number: batch for batch in upgrade.batches.all()}
-    for number, counts in history.batch_counts(upgrade).items():
-        total, done = sum(counts.values()), counts.get("succeeded", 0)
-        bar, batch = "#" * (BAR * done // total), batches.get(number)
-        word = "finished" if batch and batch.finished_at else "running"
-        yield f"  batch {number:<4} [{bar:<{BAR}}] {word}: {_counts(counts)}"
-        if batch and batch.why:
-            yield f"             because {batch.why}"
+    """As the pages' rail: the bar is full when all have succeeded that were not let go."""
+    for batch in batches_of(upgrade):
+        members = batch["members"]
+        counts = {state.value: len(numbers_in(members[state])) for state in MemberState if state in members}
+        bar = "#" * (BAR * counts.get("succeeded", 0) // max(1, batch["size"]))
+        word = "finished" if batch["finished_at"] else "running"
+        yield f"  batch {batch['number']:<4} [{bar:<{BAR}}] {word}: {_counts(counts)}"
+        if batch["why"]:
+            yield f"             because {batch['why']}"

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from upgrades.core import messages
 from upgrades.core.extensions import key_of_machine
@@ -258,3 +258,8 @@ def turn_to_version(scale_set: ScaleSet, version: str, now: datetime) -> list[In
 def in_force(now: datetime) -> models.QuerySet[OptOut]:
     """The opt-outs that count now: not ended, and not past their time."""
     return OptOut.objects.filter(Q(until=None) | Q(until__gt=now), ended_at=None)
+
+
+def is_opted_out(now: datetime) -> Exists:
+    """As `core.facts.InstanceFacts.protected`: nobody's wish keeps what a person has deleted."""
+    return Exists(in_force(now).filter(instance=OuterRef("pk"), instance__scale_set__deleting=False))

@@ -1,8 +1,8 @@
 """Rolling upgrades, their batches, and each instance's part in them. Progress is counted from these rows, never stored."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
+from upgrades.core.board import progress_in
 from upgrades.core.facts import Breach, Exceeded, ImageReference
 from upgrades.core.policy import Policy, policy_to_json
+from upgrades.core.progress import Progress, progress_from
 from upgrades.core.sentences import shaped
 from upgrades.core.states import (
     HAS_FAILED,
-    IN_FLIGHT,
     FaultCode,
     MemberState,
     OperationKind,
@@ -29,14 +30,6 @@ from upgrades.models.image import ImageVersion
 from upgrades.models.instance import Instance, OptOut, is_surge_instance
 from upgrades.models.prepared import Prepared
 from upgrades.models.scale_set import ScaleSet
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    successful: int
-    failed: int
-    in_progress: int
-    pending: int
 
 
 def breach_to_row(breach: Breach) -> dict[str, Any]:
@@ -168,13 +161,17 @@ class RollingUpgrade(models.Model):
         return ImageReference(self.target_publisher, self.target_offer, self.target_sku, self.target_version)
 
     def progress(self) -> Progress:
-        """The four counts; they add up to the instances targeted (S-52). Those opted out are in none of them."""
+        """The four counts; they add up to the instances targeted (S-52). Those opted out are in none of them.
+
+        Of one that is over as its record says, for ever the same. Of one that runs as `core.progress.progress_of` would: SQL counts here,
+        for every event of an upgrade says it; tests/models/test_counts.py and tests/orchestrator/test_who_is_next.py hold it to core.
+        """
+        if self.record is not None:
+            return progress_in(self.record["counts"])
         if self.pending_at_end is None:
-            count, pending = self._count_now()
-        else:
-            count = dict(self.members.order_by().values_list("state").annotate(models.Count("pk")))
-            pending = self.pending_at_end
-        return progress_from(count, pending)
+            return progress_from(*self._count_now())
+        counts = self.members.order_by().values_list("state").annotate(models.Count("pk"))
+        return progress_from(dict(counts), self.pending_at_end)
 
     def _count_now(self) -> tuple[dict[str, int], int]:
         """Its members by state, and those that wait: in one query, for between two of them a batch could begin."""
@@ -186,15 +183,6 @@ class RollingUpgrade(models.Model):
         found = counts.rows(self.scale_set_id, self.pk, *values)
         by_state = {of: count for what, of, count in found if what == "state"}
         return by_state, self._to_move({of: count for what, of, count in found if what == "version"})
-
-    def count_pending(self) -> int:
-        """How many it has still to take: older than the target, not in it yet, not opted out."""
-        return self._to_move(dict(self._waiting().order_by().values_list("version").annotate(models.Count("pk"))))
-
-    def _waiting(self) -> "models.QuerySet[Instance]":
-        rows = _waiting(self.scale_set_id, self.pk, is_of_platform=self.started_by == StartedBy.PLATFORM)
-        extensions = self.target_extensions if self.kind == UpgradeKind.EXTENSIONS else None
-        return _lacking(rows, self.target_version, extensions, self.only_failed, self.takes_failed)
 
     def _to_move(self, by_version: dict[str, int]) -> int:
         """Of those: all, where they were chosen by something else than their version; else as `core.batches` says."""
@@ -217,15 +205,15 @@ class RollingUpgrade(models.Model):
 
 
 def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
-    """As `core.batches.remaining` and `candidates` say; what is busy counts, for it will be free again.
+    """As `core.batches.to_come` says.
 
     This and what follows is the only copy of that rule; tests/orchestrator/test_who_is_next.py holds it to core.
     """
     rows = (
-        Instance.objects.filter(scale_set=scale_set_id)
+        Instance.objects.filter(scale_set=scale_set_id, missing_since=None)
         .exclude(version="")
         .exclude(power=Power.STOPPED, operation_kind="")
-        .exclude(operation_kind=OperationKind.DELETE)
+        .exclude(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))
         .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=upgrade_id, instance=OuterRef("pk"))))
         .exclude(is_surge_instance())
         .exclude(Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None)))
@@ -256,15 +244,6 @@ def _counts_of(is_of_platform: bool, is_image: bool, only_failed: bool, takes_fa
         return counts[0].union(counts[1], all=True)
 
     return Prepared(build)
-
-
-def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
-    return Progress(
-        successful=by_state.get(MemberState.SUCCEEDED, 0),
-        failed=by_state.get(MemberState.FAILED, 0) + by_state.get(MemberState.ROLLED_BACK, 0),
-        in_progress=sum(by_state.get(state, 0) for state in IN_FLIGHT),
-        pending=pending,
-    )
 
 
 class Batch(models.Model):

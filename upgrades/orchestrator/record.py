@@ -330,7 +330,8 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     upgrade = _running(w)
     upgrade.status, upgrade.ended_at = status, w.now
     upgrade.error, upgrade.breach = (_error(breach, w), breach_to_row(breach)) if breach else (None, None)
-    upgrade.pending_at_end, upgrade.waits_from = upgrade.count_pending(), w.now
+    left = upgrade.record["left"] if upgrade.record else upgrade.progress().pending
+    upgrade.pending_at_end, upgrade.waits_from = left, w.now
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
     upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both
     w.changed(upgrade, note=note)

@@ -1,0 +1,45 @@
+"""How far an upgrade is: Azure's four counts, which add up to the instances that it is about (S-52)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from upgrades.core import batches
+from upgrades.core.facts import Facts, Upgrade
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`failed`: put back or not; `pending`: still to be taken. Those opted out are in none of the four."""
+
+    successful: int
+    failed: int
+    in_progress: int
+    pending: int
+
+    @property
+    def total(self) -> int:
+        return self.successful + self.failed + self.in_progress + self.pending
+
+
+def progress_of(facts: Facts, upgrade: Upgrade) -> Progress:
+    """Of an upgrade that runs."""
+    pending = len(batches.to_come(facts, upgrade))
+    return progress_from(count_states(one.state for one in upgrade.members), pending)
+
+
+def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
+    """`by_state`: how many of its members are in each state; those that were skipped are in none of the four counts."""
+    return Progress(
+        successful=by_state.get(MemberState.SUCCEEDED, 0),
+        failed=sum(by_state.get(state, 0) for state in HAS_FAILED - IN_FLIGHT),
+        in_progress=sum(by_state.get(state, 0) for state in IN_FLIGHT),
+        pending=pending,
+    )
+
+
+def count_states(states: Iterable[MemberState]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for state in states:
+        counts[state] = counts.get(state, 0) + 1
+    return counts

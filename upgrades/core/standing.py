@@ -1,0 +1,47 @@
+"""How a scale set stands in numbers, whatever upgrade runs: its instances by health, by version, and by what is special about them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from upgrades.core.facts import Facts
+from upgrades.core.states import Health
+
+
+@dataclass(slots=True)
+class Standing:
+    """Of the instances that stay: those that are taken away, and new ones that only are to take a place, are in none of the numbers.
+
+    `busy`: something is being done to them; `missing`: there is no machine (yet).
+    """
+
+    instances: int = 0
+    by_health: dict[str, int] = field(default_factory=dict)
+    by_version: dict[str, int] = field(default_factory=dict)
+    opted_out: int = 0
+    quarantined: int = 0
+    switched_off: int = 0
+    busy: int = 0
+    missing: int = 0
+
+    @property
+    def machines(self) -> int:
+        """How many there are."""
+        return self.instances - self.missing
+
+    @property
+    def healthy(self) -> int:
+        return self.by_health.get(Health.HEALTHY, 0)
+
+
+def standing(facts: Facts) -> Standing:
+    staying = facts.staying
+    return Standing(
+        instances=len(staying),
+        by_health=dict(Counter(one.health.value for one in staying)),
+        by_version=dict(Counter(one.version for one in staying)),
+        opted_out=sum(one.protected for one in staying),
+        quarantined=sum(one.quarantined for one in staying),
+        switched_off=sum(one.stopped for one in staying),
+        busy=sum(one.busy for one in staying),
+        missing=sum(not one.exists for one in staying),
+    )
