@@ -141,7 +141,7 @@ def _people(luck: random.Random, row: ScaleSet) -> None:
     numbers = [str(number) for number in row.instances.values_list("number", flat=True)]
     held = [number for number in numbers if luck.random() < 0.1]
     if held and luck.random() < 0.5:
-        opt_outs.opt_out(row.key, held, reason="holds sessions", owner="ada", now=NOW)
+        opt_outs.opt_out(row.key, held, reason="holds sessions", owner="ada", now=NOW, for_ever=True)
     acts = [lambda: steering.pause(row.key, "ada", NOW), lambda: upgrades.cancel(row.key, "ada", NOW)]
     if luck.random() < 0.25:
         _try(luck.choice(acts))

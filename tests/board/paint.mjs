@@ -9,6 +9,7 @@ const [{ batchesOf, countIn }, { STATES }, instruments, { summaryOf, inWords, ve
   await Promise.all(["batches", "faces", "instruments", "summary", "needs", "why", "state", "view"].map(page));
 const { idsIn } = await page("ranges");
 const { unapproved } = await page("approval");
+const steps = await page("steps");
 
 /** As a person reads it. */
 const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ").replace(/[ \n]+/g, " ").trim();
@@ -17,6 +18,8 @@ function painted({ body, now }) {
   const board = fromSnapshot("fleet/web", body, now), batches = batchesOf(board), sum = summaryOf(board);
   const { instances } = board;
   return {
+    counts: sum.counts,
+    result: body.upgrade ? steps.countsOf(body.upgrade) : "",
     states: Object.fromEntries(instances.map((one) => [one.id, one.state])),
     legend: Object.fromEntries(Object.keys(STATES).map((code) => [code, instances.filter((one) => view.isIn(one, code, "state")).length])),
     groups: groupsOf(board, batches),

@@ -52,7 +52,7 @@ class Case:
 @pytest.fixture
 def cases(db: None) -> list[Case]:
     drawn = list(_drawn())
-    told = _painted([{"body": sent, "now": now.timestamp() * 1000} for _, now, _, sent in drawn])
+    told = painted([{"body": sent, "now": now.timestamp() * 1000} for _, now, _, sent in drawn])
     return [Case(*one, page) for one, page in zip(drawn, told, strict=True)]
 
 
@@ -60,26 +60,31 @@ def _drawn() -> Iterator[tuple[int, datetime, Facts, Json]]:
     for seed in range(FLEETS):
         point = transaction.savepoint()
         one: Drawn = draw(seed)
-        sent = json.loads(json.dumps(read.body(ScaleSet.objects.get(pk=one.row.pk))))
-        yield seed, one.now, _facts(one), sent
+        yield seed, one.now, facts_of(one), sent_of(one)
         transaction.savepoint_rollback(point)
 
 
-def _facts(one: Drawn) -> Facts:
+def sent_of(one: Drawn) -> Json:
+    """As a browser gets it."""
+    sent: Json = json.loads(json.dumps(read.body(ScaleSet.objects.get(pk=one.row.pk))))
+    return sent
+
+
+def facts_of(one: Drawn) -> Facts:
     """As the look sees them: before it begins a batch of new instances it asks how many the provider would make."""
     facts = observe(one.row.pk, one.now).facts
     step = decide(facts, one.now)
     return with_available_quota(one.row, facts) if isinstance(step, StartBatch) and step.surge else facts
 
 
-def _painted(told: list[Json]) -> list[Json]:
+def painted(told: list[Json]) -> list[Json]:
     node = shutil.which("node")
     assert node, "Node is not installed (Debian: apt install nodejs)"
     words = [node, "--no-warnings", str(HERE / "paint.mjs")]
     done = subprocess.run(words, input=json.dumps(told), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    painted: list[Json] = json.loads(done.stdout)
-    return painted
+    pages: list[Json] = json.loads(done.stdout)
+    return pages
 
 
 def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:

@@ -1,5 +1,6 @@
 """The terminal's view."""
 
+import json
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -290,3 +291,15 @@ def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again()
     )
     assert "the missing machines of fleet/web are tried again at once" in run("retry", "fleet/web").out
     assert not Instance.objects.exclude(creation_tried_at=None).exists()
+
+
+def test_scripts_read_the_same_as_json() -> None:
+    row = a_scale_set(instances=10)
+    publish("16.04.1")
+    reconcile(row.pk, lambda: NOW)
+    told = json.loads(run("status", "fleet/web", "--json").out)
+    assert (told["scale_set"], told["standing"]["instances"], told["board"]["counts"]["total"]) == ("fleet/web", 10, 10)
+    assert [one["scale_set"] for one in json.loads(run("status", "--json").out)] == ["fleet/web"]
+    planned = json.loads(run("status", "fleet/web", "--plan", "--json").out)
+    assert planned["instances"] == 10 and planned["batches"][0]["number"] >= 1
+    assert [one["scale_set"] for one in json.loads(run("status", "--plan", "--json").out)] == ["fleet/web"]

@@ -84,6 +84,11 @@ class Plan:
     latest: timedelta | None
     kind: UpgradeKind = UpgradeKind.IMAGE
 
+    @property
+    def size(self) -> int:
+        """How many instances its batches take."""
+        return sum(len(one.instances) for one in self.batches)
+
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
     """From the lengths of past batches.

@@ -29,9 +29,8 @@ def all_sets(now: datetime) -> list[str]:
 def _row(found: Planned) -> tuple[str, ...]:
     plan = found.plan
     begins = "by hand" if found.by_hand else "it runs" if found.is_running else "by itself"
-    instances = sum(len(one.instances) for one in plan.batches)
     held_by = ", ".join(block.code for block in plan.blocks) or "-"
-    return plan.target or EXTENSIONS, begins, str(len(plan.batches)), str(instances), _end(plan), held_by
+    return plan.target or EXTENSIONS, begins, str(len(plan.batches)), str(plan.size), _end(plan), held_by
 
 
 def one_set(row: ScaleSet, now: datetime) -> list[str]:

@@ -1,4 +1,4 @@
-"""`manage.py status [RG/NAME] [--watch] [--plan]`: how the fleet stands, or what would happen, in the terminal."""
+"""`manage.py status [RG/NAME] [--watch] [--plan] [--json]`: how the fleet stands, or what would happen, in the terminal."""
 
 import sys
 import threading
@@ -10,11 +10,18 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands import lookup
-from upgrades.management import plan, status
+from upgrades.management import plan, status, status_json
 from upgrades.management.base import UpgradeCommand
 
 EVERY_SECONDS = 0.5
 HOME_AND_CLEAR = "\x1b[H\x1b[J"
+# By whether it is the plan, and whether it is for scripts: of all scale sets, and of one.
+VIEWS = {
+    (False, False): (status.all_sets, status.one_set),
+    (True, False): (plan.all_sets, plan.one_set),
+    (False, True): (status_json.all_sets, status_json.one_set),
+    (True, True): (status_json.all_plans, status_json.one_plan),
+}
 
 
 class Command(UpgradeCommand):
@@ -24,11 +31,14 @@ class Command(UpgradeCommand):
         parser.add_argument("path", metavar="RG/NAME", nargs="?")
         parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
         parser.add_argument(
+            "--json", action="store_true", help="the same as JSON in one line, for scripts (docs/operations.md)"
+        )
+        parser.add_argument(
             "--plan", action="store_true", help="what would happen: the batches, what holds them, and when it ends"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lines = partial(self._lines, options["path"], options["plan"])
+        lines = partial(self._lines, options["path"], options["plan"], options["json"])
         if not options["watch"]:
             self._write(lines())
             return
@@ -53,9 +63,7 @@ class Command(UpgradeCommand):
             before = lines
             pause.wait(EVERY_SECONDS)
 
-    def _lines(self, path: str | None, is_plan: bool) -> list[str]:
+    def _lines(self, path: str | None, is_plan: bool, is_json: bool) -> list[str]:
+        all_sets, one_set = VIEWS[is_plan, is_json]
         now = timezone.now()
-        if path is None:
-            return plan.all_sets(now) if is_plan else status.all_sets(now)
-        row = lookup.scale_set(path)
-        return plan.one_set(row, now) if is_plan else status.one_set(row, now)
+        return all_sets(now) if path is None else one_set(lookup.scale_set(path), now)

@@ -1,0 +1,320 @@
+"""Every entry point says the same of a scale set: the pages, the feed, the API, the terminal and the admin. Random fleets, all numbers.
+
+What is right core says; each of the others is asked as its users ask it.
+"""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from tests.arm.client import Api, scale_set
+from tests.board.fleets import Drawn, draw
+from tests.board.test_painted import Json, facts_of, painted, sent_of
+from tests.stories import NOW
+from upgrades import plans
+from upgrades.arm import clock
+from upgrades.core import provisioning, reasons
+from upgrades.core.board import progress_in
+from upgrades.core.facts import Facts
+from upgrades.core.progress import Progress, progress_of
+from upgrades.core.ranges import numbers_in, ranges, spans
+from upgrades.core.standing import standing
+from upgrades.core.states import UpgradeKind
+from upgrades.management import plan, status, status_json
+from upgrades.models import RollingUpgrade, ScaleSet
+
+pytestmark = pytest.mark.django_db
+
+FLEETS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`sent`: the feed; `page`: what the page makes of it; the others are what each entry point answers. `progress`: as core says it."""
+
+    seed: int
+    now: datetime
+    row: ScaleSet
+    facts: Facts
+    upgrade: RollingUpgrade | None
+    progress: Progress | None
+    sent: Json
+    api: "FromApi"
+    text: str
+    told: Json
+    plan_text: str
+    plan_told: Json
+    planned: plans.Planned
+    admin: "FromAdmin"
+    page: Json
+
+    def __str__(self) -> str:
+        return f"fleet {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class FromApi:
+    latest: Json
+    history: list[Json]
+    view: Json
+    instances: dict[int, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class FromAdmin:
+    """The row of the list, by column; the page of the upgrade, by field; those that are shown as opted out."""
+
+    columns: dict[str, str]
+    upgrade: dict[str, str]
+
+
+@pytest.fixture
+def cases(db: None, monkeypatch: pytest.MonkeyPatch) -> list[Case]:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    api, person = Api(), Client()
+    person.force_login(User.objects.create_user("ada", is_staff=True, is_superuser=True))
+    asked = list(_asked(api, person, monkeypatch))
+    pages = painted([{"body": one["sent"], "now": one["now"].timestamp() * 1000} for one in asked])
+    return [Case(**one, page=page) for one, page in zip(asked, pages, strict=True)]
+
+
+def _asked(api: Api, person: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    for seed in range(FLEETS):
+        point = transaction.savepoint()
+        one = draw(seed)
+        monkeypatch.setattr(clock, "now", lambda now=one.now: now)
+        with monkeypatch.context() as at:
+            at.setattr(timezone, "now", lambda now=one.now: now)
+            found = _answers(one, api, person)
+        yield {"seed": seed, **found}
+        transaction.savepoint_rollback(point)
+
+
+def _answers(one: Drawn, api: Api, person: Client) -> dict[str, Any]:
+    row = ScaleSet.objects.select_related("location", "sku", "board_row").get(pk=one.row.pk)
+    facts, upgrade = facts_of(one), row.upgrades.first()
+    return {
+        "now": one.now,
+        "row": row,
+        "facts": facts,
+        "upgrade": upgrade,
+        "progress": _progress(facts, upgrade),
+        "sent": sent_of(one),
+        "api": _from_api(api, upgrade),
+        "text": "\n".join(status.one_set(row, one.now)),
+        "told": json.loads(status_json.one_set(row, one.now)[0]),
+        "plan_text": "\n".join(plan.one_set(row, one.now)),
+        "plan_told": json.loads(status_json.one_plan(row, one.now)[0]),
+        "planned": plans.planned(row, one.now),
+        "admin": _from_admin(person, upgrade),
+    }
+
+
+def _progress(facts: Facts, upgrade: RollingUpgrade | None) -> Progress | None:
+    if upgrade is None:
+        return None
+    if facts.upgrade:
+        return progress_of(facts, facts.upgrade)
+    assert upgrade.record
+    return progress_in(upgrade.record["counts"])
+
+
+def _from_api(api: Api, upgrade: RollingUpgrade | None) -> FromApi:
+    latest = api.get(f"{scale_set()}/rollingUpgrades/latest").body["properties"] if upgrade else {}
+    history = [one["properties"] for one in api.get(f"{scale_set()}/osUpgradeHistory")["value"]]
+    machines = api.get(f"{scale_set()}/virtualMachines?$expand=instanceView")["value"]
+    views = {int(one["instanceId"]): one["properties"]["instanceView"] for one in machines}
+    return FromApi(latest, history, api.get(f"{scale_set()}/instanceView").body, views)
+
+
+def _from_admin(person: Client, upgrade: RollingUpgrade | None) -> FromAdmin:
+    cells = re.compile(r'<t[dh] class="field-(\w+)[^"]*"[^>]*>(.*?)</t[dh]>', re.DOTALL)
+    listed = person.get("/admin/upgrades/scaleset/").content.decode()
+    columns = {name: _plain(cell) for name, cell in cells.findall(listed)}
+    if upgrade is None:
+        return FromAdmin(columns, {})
+    shown = person.get(f"/admin/upgrades/rollingupgrade/{upgrade.pk}/change/").content.decode()
+    fields = re.compile(r'field-(\w+)">.*?<div class="readonly">(.*?)</div>', re.DOTALL)
+    return FromAdmin(columns, {name: _plain(field) for name, field in fields.findall(shown)})
+
+
+def _plain(markup: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split())
+
+
+def test_every_entry_point_says_the_same(cases: list[Case]) -> None:
+    assert {bool(one.facts.upgrade) for one in cases if one.upgrade} == {True, False}, "these fleets show too little"
+    wrong = [found for one in cases for hold in HOLDS if (found := _wrong(hold, one))]
+    assert not wrong, "\n".join(wrong)
+
+
+def _wrong(hold: Callable[[Case], None], one: Case) -> str:
+    try:
+        hold(one)
+    except AssertionError as error:
+        return f"{one}, {hold.__name__.strip('_').replace('_', ' ')}: {error}"
+    return ""
+
+
+# --- what holds of each -----------------------------------------------------------------------------------------------
+
+
+def _progress_is_one(one: Case) -> None:
+    """Feed, API, terminal, admin; of what is over the page says it too."""
+    if one.progress is None:
+        assert one.sent["upgrade"] is None and one.told["upgrade"] is None and "No upgrade yet." in one.text
+        return
+    found = one.progress
+    names = ("successful", "failed", "in_progress", "pending")
+    assert one.sent["upgrade"]["progress"] == {name: getattr(found, name) for name in names}
+    assert one.told["upgrade"]["progress"] == one.sent["upgrade"]["progress"]
+    of_azure = dict(zip(("successful", "failed", "inProgress", "pending"), names, strict=True))
+    counts = {f"{azure}InstanceCount": getattr(found, name) for azure, name in of_azure.items()}
+    assert one.api.latest["progress"] == counts
+    attempts = [each["progress"] for each in one.api.history]
+    assert not attempts or attempts[0] == counts
+    assert f"progress   {found.successful} done, {found.failed} failed" in one.text
+    assert f"{found.in_progress} in progress, {found.pending} pending" in one.text
+    _admin_says(one.admin.upgrade["progress"], found)
+    if one.facts.upgrade is None:
+        _the_page_says(one.page["result"], found)
+
+
+def _admin_says(text: str, found: Progress) -> None:
+    words = {"succeeded": found.successful, "failed": found.failed}
+    words |= {"in progress": found.in_progress, "not started": found.pending}
+    for word, count in words.items():
+        assert (f"{count} {word}" in text) == bool(count), text
+    assert found.total or "nothing to upgrade" in text
+
+
+def _the_page_says(text: str, found: Progress) -> None:
+    assert f"{found.successful} succeeded" in text
+    assert (f"{found.failed} failed" in text) == bool(found.failed), text
+    assert (f"{found.pending} not tried" in text) == bool(found.pending), text
+
+
+def _how_it_stands_is_one(one: Case) -> None:
+    found, board = standing(one.facts), one.sent["board"]
+    counts = board["counts"]
+    assert (counts["total"], counts["opted_out"]) == (found.instances, found.opted_out)
+    assert one.page["row"]["size"] == found.instances and one.page["row"]["out"] == found.opted_out
+    columns = one.admin.columns
+    assert columns["instances"] == str(found.instances)
+    assert (columns["healthy"], columns["opted_out"]) == (str(found.healthy), str(found.opted_out))
+    told = one.told["standing"]
+    assert (told["instances"], told["healthy"], told["opted_out"]) == (
+        found.instances,
+        found.healthy,
+        found.opted_out,
+    )
+    (line,) = [line for line in one.text.splitlines() if line.startswith("  instances ")]
+    assert f" {found.machines} of {one.row.capacity}:" in line
+    assert (f", {found.opted_out} opted out" in line) == bool(found.opted_out)
+    assert sum(found.by_version.values()) == found.instances
+
+
+def _the_board_is_one(one: Case) -> None:
+    board = one.sent["board"]
+    assert one.told["board"] == board
+    shown = {state: len(numbers_in(which)) for state, which in board["states"].items()}
+    for state, count in shown.items():
+        assert f"{count} {state.replace('-', ' ')}" in one.text
+        assert one.page["counts"].get(state, 0) == count
+    progress, ill = board["progress"], board["unhealthy"]
+    assert (one.page["row"]["done"], one.page["row"]["eligible"]) == (progress["up_to_date"], progress["of"])
+    assert not progress["of"] or f"done       {progress['up_to_date']} of {progress['of']}" in one.text
+    assert f"unhealthy  {ill['count']} of {ill['of']} ({ill['percent']:g} %)" in one.text
+    assert one.page["row"]["sick"] == ill["count"]
+
+
+def _batches_are_one(one: Case) -> None:
+    if one.upgrade is None:
+        return
+    record = one.sent["upgrade"]["record"]
+    began = record["batches"] if record else one.sent["board"]["batches"]
+    assert one.told["upgrade"]["batches"] == began
+    lines = re.findall(r"^  batch (\d+) +\[.*?\] (finished|running): (.*)$", one.text, re.MULTILINE)
+    assert [int(number) for number, _, _ in lines] == [batch["number"] for batch in began]
+    of_page = [batch for batch in one.page["batches"] if not batch["planned"]]
+    assert [(batch["number"], spans(batch["ids"])) for batch in of_page] == [
+        (batch["number"], batch["instances"]) for batch in began
+    ]
+    in_admin = re.findall(r"batch (\d+) (?:since|\d{4})", one.admin.upgrade["batches"])
+    assert in_admin == [str(batch["number"]) for batch in began]
+    for (_, word, counts), batch in zip(lines, began, strict=True):
+        assert word == ("finished" if batch["finished_at"] else "running")
+        for state, which in batch["members"].items():
+            assert f"{len(numbers_in(which))} {state}" in counts
+
+
+def _the_plan_is_one(one: Case) -> None:
+    """The terminal makes it now, the page has that of the last look, which was now."""
+    found = one.planned.plan.batches
+    expected = [(batch.number, spans(batch.instances)) for batch in found]
+    assert [(batch["number"], batch["instances"]) for batch in one.sent["board"]["planned"]] == expected[:100]
+    assert [(batch["number"], batch["instances"]) for batch in one.plan_told["batches"]] == expected
+    lines = re.findall(r"^  batch (\d+) +(\d+): +(.*?)(?:  .*)?$", one.plan_text, re.MULTILINE)
+    told = [(int(number), int(size), which.strip()) for number, size, which in lines]
+    assert told == [(batch.number, len(batch.instances), ranges(batch.instances)) for batch in found]
+    assert one.plan_told["instances"] == sum(len(batch.instances) for batch in found)
+
+
+def _reasons_are_one(one: Case) -> None:
+    found = {(each.code.value, str(each.text)) for each in reasons.reasons(one.facts, one.now)}
+    told = one.sent["scale_set"]["decision"]["reasons"]
+    assert {(each["code"], each["text"]) for each in told} == found
+    assert {(each["code"], each["message"]) for each in one.api.view["reasons"]} == found
+    assert not one.upgrade or {(each["code"], each["message"]) for each in one.api.latest["reasons"]} == found
+    assert one.told["decision"]["reasons"] == told
+    assert {each["code"] for each in one.page["reasons"]} >= {code for code, _ in found}
+    for number, view in one.api.instances.items():
+        own = {each["code"] for each in told if str(number) in (each["instances"] or ())}
+        assert {each["code"] for each in view["reasons"]} == own
+        assert own <= set(one.page["held"][str(number)])
+
+
+def _machines_are_one(one: Case) -> None:
+    """As each instance's row says, and all of them together."""
+    of_feed = {int(id): each for id, each in one.sent["instances"].items()}
+    assert set(one.api.instances) == set(of_feed) == {each.id for each in one.facts.instances}
+    for number, view in one.api.instances.items():
+        assert view["vmHealth"]["status"]["code"] == f"HealthState/{of_feed[number]['health']}"
+    summary = {each["code"]: each["count"] for each in one.api.view["virtualMachine"]["statusesSummary"]}
+    for health in {each["health"] for each in of_feed.values()}:
+        assert summary[f"HealthState/{health}"] == sum(each["health"] == health for each in of_feed.values())
+    counts, lacking = provisioning.counts_of(one.facts), provisioning.lacking(one.facts)
+    state = provisioning.provisioning_status(one.row.capacity, counts, lacking, is_leaving=one.row.deleting).state
+    assert one.api.view["statuses"][0]["code"] == f"ProvisioningState/{state.value}"
+
+
+def _the_upgrade_is_called_the_same(one: Case) -> None:
+    if one.upgrade is None:
+        return
+    code = one.api.latest["runningStatus"]["code"]
+    assert code == one.sent["upgrade"]["status"] or one.sent["upgrade"]["status"] == "RollingBack"
+    assert f"upgrade {one.upgrade.aim}: {one.sent['upgrade']['status']}" in one.text
+    if one.api.history and one.upgrade.kind == UpgradeKind.IMAGE:
+        assert one.api.history[0]["targetImageReference"]["version"] == one.sent["upgrade"]["target"]["version"]
+
+
+HOLDS = (
+    _progress_is_one,
+    _how_it_stands_is_one,
+    _the_board_is_one,
+    _batches_are_one,
+    _the_plan_is_one,
+    _reasons_are_one,
+    _machines_are_one,
+    _the_upgrade_is_called_the_same,
+)
