@@ -28,6 +28,7 @@ export type Board = {
     [k: string]: number;
   };
   unhealthy: Gauge;
+  over_limit: Sentence;
   failed: Gauge | null;
   batch: {
     size: number | null;
@@ -163,6 +164,7 @@ export interface Reason {
   since: string;
   until: Time;
   who: "nobody" | "operator" | "owner" | "publisher";
+  remedy: string;
   act: string;
   numbers: {
     [k: string]: number;

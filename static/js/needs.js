@@ -4,7 +4,6 @@ import { isOfExtensions } from "./extensions.js";
 import { idsIn } from "./ranges.js";
 import { many, names, number, percentText } from "./format.js";
 import { briefly, keyOf, reasonsIn, sentence, told } from "./reasons.js";
-import { runs } from "./state.js";
 import { whyStopped } from "./why.js";
 
 const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "held", "pending"];
@@ -57,18 +56,11 @@ function failed({ instances }) {
 }
 
 function overLimit(board) {
-  const { unhealthy } = board.figures;
-  if (!unhealthy.over) return null;
+  const { unhealthy, over_limit: over } = board.figures;
+  if (!over) return null;
   const held = reasonsIn(board).find((one) => one.gauge === "unhealthy");
   const since = illSince(board), acts = held ? way(held) : see(unhealthy.count, BAD);
-  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: held?.text ?? over(board), since, acts };
-}
-
-function over(board) {
-  const { count, of, limit_percent: limit, percent, room } = board.figures.unhealthy;
-  const holds = runs(board) ? "the upgrade stops before its next batch unless" : "no upgrade starts until";
-  const share = `${percentText(percent)} unhealthy (${number(count)} of ${number(of)}), limit ${percentText(limit)}`;
-  return `${share}: ${holds} ${number(-room)} more ${room === -1 ? "recovers" : "recover"}.`;
+  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: (held ?? over).text, since, acts };
 }
 
 /** Since when the first of those that count as unhealthy has been as it is. */

@@ -6,11 +6,6 @@ import { faceOfReason } from "./reason-faces.js";
 
 export { briefly } from "./reason-faces.js";
 
-const WHO = {
-  nobody: "no action needed", operator: "an operator can override this", owner: "who opted out can end this",
-  publisher: "a new version ends this",
-};
-
 /**
  * What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those
  * instances, how many (`counts`) said on it; `version`: the one on the screen, which is meant; `asks: false`: nothing begins by it, so
@@ -52,7 +47,7 @@ export function idsOf(board, key) {
  */
 export function told(reason, board) {
   const { code, since, until } = reason, acts = [...seen(reason), ...done(reason, board)];
-  const says = { text: sentence(reason.text), since, until, who: WHO[reason.who] ?? "", detail: "", acts };
+  const says = { text: sentence(reason.text), since, until, who: reason.remedy ?? "", detail: "", acts };
   return { code, ...faceOfReason(reason), ...says };
 }
 

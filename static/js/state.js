@@ -39,7 +39,7 @@ const NO_GAUGE = { count: 0, of: 0, percent: 0, limit_percent: 0, most: 0, room:
 export const NO_FIGURES = {
   target: "", states: {}, behind: [], waiting: "", eligible: "", up_to_date: "", left_behind: "", approval: null,
   counts: { total: 0, counted: 0, eligible: 0, up_to_date: 0, current: 0, opted_out: 0 },
-  unhealthy: NO_GAUGE, failed: null, batch: null, batches: [], planned: [], planned_more: 0, planned_by: null,
+  unhealthy: NO_GAUGE, over_limit: null, failed: null, batch: null, batches: [], planned: [], planned_more: 0, planned_by: null,
   progress: { up_to_date: 0, of: 0, percent: null }, ends: null,
 };
 

@@ -19,6 +19,7 @@ from tests.board.fleets import Drawn, draw
 from upgrades.core import batches, health, reasons
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
+from upgrades.core.gauges import policy_of
 from upgrades.core.preview import preview
 from upgrades.core.states import HAS_FAILED, MemberState
 from upgrades.core.steps import StartBatch, Wait, Why
@@ -155,6 +156,12 @@ def _gauges_are_those_of_the_gate(one: Case) -> None:
     if upgrade:
         bad, tried = health.unhealthy_upgraded(facts, one.now)
         assert f"Failed after upgrade {_percent(len(bad), tried)} " in said
+    said_of_it = [each["text"] for each in one.page["needs"] if each["code"] == "OverTheLimit"]
+    over = one.sent["board"]["over_limit"]
+    assert (over is not None) == health.exceeds(len(sick), total, policy_of(facts).max_unhealthy_percent)
+    if said_of_it:
+        assert over and f"({len(sick)} of {total})" in over["text"], over
+        assert said_of_it[0] in (over["text"], *(each["text"] for each in one.page["reasons"]))
     gate = [each for each in one.page["reasons"] if each["code"] == Why.GATE.value]
     if gate:
         assert f"({len(sick)} of {total})" in gate[0]["text"] and "over the limit" in said

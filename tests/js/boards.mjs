@@ -29,7 +29,7 @@ export const aBreach = (few, changes = {}) => ({
   code: "MaxUnhealthyInstancePercentExceededInRollingUpgrade", ...aSentence("Rolling Upgrade failed."),
   brief: few ? aSentence(few) : null, instances: ["0"], exceeded: null, ...changes,
 });
-export const aReason = (code, changes = {}) => ({ ...kindOf(code), code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", act: "", numbers: {}, instances: null, ...changes });
+export const aReason = (code, changes = {}) => ({ ...kindOf(code), code, text: `${code}.`, gate: "", since: AT, until: null, who: "operator", remedy: "an operator can override this", act: "", numbers: {}, instances: null, ...changes });
 /** What a look decided, with the reasons for it. */
 export const aDecision = (...reasons) => ({ ...reasons[0], since: AT, reasons });
 
@@ -85,7 +85,7 @@ export function figuresOf(states = {}, changes = {}) {
   };
   return {
     upgrade: null, target: "", states, counts, behind: [], waiting: states.pending ?? "", eligible, up_to_date: done, left_behind: "",
-    approval: null, unhealthy: aGauge("", counts.counted), failed: null, batch: null, batches: [], planned: [],
+    approval: null, unhealthy: aGauge("", counts.counted), over_limit: null, failed: null, batch: null, batches: [], planned: [],
     planned_more: 0, planned_by: null, ends: null,
     progress: { up_to_date: sizeOf(done), of: counts.eligible, percent: counts.eligible ? Math.floor((100 * sizeOf(done)) / counts.eligible) : null },
     ...changes,

@@ -50,9 +50,10 @@ test("planned waits, opt-outs, few unhealthy ones and what was switched off are 
 });
 
 test("more unhealthy ones than the limit allows, since the first of them fell ill", () => {
-  const figures = figuresOf({ unhealthy: "0-6", done: "7-29" }, { unhealthy: aGauge("0-6", 30) });
+  const text = "23.3 % unhealthy (7 of 30), limit 20 %: no upgrade starts until 1 more recovers.";
+  const figures = figuresOf({ unhealthy: "0-6", done: "7-29" }, { unhealthy: aGauge("0-6", 30), over_limit: aSentence(text) });
   const [need] = needs(aBoard(some(7, 30, { health: "unhealthy", health_began_at: "2018-09-25T12:00:30.000Z" }), { figures }));
-  assert.equal(need.text, "23.3\u00a0% unhealthy (7 of 30), limit 20\u00a0%: no upgrade starts until 1 more recovers.");
+  assert.equal(need.text, text);
   assert.deepEqual([need.since, need.acts[0].word, need.acts[0].states[0]], ["2018-09-25T12:00:30.000Z", "See the 7", "unhealthy"]);
 });
 
@@ -99,7 +100,7 @@ test("pauses, a stop of the fleet and what was cancelled are quiet", () => {
 
 test("the gate says in the engine's own words how many must recover", () => {
   const gate = aReason("TooManyUnhealthy", { text: "Held by the health gate." });
-  assert.equal(needs(aBoard(30, { decision: aDecision(gate), figures: figuresOf({ unhealthy: "0-6" }, { unhealthy: aGauge("0-6", 30) }) }))[0].text, "Held by the health gate.");
+  assert.equal(needs(aBoard(30, { decision: aDecision(gate), figures: figuresOf({ unhealthy: "0-6" }, { unhealthy: aGauge("0-6", 30), over_limit: aSentence("Over.") }) }))[0].text, "Held by the health gate.");
 });
 
 test("each picture holds all of its scale set, as large as that goes, whatever else is in the fleet", () => {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from upgrades.core import gauges, health, in_flight
+from upgrades.core import gauges, health, in_flight, messages
 from upgrades.core.facts import Batch, Facts, InstanceFacts
 from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
@@ -19,6 +19,7 @@ from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
 from upgrades.core.reason_kinds import AT_THE_GATE
+from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.states import HAS_FAILED, MemberState
 from upgrades.core.whom import Whom, whom
 
@@ -77,7 +78,8 @@ class Current(TypedDict):
 
 
 class Board(Whom):
-    """`eligible` and `up_to_date`: which instances `counts` has so many of."""
+    """`eligible` and `up_to_date`: which instances `counts` has so many of. `over_limit`: what follows where `unhealthy` is over its limit,
+    None where it is not."""
 
     target: str
     states: dict[str, str]
@@ -85,6 +87,7 @@ class Board(Whom):
     up_to_date: str
     counts: Counts
     unhealthy: Gauge
+    over_limit: SentenceShape | None
     failed: Gauge | None
     batch: Current | None
     batches: list[Ran]
@@ -123,13 +126,15 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
     eligible = [one.id for one in _eligible(facts)]
+    unhealthy = gauges.unhealthy(facts, now)
     return Board(
         target=target_of(facts),
         states=_by_state(states),
         eligible=spans(eligible),
         up_to_date=spans(id for id in eligible if states[id] is State.DONE),
         counts=counts,
-        unhealthy=gauges.unhealthy(facts, now),
+        unhealthy=unhealthy,
+        over_limit=_over(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
         failed=gauges.failed(facts, now),
         batch=_current(facts, now, decision, found, before),
         batches=[ran(one) for one in facts.upgrade.batches] if facts.upgrade else [],
@@ -140,6 +145,11 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         ends=ends_of(found, now) if facts.upgrade else None,
         **whom(facts, now),
     )
+
+
+def _over(gauge: Gauge, *, runs: bool) -> SentenceShape:
+    said = messages.over_the_limit(gauge["count"], gauge["of"], gauge["limit_percent"], -gauge["room"], runs=runs)
+    return shaped(said)
 
 
 def _by_state(states: Mapping[int, State]) -> dict[str, str]:

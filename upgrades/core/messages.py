@@ -226,6 +226,14 @@ def gate(sick: int, total: int, limit: Percent, must_recover: int) -> str:
 
 
 @sentence
+def over_the_limit(sick: int, total: int, limit: Percent, must_recover: int, *, runs: bool) -> str:
+    """Whatever else is decided now: what the gate would say before the next batch."""
+    holds = "the upgrade stops before its next batch unless" if runs else "no upgrade starts until"
+    recover = f"{must_recover} more {'recovers' if must_recover == 1 else 'recover'}"
+    return f"{_share(100 * sick / total)} % unhealthy ({sick} of {total}), limit {limit} %: {holds} {recover}."
+
+
+@sentence
 def shut_by_opt_outs(sick: int, total: int, limit: Percent) -> str:
     return (
         f"{_instances(sick)} that {_are(sick)} opted out {_are(sick)} unhealthy. Of {total}, that alone is more than the limit of "

@@ -46,6 +46,14 @@ LIFTED_BY_WORDS = {  # in words; what nobody lifts passes by itself
     LiftedBy.PUBLISHER: "the image's publisher",
 }
 
+# The same beside a button, for whoever reads a reason: what can be done about it.
+REMEDIES = {
+    LiftedBy.NOBODY: "no action needed",
+    LiftedBy.OPERATOR: "an operator can override this",
+    LiftedBy.OWNER: "who opted out can end this",
+    LiftedBy.PUBLISHER: "a new version ends this",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -10,7 +10,7 @@ from upgrades.core.instants import iso
 from upgrades.core.reason_kinds import KINDS, Code
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.steps import Why
-from upgrades.core.waiting import Reason
+from upgrades.core.waiting import REMEDIES, Reason
 from upgrades.models import RollingUpgrade
 
 
@@ -46,7 +46,7 @@ class ReasonShape(SentenceShape):
     """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole.
 
     `brief`: the same in few words, null where a row of a table needs none. `each`: the same of one of its instances alone, null where the
-    sentence fits each. What the other members mean: core/reason_kinds.py.
+    sentence fits each. `remedy`: what `who` can do about it, in words. What the other members mean: core/reason_kinds.py.
     """
 
     code: str
@@ -64,6 +64,7 @@ class ReasonShape(SentenceShape):
     since: str | None
     until: str | None
     who: str
+    remedy: str
     act: str
     numbers: dict[str, float]
     instances: list[str] | None
@@ -149,6 +150,7 @@ def _reason(one: Reason) -> ReasonShape:
         since=iso(one.since),
         until=iso(one.until),
         who=one.who.value,
+        remedy=REMEDIES[one.who],
         act=one.act,
         numbers=dict(one.numbers),
         instances=None if one.instances is None else [str(number) for number in one.instances],
