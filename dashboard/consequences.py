@@ -22,15 +22,12 @@ from dashboard.actions import error
 from upgrades import plans
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import UNDO_FOR, find_instances
-from upgrades.core import documents, in_flight, what_if
+from upgrades.core import consequences, documents, what_if
 from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import Facts
 from upgrades.core.instants import iso
-from upgrades.core.preview import Plan
 from upgrades.core.ranges import ranges
-from upgrades.core.states import StartedBy
-from upgrades.core.steps import Why
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.instance import in_force
@@ -105,12 +102,7 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
     if refused := _refused(request, "end_fleet_stop"):
         return refused
     stop = open_fleet_stop()
-    held = [row for row in ScaleSet.objects.all() if row.decision.get("code") == Why.FLEET_STOPPED]
-    says = [
-        f"{_many(len(held), 'scale set')} held by it can begin or go on at once."
-        if held
-        else "It holds no scale set now."
-    ]
+    says = [*consequences.of_ending_the_fleet_stop(plans.held_by_the_fleet_stop())]
     if stop and stop.owner != request.user.get_username():
         says.insert(0, f"It was stopped by {stop.owner}: {stop.reason}")
     why = "" if stop else "Automatic upgrades are not stopped."
@@ -151,7 +143,7 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
 
 def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
     plan = plans.would(asked.row, change(asked.facts), asked.now)
-    shown["says"] += _sentences(asked, plan)
+    shown["says"] += consequences.of_plan(asked.facts, plan)
     shown["held"] = [block.text for block in plan.blocks]
     shown["batches"] = [
         {
@@ -167,37 +159,7 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
         shown["lasts"] = [plan.earliest.total_seconds(), plan.latest.total_seconds()]
 
 
-def _sentences(asked: Asked, plan: Plan) -> list[str]:
-    count = sum(len(one.instances) for one in plan.batches)
-    if not count:
-        return ["No upgrade begins because of it."]
-    what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
-    says = [f"{_many(count, 'instance')} would be {what}, in {_many(len(plan.batches), 'batch', 'batches')}."]
-    first = f"{_many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number}"
-    if in_flight.running_batch(asked.facts):
-        return [*says, f"After the batch that is in progress: {first}."]
-    return [
-        *says,
-        f"It waits until what holds it is over; then {first}." if plan.blocks else f"It begins at once with {first}.",
-    ]
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    number = f"{count:,}".replace(",", "\u202f") if count >= 10_000 else count  # as the pages write numbers
-    return f"{number} {one if count == 1 else more or one + 's'}"
-
-
 # --- each action ------------------------------------------------------------------------------------------------------
-
-
-def _fleet_stop(asked: Asked) -> tuple[str, ...]:
-    stop = asked.facts.fleet_stop
-    if stop is None:
-        return ()
-    return (
-        f"All automatic upgrades are stopped by {stop.owner}: {stop.reason}",
-        "An upgrade that a person starts is not held by that.",
-    )
 
 
 def _starting(
@@ -205,7 +167,7 @@ def _starting(
 ) -> Callable[[Asked], Consequence]:
     def consider(asked: Asked) -> Consequence:
         name = f"{title} {asked.row.name} to {asked.target}?"
-        return Consequence(name, word, view, change, _fleet_stop(asked), action=action)
+        return Consequence(name, word, view, change, consequences.of_starting(asked.facts), action=action)
 
     return consider
 
@@ -214,21 +176,18 @@ def _extensions(asked: Asked) -> Consequence:
     extensions = key_of_model(documents.read(asked.row.document).machine.extensions)
     change = partial(what_if.extensions_started, extensions=extensions)
     title = f"Upgrade the extensions of {asked.row.name}?"
-    word, says = "Upgrade extensions", ("OS disks are left alone.", *_fleet_stop(asked))
+    word, says = "Upgrade extensions", ("OS disks are left alone.", *consequences.of_starting(asked.facts))
     return Consequence(title, word, "start extensions", change, says, action=Action.EXTENSIONS)
 
 
 def _retry(asked: Asked) -> Consequence:
     title = f"Retry the upgrade of {asked.row.name} now?"
-    is_of_machines = any(one.missing for one in asked.facts.instances)
-    says = ("Missing machines are created again at once.",) if is_of_machines else ()
+    says = consequences.of_retrying(asked.facts)
     return Consequence(title, "Retry now", "retry", what_if.retried, says, action=Action.RETRY)
 
 
 def _resume(asked: Asked) -> Consequence:
-    upgrade, last = asked.facts.upgrade, asked.facts.last_attempt
-    by = upgrade.paused_by if upgrade else last.paused_by if last else ""
-    says = (f"It was paused by {by}.",) if by else ()
+    says = consequences.of_resuming(asked.facts)
     title = f"Resume the upgrade of {asked.row.name}?"
     return Consequence(title, "Resume", "resume", what_if.resumed, says, action=Action.RESUME)
 
@@ -240,15 +199,9 @@ def _next_batch(asked: Asked) -> Consequence:
 
 
 def _cancel(asked: Asked) -> Consequence:
-    batch = in_flight.running_batch(asked.facts)
-    now = "No batch is in progress: it ends at once."
-    if batch:
-        now = f"Batch {batch.number} ({_many(len(batch.members), 'instance')}) is finished first."
-    again = "It is not tried again by itself. Start or retry it to continue."
+    says = consequences.of_cancelling(asked.facts)
     title = f"Cancel the upgrade of {asked.row.name} to {asked.target}?"
-    return Consequence(
-        title, "Cancel upgrade", "cancel", None, (now, again), action=Action.CANCEL, back="Keep it running"
-    )
+    return Consequence(title, "Cancel upgrade", "cancel", None, says, action=Action.CANCEL, back="Keep it running")
 
 
 def _approve(asked: Asked) -> Consequence:
@@ -291,16 +244,15 @@ def _opt_out(row: OptOut) -> dict[str, Any]:
 
 
 def _automatic(asked: Asked) -> Consequence:
-    on, upgrade = asked.sent.get("on") == "true", asked.facts.upgrade
+    on = asked.sent.get("on") == "true"
     values = {"on": "true" if on else "false"}
     if on:
         change, title = partial(what_if.automatic, on=True), f"Turn automatic upgrades of {asked.row.name} on?"
         begins = bool(plans.would(asked.row, change(asked.facts), asked.now).batches)
         return Consequence(title, "Turn on", "automatic", change, asks=begins, values=values)
-    stops = upgrade is not None and upgrade.started_by is StartedBy.PLATFORM
-    says = ("The automatic upgrade that is running stops after its current batch.",) if stops else ()
+    says = consequences.of_turning_automatic_off(asked.facts)
     title = f"Turn automatic upgrades of {asked.row.name} off?"
-    return Consequence(title, "Turn off", "automatic", None, says, asks=stops, values=values)
+    return Consequence(title, "Turn off", "automatic", None, says, asks=bool(says), values=values)
 
 
 CONSIDERED: dict[str, Callable[[Asked], Consequence]] = {

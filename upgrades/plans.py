@@ -10,11 +10,12 @@ from upgrades.core.facts import Facts
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.preview import Plan, preview
 from upgrades.core.states import UpgradeKind
+from upgrades.core.steps import Why
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
 from upgrades.orchestrator.pace import MAX_BATCHES, pace
 
-__all__ = ["MAX_BATCHES", "Planned", "pace", "planned"]
+__all__ = ["MAX_BATCHES", "Planned", "held_by_the_fleet_stop", "pace", "planned", "would"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,8 @@ def would(row: ScaleSet, facts: Facts, now: datetime) -> Plan:
     """What would follow from these facts, which need not be so yet (core/what_if.py)."""
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     return preview(facts, now, pace(row, kind))
+
+
+def held_by_the_fleet_stop() -> int:
+    """How many scale sets wait for its end, and for nothing before that: as the last look at each decided."""
+    return ScaleSet.objects.filter(decision__code=Why.FLEET_STOPPED.value).count()
