@@ -7,6 +7,7 @@ import { briefly, keyOf, reasonsIn, sentence, told } from "./reasons.js";
 import { whyStopped } from "./why.js";
 
 const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "held", "pending"];
+const FAILED = ["failed", "rolled-back"];
 const BAD = ["unhealthy", "unknown", "missing", "failed", "rolled-back", "quarantined"];
 
 /** [{code, fill, glyph, text, since, acts: [{word, states} or {word, reason}]}] of one board, the worst first. `now` in ms. */
@@ -24,7 +25,7 @@ const see = (count, states) => (count ? [{ word: seeWord(count), states }] : [])
 /** An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story. */
 function stopped(board, sum) {
   const { upgrade, figures } = board;
-  if (upgrade?.status !== "Faulted" || !(figures.left_behind || lacksExtensions(upgrade))) return null;
+  if (!upgrade?.error || !(figures.left_behind || lacksExtensions(upgrade))) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
   const text = `${whyStopped(upgrade)}${again(board)}${unhealthyNow(figures.unhealthy)}`;
   return { code: "Stopped", fill: "failure", glyph: "failed", text, since: upgrade.ended_at, acts: see(bad, present(sum, BAD)) };
@@ -46,7 +47,7 @@ const unhealthyNow = ({ count, of, percent }) =>
   count ? ` Now ${percentText(percent)} are unhealthy (${number(count)} of ${number(of)}).` : "";
 
 function failed({ instances }) {
-  const list = instances.filter(({ state }) => state === "failed" || state === "rolled-back");
+  const list = instances.filter(({ state }) => FAILED.includes(state));
   if (!list.length) return null;
   const [{ failed_version: version }] = list, states = [...new Set(list.map((one) => one.state))];
   const what = version ? `did not become healthy on ${version}` : "could not be created or changed";

@@ -301,5 +301,6 @@ def test_scripts_read_the_same_as_json() -> None:
     assert (told["scale_set"], told["standing"]["instances"], told["board"]["counts"]["total"]) == ("fleet/web", 10, 10)
     assert [one["scale_set"] for one in json.loads(run("status", "--json").out)] == ["fleet/web"]
     planned = json.loads(run("status", "fleet/web", "--plan", "--json").out)
-    assert planned["instances"] == 10 and planned["batches"][0]["number"] >= 1
+    assert (planned["target"], planned["is_running"], planned["by_hand"]) == ("16.04.1", True, False)
+    assert planned["instances"] == sum(batch["size"] for batch in planned["batches"])
     assert [one["scale_set"] for one in json.loads(run("status", "--plan", "--json").out)] == ["fleet/web"]

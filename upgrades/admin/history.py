@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from upgrades import attempts
 from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import MemberState, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 from upgrades.models.records import batches_of
 
@@ -102,7 +102,7 @@ class RollingUpgradeAdmin(ReadOnlyAdmin):
 def _outcome(row: RollingUpgrade) -> str:
     """How it ended, in words; "" while it runs."""
     is_image = row.kind == UpgradeKind.IMAGE
-    what, by = ("upgrade" if is_image else "upgrade of extensions"), _by(row)
+    what, by = ("upgrade" if is_image else "upgrade of extensions"), row.by_whom
     to = f" to {row.target_version}" if is_image else ""
     outcomes: dict[str, str] = {
         UpgradeStatus.COMPLETED: f"Completed: {'upgraded' if is_image else 'extensions upgraded'}{to} {by}. ",
@@ -110,10 +110,6 @@ def _outcome(row: RollingUpgrade) -> str:
         UpgradeStatus.FAULTED: f"{what.capitalize()}{to} failed. ",
     }
     return outcomes.get(row.status, "")
-
-
-def _by(row: RollingUpgrade) -> str:
-    return "automatically" if row.started_by == StartedBy.PLATFORM else f"by {row.started_by_name}"
 
 
 def _members(batch: Batch) -> str:

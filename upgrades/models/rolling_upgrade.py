@@ -109,6 +109,11 @@ class RollingUpgrade(models.Model):
         """In words, after "upgrade": what it brings."""
         return "of extensions" if self.kind == UpgradeKind.EXTENSIONS else f"to {self.target_version}"
 
+    @property
+    def by_whom(self) -> str:
+        """In words, after what was done."""
+        return "automatically" if self.started_by == StartedBy.PLATFORM else f"by {self.started_by_name}"
+
     def called(self, name: object) -> str:
         """In words, with what it is of: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
         is_image = self.kind == UpgradeKind.IMAGE
