@@ -14,8 +14,8 @@ HAS_FAILED = ("failed", "rolling_back", "rolled_back")
 
 SET = (
     *("id", "key", "stream", "seq", "capacity", "automatic_upgrade", "image_version", "deleting"),
-    *("probed_at", "probe_protocol", "probe_interval_seconds", "max_batch_percent", "news_since"),
-    *("max_unhealthy_percent", "update_domains", "document__zones"),
+    *("probed_at", "probe_protocol", "probe_interval_seconds", "policy", "news_since"),
+    *("update_domains", "document__zones"),
 )
 INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),

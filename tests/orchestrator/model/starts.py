@@ -55,7 +55,9 @@ class Starts:
         if not rows.is_stopped_on_the_way(last):
             counted = rows.counted(row["id"])
             sick = sum(self._evidence.is_sick(one, row) for one in counted)
-            assert sick * 100 <= row["max_unhealthy_percent"] * len(counted), "it is tried again at a gate that is shut"
+            assert sick * 100 <= row["policy"].max_unhealthy_percent * len(counted), (
+                "it is tried again at a gate that is shut"
+            )
         elif not last["retry_skipped_by"]:
             wait = timedelta(seconds=self._evidence.retry) * 2 ** (_stopped_in_a_row(rows, last) - 1)
             again_at = last["ended_at"] + min(wait, MAX_WAIT)
