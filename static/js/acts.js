@@ -10,7 +10,8 @@ const LONGEST_ANSWER = 30000; // the same for forms is in base.html
 export function prepare(event) {
   const { parameters, elt } = event.detail;
   if (elt.getAttribute("aria-disabled") === "true") return event.preventDefault();
-  if (parameters.until_day && parameters.scope !== "upgrade") parameters.until = endOf(parameters.until_day);
+  if (parameters.until_day && parameters.scope !== "upgrade")
+    parameters.until = endOf(parameters.until_day);
   if (parameters.until_local) parameters.until = inUtc(parameters.until_local);
 }
 
@@ -27,7 +28,11 @@ export function answered({ detail: { xhr, elt } }) {
 }
 
 function parsed(text) {
-  try { return JSON.parse(text); } catch { return {}; }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
 
 function settle(element, status, answer) {
@@ -42,8 +47,10 @@ function settle(element, status, answer) {
 }
 
 function withoutWords(status) {
-  if (!status) return "The server did not answer. Check whether the change was made, then try again.";
-  if (status === 403) return "This page was opened before you signed in. Nothing was changed; reload and try again.";
+  if (!status)
+    return "The server did not answer. Check whether the change was made, then try again.";
+  if (status === 403)
+    return "This page was opened before you signed in. Nothing was changed; reload and try again.";
   return `The server answered ${status}. Check whether the change was made, then try again.`;
 }
 
@@ -64,7 +71,9 @@ export function problem(form, message) {
 
 function said({ said: sentence, fill = "done", glyph = "done", undo }) {
   const button = html`<div class="actions"><button class="button">Undo</button></div>`;
-  const box = toast(html`${mark(fill, glyph)}<p>${inZone(sentence)}</p>${undo ? button : ""}`, { fill });
+  const box = toast(html`${mark(fill, glyph)}<p>${inZone(sentence)}</p>${undo ? button : ""}`, {
+    fill,
+  });
   if (undo) $("button", box).addEventListener("click", () => takeBack(box, undo));
 }
 
@@ -76,7 +85,8 @@ function takeBack(box, { url, values }) {
 /** Posts without a form. Not by htmx: of several at once from one element it would send the first and the last. */
 export async function post(url, values, element = document.body) {
   const headers = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
-  const body = new URLSearchParams(values), signal = AbortSignal.timeout(LONGEST_ANSWER);
+  const body = new URLSearchParams(values),
+    signal = AbortSignal.timeout(LONGEST_ANSWER);
   const answer = await fetch(url, { method: "POST", headers, body, signal }).catch(() => null);
   settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));
 }

@@ -10,7 +10,8 @@ const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/;
 function rewrite(text) {
   const found = WRITTEN.exec(text.data);
   if (!found) return null;
-  const [written, day, time] = found, element = document.createElement("time");
+  const [written, day, time] = found,
+    element = document.createElement("time");
   const rest = text.splitText(found.index);
   rest.deleteData(0, written.length);
   element.dateTime = `${day}T${time}Z`;
@@ -23,12 +24,14 @@ function rewrite(text) {
 /** Not within what people type, nor in documents, which are shown as they are. */
 const isOurs = (text) => !text.parentElement.closest("pre, textarea, script, option");
 
-const texts = document.createTreeWalker($("#content-start") ?? document.body, NodeFilter.SHOW_TEXT), found = [];
+const texts = document.createTreeWalker($("#content-start") ?? document.body, NodeFilter.SHOW_TEXT),
+  found = [];
 while (texts.nextNode()) if (isOurs(texts.currentNode)) found.push(texts.currentNode);
 for (let text of found) while (text) text = rewrite(text);
 
 /** As such an input has it, to the minute. */
-const localIn = (at) => new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
+const localIn = (at) =>
+  new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 
 /** What was sent before is shown, and what is typed is sent, in UTC. */
 function inLocalTime(input) {
@@ -42,8 +45,12 @@ for (const input of $$('input[type="datetime-local"]')) inLocalTime(input);
 for (const place of $$(".help .zone")) place.textContent = zoneName();
 
 const columns = $$("#result_list thead th").map((one) => $(".text", one)?.textContent.trim() ?? "");
-const label = (cell, at) => { if (columns[at]) cell.dataset.label = columns[at]; };
+const label = (cell, at) => {
+  if (columns[at]) cell.dataset.label = columns[at];
+};
 for (const row of $$("#result_list tbody tr")) [...row.cells].forEach(label);
 
 // Django's marks of explanation have a name and no role, so that nobody is read it.
-addEventListener("load", () => { for (const one of $$(".help-tooltip[aria-label]")) one.setAttribute("role", "img"); });
+addEventListener("load", () => {
+  for (const one of $$(".help-tooltip[aria-label]")) one.setAttribute("role", "img");
+});

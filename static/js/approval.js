@@ -6,7 +6,8 @@ import { idsIn } from "./ranges.js";
 export const awaitedOf = ({ figures }) => figures.approval?.version ?? "";
 
 /** The ids of those that wait for approval, and for nothing else of their own. */
-export const unapproved = ({ figures, places }) => idsIn(figures.approval?.waiting ?? "").filter((id) => places.has(id));
+export const unapproved = ({ figures, places }) =>
+  idsIn(figures.approval?.waiting ?? "").filter((id) => places.has(id));
 
 /** Has it been approved, and no batch has it in hand? Then that can be taken back. */
 export const isApprovedAhead = (one) => one.approval === "approved";

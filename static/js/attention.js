@@ -7,7 +7,8 @@ import { reasonsIn } from "./reasons.js";
 
 /** One of `needsOf`, and the scale set that it is of. */
 export function need({ code, fill, glyph, text, since: at, acts, set }) {
-  const page = addressOf(set), key = `${set.resource_group}/${set.name}`;
+  const page = addressOf(set),
+    key = `${set.resource_group}/${set.name}`;
   const when = typeof at === "string" ? Date.parse(at) : at;
   const time = when
     ? html`<time class="quiet nowrap" data-at="${when}" datetime="${new Date(when).toISOString()}"></time>`
@@ -25,7 +26,10 @@ function link({ word, states, reason }, page, key, name) {
 /** Says in few words what waits as it should; it is not listed. */
 export function quiet(boards) {
   const off = boards.filter((one) => !one.scale_set.automatic_upgrade).length;
-  const words = [...expected(boards), off && `${many(off, "scale set")} with automatic upgrades off`].filter(Boolean);
+  const words = [
+    ...expected(boards),
+    off && `${many(off, "scale set")} with automatic upgrades off`,
+  ].filter(Boolean);
   return words.length ? `Expected: ${words.join(", ")}` : "";
 }
 
@@ -37,5 +41,7 @@ function expected(boards) {
     const planned = new Map(found.map(({ one, other }) => [one, other]));
     for (const [one, other] of planned) counts.set(one, [(counts.get(one)?.[0] ?? 0) + 1, other]);
   }
-  return [...counts].map(([one, [count, other]]) => `${number(count)} ${count === 1 ? one : other}`);
+  return [...counts].map(
+    ([one, [count, other]]) => `${number(count)} ${count === 1 ? one : other}`,
+  );
 }

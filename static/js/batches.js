@@ -19,16 +19,42 @@ export function batchesOf({ upgrade, figures }) {
 const at = (time) => (time ? Date.parse(time) : null);
 
 const ran = ({ number, instances, size, members, started_at: from, finished_at: to, why }) => ({
-  number, instances, size, why, planned: false, waits: false, began: at(from), ended: at(to),
-  members: Object.fromEntries(Object.entries(members).map(([state, ranges]) => [state, sizeOf(ranges)])),
+  number,
+  instances,
+  size,
+  why,
+  planned: false,
+  waits: false,
+  began: at(from),
+  ended: at(to),
+  members: Object.fromEntries(
+    Object.entries(members).map(([state, ranges]) => [state, sizeOf(ranges)]),
+  ),
 });
 
-const toCome = ({ number, instances, size, starts_at: from, ends_at: to, waits_for_approval: waits, why }) => ({
-  number, instances, size, why, planned: true, waits, began: at(from), ended: at(to), members: {},
+const toCome = ({
+  number,
+  instances,
+  size,
+  starts_at: from,
+  ends_at: to,
+  waits_for_approval: waits,
+  why,
+}) => ({
+  number,
+  instances,
+  size,
+  why,
+  planned: true,
+  waits,
+  began: at(from),
+  ended: at(to),
+  members: {},
 });
 
 /** How many of a batch are in one of these states of its members. */
-export const countIn = ({ members }, ...states) => states.reduce((sum, state) => sum + (members[state] ?? 0), 0);
+export const countIn = ({ members }, ...states) =>
+  states.reduce((sum, state) => sum + (members[state] ?? 0), 0);
 
 /** Put back on their old OS disk or not: they failed. */
 export const hasFailed = (batch) => countIn(batch, "failed", "rolling_back", "rolled_back");

@@ -10,16 +10,27 @@ export function newCell() {
   return cell;
 }
 
-const CELL = { type: "button", class: "cell", role: "gridcell", tabindex: "-1", "data-act": "cell" };
+const CELL = {
+  type: "button",
+  class: "cell",
+  role: "gridcell",
+  tabindex: "-1",
+  "data-act": "cell",
+};
 
 export function newGroup(by, key) {
   const label = GROUPS[by].label(key);
-  const heading = /** @type {HTMLDivElement & { cells: HTMLElement }} */ (document.createElement("div"));
+  const heading = /** @type {HTMLDivElement & { cells: HTMLElement }} */ (
+    document.createElement("div")
+  );
   heading.className = "group";
   heading.setAttribute("role", "row");
   heading.setAttribute("aria-label", label);
   heading.dataset.key = key;
-  show(heading, html`<div class="group-in"><div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet plan"></span><span class="small quiet push"></span></div><div class="cells" role="none"></div></div>`);
+  show(
+    heading,
+    html`<div class="group-in"><div class="group-name" role="rowheader"><b>${label}</b><span class="small quiet plan"></span><span class="small quiet push"></span></div><div class="cells" role="none"></div></div>`,
+  );
   heading.cells = $(".cells", heading);
   return heading;
 }
@@ -51,11 +62,17 @@ const FOOT = 32;
 
 /** What the grid has for its cells: from where it begins to the foot of the window; where much stands above it, a window of its own. */
 export function roomOf(root) {
-  const box = root.getBoundingClientRect(), isNarrow = box.width < NARROW;
+  const box = root.getBoundingClientRect(),
+    isNarrow = box.width < NARROW;
   const top = innerWidth < BESIDE ? 2 * FOOT : box.top + scrollY;
   return {
-    isNarrow, width: Math.floor(box.width - (isNarrow ? 0 : NAME)), height: Math.max(innerHeight / 2, innerHeight - top - FOOT), label: isNarrow ? 0 : 18, above: isNarrow ? 32 : 0,
-    largest: isNarrow ? 28 : innerWidth >= 2400 ? 1.5 * LARGEST : LARGEST, isTouched: matchMedia("(pointer: coarse)").matches,
+    isNarrow,
+    width: Math.floor(box.width - (isNarrow ? 0 : NAME)),
+    height: Math.max(innerHeight / 2, innerHeight - top - FOOT),
+    label: isNarrow ? 0 : 18,
+    above: isNarrow ? 32 : 0,
+    largest: isNarrow ? 28 : innerWidth >= 2400 ? 1.5 * LARGEST : LARGEST,
+    isTouched: matchMedia("(pointer: coarse)").matches,
   };
 }
 
@@ -66,4 +83,6 @@ export function count(heading, mine, batch) {
   heading.classList.toggle("now", Boolean(batch) && !batch.planned && !batch.ended);
 }
 
-function write(place, text) { if (place.textContent !== text) place.textContent = text; }
+function write(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}

@@ -6,7 +6,8 @@ import { view } from "./viewer.js";
 export function sync() {
   $("#find").value = view.filter.text;
   const chosen = { group: view.group, by: view.by, twin: view.table ? "table" : "grid" };
-  for (const [name, value] of Object.entries(chosen)) $(`input[name="${name}"][value="${value}"]`).checked = true;
+  for (const [name, value] of Object.entries(chosen))
+    $(`input[name="${name}"][value="${value}"]`).checked = true;
   $("#grid").hidden = view.table;
   $("#table").hidden = $("#csv").hidden = !view.table;
 }

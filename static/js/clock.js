@@ -10,7 +10,9 @@ export class Stopwatch {
     this.ticks = performance.now();
   }
 
-  get ms() { return Math.max(Date.now() - this.at, performance.now() - this.ticks); }
+  get ms() {
+    return Math.max(Date.now() - this.at, performance.now() - this.ticks);
+  }
 }
 
 const CREEP = 1; // ms for each word: two clocks drift apart, by a few ms a minute
@@ -36,5 +38,7 @@ export class ServerClock {
     this.lag = behind - this.behind;
   }
 
-  now() { return Date.now() - (Number.isFinite(this.behind) ? this.behind : 0); }
+  now() {
+    return Date.now() - (Number.isFinite(this.behind) ? this.behind : 0);
+  }
 }

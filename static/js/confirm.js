@@ -7,7 +7,10 @@ import { inZone } from "./sentences.js";
 
 const LONGEST_ANSWER = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms
-const NO_ANSWER = { code: "", message: "No answer came from the server. Nothing was changed; try again." };
+const NO_ANSWER = {
+  code: "",
+  message: "No answer came from the server. Nothing was changed; try again.",
+};
 const MOST_OPT_OUTS = 6; // named one by one
 let asked = null; // {url, values, control, sent}: what the dialog is about
 
@@ -16,9 +19,15 @@ let asked = null; // {url, values, control, sent}: what the dialog is about
  * when it is.
  */
 export async function consider(address, control, sent = () => {}) {
-  if (control.getAttribute("aria-disabled") === "true" || control.getAttribute("aria-busy") === "true") return;
+  if (
+    control.getAttribute("aria-disabled") === "true" ||
+    control.getAttribute("aria-busy") === "true"
+  )
+    return;
   control.setAttribute("aria-busy", "true");
-  const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(() => null);
+  const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(
+    () => null,
+  );
   const said = await answer?.json().catch(() => null);
   control.removeAttribute("aria-busy");
   if (!answer?.ok || !said) return refused(control, { error: said?.error ?? NO_ANSWER });
@@ -40,7 +49,11 @@ function open(said) {
 
 /** Sent once, however often it is clicked; a refusal stands in the dialog. */
 export async function confirmed(form) {
-  if ($("#confirm-do").getAttribute("aria-disabled") === "true" || form.getAttribute("aria-busy") === "true") return;
+  if (
+    $("#confirm-do").getAttribute("aria-disabled") === "true" ||
+    form.getAttribute("aria-busy") === "true"
+  )
+    return;
   form.setAttribute("aria-busy", "true");
   asked.sent();
   await post(asked.url, asked.values, form);

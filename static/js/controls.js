@@ -2,7 +2,15 @@
 
 /** id of the control -> action. Each has its own place, whatever the moment. */
 export const CONTROLS = {
-  approve: "approve", start: "start", pause: "pause", resume: "resume", cancel: "cancel", next: "next_batch_now", retry: "retry_now", failed: "retry_failed", extensions: "start_extensions",
+  approve: "approve",
+  start: "start",
+  pause: "pause",
+  resume: "resume",
+  cancel: "cancel",
+  next: "next_batch_now",
+  retry: "retry_now",
+  failed: "retry_failed",
+  extensions: "start_extensions",
 };
 
 const NOT_KNOWN = "Not looked at yet.";
@@ -14,7 +22,10 @@ export const whyNotNow = (board, action) => {
 };
 
 /** {id of the control: why it cannot be used now, "" where it can}: all of them, always. */
-export const controlsOf = (board) => Object.fromEntries(Object.entries(CONTROLS).map(([id, action]) => [id, whyNotNow(board, action)]));
+export const controlsOf = (board) =>
+  Object.fromEntries(
+    Object.entries(CONTROLS).map(([id, action]) => [id, whyNotNow(board, action)]),
+  );
 
 const FITTING = ["resume", "approve", "start"];
 

@@ -6,8 +6,12 @@ const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 const escape = (value) => String(value).replace(/[&<>"']/g, (c) => ESCAPES[c]);
 
 class Markup {
-  constructor(text) { this.text = text; }
-  toString() { return this.text; }
+  constructor(text) {
+    this.text = text;
+  }
+  toString() {
+    return this.text;
+  }
 }
 
 function put(value) {
@@ -17,7 +21,8 @@ function put(value) {
 }
 
 /** html`<b>${name}</b>`: values are escaped unless they are html`` themselves; false prints "false", as ARIA wants it. */
-export const html = (parts, ...values) => new Markup(parts.reduce((all, part, i) => all + put(values[i - 1]) + part));
+export const html = (parts, ...values) =>
+  new Markup(parts.reduce((all, part, i) => all + put(values[i - 1]) + part));
 /**
  * The first element below `root` that fits, or null. Its members are not checked: the selector says what kind it is.
  * @param {string} selector
@@ -39,10 +44,13 @@ const focused = () => /** @type {HTMLElement} */ (document.activeElement);
 
 const SPRITE = globalThis.document?.documentElement.dataset.glyphs ?? "";
 export const glyphAddress = (name) => `${SPRITE}#g-${name}`;
-export const glyph = (name) => html`<svg class="g" aria-hidden="true"><use href="${glyphAddress(name)}"/></svg>`;
+export const glyph = (name) =>
+  html`<svg class="g" aria-hidden="true"><use href="${glyphAddress(name)}"/></svg>`;
 /** The state mark: a filled square with its glyph. The word always stands beside it. */
-export const mark = (fill, name) => html`<span class="mark" data-fill="${fill}">${glyph(name)}</span>`;
-export const word = (face) => html`<span class="state">${mark(face.fill, face.glyph)}${face.word}</span>`;
+export const mark = (fill, name) =>
+  html`<span class="mark" data-fill="${fill}">${glyph(name)}</span>`;
+export const word = (face) =>
+  html`<span class="state">${mark(face.fill, face.glyph)}${face.word}</span>`;
 
 /**
  * Writes markup only where it differs, so that focus and selection survive a repaint. True where anything differed.
@@ -65,8 +73,14 @@ export function focusOf(target) {
   const { key, act } = target.contains(focused()) ? focused().dataset : {};
   return () => {
     const now = focused();
-    if (key === undefined || (target.contains(now) && now.dataset.key === key && now.dataset.act === act)) return;
-    $$("[data-key]", target).find((one) => one.dataset.key === key && one.dataset.act === act)?.focus({ preventScroll: true });
+    if (
+      key === undefined ||
+      (target.contains(now) && now.dataset.key === key && now.dataset.act === act)
+    )
+      return;
+    $$("[data-key]", target)
+      .find((one) => one.dataset.key === key && one.dataset.act === act)
+      ?.focus({ preventScroll: true });
   };
 }
 
@@ -90,8 +104,10 @@ function setVars(element) {
  * @param {Event} event
  * @returns {HTMLElement | null}
  */
-export const elementOf = (event) => (event.target instanceof HTMLElement || event.target instanceof SVGElement
-  ? /** @type {HTMLElement} */ (event.target) : null);
+export const elementOf = (event) =>
+  event.target instanceof HTMLElement || event.target instanceof SVGElement
+    ? /** @type {HTMLElement} */ (event.target)
+    : null;
 
 /** The one delegated listener: data-act names the handler, for click, input, change and submit (data-on). */
 export function listen(acts) {
@@ -110,17 +126,22 @@ export function listen(acts) {
  * (parts.css, fresh) keeps the pointer off; this is for keys, and for whatever else clicks.
  */
 export function keepFreshOff() {
-  document.addEventListener("click", (event) => {
-    const control = elementOf(event)?.closest(".button, .switch");
-    if (!control || getComputedStyle(control).pointerEvents !== "none") return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  }, { capture: true });
+  document.addEventListener(
+    "click",
+    (event) => {
+      const control = elementOf(event)?.closest(".button, .switch");
+      if (!control || getComputedStyle(control).pointerEvents !== "none") return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
+    { capture: true },
+  );
 }
 
 /** Answers a function that has `paint` called: at most ten times a second (every `pause` ms), and only when asked. */
 export function painter(paint, pause = 100) {
-  let asked = false, last = 0;
+  let asked = false,
+    last = 0;
   const run = (now) => {
     asked = false;
     last = now;

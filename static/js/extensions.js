@@ -6,4 +6,5 @@ export const isOfExtensions = (upgrade) => upgrade?.kind === "extensions";
 export const runsExtensions = ({ upgrade }) => isOfExtensions(upgrade) && !upgrade.ended_at;
 
 /** In words, after "upgrade": what it brings. */
-export const aim = (upgrade) => (isOfExtensions(upgrade) ? "of extensions" : `to ${upgrade.target.version}`);
+export const aim = (upgrade) =>
+  isOfExtensions(upgrade) ? "of extensions" : `to ${upgrade.target.version}`;

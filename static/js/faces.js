@@ -26,8 +26,24 @@ export const FILLS = ["done", "active", "attention", "failure", "waiting", "out"
 
 /** For sorting: what asks for somebody first. */
 export const WORST_FIRST = [
-  "failed", "missing", "quarantined", "unhealthy", "rolled-back", "rolling-back", "unknown", "held", "creating",
-  "upgrading", "verifying", "deleting", "queued", "pending", "unseen", "switched-off", "opted-out", "done",
+  "failed",
+  "missing",
+  "quarantined",
+  "unhealthy",
+  "rolled-back",
+  "rolling-back",
+  "unknown",
+  "held",
+  "creating",
+  "upgrading",
+  "verifying",
+  "deleting",
+  "queued",
+  "pending",
+  "unseen",
+  "switched-off",
+  "opted-out",
+  "done",
 ];
 
 /** The same cells by health instead of progress. */

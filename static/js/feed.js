@@ -23,17 +23,27 @@ export class Feed {
     this.behind = new Map(); // key -> where it was when a heartbeat was ahead of it
     this.queue = [];
     this.fetching = 0;
-    this.link = new Link({ address: () => this.address(), take: (message) => this.take(message), poll: () => this.poll(), standing });
+    this.link = new Link({
+      address: () => this.address(),
+      take: (message) => this.take(message),
+      poll: () => this.poll(),
+      standing,
+    });
   }
 
   /** Now, by the server's clock, in ms. */
-  now() { return this.link.clock.now(); }
+  now() {
+    return this.link.clock.now();
+  }
 
   address() {
     const url = new URL(under("ws/feed/"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     if (this.sets) url.searchParams.set("sets", this.sets.join());
-    const since = [...this.boards.values()].filter(isReady).map((board) => `${board.key}:${board.stream}.${board.seq}`).join();
+    const since = [...this.boards.values()]
+      .filter(isReady)
+      .map((board) => `${board.key}:${board.stream}.${board.seq}`)
+      .join();
     if (since.length < LONGEST_URL) url.searchParams.set("since", since); // longer: resets say what to fetch
     return url;
   }
@@ -62,7 +72,8 @@ export class Feed {
     const board = this.boards.get(message.set);
     if (this.waiting.has(message.set)) this.waiting.get(message.set).push(message);
     else if (board && follows(board, message)) this.keep(applyDelta(board, message));
-    else if (!board || board.stream !== message.stream || message.since > board.seq) this.fetch(message.set);
+    else if (!board || board.stream !== message.stream || message.since > board.seq)
+      this.fetch(message.set);
   }
 
   reset(message) {
@@ -94,12 +105,22 @@ export class Feed {
     while (this.fetching < SNAPSHOTS_AT_ONCE && this.queue.length) {
       const key = this.queue.shift();
       this.fetching += 1;
-      this.snapshot(key).catch(() => this.again(key)).finally(() => { this.fetching -= 1; this.next(); });
+      this.snapshot(key)
+        .catch(() => this.again(key))
+        .finally(() => {
+          this.fetching -= 1;
+          this.next();
+        });
     }
   }
 
   again(key) {
-    setTimeout(() => { if (this.waiting.has(key)) { this.queue.push(key); this.next(); } }, 1000);
+    setTimeout(() => {
+      if (this.waiting.has(key)) {
+        this.queue.push(key);
+        this.next();
+      }
+    }, 1000);
   }
 
   async snapshot(key) {
@@ -109,7 +130,9 @@ export class Feed {
     if (this.waiting.get(key) !== kept) return; // forgotten meanwhile
     if (!board) return this.forget(key);
     this.waiting.delete(key);
-    for (const message of kept) if (follows(board, message)) board = { ...applyDelta(board, message), rebuilt: true, touched: board.touched };
+    for (const message of kept)
+      if (follows(board, message))
+        board = { ...applyDelta(board, message), rebuilt: true, touched: board.touched };
     this.keep(board);
   }
 
@@ -138,13 +161,19 @@ export class Feed {
   async poll() {
     const { heads } = await this.get(under("feed/heads"));
     for (const key of this.boards.keys()) if (!heads[key]) this.forget(key);
-    for (const key of this.sets ?? Object.keys(heads)) if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);
+    for (const key of this.sets ?? Object.keys(heads))
+      if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);
   }
 
   async pollOne(key) {
-    const board = await this.ask(key), before = this.boards.get(key);
+    const board = await this.ask(key),
+      before = this.boards.get(key);
     if (!board) this.forget(key);
-    else if (!this.waiting.has(key) && (!before || board.stream !== before.stream || board.seq > before.seq)) this.keep(board);
+    else if (
+      !this.waiting.has(key) &&
+      (!before || board.stream !== before.stream || board.seq > before.seq)
+    )
+      this.keep(board);
   }
 
   /** "stream.seq" of what is here. */

@@ -7,7 +7,9 @@ import { remember, view } from "./viewer.js";
 
 /** `changed` is called when another filter counts. */
 export class Filtering {
-  constructor(changed) { this.changed = changed; }
+  constructor(changed) {
+    this.changed = changed;
+  }
 
   by(states, reason = "", only = "") {
     Object.assign(view.filter, { states, reason, only, ids: only ? new Set(idsIn(only)) : null });
@@ -32,9 +34,13 @@ export class Filtering {
     this.by(states.includes(code) ? states.filter((one) => one !== code) : [...states, code]);
   }
 
-  toggleReason(key) { this.by([], view.filter.reason === key ? "" : key); }
+  toggleReason(key) {
+    this.by([], view.filter.reason === key ? "" : key);
+  }
 
-  toggleOnly(only) { this.by([], "", view.filter.only === only ? "" : only); }
+  toggleOnly(only) {
+    this.by([], "", view.filter.only === only ? "" : only);
+  }
 
   /** Goes along with the board. Where the reason is lifted, its filter is too. */
   follow(board) {
@@ -48,4 +54,5 @@ export class Filtering {
   }
 }
 
-export const isFiltered = ({ states, text, reason, only }) => Boolean(states.length || text.trim() || reason || only);
+export const isFiltered = ({ states, text, reason, only }) =>
+  Boolean(states.length || text.trim() || reason || only);

@@ -11,8 +11,12 @@ export const isSmall = (size) => size < SMALL;
 
 /** What the groups (their counts) take of the height, with cells of this size. `label`: the least height of a group. */
 export function heightOf(groups, size, { width, label, above = 0 }) {
-  const pitch = size + gapOf(size), columns = Math.max(1, Math.floor((width + gapOf(size)) / pitch));
-  return groups.reduce((all, count) => all + above + Math.max(label, Math.ceil(count / columns) * pitch) + 2, 0);
+  const pitch = size + gapOf(size),
+    columns = Math.max(1, Math.floor((width + gapOf(size)) / pitch));
+  return groups.reduce(
+    (all, count) => all + above + Math.max(label, Math.ceil(count / columns) * pitch) + 2,
+    0,
+  );
 }
 
 /** The largest size with which all groups fit into the room; the smallest where none does. `room`: {width, height, label, above, isTouched}. */

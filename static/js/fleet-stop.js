@@ -19,7 +19,8 @@ export function hearStop(key, board) {
 }
 
 function paint(stop) {
-  const banner = $("#fleet-stop"), hadFocus = banner.contains(document.activeElement);
+  const banner = $("#fleet-stop"),
+    hadFocus = banner.contains(document.activeElement);
   banner.hidden = !stop;
   show($("p", banner), stop ? words(stop) : "");
   if ($("#cord")) turn($("#cord"), stop ? ALREADY : "");
@@ -33,7 +34,8 @@ function words({ owner, reason, created_at: at, until }) {
 
 export function openFleetStop(button) {
   if (button.getAttribute("aria-disabled") === "true") return showTip(button.closest(".why-off"));
-  const dialog = $("#stop-fleet"), form = $("form", dialog);
+  const dialog = $("#stop-fleet"),
+    form = $("form", dialog);
   form.reset();
   form.elements.until_local.value = local(Date.now() + USUALLY);
   form.elements.until_local.min = local(Date.now());
@@ -43,6 +45,7 @@ export function openFleetStop(button) {
 }
 
 /** As an input of a local time has it, to the minute. */
-const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
+const local = (at) =>
+  new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 
 export const letGo = (button) => consider(`${document.body.dataset.endFleetStop}would/`, button);

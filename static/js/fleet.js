@@ -25,15 +25,23 @@ const missing = new Set(KNOWN); // no word of them yet: totals would be wrong
 const inSight = new Set(); // keys: rows elsewhere are painted when they come into sight
 const isPrinted = matchMedia("print"); // then all rows are in sight
 const watcher = new IntersectionObserver(sight, { rootMargin: "50%" });
-let order = "", only = pickedIn(location.search);
+let order = "",
+  only = pickedIn(location.search);
 
 openShell({ automatic: considerSwitch, only: choose });
 const ask = painter(paint, 200); // a glance from afar needs no ten pictures a second, and a hundred rows cost some
-const minis = new Minis(() => { for (const one of fleet.values()) one.painted = false; ask(); });
+const minis = new Minis(() => {
+  for (const one of fleet.values()) one.painted = false;
+  ask();
+});
 const feed = new Feed({ known: KNOWN, hear, standing });
 for (const row of rows.values()) watcher.observe(row);
 setInterval(() => isFrozen() || ask(), 1000); // what is counted in seconds
-addEventListener("popstate", () => { only = pickedIn(location.search); order = ""; ask(); });
+addEventListener("popstate", () => {
+  only = pickedIn(location.search);
+  order = "";
+  ask();
+});
 isPrinted.addEventListener("change", paintAnew);
 addEventListener("beforeprint", paintAnew);
 setTimeout(appear, LONGEST_WAIT);
@@ -56,7 +64,8 @@ function hear(board, key) {
 }
 
 function sight(entries) {
-  for (const { target, isIntersecting } of entries) inSight[isIntersecting ? "add" : "delete"](target.dataset.key);
+  for (const { target, isIntersecting } of entries)
+    inSight[isIntersecting ? "add" : "delete"](target.dataset.key);
   ask();
 }
 
@@ -116,7 +125,8 @@ function place() {
   if (next === order) return;
   order = next;
   keys.forEach((key, i) => {
-    if (body.children[i] !== rows.get(key)) body.insertBefore(rows.get(key), body.children[i] ?? null);
+    if (body.children[i] !== rows.get(key))
+      body.insertBefore(rows.get(key), body.children[i] ?? null);
   });
   for (const key of keys) rows.get(key).hidden = !isPicked(key);
   paintChoice(keys.filter(isPicked).length, keys.length);
@@ -136,7 +146,9 @@ function isPicked(key) {
 }
 
 function paintRows() {
-  const shown = [...inSight].map((key) => $("canvas", rows.get(key))).find((canvas) => !canvas.hidden);
+  const shown = [...inSight]
+    .map((key) => $("canvas", rows.get(key)))
+    .find((canvas) => !canvas.hidden);
   if (shown) minis.watch(shown);
   for (const [key, one] of fleet) {
     if (one.painted || !(inSight.has(key) || isPrinted.matches)) continue;
@@ -152,26 +164,47 @@ function paintTotals() {
   const share = all.eligible ? percentText(Math.floor((100 * all.current) / all.eligible)) : "–";
   const { size, moving, sick, out } = all;
   const values = {
-    all: number(size), latest: share, moving: number(moving), bad: number(sick), out: number(out), needs: number(needs),
+    all: number(size),
+    latest: share,
+    moving: number(moving),
+    bad: number(sick),
+    out: number(out),
+    needs: number(needs),
   };
-  for (const [name, value] of Object.entries(values)) write($(`#figures [data-key="${name}"] .number`), value);
+  for (const [name, value] of Object.entries(values))
+    write($(`#figures [data-key="${name}"] .number`), value);
   show($("#all"), html`${FILLS.map((fill) => html`<i data-fill="${fill}"></i>`)}`);
   for (const part of $("#all").children) {
     part.style.flexGrow = all.fills[part.dataset.fill];
     part.hidden = !all.fills[part.dataset.fill];
   }
-  say(needs ? `${many(needs, "scale set needs", "scale sets need")} attention.` : "Nothing needs attention.");
+  say(
+    needs
+      ? `${many(needs, "scale set needs", "scale sets need")} attention.`
+      : "Nothing needs attention.",
+  );
 }
 
-function write(element, text) { if (element.textContent !== text) element.textContent = text; }
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
 
 function paintNeeds(now) {
   if (missing.size) return;
   const list = [...fleet.values()].flatMap(({ board, needs }) =>
-    needs.map((one) => ({ ...one, set: board.scale_set })));
-  list.sort((a, b) => Number(b.fill === "failure") - Number(a.fill === "failure") || byName(a.set.name, b.set.name));
-  const calm = isStale() ? "Nothing needed attention at the last update." : "Nothing needs attention.";
-  show($("#needs"), list.length ? html`${list.map(need)}` : html`<li class="quiet calm">${calm}</li>`);
+    needs.map((one) => ({ ...one, set: board.scale_set })),
+  );
+  list.sort(
+    (a, b) =>
+      Number(b.fill === "failure") - Number(a.fill === "failure") || byName(a.set.name, b.set.name),
+  );
+  const calm = isStale()
+    ? "Nothing needed attention at the last update."
+    : "Nothing needs attention.";
+  show(
+    $("#needs"),
+    list.length ? html`${list.map(need)}` : html`<li class="quiet calm">${calm}</li>`,
+  );
   show($("#quiet"), html`${quiet([...fleet.values()].map((one) => one.board))}`);
   for (const time of $$("#needs time")) write(time, since(Number(time.dataset.at), now));
 }

@@ -1,7 +1,9 @@
 // Numbers and times as people read them. Pure. Times are in the viewer's zone, which stands once in each view.
 
-const clock = (options) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
-const SHORT = clock({}), LONG = clock({ second: "2-digit" });
+const clock = (options) =>
+  new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
+const SHORT = clock({}),
+  LONG = clock({ second: "2-digit" });
 // Days as the terminal, the logs and the sentences of the server write them: 2018-09-25.
 const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short" });
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
@@ -25,7 +27,8 @@ export function zoneName(at = Date.now()) {
 export const fullMomentAt = (at) => `${dayAt(at)} ${exactTimeAt(at)}`;
 
 /** The same; for today the time alone. */
-export const momentAt = (at, now = Date.now()) => (dayAt(at) === dayAt(now) ? exactTimeAt(at) : fullMomentAt(at));
+export const momentAt = (at, now = Date.now()) =>
+  dayAt(at) === dayAt(now) ? exactTimeAt(at) : fullMomentAt(at);
 
 /** To the minute, where there is little room or nobody knows better. */
 export function aboutAt(at, now = Date.now()) {
@@ -35,7 +38,8 @@ export function aboutAt(at, now = Date.now()) {
 const DIGITS = new Intl.NumberFormat("en-GB"); // made once: making it took longer than all the rest of a paint
 /** Grouped from five digits on: the sentences of the server, which know no more than 1000 instances, look the same. */
 export const number = (n) => (n < 10_000 ? String(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
-export const percentText = (p) => `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)}\u00a0%`;
+export const percentText = (p) =>
+  `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)}\u00a0%`;
 export const many = (n, one, more = `${one}s`) => `${number(n)} ${n === 1 ? one : more}`;
 
 /** 45 s, 4 m 10 s, 2 h 5 m, 3 d 4 h; `ms` are milliseconds. */
@@ -63,6 +67,9 @@ export const byName = new Intl.Collator("en", { numeric: true }).compare;
 
 /** "web_0, web_1 and 3 more" */
 export function names(list, most = 2) {
-  const shown = list.slice(0, most).map((one) => one.name).join(", ");
+  const shown = list
+    .slice(0, most)
+    .map((one) => one.name)
+    .join(", ");
   return list.length > most ? `${shown} and ${number(list.length - most)} more` : shown;
 }

@@ -4,16 +4,33 @@ import { $$ } from "./dom.js";
 import { refusal } from "./toast.js";
 
 const WHY = {
-  stale: "This page is out of date: the connection to the server is lost. Controls work again as soon as it is live.",
+  stale:
+    "This page is out of date: the connection to the server is lost. Controls work again as soon as it is live.",
   "signed-out": "You are signed out. Sign in to go on.",
 };
 const ACTING = [
-  "[hx-post]:not(form)", "dialog form .button.main", ".switch", "#cord", "#approve", "#confirm-do", ".toast .actions button:not(.square)",
-  ...["do", "opt-in", "opt-out-one", "opt-out-selected", "let-go", "publish", "withdraw", "put-back"].map((act) => `[data-act="${act}"]`),
+  "[hx-post]:not(form)",
+  "dialog form .button.main",
+  ".switch",
+  "#cord",
+  "#approve",
+  "#confirm-do",
+  ".toast .actions button:not(.square)",
+  ...[
+    "do",
+    "opt-in",
+    "opt-out-one",
+    "opt-out-selected",
+    "let-go",
+    "publish",
+    "withdraw",
+    "put-back",
+  ].map((act) => `[data-act="${act}"]`),
 ].join();
 const SAYS = ["title", "aria-disabled", "aria-describedby", "aria-description"];
 const before = new Map(); // control -> what its attributes were
-let why = "", last = 0;
+let why = "",
+  last = 0;
 
 export const isFrozen = () => Boolean(why);
 
@@ -26,7 +43,11 @@ export function freeze(kind) {
 
 function turnOff(control) {
   if (control.getAttribute("aria-disabled") === "true" && control.title === why) return;
-  if (!before.has(control)) before.set(control, SAYS.map((name) => control.getAttribute(name)));
+  if (!before.has(control))
+    before.set(
+      control,
+      SAYS.map((name) => control.getAttribute(name)),
+    );
   [why, "true", null, why].forEach((value, i) => write(control, SAYS[i], value));
 }
 
@@ -40,7 +61,8 @@ export function thaw() {
   if (!why) return;
   why = "";
   document.removeEventListener("click", hold, { capture: true });
-  for (const [control, values] of before) values.forEach((value, i) => write(control, SAYS[i], value));
+  for (const [control, values] of before)
+    values.forEach((value, i) => write(control, SAYS[i], value));
   before.clear();
 }
 

@@ -14,7 +14,8 @@ export function gauges(board) {
 const failedOf = (board) => (runs(board) ? board.figures.failed : board.upgrade?.record?.failed);
 
 function tape(name, gauge, none) {
-  const { percent, limit_percent: limit } = gauge, says = percentText(percent);
+  const { percent, limit_percent: limit } = gauge,
+    says = percentText(percent);
   const full = Math.min(100, Math.max(2 * limit, Math.ceil(percent / 10) * 10)) || 1;
   const fill = gauge.over ? "failure" : gauge.count ? "attention" : "done";
   return html`<div class="gauge"><div class="row"><span>${name}</span><span><b>${says}</b></span></div>

@@ -44,7 +44,10 @@ export class Grid {
     this.fit();
     this.paint(board, new Set(board.instances.keys()));
     this.count();
-    this.rove(board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id, refocus);
+    this.rove(
+      board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id,
+      refocus,
+    );
   }
 
   cellFor(id, place) {
@@ -58,7 +61,10 @@ export class Grid {
     const name = `${this.view.group} ${key}`;
     let heading = this.groups.get(name);
     if (!heading) this.groups.set(name, (heading = newGroup(this.view.group, key)));
-    keep(heading.cells, list.map((place) => this.cells[place]));
+    keep(
+      heading.cells,
+      list.map((place) => this.cells[place]),
+    );
     return heading;
   }
 
@@ -70,9 +76,16 @@ export class Grid {
 
   /** Gives the cells their size. It shrinks when groups need more room; it grows only where the window or the grouping is another one, or `again`. */
   fit({ again = false } = {}) {
-    const room = roomOf(this.root), chosen = `${innerWidth} ${innerHeight} ${this.view.group}`;
+    const room = roomOf(this.root),
+      chosen = `${innerWidth} ${innerHeight} ${this.view.group}`;
     if (room.width <= 0) return; // the table is shown
-    const size = Math.min(sizeFor(this.order.map((list) => list.length), room), chosen === this.chosen && !again ? this.size : Infinity);
+    const size = Math.min(
+      sizeFor(
+        this.order.map((list) => list.length),
+        room,
+      ),
+      chosen === this.chosen && !again ? this.size : Infinity,
+    );
     this.chosen = chosen;
     if (size === this.size && room.isNarrow === this.isNarrow) return;
     Object.assign(this, { size, isNarrow: room.isNarrow });
@@ -92,21 +105,30 @@ export class Grid {
     const batches = this.view.group === "batch" ? batchesOf(this.board) : [];
     this.headings.forEach((heading, row) => {
       const mine = this.order[row].map((place) => this.board.instances[place]);
-      count(heading, mine, batches.find((one) => String(one.number) === this.keys[row]));
+      count(
+        heading,
+        mine,
+        batches.find((one) => String(one.number) === this.keys[row]),
+      );
     });
   }
 
   /** Only what differs is written: each attribute that changes has the style of its cell found anew. */
   paintCell(cell, instance) {
     if (!cell) return;
-    const face = faceOf(instance, this.view.by), { id } = instance;
+    const face = faceOf(instance, this.view.by),
+      { id } = instance;
     const isOut = Boolean(instance.opt_out) && face.code !== "opted-out";
     const words = `${instance.name}, ${face.word.toLowerCase()}${isOut ? ", opted out" : ""}${instance.zone ? `, zone ${instance.zone}` : ""}`;
     set(cell, "data-fill", face.fill);
     set(cell, "data-state", face.code);
     set(cell, "aria-label", words);
     set(cell, "title", `${instance.name} · ${face.word}`);
-    set(cell, "class", `cell${isOut ? " locked" : ""}${matches(instance, this.view.filter, this.view.by) ? "" : " dim"}`);
+    set(
+      cell,
+      "class",
+      `cell${isOut ? " locked" : ""}${matches(instance, this.view.filter, this.view.by) ? "" : " dim"}`,
+    );
     set(cell, "aria-selected", String(this.selected.has(id)));
     set(cell, "aria-busy", this.asking.has(id) ? "true" : null);
     set(cell, "aria-current", this.view.open === id ? "true" : null);
@@ -115,7 +137,10 @@ export class Grid {
   /** Marks cells as asked: till the feed answers, or for a while; `over` is called then. */
   ask(ids, over) {
     ids.forEach((id) => this.asking.add(id));
-    setTimeout(() => { ids.forEach((id) => this.asking.delete(id)); over(); }, ASKING_AT_MOST);
+    setTimeout(() => {
+      ids.forEach((id) => this.asking.delete(id));
+      over();
+    }, ASKING_AT_MOST);
   }
 
   /** Roving tabindex: exactly one cell can be reached with Tab. */
@@ -135,7 +160,13 @@ export class Grid {
   }
 
   /** All ids in the order in which they stand; those alone that the filter shows. */
-  get shown() { return this.order.flat().map((place) => this.board.instances[place]).filter((one) => matches(one, this.view.filter, this.view.by)).map((one) => one.id); }
+  get shown() {
+    return this.order
+      .flat()
+      .map((place) => this.board.instances[place])
+      .filter((one) => matches(one, this.view.filter, this.view.by))
+      .map((one) => one.id);
+  }
 
   /** The id of the cell that this element is, or is in. */
   idOf(element) {
@@ -143,7 +174,9 @@ export class Grid {
     return cell ? this.board?.instances[Number(cell.dataset.i)]?.id : undefined;
   }
 
-  cellOf(id) { return this.cells[this.board?.places.get(id)]; }
+  cellOf(id) {
+    return this.cells[this.board?.places.get(id)];
+  }
 
   /** The id to which an arrow or a page key leads from the focused cell. */
   target(key) {
@@ -158,21 +191,31 @@ export class Grid {
     const flat = this.order.flat();
     const at = flat.indexOf(place);
     switch (key) {
-      case "ArrowRight": return flat[at + 1];
-      case "ArrowLeft": return flat[at - 1];
-      case "Home": return list[0];
-      case "End": return list.at(-1);
-      case "PageDown": return this.order[row + 1]?.[0];
-      case "PageUp": return this.order[list[0] === place ? row - 1 : row]?.[0];
-      case "ArrowDown": return this.vertical(1, flat, at);
-      case "ArrowUp": return this.vertical(-1, flat, at);
+      case "ArrowRight":
+        return flat[at + 1];
+      case "ArrowLeft":
+        return flat[at - 1];
+      case "Home":
+        return list[0];
+      case "End":
+        return list.at(-1);
+      case "PageDown":
+        return this.order[row + 1]?.[0];
+      case "PageUp":
+        return this.order[list[0] === place ? row - 1 : row]?.[0];
+      case "ArrowDown":
+        return this.vertical(1, flat, at);
+      case "ArrowUp":
+        return this.vertical(-1, flat, at);
     }
   }
 
   /** The nearest cell of the next visual row: groups wrap as the window likes. */
   vertical(way, flat, at) {
     const from = this.cells[flat[at]].getBoundingClientRect();
-    let best, gap = Infinity, top;
+    let best,
+      gap = Infinity,
+      top;
     for (let i = at + way; flat[i] !== undefined; i += way) {
       const box = this.cells[flat[i]].getBoundingClientRect();
       if (Math.abs(box.top - from.top) <= 1) continue;

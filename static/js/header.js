@@ -18,7 +18,8 @@ export function paintHeader(board) {
 }
 
 /** The version that most of those behind run -> the target. */
-const image = ({ figures, scale_set: set }) => html`<b>${versionsIn(figures, set.wanted_version)}</b>`;
+const image = ({ figures, scale_set: set }) =>
+  html`<b>${versionsIn(figures, set.wanted_version)}</b>`;
 
 function eligible({ total, eligible: free, opted_out: out }) {
   return html`${number(free)} of ${number(total)}${out ? `, ${number(out)} opted out` : ""}`;
@@ -27,16 +28,24 @@ function eligible({ total, eligible: free, opted_out: out }) {
 function policy(limits) {
   const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
   const more = [pause, ...limits.words.map((word) => `, ${word}`)].join("");
-  const { max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded } = limits;
+  const {
+    max_batch_percent: size,
+    max_unhealthy_percent: all,
+    max_unhealthy_upgraded_percent: upgraded,
+  } = limits;
   const sizes = `Batch ${percentText(size)}, max unhealthy ${percentText(all)}`;
   return html`${sizes}, max failed after upgrade ${percentText(upgraded)}${more}`;
 }
 
-const source = (probe) => (probe ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s` : html`machine and extensions, no probe`);
+const source = (probe) =>
+  probe
+    ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s`
+    : html`machine and extensions, no probe`;
 
 /** Each keeps its place, whatever the moment: what cannot be used now is off and says why. Only the one of approvals comes and goes, first. */
 function paintControls(board) {
-  const now = controlsOf(board), main = mainOf(now);
+  const now = controlsOf(board),
+    main = mainOf(now);
   for (const id of Object.keys(CONTROLS)) {
     const control = $(`#${id}`);
     turn(control, now[id]);
@@ -48,7 +57,8 @@ function paintControls(board) {
 
 /** All that wait, for the version that is on the screen. */
 function paintApprove(board) {
-  const ids = unapproved(board), control = $("#approve");
+  const ids = unapproved(board),
+    control = $("#approve");
   Object.assign(control.dataset, { key: "approve", ids: ids.join(), version: awaitedOf(board) });
   $("span", control).textContent = ids.length ? `Approve ${number(ids.length)}` : "Approve";
 }

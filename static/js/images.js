@@ -9,24 +9,37 @@ import { dayAt, number } from "./format.js";
 import { openShell, standing } from "./shell.js";
 import { isReady } from "./state.js";
 
-const NONE_YET = "None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.";
+const NONE_YET =
+  "None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.";
 const AGAIN = 60000; // ms: what is published of SKUs that no scale set uses comes on no feed
 const KNOWN = (document.body.dataset.sets ?? "").split(",").filter(Boolean);
 const place = $("#skus");
 const boards = new Map(); // key -> {sku, latest, versions: {version: instances}}
 const missing = new Set(KNOWN);
 const unfolded = new Set(); // SKUs whose old versions are shown
-let fetching = false, stale = false, shown = "";
+let fetching = false,
+  stale = false,
+  shown = "";
 
 openShell({
-  publish: (button) => openDialog(button.dataset.key), "ask-publish": askPublish, sku: hint, use, locations: complete,
-  older: unfold, withdraw: askWhy, "put-back": putBack,
+  publish: (button) => openDialog(button.dataset.key),
+  "ask-publish": askPublish,
+  sku: hint,
+  use,
+  locations: complete,
+  older: unfold,
+  withdraw: askWhy,
+  "put-back": putBack,
 });
 const ask = painter(paint);
 new Feed({ known: KNOWN, hear, standing });
 document.addEventListener("done", done);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) fetchAgain(); });
-setInterval(() => { if (!document.hidden) fetchAgain(); }, AGAIN);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) fetchAgain();
+});
+setInterval(() => {
+  if (!document.hidden) fetchAgain();
+}, AGAIN);
 dress();
 
 function hear(board, key) {
@@ -83,14 +96,16 @@ async function fetchOnce() {
 /** Days in the viewer's zone, what was unfolded, and bars. */
 function dress() {
   for (const time of $$("time", place)) time.textContent = dayAt(time.dateTime);
-  for (const section of $$(".sku", place)) section.classList.toggle("all", unfolded.has(section.dataset.sku));
+  for (const section of $$(".sku", place))
+    section.classList.toggle("all", unfolded.has(section.dataset.sku));
   paint();
   if ($("#publish")?.open) hint();
 }
 
 function paint() {
   const counts = missing.size ? null : counted();
-  for (const section of $$(".sku", place)) paintSku(section, counts && (counts.get(section.dataset.sku) ?? {}));
+  for (const section of $$(".sku", place))
+    paintSku(section, counts && (counts.get(section.dataset.sku) ?? {}));
 }
 
 function counted() {
@@ -105,16 +120,22 @@ function counted() {
 /** `counts` is null until every scale set has said its own: the server's stand till then. */
 function paintSku(section, counts) {
   const cells = $$("td.runs", section);
-  if (counts) for (const cell of cells) cell.dataset.count = counts[cell.parentElement.dataset.version] ?? 0;
+  if (counts)
+    for (const cell of cells) cell.dataset.count = counts[cell.parentElement.dataset.version] ?? 0;
   const total = cells.reduce((sum, cell) => sum + Number(cell.dataset.count), 0);
   for (const cell of cells) {
     write($("b", cell), number(Number(cell.dataset.count)));
-    $("i", cell).style.setProperty("--share", `${total ? (100 * Number(cell.dataset.count)) / total : 0}%`);
+    $("i", cell).style.setProperty(
+      "--share",
+      `${total ? (100 * Number(cell.dataset.count)) / total : 0}%`,
+    );
   }
   write($(".total", section), number(total));
 }
 
-function write(element, text) { if (element.textContent !== text) element.textContent = text; }
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
 
 function unfold(button) {
   const section = button.closest(".sku");
@@ -125,7 +146,8 @@ function unfold(button) {
 }
 
 function openDialog(key) {
-  const dialog = $("#publish"), form = $("form", dialog);
+  const dialog = $("#publish"),
+    form = $("form", dialog);
   form.reset();
   const option = $$("option", form.elements.sku).find((one) => one.dataset.key === key);
   if (option) option.selected = true;
@@ -137,7 +159,10 @@ function openDialog(key) {
 /** Says first whom it would upgrade; what is wrong with it stands in the form. */
 function askPublish(form) {
   problem(form, "");
-  consider(`${form.dataset.would}?${new URLSearchParams(/** @type {any} */ (new FormData(form)))}`, form);
+  consider(
+    `${form.dataset.would}?${new URLSearchParams(/** @type {any} */ (new FormData(form)))}`,
+    form,
+  );
 }
 
 function done() {
@@ -146,7 +171,8 @@ function done() {
 }
 
 function askWhy({ dataset: { key, name } }) {
-  const dialog = $("#withdraw"), { elements } = $("form", dialog);
+  const dialog = $("#withdraw"),
+    { elements } = $("form", dialog);
   $("form", dialog).reset();
   [elements.sku.value, elements.version.value] = [name, key];
   write($(".version", dialog), `${key} of ${name}`);
@@ -175,7 +201,9 @@ function use(button) {
 
 /** A datalist completes one value: what was written before the last comma goes before each of its options. */
 function complete(input) {
-  const before = input.value.includes(",") ? `${input.value.slice(0, input.value.lastIndexOf(","))}, ` : "";
+  const before = input.value.includes(",")
+    ? `${input.value.slice(0, input.value.lastIndexOf(","))}, `
+    : "";
   for (const option of $("#known-locations").options) {
     option.dataset.name ??= option.value;
     option.value = before + option.dataset.name;

@@ -2,7 +2,16 @@
 
 import { $, html, show } from "./dom.js";
 
-const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
+const MOVES = new Set([
+  "ArrowLeft",
+  "ArrowRight",
+  "ArrowUp",
+  "ArrowDown",
+  "Home",
+  "End",
+  "PageUp",
+  "PageDown",
+]);
 const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instance
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
@@ -35,7 +44,8 @@ export function listenKeys(grid, acts, find) {
     if (event.key === "Escape") return acts.escape(event);
     if (target.closest('input:not([type="radio"]), textarea, select')) return;
     const page = mayAct(target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
-    const act = page || (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
+    const act =
+      page || (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
     if (!act) return;
     event.preventDefault();
     act();
@@ -59,22 +69,29 @@ function ofGrid(event, grid, acts, ahead) {
 }
 
 function typeAhead(find) {
-  let typed = "", timer;
+  let typed = "",
+    timer;
   return (digit) => {
     clearTimeout(timer);
-    timer = setTimeout(() => { typed = ""; }, TYPE_AHEAD);
+    timer = setTimeout(() => {
+      typed = "";
+    }, TYPE_AHEAD);
     return find((typed += digit));
   };
 }
 
-const row = ([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`;
+const row = ([keys, does]) =>
+  html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`;
 
 export function showSheet() {
-  show($("#sheet"), html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(row)}</dl>
+  show(
+    $("#sheet"),
+    html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(row)}</dl>
     <label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd>
       <kbd>?</kbd> work anywhere on the page.
       <span class="quiet">Off: only when an instance has the focus.</span></span></label>
-    <div class="actions"><button class="button">Close</button></div></form>`);
+    <div class="actions"><button class="button">Close</button></div></form>`,
+  );
   $("#sheet input").checked = areEverywhere();
   $("#sheet").showModal();
 }

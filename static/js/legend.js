@@ -11,12 +11,26 @@ import { may, off, whyNot } from "./shell.js";
 import { isIn } from "./view.js";
 
 /** Not worth a place while there is none. */
-const RARE = new Set(["missing", "quarantined", "rolling-back", "creating", "deleting", "switched-off", "unseen"]);
+const RARE = new Set([
+  "missing",
+  "quarantined",
+  "rolling-back",
+  "creating",
+  "deleting",
+  "switched-off",
+  "unseen",
+]);
 
 export function legend({ instances }, view) {
   const faces = Object.entries(view.by === "health" ? HEALTH : STATES);
-  const told = faces.map(([code, face]) => ({ code, ...face, count: instances.filter((one) => isIn(one, code, view.by)).length }));
-  const shown = told.filter(({ code, count }) => !RARE.has(code) || count || view.filter.states.includes(code));
+  const told = faces.map(([code, face]) => ({
+    code,
+    ...face,
+    count: instances.filter((one) => isIn(one, code, view.by)).length,
+  }));
+  const shown = told.filter(
+    ({ code, count }) => !RARE.has(code) || count || view.filter.states.includes(code),
+  );
   return html`${shown.map((one) => entry(one, view.filter.states.includes(one.code)))}`;
 }
 
@@ -42,7 +56,13 @@ function optOut() {
 /** Where upgrades are deferred. */
 function approve(ids, version) {
   if (!version) return "";
-  return steering("approve", html`${glyph("play")}${counted("Approve", ids)}`, ids, "None of them is waiting for approval.", version);
+  return steering(
+    "approve",
+    html`${glyph("play")}${counted("Approve", ids)}`,
+    ids,
+    "None of them is waiting for approval.",
+    version,
+  );
 }
 
 const counted = (word, ids) => (ids.length ? `${word} ${number(ids.length)}` : word);
@@ -53,12 +73,18 @@ function release(ids, why) {
 }
 
 function optIn(ids) {
-  return steering("opt_in", html`${glyph("done")}${counted("Opt in", ids)}`, ids, "None of them is opted out.");
+  return steering(
+    "opt_in",
+    html`${glyph("done")}${counted("Opt in", ids)}`,
+    ids,
+    "None of them is opted out.",
+  );
 }
 
 /** `ids`: those of the selection to which it can be done; `none` says why to none. */
 function steering(key, label, ids, none, version = "") {
-  const { right } = ACTS[key], why = may(right) ? (ids.length ? "" : none) : whyNot(right);
+  const { right } = ACTS[key],
+    why = may(right) ? (ids.length ? "" : none) : whyNot(right);
   if (why) return off(label, why, `no-${key}-selected`);
   return html`<button type="button" class="button" data-act="do" data-key="${key}" data-ids="${ids.join()}"
     data-version="${version}">${label}</button>`;
@@ -73,8 +99,13 @@ export function paintSelection(place, grid) {
 
 /** How many the filter shows, and what can be done about that. Its place is always there. */
 export function matching(shown, total, view) {
-  const filtered = isFiltered(view.filter), one = filtered ? `Select the ${number(shown)}` : `Select all ${number(total)}`;
-  const clear = filtered ? html`<button type="button" class="link" data-act="clear-filter">Clear filter</button>` : "";
-  const all = shown ? html`<button type="button" class="link" data-act="select-matching">${one}</button>` : "";
+  const filtered = isFiltered(view.filter),
+    one = filtered ? `Select the ${number(shown)}` : `Select all ${number(total)}`;
+  const clear = filtered
+    ? html`<button type="button" class="link" data-act="clear-filter">Clear filter</button>`
+    : "";
+  const all = shown
+    ? html`<button type="button" class="link" data-act="select-matching">${one}</button>`
+    : "";
   return html`<span>${filtered ? `${number(shown)} of ${number(total)} shown` : many(total, "instance")}</span>${clear}${all}`;
 }

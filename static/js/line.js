@@ -5,7 +5,8 @@ import { runs } from "./state.js";
 import { statusOf } from "./status.js";
 
 export function paintLine(board) {
-  const line = $("#line"), { up_to_date: done, of } = board.figures.progress;
+  const line = $("#line"),
+    { up_to_date: done, of } = board.figures.progress;
   line.hidden = !runs(board);
   if (line.hidden) return;
   line.dataset.fill = statusOf(board).fill;

@@ -29,7 +29,9 @@ export class Link {
     this.connect();
     setInterval(() => this.watch(), 1000);
     addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.hurry(); });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.hurry();
+    });
   }
 
   connect() {
@@ -37,11 +39,17 @@ export class Link {
     const socket = (this.socket = new WebSocket(this.address()));
     this.patience.restart();
     socket.onopen = () => this.patience.restart();
-    socket.onmessage = (event) => { if (socket === this.socket) this.take(JSON.parse(event.data)); };
-    socket.onclose = (event) => { if (socket === this.socket) this.lost(event.code); };
+    socket.onmessage = (event) => {
+      if (socket === this.socket) this.take(JSON.parse(event.data));
+    };
+    socket.onclose = (event) => {
+      if (socket === this.socket) this.lost(event.code);
+    };
   }
 
-  say(message) { this.socket?.send(JSON.stringify(message)); }
+  say(message) {
+    this.socket?.send(JSON.stringify(message));
+  }
 
   take(message) {
     if (message.type === "error") return; // the socket is closed after it
@@ -59,7 +67,8 @@ export class Link {
     this.tries += 1;
     const wait = Math.min(LONGEST_WAIT, 250 * 2 ** this.tries) * (0.5 + Math.random() / 2);
     this.timer = setTimeout(() => this.connect(), wait);
-    if (this.tries >= SOCKET_TRIES && !this.polling) this.pollOn((this.polling = { answered: false }));
+    if (this.tries >= SOCKET_TRIES && !this.polling)
+      this.pollOn((this.polling = { answered: false }));
     this.report();
   }
 
@@ -89,17 +98,23 @@ export class Link {
 
   /** `run` is this run of polling: a word on the socket ends it. */
   async pollOn(run) {
-    run.answered = await this.ask().then(() => true, () => false);
+    run.answered = await this.ask().then(
+      () => true,
+      () => false,
+    );
     if (this.polling !== run) return;
     if (run.answered) this.word.restart();
     this.report();
-    setTimeout(() => { if (this.polling === run) this.pollOn(run); }, POLL_EVERY);
+    setTimeout(() => {
+      if (this.polling === run) this.pollOn(run);
+    }, POLL_EVERY);
   }
 
   report() {
     const isOpen = this.socket?.readyState === WebSocket.OPEN;
     if (this.signedOut) return this.standing("signed-out", {});
-    if (this.word.ms > SILENCE + (this.polling ? POLL_EVERY : 0)) return this.standing("stale", { since: this.word.at });
+    if (this.word.ms > SILENCE + (this.polling ? POLL_EVERY : 0))
+      return this.standing("stale", { since: this.word.at });
     if (isOpen) return this.standing("live", { lag: this.clock.lag });
     if (this.polling?.answered) return this.standing("polling", {});
     this.standing(this.opened ? "reconnecting" : "connecting", {});

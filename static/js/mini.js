@@ -4,8 +4,24 @@ import { FILLS, STATES } from "./faces.js";
 
 // What is done, then what moves, then what is bad, then what waits: the front of an upgrade runs through the picture.
 const ORDER = [
-  "done", "verifying", "upgrading", "creating", "deleting", "rolling-back", "failed", "missing", "quarantined", "rolled-back",
-  "unhealthy", "unknown", "held", "queued", "pending", "unseen", "switched-off", "opted-out",
+  "done",
+  "verifying",
+  "upgrading",
+  "creating",
+  "deleting",
+  "rolling-back",
+  "failed",
+  "missing",
+  "quarantined",
+  "rolled-back",
+  "unhealthy",
+  "unknown",
+  "held",
+  "queued",
+  "pending",
+  "unseen",
+  "switched-off",
+  "opted-out",
 ];
 const BAD = new Set(["failed", "missing", "quarantined", "rolled-back", "unhealthy", "unknown"]);
 const LARGEST = 12; // CSS pixels: a pitch that says all
@@ -46,7 +62,10 @@ export class Minis {
   }
 
   measure({ width, height }) {
-    const box = { width: Math.round(width * devicePixelRatio), height: Math.round(height * devicePixelRatio) };
+    const box = {
+      width: Math.round(width * devicePixelRatio),
+      height: Math.round(height * devicePixelRatio),
+    };
     if (!box.width || (box.width === this.box?.width && box.height === this.box.height)) return;
     this.box = box;
     this.changed();
@@ -55,9 +74,19 @@ export class Minis {
   paint(canvas, counts) {
     if (!this.box) return;
     this.colours ??= coloursOf(canvas);
-    const pen = penOf(canvas, this.box), ratio = devicePixelRatio;
-    const pitch = pitchFor(this.box, Object.values(counts).reduce((all, n) => all + n, 0), ratio);
-    const run = { pitch, high: Math.floor(this.box.height / pitch), gap: pitch > 2 * ratio ? Math.round(ratio) : 0, loud: pitch <= CROWD * ratio ? 1 : 0 };
+    const pen = penOf(canvas, this.box),
+      ratio = devicePixelRatio;
+    const pitch = pitchFor(
+      this.box,
+      Object.values(counts).reduce((all, n) => all + n, 0),
+      ratio,
+    );
+    const run = {
+      pitch,
+      high: Math.floor(this.box.height / pitch),
+      gap: pitch > 2 * ratio ? Math.round(ratio) : 0,
+      loud: pitch <= CROWD * ratio ? 1 : 0,
+    };
     let at = 0;
     for (const code of ORDER) at = this.run(pen, { code, count: counts[code] ?? 0, at, ...run });
   }
@@ -65,8 +94,10 @@ export class Minis {
   /** The cells of one state, column by column; answers where the next state begins. */
   run(pen, { code, count, at, pitch, high, gap, loud }) {
     pen.fillStyle = this.colours[STATES[code].fill];
-    const grow = BAD.has(code) ? loud : 0, side = pitch - gap + 2 * grow;
-    for (let i = at; i < at + count; i++) pen.fillRect(Math.floor(i / high) * pitch - grow, (i % high) * pitch - grow, side, side);
+    const grow = BAD.has(code) ? loud : 0,
+      side = pitch - gap + 2 * grow;
+    for (let i = at; i < at + count; i++)
+      pen.fillRect(Math.floor(i / high) * pitch - grow, (i % high) * pitch - grow, side, side);
     return at + count;
   }
 }
@@ -78,7 +109,8 @@ function coloursOf(element) {
 
 function penOf(canvas, { width, height }) {
   const pen = canvas.getContext("2d");
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  if (canvas.width !== width || canvas.height !== height)
+    [canvas.width, canvas.height] = [width, height];
   else pen.clearRect(0, 0, width, height);
   return pen;
 }

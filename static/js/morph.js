@@ -7,7 +7,12 @@ export function morph(from, to) {
   wanted.forEach((node, i) => {
     const old = present[i];
     if (!old) from.append(node);
-    else if (old.nodeType !== node.nodeType || old.nodeName !== node.nodeName || isAnother(old, node)) old.replaceWith(node);
+    else if (
+      old.nodeType !== node.nodeType ||
+      old.nodeName !== node.nodeName ||
+      isAnother(old, node)
+    )
+      old.replaceWith(node);
     else if (node.nodeType === Node.ELEMENT_NODE) morphElement(old, node);
     else if (old.data !== node.data) old.data = node.data;
   });
@@ -15,7 +20,9 @@ export function morph(from, to) {
 }
 
 /** A control that does something else is a new one, which takes no click for a moment (dom.js, keepFreshOff). */
-const isAnother = (old, node) => old.nodeName === "BUTTON" && (old.dataset.act !== node.dataset.act || old.dataset.key !== node.dataset.key);
+const isAnother = (old, node) =>
+  old.nodeName === "BUTTON" &&
+  (old.dataset.act !== node.dataset.act || old.dataset.key !== node.dataset.key);
 
 function morphElement(old, node) {
   const isKept = node.dataset?.keep !== undefined && node.dataset.keep === old.dataset.keep;
@@ -25,6 +32,8 @@ function morphElement(old, node) {
 
 /** The style attribute is the script's own: markup has none (dom.js, setVars). */
 function syncAttributes(old, node) {
-  for (const { name } of [...old.attributes]) if (name !== "style" && !node.hasAttribute(name)) old.removeAttribute(name);
-  for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes])
+    if (name !== "style" && !node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes)
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
 }

@@ -14,7 +14,9 @@ const BAD = ["unhealthy", "unknown", "missing", "failed", "rolled-back", "quaran
 export function needsOf(board, sum, now) {
   if (board.scale_set.deleting) return [];
   const stop = stopped(board, sum);
-  const list = [stop ?? overLimit(board), stop ? null : failed(board), ...asked(board, now)].filter(Boolean);
+  const list = [stop ?? overLimit(board), stop ? null : failed(board), ...asked(board, now)].filter(
+    Boolean,
+  );
   return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
 }
 
@@ -28,7 +30,14 @@ function stopped(board, sum) {
   if (!upgrade?.error || !(figures.left_behind || lacksExtensions(upgrade))) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
   const text = `${whyStopped(upgrade)}${again(board)}${unhealthyNow(figures.unhealthy)}`;
-  return { code: "Stopped", fill: "failure", glyph: "failed", text, since: upgrade.ended_at, acts: see(bad, present(sum, BAD)) };
+  return {
+    code: "Stopped",
+    fill: "failure",
+    glyph: "failed",
+    text,
+    since: upgrade.ended_at,
+    acts: see(bad, present(sum, BAD)),
+  };
 }
 
 /** Extensions come with another upgrade only: until there is one it is as the record says. */
@@ -49,31 +58,55 @@ const unhealthyNow = ({ count, of, percent }) =>
 function failed({ instances }) {
   const list = instances.filter(({ state }) => FAILED.includes(state));
   if (!list.length) return null;
-  const [{ failed_version: version }] = list, states = [...new Set(list.map((one) => one.state))];
+  const [{ failed_version: version }] = list,
+    states = [...new Set(list.map((one) => one.state))];
   const what = version ? `did not become healthy on ${version}` : "could not be created or changed";
-  const [since = null] = list.map((one) => one.member?.ended_at).filter(Boolean).sort();
+  const [since = null] = list
+    .map((one) => one.member?.ended_at)
+    .filter(Boolean)
+    .sort();
   const text = `${many(list.length, "instance")} ${what}: ${names(list)}.`;
-  return { code: "Failed", fill: "failure", glyph: "failed", text, since, acts: see(list.length, states) };
+  return {
+    code: "Failed",
+    fill: "failure",
+    glyph: "failed",
+    text,
+    since,
+    acts: see(list.length, states),
+  };
 }
 
 function overLimit(board) {
   const { unhealthy, over_limit: over } = board.figures;
   if (!over) return null;
   const held = reasonsIn(board).find((one) => one.gauge === "unhealthy");
-  const since = illSince(board), acts = held ? way(held) : see(unhealthy.count, BAD);
-  return { code: "OverTheLimit", fill: "attention", glyph: "unhealthy", text: (held ?? over).text, since, acts };
+  const since = illSince(board),
+    acts = held ? way(held) : see(unhealthy.count, BAD);
+  return {
+    code: "OverTheLimit",
+    fill: "attention",
+    glyph: "unhealthy",
+    text: (held ?? over).text,
+    since,
+    acts,
+  };
 }
 
 /** Since when the first of those that count as unhealthy has been as it is. */
 function illSince({ figures, instances, places }) {
-  const list = idsIn(figures.unhealthy.instances).map((id) => instances[places.get(id)]?.health_began_at);
+  const list = idsIn(figures.unhealthy.instances).map(
+    (id) => instances[places.get(id)]?.health_began_at,
+  );
   return list.filter(Boolean).sort()[0] ?? null;
 }
 
 /** The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so. */
 function asked(board, now) {
-  const isNews = ({ since, needs_person_after: seconds }) => !seconds || now - Date.parse(since) >= seconds * 1000;
-  const list = reasonsIn(board).filter((one) => Number.isFinite(one.needs_person_after) && isNews(one));
+  const isNews = ({ since, needs_person_after: seconds }) =>
+    !seconds || now - Date.parse(since) >= seconds * 1000;
+  const list = reasonsIn(board).filter(
+    (one) => Number.isFinite(one.needs_person_after) && isNews(one),
+  );
   return list.map((reason) => ({ ...told(reason, board), acts: way(reason) }));
 }
 

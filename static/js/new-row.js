@@ -7,7 +7,9 @@ import { may, whyNot } from "./shell.js";
 const ADDRESS = $("main").dataset.address;
 
 export function addressOf({ resource_group: group, name }) {
-  return ADDRESS.replace(/GROUP|NAME/g, (word) => encodeURIComponent(word === "GROUP" ? group : name));
+  return ADDRESS.replace(/GROUP|NAME/g, (word) =>
+    encodeURIComponent(word === "GROUP" ? group : name),
+  );
 }
 
 /** As templates/parts/set_row.html. */
@@ -15,7 +17,8 @@ export function newRow({ scale_set: set, key }) {
   const row = document.createElement("tr");
   Object.assign(row.dataset, { key, url: addressOf(set) });
   row.setAttribute("role", "row");
-  row.innerHTML = String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}"
+  row.innerHTML =
+    String(html`<th scope="row" role="rowheader" class="name"><a href="${addressOf(set)}"
       title="${set.name}"><b>${set.name}</b></a><span class="small quiet"
       title="${set.resource_group}">${set.resource_group}</span></th>
     <td role="cell" class="image"></td>

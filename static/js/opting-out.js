@@ -9,14 +9,19 @@ import { refusal } from "./toast.js";
 const USUAL_DAYS = 14; // never silently for ever
 const MOST_DAYS = 3649;
 
-const dayFromNow = (days) => new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4).toISOString().slice(0, 10);
+const dayFromNow = (days) =>
+  new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4)
+    .toISOString()
+    .slice(0, 10);
 
 export class OptingOut {
   /** sent(ids): it is under way (the feed may be quicker than the answer); done(): it was accepted. */
   constructor(dialog, { sent, done }) {
     this.dialog = dialog;
     this.form = $("form", dialog);
-    this.form?.addEventListener("htmx:beforeRequest", () => sent(this.form.elements.ids.value.split(",")));
+    this.form?.addEventListener("htmx:beforeRequest", () =>
+      sent(this.form.elements.ids.value.split(",")),
+    );
     this.form?.addEventListener("done", done);
     this.form?.addEventListener("change", () => this.choose());
   }
@@ -28,9 +33,14 @@ export class OptingOut {
     const { form } = this;
     form.reset();
     form.elements.ids.value = list.map((one) => one.id).join();
-    Object.assign(form.elements.until_day, { value: dayFromNow(USUAL_DAYS), min: dayFromNow(0), max: dayFromNow(MOST_DAYS) });
+    Object.assign(form.elements.until_day, {
+      value: dayFromNow(USUAL_DAYS),
+      min: dayFromNow(0),
+      max: dayFromNow(MOST_DAYS),
+    });
     $(".problem", form).hidden = true;
-    $("#opt-out-name").textContent = `Opt ${list.length === 1 ? list[0].name : `${list.length} instances`} out`;
+    $("#opt-out-name").textContent =
+      `Opt ${list.length === 1 ? list[0].name : `${list.length} instances`} out`;
     this.offerUpgrade(whyNotNow(board, "opt_out_of_upgrade"));
     this.choose();
     show($("#opt-out-effect"), effectOf(list, board));
@@ -63,6 +73,8 @@ function effectOf(list, board) {
 /** Whose opt-outs this one would replace. */
 function replacedBy(others) {
   if (!others.length) return "";
-  const whose = [...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))].slice(0, 3).join("; ");
+  const whose = [...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))]
+    .slice(0, 3)
+    .join("; ");
   return html` <b>It replaces ${many(others.length, "opt-out")}: ${whose}</b>`;
 }

@@ -30,8 +30,12 @@ export class Panel {
 
   /** What happened before the page was opened. What comes too late, or from the door, is left alone. */
   async load(one, wanted) {
-    const answer = await fetch(`${this.address}instances/${one.id}/history/`, { redirect: "manual" }).catch(() => null);
-    const text = answer?.ok ? await answer.text() : String(html`<p class="quiet">Could not load.</p>`);
+    const answer = await fetch(`${this.address}instances/${one.id}/history/`, {
+      redirect: "manual",
+    }).catch(() => null);
+    const text = answer?.ok
+      ? await answer.text()
+      : String(html`<p class="quiet">Could not load.</p>`);
     if (this.history !== wanted) return;
     const place = this.root.querySelector("#history");
     place.innerHTML = text;
@@ -41,12 +45,21 @@ export class Panel {
 }
 
 /** What makes its history another one. */
-function eventsOf({ id, state, health, version, opt_out: held, quarantined_at: at, approved_version: approved }) {
+function eventsOf({
+  id,
+  state,
+  health,
+  version,
+  opt_out: held,
+  quarantined_at: at,
+  approved_version: approved,
+}) {
   return [id, state, health, version, held?.created_at, held?.ending_by, at, approved].join();
 }
 
 function panelOf(one, board, now) {
-  const why = whyNotNow(one, board), says = whyInstance(one, board);
+  const why = whyNotNow(one, board),
+    says = whyInstance(one, board);
   return html`<header><h2>${one.name}</h2>${word(faceOf(one))}${CLOSE}</header>
     ${why.some(({ text }) => text === says) ? "" : html`<p>${says}</p>`}
     <div class="actions">${approval(one, board)}${optButton(one)}${one.quarantined_at ? release(one) : ""}</div>
@@ -61,14 +74,22 @@ const CLOSE = html`<button type="button" class="button plain square push" data-a
 
 // --- what can be done ---
 
-const does = (act, key, ids, label, version = "") => html`<button type="button" class="button" data-act="${act}"
+const does = (
+  act,
+  key,
+  ids,
+  label,
+  version = "",
+) => html`<button type="button" class="button" data-act="${act}"
   data-key="${key}" data-ids="${ids}" data-version="${version}">${label}</button>`;
 
 /** Opts it out or in; each is another button, which takes no click for a moment. */
 function optButton(one) {
   const [right, key, label] = optAct(one);
   if (!may(right)) return off(label, whyNot(right), `no-${right.replace("_", "-")}`);
-  return right === "opt_out" ? does("opt-out-one", one.id, one.id, label) : does("do", key, one.id, label);
+  return right === "opt_out"
+    ? does("opt-out-one", one.id, one.id, label)
+    : does("do", key, one.id, label);
 }
 
 /** @returns {[string, string, any]} the right that it takes, its key, and its label */
@@ -81,19 +102,26 @@ function optAct({ opt_out: held }) {
 const release = (one) => steering("release", html`${glyph("done")}Release`, one);
 
 function approval(one, board) {
-  if (one.approval === "waiting") return steering("approve", html`${glyph("play")}Approve`, one, awaitedOf(board));
-  return isApprovedAhead(one) ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, one) : "";
+  if (one.approval === "waiting")
+    return steering("approve", html`${glyph("play")}Approve`, one, awaitedOf(board));
+  return isApprovedAhead(one)
+    ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, one)
+    : "";
 }
 
 function steering(key, label, one, version = "") {
-  return may("steer") ? does("do", key, one.id, label, version) : off(label, whyNot("steer"), `no-${key}`);
+  return may("steer")
+    ? does("do", key, one.id, label, version)
+    : off(label, whyNot("steer"), `no-${key}`);
 }
 
 // --- what there is to know ---
 
 /** A heading, and pairs of a name and a value; those that are false are left out. */
 function section(name, pairs) {
-  const shown = pairs.filter(Boolean).map(([what, value]) => html`<dt>${what}</dt><dd>${value}</dd>`);
+  const shown = pairs
+    .filter(Boolean)
+    .map(([what, value]) => html`<dt>${what}</dt><dd>${value}</dd>`);
   return html`<section><h3>${name}</h3><dl class="pairs">${shown}</dl></section>`;
 }
 
@@ -124,37 +152,58 @@ function quarantine({ quarantined_at: at, failed_version: version }, now) {
 function placement(one) {
   const { zone, version, approved_version: approved, power, provisioning } = one;
   return section("Placement", [
-    ["Batch", batchOf(one)], zone && ["Zone", zone], ["Image", version || "–"],
-    approved && ["Approved for", approved], ["Power", power], ["Provisioning", provisioning],
+    ["Batch", batchOf(one)],
+    zone && ["Zone", zone],
+    ["Image", version || "–"],
+    approved && ["Approved for", approved],
+    ["Power", power],
+    ["Provisioning", provisioning],
   ]);
 }
 
 function health(one, now) {
   const { health_detail: said, health_began_at: at } = one;
   return section("Health", [
-    ["Now", faceOf(one, "health").word], said && ["Probe response", said],
+    ["Now", faceOf(one, "health").word],
+    said && ["Probe response", said],
     at && ["Since", html`${momentAt(at, now)}, ${elapsed(at)}`],
   ]);
 }
 
 function disks(one, board) {
   const fate = policyOf(board).max_surge ? "goes with the instance" : "kept";
-  const says = ({ lun, size_gb: size }) => [`Data disk ${lun}`, `${size ? `${size} GB, ` : ""}${fate}`];
+  const says = ({ lun, size_gb: size }) => [
+    `Data disk ${lun}`,
+    `${size ? `${size} GB, ` : ""}${fate}`,
+  ];
   return section("Disks", [["OS disk", one.os_disk || "–"], ...one.data_disks.map(says)]);
 }
 
 function extensions({ extensions: list }) {
-  const says = ({ version, state, provisioning }) => [version, state ?? provisioning].filter(Boolean).join(", ");
-  return list.length ? section("Extensions", list.map((one) => [one.name, says(one)])) : "";
+  const says = ({ version, state, provisioning }) =>
+    [version, state ?? provisioning].filter(Boolean).join(", ");
+  return list.length
+    ? section(
+        "Extensions",
+        list.map((one) => [one.name, says(one)]),
+      )
+    : "";
 }
 
 const WENT = {
-  queued: "queued", upgrading: "upgrading", verifying: "verifying", succeeded: "succeeded", failed: "failed",
-  rolling_back: "failed, rolling back", rolled_back: "failed, rolled back", skipped: "skipped",
+  queued: "queued",
+  upgrading: "upgrading",
+  verifying: "verifying",
+  succeeded: "succeeded",
+  failed: "failed",
+  rolling_back: "failed, rolling back",
+  rolled_back: "failed, rolled back",
+  skipped: "skipped",
 };
 
 const DONE = {
-  image: ["Disk replaced", "its OS disk was replaced"], extensions: ["Extensions run", "its extensions were run"],
+  image: ["Disk replaced", "its OS disk was replaced"],
+  extensions: ["Extensions run", "its extensions were run"],
   surge: ["New instance up", "that"],
 };
 
@@ -166,7 +215,10 @@ function part({ id, member }, now) {
   const took = swapped && ended && `${since(swapped, Date.parse(ended))} after ${doneTo}`;
   const other = replacement === id ? ["In place of", instance] : ["New instance", replacement];
   return section("Latest upgrade", [
-    ["Result", WENT[state]], replacement && other, swapped && [done, momentAt(swapped, now)], took && ["Ended", took],
+    ["Result", WENT[state]],
+    replacement && other,
+    swapped && [done, momentAt(swapped, now)],
+    took && ["Ended", took],
     member.error_code && ["Error", member.error_code],
     member.rollback_error && ["Not put back", member.rollback_error],
   ]);

@@ -23,29 +23,35 @@ function untried({ upgrade }) {
   return left ? rest(left, `${number(left)} not tried`) : "";
 }
 
-const rest = (size, words) => html`<li class="rest" data-vars="size:${size}"><span class="track"><span>${words}</span></span></li>`;
+const rest = (size, words) =>
+  html`<li class="rest" data-vars="size:${size}"><span class="track"><span>${words}</span></span></li>`;
 
 const isNow = (batch, board) => runs(board) && !batch.planned && !batch.ended;
 
 function segment(batch, board) {
-  const shares = sharesOf(batch, board), says = wordsOf(batch, board);
+  const shares = sharesOf(batch, board),
+    says = wordsOf(batch, board);
   const kind = isNow(batch, board) ? "is-now" : batch.planned ? "" : "is-done";
   const start = batch.began ? `${batch.planned ? "≈ " : ""}${timeAt(batch.began)}` : "";
   return html`<li data-vars="size:${Math.max(1, batch.size)}"><button type="button" class="batch ${kind}" data-act="batch"
     data-key="${batch.number}" title="${batch.why}"><span class="sr">${says}</span>
     <span class="track" aria-hidden="true"><i data-fill="active" data-vars="share:${shares.reached}%"></i><i
       data-fill="done" data-vars="share:${shares.done}%"></i>${strip("attention", shares.bad)}${strip("failure", shares.failed)}<b>${
-      batch.number}</b><span>${number(batch.size)}</span></span>
+        batch.number
+      }</b><span>${number(batch.size)}</span></span>
     <span class="foot" aria-hidden="true">${start}</span></button></li>`;
 }
 
 /** In percent of the batch. Who is ill now is told of a running upgrade only: what is over stays as it was. */
 function sharesOf(batch, board) {
   const share = (count) => (batch.size ? (100 * count) / batch.size : 0);
-  const done = countIn(batch, "succeeded"), failed = hasFailed(batch);
+  const done = countIn(batch, "succeeded"),
+    failed = hasFailed(batch);
   const ill = runs(board) ? illIn(batch, board) : 0;
   return {
-    done: share(done), failed: share(failed), bad: share(failed + ill),
+    done: share(done),
+    failed: share(failed),
+    bad: share(failed + ill),
     reached: share(done + countIn(batch, "upgrading", "verifying")),
   };
 }
@@ -55,11 +61,16 @@ function illIn(batch, { figures: { states } }) {
   return idsIn(states.unhealthy ?? "").filter((id) => mine.has(id)).length;
 }
 
-const strip = (fill, share) => (share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "");
+const strip = (fill, share) =>
+  share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "";
 
 function wordsOf(batch, board) {
   const about = batch.began ? aboutAt(batch.began) : "";
   const done = `${number(countIn(batch, "succeeded"))} of ${number(batch.size)} up to date`;
-  const says = isNow(batch, board) ? `running, ${done}` : batch.planned ? `planned ${about && `about ${about}`}` : `began ${about}, ${done}`;
+  const says = isNow(batch, board)
+    ? `running, ${done}`
+    : batch.planned
+      ? `planned ${about && `about ${about}`}`
+      : `began ${about}, ${done}`;
   return `Batch ${batch.number}, ${many(batch.size, "instance")}, ${says.trimEnd()}${batch.why ? `; ${batch.why}` : ""}`;
 }

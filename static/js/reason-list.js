@@ -16,13 +16,15 @@ export function reasons(list, held = "") {
 }
 
 export function reason(one, held = "") {
-  const links = one.acts.filter(({ right }) => !right), buttons = one.acts.filter(({ right }) => right);
+  const links = one.acts.filter(({ right }) => !right),
+    buttons = one.acts.filter(({ right }) => right);
   const actions = buttons.length ? html`<div class="actions">${buttons.map(button)}</div>` : "";
   return html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(one)}${actions}</li>`;
 }
 
 function link({ act, key, word, toggles }, held) {
-  const isHeld = held === key, pressed = toggles ? html` aria-pressed="${isHeld}"` : "";
+  const isHeld = held === key,
+    pressed = toggles ? html` aria-pressed="${isHeld}"` : "";
   return html`<button type="button" class="link" data-act="${act}" data-key="${key}"${pressed}>${toggles && isHeld ? "Show all" : word}</button>`;
 }
 
@@ -37,7 +39,9 @@ function terms({ since, until, who, detail }) {
   const time = since && html`For ${elapsed(since)}`;
   const end = until && html`until ${momentOf(until)}, ${remaining(until)} left`;
   const words = [time, end, who, detail].filter(Boolean);
-  return words.length ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>` : "";
+  return words.length
+    ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>`
+    : "";
 }
 
 const momentOf = (at) => html`<time datetime="${at}">${momentAt(at)}</time>`;

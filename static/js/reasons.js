@@ -17,23 +17,53 @@ export const ACTS = {
   retry_now: { word: "Retry now", right: "steer", path: "retry/" },
   retry_failed: { word: "Retry failed", right: "steer", path: "retry-failed/" },
   start: { word: "Start upgrade", right: "steer", path: "start/" },
-  start_unhealthy_first: { word: "Upgrade the unhealthy first", right: "steer", path: "start-unhealthy-first/" },
-  release: { word: "Release", right: "steer", path: "release/", ids: (one) => Boolean(one.quarantined_at || one.failed_version) },
-  opt_in: { word: "Opt in again", right: "opt_in", path: "opt-in/", ids: (one) => Boolean(one.opt_out && !one.opt_out.ending_by) },
+  start_unhealthy_first: {
+    word: "Upgrade the unhealthy first",
+    right: "steer",
+    path: "start-unhealthy-first/",
+  },
+  release: {
+    word: "Release",
+    right: "steer",
+    path: "release/",
+    ids: (one) => Boolean(one.quarantined_at || one.failed_version),
+  },
+  opt_in: {
+    word: "Opt in again",
+    right: "opt_in",
+    path: "opt-in/",
+    ids: (one) => Boolean(one.opt_out && !one.opt_out.ending_by),
+  },
   undo_opt_in: {
-    word: "Keep opted out", right: "opt_in", path: "keep-opt-out/", ids: (one) => Boolean(one.opt_out?.ending_by), asks: false,
+    word: "Keep opted out",
+    right: "opt_in",
+    path: "keep-opt-out/",
+    ids: (one) => Boolean(one.opt_out?.ending_by),
+    asks: false,
   },
   approve: {
-    word: "Approve", right: "steer", path: "approve/", ids: (one) => one.approval === "waiting", counts: true, version: awaitedOf,
+    word: "Approve",
+    right: "steer",
+    path: "approve/",
+    ids: (one) => one.approval === "waiting",
+    counts: true,
+    version: awaitedOf,
   },
-  withdraw_approval: { word: "Withdraw approval", right: "steer", path: "withdraw-approval/", ids: isApprovedAhead, asks: false },
+  withdraw_approval: {
+    word: "Withdraw approval",
+    right: "steer",
+    path: "withdraw-approval/",
+    ids: isApprovedAhead,
+    asks: false,
+  },
   end_fleet_stop: { word: "Resume automatic upgrades", right: "end_fleet_stop", path: "" },
 };
 
 export const reasonsIn = ({ scale_set: set }) => set.decision.reasons ?? [];
 
 /** What makes it the same reason, however its numbers move; there may be one for each opt-out. */
-export const keyOf = ({ code, gate, instances }) => (gate === "opt-out" && instances?.length ? `${code}.${instances[0]}` : code);
+export const keyOf = ({ code, gate, instances }) =>
+  gate === "opt-out" && instances?.length ? `${code}.${instances[0]}` : code;
 
 /** The ids of the instances that a reason holds; null where it is none of those that there are now. */
 export function idsOf(board, key) {
@@ -46,8 +76,16 @@ export function idsOf(board, key) {
  * @returns {{code: string, fill: string, glyph: string, text: any, since: string, until: string, who: string, detail: string, acts: any[]}}
  */
 export function told(reason, board) {
-  const { code, since, until } = reason, acts = [...seen(reason), ...done(reason, board)];
-  const says = { text: sentence(reason.text), since, until, who: reason.remedy ?? "", detail: "", acts };
+  const { code, since, until } = reason,
+    acts = [...seen(reason), ...done(reason, board)];
+  const says = {
+    text: sentence(reason.text),
+    since,
+    until,
+    who: reason.remedy ?? "",
+    detail: "",
+    acts,
+  };
   return { code, ...faceOfReason(reason), ...says };
 }
 
@@ -58,13 +96,16 @@ function seen(reason) {
   const { instances } = reason;
   if (!instances?.length) return [];
   if (instances.length === 1) return [{ act: "open", key: instances[0], word: "See it" }];
-  return [{ act: "hold", key: keyOf(reason), word: `See the ${number(instances.length)}`, toggles: true }];
+  return [
+    { act: "hold", key: keyOf(reason), word: `See the ${number(instances.length)}`, toggles: true },
+  ];
 }
 
 function done({ act, instances }, board) {
   const how = Object.hasOwn(ACTS, act) && ACTS[act];
   if (!how) return [];
-  const ids = how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}));
+  const ids =
+    how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}));
   if (ids?.length === 0) return [];
   const word = how.counts && ids.length > 1 ? `${how.word} ${number(ids.length)}` : how.word;
   const version = how.version && { version: how.version(board) };

@@ -33,10 +33,14 @@ function share({ size, done, eligible, out }) {
 }
 
 function paintCells(row, { scale_set: set }, sum, minis) {
-  const canvas = $("canvas", row), none = $(".none", row);
+  const canvas = $("canvas", row),
+    none = $(".none", row);
   canvas.hidden = !sum.shown;
   none.hidden = Boolean(sum.shown);
-  if (!sum.shown) return void (none.textContent = set.capacity ? `Creating ${many(set.capacity, "instance")}.` : "No instances.");
+  if (!sum.shown)
+    return void (none.textContent = set.capacity
+      ? `Creating ${many(set.capacity, "instance")}.`
+      : "No instances.");
   const words = `${set.name}, ${inWords(sum)}`;
   if (canvas.getAttribute("aria-label") !== words) {
     canvas.setAttribute("aria-label", words);
@@ -46,7 +50,8 @@ function paintCells(row, { scale_set: set }, sum, minis) {
 }
 
 function paintSwitch(control, on) {
-  if (control.getAttribute("aria-checked") === String(on) && $(".word", control).textContent) return;
+  if (control.getAttribute("aria-checked") === String(on) && $(".word", control).textContent)
+    return;
   control.setAttribute("aria-checked", on);
   control.removeAttribute("aria-busy");
   $(".word", control).textContent = on ? "On" : "Off";
@@ -54,7 +59,9 @@ function paintSwitch(control, on) {
 
 /** Batches as ticks: done, running, to come. */
 function progress(board) {
-  const { batch } = board.figures, status = statusOf(board), batches = batchesOf(board);
+  const { batch } = board.figures,
+    status = statusOf(board),
+    batches = batchesOf(board);
   const place = batch ? `batch ${number(batch.current)} of ${number(batch.of)}` : "starting";
   const ticks = batches.map((one) => html`<i ${fillOf(one, status.fill)}></i>`);
   return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(status, place)}</span>
@@ -63,7 +70,9 @@ function progress(board) {
 }
 
 function placeOf({ word }, place) {
-  return word === "Rolling forward" ? `${place[0].toUpperCase()}${place.slice(1)}` : `${word}, ${place}`;
+  return word === "Rolling forward"
+    ? `${place[0].toUpperCase()}${place.slice(1)}`
+    : `${word}, ${place}`;
 }
 
 function fillOf(batch, running) {
@@ -81,8 +90,10 @@ function expected(board) {
 /** How the last upgrade went; under it, what keeps the next from beginning. */
 function rest(board, sum) {
   const { upgrade, scale_set: set } = board;
-  if (set.deleting) return html`<span class="line"><span>${mark("active", "rolling-back")} Being deleted</span></span>`;
-  const why = held(board, sum), text = why?.text || (upgrade ? countsOf(upgrade) : "");
+  if (set.deleting)
+    return html`<span class="line"><span>${mark("active", "rolling-back")} Being deleted</span></span>`;
+  const why = held(board, sum),
+    text = why?.text || (upgrade ? countsOf(upgrade) : "");
   return html`${last(upgrade, statusOf(board))}<span class="small quiet" title="${why?.whole ?? text}">${text}</span>`;
 }
 
@@ -94,14 +105,21 @@ function last(upgrade, { fill, glyph, word }) {
 
 /** The weightiest reason, in few words: the row's title has its sentence. */
 function held(board, sum) {
-  const { decision } = board.scale_set, [first] = reasonsIn(board);
-  if (first) return first.passes && !sum.moving ? null : { text: briefly(first), whole: first.text };
+  const { decision } = board.scale_set,
+    [first] = reasonsIn(board);
+  if (first)
+    return first.passes && !sum.moving ? null : { text: briefly(first), whole: first.text };
   const isNews = decision.text && (!decision.passes || (decision.works && sum.moving));
   return isNews ? { text: decision.text } : null;
 }
 
 /** @param {Record<string, any>} policy */
-function policy({ max_batch_percent: size, max_unhealthy_percent: all, max_unhealthy_upgraded_percent: upgraded, pause_seconds: pause }) {
+function policy({
+  max_batch_percent: size,
+  max_unhealthy_percent: all,
+  max_unhealthy_upgraded_percent: upgraded,
+  pause_seconds: pause,
+}) {
   const wait = pause ? `, pause ${since(0, pause * 1000)}` : "";
   return html`<span class="small quiet">Batch ${percentText(size)}${wait}</span>
     <span class="small quiet">Max unhealthy ${percentText(all)}, failed after upgrade ${percentText(upgraded)}</span>`;

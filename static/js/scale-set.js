@@ -34,29 +34,85 @@ const touched = new Set();
 const filter = new Filtering(repaint);
 const steering = new Steering(HERE, asking);
 const selecting = new Selecting(view.selected, () => inSight(), selected);
-let board = null, batches = [], plan = "";
+let board = null,
+  batches = [],
+  plan = "";
 /** @type {any} */
 let planned = null;
 
 openShell({
-  cell: (e, event) => { const { id } = board.instances[Number(e.dataset.i)]; if (!selecting.click(id, event)) open(id); }, open: (e) => open(e.dataset.key), "close-panel": () => open(null),
-  legend: (e) => filter.toggleState(e.dataset.key), these: (e) => filter.toggleOnly(e.dataset.key), hold: (e) => filter.toggleReason(e.dataset.key), batch: toBatch, do: (e) => steering.do(e),
-  group: (e) => { view.group = e.value; remember(); ask(); }, by: (e) => { view.by = e.value; filter.by([]); }, find: (e) => filter.text(e.value), "clear-filter": () => filter.clear(),
-  twin: (e) => twin(e.value === "table"), sort: (e) => { sortBy(e.dataset.key); ask(); }, csv: () => planned && saveCsv(planned, view), sheet: showSheet, keys: keepKeys, automatic: (e) => steering.automatic(e),
-  pick: (e, event) => (event.shiftKey ? selecting.extend(e.dataset.key) : selecting.toggle(e.dataset.key)), "select-matching": () => selecting.all(inSight()),
-  "opt-out-one": (e) => askOptOut([e.dataset.key]), "opt-out-selected": () => askOptOut([...grid.selected]), "clear-selection": () => selecting.clear(),
+  cell: (e, event) => {
+    const { id } = board.instances[Number(e.dataset.i)];
+    if (!selecting.click(id, event)) open(id);
+  },
+  open: (e) => open(e.dataset.key),
+  "close-panel": () => open(null),
+  legend: (e) => filter.toggleState(e.dataset.key),
+  these: (e) => filter.toggleOnly(e.dataset.key),
+  hold: (e) => filter.toggleReason(e.dataset.key),
+  batch: toBatch,
+  do: (e) => steering.do(e),
+  group: (e) => {
+    view.group = e.value;
+    remember();
+    ask();
+  },
+  by: (e) => {
+    view.by = e.value;
+    filter.by([]);
+  },
+  find: (e) => filter.text(e.value),
+  "clear-filter": () => filter.clear(),
+  twin: (e) => twin(e.value === "table"),
+  sort: (e) => {
+    sortBy(e.dataset.key);
+    ask();
+  },
+  csv: () => planned && saveCsv(planned, view),
+  sheet: showSheet,
+  keys: keepKeys,
+  automatic: (e) => steering.automatic(e),
+  pick: (e, event) =>
+    event.shiftKey ? selecting.extend(e.dataset.key) : selecting.toggle(e.dataset.key),
+  "select-matching": () => selecting.all(inSight()),
+  "opt-out-one": (e) => askOptOut([e.dataset.key]),
+  "opt-out-selected": () => askOptOut([...grid.selected]),
+  "clear-selection": () => selecting.clear(),
 });
-const askCells = painter(paintCells), askInstruments = painter(paintInstruments, INSTRUMENTS_EVERY);
-const ask = painter(() => { paintCells(); paintInstruments(); }); // a person did something: all of it, soon
+const askCells = painter(paintCells),
+  askInstruments = painter(paintInstruments, INSTRUMENTS_EVERY);
+const ask = painter(() => {
+  paintCells();
+  paintInstruments();
+}); // a person did something: all of it, soon
 const feed = new Feed({ sets: [KEY], hear, standing });
 const optingOut = new OptingOut($("#opt-out"), { sent: asking, done: () => selecting.clear() });
-listenKeys(grid, {
-  details: open, select: (id) => selecting.toggle(id), extend: (id) => selecting.extend(id), selectAll: () => selecting.all(inSight()), optOut: (id) => askOptOut(grid.selected.size ? [...grid.selected] : [id]), table: () => twin(!view.table),
-  filter: () => $("#find").focus(), sheet: showSheet, escape,
-}, (digits) => board?.instances.find((one) => String(one.number).startsWith(String(Number(digits))))?.id);
-document.addEventListener("refused", () => { grid.asking.clear(); repaint(); });
+listenKeys(
+  grid,
+  {
+    details: open,
+    select: (id) => selecting.toggle(id),
+    extend: (id) => selecting.extend(id),
+    selectAll: () => selecting.all(inSight()),
+    optOut: (id) => askOptOut(grid.selected.size ? [...grid.selected] : [id]),
+    table: () => twin(!view.table),
+    filter: () => $("#find").focus(),
+    sheet: showSheet,
+    escape,
+  },
+  (digits) =>
+    board?.instances.find((one) => String(one.number).startsWith(String(Number(digits))))?.id,
+);
+document.addEventListener("refused", () => {
+  grid.asking.clear();
+  repaint();
+});
 setInterval(() => isFrozen() || askInstruments(), 1000); // what is counted in seconds
-addEventListener("popstate", () => { recall(); sync(); repaint(); });
+addEventListener("popstate", () => {
+  recall();
+  sync();
+  repaint();
+});
 selecting.listen($("#grid"), (element) => grid.idOf(element));
 sync();
 
@@ -70,7 +126,10 @@ function hear(next) {
     grid.asking.delete(next.instances[place]?.id);
   }
   if (next.rebuilt) plan = "";
-  if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at) say(`The upgrade ${aim(next.upgrade)} ended: ${statusOf(next).word}.`, { urgent: next.upgrade.status !== "Completed" });
+  if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at)
+    say(`The upgrade ${aim(next.upgrade)} ended: ${statusOf(next).word}.`, {
+      urgent: next.upgrade.status !== "Completed",
+    });
   board = next;
   askCells();
   askInstruments();
@@ -90,7 +149,11 @@ function paintCells() {
   filter.follow(board);
   batches = batchesOf(board);
   planned = board;
-  const groups = view.group + planned.instances.map((one) => (view.group === "batch" ? one.batch ?? one.planned ?? 0 : one[view.group])).join();
+  const groups =
+    view.group +
+    planned.instances
+      .map((one) => (view.group === "batch" ? (one.batch ?? one.planned ?? 0) : one[view.group]))
+      .join();
   if (groups !== plan) grid.build(planned);
   else grid.paint(planned, touched);
   plan = groups;
@@ -109,7 +172,10 @@ function paintInstruments() {
   if (!planned) return;
   const now = heldTime(feed.now());
   $("#empty").hidden = planned.instances.length > 0;
-  show($("#empty"), html`<div class="empty"><p>No instances. ${board.scale_set.capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade."}</p></div>`);
+  show(
+    $("#empty"),
+    html`<div class="empty"><p>No instances. ${board.scale_set.capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade."}</p></div>`,
+  );
   show($("#status"), word(statusOf(board)));
   paintLine(planned);
   paintHeader(planned);
@@ -120,7 +186,10 @@ function paintInstruments() {
   const why = reasonsOf(planned);
   show($("#why"), reasons(why, view.filter.reason));
   show($("#legend"), legend(board, view));
-  show($("#matching"), matching(rowsOf(planned.instances, view).length, planned.instances.length, view));
+  show(
+    $("#matching"),
+    matching(rowsOf(planned.instances, view).length, planned.instances.length, view),
+  );
   paintSelection($("#selection"), grid);
   if (view.table) paintTable($("#table"), planned, view, now);
   paintPanel(now);
@@ -168,7 +237,8 @@ function open(id) {
 }
 
 /** All that the filter shows, in the order in which they stand. */
-const inSight = () => (view.table ? rowsOf(planned.instances, view).map((one) => one.id) : grid.shown);
+const inSight = () =>
+  view.table ? rowsOf(planned.instances, view).map((one) => one.id) : grid.shown;
 
 function selected(ids) {
   remember({ step: false });

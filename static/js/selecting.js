@@ -38,12 +38,17 @@ export class Selecting {
     return Boolean(shiftKey || ctrlKey || metaKey);
   }
 
-  all(ids) { this.put(ids, []); }
+  all(ids) {
+    this.put(ids, []);
+  }
 
-  clear() { this.put([], []); }
+  clear() {
+    this.put([], []);
+  }
 
   put(ids, kept) {
-    const before = new Set(this.selected), now = new Set([...kept, ...ids]);
+    const before = new Set(this.selected),
+      now = new Set([...kept, ...ids]);
     this.selected.clear();
     for (const id of now) this.selected.add(id);
     this.changed([...before, ...now].filter((id) => before.has(id) !== now.has(id)));
@@ -54,7 +59,8 @@ export class Selecting {
     root.addEventListener("pointerdown", (event) => {
       this.wasDrag = false;
       const id = idOf(event.target);
-      if (event.button || event.pointerType === "touch" || event.shiftKey || id === undefined) return;
+      if (event.button || event.pointerType === "touch" || event.shiftKey || id === undefined)
+        return;
       this.drag = { from: id, kept: event.ctrlKey || event.metaKey ? [...this.selected] : [] };
     });
     root.addEventListener("pointerover", (event) => {
@@ -64,7 +70,9 @@ export class Selecting {
       this.anchor = this.drag.from;
       this.put(between(this.order(), this.drag.from, id), this.drag.kept);
     });
-    document.addEventListener("pointerup", () => { this.drag = null; });
+    document.addEventListener("pointerup", () => {
+      this.drag = null;
+    });
     root.addEventListener("dragstart", (event) => event.preventDefault());
   }
 }

@@ -7,7 +7,8 @@ const PLACES = /\{\{|\}\}|\{(\w+)\}/g;
 const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g;
 
 /** What the server wrote without a template (answers, notes), with its times in the viewer's zone, which it names. */
-export const inZone = (text) => text.replace(WRITTEN, (_, day, time) => withZone(Date.parse(`${day}T${time}Z`)));
+export const inZone = (text) =>
+  text.replace(WRITTEN, (_, day, time) => withZone(Date.parse(`${day}T${time}Z`)));
 const withZone = (at) => `${momentAt(at)} ${zoneName(at)}`;
 
 /** A sentence's text with its times in the viewer's zone; as the server wrote it where it brings no template. */

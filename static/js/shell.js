@@ -16,23 +16,40 @@ const THEME = "rollgrid-theme";
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
-  listen({ theme: turnTheme, close: closeDialog, drop: (element) => drop(element.closest(".toast")), tip, cord: openFleetStop, "let-go": letGo, confirmed, ...acts });
+  listen({
+    theme: turnTheme,
+    close: closeDialog,
+    drop: (element) => drop(element.closest(".toast")),
+    tip,
+    cord: openFleetStop,
+    "let-go": letGo,
+    confirmed,
+    ...acts,
+  });
   listenTips();
   keepFreshOff();
   document.addEventListener("htmx:configRequest", prepare);
-  document.addEventListener("htmx:afterRequest", (event) => answered(/** @type {CustomEvent} */ (event)));
+  document.addEventListener("htmx:afterRequest", (event) =>
+    answered(/** @type {CustomEvent} */ (event)),
+  );
 }
 
 function turnTheme() {
   const root = document.documentElement;
-  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
   localStorage.setItem(THEME, root.dataset.theme);
   dispatchEvent(new Event("themechange"));
 }
 
-function closeDialog(element) { element.closest("dialog").close(); }
-function tip(element) { if (element.getAttribute("aria-disabled") === "true") showTip(element.closest(".why-off")); }
+function closeDialog(element) {
+  element.closest("dialog").close();
+}
+function tip(element) {
+  if (element.getAttribute("aria-disabled") === "true") showTip(element.closest(".why-off"));
+}
 
 const CHIP = {
   connecting: ["waiting", () => "Connecting"],
@@ -65,7 +82,8 @@ function changed(kind, words) {
   if (kind === "signed-out") signedOut();
   else $("#signed-out")?.remove();
   if (isDead) say(`${words}.`, { urgent: true });
-  else if (kind === "live" && (stood === "stale" || stood === "signed-out")) say("Live again.", { urgent: true });
+  else if (kind === "live" && (stood === "stale" || stood === "signed-out"))
+    say("Live again.", { urgent: true });
 }
 
 function signedOut() {
@@ -86,7 +104,11 @@ export function say(sentence, { urgent = false } = {}) {
 }
 
 /** A control that cannot be used: stays reachable, says why. */
-export const off = (label, why, id) => html`<span class="why-off"><button type="button" class="button"
+export const off = (
+  label,
+  why,
+  id,
+) => html`<span class="why-off"><button type="button" class="button"
   aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" popover="manual"
   id="${id}">${why}</span></span>`;
 

@@ -30,17 +30,41 @@ export { faceOf, FILLS, HEALTH, stateFace, STATES, WORST_FIRST } from "./faces.j
  * @property {ReturnType<typeof lookUp>} [look]
  */
 
-const NO_GAUGE = { count: 0, of: 0, percent: 0, limit_percent: 0, most: 0, room: 0, over: false, instances: "" };
+const NO_GAUGE = {
+  count: 0,
+  of: 0,
+  percent: 0,
+  limit_percent: 0,
+  most: 0,
+  room: 0,
+  over: false,
+  instances: "",
+};
 
 /**
  * Of a scale set that no look has seen yet.
  * @type {Feed.Board}
  */
 export const NO_FIGURES = {
-  target: "", states: {}, behind: [], waiting: "", eligible: "", up_to_date: "", left_behind: "", approval: null,
+  target: "",
+  states: {},
+  behind: [],
+  waiting: "",
+  eligible: "",
+  up_to_date: "",
+  left_behind: "",
+  approval: null,
   counts: { total: 0, counted: 0, eligible: 0, up_to_date: 0, current: 0, opted_out: 0 },
-  unhealthy: NO_GAUGE, over_limit: null, failed: null, batch: null, batches: [], planned: [], planned_more: 0, planned_by: null,
-  progress: { up_to_date: 0, of: 0, percent: null }, ends: null,
+  unhealthy: NO_GAUGE,
+  over_limit: null,
+  failed: null,
+  batch: null,
+  batches: [],
+  planned: [],
+  planned_more: 0,
+  planned_by: null,
+  progress: { up_to_date: 0, of: 0, percent: null },
+  ends: null,
 };
 
 /** @param {Board} board */
@@ -48,7 +72,8 @@ export const isReady = (board) => board.scale_set !== null;
 /** @param {Pick<Board, "upgrade">} board */
 export const runs = (board) => Boolean(board.upgrade && !board.upgrade.ended_at);
 /** @type {(board: Board) => Record<string, any>} */
-export const policyOf = (board) => (board.upgrade && runs(board) ? board.upgrade.policy : board.scale_set.policy);
+export const policyOf = (board) =>
+  board.upgrade && runs(board) ? board.upgrade.policy : board.scale_set.policy;
 
 /**
  * @param {string} key
@@ -56,8 +81,18 @@ export const policyOf = (board) => (board.upgrade && runs(board) ? board.upgrade
  */
 export function emptyBoard(key) {
   return {
-    key, stream: "", seq: 0, at: 0, scale_set: null, upgrade: null, latest: null, figures: NO_FIGURES,
-    instances: [], places: new Map(), touched: new Set(), rebuilt: false,
+    key,
+    stream: "",
+    seq: 0,
+    at: 0,
+    scale_set: null,
+    upgrade: null,
+    latest: null,
+    figures: NO_FIGURES,
+    instances: [],
+    places: new Map(),
+    touched: new Set(),
+    rebuilt: false,
   };
 }
 
@@ -68,7 +103,16 @@ export function emptyBoard(key) {
  */
 export function fromSnapshot(key, body, at = 0) {
   const { stream, seq, scale_set, upgrade, board } = body;
-  const next = { key, stream, seq, at, scale_set, upgrade, latest: upgrade, figures: board ?? NO_FIGURES };
+  const next = {
+    key,
+    stream,
+    seq,
+    at,
+    scale_set,
+    upgrade,
+    latest: upgrade,
+    figures: board ?? NO_FIGURES,
+  };
   return built(next, Object.values(body.instances));
 }
 
@@ -77,7 +121,8 @@ export function fromSnapshot(key, body, at = 0) {
  * @param {Board} board
  * @param {Feed.Delta} delta
  */
-export const follows = (board, delta) => delta.stream === board.stream && delta.since <= board.seq && board.seq < delta.seq;
+export const follows = (board, delta) =>
+  delta.stream === board.stream && delta.since <= board.seq && board.seq < delta.seq;
 
 /**
  * The next board after a delta that `follows`: whole resources, replaced by id. `touched`: the places whose cells changed.
@@ -88,9 +133,14 @@ export const follows = (board, delta) => delta.stream === board.stream && delta.
 export function applyDelta(board, delta) {
   const changed = new Map((delta.instances ?? []).map((raw) => [raw.id, raw]));
   const latest = delta.upgrade ?? board.latest;
-  const figures = delta.board === undefined ? board.figures : delta.board ?? NO_FIGURES;
+  const figures = delta.board === undefined ? board.figures : (delta.board ?? NO_FIGURES);
   const next = {
-    ...board, seq: delta.seq, at: Date.parse(delta.at), scale_set: delta.scale_set ?? board.scale_set, latest, figures,
+    ...board,
+    seq: delta.seq,
+    at: Date.parse(delta.at),
+    scale_set: delta.scale_set ?? board.scale_set,
+    latest,
+    figures,
     upgrade: isOf(latest, figures) || !isOf(board.upgrade, figures) ? latest : board.upgrade,
   };
   const isNew = [...changed.keys()].some((id) => !board.places.has(id));
@@ -128,7 +178,8 @@ function built(next, list) {
  */
 function replaced(next, board, changed) {
   const isSame = next.figures === board.figures && next.upgrade === board.upgrade;
-  const look = (isSame && board.look) || lookUp(next), touched = new Set();
+  const look = (isSame && board.look) || lookUp(next),
+    touched = new Set();
   const instances = board.instances.map((one, place) => {
     const raw = changed.get(one.id);
     if (!raw && isSame) return one;
@@ -151,15 +202,21 @@ const TOLD = ["state", "batch", "planned", "isEligible", "isUpToDate", "waits", 
 function told(one, look) {
   const batch = look.batches.get(one.id) ?? look.batches.get(placeOf(one, look.upgrade)) ?? null;
   return {
-    ...one, number: Number(one.id), batch, state: look.states.get(one.id) ?? "unseen",
-    planned: batch === null ? look.planned.get(one.id) ?? null : null,
-    isEligible: look.eligible.has(one.id), isUpToDate: look.upToDate.has(one.id), waits: look.waiting.has(one.id),
+    ...one,
+    number: Number(one.id),
+    batch,
+    state: look.states.get(one.id) ?? "unseen",
+    planned: batch === null ? (look.planned.get(one.id) ?? null) : null,
+    isEligible: look.eligible.has(one.id),
+    isUpToDate: look.upToDate.has(one.id),
+    waits: look.waiting.has(one.id),
     approval: look.approvals.get(one.id) ?? "",
   };
 }
 
 /** Where a batch makes new instances: the id of the one whose place this one takes. */
-const placeOf = ({ member }, upgrade) => (member && member.upgrade === upgrade ? member.instance : "");
+const placeOf = ({ member }, upgrade) =>
+  member && member.upgrade === upgrade ? member.instance : "";
 
 /** @param {any} board */
 function lookUp({ figures, upgrade }) {
@@ -167,8 +224,16 @@ function lookUp({ figures, upgrade }) {
   const numbers = (list) => namesById(list.map((one) => [one.number, one.instances]));
   const { waiting = "", approved = "" } = figures.approval ?? {};
   return {
-    upgrade: upgrade?.id, states: namesById(Object.entries(figures.states)), batches: numbers(began), planned: numbers(planned),
-    eligible: new Set(idsIn(figures.eligible)), upToDate: new Set(idsIn(figures.up_to_date)), waiting: new Set(idsIn(figures.waiting)),
-    approvals: namesById([["waiting", waiting], ["approved", approved]]),
+    upgrade: upgrade?.id,
+    states: namesById(Object.entries(figures.states)),
+    batches: numbers(began),
+    planned: numbers(planned),
+    eligible: new Set(idsIn(figures.eligible)),
+    upToDate: new Set(idsIn(figures.up_to_date)),
+    waiting: new Set(idsIn(figures.waiting)),
+    approvals: namesById([
+      ["waiting", waiting],
+      ["approved", approved],
+    ]),
   };
 }

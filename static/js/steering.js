@@ -13,18 +13,25 @@ export class Steering {
 
   /** To the scale set, or to the instances that the button names. */
   do(element) {
-    const { key, ids = "", version = "" } = element.dataset, how = ACTS[key] ?? {};
-    if (element.getAttribute("aria-disabled") === "true") return element.closest(".why-off")?.classList.toggle("open");
-    if (key === "end_fleet_stop") return consider(`${document.body.dataset.endFleetStop}would/`, element);
+    const { key, ids = "", version = "" } = element.dataset,
+      how = ACTS[key] ?? {};
+    if (element.getAttribute("aria-disabled") === "true")
+      return element.closest(".why-off")?.classList.toggle("open");
+    if (key === "end_fleet_stop")
+      return consider(`${document.body.dataset.endFleetStop}would/`, element);
     const values = { ...(ids && { ids }), ...(version && { version }) };
     const sent = () => ids && this.asking(ids.split(","));
-    if (how.asks !== false) return consider(`${this.here}would/${key}/?${new URLSearchParams(values)}`, element, sent);
+    if (how.asks !== false)
+      return consider(`${this.here}would/${key}/?${new URLSearchParams(values)}`, element, sent);
     sent();
     post(`${this.here}${how.path}`, values, element);
   }
 
   /** The switch of automatic upgrades. */
   automatic(control) {
-    consider(`${this.here}would/automatic/?on=${control.getAttribute("aria-checked") !== "true"}`, control);
+    consider(
+      `${this.here}would/automatic/?on=${control.getAttribute("aria-checked") !== "true"}`,
+      control,
+    );
   }
 }

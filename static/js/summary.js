@@ -9,12 +9,25 @@ const MOVING = ["queued", "upgrading", "verifying", "rolling-back"];
 
 /** What a row of the fleet page says of a board. */
 export function summaryOf(board) {
-  const { figures, instances } = board, { counts, unhealthy } = figures;
-  const states = Object.fromEntries(Object.entries(figures.states).map(([code, ranges]) => [code, sizeOf(ranges)]));
+  const { figures, instances } = board,
+    { counts, unhealthy } = figures;
+  const states = Object.fromEntries(
+    Object.entries(figures.states).map(([code, ranges]) => [code, sizeOf(ranges)]),
+  );
   return {
-    key: board.key, running: runs(board), target: figures.target, behind: figures.behind, counts: states,
-    size: counts.total, shown: instances.length, eligible: counts.eligible, done: counts.up_to_date, current: counts.current,
-    moving: MOVING.reduce((sum, code) => sum + (states[code] ?? 0), 0), sick: unhealthy.count, out: counts.opted_out,
+    key: board.key,
+    running: runs(board),
+    target: figures.target,
+    behind: figures.behind,
+    counts: states,
+    size: counts.total,
+    shown: instances.length,
+    eligible: counts.eligible,
+    done: counts.up_to_date,
+    current: counts.current,
+    moving: MOVING.reduce((sum, code) => sum + (states[code] ?? 0), 0),
+    sick: unhealthy.count,
+    out: counts.opted_out,
   };
 }
 

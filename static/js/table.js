@@ -7,8 +7,13 @@ import { matches } from "./view.js";
 
 /** @type {[string, string][]} */
 const COLUMNS = [
-  ["name", "Instance"], ["state", "State"], ["health", "Health"], ["batch", "Batch"], ["zone", "Zone"],
-  ["version", "Image version"], ["health_began_at", "Health since"],
+  ["name", "Instance"],
+  ["state", "State"],
+  ["health", "Health"],
+  ["batch", "Batch"],
+  ["zone", "Zone"],
+  ["version", "Image version"],
+  ["health_began_at", "Health since"],
 ];
 const MOST_ROWS = 200;
 
@@ -20,14 +25,16 @@ function valueOf(instance, column) {
 
 export function rowsOf(instances, view) {
   const { column, falling } = view.sort;
-  const compare = (a, b) => byName(String(valueOf(a, column)), String(valueOf(b, column))) || a.number - b.number;
+  const compare = (a, b) =>
+    byName(String(valueOf(a, column)), String(valueOf(b, column))) || a.number - b.number;
   const shown = instances.filter((one) => matches(one, view.filter, view.by));
   return shown.sort((a, b) => (falling ? -compare(a, b) : compare(a, b)));
 }
 
 /** Markup of the first MOST_ROWS of these instances. */
 export function tableOf(instances, view, name, now) {
-  const rows = rowsOf(instances, view), all = number(instances.length);
+  const rows = rowsOf(instances, view),
+    all = number(instances.length);
   const rest = html`<p class="small quiet">The first ${number(MOST_ROWS)} of ${number(rows.length)}. Filter, or download all as CSV.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
     <caption class="sr">${number(rows.length)} of ${all} instances of ${name}; times are ${zoneName()}</caption>
@@ -37,7 +44,8 @@ export function tableOf(instances, view, name, now) {
 }
 
 function heading([code, name], sort) {
-  const isHere = sort.column === code, direction = sort.falling ? "descending" : "ascending";
+  const isHere = sort.column === code,
+    direction = sort.falling ? "descending" : "ascending";
   const arrow = isHere ? (sort.falling ? " ↓" : " ↑") : "";
   const zone = code === "health_began_at" ? `, ${zoneName()}` : "";
   return html`<th scope="col" ${isHere ? html`aria-sort="${direction}"` : ""}><button type="button" class="sort"
@@ -56,17 +64,27 @@ export const batchOf = ({ batch, planned }) => batch ?? (planned ? `${planned}, 
 /** Which boxes are checked is said apart: what a person has clicked no longer follows the markup. */
 export function paintTable(place, { instances, scale_set: set }, view, now) {
   show(place, tableOf(instances, view, set.name, now));
-  for (const box of $$('[data-act="pick"]', place)) box.checked = view.selected.has(box.dataset.key);
+  for (const box of $$('[data-act="pick"]', place))
+    box.checked = view.selected.has(box.dataset.key);
 }
 
 /** A cell that begins like a formula would be run by a spreadsheet: it gets an apostrophe. */
-const cell = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+const cell = (value) =>
+  `"${String(value)
+    .replace(/^[=+\-@\t\r]/, "'$&")
+    .replaceAll('"', '""')}"`;
 
 const CSV = ["instance", "state", "health", "batch", "zone", "image_version", "health_began_at"];
 
 export function csvOf(instances, view) {
   const lines = rowsOf(instances, view).map((one) => [
-    one.name, one.state, one.health, one.batch ?? "", one.zone ?? "", one.version, one.health_began_at ?? "",
+    one.name,
+    one.state,
+    one.health,
+    one.batch ?? "",
+    one.zone ?? "",
+    one.version,
+    one.health_began_at ?? "",
   ]);
   return [CSV, ...lines].map((line) => line.map(cell).join()).join("\r\n");
 }
@@ -74,7 +92,10 @@ export function csvOf(instances, view) {
 /** Hands the table to the viewer as a file. */
 export function saveCsv({ scale_set: set, instances }, view) {
   const address = URL.createObjectURL(new Blob([csvOf(instances, view)], { type: "text/csv" }));
-  Object.assign(document.createElement("a"), { href: address, download: `${set.name}.csv` }).click();
+  Object.assign(document.createElement("a"), {
+    href: address,
+    download: `${set.name}.csv`,
+  }).click();
   // Some browsers read it later.
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }

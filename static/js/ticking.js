@@ -15,4 +15,6 @@ export function tick(now) {
   for (const place of $$("[data-until]")) write(place, span(Number(place.dataset.until) - now));
 }
 
-function write(place, text) { if (place.textContent !== text) place.textContent = text; }
+function write(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}

@@ -9,9 +9,13 @@ const EDGE = 8; // pixels to the edge of the window
 export function listenTips() {
   document.addEventListener("pointerover", ({ target }) => showTip(of(target)));
   document.addEventListener("focusin", ({ target }) => showTip(of(target)));
-  document.addEventListener("pointerout", ({ target, relatedTarget: to }) => leave(of(target), to, document.activeElement));
+  document.addEventListener("pointerout", ({ target, relatedTarget: to }) =>
+    leave(of(target), to, document.activeElement),
+  );
   document.addEventListener("focusout", ({ target, relatedTarget: to }) => leave(of(target), to));
-  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") hideTips(); });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") hideTips();
+  });
   document.addEventListener("scroll", hideTips, { capture: true, passive: true });
 }
 
@@ -24,8 +28,10 @@ export function showTip(place) {
   if (!tip?.textContent || tip.matches(":popover-open")) return;
   hideTips();
   tip.showPopover();
-  const control = place.getBoundingClientRect(), { width, height } = tip.getBoundingClientRect();
-  const below = control.bottom + AWAY, isRoom = below + height + EDGE <= innerHeight;
+  const control = place.getBoundingClientRect(),
+    { width, height } = tip.getBoundingClientRect();
+  const below = control.bottom + AWAY,
+    isRoom = below + height + EDGE <= innerHeight;
   tip.style.left = `${Math.max(EDGE, Math.min(control.right - width, innerWidth - width - EDGE))}px`;
   tip.style.top = `${isRoom ? below : Math.max(EDGE, control.top - AWAY - height)}px`;
 }

@@ -20,7 +20,10 @@ export function toast(markup, { fill = "done", seconds = 10 } = {}) {
 }
 
 function leave(box, seconds) {
-  setTimeout(() => (box.matches(":hover, :focus-within") ? leave(box, 2) : box.remove()), seconds * 1000);
+  setTimeout(
+    () => (box.matches(":hover, :focus-within") ? leave(box, 2) : box.remove()),
+    seconds * 1000,
+  );
 }
 
 /** Takes it away; the focus goes back to where it came from. */
@@ -35,5 +38,8 @@ const DISMISS = html`<div class="actions"><button class="button plain square" da
 
 export function refusal(message, code = "") {
   const words = html`<p>${inZone(message)}${code ? html`<br><code>${code}</code>` : ""}</p>`;
-  return toast(html`${mark("failure", "failed")}${words}${DISMISS}`, { fill: "failure", seconds: 30 });
+  return toast(html`${mark("failure", "failed")}${words}${DISMISS}`, {
+    fill: "failure",
+    seconds: 30,
+  });
 }

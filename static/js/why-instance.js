@@ -20,23 +20,36 @@ const WORK = {
 };
 
 const SAYS = {
-  done: (one, board) => (runsExtensions(board) ? "It has the model's extensions, and is healthy." : `Up to date on ${one.version}, and healthy.`),
+  done: (one, board) =>
+    runsExtensions(board)
+      ? "It has the model's extensions, and is healthy."
+      : `Up to date on ${one.version}, and healthy.`,
   pending: (one, board) => pending(one, board),
-  queued: (one, board) => `Chosen for batch ${one.batch}; ${runsExtensions(board) ? "its extensions are run" : "its OS disk is replaced"} in a moment.`,
+  queued: (one, board) =>
+    `Chosen for batch ${one.batch}; ${runsExtensions(board) ? "its extensions are run" : "its OS disk is replaced"} in a moment.`,
   held: (one, board) => heldBy(one, board),
-  creating: ({ missing_since: missing }) => (missing ? "The machine is being created again." : "The machine is being created."),
+  creating: ({ missing_since: missing }) =>
+    missing ? "The machine is being created again." : "The machine is being created.",
   deleting: () => "The machine is being removed.",
-  upgrading: ({ operation }) => WORK[operation] ?? "The OS disk is being replaced; data disks stay as they are.",
-  verifying: (one) => `${broughtTo(one)}; its health is awaited, at most five minutes.${soFar(one)}`,
+  upgrading: ({ operation }) =>
+    WORK[operation] ?? "The OS disk is being replaced; data disks stay as they are.",
+  verifying: (one) =>
+    `${broughtTo(one)}; its health is awaited, at most five minutes.${soFar(one)}`,
   missing: (one) => sentence(`There is no machine: ${one.health_detail}`),
   unhealthy: (one) => `${ofHealth(one)} Counts as unhealthy.${onOldDisk(one)}`,
   unknown: () => "Not reporting health. Counts as unhealthy.",
-  failed: (one) => one.member?.error_message || `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
-  "rolling-back": () => "It did not become healthy on the new image; its old OS disk is being put back.",
-  "rolled-back": (one) => `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
-  quarantined: () => "Its upgrades failed too often where those of others went well: no automatic upgrade takes it until somebody releases it.",
+  failed: (one) =>
+    one.member?.error_message ||
+    `It did not become healthy on ${one.failed_version || "the new image"} in time.`,
+  "rolling-back": () =>
+    "It did not become healthy on the new image; its old OS disk is being put back.",
+  "rolled-back": (one) =>
+    `It did not become healthy on ${one.failed_version || "the new image"} in time and has its old OS disk again.`,
+  quarantined: () =>
+    "Its upgrades failed too often where those of others went well: no automatic upgrade takes it until somebody releases it.",
   "opted-out": () => "Opted out. Upgrades skip this instance.",
-  "switched-off": () => "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
+  "switched-off": () =>
+    "Its machine is switched off. It counts for no limit, and is upgraded when it is started again.",
   unseen: () => "Not looked at yet.",
 };
 
@@ -53,10 +66,13 @@ const ON_HEALTH = {
 };
 
 /** "Health probe: HTTP 503."; of a machine whose first answer is overdue that. */
-const ofHealth = ({ health, health_detail: said }) => (ON_HEALTH[health] ?? ON_HEALTH.unhealthy)(said);
+const ofHealth = ({ health, health_detail: said }) =>
+  (ON_HEALTH[health] ?? ON_HEALTH.unhealthy)(said);
 
 function onOldDisk({ member, failed_version: version }) {
-  return member?.state === "rolled_back" && version ? ` It failed on ${version} and has its old OS disk again.` : "";
+  return member?.state === "rolled_back" && version
+    ? ` It failed on ${version} and has its old OS disk again.`
+    : "";
 }
 
 function heldBy(one, board) {
@@ -69,7 +85,9 @@ const inItsWords = ({ each, text }) => each?.text ?? text;
 
 function pending(one, board) {
   if (!runs(board)) return `Waiting for an upgrade ${nextOf(board)}.`;
-  return one.planned ? `Waiting for batch ${one.planned}.` : `Waiting for the next upgrade ${nextOf(board)}.`;
+  return one.planned
+    ? `Waiting for batch ${one.planned}.`
+    : `Waiting for the next upgrade ${nextOf(board)}.`;
 }
 
 /** The reasons that hold this instance, its own in words for it alone, and without what the panel does itself. */

@@ -15,14 +15,18 @@ export { whyInstance, whyNotNow } from "./why-instance.js";
  * order, what else is not well.
  */
 export function reasonsOf(board) {
-  const given = reasonsIn(board), explained = new Set(given.flatMap((one) => one.explains ?? []));
-  const [first, ...others] = given.length ? once(decidedFirst(board).map((one) => told(one, board))) : [decision(board)];
+  const given = reasonsIn(board),
+    explained = new Set(given.flatMap((one) => one.explains ?? []));
+  const [first, ...others] = given.length
+    ? once(decidedFirst(board).map((one) => told(one, board)))
+    : [decision(board)];
   return [first, stopped(board), ...others, ...troubles(board, explained)].filter(Boolean);
 }
 
 /** The reasons, ranked as they are, behind the one that the last look decided. */
 function decidedFirst(board) {
-  const { code } = board.scale_set.decision, given = reasonsIn(board);
+  const { code } = board.scale_set.decision,
+    given = reasonsIn(board);
   return [...given.filter((one) => one.code === code), ...given.filter((one) => one.code !== code)];
 }
 
@@ -40,9 +44,22 @@ function once(list) {
 /** What the last look decided, where it has no reason beside it. At rest it matters to nobody since when. */
 function decision({ scale_set: { decision: said } }) {
   const more = { detail: "", acts: [] };
-  if (!said.text) return { code: "NotLookedAt", fill: "waiting", glyph: "unknown", text: "Not looked at yet.", ...more };
+  if (!said.text)
+    return {
+      code: "NotLookedAt",
+      fill: "waiting",
+      glyph: "unknown",
+      text: "Not looked at yet.",
+      ...more,
+    };
   const isAtRest = said.passes && !said.works;
-  return { code: said.code, ...faceOfReason(said), text: said.text, since: isAtRest ? null : said.since, ...more };
+  return {
+    code: said.code,
+    ...faceOfReason(said),
+    text: said.text,
+    since: isAtRest ? null : said.since,
+    ...more,
+  };
 }
 
 /** The upgrade that ended badly says why. */
@@ -50,39 +67,66 @@ function stopped(board) {
   const { upgrade } = board;
   if (!upgrade?.error || runs(board)) return null;
   const { code } = upgrade.error;
-  return { code, fill: "failure", glyph: "failed", text: whyStopped(upgrade), detail: code, acts: [] };
+  return {
+    code,
+    fill: "failure",
+    glyph: "failed",
+    text: whyStopped(upgrade),
+    detail: code,
+    acts: [],
+  };
 }
 
 /** In few words where a limit did it; Azure's own stand beside the upgrade. */
 export function whyStopped(upgrade) {
   const { error, breach, batches, record } = upgrade;
-  if (!breach?.brief) return `The upgrade ${aim(upgrade)} stopped. ${breach?.text ?? error?.message ?? ""}`.trim();
-  const where = batches.length ? `in batch ${number(batches.at(-1).number)}` : "before its first batch";
+  if (!breach?.brief)
+    return `The upgrade ${aim(upgrade)} stopped. ${breach?.text ?? error?.message ?? ""}`.trim();
+  const where = batches.length
+    ? `in batch ${number(batches.at(-1).number)}`
+    : "before its first batch";
   const left = record?.left ? `; ${number(record.left)} not tried` : "";
   return `The upgrade ${aim(upgrade)} stopped ${where}: ${breach.brief.text}${left}.`;
 }
 
 /** `explained`: the states that a reason of the feed accounts for. */
 function troubles(board, explained) {
-  const onWhat = runsExtensions(board) ? "failed in the upgrade of extensions" : "did not become healthy on the new image";
+  const onWhat = runsExtensions(board)
+    ? "failed in the upgrade of extensions"
+    : "did not become healthy on the new image";
   /** @type {[string, string, (list: object[]) => string][]} */
   const kinds = [
     ["failed", "failure", () => onWhat],
-    ["rolled-back", "attention", () => "did not become healthy on the new image and run on their old OS disk again"],
+    [
+      "rolled-back",
+      "attention",
+      () => "did not become healthy on the new image and run on their old OS disk again",
+    ],
     ["unhealthy", "attention", (list) => `unhealthy${allSay(list)}`],
     ["unknown", "waiting", (list) => `not reporting health${allSay(list)}`],
   ];
   const bad = kinds.map(([state, fill, says]) => {
     const list = explained.has(state) ? [] : board.instances.filter((one) => one.state === state);
-    return list.length && trouble(state, fill, state, `${many(list.length, "instance")} ${says(list)}`, list);
+    return (
+      list.length &&
+      trouble(state, fill, state, `${many(list.length, "instance")} ${says(list)}`, list)
+    );
   });
   const out = explained.has("opted-out") ? [] : board.instances.filter((one) => one.opt_out);
-  const opted = out.length && trouble("opted-out", "out", "opted-out", `${many(out.length, "instance")} opted out`, out);
+  const opted =
+    out.length &&
+    trouble("opted-out", "out", "opted-out", `${many(out.length, "instance")} opted out`, out);
   return [...bad, opted];
 }
 
-const trouble = (code, fill, glyph, what, list) =>
-  ({ code, fill, glyph, text: `${what}: ${names(list)}.`, detail: "", acts: [see(list)] });
+const trouble = (code, fill, glyph, what, list) => ({
+  code,
+  fill,
+  glyph,
+  text: `${what}: ${names(list)}.`,
+  detail: "",
+  acts: [see(list)],
+});
 
 /** What their probes say, where all of them say the same. */
 function allSay(list) {
@@ -93,5 +137,9 @@ function allSay(list) {
 /** Exactly these, whatever else may be in their state. */
 function see(list) {
   if (list.length === 1) return { act: "open", key: list[0].id, word: "See it" };
-  return { act: "these", key: rangesOf(list.map((one) => one.id)), word: `See the ${number(list.length)}` };
+  return {
+    act: "these",
+    key: rangesOf(list.map((one) => one.id)),
+    word: `See the ${number(list.length)}`,
+  };
 }

@@ -5,32 +5,59 @@ import { readFileSync } from "node:fs";
 const scripts = new URL("../../static/js/", import.meta.url);
 const page = (name) => import(new URL(`${name}.js`, scripts));
 
-const [{ batchesOf, countIn }, { STATES }, instruments, { summaryOf, inWords, versionsIn }, { needsOf }, why, { fromSnapshot }, view] =
-  await Promise.all(["batches", "faces", "instruments", "summary", "needs", "why", "state", "view"].map(page));
+const [
+  { batchesOf, countIn },
+  { STATES },
+  instruments,
+  { summaryOf, inWords, versionsIn },
+  { needsOf },
+  why,
+  { fromSnapshot },
+  view,
+] = await Promise.all(
+  ["batches", "faces", "instruments", "summary", "needs", "why", "state", "view"].map(page),
+);
 const { idsIn } = await page("ranges");
 const { unapproved } = await page("approval");
 const steps = await page("steps");
 
 /** As a person reads it. */
-const plain = (markup) => String(markup).replace(/<[^>]*>/g, " ").replace(/[ \n]+/g, " ").trim();
+const plain = (markup) =>
+  String(markup)
+    .replace(/<[^>]*>/g, " ")
+    .replace(/[ \n]+/g, " ")
+    .trim();
 
 function painted({ body, now }) {
-  const board = fromSnapshot("fleet/web", body, now), batches = batchesOf(board), sum = summaryOf(board);
+  const board = fromSnapshot("fleet/web", body, now),
+    batches = batchesOf(board),
+    sum = summaryOf(board);
   const { instances } = board;
   return {
     counts: sum.counts,
     result: body.upgrade ? steps.countsOf(body.upgrade) : "",
     states: Object.fromEntries(instances.map((one) => [one.id, one.state])),
-    legend: Object.fromEntries(Object.keys(STATES).map((code) => [code, instances.filter((one) => view.isIn(one, code, "state")).length])),
+    legend: Object.fromEntries(
+      Object.keys(STATES).map((code) => [
+        code,
+        instances.filter((one) => view.isIn(one, code, "state")).length,
+      ]),
+    ),
     groups: groupsOf(board, batches),
     gauges: plain(instruments.gauges(board)),
     steps: plain(instruments.steps(board, batches, now)),
     rail: plain(instruments.rail(board, batches)),
-    batches: batches.map((one) => ({ ...one, ids: idsIn(one.instances).map(Number), succeeded: countIn(one, "succeeded") })),
+    batches: batches.map((one) => ({
+      ...one,
+      ids: idsIn(one.instances).map(Number),
+      succeeded: countIn(one, "succeeded"),
+    })),
     reasons: why.reasonsOf(board).map(({ code, text }) => ({ code, text })),
     needs: needsOf(board, sum, now).map(({ code, text }) => ({ code, text })),
     says: Object.fromEntries(instances.map((one) => [one.id, why.whyInstance(one, board)])),
-    held: Object.fromEntries(instances.map((one) => [one.id, why.whyNotNow(one, board).map(({ code }) => code)])),
+    held: Object.fromEntries(
+      instances.map((one) => [one.id, why.whyNotNow(one, board).map(({ code }) => code)]),
+    ),
     unapproved: unapproved(board).map(Number),
     row: { ...sum, words: inWords(sum), versions: versionsIn(sum, body.scale_set.wanted_version) },
     status: instruments.statusOf(board).word,
@@ -41,11 +68,23 @@ function painted({ body, now }) {
 function groupsOf(board, batches) {
   const heading = (by, key, places) => {
     const batch = by === "batch" ? batches.find((one) => one.number === key) : undefined;
-    return view.tally(places.map((place) => board.instances[place]), batch);
+    return view.tally(
+      places.map((place) => board.instances[place]),
+      batch,
+    );
   };
-  return Object.fromEntries(Object.keys(view.GROUPS).map((by) => [
-    by, view.grouped(board.instances, by).map(([key, places]) => [key, heading(by, key, places), places.map((place) => Number(board.instances[place].id))]),
-  ]));
+  return Object.fromEntries(
+    Object.keys(view.GROUPS).map((by) => [
+      by,
+      view
+        .grouped(board.instances, by)
+        .map(([key, places]) => [
+          key,
+          heading(by, key, places),
+          places.map((place) => Number(board.instances[place].id)),
+        ]),
+    ]),
+  );
 }
 
 console.log(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(painted)));

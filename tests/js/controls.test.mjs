@@ -6,8 +6,10 @@ import { test } from "node:test";
 import { CONTROLS, controlsOf, mainOf } from "../../static/js/controls.js";
 import { aBoard, aDecision, anUpgrade, aReason } from "./boards.mjs";
 
-const can = { possible: true, why: "" }, cannot = (why) => ({ possible: false, why });
-const board = (actions, changes = {}) => aBoard(3, { ...changes, decision: { ...aDecision(aReason("Paused")), actions } });
+const can = { possible: true, why: "" },
+  cannot = (why) => ({ possible: false, why });
+const board = (actions, changes = {}) =>
+  aBoard(3, { ...changes, decision: { ...aDecision(aReason("Paused")), actions } });
 
 test("all controls are there at every moment, each with the server's reason", () => {
   const actions = { start: can, cancel: cannot("No upgrade is running.") };
@@ -19,7 +21,8 @@ test("all controls are there at every moment, each with the server's reason", ()
   }
 });
 
-test("what the server has not said anything of cannot be used", () => assert.ok(Object.values(controlsOf(aBoard(3))).every(Boolean)));
+test("what the server has not said anything of cannot be used", () =>
+  assert.ok(Object.values(controlsOf(aBoard(3))).every(Boolean)));
 
 test("one stands out: what a person is waited for", () => {
   assert.equal(mainOf(controlsOf(board({ start: can, pause: can }))), "start");

@@ -12,7 +12,11 @@ let browser, feed, heard, stood;
 beforeEach(() => {
   browser = new Browser();
   [heard, stood] = [[], []];
-  feed = new Feed({ sets: [KEY], hear: (board, key) => heard.push(board ? board.seq : `${key} is gone`), standing: (kind, details) => stood.push([kind, details]) });
+  feed = new Feed({
+    sets: [KEY],
+    hear: (board, key) => heard.push(board ? board.seq : `${key} is gone`),
+    standing: (kind, details) => stood.push([kind, details]),
+  });
 });
 
 const standing = () => stood.at(-1)[0];
@@ -44,7 +48,9 @@ test("deltas that come while the snapshot is fetched are applied to it", async (
   browser.socket.open();
   browser.socket.says(reset());
   browser.socket.says(aDelta());
-  browser.socket.says(aDelta({ since: 2, seq: 3, instances: [anInstance(1, { health: "unhealthy" })] }));
+  browser.socket.says(
+    aDelta({ since: 2, seq: 3, instances: [anInstance(1, { health: "unhealthy" })] }),
+  );
   await browser.passes(0);
   assert.deepEqual(heard, [3]);
   assert.equal(feed.boards.get(KEY).instances[1].health, "unhealthy");
@@ -108,13 +114,21 @@ test("where sockets are blocked it asks over HTTP, once every three seconds", as
 test("where sockets are blocked only what changed is fetched, and a scale set that is new or gone is noticed", async () => {
   feed.sets = null;
   let heads = { [KEY]: "s.1" };
-  browser.answer = (url) => (url === "/feed/heads" ? browser.heads(heads) : browser.snapshot(Number(heads[new URLSearchParams(url.split("?")[1]).get("set")].split(".")[1])));
+  browser.answer = (url) =>
+    url === "/feed/heads"
+      ? browser.heads(heads)
+      : browser.snapshot(
+          Number(heads[new URLSearchParams(url.split("?")[1]).get("set")].split(".")[1]),
+        );
   await blocked(10);
   heads = { [KEY]: "s.1", "fleet/new": "s.4" };
   browser.asked = [];
   await blocked(6);
   assert.deepEqual(heard, [1, 4]);
-  assert.deepEqual(browser.asked.filter((url) => url !== "/feed/heads"), ["/feed/snapshot?set=fleet%2Fnew"]);
+  assert.deepEqual(
+    browser.asked.filter((url) => url !== "/feed/heads"),
+    ["/feed/snapshot?set=fleet%2Fnew"],
+  );
   heads = { "fleet/new": "s.4" };
   await blocked(6);
   assert.deepEqual(heard, [1, 4, `${KEY} is gone`]);
@@ -177,7 +191,10 @@ test("a server that refuses what is asked is asked less and less often", async (
 
 test("what is deleted while its snapshot is under way stays gone", async () => {
   let answer;
-  browser.answer = () => new Promise((resolve) => { answer = resolve; });
+  browser.answer = () =>
+    new Promise((resolve) => {
+      answer = resolve;
+    });
   await live();
   browser.socket.says(reset("gone"));
   answer(browser.snapshot(1));
@@ -216,7 +233,9 @@ test("a clock that is set anew is not taken for a lag", async () => {
   await live();
   browser.wall += 3_600_000;
   for (let n = 1; n < 4; n++) {
-    browser.socket.onmessage({ data: JSON.stringify({ ...beat(n), at: new Date(browser.wall - 3_600_000).toISOString() }) });
+    browser.socket.onmessage({
+      data: JSON.stringify({ ...beat(n), at: new Date(browser.wall - 3_600_000).toISOString() }),
+    });
     await browser.passes(2000);
   }
   const [kind, { lag }] = stood.at(-1);

@@ -8,7 +8,8 @@ import { gapOf, heightOf, LARGEST, sizeFor, SMALLEST } from "../../static/js/fit
 const DESK = { width: 660, height: 460, label: 18, above: 0 };
 
 test("a thousand cells in five batches stand in one window of 1280 by 800", () => {
-  const batches = [200, 200, 200, 200, 200], size = sizeFor(batches, DESK);
+  const batches = [200, 200, 200, 200, 200],
+    size = sizeFor(batches, DESK);
   assert.ok(size >= SMALLEST);
   assert.ok(heightOf(batches, size, DESK) <= DESK.height);
   assert.ok(heightOf(batches, size + 1, DESK) > DESK.height);

@@ -3,18 +3,44 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { aboutAt, ahead, many, momentAt, names, number, percentText, range, since, span } from "../../static/js/format.js";
+import {
+  aboutAt,
+  ahead,
+  many,
+  momentAt,
+  names,
+  number,
+  percentText,
+  range,
+  since,
+  span,
+} from "../../static/js/format.js";
 
 test("numbers keep their digits together", () => {
-  assert.deepEqual([0, 999, 1000, 12345, 1234567].map(number), ["0", "999", "1000", "12\u202f345", "1\u202f234\u202f567"]);
+  assert.deepEqual([0, 999, 1000, 12345, 1234567].map(number), [
+    "0",
+    "999",
+    "1000",
+    "12\u202f345",
+    "1\u202f234\u202f567",
+  ]);
 });
 
 test("percents have a decimal only where it says something", () => {
-  assert.deepEqual([0, 20, 21.25, 33.333, 99.96].map(percentText), ["0\u00a0%", "20\u00a0%", "21.3\u00a0%", "33.3\u00a0%", "100\u00a0%"]);
+  assert.deepEqual([0, 20, 21.25, 33.333, 99.96].map(percentText), [
+    "0\u00a0%",
+    "20\u00a0%",
+    "21.3\u00a0%",
+    "33.3\u00a0%",
+    "100\u00a0%",
+  ]);
 });
 
 test("one of a thing, or several", () => {
-  assert.deepEqual([many(1, "instance"), many(2, "instance"), many(0, "batch", "batches")], ["1 instance", "2 instances", "0 batches"]);
+  assert.deepEqual(
+    [many(1, "instance"), many(2, "instance"), many(0, "batch", "batches")],
+    ["1 instance", "2 instances", "0 batches"],
+  );
 });
 
 test("spans in two units", () => {
@@ -26,7 +52,11 @@ test("spans in two units", () => {
 test("a time has its day unless that is today", () => {
   const at = new Date(2018, 8, 25, 12, 4).getTime();
   assert.equal(momentAt(at, at + 1000), "12:04:00");
-  assert.equal(momentAt(at, at + 2 * 864e5), "2018-09-25 12:04:00", "as the terminal and the audit trail write it");
+  assert.equal(
+    momentAt(at, at + 2 * 864e5),
+    "2018-09-25 12:04:00",
+    "as the terminal and the audit trail write it",
+  );
   assert.deepEqual([aboutAt(at, at), aboutAt(at, at + 2 * 864e5)], ["12:04", "2018-09-25 12:04"]);
 });
 
@@ -36,10 +66,16 @@ test("a time ahead is never a single exact one, and has its day where it is not 
   assert.equal(range(at, at + 300_000, at), "12:04–12:09");
   assert.equal(range(at, at + 864e5, at), "12:04–2018-09-26 12:04");
   assert.equal(range(at + 864e5, at + 864e5 + 300_000, at), "2018-09-26 12:04–12:09");
-  assert.equal(ahead({ earliest: new Date(at + 864e5).toISOString(), latest: null, late: true }, at), "after 2018-09-26 12:04");
+  assert.equal(
+    ahead({ earliest: new Date(at + 864e5).toISOString(), latest: null, late: true }, at),
+    "after 2018-09-26 12:04",
+  );
 });
 
 test("the first names, and how many more", () => {
   const list = ["a", "b", "c"].map((name) => ({ name }));
-  assert.deepEqual([names(list.slice(0, 1)), names(list.slice(0, 2)), names(list)], ["a", "a, b", "a, b and 1 more"]);
+  assert.deepEqual(
+    [names(list.slice(0, 1)), names(list.slice(0, 2)), names(list)],
+    ["a", "a, b", "a, b and 1 more"],
+  );
 });

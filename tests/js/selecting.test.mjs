@@ -7,8 +7,19 @@ import { idsIn, rangesOf } from "../../static/js/ranges.js";
 import { between, Selecting } from "../../static/js/selecting.js";
 
 const ORDER = ["0", "1", "2", "3", "4", "5"];
-const aSelection = () => { const told = []; return { told, selecting: new Selecting(new Set(), () => ORDER, (ids) => told.push(ids)) }; };
-const CTRL = { ctrlKey: true }, SHIFT = { shiftKey: true };
+const aSelection = () => {
+  const told = [];
+  return {
+    told,
+    selecting: new Selecting(
+      new Set(),
+      () => ORDER,
+      (ids) => told.push(ids),
+    ),
+  };
+};
+const CTRL = { ctrlKey: true },
+  SHIFT = { shiftKey: true };
 
 test("a click alone opens; with Ctrl it adds and takes away, with Shift it takes all between", () => {
   const { selecting } = aSelection();
@@ -27,7 +38,14 @@ test("what changed is told, and no more", () => {
   selecting.all(["0", "1"]);
   selecting.all(["1", "2"]);
   selecting.clear();
-  assert.deepEqual(told.map((ids) => ids.sort()), [["0", "1"], ["0", "2"], ["1", "2"]]);
+  assert.deepEqual(
+    told.map((ids) => ids.sort()),
+    [
+      ["0", "1"],
+      ["0", "2"],
+      ["1", "2"],
+    ],
+  );
 });
 
 test("the stretch between two is the same from either end", () => {
