@@ -28,8 +28,8 @@ from upgrades import durable
 log = logging.getLogger(__name__)
 
 MARK = ".made-of"
-# Of other versions of htmx than the one that is used.
-LEFT_OUT = ["ext", "htmax*", "htmx-4*"]
+# Of other versions of htmx than the one that is used; and hidden files.
+LEFT_OUT = ("ext", "htmax*", "htmx-4*", ".*")
 # `import ... from "./dom.js"` and `export ... from`. Django's own pattern also takes `import("./x.js")`, which stands in comments too.
 IMPORTS = r"""(?P<matched>(?P<before>\b(?:from|import)\s*)"(?P<url>\.{1,2}/[^"\n]+\.js)")"""
 
@@ -60,7 +60,7 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 def _sources() -> Iterator[tuple[str, FileSystemStorage]]:
     """All files, as name and place; the first of one name is the one that counts."""
     for finder in finders.get_finders():
-        yield from finder.list(LEFT_OUT)
+        yield from finder.list([*LEFT_OUT])
 
 
 def _digest() -> str:
@@ -87,7 +87,8 @@ def _collect_anew(digest: str) -> None:
     mark = _mark()
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.unlink(missing_ok=True)
-    call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=LEFT_OUT)
+    # A list of its own: the command writes into it.
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=[*LEFT_OUT])
     durable.replace(mark, digest.encode())
 
 
