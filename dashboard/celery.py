@@ -73,7 +73,7 @@ def pulse() -> None:
 def begin_to_look(**_: object) -> None:
     from upgrades import tasks  # once Django is set up
 
-    tasks.RECONCILER.start()
+    tasks.begin_to_look()
 
 
 @worker_init.connect

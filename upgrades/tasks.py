@@ -1,6 +1,7 @@
 """Celery tasks, a few lines each. They trigger; the database is the queue and the memory, so losing any message is harmless."""
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
@@ -12,6 +13,7 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 
 from upgrades import heartbeats, retention, sign_ins
+from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
 from upgrades.neighbours import is_database_away
 from upgrades.orchestrator import reconcile as looking
@@ -54,11 +56,13 @@ def tick() -> None:
 
 @log_database_errors
 def look(scale_set_id: int) -> None:
-    for handed in looking.reconcile(scale_set_id, timezone.now):
+    on_news = RECONCILER.wake if RECONCILER.is_running else None
+    for handed in looking.reconcile(scale_set_id, timezone.now, on_news):
         send(work, handed.work_item_id, handed.number)
 
 
-RECONCILER = Reconciler(look)  # a worker starts them
+RECONCILER = Reconciler(look)  # a worker starts it
+WAKE_QUEUE = WakeQueue()
 
 
 @shared_task(name="upgrades.tasks.advance")
@@ -69,6 +73,20 @@ def advance(*scale_set_ids: int) -> None:
             RECONCILER.wake(scale_set_id)
         else:
             look(scale_set_id)
+
+
+def wake(*scale_set_ids: int) -> None:
+    """Has a worker look at these now, from a process that is none."""
+    try:
+        WAKE_QUEUE.put(*scale_set_ids)
+    except (RedisError, OSError) as error:
+        log.warning("the broker did not take wakes of %s (%s); the tick finds them", scale_set_ids, error)
+
+
+def begin_to_look() -> None:
+    """In a worker: looks at whatever is woken here, or by another process."""
+    RECONCILER.start()
+    threading.Thread(target=WAKE_QUEUE.follow, args=(RECONCILER.wake,), name="wakes", daemon=True).start()
 
 
 @shared_task(name="upgrades.tasks.work")

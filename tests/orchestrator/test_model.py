@@ -68,6 +68,8 @@ class Bench:
         monkeypatch.setattr(prepared, "_kept", lambda of, alias, values, make: make(list(values)))
         monkeypatch.setattr(record, "MAX_OPERATIONS", 2)
         monkeypatch.setattr(writing, "HINTS", self)
+        # Its clock stands still while somebody works.
+        monkeypatch.setattr(work, "GATHERED_SECONDS", 0.0)
         for module in (work, process, engine):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(process, "listen", doubles.no_hints)

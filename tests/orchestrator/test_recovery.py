@@ -2,9 +2,14 @@
 
 import asyncio
 import signal
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from tests.orchestrator.conftest import MakeFleet
@@ -12,7 +17,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import simulator as simulator
 from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
 from upgrades.models import ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
@@ -20,9 +25,12 @@ from upgrades.orchestrator import work as working
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
-from upgrades.orchestrator.reconcile import WorkClaim
+from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.work import WORK_LEASE, work
+from upgrades.prober import probe_targets, write_back
+from upgrades.prober.write_back import Verdict
+from upgrades.providers.base import Progress
 from upgrades.providers.simulated.client import SimulatedProvider
 
 PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
@@ -228,3 +236,70 @@ def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
     one.look()
     assert one.row.reconcile_at > one.now
     assert one.row.lease_until is None
+
+
+def test_a_look_that_news_overtakes_is_left_to_the_next_one(fleet: MakeFleet) -> None:
+    """What changed has mostly asked for a look of its own: to go on at once cost a second look at the same news."""
+    one = fleet(3)
+    one.go_on()
+    (probed, *_) = [probe_targets.read(one.id)]
+    assert probed
+    sick = [Verdict(each, Health.UNHEALTHY, "HTTP 500") for each in probed.instances.values()]
+    asked, told = list[str](), list[int]()
+
+    def fall_ill(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if 'FROM "upgrades_board"' in sql and not asked:
+            asked.append(sql)
+            write_back.write_verdicts(one.id, sick, one.now)
+        return execute(sql, *args)
+
+    before = one.row.decision
+    with connection.execute_wrapper(fall_ill):
+        assert reconcile(one.id, lambda: one.now, told.append) == []
+    assert asked and told == [one.id]
+    assert one.row.decision == before
+    assert one.row.lease_until is None
+    assert one.id in schedule.due_scale_sets(one.now)
+    one.look()
+    assert one.row.board_row.body["unhealthy"]["count"] == 3
+    assert one.row.reconcile_at > one.now
+
+
+def test_without_somebody_to_tell_a_look_goes_on_until_it_rests(fleet: MakeFleet) -> None:
+    one = fleet(3)
+    one.go_on()
+    (probed, *_) = [probe_targets.read(one.id)]
+    assert probed
+    sick = [Verdict(each, Health.UNHEALTHY, "HTTP 500") for each in probed.instances.values()]
+    asked = list[str]()
+
+    def fall_ill(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if 'FROM "upgrades_board"' in sql and not asked:
+            asked.append(sql)
+            write_back.write_verdicts(one.id, sick, one.now)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(fall_ill):
+        one.look()
+    assert asked and one.row.board_row.body["unhealthy"]["count"] == 3
+    assert one.row.reconcile_at > one.now
+
+
+def test_outcomes_that_come_one_after_the_other_are_written_together(
+    upgrading: tuple[Fleet, list[WorkClaim]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction, an event and a look for each that ended a few milliseconds after the one before cost more than they said."""
+    fleet, handed = upgrading
+    all_at_once = SimulatedProvider.poll
+
+    async def one_at_a_time(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
+        found = await all_at_once(self, ids, wait_seconds=wait_seconds)
+        ended = [id for id, one in found.items() if one.progress is Progress.SUCCEEDED]
+        return {id: one for id, one in found.items() if id not in ended[1:]}
+
+    monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
+    written = list[float]()
+    for one in handed:
+        work(one.work_item_id, one.number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
+    assert len(written) >= 2
+    assert all(later - earlier >= working.GATHERED_SECONDS for earlier, later in pairwise(written))

@@ -1,7 +1,7 @@
 """Who looks at a scale set now. A conditional UPDATE by the database's clock; never two holders (measured on both databases)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -57,6 +57,11 @@ def give_back(lease: Lease) -> None:
     _GIVE_BACK(lease.scale_set_id, lease.number)
 
 
+def give_back_for_another(lease: Lease, now: datetime) -> None:
+    """The same, and the scale set is due: should whoever is to look at it next never do, the tick finds it."""
+    _GIVE_BACK_DUE(lease.scale_set_id, lease.number, now)
+
+
 def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
     free = ScaleSet.objects.filter(clock.is_over("lease_until", RECONCILE_LEASE), pk=scale_set_id)
     return free, {"lease_until": clock.in_time(RECONCILE_LEASE), "lease_number": clock.next_number("lease_number")}
@@ -67,4 +72,10 @@ _NUMBER = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("lease_
 _HELD = Prepared(lambda pk, number: _held(pk, number).order_by().values_list("pk", flat=True))
 _GIVE_BACK = PreparedUpdate(
     lambda pk, number: (ScaleSet.objects.filter(pk=pk, lease_number=number), {"lease_until": None})
+)
+_GIVE_BACK_DUE = PreparedUpdate(
+    lambda pk, number, now: (
+        ScaleSet.objects.filter(pk=pk, lease_number=number),
+        {"lease_until": None, "reconcile_at": now},
+    )
 )

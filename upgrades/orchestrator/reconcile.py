@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
 from upgrades.core.steps import RESYNC_INTERVAL, WORK_POLL_INTERVAL, Cancel, Complete, Fault, StartBatch, Step, Wait
 from upgrades.feed import reason_shapes
-from upgrades.feed.writing import writing
+from upgrades.feed.writing import Writing, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator import jumps, leases
@@ -45,17 +46,26 @@ class WorkClaim:
     number: int
 
 
-def reconcile(scale_set_id: int, now: Callable[[], datetime]) -> list[WorkClaim]:
+def reconcile(
+    scale_set_id: int, now: Callable[[], datetime], on_news: Callable[[int], None] | None = None
+) -> list[WorkClaim]:
     """Takes every step that can be taken now, and hands out the outside work that nobody is doing.
 
     `now` is the clock: it is asked when the lease is there, for which a look may have to wait as long as for a lock of the database.
+    `on_news(scale set id)` is called where something changed while this came to rest: it has the next look made, which sees that. Without
+    it this goes on at once; but whatever changed has mostly asked for a look of its own, and then there are two.
     """
     lease = leases.take(scale_set_id)
     if lease is None:
         return []
     try:
         for _ in range(MAX_STEPS):
-            if _reconcile_once(lease, now()):
+            went = _reconcile_once(lease, now())
+            if went is _Went.OVERTAKEN and on_news is not None:
+                leases.give_back_for_another(lease, now())
+                on_news(scale_set_id)
+                return claim_work(scale_set_id)
+            if went is _Went.TO_REST:
                 return claim_work(scale_set_id)
         leases.give_back(lease)
         return claim_work(scale_set_id)
@@ -66,24 +76,32 @@ def reconcile(scale_set_id: int, now: Callable[[], datetime]) -> list[WorkClaim]
         raise
 
 
-def _reconcile_once(lease: Lease, now: datetime) -> bool:
-    """One step. True where nothing more can be done now: then the lease is given back."""
+class _Went(Enum):
+    """How far a look came: at rest it has given its lease back; it was overtaken where something changed as it came to rest."""
+
+    ON = auto()
+    OVERTAKEN = auto()
+    TO_REST = auto()
+
+
+def _reconcile_once(lease: Lease, now: datetime) -> _Went:
+    """One step."""
     observation = _observe(lease.scale_set_id, now)
     if jumps.make_up(lease, observation.scale_set, now):
         observation = observe(lease.scale_set_id, now)
     if _is_gone(observation):
         _delete(lease, observation, now)
-        return True
+        return _Went.TO_REST
     step = _decide(observation.facts, now)
     if isinstance(step, StartBatch) and step.surge:
         observation = replace(observation, facts=with_available_quota(observation.scale_set, observation.facts))
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
-        return _rest(lease, observation, step, now)
+        return _Went.TO_REST if _rest(lease, observation, step, now) else _Went.OVERTAKEN
     with suppress(Outdated):  # then look again: it is not so any more
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
-    return False
+    return _Went.ON
 
 
 def _observe(scale_set_id: int, now: datetime) -> Observation:
@@ -112,7 +130,7 @@ def _decide(facts: Facts, now: datetime) -> Step:
 
 
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
-    """Says when to look again, and why nothing is done. False where something changed meanwhile: then look again now.
+    """Says when to look again, and why nothing is done. False where something changed meanwhile: then it is to be looked at again.
 
     While there is outside work it is soon, whatever is waited for: a look hands out again what somebody died over.
     The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
@@ -120,11 +138,16 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     row = observation.scale_set
     decision = _decision(row, observation.facts, step, now)
     boards = boards_of(row, observation.facts, decision["code"], now)
-    if (decision != row.decision or boards.is_to_store) and not _say(lease, observation, decision, boards, now):
-        return False
     at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
     reconcile_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
-    return bool(_GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now))
+    if decision == row.decision and not boards.is_to_store:
+        return bool(_GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now))
+    with writing(now, row.pk) as w:
+        leases.check(lease)
+        if not _GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now):
+            return False
+        _say(w, decision, boards)
+    return True
 
 
 _WORK = Prepared(lambda pk: WorkItem.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
@@ -160,22 +183,16 @@ def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
         return row.decision.get("actions", {})
 
 
-def _say(lease: Lease, observation: Observation, decision: dict[str, Any], boards: Boards, now: datetime) -> bool:
+def _say(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
     """The decision and its numbers, in one event. A plan that was made anew and is the same is news to nobody."""
-    with writing(now, lease.scale_set_id) as w:
-        row = w.scale_set
-        leases.check(lease)
-        if row.seq != observation.seq:
-            return False
-        if decision != row.decision:
-            row.decision = decision
-            bulk.update([row], "decision")
-            w.changed(row)
-        store(row, boards)
-        if boards.is_new:
-            w.board_changed()
-    observation.scale_set.seq = row.seq
-    return True
+    row = w.scale_set
+    if decision != row.decision:
+        row.decision = decision
+        bulk.update([row], "decision")
+        w.changed(row)
+    store(row, boards)
+    if boards.is_new:
+        w.board_changed()
 
 
 def _is_gone(observation: Observation) -> bool:
@@ -191,13 +208,19 @@ def claim_work(scale_set_id: int) -> list[WorkClaim]:
     """The chunks that nobody works on, each with a fresh lease for whoever takes it up."""
     handed = []
     for pk in _IDLE.rows(scale_set_id):
-        idle = WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE))
         with transaction.atomic():
-            if idle.filter(pk=pk).update(worked_until=clock.in_time(WORK_LEASE), number=clock.next_number("number")):
-                handed.append(WorkClaim(pk, WorkItem.objects.values_list("number", flat=True).get(pk=pk)))
+            if _CLAIM(pk):
+                handed.append(WorkClaim(pk, *_NUMBER.rows(pk)))
     return handed
 
 
+_CLAIM = PreparedUpdate(
+    lambda pk: (
+        WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), pk=pk),
+        {"worked_until": clock.in_time(WORK_LEASE), "number": clock.next_number("number")},
+    )
+)
+_NUMBER = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).values_list("number", flat=True))
 _IDLE = Prepared(
     lambda pk: WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
         "pk", flat=True

@@ -18,6 +18,7 @@ from django.db import transaction
 from upgrades import providers
 from upgrades.core.states import OperationKind
 from upgrades.models import WorkItem, clock
+from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import creations_for_the_capacity, mark_begun, record_outcomes
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
@@ -25,6 +26,7 @@ from upgrades.providers.base import Operation, Outcome, Progress, Provider, Prov
 WORK_LEASE = timedelta(seconds=3)
 ATTEMPT_SECONDS = 3.0  # then others have their turn: threads of the worker are few
 ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
+GATHERED_SECONDS = 0.05  # outcomes are written no more often than that
 PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
 TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
@@ -67,15 +69,23 @@ def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], 
 def _take_up(work_item_id: int, number: int) -> WorkItem | None:
     """Only the first delivery of a message takes the chunk up."""
     with transaction.atomic():
-        mine = WorkItem.objects.filter(pk=work_item_id, number=number)
-        taken = mine.update(
-            worked_until=clock.in_time(WORK_LEASE),
-            number=clock.next_number("number"),
-            attempts=clock.next_number("attempts"),
-        )
-        if not taken:
-            return None
-        return WorkItem.objects.select_related("scale_set__location", "scale_set__sku").get(pk=work_item_id)
+        return _ITEM.first(work_item_id) if _TAKE_UP(work_item_id, number) else None
+
+
+_TAKE_UP = PreparedUpdate(
+    lambda pk, number: (
+        WorkItem.objects.filter(pk=pk, number=number),
+        {
+            "worked_until": clock.in_time(WORK_LEASE),
+            "number": clock.next_number("number"),
+            "attempts": clock.next_number("attempts"),
+        },
+    )
+)
+_RENEW = PreparedUpdate(
+    lambda pk, number: (WorkItem.objects.filter(pk=pk, number=number), {"worked_until": clock.in_time(WORK_LEASE)})
+)
+_ITEM = Prepared(lambda pk: WorkItem.objects.select_related("scale_set__location", "scale_set__sku").filter(pk=pk))
 
 
 @dataclass(slots=True)
@@ -87,6 +97,7 @@ class _Attempt:
     provider: Provider
     now: Clock
     on_change: Callable[[int], None]
+    written_at: float = float("-inf")  # by time.monotonic: when outcomes were last written
 
     def run(self) -> WorkResult:
         operations = operations_of(self.work_item)
@@ -143,6 +154,7 @@ class _Attempt:
     def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         ids: Sequence[str] = list(operations)
         pause = self.provider.capabilities.poll_seconds
+        self._gather()
         outcomes = self._ask(self.provider.poll(ids, wait_seconds=ROUND_SECONDS))
         ended = {id: one for id, one in outcomes.items() if one.progress in (Progress.SUCCEEDED, Progress.FAILED)}
         if any(one.progress is Progress.UNKNOWN for one in outcomes.values()):
@@ -151,9 +163,16 @@ class _Attempt:
             self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
         return self._settle(operations, ended)
 
+    def _gather(self) -> None:
+        """What ends soon after what was just written is written with it: each costs a transaction, its event, and a look."""
+        left = self.written_at + GATHERED_SECONDS - time.monotonic()
+        if left > 0:
+            self.runner.run(asyncio.sleep(left))
+
     def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
         if ended:
             record_outcomes(self.work_item.scale_set_id, ended, self.now())
+            self.written_at = time.monotonic()
             self.on_change(self.work_item.scale_set_id)
         return {id: one for id, one in operations.items() if id not in ended}
 
@@ -168,5 +187,4 @@ class _Attempt:
 
     def _renew(self) -> bool:
         """False where the lease was lost: somebody else works on the chunk now."""
-        mine = WorkItem.objects.filter(pk=self.work_item.pk, number=self.work_item.number)
-        return bool(mine.update(worked_until=clock.in_time(WORK_LEASE)))
+        return bool(_RENEW(self.work_item.pk, self.work_item.number))

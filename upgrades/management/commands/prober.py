@@ -27,4 +27,4 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await Prober(settings.ROLLGRID_HOME, timezone.now, lambda *ids: tasks.send(tasks.advance, *ids)).run(stop)
+        await Prober(settings.ROLLGRID_HOME, timezone.now, tasks.wake).run(stop)
