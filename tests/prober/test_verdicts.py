@@ -23,6 +23,7 @@ from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.prober.process import Prober, ProviderSnapshot
 from upgrades.prober.write_back import Verdict
+from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
 pytestmark = pytest.mark.django_db
 UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
@@ -350,3 +351,16 @@ def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() 
     for at in (90.0, 100.0):
         asyncio.run(prober._look_at(prober._sets[one.pk], at))
     assert written == [0, 60, 80, 90]
+
+
+def test_where_rows_changed_a_look_out_of_turn_puts_the_writing_off_no_further() -> None:
+    """Found by the model: a row that was busy when its machine was seen was written twenty seconds later, after a probe that failed."""
+    one = probed(a_scale_set(instances=1))
+    one = replace(one, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))
+    prober = Prober(Path(), lambda: NOW, lambda _: None)
+    prober._sights[one.pk] = ProviderSnapshot(at=9.0, written_at=0.0, seq=one.seq, complete_at=9.0, views={})
+    assert not prober._is_view_due(one, 10.0)
+    assert prober._is_view_due(one, 19.0)
+    moved = replace(one, seq=one.seq + 1)
+    assert not prober._is_view_due(moved, 9.5)
+    assert prober._is_view_due(moved, 10.0)

@@ -280,9 +280,12 @@ class Prober:
         await asyncio.gather(*(self._look_at(self._sets[pk], now) for pk in unseen if pk in self._sets))
 
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
+        """Also where rows changed since what was seen was last written, however often it was seen since: some may have been busy then."""
         sight, pk = self._sights.get(probed.pk), probed.pk
         is_soon = probed.probe is None or probed.is_settling or pk in self._doubted or self._absences.is_doubtful(pk)
-        return sight is None or is_soon or now - sight.at >= SLOW_VIEW_SECONDS
+        if sight is None or is_soon:
+            return True
+        return now - (sight.at if sight.seq == probed.seq else sight.written_at) >= SLOW_VIEW_SECONDS
 
     async def _look_at(self, probed: ProbedSet, at: float) -> None:
         views = await self._machines.views(probed)
