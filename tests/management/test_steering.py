@@ -128,7 +128,7 @@ def test_a_stop_lasts_a_day_unless_said_otherwise() -> None:
         (["--reason", "x", "--until", "soon"], "--until: a time is written 2018-09-25 or "),
         (
             ["--reason", "x", "--until", "2018-09-25"],
-            "a stop of the fleet ends in the future, not at 2018-09-25 00:00 UTC",
+            "a stop of the fleet ends in the future, not at 2018-09-25 00:00:00 UTC",
         ),
     ],
 )

@@ -12,10 +12,10 @@ def edited(document: Mapping[str, Any], path: Sequence[str], value: object) -> d
 
 
 def _spelled(document: Mapping[str, Any], name: str) -> str:
-    """The name of the member that `member` would read; the given one where there is none."""
+    """The spelling of the field that `get_field` would read; `name` where the document has none."""
     alike = [key for key in document if key.lower() == name.lower()]
-    alive = [key for key in alike if document[key] is not None]
-    return next((key for keys in (alive, alike) for key in (name, *keys) if key in keys), name)
+    counting = [key for key in alike if document[key] is not None] or alike
+    return name if name in counting else min(counting, default=name)
 
 
 def iso_duration(seconds: float) -> str:
