@@ -1,4 +1,4 @@
-"""decide(facts, now): the one next thing to do for a scale set. docs/rules.md tells the rules one by one."""
+"""`decide(facts, now)`: the one next thing to do for a scale set. docs/rules.md explains the rules one by one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -38,10 +38,10 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def settle_members(facts: Facts, now: datetime) -> Step | None:
-    """Step 4 (S-15): an instance is done as soon as it is healthy, and failed when it is not within five minutes.
+    """Step 4 (S-15): an instance succeeds as soon as it is healthy, and fails if it is not healthy within five minutes.
 
-    Nothing fails on old news: while the health is stale its time is not up, and after a gap in the news it begins anew. One that was to
-    be replaced, and was opted out or switched off meanwhile, is let go: nothing was done to it.
+    Nothing fails on stale health: the five minutes do not end while health is stale, and begin anew after a gap in the reports. An instance
+    of a surge batch that was opted out or switched off before its replacement was healthy is let go: nothing was done to it.
     """
     in_time = health.is_stale(facts, now)
     awaited = [member for member in in_flight.members_in_flight(facts) if member.state is MemberState.VERIFYING]
@@ -57,7 +57,7 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
 
 
 def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
-    """A-9, A-10: an instance that failed gets its old OS disk back, in upgrades that the platform started, unless that is turned off."""
+    """Put the old OS disk of failed instances back, in upgrades that the platform started, unless that is turned off (A-9, A-10)."""
     upgrade, running = facts.upgrade, in_flight.running_batch(facts)
     if upgrade is None or running is None:
         return None
@@ -68,7 +68,7 @@ def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
-    """Steps 3 and 4 (S-14, S-15): all instances of a batch are swapped, and their health awaited, before anything else is chosen."""
+    """Steps 3 and 4 (S-14, S-15): wait until every instance of the batch is upgraded and its health is known; choose nothing before."""
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
@@ -93,10 +93,10 @@ def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetim
 
 
 def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
-    """More than the limit of the instances upgraded so far failed or are unhealthy (Z-1.2), at the moment at which a batch ends.
+    """Stop when a batch ends and more of the instances upgraded so far failed or are unhealthy than the limit allows (Z-1.2).
 
-    Judged in one step with the end itself: however late the look comes, and whoever died before it, the batch is judged once. Nobody is
-    found ill on old news: where that alone would stop it, fresh news is awaited.
+    The check and the end of the batch are one step, so a batch is checked exactly once, however late that is and whichever process died in
+    between. Stale health makes no instance unhealthy: if failed upgrades alone do not exceed the limit, wait for fresh health first.
     """
     upgrade = facts.upgrade
     if upgrade is None or upgrade.breach or in_flight.running_batch(facts) is None:
@@ -116,12 +116,12 @@ def finish_batch(facts: Facts, now: datetime) -> Step | None:
 
 
 def end_rolled_back(facts: Facts, now: datetime) -> Step | None:
-    """A-17: a stopped upgrade ends when those that failed are back on their old OS disks."""
+    """End a stopped upgrade when its failed instances are back on their old OS disks (A-17)."""
     return Fault(facts.upgrade.breach) if facts.upgrade and facts.upgrade.breach else None
 
 
 def cancel(facts: Facts, now: datetime) -> Step | None:
-    """A batch is never cut in the middle: cancelling, and turning automatic upgrades off (S-5), count at its end."""
+    """Cancel at the end of a batch, never in the middle: on request, or because automatic upgrades were turned off (S-5)."""
     upgrade = facts.upgrade
     if upgrade is None:
         return None
@@ -133,7 +133,10 @@ def cancel(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
-    """The same before the next batch: who is ill by then, and was well at the end of the last one, counts as failed (Z-1.2)."""
+    """Stop if too many upgraded instances failed or are unhealthy now (Z-1.2): asked at the end of a batch, and again before the next.
+
+    An instance that was healthy at the end of its batch and became unhealthy since counts as failed.
+    """
     if facts.upgrade is None:
         return None
     failed, upgraded = health.unhealthy_upgraded(facts, now)
@@ -147,7 +150,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
-    """The version was withdrawn: no further instance gets it, whatever holds the upgrade."""
+    """Stop if the target version was withdrawn, even while something else holds the upgrade: no further instance gets that version."""
     upgrade = facts.upgrade
     withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
     if upgrade is None or withdrawal is None:
@@ -157,14 +160,14 @@ def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
-    """Step 5 (S-16): nothing is left to be upgraded. A hold keeps what would begin, and nothing would: it is complete all the same."""
+    """Step 5 (S-16): complete if no instance is left to be upgraded, even during a hold: a hold only keeps things from beginning."""
     if facts.upgrade is None or batches.left(facts, facts.upgrade):
         return None
     return Complete()
 
 
 def stop_in_time(facts: Facts, now: datetime) -> Step | None:
-    """An upgrade has a time within which it must be done (Z-1.6: RollingUpgradeTimeoutError); while it is paused that stands still."""
+    """Stop an upgrade whose time is over (Z-1.6: RollingUpgradeTimeoutError). That time stands still while the upgrade is paused."""
     upgrade = facts.upgrade
     if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
         return None
@@ -173,16 +176,16 @@ def stop_in_time(facts: Facts, now: datetime) -> Step | None:
 
 
 def stay_paused(facts: Facts, now: datetime) -> Step | None:
-    """A person paused it: nothing begins until a person has it go on. The batch in flight was finished.
+    """Begin nothing while a person's pause lasts. A batch that was running then has been finished already.
 
-    That holds for all attempts at its version: one that is stopped while it is paused is not tried again before somebody resumes it.
+    A pause holds for all attempts at its version: an upgrade that is stopped while paused is not tried again before somebody resumes it.
     """
     by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and backoff.paused_by(facts)
     return Wait(now + RESYNC_INTERVAL, Why.PAUSED, messages.paused(by)) if by else None
 
 
 def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
-    """Automatic upgrades are stopped: no upgrade of the platform's begins, and none goes on after its batch."""
+    """Obey a fleet stop: no upgrade of the platform begins, and a running one begins no further batch."""
     stop, upgrade = facts.fleet_stop, facts.upgrade
     if stop is None or (upgrade is not None and upgrade.started_by is not StartedBy.PLATFORM):
         return None
@@ -194,8 +197,7 @@ def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
-    """A-24: nothing happens to an instance of a deferred upgrade before a person approves it; where nothing that is approved remains, the
-    upgrade waits, and gives way to a newer version."""
+    """Wait for approval in a deferred upgrade while no approved instance is left (A-24), and give way to a newer version."""
     upgrade = facts.upgrade
     waiting = batches.unapproved(facts, upgrade) if upgrade else []
     if upgrade is None or not waiting or batches.approved(facts, upgrade):
@@ -207,14 +209,14 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
-    """Nothing starts on old news."""
+    """Start nothing while health is stale."""
     if not _would_start_something(facts) or not health.is_stale(facts, now):
         return None
     return _wait_for_news(facts, now)
 
 
 def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
-    """An instance that is initializing is neither healthy nor unhealthy: the gate waits for it (Z-3.3)."""
+    """Wait while instances are initializing: they are neither healthy nor unhealthy, so the gate cannot count them yet (Z-3.3)."""
     new = health.initializing(facts, now)
     if not new or not _would_start_something(facts):
         return None
@@ -222,7 +224,7 @@ def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
-    """Step 1 (S-12), again before every batch: "at most 20 % of the instances are unhealthy", whatever made them so."""
+    """Step 1 (S-12), before every batch: stop unless "at most 20 % of the instances are unhealthy", whatever made them so."""
     if facts.upgrade is None:
         return None
     sick, limit = batches.sick_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
@@ -236,7 +238,7 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
 
 
 def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
-    """A-14; a person may have the next batch now."""
+    """Wait for the policy's pause after a batch (A-14), unless a person asked for the next batch now."""
     if facts.upgrade is None or not facts.upgrade.batches or facts.upgrade.pause_is_skipped:
         return None
     finished_at = facts.upgrade.batches[-1].finished_at
@@ -245,15 +247,19 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
-    """Step 5 again: what is left is switched off, and nobody waits for that. Yet no machine that is off for a moment ends what is held."""
+    """Step 5 again: complete if only instances are left that cannot be taken now, such as switched-off ones: nothing waits for them.
+
+    It stands behind the holds, so that a machine that is off for a moment does not end an upgrade that is held.
+    """
     if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
         return None
     return Complete()
 
 
 def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
-    """A-18: new instances are made when those that the last ones replaced are gone, and the provider has said how much room there is:
-    "quota checked before every batch" (Z-1.10)."""
+    """Wait, before a batch that surges, until the old instances of the last batch are deleted and the available quota is known (A-18).
+
+    Azure: "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for one in facts.instances if one.leaving):
@@ -262,7 +268,7 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2 (S-13). Where the policy surges, new instances are made beside those of the batch. What a person wants mended comes first."""
+    """Step 2 (S-13): start the next batch, as a surge batch where the policy surges. Instances that a person wants mended come first."""
     if facts.upgrade is None:
         return None
     todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
@@ -276,10 +282,10 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_upgrade(facts: Facts, now: datetime) -> Step | None:
-    """S-1: a newer version of the image it follows is published, and nobody need ask for it.
+    """Start an upgrade when a newer version of the image is published, without anybody's request (S-1).
 
-    An attempt that a limit stopped comes again by itself: as soon as the gate opens where nothing was touched, else after a while that
-    grows with each attempt (Z-1.14). One that a person stopped does not.
+    An attempt that a limit stopped is tried again: when the gate opens if it touched no instance, otherwise after a wait that doubles with
+    each attempt (Z-1.14). An attempt that a person cancelled is not.
     """
     if facts.latest is None or not _wants_upgrade(facts):
         return None
@@ -295,49 +301,50 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.takes_failed(facts))
 
 
-# The order is the policy: the first rule that answers wins. Beside each stands why it has its place.
+# The order is the policy: the first rule that answers wins. Above each rule stands why it has its place.
 RULES: tuple[Rule, ...] = (
     # Capacity is the client's word, whatever becomes of an upgrade.
     capacity.add_missing_instances,
     capacity.remove_surplus_instances,
-    # A batch that runs is ended before anybody's pause, stop or cancel counts: it is never cut in the middle. Results come first.
+    # A running batch is ended before any pause, stop or cancel takes effect: it is never cut in the middle. First its results.
     settle_members,
-    # Restores are begun before anything is waited for, and are then waited for with all the rest.
+    # Restores are begun before the wait below, which then waits for them with all the rest.
     roll_back_failed,
-    # The limit below is judged when all of the batch have a result, not on the first few.
+    # The limit below is checked when every instance of the batch has a result, not on the first few.
     wait_for_members,
-    # Judged with the end of the batch, so before it is finished, and once: a pause must not make it forgotten.
+    # Checked as part of the batch's end, so before the batch is finished, and exactly once: a pause must not make it forgotten.
     stop_at_the_end_of_a_batch,
     finish_batch,
-    # No batch runs. What a limit has stopped already ends before anything else is asked.
+    # From here on no batch runs. An upgrade that a limit has stopped ends before anything else is asked.
     end_rolled_back,
-    # Who cancels wants an end, and waits for no hold.
+    # A person who cancels wants an end, so cancelling waits for no hold.
     cancel,
-    # Before completing: an upgrade to a version that is known to be bad is not reported as a success by what happens to be left.
+    # Before completing: an upgrade to a withdrawn version is no success, even if no instance happens to be left.
     stop_withdrawn,
-    # Before the holds: they keep things from beginning, and nothing is left to begin.
+    # Before the holds: they only keep things from beginning, and nothing is left to begin.
     complete,
-    # Holds come before all that judges: what happens within a hold, and is over with it, ends nothing. The pause of this one set is first.
+    # Holds come before the limits: instances that are unhealthy only while a hold lasts end nothing. The pause of this one set is first.
     stay_paused,
     hold_the_fleet,
-    # Behind a pause or a stop nobody need be asked for approval.
+    # After pause and fleet stop: while either lasts, nobody need be asked for approval.
     wait_for_approval,
-    # The last hold, for it passes by itself, also while one of the others lasts.
+    # The last hold: it passes by itself, also while one of the others lasts.
     pause_between_batches,
-    # Nothing holds it. Whether there is a next batch, and time for it, is known without news of health. What is done is not too late.
+    # From here on nothing holds the upgrade. Whether a next batch is left, and time for it, is known without fresh health. An upgrade
+    # with nothing left is complete, not late.
     complete_without_the_absent,
     stop_in_time,
-    # Before health: news would grow old while replaced instances are deleted.
+    # Before health, which would become stale while replaced instances are deleted.
     wait_for_quota,
-    # Limits are judged on fresh news only; and while the prober is away no first verdict can come.
+    # Limits are checked on fresh health only. It comes before first verdicts: none can come while the prober is away.
     wait_for_fresh_health,
     wait_for_first_verdicts,
-    # Where both limits are passed the new version is the likelier cause, and the error says so.
+    # Where both limits are exceeded, the new version is the likelier cause, so the error names this one.
     stop_on_failed_upgrades,
     stop_at_the_gate,
-    # Chosen on the very news that opened the gate.
+    # The batch is chosen on the same health that opened the gate.
     start_batch,
-    # No upgrade runs. Machines in the making do not keep one from starting, so they are waited for last.
+    # From here on no upgrade runs. Machines that are being created do not keep an upgrade from starting, so waiting for them is last.
     start_upgrade,
     capacity.wait_for_machines,
 )
@@ -348,21 +355,21 @@ def _wait_for_news(facts: Facts, now: datetime) -> Wait:
 
 
 def _is_stopped_by_failures_alone(facts: Facts) -> bool:
-    """By those whose upgrade failed: that is so, whatever is known of their health now."""
+    """Do failed upgrades alone exceed the limit? Then current health, fresh or stale, does not matter."""
     assert facts.upgrade
     failed, upgraded = health.failed_upgrades(facts)
     return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
 
 
 def _to_name(member: Member) -> int:
-    """The instance that there is, in what is said of it: one that failed was not replaced."""
+    """The id by which a message names a member: the old instance if its upgrade failed, because then it was not replaced."""
     return member.instance if member.state in HAS_FAILED else member.upgraded
 
 
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
-    """Those that failed and whose old OS disk may be there; not one that is gone, opted out, or that something else is being done to.
+    """The ids of failed members whose old OS disk may still exist; not those that are gone, opted out or busy.
 
-    Running extensions replaced no disk, and an instance that was to be replaced never left its own."""
+    An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
     there = {one.id for one in batches.untouched(facts)}
@@ -374,7 +381,7 @@ def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
 
 
 def _stop(facts: Facts, breach: Breach) -> Step:
-    """A limit is passed. Where the policy says so, those that failed get their old OS disks back first (A-17)."""
+    """Stop the upgrade. If the policy says so, failed instances get their old OS disks back first (A-17)."""
     upgrade = facts.upgrade
     failed = _to_roll_back(facts, upgrade.members) if upgrade and upgrade.policy.rollback_on_breach else ()
     return RollBack(failed, breach) if failed else Fault(breach)
@@ -393,7 +400,7 @@ def _would_start_something(facts: Facts) -> bool:
 def _wants_upgrade(facts: Facts) -> bool:
     """Would the platform start an upgrade by itself, health apart?
 
-    What failed on this very version is left alone, unless the attempt was stopped: then all of it is tried again.
+    Instances that failed on the latest version are left out, unless the attempt was stopped: then they are tried again.
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False

@@ -1,6 +1,6 @@
-"""Everything that `decide` looks at: frozen, complete, and made by nobody but `observe` and the tests.
+"""Everything that `decide` looks at, in frozen dataclasses. Only `observe` and the tests make them.
 
-Times are aware datetimes, percents whole numbers from 0 to 100, instance ids the scale set's own numbers.
+Times are aware datetimes, percents are whole numbers from 0 to 100, and instance ids are the numbers that the scale set gives.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, Upgr
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """A platform image. `version` is a concrete one ("16.04.201809250") or "latest"."""
+    """A platform image. `version` is a version number ("16.04.201809250") or "latest"."""
 
     publisher: str
     offer: str
@@ -26,10 +26,11 @@ class ImageReference:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody does not want something upgraded: who, why, until when (None: until it is ended), and since when.
+    """A request of `owner` that something is not upgraded, for `reason`.
 
-    One wish may hold several instances, said at several times: `since` tells no two wishes apart. `version`: it holds them from upgrades to
-    this one only, all attempts at it ("": from all).
+    `until`: None where the hold lasts until somebody ends it. `version`: the only version that the hold keeps away, in all attempts; ""
+    where it keeps all versions away. `since` is not compared: one request may hold several instances that were opted out at different
+    times.
     """
 
     owner: str
@@ -41,10 +42,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """There is no machine of an instance: it could not be made, or it is gone at the provider (`was_made`), `since` then.
+    """An instance without a machine, `since` when. `was_made`: it had one, which is gone at the provider; otherwise none could be made.
 
-    `tries`: how many creations in a row were refused or failed, the last of them at `tried_at` (None: the next one need not wait);
-    `said`: what the provider said to that.
+    `tries`: how many creations in a row the provider refused or failed. `tried_at`: the time of the last of them; None where the next one
+    need not wait. `said`: the provider's error message for it.
     """
 
     since: datetime
@@ -56,18 +57,22 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class InstanceFacts:
-    """One instance now. `version` is "" until its first image is on it; `busy` while an operation of ours runs on it, `leaving` when
-    that is its deletion.
+    """One instance as it is now.
 
-    `opt_out`: it is never touched. `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may
-    still upgrade it.
-    `stopped`: its machine is switched off: it serves nobody, and is upgraded when it is started again (Z-1.12). `kept`: it stays when
-    instances are removed, and is upgraded all the same. `health_since`: when its health was last made void (created, reimaged);
-    `extensions`: which were run on it (core/extensions.py); `failed_version`: the version of its last failed upgrade; `approved_version`:
-    the one that a person approved for it, "" for none. `zone` and `domain` (its update domain) are "" where there are none. `spare`: it
-    was made to replace another and has not done so: that one still counts, and this one counts for nothing. `making`: its machine is
-    being made; `missing`: it has none, and waits to be made again. `withdrawn`: its version was.
-    `rolled_back`: its last upgrade failed, and it got its old OS disk back.
+    `version`: the image version that it runs, "" until its first image is on it.
+    `health_since`: when its health was last made void, by its creation or a reimage.
+    `opt_out`: a person's hold; the instance is not touched while it lasts.
+    `kept`: a scale-in never removes the instance; upgrades take it all the same.
+    `busy`: an operation of ours runs on its machine. `leaving`: that operation is its deletion. `making`: it is its creation.
+    `stopped`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
+    `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may still upgrade it.
+    `extensions`: the key of the extensions that were run on it (core/extensions.py).
+    `failed_version`: the version of its last failed upgrade. `rolled_back`: its last upgrade failed, and its old OS disk was put back.
+    `approved_version`: the version that a person approved for it, "" for none.
+    `zone`, `domain` (its update domain): "" where there are none.
+    `spare`: a surge instance that has not replaced the old instance yet, so no count includes it.
+    `missing`: it has no machine, and waits for one to be created.
+    `withdrawn`: the version that it runs was withdrawn.
     """
 
     id: int
@@ -96,22 +101,22 @@ class InstanceFacts:
         return self.opt_out is not None
 
     def is_protected_from(self, version: str) -> bool:
-        """From the next upgrade, which is to that version. What holds it from the upgrade that runs is `protected`."""
+        """Does its opt-out keep the next upgrade away, if that is to `version`? For the upgrade that runs now, ask `protected`."""
         return self.opt_out is not None and self.opt_out.version in ("", version)
 
     @property
     def exists(self) -> bool:
-        """There is a machine. One that is being made is none yet."""
+        """Is there a machine? One that is still being created does not count."""
         return not self.making and self.missing is None
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One instance's place in one batch; `swapped_at` is the end of its OS disk swap, or of the run of its extensions.
+    """One instance's part in one upgrade. `instance` is its id.
 
-    `may_roll_back`: its old OS disk can be put back, as far as anybody knows. `error`: what went wrong, in words. `replacement`: the new
-    instance that is to take its place, where the batch surges; then `swapped_at` is the end of its creation, and nothing is done to the
-    old one before it goes.
+    `swapped_at`: when its OS disk was replaced, or its extensions had run. `may_roll_back`: as far as is known, its old OS disk can be put
+    back. `error`: what went wrong, in words. `replacement`: in a batch that surges, the id of the new instance that is to take its place.
+    Then `swapped_at` is the time at which the new instance was created, and nothing is done to the old one until it is deleted.
     """
 
     instance: int
@@ -123,15 +128,16 @@ class Member:
 
     @property
     def upgraded(self) -> int:
-        """The instance that has what the upgrade brings, or is to have it."""
+        """The id of the instance that runs the target version, or is to run it: the replacement where there is one."""
         return self.instance if self.replacement is None else self.replacement
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch of an upgrade. Batches are numbered from 1, here and wherever people read.
+    """One batch of an upgrade. Batches are numbered from 1, here and on every screen.
 
-    `finished_at`: from when the pause after it counts; `ended_at`: when it really was over.
+    `ended_at`: when the batch was over. `finished_at`: the time from which the pause after it counts; another one where the clock jumped.
+    `why`: how its instances were chosen, in a sentence.
     """
 
     number: int
@@ -144,7 +150,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A share that was over its limit, both in percent: of the instances upgraded so far, or of all."""
+    """A share of instances that was over its limit, both in percent. `of_upgraded`: a share of those upgraded so far, not of all."""
 
     share_percent: float
     limit_percent: int
@@ -153,7 +159,7 @@ class Exceeded:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """What stopped an upgrade: Azure's code and sentence, the instances at fault, and by how much, where that was a limit."""
+    """What stopped an upgrade: Azure's code and sentence, the ids of the instances at fault, and the limit that was exceeded, if any."""
 
     code: FaultCode
     message: str
@@ -165,11 +171,12 @@ class Breach:
 class Upgrade:
     """The rolling upgrade that is running.
 
-    `only_failed`: it takes only those that failed on this very version; `takes_failed`: those too. `takes_newer`: and those on a newer
-    version than its target, to which the scale set is pinned. `mends`: instances that were unhealthy when a person wanted them upgraded
-    before any other. `ends_by`: when its time is over.
-    `pause_is_skipped`: somebody wants the next batch now. `breach`: it has been stopped, and rolls back before it ends. `extensions`:
-    those that its instances are to have, where it is of that `kind`; it brings no image then, and `target` has no version.
+    `only_failed`: it takes only instances that failed on its target version. `takes_failed`: it takes them besides the others.
+    `takes_newer`: it takes instances on a newer version than its target too, because the scale set is pinned to the target.
+    `mends`: the ids of instances that were unhealthy when a person asked for the unhealthy ones to be upgraded before any other.
+    `ends_by`: when its time is over. `pause_is_skipped`: a person asked for the next batch now.
+    `breach`: why it was stopped, while it still rolls back.
+    `extensions`: in an upgrade of `kind` EXTENSIONS, the key of those that its instances are to have; `target` has no version then.
     """
 
     target: ImageReference
@@ -194,18 +201,19 @@ class Upgrade:
 
     @property
     def surges(self) -> bool:
-        """New images come with new instances. Extensions are run on those that there are."""
+        """Do batches create new instances? Never in an upgrade of extensions: they are run on the present machines."""
         return self.policy.max_surge and self.kind is UpgradeKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How the last upgrade of the scale set to an image ended.
+    """How the last image upgrade of the scale set ended.
 
-    `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts at this target, this
-    one the last, touched something and were stopped by a limit. One that an error or its time stopped counts as if it had.
-    `wait_is_skipped`: a person wants it tried again at once. `paused_by`: a person paused it, and that counts for the next attempt too.
-    `takes_failed`: it was to take those too that had failed on that version.
+    `touched_anything`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
+    begins. `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts in a row at
+    this target, up to and including this one, touched something and were stopped. `wait_is_skipped`: a person asked for the next attempt at
+    once. `paused_by`: the person who paused it, which holds back the next attempt too. `takes_failed`: it was to take instances that had
+    failed on that version before, besides the others.
     """
 
     target_version: str
@@ -221,7 +229,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """Somebody took a version back that was published: it is never chosen again."""
+    """Why a published version was withdrawn, and `by` whom. A withdrawn version is never chosen again."""
 
     by: str
     reason: str
@@ -230,9 +238,9 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a version did in one scale set: on how many of its instances it failed, and on how many it went well.
+    """How a version did in one scale set: on how many of its instances it `failed`, and on how many it `succeeded`.
 
-    `succeeded_elsewhere`: instances of other scale sets that follow the image in this location are well on it.
+    `succeeded_elsewhere`: it succeeded on instances of other scale sets in this location that follow the same image.
     """
 
     failed: int = 0
@@ -246,18 +254,24 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A scale set now. `latest` is the newest image for it in its location that was not withdrawn, or the one that it is pinned to; None
-    while there is none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: versions of its image.
+    """A scale set as it is now.
 
-    `health_as_of`: the oldest news among its instances' health; None before the first round of probes. `news_since`: since when such
-    news came without a gap; None where nobody remembers one.
-    `policy_by_hand`: that of an upgrade that a person starts, None where it is the same. `health_interval`: how often each instance is
-    asked. `create_again_after`: how long after a creation that failed the next one comes by itself, where it was the first.
-    `retry_after`: how long after a stopped attempt the next one comes by itself. `fleet_stop`: no upgrade of the platform's goes on
-    anywhere. `available_quota`: how many more machines the provider would make for it now, None: as many as one likes; it is asked before
-    each batch that surges. `available_quota_is_known`: False where it gave no answer. `trial`: how the version of the running upgrade, or
-    else the latest one, did here so far. `newest_good`: the image for new instances where it is another than the latest, whose version is
-    suspected (core/suspicion.py).
+    Images: `latest` is the newest image in its location that was not withdrawn, or the one that the set is pinned to; None where there is
+    none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: the withdrawn versions of its image.
+    `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None. `trial`: how
+    the target version of the running upgrade, or else the latest version, did in this set so far.
+
+    Policies: `policy` is that of the platform's upgrades, `policy_by_hand` that of a person's; None where both are the same.
+
+    Health: `health_interval`: how often each instance is probed. `health_as_of`: the set's health is complete up to this time; None before
+    the first round of probes. `news_since`: since when health was reported without a gap; None where no gap is known. `health_wait`: how
+    long an instance may take to become healthy.
+
+    Waits: `retry_after`: the wait after the first stopped attempt at a version. `create_again_after`: the wait after the first failed
+    creation of a machine. Both double with each further failure. `fleet_stop`: the hold on all upgrades that the platform starts.
+
+    Quota: `available_quota`: how many more machines the provider would create for this set now, None where it sets no limit. The provider
+    is asked before each batch that surges. `available_quota_is_known`: False where it gave no answer.
     """
 
     capacity: int
@@ -287,15 +301,16 @@ class Facts:
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
-        """All instances but those that are being deleted, and the spare ones."""
+        """All instances, except those that are being deleted and surge instances that have replaced nothing yet."""
         if "staying" not in self._kept:
             self._kept["staying"] = tuple(one for one in self.instances if not one.leaving and not one.spare)
         return self._kept["staying"]
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
-        """All instances, in the sense of every limit: those that are being deleted, spare, switched off, or that have no machine (yet)
-        count for nothing: 20 % are of what can serve."""
+        """The instances that every limit is a percent of: those that can serve.
+
+        Left out are instances that are being deleted, are spare, are switched off, or have no machine (yet)."""
         if "counted" not in self._kept:
             self._kept["counted"] = tuple(one for one in self.staying if not one.stopped and one.exists)
         return self._kept["counted"]

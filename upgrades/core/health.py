@@ -1,4 +1,4 @@
-"""Healthy? How many are not? Over the limit? Is the news fresh enough to act on?"""
+"""Which instances are unhealthy, is that more than a limit allows, and is the health fresh enough to act on?"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,21 +10,21 @@ FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
 
 def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
-    """Unknown counts as unhealthy (Z-3.3); so does an instance that has been initializing for longer than it may."""
+    """Is it unhealthy? Unknown health counts as unhealthy (Z-3.3), and so does initializing for longer than the wait for health."""
     if instance.health is Health.INITIALIZING:
         return is_overdue(facts, instance.health_since, now)
     return instance.health in ILL
 
 
 def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:
-    """The document's step 4: "waits up to 5 minutes"; at exactly five minutes the wait is over."""
+    """Is the wait for health that began at `since` over? Azure's step 4 "waits up to 5 minutes": at exactly five minutes it is."""
     return since is not None and now >= wait_ends(facts, since, now)
 
 
 def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
-    """When the wait for health is over. It counts while news comes: after a gap (the prober was away, a clock jumped) it begins anew.
+    """The time at which the wait for health is over. It begins anew after a gap in the reports (the prober was away, a clock jumped).
 
-    A `since` in the future was said by a clock that has been set back meanwhile, which made a gap too.
+    A `since` in the future comes from a clock that has been set back since, which counts as a gap too.
     """
     if facts.news_since is None:
         return since + facts.health_wait
@@ -33,14 +33,14 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Those that count as unhealthy: a machine that is switched off is not asked (Z-1.12)."""
+    """The unhealthy instances. One that is switched off is not asked for its health, and so is never among them (Z-1.12)."""
     return [one for one in facts.counted if is_unhealthy(facts, one, now)]
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Those whose first verdict is still awaited: the gate waits for it rather than guess.
+    """Instances without a first verdict that are not overdue: the gate waits for them rather than guess.
 
-    Machines that are being made for the first time too, as long; they count for no limit before they are there.
+    They include instances whose first machine is still being created, for as long as the wait for health. No limit counts those yet.
     """
     new = [one for one in facts.staying if one.making and one.missing is None]
     return [
@@ -51,13 +51,13 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 
 def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
-    """Which of the instances upgraded so far failed or are unhealthy now, and how many were upgraded (Z-1.3)."""
+    """(The upgraded members that failed or are unhealthy now, the number of members upgraded so far) (Z-1.3)."""
     tried = _upgraded(facts)
     return [member for member in tried if _has_failed(facts, member, now)], len(tried)
 
 
 def failed_upgrades(facts: Facts) -> tuple[int, int]:
-    """How many of the instances upgraded so far failed in it, and how many were upgraded; how they are now is another matter."""
+    """(How many members failed in the upgrade, how many were upgraded so far), whatever their health is now."""
     tried = _upgraded(facts)
     return sum(member.state in HAS_FAILED for member in tried), len(tried)
 
@@ -67,7 +67,7 @@ def _upgraded(facts: Facts) -> list[Member]:
 
 
 def upgraded(members: Iterable[Member]) -> list[Member]:
-    """Those of which it is known how it went."""
+    """The members whose result is known: they succeeded or failed."""
     return [member for member in members if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED]
 
 
@@ -80,7 +80,7 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
 
 
 def may_be_ill(whole: int, limit_percent: int) -> int:
-    """How many of them may be unhealthy, at most.
+    """How many of `whole` may be unhealthy before the limit is exceeded, rounded down.
 
     >>> [may_be_ill(total, 20) for total in (0, 4, 5, 9, 10)]
     [0, 0, 1, 1, 2]
@@ -89,7 +89,7 @@ def may_be_ill(whole: int, limit_percent: int) -> int:
 
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:
-    """Strictly more than the limit: at exactly 20 % the upgrade goes on (Z-1.2)."""
+    """Is `part` of `whole` strictly more than the limit? At exactly 20 % the upgrade goes on (Z-1.2)."""
     return part > may_be_ill(whole, limit_percent)
 
 
@@ -98,12 +98,12 @@ def percent(part: int, whole: int) -> float:
 
 
 def fresh_for(interval: timedelta) -> timedelta:
-    """For how long the news of a round of probes may be acted on."""
+    """For how long the results of a round of probes may be acted on."""
     return max(FRESH_FOR_AT_LEAST, 2 * interval)
 
 
 def is_stale(facts: Facts, now: datetime) -> bool:
-    """Nothing starts on old news, nor on news from the future (a clock that was set back)."""
+    """Is the health too old to start anything? So is health from the future, which a clock that was set back leaves behind."""
     if not any(one.exists for one in facts.instances):
         return False
     if facts.health_as_of is None:

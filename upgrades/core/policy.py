@@ -1,6 +1,6 @@
-"""The upgrade policy of a scale set: its fields, and all that is said of each, in one table.
+"""The upgrade policy of a scale set: one table of its fields, with everything that is known of each.
 
-A new field is a line of `Policy`, and the rule that heeds it. Reader of documents, API, admin, terminal, feed and pages go by the table.
+To add a field, add it to `Policy` and write the rule that obeys it. Document reader, API, admin, terminal, feed and pages use the table.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,11 +26,12 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyField:
-    """What is said of a field of `Policy`.
+    """The description of one field of `Policy`.
 
-    `place`: where it stands in Azure's document. `is_inverted`: the document says there that it is not so, and so does the form.
-    `always_applies`: to upgrades of the platform, whether they follow the set's own limits or not; never to those that people start.
-    `json_name`: as it is stored and travels. `label`, `help`: of its form. `words`: what a page says where it is not as by default.
+    `place`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
+    `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
+    that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field. `least`: the
+    lowest percent allowed. `words`: what a page says where the field differs from its default.
     """
 
     name: str
@@ -47,7 +48,7 @@ class PolicyField:
 
     @property
     def form_name(self) -> str:
-        """How the form, the terminal and `change_policy` name it."""
+        """The field's name in the form, in the terminal and in `change_policy`."""
         return f"disable_{self.name}" if self.is_inverted else self.name
 
 
@@ -70,12 +71,12 @@ def _of_platform(name: str, default: bool, label: str, help: str, words: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Limits and switches of a rolling upgrade; the defaults are the document's (Z-2.2, Z-2.3).
+    """Limits and switches of a rolling upgrade. The defaults are Azure's (Z-2.2, Z-2.3).
 
-    `automatic_rollback`: an instance that fails in an upgrade of the platform's gets its old OS disk back. `rollback_on_breach`: when a
-    limit stops an upgrade, those that failed in it get theirs back, whoever started it. `max_surge`: new instances are made beside those of
-    a batch, which go when the new ones are healthy (Z-1.10). `deferral`: an upgrade of the platform's takes an instance only when a
-    person has approved its version for that instance (Z-1.13).
+    `automatic_rollback`: an instance that fails in an upgrade that the platform started gets its old OS disk back. `rollback_on_breach`:
+    when a limit stops an upgrade, whoever started it, all instances that failed in it get their old OS disks back. `max_surge`: a batch
+    creates new instances, and deletes the old ones when the new ones are healthy (Z-1.10). `deferral`: an upgrade that the platform
+    started takes an instance only after a person approved the version for that instance (Z-1.13).
     """
 
     max_batch_percent: int = _percent("maxBatchInstancePercent", "Max batch percent", "Of all instances, in one batch.")
@@ -143,18 +144,18 @@ FIELDS: Mapping[str, PolicyField] = MappingProxyType(
     }
 )
 
-# A policy as it is stored, and travels in the feed; a duration in seconds.
+# A policy as stored and as the feed carries it, by `json_name`. A duration is a number of seconds.
 PolicyJson = dict[str, Any]
 
 
 def policy_to_json(policy: Policy) -> PolicyJson:
-    """All fields."""
+    """The policy as JSON, with all its fields."""
     found = {one.json_name: getattr(policy, name) for name, one in FIELDS.items()}
     return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in found.items()}
 
 
 def policy_from_json(stored: PolicyJson) -> Policy:
-    """What an older one does not say is as by default."""
+    """Read a stored policy. Fields that an older one lacks get their defaults."""
     known = {one: stored[one.json_name] for one in FIELDS.values() if one.json_name in stored}
     return Policy(**{one.name: _value(one, stored) for one, stored in known.items()})
 
@@ -164,7 +165,7 @@ def _value(one: PolicyField, stored: Any) -> Any:
 
 
 def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
-    """The document's `rollingUpgradePolicy`, as Azure writes it: the fields of these kinds."""
+    """The `rollingUpgradePolicy` of Azure's document, with the fields of these kinds only."""
     shown = [one for one in FIELDS.values() if one.kind in kinds and not one.always_applies]
     found = {one.place[-1]: getattr(policy, one.name) for one in shown}
     return {
@@ -174,5 +175,5 @@ def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKin
 
 
 def policy_words(stored: PolicyJson) -> list[str]:
-    """What people are told of a policy beside its limits and its pause: each switch that is not as by default."""
+    """Words for each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
     return [one.words for one in FIELDS.values() if one.words and stored.get(one.json_name, one.default) != one.default]

@@ -9,7 +9,7 @@ class Power(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPED = "stopped"
-    UNKNOWN = "unknown"  # there is no machine
+    UNKNOWN = "unknown"  # the instance has no machine
 
 
 class Provisioning(StrEnum):
@@ -23,7 +23,7 @@ class Provisioning(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """What can be done to a machine."""
+    """What a provider can be asked to do to a machine."""
 
     CREATE = "create"
     REIMAGE = "reimage"
@@ -33,7 +33,7 @@ class OperationKind(StrEnum):
 
 
 class Health(StrEnum):
-    """What is known of an instance's application; never a boolean (Z-3.3)."""
+    """Health of an instance's application: four values, never a boolean (Z-3.3)."""
 
     INITIALIZING = "initializing"
     HEALTHY = "healthy"
@@ -41,7 +41,7 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
-# No news counts as bad news (Z-3.3).
+# No answer counts as a bad answer (Z-3.3).
 ILL = (Health.UNHEALTHY, Health.UNKNOWN)
 
 
@@ -56,10 +56,10 @@ class UpgradeStatus(StrEnum):
 
 
 class UpgradeKind(StrEnum):
-    """What a rolling upgrade brings to its instances."""
+    """What a rolling upgrade changes on its instances."""
 
-    IMAGE = "image"  # a version of their image, on new OS disks
-    EXTENSIONS = "extensions"  # the extensions of the scale set's model, on the OS disks that they have
+    IMAGE = "image"  # their OS disks: new ones, with another version of the image
+    EXTENSIONS = "extensions"  # their extensions: those of the scale set's model are run on the present OS disks
 
 
 class StartedBy(StrEnum):
@@ -70,11 +70,11 @@ class StartedBy(StrEnum):
 
 
 class MemberState(StrEnum):
-    """Where one instance is within one upgrade."""
+    """How far one instance is in one upgrade."""
 
     QUEUED = "queued"  # recorded in a batch, nothing done yet
     UPGRADING = "upgrading"  # its OS disk is being replaced
-    VERIFYING = "verifying"  # replaced; its health is awaited
+    VERIFYING = "verifying"  # its OS disk is replaced, and it has to become healthy now
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"  # it failed; its old OS disk is being put back
@@ -97,7 +97,7 @@ NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
 
 
 class FaultCode(StrEnum):
-    """Azure's codes of a stopped upgrade (Z-1.6), and one of ours: Azure has no word for it."""
+    """Why an upgrade was stopped: Azure's codes (Z-1.6), and WITHDRAWN, which is ours because Azure has no code for it."""
 
     BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
     IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
@@ -107,5 +107,5 @@ class FaultCode(StrEnum):
     WITHDRAWN = "ImageVersionWithdrawn"
 
 
-# Said of an upgrade that goes on with failed instances (Z-1.6).
+# Azure's code for an upgrade that goes on although some instances failed (Z-1.6).
 INSTANCE_FAILED = "RollingUpgradeInProgressWithFailedUpgradedVMs"

@@ -1,4 +1,4 @@
-"""What `decide` can answer: one of these, and nothing else. Each says what to do; none does it."""
+"""The steps: all that `decide` can answer. A step says what to do and does nothing itself."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from enum import StrEnum
 from upgrades.core.facts import Breach, ImageReference
 from upgrades.core.states import StartedBy
 
-# How soon a scale set is looked at again.
-RESYNC_INTERVAL = timedelta(minutes=2)  # a lost wake is healed by then
-WORK_POLL_INTERVAL = timedelta(seconds=3)  # as long as a lease of work: what lapsed is handed out again
-HEALTH_POLL_INTERVAL = timedelta(seconds=2)  # as often as the prober says how fresh its news is
+# How soon a scale set is reconciled again.
+RESYNC_INTERVAL = timedelta(minutes=2)  # makes up for a wake that was lost
+WORK_POLL_INTERVAL = timedelta(seconds=3)  # a work lease's length: lapsed work is handed out again
+HEALTH_POLL_INTERVAL = timedelta(seconds=2)  # as often as the prober writes how fresh its results are
 
 
 class Why(StrEnum):
-    """Why nothing is done now: a code for programs, beside the sentence for people."""
+    """Why nothing is done now: the code for programs. `Wait.text` is the sentence for people."""
 
     NOTHING_TO_DO = "NothingToDo"
     NO_IMAGE = "NoImagePublished"
@@ -49,7 +49,7 @@ class AddInstances:
 
 @dataclass(frozen=True, slots=True)
 class MakeAgain:
-    """Create the machines of these instances, which have none, on the newest image."""
+    """Create machines for these instances, which have none, on the newest image."""
 
     instances: tuple[int, ...]
     image: ImageReference
@@ -62,7 +62,7 @@ class RemoveInstances:
 
 @dataclass(frozen=True, slots=True)
 class StartUpgrade:
-    """`takes_failed`: those too that failed on this very version."""
+    """Start an upgrade to `target`. `takes_failed`: also of instances that failed on that version before."""
 
     target: ImageReference
     started_by: StartedBy
@@ -71,7 +71,7 @@ class StartUpgrade:
 
 @dataclass(frozen=True, slots=True)
 class StartBatch:
-    """`why` says how these were chosen, for the decision log. `surge`: new instances are made in their places."""
+    """Start a batch of these instances. `why`: how they were chosen, for the log. `surge`: create new instances to replace them."""
 
     number: int
     instances: tuple[int, ...]
@@ -81,7 +81,7 @@ class StartBatch:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The wait for health is over for these members of the running batch. `let_go`: they were to be replaced, and are not any more."""
+    """Record the result of these instances of the running batch. `let_go`: they are not replaced after all, or their machine is gone."""
 
     succeeded: tuple[int, ...]
     failed: tuple[int, ...]
@@ -90,7 +90,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Put the old OS disk back on these, which failed. `breach`: the upgrade has been stopped by it, and ends when they are back."""
+    """Put the old OS disks of these failed instances back. `breach`: what stopped the upgrade, which ends when all disks are back."""
 
     instances: tuple[int, ...]
     breach: Breach | None = None
@@ -103,7 +103,7 @@ class FinishBatch:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Stop the upgrade: a limit is passed."""
+    """End the upgrade as failed. `breach` says what stopped it."""
 
     breach: Breach
 
@@ -120,7 +120,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing now: look again at `until`, or when something changes."""
+    """Do nothing now. Reconcile again at `until`, or when something changes."""
 
     until: datetime
     why: Why
