@@ -1,4 +1,7 @@
-"""Attempts that were stopped: which of them come again by themselves, and when (Z-1.14)."""
+"""Which stopped attempts the platform tries again by itself, and when (Z-1.14).
+
+All functions are about the last attempt, and only if that was at the latest version.
+"""
 
 from datetime import datetime, timedelta
 
@@ -10,34 +13,37 @@ MAX_WAIT = timedelta(days=1)
 
 
 def was_cancelled(facts: Facts) -> bool:
-    """A person cancelled it, and that is respected until a person starts it, or the next version comes."""
+    """Did a person cancel it? Then it is not tried again until a person asks for that, or the next version is published."""
     last = _at_this_version(facts)
     return last is not None and bool(last.cancelled_by) and not last.wait_is_skipped
 
 
 def paused_by(facts: Facts) -> str:
-    """Who paused the last attempt, where it did not go through: that holds for all attempts at its version, until somebody resumes it,
-    cancels it, or a newer version comes. "" where nobody did."""
+    """Who paused it, "" where nobody did, or where it was completed or cancelled.
+
+    The pause holds for all attempts at that version, until somebody resumes or cancels it, or a newer version is published."""
     last = _at_this_version(facts)
     is_over = last is None or bool(last.cancelled_by) or last.status is UpgradeStatus.COMPLETED
     return "" if last is None or is_over else last.paused_by
 
 
 def was_stopped_at_the_gate(facts: Facts) -> bool:
-    """Nothing was touched: it may come again as soon as the gate opens."""
+    """Was it stopped before it touched any instance? Then it is tried again as soon as the gate opens."""
     last = _at_this_version(facts)
     return last is not None and last.status is UpgradeStatus.FAULTED and not last.touched_anything
 
 
 def was_stopped_on_the_way(facts: Facts) -> bool:
-    """It touched instances, and a limit stopped it."""
+    """Was it stopped after it had touched instances?"""
     last = _at_this_version(facts)
     return last is not None and last.status is UpgradeStatus.FAULTED and last.touched_anything
 
 
 def takes_failed(facts: Facts) -> bool:
-    """The next attempt takes those too that failed on this version: one of the attempts in a row was stopped on the way, or a person
-    wants it, or wanted it of one that the gate stopped before it had touched anything."""
+    """Does the next attempt also take instances that failed on this version before?
+
+    Yes if one of the attempts in a row was stopped on the way, if a person asked for a retry, or if the last attempt was to take them but
+    was stopped at the gate."""
     last = _at_this_version(facts)
     is_stopped = was_stopped_on_the_way(facts) or (
         was_stopped_at_the_gate(facts) and last and (last.stopped_in_a_row > 0 or last.takes_failed)
@@ -46,7 +52,7 @@ def takes_failed(facts: Facts) -> bool:
 
 
 def tried_again_at(facts: Facts) -> datetime | None:
-    """When the next attempt begins by itself: the wait doubles with each that was stopped on the way, up to a day. None: at once.
+    """When the next attempt begins by itself, None for at once. The wait doubles with each attempt that was stopped, up to a day.
 
     >>> from upgrades.core.facts import ImageReference
     >>> at, latest = datetime(2018, 9, 25), ImageReference("p", "o", "s", "1.1")

@@ -1,4 +1,4 @@
-"""Who is next, and how many at once."""
+"""Which instances are upgraded next, and how many at once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from upgrades.core.states import StartedBy, UpgradeKind
 def size(total: int, policy: Policy) -> int:
     """How many instances a batch may hold.
 
-    The document's step 2: "a batch with at most 20 % of the total instance count"; never less than one (Z-1.3).
+    Azure's step 2: "a batch with at most 20 % of the total instance count"; never less than one (Z-1.3).
 
     >>> [size(total, Policy()) for total in (1, 4, 5, 9, 10, 14, 15, 99, 100, 400)]
     [1, 1, 1, 1, 2, 2, 3, 19, 20, 80]
@@ -28,28 +28,32 @@ def is_outdated(instance: InstanceFacts, target_version: str) -> bool:
 
 
 def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The instances that this upgrade has still to take, in ascending order of their ids."""
+    """The instances that the upgrade has not taken yet and could take now, in ascending order of their ids."""
     taken = {member.instance for member in upgrade.members}
     return [one for one in candidates(facts, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
 
 
 def to_come(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """Those that remain, and those that will when what is done to them now is over: whom it counts as still to be taken."""
+    """The instances of `remaining`, and those that belong to it when the operation on them is over. Progress counts these as pending."""
     taken = {member.instance for member in upgrade.members}
     free = [one for one in facts.instances if not one.protected and not one.leaving]
     return [one for one in _takeable(free, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
 
 
 def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """Those that remain, and those that will when their machines are on again: all that nobody's wish keeps from being taken."""
+    """All instances that the upgrade has not taken yet, unless an opt-out or a quarantine keeps them from it.
+
+    Unlike `remaining`, it has instances that are busy, switched off or without a machine."""
     taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
     free = [one for one in facts.staying if not one.protected and not (by_platform and one.quarantined)]
     return [one for one in free if one.id not in taken and is_wanted(one, upgrade)]
 
 
 def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
-    """Not those that have what it brings. Those that failed on this very version may stand on it already: an upgrade of them alone
-    replaces their disk again. An instance that no image is on yet waits for nothing: it is being made, with all of it."""
+    """Does the instance lack what the upgrade brings, so that the upgrade is to take it?
+
+    An upgrade of failed instances alone takes those that run its version already, and replaces their disk again. An instance without an
+    image is never taken: it is still being created, with everything that it is to have."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return bool(instance.version) and instance.extensions != upgrade.extensions
     version = upgrade.target.version
@@ -59,8 +63,10 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
 
 
 def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
-    """To an older version nothing moves by itself: only in an upgrade that a person starts, to the version that the scale set is pinned to,
-    or away from one that was withdrawn."""
+    """Is the instance on a version that it is to leave for the target?
+
+    It moves to an older version only in an upgrade that a person started: to the version that the set is pinned to, or away from a
+    withdrawn one."""
     version = upgrade.target.version
     if upgrade.takes_newer or (instance.withdrawn and upgrade.started_by is StartedBy.USER):
         return bool(instance.version) and instance.version != version
@@ -68,55 +74,55 @@ def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
 
 
 def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """Of those that remain, the ones that may be begun: all, or in a deferred upgrade those that a person approved (A-24)."""
+    """The remaining instances that a batch may take: all of them, or in a deferred upgrade those that a person approved (A-24)."""
     version = upgrade.target.version
     return [one for one in remaining(facts, upgrade) if is_approved(one, upgrade.policy, version)]
 
 
 def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """Of those that are left, the ones that wait for a person. One that is switched off can be approved, too."""
+    """The instances that still need a person's approval. Switched-off ones are among them, because they can be approved too."""
     return [one for one in left(facts, upgrade) if not is_approved(one, upgrade.policy, upgrade.target.version)]
 
 
 def to_mend(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The unhealthy ones that a person wanted first, as long as they are not taken. They do not keep the gate shut: they are what it
-    would wait for, and what the upgrade brings them is how they recover."""
+    """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
+
+    The gate does not count them: they recover by the upgrade itself, which it would keep from beginning."""
     return [one for one in approved(facts, upgrade) if one.id in upgrade.mends]
 
 
 def sick_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """The unhealthy, but those that the running upgrade is about to mend."""
+    """The unhealthy instances that the gate counts: all, except those that the running upgrade is about to mend."""
     mended = set(ids(to_mend(facts, facts.upgrade))) if facts.upgrade else set()
     return [one for one in unhealthy(facts, now) if one.id not in mended]
 
 
 def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
-    """An approval is of one version, and never carries over to a newer one."""
+    """May it be upgraded to `version`? In a deferred upgrade only if approved for that version: an approval covers no newer one."""
     return not policy.deferral or instance.approved_version == version
 
 
 def untouched(facts: Facts) -> list[InstanceFacts]:
-    """Those that nothing forbids to touch: not opted out, and nothing else under way on them."""
+    """The instances that may be touched: not opted out, and with no operation running on them."""
     return [one for one in facts.instances if not one.protected and not one.busy]
 
 
 def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
-    """Those that an upgrade may take. One that is switched off waits until it is started; the platform leaves the quarantined alone.
+    """The instances that the running upgrade may take; not those switched off, without a machine, or (for the platform) quarantined.
 
-    One without a machine has nothing to be upgraded: it is made on the newest image.
+    A switched-off instance waits until it is started, and one without a machine gets one on the newest image.
     """
     return _takeable(untouched(facts), started_by)
 
 
 def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
-    """Those that the next upgrade may take, which is to that version; an opt-out for another one does not hold them from it."""
+    """The instances that the next upgrade, to `version`, may take. An opt-out for another version does not count."""
     free = [one for one in facts.instances if not one.busy and not one.is_protected_from(version)]
     return _takeable(free, started_by)
 
 
 def taken_next(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
-    """Those that the platform's next upgrade, which is to that version, would take: of the older ones, those that failed on this very
-    version only where it `takes_failed`."""
+    """The instances that the platform's next upgrade, to `version`, would take. `takes_failed`: also those that failed on it before."""
     free = [one for one in next_candidates(facts, StartedBy.PLATFORM, version) if is_outdated(one, version)]
     return [one for one in free if takes_failed or one.failed_version != version]
 
@@ -128,8 +134,9 @@ def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[Instance
 
 
 def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
-    """So many of these, in ascending order: those that have no machine before all others; of each kind from the zone that has the most
-    instances, and of each zone the highest numbers.
+    """The ids of `count` instances of `free` to remove, ascending: first those without a machine.
+
+    Within both groups, the zone with the most instances gives first, and of each zone the highest ids go.
 
     >>> of_zones = tuple(InstanceFacts(id, "1", zone=zone) for id, zone in [(1, "2"), (2, "1"), (3, "2"), (4, "1"), (6, "1")])
     >>> to_remove(Facts(2, of_zones), of_zones, 3)
@@ -142,7 +149,7 @@ def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[
 
 
 def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[str]) -> list[int]:
-    """`sizes`: how many instances each zone has, without those that were chosen."""
+    """Choose `count` ids, each from the zone with the most instances left. `sizes`: instances by zone; reduced as they are chosen."""
     left: dict[str, list[int]] = defaultdict(list)
     for one in sorted(free, key=lambda one: one.id):
         left[one.zone].append(one.id)
@@ -156,7 +163,7 @@ def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The next batch, and how it came about, for the decision log. `surge`: new instances are made in their places."""
+    """The next batch. `why`: how it was chosen, for the decision log. `surge`: new instances are created to replace its instances."""
 
     instances: tuple[int, ...]
     why: str
@@ -164,11 +171,11 @@ class Choice:
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
-    """The next batch: of one zone and one update domain (Z-1.4), the lowest numbers first; those that failed on this very version
-    come last, so that others say whether it is the version or the machine.
+    """The next batch, out of `todo`: of one zone and one update domain (Z-1.4), the lowest ids first.
 
-    It shrinks while it and the unhealthy outside it together would pass the limit, but never below one: "unhealthy instances in previous
-    or future batches can cause the percentage in a batch to decrease" (Z-1.3).
+    Instances that failed on the target version before come last, so that others show whether the version or the machine is at fault.
+    The batch shrinks while its instances and the unhealthy ones outside it together exceed the limit, but never below one: "unhealthy
+    instances in previous or future batches can cause the percentage in a batch to decrease" (Z-1.3).
     """
     sick = set(ids(unhealthy(facts, now)))
     version = facts.upgrade.target.version if facts.upgrade else ""
@@ -180,7 +187,7 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
-    """The same batch as one that surges; in place, where the provider has no room for as many new instances (Z-1.10)."""
+    """The same batch with surge; in place if the available quota is too small for as many new instances (Z-1.10)."""
     if facts.available_quota is None or facts.available_quota >= len(choice.instances):
         return replace(choice, why=f"{choice.why[:-1]}; new instances take their places (maxSurge).", surge=True)
     available_quota = (
@@ -192,13 +199,13 @@ def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version: str) -> list[InstanceFacts]:
-    """Those that the next batch is taken from, in order."""
+    """The instances that the next batch is taken from, in order: all of the same zone and update domain."""
 
     def place(one: InstanceFacts) -> tuple[str, str]:
         return "" if policy.cross_zone else one.zone, one.domain
 
     if policy.unhealthy_first and (first := [one for one in todo if one.id in sick]):
-        todo = first  # all of them before any healthy one (Z-1.4)
+        todo = first  # all unhealthy instances before any healthy one (Z-1.4)
     if version and (new := [one for one in todo if one.failed_version != version]):
         todo = new
     ordered = sorted(todo, key=lambda one: (*place(one), one.id))
@@ -218,7 +225,7 @@ def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> 
 def _why(
     facts: Facts, policy: Policy, pool: Sequence[InstanceFacts], most: int, chosen: tuple[int, ...], sick: set[int]
 ) -> str:
-    """One sentence with its numbers: how large, out of whom, and why not larger."""
+    """One sentence with numbers: how large the batch is, where its instances come from, and why it is not larger."""
     total = len(facts.counted)
     words = [f"{policy.max_batch_percent} % of {total} is {_share(total, policy)}, so at most {most}"]
     if pool[0].zone and not policy.cross_zone:

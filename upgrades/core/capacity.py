@@ -1,4 +1,4 @@
-"""The rules of capacity: a scale set has as many machines as its client says, whatever becomes of an upgrade."""
+"""The rules of capacity: a scale set has as many machines as its client asked for, whatever becomes of an upgrade."""
 
 from datetime import datetime
 
@@ -18,12 +18,13 @@ from upgrades.core.steps import (
 
 
 def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
-    """The set has as many machines as its capacity says; new ones take the newest image (Z-1.12) that is not suspected.
+    """Create machines until the set has as many as its capacity, on the newest image (Z-1.12) that is not suspected.
 
-    What could not be made, or is gone at the provider, is made again (core/missing.py). Its number, its name and what people said of it
-    stay; an opt-out is in the way of nothing, for nothing is there. A batch that runs lets go of it first.
+    A machine that could not be created, or is gone at the provider, is created again (core/missing.py). The instance keeps its number, its
+    name and what people said of it. An opt-out does not prevent that: there is no machine that it could protect. An instance in the
+    running batch is let go by that first.
 
-    While a batch surges they wait: until what is replaced is gone, two have one place in the provider's quota.
+    During a surge nothing is created: until the old instances are deleted, they and the new ones both take up quota.
     """
     if is_amid_a_surge(facts):
         return None
@@ -37,10 +38,10 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """From the fullest zone, highest ids first; never a protected one or one that is to be kept, nor one that something is done to.
+    """Remove surplus instances, from the fullest zone, highest ids first; never protected, kept or busy ones.
 
-    Before any other those that were to replace one, and do not; then those that have no machine. No machine goes for one that is
-    being made: what comes of that is waited for.
+    First go surge instances that replace nothing, then instances without a machine. A surplus that consists of machines still being
+    created is left until it is known what becomes of them: no existing machine is removed for them.
     """
     in_flight = ids_in_flight(facts)
     untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
@@ -54,9 +55,10 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
-    """Machines are being made or removed outside any upgrade; whoever died over that work is replaced as soon as its lease lapses.
+    """Wait while machines are created or removed outside any upgrade, or are missing.
 
-    Where some are missing, that is said: there is never nothing to do then.
+    The wait is short, so that work is handed out again soon after the lease of a worker that died has lapsed. While machines are missing,
+    the answer says so: it is never "nothing to do".
     """
     if any(one.busy for one in facts.instances):
         return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, making(facts))
@@ -68,7 +70,7 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
 
 
 def making(facts: Facts) -> str:
-    """What is being done to the busy ones, outside any upgrade."""
+    """A sentence on what is being done to the busy instances, outside any upgrade."""
     busy = [one for one in facts.instances if one.busy]
     creating, removing = sum(one.making for one in busy), sum(one.leaving for one in busy)
     return messages.making(creating, removing, len(busy) - creating - removing)

@@ -1,4 +1,4 @@
-"""What of an upgrade is under way now."""
+"""The part of the running upgrade that is under way now."""
 
 from upgrades.core.facts import Batch, Facts, Member
 from upgrades.core.states import IN_FLIGHT, Health
@@ -10,7 +10,7 @@ def running_batch(facts: Facts) -> Batch | None:
 
 
 def members_in_flight(facts: Facts) -> list[Member]:
-    """Of the running batch; of all batches where a stopped upgrade rolls back."""
+    """The members that are being worked on: of the running batch, or of all batches while a stopped upgrade rolls back."""
     return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 
@@ -19,7 +19,7 @@ def ids_in_flight(facts: Facts) -> set[int]:
 
 
 def is_amid_a_surge(facts: Facts) -> bool:
-    """New instances are in the making beside those that they are to replace, or those are not gone yet."""
+    """Are new instances being created to replace old ones, or old ones still being deleted?"""
     if facts.upgrade is None or not facts.upgrade.surges:
         return False
     new = any(one.replacement is not None for one in members_in_flight(facts))
@@ -32,8 +32,10 @@ def is_healthy(facts: Facts, member: Member) -> bool:
 
 
 def is_not_to_go(facts: Facts, member: Member) -> bool:
-    """Another was made to replace it, and somebody does not want it touched, or has switched it off; or the machine that was to become
-    healthy is gone: nobody knows whether the new image works on it."""
+    """Is this member to be let go, neither succeeded nor failed?
+
+    Yes if its replacement is no longer wanted, because the old instance was opted out or switched off; and yes if the machine whose health
+    is awaited is gone, because then nobody knows whether the new image works on it."""
     instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
     if upgraded is not None and upgraded.missing:
         return True

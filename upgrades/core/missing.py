@@ -1,8 +1,8 @@
-"""Instances without a machine: when the provider is asked for it again, and for how many at once.
+"""Instances without a machine: when the provider is asked for one again, and for how many at once.
 
-A creation that was refused, or that failed, is tried again after a wait that doubles with each, up to a quarter of an hour. Where more
-machines are gone at once than a limit of 20 %, so many at a time are made again, and no more while one of those cannot be made: who says
-that all of them are gone may be mistaken.
+A creation that the provider refused or failed is tried again after a wait that doubles each time, up to a quarter of an hour. If more than
+20 % of the machines are gone at once, only so many are created at a time, and one that cannot be created keeps its place among them: a
+provider that reports so many machines gone may be mistaken.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from upgrades.core.facts import Facts, InstanceFacts, Missing
 
 MAX_WAIT = timedelta(minutes=15)
-MAX_GONE_PERCENT = 20  # made again at once
-OTHER_CLOCK = timedelta(seconds=10)  # two computers' clocks differ by less
+MAX_GONE_PERCENT = 20  # of the instances: so many gone machines are created again at once
+OTHER_CLOCK = timedelta(seconds=10)  # the clocks of two computers differ by less
 
 
 def wanted(facts: Facts) -> list[InstanceFacts]:
-    """Those whose machines are to be made, whatever they wait for, lowest numbers first: as many as are short of the capacity.
+    """The instances that are to get a machine, now or later: busy ones first, then the lowest ids.
 
-    Of those that are beyond it none is made: they are to go.
+    There are as many as the capacity lacks. Instances beyond it get no machine, because they are to be removed.
     """
     short = facts.capacity - sum(1 for one in facts.staying if not one.missing)
     missing = sorted((one for one in facts.staying if one.missing), key=lambda one: (not one.busy, one.id))
@@ -26,7 +26,7 @@ def wanted(facts: Facts) -> list[InstanceFacts]:
 
 
 def due(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Those of them that are to be made now."""
+    """The instances of `wanted` whose machines are to be created now."""
     missing = wanted(facts)
     free = [one for one in missing if not one.busy and not _waits(facts, one, now)]
     lost = [one for one in missing if _is_gone(one)]
@@ -40,7 +40,7 @@ def due(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 
 def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
-    """None: it waits for no time.
+    """When the creation of its machine is tried again; None where there is no such wait.
 
     >>> at = datetime(2018, 9, 25)
     >>> for tries in (1, 2, 3, 9):
@@ -57,13 +57,13 @@ def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
 
 
 def next_try(facts: Facts, now: datetime) -> datetime | None:
-    """When the provider is asked for the first of them; None: now, or as soon as others are made."""
+    """When the provider is next asked for a machine after a wait; None where none waits for a time: now, or when others are created."""
     times = [tried_again_at(facts, one) for one in wanted(facts) if not one.busy and _waits(facts, one, now)]
     return min((at for at in times if at), default=None)
 
 
 def _waits(facts: Facts, one: InstanceFacts, now: datetime) -> bool:
-    """What was tried in the future was tried by a clock that has been set back since: then the wait is over."""
+    """Does it still wait to be tried again? Not if the last try lies in the future, by a clock that has been set back since."""
     missing, again_at = one.missing, tried_again_at(facts, one)
     if missing is None or missing.tried_at is None or again_at is None:
         return False
@@ -85,15 +85,15 @@ def _tries(one: InstanceFacts) -> int:
 
 
 def not_made(facts: Facts) -> list[InstanceFacts]:
-    """Those that the provider refused, or failed to make."""
+    """The wanted instances whose machines the provider refused or failed to create."""
     return [one for one in wanted(facts) if _tries(one) or not _is_gone(one)]
 
 
 def gone(facts: Facts) -> list[InstanceFacts]:
-    """Those that were there, and that nobody has failed to make again."""
+    """The wanted instances whose machines vanished and whose new creation has not failed so far."""
     return [one for one in wanted(facts) if _is_gone(one) and not _tries(one)]
 
 
 def first(instances: Sequence[InstanceFacts]) -> Missing:
-    """What is known of the first of them; there must be one."""
+    """The `missing` of the first instance that has one. Raises StopIteration where none has."""
     return next(one.missing for one in instances if one.missing)

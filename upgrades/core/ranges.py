@@ -1,10 +1,10 @@
-"""Numbers of instances as text: to read, and to carry."""
+"""Sets of instance ids as text: `ranges` for people, `spans` for programs."""
 
 from collections.abc import Iterable, Iterator
 
 
 def ranges(numbers: Iterable[int], most: int = 20) -> str:
-    """In order, neighbours as one; what is beyond so many ranges is counted.
+    """The numbers in order, with neighbours joined to ranges. After `most` ranges, the remaining numbers are only counted.
 
     >>> ranges([7, 0, 1, 2, 3])
     '0-3 7'
@@ -17,7 +17,7 @@ def ranges(numbers: Iterable[int], most: int = 20) -> str:
 
 
 def spans(numbers: Iterable[int]) -> str:
-    """All of them, for programs; "" where there are none. `numbers_in` reads it.
+    """All the numbers as ranges, for programs; "" where there are none. `numbers_in` reads it back.
 
     >>> spans([7, 0, 1, 2, 3])
     '0-3,7'
@@ -26,7 +26,7 @@ def spans(numbers: Iterable[int]) -> str:
 
 
 def numbers_in(text: str) -> list[int]:
-    """What `spans` wrote, ascending.
+    """The numbers in a text that `spans` wrote, ascending.
 
     >>> numbers_in("0-3,7"), numbers_in("")
     ([0, 1, 2, 3, 7], [])
@@ -39,7 +39,7 @@ def numbers_in(text: str) -> list[int]:
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """The first and the last of each run of neighbours."""
+    """(first, last) of each run of consecutive numbers."""
     first = last = None
     for number in sorted(set(numbers)):
         if first is None or last is None:

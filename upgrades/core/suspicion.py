@@ -1,7 +1,7 @@
-"""Is it the version, or is it the machine? What failed upgrades say of each.
+"""Whether a version or a machine is to blame for failed upgrades.
 
-A failure counts against the pair of an instance and a version. Where different instances fail on one version, the version is suspected:
-nobody is quarantined for it, and new instances do not take it. A machine that fails where others succeed is quarantined.
+A failure counts against the pair of an instance and a version. A version on which several instances fail is suspected: no instance is
+quarantined for failing on it, and new instances do not get it. An instance that fails where others succeed is quarantined.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from upgrades.core import versions
 from upgrades.core.facts import Trial
 from upgrades.core.health import exceeds
 
-FAILURES_TO_QUARANTINE = 3  # of one instance, one after the other, on versions on which others succeeded
-SUSPECT_PERCENT = 20  # as in the limits of an upgrade: strictly more of those that tried a version failed on it
+FAILURES_TO_QUARANTINE = 3  # in a row, of one instance, on versions on which others succeeded
+SUSPECT_PERCENT = 20  # of those that tried a version; as in an upgrade's limits, more than that must have failed
 
 
 def is_suspected(trial: Trial) -> bool:
-    """One failure alone says nothing of a version on which others are well: here, or in other scale sets.
+    """Is the version suspected? A single failure does not count where others succeeded, in this scale set or in another.
 
     >>> [is_suspected(Trial(failed, succeeded)) for failed, succeeded in ((0, 9), (1, 0), (1, 1), (2, 0), (2, 8), (3, 9))]
     [False, True, False, True, False, True]
@@ -28,9 +28,9 @@ def is_suspected(trial: Trial) -> bool:
 
 
 def is_the_machine(failures: Mapping[str, int], trials: Mapping[str, Trial]) -> bool:
-    """Is this instance to be quarantined? `failures`: how often it failed on each version since its last upgrade that went well.
+    """Is this instance to be quarantined? `failures`: how often it failed on each version since its last successful upgrade.
 
-    Those on a version that is suspected do not count, nor those on one on which nobody else succeeded.
+    Failures on a suspected version do not count, nor failures on a version on which no other instance succeeded.
 
     >>> trials = {"1.1.0": Trial(1, 4), "1.2.0": Trial(5, 1), "1.3.0": Trial(1, 0)}
     >>> is_the_machine({"1.1.0": 3}, trials), is_the_machine({"1.1.0": 2, "1.2.0": 7, "1.3.0": 7}, trials)
@@ -41,7 +41,7 @@ def is_the_machine(failures: Mapping[str, int], trials: Mapping[str, Trial]) -> 
 
 
 def newest_good(published: Iterable[str], trials: Mapping[str, Trial]) -> str | None:
-    """The newest of these versions that is not suspected; None where there is none.
+    """The newest of the published versions that is not suspected; None where there is none.
 
     >>> newest_good(["1.9.0", "1.10.0", "1.11.0"], {"1.11.0": Trial(failed=2)})
     '1.10.0'

@@ -1,13 +1,13 @@
-"""How long whoever guesses at passwords and secrets has to wait. Pure: rows and clocks are upgrades/sign_ins.py's."""
+"""How long a client that guesses at passwords and secrets has to wait. Rows and the clock are in upgrades/sign_ins.py."""
 
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-FORGET_AFTER = timedelta(hours=1)  # without another failure
-KNOWN_FOR = timedelta(days=30)  # an address from which the account has signed in
-HOME_NETWORK_BITS = 64  # whoever has one address of IPv6 has all of these
+FORGET_AFTER = timedelta(hours=1)  # failures count no longer when no other one came for so long
+KNOWN_FOR = timedelta(days=30)  # how long an address from which the account signed in counts as its own
+HOME_NETWORK_BITS = 64  # who has one IPv6 address has all of the network with this prefix
 
 
 class By(StrEnum):
@@ -20,20 +20,20 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Failures that cost no wait; then the first wait, doubled with each further failure up to the longest."""
+    """`free`: how many failures cost no wait. After them comes the `first` wait, which each further failure doubles up to the `longest`."""
 
     free: int
     first: timedelta
     longest: timedelta
 
     def wait(self, failures: int) -> timedelta:
-        """From the last failure on."""
+        """The wait after so many failures, counted from the last one."""
         over = failures - self.free
         return timedelta(0) if over < 0 else min(self.first * 2 ** min(over, 20), self.longest)
 
 
-# An account's own wait is short, and none for an address from which it has signed in before: anybody can bring it about who knows the
-# name, and its owner must not be locked out by that.
+# The wait by account is short, and does not count at an address from which the account has signed in before: anybody who knows the
+# account's name can cause it, and must not lock out its owner.
 LIMITS = {
     By.PAIR: Limit(free=5, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
     By.ADDRESS: Limit(free=20, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
@@ -43,14 +43,14 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many there have been, the last when; and when this pair last signed in."""
+    """How many sign-ins failed, when the last one did, and when this pair of account and address last signed in."""
 
     count: int = 0
     last_at: datetime | None = None
     signed_in_at: datetime | None = None
 
     def at(self, now: datetime) -> int:
-        """How many still count. One that lies ahead, by a clock that was set back, counts as of now."""
+        """How many failures still count. A last failure in the future (the clock was set back) counts as if it were now."""
         return self.count if self.last_at is not None and now - self.last_at < FORGET_AFTER else 0
 
     def is_known(self, now: datetime) -> bool:
@@ -61,7 +61,7 @@ Counts = dict[By, Failures]
 
 
 def wait(counts: Counts, now: datetime) -> timedelta:
-    """How long the next try has to wait; zero where it need not."""
+    """How long the next sign-in has to wait: the longest of the waits that apply, or zero."""
     return max((_wait(by, failures, now) for by, failures in _counted(counts, now).items()), default=timedelta(0))
 
 
@@ -72,7 +72,7 @@ def _wait(by: By, failures: Failures, now: datetime) -> timedelta:
 
 
 def tries_left(counts: Counts, now: datetime) -> int:
-    """How many may fail before the next one has to wait."""
+    """How many sign-ins may still fail before the next one has to wait."""
     return max(min(LIMITS[by].free - failures.at(now) for by, failures in _counted(counts, now).items()), 0)
 
 
@@ -83,7 +83,7 @@ def _counted(counts: Counts, now: datetime) -> Counts:
 
 
 def network(address: str) -> str:
-    """What counts as one address: one of IPv4, a home's network of IPv6."""
+    """The key under which an address is counted: an IPv4 address itself, of an IPv6 address its /64 network."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -15,7 +15,7 @@ class BadVersion(ValueError):
 
 @lru_cache(4096)
 def parse(version: str) -> tuple[int, ...]:
-    """The numbers of a version, for comparing. Raises BadVersion."""
+    """The numbers of a version, to compare versions by. Raises BadVersion."""
     if not _SHAPE.fullmatch(version):
         raise BadVersion(f"an image version is 2 to 4 numbers separated by dots, e.g. 16.04.201809250, not {version!r}")
     return tuple(int(part) for part in version.split("."))
@@ -26,7 +26,7 @@ _OF_GALLERY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 
 
 def check_of_gallery(version: str) -> None:
-    """A gallery's versions are Major.Minor.Patch, in Azure's words. Raises BadVersion."""
+    """Raises BadVersion unless the version is Major.Minor.Patch, as Azure requires of a gallery's images."""
     if not _OF_GALLERY.fullmatch(version) or max(parse(version)) > MAX_PART:
         raise BadVersion(
             f"a version of a gallery's image is Major.Minor.Patch, each a number of at most {MAX_PART:,}, not {version!r}"
@@ -39,7 +39,7 @@ def is_older(version: str, than: str) -> bool:
 
 
 def is_behind(version: str, target: str) -> bool:
-    """Is it to get that version? Where no image is on it yet it waits for nothing, nor where there is no version to wait for.
+    """Is `version` older than `target`? Not if either is "": no image is on the instance yet, or there is none to upgrade to.
 
     >>> is_behind("1.2", "1.10"), is_behind("1.10", "1.2"), is_behind("", "1.2"), is_behind("1.2", "")
     (True, False, False, False)
@@ -48,12 +48,12 @@ def is_behind(version: str, target: str) -> bool:
 
 
 def newest(versions: Iterable[str]) -> str | None:
-    """What "latest" means among these versions; None where there is none."""
+    """The version that "latest" means among these; None where there are none."""
     return max(versions, key=parse, default=None)
 
 
 def plausible_next(latest: str, today: date) -> str:
-    """A number that the next version could have, as a hint for people: publishers put the day last, or count.
+    """A number that the next version could have, as a hint for people: the last part is a date, or counts up. "" where there is none.
 
     >>> day = date(2018, 9, 25)
     >>> plausible_next("16.04.201808140", day), plausible_next("2016.127.20180613", day), plausible_next("1855.4.0", day)

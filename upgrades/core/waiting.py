@@ -1,4 +1,4 @@
-"""What a reason is, and what those who look for reasons are shown."""
+"""`Reason`: why something is not moving; and `ReasonContext`: what the functions that find reasons are given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from upgrades.core.what_if import turned
 
 
 class InstanceWhy(StrEnum):
-    """Why one instance is not moving, or cannot: beside `Why`, which is of the whole scale set."""
+    """Why an instance is not moving, or cannot: codes beside those of `Why`, which are about the whole scale set."""
 
     IMPOSSIBLE = "OptOutsLeaveNothing"
     SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
@@ -32,21 +32,21 @@ class InstanceWhy(StrEnum):
 
 
 class LiftedBy(StrEnum):
-    """Who can lift a reason."""
+    """Who can end what the reason is about."""
 
     NOBODY = "nobody"  # it passes by itself
     OPERATOR = "operator"
-    OWNER = "owner"  # of the opt-out
+    OWNER = "owner"  # whoever opted the instance out
     PUBLISHER = "publisher"
 
 
-LIFTED_BY_WORDS = {  # in words; what nobody lifts passes by itself
+LIFTED_BY_WORDS = {  # NOBODY has no words here: such a reason passes by itself
     LiftedBy.OPERATOR: "an operator",
     LiftedBy.OWNER: "the owner of the opt-out",
     LiftedBy.PUBLISHER: "the image's publisher",
 }
 
-# The same beside a button, for whoever reads a reason: what can be done about it.
+# What can be done about a reason: pages show it beside the button.
 REMEDIES = {
     LiftedBy.NOBODY: "no action needed",
     LiftedBy.OPERATOR: "an operator can override this",
@@ -57,11 +57,12 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`numbers` are those of the sentence; `gate` names the rule that holds; `until` is the earliest release, where that is known.
+    """Why something is not moving: the `code` for programs, the sentence `text` for people, with its `numbers`.
 
-    `act` is the command that would lift it ("" where none would); `instances` are those held (None: the scale set as a whole).
-    `since`: when it began, where that is known; None: when it was first found. `each`: what it says of one of its instances alone,
-    where its sentence counts them all.
+    `gate`: the name of what holds it, such as "health" or "approval". `who`: who can end it. `act`: the command that would end it, "" where
+    none would. `until`: when it ends at the earliest, None where unknown. `instances`: the ids of those it holds; None for the scale set as
+    a whole. `since`: when it began; None means when it was first found. `each`: a sentence about one of its instances alone, where
+    `text` counts them all.
     """
 
     code: Why | InstanceWhy
@@ -78,9 +79,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class ReasonContext:
-    """The facts, and what follows from them for all that asks: the version that is wanted, the policy in force.
+    """The facts, and what every search for reasons needs of them.
 
-    `outdated`: those that are still to get that version, whatever holds them.
+    `target`: the version that is wanted, "" for none. `policy`: the one in force. `started_by`: who started the running upgrade, or would
+    start the next one. `outdated`: the instances that are still to get the target version, whatever holds them.
     """
 
     facts: Facts
@@ -96,8 +98,10 @@ class ReasonContext:
 
     @property
     def is_ending(self) -> bool:
-        """Nothing begins in it any more: it was stopped and rolls back, or it is to stop at the end of its batch: cancelled, to a version
-        that was withdrawn, or the platform's where automatic upgrades were turned off."""
+        """Does the running upgrade begin nothing more?
+
+        It was stopped and rolls back, or it stops at the end of its batch: it was cancelled, its version was withdrawn, or the platform
+        started it and automatic upgrades were turned off since."""
         upgrade = self.upgrade
         if upgrade is None:
             return False
@@ -111,7 +115,7 @@ class ReasonContext:
 
     @property
     def is_wanted(self) -> bool:
-        """Something is to be upgraded, by a running upgrade or by the platform alone."""
+        """Is something to be upgraded, by a running upgrade or by the platform's next one?"""
         return self.upgrade is not None or (bool(self.outdated) and self.is_automatic)
 
 
@@ -127,9 +131,9 @@ def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
 
 
 def is_taken_next(one: InstanceFacts, facts: Facts, target: str) -> bool:
-    """The running upgrade would take it, if nothing held it; where none runs, the next one.
+    """Would the running upgrade, or else the next one, take this instance if nothing held it?
 
-    Who is on a newer version than the target lacks nothing; where the scale set is pinned, people's upgrades lead back.
+    An instance on a newer version than the target lacks nothing, unless the scale set is pinned to the target: then upgrades lead back.
     """
     if facts.upgrade:
         return batches.is_wanted(one, facts.upgrade)

@@ -1,6 +1,7 @@
-"""Whom the running upgrade, or the next one, is about: who waits for it, who counts in its progress, who is to be approved.
+"""The instances that the running or next upgrade is about: those that wait for it, those behind, and those that need approval.
 
-A part of the board (core/board.py): pages show with these whom a reason holds, what a button would reach, and of whom a group has how many.
+A part of the board (core/board.py). Pages show with it which instances a reason holds and which ones a button would reach. All values of
+instances are texts as `ranges.spans` writes them.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from upgrades.core.waiting import ReasonContext, reason_context_of
 
 
 class Approval(TypedDict):
-    """Of a deferred upgrade: for which `version` people's approval is awaited, of whom, and who was `approved` and can be withdrawn."""
+    """Approvals of a deferred upgrade to `version`: the instances that wait for one, and those whose approval can still be withdrawn."""
 
     version: str
     waiting: str
@@ -28,9 +29,10 @@ class Approval(TypedDict):
 
 
 class Whom(TypedDict):
-    """`waiting`: those that an upgrade is still to take, whom all holds that holds the scale set. `behind`: versions that are to be
-    replaced, and how many instances run each, the commonest first. `left_behind`: those that lack what an upgrade was to bring that
-    was stopped."""
+    """`waiting`: instances that the running or next upgrade is still to take; whatever holds the scale set holds these.
+
+    `behind`: [version, number of instances] for each version that is to be replaced, the commonest first. `left_behind`: instances that
+    the last upgrade did not bring to its version, because it was stopped."""
 
     waiting: str
     behind: list[list[str | int]]
@@ -61,7 +63,7 @@ def _waiting(view: ReasonContext) -> list[InstanceFacts]:
 
 
 def _behind(facts: Facts) -> list[list[str | int]]:
-    """Extensions are no versions: while an upgrade brings them, those are told that the next one of images is to replace."""
+    """[version, count] of the versions to be replaced. During an upgrade of extensions: by the next image upgrade."""
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
         facts = replace(facts, upgrade=None)
     target = target_of(facts)

@@ -10,12 +10,12 @@ _ZONE = re.compile("[0-9]{1,3}")
 
 
 def zones_of(document: Json) -> list[str]:
-    """The zones that a scale set's document names: ["1", "2", "3"], or none."""
+    """The zones that a scale set's document names, such as ["1", "2", "3"]; [] for none."""
     return [str(as_text(zone)) for zone in read_list(document, "zones")]
 
 
 def check_zones(document: Json, before: Json | None) -> None:
-    """Raises BadDocument for what is no zone. `before`: the stored document, whose zones may stay."""
+    """Raises BadDocument unless each zone is the number of one. `before`: the stored document, whose zones may stay."""
     if before is not None and same(get_field(document, "zones"), get_field(before, "zones")):
         return
     for index, zone in enumerate(read_list(document, "zones")):
@@ -24,7 +24,7 @@ def check_zones(document: Json, before: Json | None) -> None:
 
 
 def zone_of(zones: list[str], number: int) -> str:
-    """Instances are spread over the zones of their scale set in turn; "" where it names none.
+    """The zone of instance `number`: instances take the zones of their scale set in turn. "" where it names no zone.
 
     >>> [zone_of(["1", "2", "3"], number) for number in range(4)]
     ['1', '2', '3', '1']
