@@ -1,6 +1,6 @@
-"""Members with which a client asks for more caution than there is here: refused, for they would be stored and forgotten otherwise.
+"""Fields with which a client asks for caution that is not offered here. They are refused, not stored and forgotten.
 
-A table of data. Whoever makes one of them work takes its line out.
+A table of data. Once one of them works, its entry is removed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ _AUTOMATIC = "upgradePolicy.automaticOSUpgradePolicy"
 
 
 def _is_on(value: Any) -> bool:
-    """Other words than those for off: what cannot be read is no off either."""
+    """Is it anything but a word for "off"? A value that cannot be read counts as on."""
     return value is not None and value is not False and str(value).lower() not in ("false", "")
 
 
@@ -30,7 +30,7 @@ def _is_given(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """`path`: the member, `asks`: whether its value asks for caution, `what`: for which; `instead`: what works here."""
+    """A field that asks for caution. `asks`: does this value of it ask? `what`: what it asks for. `instead`: what works here."""
 
     path: tuple[str, ...]
     asks: Callable[[Any], bool]
@@ -86,7 +86,7 @@ NO_NOTICE = (
 
 
 def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument. What is stored already may stay, but not be there when automatic upgrades are turned on."""
+    """Raises BadDocument for a field that asks for caution. A stored one may stay until automatic upgrades are turned on."""
     turns_on = _is_on(get_field(document, *SWITCH)) and not _is_on(get_field(before, *SWITCH))
     for one in _asked(document):
         if turns_on or not same(get_field(document, *one.path), get_field(before, *one.path)):
@@ -98,7 +98,7 @@ def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None
 
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(the member, what to know of it), of a stored document."""
+    """(field, what to know about it) for each such field of a stored document."""
     found = [(".".join(one.path), _message(one, document)) for one in _asked(document)]
     return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(get_field(document, *TERMINATION)) else found
 

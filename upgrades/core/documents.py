@@ -1,6 +1,6 @@
-"""What a scale set's ARM document says. The one place outside `arm` that reads camelCase; columns are derived from `read` alone.
+"""Reads a scale set's ARM document. Database columns are derived from `read` alone; only this place and `arm` read camelCase.
 
-Member names are found in any case (Azure's clients differ), numbers and switches may come as strings (templates send them so).
+Names of fields are found in any case (Azure's clients differ). Numbers and switches may be strings (templates send them so).
 """
 
 import re
@@ -31,9 +31,9 @@ from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 
 MAX_INSTANCES = 1000  # Azure's own limit for one scale set
-MAX_PATH_LENGTH = 2048  # characters of a probe's requestPath
+MAX_PATH_LENGTH = 2048  # characters of a probe's requestPath, with its leading slash
 MAX_PROBE_ID_LENGTH = 500
-USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # by a probe's protocol
+USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # the default port by a probe's protocol
 MAX_GRACE_SECONDS = 14_400
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
@@ -44,8 +44,9 @@ CUSTOM_IMAGE = f"custom images are not supported: {INSTEAD}"
 
 @dataclass(frozen=True, slots=True)
 class ProbeModel:
-    """How health is asked for: protocol "http", "https" or "tcp", `path` for all but tcp. `is_rich`: as version 2 of the Application
-    Health extension does, which lets an application start for `grace_seconds`."""
+    """How instances are asked for their health. `protocol`: "http", "https" or "tcp". `path`: "" for tcp.
+
+    `is_rich`: as version 2 of the Application Health extension asks, which gives an application `grace_seconds` to start."""
 
     protocol: str
     port: int
@@ -58,7 +59,7 @@ class ProbeModel:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionModel:
-    """`version` is its typeHandlerVersion, "" where none is given."""
+    """An extension of the scale set's model. `after`: the names of those to provision first. `version`: its typeHandlerVersion or ""."""
 
     name: str
     publisher: str
@@ -69,7 +70,7 @@ class ExtensionModel:
 
 @dataclass(frozen=True, slots=True)
 class MachineModel:
-    """What each machine of the set is made of. `data_disks` holds (lun, size in GB)."""
+    """What each machine of the scale set is made of. `data_disks`: (lun, size in GB) of each."""
 
     size: str
     os_type: str
@@ -81,10 +82,11 @@ class MachineModel:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scale set's document, read. `probe_id` points at a load balancer's probe; `extension_probe` is the health extension's own.
+    """What a scale set's document says.
 
-    `is_of_gallery`: the image is a gallery's, named by its resource group, gallery and definition instead of publisher, offer and sku.
-    `policy` is that of upgrades that the platform starts, `policy_by_hand` of those that people start. `encrypted_by`: the member
+    `policy`: the policy of upgrades that the platform starts; `policy_by_hand`: of those that people start. `probe_id`: the id of a load
+    balancer's probe, "" for none; `extension_probe`: the probe of the Application Health extension. `is_of_gallery`: the image is in a
+    gallery; then `image` has its resource group, gallery and definition as publisher, offer and sku. `encrypted_by`: the path of the field
     that encrypts its disks, "" for none.
     """
 
@@ -104,7 +106,7 @@ class Model:
 
 
 def read(document: object) -> Model:
-    """The model. Raises BadDocument, naming the member."""
+    """Read a whole document. Raises BadDocument, which names the wrong field."""
     if not isinstance(document, Mapping):
         raise BadDocument(f"a scale set's document is a JSON object, not {show_value(document)}")
     check_json(document)
@@ -148,7 +150,7 @@ def _check_profile(document: Json) -> None:
         raise BadDocument(message, target=target)
 
 
-# Where else images may be named, and what is not done with them here.
+# Other fields that name an image, and why each is refused.
 _OTHER_IMAGES = (
     ((*_IMAGE, "sharedGalleryImageId"), "images of shared galleries are not supported"),
     ((*_IMAGE, "communityGalleryImageId"), "images of community galleries are not supported"),
@@ -157,7 +159,7 @@ _OTHER_IMAGES = (
 
 
 def check_other_images(document: Json) -> None:
-    """Raises BadDocument where another kind of image is named than those of the catalogue."""
+    """Raises BadDocument where the document names a kind of image that the catalogue does not have."""
     for path, what in _OTHER_IMAGES:
         if get_field(document, *path):
             raise BadDocument(f"{what}: {INSTEAD}", target=".".join(path))
@@ -191,8 +193,10 @@ def _image_of_gallery(id: str) -> ImageReference:
 
 
 def _policy(document: Json, *, by_hand: bool) -> Policy:
-    """The policy really used (A-13, A-39). The set's own limits count for upgrades of the platform's only where it says so (Z-2.2:
-    useRollingUpgradePolicy), for those that people start always (Z-1.2); they are checked in any case."""
+    """The policy really used (A-13, A-39), for upgrades that people start (`by_hand`) or that the platform starts.
+
+    The set's own limits always apply to people's upgrades (Z-1.2), to the platform's only with useRollingUpgradePolicy (Z-2.2). They are
+    checked in any case."""
     own = {name: read_policy_field(document, one) for name, one in FIELDS.items()}
     if not (by_hand or read_bool(document, *AUTOMATIC_POLICY, "useRollingUpgradePolicy")):
         own = {name: value for name, value in own.items() if FIELDS[name].always_applies}
@@ -201,7 +205,7 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 
 
 def read_policy_field(document: Json, one: PolicyField) -> Any:
-    """What the document says of a field of the policy, in force or not, as `Policy` has it; its default where it says nothing."""
+    """The value of a policy field in the document, as `Policy` has it, whether in force or not; its default where it is absent."""
     if one.kind is FieldKind.PERCENT:
         return read_int(document, *one.place, default=one.default, least=one.least, most=100)
     if one.kind is FieldKind.DURATION:
@@ -210,7 +214,7 @@ def read_policy_field(document: Json, one: PolicyField) -> Any:
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:
-    """The Application Health extension's settings (Z-3.3)."""
+    """The probe that the Application Health extension's settings describe (Z-3.3); None without that extension."""
     for at, extension in read_objects(document, *_EXTENSIONS):
         if read_str(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
             settings, place = read_object(extension, "properties", "settings", at=at), f"{at}.properties.settings"
@@ -223,7 +227,7 @@ _HANDLER_VERSION = re.compile(r"([12])(?:\.[0-9]+)*")
 
 
 def _is_rich(extension: Json, at: str) -> bool:
-    """Version 1 knows healthy and unhealthy, version 2 unknown and initializing too."""
+    """Is it version 2 of the Application Health extension? Version 1 has only healthy and unhealthy, 2 also unknown and initializing."""
     version = read_str(extension, "properties", "typeHandlerVersion", at=at) or "1.0"
     match = _HANDLER_VERSION.fullmatch(version)
     if match is None:
@@ -245,7 +249,9 @@ def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
 
 
 def _encrypted_by(document: Json) -> str:
-    """Azure Disk Encryption is an extension, or settings of a disk (S-10); encryption of the storage itself is another matter."""
+    """The path of the field that turns Azure Disk Encryption on (S-10), "" for none: an extension, or the settings of a disk.
+
+    Encryption of the storage itself is something else, and does not count."""
     disks = [(".".join(_OS_DISK), read_object(document, *_OS_DISK)), *read_objects(document, *_DISKS)]
     for at, disk in disks:
         if read_bool(disk, "encryptionSettings", "enabled"):
@@ -256,9 +262,9 @@ def _encrypted_by(document: Json) -> str:
 def read_probe(
     settings: object, *, interval: tuple[int, int, int], threshold: tuple[int, int], at: str = ""
 ) -> ProbeModel:
-    """A probe's settings; `interval` is (default, least, most) in seconds, `threshold` (default, most). Raises BadDocument.
+    """Read a probe's settings. Raises BadDocument.
 
-    `at`: where they are in the document.
+    `interval`: (default, least, most) in seconds. `threshold`: (default, most). `at`: where the settings are in the document.
     """
     protocol = read_str(settings, "protocol", required=True, at=at).lower()
     if protocol not in USUAL_PORTS:
@@ -283,7 +289,7 @@ def read_probe(
 
 def _machine(document: Json) -> MachineModel:
     windows = get_field(document, *_PROFILE, "osProfile", "windowsConfiguration")
-    read_str(document, *_PROFILE, "osProfile", "adminPassword")  # nobody here reads it, but it is a text
+    read_str(document, *_PROFILE, "osProfile", "adminPassword")  # its value is not used, but it must be a text
     return MachineModel(
         size=read_str(document, "sku", "name"),
         os_type="Windows" if windows is not None else "",
@@ -305,7 +311,7 @@ def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
 
 
 def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
-    """Those that the model has; part of `read`."""
+    """The extensions of the scale set's model. Raises BadDocument. A part of `read`."""
     extensions = [_extension(extension, at) for at, extension in read_objects(document, *_EXTENSIONS)]
     spelled: dict[str, str] = {}
     for one in extensions:
@@ -332,6 +338,6 @@ def _extension(document: Json, at: str) -> ExtensionModel:
 
 
 def _version(extension: Json) -> str:
-    """As text, whatever it is: a document is no worse for a version that is a number."""
+    """The typeHandlerVersion as text. A number is accepted too; anything else counts as none."""
     version = get_field(extension, "properties", "typeHandlerVersion")
     return str(version) if isinstance(version, str | int | float) else ""

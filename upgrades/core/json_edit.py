@@ -1,11 +1,11 @@
-"""Changing one member of an ARM document, so that all the rest of it stays as the client wrote it."""
+"""Changes one field of an ARM document and keeps all the rest as the client wrote it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def edited(document: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
-    """A copy with this value at that path. Names are found in any case and stay as the client spells them."""
+    """A copy of the document with `value` at `path`. Names are found in any case and stay as the client spells them."""
     name = _spelled(document, path[0])
     inner = edited(document.get(name) or {}, path[1:], value) if len(path) > 1 else value
     return {**document, name: inner}
@@ -19,5 +19,5 @@ def _spelled(document: Mapping[str, Any], name: str) -> str:
 
 
 def iso_duration(seconds: float) -> str:
-    """As documents write it: 90 -> "PT90S"."""
+    """A duration as documents write it: 90 -> "PT90S"."""
     return f"PT{seconds:.6f}".rstrip("0").rstrip(".") + "S"

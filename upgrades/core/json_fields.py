@@ -1,4 +1,4 @@
-"""Single members of JSON documents: found in any case, checked, and named in every complaint.
+"""Readers of single fields of JSON documents. They find names in any case, check values, and name the field in every error.
 
 Azure's clients differ in the case of names, and templates send numbers and switches as strings.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from upgrades.core.masking import SECRET_MEMBERS, masked
 
-MAX_NESTING = 100  # of objects and lists within each other
+MAX_NESTING = 100  # levels of objects and lists within each other
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 
 class BadDocument(ValueError):
-    """The document cannot be used. `code` is Azure's word for it, `target` the member that is wrong."""
+    """The document cannot be used. `code`: Azure's error code, `target`: the path of the wrong field, "" for the whole document."""
 
     def __init__(self, message: str, *, target: str = "", code: str = "InvalidParameter") -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class BadDocument(ValueError):
 
 
 def get_field(document: object, *path: str) -> Any:
-    """The value at that path, names in any case; None where it is absent."""
+    """The value at `path`, with names in any case; None where it is absent."""
     value = document
     for name in path:
         if not isinstance(value, Mapping):
@@ -43,7 +43,9 @@ def get_field(document: object, *path: str) -> Any:
 
 
 def _in_any_case(document: Json, name: str) -> Any:
-    """A null is as good as absent. Of several spellings the given one counts, or the first by alphabet: databases keep no order."""
+    """The value of a field; null counts as absent. Of several spellings the given one wins, then the first in the alphabet.
+
+    Their order in the document cannot decide, because databases do not keep it."""
     if document.get(name) is not None:
         return document[name]
     wanted = name.lower()
@@ -52,7 +54,7 @@ def _in_any_case(document: Json, name: str) -> Any:
 
 
 # --- single values ----------------------------------------------------------------------------------------------------
-# Each takes the path of a member, and `at`: where in the whole document that path begins, for the message.
+# Each reader takes the path of a field. `at` is the place in the whole document where that path begins, for the error message.
 
 
 def read_str(document: object, *path: str, required: bool = False, at: str = "", longest: int | None = None) -> str:
@@ -99,7 +101,7 @@ _DURATION = re.compile(
 
 
 def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
-    """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; absent: none."""
+    """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; zero where it is absent."""
     value = read_str(document, *path)
     if not value:
         return timedelta(0)
@@ -114,7 +116,7 @@ def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
 
 
 def read_objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
-    """The objects of a list, each with its own place for messages."""
+    """(place, object) of each element of a list; the place is for error messages."""
     for index, one in enumerate(read_list(document, *path, at=at)):
         place = f"{dotted_path(at, *path)}[{index}]"
         if not isinstance(one, Mapping):
@@ -137,7 +139,7 @@ def read_object(document: object, *path: str, at: str = "") -> Json:
 
 
 def unprintable(words: str) -> int | None:
-    """Where the first letter is that a terminal obeys, or that reorders what is read: control characters, line breaks, directions."""
+    """The index of the first character that a terminal obeys or that reorders text (control, line break, direction); None for none."""
     found = (
         at for at, letter in enumerate(words) if unicodedata.category(letter) in UNPRINTABLE or letter in DIRECTIONS
     )
@@ -145,7 +147,7 @@ def unprintable(words: str) -> int | None:
 
 
 def check_tags(document: object) -> None:
-    """Raises BadDocument."""
+    """Raises BadDocument for tags that are not printable text in one line."""
     for name, value in read_object(document, "tags").items():
         for words in (str(name), str(value)):
             if (at := unprintable(words)) is not None:
@@ -158,7 +160,7 @@ def check_tags(document: object) -> None:
 
 
 def _value(document: object, path: Sequence[str], at: str = "") -> Any:
-    """As `member`, but what stands where an object belongs is not passed over in silence."""
+    """Like `get_field`, but raises BadDocument where the path goes through a value that is not an object."""
     value = document
     for depth, name in enumerate(path):
         if value is None:
@@ -179,12 +181,12 @@ def wrong_value(target: str, expected: str, value: object) -> BadDocument:
 
 
 def printable(name: object) -> str:
-    """A name that came from outside, fit to stand in a message or a header: short, printable, without quotes."""
+    """A name from outside, made fit for a message or a header: ASCII, at most 80 characters, without quotes."""
     return "".join(letter if " " <= letter <= "~" and letter not in "\"'\\" else "?" for letter in str(name)[:80])
 
 
 def show_value(value: object) -> str:
-    """A value in a message: short, in one line, without signatures; of objects and lists the kind only: there may be secrets in them."""
+    """A value for a message: short, in one line, without signatures. Objects and lists may hold secrets, so only their kind is named."""
     if isinstance(value, str):
         text = masked(value[:2000])
         return repr(text if len(text) <= 80 else f"{text[:80]}...")
@@ -204,7 +206,7 @@ def kind_of_value(value: object) -> str:
 
 
 def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON text, for json.loads. Raises BadDocument where a name stands in it twice: readers differ in which they take."""
+    """Object hook for json.loads. Raises BadDocument where a name stands twice, because readers differ in which one they take."""
     read = dict(pairs)
     if len(read) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
@@ -212,14 +214,14 @@ def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return read
 
 
-# --- what no database takes -------------------------------------------------------------------------------------------
+# --- what no database can store ---------------------------------------------------------------------------------------
 
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_json(document: object) -> None:
-    """Raises BadDocument for what Python reads as JSON, and other readers of JSON or a database do not."""
+    """Raises BadDocument for what Python reads as JSON but other JSON readers, or a database, refuse."""
     waiting: list[tuple[object, int]] = [(document, 1)]
     while waiting:
         value, level = waiting.pop()

@@ -1,6 +1,6 @@
-"""Azure's limits on lists and texts of documents, and names that may stand in a list once only.
+"""Azure's limits on the lists and texts of documents, and on names, which must be unique in a list.
 
-A table of data. What a stored document has already, and comes back as it was, may stay.
+A table of data. A value that the stored document has already, and that comes back unchanged, may stay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ from upgrades.core.secrets import name_of
 MAX_TAGS = 50
 MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
-MAX_NAME = 80  # of what stands in a list of named things
+MAX_NAME = 80  # characters of the name of an element in a list
 MAX_EXTENSIONS = 50
-# Names and values of a whole document: each is looked at many times. A load balancer with all its lists full has 150,000.
+# Names and values of a whole document, because each is read many times. A load balancer with all its lists full has 150,000.
 MAX_PARTS_OF_A_SCALE_SET = 50_000
 MAX_PARTS_OF_A_LOAD_BALANCER = 200_000
 _PROFILE = ("properties", "virtualMachineProfile")
@@ -32,7 +32,7 @@ _HEALTH = "application health"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A list of named things: `what` they are called, how many there may be."""
+    """A list whose elements have names. `path`: where it is, `what`: what its elements are called, `most`: how many there may be."""
 
     path: tuple[str, ...]
     what: str
@@ -69,7 +69,10 @@ TEXTS = (
 
 
 def check_size(document: object, before: object, most: int, lists: Sequence[Named]) -> None:
-    """Before anything else looks at it. What is stored may stay as large as it is. Raises BadDocument."""
+    """Raises BadDocument for a document with more than `most` names and values, or with a list that is too long.
+
+    This is the first of all checks: no other one reads a document that is too large. The stored document, `before`, may stay as large.
+    """
     size = _size(document)
     if size > most and size > _size(before):
         raise BadDocument(f"the document has {size} names and values, and at most {most} are allowed")
@@ -90,7 +93,7 @@ def _size(document: object) -> int:
 
 
 def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument."""
+    """Raises BadDocument for a scale set beyond Azure's limits. `before`: the stored document, whose values may stay."""
     check_tags(document, before)
     for named in OF_SCALE_SETS:
         _check_list(document, before, named)
@@ -104,14 +107,14 @@ def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | Non
 
 
 def check_load_balancer(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument."""
+    """Raises BadDocument for a load balancer beyond Azure's limits. `before`: the stored document, whose values may stay."""
     check_tags(document, before)
     for named in OF_LOAD_BALANCERS:
         _check_list(document, before, named)
 
 
 def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument. The names of tags have no case."""
+    """Raises BadDocument for too many or too long tags, or two with the same name. Names of tags are compared without case."""
     tags = read_object(document, "tags")
     if same(tags, get_field(before, "tags")):
         return
@@ -161,7 +164,7 @@ def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
 
 
 def _check_handlers(extensions: Sequence[Any]) -> None:
-    """One handler (publisher and type) has one extension, and health is asked for by one."""
+    """Raises BadDocument for two extensions of one handler (publisher and type), or two Application Health extensions."""
     found: dict[str, str] = {}
     for index, one in enumerate(extensions):
         handler, name = _handler(one), printable(name_of(one))
@@ -175,7 +178,7 @@ def _check_handlers(extensions: Sequence[Any]) -> None:
 
 
 def _handler(extension: Any) -> str:
-    """ "publisher.type"; all Application Health extensions are one handler, for a scale set has one source of health."""
+    """The handler as "publisher.type". All Application Health extensions are one handler: a scale set has one source of health."""
     publisher, type = (get_field(extension, "properties", name) for name in ("publisher", "type"))
     if isinstance(type, str) and type.lower() in HEALTH_EXTENSIONS:
         return _HEALTH

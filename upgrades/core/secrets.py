@@ -1,7 +1,8 @@
-"""Splitting a document's secrets off, and putting them back for those who must have them.
+"""Splits the secrets off a document, and puts them back for those who need them.
 
-A secret is known by its member's name. Its place is a JSON list: names of members, and of a list's elements where theirs are their own, so
-that a list in another order does not mix them up; the element's number otherwise. A null is no secret: it says that none was given.
+A secret is recognised by the name of its field. Its place is the path to it, written as a JSON list. A list's element is in that path by
+its own name if that is unique, so that a reordered list does not mix secrets up, otherwise by its index. A null is no secret: it says
+that none was given.
 """
 
 import json
@@ -37,7 +38,7 @@ def _strip(value: Any, place: tuple[Label, ...], secrets: dict[str, Any]) -> Any
 
 
 def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with its secrets in their places; a secret whose place is gone is left out."""
+    """The document with the secrets put back in their places. A secret whose place is gone is left out."""
     whole: dict[str, Any] = _copy(document)
     places = _Places(whole)
     for place, secret in secrets.items():
@@ -49,7 +50,7 @@ def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, A
 
 
 def taken_away(document: Mapping[str, Any]) -> frozenset[str]:
-    """The places of secrets at which a patch has a null."""
+    """The places at which a patch has a null instead of a secret, which takes that secret away."""
     return frozenset(_nulls(document, ()))
 
 
@@ -73,10 +74,10 @@ def keep(
     *,
     was: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What is to be known of a document put anew: the secrets given with it, and those from before that it still has a place for.
+    """The secrets to store with a new document: those `given` with it, and those from `before` that still have a place in it.
 
-    A secret goes with what it was for: another extension, or another user, does not inherit it. `without`: places whose secrets are not to
-    be kept; `was`: the document that the secrets so far are of, where it was another one.
+    A secret belongs to its owner: another extension, or another user, at the same place does not inherit it. `without`: places whose
+    secrets are not kept. `was`: the document that the secrets from before belong to; None where that is `document` itself.
     """
     again = {place.lower() for place in (*given, *without)}
     kept = {place: secret for place, secret in before.items() if place.lower() not in again}
@@ -84,9 +85,9 @@ def keep(
     return {**{place: secret for place, secret in kept.items() if _is_still_for_it(place, now, then)}, **given}
 
 
-# What the owner of a secret is known by, next to it.
+# The fields beside a secret that tell whose it is.
 OWNERS = {"protectedsettings": ("publisher", "type"), "adminpassword": ("adminUsername",)}
-# Who says where a secret is kept needs none that was given before.
+# A field that says where the secret is kept: a document with it no longer needs the secret that was given before.
 INSTEAD = {"protectedsettings": "protectedSettingsFromKeyVault"}
 
 
@@ -106,7 +107,7 @@ def _lower(value: Any) -> Any:
 
 
 class _Places:
-    """Finds objects of a document by their places. Lists are labelled once, so that many secrets cost no more than few."""
+    """Finds objects of a document by their places. Each list is labelled only once, however many secrets are in it."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
@@ -138,7 +139,7 @@ def _labelled(elements: Sequence[Any]) -> Iterator[tuple[Label, Any]]:
 
 
 def name_of(element: Any) -> str | None:
-    """Of a list's element, in lower case; None where it has none."""
+    """The name of a list's element, in lower case; None where it has none."""
     name = get_field(element, "name")
     return name.lower() if isinstance(name, str) else None
 

@@ -1,7 +1,7 @@
-"""Values of the types that Azure's models have: what is taken for one of them, and how it is given back.
+"""Values in the types of Azure's models: which values are accepted as a type, and how they are given back.
 
-Templates and command lines send numbers and switches as texts, and texts as numbers; clients with types read neither. As Azure does, such
-values are taken and given back in the model's type; what is none, such as an object where a text belongs, is refused.
+Templates and command lines send numbers and switches as texts, and texts as numbers; typed clients can read neither. As in Azure, such a
+value is accepted and given back in the model's type. A value that cannot be converted, such as an object instead of a text, is refused.
 """
 
 import math
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
 def in_type(value: Any, type: str) -> Any:
-    """A value as the model of that type has it, names spelled as Azure spells them; what cannot be one of it stays as it is."""
+    """The value converted to `type` at every depth, with names spelled as Azure does. What cannot be converted stays as it is."""
     if isinstance(value, list):
         return [in_type(one, element(type)) for one in value] if type.startswith("[") else value
     if isinstance(value, Mapping):
@@ -54,7 +54,7 @@ def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
 
 
 def first_spelling(body: Mapping[str, Any], name: str, alike: Iterable[str]) -> str:
-    """Of several spellings of a name the one that counts: as `core.members` finds it."""
+    """The spelling that counts, of several in one object: one with a value, then Azure's own, then the first in the alphabet."""
     return min(alike, key=lambda given: (body[given] is None, given != name, given), default=name)
 
 
@@ -71,7 +71,7 @@ def _single_in_type(value: Any, type: str) -> Any:
 
 
 def without_read_only(value: Any, type: str) -> Any:
-    """A value without what only the server says, at every depth."""
+    """The value without the read-only fields, which only the server sets, at every depth."""
     if isinstance(value, list):
         return [without_read_only(one, element(type)) for one in value]
     if not isinstance(value, Mapping):
@@ -89,8 +89,9 @@ def without_read_only(value: Any, type: str) -> Any:
 
 
 def without_nulls(value: Any, type: str) -> Any:
-    """A value without the members that are null: as in Azure, such a one is left out, and does not come back. What is no member of the
-    model, such as an extension's settings, stays as the client wrote it."""
+    """The value without its null fields: as in Azure, a null is not stored and does not come back.
+
+    Values of no known type, such as an extension's settings, stay as the client wrote them."""
     if isinstance(value, list) and type.startswith("["):
         return [without_nulls(one, element(type)) for one in value]
     known = members(type)
@@ -104,13 +105,13 @@ def without_nulls(value: Any, type: str) -> Any:
 
 
 def cleaned(document: Any, type: str, before: Any) -> Any:
-    """A document without its nulls. Where the stored one, `before`, has some from former days, that comes back as it was."""
+    """The document without its nulls. If the stored document, `before`, is an old one that has nulls, the document stays as it is."""
     has_some = before is not None and not same(before, without_nulls(before, type))
     return document if has_some else without_nulls(document, type)
 
 
 def as_text(value: Any) -> Any:
-    """A number or a switch as text, as a template would write it; all else as it is.
+    """A number or a switch as text, as a template would write it; any other value as it is.
 
     >>> as_text(2.1), as_text(True), as_text(42)
     ('2.1', 'true', '42')
@@ -121,7 +122,7 @@ def as_text(value: Any) -> Any:
 
 
 def tags_of(document: object) -> dict[str, str]:
-    """A document's tags, all texts."""
+    """A document's tags, with all values as text."""
     return {name: str(as_text(value)) for name, value in (get_field(document, "tags") or {}).items()}
 
 
@@ -138,7 +139,7 @@ def _as_number(value: Any, type: str) -> Any:
 
 
 def check_types(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
-    """Raises BadDocument for a known member whose value is none of its type. `before`: the stored document, whose values may stay."""
+    """Raises BadDocument for a known field whose value does not have its type. `before`: the stored document, whose values may stay."""
     _check(document, type, "", before)
 
 
@@ -180,7 +181,7 @@ def _check_object(value: Any, type: str, at: str, before: Any) -> None:
 
 
 def _is_single(value: Any, type: str) -> bool:
-    """Whether it is of that type, or is given back in it."""
+    """Has a single value this type, or can it be converted to it?"""
     given = _single_in_type(value, type)
     if type == "switch":
         return isinstance(given, bool)

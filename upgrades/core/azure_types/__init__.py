@@ -1,7 +1,7 @@
-"""Azure's types: which members a document's objects have, of which types, in which versions of the API, and the words of enumerations.
+"""Azure's types: the fields of a document's objects, with their types and API versions, and the words of enumerations.
 
-The data is `types.json`, made by `make azure-types` from Azure's own Python packages: all versions of the API from 2015 on together. A type
-of one object within another is named after its place, such as "VirtualMachineScaleSet.properties".
+The data is in `types.json`, which `make azure-types` makes from Azure's own Python packages. It covers all versions of the API since 2015.
+An object within another has a type that is named after its place, such as "VirtualMachineScaleSet.properties".
 """
 
 import json
@@ -21,9 +21,10 @@ RESOURCE_GROUP = "ResourceGroup"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`type`: one of PLAIN, an enumeration or another type; of a list `[type]`, of an object with names of the client's own `{type}`.
+    """One field of a type.
 
-    `first` and `last`: the versions of the API that have it; `last` is the newest known one for what Azure has today.
+    `type`: one of PLAIN, an enumeration or another type; `[type]` for a list, `{type}` for an object whose names the client chooses.
+    `first`, `last`: the first and last version of the API that have the field; `last` is the newest known version if Azure still has it.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Member:
 
     @property
     def is_of_the_preview(self) -> bool:
-        """It was gone when automatic OS upgrades came out of their preview."""
+        """Was the field removed before automatic OS upgrades left their preview?"""
         return self.last < RELEASED
 
 
@@ -45,7 +46,7 @@ def _data() -> Any:
 
 @cache
 def members(type: str) -> Mapping[str, Member]:
-    """By name in lower case; none for what is no object with members of its own.
+    """The fields of a type, by name in lower case; {} for a type that has no fields of its own.
 
     >>> members("UpgradePolicy")["automaticosupgrade"].last
     '2018-06-01'
@@ -59,13 +60,13 @@ def members(type: str) -> Mapping[str, Member]:
 
 @cache
 def spellings() -> Mapping[str, str]:
-    """How Azure spells each name of a member, whatever type it is of, by the name in lower case."""
+    """Azure's spelling of each field name, of all types together, by the name in lower case."""
     return {name.lower(): name for known in _data()["types"].values() for name in known}
 
 
 @cache
 def words(type: str) -> Mapping[str, str]:
-    """An enumeration's words as Azure spells them, by the word in lower case; none for other types.
+    """An enumeration's words as Azure spells them, by the word in lower case; {} for other types.
 
     >>> words("UpgradeMode")["rolling"]
     'Rolling'
@@ -74,7 +75,7 @@ def words(type: str) -> Mapping[str, str]:
 
 
 def element(type: str) -> str:
-    """The type of what is in a list or a map; the type itself for others.
+    """The type of a list's or map's elements; any other type as it is.
 
     >>> element("[VirtualMachineScaleSetExtension]")
     'VirtualMachineScaleSetExtension'

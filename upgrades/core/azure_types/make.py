@@ -1,7 +1,7 @@
 """Makes types.json from Azure's own Python packages: `python -m upgrades.core.azure_types.make WHEEL ... > types.json`.
 
-The packages are read, never imported: what they say of members, types, enumerations and versions of the API is in their source. There are
-two styles: `_attribute_map` with a docstring of types until 2025, annotated fields since then.
+The packages are read, never imported: their source has the fields, types, enumerations and API versions. There are two styles of it: until
+2025 `_attribute_map` with the types in a docstring, since then annotated fields.
 """
 
 import ast
@@ -26,7 +26,7 @@ ROOTS = (
     "LoadBalancer",
     "ResourceGroup",
 )
-# References into the network, of which clients send the id alone: what they are is no part of these documents.
+# Network resources that clients only refer to by id: their own fields are not part of these documents.
 SHALLOW = frozenset({"Subnet", "PublicIPAddress", "NetworkInterfaceIPConfiguration", "VirtualNetwork", "DdosSettings"})
 PLAIN = {
     "str": "text",
@@ -47,7 +47,7 @@ PLAIN = {
     "base64": "text",
     "date": "text",
     "ETag": "text",
-    # Words of which Azure has more with each month: no list of them is whole.
+    # Enumerations to which Azure adds words every month: no list of them is complete.
     "VirtualMachineSizeTypes": "text",
     "NetworkApiVersion": "text",
     "DiskApiVersion": "text",
@@ -69,7 +69,7 @@ class Member:
 
 @dataclass
 class Collected:
-    """Of all versions together: each type's members by name, each enumeration's words."""
+    """What all API versions have together: the fields of each type by name, and the words of each enumeration."""
 
     types: dict[str, dict[str, Member]] = field(default_factory=dict)
     enums: dict[str, list[str]] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Collected:
 
 
 def _joined(before: Member | None, now: Member, version: str) -> Member:
-    """The newest version's word counts, but an enumeration is never lost to a plain text."""
+    """One field over two versions. The newer version's type counts, but an enumeration is never replaced by plain text."""
     if before is None:
         return Member(now.type, version, version, now.read_only)
     newer, older = (now, before) if version >= before.last else (before, now)
@@ -128,7 +128,7 @@ def _types(source: str) -> dict[str, dict[str, Member]]:
 
 
 def _inline(types: dict[str, dict[str, Member]], classes: Mapping[str, ast.ClassDef]) -> None:
-    """What newer packages have as a type of its own, `properties: XProperties`, is X.properties as in older ones."""
+    """Rename what newer packages have as `properties: XProperties` to the type X.properties, as in older packages."""
     for name in classes:
         inner = types.get(name, {}).get("properties")
         if inner is not None and inner.type in types and inner.type != f"{name}.properties":
@@ -167,7 +167,7 @@ def _mapped(one: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tup
 
 
 def _said(docstring: str) -> dict[str, str]:
-    """What a docstring says of the types of attributes: {"mode": "UpgradeMode"}; enumerations are nowhere else."""
+    """The enumerations that a docstring names, by attribute: {"mode": "UpgradeMode"}. Older packages name them nowhere else."""
     found = re.findall(r":(?:vartype|type) (\w+):\s+(.*?)(?=\n:|\Z)", docstring, re.DOTALL)
     enums = {name: re.search(r"str\s+or\s+~[\w.]*?\.(\w+)\]?\s*$", said) for name, said in found}
     return {name: match.group(1) for name, match in enums.items() if match}
@@ -211,11 +211,11 @@ def _last(dotted: str) -> str:
     return dotted.rpartition(".")[2]
 
 
-# --- all of them ------------------------------------------------------------------------------------------------------
+# --- all files together -----------------------------------------------------------------------------------------------
 
 
 def _package(wheel: str) -> tuple[str, str]:
-    """("compute", "39.0.0")"""
+    """The service and version of a wheel's name, such as ("compute", "39.0.0")."""
     match = PACKAGE.search(wheel)
     assert match, f"{wheel} is no wheel of azure-mgmt-*"
     return match[1], match[2]
@@ -236,7 +236,7 @@ def _read(wheel: str, collected: Collected) -> str:
 
 
 def _version(archive: zipfile.ZipFile, folder: str) -> str:
-    """Of a package for one version of the API alone: the date that its operations have most often."""
+    """The API version of a package that has only one: the date that its operations name most often."""
     operations = folder.replace("/models", "/operations/")
     sources = [archive.read(name).decode() for name in archive.namelist() if name.startswith(operations)]
     dates: Counter[str] = Counter(date for source in sources for date in VERSION.findall(source))
@@ -255,7 +255,7 @@ def _reachable(collected: Collected) -> set[str]:
 
 
 def _inner(type: str) -> str:
-    """The element's type of a list or a map."""
+    """The type of a list's or map's elements; any other type as it is."""
     return type.strip("[]{}")
 
 
@@ -280,7 +280,7 @@ def _of_service(collected: Collected) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _renamed(members: Mapping[str, list[str]], again: Mapping[str, str]) -> dict[str, list[str]]:
-    """With the new names of types that another service has already."""
+    """A type's fields, with the new names of types whose name another service has already."""
     return {
         key: [type.replace(_inner(type), again.get(_inner(type), _inner(type))), *rest]
         for key, (type, *rest) in members.items()
@@ -288,7 +288,7 @@ def _renamed(members: Mapping[str, list[str]], again: Mapping[str, str]) -> dict
 
 
 def _entries(members: Mapping[str, Member], names: set[str], collected: Collected) -> dict[str, list[str]]:
-    """Each by name; of two that differ in case alone the newer one."""
+    """A type's fields by name. Of two names that differ only in case, the newer one stays."""
     newest: dict[str, str] = {}
     for key in sorted(members, key=lambda name: members[name].last):
         newest[key.lower()] = key
@@ -303,7 +303,7 @@ def _entry(one: Member, names: set[str], collected: Collected) -> list[str]:
 
 
 def written(content: Mapping[str, Any]) -> str:
-    """A member a line, so that changes can be read."""
+    """The text of types.json, with one field per line, so that changes can be read in a diff."""
     types = ",\n".join(f'  "{name}": {{\n{_lines(members)}\n  }}' for name, members in content["types"].items())
     enums = _lines(content["enums"])
     return f'{{\n "made_from": {json.dumps(content["made_from"])},\n "types": {{\n{types}\n }},\n "enums": {{\n{enums}\n }}\n}}\n'
