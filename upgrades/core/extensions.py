@@ -1,4 +1,7 @@
-"""The order in which a scale set's extensions are provisioned (Z-2.5, provisionAfterExtensions), and which machines have them all."""
+"""The order in which a scale set's extensions are provisioned (Z-2.5, provisionAfterExtensions), and the key of those on a machine.
+
+The key says which extensions a machine has, in one text. A machine whose key is that of the model has them all.
+"""
 
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -10,7 +13,7 @@ from upgrades.core.states import Provisioning
 
 
 def key_of_model(extensions: Iterable[ExtensionModel]) -> str:
-    """What an instance's key is when it has all of them, and no others.
+    """The key of an instance that has all these extensions and no others.
 
     >>> key_of_model([ExtensionModel("Script", "p", "t", (), "2.1"), ExtensionModel("agent", "p", "t", (), "")])
     'agent\\nscript 2.1'
@@ -19,17 +22,17 @@ def key_of_model(extensions: Iterable[ExtensionModel]) -> str:
 
 
 def key_of_machine(extensions: Iterable[ExtensionView]) -> str:
-    """What was run on a machine; one that failed there is as good as absent."""
+    """The key of what was run on a machine. An extension that failed there counts as absent."""
     return _key((one.name, one.version) for one in extensions if one.state is not Provisioning.FAILED)
 
 
 def _key(extensions: Iterable[tuple[str, str]]) -> str:
-    """One line each, sorted: for people to read and for databases to compare. Names know no case."""
+    """One line for each extension, sorted, with the name in lower case: people can read it and databases can compare it."""
     return "\n".join(sorted(f"{name.lower()} {version}".rstrip() for name, version in extensions))
 
 
 def check_order(extensions: Sequence[ExtensionModel]) -> None:
-    """Raises BadDocument where one waits for an extension that is not in the model, or in a circle for itself."""
+    """Raises BadDocument where an extension waits for one that is not in the model, or, in a circle, for itself."""
     after = {one.name.lower(): [name.lower() for name in one.after] for one in extensions}
     for index, one in enumerate(extensions):
         unknown = next((name for name in one.after if name.lower() not in after), None)

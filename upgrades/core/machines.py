@@ -1,16 +1,16 @@
-"""What a provider says of one machine. Times are ISO 8601 in UTC."""
+"""What a provider reports about one machine. Times are ISO 8601 in UTC."""
 
 from dataclasses import dataclass
 
 from upgrades.core.states import Power, Provisioning
 
-GONE = frozenset({"InstanceNotFound"})  # codes by which a provider says that there is no such machine
-NO_QUOTA = frozenset({"QuotaExceeded", "TooManyInstances"})  # codes of creations that were refused for want of room
+GONE = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
+NO_QUOTA = frozenset({"QuotaExceeded", "TooManyInstances"})  # its error codes for a creation beyond the quota
 
 
 @dataclass(frozen=True, slots=True)
 class DataDiskView:
-    """A data disk as it is: `marker` is written into it once, when it is made, and must never change."""
+    """A data disk. `marker`: a text that is written into it when it is created and must never change."""
 
     lun: int
     id: str
@@ -19,7 +19,7 @@ class DataDiskView:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionView:
-    """`version` is the one that was asked for when it was run (typeHandlerVersion), "" where none was."""
+    """An extension on a machine. `version`: the typeHandlerVersion that was asked for when it was run, "" for none."""
 
     name: str
     state: Provisioning
@@ -29,7 +29,7 @@ class ExtensionView:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of custom data ("customData") or of an extension (its name) on the OS disk that the machine has now."""
+    """One run of custom data (`what` is "customData") or of an extension (its name) on the machine's present OS disk."""
 
     what: str
     os_disk: str
@@ -38,7 +38,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """One machine as the provider sees it now. `address` is the provider's own word, understood by its `endpoint` only."""
+    """One machine as the provider sees it now. `address`: in the provider's own form; only its `endpoint` understands it."""
 
     instance: str
     os_disk: str
@@ -52,7 +52,7 @@ class InstanceView:
 
     @property
     def is_healthy(self) -> bool:
-        """S-31, S-32: without a probe a machine is healthy only when it runs, is provisioned, and so is every extension."""
+        """Is a machine without a probe healthy? Only if it runs and it and all its extensions are provisioned (S-31, S-32)."""
         return (
             self.power is Power.RUNNING
             and self.provisioning is Provisioning.SUCCEEDED
@@ -61,7 +61,7 @@ class InstanceView:
 
     @property
     def is_settling(self) -> bool:
-        """It is on its way up: no verdict yet. An extension that failed is one."""
+        """Is it still starting, so that there is no verdict on its health yet? Not if an extension failed: that is a verdict."""
         on_the_way = (Provisioning.CREATING, Provisioning.UPDATING)
         extensions = {one.state for one in self.extensions}
         return self.provisioning in on_the_way or (

@@ -1,4 +1,4 @@
-"""How far an upgrade is: Azure's four counts, which add up to the instances that it is about (S-52)."""
+"""The progress of an upgrade: Azure's four counts, which add up to the number of instances that it is about (S-52)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`failed`: put back or not; `pending`: still to be taken. Those opted out are in none of the four."""
+    """The four counts. `failed`: with or without its old OS disk back. `pending`: not taken yet. Opted-out instances are in none."""
 
     successful: int
     failed: int
@@ -23,13 +23,13 @@ class Progress:
 
 
 def progress_of(facts: Facts, upgrade: Upgrade) -> Progress:
-    """Of an upgrade that runs."""
+    """The progress of a running upgrade."""
     pending = len(batches.to_come(facts, upgrade))
     return progress_from(count_states(one.state for one in upgrade.members), pending)
 
 
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
-    """`by_state`: how many of its members are in each state; those that were skipped are in none of the four counts."""
+    """The progress from the number of members in each state. Skipped members are in none of the four counts."""
     return Progress(
         successful=by_state.get(MemberState.SUCCEEDED, 0),
         failed=sum(by_state.get(state, 0) for state in HAS_FAILED - IN_FLIGHT),

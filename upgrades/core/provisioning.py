@@ -1,4 +1,7 @@
-"""How far a scale set is with what its document asks for. A rolling upgrade is no matter of it: that has a state of its own."""
+"""The provisioning status: how far a scale set is with what its document asks for.
+
+Rolling upgrades do not count here, because they have a status of their own.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from upgrades.core.states import MemberState, Provisioning
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningStatus:
-    """`failed` numbers the instances that have no machine, `said` is what the provider said of the first of them."""
+    """The status. `failed`: the ids of instances that have no machine. `said`: the provider's error message for the first of them."""
 
     state: Provisioning
     failed: tuple[int, ...] = ()
@@ -18,7 +21,7 @@ class ProvisioningStatus:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of a scale set's instances: those that stay, those of them that may be taken away, those being made or taken away."""
+    """How many instances stay, how many of these may be removed, and how many are being created or deleted."""
 
     staying: int = 0
     removable: int = 0
@@ -26,7 +29,7 @@ class Counts:
 
 
 def counts_of(facts: Facts) -> Counts:
-    """One that goes because another took its place is of the upgrade, and changes nothing here."""
+    """Count the instances. One that is deleted because a surge instance replaced it belongs to the upgrade, and is not `changing`."""
     members = facts.upgrade.members if facts.upgrade else ()
     replaced = {one.instance for one in members if one.replacement is not None and one.state is MemberState.SUCCEEDED}
     changing = [one for one in facts.instances if (one.making or one.leaving) and not one.spare]
@@ -38,7 +41,7 @@ def counts_of(facts: Facts) -> Counts:
 
 
 def lacking(facts: Facts) -> list[tuple[int, str]]:
-    """Those that have no machine while nobody makes one, with what the provider said: their numbers ascend."""
+    """(id, the provider's error message) of each instance that has no machine and for which none is being created, by ascending id."""
     without = [one for one in facts.staying if one.missing and not one.busy]
     return [(one.id, one.missing.said if one.missing else "") for one in without]
 
@@ -46,7 +49,7 @@ def lacking(facts: Facts) -> list[tuple[int, str]]:
 def provisioning_status(
     capacity: int, counts: Counts, failed: Sequence[tuple[int, str]], *, is_leaving: bool
 ) -> ProvisioningStatus:
-    """`failed`: as `lacking` says; `is_leaving`: the whole scale set is being deleted."""
+    """The status for these numbers. `failed`: the result of `lacking`. `is_leaving`: the whole scale set is being deleted."""
     missing = capacity - counts.staying
     if is_leaving:
         return ProvisioningStatus(Provisioning.DELETING)
