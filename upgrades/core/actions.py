@@ -1,6 +1,7 @@
-"""What people can do to a scale set now, and why not the rest: found by `decide` itself, run on the facts as they would be then.
+"""The actions that people can take on a scale set now, and why the others are not possible.
 
-What is refused here the command would refuse, or it would do nothing. The sentences stand on disabled controls.
+Found by running `decide` on the facts as they would be after the action. An action that is refused here would be refused by its command
+too, or would do nothing. Pages show the sentences on disabled buttons.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from upgrades.core.waiting import ReasonContext, reason_context_of
 
 
 class Action(StrEnum):
-    """`OPT_OUT_OF_UPGRADE`: to opt out until the upgrade that runs is complete. `WITHDRAW` is of an approval."""
+    """What a person can do. `OPT_OUT_OF_UPGRADE`: opt instances out until the running upgrade is complete."""
 
     START = "start"
     MEND = "start_unhealthy_first"
@@ -40,18 +41,18 @@ NOTHING_TO_RETRY = "Nothing to retry."
 
 
 def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str]:
-    """Why each cannot be done now, "" where it can. `extensions`: those of the model (core/extensions.py), "" for none."""
+    """Why each action is not possible now, "" where it is. `extensions`: the key of the model's extensions, "" for none."""
     view = reason_context_of(facts, now)
     found = {action: why(view) for action, why in _WHY_NOT.items()}
     found[Action.EXTENSIONS] = _running(view) or _extensions(view, extensions)
     return found
 
 
-# --- beginning one ----------------------------------------------------------------------------------------------------
+# --- beginning an upgrade ---------------------------------------------------------------------------------------------
 
 
 def _running(view: ReasonContext) -> str:
-    """What keeps any other from beginning."""
+    """The running upgrade, as the reason why no other can begin; "" where none runs."""
     upgrade = view.upgrade
     if upgrade is None:
         return ""
@@ -112,7 +113,7 @@ def _extensions(view: ReasonContext, extensions: str) -> str:
 
 
 def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
-    """It would be over at once: there is nobody to take, or a limit is passed already."""
+    """Why the upgrade would be over at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
     if begun.upgrade is None or not batches.remaining(begun, begun.upgrade):
         return nobody
     match decide(begun, view.now):
@@ -143,11 +144,11 @@ def _retry(view: ReasonContext) -> str:
     return "" if advice.could_be_tried_again(view) else "No instance could be upgraded now."
 
 
-# --- steering one -----------------------------------------------------------------------------------------------------
+# --- steering a running upgrade ---------------------------------------------------------------------------------------
 
 
 def _is_over(view: ReasonContext) -> str:
-    """Why nothing further begins in the upgrade that runs."""
+    """Why the running upgrade begins no further batch, "" where it may; or that none runs."""
     upgrade = view.upgrade
     if upgrade is None:
         return NOTHING_RUNS
@@ -157,7 +158,7 @@ def _is_over(view: ReasonContext) -> str:
 
 
 def _comes_again(view: ReasonContext) -> bool:
-    """The last attempt was stopped, and the platform tries it again."""
+    """Was the last attempt stopped, and will the platform try it again?"""
     facts, last = view.facts, view.facts.last_attempt
     is_stopped = last is not None and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
     is_this = last is not None and facts.latest is not None and last.target_version == facts.latest.version

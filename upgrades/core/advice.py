@@ -1,4 +1,4 @@
-"""What a reason advises leads somewhere: no act that would be refused, or stop at once, on the same facts."""
+"""Makes sure that the action a reason advises would help: none that would be refused, or would stop at once, on the same facts."""
 
 from dataclasses import replace
 
@@ -11,16 +11,16 @@ from upgrades.core.waiting import LiftedBy, Reason, ReasonContext
 
 START, MEND, RETRY_FAILED, RETRY = "start", "start_unhealthy_first", "retry_failed", "retry_now"
 CHANGE_POLICY = "change_policy"
-OF_UPGRADES = (Why.BACKING_OFF, Why.STOPPED)  # machines that could not be made are tried again whatever holds upgrades
+OF_UPGRADES = (Why.BACKING_OFF, Why.STOPPED)  # not NOT_MADE: machines are created again whatever holds upgrades
 
 
 def checked(reason: Reason, view: ReasonContext) -> Reason:
-    """Without its act, where that would be in vain; what a shut gate keeps from being tried again, with what opens the gate."""
+    """The reason without its action if that would be in vain. If a shut gate prevents a retry of failed instances: what opens the gate."""
     if not _is_in_vain(reason, view):
         return reason
     if reason.act == RETRY_FAILED and _may_begin(view) and _failed_and_free(view):
         return replace(reason, act=at_the_gate(view))
-    # It is tried again by itself, and nobody could have that sooner.
+    # The upgrade is tried again by itself, and nobody could make that sooner.
     who = LiftedBy.NOBODY if reason.code is Why.BACKING_OFF else reason.who
     return replace(reason, act="", who=who)
 
@@ -34,26 +34,28 @@ def _is_in_vain(reason: Reason, view: ReasonContext) -> bool:
 
 
 def could_begin(view: ReasonContext) -> bool:
-    """An upgrade by hand would neither be refused now, nor stop at the gate."""
+    """Could a person begin an upgrade now, so that it would neither be refused nor stop at the gate?"""
     return _may_begin(view) and not gate_is_shut(view.facts, view, by_hand=True)
 
 
 def could_be_tried_again(view: ReasonContext) -> bool:
-    """By the platform, if a person asked for it now: nothing refuses or stops it, and there is one that it would take."""
+    """Would a retry that a person asks of the platform now go on? Nothing refuses or stops it, and it has an instance to take."""
     free = batches.next_candidates(view.facts, StartedBy.PLATFORM, view.target)
     takes = {one.id for one in free}.intersection(one.id for one in view.outdated)
     return bool(takes) and not backoff.paused_by(view.facts) and not gate_is_shut(view.facts, view, by_hand=False)
 
 
 def at_the_gate(view: ReasonContext) -> str:
-    """What opens it: the unhealthy upgraded first, where they alone keep it shut; else another policy, where none runs yet."""
+    """The action that opens the gate: upgrade the unhealthy first, if they alone keep it shut, else change the policy.
+
+    "" while an upgrade runs."""
     if view.upgrade:
-        return ""  # it has its own policy, fixed at its start
+        return ""  # its policy was fixed at its start, so that changing the scale set's would not help
     return MEND if _may_begin(view) and _could_be_mended(view) else CHANGE_POLICY
 
 
 def gate_is_shut(facts: Facts, view: ReasonContext, *, by_hand: bool) -> bool:
-    """For an upgrade that begins now: a person's has limits of its own."""
+    """Would the gate stop an upgrade that begins now? `by_hand`: one that a person starts, which may have other limits."""
     return _is_shut(facts, health.unhealthy(facts, view.now), policy_of(facts, by_hand=by_hand))
 
 
@@ -62,7 +64,7 @@ def policy_of(facts: Facts, *, by_hand: bool) -> Policy:
 
 
 def could_be_started(view: ReasonContext) -> list[InstanceFacts]:
-    """Those that an upgrade by hand would take, where none runs: those on a newer version that was withdrawn too."""
+    """The instances that a person's upgrade would take; [] while one runs. Also those on a newer version that was withdrawn."""
     facts = view.facts
     if view.upgrade or facts.latest is None:
         return []
@@ -73,7 +75,7 @@ def could_be_started(view: ReasonContext) -> list[InstanceFacts]:
 
 
 def _failed_and_free(view: ReasonContext) -> bool:
-    """One that an upgrade of those that failed would take: it is there, and on."""
+    """Is there an instance that an upgrade of the failed ones would take? It needs a machine that is switched on."""
     free = batches.next_candidates(view.facts, StartedBy.USER, view.target)
     return any(one.failed_version == view.target for one in free)
 
@@ -83,7 +85,7 @@ def _may_begin(view: ReasonContext) -> bool:
 
 
 def _could_be_mended(view: ReasonContext) -> bool:
-    """The gate is shut by those that the upgrade itself would mend."""
+    """Would the gate open if the unhealthy instances that the upgrade itself would mend did not count?"""
     takes = {one.id for one in could_be_started(view)}
     sick = health.unhealthy(view.facts, view.now)
     others = [one for one in sick if one.id not in takes]

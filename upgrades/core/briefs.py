@@ -1,4 +1,4 @@
-"""A reason in the few words that a row of a table has room for."""
+"""Short forms of reasons, for the rows of tables."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from upgrades.core.waiting import InstanceWhy, Reason
 
 
 def brief(reason: Reason) -> str:
-    """In few words; "" where they would say nothing new beside the row's own numbers, the whole sentence where there are no fewer."""
+    """The reason in few words; "" if a table's row says the same by its numbers; the whole sentence if there is no short form."""
     says = BRIEFS.get(reason.code)
     return says(reason) if says else reason.text
 

@@ -1,4 +1,4 @@
-"""What would follow if a person did something now, in sentences: for pages to say before it is done."""
+"""The consequences of a person's action, in sentences that pages show before the action is taken."""
 
 from upgrades.core import in_flight
 from upgrades.core.facts import Facts
@@ -9,7 +9,7 @@ Sentences = tuple[str, ...]
 
 
 def of_plan(facts: Facts, plan: Plan) -> Sentences:
-    """`facts`: as it is now, before anything is done."""
+    """What `plan` would do. `facts`: the scale set now, before the action."""
     if not plan.size:
         return ("No upgrade begins because of it.",)
     what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
@@ -24,7 +24,7 @@ def of_plan(facts: Facts, plan: Plan) -> Sentences:
 
 
 def of_starting(facts: Facts) -> Sentences:
-    """By a person."""
+    """What else follows when a person starts an upgrade: a fleet stop does not hold it."""
     stop = facts.fleet_stop
     if stop is None:
         return ()
@@ -54,20 +54,20 @@ def of_cancelling(facts: Facts) -> Sentences:
 
 
 def of_turning_automatic_off(facts: Facts) -> Sentences:
-    """None where nothing stops: what a person started goes on."""
+    """The running upgrade stops if the platform started it; () otherwise, because a person's upgrade goes on."""
     stops = facts.upgrade is not None and facts.upgrade.started_by is StartedBy.PLATFORM
     return ("The automatic upgrade that is running stops after its current batch.",) if stops else ()
 
 
 def of_ending_the_fleet_stop(held: int) -> Sentences:
-    """`held`: how many scale sets wait for nothing but its end."""
+    """`held`: how many scale sets are held by the fleet stop alone."""
     if not held:
         return ("It holds no scale set now.",)
     return (f"{many(held, 'scale set')} held by it can begin or go on at once.",)
 
 
 def many(count: int, one: str, more: str = "") -> str:
-    """Numbers are grouped as the pages write them.
+    """A number with its noun. Numbers from 10,000 on are grouped as on the pages.
 
     >>> many(1, "batch", "batches"), many(2, "batch", "batches"), many(3, "instance")
     ('1 batch', '2 batches', '3 instances')

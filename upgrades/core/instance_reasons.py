@@ -1,4 +1,4 @@
-"""Why single instances are not moving; a part of core/reasons.py."""
+"""The reasons why single instances are not moving. A part of core/reasons.py, which adds those of the whole scale set."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason, ReasonContext
 
 
 def _unapproved(view: ReasonContext) -> Iterator[Reason]:
-    """Those that nothing else keeps from being upgraded. Where no upgrade runs they can be approved ahead."""
+    """Instances that only lack a person's approval. Where no upgrade runs, they can be approved ahead of it."""
     held = health.ids(batches.unapproved(view.facts, view.upgrade) if view.upgrade else _unapproved_ahead(view))
     if held and view.is_wanted and not view.is_ending:
         text, numbers = messages.waiting_for_approval(len(held), view.target), {"instances": len(held)}
@@ -24,14 +24,14 @@ def _unapproved_ahead(view: ReasonContext) -> list[InstanceFacts]:
 
 
 def _free(view: ReasonContext) -> list[InstanceFacts]:
-    """The outdated ones that the platform's next upgrade would take."""
+    """The outdated instances that the platform's next upgrade would take."""
     there = {one.id for one in view.outdated}
     taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
     return [one for one in taken if one.id in there]
 
 
 def _opted_out(view: ReasonContext) -> Iterator[Reason]:
-    """One for each wish, however many instances it holds; it began when the first of them was opted out."""
+    """One reason for each hold, however many instances it is on. It began when the first of them was opted out."""
     if not view.is_wanted:
         return
     groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
@@ -53,7 +53,7 @@ def _quarantined(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
-    """Those that run a version that was withdrawn: they go on, and a person may take them to the newest version that is left."""
+    """One reason for each withdrawn version that instances still run. A person may move them to the newest version that is left."""
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
     for one in view.facts.staying:
         if one.withdrawn and not one.missing and one.version in view.facts.withdrawn:
@@ -67,7 +67,7 @@ def _of_withdrawn(view: ReasonContext, version: str, held: list[InstanceFacts]) 
     free = set(health.ids(advice.could_be_started(view)))
     takes = sum(one.id in free for one in held) if not moving and advice.could_begin(view) else 0
     latest = view.facts.latest.version if view.facts.latest else ""
-    to = view.target if moving else latest  # an upgrade of the extensions has no version
+    to = view.target if moving else latest  # not the target if none moves: an upgrade of extensions has no version
     text = messages.withdrawn(len(held), version, withdrawal, to, moving=moving, takes=takes)
     act, numbers, since = "start" if takes else "", {"instances": len(held)}, withdrawal.since
     return Reason(
@@ -83,8 +83,10 @@ def _of_withdrawn(view: ReasonContext, version: str, held: list[InstanceFacts]) 
 
 
 def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
-    """How many of them get another version, sooner or later, if nobody does anything: the running upgrade takes them, be it to an older
-    version; where none runs, the platform's next one takes all of them."""
+    """How many of the held instances get another version without anybody's action.
+
+    While an upgrade runs, those that it takes, even to an older version; otherwise all of them, if the platform's next upgrade takes every
+    single one."""
     ids, upgrade = set(health.ids(held)), view.upgrade
     if upgrade is None:
         is_coming = view.is_automatic and not backoff.was_cancelled(view.facts) and ids <= set(health.ids(_free(view)))
@@ -106,7 +108,7 @@ def _switched_off(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _failed_before(view: ReasonContext) -> Iterator[Reason]:
-    """They failed on this very version, in the running upgrade or before, and no stopped attempt is going to be tried again."""
+    """Instances that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
     upgrade = view.upgrade
     if not view.is_wanted or (upgrade is None and backoff.takes_failed(view.facts)):
         return
@@ -116,12 +118,14 @@ def _failed_before(view: ReasonContext) -> Iterator[Reason]:
             messages.failed_before(len(held), view.target, is_running=bool(upgrade)),
             {"instances": len(held)},
         )
-        act = "" if upgrade else "retry_failed"  # one upgrade at a time
+        act = "" if upgrade else "retry_failed"  # only one upgrade can run at a time
         yield Reason(InstanceWhy.FAILED_BEFORE, text, "retry", LiftedBy.OPERATOR, act, numbers=numbers, instances=held)
 
 
 def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
-    """By the running upgrade: each instance is taken once, and those that failed before it perhaps not at all."""
+    """The ids of failed instances that the running upgrade does not take (again).
+
+    It takes each instance once, and those that failed before it only where it `takes_failed`."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
     failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
@@ -134,7 +138,7 @@ def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[
 
 
 def _turn(view: ReasonContext) -> Iterator[Reason]:
-    """Those that a later batch takes."""
+    """Instances that wait for a later batch."""
     upgrade = view.upgrade
     waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
     if upgrade and waiting:

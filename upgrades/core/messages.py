@@ -1,6 +1,6 @@
-"""The sentences: Azure's own where it has them (Z-1.6, spaces and all), ours elsewhere, in plain English.
+"""The sentences that people read: Azure's own where it has them (Z-1.6, with its double spaces), otherwise ours in plain English.
 
-Each carries its arguments, typed, so that a viewer can say it in another language or time zone (core/sentences.py).
+Each sentence carries its typed arguments, so that a viewer can show it in another language or time zone (core/sentences.py).
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ UNHEALTHY = "Instance found to be unhealthy or unreachable"
 
 @sentence
 def too_many_failed(percent: Percent, limit: Percent, first_failed: int, error: str) -> str:
-    """`error`: what went wrong with the first, "" where it only is not healthy."""
+    """`first_failed`: the id of the first failed instance. `error`: what went wrong with it, "" if it is merely not healthy."""
     return (
         "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value defined in the "
         f"RollingUpgradePolicy. {_share(percent)}% of instances are in an unhealthy state after being upgraded - more than the "
@@ -123,7 +123,7 @@ def rolling_back(count: int) -> str:
 
 @sentence
 def making(creating: int, removing: int, others: int) -> str:
-    """`others`: something else is being done to them, outside any upgrade."""
+    """`others`: how many instances something else is being done to, outside any upgrade."""
     parts = [(creating, "creating"), (removing, "removing"), (others, "changing")]
     words = [f"{verb} {_instances(count)}" for count, verb in parts if count]
     return f"{', '.join(words).capitalize()}."
@@ -193,7 +193,7 @@ def fleet_stopped(stop: Hold) -> str:
 
 @sentence
 def waits_for_approval(version: Version) -> str:
-    """Said of one instance."""
+    """The sentence for a single instance; `waiting_for_approval` counts them."""
     return f"Waiting for approval of the upgrade to {version}."
 
 
@@ -209,7 +209,7 @@ def stopped(version: Version) -> str:
 
 @sentence
 def backing_off(version: Version, until: datetime, *, by_hand: bool) -> str:
-    """`by_hand`: nothing would refuse or stop it before that."""
+    """`by_hand`: if a person retried before `until`, nothing would refuse or stop that."""
     sooner = ", or retry now" if by_hand else ""
     return f"The upgrade to {version} failed. Retries at {at(until)}{sooner}."
 
@@ -227,7 +227,7 @@ def gate(sick: int, total: int, limit: Percent, must_recover: int) -> str:
 
 @sentence
 def over_the_limit(sick: int, total: int, limit: Percent, must_recover: int, *, runs: bool) -> str:
-    """Whatever else is decided now: what the gate would say before the next batch."""
+    """What the gate would say before the next batch, whatever is decided now. `runs`: an upgrade is running."""
     holds = "the upgrade stops before its next batch unless" if runs else "no upgrade starts until"
     recover = f"{must_recover} more {'recovers' if must_recover == 1 else 'recover'}"
     return f"{_share(100 * sick / total)} % unhealthy ({sick} of {total}), limit {limit} %: {holds} {recover}."
@@ -246,7 +246,7 @@ def shut_by_opt_outs(sick: int, total: int, limit: Percent) -> str:
 
 @sentence
 def suspected(version: Version, trial: Trial, good: Version, *, by_itself: bool) -> str:
-    """`by_itself`: upgrades are automatic. `good`: what new instances get, "" where that is the newest."""
+    """`by_itself`: upgrades are automatic. `good`: the version that new instances get, "" where that is the newest one."""
     newer = " The next version starts automatically." if by_itself else ""
     new = f" New instances get {good}." if good else ""
     return (
@@ -265,8 +265,10 @@ def stopped_by_withdrawal(version: Version, withdrawal: Withdrawal, left: int) -
 
 @sentence
 def withdrawn(count: int, version: Version, withdrawal: Withdrawal, target: Version, *, moving: int, takes: int) -> str:
-    """`target`: the version that they may be taken to, "" where none is left. `moving`: how many of them are taken to it as things are.
-    `takes`: how many of them a start would take, 0 where none could begin."""
+    """`count`: how many instances run the withdrawn `version`. `target`: the version that they can be moved to, "" where none is left.
+
+    `moving`: how many of them are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade
+    could begin."""
     runs = f"{_instances(count)} {'runs' if count == 1 else 'run'} {version}, which {_was_withdrawn(withdrawal)}"
     if moving:
         return f"{runs}. The upgrade to {target} takes {_some(moving, count)} automatically."
@@ -284,7 +286,7 @@ def _was_withdrawn(withdrawal: Withdrawal) -> str:
 
 @sentence
 def pinned_to_withdrawn(version: Version, withdrawal: Withdrawal, target: Version, free: int) -> str:
-    """`free`: how many instances a start would take to the target, 0 where none could begin."""
+    """`free`: how many instances a manual start would move to the target, 0 where no upgrade could begin."""
     start = f", and a manual start upgrades {_instances(free)} to it" if free else ""
     way = f"New instances get {target}{start}" if target else "No other version is published"
     return f"The scale set is pinned to {version}, which {_was_withdrawn(withdrawal)}. {way}. Pin it to another version, or to latest."
@@ -292,7 +294,9 @@ def pinned_to_withdrawn(version: Version, withdrawal: Withdrawal, target: Versio
 
 @sentence
 def pinned(version: Version, count: int, running: Versions, free: int, *, can_start: bool) -> str:
-    """`free`: how many of them a start would take; `can_start`: it would neither be refused now, nor stop at once."""
+    """`running`: the versions that the `count` instances run. `free`: how many of them a manual start would take.
+
+    `can_start`: a manual start would neither be refused now nor stop at once."""
     runs = "runs" if count == 1 else "run"
     way = (
         f"Start the upgrade to move {_some(free, count)} to {version}"
@@ -311,7 +315,7 @@ def automatic_off(version: Version, count: int) -> str:
 
 @sentence
 def waits_for_a_start(version: Version, count: int) -> str:
-    """One could begin, but not as things are."""
+    """An upgrade by hand has instances to take, but would be refused or stop at once as things are now."""
     return f"Automatic upgrades are off. {_instances(count)} {_are(count)} waiting for a manual start to {version}."
 
 
@@ -325,7 +329,7 @@ def left_alone_by_automatic_off(version: Version, count: int) -> str:
 
 @sentence
 def surplus_is_kept(surplus: int, capacity: int, opted_out: int, kept: int) -> str:
-    """Why there are more than there should be."""
+    """Why there are more instances than the capacity: `surplus` of them cannot be removed."""
     held = [f"{opted_out} opted out"] if opted_out else []
     held += [f"{kept} protected from scale-in"] if kept else []
     return f"{_instances(surplus)} more than the capacity of {capacity}, and none may be removed: {' and '.join(held)}."
@@ -357,7 +361,7 @@ def switched_off(count: int) -> str:
 
 @sentence
 def failed_before(count: int, version: Version, *, is_running: bool) -> str:
-    """`is_running`: an upgrade to it is. If that is stopped, the next attempt takes them too."""
+    """`is_running`: an upgrade to `version` is running. If that is stopped, the next attempt takes these instances too."""
     failed = f"{_instances(count)} failed on {version}"
     if is_running:
         return f"{failed}; this upgrade does not retry {_them(count)}."

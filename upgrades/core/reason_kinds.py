@@ -1,4 +1,4 @@
-"""What the code of a decision or a reason means for whoever shows it: one table, carried with the reason, so that no viewer has a list."""
+"""What each code of a decision or reason means to viewers: one table. Each reason carries its entry, so that no viewer has a list."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,15 @@ Code = Why | InstanceWhy
 
 @dataclass(frozen=True, slots=True)
 class ReasonKind:
-    """`fill` and `glyph`: how it looks, among those of an instance's states. `word`: what an upgrade that it holds is, in a word or two.
+    """What one code means.
 
-    `passes`: it asks nothing of anybody. `works`: machines are at work, and a look awaits them. `holds`: it holds those that are still to
-    come. `at_the_gate`: an upgrade that runs waits for it before its next batch. `needs_person_after`: so many seconds after it
-    began somebody has to do something about it; None where that is never so. `is_own`: it says what its instances are, and each of
-    them says so itself. `explains`: the states of instances that it accounts for. `gauge`: the gauge of the board that it tells of.
-    `tries_again`: when it ends, what stopped is tried again. `expected`: what as many scale sets as have it are counted as, for one and
-    for more; None where it is nothing that somebody planned.
+    `fill`, `glyph`: how it looks; names of looks that instance states have too. `word`: one or two words for an upgrade that it holds.
+    `passes`: it ends without anybody's action. `works`: machines are at work, and their end is awaited.
+    `holds`: it holds the instances that are still to be upgraded. `at_the_gate`: a running upgrade waits for it before its next batch.
+    `needs_person_after`: so many seconds after it began, a person has to act; None for never.
+    `is_own`: it describes the instances themselves, and each of them shows it too. `explains`: the instance states that it accounts for.
+    `gauge`: the name of the board's gauge that it is about. `tries_again`: when it ends, the stopped attempt is tried again.
+    `expected`: (singular, plural) under which scale sets that have it are counted; None if nobody planned it.
     """
 
     fill: str
@@ -39,7 +40,7 @@ def _at_work(glyph: str, fill: str = "active") -> ReasonKind:
     return ReasonKind(fill, glyph, passes=True, works=True)
 
 
-# The weightiest first: reasons are ranked in this order.
+# Reasons are ranked in this order, the weightiest first.
 KINDS: dict[Code, ReasonKind] = {
     Why.NO_IMAGE: ReasonKind("waiting", "pending", needs_person_after=0),
     Why.NOT_MADE: ReasonKind("failure", "failed", needs_person_after=0, is_own=True),
@@ -47,9 +48,9 @@ KINDS: dict[Code, ReasonKind] = {
     InstanceWhy.SURPLUS: ReasonKind("out", "opted-out"),
     InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
     Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True, gauge="unhealthy"),
-    # Health that is late for a moment is no news.
+    # Health that is stale for a moment needs nobody.
     Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
-    # What somebody means to be so waits: only what is wrong is painted as wrong.
+    # What a person wanted looks like waiting: only what is wrong looks wrong.
     Why.FLEET_STOPPED: ReasonKind("waiting", "cord", "Held", holds=True, at_the_gate=True),
     Why.PAUSED: ReasonKind("waiting", "held", "Paused", holds=True, at_the_gate=True, expected=("paused", "paused")),
     Why.WAITING_FOR_APPROVAL: ReasonKind(

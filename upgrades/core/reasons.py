@@ -1,7 +1,7 @@
-"""Why is it not moving? Every upgrade and every instance that stands still has reasons, the weightiest first.
+"""The reasons why an upgrade or an instance is not moving, the weightiest first.
 
-`decide` answers with the first thing that holds an upgrade; here is all that does, and what holds each instance. The same object is in
-the feed, the API and `manage.py status`.
+`decide` answers with the first thing that holds an upgrade. This module finds everything that does, and what holds each instance. Feed,
+API and `manage.py status` carry the same reasons.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ Source = Callable[[ReasonContext], Iterable[Reason]]
 
 
 def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
-    """All that holds the scale set and its instances now, ranked. Nothing where all are on the version that is wanted."""
+    """Everything that holds the scale set and its instances now, ranked; () where all instances are on the wanted version."""
     view = reason_context_of(facts, now)
     found = [advice.checked(reason, view) for source in SOURCES for reason in source(view)]
     return tuple(sorted(found, key=lambda one: (RANK[one.code], one.instances or ())))
@@ -47,7 +47,7 @@ def _no_image(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _not_made(view: ReasonContext) -> Iterator[Reason]:
-    """Of what the provider refused or failed to make, and why; the first one's words. Numbers: instances, capacity, tries."""
+    """Machines that the provider refused or failed to create, with its message for the first. Numbers: instances, capacity, tries."""
     lacking = missing.not_made(view.facts)
     if lacking:
         first, until = missing.first(lacking), missing.next_try(view.facts, view.now)
@@ -60,7 +60,7 @@ def _not_made(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _gone(view: ReasonContext) -> Iterator[Reason]:
-    """Of what vanished, and is made again: so many at a time where it is many. Numbers: instances, capacity."""
+    """Machines that vanished at the provider and are being created again. Numbers: instances, capacity."""
     lacking = missing.gone(view.facts)
     if lacking:
         ids, since = tuple(sorted(health.ids(lacking))), min(one.missing.since for one in lacking if one.missing)
@@ -70,7 +70,7 @@ def _gone(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _gate(view: ReasonContext) -> Iterator[Reason]:
-    """Numbers: unhealthy, total, limit_percent, must_recover."""
+    """Too many unhealthy instances for the gate to open. Numbers: unhealthy, total, limit_percent, must_recover."""
     facts, limit = view.facts, _policy_at_the_gate(view).max_unhealthy_percent
     sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
     is_awaited = view.is_wanted or bool(advice.could_be_started(view))
@@ -85,7 +85,7 @@ def _gate(view: ReasonContext) -> Iterator[Reason]:
     if health.exceeds(len(protected), total, limit):
         text = messages.shut_by_opt_outs(len(protected), total, limit)
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
-        ids = health.ids(protected)  # opting them in lifts nothing: they count all the same
+        ids = health.ids(protected)  # no act: opting them in would not help, they would count all the same
         yield Reason(InstanceWhy.SHUT_BY_OPT_OUTS, text, "health", LiftedBy.OWNER, numbers=numbers, instances=ids)
 
 
@@ -99,7 +99,7 @@ def _policy_at_the_gate(view: ReasonContext) -> Policy:
 
 
 def _surplus(view: ReasonContext) -> Iterator[Reason]:
-    """None of those that are too many may go. Numbers: surplus, capacity."""
+    """More instances than the capacity, none of which may be removed. Numbers: surplus, capacity."""
     staying, capacity = view.facts.staying, view.facts.capacity
     surplus, held = len(staying) - capacity, [one for one in staying if one.protected or one.kept]
     if surplus <= 0 or len(held) <= capacity:
@@ -136,7 +136,7 @@ def _fleet_stop(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _paused(view: ReasonContext) -> Iterator[Reason]:
-    """Where no upgrade runs, by the pause of the last attempt: neither the platform nor a person begins another before it is resumed."""
+    """A person's pause: of the running upgrade, or of the last attempt, which keeps anybody from beginning another until it is resumed."""
     is_in_the_way = bool(view.outdated) or any(one.withdrawn for one in view.facts.staying)
     of_last = backoff.paused_by(view.facts) if is_in_the_way else ""
     by = view.upgrade.paused_by if view.upgrade else of_last
@@ -158,7 +158,7 @@ def _pause(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _room(view: ReasonContext) -> Iterator[Reason]:
-    """Between two batches that surge."""
+    """The waits between two surge batches: old instances are being deleted, or the available quota is not known."""
     upgrade, facts = view.upgrade, view.facts
     if not upgrade or not upgrade.surges or view.is_ending or any(one.state in IN_FLIGHT for one in upgrade.members):
         return
@@ -185,7 +185,7 @@ def _retry(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _suspected(view: ReasonContext) -> Iterator[Reason]:
-    """Numbers: failed, tried."""
+    """The wanted version is suspected. Numbers: failed, tried."""
     trial = view.facts.trial
     if view.outdated and suspicion.is_suspected(trial):
         good = view.facts.newest_good
@@ -195,7 +195,7 @@ def _suspected(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _pinned(view: ReasonContext) -> Iterator[Reason]:
-    """To a version that others of its instances do not run, or that was withdrawn."""
+    """The scale set is pinned to a version that was withdrawn, or that some of its instances do not run."""
     facts, could_be = view.facts, advice.could_be_started(view)
     if view.upgrade or not facts.pinned_to:
         return
@@ -228,7 +228,7 @@ def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _impossible(view: ReasonContext) -> Iterator[Reason]:
-    """Opt-outs (and quarantines) leave nothing that could be upgraded."""
+    """Opt-outs and quarantines leave no instance that could be upgraded."""
     held = [one for one in view.outdated if one.protected or one.quarantined]
     if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
         text = messages.nothing_left(len(held), view.target)
@@ -241,7 +241,7 @@ def _impossible(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _working(view: ReasonContext) -> Iterator[Reason]:
-    """Not held, but under way: what is awaited of each."""
+    """Work under way: nothing is held, and each reason says what is awaited of which instances."""
     groups: dict[Why, list[Member]] = defaultdict(list)
     forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
     for member in view.upgrade.members if view.upgrade else ():
@@ -251,10 +251,10 @@ def _working(view: ReasonContext) -> Iterator[Reason]:
     until = _verified_by(view)
     for why, members in groups.items():
         text = _UNDER_WAY[why](len(members)) if why in _UNDER_WAY else messages.verifying(len(members), until)
-        is_known = why is Why.VERIFYING and until > view.now  # on old news nobody's time is up
+        is_known = why is Why.VERIFYING and until > view.now  # past `until` only if health is stale: then no time is up
         instances = tuple(sorted({id for one in members for id in (one.instance, one.upgraded)}))
         yield Reason(why, text, "batch", until=until if is_known else None, instances=instances)
-    awaited = view.upgrade is not None and view.upgrade.surges  # those that leave have a reason of their own then
+    awaited = view.upgrade is not None and view.upgrade.surges  # then instances that leave have their own reason: _room
     busy = [one.id for one in view.facts.instances if one.busy and not (awaited and one.leaving)]
     if busy and not groups:
         yield Reason(Why.CREATING, capacity.making(view.facts), "capacity", instances=tuple(busy))

@@ -1,4 +1,4 @@
-"""A sentence that carries what it was made of, so that a viewer can say it in another language or time zone."""
+"""Sentences that carry the values in them, so that a viewer can show them in another language or time zone."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +34,9 @@ class Param(TypedDict):
 
 
 class SentenceShape(TypedDict):
-    """`text` is English, with times in UTC; `template` is the same with {name} in the place of each time, and braces doubled elsewhere;
-    `params` are the values by name, times among them."""
+    """A sentence as JSON. `text`: English, with times in UTC. `template`: the same with {name} instead of each time, other braces doubled.
+
+    `params`: all values in the sentence by name, times among them."""
 
     text: str
     template: str
@@ -43,7 +44,7 @@ class SentenceShape(TypedDict):
 
 
 class Sentence(str):
-    """English text, with times in UTC, and beside it what it was made of."""
+    """An English sentence with times in UTC. Beside the text it has its template and its values (see SentenceShape)."""
 
     template: str
     params: Mapping[str, Param]
@@ -55,7 +56,7 @@ class Sentence(str):
 
 
 def shaped(text: str) -> SentenceShape:
-    """As it travels.
+    """The sentence as JSON, as the feed and the API carry it. A plain text has no values.
 
     >>> shaped("It costs {5}.")
     {'text': 'It costs {5}.', 'template': 'It costs {{5}}.', 'params': {}}
@@ -65,12 +66,12 @@ def shaped(text: str) -> SentenceShape:
 
 
 def at(moment: datetime) -> str:
-    """The place of a time within a sentence."""
+    """The time within marks, to be put into a sentence; `sentence` then replaces it by words."""
     return f"\x02{moment.isoformat()}\x03"
 
 
 def in_utc(moment: datetime) -> str:
-    """A time for people, wherever the viewer's zone is not known; as it came, where it is within a day of the calendar's end.
+    """A time for people where their time zone is not known. A time too near the calendar's end to be converted stays in its own zone.
 
     >>> in_utc(datetime(2018, 9, 25, 12, tzinfo=UTC))
     '2018-09-25 12:00:00 UTC'
@@ -85,7 +86,7 @@ P = ParamSpec("P")
 
 
 def sentence(function: Callable[P, str]) -> Callable[P, Sentence]:
-    """Make what this function says carry its arguments: its parameters' types say of what kind they are."""
+    """Decorator: the text that the function returns becomes a Sentence with its arguments, of the types that its parameters have."""
     takes = signature(function)
     kinds = {name: _kind_of(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
 
@@ -146,7 +147,7 @@ def _made(marked: str, params: Mapping[str, Param]) -> Sentence:
 
 
 def _read(part: str) -> datetime | None:
-    """None for what somebody wrote that only looks like a time's place."""
+    """The time between two marks; None for a person's text that happens to contain the marks."""
     try:
         return datetime.fromisoformat(part)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The facts as they would be if a person did something now: for plans, and for whether it would do anything at all."""
+"""The facts as they would be after a person's action: for plans, and to find out whether the action would do anything."""
 
 from collections.abc import Container
 from dataclasses import replace
@@ -9,7 +9,7 @@ from upgrades.core.states import ILL, StartedBy, UpgradeKind
 
 
 def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
-    """An upgrade to the wanted version that a person starts. As it is where there is no version."""
+    """After a person started an upgrade to the latest version; unchanged where there is none."""
     if facts.latest is None:
         return facts
     version = facts.latest.version
@@ -17,7 +17,7 @@ def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = 
         facts.latest,
         StartedBy.USER,
         facts.policy_by_hand or facts.policy,
-        paused_by=backoff.paused_by(facts),  # who paused the last attempt has to resume it first
+        paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
         only_failed=only_failed,
         mends=frozenset(one.id for one in facts.instances if one.health in ILL) if unhealthy_first else frozenset(),
         takes_newer=bool(facts.pinned_to),
@@ -33,7 +33,7 @@ def extensions_started(facts: Facts, extensions: str) -> Facts:
 
 
 def turned(one: InstanceFacts, version: str) -> InstanceFacts:
-    """An upgrade to another version than its opt-out is for begins, and ends that."""
+    """The instance when an upgrade to `version` begins: that ends an opt-out that is for another version only."""
     return one if one.opt_out is None or one.is_protected_from(version) else replace(one, opt_out=None)
 
 
@@ -45,7 +45,7 @@ def resumed(facts: Facts) -> Facts:
 
 
 def hurried(facts: Facts) -> Facts:
-    """The next batch begins now."""
+    """After a person asked for the next batch now."""
     return replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True)) if facts.upgrade else facts
 
 
