@@ -1,7 +1,8 @@
-"""The board: all that a viewer of a scale set paints, computed once.
+"""The board: all counts and states that viewers show of a scale set, computed once.
 
-The state of each instance, who counts, who is next, the gauges, the plan, the progress. It is made when a look rests, stored, and carried
-by the feed; pages, wallboards, the terminal, the API and the admin say what it says. What is over has a record, made by the same code.
+It has the state of each instance, which ones count, which are next, the gauges, the plan and the progress. It is made whenever a reconcile
+ends in a wait, stored, and carried by the feed. Pages, wallboards, the terminal, the API and the admin show what it says. An upgrade that
+is over has a record, made by the same code. Values of instances are texts as `ranges.spans` writes them.
 """
 
 from collections import defaultdict
@@ -25,9 +26,10 @@ from upgrades.core.whom import Whom, whom
 
 
 class Counts(TypedDict):
-    """`total`: those that stay, one for each place; `counted`: in the sense of every limit; `eligible`: those not opted out.
+    """Numbers of instances. `total`: those that stay, without surge instances that have replaced nothing yet.
 
-    Of the eligible: `up_to_date` are on what they are to have, and well; `current` on what they are to have, whatever else they are.
+    `counted`: those that limits are a percent of. `eligible`: those that are not opted out; among them are `up_to_date`: on the wanted
+    version and well, and `current`: on the wanted version, well or not.
     """
 
     total: int
@@ -39,7 +41,7 @@ class Counts(TypedDict):
 
 
 class Progress(TypedDict):
-    """`percent` is rounded down; None of none."""
+    """How many `of` so many instances are up to date. `percent` is rounded down; None where `of` is 0."""
 
     up_to_date: int
     of: int
@@ -47,9 +49,9 @@ class Progress(TypedDict):
 
 
 class Ran(TypedDict):
-    """A batch that began: its instances, by how far each is. Of two that share a place the one that was there first is told.
+    """A batch that has begun. `members`: its instances by member state. A surge instance is not listed: the one that it replaces is.
 
-    `size`: how many it takes, without those that were skipped.
+    `size`: the number of its instances, without those that were skipped.
     """
 
     number: int
@@ -62,9 +64,10 @@ class Ran(TypedDict):
 
 
 class Current(TypedDict):
-    """Where a running upgrade is: which batch, of how many, at which step (`gate`, `choose`, `replace`, `wait`), since when.
+    """Where a running upgrade is: in batch `current` `of` so many, at which `step`, `since` when, and whether it is `held`.
 
-    Of the batch in flight: its `size`, how many were `replaced`, and how many are `healthy` after it; None where there is none.
+    `step`: "gate", "choose", "replace" or "wait". `size`, `replaced`, `healthy`: how many instances the running batch has, how many of them
+    are replaced, and how many are healthy after that; None where no batch runs.
     """
 
     current: int
@@ -78,8 +81,10 @@ class Current(TypedDict):
 
 
 class Board(Whom):
-    """`eligible` and `up_to_date`: which instances `counts` has so many of. `over_limit`: what follows where `unhealthy` is over its limit,
-    None where it is not."""
+    """All that viewers show of a scale set. `eligible` and `up_to_date`: the instances behind these numbers of `counts`.
+
+    `states`: the instances in each state. `over_limit`: a sentence on what follows from too many unhealthy, None where the limit is kept.
+    `batches`: those that have begun; `planned`: those to come, with `planned_more` beyond them, started `planned_by`."""
 
     target: str
     states: dict[str, str]
@@ -99,9 +104,9 @@ class Board(Whom):
 
 
 class Results(TypedDict):
-    """How many it had brought to its target, how many failed in it, put back or not, and how many it did not try.
+    """The result of an upgrade, in numbers of instances. `failed`: with or without the old OS disk back. `left`: not taken.
 
-    `in_progress`: how many it was at work on when it ended, which is none but where an error ended it.
+    `in_progress`: under way when it ended; always 0 unless an error ended it.
     """
 
     succeeded: int
@@ -111,7 +116,7 @@ class Results(TypedDict):
 
 
 class Record(TypedDict):
-    """How an upgrade stood when it ended. `left`: how many it had still to take. `unhealthy` is None where nobody noted it."""
+    """How an upgrade stood when it ended. `left`: how many instances it had still to take. `unhealthy`: None where it was not recorded."""
 
     batches: list[Ran]
     counts: Results
@@ -122,7 +127,7 @@ class Record(TypedDict):
 
 
 def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Board:
-    """`decision`: the code of what was decided on these facts; `before`: the board that this one follows."""
+    """The board of these facts. `decision`: the code of what was decided on them. `found`: the plan. `before`: the previous board."""
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
     eligible = [one.id for one in _eligible(facts)]
@@ -237,7 +242,7 @@ def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
 
 
 def _since(number: int, step: str, now: datetime, before: Board | None) -> str:
-    """Where the clock was set back it has been so since now."""
+    """When the upgrade came to this batch and step; not later than now, in case the clock was set back."""
     was = before["batch"] if before else None
     is_same = was is not None and (was["current"], was["step"]) == (max(1, number), step)
     return min(was["since"], iso(now)) if was and is_same else iso(now)
@@ -247,7 +252,7 @@ def _since(number: int, step: str, now: datetime, before: Board | None) -> str:
 
 
 def record_of(facts: Facts, now: datetime) -> Record:
-    """Of the upgrade that runs, and ends now. Its last batch ends with it."""
+    """The record of the running upgrade, which ends now, and its last batch with it."""
     assert facts.upgrade
     found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
     ended = progress_of(facts, found)
@@ -266,7 +271,7 @@ def _results(ended: UpgradeProgress) -> Results:
 
 
 def progress_in(counts: Mapping[str, int]) -> UpgradeProgress:
-    """What the `counts` of a record say. Older ones knew of nothing in progress."""
+    """The progress that the `counts` of a stored record say. Old records have no `in_progress`."""
     return UpgradeProgress(counts["succeeded"], counts["failed"], counts.get("in_progress", 0), counts["left"])
 
 
@@ -275,7 +280,7 @@ def _ended(batch: Ran, now: datetime) -> Ran:
 
 
 def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Record:
-    """Of one that ended before records were kept: what its members say. How the others were then nobody noted."""
+    """The record of an upgrade that ended before records were kept, from its members alone: the health of that time is not known."""
     members = [member for batch in began for member in batch.members]
     failed = [member.instance for member in members if member.state in HAS_FAILED]
     well = sum(member.state is MemberState.SUCCEEDED for member in members)
@@ -290,7 +295,7 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
 
 
 def changes_at(facts: Facts, now: datetime) -> datetime | None:
-    """When the next instance counts as ill though nothing is heard of it: its wait for a first verdict is over."""
+    """When the next wait for a first verdict is over, so that the instance counts as unhealthy without any new report; None for never."""
     waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
     ends = [health.wait_ends(facts, one.health_since, now) for one in waiting if one.health_since]
     return min((at for at in ends if at > now), default=None)

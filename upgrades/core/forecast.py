@@ -1,6 +1,6 @@
-"""The plan, as it is carried: made again only when something changed that it depends on, and kept until then.
+"""The plan as the board carries it. It is kept until something changes that it depends on, and only then made again.
 
-Its moments are those of the wall clock, so that a kept plan stays true while time goes by as planned.
+Its times are those of the wall clock, so that a kept plan stays true while everything goes as planned.
 """
 
 from collections import defaultdict
@@ -19,12 +19,12 @@ from upgrades.core.ranges import spans
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState, StartedBy
 from upgrades.core.steps import Why
 
-MAX_PLANNED = 100  # batches that are told one by one
-LATE = 1.5  # times as long as the others
+MAX_PLANNED = 100  # batches that are listed one by one
+LATE = 1.5  # a batch is late after so many times the typical duration
 
 
 class Planned(TypedDict):
-    """A batch to come. Its moments are typical ones, None where nobody knows."""
+    """A batch to come. Its times are for batches of typical duration, None where that is not known."""
 
     number: int
     instances: str
@@ -37,7 +37,7 @@ class Planned(TypedDict):
 
 
 class Ends(TypedDict):
-    """When the upgrade is over, with quick and with slow batches. `late`: the running batch takes far longer than others did."""
+    """When the upgrade will be over: with quick batches, with slow batches. `late`: the running batch takes far longer than usual."""
 
     earliest: str
     latest: str
@@ -45,9 +45,9 @@ class Ends(TypedDict):
 
 
 class Forecast(TypedDict):
-    """`key`: what it depends on, as a hash. `by`: who starts it, "platform" or "user", None where nothing is planned.
+    """The plan. `key`: a hash of everything that it depends on. `by`: who starts it, "platform" or "user", None where nothing is planned.
 
-    `more`: how many batches follow those that are told. `late_after`: when the running batch is late.
+    `more`: how many batches follow the listed ones. `late_after`: from when the running batch is late.
     """
 
     key: str
@@ -60,7 +60,7 @@ class Forecast(TypedDict):
 
 
 def forecast(facts: Facts, now: datetime, kept: Forecast | None, pace: Callable[[], Pace | None]) -> Forecast:
-    """The kept one where it still holds. `pace` is asked only where it does not."""
+    """The `kept` plan if it is still true, otherwise a new one. `pace` is called only for a new one, because it queries the database."""
     key = key_of(facts, now)
     return kept if kept and kept["key"] == key else made(facts, now, pace(), key)
 
@@ -87,7 +87,7 @@ def no_forecast(key: str) -> Forecast:
 
 
 def ends_of(found: Forecast, now: datetime) -> Ends | None:
-    """None while nobody can say."""
+    """When the upgrade will be over; None while that is not known."""
     if found["earliest"] is None or found["latest"] is None:
         return None
     late_after = found["late_after"]
@@ -123,7 +123,7 @@ def _after(now: datetime, length: timedelta | None) -> str | None:
 
 
 def key_of(facts: Facts, now: datetime) -> str:
-    """The same for all facts of which the same plan is made, however far the running batch has got meanwhile."""
+    """The same text for all facts that lead to the same plan, however far the running batch is."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
     taken = _taken(facts.upgrade)
     for one in facts.instances:
@@ -135,7 +135,7 @@ def key_of(facts: Facts, now: datetime) -> str:
 
 
 def _taken(upgrade: Upgrade | None) -> dict[int, MemberState]:
-    """The instances of its members that have not failed, with how far they are: they go as planned."""
+    """The states of members that have not failed, by the ids of their old and new instances: these instances go as planned."""
     members = upgrade.members if upgrade else ()
     well = [one for one in members if one.state not in HAS_FAILED or one.state is MemberState.ROLLING_BACK]
     return {id: one.state for one in well for id in (one.instance, one.upgraded)}
@@ -159,7 +159,7 @@ def _set(facts: Facts) -> Hashable:
 
 
 def _upgrade(upgrade: Upgrade | None) -> Any:
-    """Of its members those matter that failed; the others follow from the instances."""
+    """What the plan depends on in the upgrade. Of its members, only failed ones matter; the others follow from the instances."""
     if upgrade is None:
         return None
     bare = replace(upgrade, batches=(), ends_by=None)

@@ -1,4 +1,4 @@
-"""The two limits of an upgrade, as gauges: how many are ill, of how many, and how near the limit that is."""
+"""The two limits of an upgrade as gauges: how many instances are unhealthy or failed, of how many, and how near the limit that is."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -12,7 +12,9 @@ from upgrades.core.states import HAS_FAILED
 
 
 class Gauge(TypedDict):
-    """`most`: so many may be ill; `room`: so many more, negative where it is `over`. `instances` as `ranges.spans` writes them."""
+    """`count` instances `of` so many are ill. `most`: how many may be; `room`: how many more may become so, negative if it is `over`.
+
+    `instances`: the ill ones, as `ranges.spans` writes them."""
 
     count: int
     of: int
@@ -25,7 +27,7 @@ class Gauge(TypedDict):
 
 
 def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
-    """Strictly more than the limit is over.
+    """The gauge of these ids. It is over at strictly more than the limit.
 
     >>> gauge([4, 5], 10, 20) == {"count": 2, "of": 10, "percent": 20.0, "limit_percent": 20, "most": 2, "room": 0,
     ...     "over": False, "instances": "4-5"}
@@ -45,13 +47,13 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
 
 
 def unhealthy(facts: Facts, now: datetime) -> Gauge:
-    """As the gate counts before every batch."""
+    """The gauge of unhealthy instances, counted as the gate counts them before every batch."""
     sick = batches.sick_at_the_gate(facts, now)
     return gauge(health.ids(sick), len(facts.counted), policy_of(facts).max_unhealthy_percent)
 
 
 def failed(facts: Facts, now: datetime) -> Gauge | None:
-    """Of those upgraded so far, those that failed or are ill now; None where no upgrade runs."""
+    """The gauge of failed upgrades: of those upgraded so far, the instances that failed or are unhealthy now; None without an upgrade."""
     if facts.upgrade is None:
         return None
     members, upgraded = health.unhealthy_upgraded(facts, now)
@@ -60,17 +62,17 @@ def failed(facts: Facts, now: datetime) -> Gauge | None:
 
 
 def there(member: Member) -> int:
-    """The instance that there is: one that failed was not replaced."""
+    """The id of the instance that exists: the old one if its upgrade failed, because then it was not replaced."""
     return member.instance if member.state in HAS_FAILED else member.upgraded
 
 
 def policy_of(facts: Facts) -> Policy:
-    """Whose limits hold: those of the running upgrade, or of the next one."""
+    """The policy whose limits apply: that of the running upgrade, or of the next one."""
     if facts.upgrade:
         return facts.upgrade.policy
     return advice.policy_of(facts, by_hand=begins_by_hand(facts))
 
 
 def begins_by_hand(facts: Facts) -> bool:
-    """No upgrade runs, and none begins by itself."""
+    """Can only a person begin the next upgrade? Not while one runs."""
     return facts.upgrade is None and not (facts.automatic and facts.follows_latest)

@@ -1,4 +1,4 @@
-"""The state of each instance, as every viewer shows it: exactly one each, and what is bad never hides behind what is merely true."""
+"""The state of each instance, as every viewer shows it: exactly one. Where several apply, a bad one comes before a harmless one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,10 @@ from upgrades.core.waiting import is_taken_next
 
 
 class State(StrEnum):
-    """Where one instance is, in one word."""
+    """The state of one instance, in one word."""
 
     FAILED = "failed"
-    MISSING = "missing"  # it has no machine, and waits to be made again
+    MISSING = "missing"  # it has no machine, and waits for one to be created
     UNHEALTHY = "unhealthy"
     QUARANTINED = "quarantined"
     HELD = "held"
@@ -47,7 +47,7 @@ _ILL = {Health.UNHEALTHY: State.UNHEALTHY, Health.UNKNOWN: State.UNKNOWN}
 class _Context:
     """What every instance's state depends on besides the instance itself.
 
-    `members`: each instance's part in the running upgrade; `places`: the same by the new instance that is to take a place.
+    `members`: the members of the running upgrade by the id of their instance; `places`: by the id of the surge instance that replaces it.
     """
 
     facts: Facts
@@ -61,7 +61,7 @@ class _Context:
 
 
 def states_of(facts: Facts, now: datetime, decision: str) -> dict[int, State]:
-    """By instance. `decision`: the code of what was decided on these facts."""
+    """The state of each instance, by id. `decision`: the code of what was decided on these facts."""
     context = _context(facts, now, decision)
     return {one.id: _state(one, context) for one in facts.instances}
 
@@ -84,14 +84,14 @@ def _context(facts: Facts, now: datetime, decision: str) -> _Context:
 
 
 def target_of(facts: Facts) -> str:
-    """The version that is wanted now; "" where there is none, or where the running upgrade is of the extensions."""
+    """The version that is wanted now; "" where there is none, and during an upgrade of extensions."""
     if facts.upgrade:
         return facts.upgrade.target.version
     return facts.latest.version if facts.latest else ""
 
 
 def _state(one: InstanceFacts, context: _Context) -> State:
-    """The first that is so, in this order. Most are well, and asked nothing more than that."""
+    """The first state that applies, in this order. Most instances are well: for them `_trouble` is skipped, which saves time."""
     member = context.members.get(one.id) or context.places.get(one.id)
     is_in_flight = member is not None and member.state in IN_FLIGHT
     if one.busy or one.missing or is_in_flight:
@@ -109,7 +109,9 @@ def _state(one: InstanceFacts, context: _Context) -> State:
 
 
 def _under_way(one: InstanceFacts, member: Member | None) -> State:
-    """Of two that share a place both show how it is with it. One that is being verified and answers badly is ill at once."""
+    """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
+
+    An instance that is being verified and answers badly shows as unhealthy at once."""
     if one.leaving:
         return State.DELETING
     if one.making:
@@ -123,7 +125,9 @@ def _under_way(one: InstanceFacts, member: Member | None) -> State:
 
 
 def _trouble(one: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
-    """What is wrong with it; None where its health is merely not known yet. One that failed and is back on its old OS disk runs."""
+    """What is wrong with an instance that is not well; None where only its first verdict is awaited.
+
+    An instance that failed and is back on its old OS disk runs: it is not shown as failed, but as rolled back if nothing else is wrong."""
     if one.quarantined:
         return State.QUARANTINED
     if has_failed and not (one.rolled_back and one.version != context.target):
@@ -138,12 +142,12 @@ def _trouble(one: InstanceFacts, has_failed: bool, context: _Context) -> State |
 
 
 def _has_failed(one: InstanceFacts, member: Member | None, context: _Context) -> bool:
-    """On the version that is wanted, or in the running upgrade."""
+    """Did it fail on the wanted version, or in the running upgrade?"""
     on_target = bool(one.failed_version) and one.failed_version == context.target
     return on_target or (member is not None and member.state in HAS_FAILED)
 
 
 def is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
-    """It lacks what it is to have, though the running upgrade may leave it alone, for it failed before."""
+    """Does it lack the wanted version? Also true of an instance that the running upgrade leaves alone because it failed before."""
     lacks = facts.upgrade is not None and bool(target) and batches.is_outdated(one, target)
     return lacks or is_taken_next(one, facts, target)

@@ -1,6 +1,7 @@
-"""What would happen: `decide` run forward on a virtual clock, on the assumption that every swap goes well.
+"""The plan of an upgrade: `decide` run forward on a virtual clock, on the assumption that every instance succeeds.
 
-It decides nothing itself. What would hold the upgrade right now is noted and then taken as lifted, so that the plan goes on behind it.
+This module decides nothing itself. Whatever holds the upgrade now is noted as a block, and then taken to be over, so that the plan
+shows what comes after it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -30,16 +31,16 @@ from upgrades.core.steps import (
     Why,
 )
 
-MAX_STEPS = 10_000  # a set has at most 1,000 instances, and a batch takes three steps
+MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
 FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
 GATES = (FaultCode.BEFORE, FaultCode.IN)
-# Nobody knows when these end.
+# Codes of what only people end: nobody knows when.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.GATE, *GATES})
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a batch takes: quick (the 10th percentile), typical, slow (the 90th); None where none was ever timed."""
+    """How long past batches took: `quick` is the 10th percentile, `typical` the median, `slow` the 90th percentile."""
 
     quick: timedelta
     typical: timedelta
@@ -48,9 +49,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
-    """`why` is how it is chosen, with the rounding; `zones` are those it is in; `begins_in` is typical.
+    """A batch to come. `why`: how it is chosen, with the rounding. `begins_in`: the typical time until it begins, None where unknown.
 
-    `held_by`: the code of what people must lift before it, "" where nothing is known to hold it.
+    `held_by`: the code of what people have to end before it can begin, "" where nothing is known to hold it.
     """
 
     number: int
@@ -63,7 +64,7 @@ class PlannedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Something that would hold the upgrade: `code` of a Why or a FaultCode, and the sentence."""
+    """Something that would hold the upgrade: the code of a Why or a FaultCode, and the sentence for people."""
 
     code: str
     text: str
@@ -71,9 +72,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`waits` are planned ones (pauses, back-off); `earliest` and `latest` the end, from now, None where no batch was ever timed.
+    """What an upgrade will do. `target`: its version, "" in a plan of `kind` EXTENSIONS.
 
-    `target` is a version, "" where the plan is of extensions (`kind`).
+    `waits`: the sum of planned waits (pauses, the wait for a retry). `earliest`, `latest`: the time from now until the upgrade ends, with
+    quick and with slow batches; None where no batch was ever timed.
     """
 
     target: str
@@ -91,7 +93,7 @@ class Plan:
 
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
-    """From the lengths of past batches.
+    """The pace from the durations of past batches; None where there are none.
 
     >>> pace_of([timedelta(seconds=n) for n in range(1, 21)])
     Pace(quick=datetime.timedelta(seconds=2), typical=datetime.timedelta(seconds=10), slow=datetime.timedelta(seconds=18))
@@ -104,7 +106,7 @@ def pace_of(durations: Sequence[timedelta]) -> Pace | None:
 
 
 def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: bool = False) -> Plan:
-    """The batches that are still to come. `by_hand`: as if a person started it now, where none runs."""
+    """The plan of the running upgrade, or else of the next one. `by_hand`: of one that a person would start now, where none runs."""
     if by_hand and facts.upgrade is None:
         facts = what_if.started(facts)
     return _Rehearsal(facts, now, pace).run()
@@ -118,8 +120,8 @@ class _Rehearsal:
     batches: list[PlannedBatch] = field(default_factory=list)
     blocks: dict[str, Block] = field(default_factory=dict)
     waits: timedelta = timedelta(0)
-    timed: int = 0  # batches whose time is in the estimate, the running one too
-    passed: timedelta = timedelta(0)  # of the running batch's time
+    timed: int = 0  # how many batches the estimate has the time of, with the running one
+    passed: timedelta = timedelta(0)  # how long the running batch has been running
     held_by: str = ""
 
     def run(self) -> Plan:
@@ -138,13 +140,13 @@ class _Rehearsal:
         return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
 
     def _count_what_passed(self) -> None:
-        """The running batch has had a part of its time already."""
+        """Note how long the running batch has been running: that part of its time is not to come any more."""
         running = running_batch(self.facts)
         if running and running.started_at:
             self.passed = max(timedelta(0), self.now - running.started_at)
 
     def _from_now(self, each: timedelta) -> timedelta:
-        """When all batches so far are over, if each of them takes so long."""
+        """The time from now until all batches so far are over, if each takes as long as `each`."""
         batches = each * self.timed
         return self.waits + batches - min(self.passed, each, batches)
 
@@ -225,7 +227,7 @@ class _Rehearsal:
             self.held_by = code
 
     def _lift(self, why: Why) -> None:
-        """It is over; old news is renewed before each step anyway."""
+        """Take the hold to be over. Stale health needs nothing: health is fresh before each step anyway."""
         if why is Why.FLEET_STOPPED:
             self.facts = replace(self.facts, fleet_stop=None)
             self._stop_no_clock()
@@ -240,12 +242,12 @@ class _Rehearsal:
             self.facts = replace(self.facts, available_quota_is_known=True)
 
     def _stop_no_clock(self) -> None:
-        """The time of an upgrade that was held stood still."""
+        """Drop the end of the upgrade's time: that time stands still during a hold, for nobody knows how long."""
         if self.facts.upgrade:
             self._upgrade(replace(self.facts.upgrade, ends_by=None))
 
     def _end_opt_outs(self) -> None:
-        """Of those whose time is over by then."""
+        """End the opt-outs whose time is over on the virtual clock."""
         if any(one.opt_out and one.opt_out.until and one.opt_out.until <= self.now for one in self.facts.instances):
             self._instances(_let_go(one, self.now) for one in self.facts.instances)
 
@@ -271,7 +273,7 @@ class _Rehearsal:
         self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(step.number, members))))
 
     def _with_replacements(self, members: Sequence[Member]) -> tuple[Member, ...]:
-        """New instances, which are being made in the places of these."""
+        """The members, each with a new instance that replaces it; these instances are added, as being created."""
         first, there_are = self._next_id(), self.facts.instances
         zones = {one.id: one.zone for one in there_are}
         pairs = tuple(replace(one, replacement=first + place) for place, one in enumerate(members))
@@ -280,7 +282,7 @@ class _Rehearsal:
         return pairs
 
     def _arrive(self) -> None:
-        """All that is under way ends well, and what is replaced goes. A batch takes its time."""
+        """Let all work under way succeed, and delete the instances that are replaced. A batch takes its typical time."""
         upgrade = self.facts.upgrade
         on_the_way = [one for one in upgrade.members if one.state in FORTH] if upgrade else []
         if on_the_way:
@@ -293,7 +295,7 @@ class _Rehearsal:
         self._members(_done)
 
     def _goes(self, member: Member) -> int:
-        """Of the old one and the new one: the new one where the old one was opted out meanwhile."""
+        """The id of the instance that is deleted: the old one, or the new one if the old one was opted out meanwhile."""
         old = self.facts.instance(member.instance)
         return member.upgraded if old and old.protected else member.instance
 
@@ -316,7 +318,7 @@ class _Rehearsal:
 
 
 def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
-    """It is up; with what the upgrade brings, where it was in a batch."""
+    """The instance up and healthy, and, where `upgrade` is given, with what that brings. An instance that is not busy stays as it is."""
     if upgrade is None and not one.busy:
         return one
     is_image = upgrade is not None and upgrade.kind is UpgradeKind.IMAGE

@@ -1,4 +1,4 @@
-"""How a scale set stands in numbers, whatever upgrade runs: its instances by health, by version, and by what is special about them."""
+"""The state of a scale set in numbers, whatever upgrade runs: its instances by health, by version and by what is special about them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from upgrades.core.states import Health
 
 @dataclass(slots=True)
 class Standing:
-    """Of the instances that stay: those that are taken away, and new ones that only are to take a place, are in none of the numbers.
+    """Numbers of instances, without those that are being deleted and surge instances that have replaced nothing yet.
 
-    `busy`: something is being done to them; `missing`: there is no machine (yet).
+    `busy`: an operation of ours runs on them. `missing`: they have no machine (yet).
     """
 
     instances: int = 0
@@ -25,7 +25,7 @@ class Standing:
 
     @property
     def machines(self) -> int:
-        """How many there are."""
+        """How many instances have a machine."""
         return self.instances - self.missing
 
     @property
