@@ -1,4 +1,4 @@
-"""Who did something, through what, and to what: the words of the audit trail."""
+"""The words of the audit trail: who did something, through which entry point, to what, with which outcome."""
 
 import getpass
 import socket
@@ -9,17 +9,17 @@ MAX_NAME_LENGTH = 150  # of a user, as Django has it
 
 
 class Who(StrEnum):
-    """What kind of actor."""
+    """The kinds of actors."""
 
     PERSON = "person"
     API_CLIENT = "API client"
     COMMAND_LINE = "command line"
     PLATFORM = "platform"
-    NOBODY = "nobody"  # who has not said who it is, or could not prove it
+    NOBODY = "nobody"  # a client that did not say who it is, or could not prove it
 
 
 class EntryPoint(StrEnum):
-    """Through what the act came in."""
+    """The ways in which an action comes in."""
 
     PAGE = "page"
     ADMIN = "admin"
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class Kind(StrEnum):
-    """What kind of thing was acted on."""
+    """The kinds of things that an action is done to."""
 
     SCALE_SET = "scale set"
     IMAGE = "image"
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `came_from`: the address, or user@host; `request_id`: what one request's acts have in common."""
+    """Who acts. `came_from`: a network address, or user@host. `request_id`: the same for all actions of one request."""
 
     who: Who
     name: str
@@ -64,7 +64,7 @@ class Actor:
 
 
 def at_the_terminal(entry_point: EntryPoint, request_id: str = "") -> Actor:
-    """Whoever runs this process."""
+    """The operating system's user who runs this process, as an actor."""
     name = os_user()
     return Actor(Who.COMMAND_LINE, name, "", entry_point, f"{name}@{socket.gethostname()}"[:200], request_id)
 

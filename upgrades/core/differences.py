@@ -1,4 +1,4 @@
-"""What an act changed, to be kept for years: only what differs, without secrets, and never long."""
+"""What an action changed, for the audit trail, which is kept for years: only what differs, without secrets, and short."""
 
 import json
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from upgrades.core.masking import HIDDEN, without_secrets
 Json = dict[str, Any]
 
 MAX_TEXT = 300  # characters of one text
-MAX_ITEMS = 50  # of one list or object
+MAX_ITEMS = 50  # elements of one list or fields of one object
 MAX_DEPTH = 12
-MAX_LENGTH = 8_000  # characters of the whole, as JSON
+MAX_LENGTH = 8_000  # characters of all the differences, as JSON
 CHANGED = f"{HIDDEN} (another one)"
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Json, Json]:
-    """(what differs as it was, as it is now). Members that are equal are in neither; both empty: nothing changed.
+    """(the fields that differ as they were, the same as they are now). Both are empty where nothing changed.
 
-    A secret shows as ***, and where it is another one now that is said.
+    A secret shows as ***, and a secret that was changed says "(another one)" in the second.
     """
     was, now = _differing(before, after)
     hidden_was, hidden_now = without_secrets(was), _marked(without_secrets(was), without_secrets(now))
@@ -42,19 +42,19 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Jso
 
 
 def _text(value: Any) -> str:
-    """JSON knows types that Python takes for equal: 1, 1.0 and true."""
+    """A value as JSON text, to compare by: Python would take 1, 1.0 and True for equal."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
 def _marked(was: Any, now: Any) -> Any:
-    """`now`, where each secret that stands in both is said to be another one: what is equal is in neither."""
+    """`now`, with each secret that is in both marked as changed: secrets that are equal are in neither."""
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         return {name: _marked(was.get(name), value) for name, value in now.items()}
     return CHANGED if was == now == HIDDEN else now
 
 
 def kept_short(value: Json) -> Json:
-    """As much of it as is worth keeping; what was cut says so."""
+    """The value cut to the limits above; whatever was cut says so."""
     short: Json = _short(value, MAX_DEPTH)
     length = len(json.dumps(short))
     if length <= MAX_LENGTH:
@@ -82,6 +82,6 @@ def _short(value: Any, depth: int) -> Any:
 
 
 def plain(text: str, longest: int) -> str:
-    """In one line, without what no database takes and no terminal should be sent."""
+    """The text in one line of at most `longest` characters. Unprintable ones become "?": no database or terminal should get them."""
     cut = text if len(text) <= longest else f"{text[: longest - 3]}..."
     return "".join(letter if letter.isprintable() else "?" for letter in cut)

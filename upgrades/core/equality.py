@@ -1,11 +1,11 @@
-"""Equality of JSON: what Python calls equal is not always the same to a reader of JSON."""
+"""Equality of JSON values. Python's own differs from it: for Python, True equals 1."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether both are the same JSON, at every depth. A truth value is never a number; 1 and 1.0 are one number, as JSON has it.
+    """Are both the same JSON, at every depth? true and false never equal a number; 1 and 1.0 are the same number, as in JSON.
 
     >>> same({"a": [True]}, {"a": [1]}), same(1, 1.0), same({"a": None}, {})
     (False, True, False)

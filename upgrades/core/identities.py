@@ -1,4 +1,4 @@
-"""Managed identities of a scale set's document: no more of them than their `type` speaks of."""
+"""Removes managed identities from a scale set's document that contradict their `type`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,9 @@ from upgrades.core.json_fields import get_field
 
 
 def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A document without the identities that its type does not speak of: none of them under None, those assigned by users only where it
-    says UserAssigned.
+    """The document without identities that its identity type excludes.
+
+    Type None removes all of `identity`; a type without UserAssigned removes the identities assigned by users.
     """
     identity = get_field(document, "identity")
     if not isinstance(identity, Mapping):

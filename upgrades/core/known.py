@@ -1,8 +1,8 @@
-"""What a document says that no version of Azure's API knows: members, words of enumerations, one member twice.
+"""Finds what no version of Azure's API knows in a document: unknown fields, unknown words of enumerations, one field twice.
 
-Around each switch that is obeyed here, and each that asks for more caution, objects are closed: a slip there would be a request that
-nobody hears. Deeper, where Azure adds members with new versions, an unknown one is kept and told of, unless it is one of those switches at
-the wrong place. What a stored document has already, and comes back as it was, may stay.
+Objects with a switch that is obeyed here, or with a field that asks for caution, are closed: unknown fields in them are refused, because a
+misspelt switch would be ignored. In other objects, to which Azure adds fields with new versions, an unknown field is kept and reported,
+unless it is one of those switches in the wrong place. What the stored document has already, and comes back unchanged, may stay.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,16 +51,19 @@ CLOSED = frozenset(
     }
 )
 TOP = frozenset({azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP})
-# What Azure's command line puts into all that it prints.
+# Fields that Azure's command line adds to everything it prints.
 PRINTED = frozenset({"resourcegroup"})
 
 
 @dataclass(frozen=True, slots=True)
 class Strange:
-    """`at`: the member. `is_refused`: it must not come anew. `is_lost`: it goes when a request is merged with what is there."""
+    """Something unknown in a document. `at`: the path of the field. `say`: makes the message. `code`: Azure's error code.
+
+    `is_refused`: a new document must not have it. `is_lost`: it disappears when the request is merged with the stored document.
+    """
 
     at: str
-    say: Callable[[], str]  # which looks for the nearest known one: asked for by those only who tell it
+    say: Callable[[], str]  # called only where the message is shown: it searches for the nearest known name
     code: str
     is_refused: bool = True
     is_lost: bool = False
@@ -71,16 +74,16 @@ class Strange:
 
 
 def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
-    """Raises BadDocument for the first thing that is to be refused. `before`: the stored document."""
+    """Raises BadDocument for the first unknown thing that is refused. `before`: the stored document, whose values may stay."""
     for one in strange(document, type, before):
         if one.is_refused:
             raise BadDocument(one.message, target=one.at, code=one.code)
 
 
 def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any] | None) -> None:
-    """What a request says and what becomes of it does not show any more: an unknown member with a null, one member in two spellings.
+    """Raises BadDocument for what only the request shows: an unknown field with a null, or one field in two spellings.
 
-    Raises BadDocument. All else is checked in what becomes of the request.
+    Both disappear when the request is merged. Everything else is checked in the merged document, by `check`.
     """
     for one in strange(given, type, before):
         if one.is_refused and one.is_lost:
@@ -88,7 +91,7 @@ def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any]
 
 
 def strange(document: Any, type: str, before: Any = None) -> Iterator[Strange]:
-    """All of it that is not in `before` already, in the order of the document."""
+    """Everything unknown in the document that is not in `before` already, in the order of the document."""
     yield from _value(document, type, "", before)
 
 
@@ -106,7 +109,7 @@ def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
 
 
 def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
-    """Each with what was there under its name, or in its place where it has none."""
+    """(element, the stored element of the same name, or at the same index if it has no name; None if there is none)."""
     old = before if isinstance(before, list) else []
     named = {name: one for one in old if (name := name_of(one)) is not None}
     for index, one in enumerate(elements):
@@ -131,14 +134,14 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
 
 
 def by_spelling(before: Any) -> dict[str, Any]:
-    """The members of a stored object by their own spelling, and in lower case. An older document may have two spellings of one."""
+    """The fields of a stored object by their own spelling and in lower case. Old documents may have a field in two spellings."""
     if not isinstance(before, Mapping):
         return {}
     return {**{name.lower(): value for name, value in before.items()}, **before}
 
 
 def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
-    """It is no member of Azure's, but of the stored document, or of what the command line prints."""
+    """May this unknown field stay, because the stored document has it, or because the command line adds it?"""
     return name in PRINTED or (name in old and (value is None or same(value, old[name])))
 
 
@@ -179,7 +182,7 @@ def _is_word(value: Any, type: str) -> bool:
 
 
 def spelled_word(value: str, type: str) -> str | None:
-    """A word of an enumeration as Azure spells it; None where it is none."""
+    """The word as Azure spells it in this enumeration; None where the enumeration does not have it."""
     return words(type).get(", ".join(part.strip() for part in value.lower().split(",")))
 
 

@@ -1,10 +1,10 @@
-"""Hiding tokens, passwords and secrets: in lines of text by what they look like, in JSON by the names of its members too."""
+"""Hides tokens, passwords and secrets: in text by what they look like, in JSON also by the names of fields."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-# Of ARM documents.
+# The secret fields of ARM documents.
 SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 HIDDEN = "***"
 _NAMES = (
@@ -12,12 +12,14 @@ _NAMES = (
     r"|account_?key|shared_?access_?key|connection_?string|user_?data"
     r"|client_?assertion|csrfmiddlewaretoken|csrftoken|sessionid|custom_?data)"
 )
-# A JSON string inside a JSON string, a string in either kind of quotes (cut off or not), a bare word.
+# A value: a JSON string inside a JSON string, a string in either kind of quotes (cut off or not), or a bare word.
 _VALUE = r"""(?:\\"(?:[^"\\]|\\[^"])*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s&;,)}\]"'\\]+)"""
 
 
 def _rule(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """`kept` stays, the rest of the match goes. No part may backtrack far: a log line must not be an attack."""
+    """A pattern of which `masked` keeps the group `kept` and hides the rest of the match.
+
+    No part of it may backtrack far: otherwise a log line could be made to stall the process."""
     return re.compile(pattern, re.IGNORECASE | flags)
 
 
@@ -26,18 +28,18 @@ _RULES = (
     _rule(r"(?P<kept>\b(?:Bearer|Basic|SharedAccessSignature) )\s*[A-Za-z0-9._~+/=-]{6,}"),
     # scheme://user:password@host
     _rule(r"(?P<kept>://[^\s/:@'\"]{0,100}:)[^\s@'\"]{1,500}(?=@)"),
-    # ?token=..., &sig=...; and the two that are secrets wherever they stand
+    # ?code=..., &key=..., &signature=...; then sig= and token=, which are secrets wherever they stand
     _rule(r"(?P<kept>[?&](?:code|key|signature)=)[^\s&'\"#]+"),
     _rule(r"(?P<kept>\b(?:sig|token)=)[^\s&'\",;)]+"),
-    # Whoever has the address of a wallboard has the wallboard.
+    # A wallboard's address is a secret: it is all that is needed to open the wallboard.
     _rule(r"(?P<kept>/wall/)[^\s/'\"?]+"),
     _rule(r"(?P<kept>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*", re.DOTALL),
-    # A whole document is secret, and where it ends is hard to say: nothing after it is shown.
+    # A whole document is the secret, and where it ends is hard to tell, so nothing after its name is shown.
     _rule(r"(?P<kept>protected_?settings\\?[\"']?\s{0,5}[=:]).+", re.DOTALL),
     # name=value, "name": "value", 'name': b'value', \"name\": \"value\"
     _rule(rf"(?P<kept>{_NAMES}\\?[\"']?\s{{0,5}}[=:]\s{{0,5}}b?){_VALUE}"),
 )
-# One cheap look spares nearly every line the expensive ones.
+# One cheap search saves nearly every line the expensive ones.
 _SUSPICIOUS = re.compile(
     r"bearer|basic|shared|://|sig|token|code=|key|wall/|secret|passw|pwd|connection|protected|session|assertion|data",
     re.I,
@@ -45,7 +47,7 @@ _SUSPICIOUS = re.compile(
 
 
 def masked(text: str) -> str:
-    """The text with every token, password and secret that we know the looks of replaced by ***."""
+    """The text with *** in place of every token, password and secret that the rules recognise."""
     if not _SUSPICIOUS.search(text):
         return text
     for pattern in _RULES:
@@ -74,13 +76,13 @@ _SECRET_NAMES = SECRET_MEMBERS | {"key", "sig", "sas", "pwd", "signature"}
 
 
 def is_secret(name: str) -> bool:
-    """Whether a member of this name holds a secret, in whatever spelling: adminPassword, admin_password, ADMIN-PASSWORD."""
+    """Does a field of this name hold a secret? In any spelling: adminPassword, admin_password, ADMIN-PASSWORD."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     return plain in _SECRET_NAMES or any(part in plain for part in _SECRET_PARTS)
 
 
 def without_secrets(value: Any) -> Any:
-    """The same JSON, with *** for each secret. A switch or a null is none: disablePasswordAuthentication stays what it is."""
+    """The same JSON with *** in place of each secret. true, false and null are no secrets: disablePasswordAuthentication stays."""
     if isinstance(value, Mapping):
         return {name: _member(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Which known member somebody may have meant by an unknown one."""
+"""Finds the known field that a client may have meant by an unknown one."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from upgrades.core.azure_types import SCALE_SET, element, members
 MAX_LEVELS = 6
 _LIKENESS = 0.75
 ROOTS = (SCALE_SET, "VirtualMachineScaleSetVM", "LoadBalancer")
-# The preview of 2017 and 2018 had other names.
+# Fields that the preview of 2017 and 2018 called by another name.
 RENAMED = {
     "automaticosupgrade": "automaticOSUpgradePolicy.enableAutomaticOSUpgrade",
     "autoosupgradepolicy": "automaticOSUpgradePolicy",
@@ -18,7 +18,7 @@ RENAMED = {
 
 
 def hint(name: str, type: str) -> str:
-    """A sentence: where the member belongs, or what it is called; "" where none is like it."""
+    """A sentence that says where the field belongs or how it is called; "" where no known field is like it."""
     given = plain(name)
     own = {plain(one.name): one.name for one in members(type).values() if not one.is_of_the_preview}
     if given in RENAMED and type == "UpgradePolicy":
@@ -36,20 +36,20 @@ def hint(name: str, type: str) -> str:
 
 
 def nearest_of(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like it; None where none is."""
+    """The known name that is most like `name`; None where none is like it."""
     own = {plain(one): one for one in known}
     close = get_close_matches(plain(name), own, n=1, cutoff=_LIKENESS)
     return own[close[0]] if close else None
 
 
 def plain(name: str) -> str:
-    """Letters and digits alone, so that upgrade_policy, upgrade-policy and upgradePolicy are the same."""
+    """The name with letters and digits alone, so that upgrade_policy, upgrade-policy and upgradePolicy are the same."""
     return re.sub("[^a-z0-9]", "", name.lower()[:200])
 
 
 @cache
 def _root_of(type: str) -> str:
-    """The resource that a type is of."""
+    """The type of the resource that this type is a part of."""
     return next((root for root in ROOTS if type in _types_in(root)), SCALE_SET)
 
 
@@ -60,7 +60,7 @@ def _types_in(root: str) -> frozenset[str]:
 
 @cache
 def _places(root: str) -> Mapping[str, str]:
-    """Where each member of a resource stands, the shortest place of each name; not what is in lists."""
+    """The place of each field of a resource, by its name as `plain` writes it: the one nearest the top, not within lists."""
     places: dict[str, str] = {}
     for place, _ in _walk(root):
         if "[" not in place:
@@ -69,7 +69,7 @@ def _places(root: str) -> Mapping[str, str]:
 
 
 def _walk(root: str) -> Iterator[tuple[str, str]]:
-    """(place, type) of every member, those near the top first."""
+    """(place, type) of every field, those near the top first."""
     level = [("", root)]
     for _ in range(MAX_LEVELS):
         below: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""What a scale set's document refers to outside of itself (S-26): addresses, secrets in vaults, other resources.
+"""Finds what a scale set's document refers to outside of itself (S-26): addresses, secrets in vaults, other resources.
 
 "Make sure that the resources that the model refers to are available and kept up to date, for example SAS URIs, payloads in storage
 accounts, references to secrets."
@@ -15,15 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 from upgrades.core.masking import SECRET_MEMBERS
 
-# Members whose text may be base64 of a script.
+# Fields whose text may be a script in base64.
 ENCODED = frozenset({"customdata", "userdata", "script"})
 _WORD = re.compile(r"[^\s\"'<>|\\^`{}]+")
 _PART = re.compile(r"([;)?#])|(?=https?://)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-_AFTER = ".,)]"  # what may stand behind an address or a time in a sentence or a list
+_AFTER = ".,)]"  # characters after an address or a time that belong to the sentence or list around it
 _SIGNATURE = re.compile(r"(?<![a-z0-9])sig=", re.IGNORECASE)
 _EXPIRY = re.compile(r"(?<![a-z0-9])se=([^&]*)", re.IGNORECASE)
-# As shells, XML and JSON write the sign between parameters.
+# The "&" between parameters, as shells, XML and JSON write it.
 _AND = re.compile(r"\\u0026|\^&|`&|&amp;", re.IGNORECASE)
 _RESOURCE = re.compile(r"/subscriptions/[^/\s]+/resourcegroups/[^/\s]+/providers/\S+", re.IGNORECASE)
 _VAULT = re.compile(r"[^/]*\.vault\.[^/]*", re.IGNORECASE)
@@ -32,8 +32,10 @@ _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`at`: the member that refers. `shown`: what to, without queries, passwords and signatures; of an address in a secret member the
-    host only, for paths too can be keys. `expires_at`: of a shared access signature, in UTC.
+    """One reference. `at`: the path of the field. `shown`: the target, without query, password and signature.
+
+    Of an address in a secret field, only the host is shown: its path can be a key. `expires_at`: when its shared access signature expires,
+    in UTC; None where that is not known.
     """
 
     at: str
@@ -44,7 +46,7 @@ class Reference:
 
 
 def references(document: Mapping[str, Any]) -> list[Reference]:
-    """All of them, in the order of the document (its secrets included, where they are in it)."""
+    """All references, in the order of the document. Secret fields are searched too, if the document has them."""
     return list(_of(document, "", "", False))
 
 
@@ -63,7 +65,7 @@ def _of(value: Any, at: str, name: str, is_secret: bool) -> Iterator[Reference]:
 
 
 def _decoded(value: str) -> str:
-    """The text that is written in base64; "" where it is none."""
+    """The text that `value` is the base64 of; "" where it is not base64 of a text."""
     try:
         return base64.b64decode(value, validate=True).decode()
     except (binascii.Error, ValueError):
@@ -79,7 +81,7 @@ def _in_text(value: str, at: str, is_secret: bool) -> Iterator[Reference]:
 
 
 def _in_word(word: str, at: str, is_secret: bool) -> Iterator[Reference]:
-    """Addresses, each with the query that follows it, and signatures that stand alone. A word has no blanks or quotes in it."""
+    """The references in a word (text without blanks and quotes): addresses with their queries, and signatures that stand alone."""
     address, before = "", ""
     for part in filter(None, _PART.split(word)):
         is_its_query, before = before == "?", part
@@ -97,7 +99,7 @@ def _in_word(word: str, at: str, is_secret: bool) -> Iterator[Reference]:
 
 
 def _signed(query: str, address: str, at: str, is_secret: bool) -> Reference:
-    """A shared access signature is known by its parameters, wherever it stands."""
+    """The reference with a shared access signature in `query`. `address`: the address before it, "" for none."""
     expiry = _EXPIRY.search(query)
     expires_at = _time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
     if not address:
@@ -122,7 +124,7 @@ def _kind(host: str) -> str:
 
 
 def _time(given: str) -> datetime | None:
-    """ISO 8601; seconds since 1970 in the signatures of queues and hubs."""
+    """The time that a signature gives: ISO 8601, or seconds since 1970 for queues and hubs; None where it cannot be read."""
     try:
         if given.isascii() and given.isdecimal():
             return datetime.fromtimestamp(int(given), UTC)

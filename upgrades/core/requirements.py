@@ -1,4 +1,7 @@
-"""What Azure asks of a scale set's document beyond the form of its members. What is stored already, and comes back as it was, may stay."""
+"""What Azure requires of a scale set's document beyond the types of its fields.
+
+A value that the stored document has already, and that comes back unchanged, may stay.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -40,7 +43,7 @@ HEALTH_SETTINGS = (
     "vmWatchSettings",
 )
 HEALTH_TYPES = ("ApplicationHealthLinux", "ApplicationHealthWindows")
-HEALTH_PUBLISHER = "microsoft.managedservices"  # of these two alone
+HEALTH_PUBLISHER = "microsoft.managedservices"  # it publishes these two types and no others
 NO_SOURCE_OF_REPAIRS = (
     "Automatic repairs are not supported for this Virtual Machine Scale Set "
     "because a health probe or health extension was not specified."
@@ -49,7 +52,7 @@ NO_REPAIRS = "repairs are not done here yet: an instance that is not healthy sta
 
 
 def check_requirements(document: Mapping[str, Any], model: Model, before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument."""
+    """Raises BadDocument for a document that breaks a requirement. `model`: the document as read; `before`: the stored document."""
     for path in _DURATIONS:
         if get_field(document, *path) == "" and _differs(document, before, path):
             message = f"{'.'.join(path)} must be an ISO 8601 duration such as PT30S, got ''; leave it out for none"
@@ -65,7 +68,7 @@ def check_requirements(document: Mapping[str, Any], model: Model, before: Mappin
 
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(the member, what to know of it), of a stored document."""
+    """(field, what to know about it) of a stored document: its repairs policy is kept and does nothing."""
     return [(".".join(_REPAIRS), f"automaticRepairsPolicy: {NO_REPAIRS}")] if _repairs(document) else []
 
 
@@ -86,7 +89,7 @@ def _check_image(document: Mapping[str, Any]) -> None:
 
 
 def _check_probe(document: Mapping[str, Any]) -> None:
-    """One that is given has an id: otherwise nobody would be asked, and the client thinks that somebody is."""
+    """A probe must have an id: without one no instance would be probed, although the client thinks so."""
     if read_object(document, *_PROBE):
         read_str(document, *_PROBE, "id", required=True)
 
@@ -105,7 +108,9 @@ def _check_extensions(document: Mapping[str, Any]) -> None:
 
 
 def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
-    """A flat one, as models of SDKs have it, would be none at all: a source of health that nobody asks."""
+    """Raises BadDocument for an extension without `properties`, as SDK models show it.
+
+    It would count as no extension at all, so that a source of health would never be asked."""
     own, inner = members("VirtualMachineScaleSetExtension"), members("VirtualMachineScaleSetExtension.properties")
     flat = next((name for name in extension if name.lower() in inner and name.lower() not in own), None)
     if flat is not None:
@@ -114,7 +119,9 @@ def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
 
 
 def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
-    """A health extension whose type has a slip in it would be run like any other, and nobody would be asked for health."""
+    """Raises BadDocument for a type that looks like a misspelt health extension.
+
+    It would be run like any other extension, and no instance would be asked for its health."""
     kind, publisher = read_str(properties, "type", at=at), read_str(properties, "publisher", at=at)
     meant = nearest_of(kind, HEALTH_TYPES)
     if meant is None and publisher.lower() != HEALTH_PUBLISHER:
@@ -125,7 +132,9 @@ def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
 
 
 def _check_health(properties: Mapping[str, Any], at: str) -> None:
-    """Its settings are a closed object, in Azure too: a slip in them would be another question than the one that was meant."""
+    """Raises BadDocument for unknown settings of a health extension, which Azure refuses too.
+
+    With a misspelt setting, instances would be asked for their health in another way than was meant."""
     settings, place = read_object(properties, "settings", at=at), f"{at}.settings"
     known = {name.lower() for name in HEALTH_SETTINGS}
     for name in settings:

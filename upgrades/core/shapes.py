@@ -1,4 +1,4 @@
-"""Telling what somebody sent instead of a resource: a template, a list, what a tool or an SDK printed."""
+"""Recognises what a client sent instead of a resource: a template, a list, or what a tool or an SDK printed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,15 @@ from upgrades.core.azure_types import members
 from upgrades.core.json_fields import BadDocument, printable, show_value
 from upgrades.core.nearest import plain
 
-# Wrapped: az vmss create prints {"vmss": {...}}; examples of Azure's specification hold the resource under parameters.
+# Names under which a resource may be wrapped: az vmss create prints {"vmss": {...}}, examples of Azure's specification use parameters.
 WRAPPERS = ("vmss", "parameters", "resource", "properties")
 
 
 def check_shape(document: object, type: str, resource_type: str, noun: str) -> None:
-    """Raises BadDocument where it is recognised as something else than this resource, saying what.
+    """Raises BadDocument for a document that is recognised as something other than this resource; the message says as what.
 
-    `type`: of azure_types; `resource_type`: such as "Microsoft.Compute/virtualMachineScaleSets"; `noun`: what people call it.
+    `type`: the name of the type in azure_types. `resource_type`: such as "Microsoft.Compute/virtualMachineScaleSets". `noun`: what people
+    call the resource.
     """
     if not isinstance(document, Mapping):
         advice = "; give one resource of it" if isinstance(document, list) else ""
@@ -64,7 +65,7 @@ def _is_resource(value: object) -> bool:
 
 
 def _flattened(document: Mapping[str, Any], type: str) -> str | None:
-    """SDKs and the command line show what is under properties at the top."""
+    """The complaint about a document whose `properties` were moved to the top, as SDKs and the command line show them; None if not."""
     top, inner = members(type), {plain(one.name): one.name for one in members(f"{type}.properties").values()}
     misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
     if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):

@@ -1,4 +1,7 @@
-"""Members that hold upgrades back, or are secret, by what is in their names: at a wrong place one of them must not be stored, or shown."""
+"""Recognises fields that hold upgrades back, or are secret, by parts of their names.
+
+In the wrong place such a field has no effect, so it must not be stored as if it had, and a secret must not be shown.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 from upgrades.core.json_fields import dotted_path, printable
 from upgrades.core.nearest import plain
 
-# A part of each name, as `plain` has it, that a slip in another part leaves as it is.
+# A part of each switch's name, as `plain` writes it: with a misspelling elsewhere in the name, the field is still recognised.
 PARTS = (
     "automaticos",
     "automaticallyappro",
@@ -35,12 +38,12 @@ PARTS = (
     "upgradepolicy",
 )
 SECRETS = ("adminpas", "customdat", "protectedset", "unattend", "userdat")
-# Whole names: a source of health may stand in them.
+# Whole names of fields that may hold a source of health.
 NAMES = frozenset({"extension", "extensions", "extensionprofile"})
 
 
 def switch_in(name: str, value: Any) -> tuple[str, str] | None:
-    """(its name, its place) of the first such member: the one of that name, or one within its value."""
+    """(name, place) of the first such field, in the field called `name` and in its value; None if there is none."""
     return next(_switches(name, value, printable(name)), None)
 
 

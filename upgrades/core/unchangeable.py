@@ -1,4 +1,4 @@
-"""Members that a scale set keeps for its life, as Azure has it. A document that leaves one out says nothing of it."""
+"""Fields of a scale set that Azure never lets change after its creation. A document that leaves such a field out keeps it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ def _is_other(was: Any, now: Any) -> bool:
 
 
 def _is_one_again(was: Any, now: Any) -> bool:
-    """A scale set may be spread over several placement groups, never put back into one."""
+    """Is it changed from several placement groups back to a single one? Only that way is not allowed."""
     return _plain(was) == "false" and _plain(now) == "true"
 
 
 def _is_other_priority(was: Any, now: Any) -> bool:
-    """Low is what Spot was called at first."""
+    """Is it another priority? Low and Spot are the same: Low was the first name of Spot."""
     spot = {"low": "spot"}
     return spot.get(_plain(was), _plain(was)) != spot.get(_plain(now), _plain(now))
 
@@ -29,7 +29,7 @@ def _plain(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unchangeable:
-    """`usual`: what Azure takes where nothing is said; None where that depends."""
+    """A field that cannot change. `usual`: Azure's default for it, None where that depends. `is_changed`: compares old and new value."""
 
     path: tuple[str, ...]
     usual: Any
@@ -46,7 +46,7 @@ UNCHANGEABLE = (
 
 
 def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document with those of `before` that it leaves out."""
+    """The document with the unchangeable fields of `before` that it leaves out, where the object that holds them is in it."""
     for one in UNCHANGEABLE:
         was = get_field(before, *one.path)
         if (
@@ -59,7 +59,7 @@ def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[s
 
 
 def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Raises BadDocument."""
+    """Raises BadDocument where an unchangeable field has another value than in `before`, the stored document."""
     for one in UNCHANGEABLE:
         was, now = (get_field(which, *one.path) for which in (before, document))
         if now is not None and one.is_changed(one.usual if was is None else was, now):
@@ -67,7 +67,7 @@ def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> N
 
 
 def check_not_taken_away(given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Of a merge patch, in which a null takes a member away. Raises BadDocument."""
+    """Raises BadDocument for a merge patch (`given`) with a null for an unchangeable field, which would remove it."""
     for one in UNCHANGEABLE:
         if get_field(before, *one.path) is not None and _has_null(given, one.path):
             raise _refusal(one)

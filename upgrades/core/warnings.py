@@ -1,4 +1,4 @@
-"""What a scale set's document says that is kept and does nothing here."""
+"""Warnings about fields of a scale set's document that are kept but do nothing here."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 from upgrades.core import azure_types, cautions, known, requirements
 
-MAX_WARNINGS = 100  # of unknown members: nobody reads more
+MAX_WARNINGS = 100  # of unknown fields: nobody reads more
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """`at`: the member. `is_asked_for`: somebody counts on it, so that it would be refused if it came today."""
+    """One warning. `at`: the path of the field. `is_asked_for`: the client relies on the field, which would be refused today."""
 
     at: str
     says: str
@@ -20,7 +20,7 @@ class Warned:
 
 
 def warnings_of(document: Mapping[str, Any]) -> list[Warned]:
-    """Those that somebody counts on first."""
+    """All warnings about a stored document; first those about fields that the client relies on."""
     asked = (*cautions.warnings(document), *requirements.warnings(document))
     found = [*(Warned(at, says, True) for at, says in asked), *_strange(document)]
     return sorted(found, key=lambda one: not one.is_asked_for)
