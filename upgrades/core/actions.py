@@ -52,7 +52,7 @@ def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str
 
 
 def _running(view: ReasonContext) -> str:
-    """The running upgrade, as the reason why no other can begin; "" where none runs."""
+    """Why no upgrade can begin: another one is running. "" where none is."""
     upgrade = view.upgrade
     if upgrade is None:
         return ""
@@ -148,7 +148,7 @@ def _retry(view: ReasonContext) -> str:
 
 
 def _is_over(view: ReasonContext) -> str:
-    """Why the running upgrade begins no further batch, "" where it may; or that none runs."""
+    """Why no further batch begins: no upgrade runs, it rolls back, or it is being cancelled. "" where one may begin."""
     upgrade = view.upgrade
     if upgrade is None:
         return NOTHING_RUNS

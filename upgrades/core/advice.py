@@ -1,4 +1,4 @@
-"""Makes sure that the action a reason advises would help: none that would be refused, or would stop at once, on the same facts."""
+"""Checks the actions that reasons advise: none may be left that would be refused, or would stop at once, on the same facts."""
 
 from dataclasses import replace
 

@@ -41,7 +41,7 @@ class Counts(TypedDict):
 
 
 class Progress(TypedDict):
-    """How many `of` so many instances are up to date. `percent` is rounded down; None where `of` is 0."""
+    """`up_to_date` instances `of` so many. `percent`: the same in percent, rounded down; None where `of` is 0."""
 
     up_to_date: int
     of: int

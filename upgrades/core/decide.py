@@ -133,10 +133,7 @@ def cancel(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
-    """Stop if too many upgraded instances failed or are unhealthy now (Z-1.2): asked at the end of a batch, and again before the next.
-
-    An instance that was healthy at the end of its batch and became unhealthy since counts as failed.
-    """
+    """Stop if too many upgraded instances failed or are unhealthy now, also those that were healthy when their batch ended (Z-1.2)."""
     if facts.upgrade is None:
         return None
     failed, upgraded = health.unhealthy_upgraded(facts, now)
@@ -247,19 +244,14 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
-    """Step 5 again: complete if only instances are left that cannot be taken now, such as switched-off ones: nothing waits for them.
-
-    It stands behind the holds, so that a machine that is off for a moment does not end an upgrade that is held.
-    """
+    """Step 5 again: complete if only instances are left that cannot be taken now, such as switched-off ones: nothing waits for them."""
     if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
         return None
     return Complete()
 
 
 def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
-    """Wait, before a batch that surges, until the old instances of the last batch are deleted and the available quota is known (A-18).
-
-    Azure: "quota checked before every batch" (Z-1.10)."""
+    """Wait for deletions and the quota before a surge batch (A-18): "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for one in facts.instances if one.leaving):
@@ -330,8 +322,8 @@ RULES: tuple[Rule, ...] = (
     wait_for_approval,
     # The last hold: it passes by itself, also while one of the others lasts.
     pause_between_batches,
-    # From here on nothing holds the upgrade. Whether a next batch is left, and time for it, is known without fresh health. An upgrade
-    # with nothing left is complete, not late.
+    # From here on nothing holds the upgrade: a machine that is off for a moment must not end a held one. Both rules need no fresh health,
+    # and an upgrade with nothing left is complete, not late.
     complete_without_the_absent,
     stop_in_time,
     # Before health, which would become stale while replaced instances are deleted.

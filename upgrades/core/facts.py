@@ -296,6 +296,7 @@ class Facts:
     newest_good: ImageReference | None = None
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
+    # What the properties and `instance` below have computed already.
     _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
     _kept: dict[str, tuple[InstanceFacts, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -206,7 +206,7 @@ def kind_of_value(value: object) -> str:
 
 
 def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object hook for json.loads. Raises BadDocument where a name stands twice, because readers differ in which one they take."""
+    """`object_pairs_hook` for json.loads. Raises BadDocument for a name that stands twice: readers differ in which one they take."""
     read = dict(pairs)
     if len(read) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]

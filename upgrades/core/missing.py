@@ -57,7 +57,7 @@ def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
 
 
 def next_try(facts: Facts, now: datetime) -> datetime | None:
-    """When the provider is next asked for a machine after a wait; None where none waits for a time: now, or when others are created."""
+    """When the first wait for another try is over; None where no machine waits for a time, but for others at most."""
     times = [tried_again_at(facts, one) for one in wanted(facts) if not one.busy and _waits(facts, one, now)]
     return min((at for at in times if at), default=None)
 

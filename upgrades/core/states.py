@@ -79,7 +79,7 @@ class MemberState(StrEnum):
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"  # it failed; its old OS disk is being put back
     ROLLED_BACK = "rolled_back"  # it failed, and runs on its old OS disk again
-    SKIPPED = "skipped"  # opted out after it was queued and before anything was done to it
+    SKIPPED = "skipped"  # let go: opted out before anything was done to it, or its machine is gone
 
 
 IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.ROLLING_BACK})

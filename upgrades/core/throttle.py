@@ -1,4 +1,4 @@
-"""How long a client that guesses at passwords and secrets has to wait. Rows and the clock are in upgrades/sign_ins.py."""
+"""How long a client that guesses at passwords and secrets has to wait. upgrades/sign_ins.py reads the rows and the clock."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 FORGET_AFTER = timedelta(hours=1)  # failures count no longer when no other one came for so long
 KNOWN_FOR = timedelta(days=30)  # how long an address from which the account signed in counts as its own
-HOME_NETWORK_BITS = 64  # who has one IPv6 address has all of the network with this prefix
+HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: who has one address has the whole network
 
 
 class By(StrEnum):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PLAIN = frozenset({"text", "whole", "number", "switch", "duration", "time", "any"})
-RELEASED = "2018-10-01"
+RELEASED = "2018-10-01"  # the version of the API with which automatic OS upgrades left their preview
 SCALE_SET = "VirtualMachineScaleSet"
 INSTANCE = "VirtualMachineScaleSetVM"
 LOAD_BALANCER = "LoadBalancer"
