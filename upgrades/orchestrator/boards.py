@@ -1,4 +1,4 @@
-"""The board of a scale set: made anew at each rest, written only where it is another than before."""
+"""Boards of scale sets: computed each time nothing is left to do for one, written only where its board differs from the stored one."""
 
 import logging
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BOARD = Prepared(lambda pk: Board.objects.filter(scale_set=pk))
 
 @dataclass(frozen=True, slots=True)
 class Boards:
-    """The one that is stored, and the one that is so now."""
+    """The stored board of a scale set (`before`), and its board and forecast as computed now (`body`, `forecast`)."""
 
     before: Board | None
     body: dict[str, Any]
@@ -46,7 +46,7 @@ def boards_of(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> Boar
 
 
 def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None, kind: UpgradeKind) -> Forecast:
-    """An error in what would happen later keeps nothing from happening now: then there is no plan until something changes."""
+    """Forecast the next upgrade. An error in here is logged and must not stop the upgrade: there is no plan until something changes."""
     try:
         return forecast(facts, now, kept, lambda: pace(row, kind))
     except Exception:
@@ -55,7 +55,7 @@ def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None,
 
 
 def store(row: ScaleSet, boards: Boards) -> None:
-    """`row` is locked."""
+    """Write the new board. `row` must be locked."""
     now = Board(scale_set=row, body=boards.body, forecast=boards.forecast)
     if boards.before is None:
         now.save(force_insert=True)

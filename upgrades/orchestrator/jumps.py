@@ -1,9 +1,9 @@
-"""A wall clock that jumps. What an upgrade waits for is moved along with it, so that each wait lasts as long as it is meant to.
+"""Jumps of the wall clock: an upgrade's deadlines are shifted by the length of the jump, so that each wait lasts as long as it should.
 
-A look says when it came to rest (`ScaleSet.reconciled_at`). The next one comes within RESYNC_INTERVAL: where that lies in the future the
-clock was set back; where it is long ago, and nobody has watched the machines meanwhile, the clock was set forward, or Rollgrid did not
-run. That time was no time in which an upgrade could do anything: it is not counted. What people said to hold until a moment (an opt-out,
-a stop of the fleet) is meant by the wall clock and stays as it was said.
+`ScaleSet.reconciled_at` is when the scale set was last reconciled, and the next time comes within RESYNC_INTERVAL. If it lies in the
+future, the clock was set back. If it lies far in the past and the prober has not watched the machines since, the clock was set forward,
+or Rollgrid was not running. No upgrade could do anything in that time, so it is not counted. What people hold until a given moment
+(an opt-out, a fleet stop) refers to the wall clock and is never shifted.
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def length(row: ScaleSet, now: datetime) -> timedelta:
-    """By how much the clock has jumped since the last look; negative where it was set back, 0 where time went by as it does."""
+    """How far the clock has jumped since the scale set was last reconciled: negative where it was set back, 0 where it did not jump."""
     if row.reconciled_at is None:
         return timedelta(0)
     passed = now - row.reconciled_at
@@ -36,14 +36,14 @@ def length(row: ScaleSet, now: datetime) -> timedelta:
 
 
 def _was_watched(row: ScaleSet, now: datetime) -> bool:
-    """News of its machines came without a gap from the last look until now."""
+    """Whether the prober has watched its machines without a gap from the last reconciling until now."""
     if row.reconciled_at is None or row.news_since is None or row.probed_at is None:
         return False
     return row.news_since <= row.reconciled_at and abs(now - row.probed_at) <= fresh_for(row.health_interval)
 
 
 def make_up(lease: Lease, row: ScaleSet, now: datetime) -> bool:
-    """Moves the waits of the upgrade along with a clock that has jumped. True where there was anything to move."""
+    """Shift the deadlines of the last upgrade where the clock has jumped. True where any were shifted."""
     jump = length(row, now)
     if not jump:
         return False
@@ -58,7 +58,10 @@ def make_up(lease: Lease, row: ScaleSet, now: datetime) -> bool:
 
 
 def _waits(upgrade: RollingUpgrade, jump: timedelta) -> bool:
-    """It runs; or it was stopped, and is tried again after a while: a wait that goes on where nothing runs, so that none is made up for."""
+    """Whether a jump matters to this upgrade: it is running, or it failed, is tried again later, and the clock was set back.
+
+    The wait for another try goes on while Rollgrid is down, so a jump forward does not shift it.
+    """
     return upgrade.ended_at is None or (upgrade.status == UpgradeStatus.FAULTED and jump < timedelta(0))
 
 

@@ -1,4 +1,7 @@
-"""Who looks at a scale set now. A conditional UPDATE by the database's clock; never two holders (measured on both databases)."""
+"""Leases: who may reconcile a scale set now.
+
+A lease is taken by a conditional UPDATE by the database's clock; it never has two holders (measured on both databases).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +17,7 @@ RECONCILE_LEASE = timedelta(seconds=3)
 
 
 class LeaseLost(Exception):
-    """Somebody else looks at this scale set by now; what was decided is not to be recorded."""
+    """Another process may be reconciling this scale set by now, so what was decided must not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Lease:
 
 
 def take(scale_set_id: int) -> Lease | None:
-    """The lease, or None where somebody else has it (or the scale set is gone)."""
+    """Take the lease. None where another process has it, or the scale set is gone."""
     with transaction.atomic():
         if not _TAKE(scale_set_id):
             return None
@@ -35,9 +38,9 @@ def take(scale_set_id: int) -> Lease | None:
 
 
 def check(lease: Lease) -> None:
-    """Raises LeaseLost where somebody else has it, and where its time is over: what was looked at then is old news.
+    """Raise LeaseLost where another process has the lease, or it has run out: the facts that were read under it are old by then.
 
-    It is never renewed: a look takes milliseconds, and one that was held up must not act on the time that it began with.
+    The lease is never renewed: reconciling takes milliseconds, and where it was delayed it must not act on the time it began with.
     """
     if not _HELD.rows(lease.scale_set_id, lease.number):
         raise LeaseLost
@@ -58,7 +61,7 @@ def give_back(lease: Lease) -> None:
 
 
 def give_back_for_another(lease: Lease, now: datetime) -> None:
-    """The same, and the scale set is due: should whoever is to look at it next never do, the tick finds it."""
+    """Give back the lease and make the scale set due, so that the tick finds it even if nobody else reconciles it next."""
     _GIVE_BACK_DUE(lease.scale_set_id, lease.number, now)
 
 

@@ -1,4 +1,4 @@
-"""Rows -> facts. Reads only; `Observation.seq` says as of which event, so that a decision on older facts is never recorded."""
+"""Rows -> facts. Reads only. `Observation.seq` is the last event that the facts include, so that no decision on older facts is recorded."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,12 +48,12 @@ from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
 from upgrades.models.trials import trials_of
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
-MAX_ATTEMPTS = 20  # looked back at: by then the wait is as long as it gets
+MAX_ATTEMPTS = 20  # counted back; after so many in a row the wait before the next one has reached its maximum
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """`has_expired`: the time of some opt-out is over, which nobody has ended yet."""
+    """A scale set's row and facts at one seq. `has_expired`: the time of some opt-out is over, but its row is still open."""
 
     scale_set: ScaleSet
     facts: Facts
@@ -65,8 +65,8 @@ class Observation:
 
 
 def observe(scale_set_id: int, now: datetime) -> Observation:
-    """The scale set now. Raises ScaleSet.DoesNotExist."""
-    # First of all: its seq guards what follows.
+    """Read the facts of a scale set as of `now`. Raises ScaleSet.DoesNotExist."""
+    # The row is read first: if its seq is still the same when the step is recorded, nothing that is read below has changed.
     row = _ROW.first(scale_set_id)
     if row is None:
         raise ScaleSet.DoesNotExist
@@ -102,13 +102,13 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
-    """Why each thing that people do cannot be done now, "" where it can."""
+    """For each action of people, why it is not possible now; "" where it is possible."""
     extensions = "" if facts.upgrade else key_of_model(documents.read(row.document).machine.extensions)
     return actions_of(facts, now, extensions)
 
 
 def newest_image(row: ScaleSet) -> ImageReference | None:
-    """The image for new instances and upgrades: the latest published, or the one the set is pinned to; never one that was withdrawn."""
+    """The image for new instances and upgrades: the latest published, or the pinned version; None where neither exists. Never withdrawn."""
     return _image(row, row.wanted_version())
 
 
@@ -124,7 +124,7 @@ def _trial(running: RollingUpgrade | None, latest: ImageReference | None, trials
 def _newest_good(
     row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, trials: Mapping[str, Trial]
 ) -> ImageReference | None:
-    """Where the latest version is suspected: the newest that is not. Whoever is pinned to a version has it all the same."""
+    """The newest version that is not suspected, where the latest one is; else None. A pinned scale set gets its version regardless."""
     if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, Trial())):
         return None
     version = newest_good(catalogue.versions, trials)
@@ -176,7 +176,7 @@ _MEMBERS = Prepared(
 
 
 def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
-    """Of those that count now (`models.instance.in_force`), by instance."""
+    """{pk of an instance: the hold of its opt-out}, for the opt-outs that are in force now (as `models.instance.in_force` has it)."""
     return {one.instance_id: _hold(one) for one in opt_outs if one.until is None or one.until > now}
 
 
@@ -254,32 +254,32 @@ def _batch(row: RollingUpgrade, one: BatchRow, members: list[Member]) -> Batch:
 
 
 def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> datetime | None:
-    """When its time is over. It stands still while the fleet is stopped, for that holds what the platform started."""
+    """When an upgrade's time is over. A fleet stop makes upgrades that the platform started wait, so it extends their time."""
     if row.ends_by is None or row.started_by != StartedBy.PLATFORM:
         return row.ends_by
     return row.ends_by + stopped_for(stops, row.started_at, now)
 
 
 def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:
-    """From when the pause after it counts."""
+    """When the pause after a finished batch begins: at the batch's end, shifted where the clock has jumped since (`waits_from`)."""
     return batch.finished_at and (row.waits_from or batch.finished_at)
 
 
 def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
-    """A person wanted the next batch at once, since the last one finished."""
+    """Whether a person skipped the pause after the last finished batch."""
     finished_at = batches[-1].finished_at if batches else None
     return row.skip_pause_at is not None and finished_at is not None and row.skip_pause_at >= finished_at
 
 
 def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | None:
-    """What became of upgrades of the extensions says nothing of the image."""
+    """The last upgrade of the image, if any. Upgrades of extensions are skipped: they tell nothing about an image."""
     if latest and latest.kind != UpgradeKind.IMAGE:
         latest = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
     return _attempt(latest) if latest else None
 
 
 def touched(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:
-    """Its members, but those that were let go untouched."""
+    """The instance upgrades of an upgrade, without those that were skipped before anything was done to the instance."""
     return InstanceUpgrade.objects.filter(upgrade=upgrade).exclude(state=MemberState.SKIPPED)
 
 
@@ -289,7 +289,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
         UpgradeStatus(row.status),
         touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
         ended_at=row.waits_from or row.ended_at,
-        cancelled_by=row.cancel_requested_by,  # while it rolled back too: then it ended Faulted
+        cancelled_by=row.cancel_requested_by,  # set even where the status is Faulted: it was cancelled while it rolled back
         stopped_in_a_row=_stopped_in_a_row(row),
         wait_is_skipped=bool(row.retry_skipped_by),
         paused_by=row.paused_by,
@@ -298,9 +298,9 @@ def _attempt(row: RollingUpgrade) -> Attempt:
 
 
 def _stopped_in_a_row(last: RollingUpgrade) -> int:
-    """How many attempts at its target, it the last, touched something and were stopped by a limit.
+    """How many attempts in a row at the same version were stopped after they had touched an instance, counted back from `last`.
 
-    One that an error stopped, or its time, counts too: it would be met again at once.
+    Attempts that ended with an internal error or a time-out count even if they touched none: another try at once would meet the same.
     """
     if last.status != UpgradeStatus.FAULTED:
         return 0

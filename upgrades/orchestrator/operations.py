@@ -1,4 +1,4 @@
-"""Rows -> what a provider is told to do."""
+"""Rows -> operations for a provider."""
 
 from upgrades.core import documents, secrets
 from upgrades.core.documents import MachineModel
@@ -10,7 +10,7 @@ from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operati
 
 
 def operations_of(work_item: WorkItem) -> dict[str, Operation]:
-    """The operations of the chunk that are not done yet, by id. The secrets of the document are in them, and nowhere else."""
+    """{id: operation} for what is not done yet of a work item. The document's secrets are unsealed into these operations only."""
     row = work_item.scale_set
     waiting = Instance.objects.filter(work_item=work_item).exclude(operation_id=None).select_related("member")
     rows = list(waiting.order_by("number"))

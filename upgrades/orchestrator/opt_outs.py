@@ -1,4 +1,4 @@
-"""Opt-outs, and stops of the whole fleet, end by themselves."""
+"""Ends opt-outs and fleet stops whose time is over."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -12,7 +12,7 @@ ITS_TIME = "its own time limit"
 
 
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
-    """Ends those whose time is past, visibly: from then on the instance counts as any other."""
+    """End the opt-outs whose time is over, with an event for each instance. Where a person is ending one (`ending_by`), it names them."""
     expired = OptOut.objects.filter(instance__scale_set=scale_set_id, ended_at=None, until__lte=now)
     with writing(now, scale_set_id) as w:
         given_up, over = expired.exclude(ending_by=""), expired.filter(ending_by="")
@@ -23,9 +23,9 @@ def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
 
 
 def end_expired_fleet_stop(now: datetime) -> None:
-    """Ends the stop of the fleet whose time is past, visibly in every scale set.
+    """End the fleet stop whose time is over, with an event in every scale set.
 
-    Where a scale set went away in the middle of it, the next tick does it.
+    Does nothing where a scale set was deleted at the same time: the next tick tries again.
     """
     expired = FleetStop.objects.filter(ended_at=None, until__lte=now)
     if not expired.exists():

@@ -1,4 +1,4 @@
-"""Writes what came of outside work. An outcome is a fact: writing it twice, or late, changes nothing."""
+"""Outcomes of operations -> rows. Writing an outcome twice, or after the instance has another operation, changes nothing."""
 
 import logging
 import uuid
@@ -20,18 +20,19 @@ MEANWHILE = {
     OperationKind.REIMAGE: "its OS disk is being replaced",
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
-UNDER_WAY = (MemberState.UPGRADING, MemberState.VERIFYING)  # and it was before: the progress is the same
+# Both count as in progress, so that no count changes while an instance goes from one to the other.
+UNDER_WAY = (MemberState.UPGRADING, MemberState.VERIFYING)
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
-BOTH = ("member__instance", "member__replacement")  # where there is one to replace another
+BOTH = ("member__instance", "member__replacement")  # the old instance and its surge instance, where there is one
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "work_item")
 HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
 
 
 def mark_begun(work_item: WorkItem, now: datetime) -> None:
-    """Says of the chunk's queued instances that they are being upgraded; those opted out meanwhile are let go untouched.
+    """Mark the work item's queued instances as being upgraded; those that were opted out meanwhile are skipped untouched.
 
-    So are those opted out whose old OS disk was to be put back, or that were to go for they are replaced, as long as nobody can have
-    begun with it.
+    On the first attempt, when no operation can have begun, opted-out instances also keep what they have: no old OS disk is put back,
+    and no replaced instance is deleted.
     """
     if work_item.attempts == 1:
         _let_go_of_rollbacks(work_item, now)
@@ -58,7 +59,7 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
 
 
 def _let_go_of_replaced(work_item: WorkItem, now: datetime) -> None:
-    """They stay after all, and the new ones go that have taken their places."""
+    """Keep replaced instances that were opted out before their deletion began. Their surge instances are deleted instead."""
     opted_out = in_force(now).values("instance")
     deleted = Instance.objects.filter(
         work_item=work_item, operation_kind=OperationKind.DELETE, scale_set__deleting=False
@@ -74,13 +75,13 @@ def _let_go_of_replaced(work_item: WorkItem, now: datetime) -> None:
             _set_member_state(row, MemberState.SKIPPED)
             _clear_operation(row)
         _save(w, rows)
-        upgrades = {row.member.upgrade for row in rows if row.member}  # which may have ended
+        upgrades = {row.member.upgrade for row in rows if row.member}  # not only the running one: theirs may have ended
         w.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
         w.wake()
 
 
 def _is_still_ours(work_item: WorkItem) -> bool:
-    """Nobody else has taken it up, who may have begun."""
+    """Whether no other worker has taken the work item since. Locks its row, so that none can take it before this is committed."""
     return WorkItem.objects.select_for_update().filter(pk=work_item.pk, number=work_item.number).exists()
 
 
@@ -101,7 +102,7 @@ def _let_go_of_rollbacks(work_item: WorkItem, now: datetime) -> None:
 
 
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
-    """Writes how these operations ended, by operation id; an operation that is no longer the instance's own is passed over.
+    """Write how operations ended: `outcomes` is {operation id: outcome}. Ids that are no instance's current operation are ignored.
 
     True where anything was written.
     """
@@ -133,7 +134,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
-        # It must go all the same: tried again, as a new operation, when the lease lapses.
+        # The machine must go all the same: the deletion is tried again, as a new operation, when the lease lapses.
         row.operation_id = uuid.uuid4()
         return
     if outcome.view is not None:
@@ -151,9 +152,9 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
 
 
 def _note_gone(row: Instance, now: datetime) -> None:
-    """The provider says that there is no such machine: nothing is known of the new image, and the machine is made again.
+    """Note that the provider has no such machine: the version is not blamed, and the machine is made again.
 
-    One that was to go back to its old OS disk had failed before; it has none to go back to any more.
+    An instance whose old OS disk was being put back stays failed; it cannot be rolled back any more.
     """
     if row.operation_kind == OperationKind.RESTORE and row.member:
         _set_member_state(row, MemberState.FAILED)
@@ -164,18 +165,21 @@ def _note_gone(row: Instance, now: datetime) -> None:
 
 
 def _is_of_its_member(row: Instance) -> bool:
-    """The machine is made to replace another, in an upgrade; not for the capacity."""
+    """Whether the operation belongs to the instance's upgrade. A creation that does makes a surge instance; others are for the capacity."""
     return row.member is not None and row.operation_id == row.member.pk
 
 
 def creations_for_the_capacity(ids: Iterable[str]) -> set[str]:
-    """Those of these operations that create machines, and replace none: refused for now, they are tried again as those that failed."""
+    """The ids of those operations that create machines for the capacity, not as surge instances.
+
+    Where the provider refuses one of these only for now, it counts as failed and is tried again by a new operation.
+    """
     rows = Instance.objects.filter(operation_id__in=ids, operation_kind=OperationKind.CREATE).select_related("member")
     return {str(row.operation_id) for row in rows if not _is_of_its_member(row)}
 
 
 def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
-    """It was made, or not; where it is to replace another, that one's member goes on."""
+    """Record whether the machine was made. For a surge instance, the instance upgrade that it belongs to moves on too."""
     if outcome.progress is Progress.FAILED:
         row.note_not_made(outcome.code, outcome.message, now)
     if row.member is None or not _is_of_its_member(row):
@@ -191,13 +195,14 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _finish_member(row, MemberState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
     if old and outcome.code in NO_QUOTA:
-        old.failed_version = row.operation_version  # its image was never tried: no step towards quarantine
+        # The image was never tried, so this is no failure that counts towards a quarantine.
+        old.failed_version = row.operation_version
     elif old:
         old.note_failure(row.operation_version)
 
 
 def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
-    """Its OS disk was replaced, or its extensions run, or not. Only of images is it remembered which of them failed here."""
+    """Record whether its OS disk was replaced, or its extensions were run. Only a failed image is remembered on the instance."""
     if row.member is None:
         return
     is_reimage = row.operation_kind == OperationKind.REIMAGE
@@ -212,7 +217,7 @@ def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
 
 
 def _end_restore(row: Instance, outcome: Outcome) -> None:
-    """Its old OS disk is back, or cannot be put back: then it stays as it is, failed."""
+    """Record whether its old OS disk was put back. If not, the instance stays on the new version, failed."""
     if row.member is None:
         return
     if outcome.progress is Progress.FAILED:
@@ -234,7 +239,7 @@ def _set_member_state(row: Instance, state: MemberState) -> None:
 
 
 def _void_health(row: Instance, now: datetime, detail: str) -> None:
-    """Forget what was known of its health: the machine is another one now."""
+    """Set its health to initializing: what was known of it is void, since an operation changes the machine."""
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, detail
 
 
@@ -256,7 +261,7 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
 
 
 def _of_the_same_member(row: Instance) -> list[Instance]:
-    """Beside it the one that it is to replace, or that is to replace it: both show how their member is."""
+    """The other instance of a pair of old instance and surge instance, since both show the state of their shared instance upgrade."""
     if row.member is None or row.member.replacement_number is None:
         return []
     return [one for one in (row.member.instance, row.member.replacement) if one and one.pk != row.pk]

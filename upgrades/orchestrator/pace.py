@@ -4,11 +4,11 @@ from upgrades.core.preview import Pace, pace_of
 from upgrades.core.states import UpgradeKind
 from upgrades.models import Batch, ScaleSet
 
-MAX_BATCHES = 20  # the pace is that of the last ones
+MAX_BATCHES = 20  # only this many of the last batches count
 
 
 def pace(row: ScaleSet, kind: UpgradeKind = UpgradeKind.IMAGE) -> Pace | None:
-    """How long the last batches of such upgrades took; None where none was ever finished."""
+    """How long the last batches of this kind of upgrade took on this scale set; None where no batch was ever finished."""
     batches = Batch.objects.filter(upgrade__scale_set=row, upgrade__kind=kind)
     finished = batches.exclude(finished_at=None).order_by("-finished_at")
     times = list(finished.values_list("started_at", "finished_at")[:MAX_BATCHES])

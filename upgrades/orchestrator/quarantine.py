@@ -1,4 +1,4 @@
-"""Machines that fail where others succeed are left alone by the platform; for a fault of the version nobody is (core/suspicion.py)."""
+"""Quarantine: the platform leaves alone instances that fail where others succeed. A bad version quarantines nobody (core/suspicion.py)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,10 @@ from upgrades.orchestrator.observe import newest_image
 
 
 def quarantine_those_at_fault(w: Writing, rows: Iterable[Instance]) -> None:
-    """Of these, whose members and failures are saved: those that failed often enough where others succeeded."""
+    """Quarantine those of `rows` that have failed often enough on versions on which others succeeded.
+
+    Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
+    """
     tired = [one for one in rows if _has_just_failed(one) and sum(one.failed_on.values()) >= FAILURES_TO_QUARANTINE]
     if not tired:
         return
@@ -33,8 +36,11 @@ def _has_just_failed(row: Instance) -> bool:
 
 
 def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
-    """Of instances that failed on an older version than the one they are to get, which is another thing: they are tried once more. So
-    are those that failed on a version that is suspected by now. True where there were any."""
+    """End quarantines that no longer say anything: the instances are tried once more. True where there were any.
+
+    A quarantine is outdated where the instance failed on an older version than the one it would get now, or on one that is suspected by
+    now.
+    """
     notes = _over(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
     if not notes:
         return False
@@ -53,7 +59,7 @@ def _quarantined(scale_set_id: int) -> QuerySet[Instance]:
 
 
 def _over(row: ScaleSet) -> dict[str, str]:
-    """{version that instances are quarantined for: why that is over, in words}"""
+    """{failed version: the note that says why quarantines for it are over}, only for versions where they are."""
     versions = set(_quarantined(row.pk).exclude(failed_version="").values_list("failed_version", flat=True))
     target, trials = _wanted_version(row), trials_of(row) if versions else {}
     notes = {}
@@ -66,7 +72,7 @@ def _over(row: ScaleSet) -> dict[str, str]:
 
 
 def _wanted_version(row: ScaleSet) -> str:
-    """That of the running upgrade; where none runs, of the next one."""
+    """The target version of the running upgrade, or of the next one where none runs; "" where there is none."""
     running = row.upgrades.filter(ended_at=None).first()
     newest = newest_image(row)
     return running.target_version if running else newest.version if newest else ""

@@ -11,13 +11,13 @@ from upgrades.core.facts import Facts
 from upgrades.models import ScaleSet
 from upgrades.providers.base import ProviderError, ScaleSetReference
 
-PATIENCE_SECONDS = 1.0  # the look that waits for it holds a lease of three
+PATIENCE_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
 
 log = logging.getLogger(__name__)
 
 
 def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
-    """The facts with what the provider says; where it says nothing, with that."""
+    """The facts with the provider's available quota; where the provider gives no answer, with `available_quota_is_known=False`."""
     try:
         return replace(facts, available_quota=asyncio.run(_ask(row)), available_quota_is_known=True)
     except (TimeoutError, ProviderError) as error:

@@ -1,6 +1,6 @@
-"""Look, decide, record: one scale set as far as it goes now. Returns the outside work; does none of it.
+"""Reconciles one scale set: observe, decide, record, until nothing is left to do now. Returns the outside work and does none of it.
 
-One question goes outside: before a batch that surges, for how many new machines there is room.
+Only one question is put to the provider here: its available quota, before a batch of surge instances.
 """
 
 import logging
@@ -35,12 +35,12 @@ from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
-MAX_STEPS = 50  # in one look; what is left is looked at again at once
+MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so that the rest follows at once
 
 
 @dataclass(frozen=True, slots=True)
 class WorkClaim:
-    """A chunk of outside work for one task; `number` is the right to take it up."""
+    """A work item for one task. `number` is the task's right to take it up: it is the item's number as long as nobody else has it."""
 
     work_item_id: int
     number: int
@@ -49,11 +49,11 @@ class WorkClaim:
 def reconcile(
     scale_set_id: int, now: Callable[[], datetime], on_news: Callable[[int], None] | None = None
 ) -> list[WorkClaim]:
-    """Takes every step that can be taken now, and hands out the outside work that nobody is doing.
+    """Take every step that can be taken now, and claim the work items that nobody is working on.
 
-    `now` is the clock: it is asked when the lease is there, for which a look may have to wait as long as for a lock of the database.
-    `on_news(scale set id)` is called where something changed while this came to rest: it has the next look made, which sees that. Without
-    it this goes on at once; but whatever changed has mostly asked for a look of its own, and then there are two.
+    `now` is the clock. It is read only after the lease was taken, since taking it may have to wait for a lock of the database.
+    `on_news(scale set id)` is called where something changed at the end of this call; it must have the scale set reconciled again. Where it
+    is None, this call goes on itself; but mostly the change has caused a wake of its own, so that the work is done twice.
     """
     lease = leases.take(scale_set_id)
     if lease is None:
@@ -77,15 +77,15 @@ def reconcile(
 
 
 class _Went(Enum):
-    """How far a look came: at rest it has given its lease back; it was overtaken where something changed as it came to rest."""
+    """How one pass ended."""
 
-    ON = auto()
-    OVERTAKEN = auto()
-    TO_REST = auto()
+    ON = auto()  # a step was recorded: another pass follows
+    OVERTAKEN = auto()  # nothing is left to do by the facts of this pass, but they have changed meanwhile; the lease is still held
+    TO_REST = auto()  # nothing is left to do, and the lease was given back
 
 
 def _reconcile_once(lease: Lease, now: datetime) -> _Went:
-    """One step."""
+    """Observe, decide, and record one step."""
     observation = _observe(lease.scale_set_id, now)
     if jumps.make_up(lease, observation.scale_set, now):
         observation = observe(lease.scale_set_id, now)
@@ -98,14 +98,14 @@ def _reconcile_once(lease: Lease, now: datetime) -> _Went:
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _Went.TO_REST if _rest(lease, observation, step, now) else _Went.OVERTAKEN
-    with suppress(Outdated):  # then look again: it is not so any more
+    with suppress(Outdated):  # the facts have changed meanwhile: the next pass observes again
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return _Went.ON
 
 
 def _observe(scale_set_id: int, now: datetime) -> Observation:
-    """What is over by now is ended first."""
+    """Observe the scale set, after ending opt-outs and quarantines that are over."""
     observation = observe(scale_set_id, now)
     if observation.has_expired:
         end_expired_opt_outs(scale_set_id, now)
@@ -117,8 +117,10 @@ def _observe(scale_set_id: int, now: datetime) -> Observation:
 
 
 def _decide(facts: Facts, now: datetime) -> Step:
-    """What `decide` says. An error in it, which nobody expects, stops an upgrade (Z-1.6: InternalExecutionError), but no batch in
-    its middle: while one is in flight the error is the look's, and nothing begins."""
+    """Call `decide`. An unexpected error in it stops the upgrade (Z-1.6: InternalExecutionError), but never in the middle of a batch.
+
+    While a batch is in flight, or no upgrade runs, the error is raised, and nothing begins.
+    """
     try:
         return decide(facts, now)
     except Exception as error:
@@ -130,10 +132,10 @@ def _decide(facts: Facts, now: datetime) -> Step:
 
 
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
-    """Says when to look again, and why nothing is done. False where something changed meanwhile: then it is to be looked at again.
+    """Store why nothing is done, and when to reconcile again. False, with nothing stored, where something changed meanwhile.
 
-    While there is outside work it is soon, whatever is waited for: a look hands out again what somebody died over.
-    The lease is given back in the same UPDATE: whoever wakes the set after it finds the lease free, whoever did before is seen here.
+    While there is outside work the next time is soon, whatever the step waits for: reconciling claims again the work of a dead worker.
+    The same UPDATE gives back the lease: a change after it finds the lease free, and a change before it has raised the seq.
     """
     row = observation.scale_set
     decision = _decision(row, observation.facts, step, now)
@@ -151,7 +153,7 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
 
 
 _WORK = Prepared(lambda pk: WorkItem.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
-# Where nothing has changed since.
+# Updates no row where something has changed since (another seq).
 _GIVE_BACK = PreparedUpdate(
     lambda pk, number, seq, reconcile_at, now: (
         ScaleSet.objects.filter(pk=pk, lease_number=number, seq=seq),
@@ -161,21 +163,21 @@ _GIVE_BACK = PreparedUpdate(
 
 
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
-    """From then on an instance may be taken, or made again, or counts as ill."""
+    """The coming times at which time alone changes something: an opt-out ends, a machine may be made again, or the board changes."""
     ends = [one.opt_out.until for one in facts.instances if one.opt_out]
     others = (missing.next_try(facts, now), changes_at(facts, now))
     return [until for until in (*ends, *others) if until and until > now]
 
 
 def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
-    """What is waited for, every reason why anything stands still, each since when it has been so; and what people can do now."""
+    """What is waited for, every reason why something is waiting and since when, and which actions people have now."""
     found = reason_shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
     said = reason_shapes.decision(step.why, step.text, found, row.decision, now)
     return {**said, "actions": _actions(row, facts, now)}
 
 
 def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
-    """What people can do. An error in what would follow from it keeps nothing from happening now: then the last look's answer stays."""
+    """Which actions people have now. An error in here is logged and must not stop the upgrade: the last answer stays."""
     try:
         return reason_shapes.actions(possible_actions(row, facts, now))
     except Exception:
@@ -184,7 +186,7 @@ def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
 
 
 def _say(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
-    """The decision and its numbers, in one event. A plan that was made anew and is the same is news to nobody."""
+    """Store the decision and the board, in one event where either is new. A new forecast alone is no event."""
     row = w.scale_set
     if decision != row.decision:
         row.decision = decision
@@ -205,7 +207,7 @@ def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
 
 
 def claim_work(scale_set_id: int) -> list[WorkClaim]:
-    """The chunks that nobody works on, each with a fresh lease for whoever takes it up."""
+    """Claim the work items that nobody is working on: each gets a new number, and a lease for the task that takes it up."""
     handed = []
     for pk in _IDLE.rows(scale_set_id):
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Steps -> rows. Each step is one short transaction, committed before the world is touched."""
+"""Steps -> rows. Each step is one short transaction, committed before any provider is asked to do anything."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -44,19 +44,19 @@ OPERATION = ("operation_id", "operation_kind", "operation_version", "operation_a
 
 
 class Outdated(Exception):
-    """Something changed between looking and recording: look again."""
+    """Something changed between observing and recording: observe again."""
 
 
 def record(lease: Lease, seq: int, step: Action, now: datetime, ended: Record | None = None) -> None:
-    """Commits the step; `ended`: the record of the upgrade that it ends.
+    """Commit the step. `ended` is the record of the upgrade, where the step ends it.
 
-    Raises LeaseLost or Outdated, with nothing written, where it was decided on facts that are no longer so.
+    Raises LeaseLost or Outdated, with nothing written, where the facts it was decided on have changed.
     """
     with writing(now, lease.scale_set_id) as w:
         leases.check(lease)
         if w.scale_set.seq != seq:
             raise Outdated
-        if ended is not None:  # before it ends: then none runs
+        if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
             w.scale_set.upgrades.filter(ended_at=None).update(record=ended)
         _write(step, w)
 
@@ -80,7 +80,7 @@ def _add_instances(step: AddInstances, w: Writing) -> None:
 
 
 def _next_number(row: ScaleSet) -> int:
-    """Above all others, those too that the running upgrade has taken and that are gone meanwhile: none is mistaken for another."""
+    """One above all numbers in use, and above those that the running upgrade has used: no number means two instances in one upgrade."""
     there = row.instances.order_by("-number").values_list("number", flat=True).first()
     taken = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
     were = taken.aggregate(Max("instance_number"), Max("replacement_number")).values()
@@ -103,7 +103,7 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
 
 @_write.register
 def _make_again(step: MakeAgain, w: Writing) -> None:
-    """As new operations: those that were refused, or failed, are over."""
+    """Create missing machines again, each with a new operation: the refused or failed one is over."""
     rows = _instances(w, step.instances)
     for row in rows:
         if row.operation_id is not None or row.missing_since is None:
@@ -174,7 +174,7 @@ def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list
 
 
 def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
-    """New instances are made in the places of these, to which nothing is done before those are healthy."""
+    """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
     new = _replacements(w.scale_set, rows, upgrade.target_version, w.now)
     Instance.objects.bulk_create(new)
     for member, one in zip(members, new, strict=True):
@@ -189,7 +189,7 @@ def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[I
 
 
 def _replacements(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
-    """One for each, in the same zone, which follows from its number."""
+    """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
     zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
     for one in old:
         number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, one.number))
@@ -199,7 +199,7 @@ def _replacements(row: ScaleSet, old: Sequence[Instance], version: str, now: dat
 
 
 def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> InstanceUpgrade:
-    """Where no OS disk is replaced, there is no old one."""
+    """A queued instance upgrade. It remembers the old OS disk only where the upgrade replaces OS disks."""
     return InstanceUpgrade(
         upgrade=upgrade,
         batch=batch,
@@ -242,7 +242,10 @@ def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
 
 
 def _note_how_it_went(row: Instance, upgrade: RollingUpgrade) -> None:
-    """What an instance is to new images; extensions say nothing of that. One that was not replaced is still on its old version."""
+    """Note on the instance how the image did; skipped instances tell nothing. For upgrades of an image only.
+
+    A failure is noted for the version on the instance, or for the target version where a surge instance failed and the old one stayed.
+    """
     if row.member is None or row.member.state == MemberState.SKIPPED:
         return
     if row.member.state == MemberState.FAILED:
@@ -252,9 +255,9 @@ def _note_how_it_went(row: Instance, upgrade: RollingUpgrade) -> None:
 
 
 def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
-    """In the same breath in which the new ones take their places: there is no moment at which both count, or neither.
+    """Begin to delete replaced instances, in the transaction in which their surge instances take over: never do both count, or neither.
 
-    What protects the old one at scale-in protects the new one.
+    Scale-in protection of the old instance passes to the new one.
     """
     pairs = {row: row.member for row in rows if row.member and row.member.replacement_number is not None}
     kept = {member.replacement_number: row.kept_on_scale_in for row, member in pairs.items()}
@@ -269,7 +272,7 @@ def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
 
 @_write.register
 def _roll_back(step: RollBack, w: Writing) -> None:
-    """The old OS disks are to be put back: the operation is a new one, for the member's own id is that of the reimage."""
+    """Begin to put the old OS disks back. Each restore gets an id of its own, for the instance upgrade's id is that of the reimage."""
     upgrade, rows = _running(w), _instances(w, step.instances)
     if step.breach is not None:
         upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, w)
@@ -308,7 +311,7 @@ def _fault(step: Fault, w: Writing) -> None:
 
 
 def _error(breach: Breach, w: Writing) -> dict[str, Any]:
-    """As Azure says it, with each instance that passed the limit, and what was wrong with it (Z-1.6)."""
+    """The error in Azure's shape: code, message, and in `details` each instance of the breach with what was wrong with it (Z-1.6)."""
     return {
         "code": breach.code.value,
         "message": breach.message,
@@ -333,13 +336,13 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     left = upgrade.record["left"] if upgrade.record else upgrade.progress().pending
     upgrade.pending_at_end, upgrade.waits_from = left, w.now
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
-    upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a limit that the last one passed ends both
+    upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a breach in the last batch ends the batch too
     w.changed(upgrade, note=note)
     _end_opt_outs_of_this_upgrade(upgrade, w)
 
 
 def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, w: Writing) -> None:
-    """An attempt at an image that did not go through comes again, by itself or by hand; one of the extensions does not."""
+    """End the opt-outs that were meant for this upgrade. They stay after a failed or cancelled upgrade of the image: it is tried again."""
     if upgrade.kind == UpgradeKind.IMAGE and upgrade.status != UpgradeStatus.COMPLETED:
         return
     over = open_for_an_upgrade(w.scale_set).filter(version__in=("", upgrade.target_version))
@@ -364,7 +367,7 @@ def _running(w: Writing) -> RollingUpgrade:
 
 
 def _instances(w: Writing, numbers: Iterable[int]) -> list[Instance]:
-    """These instances in ascending order; one that is gone means that the facts are old."""
+    """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
     wanted = set(numbers)
     found = _NUMBERED.rows(w.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):

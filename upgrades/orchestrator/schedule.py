@@ -1,4 +1,4 @@
-"""Which scale sets are to be looked at now. The safety net under every wake that was lost."""
+"""Which scale sets are due. The safety net under every wake that was lost."""
 
 from datetime import datetime, timedelta
 
@@ -9,12 +9,12 @@ from upgrades.core.steps import RESYNC_INTERVAL
 from upgrades.models import ScaleSet, clock
 from upgrades.models.scale_set import locked_in_order
 
-BUMP = timedelta(seconds=3)  # a second tick does not repeat it; if the look is lost it comes again
-FAR = 2 * RESYNC_INTERVAL  # nobody asks for a look this far ahead: then a clock was set back
+BUMP = timedelta(seconds=3)  # until then the next ticks leave them out; if reconciling them is lost, they are due again
+FAR = 2 * RESYNC_INTERVAL  # `reconcile_at` is never set this far ahead: if it is, the clock was set back
 
 
 def due_scale_sets(now: datetime) -> list[int]:
-    """The scale sets whose time has come; theirs is moved on a little in the same breath."""
+    """The ids of the scale sets that are due, the longest due first. Moves their `reconcile_at` on by BUMP."""
     was_set_back = Q(reconciled_at__gt=now + clock.SET_BACK) | Q(reconcile_at__gt=now + FAR)
     has_come = Q(reconcile_at__lte=now) | was_set_back
     ids = list(ScaleSet.objects.filter(has_come).order_by("reconcile_at").values_list("pk", flat=True))

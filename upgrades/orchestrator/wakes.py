@@ -1,6 +1,6 @@
-"""When scale sets are looked at: wakes that come together cost one look, which begins within a tenth of a second while a thread is free.
+"""Wakes: scale sets to reconcile soon. Wakes that come together are one reconciling, begun within 0.1 s while a thread is free.
 
-A wake is a hint: losing it is harmless, for the row says when to look (`ScaleSet.reconcile_at`), and the tick finds it.
+A wake is a hint. Losing one is harmless, for the row says when to reconcile (`ScaleSet.reconcile_at`), and the tick finds it.
 """
 
 import logging
@@ -12,14 +12,14 @@ from contextlib import suppress
 
 from django.db import close_old_connections
 
-SPACING_SECONDS = 0.08  # between the beginnings of two looks at one scale set; with the look itself still below 0.1
-MAX_AT_ONCE = 8  # at once, in one process
+SPACING_SECONDS = 0.08  # from one start to the next for one scale set; with the work itself still below 0.1
+MAX_AT_ONCE = 8  # scale sets reconciled at once, in one process
 
 log = logging.getLogger(__name__)
 
 
 class Wakes:
-    """The scale sets that are to be looked at, each at its moment. `clock`: seconds from anywhere, never back."""
+    """The scale sets that are to be reconciled, each with its time. `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,13 +28,16 @@ class Wakes:
         self._busy: set[int] = set()
 
     def wake(self, scale_set_id: int, *, within: float = 0.0) -> None:
-        """It is to be looked at: at once, or `within` so many seconds where more is likely to come; later only if it just was."""
+        """Note that the scale set is to be reconciled, at once or in `within` seconds (where more wakes are likely to follow).
+
+        It is later only where SPACING_SECONDS since its last start are not over.
+        """
         now = self._clock()
         at = max(now + within, self._began.get(scale_set_id, float("-inf")) + SPACING_SECONDS)
         self._due[scale_set_id] = min(at, self._due.get(scale_set_id, at))
 
     def take(self) -> list[int]:
-        """Those whose moment has come, and that nobody looks at: a look at each begins now."""
+        """The scale sets whose time has come and that are not being reconciled. From now on they count as being reconciled."""
         now = self._clock()
         taken = [pk for pk, at in self._due.items() if at <= now and pk not in self._busy]
         self._began = {pk: at for pk, at in self._began.items() if now - at < SPACING_SECONDS}
@@ -45,17 +48,17 @@ class Wakes:
         return taken
 
     def done(self, scale_set_id: int) -> None:
-        """The look at it is over."""
+        """Note that reconciling the scale set is over."""
         self._busy.discard(scale_set_id)
 
     def next_in(self) -> float | None:
-        """Seconds until there is one to take; None where nothing is waited for but a look's end or a wake."""
+        """Seconds until `take` may return something; None where only a wake, or a call of `done`, can change that."""
         waiting = [at for pk, at in self._due.items() if pk not in self._busy]
         return max(0.0, min(waiting) - self._clock()) if waiting else None
 
 
 class Reconciler:
-    """Looks at the scale sets that were woken, in threads of this process. An error of `look` is logged; the next look comes by itself."""
+    """Calls `look` for the scale sets that were woken, in threads of this process. Its errors are logged; the tick causes the next call."""
 
     def __init__(self, look: Callable[[int], None]) -> None:
         self._look = look
@@ -69,7 +72,7 @@ class Reconciler:
         return self._threads is not None
 
     def is_hanging(self, seconds: float) -> bool:
-        """One of the looks has taken longer than that."""
+        """Whether a call of `look` has been going on for longer than `seconds`."""
         began = list(self._began.values())
         return bool(began) and time.monotonic() - min(began) > seconds
 
@@ -87,7 +90,7 @@ class Reconciler:
         while True:
             with self._changed:
                 for scale_set_id in self._wakes.take():
-                    # Refused where the process ends.
+                    # The executor refuses new work while the process ends.
                     with suppress(RuntimeError):
                         self._threads.submit(self._do, scale_set_id)
                 self._changed.wait(self._wakes.next_in())

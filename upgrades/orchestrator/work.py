@@ -1,7 +1,7 @@
-"""Outside work: begins a chunk's operations at the provider and polls them, for a few seconds at a time.
+"""Outside work: begins the operations of a work item at the provider and polls them, for a few seconds at a time.
 
-No ORM inside the loop, a time-out around every await. The chunk's lease is renewed each second; whoever dies lets it lapse, and the
-next look hands the chunk out again with the same operation ids. Beginning an operation twice is harmless.
+No ORM inside the loop, a time-out around every await. The work item's lease is renewed each second. A dead worker's lease lapses, and
+`reconcile` then claims the work item again with the same operation ids. Beginning an operation twice is harmless.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ from upgrades.orchestrator.outcomes import creations_for_the_capacity, mark_begu
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
 
 WORK_LEASE = timedelta(seconds=3)
-ATTEMPT_SECONDS = 3.0  # then others have their turn: threads of the worker are few
-ROUND_SECONDS = 0.8  # below a second: the lease is renewed between rounds
-GATHERED_SECONDS = 0.05  # outcomes are written no more often than that
-PATIENCE_SECONDS = 2.5  # for an answer of the provider, below the lease
+ATTEMPT_SECONDS = 3.0  # then other work items have their turn: the worker has few threads
+ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
+GATHERED_SECONDS = 0.05  # at least this long from one write of outcomes to the next poll
+PATIENCE_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
 TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
 log = logging.getLogger(__name__)
@@ -36,21 +36,21 @@ Answer = TypeVar("Answer")
 
 
 class Unanswered(Exception):
-    """The provider did not answer, or says that it may work later."""
+    """The provider did not answer, or its answer means: try again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """Where a stretch of work ended. `number` is the right to go on at once; None: done, or left for a later look."""
+    """How one attempt at a work item ended. `number` is the right to go on at once; None: done, or left to be claimed again."""
 
     scale_set_id: int
     number: int | None
 
 
 def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], None]) -> WorkResult | None:
-    """Works on a chunk. `on_change(scale set id)` is called after each commit that a look should follow at once.
+    """Work on a work item for one attempt. Calls `on_change(scale set id)` after each commit that should be reconciled at once.
 
-    None where somebody else has taken the chunk up by now, or it is done.
+    None where another task has taken the work item, or it is done.
     """
     work_item = _take_up(work_item_id, number)
     if work_item is None:
@@ -67,7 +67,7 @@ def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], 
 
 
 def _take_up(work_item_id: int, number: int) -> WorkItem | None:
-    """Only the first delivery of a message takes the chunk up."""
+    """Take the work item by giving it the next number, so that a second delivery of the same message finds another number: None."""
     with transaction.atomic():
         return _ITEM.first(work_item_id) if _TAKE_UP(work_item_id, number) else None
 
@@ -90,7 +90,7 @@ _ITEM = Prepared(lambda pk: WorkItem.objects.select_related("scale_set__location
 
 @dataclass(slots=True)
 class _Attempt:
-    """One stretch of work on one chunk, by one task."""
+    """One attempt at one work item, by one task."""
 
     work_item: WorkItem
     runner: asyncio.Runner
@@ -102,7 +102,7 @@ class _Attempt:
     def run(self) -> WorkResult:
         operations = operations_of(self.work_item)
         end = time.monotonic() + ATTEMPT_SECONDS
-        # The last thing before anything is begun: whoever was held up here may have been replaced.
+        # Checked last, right before anything is begun: if this task was delayed, another may have taken the work item.
         if not self._renew():
             return WorkResult(self.work_item.scale_set_id, None)
         try:
@@ -125,9 +125,9 @@ class _Attempt:
         return WorkResult(self.work_item.scale_set_id, None)
 
     def _give_up(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """An operation that the provider never ends is a failed one at last; but a machine that must go, must go.
+        """Fail operations that have gone on for OPERATION_TIMEOUT_SECONDS; deletions are never given up. Returns the operations left.
 
-        What counts is how often it was asked for, not what a clock says: a clock that jumps gives nobody up.
+        The time is counted in attempts, not by a clock: a clock that jumps gives up nothing.
         """
         if self.work_item.attempts * ATTEMPT_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
@@ -138,9 +138,9 @@ class _Attempt:
         return self._settle(operations, failed)
 
     def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """Begins them; answers those that go on. What is refused for good has failed; what is refused for now is polled.
+        """Begin the operations. Returns those that go on: what the provider refuses for good has failed, what it refuses for now is polled.
 
-        A creation for the capacity has failed either way: it is said why, and tried again by itself.
+        A creation for the capacity has failed either way: its instance says why, and it is tried again by a new operation.
         """
         refused = self._ask(self.provider.begin(list(operations.values()))) if operations else {}
         over = creations_for_the_capacity(refused) if refused else set()
@@ -164,7 +164,10 @@ class _Attempt:
         return self._settle(operations, ended)
 
     def _gather(self) -> None:
-        """What ends soon after what was just written is written with it: each costs a transaction, its event, and a look."""
+        """Wait a little after the last write, so that outcomes that come close together are written together.
+
+        Each write costs a transaction, an event, and a reconciling.
+        """
         left = self.written_at + GATHERED_SECONDS - time.monotonic()
         if left > 0:
             self.runner.run(asyncio.sleep(left))
@@ -177,7 +180,7 @@ class _Attempt:
         return {id: one for id, one in operations.items() if id not in ended}
 
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
-        """Awaits the provider's answer, not for ever. Raises Unanswered."""
+        """Await the provider's answer for PATIENCE_SECONDS. Raises Unanswered."""
         try:
             return self.runner.run(asyncio.wait_for(question, PATIENCE_SECONDS))
         except TimeoutError:
@@ -186,5 +189,5 @@ class _Attempt:
             raise Unanswered(f"{error.code}: {error.message}") from error
 
     def _renew(self) -> bool:
-        """False where the lease was lost: somebody else works on the chunk now."""
+        """Renew the lease. False where it was lost: another task has the work item now."""
         return bool(_RENEW(self.work_item.pk, self.work_item.number))
