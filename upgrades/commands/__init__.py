@@ -1,1 +1,1 @@
-"""What people may do. Every door (pages, API, admin, command line) calls these, and nothing else writes for people."""
+"""Commands: what people may do. Every entry point (pages, API, admin, terminal) calls these, and nothing else writes for people."""

@@ -17,7 +17,7 @@ MAX_NAME_LENGTH = 150
 
 @audited("ApiClientCreated", Kind.API_CLIENT)
 def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
-    """(the client, its secret: nobody can ever read it again). Raises Refused where there is one of that name."""
+    """Create a client. Returns (client, secret); the secret cannot be read again later. Raises Refused where the name is bad or in use."""
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         message = f"a client's name has 1 to {MAX_NAME_LENGTH} letters, not {name[:MAX_NAME_LENGTH]!r}"
@@ -29,7 +29,7 @@ def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClie
         with transaction.atomic():
             row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
             note(f"Created the API client {name}, which {row.role_says}.", after={"role": row.role}, object_id=row.pk)
-    except IntegrityError:  # made just now by somebody else
+    except IntegrityError:  # somebody else has created it since the check above
         raise _there_already(name) from None
     return row, secret
 
@@ -41,7 +41,7 @@ def _there_already(name: str) -> Refused:
 
 @audited("ApiClientSecretRenewed", Kind.API_CLIENT)
 def renew_secret(name: str) -> tuple[ApiClient, str]:
-    """(the client, its new secret). The old secret and all tokens are worth nothing from now on; a revoked client is let in again."""
+    """Give a client a new secret. Returns (client, secret). The old secret and all its tokens end; a revoked client is let in again."""
     with transaction.atomic():
         row, secret = _find(name), _new_secret()
         says = f"Gave the API client {name} a new secret; the old one and its tokens ended."
@@ -59,7 +59,7 @@ def renew_secret(name: str) -> tuple[ApiClient, str]:
 
 @audited("ApiClientRevoked", Kind.API_CLIENT)
 def revoke_client(name: str, now: datetime) -> ApiClient:
-    """Its secret and its tokens are worth nothing from now on."""
+    """End a client's secret and all its tokens. Raises Refused where there is no such client."""
     with transaction.atomic():
         row = _find(name)
         before, row.revoked_at = row.revoked_at, row.revoked_at or now
@@ -83,12 +83,12 @@ def is_secret_of(row: ApiClient, secret: str) -> bool:
 
 
 def _new_secret() -> str:
-    """Begins with a letter or a digit: command lines take what begins with "-" for an option."""
+    """A random secret that begins with a letter or a digit: command lines take what begins with "-" for an option."""
     while not (secret := secrets.token_urlsafe(32))[0].isalnum():
         pass
     return secret
 
 
 def _hash(secret: str) -> str:
-    """Quick on purpose: 256 random bits are not guessed however quickly one tries, and slow hashes are for what people think up."""
+    """A quick hash on purpose: slow ones protect what people think up, and 256 random bits cannot be guessed at any speed."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

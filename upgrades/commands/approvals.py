@@ -1,4 +1,4 @@
-"""Approving what deferred upgrades wait for, instance by instance (A-24), and taking an approval back."""
+"""Approvals, instance by instance, that deferred upgrades wait for (A-24): giving them and taking them back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: not
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`instances`: those that were not approved for this version before."""
+    """A version, and the instances that were approved for it just now; those that had the approval before are not among them."""
 
     version: str
     instances: list[Instance]
@@ -33,10 +33,11 @@ class Approval:
 
 @audited("InstancesApproved", Kind.SCALE_SET)
 def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
-    """Lets these instances be upgraded to the version that waits for approval: the running upgrade's, where none runs the latest.
+    """Approve the version that waits for approval (of the running upgrade; else the latest) for the instances `ids`.
 
-    None: all that wait for it, but those opted out. Approving twice is once; what has the version stays as it is. `version`: the one
-    that is meant; where another waits by now nothing is approved. Raises Refused.
+    `ids=None` means all instances that wait for it and are not opted out. Instances that have the version, or its approval, stay as they
+    are. `version` is the one that the person means, "" for any. Raises Refused, with nothing approved: another version waits by now, or
+    none does, or there is no such instance.
     """
     with lookup.writing_to(path, now) as w:
         named = None if ids is None else find_instances(w.scale_set, ids)
@@ -56,7 +57,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
 
 @audited("ApprovalWithdrawn", Kind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
-    """Takes the approval of these instances (None: of all) back; what a batch has in flight goes on. Raises Refused."""
+    """Take back the approval of the instances `ids` (None: of all). Instances that a batch has in flight go on. Raises Refused."""
     with lookup.writing_to(path, now) as w:
         named = find_instances(w.scale_set, ids) if ids is not None else list(w.scale_set.instances.all())
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
@@ -100,7 +101,7 @@ def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
 
 
 def _behind(row: ScaleSet, version: str) -> list[Instance]:
-    """Those that are still to get this version. Raises Refused where there is none."""
+    """The instances on an older version than this one. Raises Refused where there are none."""
     found = [one for one in row.instances.all() if is_behind(one.version, version)]
     if not found:
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))

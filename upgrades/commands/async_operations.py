@@ -1,4 +1,4 @@
-"""What clients of the API have set going: begun here, and looked after until it is over."""
+"""Azure-AsyncOperations: what API clients have started, so that they can poll for its end."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +11,14 @@ from upgrades.models.async_operation import Kind, Status
 from upgrades.models.resource_group import existing
 
 KEPT = timedelta(days=7)
-MIN_KEPT = 100  # the latest are kept, however far a clock is set forward: somebody may be asking after them
+MIN_KEPT = 100  # the latest ones stay, however far a clock is set forward: clients may still be polling them
 
 
 @unaudited("what a client asks after; the command that it stands for is audited")
 def begin(
     kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
 ) -> AsyncOperation:
-    """Something that can be asked after until it is over, and for a week more."""
+    """Create an operation that clients can poll until it is over, and for a week after (KEPT)."""
     return AsyncOperation.objects.create(
         kind=kind,
         key=key.lower(),
@@ -30,7 +30,7 @@ def begin(
 
 @unaudited("notices that something is over")
 def look(row: AsyncOperation, now: datetime) -> AsyncOperation:
-    """Settles it where it is over. What has ended once stays so, whatever becomes of the scale set later."""
+    """Bring an operation up to date: store its outcome where it is over by now. An outcome never changes afterwards."""
     if row.status:
         return row
     outcome = _OUTCOMES[Kind(row.kind)](row, now)
@@ -84,13 +84,13 @@ def _upgrade(row: AsyncOperation, now: datetime) -> Outcome:
 
 
 def _cancel(row: AsyncOperation, now: datetime) -> Outcome:
-    """Cancelling is done when the upgrade has ended, however it did."""
+    """Cancelling is over when the upgrade has ended, in whatever way."""
     is_running = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk, ended_at=None).exists()
     return None if is_running else (Status.SUCCEEDED, None)
 
 
 def _approve(row: AsyncOperation, now: datetime) -> Outcome:
-    """Approving is done as soon as it is said; the upgrade goes its own way."""
+    """Approving is over at once; it does not wait for the upgrade."""
     return Status.SUCCEEDED, None
 
 

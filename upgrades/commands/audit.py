@@ -2,13 +2,13 @@
 
     @audited("UpgradePaused", Kind.SCALE_SET)
     def pause(path, by, now):
-        with finding.writing_to(path, now) as w:
+        with lookup.writing_to(path, now) as w:
             ...
             note("Paused the upgrade.", before={"paused_by": ""}, after={"paused_by": by})
 
-Every public command that writes carries `audited` (a test looks for it) and says with `note` what it changed; what changed nothing is not
-noted. Where the command is refused, that is written too. Who acts is said by the entry points (`acting`), once for each request; where
-none has, it is whoever runs this process.
+Every public command that writes is marked with `audited` (a test looks for it) and calls `note` with what it changed; a command that
+changed nothing writes no entry. A refused command is written too. The entry points say who acts (`acting`), once for each request;
+otherwise it is whoever runs this process.
 """
 
 import inspect
@@ -33,19 +33,21 @@ from upgrades.models.clock import in_time
 
 log = logging.getLogger(__name__)
 
-# Refused attempts are kept, but nobody can fill the table with them: the same one counts once in a while, and so many in an hour.
+# Refused attempts are written too. So that nobody can fill the table with them, the same refusal is written once in SAME_REFUSAL only,
+# and an hour has at most so many.
 SAME_REFUSAL = timedelta(minutes=5)
-MAX_REFUSALS = 100  # of one actor in an hour
-MAX_REFUSALS_OF_NOBODY = 1_000  # of all together who have not proved who they are
+MAX_REFUSALS = 100  # in an hour, of one actor
+MAX_REFUSALS_OF_NOBODY = 1_000  # in an hour, of all actors together who have not proved who they are
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-NAMES_OF_PATHS = ("path", "name", "reference", "row")  # the argument that says what a command is about
+# The first of these arguments that a command has says what it acts on.
+NAMES_OF_PATHS = ("path", "name", "reference", "row")
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """The command that runs: its code, and what it is about."""
+    """The command that is running: its code, and what it acts on."""
 
     code: str
     kind: Kind
@@ -55,7 +57,7 @@ class _Act:
 
 @dataclass(slots=True)
 class Scope:
-    """One request, or one command of the terminal: who acts, and what was refused (written when its transaction is over)."""
+    """One request, or one command at the terminal: who acts, and its refusals, which are written when its transaction is over."""
 
     actor: Callable[[], Actor]
     refusals: list[AuditEntry] = field(default_factory=list)
@@ -67,7 +69,7 @@ _scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
 
 @contextmanager
 def acting(actor: Callable[[], Actor]) -> Iterator[Scope]:
-    """Everything inside is done by this actor, who is asked for when there is something to write."""
+    """Make `actor` the actor of every entry written inside. It is called only when there is something to write."""
     with acting_until_written(actor) as scope:
         try:
             yield scope
@@ -77,7 +79,7 @@ def acting(actor: Callable[[], Actor]) -> Iterator[Scope]:
 
 @contextmanager
 def acting_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
-    """As `acting`; the caller writes the refusals."""
+    """As `acting`, but the caller calls `write_refusals`."""
     scope = Scope(actor)
     token = _scope.set(scope)
     try:
@@ -92,7 +94,7 @@ def actor() -> Actor:
 
 
 def audited(code: str, kind: Kind) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
-    """Marks a command that writes to the audit trail, by `note`. `code` stands for the act, to programs; `kind` is what it acts on."""
+    """Mark a command that writes to the audit trail by `note`. `code` names the command for programs, `kind` what it acts on."""
 
     def decorate(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
         signature = inspect.signature(command)
@@ -117,7 +119,7 @@ def audited(code: str, kind: Kind) -> Callable[[Callable[Given, Answer]], Callab
 
 
 def unaudited(why: str) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
-    """Marks a command that writes and is no act of anybody's."""
+    """Mark a command that writes rows but needs no entry in the audit trail; `why` says why not."""
 
     def decorate(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
         vars(command)["unaudited"] = why
@@ -141,9 +143,9 @@ def note(
     path: str = "",
     object_id: object = "",
 ) -> None:
-    """Says in the audit trail what the running command did. Where `before` and `after` are equal nothing was done, nor is it written.
+    """Write to the audit trail what the running command did. Nothing is written where `before` and `after` are given and equal.
 
-    `code`, `kind` and `path` where they are others than the command's own.
+    `code`, `kind` and `path` replace the command's own. Raises RuntimeError outside an `audited` command or outside its transaction.
     """
     act = _act.get()
     if act is None or not connection.in_atomic_block:
@@ -164,14 +166,14 @@ def record(
     by: Actor | None = None,
     object_id: object = "",
 ) -> None:
-    """Writes an act that is no command's: signing in, or what is saved by the admin alone."""
+    """Write an entry for what no command does: signing in, or what only the admin saves."""
     write(_Act(code, kind, path, now), says, before, after, by=by, object_id=object_id)
 
 
 def record_refusal(
     code: str, kind: Kind, path: str, error_code: str, message: str, *, now: datetime, by: Actor | None = None
 ) -> None:
-    """Writes an attempt that no command was asked for: it was refused before."""
+    """Write an attempt that was refused before any command was called."""
     _refused(_Act(code, kind, path, now), error_code, message, by)
 
 
@@ -207,7 +209,7 @@ def _entry(act: _Act, by: Actor) -> AuditEntry:
         path=path,
         key=path.lower()[:300],
     )
-    if act.now is not None:  # else the database's clock says
+    if act.now is not None:  # else the column's default is the database's clock
         row.at = act.now
     return row
 
@@ -228,14 +230,14 @@ def _refused(act: _Act, error_code: str, message: str, by: Actor | None = None) 
 
 
 def write_refusals(scope: Scope) -> None:
-    """Once the transaction that was refused is undone."""
+    """Write the refusals of this scope. To be called after the transaction of the refused command was rolled back."""
     rows, scope.refusals = scope.refusals, []
     for row in rows:
         _write_refusal(row)
 
 
 def _write_refusal(row: AuditEntry) -> None:
-    """Never in the way of the answer: a database that does not take it is said in the log."""
+    """Write one refusal. A database error is only logged: it must not replace the answer to the client."""
     if connection.needs_rollback:
         log.warning("an attempt was refused and could not be written to the audit trail: %s", row.says)
         return
@@ -262,5 +264,5 @@ def _is_too_much(row: AuditEntry) -> bool:
 
 
 def _before(row: AuditEntry, length: timedelta) -> datetime | Combinable:
-    """So long before the entry, whose time the database says where the command was not told any."""
+    """The time `length` before the entry's; by the database's clock where the entry gets its time from there."""
     return row.at - length if isinstance(row.at, datetime) else in_time(-length)

@@ -1,4 +1,4 @@
-"""Which upgrade of a scale set people mean: the one that runs, or the last attempt, which comes again by itself."""
+"""Which upgrade of a scale set a command means: the running one, or the last attempt, where the platform would try it again."""
 
 from upgrades.commands.errors import Refused
 from upgrades.core.states import UpgradeKind, UpgradeStatus
@@ -21,12 +21,15 @@ IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them firs
 
 
 def last_of_images(w: Writing) -> RollingUpgrade | None:
-    """Upgrades of the extensions are never tried again by themselves."""
+    """The last upgrade of the image. Upgrades of extensions are left out: they are never tried again by themselves."""
     return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
 def running(w: Writing, act: str, done: str) -> RollingUpgrade:
-    """Raises Refused where none runs, or it only rolls back any more."""
+    """The running upgrade. Raises Refused where none runs, or it is only rolling back.
+
+    `act` and `done` are the verb's infinitive and participle, for the message.
+    """
     upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
     if upgrade is None:
         raise Refused("Conflict", NOTHING_RUNS.format(act=act))
@@ -36,7 +39,7 @@ def running(w: Writing, act: str, done: str) -> RollingUpgrade:
 
 
 def to_pause(w: Writing) -> RollingUpgrade:
-    """The one that runs; else the last attempt, where the platform would try it again. Raises Refused."""
+    """The upgrade to pause: the running one, else the last attempt, where the platform would try it again. Raises Refused."""
     last = last_of_images(w)
     if last and _comes_again(w, last) and (last.status == UpgradeStatus.ROLLING_BACK or _is_last_word(w, last)):
         return last
@@ -46,7 +49,7 @@ def to_pause(w: Writing) -> RollingUpgrade:
 
 
 def to_resume(w: Writing) -> RollingUpgrade:
-    """The one that runs; else the last attempt, where the next one is held by a pause of it. Raises Refused."""
+    """The upgrade to resume: the running one, else the last attempt, where its pause holds the next one. Raises Refused."""
     last = last_of_images(w)
     is_held = last is not None and bool(last.paused_by) and last.status != UpgradeStatus.COMPLETED
     if last and is_held and (last.ended_at is None or _is_last_word(w, last)):
@@ -55,9 +58,9 @@ def to_resume(w: Writing) -> RollingUpgrade:
 
 
 def this_upgrade(w: Writing) -> str:
-    """The version that "this upgrade" is to: of the one that runs ("" of the extensions), or that the platform would try again.
+    """The target version of "this upgrade", for opt-outs: of the running one ("" for extensions), else of the last attempt.
 
-    Raises Refused where there is neither.
+    The last attempt counts only where the platform would try it again. Raises Refused where there is neither.
     """
     last, now = last_of_images(w), w.scale_set.upgrades.filter(ended_at=None).first()
     if now:
@@ -68,7 +71,7 @@ def this_upgrade(w: Writing) -> str:
 
 
 def refuse_while_paused(w: Writing, version: str) -> None:
-    """All attempts at a version that a person paused wait until it is resumed, whoever asks for another. Raises Refused."""
+    """Raise Refused where a person has paused the attempts at this version: they wait until resumed, whoever asks for another."""
     last = last_of_images(w)
     is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
     if last and is_paused and last.status in STOPPED:
@@ -76,12 +79,12 @@ def refuse_while_paused(w: Writing, version: str) -> None:
 
 
 def _is_last_word(w: Writing, last: RollingUpgrade) -> bool:
-    """It was stopped, and nothing runs since."""
+    """Whether the last upgrade was stopped, and none is running now."""
     return last.status in STOPPED and not w.scale_set.upgrades.filter(ended_at=None).exists()
 
 
 def _comes_again(w: Writing, upgrade: RollingUpgrade) -> bool:
-    """By itself, when it was stopped."""
+    """Whether the platform would try this upgrade again by itself, once it is stopped."""
     row = w.scale_set
     is_automatic = row.automatic_upgrade and row.image_version == LATEST and not upgrade.cancel_requested_by
     return is_automatic and upgrade.target_version == row.sku.latest_in(row.location)

@@ -17,7 +17,7 @@ _OWN_LIMITS = (*AUTOMATIC_POLICY, "useRollingUpgradePolicy")
 
 @audited("DefaultPolicyChanged", Kind.DEFAULTS)
 def set_defaults(**changes: float) -> UpgradeDefaults:
-    """Changes the defaults; scale sets that exist keep theirs."""
+    """Change the defaults. Existing scale sets keep their policy."""
     with transaction.atomic():
         before = UpgradeDefaults.objects.select_for_update().filter(pk=1).values(*changes).first() or {}
         row, _ = UpgradeDefaults.objects.update_or_create(pk=1, defaults=changes)
@@ -26,9 +26,9 @@ def set_defaults(**changes: float) -> UpgradeDefaults:
 
 
 def with_defaults(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A new scale set's document, with the default limits written into it where it says nothing of limits.
+    """A new scale set's document; where it has no limits of its own, the default ones are written into it.
 
-    They stand in the document, so that whoever gets it sees what is in force, and may change it.
+    They stand in the document so that whoever gets it sees what is in force, and can change it.
     """
     row = UpgradeDefaults.objects.first()
     has_own = get_field(document, *_OWN_LIMITS) is not None or get_field(document, *ROLLING_POLICY)

@@ -1,4 +1,4 @@
-"""A command that is refused."""
+"""The error of all commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,10 @@ from upgrades.core.json_fields import BadDocument
 
 
 class Refused(Exception):
-    """Nothing was changed. `code` is Azure's word for the error, `message` says what to do, `target` what is wrong."""
+    """A command was refused, and nothing was changed.
+
+    `code` is Azure's code for the error, `message` says what to do, `target` names the part of the input that is wrong.
+    """
 
     def __init__(self, code: str, message: str, *, target: str = "") -> None:
         super().__init__(message)
@@ -18,7 +21,7 @@ class Refused(Exception):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """What is wrong with a document is a refusal."""
+    """Turn BadDocument, raised inside, into Refused."""
     try:
         yield
     except BadDocument as error:

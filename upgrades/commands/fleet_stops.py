@@ -1,4 +1,4 @@
-"""The fleet stop: stopping every automatic upgrade of the fleet at once, and letting go again."""
+"""The fleet stop: stopping all automatic upgrades of the fleet at once, and letting them go on."""
 
 from datetime import datetime, timedelta
 
@@ -12,15 +12,15 @@ from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 
-DEFAULT_LENGTH = timedelta(days=1)  # never silently for ever
+DEFAULT_LENGTH = timedelta(days=1)  # nothing is stopped for ever just because nobody gave an end
 
 
 @lookup.retry_on_conflict
 @audited("FleetStopped", Kind.FLEET)
 def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None = None) -> FleetStop:
-    """No upgrade of the platform's begins, and none goes on after its batch, for a day unless said otherwise. Raises Refused.
+    """Stop all automatic upgrades until `until` (None: for a day): none begins, and running ones stop after their batch. Raises Refused.
 
-    One that is in force already is replaced: the last word counts.
+    A fleet stop that is in force already is replaced.
     """
     reason = checked_reason(reason, "a stop of the fleet")
     checked_until(until, now, "a stop of the fleet")
@@ -38,7 +38,7 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
 @lookup.retry_on_conflict
 @audited("FleetStopEnded", Kind.FLEET)
 def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
-    """Automatic upgrades go on. Raises Refused where none is stopped."""
+    """End the fleet stop: automatic upgrades go on. Raises Refused where there is none."""
     with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
         row = open_fleet_stop()
         if row is None:

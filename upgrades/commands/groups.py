@@ -1,11 +1,11 @@
-"""The group that something is put into."""
+"""Creating a resource group by putting something into it."""
 
 from upgrades.commands.errors import Refused
 from upgrades.models import Location, ResourceGroup, ScaleSet
 
 
 def ensure(name: str, location: Location) -> None:
-    """The group is there afterwards; one that is not yet gets this location."""
+    """Create the group in this location where it does not exist. One that is being deleted stays if it is empty; else raises Refused."""
     defaults = {"name": name, "location": location}
     ResourceGroup.objects.get_or_create(key=name.lower(), defaults=defaults)
     row = lock(name)
@@ -16,5 +16,5 @@ def ensure(name: str, location: Location) -> None:
 
 
 def lock(name: str) -> ResourceGroup | None:
-    """The group's row, which nobody else changes until the transaction ends: nothing is put into a group while it is deleted."""
+    """Lock the group's row until the transaction ends, so that nothing is put into it while it is deleted. None where there is none."""
     return ResourceGroup.objects.select_for_update(of=("self",)).filter(key=name.lower()).first()

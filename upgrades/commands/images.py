@@ -22,15 +22,15 @@ from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 
 MAX_NAMED = 5  # versions in an error message
-MAX_LISTED = 10  # scale sets in a question
+MAX_LISTED = 10  # scale sets named in a question
 
 
 @lookup.retry_on_conflict
 @audited("ImagePublished", Kind.IMAGE)
 def publish_image(reference: ImageReference, now: datetime, *, locations: Sequence[str] = ()) -> list[ScaleSet]:
-    """Publishes a version of a supported SKU (in some locations; in all where none are named) and wakes who follows it.
+    """Publish a version of a supported SKU in `locations` (none given: in all), and wake the scale sets that follow it. Returns these.
 
-    A version that is out in some locations can be published in further ones, and then in all. Answers the scale sets that follow it.
+    A version that is published in some locations can be published in further ones, and then in all.
     Raises Refused: unknown SKU or location, not a version, not newer than what is published.
     """
     places = _locations(locations)
@@ -40,7 +40,7 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
         with writing(now, *_users(sku, places)) as w:
             _store(sku, reference.version, places, now)
             followers = [row for row in w.scale_sets if _follows(row)]
-            w.changed(*w.scale_sets)  # those pinned to a version show too what is the latest one
+            w.changed(*w.scale_sets)  # scale sets that are pinned to a version show the latest one too
             if followers:
                 w.wake(*followers)
             where = ", ".join(place.name for place in places) or "all locations"
@@ -51,13 +51,13 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """`followers`: the scale sets that follow the image where the version goes."""
+    """What publishing a version would do. `followers`: the scale sets in its locations that follow the latest version."""
 
     followers: tuple[ScaleSet, ...]
 
     @property
     def says(self) -> list[str]:
-        """Which scale sets it would upgrade, and which not: a sentence for each kind."""
+        """Which scale sets would be upgraded, which would wait for approval, and which would not be: one sentence each."""
         rows = [row for row in self.followers if row.capacity]
         begin = [row for row in rows if row.automatic_upgrade and not row.policy.deferral]
         approve = [row for row in rows if row.automatic_upgrade and row.policy.deferral]
@@ -81,7 +81,7 @@ def _with_sizes(rows: Sequence[ScaleSet]) -> str:
 
 
 def would_publish(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:
-    """What publishing it would come to; nothing is written. Raises Refused where that would."""
+    """What `publish_image` would do, with nothing written. Raises Refused where that would."""
     places = _locations(locations)
     sku = _supported(reference)
     _check_version(sku, reference.version, places)
@@ -95,8 +95,11 @@ def _follows(row: ScaleSet) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What came of a withdrawal, or of its end. `is_news`: it was not so before. `scale_sets`: those that have to do with the version: they
-    run it, are being upgraded to it, or are pinned to it. `left`: the newest version that is left, "" where there is none."""
+    """The result of withdrawing a version, or of undoing that.
+
+    `is_news`: whether anything was changed. `scale_sets`: those that run the version, are being upgraded to it, or are pinned to it.
+    `left`: the newest version that is not withdrawn, "" where there is none.
+    """
 
     row: ImageVersion
     is_news: bool
@@ -107,8 +110,10 @@ class Withdrawn:
 @lookup.retry_on_conflict
 @audited("ImageWithdrawn", Kind.IMAGE)
 def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> Withdrawn:
-    """Takes a published version back, everywhere: nothing gets it any more. What runs it runs on; an upgrade to it stops at the end of its
-    batch. Withdrawing twice is once: the first reason stays. Raises Refused: no such version, no reason.
+    """Withdraw a published version in all locations: no instance gets it any more.
+
+    Instances that run it run on; an upgrade to it stops at the end of its batch. Withdrawing again changes nothing: the first reason
+    stays. Raises Refused: no such version, no reason.
     """
     reason = checked_reason(reason, "a withdrawal")
     with transaction.atomic():
@@ -125,9 +130,9 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
 @lookup.retry_on_conflict
 @audited("ImageWithdrawalUndone", Kind.IMAGE)
 def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Withdrawn:
-    """Has a version that was withdrawn count again as any other; an upgrade that was stopped for it is tried again at once.
+    """Undo the withdrawal of a version; upgrades that were stopped because of it are tried again at once.
 
-    One that was not withdrawn stays as it is. Raises Refused: no such version.
+    A version that is not withdrawn stays as it is. Raises Refused: no such version.
     """
     with transaction.atomic():
         sku = _sku(reference)
@@ -150,7 +155,7 @@ def _published_version(sku: ImageSku, version: str) -> ImageVersion:
 
 
 def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
-    """Visibly in all scale sets that use the image, which are looked at at once."""
+    """Save the row; every scale set that uses the SKU gets an event and is reconciled at once."""
     row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
     with writing(now, *_users(sku, [])) as w:
         w.changed(*w.scale_sets)
@@ -161,7 +166,7 @@ def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_agai
 
 
 def _try_again(w: Writing, version: str, by: str) -> None:
-    """Upgrades whose last attempt the withdrawal stopped: no limit did."""
+    """End the wait before the next try where it was the withdrawal that stopped the last attempt, not a limit."""
     for row in w.scale_sets:
         last = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
         was_stopped = last and last.target_version == version and (last.error or {}).get("code") == FaultCode.WITHDRAWN
@@ -188,12 +193,15 @@ def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetim
 
 
 def lock_sku(sku: ImageSku | None) -> ImageSku | None:
-    """Until the transaction ends nobody else publishes a version of it or makes a scale set of it. Locked before any scale set."""
+    """Lock the SKU until the transaction ends: nobody else publishes a version of it, or creates a scale set with it.
+
+    To be locked before any scale set.
+    """
     return sku and ImageSku.objects.select_for_update(no_key=True).get(pk=sku.pk)
 
 
 def _sku(reference: ImageReference) -> ImageSku:
-    """Locked."""
+    """The SKU's row, locked. Raises Refused where it is not supported."""
     sku = _supported(reference)
     return lock_sku(sku) or sku
 
@@ -221,7 +229,7 @@ def _location(name: str) -> Location:
 
 
 def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> None:
-    """A version is newer than all that is published where it goes, or "latest" would not mean it."""
+    """Raise Refused unless the version is newer than all others where it is to be published: else "latest" would never mean it."""
     try:
         versions.parse(version)
         if sku.gallery:
@@ -243,7 +251,10 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
 
 
 def _published(sku: ImageSku, version: str, places: Sequence[Location]) -> Iterator[tuple[str, list[str]]]:
-    """What is out already, where this version is to go; not the version itself, where it goes from some locations to all."""
+    """(" in LOCATION" or "" for all, the versions published there), for each place that the version is to be published in.
+
+    Where it goes from some locations to all, the version itself is left out.
+    """
     for place in places:
         yield f" in {place.name}", sku.versions_in(place)
     if not places:

@@ -30,8 +30,8 @@ from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
 
 LOAD_BALANCERS = "Microsoft.Network/loadBalancers"
-INTERVAL = (15, 5, 3600)  # default, least, most seconds
-THRESHOLD = (2, 100)  # default, most
+INTERVAL = (15, 5, 3600)  # default, minimum, maximum, in seconds
+THRESHOLD = (2, 100)  # default, maximum
 Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
 _PROBES = ("properties", "probes")
 # Lists of named things that have an id of their own.
@@ -58,13 +58,13 @@ _PROBE_ID = re.compile(
 @lookup.retry_on_conflict
 @audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
-    """Creates or replaces a load balancer; scale sets that use a probe of it are probed as it says from now on. Raises Refused."""
+    """Create or replace a load balancer. Scale sets that use one of its probes are probed with the new settings. Raises Refused."""
     group, name = lookup.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     location = _location(_checked(document, before))
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
-        before = _check_place(ScaleSet.key_of(group, name), location)  # locks it, before its group
+        before = _check_place(ScaleSet.key_of(group, name), location)  # locks the load balancer, before its group
         groups.ensure(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
@@ -77,7 +77,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
 
 
 def _check_place(key: str, location: Location) -> Mapping[str, Any] | None:
-    """The document that is there, locked; None where none is. Raises Refused."""
+    """Lock the load balancer and return its document; None where there is none. Raises Refused where it is in another location."""
     rows = LoadBalancer.objects.select_for_update(of=("self",)).select_related("location")
     row = rows.filter(key=key).first()
     if row is not None and row.location != location:
@@ -95,9 +95,9 @@ def _note_put(row: LoadBalancer, before: Mapping[str, Any] | None) -> None:
 @lookup.retry_on_conflict
 @audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
 def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
-    """Puts what `edit` makes of the one that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
+    """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
-    Where that is what it has already, nothing happens. Raises Refused, and what `edit` raises.
+    The row is locked meanwhile. Nothing is written where the document stays the same. Raises Refused, and what `edit` raises.
     """
     group, name = lookup.split(path)
     with transaction.atomic():
@@ -110,7 +110,7 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
 
 
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
-    """Raises IntegrityError where somebody else has made it meanwhile: then it is to be looked at again."""
+    """Create a load balancer. Raises IntegrityError where somebody else has created it meanwhile: `retry_on_conflict` tries again."""
     location = _location(_checked(document, None))
     groups.ensure(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
@@ -123,7 +123,7 @@ def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
 
 @audited("LoadBalancerDeleted", Kind.LOAD_BALANCER)
 def delete_load_balancer(path: str) -> None:
-    """Raises Refused where a scale set uses a probe of it."""
+    """Delete a load balancer. Raises Refused where there is none, or a scale set uses one of its probes."""
     group, name = lookup.split(path)
     with transaction.atomic():
         row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
@@ -157,7 +157,7 @@ def _location(name: str) -> Location:
 
 
 def _checked(document: object, before: Mapping[str, Any] | None) -> str:
-    """The location's name. Raises Refused where a probe cannot be used."""
+    """Check the document and return the name of its location. Raises Refused where anything in it is wrong."""
     with refusing():
         check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
         assert isinstance(document, Mapping)
@@ -167,7 +167,7 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         check_tags(document)
         for kind in PARTS:
             for at, part in read_objects(document, "properties", kind):
-                read_object(part, "properties", at=at)  # says so where it is none
+                read_object(part, "properties", at=at)  # raises BadDocument where it is no object
         limits.check_load_balancer(document, before)
         _check_names(document, before)
         for at, probe in read_objects(document, *_PROBES):
@@ -177,7 +177,7 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
 
 
 def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """A part's name stands in its id, so that nobody could speak of one that has a slash or a blank in its name."""
+    """Check the names of the parts: a part's name is in its id, so no id could name a part with a slash or a blank in its name."""
     for kind in PARTS:
         known_names = {get_field(part, "name") for _, part in read_objects(before, "properties", kind)}
         for at, part in read_objects(document, "properties", kind):
@@ -189,7 +189,7 @@ def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
-    """ "Https only Standard LB" (Z-3.2). Who says nothing of the SKU has whichever is needed."""
+    """ "Https only Standard LB" (Z-3.2). A document without a SKU passes: it gets whichever SKU is needed."""
     if probe.protocol == "https" and read_str(document, "sku", "name").lower() == "basic":
         target = f"{at}.properties.protocol"
         message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"
@@ -230,7 +230,7 @@ PROBE_FIELDS = [
 
 
 def set_probe(row: ScaleSet, probe: ProbeModel | None) -> None:
-    """The columns of the row that say how its health is asked for (PROBE_FIELDS)."""
+    """Set the columns that say how the scale set is probed (PROBE_FIELDS). None: it is not probed."""
     row.probe_protocol = probe.protocol if probe else ""
     row.probe_port = probe.port if probe else 0
     row.probe_path = probe.path if probe else ""
@@ -241,9 +241,9 @@ def set_probe(row: ScaleSet, probe: ProbeModel | None) -> None:
 
 
 def find_probe(probe_id: str) -> ProbeModel:
-    """The probe that an id points at (S-39); its load balancer stays locked. Raises Refused where it points at nothing.
+    """The probe that an id refers to (S-39); its load balancer stays locked. Raises Refused where there is no such probe.
 
-    Called before any scale set is locked, as a load balancer is put.
+    To be called before any scale set is locked: putting a load balancer locks in the same order.
     """
     match = _PROBE_ID.fullmatch(probe_id)
     if match is None:

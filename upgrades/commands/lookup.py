@@ -1,4 +1,4 @@
-"""Finding the things that people name."""
+"""Finding the scale sets that people name, and opening the transaction of a command on one."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ from upgrades.models import ScaleSet
 
 GROUP = re.compile(r"[\w\-.()]{0,89}[\w\-()]")
 NAME = re.compile(r"[\w\-.()]{0,79}[\w\-()]")
-MAX_KEY_LENGTH = 180  # letters of both; some scripts grow in lower case
+MAX_KEY_LENGTH = 180  # letters of group and name together; in some scripts the lower case is longer
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
 def scale_set(path: str) -> ScaleSet:
-    """By "resource group/name", in any case. Raises Refused."""
+    """The scale set "group/name", in upper or lower case. Raises Refused where there is none, or it is being deleted."""
     group, name = split(path)
     row = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).first()
     if row is None or row.deleting:
@@ -37,7 +37,7 @@ def _not_there(path: str) -> Refused:
 
 @contextmanager
 def writing_to(path: str, now: datetime) -> Iterator[Writing]:
-    """The transaction of a command on one scale set. Raises Refused where it is not there, or not any more."""
+    """Open the transaction of a command on a scale set, with its row locked. Raises Refused where there is none, or it is being deleted."""
     found = scale_set(path)
     try:
         with writing(now, found.pk) as w:
@@ -49,7 +49,7 @@ def writing_to(path: str, now: datetime) -> Iterator[Writing]:
 
 
 def split(path: str) -> tuple[str, str]:
-    """ "group/name" -> (group, name). Raises Refused for what cannot be a name."""
+    """ "group/name" -> (group, name). Raises Refused where either is not a valid name."""
     group, _, name = path.partition("/")
     fits = GROUP.fullmatch(group) and NAME.fullmatch(name) and len(ScaleSet.key_of(group, name)) <= MAX_KEY_LENGTH
     if not fits:
@@ -62,7 +62,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def retry_on_conflict(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """Tries a command again where somebody made or deleted what it had found, before it could lock it."""
+    """Call a command a second time where somebody created or deleted what it works on, after it was looked up and before it was locked."""
 
     @wraps(command)
     def trying(*args: Given.args, **options: Given.kwargs) -> Answer:

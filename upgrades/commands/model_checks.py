@@ -1,4 +1,4 @@
-"""What a scale set's document must not say, beyond what cannot be read. What is stored already, and comes back as it was, may stay."""
+"""Checks of a scale set's document beyond reading it. What is stored already and comes back unchanged passes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ MODE = "properties.upgradePolicy.mode"
 
 
 def check_known(document: object, before: Document | None) -> None:
-    """Before it is read: that it is a scale set at all, and says nothing that no version of the API knows. Raises Refused."""
+    """Check, before the document is read, that it is a scale set and has no field that no version of the API knows. Raises Refused."""
     with refusing():
         check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
         assert isinstance(document, Mapping)
@@ -33,7 +33,7 @@ def check_known(document: object, before: Document | None) -> None:
 
 
 def check_model(document: Document, model: Model, before: Document | None) -> None:
-    """Once it is read. Raises Refused."""
+    """Check everything that can be checked once the document is read. Raises Refused."""
     with refusing():
         typed.check_types(document, azure_types.SCALE_SET, before)
         check_zones(document, before)
@@ -46,7 +46,7 @@ def check_model(document: Document, model: Model, before: Document | None) -> No
 
 
 def check_rolling(model: Model, location: Location, before: Document | None) -> None:
-    """A-6: today's Azure rolls nothing out by a model change without a source of health. Raises Refused."""
+    """A-6: today's Azure refuses Rolling upgrade mode without a source of health. Raises Refused."""
     if location.rules != Location.Rules.CURRENT or not _rolls_blindly(model):
         return
     if before is None or not _rolled_blindly(before):

@@ -1,4 +1,4 @@
-"""Changing a scale set's document as a client asks for it, on what is there at this moment."""
+"""Changing a scale set's document by a function of the present one (PATCH, or PUT with a condition)."""
 
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
@@ -14,16 +14,16 @@ from upgrades.core.equality import same
 from upgrades.core.unchangeable import carried
 from upgrades.models import ScaleSet, sealing
 
-TRIES = 20  # each is lost only to somebody who has changed it
+TRIES = 20  # a try fails only where somebody else has just changed the scale set
 
 Edit = Callable[[ScaleSet | None], Mapping[str, Any]]
 
 
 @audited("ScaleSetChanged", Kind.SCALE_SET)
 def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = frozenset()) -> Put:
-    """Puts what `edit` makes of the scale set that is there (None: none is). Where that is what it has already, nothing happens.
+    """Put the document that `edit` makes of the present row (None where there is none). Nothing is written where it stays the same.
 
-    `edit` is called again where somebody else changed the scale set meanwhile. `without`: places of secrets that are to go.
+    `edit` is called again where somebody else changed the scale set meanwhile. `without`: places of secrets that are to be removed.
     Raises Refused as `set_model` does, and what `edit` raises.
     """
     group, name = lookup.split(path)

@@ -16,11 +16,13 @@ from upgrades.feed.writing import Writing
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
-DEFAULT_LENGTH = timedelta(days=14)  # never silently for ever
+DEFAULT_LENGTH = timedelta(days=14)  # no opt-out lasts for ever just because nobody gave an end
 LONGEST = timedelta(days=3650)
 MAX_REASON_LENGTH = 500  # characters
-UNDO_FOR = timedelta(seconds=10)  # what a page ends holds as long, so that it can be taken back
-UNDONE_WITHIN = timedelta(minutes=1)  # an opt-out: nothing was begun meanwhile
+# An opt-out that is ended on a page holds for so much longer, so that ending it can be undone.
+UNDO_FOR = timedelta(seconds=10)
+# Opting out can be undone for so long. Nothing has begun on the instances meanwhile, since they are opted out.
+UNDONE_WITHIN = timedelta(minutes=1)
 TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them out again"
 NOT_FRESH = "{row}: you did not opt instances {ids} out within the last minute; opt them in instead"
 
@@ -37,10 +39,11 @@ def opt_out(
     for_ever: bool = False,
     scope: OptOut.Scope = OptOut.Scope.UNTIL,
 ) -> list[Instance]:
-    """Has these instances left alone, for 14 days unless said otherwise. An opt-out that an instance has already is replaced.
+    """Opt instances out of upgrades, until `until`, `for_ever`, or else for 14 days. An opt-out that an instance already has is replaced.
 
-    An instance whose OS disk is being replaced is finished first. One of the scope "upgrade" holds for all attempts at the version of the
-    upgrade that runs, or waits to be tried again; where there is neither it is refused. Raises Refused; then none of them is opted out.
+    An instance whose OS disk is being replaced is finished first. An opt-out with the scope "upgrade" holds for all attempts at the version
+    of the upgrade that is running, or that waits to be tried again; it is refused where there is neither.
+    Raises Refused; then no instance is opted out.
     """
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
@@ -60,7 +63,7 @@ def opt_out(
 
 
 def checked_reason(reason: str, what: str) -> str:
-    """Raises Refused."""
+    """The reason without blanks around it. Raises Refused where it is empty, too long or unprintable; `what` it is for, in the message."""
     reason = reason.strip()
     if not reason:
         raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
@@ -74,7 +77,7 @@ def checked_reason(reason: str, what: str) -> str:
 
 
 def checked_until(until: datetime | None, now: datetime, what: str) -> None:
-    """Raises Refused."""
+    """Raise Refused where `until` lies in the past, or more than ten years ahead."""
     if until is None:
         return
     if until <= now:
@@ -89,9 +92,9 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
 def opt_in(
     path: str, ids: Sequence[str], *, owner: str, now: datetime, after: timedelta = timedelta(0)
 ) -> list[Instance]:
-    """Ends the opt-outs of these instances; those that have none stay as they are. Raises Refused; then none is ended.
+    """End the opt-outs of these instances; instances without one stay as they are. Raises Refused; then none is ended.
 
-    `after`: they hold as long, in which `undo_opt_in` can take it back.
+    `after`: the opt-outs hold so much longer, and `undo_opt_in` can keep them meanwhile.
     """
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
@@ -111,14 +114,14 @@ def opt_in(
 
 
 def opt_outs_of_others(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[OptOut]:
-    """Which opt-outs of these instances somebody else wants: whoever ends them is asked first. Raises Refused."""
+    """The opt-outs of these instances that other people own; pages ask before these are ended. Raises Refused."""
     rows = find_instances(lookup.scale_set(path), ids)
     others = in_force(now).filter(instance__in=rows).exclude(owner=by)
     return list(others.select_related("instance").order_by("instance__number"))
 
 
 def described(row: OptOut) -> str:
-    """Whose it is, why, and until when."""
+    """One opt-out in words: whose it is, until when, and why."""
     until = f"until {in_utc(row.until)}" if row.until else "with no end"
     end = "until the upgrade is complete" if row.scope == OptOut.Scope.UPGRADE else until
     return f"{row.instance.name}, opted out by {row.owner} {end}: {row.reason}"
@@ -126,7 +129,7 @@ def described(row: OptOut) -> str:
 
 @audited("OptInUndone", Kind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
-    """Keeps opt-outs that are being ended, with their owners, reasons and ends. Raises Refused where one has ended; then none is kept."""
+    """Keep opt-outs that are being ended (`opt_in` with `after`), as they were. Raises Refused where one has ended; then none is kept."""
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
@@ -143,7 +146,7 @@ def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> lis
 
 @audited("OptOutUndone", Kind.SCALE_SET)
 def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
-    """Takes back what this person opted out within the last minute: what was opted out before is so again, as it was. Raises Refused."""
+    """Undo what this person opted out within the last minute. An opt-out that was replaced by it holds again. Raises Refused."""
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
         fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
@@ -166,7 +169,7 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
 
 
 def _reopen(taken_back: OptOut) -> None:
-    """The one that it had replaced."""
+    """Open again the opt-out that the undone one had replaced, if any."""
     replaced = OptOut.objects.filter(
         instance=taken_back.instance_id, ended_at=taken_back.created_at, ended_by=taken_back.owner
     ).exclude(pk=taken_back.pk)
@@ -176,13 +179,13 @@ def _reopen(taken_back: OptOut) -> None:
 
 
 def _of(rows: Sequence[Instance], opt_outs: QuerySet[OptOut]) -> list[Instance]:
-    """Those of the instances that have one of these."""
+    """The instances among `rows` that have one of these opt-outs."""
     found = set(opt_outs.values_list("instance_id", flat=True))
     return [row for row in rows if row.pk in found]
 
 
 def _described(rows: Sequence[Instance]) -> dict[str, object]:
-    """The opt-outs of these: each with the instances that it is of."""
+    """The open opt-outs of these instances for the audit trail, equal ones together, each with the numbers of its instances."""
     found: dict[tuple[object, ...], list[int]] = {}
     open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None).order_by("instance__number")
     for number, *words in open_ones.values_list("instance__number", "owner", "reason", "scope", "created_at", "until"):
@@ -197,7 +200,7 @@ def _end(w: Writing, rows: Sequence[Instance], by: str) -> None:
 
 
 def find_instances(scale_set: ScaleSet, ids: Sequence[str]) -> list[Instance]:
-    """Raises Refused, naming those that do not exist."""
+    """The instances with these ids, in the same order, each once. Raises Refused where there is no such instance, or no id was given."""
     rows = {str(row.number): row for row in scale_set.instances.all()}
     unknown = [id for id in ids if id not in rows]
     if unknown or not ids:

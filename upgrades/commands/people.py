@@ -1,4 +1,4 @@
-"""Signing in and out, and passwords: what Django does, written to the audit trail and in one line to the log."""
+"""Signing in and out, and passwords: Django does it; here it is written to the audit trail, and signing in and out to the log."""
 
 import logging
 from datetime import datetime
@@ -15,18 +15,18 @@ def signed_in(by: Actor, now: datetime) -> None:
 
 
 def sign_in_refused(name: str, code: str, message: str, by: Actor, now: datetime) -> None:
-    """`name` is empty where there is no such account: what was typed may be a password in the wrong field."""
+    """Record a refused sign-in. `name` is empty where there is no such account: what was typed may be a password in the wrong field."""
     audit.record_refusal("SignInRefused", Kind.USER, name, code, message, now=now, by=by)
 
 
 def token_refused(name: str, by: Actor, now: datetime) -> None:
-    """`name`: the client's, empty where there is no such client. The throttle says it in the log."""
+    """Record a refused request for a token. `name` is the client's, empty where there is no such client. The throttle logs it."""
     message = "The client's secret is not valid."
     audit.record_refusal("TokenRefused", Kind.API_CLIENT, name, "InvalidCredentials", message, now=now, by=by)
 
 
 def user_made(name: str, user_id: object, by: Actor) -> None:
-    """By the first start, or at the terminal; the admin writes those that it makes."""
+    """Record a user that was added by the first start, or at the terminal. The admin records the users that it adds."""
     audit.record("UserAdded", Kind.USER, name, f"Added the user {name}.", by=by, object_id=user_id)
 
 
@@ -36,6 +36,6 @@ def signed_out(by: Actor, now: datetime) -> None:
 
 
 def password_changed(name: str, user_id: object) -> None:
-    """By whatever way: Django tells of each."""
+    """Record a changed password, whichever way it was changed."""
     says = f"Set the password of {name}."
     audit.record("PasswordChanged", Kind.USER, name, says, object_id=user_id)

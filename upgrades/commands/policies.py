@@ -1,4 +1,4 @@
-"""Changing a scale set's upgrade policy and capacity, one member of its document at a time."""
+"""Changing single fields of a scale set's document: its upgrade policy and its capacity."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ _SWITCHES = {
     "use_rolling_upgrade_policy": (*AUTOMATIC_POLICY, "useRollingUpgradePolicy"),
 }
 
-# What can be changed, and where that stands in the document.
+# The fields that can be changed: {name: its place in the document}.
 MEMBERS: Mapping[str, tuple[str, ...]] = {
     "capacity": _CAPACITY,
     **_SWITCHES,
@@ -36,9 +36,9 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 @lookup.retry_on_conflict
 @audited("ScaleSetChanged", Kind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
-    """Changes these members (names of MEMBERS, values as in the document) and puts the document again; all the rest of it stays.
+    """Change these fields of the document (names of MEMBERS, values as in the document) and put it again; the rest of it stays.
 
-    A client that gets the document, changes it and puts it keeps what was changed here. Raises Refused as `set_model` does.
+    Clients that get the document, change it and put it keep what was changed here. Raises Refused as `set_model` does.
     """
     strange = ", ".join(sorted(set(changes) - set(MEMBERS)))
     if strange:
@@ -51,9 +51,9 @@ def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Pu
 
 
 def _locked(path: str) -> ScaleSet:
-    """The row, which nobody else puts meanwhile. Locked after its SKU and load balancer, as every command does.
+    """Lock the scale set's row after those of its SKU and its load balancer, in the order of all commands.
 
-    Raises ScaleSet.DoesNotExist where it has got others since it was found.
+    Raises ScaleSet.DoesNotExist where it has got another SKU or probe since it was looked up.
     """
     found = lookup.scale_set(path)
     lock_sku(found.sku)
@@ -64,7 +64,7 @@ def _locked(path: str) -> ScaleSet:
 
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document's own word on each of MEMBERS, whether it is in force or not; Azure's defaults where it has none. A pause in seconds."""
+    """What the document says for each of MEMBERS, in force or not, with Azure's defaults where it says nothing; durations in seconds."""
     read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, least=0, most=MAX_INSTANCES)}
     read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
     return read | {one.form_name: _as_said(read_policy_field(document, one), one) for one in FIELDS.values()}

@@ -1,4 +1,4 @@
-"""Protection of single instances, as clients of the API ask for it: an opt-out of theirs without an end, and staying at scale-in."""
+"""The API's `protectionPolicy` of single instances: from scale set actions (an opt-out without an end), and from scale-in."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ HALF = (
 def protect(
     row: ScaleSet, number: int, *, from_actions: bool | None, from_scale_in: bool | None, owner: str, now: datetime
 ) -> None:
-    """None: as it is. An opt-out that is in force already stays whose it is. Raises Refused."""
+    """Set the protection of an instance; None leaves that part as it is. An opt-out already in force keeps its owner. Raises Refused."""
     if from_actions and from_scale_in is False:
         target = "properties.protectionPolicy.protectFromScaleIn"
         raise Refused("InvalidParameter", HALF, target=target)
@@ -39,7 +39,7 @@ def protect(
 
 
 def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
-    """The opt-out in force."""
+    """The opt-out of an instance that is in force now, or None."""
     return in_force(now).filter(instance__scale_set=row, instance__number=number).first()
 
 

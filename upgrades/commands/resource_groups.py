@@ -1,4 +1,4 @@
-"""Resource groups."""
+"""Creating, changing and deleting resource groups."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -21,9 +21,9 @@ Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
 
 @audited("ResourceGroupChanged", Kind.RESOURCE_GROUP)
 def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[ResourceGroup, bool]:
-    """Puts what `edit` makes of the group that is there (None: none is): (it, whether it is new). Nobody else changes it meanwhile.
+    """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
-    Raises Refused: not a name, another location, being deleted; and what `edit` raises.
+    The row is locked meanwhile. Raises Refused: not a name, another location, being deleted; and what `edit` raises.
     """
     lookup.split(f"{name}/-")
     with transaction.atomic():
@@ -50,7 +50,7 @@ def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mappin
 
 @audited("ResourceGroupDeleted", Kind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
-    """With all that is in it; machines go first, so that it takes a while. Raises Refused where an upgrade runs in it."""
+    """Begin to delete a group with all that is in it; it goes after its last machine. Raises Refused where an upgrade is running in it."""
     with transaction.atomic():
         in_it = {"key__startswith": ScaleSet.keys_in(name)}
         # Load balancers, groups, scale sets: locked in this order, as everywhere.

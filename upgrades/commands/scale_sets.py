@@ -65,7 +65,7 @@ UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What came of a PUT."""
+    """The result of a PUT: the row, whether it was created or changed, and warnings in words."""
 
     scale_set: ScaleSet
     created: bool
@@ -74,12 +74,12 @@ class Put:
 
 
 class StaleDocument(Exception):
-    """The scale set is no longer as it was seen: look again."""
+    """The scale set is no longer as the caller saw it: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedState:
-    """A scale set as somebody saw it who now wants to change it: its document (None: it was not there) and its sealed secrets."""
+    """A scale set as the caller of a change saw it: its document (None: there was no scale set) and its sealed secrets."""
 
     document: Mapping[str, Any] | None = None
     sealed_secrets: str = ""
@@ -93,11 +93,11 @@ class ExpectedState:
 def set_model(
     path: str, document: object, now: datetime, *, seen: ExpectedState | None = None, without: Set[str] = frozenset()
 ) -> Put:
-    """Creates a scale set, or gives it another model. The document is kept whole; its secrets are split off and sealed.
+    """Create a scale set, or give it another model. The document is kept whole; its secrets are split off and sealed.
 
-    Secrets that it had are kept as far as the document has a place for them, but for those at the places in `without`.
+    Secrets that it had before are kept where the document still has a place for them, except those at the places in `without`.
     Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
-    Raises Moved where it is not (any more) as it was `seen`.
+    Raises StaleDocument where it is not, or no longer, as it was `seen`.
     """
     group, name = lookup.split(path)
     before = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
@@ -132,7 +132,7 @@ class _Derived:
     without: Set[str]
 
     def secrets_after(self, was: Mapping[str, Any], before: Mapping[str, object]) -> dict[str, object]:
-        """`before`: the secrets so far, `was`: the document that they are of."""
+        """The secrets after the change. `before`: the secrets until now; `was`: the document that they belong to."""
         return secrets.keep(self.document, before, self.secrets, self.without, was=was)
 
 
@@ -150,10 +150,10 @@ def _location(model: Model) -> Location:
 
 
 def _sku(model: Model, location: Location, key: str) -> ImageSku:
-    """S-23, S-21, S-24: a listed SKU, supported in this location, followed by "latest" when upgrades are automatic.
+    """The SKU of the model, locked. S-23, S-21, S-24: it is listed, supported in this location, and its version "latest" if automatic.
 
-    One that is no longer supported may stay while upgrades are not automatic, so that they can be turned off at any time (S-5).
-    Locked, so that nothing is published meanwhile: who follows it is told of each new version.
+    A SKU that is no longer supported may stay while upgrades are not automatic, so that these can be turned off at any time (S-5).
+    The lock keeps others from publishing meanwhile: each new version is announced to every scale set of its SKU. Raises Refused.
     """
     image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
     _check_gallery(model, location, key)
@@ -173,7 +173,7 @@ def _sku(model: Model, location: Location, key: str) -> ImageSku:
 
 
 def _check_withdrawn(sku: ImageSku, model: Model, location: Location, key: str) -> None:
-    """Nobody is pinned to a version that was withdrawn; who was before may change everything else, and is warned."""
+    """Raise Refused where the model is newly pinned to a withdrawn version. One pinned to it before may stay so, with a warning."""
     version = model.image.version
     withdrawal = sku.withdrawals().get(version)
     if withdrawal is None or _is_pinned_already(sku, version, key):
@@ -194,12 +194,12 @@ def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> 
 
 
 def _keeps_current_sku(sku: ImageSku | None, model: Model, key: str) -> bool:
-    """It is the one the scale set has already, and is to be followed by hand only."""
+    """Whether this is the scale set's SKU already, and its upgrades are not automatic."""
     return not model.automatic_upgrade and sku is not None and ScaleSet.objects.filter(key=key, sku=sku).exists()
 
 
 def _check_gallery(model: Model, location: Location, key: str) -> None:
-    """S-22: the document knows platform images only; Azure today upgrades images of galleries too."""
+    """S-22: by the rules of the document only platform images can be used; today's Azure upgrades images of galleries too."""
     image = model.image
     if not model.is_of_gallery or location.rules == Location.Rules.CURRENT:
         return
@@ -208,7 +208,7 @@ def _check_gallery(model: Model, location: Location, key: str) -> None:
 
 
 def _check_automatic(model: Model, location: Location) -> None:
-    """S-10, and what today's Azure asks for beyond the document."""
+    """S-10, and what today's Azure demands of automatic upgrades beyond the document. Raises Refused."""
     if not model.automatic_upgrade:
         return
     if model.encrypted_by:
@@ -219,7 +219,7 @@ def _check_automatic(model: Model, location: Location) -> None:
 
 
 def _check_sources(model: Model) -> None:
-    """A-6: "one source per set" (Z-3.1), before anything is upgraded by it."""
+    """A-6: "one source per set" (Z-3.1), checked where upgrades would rely on it. Raises Refused."""
     if model.probe_id and model.extension_probe and (model.automatic_upgrade or model.is_rolling):
         message = TWO_HEALTH_SOURCES.format(what="Remove one of them.")
         raise Refused("BadRequest", message, target=HEALTH_PROBE)
@@ -266,7 +266,7 @@ def _note_put(
     secrets_before: Mapping[str, object],
     secrets_after: Mapping[str, object],
 ) -> None:
-    """Of its secrets only where those stand that are others now."""
+    """Write the PUT to the audit trail: the documents, and of secrets only the places at which they have changed."""
     places = [*secrets_before, *(place for place in secrets_after if place not in secrets_before)]
     others = [place for place in places if not same(secrets_before.get(place), secrets_after.get(place))]
     after = {"document": row.document, "other values at": others}
@@ -275,9 +275,10 @@ def _note_put(
 
 
 def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
-    """What the scale set's own secrets are now; none where they cannot be read any more and new ones have come.
+    """The scale set's secrets before the change; {} where they cannot be read any more and the document brings new ones.
 
-    None where they cannot be read and automatic upgrades are turned off, which is possible at any time (S-5): what is sealed stays.
+    None where they cannot be read and the change only turns automatic upgrades off, which must be possible at any time (S-5): then they
+    stay sealed as they are. Raises Refused where they cannot be read otherwise.
     """
     try:
         return sealing.unseal(row.sealed_secrets)
@@ -292,7 +293,7 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
 
 
 def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> bool:
-    """Whether the machines' model is another one. Raises Refused."""
+    """Whether the model of the machines changes. Raises Refused where the change is not allowed."""
     if row.deleting:
         raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
     if row.location != derived.location:
@@ -311,7 +312,7 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
 
 
 def _profile(document: Mapping[str, Any], its_secrets: Mapping[str, object]) -> Any:
-    """What the machines are made of, for comparing: the case of names does not matter, and null is as good as absent."""
+    """The machine profile with its secrets, for comparing: names in lower case, and fields that are null left out."""
     return _plain(get_field(secrets.join(document, its_secrets), "properties", "virtualMachineProfile"))
 
 
@@ -322,7 +323,7 @@ def _plain(value: Any) -> Any:
 
 
 def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | None) -> None:
-    """All columns that follow from the document, and the document itself. `before`: its secrets so far; None: they stay as sealed."""
+    """Set the document and all columns derived from it. `before`: the secrets until now; None: they stay sealed as they are."""
     model = derived.model
     if before is not None:
         row.sealed_secrets = sealing.seal(derived.secrets_after(row.document, before))
@@ -337,13 +338,13 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
 
 
 def _has_update_domains(derived: _Derived) -> bool:
-    """S-40: the document walks update domains for Service Fabric alone, today's Azure for every set without zones (Z-1.4)."""
+    """S-40: by the document only Service Fabric goes by update domains; in today's Azure every scale set without zones does (Z-1.4)."""
     is_regional = derived.location.rules == Location.Rules.CURRENT and not zones_of(derived.document)
     return derived.model.is_service_fabric or is_regional
 
 
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """S-25, S-34, S-38, A-6, A-18: what is allowed and not recommended."""
+    """Warnings, in words, of what is allowed and not recommended (S-25, S-34, S-38, A-6, A-18)."""
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
     found = [one.says for one in warnings.warnings_of(row.document)]
     found += [SURGE_LOSES_DISKS] if loses_disks else []
@@ -365,7 +366,7 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
 
 @audited("ScaleSetDeleted", Kind.SCALE_SET)
 def delete_scale_set(path: str, now: datetime) -> None:
-    """Deletes its machines, then the scale set. Raises Refused."""
+    """Begin to delete a scale set: its machines first, then its row. Raises Refused where an upgrade is running."""
     with lookup.writing_to(path, now) as w:
         row = w.scale_set
         if row.upgrades.filter(ended_at=None).exists():

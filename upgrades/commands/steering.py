@@ -1,4 +1,4 @@
-"""Steering an upgrade that runs, and one that was stopped (A-21)."""
+"""Steering upgrades that are running, or were stopped (A-21): pause, resume, next batch, retry, release."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,10 +24,10 @@ NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgr
 
 @audited("UpgradePaused", Kind.SCALE_SET)
 def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Has no further batch begin until somebody resumes it; the one in flight is finished. Pausing twice is once. Raises Refused.
+    """Pause an upgrade: no further batch begins; one in flight is finished. Pausing again changes nothing. Raises Refused.
 
-    It holds for all attempts at that version, until somebody resumes it or cancels it, or a newer version comes. So one can be paused, too,
-    that rolls back, or was stopped, and would be tried again by itself.
+    The pause holds for all attempts at that version, until somebody resumes or cancels, or a newer version comes. So an upgrade that is
+    rolling back, or was stopped, can be paused too, where the platform would try it again.
     """
     with lookup.writing_to(path, now) as w:
         upgrade = current.to_pause(w)
@@ -40,7 +40,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 @audited("UpgradeResumed", Kind.SCALE_SET)
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Has a paused upgrade go on, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
+    """Resume a paused upgrade, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with lookup.writing_to(path, now) as w:
         upgrade = current.to_resume(w)
         if upgrade.paused_by:
@@ -55,16 +55,16 @@ def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
 
 @audited("NextBatchRequested", Kind.SCALE_SET)
 def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Ends the pause between two batches; all other rules hold as ever. Asking twice is once.
+    """End the pause between two batches; all other rules still hold. Asking again changes nothing.
 
-    Raises Refused where there is no such pause.
+    Raises Refused where the upgrade is not in such a pause.
     """
     with lookup.writing_to(path, now) as w:
         upgrade = current.running(w, "go on with", "hurried")
         began = _pause_began(w, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
             note(f"Asked for the next batch of the upgrade {upgrade.aim} at once.", object_id=upgrade.pk)
-            upgrade.skip_pause_at = max(now, began)  # a clock that was set back still means this pause
+            upgrade.skip_pause_at = max(now, began)  # never before the pause began, even if the clock was set back
             _save(w, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
     return upgrade
 
@@ -88,9 +88,9 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
 
 @audited("UpgradeRetried", Kind.SCALE_SET)
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
-    """Has the platform try again at once what it would try later, or, after a cancel, not at all by itself. Raises Refused.
+    """Have the platform try again at once: an upgrade that was stopped or cancelled, and machines that are missing. Raises Refused.
 
-    That is an upgrade that was stopped, and machines that could not be made; None where there are only these.
+    Returns the upgrade; None where there are only missing machines.
     """
     with lookup.writing_to(path, now) as w:
         machines = make_now(w, f"To be made again at once: {by}.")
@@ -119,7 +119,7 @@ def _retry_upgrade(w: Writing, by: str) -> RollingUpgrade:
 
 
 def make_now(w: Writing, why: str) -> bool:
-    """Machines that could not be made need not wait any more. False where there are none."""
+    """End the wait of missing machines before they are made again. False where no machine is missing."""
     rows = Instance.objects.filter(scale_set=w.scale_set).exclude(missing_since=None)
     waiting = list(rows.exclude(creation_tried_at=None))
     rows.filter(pk__in=[row.pk for row in waiting]).update(creation_tried_at=None)
@@ -129,7 +129,7 @@ def make_now(w: Writing, why: str) -> bool:
 
 
 def try_again(w: Writing, by: str) -> None:
-    """Where the last attempt was stopped: the wait until the next one is over."""
+    """End the wait before the next attempt, where the last one was stopped."""
     upgrade = current.last_of_images(w)
     if upgrade and upgrade.status in current.STOPPED:
         _skip_wait(w, upgrade, by)
@@ -143,7 +143,7 @@ def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
 
 @audited("InstancesReleased", Kind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
-    """Ends the quarantine of these instances; those that are in none stay as they are. Raises Refused; then none is released."""
+    """End the quarantine of these instances, and forget their failures; others stay as they are. Raises Refused; then none is released."""
     with lookup.writing_to(path, now) as w:
         if w.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
             raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=w.scale_set))

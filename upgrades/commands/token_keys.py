@@ -17,9 +17,9 @@ BITS = 2048
 
 @unaudited("the platform makes its own keys, when it needs one")
 def signing_key(now: datetime) -> TokenKey:
-    """The key to sign with. The first call makes it; a later one makes its successor when it is old.
+    """The key to sign with. The first call makes one, and a call after RENEW_AFTER makes its successor.
 
-    Two callers at once may make one each: both keys count, and the newer one signs from then on.
+    Two callers at the same time may each make a key: both are valid, and the newer one signs from then on.
     """
     rows = [row for row in TokenKey.objects.all() if is_readable(row)]
     if rows and now - rows[0].created_at < RENEW_AFTER:
@@ -29,7 +29,7 @@ def signing_key(now: datetime) -> TokenKey:
 
 @audited("ApiTokensEnded", Kind.TOKENS)
 def end_all_tokens() -> int:
-    """Ends all tokens at once, by deleting the keys; the next token gets a new one. Returns how many keys there were."""
+    """End all tokens at once by deleting the keys; a new key is made for the next token. Returns how many keys there were."""
     with transaction.atomic():
         count, _ = TokenKey.objects.all().delete()
         note("Ended all tokens of the API.", before={"keys": count}, after={"keys": 0})
@@ -37,7 +37,7 @@ def end_all_tokens() -> int:
 
 
 def _make(now: datetime) -> TokenKey:
-    """Makes a key, and deletes those that no token can be signed with any more."""
+    """Make a key, and delete the keys whose tokens have all run out by now."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     row = TokenKey.objects.create(sealed_key=sealing.seal({"pem": pem}), created_at=now)

@@ -44,12 +44,12 @@ def start(
     unhealthy_first: bool = False,
     only_latest: bool = False,
 ) -> RollingUpgrade:
-    """Starts an upgrade to the latest image, or to the version that the scale set is pinned to, be it older than what runs. Where that was
-    withdrawn: to the newest that is left. With nothing to upgrade it completes at once. Raises Refused.
+    """Start an upgrade to the latest version, or to the pinned one, even where that is older than what runs.
 
-    `only_failed`: of those that failed on that version, wherever they stand now, and of no others. `unhealthy_first`: the instances that
-    are unhealthy now are taken before any other, and do not keep the gate shut until then; no other limit changes. `only_latest`: not to
-    a pinned version.
+    Where the pinned version was withdrawn, it goes to the newest that is left. With nothing to upgrade it completes at once.
+    `only_failed`: upgrades only the instances that failed on that version, whatever version they have now. `unhealthy_first`: instances
+    that are unhealthy now come first, and until then do not stop the upgrade at the gate; all other limits hold.
+    `only_latest`: refused where the scale set is pinned. Raises Refused.
     """
     with lookup.writing_to(path, now) as w:
         row = w.scale_set
@@ -71,9 +71,9 @@ def start(
 
 @audited("ExtensionUpgradeStarted", Kind.SCALE_SET)
 def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Starts an upgrade that brings the extensions of all instances to those of the model, and leaves their OS disks alone.
+    """Start an upgrade that brings all instances' extensions to those of the model, and leaves their OS disks alone.
 
-    Where all have them it completes at once. Raises Refused.
+    Where all instances have them already it completes at once. Raises Refused.
     """
     with lookup.writing_to(path, now) as w:
         row = w.scale_set
@@ -128,7 +128,7 @@ def _begin(
 
 
 def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]:
-    """Those that are not opted out; an opt-out for an upgrade to another version than this does not count."""
+    """The instances that are not opted out. An opt-out for the upgrade to another version than `version` does not count."""
     held = in_force(w.now).filter(instance__scale_set=w.scale_set)
     protected = (held.filter(version__in=("", version)) if version else held).values("instance")
     return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
@@ -136,7 +136,7 @@ def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]
 
 @audited("UpgradeCancelled", Kind.SCALE_SET)
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Stops the running upgrade at the end of its batch. Raises Refused. Cancelling twice is the same as once."""
+    """Stop the running upgrade at the end of its batch. Cancelling again changes nothing. Raises Refused where none is running."""
     with lookup.writing_to(path, now) as w:
         upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
         if upgrade is None:
