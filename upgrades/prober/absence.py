@@ -1,8 +1,8 @@
-"""Machines that are in no answer of their provider any more: when they are believed to be gone.
+"""When machines that are absent from their provider's answers are believed to be gone.
 
-One answer without a machine proves nothing: a provider may have answered in the middle of something, or by mistake. So it is asked
-again. Where many machines are absent at once, or all, a mistake is likelier than that somebody deleted them: that takes longer to believe.
-An answer that did not come says nothing either way.
+One answer without a machine proves nothing: the provider may have been in the middle of something, or wrong. So it is asked again. Where
+many machines are absent at once, or all, a mistake is likelier than a deletion, so it takes longer until they count as gone.
+A request that got no answer says nothing either way.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from upgrades.core.machines import InstanceView
 from upgrades.prober.probe_targets import Probed, ProbedSet
 
-ANSWERS = 3  # in a row, before a machine is believed to be gone
-FEW_SECONDS, MANY_SECONDS = 3.0, 40.0  # and at least so long after the first of them
-MAX_FEW_PERCENT = 20
+ANSWERS = 3  # so many in a row must lack a machine before it is believed to be gone
+# It must also have been absent for at least so long: where few machines are absent, and where many are.
+FEW_SECONDS, MANY_SECONDS = 3.0, 40.0
+MAX_FEW_PERCENT = 20  # up to this percent of a scale set's machines count as few
 
 
 @dataclass(slots=True)
 class _Absence:
-    """`generation`: which machine it is. `since`: the first answer without it; monotonic."""
+    """One absent machine. `generation` tells it from others of the same instance; `since`: its first answer without it, monotonic."""
 
     generation: str
     since: float
@@ -26,13 +27,13 @@ class _Absence:
 
 
 class Absences:
-    """What this process has found absent; in memory only."""
+    """The machines that this process has found absent, by scale set; in memory only."""
 
     def __init__(self) -> None:
         self._of: dict[int, dict[int, _Absence]] = {}
 
     def note(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> dict[int, Probed]:
-        """Takes an answer to what was asked at `at` (monotonic). Says which machines are gone by now, by primary key."""
+        """Take the provider's answer to the request of `at` (monotonic). Returns {pk: instance} of those whose machines are gone by now."""
         there = [one for one in probed.instances.values() if one.os_disk]
         absent = [one for one in there if str(one.number) not in views]
         known = self._of.get(probed.pk, {})
@@ -42,7 +43,7 @@ class Absences:
         return {one.pk: one for one in absent if now[one.pk].answers >= ANSWERS and at - now[one.pk].since >= patience}
 
     def is_doubtful(self, scale_set_id: int) -> bool:
-        """Some machine was absent from the last answer: the provider is to be asked again soon."""
+        """Whether a machine was absent from the last answer: then the provider is to be asked again soon."""
         return bool(self._of.get(scale_set_id))
 
     def forget(self, scale_set_id: int) -> None:
@@ -57,6 +58,6 @@ def _again(known: _Absence | None, one: Probed, at: float) -> _Absence:
 
 
 def _are_many(absent: list[Probed], there: list[Probed], views: Mapping[str, InstanceView]) -> bool:
-    """More than a limit's worth of them, or all."""
+    """Whether more machines are absent than MAX_FEW_PERCENT (one is always few), or the answer has no machine at all."""
     most = max(1, len(there) * MAX_FEW_PERCENT // 100)
     return len(absent) > most or not views

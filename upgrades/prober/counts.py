@@ -1,4 +1,4 @@
-"""Results -> verdicts: the consecutive counts of every instance, in memory only. They restart as unknown with the process."""
+"""Probe results -> verdicts, by counting equal results in a row for each instance; in memory only. Counts restart with the process."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -10,13 +10,13 @@ from upgrades.prober.write_back import Verdict
 from upgrades.probes.counting import Count, after_grace, judge
 from upgrades.probes.targets import Result
 
-NOT_PROVISIONED = "extensions not provisioned"  # details that blame extensions begin so
+NOT_PROVISIONED = "extensions not provisioned"  # a verdict's detail begins so where extensions are the reason
 
 
 class Counts:
     """The counts of the scale sets that this process probes, and the verdicts that are not written yet.
 
-    `clock`: seconds from anywhere, never back: no wall clock ends a grace period.
+    `clock`: monotonic seconds, so that no jump of the wall clock ends a grace period.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +29,7 @@ class Counts:
         self._unsettled: dict[int, dict[int, int]] = {}
 
     def know(self, probed: ProbedSet) -> None:
-        """These are the instances now; counts of other disks, and of instances that are gone, are void."""
+        """Take over the present instances of a scale set. Counts for other OS disks, and of instances that are gone, are dropped."""
         is_new = probed.pk not in self._sets
         self.forget(probed.pk, keep={one.pk for one in probed.instances.values()})
         self._sets[probed.pk] = probed
@@ -43,9 +43,9 @@ class Counts:
                 self._began[one.pk] = self._clock()
 
     def is_settled(self, scale_set_id: int) -> bool:
-        """Has every instance that was there when this process came had as many answers as a verdict takes?
+        """Whether every instance that was there when this process took the scale set over has had as many answers as a verdict takes.
 
-        Until then what is stored may be old news, and an instance that is initializing may only not have been asked.
+        Until then the stored health may be outdated, and an initializing instance may just not have been probed yet.
         """
         return scale_set_id in self._sets and not self._unsettled.get(scale_set_id)
 
@@ -78,9 +78,9 @@ class Counts:
         self._note(one, *_with_extensions(one, count.state, result.detail))
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
-        """The machines' own state as their health (S-31, S-32). One that is absent is another matter (absence.py).
+        """Take the state of the machines as their health (S-31, S-32). Absent machines are left to absence.py.
 
-        `probed`: the set as it was known when the provider was asked; of those that have come or changed since this says nothing.
+        `probed`: the scale set as it was known when the provider was asked; instances that are new or changed since are left alone.
         """
         for asked in probed.instances.values():
             one, view = self._instance(asked.pk), views.get(str(asked.number))
@@ -90,19 +90,19 @@ class Counts:
                 self._note(one, _health(view), _detail(view))
 
     def take_unreachable(self, probed: ProbedSet) -> None:
-        """An instance without an address cannot answer a probe."""
+        """Note a failed probe for each instance that has no address to be probed at."""
         health = probed.probe.failure if probed.probe else Health.UNHEALTHY
         for one in probed.instances.values():
             if one.os_disk and not one.address:
                 self._note(one, health, "the machine has no address to be probed at")
 
     def take_unwritten(self) -> dict[int, list[Verdict]]:
-        """The verdicts since the last call, by scale set."""
+        """{scale set id: verdicts} since the last call."""
         taken, self._unwritten = self._unwritten, {}
         return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items() if verdicts}
 
     def put_back(self, scale_set_id: int, verdicts: Iterable[Verdict]) -> None:
-        """These could not be written; what was found since is newer."""
+        """Keep verdicts that could not be written, except where there is a newer verdict by now."""
         if scale_set_id not in self._sets:
             return
         unwritten = self._unwritten.setdefault(scale_set_id, {})
@@ -121,9 +121,9 @@ class Counts:
         return probed.instances.get(pk) if probed else None
 
     def _note(self, one: Probed, health: Health, detail: str) -> None:
-        """A verdict is unwritten while it differs from the row; one that went back meanwhile is none.
+        """Keep a verdict to be written where it differs from the row; drop the kept one where it does not (any more).
 
-        The same state with other words is no news, but for whether it is extensions that are to blame.
+        Another detail for the same health makes no difference, unless it changes whether extensions are the reason.
         """
         unwritten = self._unwritten.setdefault(self._set_of[one.pk], {})
         if health != one.health or detail.startswith(NOT_PROVISIONED) != one.detail.startswith(NOT_PROVISIONED):
@@ -133,10 +133,10 @@ class Counts:
 
 
 def _with_extensions(one: Probed, health: Health, detail: str) -> tuple[Health, str]:
-    """S-32: "healthy only when every extension is provisioned", whatever the probe says.
+    """The verdict with extensions and power taken in (S-32: "healthy only when every extension is provisioned", whatever the probe says).
 
-    Who was healthy before is not initializing again. A machine that is just being switched on cannot answer yet, and is not unhealthy
-    for it.
+    An instance that is no longer initializing does not become so again by a late extension. A machine that is being switched on cannot
+    answer yet, so a failed probe does not make it unhealthy.
     """
     if one.is_starting and one.health is Health.INITIALIZING and health is not Health.HEALTHY:
         return Health.INITIALIZING, "its machine is starting"

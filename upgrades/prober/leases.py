@@ -1,4 +1,4 @@
-"""Which scale sets this prober probes. Two probers share them; one that dies loses its own within three seconds."""
+"""Which scale sets this prober probes. Several probers share them; a dead prober's scale sets are free after three seconds."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ LEASE = timedelta(seconds=3)
 
 
 def claim(prober: str) -> dict[int, int]:
-    """Takes every scale set that nobody probes and renews those held. Answers {scale set id: seq}."""
+    """Take every scale set that nobody probes, and renew the leases of those held. Returns {scale set id: seq} of all held."""
     free = Q(prober=prober) | clock.is_over("prober_until", LEASE)
     with transaction.atomic():
         ids = locked_in_order(ScaleSet.objects.filter(free))
@@ -21,7 +21,7 @@ def claim(prober: str) -> dict[int, int]:
 
 
 def heads(prober: str) -> dict[int, int]:
-    """{scale set id: seq} of those held: where the seq moved there is news."""
+    """{scale set id: seq} of all held: where the seq has moved there is news."""
     return dict(ScaleSet.objects.filter(prober=prober).values_list("pk", "seq"))
 
 

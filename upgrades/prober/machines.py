@@ -28,7 +28,7 @@ class Machines:
         return self._providers[name]
 
     async def views(self, probed: ProbedSet) -> dict[str, InstanceView] | None:
-        """The machines of the set by instance id; None where the provider does not answer."""
+        """{instance id: machine} of the scale set; None where the provider does not answer."""
         reference = ScaleSetReference(probed.key, probed.tags)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -14,10 +14,10 @@ from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """One instance, as far as its health is concerned. News counts only for the `os_disk` and `health_since` it was gathered for.
+    """One instance, as far as its health is concerned. A verdict counts only while `os_disk` and `health_since` stay the same.
 
     `os_disk` is "" where no machine could be made. `failed` and `late`: the extensions that failed, and that are still being provisioned.
-    `is_starting`: its machine is being switched on, and has not been said to run.
+    `is_starting`: its machine is being switched on, and the provider does not say yet that it runs.
     """
 
     pk: int
@@ -30,7 +30,7 @@ class Probed:
     failed: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
     is_starting: bool = False
-    # Made once: it is compared at every answer.
+    # Computed once, since it is compared at every answer.
     generation: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class ProbedSet:
-    """A scale set and its instances that nothing is being done to. `probe` is None where the machines' own state is the health."""
+    """A scale set, and those of its instances that no operation runs on. `probe` is None where health is the machines' own state."""
 
     pk: int
     seq: int
@@ -53,7 +53,7 @@ class ProbedSet:
 
     @property
     def is_settling(self) -> bool:
-        """Some machine has news soon."""
+        """Whether some machine's state will change soon: an extension is being provisioned, or the machine is starting."""
         return any(one.late or one.is_starting for one in self.instances.values())
 
 
@@ -72,11 +72,11 @@ _NUMBERED = Prepared(
 _EVENTS = Prepared(
     lambda pk, seq: Event.objects.filter(scale_set=pk, seq__gt=seq).order_by("seq").values_list("seq", "body")
 )
-MAX_EVENTS, MAX_CHANGED = 50, 100  # beyond them all rows are read
+MAX_EVENTS, MAX_CHANGED = 50, 100  # with more events, or more changed instances, all rows are read again
 
 
 def read(scale_set_id: int) -> ProbedSet | None:
-    """None where it is gone."""
+    """Read a scale set and its instances. None where it is gone."""
     row = _ROW.first(scale_set_id)
     if row is None:
         return None
@@ -84,7 +84,10 @@ def read(scale_set_id: int) -> ProbedSet | None:
 
 
 def refresh(known: ProbedSet) -> ProbedSet | None:
-    """The same, reading only the instances that its events since then speak of; all where these are many, or one of them is missing."""
+    """Read the scale set again, but only the instances that its events since then name. None where it is gone.
+
+    All instances are read where there are many events, or where one is missing.
+    """
     row = _ROW.first(known.pk)
     if row is None:
         return None
@@ -97,7 +100,7 @@ def refresh(known: ProbedSet) -> ProbedSet | None:
 
 
 def _changed_since(known: ProbedSet, seq: int) -> set[int] | None:
-    """The numbers of the instances that changed, or went; None where that is to be read from all rows."""
+    """The numbers of the instances that have changed or gone since; None where all rows have to be read."""
     if seq - known.seq > MAX_EVENTS:
         return None
     events = _EVENTS.rows(known.pk, known.seq)

@@ -1,6 +1,6 @@
-"""The prober process: one event loop that probes, one thread that reads and writes.
+"""The prober process: one event loop that probes, one thread that reads and writes the database.
 
-Everything is found again after a crash: leases lapse, counts restart, health stays as stored until there is a new verdict.
+Nothing is lost by a crash: leases lapse, counts restart, and health stays as stored until there is a new verdict.
 """
 
 import asyncio
@@ -32,16 +32,16 @@ from upgrades.prober.write_back import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
 
-CLAIM_SECONDS = 0.5  # a dead prober's lease lapses within three seconds: taken over soon after
-NEWS_SECONDS = 0.5  # how often the heads are read where no hint comes
-WRITE_SECONDS = 0.04  # below what a look waits after an outcome: it sees the verdict too
+CLAIM_SECONDS = 0.5  # a dead prober's leases lapse after three seconds: its scale sets are taken over soon after
+NEWS_SECONDS = 0.5  # how often each scale set's seq is read where no hint comes
+WRITE_SECONDS = 0.04  # shorter than the wait from an outcome to reconciling, so that the verdict is there by then
 PROBED_AT_SECONDS = 2.0
-VIEW_SECONDS = 2.0  # machines are asked for their state where that is the health (new ones at once) ...
-SLOW_VIEW_SECONDS = 10.0  # ... and where a probe is, for what people see and for extensions
-MAX_LOGGED = 10  # scale sets in one message, so that the first need not wait long
+VIEW_SECONDS = 2.0  # how often providers are asked where health is the machines' own state (new machines: at once) ...
+SLOW_VIEW_SECONDS = 10.0  # ... and where a probe gives the health: for extensions, and for what people see
+MAX_LOGGED = 10  # scale sets in one message, so that the first of them need not wait long
 NOT_WRITTEN = -1  # a seq that no rows have
-SURE_SECONDS = 60.0  # how often what was seen is written again although neither it nor the rows have changed
-TOGETHER_SECONDS = 0.03  # hints that come within it cost one reading
+SURE_SECONDS = 60.0  # how often views are written again although neither they nor the rows have changed
+TOGETHER_SECONDS = 0.03  # hints that come within this time cause one read
 ROUND = {"_claim", "_write_news", "_write_probed_at", "_look_at_machines", "_follow_news"}
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProviderSnapshot:
-    """What a provider said of a scale set's machines, asked for at `at` and written at `written_at` (both monotonic), when the rows were
-    those of `seq`: while neither moves, there is nothing to write.
+    """A provider's views of a scale set's machines, requested at `at` and written at `written_at` (both monotonic), to the rows of `seq`.
 
-    `complete_at`: when it was last asked with no machine absent that was believed to be there; an answer without one is no news of it.
+    While neither the views nor the seq change, there is nothing to write.
+    `complete_at`: the last request whose answer had every machine that is believed to exist. Only such an answer tells the health of all.
     """
 
     at: float
@@ -77,17 +77,17 @@ class Prober:
         self._held: dict[int, int] = {}
         self._sights: dict[int, ProviderSnapshot] = {}
         self._absences = Absences()
-        self._doubted: set[int] = set()  # scale sets where a probe failed: is the machine still there?
-        self._said: set[int] = set()  # the scale sets of which `probed_at` was written since they came
+        self._doubted: set[int] = set()  # scale sets with a failed probe: does the machine still exist at the provider?
+        self._said: set[int] = set()  # scale sets whose `probed_at` was written since this process took them over
         self._news = asyncio.Event()
-        self._unseen: set[int] = set()  # scale sets without a probe, with machines that nobody has looked at
+        self._unseen: set[int] = set()  # scale sets without a probe, with new machines that the provider was not asked about
         self._is_unseen = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._told: list[int] = []  # scale sets with changes that nobody was told of yet
+        self._told: list[int] = []  # scale sets with written changes, for the next call of `on_change`
         self._came_round: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Probes until `stop` is set, then gives its scale sets back. Raises what ends it otherwise."""
+        """Probe until `stop` is set, then give the scale sets back. Raises the error of a loop that ends by one."""
         loops = (
             self._engine.run(),
             self._every(CLAIM_SECONDS, self._claim),
@@ -116,7 +116,7 @@ class Prober:
         self._database.close()
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        """Does it again and again; a database that is away is waited for."""
+        """Call `act` for ever, with pauses of `seconds`. Where the database is away, try again each second."""
         while True:
             try:
                 await act()
@@ -128,7 +128,7 @@ class Prober:
                 await asyncio.sleep(1)
 
     def _come_round(self, what: str, leave: Callable[[Part], None]) -> None:
-        """A heartbeat is left when each of its loops has come round since the last one: where one of them hangs, there is none."""
+        """Note that a loop has come round. Each time all of ROUND have, leave a heartbeat: if one loop hangs, there is none."""
         self._came_round.add(what)
         if self._came_round >= ROUND:
             self._came_round.clear()
@@ -144,15 +144,16 @@ class Prober:
             self._news.set()
 
     def _hear(self, scale_set_id: int, seq: int) -> None:
-        """A hint came: this scale set has news."""
+        """Take a hint: this scale set has news up to `seq`."""
         if scale_set_id in self._held and seq > self._held[scale_set_id]:
             self._held[scale_set_id] = seq
             self._news.set()
 
     async def _follow_news(self) -> None:
-        """Reads the scale sets again whose seq moved, at once after a hint and every half second without."""
+        """Read the scale sets again whose seq has moved: at once after a hint, every half second without one."""
         try:
-            async with asyncio.timeout(NEWS_SECONDS):  # wait_for of Python 3.11 loses a cancel that comes with the news
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes at the moment the event is set.
+            async with asyncio.timeout(NEWS_SECONDS):
                 await self._news.wait()
         except TimeoutError:
             self._held.update(await self._database(leases.heads, self.name))
@@ -203,14 +204,17 @@ class Prober:
     # --- what was found ---
 
     async def _write_news(self) -> None:
-        """Verdicts; and of a scale set that was taken over, at once that its health is known: an upgrade may wait for that."""
+        """Write verdicts. Where the health of a scale set that was taken over is known now, write `probed_at` too: upgrades wait for it."""
         await self._write_verdicts()
         new = [probed for pk, probed in self._sets.items() if pk not in self._said]
         if any(self._known_as_of(probed) is not None for probed in new):
             await self._write_probed_at()
 
     async def _write_verdicts(self) -> None:
-        """All of them, or what could not be written is kept. One at a time: who comes back from here knows that nothing is unwritten."""
+        """Write all verdicts; those that cannot be written are kept.
+
+        Only one call runs at a time, so after a call no verdict that was found before it is unwritten.
+        """
         async with self._writing:
             waiting = self._counts.take_unwritten()
             try:
@@ -235,26 +239,26 @@ class Prober:
         await self._tell(scale_set_id, seq)
 
     async def _tell(self, scale_set_id: int, seq: int | None) -> None:
-        """Something was written of it (None: nothing)."""
+        """Note that something of the scale set was written, with the event `seq` (None: nothing was)."""
         if seq is not None:
             self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
             self._news.set()
             self._told.append(scale_set_id)
 
     async def _pass_on(self) -> None:
-        """Several in one message; what gets lost of it, the tick finds."""
+        """Report the written scale sets by `on_change`, several at once. If that message is lost, the tick finds them."""
         told, self._told = self._told, []
         if told:
             await self._database(self._on_change, *told)
 
     async def _write_probed_at(self) -> None:
-        """As of when the health of each scale set is known: of all its instances, so the oldest news counts."""
+        """Write as of when the health of each scale set is known. It must be known of all its instances: the oldest result counts."""
         wall, monotonic = self._now(), time.monotonic()
         oldest = {pk: self._known_as_of(probed) for pk, probed in self._sets.items()}
         times = {pk: wall - timedelta(seconds=monotonic - at) for pk, at in oldest.items() if at is not None}
-        await self._write_verdicts()  # first: whoever believes the time must find the verdicts
+        await self._write_verdicts()  # before the time, which says that the verdicts until then are written
         if times:
-            with suppress(ScaleSet.DoesNotExist):  # one was deleted this moment: the others' turn comes again
+            with suppress(ScaleSet.DoesNotExist):  # one was deleted just now: the others are written the next time
                 await self._database(write_back.write_probed_at, times, wall)
             self._said |= times.keys()
 
@@ -272,7 +276,7 @@ class Prober:
         await asyncio.gather(*(self._look_at(probed, now) for probed in due))
 
     async def _look_at_new_machines(self) -> None:
-        """A machine whose OS disk was just replaced is looked at at once: its batch waits for it."""
+        """Ask providers at once about new machines and new OS disks, since their batches wait for it."""
         await self._is_unseen.wait()
         self._is_unseen.clear()
         unseen, self._unseen = self._unseen, set()
@@ -313,11 +317,11 @@ class Prober:
                 self._sights[probed.pk] = replace(sight, seq=probed.seq)
 
     def _holds_for(self, before: ProviderSnapshot, current: ProbedSet) -> float:
-        """Seconds after which the same views are written again: rows that were busy then may take them now."""
+        """Seconds until the same views are written again: sooner where rows have changed since, for they may have been busy before."""
         return SURE_SECONDS if before.seq == current.seq else SLOW_VIEW_SECONDS
 
     async def _take_absences(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> None:
-        """What is gone by now is written as that."""
+        """Write which machines are gone by now, judged by the answers so far."""
         gone = self._absences.note(probed, views, at)
         if gone:
             with suppress(ScaleSet.DoesNotExist):

@@ -1,4 +1,4 @@
-"""What was found -> rows: only what changed, all of it in one transaction per scale set."""
+"""Verdicts and views of machines -> rows: only what has changed, in one transaction per scale set."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A change of one instance's health. `of` is the instance that it was found for."""
+    """A change of one instance's health. `of` is the instance as it was when the change was found."""
 
     of: Probed
     health: Health
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime) -> int | None:
-    """Writes those that are still news of the machine as it is. Answers the new seq, None where nothing was written."""
+    """Write the verdicts that are still about the present machine and change its row. Returns the new seq; None where none was written."""
     with writing(now, scale_set_id) as w:
         rows = _unchanged(w, {verdict.of.pk: verdict.of for verdict in verdicts})
         changed = []
@@ -39,7 +39,7 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
                 row.take_health(*said, now)
                 changed.append(row)
         bulk.update(changed, "health", "health_changed_at", "health_detail")
-        w.changed(*changed, counts=False)  # health is no progress
+        w.changed(*changed, counts=False)  # health does not change the progress of an upgrade
         if changed:
             w.wake()
     return w.scale_set.seq if changed else None
@@ -48,7 +48,7 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
 def write_views(
     scale_set_id: int, views: Mapping[int, InstanceView], of: Mapping[int, Probed], now: datetime
 ) -> int | None:
-    """Writes what providers say of machines that differs from their rows. Keys are primary keys. Answers the new seq, or None."""
+    """Write the views of machines that differ from their rows. Keys are primary keys. Returns the new seq; None where none was written."""
     with writing(now, scale_set_id) as w:
         changed = [row for pk, row in _unchanged(w, of).items() if pk in views and _take(row, views[pk], now)]
         bulk.update(changed, *VIEW_FIELDS, "health", "health_since", "health_detail")
@@ -59,9 +59,12 @@ def write_views(
 
 
 def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
-    """What was known of a machine's health is void when it is on another OS disk than we know, though we do nothing to it: an operation
-    that was given up has ended after all, or somebody else replaced it. It is void, too, when the machine was off and is on. One that was
-    missing is there only when it came up: what a creation that failed has left behind is none."""
+    """Take a view into a row. True where anything changed. The known health is void (initializing) in three cases:
+
+    - the OS disk is another one, though we did nothing: an operation that was given up ended after all, or somebody else replaced it;
+    - the machine was off and is on;
+    - the machine was missing and is there, which counts only when it has come up: a failed creation may leave one behind.
+    """
     if row.missing_since is not None:
         if view.provisioning is not Provisioning.SUCCEEDED:
             return False
@@ -76,9 +79,9 @@ def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
 
 
 def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> int | None:
-    """Says of these that their machines are gone at the provider: they are made again. Answers the new seq, or None.
+    """Note that the machines of these instances are gone at the provider; they are made again. Returns the new seq, or None.
 
-    Whoever failed in the upgrade that runs has no old OS disk to go back to any more.
+    Instances that failed in the running upgrade have no old OS disk to roll back to any more.
     """
     with writing(now, scale_set_id) as w:
         rows = list(_unchanged(w, gone).values())
@@ -97,14 +100,14 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
 
 
 def _came_on(row: Instance, view: InstanceView) -> bool:
-    """Last night's verdict is none on a machine that was off meanwhile; nor is one of the time in which it was starting."""
+    """Whether the machine was switched on since the row was written, or was starting, without a verdict, and runs now."""
     if row.power == Power.STOPPED:
         return view.power is not Power.STOPPED
     return row.power == Power.STARTING and view.power is Power.RUNNING and row.health == Health.INITIALIZING
 
 
 def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
-    """The rows that are still the machines that we asked: same OS disk, same voiding of health, nothing being done to them."""
+    """The rows whose machines are still those that were probed: same OS disk, same `health_since`, and no operation runs on them."""
     return {
         row.pk: row
         for row in _FREE.rows(w.scale_set.pk, list(known))
@@ -118,9 +121,9 @@ _FREE = Prepared(
 
 
 def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
-    """Says of each scale set as of when its health is known. No event: nothing that people see changed.
+    """Write as of when the health of each scale set is known. There is no event: nothing that people see has changed.
 
-    Where the last such news is too long ago (or from the future: a clock jumped), there was a gap, and `news_since` begins anew.
+    Where the last such time is too long ago, or in the future (a clock jumped), there was a gap, and `news_since` starts again.
     """
     there_are = ScaleSet.objects.filter(pk__in=times).values_list("pk", flat=True)
     with writing(now, *there_are) as w:
