@@ -252,9 +252,8 @@ def _write_refusal(row: AuditEntry) -> None:
 
 def _is_too_much(row: AuditEntry) -> bool:
     recent = AuditEntry.objects.filter(outcome=Outcome.REFUSED, at__gt=_before(row, timedelta(hours=1)))
-    recent = recent.filter(
-        at__lte=_before(row, timedelta(0))
-    )  # what a clock that ran ahead has written counts for nothing
+    # Entries from the future do not count: a clock that ran ahead wrote them.
+    recent = recent.filter(at__lte=_before(row, timedelta(0)))
     if row.who == Who.NOBODY:
         recent, most = recent.filter(who=Who.NOBODY), MAX_REFUSALS_OF_NOBODY
     else:

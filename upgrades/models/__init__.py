@@ -1,4 +1,4 @@
-"""The tables, by noun."""
+"""The tables, one module for each thing, and the queries that belong to them."""
 
 from upgrades.models.access import ApiClient, Subscription, TokenKey
 from upgrades.models.async_operation import AsyncOperation

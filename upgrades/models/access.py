@@ -8,7 +8,7 @@ from django.db import models
 class ApiClient(models.Model):
     """A program that may use the API. `id` is its client id; of its secret only a hash is kept.
 
-    A token carries `token_number`: a new secret counts it up, and every token from before is worth nothing any more.
+    Each token carries the `token_number` of its time. A new secret raises the number, which ends all tokens from before.
     """
 
     class Role(models.TextChoices):
@@ -41,7 +41,7 @@ class ApiClient(models.Model):
 
 
 class Subscription(models.Model):
-    """Azure's outermost names. There is one row, made with the database: all that is here belongs to it.
+    """Azure's tenant and subscription. There is one row, made with the database: everything in this installation belongs to it.
 
     `secret_key_mark` tells whether the secret key is still the one that was used with this database; "" before the first start.
     """

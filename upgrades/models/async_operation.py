@@ -1,4 +1,4 @@
-"""What a client of the API has set going and asks after."""
+"""Azure-AsyncOperations: what a client of the API has started and polls."""
 
 import uuid
 
@@ -15,7 +15,7 @@ class Kind(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """Azure's words for how an operation ended; "Canceled" with one l."""
+    """How an operation ended, spelled as Azure does ("Canceled" with one l)."""
 
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
@@ -23,9 +23,9 @@ class Status(models.TextChoices):
 
 
 class AsyncOperation(models.Model):
-    """One request whose work goes on after its answer. `key` names what it is about: "resource group/name" or "resource group".
+    """One request whose work goes on after its answer. `key` names what it acts on: "resource group/name" or "resource group".
 
-    `status` and `error` are empty until it has been seen to be over; then they stay.
+    `status` and `error` are empty until the operation was found to be over; then they never change.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)

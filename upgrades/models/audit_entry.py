@@ -12,14 +12,14 @@ NEVER = "an audit entry is written once: it is neither changed nor deleted, and 
 
 
 class AppendOnly(Exception):
-    """Somebody tried to change or delete what was written."""
+    """An attempt to change or delete an entry that was written."""
 
     def __init__(self) -> None:
         super().__init__(NEVER)
 
 
 class Entries(models.QuerySet["AuditEntry"]):
-    """Rows that can be added and read."""
+    """A queryset that can only add and read rows, and forget old ones."""
 
     def update(self, **changes: Any) -> NoReturn:
         raise AppendOnly
@@ -31,17 +31,17 @@ class Entries(models.QuerySet["AuditEntry"]):
         raise AppendOnly
 
     def forget(self, before: datetime, most: int) -> int:
-        """The oldest that are past their time, at most so many. Answers how many."""
+        """Delete the oldest entries from before this time, at most `most` of them. Returns how many."""
         ids = list(self.filter(at__lt=before).order_by("pk").values_list("pk", flat=True)[:most])
         return self.filter(pk__in=ids)._raw_delete(self.db) if ids else 0
 
 
 class AuditEntry(models.Model):
-    """One act of somebody's. Everything is text of its own, so that it stays when the person or the thing goes.
+    """One thing that somebody did. It has no foreign keys, only text, so that it stays when the person or the object is deleted.
 
     `code` says what was done, for programs (ImagePublished), `says` for people. `before` and `after` hold only what differs, without
-    secrets. `path` names the thing as people do ("fleet/web"), `key` is that in lower case. Entries of one request share `request_id`.
-    `who`, `entry_point` and `kind` are words of core/auditing.py: a new one needs no migration.
+    secrets. `path` names the object as people do ("fleet/web"), `key` is the same in lower case. Entries of one request share `request_id`.
+    `who`, `entry_point` and `kind` hold values of core/auditing.py, without `choices`: a new value needs no migration.
     """
 
     at = models.DateTimeField(db_index=True, db_default=Now())

@@ -1,4 +1,4 @@
-"""What every viewer of a scale set paints, as the last look left it."""
+"""The board: what every viewer of a scale set shows, as it was when the scale set was last reconciled."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from upgrades.models.scale_set import ScaleSet
 
 
 class Board(models.Model):
-    """A row of its own: most who read or write a scale set need none of it.
+    """The board of one scale set. It has a row of its own, since most readers and writers of a scale set do not need it.
 
-    `body` is what core/board.py makes, `forecast` the plan behind it (core/forecast.py), which is kept while it holds. There is no row
-    before the first look.
+    `body` is made by core/board.py, `forecast` is the plan behind it (core/forecast.py), kept as long as it holds. There is no row before
+    the scale set is reconciled for the first time.
     """
 
     scale_set = models.OneToOneField(ScaleSet, on_delete=models.CASCADE, primary_key=True, related_name="board_row")
@@ -23,7 +23,7 @@ class Board(models.Model):
 
 
 def board_of(scale_set: ScaleSet) -> dict[str, Any] | None:
-    """Its body; None before the first look. Read with the scale set where `board_row` was joined."""
+    """The body of a scale set's board; None where there is none yet. Costs no query where `board_row` was joined."""
     row: Board | None = getattr(scale_set, "board_row", None)
     body: dict[str, Any] | None = row.body if row else None
     return body

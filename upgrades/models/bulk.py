@@ -1,6 +1,6 @@
-"""Hot-path row writes: the only SQL in the house.
+"""Row writes of the hot path: the only SQL in the code base.
 
-Django's `bulk_update` manages about 1,000 rows/s (it builds a CASE for every cell); these manage 40 to 200 times that.
+Django's `bulk_update` writes about 1,000 rows/s (it builds a CASE for every cell); these functions write 40 to 200 times as many.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def update(rows: Sequence[Row], *names: str) -> None:
-    """Writes the named fields of all rows (of one model) in one statement. Must run inside a transaction."""
+    """Write the named fields of all rows (of one model) in one statement. Must run inside a transaction."""
     if not rows:
         return
     meta = rows[0]._meta
@@ -30,7 +30,7 @@ def update(rows: Sequence[Row], *names: str) -> None:
 
 
 def insert(rows: Sequence[Row]) -> None:
-    """Writes new rows (of one model), whose keys the database makes and nobody asks for. Must run inside a transaction."""
+    """Insert new rows (of one model). The database makes their keys, which are not read back. Must run inside a transaction."""
     if not rows:
         return
     meta = rows[0]._meta
@@ -68,7 +68,7 @@ def _cell(field: Any, row: Model) -> Any:
 
 
 def _array_type(field: Any) -> str:
-    """The column's type without its length: "varchar(16)" -> "varchar"; keys are what they point at."""
+    """The type of a column without its length, "varchar(16)" -> "varchar"; for a foreign key that of the column it refers to."""
     target = field.target_field if field.is_relation else field
     kind = target.db_type(connection) or "text"
     return {"bigserial": "bigint", "serial": "integer"}.get(kind, kind.split("(")[0])

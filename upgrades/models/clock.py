@@ -9,23 +9,22 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-SET_BACK = timedelta(
-    seconds=2
-)  # a moment of ours that lies further ahead was said by a clock that has been set back since
+# A time that we have stored as past, and that lies further ahead than this, comes from a clock that has been set back since.
+SET_BACK = timedelta(seconds=2)
 
 
 def in_time(length: timedelta) -> Combinable:
-    """The database's clock so much later, as an expression."""
+    """An expression: the time by the database's clock, plus `length`."""
     return ExpressionWrapper(Now() + length, output_field=DateTimeField())
 
 
 def is_over(field: str, longest: timedelta) -> Q:
-    """The lease in this column can be taken."""
+    """A condition: the lease in this column can be taken. `longest`: how long a lease of this kind lasts."""
     return Q(**{field: None}) | Q(**{f"{field}__lt": Now()}) | Q(**{f"{field}__gt": in_time(2 * longest)})
 
 
 def is_held(field: str, longest: timedelta) -> Q:
-    """The lease in this column still holds: the opposite of `is_over`."""
+    """A condition: the lease in this column still holds; the opposite of `is_over`."""
     return Q(**{f"{field}__gte": Now(), f"{field}__lte": in_time(2 * longest)})
 
 

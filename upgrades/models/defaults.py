@@ -20,7 +20,7 @@ LIMITS = tuple(name for name, one in FIELDS.items() if one.kind is FieldKind.PER
 
 
 class UpgradeDefaults(models.Model):
-    """What a new scale set gets whose document says nothing of its limits. One row; Azure's own values until somebody changes it."""
+    """The limits of new scale sets whose document has none. One row; it has Azure's own values until somebody changes it."""
 
     max_batch_percent = _percent("max_batch_percent")
     max_unhealthy_percent = _percent("max_unhealthy_percent")
@@ -41,6 +41,6 @@ class UpgradeDefaults(models.Model):
 
     @property
     def policy(self) -> Policy:
-        """With these limits, and Azure's defaults for all the rest."""
+        """A policy with these limits, and Azure's defaults for the rest."""
         limits = {name: getattr(self, name) for name in LIMITS}
         return Policy(pause_between_batches=timedelta(seconds=self.pause_seconds), **limits)

@@ -1,4 +1,4 @@
-"""The feed log (kept for a day) and the compact history behind it (kept)."""
+"""Events of the feed (kept for a day), and the compact history behind them (kept for good)."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from upgrades.models.scale_set import ScaleSet
 
 
 class Event(models.Model):
-    """Everything visible that one transaction changed in one scale set. `body` holds whole new resources, never differences."""
+    """Everything visible that one transaction changed in one scale set. `body` holds the new resources whole, never differences."""
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="events")
     seq = models.BigIntegerField()
@@ -21,9 +21,9 @@ class Event(models.Model):
 
 
 class Transition(models.Model):
-    """One change of one thing's state, for history and replay: an instance's state and health, or an upgrade's status.
+    """One change, for history and replay: of an instance's state or health, or of an upgrade's status.
 
-    `instance_number` is empty for changes of the upgrade itself; `note` says why, where there is a why.
+    `instance_number` is empty for changes of the upgrade itself; `note` says why, where there is a reason.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="transitions")
@@ -47,5 +47,5 @@ class Transition(models.Model):
 
     @property
     def state_in_words(self) -> str:
-        """Says "rolled back" where the state is `rolled_back`."""
+        """The state with blanks: "rolled back" for `rolled_back`."""
         return self.state.replace("_", " ")

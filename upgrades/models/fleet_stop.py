@@ -1,4 +1,4 @@
-"""The fleet stop: one person stops every automatic upgrade of the whole fleet."""
+"""The fleet stop: one person stops all automatic upgrades of the whole fleet."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from upgrades.models.prepared import Prepared
 
 
 class FleetStop(models.Model):
-    """Who stopped all automatic upgrades, why, until when. Ended ones are kept for the record; the newest open one counts."""
+    """Who stopped all automatic upgrades, why, and until when. Stops that ended are kept; of open ones the newest counts."""
 
     owner = models.CharField(max_length=150)
     reason = models.CharField(max_length=500)
@@ -31,7 +31,7 @@ _SINCE = Prepared(lambda since: FleetStop.objects.filter(Q(ended_at=None) | Q(en
 
 
 def open_fleet_stop() -> FleetStop | None:
-    """The one that nobody ended; past its time it is ended by the next tick."""
+    """The fleet stop that was not ended yet, or None. Its time may be over: then the next tick ends it."""
     return _OPEN.first()
 
 
@@ -40,17 +40,17 @@ def fleet_stop_in_force(now: datetime) -> FleetStop | None:
 
 
 def in_force_of(stops: Iterable[FleetStop], now: datetime) -> FleetStop | None:
-    """The first of these (the newest come first) that counts now."""
+    """The first of these stops (newest first) that is in force now, or None."""
     return next((one for one in stops if one.ended_at is None and (one.until is None or one.until > now)), None)
 
 
 def fleet_was_stopped_for(since: datetime, now: datetime) -> timedelta:
-    """How long all in all, from `since` on."""
+    """For how long the fleet was stopped between `since` and `now`, all in all."""
     return stopped_for(fleet_stops_since(since), since, now)
 
 
 def fleet_stops_since(since: datetime) -> list[FleetStop]:
-    """Those that are open, and those that ended after that."""
+    """The fleet stops that are open, or ended after `since`."""
     return _SINCE.rows(since)
 
 

@@ -13,19 +13,18 @@ from upgrades.models.prepared import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The versions of an SKU, read at once: those that can be chosen in one location, and those withdrawn, wherever they were."""
+    """The versions of an SKU, read in one query: those that can be chosen in one location, and all withdrawn ones of any location."""
 
     versions: tuple[str, ...]
     withdrawn: Mapping[str, Withdrawal]
 
     @property
     def latest(self) -> str | None:
-        """What "latest" means there; None while nothing is published."""
+        """What "latest" means in this location; None while nothing is published."""
         return versions.newest(self.versions)
 
     def wanted(self, version: str) -> str | None:
-        """What a scale set gets whose model names this version: that one, or, for "latest" and where it was withdrawn, the newest there
-        is. None while there is none."""
+        """The version that a scale set gets whose model names `version`: the same; for "latest" or a withdrawn one the newest, or None."""
         return self.latest if version == versions.LATEST or version in self.withdrawn else version
 
 
@@ -54,19 +53,19 @@ class ImageSku(models.Model):
         return f"{self.publisher}:{self.offer}:{self.sku}"
 
     def published_in(self, location: Location) -> "models.QuerySet[ImageVersion]":
-        """All versions that were ever published there, withdrawn or not."""
+        """All versions that were ever published in this location, withdrawn or not."""
         return self.versions.filter(models.Q(limited_to=None) | models.Q(limited_to=location))
 
     def versions_in(self, location: Location) -> list[str]:
-        """The versions published there and not withdrawn, in no order."""
+        """The versions published in this location and not withdrawn, in no order."""
         return list(self.published_in(location).filter(withdrawn_at=None).values_list("version", flat=True))
 
     def latest_in(self, location: Location) -> str | None:
-        """What "latest" means there; None while nothing is published."""
+        """What "latest" means in this location; None while nothing is published."""
         return versions.newest(self.versions_in(location))
 
     def catalogue_in(self, location: Location) -> Catalogue:
-        """In one query, for those who ask for more than one thing of it."""
+        """The catalogue of this SKU in a location, in one query: for callers that need more than one thing of it."""
         rows = _VERSIONS.rows(self.pk)
         there = (None, location.pk)
         return Catalogue(
@@ -75,27 +74,27 @@ class ImageSku(models.Model):
         )
 
     def wanted_in(self, location: Location, version: str) -> str | None:
-        """As `Catalogue.wanted` says."""
+        """The version that a scale set gets, as in `Catalogue.wanted`."""
         return self.catalogue_in(location).wanted(version)
 
     def withdrawals(self) -> dict[str, Withdrawal]:
-        """{version: who withdrew it, and why}"""
+        """{version: its withdrawal} of all withdrawn versions."""
         rows = self.versions.exclude(withdrawn_at=None)
         return {row.version: row.withdrawal for row in rows if row.withdrawal}
 
     def is_supported_in(self, location: Location) -> bool:
-        """S-21: a row can be limited to some locations."""
+        """Whether the SKU is supported in this location (S-21: a row can be limited to some)."""
         limits = set(self.limited_to.values_list("pk", flat=True))
         return not limits or location.pk in limits
 
     @staticmethod
     def key_of(publisher: str, offer: str, sku: str) -> str:
-        """Azure compares image names without regard to case."""
+        """The key of an SKU. It is in lower case, since Azure compares image names without regard to case."""
         return f"{publisher}:{offer}:{sku}".lower()
 
 
 class ImageVersion(models.Model):
-    """A published version. It never changes; a newer one supersedes it. One that was withdrawn is never chosen again."""
+    """A published version. It never changes: a newer one supersedes it, and a withdrawn one is not chosen any more."""
 
     sku = models.ForeignKey(ImageSku, on_delete=models.CASCADE, related_name="versions")
     version = models.CharField(max_length=80)

@@ -1,4 +1,4 @@
-"""Instances of scale sets, and people's wishes that they be left alone."""
+"""Instances of scale sets, and their opt-outs."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -38,19 +38,19 @@ VIEW_FIELDS = (
 )
 
 
-MAX_TRIES = 1000  # counted: long before that the wait is as long as it gets
+MAX_TRIES = 1000  # counting stops here: the wait before the next try has reached its maximum long before
 
 
 class Instance(models.Model):
-    """One machine of a scale set. `number` is Azure's instanceId.
+    """One instance of a scale set. `number` is Azure's instanceId.
 
-    `health_since`: when its health was last made void (created, reimaged); only news of the OS disk it has now counts after that.
-    `health_changed_at`: when news of it last made its health another one; empty until then.
+    `health_since`: when its health was last made void (created, reimaged); only verdicts on its present OS disk count after that.
+    `health_changed_at`: when a verdict last changed its health; empty while none has since then.
     `extensions_key`: which extensions were run on it, as core/extensions.py writes it, for comparing.
-    `operation_*`: what is being done to it by us now, if anything; the id is the provider's idempotency key.
-    `address`: the provider's own word for where it answers.
-    `missing_since`: since when it is known that there is no machine of it; `was_made`: there was one once. `creation_*`: how many times in
-    a row it could not be made, when last (empty: it is tried again at once), and what the provider said.
+    `operation_*`: the operation that runs on it now, if any; its id is the provider's idempotency key.
+    `address`: where it can be probed, in the provider's own notation.
+    `missing_since`: since when it is known to have no machine; `was_made`: it had one before. `creation_*`: how many times in a row its
+    machine could not be made, when last (empty: it is tried again at once), and what the provider said.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="instances")
@@ -112,27 +112,27 @@ class Instance(models.Model):
 
     @property
     def health_began_at(self) -> datetime:
-        """When the health that it has now began: it was made void then, or news changed it after that."""
+        """When its present health began: when it was last made void, or last changed by a verdict after that."""
         return max(self.health_since, self.health_changed_at or self.health_since)
 
     def take_health(self, health: Health, detail: str, now: datetime) -> None:
-        """Sets what news of the machine says of its health. Another `detail` of the same health is no new beginning."""
+        """Set its health from a verdict. Another `detail` for the same health leaves `health_changed_at` as it is."""
         if self.health != health:
             self.health_changed_at = now
         self.health, self.health_detail = health, detail
 
     def note_success(self) -> None:
-        """An upgrade of it went well: what went wrong before is forgotten."""
+        """Forget its failures and its quarantine, after an upgrade that went well."""
         self.failed_version, self.failed_on, self.failures, self.quarantined_at = "", {}, 0, None
 
     def note_failure(self, version: str) -> None:
-        """An upgrade of it failed. Whether it is to be blamed for that, core/suspicion.py says."""
+        """Count a failed upgrade to `version`. core/suspicion.py tells whether the instance or the version is at fault."""
         self.failed_version = version
         self.failed_on = {**self.failed_on, version: self.failed_on.get(version, 0) + 1}
         self.failures += 1
 
     def take_view(self, view: InstanceView) -> None:
-        """Sets what the provider says of the machine (VIEW_FIELDS); its health is another matter."""
+        """Set the fields that come from the provider's view of the machine (VIEW_FIELDS). Its health is not one of them."""
         self.os_disk, self.version, self.address = view.os_disk, view.version, view.address
         self.power, self.provisioning = view.power, view.provisioning
         self.data_disks = [asdict(disk) for disk in view.data_disks]
@@ -143,7 +143,7 @@ class Instance(models.Model):
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
 
     def note_not_made(self, code: str, message: str, now: datetime) -> None:
-        """Its machine could not be made: it is tried again after a while (core/missing.py)."""
+        """Note that its machine could not be made. It is tried again after a while (core/missing.py)."""
         self.creation_tries = min(self.creation_tries + 1, MAX_TRIES)
         self.creation_error_code, self.creation_error = code[:100], message
         self._take_creation(self.missing_since or now, self.was_made)
@@ -151,7 +151,7 @@ class Instance(models.Model):
         self.health_detail = f"it could not be created: {message}"[:200]
 
     def note_gone(self, now: datetime) -> None:
-        """Its machine is gone at the provider. The one that is made in its place is another: nothing is known of that."""
+        """Note that its machine is gone at the provider. All that was known of it is cleared, for the next machine will be a new one."""
         self.note_success()
         self.os_disk, self.version, self.address, self.data_disks = "", "", "", []
         self.extensions, self.extensions_key, self.runs = [], "", []
@@ -167,31 +167,31 @@ class Instance(models.Model):
 
 
 def is_surge_instance() -> Q:
-    """Those that were made to replace another, and have not done so: that one still counts, and they count for nothing."""
+    """A condition: instances made to replace another that have not done so yet. The old instance counts; these do not."""
     return Q(member__replacement=F("pk")) & ~Q(member__state=MemberState.SUCCEEDED)
 
 
 def is_replaced() -> Q:
-    """Those in whose places others have come: they go."""
+    """A condition: instances that were replaced by a surge instance. They are to be deleted."""
     was_replaced = Q(member__replacement_number__isnull=False, member__state=MemberState.SUCCEEDED)
     return was_replaced & Q(member__instance=F("pk"))
 
 
 def staying() -> Q:
-    """As `core.facts.Facts.staying`: all but those that are being deleted, and the spare ones."""
+    """A condition: all instances but those that are being deleted, and surge instances. As `core.facts.Facts.staying`."""
     return ~Q(operation_kind=OperationKind.DELETE) & ~is_surge_instance()
 
 
 def is_excluded_from_counts() -> Q:
-    """Of two that have one place for a while, in the middle of a surge, the one that is not counted."""
+    """A condition: the one of a pair of old and surge instance that no count includes, as long as both exist."""
     return is_surge_instance() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
 
 
 class OptOut(models.Model):
-    """A person or a client wants an instance left alone: who, why, until when. Ended ones are kept for the record.
+    """A person's or a client's wish that an instance is not upgraded: who, why, until when. Opt-outs that ended are kept.
 
-    One "for this upgrade" holds for all attempts at its version: until a person ends it, one of them is complete, or an upgrade to another
-    version begins.
+    One with the scope "upgrade" holds for all attempts at its version: until a person ends it, an attempt completes, or an upgrade to
+    another version begins.
     """
 
     class Scope(models.TextChoices):
@@ -230,12 +230,12 @@ class OptOut(models.Model):
 
 
 def open_for_an_upgrade(scale_set: ScaleSet) -> models.QuerySet[OptOut]:
-    """The opt-outs "for this upgrade" that nobody ended."""
+    """The open opt-outs with the scope "upgrade"."""
     return OptOut.objects.filter(instance__scale_set=scale_set, ended_at=None, scope=OptOut.Scope.UPGRADE)
 
 
 def end_opt_outs(over: models.QuerySet[OptOut], by: str, now: datetime) -> list[Instance]:
-    """Their instances, which are changed by that."""
+    """End these opt-outs. Returns their instances, which are changed by it."""
     rows = list(Instance.objects.filter(opt_outs__in=over))
     over.update(ended_at=now, ended_by=by)
     return rows
@@ -245,9 +245,9 @@ TURNED = "Its opt-out was of an upgrade to another version."
 
 
 def turn_to_version(scale_set: ScaleSet, version: str, now: datetime) -> list[Instance]:
-    """An upgrade to that version begins: those for another one end with it, those for none yet are for this one from now on.
+    """Fit the opt-outs with the scope "upgrade" to an upgrade to `version` that begins now.
 
-    Returns the instances whose opt-outs ended.
+    Those for another version end, and those for no version yet are for this one from now on. Returns the instances whose opt-outs ended.
     """
     those = open_for_an_upgrade(scale_set)
     rows = end_opt_outs(those.exclude(version__in=("", version)), f"the upgrade to {version}", now)
@@ -256,10 +256,10 @@ def turn_to_version(scale_set: ScaleSet, version: str, now: datetime) -> list[In
 
 
 def in_force(now: datetime) -> models.QuerySet[OptOut]:
-    """The opt-outs that count now: not ended, and not past their time."""
+    """The opt-outs that are in force now: not ended, and their time is not over."""
     return OptOut.objects.filter(Q(until=None) | Q(until__gt=now), ended_at=None)
 
 
 def is_opted_out(now: datetime) -> Exists:
-    """As `core.facts.InstanceFacts.protected`: nobody's wish keeps what a person has deleted."""
+    """A condition on instances: an opt-out is in force. As `core.facts.InstanceFacts.protected`: never in a set that is being deleted."""
     return Exists(in_force(now).filter(instance=OuterRef("pk"), instance__scale_set__deleting=False))

@@ -1,4 +1,4 @@
-"""Load balancers, for the sake of their health probes."""
+"""Load balancers: only their health probes are used."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from upgrades.models.location import Location
 
 
 class LoadBalancer(models.Model):
-    """`document` is the client's own, whole; `key` is "resource group/name" in lower case."""
+    """A load balancer. `document` is the client's, whole; `key` is "resource group/name" in lower case."""
 
     key = models.CharField(max_length=180, unique=True)
     resource_group = models.CharField(max_length=90)

@@ -1,10 +1,10 @@
-"""Where scale sets live, and who runs their machines there."""
+"""Locations of scale sets, and which provider runs the machines there."""
 
 from django.db import models
 
 
 class Location(models.Model):
-    """A region. `provider` is a name of `upgrades.providers`, `settings` that provider's own."""
+    """A region. `provider` is one of the names in `upgrades.providers`, `settings` are for that provider."""
 
     class Rules(models.TextChoices):
         DOCUMENT = "document", "as documented in 2018"

@@ -1,7 +1,7 @@
-"""Queries of the hot path: built and compiled once for each connection, and only filled in after that.
+"""Queries of the hot path: built and compiled once for each connection; later calls only fill in values.
 
-Django builds and compiles a query anew each time it is asked, which takes several times as long as the database takes to answer it.
-Nothing of an answer is kept.
+Django builds and compiles a query each time it runs, which takes several times as long as the database needs to answer it.
+No answers are cached.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row")
 Value = int | str | UUID | datetime | Sequence[int] | Sequence[UUID]
-MAX_LENGTH = 4  # of a list of values: each length is a query of its own, longer ones are built each time
+MAX_LENGTH = 4  # of a list among the values: each length has its own compiled query; with longer lists a query is built each time
 
 
 class Prepared(Generic[Row]):
-    """A query whose values come with each call; its text must not depend on them. `build` makes the queryset."""
+    """A SELECT whose values come with each call. `build(*values)` makes the queryset; its SQL must not depend on the values."""
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
         self._build = build
@@ -36,18 +36,18 @@ class Prepared(Generic[Row]):
         return kept.rows(_flat(values))
 
     def first(self, *values: Value) -> Row | None:
-        """Of a query that asks for one row at most, or for few."""
+        """The first row, or None. All rows are fetched, so the query must ask for one or a few."""
         return next(iter(self.rows(*values)), None)
 
 
 class PreparedUpdate:
-    """An UPDATE whose values come with each call. `build` makes the queryset, and says which columns become what."""
+    """An UPDATE whose values come with each call. `build(*values)` returns (the queryset, {column: its new value})."""
 
     def __init__(self, build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]]) -> None:
         self._build = build
 
     def __call__(self, *values: Value) -> int:
-        """How many rows it changed."""
+        """Run the UPDATE. Returns how many rows it changed."""
         kept: _Update = _kept(
             self, DEFAULT_DB_ALIAS, values, lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins))
         )
@@ -55,7 +55,7 @@ class PreparedUpdate:
 
 
 def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
-    """What was compiled for this connection and values of these kinds. It goes with the connection."""
+    """What `make` compiled for this connection and for values of these types and lengths. It is dropped with the connection."""
     known: dict[Any, Any] = vars(connections[alias]).setdefault("rollgrid_prepared", {})
     key = (of, *((len(one) if isinstance(one, list | tuple) else type(one)) for one in values))
     if key not in known:
@@ -68,7 +68,7 @@ def _flat(values: Sequence[Value]) -> list[Any]:
 
 
 def _stand_ins(values: Sequence[Value]) -> list[Value]:
-    """Values like these that nothing else in a query is: by them their places are found."""
+    """Unmistakable values of the same types, with which a query is compiled: they show which parameter each value belongs to."""
     count = 0
     found: list[Value] = []
     for one in values:
@@ -90,7 +90,7 @@ def _stand_in(like: Any, index: int) -> Any:
 
 
 def _adapted(value: Any, connection: Any) -> Any:
-    """As Django gives it to the driver."""
+    """The value as Django hands it to the database's driver."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
     if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
@@ -100,7 +100,7 @@ def _adapted(value: Any, connection: Any) -> Any:
 
 @dataclass(slots=True)
 class _Text:
-    """The text of a query, and at which places of its parameters each value stands."""
+    """The SQL of a query, and for each value the indexes of the parameters that it fills."""
 
     sql: str
     parameters: list[Any]
@@ -125,7 +125,7 @@ class _Text:
 
 
 class _Select:
-    """A compiled SELECT; its rows are made by Django's own means."""
+    """A compiled SELECT. Django's own code turns the answer into rows."""
 
     def __init__(self, queryset: QuerySet[Any, Any], alias: str, stand_ins: Sequence[Any]) -> None:
         self._queryset: Any = queryset

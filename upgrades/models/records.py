@@ -1,4 +1,4 @@
-"""How upgrades stood when they ended, and the batches of those that run."""
+"""The records of upgrades that have ended, and the batches of upgrades that are running."""
 
 from collections import defaultdict
 from typing import Any
@@ -10,14 +10,14 @@ from upgrades.models.rolling_upgrade import RollingUpgrade
 
 
 def record_of(row: RollingUpgrade) -> dict[str, Any] | None:
-    """As it was kept; of one that ended before records were, what its members say. None while it runs."""
+    """The record of an upgrade that has ended; None while it runs. Where none was stored (old rows), it is made from the members."""
     if row.ended_at is None:
         return None
     return row.record or _from_members(row)
 
 
 def batches_of(row: RollingUpgrade) -> list[dict[str, Any]]:
-    """Each batch that began, as the board of a running upgrade and the record of one that is over have it (core/board.py)."""
+    """Each batch that has begun, in the shape that boards and records have (core/board.py)."""
     if row.record is not None:
         batches: list[dict[str, Any]] = row.record["batches"]
         return batches

@@ -1,4 +1,4 @@
-"""Resource groups: names that hold scale sets and load balancers together."""
+"""Resource groups: names under which scale sets and load balancers are put together."""
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Value
@@ -9,9 +9,9 @@ from upgrades.models.scale_set import ScaleSet
 
 
 class ResourceGroup(models.Model):
-    """`key` is its name in lower case; `document` the client's own. Whatever is first put into a group that is not there makes it.
+    """A resource group. `key` is its name in lower case, `document` the client's. Putting something into a missing group creates it.
 
-    One that is being deleted is there until the last of its scale sets is gone.
+    A group that is being deleted exists until the last of its scale sets is gone.
     """
 
     key = models.CharField(max_length=180, unique=True)
@@ -28,6 +28,6 @@ class ResourceGroup(models.Model):
 
 
 def existing() -> models.QuerySet[ResourceGroup]:
-    """Those that are there."""
+    """The groups that exist: not deleted, or with scale sets that are not gone yet."""
     has_sets = Exists(ScaleSet.objects.filter(key__startswith=Concat(OuterRef("key"), Value("/"))))
     return ResourceGroup.objects.select_related("location").filter(Q(deleting=False) | has_sets)

@@ -33,7 +33,7 @@ from upgrades.models.scale_set import ScaleSet
 
 
 def breach_to_row(breach: Breach) -> dict[str, Any]:
-    """With its sentence as it travels."""
+    """A breach as JSON, with its message also in the shape in which the feed sends sentences."""
     return {**asdict(breach), "sentence": shaped(breach.message)}
 
 
@@ -48,16 +48,19 @@ def breach_from_row(stored: dict[str, Any]) -> Breach:
 
 
 class RollingUpgrade(models.Model):
-    """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` the concrete image.
+    """One rolling upgrade. `policy` is the one really used, fixed at the start; `target_*` is the concrete image.
 
-    One of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`. `only_failed`: it
-    takes only those that failed on this version; `takes_failed`: those too; `takes_newer`: and those on a newer one. `mends`: the numbers
-    of those that were unhealthy when a person wanted them first. `ends_by`: when its time is over; a deferred one waits for people as long
-    as they take. `waits_from`: from when the pause after its last batch counts, or, at its end, the wait for the next attempt; it follows
-    a clock that jumps. `skip_pause_at`: a person wanted the next batch then. `retry_skipped_by`: who wants it tried again at once, now
-    that it was stopped. `breach` is what stopped it (facts.Breach), `error` the same as Azure says it; both are there already while its
-    status is RollingBack. `record`: how it stood when it ended (core/board.py); None while it runs, and of those that ended before
-    records were kept.
+    An upgrade of the extensions has `target_extensions`, fixed at the start too (core/extensions.py), and no `target_version`.
+
+    `only_failed`: it takes only instances that failed on this version; `takes_failed`: it takes these too; `takes_newer`: it takes
+    instances on a newer version too.
+    `mends`: the numbers of the instances that were unhealthy when a person asked for unhealthy ones first.
+    `ends_by`: when its time is over; None where it is deferred, since it waits for approvals as long as people take.
+    `waits_from`: when the pause after its last batch began, or, once it has ended, the wait for the next attempt; shifted when a clock
+    jumps. `skip_pause_at`: when a person asked to skip that pause. `retry_skipped_by`: who asked to try it again at once after it was
+    stopped.
+    `breach`: what stopped it (facts.Breach); `error`: the same in Azure's shape; both are set already while its status is RollingBack.
+    `record`: how it stood when it ended (core/board.py); None while it runs, and for upgrades that ended before records were kept.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -106,16 +109,16 @@ class RollingUpgrade(models.Model):
 
     @property
     def aim(self) -> str:
-        """In words, after "upgrade": what it brings."""
+        """What it brings, in words that follow "upgrade"."""
         return "of extensions" if self.kind == UpgradeKind.EXTENSIONS else f"to {self.target_version}"
 
     @property
     def by_whom(self) -> str:
-        """In words, after what was done."""
+        """Who started it, in words that follow "started"."""
         return "automatically" if self.started_by == StartedBy.PLATFORM else f"by {self.started_by_name}"
 
     def called(self, name: object) -> str:
-        """In words, with what it is of: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
+        """Its name in words, with that of its scale set: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
         is_image = self.kind == UpgradeKind.IMAGE
         return f"upgrade of {name} to {self.target_version}" if is_image else f"extension upgrade of {name}"
 
@@ -136,9 +139,9 @@ class RollingUpgrade(models.Model):
         takes_newer: bool = False,
         extensions: str = "",
     ) -> "RollingUpgrade":
-        """A new running upgrade: of the extensions, where those are given. A second one in one scale set is an IntegrityError.
+        """Create a running upgrade, of the extensions where they are given. Raises IntegrityError where one is running already.
 
-        It is never older than the one before it, wherever the clock stands: the latest is the one that started last.
+        Its `started_at` is always after that of the one before, even if the clock was set back: the latest upgrade is found by it.
         """
         before = row.upgrades.order_by("-started_at").values_list("started_at", flat=True).first()
         return cls.objects.create(
@@ -166,10 +169,11 @@ class RollingUpgrade(models.Model):
         return ImageReference(self.target_publisher, self.target_offer, self.target_sku, self.target_version)
 
     def progress(self) -> Progress:
-        """The four counts; they add up to the instances targeted (S-52). Those opted out are in none of them.
+        """The four counts; they add up to the instances targeted (S-52). Opted-out instances are in none of them.
 
-        Of one that is over as its record says, for ever the same. Of one that runs as `core.progress.progress_of` would: SQL counts here,
-        for every event of an upgrade says it; tests/models/test_counts.py and tests/orchestrator/test_who_is_next.py hold it to core.
+        For an upgrade that has ended they come from its record and never change. For a running one they are those of
+        `core.progress.progress_of`, but counted by SQL, since every event of an upgrade has them; tests/models/test_counts.py and
+        tests/orchestrator/test_who_is_next.py compare them with core.
         """
         if self.record is not None:
             return progress_in(self.record["counts"])
@@ -179,7 +183,7 @@ class RollingUpgrade(models.Model):
         return progress_from(dict(counts), self.pending_at_end)
 
     def _count_now(self) -> tuple[dict[str, int], int]:
-        """Its members by state, and those that wait: in one query, for between two of them a batch could begin."""
+        """({state: how many members}, how many instances still wait), in one query: between two queries a batch could begin."""
         by_platform, is_image = self.started_by == StartedBy.PLATFORM, self.kind == UpgradeKind.IMAGE
         counts = _counts_of(by_platform, is_image, self.only_failed, self.takes_failed)
         values = [self.target_version if is_image else self.target_extensions]
@@ -190,7 +194,7 @@ class RollingUpgrade(models.Model):
         return by_state, self._to_move({of: count for what, of, count in found if what == "version"})
 
     def _to_move(self, by_version: dict[str, int]) -> int:
-        """Of those: all, where they were chosen by something else than their version; else as `core.batches` says."""
+        """How many of {version: count} the upgrade would take: all, where the version does not matter; else as in `core.batches`."""
         whatever_version = self.only_failed or self.kind == UpgradeKind.EXTENSIONS
         either_way = set(by_version) if self.takes_newer else self._withdrawn(by_version)
         return sum(
@@ -202,7 +206,7 @@ class RollingUpgrade(models.Model):
         )
 
     def _withdrawn(self, by_version: Iterable[str]) -> set[str]:
-        """Those of these versions that people's upgrades lead away from."""
+        """The withdrawn ones of these versions, from which an upgrade by a person also goes to an older version; else none."""
         if self.started_by != StartedBy.USER or self.kind != UpgradeKind.IMAGE:
             return set()
         withdrawn = ImageVersion.objects.filter(sku=self.scale_set.sku_id, version__in=list(by_version))
@@ -210,9 +214,9 @@ class RollingUpgrade(models.Model):
 
 
 def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
-    """As `core.batches.to_come` says.
+    """The instances that are still to come, as in `core.batches.to_come`.
 
-    This and what follows is the only copy of that rule; tests/orchestrator/test_who_is_next.py holds it to core.
+    This and the functions below are the only copy of that rule; tests/orchestrator/test_who_is_next.py compares it with core.
     """
     rows = (
         Instance.objects.filter(scale_set=scale_set_id, missing_since=None)
@@ -238,7 +242,7 @@ def _lacking(
 
 @cache
 def _counts_of(is_of_platform: bool, is_image: bool, only_failed: bool, takes_failed: bool) -> Prepared[Any]:
-    """Of upgrades of that kind: their members by state, and those that wait by version."""
+    """The query for upgrades of this kind: rows ("state", a member's state, count) and ("version", a waiting instance's, count)."""
 
     def build(scale_set_id: int, upgrade_id: uuid.UUID, wanted: str = "") -> Any:
         states = InstanceUpgrade.objects.filter(upgrade=upgrade_id).annotate(what=Value("state"), of=F("state"))
@@ -252,7 +256,7 @@ def _counts_of(is_of_platform: bool, is_image: bool, only_failed: bool, takes_fa
 
 
 class Batch(models.Model):
-    """A batch of an upgrade. Batches are numbered from 1, everywhere that people read."""
+    """A batch of an upgrade. Batches are numbered from 1."""
 
     upgrade = models.ForeignKey(RollingUpgrade, on_delete=models.CASCADE, related_name="batches")
     number = models.PositiveIntegerField()
@@ -271,11 +275,11 @@ class Batch(models.Model):
 class InstanceUpgrade(models.Model):
     """One instance's part in one upgrade. Its id is the idempotency key of the reimage, or of the run of its extensions.
 
-    `swapped_at` is the end of either; both OS disks are "" where none was replaced.
-    The instance may be deleted later; its number stays, for the history.
+    `swapped_at` is when that operation ended; both OS disks are "" where none was replaced.
+    The instance may be deleted later; `instance_number` stays, for the history.
 
-    `replacement`: the new instance that is to take its place, where the batch surges. Then the id is the key of its creation, of which
-    `swapped_at` is the end, and the new OS disk is its own. That may be deleted later too; its number stays.
+    `replacement`: the surge instance that is to take the instance's place, if any. Then the id is the key of its creation, `swapped_at` the
+    end of that, and `new_os_disk` belongs to it. It may be deleted later too; `replacement_number` stays.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -310,7 +314,7 @@ class InstanceUpgrade(models.Model):
 
     @property
     def kind(self) -> UpgradeKind:
-        """That of its upgrade: an OS disk is replaced by those to an image, and by no others."""
+        """The kind of its upgrade, without reading that: only upgrades of the image have an old OS disk."""
         return UpgradeKind.IMAGE if self.old_os_disk else UpgradeKind.EXTENSIONS
 
 
@@ -319,7 +323,7 @@ _BATCHES = Prepared(lambda pk: Batch.objects.filter(upgrade=pk).order_by("number
 
 
 def latest_upgrade(row: ScaleSet) -> RollingUpgrade | None:
-    """The one that started last, with its batches."""
+    """The scale set's upgrade that started last, running or not, with its batches prefetched."""
     latest = _LATEST.first(row.pk)
     if latest is not None:
         latest.scale_set = row

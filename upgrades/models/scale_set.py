@@ -1,4 +1,4 @@
-"""Scale sets: the client's document, the columns derived from it, and when to look at it next."""
+"""Scale sets: the client's document, the columns derived from it, and when to reconcile next."""
 
 import uuid
 from datetime import timedelta
@@ -35,11 +35,11 @@ class PolicyColumn(models.JSONField):
 class ScaleSet(models.Model):
     """A scale set. `key` is "resource group/name" in lower case.
 
-    `document` is the client's, whole but for its secrets; `sealed_secrets` holds those, encrypted. The columns under "derived" are
-    made from the document by `commands.scale_sets` and by nothing else. `stream` and `seq` number its events: the stream is renewed
-    when the row is made anew. `decision` is what was decided last, for people. `reconcile_at` says when to reconcile it next, as was said
-    at `reconciled_at`; `lease_*` who does so now. `probed_at` says as of when its health is known, `news_since` since when that was
-    never long ago.
+    `document` is the client's, whole except for its secrets, which are in `sealed_secrets`, encrypted. The columns under "derived" are made
+    from the document, by `commands.scale_sets` only. `seq` numbers its events; `stream` is another for each row, so that a scale set that
+    is created again under the same name has a new one. `decision` is what was decided last, for people.
+    `reconciled_at`: when it was reconciled last, `reconcile_at`: when to do so next, `lease_*`: who is doing so now.
+    `probed_at`: as of when its health is known; `news_since`: since when that has been kept up to date without a gap.
     """
 
     key = models.CharField(max_length=180, unique=True)
@@ -95,12 +95,12 @@ class ScaleSet(models.Model):
 
     @staticmethod
     def key_of(resource_group: str, name: str) -> str:
-        """Azure compares names without regard to case."""
+        """The key of a resource. It is in lower case, since Azure compares names without regard to case."""
         return f"{resource_group}/{name}".lower()
 
     @staticmethod
     def keys_in(resource_group: str) -> str:
-        """What the keys of all resources of that group begin with."""
+        """The prefix of the keys of all resources in this group."""
         return f"{resource_group}/".lower()
 
     @property
@@ -108,7 +108,7 @@ class ScaleSet(models.Model):
         return tags_of(self.document)
 
     def wanted_version(self) -> str | None:
-        """The version that its instances are to have; None while there is none."""
+        """The version that its instances should have; None while there is none."""
         return self.sku.wanted_in(self.location, self.image_version)
 
     @property
@@ -118,8 +118,8 @@ class ScaleSet(models.Model):
 
 
 def locked_in_order(rows: models.QuerySet[ScaleSet]) -> list[int]:
-    """The ids of these, whose rows stay locked until the transaction ends: in ascending order, as `writing` does.
+    """Lock these rows in ascending order, as `writing` does, until the transaction ends. Returns their ids.
 
-    An UPDATE of several rows locks them in whatever order it finds them, and then deadlocks (measured).
+    An UPDATE of several rows locks them in any order, so that two of them can deadlock (measured).
     """
     return list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))

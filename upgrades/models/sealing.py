@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted with a key derived from Django's SECRET_KEY, and from the older keys while they are still listed."""
+"""Secrets at rest: encrypted with a key derived from SECRET_KEY; read with those of SECRET_KEY_FALLBACKS too."""
 
 import base64
 import json
@@ -12,16 +12,16 @@ from django.conf import settings
 
 
 class Unreadable(Exception):
-    """Sealed with a key that is no longer known."""
+    """The secrets were sealed with a key that is no longer known."""
 
 
 def seal(secrets: Mapping[str, object]) -> str:
-    """Text that only this installation can open; "" for no secrets."""
+    """Encrypt secrets into text that only this installation can open; "" for no secrets."""
     return _box(_keys()).encrypt(json.dumps(secrets).encode()).decode() if secrets else ""
 
 
 def unseal(sealed: str) -> dict[str, object]:
-    """What was sealed. Raises Unreadable."""
+    """Decrypt what `seal` returned. Raises Unreadable."""
     if not sealed:
         return {}
     try:

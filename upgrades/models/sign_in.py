@@ -1,12 +1,12 @@
-"""Failed sign-ins, by whom and from where: upgrades/sign_ins.py."""
+"""Counts of failed sign-ins by account and address, for upgrades/sign_ins.py."""
 
 from django.db import models
 
 
 class SignInTries(models.Model):
-    """Failures of one account, of one address, or of one account from one address; `key` is a hash of which.
+    """Failures of one account, of one address, or of one account from one address; `key` is a hash of which of these.
 
-    `signed_in_at` is for the last kind only: from there the account has signed in before.
+    `signed_in_at` is for the last kind only: when the account last signed in from that address.
     """
 
     key = models.CharField(max_length=64, primary_key=True, editable=False)

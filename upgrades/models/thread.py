@@ -1,4 +1,4 @@
-"""All database work of an asyncio process: one thread, one piece after the other (more threads would only wait for each other)."""
+"""The one thread in which an asyncio process does all its database work (more threads would only wait for each other)."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,5 +23,5 @@ class DatabaseThread:
         return await asyncio.get_running_loop().run_in_executor(self._thread, with_fresh_connection)
 
     def close(self) -> None:
-        self._thread.submit(connections.close_all)  # in that thread: each has its own
+        self._thread.submit(connections.close_all)  # in the thread itself: each thread has its own connections
         self._thread.shutdown()

@@ -1,4 +1,4 @@
-"""How versions did on the instances of a scale set, counted from the record of its upgrades."""
+"""How versions did on the instances of a scale set, counted from the history of its upgrades."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ from upgrades.models.scale_set import ScaleSet
 
 
 def trials_of(row: ScaleSet) -> dict[str, Trial]:
-    """{version: how it did}, of each version of its image that failed on some instance. What an instance said last counts.
+    """{version: its trial} for each version of the scale set's image that failed on some instance.
 
-    Those that are gone count too: what they said of a version stays said. A creation that was refused for want of room tried no version.
+    The last result of each instance counts, also of instances that are gone. A creation that was refused for lack of quota is no trial.
     """
     versions = set(_FAILED_VERSIONS.rows(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku))
     if not versions:
@@ -32,9 +32,9 @@ def trials_of(row: ScaleSet) -> dict[str, Trial]:
 
 
 def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
-    """(version, instance, is it well?): first of those that were made on a version, then upgrade by upgrade.
+    """(version, number of an instance, did it go well?): first instances that are healthy on a version now, then upgrade by upgrade.
 
-    Where a batch surged it is the old instance's number that stands for both.
+    An old instance and its surge instance count as one, under the number of the old one.
     """
     well = Instance.objects.filter(scale_set=row, version__in=versions, health=Health.HEALTHY, operation_kind="")
     for version, number in well.exclude(replaces__isnull=False).values_list("version", "number"):
@@ -67,7 +67,7 @@ _FAILED_VERSIONS = Prepared(_failed_versions)
 
 
 def _well_elsewhere(row: ScaleSet, versions: set[str]) -> set[str]:
-    """Those that are well in other scale sets of the same image and location."""
+    """The versions on which instances are healthy in other scale sets of the same SKU and location."""
     others = Instance.objects.filter(scale_set__sku=row.sku_id, scale_set__location=row.location_id)
     well = others.exclude(scale_set=row).filter(version__in=versions, health=Health.HEALTHY, operation_kind="")
     return set(well.order_by().values_list("version", flat=True).distinct())

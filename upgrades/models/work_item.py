@@ -1,4 +1,4 @@
-"""Outside work that is under way: who does it, and until when that is believed."""
+"""Outside work that is under way, and the lease of the task that does it."""
 
 from django.db import models
 
@@ -6,11 +6,11 @@ from upgrades.models.scale_set import ScaleSet
 
 
 class WorkItem(models.Model):
-    """Up to a hundred operations on machines, done by one task at a time. It is gone when all of them are done.
+    """Up to a hundred operations on machines, done by one task at a time. It is deleted when all of them are done.
 
-    `worked_until` is the lease, renewed each second by whoever works on it; once it lapses a look hands the chunk out again.
-    `number` goes up with each hand-out and each take-up, so that of two deliveries of one message only the first works.
-    `attempts` counts the take-ups, each of about three seconds: how long it is worked on, whatever the clocks do.
+    `worked_until` is the lease, renewed each second by the task that works on it; once it lapses `reconcile` claims the work item again.
+    `number` goes up with each claim and each start of a task, so that of two deliveries of one message only the first works.
+    `attempts` counts the starts, each of about three seconds: they measure how long it is worked on without any clock.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="work_items")

@@ -1,4 +1,4 @@
-"""A row that is written to find out whether the database can be written."""
+"""A row that is written only to find out whether the database can be written."""
 
 from datetime import datetime
 
@@ -15,6 +15,6 @@ class WriteMark(models.Model):
 
     @classmethod
     def leave(cls, now: datetime) -> None:
-        """Writes it, and has the database keep it. Raises what the database says where it does not."""
+        """Write the row. Raises the database's error where that fails."""
         if not cls.objects.filter(pk=1).update(at=now):
             WriteMark.objects.bulk_create([WriteMark(pk=1, at=now)], ignore_conflicts=True)

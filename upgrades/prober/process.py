@@ -80,7 +80,8 @@ class Prober:
         self._doubted: set[int] = set()  # scale sets with a failed probe: does the machine still exist at the provider?
         self._said: set[int] = set()  # scale sets whose `probed_at` was written since this process took them over
         self._news = asyncio.Event()
-        self._unseen: set[int] = set()  # scale sets without a probe, with new machines that the provider was not asked about
+        # Scale sets without a probe that have new machines, about which the provider was not asked yet.
+        self._unseen: set[int] = set()
         self._is_unseen = asyncio.Event()
         self._writing = asyncio.Lock()
         self._told: list[int] = []  # scale sets with written changes, for the next call of `on_change`
