@@ -1,4 +1,4 @@
-"""Events -> the text that clients get: many events of a scale set become one frame, encoded once for all clients."""
+"""Events -> the text that clients get: several events of a scale set become one frame, encoded once for all clients."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from upgrades.models import Event
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A delta from `since` (exclusive) to `seq` (inclusive). Whoever is anywhere in between may apply it: it holds whole resources."""
+    """A delta from `since` (exclusive) to `seq` (inclusive). Clients at any seq in between can apply it too: it holds whole resources."""
 
     since: int
     seq: int
@@ -20,14 +20,14 @@ class Frame:
 
 
 def delta(key: str, stream: str, since: int, events: Sequence[Event], now: datetime) -> Frame:
-    """One frame of these events, which follow `since` without a gap."""
+    """One frame for these events of the scale set `key`, which must follow `since` without a gap."""
     seq = events[-1].seq
     head = {"type": "delta", "set": key, "stream": stream, "since": since, "seq": seq, "at": iso(now)}
     return Frame(since, seq, _encode({**head, **merge(events)}))
 
 
 def merge(events: Sequence[Event]) -> dict[str, Any]:
-    """One body in place of several: the last word on each resource counts, and what is removed last stays removed."""
+    """One body for several events: each resource as the last of them has it. `removed` is to be applied before `instances`."""
     merged: dict[str, Any] = {}
     instances: dict[str, Any] = {}
     removed: dict[str, None] = {}
@@ -46,12 +46,12 @@ def merge(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def reset(key: str, stream: str, seq: int, reason: str, now: datetime) -> str:
-    """Says: what you have is not to be continued; fetch a snapshot. `seq` is the head now."""
+    """The message that tells a client to fetch a snapshot, since deltas cannot continue what it has. `seq` is the last one now."""
     return _encode({"type": "reset", "set": key, "stream": stream, "seq": seq, "reason": reason, "at": iso(now)})
 
 
 def heartbeat(number: int, heads: dict[str, str], now: datetime) -> str:
-    """`heads`: {scale set: "stream.seq"}, so that a client sees by itself whether it missed anything."""
+    """The message that shows a client whether it has missed anything. `heads`: {key of a scale set: "stream.seq"}."""
     return _encode({"type": "heartbeat", "n": number, "heads": heads, "at": iso(now)})
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Hints:
-    """Publishes without ever holding a writer up: after a failure it keeps silent for a second. An outage is logged once."""
+    """Publishes hints without holding up writers: after a failure it publishes none for a second. An outage is logged once."""
 
     def __init__(self) -> None:
         self._client: redis.Redis | None = None
@@ -28,7 +28,7 @@ class Hints:
         self._failures = 0
 
     def publish(self, heads: Mapping[int, int]) -> None:
-        """`heads`: scale set id -> its seq after the transaction."""
+        """Publish {scale set id: its seq after the transaction}. Never raises a broker's error."""
         if time.monotonic() < self._silent_until:
             return
         try:
@@ -52,7 +52,7 @@ class Hints:
         messages.execute()
 
     def _connected(self) -> "redis.Redis":
-        """It tries once, whatever the client's own habit is: a writer waits."""
+        """The client of this process. It tries each command only once (redis would retry), since a writer is waiting for it."""
         if self._client is None:
             self._client = redis.Redis.from_url(
                 settings.REDIS_URL,
@@ -67,7 +67,7 @@ HINTS = Hints()
 
 
 async def listen(on_hint: Callable[[int, int], None]) -> None:
-    """Calls `on_hint(scale set id, seq)` for each hint, for ever; while the broker is away it is silent and tries again."""
+    """Call `on_hint(scale set id, seq)` for each hint, for ever. While the broker is away, try again each second."""
     while True:
         try:
             await _listen_once(on_hint)
@@ -85,7 +85,7 @@ async def _listen_once(on_hint: Callable[[int, int], None]) -> None:
 
 
 def _hear(data: bytes, on_hint: Callable[[int, int], None]) -> None:
-    """A message that is none of ours is passed over."""
+    """Hand a message on to `on_hint`. A message that is no hint is only logged."""
     try:
         hint = json.loads(data)
         scale_set_id, seq = int(hint["scale_set"]), int(hint["seq"])

@@ -1,4 +1,4 @@
-"""Reading the feed: a whole snapshot, or what came since."""
+"""Reading the feed: a whole snapshot, or the events since one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,10 @@ MAX_TRIES = 4
 
 
 def snapshot(scale_set_id: int) -> dict[str, Any]:
-    """All that is visible of a scale set, and the `seq` that it is as of. Raises ScaleSet.DoesNotExist.
+    """All that is visible of a scale set, as of one `seq`. Raises ScaleSet.DoesNotExist.
 
-    Read without a lock: whatever changes what is visible moves the seq, so what was read under one seq belongs together.
+    It is read without a lock: every visible change raises the seq, so if the seq is the same before and after, all of it belongs together.
+    After MAX_TRIES it is read with a lock.
     """
     for _ in range(MAX_TRIES):
         found = _read(scale_set_id)
@@ -44,13 +45,13 @@ def body(row: ScaleSet) -> dict[str, Any]:
 
 
 def since(scale_set_id: int, seq: int, most: int | None = None) -> list[Event]:
-    """The (first) events after `seq`, in order and without a gap (or the first is not seq + 1: then they are no longer kept)."""
+    """The events after `seq` in order (at most `most`), without a gap; if the first is not seq + 1, the ones before it were deleted."""
     return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:most])
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far the feed of a scale set is."""
+    """The last seq of a scale set's feed, and the stream that it is of."""
 
     id: int
     key: str
@@ -63,7 +64,7 @@ class Head:
 
 
 def heads() -> list[Head]:
-    """Of all scale sets."""
+    """The heads of all scale sets."""
     return [_head(*row) for row in ScaleSet.objects.order_by("pk").values_list("pk", "key", "stream", "seq")]
 
 
@@ -77,7 +78,7 @@ def _head(pk: int, key: str, stream: UUID, seq: int) -> Head:
 
 
 def apply(state: dict[str, Any], event: Event) -> dict[str, Any]:
-    """What a client does with an event: replace by id. snapshot + events == new snapshot."""
+    """Apply an event to a snapshot as clients do, replacing by id: snapshot + events == new snapshot."""
     body = event.body
     kept = {id: one for id, one in state["instances"].items() if id not in body.get("removed", ())}
     return {

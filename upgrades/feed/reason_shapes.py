@@ -1,4 +1,4 @@
-"""What was decided, why, and what a person can do now -> the JSON that every screen sees. docs/feed.md, "Reasons"."""
+"""Decisions, reasons and possible actions -> the JSON that every screen gets. docs/feed.md, "Reasons"."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,21 +15,21 @@ from upgrades.models import RollingUpgrade
 
 
 class FaceShape(TypedDict):
-    """How something looks; both are among those of an instance's states."""
+    """How something looks. `fill` and `glyph` are among those that instances' states have."""
 
     fill: str
     glyph: str
 
 
 class ExpectedShape(TypedDict):
-    """What scale sets are counted as that wait as it was planned."""
+    """The label under which scale sets are counted that wait as planned: for one (`one`), and for several (`other`)."""
 
     one: str
     other: str
 
 
 class DecisionShape(SentenceShape):
-    """What the last look decided. `word`: what an upgrade that it holds is, in a word or two, "" where it holds none."""
+    """What was decided last. `word`: one or two words for the state of an upgrade that waits because of it, "" where none does."""
 
     code: str
     since: str | None
@@ -43,10 +43,10 @@ class DecisionShape(SentenceShape):
 
 
 class ReasonShape(SentenceShape):
-    """Why something is not moving; within a scale set's `decision`. `instances` is null where it holds the scale set as a whole.
+    """Why something is not moving; part of a scale set's `decision`. `instances` is null where the scale set as a whole waits.
 
-    `brief`: the same in few words, null where a row of a table needs none. `each`: the same of one of its instances alone, null where the
-    sentence fits each. `remedy`: what `who` can do about it, in words. What the other members mean: core/reason_kinds.py.
+    `brief`: the same in few words, null where a table's row shows none. `each`: the same said of a single one of the instances, null where
+    the sentence fits each of them. `remedy`: what `who` can do about it, in words. The other fields: core/reason_kinds.py.
     """
 
     code: str
@@ -71,16 +71,17 @@ class ReasonShape(SentenceShape):
 
 
 class ActionShape(TypedDict):
-    """Whether people can do it now; where not, `why` says so in a sentence. Within a scale set's `decision`."""
+    """Whether people can do an action now; if not, `why` is the reason in a sentence. Part of a scale set's `decision`."""
 
     possible: bool
     why: str
 
 
 class BreachShape(SentenceShape):
-    """What stopped an upgrade, in Azure's words. `brief`: in few and plain ones, None where no limit did.
+    """What stopped an upgrade, in Azure's words. `brief` and `exceeded` are None where it was no limit.
 
-    `exceeded` has `share_percent`, `limit_percent` and `of_upgraded` (else of all), where a limit did.
+    `brief`: the same in a few plain words. `exceeded`: `share_percent`, `limit_percent`, and `of_upgraded` (of the upgraded instances; else
+    of all).
     """
 
     code: str
@@ -90,8 +91,11 @@ class BreachShape(SentenceShape):
 
 
 def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: datetime) -> list[ReasonShape]:
-    """As they are stored with the decision. One that was there `before` is there since then, however its numbers move; where that lies in
-    the future the clock was set back, and it is there since now."""
+    """Reasons in the shape in which they are stored with the decision.
+
+    A reason that was among those `before` keeps its `since`, even if its numbers change. A `since` in the future (the clock was set back)
+    becomes now.
+    """
     since = {one["code"]: min(one["since"], iso(now)) for one in before}
     shaped = [_reason(one) for one in found]
     for one in shaped:
@@ -100,16 +104,16 @@ def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: d
 
 
 def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
-    """As they are stored with the decision."""
+    """Actions in the shape in which they are stored with the decision. `why_not`: the reason against each, "" where it is possible."""
     return {action.value: ActionShape(possible=not why, why=why) for action, why in why_not.items()}
 
 
 def decision(
     code: Code, text: str, found: list[ReasonShape], before: Mapping[str, Any], now: datetime
 ) -> DecisionShape:
-    """As it is stored: what is waited for, and every reason why anything stands still.
+    """The decision in the shape in which it is stored: what is waited for, and every reason why something is waiting.
 
-    Where nothing can be done, but something is to be, the weightiest reason is what is said, rather than that there is nothing to do.
+    Where there is nothing to do now although something should be done, it shows the first reason instead of "nothing to do".
     """
     said = shaped(text)
     if code is Why.NOTHING_TO_DO and found:
@@ -158,7 +162,7 @@ def _reason(one: Reason) -> ReasonShape:
 
 
 def breach_of(row: RollingUpgrade) -> BreachShape | None:
-    """None too for upgrades that were stopped before this was kept: their `error` says it in words."""
+    """The breach that stopped an upgrade, or None. Upgrades from before breaches were stored have None too; their `error` tells."""
     if row.breach is None:
         return None
     numbers = [str(number) for number in row.breach["instances"]]

@@ -1,4 +1,4 @@
-"""row -> the JSON that every screen sees. Whole resources, never differences; times are ISO 8601 in UTC."""
+"""Rows -> the JSON that every screen gets. Whole resources, never differences; times are ISO 8601 in UTC."""
 
 from collections.abc import Iterable
 from typing import Any, TypedDict
@@ -31,8 +31,10 @@ class WithdrawnShape(TypedDict):
 
 
 class ScaleSetShape(TypedDict):
-    """`latest_version`: the newest that is published in its location and was not withdrawn. `wanted_version`: the one that its instances
-    are to have, which is another where the scale set is pinned. `withdrawn`: all versions of its image that were.
+    """A scale set. `latest_version`: the newest version published in its location and not withdrawn.
+
+    `wanted_version`: the version that its instances should have; where the scale set is pinned, it may differ from the latest.
+    `withdrawn`: all withdrawn versions of its image.
     """
 
     resource_group: str
@@ -60,9 +62,9 @@ class HoldShape(TypedDict):
 
 
 class MemberShape(TypedDict):
-    """The instance's part in the latest upgrade that took it; `upgrade` says which.
+    """The instance's part in the latest upgrade that took it; `upgrade` is the id of that.
 
-    `replacement`: where the batch surges, the id of the new instance that is to take the place of `instance`; both show this then.
+    `replacement`: the id of the surge instance that is to take the place of `instance`, if any; then both instances show this.
     """
 
     upgrade: str
@@ -79,7 +81,7 @@ class MemberShape(TypedDict):
 
 
 class OptOutShape(TypedDict):
-    """`ending_by`: who ended it; it holds until `until`, so that this can be taken back. "" where nobody has."""
+    """An opt-out. `ending_by`: who has ended it, "" for nobody; it still holds until `until`, so that ending it can be undone."""
 
     owner: str
     reason: str
@@ -90,7 +92,7 @@ class OptOutShape(TypedDict):
 
 
 class InstanceShape(TypedDict):
-    """`health_since`: when its health was last made void (created, reimaged). `health_began_at`: when the health it has now began."""
+    """An instance. `health_since`: when its health was last made void (created, reimaged); `health_began_at`: when its present one began."""
 
     id: str
     name: str
@@ -115,7 +117,7 @@ class InstanceShape(TypedDict):
 
 
 class UpgradeShape(TypedDict):
-    """`extensions`: what its instances are to have, where it is of that `kind`, as "name version"; its target has no version then.
+    """A rolling upgrade. `extensions`: where its `kind` is extensions, those that it brings, as "name version"; its target has no version.
 
     `record`: how it stood when it ended; None while it runs.
     """
@@ -176,7 +178,7 @@ def _policy(stored: PolicyJson) -> dict[str, Any]:
 
 
 def _fleet_stop() -> HoldShape | None:
-    """As opt-outs: it is there until somebody, or a tick, has ended it."""
+    """The open fleet stop. Like an opt-out it is shown until a person or the tick has ended it, even if its time is over."""
     row = open_fleet_stop()
     if row is None:
         return None
@@ -206,7 +208,7 @@ def _probe(row: ScaleSet) -> dict[str, Any] | None:
 
 
 def instances(scale_set: ScaleSet, rows: Iterable[Instance]) -> list[InstanceShape]:
-    """Instances of this scale set. They must come with their `member__batch` joined; their open opt-outs are fetched here, in one query."""
+    """Shapes of instances of one scale set. `rows` must have `member__batch` joined; their open opt-outs are fetched here in one query."""
     rows = list(rows)
     zones = zones_of(scale_set.document)
     opt_outs = {one.instance_id: one for one in _OPT_OUTS.rows([row.pk for row in rows])}

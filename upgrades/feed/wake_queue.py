@@ -1,8 +1,8 @@
-"""Wakes from other processes: the scale sets that a worker is to look at now, in a sorted set on the broker.
+"""Wakes from other processes: the scale sets that a worker should reconcile now, in a sorted set on the broker.
 
-One that is in it already is woken once: whoever takes it sees all that was written before. Each is taken by one worker. Losing any or all
-of them costs a second, for the row says when to look (`ScaleSet.reconcile_at`), and the tick finds it. A message of Celery's did the same
-and cost ten times as much, mostly where it was received.
+A scale set is in it at most once, which is enough: reconciling sees all that was written before. Each is taken by one worker. Losing wakes
+costs a second, for the row says when to reconcile (`ScaleSet.reconcile_at`), and the tick finds it. A Celery message would do the same, but
+costs ten times as much, mostly in the worker that receives it.
 """
 
 import logging
@@ -16,17 +16,17 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 KEY = "rollgrid:wakes"
-KEPT_SECONDS = 2  # while no worker takes them: by then the tick has found them
+KEPT_SECONDS = 2  # for wakes that no worker takes: by then the tick has found their scale sets
 BLOCKS_SECONDS = 2
 PATIENCE_SECONDS = 0.25  # for an answer of the broker
-PAUSE_SECONDS = 1.0  # while the broker is away
+PAUSE_SECONDS = 1.0  # between two tries while the broker is away
 MAX_AT_ONCE = 100
 
 log = logging.getLogger(__name__)
 
 
 class WakeQueue:
-    """Of one process. One thread puts and one takes."""
+    """The queue as one process uses it. Only one thread may put, and only one may take."""
 
     def __init__(self) -> None:
         self._pause = threading.Event()
@@ -34,7 +34,7 @@ class WakeQueue:
         self._taking: redis.Redis | None = None
 
     def put(self, *scale_set_ids: int) -> None:
-        """Raises redis.RedisError or OSError where the broker does not take them: it is not waited for."""
+        """Add wakes. Raises redis.RedisError or OSError where the broker does not take them within PATIENCE_SECONDS."""
         self._putting = self._putting or _client(PATIENCE_SECONDS)
         commands = self._putting.pipeline(transaction=False)
         commands.zadd(KEY, dict.fromkeys(map(str, scale_set_ids), 0))
@@ -42,7 +42,7 @@ class WakeQueue:
         commands.execute()
 
     def follow(self, wake: Callable[[int], None]) -> None:
-        """Calls `wake(scale set id)` for each that is put, for ever; while the broker is away it tries again each second."""
+        """Call `wake(scale set id)` for each wake, for ever. While the broker is away, try again each second."""
         while True:
             try:
                 for scale_set_id in self.take():
@@ -52,9 +52,9 @@ class WakeQueue:
                 self._pause.wait(PAUSE_SECONDS)
 
     def take(self) -> list[int]:
-        """Those there are; waits for the first of them for a while."""
+        """Take up to MAX_AT_ONCE + 1 wakes; waits up to BLOCKS_SECONDS for the first. Empty where none came."""
         self._taking = self._taking or _client(BLOCKS_SECONDS + PATIENCE_SECONDS)
-        taking: Any = self._taking  # redis does not say what these two answer
+        taking: Any = self._taking  # redis has no types for the answers of these two commands
         first = taking.bzpopmin(KEY, timeout=BLOCKS_SECONDS)
         if not first:
             return []
@@ -63,7 +63,7 @@ class WakeQueue:
 
 
 def _client(patience: float) -> "redis.Redis":
-    """It tries once, whatever the client's own habit is."""
+    """A client that tries each command only once (redis would retry)."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=patience,
@@ -73,7 +73,7 @@ def _client(patience: float) -> "redis.Redis":
 
 
 def _ids(members: Iterable[bytes]) -> Iterator[int]:
-    """What is none of ours is passed over."""
+    """The members as ids. A member that is no number is only logged."""
     for member in members:
         try:
             yield int(member)

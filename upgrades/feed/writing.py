@@ -1,12 +1,12 @@
-"""The one way out: every visible change is written, numbered and announced here.
+"""The only way to change what people see: every visible change is written, numbered and announced here.
 
     with writing(now, scale_set.pk) as w:
         instance.save(...)
         w.changed(instance)
         w.wake()
 
-One transaction; the scale set rows are locked first and in ascending id (locking them last deadlocked, and a reader that follows an
-auto-increment id misses events: both measured); one event per scale set, numbered by the counter on its row.
+It is one transaction, with one event per scale set. The rows of the scale sets are locked first, in ascending id: locking them last
+deadlocked (measured). Events are numbered by the counter on that row: readers that follow an auto-increment id miss events (measured).
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class Changes:
 
 
 class Writing:
-    """One open transaction over some scale sets, whose rows it holds locked."""
+    """One open transaction over some scale sets, with their rows locked."""
 
     def __init__(self, now: datetime, scale_sets: list[ScaleSet]) -> None:
         self.now = now
@@ -59,9 +59,9 @@ class Writing:
         return [changes.scale_set for changes in self.changes.values()]
 
     def changed(self, *rows: ScaleSet | Instance | RollingUpgrade, note: str = "", counts: bool = True) -> None:
-        """These rows (saved already) look different now. `note` says why, for the history.
+        """Note that these rows, which must be saved already, have changed visibly. `note` says why, for the history.
 
-        `counts`: False where the progress of the running upgrade is the same, however these instances are.
+        `counts=False`: the changes of these instances do not change the progress of the running upgrade.
         """
         for row in rows:
             if isinstance(row, ScaleSet):
@@ -73,23 +73,23 @@ class Writing:
                 self.changes[row.scale_set_id].upgrades[row.pk] = note
 
     def board_changed(self) -> None:
-        """The board of the only scale set of this transaction (saved already) is another now."""
+        """Note that the board of this transaction's only scale set, which must be saved already, has changed."""
         self.changes[self.scale_set.pk].board = True
 
     def removed(self, *rows: Instance) -> None:
-        """These instances are gone (call it before they are deleted)."""
+        """Note that these instances are gone. To be called before their rows are deleted."""
         for row in rows:
             self.changes[row.scale_set_id].removed.append(row.number)
 
     def wake(self, *rows: ScaleSet, at: datetime | None = None) -> None:
-        """Have these scale sets (all of this transaction where none is named) looked at (at once)."""
+        """Have these scale sets reconciled at `at`, or else at once. Without `rows`: all scale sets of this transaction."""
         for row in rows or self.scale_sets:
             self.changes[row.pk].wake_at = at or self.now
 
 
 @contextmanager
 def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
-    """Opens the transaction; a scale set that does not exist (any more) raises ScaleSet.DoesNotExist."""
+    """Open the transaction. At its end the events are written; after the commit hints are published. Raises ScaleSet.DoesNotExist."""
     with transaction.atomic():
         rows = _locked(scale_set_ids)
         if len(rows) != len(set(scale_set_ids)):
@@ -104,12 +104,12 @@ def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
 
 
 def _locked(scale_set_ids: Sequence[int]) -> list[ScaleSet]:
-    """The rows, locked in ascending id, and read when they are.
+    """Lock the rows in ascending id, and read them once they are locked.
 
-    Not in one query: PostgreSQL, having waited for a lock, compares the new row with the joined ones of before; it then finds no row at
-    all where the one waited for has changed the SKU.
+    These are two queries, since in one PostgreSQL may find no row: after waiting for a lock it compares the new row with the joined rows
+    from before, which no longer match where the other transaction has changed the SKU.
 
-    SQLite has one writer at a time, and that we are since the transaction began: there is nothing to lock.
+    SQLite has only one writer at a time, and this transaction is it from its beginning: nothing needs to be locked.
     """
     ids: Sequence[int] = scale_set_ids
     if connection.features.has_select_for_update:
@@ -124,7 +124,7 @@ _SCALE_SETS = Prepared(lambda ids: ScaleSet.objects.filter(pk__in=ids).select_re
 
 
 def _number(changes: Changes) -> None:
-    """The number of its event, and when it is to be looked at: in one UPDATE."""
+    """Number the event (raise `seq`), and store when to reconcile next, in one UPDATE."""
     row, is_moved = changes.scale_set, bool(changes)
     row.seq += is_moved
     if changes.wake_at is not None:
@@ -150,7 +150,7 @@ def _flush(changes: Changes, now: datetime) -> int:
 
 
 def _changed_instances(changes: Changes) -> list[Instance]:
-    """Read afresh: the event says what is in the database, not what a caller believes."""
+    """The changed instances, read again: the event has what is in the database, not what the caller has in memory."""
     if not changes.instances:
         return []
     return _INSTANCES.rows(list(changes.instances))
@@ -162,7 +162,7 @@ _INSTANCES = Prepared(
 
 
 def _changed_upgrade(changes: Changes) -> RollingUpgrade | None:
-    """The latest upgrade; its counts follow from its instances, so that it changes with them."""
+    """The latest upgrade, where it was changed, or its counts may have changed with its instances; else None."""
     if not (changes.counts or changes.removed or changes.upgrades):
         return None
     latest = latest_upgrade(changes.scale_set)

@@ -1,4 +1,4 @@
-"""Events of the feed (kept for a day), and the compact history behind them (kept for good)."""
+"""Events of the feed (kept for a day), and the compact history behind them (kept for much longer: upgrades/retention.py)."""
 
 from django.db import models
 

@@ -80,7 +80,7 @@ class _Went(Enum):
     """How one pass ended."""
 
     ON = auto()  # a step was recorded: another pass follows
-    OVERTAKEN = auto()  # nothing is left to do by the facts of this pass, but they have changed meanwhile; the lease is still held
+    OVERTAKEN = auto()  # nothing was left to do, but the facts have changed meanwhile; the lease is still held
     TO_REST = auto()  # nothing is left to do, and the lease was given back
 
 

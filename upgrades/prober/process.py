@@ -285,7 +285,10 @@ class Prober:
         await asyncio.gather(*(self._look_at(self._sets[pk], now) for pk in unseen if pk in self._sets))
 
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
-        """Also where rows changed since what was seen was last written, however often it was seen since: some may have been busy then."""
+        """Whether the provider is to be asked about this scale set's machines now.
+
+        Where its rows have changed since views were last written, that time counts, not that of the last request: rows may have been busy.
+        """
         sight, pk = self._sights.get(probed.pk), probed.pk
         is_soon = probed.probe is None or probed.is_settling or pk in self._doubted or self._absences.is_doubtful(pk)
         if sight is None or is_soon:
