@@ -23,8 +23,10 @@ HEALTH_MESSAGE = "Instance found to be unhealthy or unreachable."
 
 
 def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
-    """S-49: the last five within two months, the newest first. Upgrades of the extensions are none (Z-4.5), nor is one by hand that
-    found nothing to do: such would push out those that say something."""
+    """The last five attempts within two months, newest first (S-49).
+
+    Upgrades of extensions do not count (Z-4.5), nor do upgrades by hand that found nothing to do: they would push out meaningful ones.
+    """
     found = row.upgrades.filter(kind=UpgradeKind.IMAGE, started_at__gte=months_before(now, MONTHS))
     touched = InstanceUpgrade.objects.filter(upgrade=OuterRef("pk"))
     is_empty = Q(status=UpgradeStatus.COMPLETED, started_by=StartedBy.USER) & ~Exists(touched)
@@ -32,14 +34,14 @@ def attempts(row: ScaleSet, now: datetime) -> list[RollingUpgrade]:
 
 
 def months_before(at: datetime, months: int) -> datetime:
-    """The same day and time so many months earlier; the month's last day where it has no such day."""
+    """The same day and time `months` earlier; the last day of that month where it has no such day."""
     year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
     day = min(at.day, calendar.monthrange(year, month + 1)[1])
     return at.replace(year=year, month=month + 1, day=day)
 
 
 def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
-    """By upgrade id. Those that have ended have it in their record; those from before there were records share one query."""
+    """{upgrade id: progress}. Upgrades that ended before records were kept are counted in one query for all of them."""
     older = [one for one in upgrades if one.record is None and one.pending_at_end is not None]
     members = InstanceUpgrade.objects.filter(upgrade__in=older).order_by()
     counts: dict[UUID, dict[str, int]] = defaultdict(dict)
@@ -50,7 +52,7 @@ def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
 
 
 def error_details(upgrade: RollingUpgrade, set_name: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """details[] of an error: each of these instances, with what went wrong with it (Z-1.6)."""
+    """The `details` of an error: one for each of these instances, with what went wrong with it (Z-1.6)."""
     wanted = list(numbers)
     rows = upgrade.members.filter(instance_number__in=wanted).exclude(error_code="")
     said = {
@@ -65,7 +67,7 @@ def _detail(set_name: str, number: int, code: str, message: str) -> dict[str, An
 
 
 def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
-    """What stopped it; while it goes on, that some instances have failed, where they have (Z-1.6)."""
+    """The error that stopped the upgrade; of a running one, that instances have failed, where some have; else None (Z-1.6)."""
     if upgrade.error or upgrade.ended_at:
         return upgrade.error
     members = upgrade.members.order_by("instance_number").values_list("instance_number", "state")
@@ -79,7 +81,7 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """How many old OS disks were put back, how many could not be, and why the first of those could not."""
+    """How many old OS disks were put back, how many could not be, and the error of the first that could not."""
 
     succeeded: int = 0
     failed: int = 0
@@ -87,7 +89,7 @@ class Rollback:
 
 
 def rollbacks_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Rollback]:
-    """By upgrade id, in one query."""
+    """{upgrade id: its rollback}, in one query."""
     members = InstanceUpgrade.objects.filter(upgrade__in=upgrades).order_by("instance_number")
     tried = members.filter(Q(state=MemberState.ROLLED_BACK) | ~Q(rollback_error=""))
     found: dict[UUID, Rollback] = {one.pk: Rollback() for one in upgrades}

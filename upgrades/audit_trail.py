@@ -1,4 +1,4 @@
-"""Read only: the audit trail, as people and programs ask for it. The newest first."""
+"""Read only: searching the audit trail. Entries come newest first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from django.db.models import Q, QuerySet
 
 from upgrades.models import AuditEntry
 
-CHUNK = 500  # rows read at once where all are wanted
-WORDS = ("says", "name", "path", "code", "came_from", "request_id", "error_message")  # what a search looks at
+CHUNK = 500  # entries in one query where all are wanted
+WORDS = ("says", "name", "path", "code", "came_from", "request_id", "error_message")  # where a text is searched
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries. What is empty is not asked for. `path`: a thing, or a resource group with all that is in it."""
+    """Which entries are wanted. Empty fields do not restrict. `path`: one object, or a resource group with all that is in it."""
 
     name: str = ""
     path: str = ""
@@ -48,14 +48,14 @@ def _says(text: str) -> Q:
 
 
 def page(wanted: Wanted, size: int, *, below: int | None = None) -> tuple[list[AuditEntry], bool]:
-    """(so many of them, those older than the entry `below`; whether there are more). As quick at the end as at the beginning."""
+    """(at most `size` entries with ids below `below`, whether there are more). Late pages are as quick as the first one."""
     rows = entries(wanted)
     found = list((rows.filter(pk__lt=below) if below else rows)[: size + 1])
     return found[:size], len(found) > size
 
 
 def each(wanted: Wanted) -> Iterator[AuditEntry]:
-    """All of them, however many: read in chunks, so that neither memory nor a transaction lasts as long as the reader."""
+    """All wanted entries, read in chunks: a slow reader keeps neither all of them in memory nor a transaction open."""
     below, more = None, True
     while more:
         rows, more = page(wanted, CHUNK, below=below)
@@ -64,7 +64,7 @@ def each(wanted: Wanted) -> Iterator[AuditEntry]:
 
 
 def as_json(row: AuditEntry) -> dict[str, Any]:
-    """For programs: what `manage.py audit --json` and the page's exports give."""
+    """One entry for programs, as in `manage.py audit --json` and in the exports of the page."""
     refused = {"code": row.error_code, "message": row.error_message} if row.error_code else None
     return {
         "id": row.pk,

@@ -1,4 +1,4 @@
-"""The image catalogue, read only: what is supported where, and what a name means there."""
+"""Read only: the image catalogue, that is which SKUs are supported where; and finding locations and SKUs by their names."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from upgrades.models import ImageSku, Instance, Location, ScaleSet
 
 
 def find_location(name: str) -> Location | None:
-    """By its name or display name, in any case and with or without spaces, as Azure's clients write it."""
+    """The location with this name or display name, in any case and with or without spaces, as Azure's clients write it."""
     return Location.objects.filter(name=name.replace(" ", "").lower()).first()
 
 
@@ -21,7 +21,7 @@ def find_sku(publisher: str, offer: str, sku: str) -> ImageSku | None:
 
 
 def supported_skus(location: Location | None = None) -> list[ImageSku]:
-    """The supported SKUs (of that location), by name."""
+    """The SKUs supported in this location (None: in any), ordered by key."""
     rows = ImageSku.objects.all()
     if location is not None:
         rows = rows.filter(Q(limited_to=None) | Q(limited_to=location)).distinct()
@@ -29,15 +29,16 @@ def supported_skus(location: Location | None = None) -> list[ImageSku]:
 
 
 def list_of_skus(location: Location | None = None) -> str:
-    """For people: "Canonical:UbuntuServer:16.04-LTS, ..."."""
+    """The supported SKUs in one line for people: "Canonical:UbuntuServer:16.04-LTS, ..."."""
     return ", ".join(str(row) for row in supported_skus(location)) or "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One version of a SKU: where it is out (all locations where `only_in` is empty), and how many instances run it.
+    """One version of an SKU: where it is published (`only_in` empty: in all locations), and how many instances run it.
 
-    `failed`: how many instances failed on it, and have not got well on another since. `withdrawal`: who took it back, and why.
+    `failed`: how many instances failed on it, run another version, and had no upgrade that went well since.
+    `withdrawal`: who withdrew it, and why.
     """
 
     version: str
@@ -54,7 +55,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A SKU with its versions, the newest first, and the scale sets that use it."""
+    """An SKU with its versions, newest first, and the scale sets that use it."""
 
     sku: ImageSku
     versions: tuple[Offered, ...]
@@ -62,7 +63,7 @@ class Overview:
 
     @property
     def latest(self) -> str:
-        """The newest version that is out anywhere and was not withdrawn; "" while there is none."""
+        """The newest version that is published anywhere and not withdrawn; "" while there is none."""
         return next((one.version for one in self.versions if one.withdrawal is None), "")
 
     @property
@@ -71,7 +72,7 @@ class Overview:
 
 
 def overview() -> list[Overview]:
-    """The whole catalogue and who runs what, in a constant number of queries."""
+    """The whole catalogue with counts of instances, in a constant number of queries."""
     skus = ImageSku.objects.prefetch_related("versions__limited_to")
     running, failed = _running(), _failed()
     users: dict[int, list[ScaleSet]] = {}
@@ -81,13 +82,13 @@ def overview() -> list[Overview]:
 
 
 def _running() -> Counter[tuple[int, str]]:
-    """{(SKU, version): instances}"""
+    """{(pk of the SKU, version): how many instances run it}."""
     counts = Instance.objects.order_by().values_list("scale_set__sku", "version").annotate(Count("pk"))
     return Counter({(sku, version): count for sku, version, count in counts})
 
 
 def _failed() -> Counter[tuple[int, str]]:
-    """{(SKU, version): instances that failed on it, and do not run it}"""
+    """{(pk of the SKU, version): how many instances failed on it and do not run it}."""
     failed = Instance.objects.exclude(failed_version="").exclude(failed_version=F("version")).order_by()
     counts = failed.values_list("scale_set__sku", "failed_version").annotate(Count("pk"))
     return Counter({(sku, version): count for sku, version, count in counts})

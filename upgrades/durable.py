@@ -1,4 +1,4 @@
-"""Writes small files that survive a power cut: each is there whole, or not at all. Imports no Django: the supervisor uses it too."""
+"""Writes small files that survive a power cut: afterwards the file is old or new, never partial. No Django: the supervisor uses it too."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Puts the content in the file's place; nobody ever sees it half written, nor with a wider mode. Raises OSError."""
+    """Replace a file's content atomically: it is never seen half written, nor with a wider mode. Raises OSError."""
     draft = _draft(path, content, mode)
     try:
         os.replace(draft, path)
@@ -17,7 +17,10 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def _draft(path: Path, content: bytes, mode: int) -> str:
-    """Writes the content to the disk itself, beside the file: a name that is on disk before its bytes would be an empty file."""
+    """Write the content to a new file in the same folder and sync it: were it renamed before its bytes are on disk, it could end up empty.
+
+    Returns its path.
+    """
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

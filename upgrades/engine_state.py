@@ -1,4 +1,4 @@
-"""Does the engine do its work? Which part is away, since when? Read from the heartbeats that all parts leave."""
+"""Whether the engine does its work, and which of its parts is away since when, read from the heartbeats of all parts."""
 
 import time
 from collections.abc import Iterable
@@ -9,20 +9,20 @@ from pathlib import Path
 from upgrades import heartbeats
 from upgrades.heartbeats import Heartbeat, Part, Record
 
-AWAY_SECONDS = 10.0  # the slowest of them, a round of the prober, comes every few seconds
+AWAY_SECONDS = 10.0  # the slowest heartbeat, that of the prober, comes every few seconds
 ALWAYS = (Part.TICKS, Part.BEAT, Part.WORKER, Part.PROBER)
 
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """`since`: when it last did its work; None where that is not known."""
+    """A part that does no work. `since`: when it last did; None where that is not known."""
 
     part: Part
     since: datetime | None
 
 
 def away(home: Path, now: datetime, *, simulator: bool) -> list[Away]:
-    """The parts that do no work now. `simulator`: a location needs it. The broker counts where it is one of ours."""
+    """The parts that do no work now. `simulator`: whether a location needs it. The broker counts only if `up` has started it."""
     record = heartbeats.read(home)
     return _away(record, time.monotonic(), now, _needed(record, simulator))
 
@@ -48,6 +48,6 @@ def _away(record: Record | None, monotonic: float, now: datetime, needed: Iterab
 
 
 def _age(record: Record, heartbeat: Heartbeat, monotonic: float) -> float | None:
-    """Seconds without work, at most as many as `up` runs; None where the machine was started anew since."""
+    """Seconds since a part last did its work, or since `up` was started; None where the machine has rebooted since."""
     age = monotonic - (heartbeat.worked_at or record.began_at)
     return age if age >= 0 else None

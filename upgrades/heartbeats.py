@@ -1,8 +1,8 @@
-"""What each process of an installation last did, and when. Standard library only: the supervisor and the prober use it too.
+"""Heartbeats: when each part of an installation last did its work. Standard library only: the supervisor and the prober use it too.
 
-One small file of the state folder, mapped into the memory of all processes: leaving a heartbeat is a store into memory, so that it
-works on a full disk too, and costs nothing. Times are of the monotonic clock, which all processes of a machine share: setting the wall
-clock changes nothing. `up` makes the file and hands it to its children; a process that it did not start leaves no heartbeat.
+They are in one small file of the state folder that is mapped into the memory of all processes. Leaving a heartbeat is a store into memory:
+it costs nothing and works on a full disk too. Times are of the monotonic clock, which all processes of a machine share, so that setting
+the wall clock changes nothing. `up` makes the file and hands it to its children; a process that it did not start leaves no heartbeat.
 """
 
 import mmap
@@ -20,7 +20,7 @@ _SLOT = struct.Struct("dd")
 
 
 class Part(StrEnum):
-    """Who leaves heartbeats. `TICKS` is no process: a worker did what beat had asked for, in the database."""
+    """Who leaves heartbeats. `TICKS` is no process: it means that a worker did the tick that beat had sent, with the database."""
 
     BROKER = "broker"
     SIMULATOR = "simulator"
@@ -37,14 +37,14 @@ _SIZE = _SLOT.size * (1 + len(Part))
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When it last did its work, and when it last came round at all: it tried, and was told that it cannot be. 0: not yet."""
+    """When a part last did its work, and when it last tried, even without success. 0: not yet. Both monotonic."""
 
     worked_at: float = 0.0
     turned_at: float = 0.0
 
 
 class Heartbeats:
-    """The file, open for writing; those who only look use `read`."""
+    """The file, open for writing. Readers use `read`."""
 
     def __init__(self, handle: int) -> None:
         self._page = mmap.mmap(handle, _SIZE)
@@ -54,7 +54,7 @@ class Heartbeats:
         _SLOT.pack_into(self._page, _OFFSETS[part], now, now)
 
     def turned(self, part: Part) -> None:
-        """It came round, and could do no work: what it needs is away. That is no reason to start it anew."""
+        """Note that a part tried and could not work, since something that it needs is away. It need not be restarted for that."""
         worked_at, _ = _SLOT.unpack_from(self._page, _OFFSETS[part])
         _SLOT.pack_into(self._page, _OFFSETS[part], worked_at, time.monotonic())
 
@@ -64,21 +64,21 @@ class Heartbeats:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the file says. `began_at`: when `up` was started, by the monotonic clock."""
+    """The content of the file. `began_at`: when `up` was started, by the monotonic clock."""
 
     began_at: float
     heartbeats: dict[Part, Heartbeat]
 
 
 def make(home: Path) -> int:
-    """Makes the file of a run that begins now. Answers its handle, which children inherit."""
+    """Make the file for a run of `up` that begins now. Returns its descriptor, which children inherit."""
     handle = os.open(home / FILE, os.O_RDWR | os.O_CREAT, 0o600)
     os.pwrite(handle, _SLOT.pack(time.monotonic(), 0.0) + bytes(_SIZE - _SLOT.size), 0)
     return handle
 
 
 def read(home: Path) -> Record | None:
-    """None where no `up` of this version ever ran on the state folder."""
+    """Read the file. None where no `up` of this version ever ran with this state folder."""
     try:
         page = (home / FILE).read_bytes()
     except OSError:
@@ -96,12 +96,12 @@ def _ours() -> Heartbeats | None:
 
 
 def worked(part: Part) -> None:
-    """This process has done its work, as this part."""
+    """Leave a heartbeat: this process has done its work as `part`."""
     if ours := _ours():
         ours.worked(part)
 
 
 def turned(part: Part) -> None:
-    """This process has come round, and could do no work: what it needs is away."""
+    """Leave a heartbeat: this process has tried as `part` and could not work, since something that it needs is away."""
     if ours := _ours():
         ours.turned(part)

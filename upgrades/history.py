@@ -1,7 +1,7 @@
-"""Read only: how scale sets stand, and what changed of their instances.
+"""Read only: the standing of scale sets, and the history of their instances.
 
-What a scale set's standing is, core says (core/standing.py). It is counted here for many at once; tests/models/test_counts.py holds
-these counts to core.
+core/standing.py defines what a standing is. Here it is counted by SQL for many scale sets at once; tests/models/test_counts.py compares
+these counts with core.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,8 @@ from upgrades.models.instance import is_opted_out, staying
 
 SPECIAL = {
     "busy": ~Q(operation_kind=""),
-    "switched_off": Q(power=Power.STOPPED, operation_kind=""),  # a machine is off while it is replaced
+    # A reimage stops the machine too, so it does not count while an operation runs.
+    "switched_off": Q(power=Power.STOPPED, operation_kind=""),
     "quarantined": Q(quarantined_at__isnull=False),
     "missing": Q(missing_since__isnull=False) | Q(operation_kind=OperationKind.CREATE),
     "opted_out": Q(is_opted_out=True),
@@ -24,7 +25,7 @@ SPECIAL = {
 
 
 def standings(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Standing]:
-    """By scale set id, in two queries however many there are."""
+    """{scale set id: its standing}, in two queries for any number of scale sets."""
     result = {row.pk: Standing() for row in rows}
     instances = Instance.objects.filter(staying(), scale_set__in=list(result)).order_by()
     for pk, health, version, count in instances.values_list("scale_set", "health", "version").annotate(Count("pk")):
@@ -41,10 +42,10 @@ def standings(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Standing]:
 
 
 def last_upgrade(row: ScaleSet) -> RollingUpgrade | None:
-    """The running one, else the one that ended last."""
+    """The running upgrade, else the one that ended last, with its batches; None where there was none."""
     return row.upgrades.prefetch_related("batches").first()
 
 
 def of_instance(row: ScaleSet, number: int, *, most: int) -> list[Transition]:
-    """What changed of this instance, the latest first."""
+    """The last `most` changes of this instance, latest first."""
     return list(Transition.objects.filter(scale_set=row, instance_number=number).order_by("-seq")[:most])

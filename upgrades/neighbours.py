@@ -1,7 +1,7 @@
-"""What our neighbours' troubles look like, and a filter that has the log say them once a minute. Standard library only.
+"""Recognizes errors that are a neighbour's trouble, and a log filter that lets them through once a minute. Standard library only.
 
-A broker that refuses writes, a database that is away, a provider that is silent, a process without descriptors: each is met again and
-again, by every process, and a traceback each time tells nobody more than one line does.
+A broker that refuses writes, a database that is away, a provider that is silent, a lack of file descriptors: every process meets these
+again and again, and a traceback each time tells nobody more than one line does.
 """
 
 import errno
@@ -12,7 +12,7 @@ from upgrades.seldom import Pace
 
 SECONDS = 60.0
 MAX_LINE = 300
-# By the names of errors, for this module may not load the libraries that they are of; subclasses are meant too.
+# By the names of the error classes, since this module must not import their libraries; subclasses count too.
 _BY_NAME = {
     "redis.exceptions.RedisError": "broker",
     "kombu.exceptions.OperationalError": "broker",
@@ -39,7 +39,7 @@ _REASONS = {
 
 
 def neighbour_of(error: BaseException) -> str:
-    """Whose trouble it is: "broker", "database", "provider", "descriptors"; "" where it is a fault of ours."""
+    """Whose trouble an error is: "broker", "database", "provider", "descriptors"; "" where it may be a fault of our own."""
     for one in _chain(error):
         if isinstance(one, OSError) and one.errno in _DESCRIPTORS:
             return "descriptors"
@@ -49,7 +49,7 @@ def neighbour_of(error: BaseException) -> str:
 
 
 def is_database_away(error: BaseException) -> bool:
-    """Whether the database is away, locked, full, or cannot be written: this very error says so, or the driver's that it wraps."""
+    """Whether the error means that the database is away, locked, full or read-only. Only the error and the driver's in it are examined."""
     is_wrapped = type(error).__module__ == "django.db.utils"
     return any(_named(one) == "database" for one in (error, error.__cause__ if is_wrapped else None) if one)
 
@@ -60,7 +60,7 @@ def _named(error: BaseException) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what brought it about."""
+    """The error, its cause, the cause of that, and so on."""
     for _ in range(10):
         if error is None:
             return
@@ -69,16 +69,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def why(error: BaseException) -> str:
-    """One line; it names the disk or the rights where those are what is wrong."""
+    """An error in one line, which names the disk or the rights first where they are what is wrong."""
     line = (str(error).strip() or type(error).__name__).partition("\n")[0].strip()[:MAX_LINE]
     reason = next((reason for sign, reason in _REASONS.items() if sign in line.lower()), "")
     return f"{reason}: {line}" if reason else line
 
 
 class OnceAMinute(logging.Filter):
-    """Lets a neighbour's trouble through once a minute, in one line, with how many such lines were left out before it.
+    """Lets each kind of a neighbour's trouble through once a minute, as one line with the number of lines left out before it.
 
-    A record is of a trouble where its error, or one of its arguments, is.
+    A record counts as such where its `exc_info`, or one of its arguments, is such an error.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,8 @@ class OnceAMinute(logging.Filter):
         reason = why(error)
         more = "" if reason in line else f" ({reason})"
         count = f" [{left_out} lines like it were left out]" if left_out else ""
-        record.msg, record.args = f"{line}{more}{count}", ()  # without arguments nothing is formatted
+        # Without arguments the line is not formatted again, so a % in it does no harm.
+        record.msg, record.args = f"{line}{more}{count}", ()
         record.exc_info = record.exc_text = record.stack_info = None
 
 

@@ -1,6 +1,6 @@
-"""Read only: what would happen to a scale set, and how long it would take.
+"""Read only: plans, that is what would happen to a scale set, and how long it would take.
 
-The facts are those that the engine decides on, the steps its own, the pace that of the scale set's past batches.
+A plan uses the engine's own facts and steps, and the pace of the scale set's past batches.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = ["MAX_BATCHES", "Planned", "held_by_the_fleet_stop", "pace", "planned"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`by_hand`: nothing begins by itself; the plan is that of a start by hand. `is_running`: it is the rest of the running upgrade."""
+    """A plan. `by_hand`: nothing begins by itself, so it shows a start by hand. `is_running`: it is the rest of the running upgrade."""
 
     plan: Plan
     by_hand: bool
@@ -32,7 +32,7 @@ class Planned:
 
 
 def planned(row: ScaleSet, now: datetime) -> Planned:
-    """What would be done next. Where automatic upgrades are off: what would be, if a person started an upgrade now."""
+    """What would be done next; where nothing begins by itself, what would be done if a person started an upgrade now."""
     facts = observe(row.pk, now).facts
     is_running, by_hand = facts.upgrade is not None, begins_by_hand(facts)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
@@ -40,11 +40,11 @@ def planned(row: ScaleSet, now: datetime) -> Planned:
 
 
 def would(row: ScaleSet, facts: Facts, now: datetime) -> Plan:
-    """What would follow from these facts, which need not be so yet (core/what_if.py)."""
+    """What would be done next by these facts, which may be made up (core/what_if.py)."""
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     return preview(facts, now, pace(row, kind))
 
 
 def held_by_the_fleet_stop() -> int:
-    """How many scale sets wait for its end, and for nothing before that: as the last look at each decided."""
+    """How many scale sets wait for the end of the fleet stop, and for nothing that comes before it, by their last decisions."""
     return ScaleSet.objects.filter(decision__code=Why.FLEET_STOPPED.value).count()

@@ -1,6 +1,6 @@
-"""Read only: what a scale set refers to, each with what is known of it (S-26), and what its document says that does nothing here.
+"""Read only: the pre-flight, a list of all that a scale set refers to, each checked (S-26), and of fields that do nothing here.
 
-Addresses are not asked: a server that calls whatever its clients name is a hole in the wall around it.
+Addresses are not called: a server that calls whatever address its clients name is a security hole (SSRF).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NOT_ASKED = "not checked: this server calls no address that a document names; ch
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`result`: "ok", "failed" or "not checked"; `says` why."""
+    """The check of one reference. `result`: "ok", "failed" or "not checked"; `says`: why."""
 
     reference: Reference
     result: str
@@ -34,7 +34,7 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
 
 
 def _members(row: ScaleSet) -> list[Check]:
-    """Members of the document that do nothing here."""
+    """A check for each field of the document that does nothing here."""
     return [
         Check(
             Reference(one.at, "member", one.at.rpartition(".")[2]),

@@ -1,6 +1,6 @@
-"""Read only: how far scale sets are with what their documents ask for, of many at once.
+"""Read only: the provisioning status of many scale sets at once.
 
-The rule is core's (core/provisioning.py). What is selected here for it is held to core by tests/models/test_counts.py.
+The rule is in core/provisioning.py. Its input is counted here by SQL; tests/models/test_counts.py compares that with core.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ __all__ = ["ProvisioningStatus", "provisioning_status"]
 
 
 def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, ProvisioningStatus]:
-    """By scale set id, in two queries however many there are."""
+    """{scale set id: its provisioning status}, in two queries for any number of scale sets."""
     by_id = {row.pk: row for row in rows}
     counts, failed = counts_of(by_id, now), _lacking(by_id)
     return {
@@ -31,7 +31,7 @@ def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Pr
 
 
 def counts_of(ids: Iterable[int], now: datetime) -> dict[int, Counts]:
-    """By scale set id; nothing of those without instances."""
+    """{scale set id: counts of its instances}; scale sets without instances are left out."""
     is_leaving = Q(operation_kind=OperationKind.DELETE)
     counted = (
         _instances(ids)

@@ -1,11 +1,11 @@
-"""Forgetting what is past its time: a little at once, so that nobody who writes meanwhile has to wait for it.
+"""Deleting rows whose time is over, a little at once, so that no writer has to wait for it.
 
-Each step is one short transaction. A call does steps for a moment and says whether more is left; the task then asks for another
-call, so that writers come in between. Nothing that is under way is forgotten, nor what upgrades still decide by: what runs, the last
-attempts at each scale set, what an instance shows, operations that have not ended, opt-outs in force.
+Each step is one short transaction. A call takes steps for a moment and returns whether more is left; the task then sends another call, so
+that writers come in between. Nothing is deleted that is under way, or that decisions still use: running upgrades, the last attempts of
+each scale set, the upgrade that an instance shows, operations that have not ended, opt-outs in force.
 
-A clock that jumps ahead by more than history is kept makes all of it look old. So history is forgotten only where something was written
-between a week and a day ago: by a clock that has just jumped, nothing was.
+If the clock jumps ahead by more than history is kept, all of it looks old. So history is deleted only where something was written between
+a week and a day ago: after such a jump nothing was.
 """
 
 import time
@@ -31,16 +31,16 @@ from upgrades.models import (
     Transition,
 )
 
-KEEP_EVENTS = timedelta(hours=24)  # of the feed; history reads transitions
-KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and waits between attempts count some more
-AT_ONCE = 200  # small rows in one transaction
-EVENTS_AT_ONCE = 25  # they may be large
-WORK_SECONDS = 0.05  # of one call
-LIVED_FOR, LIVED_UNTIL = timedelta(days=7), timedelta(days=1)  # ago: when something must have been written
+KEEP_EVENTS = timedelta(hours=24)  # only the feed reads them; history reads transitions
+KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and the wait between attempts counts more
+AT_ONCE = 200  # small rows deleted in one transaction
+EVENTS_AT_ONCE = 25  # fewer, since events may be large
+WORK_SECONDS = 0.05  # how long one call goes on
+LIVED_FOR, LIVED_UNTIL = timedelta(days=7), timedelta(days=1)  # something must have been written between so long ago
 
 
 def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
-    """Forgets for so long at most. True: something is left. On SQLite the log of writes is given back at the end."""
+    """Delete old rows for at most `seconds`. True where some are left. At the end SQLite's write-ahead log is checkpointed."""
     end, forgotten = time.monotonic() + seconds, 0
     for job in (*JOBS, *(OF_HISTORY if _has_lived(now) else ())):
         while count := job(now):
@@ -53,14 +53,14 @@ def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
 
 
 def _shrink() -> None:
-    """Writes back what stands in SQLite's write-ahead log, as far as nobody reads from it; nobody waits for that."""
+    """Checkpoint SQLite's write-ahead log as far as no reader needs it. PASSIVE: nobody waits for it."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _has_lived(now: datetime) -> bool:
-    """Something was written when this clock showed one of the last days."""
+    """Whether something was written between LIVED_FOR and LIVED_UNTIL ago by the present clock."""
     days = {"at__gte": now - LIVED_FOR, "at__lt": now - LIVED_UNTIL}
     changes = Transition.objects.filter(scale_set=OuterRef("pk"), **days)
     return AuditEntry.objects.filter(**days).exists() or ScaleSet.objects.filter(Exists(changes)).exists()
@@ -71,7 +71,7 @@ def _past(now: datetime) -> datetime:
 
 
 def _delete(rows: QuerySet, most: int) -> int:  # type: ignore[type-arg]  # of any model
-    """So many of them, found before anything is locked."""
+    """Delete at most `most` of these rows, which are selected before anything is locked. Returns how many rows were deleted."""
     ids = list(rows.values_list("pk", flat=True)[:most])
     return rows.model._base_manager.filter(pk__in=ids).delete()[0] if ids else 0
 
@@ -81,7 +81,7 @@ def _events(now: datetime) -> int:
 
 
 def _transitions(now: datetime) -> int:
-    """Of one scale set at once, for there is an index of each one's times."""
+    """Delete transitions of one scale set at a time, since the index is by scale set and time."""
     old = Transition.objects.filter(at__lt=_past(now))
     has_some = ScaleSet.objects.filter(Exists(old.filter(scale_set=OuterRef("pk"))))
     first = has_some.order_by("pk").values_list("pk", flat=True).first()
@@ -101,7 +101,7 @@ def _fleet_stops(now: datetime) -> int:
 
 
 def _upgrades(now: datetime) -> int:
-    """One at once, with its batches and its instances' parts: it is there whole or not at all."""
+    """Delete one old upgrade with its batches and members, in one transaction: an upgrade is kept whole or not at all."""
     newer = RollingUpgrade.objects.filter(
         scale_set=OuterRef("scale_set"), kind=OuterRef("kind"), started_at__gt=OuterRef("started_at")
     )
@@ -120,7 +120,7 @@ def _delete_upgrade(row: RollingUpgrade) -> int:
 
 
 def _operations(now: datetime) -> int:
-    """What nobody has asked after is settled first; then it is kept for a week more."""
+    """Delete operations that ended a week ago. Old ones that no client polled get their end in `_settle_operations` first."""
     latest = AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[: async_operations.MIN_KEPT]
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT).exclude(pk__in=list(latest))
     return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), AT_ONCE)

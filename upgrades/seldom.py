@@ -1,4 +1,4 @@
-"""Says what comes again and again in the log, but not as often as it comes. Standard library only."""
+"""Limits how often the same message is logged. Standard library only."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ from time import monotonic
 
 
 class Pace:
-    """One in so many seconds of each kind."""
+    """Lets one message of each kind through in `seconds`."""
 
     def __init__(self, seconds: float = 10.0) -> None:
         self._seconds = seconds
@@ -14,7 +14,7 @@ class Pace:
         self._said: dict[str, tuple[float | None, int]] = {}
 
     def left_out(self, kind: str) -> int | None:
-        """How many were left out since the last one; None where this one is left out too."""
+        """How many messages of this kind were left out since the last one let through; None where this one is left out too."""
         now = monotonic()
         with self._lock:
             last, left_out = self._said.get(kind, (None, 0))
@@ -26,7 +26,7 @@ class Pace:
 
 
 class Seldom:
-    """Logs at most one line per message and ten seconds; the next one says how many were left out."""
+    """Logs each message at most once in ten seconds; the next one says how many were left out."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log

@@ -1,7 +1,7 @@
-"""The one throttle of all entry points that take a password or a secret. Counts are in the database: all processes share them.
+"""The throttle of all entry points that take a password or a secret. Counts are in the database, so that all processes share them.
 
-Each try is counted as a failure before the secret is looked at, so that many at once do not slip through; only a success takes that back.
-What is no try (an empty form, one that cannot be read) is never shown here.
+Each try is counted as a failure before the secret is checked, so that many tries at once do not slip through; only a success undoes that.
+What is not a try (an empty or unreadable form) must not come here.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class TooManyTries(Exception):
-    """It has to wait first."""
+    """The next try is refused until the wait is over. `seconds`: how long that is."""
 
     def __init__(self, left: timedelta) -> None:
         self.seconds = max(1, round(left.total_seconds()))
@@ -28,7 +28,7 @@ class TooManyTries(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One that was let through, with `left` more before the next has to wait."""
+    """A try that was let through. `left`: how many more may follow before one has to wait."""
 
     keys: dict[By, str]
     account: str
@@ -37,7 +37,7 @@ class Try:
 
 
 def begin(account: str, address: str, now: datetime) -> Try:
-    """Counts a try at `account` ("admin", "client 0f4c..."; any case) from `address`. Raises TooManyTries."""
+    """Count a try to sign in as `account` ("admin", "client 0f4c..."; in any case) from `address`. Raises TooManyTries."""
     keys = _keys(account.lower(), network(address))
     _set_right(keys, now)
     _refuse_waiting(_counts(keys, _rows(keys.values())), now)  # most are refused here, without a lock
@@ -53,19 +53,22 @@ def begin(account: str, address: str, now: datetime) -> Try:
 
 
 def _set_right(keys: dict[By, str], now: datetime) -> None:
-    """A failure of the future was counted before the clock was set back: its wait is not as much longer, but begins anew."""
+    """Move failures from the future (from before the clock was set back) to now: else their wait would last longer by as much."""
     SignInTries.objects.filter(key__in=keys.values(), last_at__gt=now + clock.SET_BACK).update(last_at=now)
 
 
 def failed(one: Try, whose: str, now: datetime) -> None:
-    """Says it in the log. `whose` is a name that may be shown there: what was typed may be a password in the wrong field."""
+    """Log the failure. `whose` must be a name that may be shown: what was typed may be a password in the wrong field."""
     left = wait(_counts(one.keys, _rows(one.keys.values())), now)
     then = f"; the next try has to wait {_spelled(max(1, round(left.total_seconds())))}" if left else ""
     log.warning("the sign-in of %s from %s failed%s", whose, one.address or "nowhere", then)
 
 
 def succeeded(one: Try, now: datetime) -> None:
-    """Forgets the failures of the account and of the pair. Those of the address stay: a guesser may have an account of his own."""
+    """Forget the failures of the account, and of the account from this address. The address keeps its own, but for this try.
+
+    Otherwise somebody who guesses passwords could reset them by signing in to an account of their own.
+    """
     with transaction.atomic():
         counts = _counts(
             one.keys, SignInTries.objects.select_for_update().filter(key__in=one.keys.values()).order_by("key")
@@ -80,7 +83,7 @@ def succeeded(one: Try, now: datetime) -> None:
 
 
 def purge(now: datetime) -> int:
-    """Forgets what does not count any more. Answers how many."""
+    """Delete counts that no longer matter. Returns how many."""
     old = SignInTries.objects.filter(last_at__lt=now - FORGET_AFTER).exclude(signed_in_at__gte=now - KNOWN_FOR)
     return old.delete()[0]
 
@@ -106,12 +109,12 @@ def _write(keys: dict[By, str], counts: Counts) -> None:
 
 
 def _refuse_waiting(counts: Counts, now: datetime) -> None:
-    """Raises TooManyTries."""
+    """Raise TooManyTries where one of the counts demands a wait."""
     if left := wait(counts, now):
         raise TooManyTries(left)
 
 
 def _spelled(seconds: int) -> str:
-    """30 seconds, 4 minutes."""
+    """A duration in words: "30 seconds", "4 minutes"; minutes are rounded up."""
     number, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -1,4 +1,4 @@
-"""Celery tasks, a few lines each. They trigger; the database is the queue and the memory, so losing any message is harmless."""
+"""Celery tasks, a few lines each. They only trigger: what is to be done is in the database, so losing any message is harmless."""
 
 import logging
 import threading
@@ -23,13 +23,13 @@ from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.wakes import Reconciler
 
 log = logging.getLogger(__name__)
-FOLLOWED_SECONDS = 0.09  # an outcome waits so long for the verdict that mostly follows it: one look at both
-PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite looks again each tenth of a second
+FOLLOWED_SECONDS = 0.09  # from an outcome to reconciling: the verdict mostly follows within it, and is seen too
+PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tries again each tenth of a second
 P = ParamSpec("P")
 
 
 def log_database_errors(do: Callable[P, None]) -> Callable[P, None]:
-    """A database that is away, locked or out of disk is said in one line: a later look does what was to be done now."""
+    """Log in one line that the database is away, locked or out of disk; what was to be done now is done later by itself."""
 
     @wraps(do)
     def tried(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -46,7 +46,7 @@ def log_database_errors(do: Callable[P, None]) -> Callable[P, None]:
 @shared_task(name="upgrades.tasks.tick")
 @log_database_errors
 def tick() -> None:
-    """Each second: has every scale set that is due looked at."""
+    """Have every scale set reconciled that is due. Beat sends this each second."""
     now = timezone.now()
     end_expired_fleet_stop(now)
     for scale_set_id in schedule.due_scale_sets(now):
@@ -61,13 +61,13 @@ def look(scale_set_id: int) -> None:
         send(work, handed.work_item_id, handed.number)
 
 
-RECONCILER = Reconciler(look)  # a worker starts it
+RECONCILER = Reconciler(look)  # started in workers only
 WAKE_QUEUE = WakeQueue()
 
 
 @shared_task(name="upgrades.tasks.advance")
 def advance(*scale_set_ids: int) -> None:
-    """Has these scale sets looked at: soon, in a worker, together with whatever else wakes them; elsewhere now."""
+    """Have these scale sets reconciled: in a worker soon, together with other wakes; in other processes within this call."""
     for scale_set_id in scale_set_ids:
         if RECONCILER.is_running:
             RECONCILER.wake(scale_set_id)
@@ -76,7 +76,7 @@ def advance(*scale_set_ids: int) -> None:
 
 
 def wake(*scale_set_ids: int) -> None:
-    """Has a worker look at these now, from a process that is none."""
+    """From another process, have a worker reconcile these scale sets now."""
     try:
         WAKE_QUEUE.put(*scale_set_ids)
     except (RedisError, OSError) as error:
@@ -84,7 +84,7 @@ def wake(*scale_set_ids: int) -> None:
 
 
 def begin_to_look() -> None:
-    """In a worker: looks at whatever is woken here, or by another process."""
+    """In a worker, begin to reconcile the scale sets that are woken, here or by another process."""
     RECONCILER.start()
     threading.Thread(target=WAKE_QUEUE.follow, args=(RECONCILER.wake,), name="wakes", daemon=True).start()
 
@@ -98,7 +98,7 @@ def work(work_item_id: int, number: int) -> None:
 
 
 def look_soon(scale_set_id: int, *, within: float = FOLLOWED_SECONDS) -> None:
-    """Without a message where this process has the wake itself: to receive one costs as much as a look."""
+    """Have a scale set reconciled in `within` seconds. A worker needs no message for that: receiving one costs as much as reconciling."""
     if RECONCILER.is_running:
         RECONCILER.wake(scale_set_id, within=within)
     else:
@@ -116,7 +116,7 @@ def purge() -> None:
 
 
 def send(task: "Task[Any, Any]", *args: int, after: float = 0) -> None:
-    """Queues a task, to be done so many seconds later; where the broker does not take it, the next look does the same a little later."""
+    """Send a task, to be done in `after` seconds. Where the broker does not take it, reconciling does the same a little later."""
     try:
         task.apply_async(args, countdown=after)
     except (KombuError, RedisError, OSError) as error:

@@ -92,7 +92,7 @@ class OptOutShape(TypedDict):
 
 
 class InstanceShape(TypedDict):
-    """An instance. `health_since`: when its health was last made void (created, reimaged); `health_began_at`: when its present one began."""
+    """An instance. `health_since`: when its health was last made void (created, reimaged); `health_began_at`: when it last changed."""
 
     id: str
     name: str
