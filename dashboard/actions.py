@@ -1,6 +1,6 @@
-"""What people do on the pages: each post is one command. Answers are JSON: {said, undo?} or {error: {code, message}}.
+"""The actions of the pages: each POST calls one command. Answers are JSON: {said, undo?} or {error: {code, message}}.
 
-The screen changes by the feed, never by these answers.
+The feed changes what a page shows, never these answers.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def error(status: int, code: str, message: str) -> JsonResponse:
 
 
 def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
-    """A POST by somebody who has this right; what the command refuses is answered as 409 in its own words."""
+    """Make a view of a function: it takes POSTs of people with this right, and answers a refusal of the command as 409."""
 
     def decorate(do: Action) -> Callable[..., JsonResponse]:
         @require_POST
@@ -58,7 +58,7 @@ def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
 
 
 def read(form: Form) -> dict[str, Any]:
-    """What was sent. Raises Refused with the first thing that is wrong."""
+    """The cleaned data of a form. Raises Refused with the first error."""
     if not form.is_valid():
         field, problems = next(iter(form.errors.items()))
         raise Refused("InvalidParameter", str(problems[0]), target=field)
@@ -101,7 +101,7 @@ def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("opt_in")
 def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    """It holds on for some seconds, so that nothing is begun that an undo could not take back."""
+    """End opt-outs. They still hold for some seconds (UNDO_FOR), so that nothing begins in the time in which this can be undone."""
     sent = read(Ids(request.POST))
     now = timezone.now()
     rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
@@ -226,7 +226,7 @@ def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
     said = {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
     if RollingUpgrade.objects.filter(scale_set__key=ScaleSet.key_of(group, name), ended_at=None).exists():
-        return said  # turning it back would not bring back what stops, nor stop what begins
+        return said  # no undo: it would not bring back an upgrade that stops, nor stop one that begins
     undo = {"url": request.path, "values": {"on": "false" if on else "true"}}
     return {**said, "undo": undo}
 

@@ -1,4 +1,4 @@
-"""Makes our Celery application the one that `shared_task` finds, in every process that runs Django."""
+"""Loads our Celery application in every process that runs Django, so that `shared_task` finds it."""
 
 from django.apps import AppConfig
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from dashboard import environment
 
 environment.keep_ours()
-django.setup()  # what follows needs its models
+django.setup()  # before the imports below, which need the models
 
 from dashboard.front import Front  # noqa: E402
 from dashboard.handlers import Pages  # noqa: E402

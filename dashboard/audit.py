@@ -1,4 +1,4 @@
-"""The page /audit/: who did what, with filters, search, and everything as CSV or JSON."""
+"""The page /audit/: who did what, with filters, search, and exports as CSV or JSON."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ from upgrades.core.auditing import Outcome
 from upgrades.models import AuditEntry
 
 SIZE = 50
-LINES = 500  # of an export, sent at once
+LINES = 500  # lines of an export in one part of the response
 COLUMNS = (
     "at",
     "who",
@@ -46,13 +46,13 @@ COLUMNS = (
     "after",
     "request_id",
 )
-# A day at either end of the calendar is none in another zone.
+# The first and the last day of the calendar do not exist in every time zone.
 YEARS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 View = Callable[[HttpRequest], HttpResponseBase]
 
 
 class FilterForm(Form):
-    """What the address of the page asks for. What cannot be read is not asked for, and said."""
+    """The filters in the page's address. On the page, a filter that cannot be read does not count and is reported."""
 
     name = CharField(required=False, max_length=150)
     path = CharField(required=False, max_length=300)
@@ -76,7 +76,7 @@ class FilterForm(Form):
 
 
 def _zone(name: str) -> ZoneInfo:
-    """The zone of whoever looks: days begin there."""
+    """The time zone of the person, in which days begin; UTC where it is not known."""
     try:
         return ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError):
@@ -143,7 +143,7 @@ def export_json(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _asked(request: HttpRequest) -> Wanted:
-    """A filter that cannot be read is refused: passed over, it would give all there is. Raises BadRequest."""
+    """The filters of an export. Raises BadRequest where one cannot be read: without it the export would have too much."""
     form = FilterForm(request.GET)
     if not form.is_valid():
         field, problems = next(iter(form.errors.items()))
@@ -159,20 +159,20 @@ def _download(request: HttpRequest, lines: Iterator[str], kind: str, ending: str
 
 
 def _parts(lines: Iterator[str]) -> Iterator[str]:
-    """Many lines at once: a part of a response costs as much as a hundred lines."""
+    """The lines in parts of LINES lines, since sending a part costs as much as a hundred lines."""
     while part := "".join(islice(lines, LINES)):
         yield part
 
 
 async def _later(parts: Iterator[str]) -> AsyncIterator[str]:
-    """The same for Daphne, which would read all of it into memory first."""
+    """The same parts as an async iterator, for Daphne: a sync one would be read into memory as a whole first."""
     read = sync_to_async(lambda: next(parts, ""))
     while part := await read():
         yield part
 
 
 class _Line:
-    """What csv writes to: it hands each line on."""
+    """A file for `csv.writer` whose `write` returns the line."""
 
     def write(self, line: str) -> str:
         return line
@@ -186,7 +186,7 @@ def _csv(rows: Iterator[AuditEntry]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    """A text that begins like a formula is one to a spreadsheet: it gets a quote before it."""
+    """The text of a cell. Spreadsheets would run a text that begins like a formula, so it gets a quote before it."""
     if isinstance(value, datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

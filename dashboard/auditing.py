@@ -1,4 +1,4 @@
-"""Who acts on the pages and in the admin, for the audit trail. The API and the terminal say it themselves."""
+"""Who acts on the pages and in the admin, for the audit trail. The API and the terminal have code of their own for it."""
 
 import uuid
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
 
 @sync_and_async_middleware
 def audit_actor(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Has everything that a request does written down as done by the person whose request it is."""
+    """Middleware: the person whose request it is becomes the actor of all audit entries that it writes."""
 
     def answer(request: HttpRequest) -> Any:
         with audit.acting(lambda: actor_of(request)):
@@ -40,12 +40,12 @@ def audit_actor(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
 
 
 def _is_forbidden(request: HttpRequest, response: Any) -> bool:
-    """An attempt to change something; whoever may not look at a page has tried nothing."""
+    """Whether the request tried to change something and was forbidden. Not being allowed to see a page does not count."""
     return response.status_code == 403 and request.method not in ("GET", "HEAD", "OPTIONS")
 
 
 def _note_forbidden(request: HttpRequest, response: Any) -> None:
-    """Somebody who is signed in tried what his account may not do."""
+    """Write to the audit trail that a signed-in person tried what their account may not do."""
     if not _is_forbidden(request, response) or actor_of(request).who is not Who.PERSON:
         return
     path, message = f"{request.method} {request.path_info}", "The account does not have the permission."
@@ -53,7 +53,7 @@ def _note_forbidden(request: HttpRequest, response: Any) -> None:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Asked for when there is something to write: who is signed in costs a query, and may change within the request."""
+    """Who makes this request. Called only when there is something to write: the user costs a query, and may change within the request."""
     user = getattr(request, "user", None)
     is_somebody = user is not None and user.is_authenticated
     who, name, pk = (Who.PERSON, user.get_username(), str(user.pk)) if user and is_somebody else (Who.NOBODY, "", "")
@@ -66,18 +66,18 @@ def address_of(request: HttpRequest) -> str:
 
 
 def request_id_of(request: HttpRequest) -> str:
-    """One for all that the request does."""
+    """The request's id, the same for all entries that it writes."""
     found: str = request.META.setdefault("rollgrid.request_id", str(uuid.uuid4()))
     return found
 
 
 def nobody(request: HttpRequest) -> Actor:
-    """Who has not proved to be anybody."""
+    """The actor of a request by somebody who has not signed in."""
     return Actor(Who.NOBODY, "", "", EntryPoint.PAGE, address_of(request), request_id_of(request))
 
 
 class PasswordLength(MinimumLengthValidator):
-    """Django's, which hears of every change of a password too, whatever made it, and has it written to the audit trail."""
+    """Django's validator, which also writes every change of a password to the audit trail: Django tells validators of all of them."""
 
     def password_changed(self, password: str, user: AbstractBaseUser) -> None:
         people.password_changed(user.get_username(), user.pk)

@@ -1,7 +1,7 @@
-"""Beat's scheduler: sends each entry every so many seconds of the monotonic clock, and keeps nothing.
+"""Beat's scheduler: sends each task at its interval by the monotonic clock, and stores nothing.
 
-Celery's own ones compare moments of the wall clock: one that is set back by two hours has them send nothing for two hours, and the file
-in which they keep what was sent last carries that across a restart.
+Celery's own schedulers compare times of the wall clock: after it was set back by two hours they send nothing for two hours, and the file
+in which they store when they last sent something carries this across a restart.
 """
 
 import logging
@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class SteadyScheduler(Scheduler):
-    """All entries are due when it starts. What could not be sent is due again when its time comes next."""
+    """Sends all entries when it starts, then each at its interval. What could not be sent is tried again one interval later."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._due_at: dict[str, float] = {}
         super().__init__(*args, **options)
 
     def setup_schedule(self) -> None:
-        """Entries of ours only: their schedules are plain numbers of seconds."""
+        """Take our own entries only (Celery would add some): their schedules are plain numbers of seconds."""
         self.merge_inplace(self.app.conf.beat_schedule)
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Sends what is due. Answers in how many seconds something is due again."""
+        """Send what is due. Returns in how many seconds to call this again."""
         now = time.monotonic()
         for name, entry in self.schedule.items():
             if self._due_at.get(name, now) <= now:

@@ -1,4 +1,4 @@
-"""The Celery application: a trigger, neither the queue nor the memory (docs/architecture.md). Its settings are in settings.py."""
+"""The Celery application. It only triggers: queue and memory are the database (docs/architecture.md). Its settings are in settings.py."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ from upgrades.heartbeats import Part
 
 environment.keep_ours()
 
-# It warns root of messages that are code (pickle); ours are JSON and no others are accepted.
+# As root, Celery warns of messages that may be code (pickle). Ours are JSON, and no others are accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 RECONNECT_SECONDS = 1
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Connection(kombu.Connection):
-    """Asks a broker that is away again each second. By itself the wait grows to half a minute, and the worker came back that late."""
+    """A connection that tries to reconnect each second. Kombu's waits grow to half a minute, so that workers came back that late."""
 
     def ensure_connection(self, *args: Any, **options: Any) -> kombu.Connection:  # type: ignore[override]  # handed on
         steady = {"interval_start": RECONNECT_SECONDS, "interval_step": 0, "interval_max": RECONNECT_SECONDS}
@@ -43,7 +43,9 @@ class SteadyAMQP(AMQP):
 
     @cached_property
     def send_task_message(self) -> Callable[..., object]:
-        """Publishes a task. An error of the broker can leave a channel that is closed: kombu trips over it, and that ended beat."""
+        """The function that publishes a task. After an error of the broker kombu may raise AttributeError on the closed channel, which
+        ended beat; here it becomes an OperationalError, and the connection is made anew.
+        """
         send = super().send_task_message
 
         def sent(producer: kombu.Producer, *args: Any, **options: Any) -> object:
@@ -66,7 +68,7 @@ PULSE = "dashboard.pulse"
 
 @app.task(name=PULSE)
 def pulse() -> None:
-    """What a worker asks of itself, so that it has something to do while nobody else asks: its heartbeat comes from tasks alone."""
+    """A task that does nothing. A worker sends it to itself: heartbeats come from tasks alone, and there may be no others."""
 
 
 @worker_init.connect
@@ -93,7 +95,7 @@ def _pulse_for_ever() -> None:
 
 @task_postrun.connect
 def leave_a_heartbeat(**_: object) -> None:
-    """None while a look hangs: it holds one of few threads, and its scale set is looked at by nobody."""
+    """Leave a heartbeat after each task, but not while reconciling hangs: it blocks one of few threads, and its scale set waits."""
     from upgrades import tasks  # once Django is set up
 
     if not tasks.RECONCILER.is_hanging(environment.hang_seconds()):
@@ -108,4 +110,4 @@ def wait_for_the_gate(**_: object) -> None:
 
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
-    """A receiver here is what stops Celery from setting up logging of its own; Django has applied settings.LOGGING."""
+    """Do nothing: that this signal has a receiver stops Celery from setting up its own logging. Django has applied settings.LOGGING."""

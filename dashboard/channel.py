@@ -1,6 +1,6 @@
-"""Reads requests for Daphne, and refuses what is too large or too slow before it costs anything: dashboard/limits.py has the figures.
+"""Reads requests for Daphne, and refuses what is too large or too slow before it costs anything. The limits are in dashboard/limits.py.
 
-Daphne itself takes in a whole body, on disk where it is large, before the application hears of the request.
+Daphne itself would take in the whole body, on disk where it is large, before the application hears of the request.
 """
 
 import logging
@@ -20,7 +20,7 @@ seldom = Seldom(log)
 
 
 class Held:
-    """Bytes of bodies that are in memory now, of all connections."""
+    """How many bytes of request bodies are in memory now, over all connections."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -30,7 +30,7 @@ HELD = Held()
 
 
 class Request(WebRequest):  # type: ignore[misc]
-    """Daphne's, with its body in memory and nowhere else: it is small, or refused. Django reads forms, nobody before it."""
+    """Daphne's request, with its body always in memory, since large bodies are refused. Forms are parsed by Django only."""
 
     _held = 0
 
@@ -59,7 +59,7 @@ class Request(WebRequest):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection: a deadline for each head and each body, and an answer for each refusal."""
+    """One connection, with a deadline for each head and each body, and an answer for each refusal."""
 
     prefix = ""
     maxHeaders = limits.MAX_HEADERS
@@ -73,7 +73,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
-        """Not Twisted's, which would give a slow client more time with each byte."""
+        """Take bytes. Twisted's own method would restart the deadline with each byte, so a slow client could go on for ever."""
         if self._is_refused:
             return
         if self._is_idle and not self._handlingRequest:
@@ -82,14 +82,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         LineReceiver.dataReceived(self, data)
 
     def allHeadersReceived(self) -> None:
-        """Refuses by what the headers say: nothing is read, and nobody is told to go on."""
+        """Refuse by the headers alone: no body is read, and no "100 Continue" is sent."""
         self._route = limits.route(self._path.decode("latin1"), self.prefix)
         if self.takes(self.length or 0, self.length or 0):
             self.setTimeout(limits.BODY_SECONDS)
             super().allHeadersReceived()
 
     def takes(self, size: int, more: int) -> bool:
-        """Whether a body of this size may be taken in, of which `more` bytes are not yet in memory. Refuses it if not."""
+        """Whether a body of `size` bytes may be taken, of which `more` are not in memory yet. Refuses the request if not."""
         largest = self._route.largest
         if not self._is_refused and size > largest:
             self.refuse(413, f"at most {limits.spelled(largest)} are taken here" if largest else "none is taken here")
@@ -98,7 +98,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return not self._is_refused
 
     def refuse(self, status: int, more: str = "") -> None:
-        """Answers, ends the connection, and drops what still comes for a while: who is cut off in the middle never reads the answer."""
+        """Answer, end the connection, and drop what still comes for LINGER_SECONDS.
+
+        A client that is cut off while it sends never reads the answer.
+        """
         self._is_refused = True
         self.persistent = False
         self.setRawMode()
@@ -109,7 +112,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         seldom.warning("a request from %s was refused with %d (%s)", self._peer(), status, more or self._route.shape)
 
     def _end_answer(self) -> None:
-        """TLS has an end of its own; plain TCP is closed in one direction."""
+        """Close our direction: TLS by its own closing message, plain TCP by a half-close."""
         if self.isSecure():
             self.loseConnection()
         else:
@@ -126,7 +129,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self._is_refused:
             return
         self._is_idle = True
-        self.setTimeout(limits.IDLE_SECONDS)  # Twisted stops it while it answers, and then begins it again
+        self.setTimeout(limits.IDLE_SECONDS)  # Twisted stops this timer while it answers, and restarts it afterwards
         super().allContentReceived()
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -143,7 +146,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.refuse(400)
 
     def timeoutConnection(self) -> None:
-        """Who said nothing yet is dropped; who was slow is told; who was refused has had time to read why."""
+        """Drop an idle connection, and one whose refusal has had time to be read; answer 408 where a request was too slow."""
         if self._is_refused or self._is_idle or not (self.requests or self._buffer):
             self.transport.abortConnection()
         else:
@@ -151,7 +154,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class Factory(HTTPFactory):  # type: ignore[misc]
-    """Makes our channels in the place of Twisted's. HTTP/2 would be another class, without these limits: it is not offered."""
+    """Makes our channels instead of Twisted's. HTTP/2 is not offered: it would use another class, without these limits."""
 
     prefix = ""
 
@@ -168,7 +171,7 @@ class Factory(HTTPFactory):  # type: ignore[misc]
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]
-    """A websocket that takes small messages, in however many frames; Daphne's own limit is one on what is sent too."""
+    """A websocket that takes only small messages, in any number of frames. Daphne's own limit would hold for what is sent too."""
 
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
@@ -177,13 +180,13 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self._max_message_size_exceeded(self.message_data_total_length, limits.MAX_MESSAGE, reason)
 
     def onClose(self, was_clean: bool, code: int | None, reason: str | None) -> None:
-        """One whose handshake was refused never had a server, which Daphne overlooks."""
+        """Hand on, except for a socket whose handshake was refused: it has no `server`, and Daphne's method would fail."""
         if hasattr(self, "server"):
             super().onClose(was_clean, code, reason)
 
 
 class SocketFactory(WebSocketFactory):  # type: ignore[misc]
-    """Makes our sockets in the place of Daphne's. Whoever says too much is told, with code 1009, before the line is cut."""
+    """Makes our sockets instead of Daphne's. A client whose message is too large gets the close code 1009, not just a lost connection."""
 
     protocol = Socket
 

@@ -1,4 +1,4 @@
-"""Errors for programs: whoever is no browser gets JSON, never a page, whatever path it asks for."""
+"""Errors for programs: a client that is no browser gets JSON, never a page, whatever path it requests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ CODES = {
 
 @sync_and_async_middleware
 def errors_as_json(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Puts the API's one shape of an error in place of a page that says one, for programs."""
+    """Middleware: for programs, replace an error page by an error in the API's shape."""
 
     def answer(request: HttpRequest) -> Any:
         return _for_programs(request, get_response(request))
@@ -49,7 +49,7 @@ def _for_programs(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def _is_of_a_program(request: HttpRequest) -> bool:
-    """It says so; or it asks, not as browsers do, for what is under no page's address."""
+    """Whether a program made the request: its headers say so, or it does not accept HTML and the address is not one of the pages'."""
     return _says_program(request) or (
         "text/html" not in _accepted(request) and _first(request.path_info) not in _pages()
     )
@@ -69,5 +69,5 @@ def _first(path: str) -> str:
 
 
 def _pages() -> set[str]:
-    """The first words of all pages' addresses."""
+    """The first path segments of all pages' addresses."""
     return {"static", *(_first(str(one.pattern)) for one in get_resolver().url_patterns)}

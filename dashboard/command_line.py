@@ -37,7 +37,7 @@ def manage(arguments: list[str]) -> None:
     try:
         execute_from_command_line(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read what we say has seen enough, as in `manage.py status | head`
+    except BrokenPipeError:  # the reader of our output has ended, as in `manage.py status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ImproperlyConfigured as problem:

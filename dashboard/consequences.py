@@ -1,8 +1,8 @@
-"""GET .../would/ACTION/: what would happen if a person did it now, for the page to say before it is done.
+"""GET .../would/ACTION/: what would happen if a person did ACTION now, so that the page can say it beforehand.
 
 The plan is the engine's own, run forward on the facts as they would be then (core/what_if.py). Answers are JSON: {possible, why, asks,
-title, says: [sentence], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}. `asks`: what is
-begun could not be taken back, so the page asks first; where it is false the page does it at once.
+title, says: [sentence], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}. `asks`: the page
+asks first, since what begins could not be undone; where it is false the page does it at once.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -38,7 +38,7 @@ SHOWN_BATCHES = 6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An action that somebody considers: of which scale set, as it is, and to which of its instances."""
+    """What a person asks about: the scale set with its facts, the chosen instances (`rows`), and what the page sent."""
 
     row: ScaleSet
     facts: Facts
@@ -64,8 +64,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """`change`: the facts as they would be then; None where no plan follows from it. `view`: the name of the address that it is posted
-    to. `action`: the one that says whether it is possible."""
+    """What an action would bring. `change`: makes of the facts what they would be then; None where no plan is shown.
+
+    `view`: the name of the URL that the action is posted to. `action`: tells whether it is possible now; None: it always is.
+    """
 
     title: str
     word: str
@@ -221,7 +223,7 @@ def _release(asked: Asked) -> Consequence:
 
 
 def _opt_in(asked: Asked) -> Consequence:
-    """One's own ends without a question: for some seconds it holds on, and can be kept."""
+    """Ending an opt-out. The page asks only where it is somebody else's; one's own holds for some seconds more, and can be kept."""
     held = in_force(asked.now).filter(instance__in=asked.rows).select_related("instance").order_by("instance__number")
     others = any(one.owner != asked.by for one in held)
     ends = "The opt-out ends" if len(held) == 1 else "The opt-outs end"

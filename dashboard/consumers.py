@@ -1,4 +1,4 @@
-"""The live feed's sockets: who may listen, to what, since when. All else is the relay's."""
+"""The sockets of the live feed: who may listen, to which scale sets, from which position on. The relay does the rest."""
 
 import json
 from functools import cache
@@ -18,7 +18,7 @@ BAD_REQUEST = 4400
 
 @cache
 def relay() -> Relay:
-    """The one of this process."""
+    """The relay of this process."""
     return Relay(timezone.now)
 
 
@@ -69,7 +69,10 @@ class FeedConsumer(AsyncWebsocketConsumer):
 
 
 def _understood(message: Any) -> tuple[int | None, dict[str, str]]:
-    """What a client says: the heartbeat that it acknowledges, or where it is. Raises whatever nonsense may raise."""
+    """(the number of the acknowledged heartbeat, {}), or (None, {scale set: "stream.seq"}) for a resume.
+
+    Nonsense raises whatever it happens to; the caller catches these.
+    """
     if "ack" in message:
         return int(message["ack"]), {}
     if message["type"] != "resume":

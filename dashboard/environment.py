@@ -1,6 +1,6 @@
-"""What the environment says, read by small typed helpers that fail loudly. Imports no Django: the supervisor uses it too.
+"""Settings from environment variables, read by small typed helpers that fail loudly. Imports no Django: the supervisor uses it too.
 
-docs/operations.md has the table of all variables; a test compares it with the sources.
+docs/operations.md has the table of all variables; a test compares it with the code.
 """
 
 import hashlib
@@ -24,13 +24,13 @@ CHECKOUT = installation.ROOT
 MAX_SOCKET_PATH_LENGTH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
-MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years of seconds: what is longer is a slip, and overflows dates
+MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years in seconds: a longer time is a slip, and could overflow dates
 MAX_HOST_LENGTH = 253  # bytes of a name in the DNS
 HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
-MAX_DAYS = 100 * 365  # the same for what is kept for days
+MAX_DAYS = 100 * 365  # the limit for settings in days
 
 
-# What other programs of the same shell or compose file set for themselves, and what would take over our own Celery or Python.
+# Variables that other programs in the same shell or compose file set for themselves, and that would change our own Celery or Python.
 FOREIGN_PREFIXES = ("CELERY", "KOMBU_")
 FOREIGN = {
     *(
@@ -44,9 +44,9 @@ FOREIGN = {
     *("FORKED_BY_MULTIPROCESSING", "DISABLE_TRACEBACKS", "PICKLE_PROTOCOL", "ASGI_THREADS"),
     *("PYTHONSAFEPATH", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONWARNINGS"),
 }
-# What Kubernetes sets for a service that is called rollgrid, or rollgrid-https.
+# Variables that Kubernetes sets for a service named rollgrid, or rollgrid-https.
 OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_\w+)?)$")
-# All of ours that begin so; a test compares them with what is read.
+# All our variables that begin with ROLLGRID_; a test compares the list with what is read.
 NAMES = (
     "ROLLGRID_ALLOWED_HOSTS",
     "ROLLGRID_CREATE_AGAIN_SECONDS",
@@ -70,7 +70,7 @@ Reader = TypeVar("Reader", bound=Callable[[], object])
 
 
 class BadEnvironment(Exception):
-    """A variable of the environment holds something we cannot use."""
+    """An environment variable has a value that cannot be used, or a name that looks like a slip of one of ours."""
 
 
 def setting(reader: Reader) -> Reader:
@@ -80,7 +80,7 @@ def setting(reader: Reader) -> Reader:
 
 
 def keep_ours() -> None:
-    """Take what other programs have left in this process's environment out of it; our children do not inherit it then."""
+    """Remove other programs' variables (FOREIGN) from the environment of this process, so that its children do not inherit them."""
     for name in list(os.environ):
         if name in FOREIGN or name.startswith(FOREIGN_PREFIXES):
             del os.environ[name]
@@ -117,7 +117,7 @@ def words(name: str, default: str = "") -> list[str]:
 
 
 def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
-    """A URL of one of these schemes. It may hold a password, so that the complaint shows the scheme only."""
+    """A URL with one of these schemes. It may have a password in it, so errors show the scheme only."""
     given = text(name, default)
     scheme = given.partition(":")[0]
     if "://" not in given or scheme not in schemes:
@@ -130,7 +130,7 @@ def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
 
 
 def is_host(name: str) -> bool:
-    """Whether browsers can call a server so: a name in ASCII, an IPv4 address, an IPv6 address in brackets."""
+    """Whether this is a host as browsers send it: a name in ASCII, an IPv4 address, or an IPv6 address in brackets."""
     if name.startswith("[") and name.endswith("]"):
         try:
             return bool(ipaddress.IPv6Address(name[1:-1]))
@@ -146,7 +146,7 @@ def home() -> Path:
         path = Path(text("ROLLGRID_HOME") or installation.default_home()).expanduser().resolve()
     except installation.NoHome as problem:
         raise BadEnvironment(str(problem)) from None
-    except RuntimeError as error:  # ~nobody-of-this-name
+    except RuntimeError as error:  # "~name" of a user that does not exist
         raise BadEnvironment(f"ROLLGRID_HOME is not a folder that can be found: {error}") from None
     if not str(path).isprintable():
         raise BadEnvironment(f"ROLLGRID_HOME must be printable UTF-8 text, without line breaks, not {str(path)!r}")
@@ -178,7 +178,7 @@ def allowed_hosts() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """The address that people use: `host` with its port where that is not the usual one, `path` without a slash at its end."""
+    """The address that people use: `host` with its port unless that is the scheme's usual one, `path` without a slash at its end."""
 
     scheme: str
     host: str
@@ -196,7 +196,7 @@ class External:
 
 @setting
 def external_url() -> External | None:
-    """Behind a proxy: under which address people and clients call, a sub-path included."""
+    """The address under which people and clients reach us behind a proxy, with its sub-path; None where it is not set."""
     given = text("ROLLGRID_EXTERNAL_URL")
     if not given:
         return None
@@ -215,7 +215,7 @@ def external_url() -> External | None:
 
 @setting
 def trusted_proxies() -> tuple[Network, ...]:
-    """Who may say for whom it asks. With an external URL, and nothing said, the proxies on this machine."""
+    """The proxies whose X-Forwarded headers are believed; with an external URL the default is any proxy on this machine."""
     given = words("ROLLGRID_TRUSTED_PROXIES", "127.0.0.0/8,::1" if external_url() else "")
     try:
         return tuple(ipaddress.ip_network(one) for one in given)
@@ -244,7 +244,7 @@ def secret_key() -> str:
 
 @setting
 def health_wait_seconds() -> int:
-    """The document: "waits up to 5 minutes for probes to become healthy"."""
+    """How long an upgraded instance may take to become healthy. The document: "waits up to 5 minutes for probes to become healthy"."""
     return whole_number("ROLLGRID_HEALTH_WAIT_SECONDS", 300, least=1)
 
 
@@ -262,41 +262,41 @@ def upgrade_timeout_seconds() -> int:
 
 @setting
 def hang_seconds() -> int:
-    """How long a child of `up` may leave no heartbeat before it is started anew."""
+    """How long a child of `up` may leave no heartbeat before it is restarted."""
     return whole_number("ROLLGRID_HANG_SECONDS", 60, least=5)
 
 
 @setting
 def retry_seconds() -> int:
-    """How long after a stopped upgrade the next attempt comes by itself; it doubles with each, up to a day."""
+    """How long after a stopped upgrade the next attempt begins by itself; the wait doubles with each attempt, up to a day."""
     return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)
 
 
 @setting
 def keep_history_days() -> int:
-    """For how long what was done is kept: the audit trail, changes of state, upgrades that have ended."""
+    """For how many days history is kept: the audit trail, changes of state, upgrades that have ended."""
     return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1, most=MAX_DAYS)
 
 
 @setting
 def create_again_seconds() -> int:
-    """How long after machines could not be made that is tried again by itself; it doubles with each, up to a quarter of an hour."""
+    """How long after a failed creation a machine is made again by itself; the wait doubles with each, up to a quarter of an hour."""
     return whole_number("ROLLGRID_CREATE_AGAIN_SECONDS", 15, least=1)
 
 
 def database_file() -> Path:
-    """Where the database is, unless DATABASE_URL names another."""
+    """The file of the SQLite database that is used where DATABASE_URL names no other database."""
     return home() / "rollgrid.sqlite3"
 
 
 @setting
 def given_database_url() -> str:
-    """The operator's own database; empty where it is the file in the state folder."""
+    """The operator's own database; "" where the file in the state folder is used."""
     if not text("DATABASE_URL"):
         return ""
     given = url("DATABASE_URL", "", DATABASE_SCHEMES)
     parts = urlsplit(given)
-    # In memory each of our processes would have a database of its own.
+    # A database in memory would be another one in each of our processes.
     if parts.path.strip("/") in ("", ":memory:") and "service" not in dict(parse_qsl(parts.query)):
         raise BadEnvironment(
             "DATABASE_URL must name a database that all processes share: postgres://user:password@host/name, "
@@ -321,7 +321,7 @@ def tls_files() -> tuple[Path, Path] | None:
 
 
 def check() -> None:
-    """Read every setting once. Raises BadEnvironment for the first that cannot be used, and for a name that is a slip of one of ours."""
+    """Read every setting once. Raises BadEnvironment for the first that cannot be used, and for a name that looks like a slip of ours."""
     for reader in SETTINGS:
         reader()
     for name in sorted(os.environ):
@@ -330,7 +330,7 @@ def check() -> None:
 
 
 def _meant_by(name: str) -> str:
-    """Ours that is nearly called so; "" where none is."""
+    """The variable of ours whose name is nearly this one; "" where there is none."""
     prefix, _, rest = name.upper().partition("_")
     if prefix != "ROLLGRID" or OF_KUBERNETES.search(name):
         return ""
@@ -352,7 +352,7 @@ def bundled_redis_url(password: str) -> str:
 
 
 def redis_url() -> str:
-    """For redis-py: the given server, else the bundled one, with the password that `up` keeps in the state folder."""
+    """The broker's URL for redis-py: the operator's, else that of the bundled one, with the password from the state folder."""
     return given_redis_url() or bundled_redis_url(kept_secrets.read(home(), kept_secrets.BROKER_PASSWORD))
 
 

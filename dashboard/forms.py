@@ -1,4 +1,4 @@
-"""What people send from the pages. A form checks the shape; whether it may be done is the command's to say."""
+"""Forms for what the pages send. A form checks the shape only; the command decides whether it is possible."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from upgrades.models import OptOut
 
 
 class Ids(forms.Form):
-    """Instances by their ids, with commas between."""
+    """Ids of instances, separated by commas."""
 
     ids = forms.CharField(error_messages={"required": "Choose at least one instance."})
 
@@ -18,7 +18,7 @@ class Ids(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why, and until when."""
+    """A reason, and an optional end."""
 
     reason = forms.CharField(
         max_length=MAX_REASON_LENGTH,
@@ -34,7 +34,7 @@ class OptOutForm(Ids, ReasonForm):
     scope = forms.ChoiceField(choices=OptOut.Scope.choices)
 
     def clean(self) -> dict[str, Any]:
-        """Only what is chosen counts: a date belongs to its own option."""
+        """Drop the date, and its errors, where another scope than "until" is chosen."""
         if self.cleaned_data.get("scope") != OptOut.Scope.UNTIL:
             self.errors.pop("until", None)
             self.cleaned_data["until"] = None
@@ -42,13 +42,13 @@ class OptOutForm(Ids, ReasonForm):
 
 
 class ApprovalForm(Ids):
-    """The version is the one that was on the screen: another may wait for approval by now."""
+    """Instances, and the version that was on the screen: another one may wait for approval by now."""
 
     version = forms.CharField(max_length=80)
 
 
 class FleetStopForm(ReasonForm):
-    """Without an end: for a day."""
+    """A fleet stop; without an end it lasts for a day."""
 
 
 class AutomaticForm(forms.Form):
@@ -56,7 +56,7 @@ class AutomaticForm(forms.Form):
 
 
 class WithdrawForm(ReasonForm):
-    """A version of a SKU, and why nobody is to get it any more."""
+    """A version of an SKU, and the reason for its withdrawal."""
 
     sku = forms.CharField(error_messages={"required": "Choose an image."})
     version = forms.CharField(max_length=80)

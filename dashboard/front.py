@@ -1,7 +1,7 @@
-"""What a request looked like at the front, before the proxies: address, scheme, host and sub-path, as Django and Channels will see them.
+"""Restores a request's address, scheme, host and sub-path to what they were before the proxies, for Django and Channels.
 
-Only a proxy that `ROLLGRID_TRUSTED_PROXIES` names is believed; what others say of themselves is dropped. `ROLLGRID_EXTERNAL_URL`, the
-address that people use, is stronger than what proxies say: a proxy may rewrite `Host`, or forget its port.
+Only the headers of proxies in `ROLLGRID_TRUSTED_PROXIES` are believed; those of others are dropped. `ROLLGRID_EXTERNAL_URL`, the address
+that people use, overrules what proxies say: a proxy may rewrite `Host`, or forget its port.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How somebody asked."""
+    """From where, and how, the client made the request."""
 
     address: str
     scheme: str
@@ -30,7 +30,7 @@ class Seen:
 
 
 class Front:
-    """An ASGI application around another one."""
+    """An ASGI application that wraps another one and hands it the restored request."""
 
     def __init__(self, application: Any, external: External | None, trusted: Sequence[Network]) -> None:
         self._application = application
@@ -58,11 +58,11 @@ class Front:
             "client": client,
             "scheme": scheme,
             "path": self._prefix + self._inner(scope["path"]),
-            "root_path": self._prefix,  # never Daphne's own: any client could name one
+            "root_path": self._prefix,  # never that of Daphne: it takes it from a header, so any client could set it
         }
 
     def _inner(self, path: str) -> str:
-        """Without the sub-path: some proxies take it off, some do not."""
+        """The path without the sub-path, which some proxies have taken off already."""
         if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
             return path[len(self._prefix) :] or "/"
         return path
@@ -80,7 +80,7 @@ class Front:
         return Seen(self._client(scope["headers"], peer), scheme, _host(scope["headers"], host, scheme))
 
     def _client(self, headers: Headers, peer: str) -> str:
-        """The last address of the chain that is not one of our proxies: what stands before it anybody may have written."""
+        """The last address in the chain that is not one of our proxies. Addresses before it may have been made up by the client."""
         chain = _all(headers, b"x-forwarded-for") or _all(headers, b"x-real-ip")
         for given in reversed(chain):
             address = _address(given)
@@ -114,7 +114,7 @@ def _one_of(known: Iterable[str], given: str, otherwise: str) -> str:
 
 
 def _host(headers: Headers, host: str, scheme: str) -> str:
-    """As the browser has it: without the scheme's usual port."""
+    """The host as the browser sent it: with its port, unless that is the scheme's usual one."""
     host = _last(headers, b"x-forwarded-host") or host
     port = _last(headers, b"x-forwarded-port")
     if port.isdecimal() and not host.rpartition("]")[2].count(":"):
@@ -123,7 +123,7 @@ def _host(headers: Headers, host: str, scheme: str) -> str:
 
 
 def _address(given: str) -> str | None:
-    """Of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711"; None for what is none."""
+    """The address in "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; None for anything else."""
     if given.startswith("["):
         given = given[1:].partition("]")[0]
     elif given.count(":") == 1:

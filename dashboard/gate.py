@@ -1,7 +1,7 @@
-"""The starting gate: lets `up` start processes early. They load their code (the slow part), then wait until the database is ready.
+"""The starting gate: `up` starts processes early; they load their code (the slow part), then wait here until the database is ready.
 
-The gate is the read end of a pipe that `up` holds open; it opens when `up` closes the other end, and then stays open for processes
-that are started again later. Imports no Django.
+The gate is the read end of a pipe. It opens when `up` closes the other end, and stays open for processes that are restarted later.
+Imports no Django.
 """
 
 import os
@@ -10,7 +10,7 @@ VARIABLE = "ROLLGRID_GATE"  # set by `up` only
 
 
 def wait() -> None:
-    """Returns once the gate is open; at once in a process that `up` did not start."""
+    """Wait until the gate is open. Returns at once in a process that `up` did not start."""
     handle = os.environ.pop(VARIABLE, "")
     if handle:
         os.read(int(handle), 1)

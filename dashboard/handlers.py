@@ -1,4 +1,4 @@
-"""Django's handlers for ASGI, and what they fail at."""
+"""Django's ASGI handler, with the errors caught that it does not catch itself."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from upgrades.arm import urls
 
 
 class Pages(ASGIHandler):
-    """A charset that no codec can be named by, or one beside too many parameters, is a bad request: Django raises where nobody catches."""
+    """Django's handler, which answers 400 where making the request object fails: an impossible charset, or one beside too many parameters.
+
+    Django raises these errors where nothing catches them.
+    """
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         try:

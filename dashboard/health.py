@@ -1,4 +1,4 @@
-"""/healthz (this server is alive), /readyz (it can serve), /healthz/engine (upgrades are done). docs/operations.md says more."""
+"""/healthz (this server is alive), /readyz (it can serve), /healthz/engine (upgrades go on). docs/operations.md says more."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -24,7 +24,7 @@ def broker() -> "Redis":
 
 
 def write_to_database() -> None:
-    """Does what the product does: writes a row, and has it kept. Closes what it opened in this thread."""
+    """Check the database as the product uses it: write a row and commit it. Closes this thread's connection."""
     try:
         WriteMark.leave(timezone.now())
         NEEDS["simulator"] = ScaleSet.objects.filter(location__provider="simulated").exists()
@@ -36,7 +36,7 @@ def ask_broker() -> None:
     broker().ping()
 
 
-NEEDS = {"simulator": False}  # as the database last said
+NEEDS = {"simulator": False}  # whether a scale set uses it, as last read from the database
 CHECKS = {
     "database": SharedCheck(write_to_database, neighbours.why),
     "broker": SharedCheck(ask_broker, neighbours.why),
@@ -48,7 +48,7 @@ def _alive(request: HttpRequest) -> HttpResponse:
 
 
 def _ready(problems: dict[str, str]) -> HttpResponse:
-    """The engine's state is told, and makes no difference: this server serves without it."""
+    """The answer of /readyz. It shows the engine's state too, but that does not change the status: this server serves without it."""
     found = {name: problem for name, problem in problems.items() if problem}
     body: dict[str, Any] = {name: name not in found for name in problems}
     body |= {"problems": found, "engine": _engine_body(_away())}
@@ -56,7 +56,10 @@ def _ready(problems: dict[str, str]) -> HttpResponse:
 
 
 def _engine(problem: str) -> HttpResponse:
-    """`problem`: of the database. Parts that have nothing to write come round as ever while it takes no writes, and no upgrade goes on."""
+    """The answer of /healthz/engine. `problem`: what is wrong with the database, "" for nothing.
+
+    It counts too: while the database takes no writes no upgrade goes on, but parts that have nothing to write still leave heartbeats.
+    """
     body = _engine_body(_away())
     if problem:
         body |= {"working": False, "problems": {"database": problem}}
@@ -86,7 +89,7 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
 async def _answer_later(request: HttpRequest) -> HttpResponse | None:
     match request.path_info:
         case "/healthz":
-            # By way of a thread: where this server has none left, it is not alive.
+            # Answered in a thread: if this server has no thread left, it is not alive.
             return await sync_to_async(_alive, thread_sensitive=False)(request)
         case "/readyz":
             return _ready({name: await check.ask_later() for name, check in CHECKS.items()})
@@ -97,7 +100,7 @@ async def _answer_later(request: HttpRequest) -> HttpResponse | None:
 
 @sync_and_async_middleware
 def answer_first(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Answers the three addresses before anything else: whoever asks them knows no host name, has no session and may speak plain http."""
+    """Middleware: answer the three addresses before all others. Their clients know no host name, have no session and may use plain http."""
 
     def answer(request: HttpRequest) -> Any:
         return _answer(request) or get_response(request)

@@ -1,6 +1,6 @@
 """The secrets that an installation keeps in its state folder, one file each. Imports no Django: the supervisor uses it too.
 
-Only `up` makes them, before it starts anything; everything else reads them.
+Only `up` makes them, before it starts any process; all others only read them.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from upgrades import durable
 SECRET_KEY = "secret-key"
 BROKER_PASSWORD = "broker-password"
 MIN_LENGTH = 50  # characters; Django's own limit for a key (security.W009)
-MIN_DIFFERENT = 5  # different characters; Django's too
+MIN_DIFFERENT = 5  # different characters; Django's own limit too
 
 
 def is_strong(secret: str) -> bool:
@@ -19,7 +19,7 @@ def is_strong(secret: str) -> bool:
 
 
 def read(home: Path, name: str) -> str:
-    """Return the secret; "" where there is none, or where its file is empty, as a power cut leaves it. Raises OSError."""
+    """Return the secret; "" where there is none, or where its file is empty, as after a power cut. Raises OSError."""
     try:
         return (home / name).read_text(errors="replace").replace("\0", "").strip()
     except FileNotFoundError:
@@ -27,7 +27,7 @@ def read(home: Path, name: str) -> str:
 
 
 def make(home: Path, name: str) -> str:
-    """Make a new random secret, in the place of the one that is there if any, and return it. Raises OSError."""
+    """Make a new random secret, replacing the present one if any, and return it. Raises OSError."""
     made = secrets.token_urlsafe(48)
     durable.replace(home / name, f"{made}\n".encode())
     return made

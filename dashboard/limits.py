@@ -1,6 +1,7 @@
-"""How large and how slow a request may be, and in which shape a refusal is said: the one table. Imports no Django.
+"""How large and how slow a request may be, and the shape of its refusal, for each address. Imports no Django.
 
-The server refuses by it before a byte of a body is read (dashboard/channel.py); Django's own limit and the API's message follow it.
+The server applies these limits before a byte of a body is read (dashboard/channel.py). Django's own limit and the API's message use them
+too.
 """
 
 import json
@@ -12,17 +13,17 @@ from http import HTTPStatus
 from urllib.parse import unquote
 
 KB, MB = 1000, 1_000_000
-MAX_SIGN_IN = 16 * KB  # a name and a password; a client's id and secret
-MAX_FORM = 256 * KB  # the ids of all instances of the largest scale set are half of that
-MAX_DOCUMENT = 4 * MB  # what Azure Resource Manager takes
-MAX_MESSAGE = 256 * KB  # of a websocket's client: where it is in each of some thousand scale sets
-MAX_HELD = 256 * MB  # of all bodies that are in memory at once, in one server process
+MAX_SIGN_IN = 16 * KB  # a name and a password, or a client's id and secret
+MAX_FORM = 256 * KB  # twice the ids of all instances of the largest scale set
+MAX_DOCUMENT = 4 * MB  # the limit of Azure Resource Manager
+MAX_MESSAGE = 256 * KB  # from a websocket's client: its position in each of some thousand scale sets
+MAX_HELD = 256 * MB  # all bodies in memory at once, in one server process
 MAX_HEADERS = 100
 MAX_HEAD = 16 * 1024  # bytes, the request line and all headers together
 HEAD_SECONDS = 20  # until all headers have come
 BODY_SECONDS = 60  # until all of the body has come
 IDLE_SECONDS = 60  # between two requests on one connection
-LINGER_SECONDS = 5  # a refused client that still sends is listened to, so that it can read the answer
+LINGER_SECONDS = 5  # how long a refused client may go on sending, so that it can read the answer
 
 
 class Shape(StrEnum):
@@ -30,13 +31,13 @@ class Shape(StrEnum):
 
     ARM = "arm"
     TOKEN = "token"
-    ACT = "act"  # what the pages' scripts read
+    ACT = "act"  # JSON for the pages' scripts
     PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What may be sent to the addresses that match."""
+    """The limits of the addresses that match `pattern`."""
 
     pattern: re.Pattern[str]
     largest: int  # bytes of a body
@@ -47,7 +48,7 @@ def _route(pattern: str, largest: int, shape: Shape) -> Route:
     return Route(re.compile(f"/+{pattern}", re.IGNORECASE | re.ASCII), largest, shape)
 
 
-# The first that matches. Addresses of the API are found in any case and with doubled slashes (upgrades/arm/urls.py).
+# The first match counts. The API's addresses are found in upper and lower case, and with doubled slashes (upgrades/arm/urls.py).
 ROUTES = (
     _route(r"ws/", 0, Shape.PAGE),
     _route(r"(admin/+)?log(in|out)/*$", MAX_SIGN_IN, Shape.PAGE),
@@ -61,7 +62,7 @@ _ANY = Route(re.compile(""), MAX_FORM, Shape.PAGE)
 
 
 def route(uri: str, prefix: str = "") -> Route:
-    """The route of an address as it came, under the sub-path `prefix` or not."""
+    """The route of an address as the client sent it, with or without the sub-path `prefix`."""
     path = unquote(uri.partition("?")[0])
     if prefix and path.startswith(f"{prefix}/"):
         path = path[len(prefix) :]
@@ -69,7 +70,7 @@ def route(uri: str, prefix: str = "") -> Route:
 
 
 def spelled(size: int) -> str:
-    """As people say it: 16 KB, 4 MB."""
+    """A size for people: "16 KB", "4 MB"."""
     return f"{size // MB} MB" if size >= MB and not size % MB else f"{size // KB} KB"
 
 
@@ -82,7 +83,7 @@ class Answer:
     body: bytes
 
     def head(self) -> bytes:
-        """The status line and all headers. The connection ends with it."""
+        """The status line and all headers. The connection is closed after the answer."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"Content-Type: {self.content_type}",
@@ -96,7 +97,7 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-# For each status: the API's code, the token service's, its number there, and what is wrong.
+# {status: (the API's code, the token service's error, the token service's number, what is wrong)}.
 WORDS = {
     400: ("BadRequest", "invalid_request", "AADSTS900144", "the request is no HTTP that this server understands"),
     408: ("RequestTimeout", "invalid_request", "AADSTS900144", "the request did not come in time: send it faster"),
@@ -107,7 +108,7 @@ WORDS = {
 
 
 def answer(shape: Shape, status: int, more: str = "") -> Answer:
-    """The refusal with this status in the face's own shape; `more` says what would be taken."""
+    """The refusal with this status in this shape. `more` says what would be accepted."""
     code, error, number, message = WORDS[status]
     message = f"{message}: {more}" if more else message
     if shape is Shape.PAGE:
@@ -121,7 +122,7 @@ def answer(shape: Shape, status: int, more: str = "") -> Answer:
 
 
 def json_answer(status: int, code: str, message: str) -> Answer:
-    """As the API and the pages' scripts read it."""
+    """An error in the shape that the API and the pages' scripts share."""
     return _json(status, {"error": {"code": code, "message": message}})
 
 

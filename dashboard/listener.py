@@ -1,8 +1,8 @@
-"""One client of the feed: what it wants, where it is, and how much it may still be sent.
+"""One client of the feed: which scale sets it wants, its position in each, and how much it may still be sent.
 
-Under Daphne a send never blocks: a client that does not read made the server buffer 200 MB in 0.2 s (measured). So there is credit: a
-client answers each heartbeat with {"ack": n}; one that is two heartbeats or 2 MB behind is sent heartbeats only, until it acknowledges
-again; then it is served from where it stopped. One that stays behind for half a minute is closed with 4408.
+Under Daphne a send never blocks: a client that did not read made the server buffer 200 MB in 0.2 s (measured). So clients answer each
+heartbeat with {"ack": n}. A client that is two heartbeats or 2 MB behind is sent heartbeats only, until it acknowledges again; then it is
+served from where it stopped. A client that stays behind for half a minute is closed with 4408.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,13 +23,13 @@ Close = Callable[[int], Awaitable[None]]
 
 
 def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
-    """{scale set: "stream.seq"} in parts. Raises ValueError for what is no position."""
+    """{scale set: "stream.seq"} -> {scale set: (stream, seq)}. Raises ValueError for what is no position."""
     parts = {key: position.rpartition(".") for key, position in since.items()}
     return {key: (stream, int(seq)) for key, (stream, _, seq) in parts.items()}
 
 
 class Listener:
-    """`keys`: the scale sets it wants, None for all it may see. `since`: {scale set: "stream.seq"}. `seat`: the session it sits in."""
+    """One client. `keys`: the scale sets that it wants, None for all. `since`: {scale set: "stream.seq"}. `seat`: its session."""
 
     def __init__(
         self,
@@ -54,15 +54,15 @@ class Listener:
         return self.keys is None or key in self.keys
 
     def resume(self, since: dict[str, str]) -> None:
-        """Raises ValueError for what is no position."""
+        """Take over where the client says it is, {scale set: "stream.seq"}. Raises ValueError for what is no position."""
         self._positions.update(positions(since))
 
     def position(self, key: str) -> tuple[str, int]:
-        """(stream, seq) up to where it was sent everything; ("", 0) where it has nothing yet."""
+        """(stream, seq) of the last event that it was sent; ("", 0) where it has nothing yet."""
         return self._positions.get(key, ("", 0))
 
     async def send_frame(self, key: str, stream: str, frame: Frame) -> None:
-        """Sends a delta, if the client is where the delta begins or within it, and keeps up."""
+        """Send a delta, unless the client is behind with acknowledging, or its position is not within the delta."""
         known, seq = self.position(key)
         if self._is_behind or known != stream or not frame.since <= seq < frame.seq:
             return
@@ -76,7 +76,7 @@ class Listener:
         await self._pass_on(frames.reset(key, stream, seq, reason, now))
 
     async def dismiss(self, now: datetime) -> None:
-        """It is not signed in any more."""
+        """Tell the client that it is not signed in any more, and close the socket."""
         await self._send(frames.error("NotSignedIn", "signed out meanwhile; sign in again", now))
         await self._close(NOT_SIGNED_IN)
 
@@ -92,7 +92,10 @@ class Listener:
         await self._send(text)
 
     def acknowledge(self, number: int) -> bool:
-        """True where it had fallen behind and has caught up: then it is to be served. Before the first heartbeat it says nothing."""
+        """Take an acknowledgement. True where the client was behind and is no longer: then the caller must serve it.
+
+        Before the first heartbeat it means nothing.
+        """
         if self._acknowledged is None:
             return False
         self._acknowledged = max(self._acknowledged, min(number, self._beat))

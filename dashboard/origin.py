@@ -1,4 +1,4 @@
-"""Sockets are opened by pages of this very server only: cookies go along with whatever page opens one."""
+"""Only pages of this server may open sockets: browsers send our cookies with a socket, whatever page opens it."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,9 +7,9 @@ from channels.security.websocket import WebsocketDenier
 
 
 class SameOrigin:
-    """Refuses (403) a socket whose Origin is another host or port than it was opened at.
+    """Refuses (403) a socket whose Origin has another host or port than the Host header.
 
-    Channels' own validator compares with the allowed hosts and no ports: a page of another program on the same host would pass.
+    Channels' own validator compares with the allowed hosts, without ports: a page of another program on the same host would pass.
     """
 
     def __init__(self, application: Any) -> None:

@@ -1,4 +1,4 @@
-"""What publishing a version would come to: asked before it is done (static/js/confirm.js)."""
+"""What publishing a version would do, for the page to say beforehand (static/js/confirm.js)."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""Keeps what is no fault out of the log, and short what anybody can bring about."""
+"""Log filters: errors that are none are left out, and what any client can provoke is kept short."""
 
 import logging
 
@@ -11,16 +11,16 @@ MAX_LINE = 200  # characters
 
 
 class NotReadyIsNoFault(logging.Filter):
-    """Django logs each 503 as an error; these answer 503 as a matter of course while things start."""
+    """Drops Django's errors about the 503 of the health addresses, which is their normal answer while things start."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(getattr(record, "request", None), "path", None) not in NO_FAULTS
 
 
 class Short(logging.Filter):
-    """Makes one short line, and not many of them, of each request that was refused: Django tells of some with a traceback of 5 kB.
+    """Makes one short line of each refused request, and limits their number: Django logs some with a traceback of 5 kB.
 
-    What failed on our side keeps its traceback, but where it is the database that does not do its work.
+    Faults of our own keep their traceback, unless it is the database that is away.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Short(logging.Filter):
             record.msg, record.args = "%s (%s)", (record.getMessage(), str(error).partition("\n")[0])
             return True
         if record.name == "daphne.server":
-            return record.levelno == logging.WARNING  # handshakes and frames that are none
+            return record.levelno == logging.WARNING  # invalid handshakes and frames
         return record.name.startswith("django.security.") or getattr(record, "status_code", 500) < 500
 
 

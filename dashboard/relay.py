@@ -1,7 +1,7 @@
-"""One per server process: reads new events once per scale set and tick, encodes them once, and serves every client.
+"""The relay, one per server process: reads new events once per scale set and tick, encodes them once, and sends them to all clients.
 
-It keeps the frames of the last half minute, so that a client that comes back goes on where it was. Hints make it quick; once a second it
-asks for all heads by itself, so that a lost hint or a dead broker costs a second and never an event.
+It keeps the frames of the last half minute, so that a client that reconnects goes on where it was. Hints make it fast; once a second it
+reads all heads by itself, so that a lost hint or a dead broker costs a second, never an event.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from upgrades.models import Event
 from upgrades.models.thread import DatabaseThread
 
 TICK_SECONDS = 0.1
-BREATH_SECONDS = 0.02  # at the least, between two rounds, however long they take: others want to be served too
+BREATH_SECONDS = 0.02  # the least pause between two rounds, however long they take: other tasks need time too
 HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
 RING_SECONDS = 30.0
-RING_BYTES = 2_000_000  # of each scale set; who lacks more is served better by a snapshot
+RING_BYTES = 2_000_000  # for each scale set; a client that lacks more is served better by a snapshot
 MAX_DELTA_BYTES = RING_BYTES
 MAX_EVENTS = 500  # in one frame
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class FeedStream:
-    """One scale set: how far it has been read, and its latest frames with the loop's time of each."""
+    """One scale set: how far its feed was read (`seq`), how far it goes (`head`), and its latest frames with the loop's time of each."""
 
     id: int
     key: str
@@ -59,7 +59,7 @@ class FeedStream:
         self.ring_bytes = 0
 
     def frames_since(self, seq: int) -> list[Frame] | None:
-        """What a client at `seq` lacks; None where the ring does not reach back so far, or not so far ahead."""
+        """The frames that a client at `seq` lacks; None where the ring does not go back that far, or `seq` is ahead of it."""
         oldest = self.ring[0][1].since if self.ring else self.seq
         if not oldest <= seq <= self.seq:
             return None
@@ -67,12 +67,12 @@ class FeedStream:
 
 
 class Relay:
-    """Belongs to the event loop in which it was first joined. `now` is the wall clock."""
+    """Sends the feed to the clients of this process. It runs in the event loop of the first client. `now` is the wall clock."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._tracks: dict[int, FeedStream] = {}
-        self._everywhere: set[Listener] = set()  # those who see all scale sets, also ones to come
+        self._everywhere: set[Listener] = set()  # clients of all scale sets, also of new ones
         self._listeners: set[Listener] = set()
         self._dirty = asyncio.Event()
         self._is_known = asyncio.Event()
@@ -83,7 +83,7 @@ class Relay:
     # --- clients ---
 
     async def join(self, listener: Listener) -> None:
-        """Serves this client from now on: first what it lacks, then what comes. Registers first, so that nothing falls between."""
+        """Serve this client from now on: first what it lacks, then what is new. It is registered first, so that it misses nothing."""
         self._start()
         await self._is_known.wait()
         self._listeners.add(listener)
@@ -101,7 +101,7 @@ class Relay:
             track.listeners.discard(listener)
 
     async def acknowledged(self, listener: Listener, number: int) -> None:
-        """The client has read up to that heartbeat; one that had fallen behind catches up now."""
+        """Note that the client has read up to this heartbeat; where it was behind, send it what it lacks."""
         if not listener.acknowledge(number):
             return
         for track in list(self._tracks.values()):
@@ -109,18 +109,18 @@ class Relay:
                 await self._serve(listener, track)
 
     async def resume(self, listener: Listener, since: dict[str, str]) -> None:
-        """The client says where it is; it is served from there."""
+        """Serve the client from the positions that it names."""
         listener.resume(since)
         for track in list(self._tracks.values()):
             if track.key in since and listener in track.listeners:
                 await self._serve(listener, track)
 
     async def _serve(self, listener: Listener, track: FeedStream) -> None:
-        """Brings a client to the track's present state: by the frames it lacks, else by telling it to fetch a snapshot."""
+        """Bring a client up to date: by the frames that it lacks, else by telling it to fetch a snapshot."""
         before = None
         while (position := listener.position(track.key)) != before:
             await self._serve_once(listener, track, *position)
-            before = position  # where sending takes time there are new frames meanwhile
+            before = position  # again until nothing is new: frames may have come while others were sent
 
     async def _serve_once(self, listener: Listener, track: FeedStream, stream: str, seq: int) -> None:
         lacking = track.frames_since(seq) if stream == track.stream else None
@@ -134,7 +134,7 @@ class Relay:
     # --- running ---
 
     def _start(self) -> None:
-        """With the first client: Daphne has no lifespan protocol."""
+        """Start the loops, with the first client: Daphne has no lifespan protocol."""
         if not self._tasks:
             loops = (self._follow, self._ask_heads, self._beat, self._dismiss, lambda: listen(self._hear))
             self._tasks = [asyncio.create_task(self._supervised(loop)) for loop in loops]
@@ -168,7 +168,7 @@ class Relay:
             await asyncio.sleep(HEADS_SECONDS)
 
     async def _learn(self, heads: list[Head]) -> None:
-        """What is gone comes first: a scale set may have been made anew under the same name."""
+        """Take over the present heads. Deleted scale sets come first, since one may have been created again under the same name."""
         for gone in self._tracks.keys() - {head.id for head in heads}:
             await self._end(self._tracks.pop(gone))
         for head in heads:
@@ -181,7 +181,7 @@ class Relay:
             self._dirty.set()
 
     async def _begin(self, head: Head, before: FeedStream | None) -> None:
-        """A scale set that is new here, or was made anew."""
+        """Begin to follow a scale set that is new here, or whose stream is another now (`before`: as it was)."""
         track = FeedStream(head.id, head.key, head.stream, head.seq, head.seq)
         self._tracks[head.id] = track
         track.listeners = before.listeners if before else {one for one in self._listeners if one.wants(head.key)}
@@ -193,7 +193,7 @@ class Relay:
             await listener.send_reset(track.key, track.stream, track.seq, "gone", self._now())
 
     async def _follow(self) -> None:
-        """Once per tick: what is new in every scale set that has news."""
+        """Each tick, read and send the new events of every scale set that has any."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()
@@ -217,14 +217,14 @@ class Relay:
             await listener.send_frame(track.key, track.stream, frame)
 
     async def _skip(self, track: FeedStream, seq: int) -> None:
-        """What lies between is no longer kept, or is more than a snapshot: all are told to fetch one."""
+        """Go to `seq` and have all clients fetch a snapshot: the events until there were deleted, or are more than a snapshot."""
         track.forget()
         track.seq = seq
         for listener in list(track.listeners):
             await self._serve(listener, track)
 
     async def _beat(self) -> None:
-        """Heartbeats carry the credit: who does not acknowledge them gets nothing else."""
+        """Send heartbeats. A client that does not acknowledge them gets nothing else (listener.py)."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             self._beats += 1
@@ -235,7 +235,7 @@ class Relay:
                 await listener.send_heartbeat(self._beats, texts[listener.keys])
 
     async def _dismiss(self) -> None:
-        """Who signed out hears nothing more. Apart from the heartbeats: they go on also where the database is away."""
+        """Close the sockets of people who have signed out. Not done in `_beat`: heartbeats go on while the database is away."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             seats = {one.seat for one in self._listeners if one.seat}

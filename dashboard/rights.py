@@ -1,4 +1,4 @@
-"""Who may do what on the pages: Django's own permissions, which the admin site gives to people and groups."""
+"""Who may do what on the pages, by Django's own permissions, which are given to people and groups in the admin."""
 
 from dataclasses import dataclass
 
@@ -31,14 +31,14 @@ def has(user: User | AbstractBaseUser | AnonymousUser, name: str) -> bool:
 
 
 def may_audit(user: User | AbstractBaseUser | AnonymousUser) -> bool:
-    """Who administers, and whoever was given the permission to look at the audit trail."""
+    """Whether this person may see the audit trail: staff, and people with the permission upgrades.view_auditentry."""
     return isinstance(user, User) and user.is_active and (user.is_staff or user.has_perm("upgrades.view_auditentry"))
 
 
 def rights(request: HttpRequest) -> dict[str, object]:
-    """For templates: `may` says which rights the signed-in person has, `why_not` what to say of the others.
+    """Context processor: `may` says which rights the signed-in person has, `why_not` what to tell them about the others.
 
-    A request that Django refused before anybody was asked who it is from has no user.
+    The request has no user where Django refused it before it was authenticated.
     """
     user = getattr(request, "user", AnonymousUser())
     return {

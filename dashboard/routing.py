@@ -1,4 +1,4 @@
-"""Which socket is whose."""
+"""The addresses of websockets."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.urls import path, re_path
 
 from dashboard.consumers import FeedConsumer
 
-# The stubs of Django's `path` know views only, those of Channels' router a pattern of their own.
+# By their type stubs, Django's `path` takes only views, and Channels' router only patterns of its own.
 websocket_urlpatterns: list[Any] = [
     path("ws/feed/", FeedConsumer.as_asgi()),  # type: ignore[arg-type]
     re_path("", WebsocketDenier.as_asgi()),  # type: ignore[arg-type]

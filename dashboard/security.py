@@ -1,4 +1,4 @@
-"""What a page may load, and how often somebody may guess a password."""
+"""The Content-Security-Policy of answers, and signing in and out, with a throttle against guessing passwords."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from upgrades.sign_ins import TooManyTries, Try
 
 @sync_and_async_middleware
 def content_security_policy(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Puts POLICY on every answer, the admin's too."""
+    """Middleware: put POLICY on every answer, the admin's too."""
 
     def answer(request: HttpRequest) -> Any:
         return _with_policy(get_response(request))
@@ -39,7 +39,7 @@ def _with_policy(response: Any) -> Any:
 
 
 class SignInForm(AuthenticationForm):
-    """Django's, with the throttle that all entry points share. A form that is not whole is no try, and forgets none."""
+    """Django's form, with the throttle that all entry points share. A form without name or password does not count as a try."""
 
     attempt: Try | None = None
     waits: TooManyTries | None = None
@@ -73,7 +73,7 @@ class SignInForm(AuthenticationForm):
 
 
 class SignInView(LoginView):
-    """Django's, which says in HTTP too that somebody has to wait."""
+    """Django's view, which answers 429 with Retry-After where somebody has to wait, and writes to the audit trail."""
 
     template_name = "login.html"
     authentication_form = SignInForm
@@ -92,7 +92,7 @@ class SignInView(LoginView):
         return answer
 
     def _write(self, form: AuthenticationForm) -> None:
-        """Who sends no name or no password has tried nothing."""
+        """Write a refused sign-in to the audit trail, unless the form had no name or no password."""
         name, password = form.cleaned_data.get("username"), form.cleaned_data.get("password")
         if not (name and password):
             return
@@ -104,7 +104,7 @@ class SignInView(LoginView):
 
 
 class SignOutView(LogoutView):
-    """Django's, which is written to the audit trail."""
+    """Django's view, which also writes to the audit trail."""
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         by = actor_of(request)

@@ -1,6 +1,6 @@
 """Daphne with our listeners: `python -m dashboard.server --http-port 8000 --https-port 8443 ...`. Started by `manage.py up`.
 
-Its own command line is not used because that swallows Twisted's log and sets up logging of its own.
+Daphne's own command line is not used: it drops Twisted's log and sets up logging of its own.
 """
 
 import argparse
@@ -14,20 +14,20 @@ from dashboard import channel, environment, gate, limits, static_files
 from dashboard.asgi import application
 from dashboard.relay import MAX_DELTA_BYTES
 
-BACKLOG = 1024  # a wall of browsers comes back in the same second after a restart; the default is 50
-MAX_MESSAGE_BYTES = 2 * MAX_DELTA_BYTES  # that is sent: Daphne drops what is larger, without a word
+BACKLOG = 1024  # after a restart many browsers reconnect in the same second; the default is 50
+MAX_MESSAGE_BYTES = 2 * MAX_DELTA_BYTES  # for messages that we send: Daphne silently drops larger ones
 CLOSE_SECONDS = 5
 
 
 def quoted(value: str) -> str:
-    """As Twisted's endpoint strings want it."""
+    """A value escaped for Twisted's endpoint strings."""
     for sign in "\\:=":
         value = value.replace(sign, "\\" + sign)
     return value
 
 
 def endpoints(options: argparse.Namespace) -> list[str]:
-    """What to listen on, in Twisted's spelling. Without an http port there is no plain http."""
+    """What to listen on, as Twisted's endpoint strings. Without an http port there is no plain http."""
     where = f"interface={quoted(options.host)}:backlog={BACKLOG}"
     found = [f"tcp:{options.http_port}:{where}"] if options.http_port else []
     if options.https_port:
@@ -38,7 +38,7 @@ def endpoints(options: argparse.Namespace) -> list[str]:
 
 
 class Server(daphne.Server):  # type: ignore[misc]
-    """Daphne's, which fails at its end where a request has not come whole yet: it takes each for one that an application answers."""
+    """Daphne's server, which at its end would fail on requests that have not come completely: it assumes an application for each."""
 
     def kill_all_applications(self) -> Any:
         ended: asyncio.Future[None] = asyncio.get_event_loop().create_future()
@@ -57,17 +57,17 @@ def main() -> None:
         parser.add_argument(name, default="")
     listen_on = endpoints(parser.parse_args())
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
-    static_files.collect()  # while `prepare` looks after the database
+    static_files.collect()  # meanwhile `prepare` works on the database
     gate.wait()
     external = environment.external_url()
     channel.Factory.prefix = external.path if external else ""
-    # The only way to have Daphne read by our limits: it has no option for this.
+    # Daphne has no option for our own channels, so its classes are replaced.
     daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
     Server(
         application,
         endpoints=listen_on,
         server_name="",  # no Server header
-        verbosity=2,  # Twisted's log goes to ours instead of nowhere; ours decides what is shown
+        verbosity=2,  # so that Twisted's log goes to ours, which decides what is shown; else it would be dropped
         websocket_max_message_size=MAX_MESSAGE_BYTES,
         websocket_max_frame_size=limits.MAX_MESSAGE,
         application_close_timeout=CLOSE_SECONDS,

@@ -1,4 +1,4 @@
-"""Who of those who listen is still signed in. A socket outlives its request, and with it all that is checked of one."""
+"""Which of the feed's clients are still signed in. A socket lives on after its request, so the request's checks are not enough."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 
-CHUNK = 500  # in one query; a database takes so many values and no more
+CHUNK = 500  # sessions in one query, since databases limit the number of values
 
 
 @dataclass(frozen=True, slots=True)
 class SessionIdentity:
-    """A session, whose it is, and the (hashed) password that it was opened with: a new one ends all sessions."""
+    """A session, its user, and the (hashed) password of that time: a new password ends all sessions."""
 
     session: str
     user: int
@@ -20,7 +20,7 @@ class SessionIdentity:
 
 
 def gone(seats: Collection[SessionIdentity], now: datetime) -> set[SessionIdentity]:
-    """Those who signed out meanwhile, or whose session or account ended."""
+    """The sessions that have ended: signed out, expired, the account inactive, or its password changed."""
     every = sorted(seats, key=lambda one: one.session)
     chunks = [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
     return {one for chunk in chunks for one in _gone(chunk, now)}

@@ -22,9 +22,9 @@ RETRY_SECONDS = environment.retry_seconds()
 KEEP_HISTORY_DAYS = environment.keep_history_days()
 CREATE_AGAIN_SECONDS = environment.create_again_seconds()
 
-# Not "daphne": the app is there for `runserver` only, and would load Twisted into every process (0.6 s and 27 MB each, measured).
+# Without the app "daphne": it is only for `runserver`, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [
-    # Before Django's own: of two commands with one name that of the first application is run.
+    # Before Django's own apps: of two commands with the same name the first app's is run.
     "dashboard",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -49,7 +49,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# An installed package has templates and static files within `dashboard`, where Django finds them by itself (pyproject.toml).
+# An installed package has templates and static files in `dashboard`, where Django finds them by itself (pyproject.toml).
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -66,19 +66,19 @@ TEMPLATES = [
         },
     }
 ]
-# The server refuses what is larger before it is read: dashboard/limits.py. Nothing goes by way of the disk.
+# The server refuses larger requests before they are read (dashboard/limits.py), so no upload is ever put on disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = limits.MAX_DOCUMENT
-DATA_UPLOAD_MAX_NUMBER_FILES = 0  # there is no form that takes one
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no form takes files
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"
 
 
-# Who is halted, or cut off, in the middle of a transaction keeps its locks: nobody else could claim or write those rows for as long. Found
-# by stopping one of two probers: the other waited until it was woken. Ours are never idle in one for seconds.
+# A process that is halted or cut off in a transaction keeps its locks, so that nobody else can claim or write those rows. Found by stopping
+# one of two probers: the other waited until the first went on. Our own transactions are never idle for seconds.
 HALTED = "-c idle_in_transaction_session_timeout=10s"
 
 
-# Not by way of a URL: the folder's name may hold #, ? or %.
+# Not as a URL, since the folder's name may contain #, ? or %.
 OWN_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(environment.database_file())}
 
 
@@ -92,7 +92,7 @@ def _database() -> dict[str, Any]:
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            # The last one: what one large transaction has made of the write-ahead log does not stay on the disk.
+            # journal_size_limit: the write-ahead log shrinks again after one large transaction.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; "
             "PRAGMA journal_size_limit=67108864",
         }
@@ -128,7 +128,7 @@ CELERY_BROKER_URL = environment.celery_broker_url()
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
-# Acknowledged early: recovery comes from the leases in the database only, so that a lost message is harmless and none runs twice.
+# Messages are acknowledged early: recovery is by the leases in the database only, so a lost message is harmless and none runs twice.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -139,12 +139,12 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
     True  # touches late acknowledgement only; False warns at every loss
 )
 CELERY_BROKER_CONNECTION_RETRY = True
-CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a broker that refuses a command (out of memory, read-only) ends no worker
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a refused command (broker out of memory, read-only) must not end the worker
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # kombu looks for messages that a killed worker left every 10 x 10 s unless told otherwise (measured).
+    # By default kombu looks only every 10 x 10 s for messages that a killed worker has left (measured).
     "visibility_timeout": 60,
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
@@ -155,7 +155,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULER = "dashboard.beat:SteadyScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-# `expires`: a worker that was down does not replay a backlog.
+# `expires`: so that a worker that was down does not work off a backlog.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrades.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "purge": {"task": "upgrades.tasks.purge", "schedule": 3600.0, "options": {"expires": 600}},
@@ -175,11 +175,11 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Django's own handlers (one of them sends mail) are taken off: everything goes up to the root.
+        # Django's own handlers (one of them sends mail) are removed: everything goes to the root logger.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"filters": ["not ready"]},
-        # These speak at every request, task and connection, and at every tick that came too late.
+        # These log every request, task and connection, and every late tick.
         "daphne": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
@@ -195,7 +195,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 if EXTERNAL and EXTERNAL.path:
-    # All links have the sub-path; it is found without it too (dashboard/front.py).
+    # All links have the sub-path; requests without it are answered too (dashboard/front.py).
     FORCE_SCRIPT_NAME = EXTERNAL.path
     SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{EXTERNAL.path}/"
 if HTTPS_ONLY or (EXTERNAL and EXTERNAL.scheme == "https"):

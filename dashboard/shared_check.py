@@ -1,4 +1,4 @@
-"""One check for all who ask at the same time: run once, believed for a second, waited for until a deadline."""
+"""A check that is shared by all callers: it runs once at a time, its result counts for a second, and callers wait until a deadline."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ LATE = f"no answer within {CHECK_SECONDS:g} s"
 
 
 class SharedCheck:
-    """`check` raises where something is wrong, which `why` says in one line. However long it takes, at most one thread waits for it."""
+    """Runs `check`, which raises where something is wrong; `why` puts the error into one line. At most one thread at a time is in it."""
 
     def __init__(self, check: Callable[[], None], why: Callable[[BaseException], str]) -> None:
         self._check = check
@@ -30,14 +30,14 @@ class SharedCheck:
             return LATE
 
     async def ask_later(self) -> str:
-        """The same without a thread: any number of callers may wait."""
+        """As `ask`, but waiting takes no thread, so any number of callers can wait."""
         answer, seconds = self._current()
         waiting = asyncio.wrap_future(answer)
         await asyncio.wait([asyncio.shield(waiting)], timeout=seconds)
         return answer.result() if answer.done() else LATE
 
     def _current(self) -> tuple["Future[str]", float]:
-        """The answer that counts, and how long may be waited for it."""
+        """The answer to wait for (a new check is started where the last one is too old), and for how many seconds."""
         with self._lock:
             now = time.monotonic()
             if self._answer is None or (self._answer.done() and now - self._ended_at >= BELIEVED_SECONDS):

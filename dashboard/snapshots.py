@@ -1,4 +1,4 @@
-"""Snapshots of the feed over HTTP: encoded and compressed once per revision, whoever asks."""
+"""Snapshots of the feed over HTTP: encoded and compressed once per revision, for all clients."""
 
 import gzip
 import json
@@ -11,14 +11,14 @@ MAX_CACHED = 64  # scale sets
 
 
 class Snapshots:
-    """Compressed JSON by scale set, as long as its revision ("stream.seq") is the present one."""
+    """A cache of compressed snapshots by scale set, each valid while its revision ("stream.seq") is the present one."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, tuple[str, bytes]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, scale_set_id: int, revision: str) -> tuple[str, bytes]:
-        """(revision, gzip). The revision may be a later one than asked for. Raises ScaleSet.DoesNotExist."""
+        """(revision, snapshot as compressed JSON). The revision may be later than the one asked for. Raises ScaleSet.DoesNotExist."""
         with self._lock:
             kept = self._kept.get(scale_set_id)
         if kept and kept[0] == revision:

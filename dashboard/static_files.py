@@ -1,7 +1,7 @@
-"""The files of the pages: under names with a hash of their content, kept by browsers for ever.
+"""Static files of the pages, under names with a hash of their content, so that browsers can keep them for ever.
 
-The server collects them into the state folder when it starts, where they have changed; there is no build step. Where nothing is collected
-(in tests, with ROLLGRID_DEBUG, on a full disk) they are served from where they are, under their plain names.
+When the server starts it collects them into the state folder, if they have changed; there is no build step. Where none are collected (in
+tests, with ROLLGRID_DEBUG, on a full disk) they are served from their source folders, under their plain names.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ from upgrades import durable
 log = logging.getLogger(__name__)
 
 MARK = ".made-of"
-# Of other versions of htmx than the one that is used; and hidden files.
+# Files of other versions of htmx than the one that is used, and hidden files.
 LEFT_OUT = ("ext", "htmax*", "htmx-4*", ".*")
-# `import ... from "./dom.js"` and `export ... from`. Django's own pattern also takes `import("./x.js")`, which stands in comments too.
+# `import ... from "./dom.js"` and `export ... from`. Django's own pattern also matches `import("./x.js")`, which comments contain too.
 IMPORTS = r"""(?P<matched>(?P<before>\b(?:from|import)\s*)"(?P<url>\.{1,2}/[^"\n]+\.js)")"""
 
 
 def _mark() -> Path:
-    """The last file that is written: without it the others are not whole."""
+    """The file that is written last: without it the collected files are not complete."""
     return Path(settings.STATIC_ROOT) / MARK
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Django's storage of hashed names, which also rewrites the imports of our modules, and makes a gzip of each file beside it."""
+    """Django's storage with hashed names, which also rewrites the imports of our modules, and puts a gzip beside each file."""
 
     patterns = (*ManifestStaticFilesStorage.patterns, ("js/*.js", ((IMPORTS, '%(before)s"%(url)s"'),)))
 
@@ -49,22 +49,22 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         return found
 
     def stored_name(self, name: str) -> str:
-        """The plain name where nothing has been collected."""
+        """The hashed name; the plain one where nothing was collected."""
         stored: str = super().stored_name(name) if self.hashed_files else name
         return stored
 
     def add_stats_to_manifest(self) -> None:
-        """Leave out sizes and dates: our server looks at the files themselves."""
+        """Do nothing: our server reads sizes and dates from the files themselves."""
 
 
 def _sources() -> Iterator[tuple[str, FileSystemStorage]]:
-    """All files, as name and place; the first of one name is the one that counts."""
+    """(name, storage) of all source files; of equal names the first one counts."""
     for finder in finders.get_finders():
         yield from finder.list([*LEFT_OUT])
 
 
 def _digest() -> str:
-    """Text that is another one when a file, or what collects it, is another one."""
+    """A hash of all source files and of the versions of what collects them."""
     found = hashlib.sha256(f"{django.__version__} {servestatic.__version__} {IMPORTS}".encode())
     for name, storage in sorted(_sources(), key=lambda source: (source[0], str(source[1].location))):
         with storage.open(name) as file:
@@ -73,7 +73,7 @@ def _digest() -> str:
 
 
 def collect() -> None:
-    """Collect all files into the state folder, unless those there were made of the same."""
+    """Collect all files into the state folder, unless the files there were made from the same sources."""
     try:
         digest = _digest()
         if _mark().exists() and _mark().read_text() == digest:
@@ -87,26 +87,26 @@ def _collect_anew(digest: str) -> None:
     mark = _mark()
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.unlink(missing_ok=True)
-    # A list of its own: the command writes into it.
+    # A new list, since the command changes it.
     call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=[*LEFT_OUT])
     durable.replace(mark, digest.encode())
 
 
 class StaticFiles:
-    """An ASGI application that answers for the files of the pages, around the one that answers for all else."""
+    """An ASGI application that serves the static files, and hands all other requests to the one that it wraps."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        # Below a sub-path too: that is known from the start, and not in the context of every request.
+        # Read once, now: with the sub-path, which is set at the start, but not in the context of every request.
         self._address = settings.STATIC_URL
 
     @cached_property
     def _server(self) -> ServeStaticASGI:
-        """Made at the first request: the files are collected after this module is loaded."""
+        """The server of the files, made at the first request: they are collected only after this module is loaded."""
         server = ServeStaticASGI(
             self._application,
             autorefresh=settings.DEBUG,
-            max_age=0,  # of those under plain names: browsers ask whether they are still the same
+            max_age=0,  # for files under plain names: browsers must ask whether these have changed
             allow_all_origins=False,
             add_headers_function=_protect,
         )
@@ -119,7 +119,7 @@ class StaticFiles:
 
 
 def _folders() -> list[str]:
-    """Where the files are. What a later folder has counts."""
+    """The folders to serve from. Of equal names the file in the last folder counts."""
     if _mark().exists() and not settings.DEBUG:
         return [str(settings.STATIC_ROOT)]
     return list(dict.fromkeys(str(storage.location) for _, storage in reversed([*_sources()])))

@@ -1,4 +1,4 @@
-"""Requests that cannot be understood, and a database that does not do its work: an answer in the face's own shape, never a traceback."""
+"""Answers to requests that cannot be understood, and while the database is away: in the shape that the client expects."""
 
 import sys
 from collections.abc import Callable
@@ -20,7 +20,7 @@ OUT_OF_SERVICE = "The database is unavailable. Nothing was changed; try again in
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400. Not decorated as Django's own is: that reads the very form again that could not be read."""
+    """Django's handler400. It has no `requires_csrf_token` as Django's own does: that would read the unreadable form again."""
     if answer := urls.bad_request(request, exception):
         return answer
     if limits.route(request.path_info).shape is Shape.ACT:
@@ -39,7 +39,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: 503 where it is the database that cannot."""
+    """Django's handler500. The answer is 503 where it is the database that is away."""
     error = sys.exc_info()[1]
     away = error is not None and is_database_away(error)
     if limits.route(request.path_info).shape is Shape.ACT:
@@ -52,20 +52,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _page(template: str, status: int) -> HttpResponse:
-    """Without the request, and so without a query: Django renders errors in threads of which each would keep a connection of its own,
-    that nobody closes or looks after; and it may be the database that is in trouble.
+    """An error page, rendered without the request, so that it makes no query.
+
+    Django renders errors in threads of their own, and each would keep a database connection that nobody closes. And it may be the database
+    that is in trouble.
     """
     return render(None, template, status=status)
 
 
 def said(answer: limits.Answer) -> HttpResponse:
-    """As Django sends it."""
+    """The answer as a response of Django's."""
     return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
 
 
 @sync_and_async_middleware
 def refuse_nonsense(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Refuses, before anything else looks, a page's request that cannot be read or has a NUL in it, which no database takes."""
+    """Middleware: refuse a page's request that cannot be read, or that has a NUL in it, which databases do not take."""
 
     def answer(request: HttpRequest) -> Any:
         _check(request)
@@ -79,7 +81,7 @@ def refuse_nonsense(get_response: Callable[[HttpRequest], Any]) -> Callable[[Htt
 
 
 def _check(request: HttpRequest) -> None:
-    """Raises BadRequest, or what Django raises. The API and the token service say it in their own words."""
+    """Raise BadRequest, or what Django raises for an unreadable form. The API and the token service check their own requests."""
     if limits.route(request.path_info).shape in (Shape.ARM, Shape.TOKEN):
         return
     given = [request.GET]

@@ -1,4 +1,4 @@
-"""What answers under which path. /healthz and /readyz answer before all of these: dashboard/health.py."""
+"""The addresses of the pages and the API. /healthz and /readyz are answered before all of these: dashboard/health.py."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -52,7 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/withdraw/undo/", actions.undo_withdrawal, name="undo withdrawal"),
     path("login/", SignInView.as_view(), name="login"),
     path("logout/", SignOutView.as_view(), name="logout"),
-    # One door: these two stand before the admin's own.
+    # Before the admin's own addresses, so that there is only one way to sign in and out.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/logout/", SignOutView.as_view()),
     path("admin/", admin.site.urls),

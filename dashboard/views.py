@@ -1,4 +1,4 @@
-"""The pages: read, render."""
+"""The views of the pages: they only read and render."""
 
 import gzip
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from upgrades.models import Location, ScaleSet
 
 UNSHOWN = ("document", "sealed_secrets", "decision")
 HISTORY_LINES = 30
-MAX_NUMBER = 2**31 - 1  # of an instance; no database could even look for more
+MAX_NUMBER = 2**31 - 1  # of an instance; a larger one would be a database error
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A headline number of the fleet; `?only=key` shows the scale sets it counts something in. The script fills it in."""
+    """A headline number of the fleet, filled in by the page's script. `?only=key` shows only scale sets in which it counts something."""
 
     key: str
     label: str
@@ -46,7 +46,7 @@ FIGURES = (
 @require_safe
 @login_required
 def fleet(request: HttpRequest) -> HttpResponse:
-    """All scale sets. The page's own script fills in what lives; what is here shows which there are."""
+    """All scale sets. This renders which there are; the page's script fills in what changes."""
     rows = list(ScaleSet.objects.select_related("sku").defer(*UNSHOWN))
     context = {
         "page": "fleet",
@@ -67,7 +67,7 @@ def scale_set(request: HttpRequest, group: str, name: str) -> HttpResponse:
 @require_safe
 @login_required
 def instance_history(request: HttpRequest, group: str, name: str, number: int) -> HttpResponse:
-    """A fragment for the instance's panel: what happened to it, the latest first."""
+    """A fragment for the instance's panel: its history, latest first."""
     row = _scale_set(group, name)
     if number > MAX_NUMBER:
         raise Http404(f"{row} has no instance {number}")
@@ -77,7 +77,7 @@ def instance_history(request: HttpRequest, group: str, name: str, number: int) -
 @require_safe
 @login_required
 def images(request: HttpRequest) -> HttpResponse:
-    """The catalogue: SKUs, their versions, and who runs what."""
+    """The catalogue: SKUs, their versions, and how many instances run each."""
     keys = list(ScaleSet.objects.values_list("key", flat=True))
     context = {"page": "images", "skus": _skus(), "locations": Location.objects.order_by("name"), "keys": keys}
     return render(request, "images.html", context)
@@ -86,12 +86,12 @@ def images(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def skus(request: HttpRequest) -> HttpResponse:
-    """A fragment: the catalogue again, after something was published."""
+    """A fragment: the catalogue, read again after a version was published."""
     return render(request, "parts/skus.html", {"skus": _skus()})
 
 
 def _skus() -> list[tuple[Overview, str]]:
-    """Each SKU with a number that its next version could have."""
+    """Each SKU with a proposal for the number of its next version."""
     today = timezone.now().date()
     return [(one, versions.plausible_next(one.latest, today)) for one in catalog.overview()]
 
@@ -103,7 +103,7 @@ def _scale_set(group: str, name: str) -> ScaleSet:
 
 @require_safe
 def feed_heads(request: HttpRequest) -> HttpResponse:
-    """GET /feed/heads: where the feed of each scale set is, for those whose sockets do not get through."""
+    """GET /feed/heads: the last position of each scale set's feed, for clients whose websockets are blocked."""
     if not request.user.is_authenticated:
         return error(401, "NotSignedIn", "sign in first")
     heads = {head.key: head.revision for head in read.heads()}
@@ -112,7 +112,7 @@ def feed_heads(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def feed_snapshot(request: HttpRequest) -> HttpResponse:
-    """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, and the place in the feed that it is as of."""
+    """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, with the position in the feed that it belongs to."""
     if not request.user.is_authenticated:
         return error(401, "NotSignedIn", "sign in first")
     key = request.GET.get("set", "").lower()

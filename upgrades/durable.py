@@ -1,4 +1,4 @@
-"""Writes small files that survive a power cut: afterwards the file is old or new, never partial. No Django: the supervisor uses it too."""
+"""Writes small files so that after a power cut they are old or new, never partial. Imports no Django: the supervisor uses it too."""
 
 import os
 import tempfile

@@ -22,7 +22,7 @@ class Away:
 
 
 def away(home: Path, now: datetime, *, simulator: bool) -> list[Away]:
-    """The parts that do no work now. `simulator`: whether a location needs it. The broker counts only if `up` has started it."""
+    """The parts that do no work now. `simulator`: whether it is needed. The broker counts only if `up` has started it."""
     record = heartbeats.read(home)
     return _away(record, time.monotonic(), now, _needed(record, simulator))
 

@@ -1,4 +1,4 @@
-"""Where Rollgrid runs from: a checkout, or an installed package. No Django: the supervisor and the simulator use it too."""
+"""Where Rollgrid runs from: a checkout, or an installed package. Imports no Django: the supervisor and the simulator use it too."""
 
 import os
 from pathlib import Path

@@ -33,8 +33,8 @@ from upgrades.models.clock import in_time
 
 log = logging.getLogger(__name__)
 
-# Refused attempts are written too. So that nobody can fill the table with them, the same refusal is written once in SAME_REFUSAL only,
-# and an hour has at most so many.
+# Refused attempts are written too. So that nobody can fill the table with them, the same refusal is written only once in SAME_REFUSAL,
+# and no more than these numbers are written in an hour.
 SAME_REFUSAL = timedelta(minutes=5)
 MAX_REFUSALS = 100  # in an hour, of one actor
 MAX_REFUSALS_OF_NOBODY = 1_000  # in an hour, of all actors together who have not proved who they are

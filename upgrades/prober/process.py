@@ -287,7 +287,7 @@ class Prober:
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
         """Whether the provider is to be asked about this scale set's machines now.
 
-        Where its rows have changed since views were last written, that time counts, not that of the last request: rows may have been busy.
+        SLOW_VIEW_SECONDS count from the last request, but from the last write where rows have changed since: some may have been busy then.
         """
         sight, pk = self._sights.get(probed.pk), probed.pk
         is_soon = probed.probe is None or probed.is_settling or pk in self._doubted or self._absences.is_doubtful(pk)
