@@ -24,7 +24,7 @@ from upgrades.models import Event
 from upgrades.models.thread import DatabaseThread
 
 TICK_SECONDS = 0.1
-BREATH_SECONDS = 0.02  # the least pause between two rounds, however long they take: other tasks need time too
+BREATH_SECONDS = 0.02  # the minimum pause between two rounds, however long they take: other tasks need time too
 HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
 RING_SECONDS = 30.0

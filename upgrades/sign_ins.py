@@ -67,7 +67,7 @@ def failed(one: Try, whose: str, now: datetime) -> None:
 def succeeded(one: Try, now: datetime) -> None:
     """Forget the failures of the account, and of the account from this address. The address keeps its own, but for this try.
 
-    Otherwise somebody who guesses passwords could reset them by signing in to an account of their own.
+    Otherwise somebody who guesses passwords could reset the address's count by signing in to an account of their own.
     """
     with transaction.atomic():
         counts = _counts(

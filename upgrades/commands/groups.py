@@ -5,7 +5,10 @@ from upgrades.models import Location, ResourceGroup, ScaleSet
 
 
 def ensure(name: str, location: Location) -> None:
-    """Create the group in this location where it does not exist. One that is being deleted stays if it is empty; else raises Refused."""
+    """Create the group in this location where it does not exist, or is empty and being deleted.
+
+    Raises Refused where it is being deleted and not empty yet.
+    """
     defaults = {"name": name, "location": location}
     ResourceGroup.objects.get_or_create(key=name.lower(), defaults=defaults)
     row = lock(name)

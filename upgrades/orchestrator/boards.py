@@ -1,4 +1,4 @@
-"""Boards of scale sets: computed each time nothing is left to do for one, written only where its board differs from the stored one."""
+"""Boards of scale sets: computed when reconciling leaves nothing more to do, written only where they differ from the stored ones."""
 
 import logging
 from dataclasses import dataclass

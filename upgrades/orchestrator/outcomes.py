@@ -165,7 +165,7 @@ def _note_gone(row: Instance, now: datetime) -> None:
 
 
 def _is_of_its_member(row: Instance) -> bool:
-    """Whether the operation belongs to the instance's upgrade. A creation that does makes a surge instance; others are for the capacity."""
+    """Whether the operation is that of the instance upgrade. Creations of surge instances are; other creations are for the capacity."""
     return row.member is not None and row.operation_id == row.member.pk
 
 

@@ -36,10 +36,9 @@ def _has_just_failed(row: Instance) -> bool:
 
 
 def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
-    """End quarantines that no longer say anything: the instances are tried once more. True where there were any.
+    """End outdated quarantines, so that the instances are tried once more. True where there were any.
 
-    A quarantine is outdated where the instance failed on an older version than the one it would get now, or on one that is suspected by
-    now.
+    A quarantine is outdated where the instance failed on an older version than it would get now, or on one that is suspected by now.
     """
     notes = _over(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
     if not notes:

@@ -65,7 +65,7 @@ class Counts:
             self._unsettled.pop(scale_set_id, None)
 
     def take_result(self, result: Result) -> None:
-        """Counts one probe."""
+        """Count the result of one probe. Results about other OS disks, or instances that are not known (any more), are ignored."""
         pk, settings = result.target.key, result.target.settings
         one = self._instance(pk)
         if one is None or result.target.generation != one.generation:

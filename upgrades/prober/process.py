@@ -63,7 +63,7 @@ class ProviderSnapshot:
 
 
 class Prober:
-    """`now` is the wall clock; `on_change(*scale set ids)` is called (in the database's thread) after health changed."""
+    """The prober. `now` is the wall clock; `on_change(*scale set ids)` is called (in the database's thread) after health has changed."""
 
     def __init__(self, home: Path, now: Callable[[], datetime], on_change: Callable[..., None]) -> None:
         self.name = uuid.uuid4().hex
