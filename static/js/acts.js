@@ -4,7 +4,7 @@ import { $, html, mark, show } from "./dom.js";
 import { inZone } from "./sentences.js";
 import { drop, refusal, toast } from "./toast.js";
 
-const LONGEST_ANSWER = 30000; // the same for forms is in base.html
+const MAX_ANSWER_MS = 30000; // the same for forms is in base.html
 
 /** A time that a person chose is of the person's own zone; a date ends with that day. What is off is not sent. */
 export function prepare(event) {
@@ -86,7 +86,7 @@ function takeBack(box, { url, values }) {
 export async function post(url, values, element = document.body) {
   const headers = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
   const body = new URLSearchParams(values),
-    signal = AbortSignal.timeout(LONGEST_ANSWER);
+    signal = AbortSignal.timeout(MAX_ANSWER_MS);
   const answer = await fetch(url, { method: "POST", headers, body, signal }).catch(() => null);
   settle(element, answer?.status ?? 0, parsed((await answer?.text().catch(() => "")) ?? ""));
 }

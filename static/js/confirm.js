@@ -5,13 +5,13 @@ import { $, html, mark, show, turn } from "./dom.js";
 import { many, momentAt, span, zoneName } from "./format.js";
 import { inZone } from "./sentences.js";
 
-const LONGEST_ANSWER = 30000; // ms
+const MAX_ANSWER_MS = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms
 const NO_ANSWER = {
   code: "",
   message: "No answer came from the server. Nothing was changed; try again.",
 };
-const MOST_OPT_OUTS = 6; // named one by one
+const MAX_OPT_OUTS = 6; // named one by one
 let asked = null; // {url, values, control, sent}: what the dialog is about
 
 /**
@@ -25,7 +25,7 @@ export async function consider(address, control, sent = () => {}) {
   )
     return;
   control.setAttribute("aria-busy", "true");
-  const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).catch(
+  const answer = await fetch(address, { signal: AbortSignal.timeout(MAX_ANSWER_MS) }).catch(
     () => null,
   );
   const said = await answer?.json().catch(() => null);
@@ -94,8 +94,8 @@ const notice = (fill, text) =>
   html`<p class="notice" data-fill="${fill}">${mark(fill, "held")}<span>${inZone(text)}</span></p>`;
 
 function owners(list) {
-  const more = list.length - MOST_OPT_OUTS;
-  return html`<ul class="owned">${list.slice(0, MOST_OPT_OUTS).map(owned)}</ul>
+  const more = list.length - MAX_OPT_OUTS;
+  return html`<ul class="owned">${list.slice(0, MAX_OPT_OUTS).map(owned)}</ul>
     ${more > 0 ? html`<p class="quiet">And ${more} more.</p>` : ""}`;
 }
 

@@ -6,8 +6,8 @@ import { inViewersZone } from "./sentences.js";
 import { applyDelta, emptyBoard, follows, fromSnapshot, isReady } from "./state.js";
 
 const SNAPSHOTS_AT_ONCE = 4;
-const LONGEST_ANSWER = 15000; // ms
-const LONGEST_URL = 6000;
+const MAX_ANSWER_MS = 15000; // ms
+const MAX_URL_LENGTH = 6000;
 
 /**
  * sets: keys to follow, or nothing for all; known: those of them that the page was made with, to be told of if they are gone.
@@ -44,7 +44,7 @@ export class Feed {
       .filter(isReady)
       .map((board) => `${board.key}:${board.stream}.${board.seq}`)
       .join();
-    if (since.length < LONGEST_URL) url.searchParams.set("since", since); // longer: resets say what to fetch
+    if (since.length < MAX_URL_LENGTH) url.searchParams.set("since", since); // longer: resets say what to fetch
     return url;
   }
 
@@ -144,7 +144,7 @@ export class Feed {
 
   /** What stands there; null where nothing does. Throws where nobody answers. */
   async get(address) {
-    const answer = await fetch(address, { signal: AbortSignal.timeout(LONGEST_ANSWER) });
+    const answer = await fetch(address, { signal: AbortSignal.timeout(MAX_ANSWER_MS) });
     if (answer.status === 401) this.leave();
     if (answer.status === 404) return null;
     if (!answer.ok) throw new Error(`${address}: ${answer.status}`);

@@ -16,7 +16,7 @@ import { FILLS, isReady } from "./state.js";
 import { classOf, pickedIn, PICKS, summaryOf, totalsOf } from "./summary.js";
 
 const KNOWN = (document.body.dataset.sets ?? "").split(",").filter(Boolean);
-const LONGEST_WAIT = 8000; // ms: then what there is is shown
+const MAX_WAIT_MS = 8000; // ms: then what there is is shown
 const AT_FIRST = 20; // rows that are painted before anybody knows which are in sight
 const body = $("#sets");
 const fleet = new Map(); // key -> {board, sum, needs, rank}; sum is null while it has to be counted again
@@ -44,7 +44,7 @@ addEventListener("popstate", () => {
 });
 isPrinted.addEventListener("change", paintAnew);
 addEventListener("beforeprint", paintAnew);
-setTimeout(appear, LONGEST_WAIT);
+setTimeout(appear, MAX_WAIT_MS);
 body.addEventListener("pointerleave", ask);
 body.addEventListener("focusout", ask);
 

@@ -4,7 +4,7 @@ import { ServerClock, Stopwatch } from "./clock.js";
 
 const SILENCE = 5000; // ms without a word from the server: the board is stale
 const OPENING = 10000; // ms for a socket to open
-const LONGEST_WAIT = 10000;
+const MAX_WAIT_MS = 10000;
 const POLL_EVERY = 3000;
 const SOCKET_TRIES = 3; // before polling
 const SIGNED_OUT = 4401;
@@ -65,7 +65,7 @@ export class Link {
     this.socket = null;
     if (code === SIGNED_OUT) return this.leave();
     this.tries += 1;
-    const wait = Math.min(LONGEST_WAIT, 250 * 2 ** this.tries) * (0.5 + Math.random() / 2);
+    const wait = Math.min(MAX_WAIT_MS, 250 * 2 ** this.tries) * (0.5 + Math.random() / 2);
     this.timer = setTimeout(() => this.connect(), wait);
     if (this.tries >= SOCKET_TRIES && !this.polling)
       this.pollOn((this.polling = { answered: false }));

@@ -7,7 +7,7 @@ import { may, whyNot } from "./shell.js";
 import { refusal } from "./toast.js";
 
 const USUAL_DAYS = 14; // never silently for ever
-const MOST_DAYS = 3649;
+const MAX_DAYS = 3649;
 
 const dayFromNow = (days) =>
   new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4)
@@ -36,7 +36,7 @@ export class OptingOut {
     Object.assign(form.elements.until_day, {
       value: dayFromNow(USUAL_DAYS),
       min: dayFromNow(0),
-      max: dayFromNow(MOST_DAYS),
+      max: dayFromNow(MAX_DAYS),
     });
     $(".problem", form).hidden = true;
     $("#opt-out-name").textContent =

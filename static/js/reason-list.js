@@ -5,14 +5,14 @@ import { momentAt, number } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { elapsed, remaining } from "./ticking.js";
 
-const MOST_REASONS = 6;
+const MAX_REASONS = 6;
 
 /** `held`: whose instances are shown alone. */
 export function reasons(list, held = "") {
   const count = list.length > 1 ? `${number(list.length)} reasons` : "";
   const title = ["done", "active"].includes(list[0]?.fill) ? "Now" : "Why it is waiting";
   return html`<header><h2>${title}</h2><span class="small quiet">${count}</span></header>
-    <ol class="reasons">${list.slice(0, MOST_REASONS).map((one) => reason(one, held))}</ol>`;
+    <ol class="reasons">${list.slice(0, MAX_REASONS).map((one) => reason(one, held))}</ol>`;
 }
 
 export function reason(one, held = "") {

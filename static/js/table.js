@@ -15,7 +15,7 @@ const COLUMNS = [
   ["version", "Image version"],
   ["health_began_at", "Health since"],
 ];
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 
 function valueOf(instance, column) {
   if (column === "state") return WORST_FIRST.indexOf(instance.state);
@@ -31,16 +31,16 @@ export function rowsOf(instances, view) {
   return shown.sort((a, b) => (falling ? -compare(a, b) : compare(a, b)));
 }
 
-/** Markup of the first MOST_ROWS of these instances. */
+/** Markup of the first MAX_ROWS of these instances. */
 export function tableOf(instances, view, name, now) {
   const rows = rowsOf(instances, view),
     all = number(instances.length);
-  const rest = html`<p class="small quiet">The first ${number(MOST_ROWS)} of ${number(rows.length)}. Filter, or download all as CSV.</p>`;
+  const rest = html`<p class="small quiet">The first ${number(MAX_ROWS)} of ${number(rows.length)}. Filter, or download all as CSV.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
     <caption class="sr">${number(rows.length)} of ${all} instances of ${name}; times are ${zoneName()}</caption>
     <thead><tr><th scope="col"><span class="sr">Selected</span></th>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
-    <tbody>${rows.slice(0, MOST_ROWS).map((one) => row(one, now, view.selected?.has(one.id)))}</tbody>
-  </table></div>${rows.length > MOST_ROWS ? rest : ""}`;
+    <tbody>${rows.slice(0, MAX_ROWS).map((one) => row(one, now, view.selected?.has(one.id)))}</tbody>
+  </table></div>${rows.length > MAX_ROWS ? rest : ""}`;
 }
 
 function heading([code, name], sort) {
