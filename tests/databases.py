@@ -10,7 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-_kept: list[str] = []
+# The copy, and the server that has it: "" for SQLite.
+_kept: list[tuple[str, str]] = []
 
 
 @contextmanager
@@ -21,11 +22,12 @@ def kept() -> Iterator[None]:
         own = connection.settings_dict["NAME"]
         connection.close()  # PostgreSQL copies a database that nobody is connected to
         _tell(f'CREATE DATABASE "{copy}" TEMPLATE "{own}"')
-    _kept.append(copy)
+    entry = (copy, os.environ.get("DATABASE_URL", ""))
+    _kept.append(entry)
     try:
         yield
     finally:
-        _kept.remove(copy)
+        _kept.remove(entry)
         if connection.vendor == "postgresql":
             _tell(f'DROP DATABASE "{copy}"')
 
@@ -45,15 +47,19 @@ def bring_back() -> None:
 
 @contextmanager
 def one_for(home: Path) -> Iterator[str]:
-    """The URL of a database for a Rollgrid with this state folder; "" for SQLite in that folder."""
-    (copy,) = _kept
+    """The URL of a database for a Rollgrid with this state folder; "" for SQLite in that folder.
+
+    On a PostgreSQL server of a test's own it is empty: `up` migrates it.
+    """
+    ((copy, server),) = _kept
     if connection.vendor == "sqlite":
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(copy, home / "rollgrid.sqlite3")
         yield ""
         return
     name = f"live_{uuid.uuid4().hex}"
-    _tell(f'CREATE DATABASE "{name}" TEMPLATE "{copy}"')
+    template = f' TEMPLATE "{copy}"' if server == os.environ["DATABASE_URL"] else ""
+    _tell(f'CREATE DATABASE "{name}"{template}')
     try:
         yield urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
     finally:
