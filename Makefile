@@ -36,13 +36,15 @@ install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
 install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries for JavaScript, which the tests run; needs npm
 
-# Both at once, for they wait more than they work; what the second one says is shown when both have ended.
+# Two at once, about as long as each other; what the second one says is shown when both have ended.
 test: lint install-clients ## all checks and all tests, on SQLite and on PostgreSQL
 	@log=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM HUP; \
-	$(ELSEWHERE)/postgres $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" $(ON_SQLITE) \
-		>"$$log" 2>&1 & \
-	$(ELSEWHERE)/sqlite $(BIN)/python -m pytest; one=$$?; wait $$!; two=$$?; \
-	echo "On PostgreSQL:"; cat "$$log"; exit $$((one || two))
+	(trap 'kill $$now 2>/dev/null; exit 143' TERM; \
+		$(ELSEWHERE)/postgres $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" $(ON_SQLITE) & \
+		now=$$!; wait $$now; postgres=$$?; $(ELSEWHERE)/browser $(BIN)/python -m pytest tests/browser & \
+		now=$$!; wait $$now; browser=$$?; exit $$((postgres || browser))) >"$$log" 2>&1 & \
+	$(ELSEWHERE)/sqlite $(BIN)/python -m pytest --ignore=tests/browser; one=$$?; wait $$!; two=$$?; \
+	echo "On PostgreSQL, and in the browser:"; cat "$$log"; exit $$((one || two))
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
