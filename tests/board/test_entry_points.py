@@ -6,7 +6,7 @@ What is right core says; each of the others is asked as its users ask it.
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from tests.arm.client import Api, scale_set
 from tests.board.fleets import Drawn, draw
+from tests.board.holding import broken
 from tests.board.test_painted import Json, facts_of, painted, sent_of
 from tests.stories import NOW
 from upgrades import plans
@@ -154,16 +155,8 @@ def _plain(markup: str) -> str:
 
 def test_every_entry_point_says_the_same(cases: list[Case]) -> None:
     assert {bool(one.facts.upgrade) for one in cases if one.upgrade} == {True, False}, "these fleets show too little"
-    wrong = [found for one in cases for hold in HOLDS if (found := _wrong(hold, one))]
+    wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
-
-
-def _wrong(hold: Callable[[Case], None], one: Case) -> str:
-    try:
-        hold(one)
-    except AssertionError as error:
-        return f"{one}, {hold.__name__.strip('_').replace('_', ' ')}: {error}"
-    return ""
 
 
 # --- what holds of each -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ The scripts run under Node over the very JSON that a browser gets; every word an
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from django.db import transaction
 
 from tests.board.fleets import Drawn, draw
+from tests.board.holding import broken
 from upgrades.core import batches, health, reasons
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
@@ -91,16 +92,8 @@ def painted(told: list[Json]) -> list[Json]:
 def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
     seen = {state for one in cases for state in one.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
-    wrong = [found for one in cases for hold in HOLDS if (found := _wrong(hold, one))]
+    wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
-
-
-def _wrong(hold: Callable[[Case], None], one: Case) -> str:
-    try:
-        hold(one)
-    except AssertionError as error:
-        return f"{one}, {hold.__name__.strip('_').replace('_', ' ')}: {error}"
-    return ""
 
 
 # --- what holds of each -----------------------------------------------------------------------------------------------

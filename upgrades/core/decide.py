@@ -5,7 +5,7 @@ from datetime import datetime
 
 from upgrades.core import backoff, batches, capacity, health, in_flight, messages, versions
 from upgrades.core.facts import Breach, Exceeded, Facts, Member
-from upgrades.core.states import HAS_FAILED, FaultCode, MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import FaultCode, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     HEALTH_POLL_INTERVAL,
     RESYNC_INTERVAL,
@@ -140,7 +140,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
     if not health.exceeds(len(failed), upgraded, limit):
         return None
-    members = tuple(_to_name(member) for member in failed)
+    members = tuple(member.existing for member in failed)
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
     return _stop(facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True)))
@@ -351,11 +351,6 @@ def _is_stopped_by_failures_alone(facts: Facts) -> bool:
     assert facts.upgrade
     failed, upgraded = health.failed_upgrades(facts)
     return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
-
-
-def _to_name(member: Member) -> int:
-    """The id by which a message names a member: the old instance if its upgrade failed, because then it was not replaced."""
-    return member.instance if member.state in HAS_FAILED else member.upgraded
 
 
 def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import HAS_FAILED, FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,11 @@ class Member:
     def upgraded(self) -> int:
         """The id of the instance that runs the target version, or is to run it: the replacement where there is one."""
         return self.instance if self.replacement is None else self.replacement
+
+    @property
+    def existing(self) -> int:
+        """The id of the instance that exists afterwards: the old one if its upgrade failed, because then it was not replaced."""
+        return self.instance if self.state in HAS_FAILED else self.upgraded
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import TypedDict
 
 from upgrades.core import advice, batches, health
-from upgrades.core.facts import Facts, Member
+from upgrades.core.facts import Facts
 from upgrades.core.policy import Policy
 from upgrades.core.ranges import spans
-from upgrades.core.states import HAS_FAILED
 
 
 class Gauge(TypedDict):
@@ -58,12 +57,7 @@ def failed(facts: Facts, now: datetime) -> Gauge | None:
         return None
     members, upgraded = health.unhealthy_upgraded(facts, now)
     limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
-    return gauge([there(one) for one in members], upgraded, limit)
-
-
-def there(member: Member) -> int:
-    """The id of the instance that exists: the old one if its upgrade failed, because then it was not replaced."""
-    return member.instance if member.state in HAS_FAILED else member.upgraded
+    return gauge([one.existing for one in members], upgraded, limit)
 
 
 def policy_of(facts: Facts) -> Policy:

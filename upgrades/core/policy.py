@@ -156,8 +156,8 @@ def policy_to_json(policy: Policy) -> PolicyJson:
 
 def policy_from_json(stored: PolicyJson) -> Policy:
     """Read a stored policy. Fields that an older one lacks get their defaults."""
-    known = {one: stored[one.json_name] for one in FIELDS.values() if one.json_name in stored}
-    return Policy(**{one.name: _value(one, stored) for one, stored in known.items()})
+    known = [one for one in FIELDS.values() if one.json_name in stored]
+    return Policy(**{one.name: _value(one, stored[one.json_name]) for one in known})
 
 
 def _value(one: PolicyField, stored: Any) -> Any:

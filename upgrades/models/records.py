@@ -5,6 +5,7 @@ from typing import Any
 
 from upgrades.core.board import ran, record_of_rows
 from upgrades.core.facts import Batch, Member
+from upgrades.core.policy import policy_from_json
 from upgrades.core.states import MemberState
 from upgrades.models.rolling_upgrade import RollingUpgrade
 
@@ -25,8 +26,8 @@ def batches_of(row: RollingUpgrade) -> list[dict[str, Any]]:
 
 
 def _from_members(row: RollingUpgrade) -> dict[str, Any]:
-    limit = row.policy.get("max_unhealthy_upgraded_percent", 20)
-    return {**record_of_rows(_batches(row), int(limit), row.progress().pending)}
+    limit = policy_from_json(row.policy).max_unhealthy_upgraded_percent
+    return {**record_of_rows(_batches(row), limit, row.progress().pending)}
 
 
 def _batches(row: RollingUpgrade) -> list[Batch]:
