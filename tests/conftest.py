@@ -15,6 +15,8 @@ BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it outlives them"
 # A password is made to cost a third of a second, and hundreds of stories begin with a new user.
 settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
+# SQLite makes a file and not its folder, and a fresh clone has none yet.
+settings.ROLLGRID_HOME.mkdir(parents=True, exist_ok=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
