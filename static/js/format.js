@@ -1,12 +1,19 @@
 // Numbers and times as people read them. Pure. Times are in the viewer's zone, which stands once in each view.
 
+import { LOCALE } from "./locale.js";
+
 const clock = (options) =>
-  new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...options });
+  new Intl.DateTimeFormat(LOCALE, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+    ...options,
+  });
 const SHORT = clock({}),
   LONG = clock({ second: "2-digit" });
 // Days as the terminal, the logs and the sentences of the server write them: 2018-09-25.
 const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short" });
-const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+const ZONE = new Intl.DateTimeFormat(LOCALE, { timeZoneName: "short" });
 
 /** `at`: ISO 8601 text, milliseconds, or nothing. */
 export const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
@@ -35,7 +42,7 @@ export function aboutAt(at, now = Date.now()) {
   return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)} ${timeAt(at)}`;
 }
 
-const DIGITS = new Intl.NumberFormat("en-GB"); // made once: making it took longer than all the rest of a paint
+const DIGITS = new Intl.NumberFormat(LOCALE); // made once: making it took longer than all the rest of a paint
 /** Grouped from five digits on: the sentences of the server, which know no more than 1000 instances, look the same. */
 export const number = (n) => (n < 10_000 ? String(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
 export const percentText = (p) =>

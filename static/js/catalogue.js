@@ -1,0 +1,54 @@
+// The texts of the pages in the viewer's language: a message by its key and its values.
+//
+// English is in texts.js. Another language comes as JSON, {key: template}, from where the page says (data-catalogue), with the sentences of
+// the engine in it too. What it does not have is said in English.
+
+import { format, piecesOf } from "./messages.js";
+import { TEXTS } from "./texts.js";
+
+const words = await load(globalThis.document?.documentElement?.dataset?.catalogue);
+const missed = new Set(); // keys that nobody knows, each said once
+
+/** @returns {Promise<Record<string, string>>} */
+async function load(address) {
+  if (!address) return {};
+  try {
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return await answer.json();
+  } catch (error) {
+    console.warn(`The texts in the page's language did not come (${error}): they are in English.`);
+    return {};
+  }
+}
+
+/**
+ * The template of a message in the viewer's language, else `english`; undefined where there is none.
+ * @param {string} key
+ * @param {string} [english]
+ * @returns {string | undefined}
+ */
+export function templateOf(key, english) {
+  if (Object.hasOwn(words, key)) return words[key];
+  return english ?? (Object.hasOwn(TEXTS, key) ? TEXTS[key] : undefined);
+}
+
+/**
+ * The message as a text. `params`: its values by name; times are ISO 8601 texts.
+ * @type {(key: string, params?: Record<string, any>) => string}
+ */
+export const t = (key, params) => format(known(key), params);
+
+/**
+ * The same in pieces, for html``: values that are markup stay markup.
+ * @type {(key: string, params?: Record<string, any>) => any[]}
+ */
+export const tPieces = (key, params) => piecesOf(known(key), params);
+
+function known(key) {
+  const template = templateOf(key);
+  if (template !== undefined) return template;
+  if (!missed.has(key)) console.warn(`No text has the key "${key}".`);
+  missed.add(key);
+  return key.replace(/[{}]/g, "");
+}
