@@ -1,17 +1,20 @@
 """Random scale sets, as rows: of every state that the rules know, in the middle of an upgrade, before one and after one."""
 
 import random
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, edited, publish
-from upgrades.commands import images, opt_outs, steering, upgrades
+from upgrades.commands import fleet_stops, images, opt_outs, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import set_model
-from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, OperationKind, Power, StartedBy
-from upgrades.models import Instance, RollingUpgrade, ScaleSet
+from upgrades.core.facts import Facts, ImageReference
+from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning, StartedBy, UpgradeKind
+from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.orchestrator.reconcile import reconcile
+from upgrades.orchestrator.record import OPERATION_OF, new_surge_instances
 
 OLD, MIDDLE, NEW, NEXT = "16.04.201801", "16.04.201802", "16.04.201803", "16.04.201804"
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
@@ -39,6 +42,8 @@ def draw(seed: int) -> Drawn:
     _instances(luck, row)
     if luck.random() < 0.65:
         _upgrade(luck, row)
+    if luck.random() < 0.15:
+        _scale_in(luck, row)
     _people(luck, row)
     now = NOW + timedelta(seconds=luck.choice([0, 20, 400]))
     ScaleSet.objects.filter(pk=row.pk).update(probed_at=now if luck.random() < 0.9 else NOW - timedelta(hours=1))
@@ -46,6 +51,23 @@ def draw(seed: int) -> Drawn:
     if luck.random() < 0.3:
         now = _afterwards(luck, row, now)
     return Drawn(ScaleSet.objects.select_related("location", "sku").get(pk=row.pk), now)
+
+
+def situations(facts: Facts) -> set[str]:
+    """Which of SITUATIONS this scale set is in."""
+    return {name for name, is_in in SITUATIONS.items() if is_in(facts)}
+
+
+SITUATIONS: dict[str, Callable[[Facts], bool]] = {
+    "an upgrade of the image": lambda facts: bool(facts.upgrade and facts.upgrade.kind is UpgradeKind.IMAGE),
+    "an upgrade of extensions": lambda facts: bool(facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS),
+    "no upgrade": lambda facts: facts.upgrade is None,
+    "a surge in flight": lambda facts: any(instance.spare for instance in facts.instances),
+    "instances on their way out": lambda facts: any(instance.leaving for instance in facts.instances),
+    "opted out": lambda facts: any(instance.protected for instance in facts.instances),
+    "without a machine": lambda facts: any(instance.missing for instance in facts.instances),
+    "a fleet stop": lambda facts: facts.fleet_stop is not None,
+}
 
 
 def _scale_set(luck: random.Random) -> ScaleSet:
@@ -64,7 +86,7 @@ def _scale_set(luck: random.Random) -> ScaleSet:
     if luck.random() < 0.15:
         pinned = edited(row.document, VERSION, luck.choice([OLD, MIDDLE]))
         set_model(row.key, edited(pinned, AUTOMATIC, {}), NOW)
-    domains, deferral, surge = luck.choice([0, 0, 5]), luck.random() < 0.2, luck.random() < 0.15
+    domains, deferral, surge = luck.choice([0, 0, 5]), luck.random() < 0.2, luck.random() < 0.25
     policy = replace(row.policy, deferral=deferral, max_surge=surge)
     ScaleSet.objects.filter(pk=row.pk).update(update_domains=domains, policy=policy)
     return ScaleSet.objects.select_related("location", "sku").get(pk=row.pk)
@@ -100,41 +122,93 @@ def _afflict(luck: random.Random, one: Instance) -> None:
 
 
 def _upgrade(luck: random.Random, row: ScaleSet) -> None:
-    """Some batches that are over, perhaps one in flight."""
-    target = ImageReference(*UBUNTU, luck.choice([NEW, NEW, MIDDLE]))
-    by = luck.choice([StartedBy.PLATFORM, StartedBy.USER])
-    upgrade = RollingUpgrade.begin(row, target, by, NOW, policy=row.policy, lasts_at_most=timedelta(days=1))
-    left = [one.number for one in row.instances.filter(missing_since=None) if one.version < target.version]
+    """Some batches that are over, perhaps one in flight: in place, of surge instances, or of extensions."""
+    upgrade = _begin(luck, row)
+    waiting = list(row.instances.filter(missing_since=None).order_by("number"))
+    if not upgrade.target_extensions:
+        waiting = [instance for instance in waiting if instance.version < upgrade.target_version]
     for number in range(1, luck.randrange(1, 4) + 1):
-        members, left = left[:2], left[2:]
-        if not members:
+        taken, waiting = waiting[:2], waiting[2:]
+        if not taken:
             break
-        is_last = number == 3 or not left or luck.random() < 0.5
+        is_last = number == 3 or not waiting or luck.random() < 0.5
         in_flight = is_last and luck.random() < 0.6
-        states = {member: luck.choice(IN_FLIGHT if in_flight else DONE) for member in members}
-        a_batch(upgrade, states, number=number, finished=not in_flight)
-        _bring(row, states, target.version)
+        states = {instance.number: luck.choice(IN_FLIGHT if in_flight else DONE) for instance in taken}
+        batch = a_batch(upgrade, states, number=number, finished=not in_flight)
+        bring = _bring_beside if row.policy.max_surge and not upgrade.target_extensions else _bring
+        bring(batch)
         if is_last:
             break
 
 
-def _bring(row: ScaleSet, states: dict[int, MemberState], version: str) -> None:
+def _begin(luck: random.Random, row: ScaleSet) -> RollingUpgrade:
+    """Only people start upgrades of extensions, and nobody need approve what people start."""
+    by, target, extensions = luck.choice([StartedBy.PLATFORM, StartedBy.USER]), luck.choice([NEW, NEW, MIDDLE]), ""
+    if luck.random() < 0.2:
+        by, target, extensions = StartedBy.USER, "", "newer extensions"
+    policy = row.policy if by is StartedBy.PLATFORM else replace(row.policy, deferral=False)
+    image, day = ImageReference(*UBUNTU, target), timedelta(days=1)
+    return RollingUpgrade.begin(row, image, by, NOW, policy=policy, lasts_at_most=day, extensions=extensions)
+
+
+def _bring(batch: Batch) -> None:
     """What the states of the members mean for their instances."""
-    for one in row.instances.filter(number__in=states).select_related("member"):
-        state = states[one.number]
+    upgrade = batch.upgrade
+    for member in batch.members.select_related("instance"):
+        one, state = member.instance, MemberState(member.state)
+        assert one
         if state in (MemberState.SUCCEEDED, MemberState.VERIFYING, MemberState.FAILED):
-            one.version = version
+            one.version = upgrade.target_version or one.version
         if state is MemberState.UPGRADING:
-            one.operation_id, one.operation_kind = one.member_id, OperationKind.REIMAGE
-            one.operation_version, one.operation_at = version, NOW
+            one.operation_id, one.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
+            one.operation_version, one.operation_at = upgrade.target_version, NOW
         if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
-            one.failed_version = version
+            one.failed_version = upgrade.target_version
         if state is MemberState.VERIFYING and one.health == Health.HEALTHY:
             one.health = Health.INITIALIZING
-        if state is not MemberState.QUEUED and one.member:
-            one.member.swapped_at = NOW
-            one.member.save(update_fields=["swapped_at"])
+        _note_swapped(member)
         one.save()
+
+
+def _bring_beside(batch: Batch) -> None:
+    """The same for surge instances: each is still being made, is awaited, or has taken the place of the old one, which goes."""
+    upgrade, row = batch.upgrade, batch.upgrade.scale_set
+    members = list(batch.members.select_related("instance").exclude(state=MemberState.SKIPPED))
+    old = [member.instance for member in members if member.instance]
+    for member, one in zip(members, new_surge_instances(row, old, upgrade.target_version, NOW), strict=True):
+        state, one.member = MemberState(member.state), member
+        one.operation_id = member.pk
+        if state not in (MemberState.QUEUED, MemberState.UPGRADING):
+            one.operation_id, one.operation_kind, one.operation_version, one.operation_at = None, "", "", None
+            one.version, one.power, one.provisioning = upgrade.target_version, Power.RUNNING, Provisioning.SUCCEEDED
+        if state is MemberState.SUCCEEDED:
+            one.health = Health.HEALTHY
+        if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
+            _delete(one)
+        one.save()
+        member.replacement, member.replacement_number = one, one.number
+        member.save(update_fields=["replacement", "replacement_number"])
+        if state is MemberState.SUCCEEDED and member.instance:
+            _delete(member.instance)
+        _note_swapped(member)
+
+
+def _note_swapped(member: InstanceUpgrade) -> None:
+    if member.state != MemberState.QUEUED:
+        member.swapped_at = NOW
+        member.save(update_fields=["swapped_at"])
+
+
+def _scale_in(luck: random.Random, row: ScaleSet) -> None:
+    """The newest instances are on their way out."""
+    idle = row.instances.filter(operation_kind="", missing_since=None).order_by("-number")
+    for instance in idle[: luck.choice([1, 2, 5])]:
+        _delete(instance)
+
+
+def _delete(instance: Instance) -> None:
+    instance.operation_id, instance.operation_kind, instance.operation_at = uuid.uuid4(), OperationKind.DELETE, NOW
+    instance.save()
 
 
 def _people(luck: random.Random, row: ScaleSet) -> None:
@@ -145,6 +219,8 @@ def _people(luck: random.Random, row: ScaleSet) -> None:
     acts = [lambda: steering.pause(row.key, "ada", NOW), lambda: upgrades.cancel(row.key, "ada", NOW)]
     if luck.random() < 0.25:
         _try(luck.choice(acts))
+    if luck.random() < 0.1:
+        fleet_stops.stop_fleet(reason="an outage elsewhere", owner="ada", now=NOW)
     if luck.random() < 0.1:
         _try(lambda: images.withdraw_image(ImageReference(*UBUNTU, MIDDLE), by="ada", reason="leaks", now=NOW))
 

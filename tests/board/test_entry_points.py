@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.arm.client import Api, scale_set
-from tests.board.fleets import Drawn, draw
+from tests.board.fleets import SITUATIONS, Drawn, draw, situations
 from tests.board.holding import broken
 from tests.board.test_painted import Json, facts_of, painted, sent_of
 from tests.stories import NOW
@@ -154,7 +154,7 @@ def _plain(markup: str) -> str:
 
 
 def test_every_entry_point_says_the_same(cases: list[Case]) -> None:
-    assert {bool(one.facts.upgrade) for one in cases if one.upgrade} == {True, False}, "these fleets show too little"
+    assert set().union(*(situations(one.facts) for one in cases)) == set(SITUATIONS), "these fleets show too little"
     wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
 

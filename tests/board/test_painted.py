@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.board.fleets import Drawn, draw
+from tests.board.fleets import SITUATIONS, Drawn, draw, situations
 from tests.board.holding import broken
 from upgrades.core import batches, health, reasons
 from upgrades.core.decide import decide
@@ -92,6 +92,7 @@ def painted(told: list[Json]) -> list[Json]:
 def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
     seen = {state for one in cases for state in one.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
+    assert set().union(*(situations(one.facts) for one in cases)) == set(SITUATIONS), "these fleets show too little"
     wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
 

@@ -29,7 +29,7 @@ class Counts:
 
 
 def counts_of(facts: Facts) -> Counts:
-    """Count the instances. One that is deleted because a surge instance replaced it belongs to the upgrade, and is not `changing`."""
+    """Count the instances. One that the running upgrade deletes, because a surge instance replaced it, is not `changing`."""
     members = facts.upgrade.members if facts.upgrade else ()
     replaced = {one.instance for one in members if one.replacement is not None and one.state is MemberState.SUCCEEDED}
     changing = [one for one in facts.instances if (one.making or one.leaving) and not one.spare]

@@ -183,8 +183,9 @@ def staying() -> Q:
 
 
 def is_excluded_from_counts() -> Q:
-    """A condition: the one of a pair of old and surge instance that no count includes, as long as both exist."""
-    return is_surge_instance() | (is_replaced() & Q(operation_kind=OperationKind.DELETE))
+    """A condition: the one of a pair of old and surge instance that no count includes, as long as both exist and the upgrade runs."""
+    is_leaving = is_replaced() & Q(operation_kind=OperationKind.DELETE, member__upgrade__ended_at=None)
+    return is_surge_instance() | is_leaving
 
 
 class OptOut(models.Model):

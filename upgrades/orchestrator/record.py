@@ -175,7 +175,7 @@ def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list
 
 def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
     """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
-    new = _replacements(w.scale_set, rows, upgrade.target_version, w.now)
+    new = new_surge_instances(w.scale_set, rows, upgrade.target_version, w.now)
     Instance.objects.bulk_create(new)
     for member, one in zip(members, new, strict=True):
         member.replacement, member.replacement_number = one, one.number
@@ -188,7 +188,7 @@ def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[I
     w.changed(*new)
 
 
-def _replacements(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
+def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
     """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
     zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
     for one in old:
