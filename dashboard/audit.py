@@ -57,7 +57,7 @@ class FilterForm(Form):
     name = CharField(required=False, max_length=150)
     path = CharField(required=False, max_length=300)
     code = CharField(required=False, max_length=64)
-    outcome = ChoiceField(required=False, choices=[("", ""), *((one.value, one.value) for one in Outcome)])
+    outcome = ChoiceField(required=False, choices=[("", ""), *((outcome.value, outcome.value) for outcome in Outcome)])
     request_id = CharField(required=False, max_length=100)
     text = CharField(required=False, max_length=200)
     since = DateField(required=False, validators=YEARS)

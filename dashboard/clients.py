@@ -70,4 +70,4 @@ def _first(path: str) -> str:
 
 def _pages() -> set[str]:
     """The first path segments of all pages' addresses."""
-    return {"static", *(_first(str(one.pattern)) for one in get_resolver().url_patterns)}
+    return {"static", *(_first(str(pattern.pattern)) for pattern in get_resolver().url_patterns)}

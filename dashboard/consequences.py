@@ -149,12 +149,12 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
     shown["held"] = [block.text for block in plan.blocks]
     shown["batches"] = [
         {
-            "number": one.number,
-            "count": len(one.instances),
-            "instances": ranges(one.instances),
-            "zones": list(one.zones),
+            "number": batch.number,
+            "count": len(batch.instances),
+            "instances": ranges(batch.instances),
+            "zones": list(batch.zones),
         }
-        for one in plan.batches[:SHOWN_BATCHES]
+        for batch in plan.batches[:SHOWN_BATCHES]
     ]
     shown["more"] = max(0, len(plan.batches) - SHOWN_BATCHES)
     if plan.batches and plan.earliest is not None and plan.latest is not None:
@@ -225,7 +225,7 @@ def _release(asked: Asked) -> Consequence:
 def _opt_in(asked: Asked) -> Consequence:
     """Ending an opt-out. The page asks only where it is somebody else's; one's own holds for some seconds more, and can be kept."""
     held = in_force(asked.now).filter(instance__in=asked.rows).select_related("instance").order_by("instance__number")
-    others = any(one.owner != asked.by for one in held)
+    others = any(opt_out.owner != asked.by for opt_out in held)
     ends = "The opt-out ends" if len(held) == 1 else "The opt-outs end"
     says = (f"{ends} in {UNDO_FOR.seconds} s. You can undo it until then.",)
     return Consequence(
@@ -236,7 +236,7 @@ def _opt_in(asked: Asked) -> Consequence:
         says,
         asks=others,
         values={"ids": asked.sent.get("ids", "")},
-        opt_outs=tuple(_opt_out(one) for one in held),
+        opt_outs=tuple(_opt_out(opt_out) for opt_out in held),
     )
 
 

@@ -218,7 +218,7 @@ def trusted_proxies() -> tuple[Network, ...]:
     """The proxies whose X-Forwarded headers are believed; with an external URL the default is any proxy on this machine."""
     given = words("ROLLGRID_TRUSTED_PROXIES", "127.0.0.0/8,::1" if external_url() else "")
     try:
-        return tuple(ipaddress.ip_network(one) for one in given)
+        return tuple(ipaddress.ip_network(network) for network in given)
     except ValueError as error:
         raise BadEnvironment(
             f"ROLLGRID_TRUSTED_PROXIES lists addresses and networks, such as 10.0.0.7,192.168.0.0/16: {error}"
@@ -334,7 +334,7 @@ def _meant_by(name: str) -> str:
     prefix, _, rest = name.upper().partition("_")
     if prefix != "ROLLGRID" or OF_KUBERNETES.search(name):
         return ""
-    found = get_close_matches(rest, [one.partition("_")[2] for one in NAMES], n=1, cutoff=0.65)
+    found = get_close_matches(rest, [known.partition("_")[2] for known in NAMES], n=1, cutoff=0.65)
     return f"{prefix}_{found[0]}" if found else ""
 
 

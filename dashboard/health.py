@@ -71,7 +71,7 @@ def _away() -> list[Away]:
 
 
 def _engine_body(away: list[Away]) -> dict[str, Any]:
-    since = {one.part.value: one.since.isoformat(timespec="seconds") if one.since else None for one in away}
+    since = {part.part.value: part.since.isoformat(timespec="seconds") if part.since else None for part in away}
     return {"working": not since, "away": since}
 
 

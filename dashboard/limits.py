@@ -66,7 +66,7 @@ def route(uri: str, prefix: str = "") -> Route:
     path = unquote(uri.partition("?")[0])
     if prefix and path.startswith(f"{prefix}/"):
         path = path[len(prefix) :]
-    return next((one for one in ROUTES if one.pattern.match(path)), _ANY)
+    return next((route for route in ROUTES if route.pattern.match(path)), _ANY)
 
 
 def spelled(size: int) -> str:

@@ -184,7 +184,9 @@ class Relay:
         """Begin to follow a scale set that is new here, or whose stream is another now (`before`: as it was)."""
         track = FeedStream(head.id, head.key, head.stream, head.seq, head.seq)
         self._tracks[head.id] = track
-        track.listeners = before.listeners if before else {one for one in self._listeners if one.wants(head.key)}
+        track.listeners = (
+            before.listeners if before else {candidate for candidate in self._listeners if candidate.wants(head.key)}
+        )
         for listener in list(track.listeners):
             await self._serve(listener, track)
 
@@ -198,7 +200,7 @@ class Relay:
             await self._dirty.wait()
             self._dirty.clear()
             next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
-            for track in [one for one in self._tracks.values() if one.head > one.seq]:
+            for track in [stream for stream in self._tracks.values() if stream.head > stream.seq]:
                 await self._take(track, await self._database(read.since, track.id, track.seq, MAX_EVENTS))
             await asyncio.sleep(max(BREATH_SECONDS, next_tick - asyncio.get_running_loop().time()))
 
@@ -238,11 +240,15 @@ class Relay:
         """Close the sockets of people who have signed out. Not done in `_beat`: heartbeats go on while the database is away."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            seats = {one.seat for one in self._listeners if one.seat}
+            seats = {connected.seat for connected in self._listeners if connected.seat}
             gone = await self._database(sessions.gone, seats, self._now()) if seats else set()
-            for listener in [one for one in self._listeners if one.seat in gone]:
+            for listener in [connected for connected in self._listeners if connected.seat in gone]:
                 self.leave(listener)
                 await listener.dismiss(self._now())
 
     def _heads(self, listener: Listener) -> dict[str, str]:
-        return {one.key: f"{one.stream}.{one.seq}" for one in self._tracks.values() if listener.wants(one.key)}
+        return {
+            stream.key: f"{stream.stream}.{stream.seq}"
+            for stream in self._tracks.values()
+            if listener.wants(stream.key)
+        }

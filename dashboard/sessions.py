@@ -21,15 +21,21 @@ class SessionIdentity:
 
 def gone(seats: Collection[SessionIdentity], now: datetime) -> set[SessionIdentity]:
     """The sessions that have ended: signed out, expired, the account inactive, or its password changed."""
-    every = sorted(seats, key=lambda one: one.session)
+    every = sorted(seats, key=lambda session: session.session)
     chunks = [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
-    return {one for chunk in chunks for one in _gone(chunk, now)}
+    return {session for chunk in chunks for session in _gone(chunk, now)}
 
 
 def _gone(seats: list[SessionIdentity], now: datetime) -> list[SessionIdentity]:
     sessions = set(
-        Session.objects.filter(pk__in=[one.session for one in seats], expire_date__gt=now).values_list("pk", flat=True)
+        Session.objects.filter(pk__in=[session.session for session in seats], expire_date__gt=now).values_list(
+            "pk", flat=True
+        )
     )
-    users = User.objects.filter(pk__in={one.user for one in seats}, is_active=True)
+    users = User.objects.filter(pk__in={session.user for session in seats}, is_active=True)
     passwords = dict(users.values_list("pk", "password"))
-    return [one for one in seats if one.session not in sessions or passwords.get(one.user) != one.password]
+    return [
+        session
+        for session in seats
+        if session.session not in sessions or passwords.get(session.user) != session.password
+    ]

@@ -93,7 +93,7 @@ def skus(request: HttpRequest) -> HttpResponse:
 def _skus() -> list[tuple[Overview, str]]:
     """Each SKU with a proposal for the number of its next version."""
     today = timezone.now().date()
-    return [(one, versions.plausible_next(one.latest, today)) for one in catalog.overview()]
+    return [(overview, versions.plausible_next(overview.latest, today)) for overview in catalog.overview()]
 
 
 def _scale_set(group: str, name: str) -> ScaleSet:

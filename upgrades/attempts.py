@@ -42,13 +42,13 @@ def months_before(at: datetime, months: int) -> datetime:
 
 def progress_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Progress]:
     """{upgrade id: progress}. Upgrades that ended before records were kept are counted in one query for all of them."""
-    older = [one for one in upgrades if one.record is None and one.pending_at_end is not None]
+    older = [upgrade for upgrade in upgrades if upgrade.record is None and upgrade.pending_at_end is not None]
     members = InstanceUpgrade.objects.filter(upgrade__in=older).order_by()
     counts: dict[UUID, dict[str, int]] = defaultdict(dict)
     for pk, state, count in members.values_list("upgrade", "state").annotate(Count("pk")) if older else ():
         counts[pk][state] = count
-    known = {one.pk: progress_from(counts[one.pk], one.pending_at_end or 0) for one in older}
-    return {one.pk: known.get(one.pk) or one.progress() for one in upgrades}
+    known = {upgrade.pk: progress_from(counts[upgrade.pk], upgrade.pending_at_end or 0) for upgrade in older}
+    return {upgrade.pk: known.get(upgrade.pk) or upgrade.progress() for upgrade in upgrades}
 
 
 def error_details(upgrade: RollingUpgrade, set_name: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
         return upgrade.error
     members = upgrade.members.order_by("instance_number").values_list("instance_number", "state")
     upgraded = health.upgraded(Member(number, MemberState(state)) for number, state in members)
-    failed = [one.instance for one in upgraded if one.state in HAS_FAILED]
+    failed = [member.instance for member in upgraded if member.state in HAS_FAILED]
     if not failed:
         return None
     message = messages.with_failed(len(failed), len(upgraded))
@@ -92,7 +92,7 @@ def rollbacks_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Rollback]:
     """{upgrade id: its rollback}, in one query."""
     members = InstanceUpgrade.objects.filter(upgrade__in=upgrades).order_by("instance_number")
     tried = members.filter(Q(state=MemberState.ROLLED_BACK) | ~Q(rollback_error=""))
-    found: dict[UUID, Rollback] = {one.pk: Rollback() for one in upgrades}
+    found: dict[UUID, Rollback] = {upgrade.pk: Rollback() for upgrade in upgrades}
     for pk, error in tried.values_list("upgrade", "rollback_error"):
         so_far = found[pk]
         found[pk] = Rollback(so_far.succeeded + (not error), so_far.failed + bool(error), so_far.error or error)

@@ -64,11 +64,11 @@ class Overview:
     @property
     def latest(self) -> str:
         """The newest version that is published anywhere and not withdrawn; "" while there is none."""
-        return next((one.version for one in self.versions if one.withdrawal is None), "")
+        return next((version.version for version in self.versions if version.withdrawal is None), "")
 
     @property
     def instances(self) -> int:
-        return sum(one.instances for one in self.versions)
+        return sum(version.instances for version in self.versions)
 
 
 def overview() -> list[Overview]:
@@ -100,7 +100,7 @@ def _offered(sku: ImageSku, running: Counter[tuple[int, str]], failed: Counter[t
         Offered(
             row.version,
             row.published_at,
-            tuple(one.name for one in row.limited_to.all()),
+            tuple(location.name for location in row.limited_to.all()),
             running[sku.pk, row.version],
             failed[sku.pk, row.version],
             row.withdrawal,

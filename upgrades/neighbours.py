@@ -40,10 +40,10 @@ _REASONS = {
 
 def neighbour_of(error: BaseException) -> str:
     """Whose trouble an error is: "broker", "database", "provider", "descriptors"; "" where it may be a fault of our own."""
-    for one in _chain(error):
-        if isinstance(one, OSError) and one.errno in _DESCRIPTORS:
+    for cause in _chain(error):
+        if isinstance(cause, OSError) and cause.errno in _DESCRIPTORS:
             return "descriptors"
-        if found := _named(one):
+        if found := _named(cause):
             return found
     return ""
 
@@ -51,7 +51,7 @@ def neighbour_of(error: BaseException) -> str:
 def is_database_away(error: BaseException) -> bool:
     """Whether the error means that the database is away, locked, full or read-only. Only the error and the driver's in it are examined."""
     is_wrapped = type(error).__module__ == "django.db.utils"
-    return any(_named(one) == "database" for one in (error, error.__cause__ if is_wrapped else None) if one)
+    return any(_named(cause) == "database" for cause in (error, error.__cause__ if is_wrapped else None) if cause)
 
 
 def _named(error: BaseException) -> str:
@@ -99,7 +99,9 @@ class OnceAMinute(logging.Filter):
     @staticmethod
     def _shorten(record: logging.LogRecord, error: BaseException, left_out: int) -> None:
         if isinstance(record.args, tuple):
-            record.args = tuple(why(one) if isinstance(one, BaseException) else one for one in record.args)
+            record.args = tuple(
+                why(argument) if isinstance(argument, BaseException) else argument for argument in record.args
+            )
         line = record.getMessage().partition("\n")[0][:MAX_LINE]
         reason = why(error)
         more = "" if reason in line else f" ({reason})"
@@ -113,4 +115,4 @@ def _error_of(record: logging.LogRecord) -> BaseException | None:
     if record.exc_info and isinstance(record.exc_info[1], BaseException):
         return record.exc_info[1]
     arguments = record.args.values() if isinstance(record.args, dict) else record.args or ()
-    return next((one for one in arguments if isinstance(one, BaseException)), None)
+    return next((argument for argument in arguments if isinstance(argument, BaseException)), None)

@@ -30,38 +30,44 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
     except sealing.Unreadable:
         document = row.document
     balancers = set(LoadBalancer.objects.values_list("key", flat=True))
-    return [*_members(row), *(_check(one, balancers, now) for one in references(document))]
+    return [*_members(row), *(_check(reference, balancers, now) for reference in references(document))]
 
 
 def _members(row: ScaleSet) -> list[Check]:
     """A check for each field of the document that does nothing here."""
     return [
         Check(
-            Reference(one.at, "member", one.at.rpartition(".")[2]),
-            "failed" if one.is_asked_for else "not checked",
-            one.says,
+            Reference(warning.at, "member", warning.at.rpartition(".")[2]),
+            "failed" if warning.is_asked_for else "not checked",
+            warning.says,
         )
-        for one in warnings_of(row.document)
+        for warning in warnings_of(row.document)
     ]
 
 
-def _check(one: Reference, balancers: set[str], now: datetime) -> Check:
-    if one.kind == "resource":
-        return _check_resource(one, balancers)
-    if not one.is_signed:
-        return Check(one, "not checked", NOT_ASKED)
-    if one.expires_at is None:
-        return Check(one, "not checked", "its signature does not say until when it is valid")
-    days = (one.expires_at - now).days
-    if one.expires_at <= now:
-        return Check(one, "failed", f"expired at {in_utc(one.expires_at)}: make a new one and update the model")
-    return Check(one, "ok", f"valid for {days} more days, until {in_utc(one.expires_at)}")
+def _check(reference: Reference, balancers: set[str], now: datetime) -> Check:
+    if reference.kind == "resource":
+        return _check_resource(reference, balancers)
+    if not reference.is_signed:
+        return Check(reference, "not checked", NOT_ASKED)
+    if reference.expires_at is None:
+        return Check(reference, "not checked", "its signature does not say until when it is valid")
+    days = (reference.expires_at - now).days
+    if reference.expires_at <= now:
+        return Check(
+            reference, "failed", f"expired at {in_utc(reference.expires_at)}: make a new one and update the model"
+        )
+    return Check(reference, "ok", f"valid for {days} more days, until {in_utc(reference.expires_at)}")
 
 
-def _check_resource(one: Reference, balancers: set[str]) -> Check:
-    parts = one.shown.strip("/").split("/")  # subscriptions S resourceGroups G providers P loadBalancers NAME ..
+def _check_resource(reference: Reference, balancers: set[str]) -> Check:
+    parts = reference.shown.strip("/").split("/")  # subscriptions S resourceGroups G providers P loadBalancers NAME ..
     if len(parts) < 8 or parts[6].lower() != "loadbalancers":
-        return Check(one, "not checked", "kept elsewhere: only load balancers are known here")
+        return Check(reference, "not checked", "kept elsewhere: only load balancers are known here")
     key = f"{parts[3]}/{parts[7]}".lower()
     is_there = key in balancers
-    return Check(one, "ok", "it is there") if is_there else Check(one, "failed", f"there is no load balancer {key}")
+    return (
+        Check(reference, "ok", "it is there")
+        if is_there
+        else Check(reference, "failed", f"there is no load balancer {key}")
+    )

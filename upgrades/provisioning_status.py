@@ -43,7 +43,7 @@ def counts_of(ids: Iterable[int], now: datetime) -> dict[int, Counts]:
             changing=Count("pk", filter=Q(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))),
         )
     )
-    return {one[0]: Counts(*one[1:]) for one in counted.values_list("scale_set", "staying", "removable", "changing")}
+    return {row[0]: Counts(*row[1:]) for row in counted.values_list("scale_set", "staying", "removable", "changing")}
 
 
 def _lacking(ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:

@@ -47,7 +47,7 @@ def begin(account: str, address: str, now: datetime) -> Try:
         )
         counts = _counts(keys, SignInTries.objects.select_for_update().filter(key__in=keys.values()).order_by("key"))
         _refuse_waiting(counts, now)
-        counts = {by: replace(one, count=one.at(now) + 1, last_at=now) for by, one in counts.items()}
+        counts = {by: replace(failures, count=failures.at(now) + 1, last_at=now) for by, failures in counts.items()}
         _write(keys, counts)
     return Try(keys, account, address, tries_left(counts, now))
 
@@ -57,21 +57,21 @@ def _set_right(keys: dict[By, str], now: datetime) -> None:
     SignInTries.objects.filter(key__in=keys.values(), last_at__gt=now + clock.SET_BACK).update(last_at=now)
 
 
-def failed(one: Try, whose: str, now: datetime) -> None:
+def failed(attempt: Try, whose: str, now: datetime) -> None:
     """Log the failure. `whose` must be a name that may be shown: what was typed may be a password in the wrong field."""
-    left = wait(_counts(one.keys, _rows(one.keys.values())), now)
+    left = wait(_counts(attempt.keys, _rows(attempt.keys.values())), now)
     then = f"; the next try has to wait {_spelled(max(1, round(left.total_seconds())))}" if left else ""
-    log.warning("the sign-in of %s from %s failed%s", whose, one.address or "nowhere", then)
+    log.warning("the sign-in of %s from %s failed%s", whose, attempt.address or "nowhere", then)
 
 
-def succeeded(one: Try, now: datetime) -> None:
+def succeeded(attempt: Try, now: datetime) -> None:
     """Forget the failures of the account, and of the account from this address. The address keeps its own, but for this try.
 
     Otherwise somebody who guesses passwords could reset the address's count by signing in to an account of their own.
     """
     with transaction.atomic():
         counts = _counts(
-            one.keys, SignInTries.objects.select_for_update().filter(key__in=one.keys.values()).order_by("key")
+            attempt.keys, SignInTries.objects.select_for_update().filter(key__in=attempt.keys.values()).order_by("key")
         )
         here = counts[By.ADDRESS]
         counts |= {
@@ -79,7 +79,7 @@ def succeeded(one: Try, now: datetime) -> None:
             By.ACCOUNT: Failures(last_at=now),
             By.ADDRESS: replace(here, count=max(here.count - 1, 0)),
         }
-        _write(one.keys, counts)
+        _write(attempt.keys, counts)
 
 
 def purge(now: datetime) -> int:
@@ -103,8 +103,8 @@ def _counts(keys: dict[By, str], rows: Iterable[SignInTries]) -> Counts:
 
 
 def _write(keys: dict[By, str], counts: Counts) -> None:
-    for by, one in counts.items():
-        changes = {"failures": one.count, "last_at": one.last_at, "signed_in_at": one.signed_in_at}
+    for by, failures in counts.items():
+        changes = {"failures": failures.count, "last_at": failures.last_at, "signed_in_at": failures.signed_in_at}
         SignInTries.objects.filter(key=keys[by]).update(**changes)
 
 

@@ -47,7 +47,7 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, Key]:
     pairs = {name: pair for name, pair in found.items() if pair}
     valid = {name: pair for name, pair in pairs.items() if _lasts(pair[0], now)}
     if valid:
-        name = min(valid, key=lambda one: valid[one][0].not_valid_after_utc)
+        name = min(valid, key=lambda pair_name: valid[pair_name][0].not_valid_after_utc)
         if name == PREVIOUS:
             _keep(folder, PREVIOUS, pairs[CURRENT])
             _keep(folder, CURRENT, pairs[PREVIOUS])

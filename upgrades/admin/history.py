@@ -91,10 +91,10 @@ class RollingUpgradeAdmin(ReadOnlyAdmin):
 
     @admin.display()
     def batches(self, row: RollingUpgrade) -> SafeString | str:
-        members = {one["number"]: one["members"] for one in batches_of(row)}
+        members = {batch["number"]: batch["members"] for batch in batches_of(row)}
         lines = [
-            (_members(one), one.number, _time(one), _counted(members.get(one.number, {})), _because(one))
-            for one in row.batches.all()
+            (_members(batch), batch.number, _time(batch), _counted(members.get(batch.number, {})), _because(batch))
+            for batch in row.batches.all()
         ]
         return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}{}</p>', lines) or "none yet"
 

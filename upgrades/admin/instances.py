@@ -126,7 +126,8 @@ def _opt_in(
     others = in_force(now()).filter(instance__in=instances).exclude(owner=name_of(request))
     if "agreed" not in request.POST and others.exists():
         says = [
-            described(one) for one in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
+            described(opt_out)
+            for opt_out in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
         ]
         note = "Upgrades can take these instances at once."
         return ask(page, request, chosen, action, "Opt in again", forms.Form(), says=says, note=note)
@@ -140,7 +141,7 @@ def _per_scale_set(
     """One command for each scale set: ("fleet/web (3)", the call)."""
     found = rows.order_by("scale_set", "number")
     columns = found.values_list("scale_set__resource_group", "scale_set__name", "number")
-    for path, its in groupby(list(columns), lambda one: f"{one[0]}/{one[1]}"):
+    for path, its in groupby(list(columns), lambda columns_of_row: f"{columns_of_row[0]}/{columns_of_row[1]}"):
         ids = [str(number) for _, _, number in its]
         yield f"{path} ({len(ids)})", partial(act, path, ids)
 

@@ -12,7 +12,7 @@ from upgrades.core.waiting import LIFTED_BY_WORDS
 
 
 def shown_reasons(found: Iterable[Mapping[str, Any]]) -> SafeString:
-    lines = ((one["code"], one["text"], "; ".join(_details(one))) for one in found)
+    lines = ((reason["code"], reason["text"], "; ".join(_details(reason))) for reason in found)
     return format_html_join("", "<p><strong>{}</strong>: {}<br>{}</p>", lines)
 
 

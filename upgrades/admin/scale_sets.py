@@ -22,16 +22,16 @@ from upgrades.core.states import Health
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.instance import is_opted_out, staying
 
-LIMITS = [name for name, one in FIELDS.items() if not one.always_applies]
-ALWAYS = [one.form_name for one in FIELDS.values() if one.always_applies]
+LIMITS = [name for name, field in FIELDS.items() if not field.always_applies]
+ALWAYS = [field.form_name for field in FIELDS.values() if field.always_applies]
 OF_ITS_OWN = "Applies to upgrades that people start, and to automatic ones where “use custom limits” is on."
 
 
-def _form_field(one: PolicyField) -> forms.Field:
-    said: dict[str, Any] = {"label": one.label, "help_text": one.help}
-    if one.kind is FieldKind.PERCENT:
-        return forms.IntegerField(min_value=one.least, max_value=100, **said)
-    if one.kind is FieldKind.DURATION:
+def _form_field(field: PolicyField) -> forms.Field:
+    said: dict[str, Any] = {"label": field.label, "help_text": field.help}
+    if field.kind is FieldKind.PERCENT:
+        return forms.IntegerField(min_value=field.least, max_value=100, **said)
+    if field.kind is FieldKind.DURATION:
         return forms.FloatField(min_value=0, max_value=MAX_PAUSE.total_seconds(), **said)
     return forms.BooleanField(required=False, **said)
 
@@ -60,7 +60,7 @@ class PolicyForm(ModelForm[ScaleSet]):
         return changes
 
 
-PolicyForm.declared_fields.update({one.form_name: _form_field(one) for one in FIELDS.values()})
+PolicyForm.declared_fields.update({field.form_name: _form_field(field) for field in FIELDS.values()})
 
 
 @admin.register(ScaleSet)

@@ -77,7 +77,8 @@ def values(call: Call) -> Answer:
     def render(found: Sequence[AuditEntry]) -> list[dict[str, Any]]:
         events = [_event(call, row) for row in found]
         return [
-            {name: value for name, value in one.items() if not selected or name.lower() in selected} for one in events
+            {name: value for name, value in event.items() if not selected or name.lower() in selected}
+            for event in events
         ]
 
     return newest_first(call, rows, render)

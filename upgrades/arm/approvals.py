@@ -42,7 +42,9 @@ def of_instance(call: Call, group: str, name: str, instance: str) -> Answer:
 def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
     """Raises Failed for what is no instance of the scale set."""
     there_are = {str(number) for number in row.instances.values_list("number", flat=True)}
-    strange = next((one for one in given if not isinstance(one, str) or one not in there_are), None)
+    strange = next(
+        (instance_id for instance_id in given if not isinstance(instance_id, str) or instance_id not in there_are), None
+    )
     if strange is not None:
         message = (
             f"The provided instanceId {str(strange)[:80]} is not an active Virtual Machine Scale Set VM instanceId."
@@ -51,7 +53,7 @@ def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
     if not given:
         message = "instanceIds names no instance: name at least one, or leave it out for all that wait"
         raise ArmError("InvalidParameter", message, target="instanceIds")
-    return [str(one) for one in given]
+    return [str(instance_id) for instance_id in given]
 
 
 def _approved(call: Call, row: ScaleSet, numbers: Sequence[str] | None) -> Answer:

@@ -171,7 +171,7 @@ def keys(request: HttpRequest, tenant: str) -> Answer:
 
 def all_keys(request: HttpRequest) -> Answer:
     issuer = issuer_of(request, "common", is_v2=True).address
-    return Answer({"keys": [{**one, "issuer": issuer} for one in tokens.public_keys(clock.now())]})
+    return Answer({"keys": [{**public_key, "issuer": issuer} for public_key in tokens.public_keys(clock.now())]})
 
 
 def instance(request: HttpRequest, tenant: str) -> Answer:

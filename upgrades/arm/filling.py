@@ -70,7 +70,9 @@ def _storage(storage: dict[str, Any], os_type: str) -> dict[str, Any]:
     disk = {"osType": os_type, "createOption": "FromImage", **_said(_object(storage, "osDisk"))}
     storage["osDisk"] = disk if "vhdContainers" in disk else _managed(disk)
     if isinstance(storage.get("dataDisks"), list):
-        storage["dataDisks"] = [_managed(one) if isinstance(one, Mapping) else one for one in storage["dataDisks"]]
+        storage["dataDisks"] = [
+            _managed(data_disk) if isinstance(data_disk, Mapping) else data_disk for data_disk in storage["dataDisks"]
+        ]
     return storage
 
 

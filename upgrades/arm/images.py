@@ -86,8 +86,8 @@ def _version_not_found(place: Location, row: ImageSku, version: str, published: 
 def _named(call: Call, place: Location, names: Iterable[tuple[str, ...]]) -> Answer:
     return Answer(
         [
-            {"name": one[-1], "location": place.name, "id": ids.of_image(call.subscription, place.name, *one)}
-            for one in dict.fromkeys(names)
+            {"name": parts[-1], "location": place.name, "id": ids.of_image(call.subscription, place.name, *parts)}
+            for parts in dict.fromkeys(names)
         ]
     )
 

@@ -55,11 +55,11 @@ def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
         "disks": [{"name": disk, "statuses": [_provisioning("succeeded")]} for disk in _disks(row)],
         "extensions": [
             {
-                "name": one["name"],
-                **({"typeHandlerVersion": one["version"]} if one.get("version") else {}),
-                "statuses": [_provisioning(one["state"], message=one.get("message"))],
+                "name": extension["name"],
+                **({"typeHandlerVersion": extension["version"]} if extension.get("version") else {}),
+                "statuses": [_provisioning(extension["state"], message=extension.get("message"))],
             }
-            for one in row.extensions
+            for extension in row.extensions
         ],
         "vmHealth": {
             "status": _status(
@@ -110,8 +110,8 @@ def _summary(states: Counter[str]) -> list[dict[str, Any]]:
 def _extensions(rows: Iterable[Instance]) -> list[dict[str, Any]]:
     found: dict[str, Counter[str]] = {}
     for row in rows:
-        for one in row.extensions:
-            found.setdefault(one["name"], Counter())[f"ProvisioningState/{one['state']}"] += 1
+        for extension in row.extensions:
+            found.setdefault(extension["name"], Counter())[f"ProvisioningState/{extension['state']}"] += 1
     return [{"name": name, "statusesSummary": _summary(states)} for name, states in sorted(found.items())]
 
 

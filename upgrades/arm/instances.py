@@ -67,7 +67,7 @@ def _selected(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list
     found = _render_all(call, scale_set, rows)
     if not words(call.query, SELECT, SELECTED):
         return found
-    return [{**one, "properties": {"instanceView": one["properties"]["instanceView"]}} for one in found]
+    return [{**instance, "properties": {"instanceView": instance["properties"]["instanceView"]}} for instance in found]
 
 
 def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
@@ -102,7 +102,7 @@ def put(call: Call, group: str, name: str, instance: str) -> Answer:
 
 
 def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
-    return {one.instance_id: one for one in in_force(call.now).filter(instance__in=rows)}
+    return {opt_out.instance_id: opt_out for opt_out in in_force(call.now).filter(instance__in=rows)}
 
 
 def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:

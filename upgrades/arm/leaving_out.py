@@ -78,9 +78,14 @@ def _value(after: Any, given: Any, shown: Any, type: str, version: str) -> Any:
 
 def _list(after: list[Any], given: list[Any], shown: Any, type: str, version: str) -> list[Any]:
     """What became of the elements that were given stands in their order."""
-    seen = {name: one for one in shown if (name := name_of(one)) is not None} if isinstance(shown, list) else {}
+    seen = (
+        {name: element for element in shown if (name := name_of(element)) is not None}
+        if isinstance(shown, list)
+        else {}
+    )
     return [
-        _value(one, sent, seen.get(name_of(sent) or ""), type, version) for one, sent in zip(after, given, strict=False)
+        _value(element, sent, seen.get(name_of(sent) or ""), type, version)
+        for element, sent in zip(after, given, strict=False)
     ]
 
 
@@ -89,10 +94,12 @@ def _object(
 ) -> dict[str, Any]:
     found, seen, kept = Names(given), Names(shown), {}
     for name, value in after.items():
-        sent, one = given.get(found.find(name)), members(type).get(name.lower())
-        if sent is not None and one is not None:
-            kept[name] = _value(value, sent, shown.get(seen.find(name)), one.type, version)
-        elif one is None or not (_is_left_out(value, sent) and seen.find(name) in shown and _goes(one, type, version)):
+        sent, field = given.get(found.find(name)), members(type).get(name.lower())
+        if sent is not None and field is not None:
+            kept[name] = _value(value, sent, shown.get(seen.find(name)), field.type, version)
+        elif field is None or not (
+            _is_left_out(value, sent) and seen.find(name) in shown and _goes(field, type, version)
+        ):
             kept[name] = value
     return kept
 
@@ -102,7 +109,7 @@ def _is_left_out(value: Any, sent: Any) -> bool:
     return sent is None and value is not None
 
 
-def _goes(one: Member, type: str, version: str) -> bool:
+def _goes(field: Member, type: str, version: str) -> bool:
     """Whether a document of that version that leaves the member out means to be without it."""
-    stays = one.name.lower() in STAY.get(type, ()) or one.name.lower() in NAMES or one.is_read_only
-    return not stays and one.first <= version <= one.last
+    stays = field.name.lower() in STAY.get(type, ()) or field.name.lower() in NAMES or field.is_read_only
+    return not stays and field.first <= version <= field.last

@@ -39,7 +39,7 @@ def render(call: Call, row: LoadBalancer) -> dict[str, Any]:
     properties = {**body["properties"], "provisioningState": "Succeeded"}
     for kind in PARTS:
         if isinstance(properties.get(kind), list):
-            properties[kind] = [_part(id, kind, one) for one in properties[kind]]
+            properties[kind] = [_part(id, kind, part) for part in properties[kind]]
     own = {"id": id, "name": row.name, "type": ids.LOAD_BALANCERS, "location": row.location.name, "etag": _etag(row)}
     return {**body, **own, "properties": properties}
 
@@ -83,7 +83,9 @@ def probes(call: Call, group: str, name: str) -> Answer:
 
 
 def probe(call: Call, group: str, name: str, probe: str) -> Answer:
-    found = [one for one in _probes(call, group, name) if str(one.get("name", "")).lower() == probe.lower()]
+    found = [
+        candidate for candidate in _probes(call, group, name) if str(candidate.get("name", "")).lower() == probe.lower()
+    ]
     if not found:
         raise not_found(f"{ids.LOAD_BALANCERS}/{name}/probes", group, probe)
     return Answer(found[0])
@@ -124,7 +126,7 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
     row, is_new = change_load_balancer(path, edit, call.now)
     headers = {"ETag": _etag(row)}
     strange = islice(known.strange(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
-    if says := [one.message for one in strange]:
+    if says := [field.message for field in strange]:
         headers["Warning"] = warning(says)
     return Answer(render(call, row), 201 if is_new else 200, headers)
 

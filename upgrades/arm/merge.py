@@ -30,8 +30,8 @@ def merged(
     for given_name, value in given.items():
         name, as_shown = stored.find(given_name), shown.get(seen.find(given_name))
         if value is None:
-            for one in stored.take(given_name) if removes else ():
-                del after[one]
+            for spelling in stored.take(given_name) if removes else ():
+                del after[spelling]
         elif not same(value, as_shown):
             if name not in after:
                 stored.add(name)
@@ -44,8 +44,8 @@ def _drop_instead(after: dict[str, Any], stored: Names, given: Mapping[str, Any]
     """Of two members that exclude each other the one that comes counts: protectedSettings, or the vault that has them."""
     other = INSTEAD.get(name.lower())
     if other is not None and get_field(given, other) is None:
-        for one in stored.take(other):
-            del after[one]
+        for spelling in stored.take(other):
+            del after[spelling]
 
 
 def _merged_value(name: str, stored: Any, value: Any, as_shown: Any, *, removes: bool) -> Any:
@@ -61,21 +61,21 @@ def _merged_value(name: str, stored: Any, value: Any, as_shown: Any, *, removes:
 def _merged_list(stored: list[Any], given: list[Any], as_shown: list[Any]) -> list[Any]:
     """Which elements there are, and in which order, is the client's; each keeps what it had under its name."""
     before, seen = _by_name(stored), _by_name(as_shown)
-    return [_merged_element(one, before, seen) for one in given]
+    return [_merged_element(element, before, seen) for element in given]
 
 
-def _merged_element(one: Any, before: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
-    name = name_of(one)
+def _merged_element(element: Any, before: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
+    name = name_of(element)
     if name is None or name not in before:
-        return one
-    rest = {key: value for key, value in one.items() if key.lower() != "name"}  # which stays as it is spelled
+        return element
+    rest = {key: value for key, value in element.items() if key.lower() != "name"}  # which stays as it is spelled
     return merged(before[name], rest, seen.get(name, {}), removes=False)
 
 
 def _by_name(elements: list[Any]) -> dict[str, Any]:
     """Those whose names are theirs alone."""
-    names = Counter(name_of(one) for one in elements)
-    return {name: one for one in elements if (name := name_of(one)) is not None and names[name] == 1}
+    names = Counter(name_of(element) for element in elements)
+    return {name: element for element in elements if (name := name_of(element)) is not None and names[name] == 1}
 
 
 def _is_of_another_kind(name: str, stored: Mapping[str, Any], value: Mapping[str, Any], *, removes: bool) -> bool:

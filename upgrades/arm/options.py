@@ -73,7 +73,7 @@ def top(query: Mapping[str, str]) -> int | None:
 def words(query: Mapping[str, str], option: str, known: Sequence[str]) -> set[str]:
     """What a list of words such as "$expand=a,b" says, in lower case. Raises Failed for one that is not known."""
     given = [word.strip().lower() for word in query.get(option, "").split(",") if word.strip()]
-    there_are = {one.lower() for one in known}
+    there_are = {known_word.lower() for known_word in known}
     strange = next((word for word in given if word not in there_are), None)
     if strange is not None:
         raise ArmError(

@@ -11,13 +11,13 @@ from upgrades.preflight import Check
 
 
 def show(call: Call, group: str, name: str) -> Answer:
-    return everything([_render(one) for one in preflight.checks(find(group, name), call.now)])
+    return everything([_render(check) for check in preflight.checks(find(group, name), call.now)])
 
 
-def _render(one: Check) -> dict[str, Any]:
-    found = one.reference
+def _render(check: Check) -> dict[str, Any]:
+    found = check.reference
     expires = {"expirationTime": time(found.expires_at)} if found.expires_at else {}
-    said = {"result": one.result, "message": one.says}
+    said = {"result": check.result, "message": check.says}
     return {"target": found.at, "kind": found.kind, "reference": found.shown, **expires, **said}
 
 

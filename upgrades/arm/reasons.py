@@ -8,26 +8,26 @@ from upgrades.models import Instance, ScaleSet
 
 def of_scale_set(row: ScaleSet) -> list[dict[str, Any]]:
     """All of them, the weightiest first."""
-    return [_reason(one) for one in row.decision.get("reasons", ())]
+    return [_reason(reason) for reason in row.decision.get("reasons", ())]
 
 
 def of_instance(scale_set: ScaleSet, row: Instance) -> list[dict[str, Any]]:
     """Those that hold this instance."""
     id, found = str(row.number), scale_set.decision.get("reasons", ())
-    return [_reason(one) for one in found if id in (one["instances"] or ())]
+    return [_reason(reason) for reason in found if id in (reason["instances"] or ())]
 
 
-def _reason(one: Mapping[str, Any]) -> dict[str, Any]:
+def _reason(reason: Mapping[str, Any]) -> dict[str, Any]:
     """`act` is a command of Rollgrid's own; `instanceIds` is absent where it is the scale set as a whole."""
     whole = {
-        "code": one["code"],
-        "message": one["text"],
-        "gate": one["gate"],
-        "since": one["since"],
-        "earliestRelease": one["until"],
-        "liftedBy": one["who"],
-        "act": one["act"],
-        "numbers": one["numbers"],
-        "instanceIds": one["instances"],
+        "code": reason["code"],
+        "message": reason["text"],
+        "gate": reason["gate"],
+        "since": reason["since"],
+        "earliestRelease": reason["until"],
+        "liftedBy": reason["who"],
+        "act": reason["act"],
+        "numbers": reason["numbers"],
+        "instanceIds": reason["instances"],
     }
     return {name: value for name, value in whole.items() if value not in (None, "", {})}

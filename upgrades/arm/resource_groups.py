@@ -139,7 +139,7 @@ def _listed(call: Call, group: str | None) -> Answer:
     expanded, most = words(call.query, EXPAND, EXPANDED), top(call.query)
     of_group = {"key__startswith": ScaleSet.keys_in(group)} if group else {}
     found = [*_scale_sets(call, expanded, of_group), *_load_balancers(call, expanded, of_group)]
-    return everything([one for one in found if fits is None or fits(_as_shown(one))][:most])
+    return everything([resource for resource in found if fits is None or fits(_as_shown(resource))][:most])
 
 
 def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -165,14 +165,14 @@ def _load_balancers(call: Call, expanded: Set[str], of_group: Mapping[str, str])
         yield {**body, **more, "location": row.location.name}
 
 
-def _as_shown(one: Mapping[str, Any]) -> Shown:
+def _as_shown(resource: Mapping[str, Any]) -> Shown:
     values = {
-        "resourcegroup": (one["id"].split("/")[4],),
-        "resourcetype": (one["type"],),
-        "name": (one["name"],),
-        "location": (one["location"],),
+        "resourcegroup": (resource["id"].split("/")[4],),
+        "resourcetype": (resource["type"],),
+        "name": (resource["name"],),
+        "location": (resource["location"],),
     }
-    return Shown(values, one["tags"])
+    return Shown(values, resource["tags"])
 
 
 ONE = resource(GET=show, HEAD=head, PUT=put, PATCH=patch, DELETE=delete)

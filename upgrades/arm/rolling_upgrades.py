@@ -25,7 +25,9 @@ def history(call: Call, group: str, name: str) -> Answer:
     row = find(group, name)
     upgrades = attempts.attempts(row, call.now)
     progress, rollbacks = attempts.progress_of(upgrades), attempts.rollbacks_of(upgrades)
-    return everything([_attempt(call, row, one, progress[one.pk], rollbacks[one.pk]) for one in upgrades])
+    return everything(
+        [_attempt(call, row, upgrade, progress[upgrade.pk], rollbacks[upgrade.pk]) for upgrade in upgrades]
+    )
 
 
 def _attempt(

@@ -198,7 +198,7 @@ def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, remov
 
 
 def _is_steering(place: tuple[str, ...]) -> bool:
-    return any(place[: len(one)] == one for one in STEERED)
+    return any(place[: len(steered)] == steered for steered in STEERED)
 
 
 def _without_same_place(given: Mapping[str, Any], row: ScaleSet) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _claims(token: str, now: datetime) -> dict[str, Any]:
     """What a token of ours says. Raises Refused."""
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-        row = next((one for one in in_force(now) if one.pk.hex == kid), None)
+        row = next((key for key in in_force(now) if key.pk.hex == kid), None)
         if row is None:
             raise Refused("it is signed with no key of this server")
         claims: dict[str, Any] = jwt.decode(token, _private(row).public_key(), algorithms=[ALGORITHM], options=OPTIONS)
@@ -146,7 +146,7 @@ def _is_here(address: str, host: str) -> bool:
         name = (parts.hostname or "").lower()
     except ValueError:
         return False
-    names = [one for one in settings.ALLOWED_HOSTS if one != "*"]
+    names = [allowed_host for allowed_host in settings.ALLOWED_HOSTS if allowed_host != "*"]
     return parts.scheme in ("http", "https") and (name == _name(host) or validate_host(_bracketed(name), names))
 
 

@@ -61,18 +61,18 @@ def _date(given: str) -> date | None:
 
 def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
     """A scale set's document with its members in today's places."""
-    renamed = [one for one in RENAMED if version < one.since]
-    result = _moved(body, [(one.before, one.now) for one in renamed])
-    for one in renamed:
-        holder = one.before[:-1]
-        if holder != one.now[: len(holder)] and get_field(result, *holder) in (None, {}):
+    renamed = [rename for rename in RENAMED if version < rename.since]
+    result = _moved(body, [(rename.before, rename.now) for rename in renamed])
+    for rename in renamed:
+        holder = rename.before[:-1]
+        if holder != rename.now[: len(holder)] and get_field(result, *holder) in (None, {}):
             result = _without(result, holder)  # of a policy that is called otherwise today nothing is left
     return result
 
 
 def outgoing(body: Mapping[str, Any], version: date) -> dict[str, Any]:
     """A scale set's resource with its members in the places of that version."""
-    return _moved(body, [(one.now, one.before) for one in RENAMED if version < one.since])
+    return _moved(body, [(rename.now, rename.before) for rename in RENAMED if version < rename.since])
 
 
 def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[str, Any]:

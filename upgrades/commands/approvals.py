@@ -102,7 +102,7 @@ def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
 
 def _behind(row: ScaleSet, version: str) -> list[Instance]:
     """The instances on an older version than this one. Raises Refused where there are none."""
-    found = [one for one in row.instances.all() if is_behind(one.version, version)]
+    found = [instance for instance in row.instances.all() if is_behind(instance.version, version)]
     if not found:
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))
     return found

@@ -31,7 +31,7 @@ def scale_set(path: str) -> ScaleSet:
 
 
 def _not_there(path: str) -> Refused:
-    there_are = ", ".join(str(one) for one in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
+    there_are = ", ".join(str(scale_set) for scale_set in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
     return Refused("ResourceNotFound", f"there is no scale set {path!r}; there are: {there_are}", target=path)
 
 

@@ -152,12 +152,12 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
         fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
         mine = list(fresh.select_related("instance"))
         if len(mine) < len(rows):
-            gone = ranges(row.number for row in rows if row.pk not in {one.instance_id for one in mine})
+            gone = ranges(row.number for row in rows if row.pk not in {opt_out.instance_id for opt_out in mine})
             raise Refused("OperationNotAllowed", NOT_FRESH.format(row=w.scale_set, ids=gone), target="ids")
         before = _described(rows)
         _end(w, rows, by)
-        for one in mine:
-            _reopen(one)
+        for opt_out in mine:
+            _reopen(opt_out)
         note(
             f"Took the opt-outs of instances {ranges(row.number for row in rows)} back.",
             before=before,

@@ -29,7 +29,7 @@ _SWITCHES = {
 MEMBERS: Mapping[str, tuple[str, ...]] = {
     "capacity": _CAPACITY,
     **_SWITCHES,
-    **{one.form_name: one.place for one in FIELDS.values()},
+    **{field.form_name: field.place for field in FIELDS.values()},
 }
 
 
@@ -67,10 +67,10 @@ def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What the document says for each of MEMBERS, in force or not, with Azure's defaults where it says nothing; durations in seconds."""
     read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, least=0, most=MAX_INSTANCES)}
     read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
-    return read | {one.form_name: _as_said(read_policy_field(document, one), one) for one in FIELDS.values()}
+    return read | {field.form_name: _as_said(read_policy_field(document, field), field) for field in FIELDS.values()}
 
 
-def _as_said(value: Any, one: PolicyField) -> Any:
+def _as_said(value: Any, field: PolicyField) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return not value if one.is_inverted else value
+    return not value if field.is_inverted else value

@@ -58,8 +58,8 @@ def delete_resource_group(name: str, now: datetime) -> None:
         lock(name)
         if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
-        for one in ScaleSet.objects.filter(**in_it, deleting=False).order_by("pk"):
-            delete_scale_set(str(one), now)
+        for scale_set in ScaleSet.objects.filter(**in_it, deleting=False).order_by("pk"):
+            delete_scale_set(str(scale_set), now)
         for balancer in balancers:
             remove(balancer)
         ResourceGroup.objects.filter(key=name.lower()).update(deleting=True)

@@ -41,6 +41,6 @@ def _make(now: datetime) -> TokenKey:
     private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     row = TokenKey.objects.create(sealed_key=sealing.seal({"pem": pem}), created_at=now)
-    kept = [one.pk for one in in_time(TokenKey.objects.all(), now)]
+    kept = [key.pk for key in in_time(TokenKey.objects.all(), now)]
     TokenKey.objects.exclude(pk__in=[*kept, row.pk]).delete()
     return row

@@ -30,14 +30,22 @@ def is_outdated(instance: InstanceFacts, target_version: str) -> bool:
 def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that the upgrade has not taken yet and could take now, in ascending order of their ids."""
     taken = {member.instance for member in upgrade.members}
-    return [one for one in candidates(facts, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
+    return [
+        instance
+        for instance in candidates(facts, upgrade.started_by)
+        if instance.id not in taken and is_wanted(instance, upgrade)
+    ]
 
 
 def to_come(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances of `remaining`, and those that belong to it when the operation on them is over. Progress counts these as pending."""
     taken = {member.instance for member in upgrade.members}
-    free = [one for one in facts.instances if not one.protected and not one.leaving]
-    return [one for one in _takeable(free, upgrade.started_by) if one.id not in taken and is_wanted(one, upgrade)]
+    free = [instance for instance in facts.instances if not instance.protected and not instance.leaving]
+    return [
+        instance
+        for instance in _takeable(free, upgrade.started_by)
+        if instance.id not in taken and is_wanted(instance, upgrade)
+    ]
 
 
 def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
@@ -45,8 +53,10 @@ def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 
     Unlike `remaining`, it has instances that are busy, switched off or without a machine."""
     taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
-    free = [one for one in facts.staying if not one.protected and not (by_platform and one.quarantined)]
-    return [one for one in free if one.id not in taken and is_wanted(one, upgrade)]
+    free = [
+        instance for instance in facts.staying if not instance.protected and not (by_platform and instance.quarantined)
+    ]
+    return [instance for instance in free if instance.id not in taken and is_wanted(instance, upgrade)]
 
 
 def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
@@ -76,25 +86,29 @@ def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
 def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The remaining instances that a batch may take: all of them, or in a deferred upgrade those that a person approved (A-24)."""
     version = upgrade.target.version
-    return [one for one in remaining(facts, upgrade) if is_approved(one, upgrade.policy, version)]
+    return [instance for instance in remaining(facts, upgrade) if is_approved(instance, upgrade.policy, version)]
 
 
 def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that still need a person's approval. Switched-off ones are among them, because they can be approved too."""
-    return [one for one in left(facts, upgrade) if not is_approved(one, upgrade.policy, upgrade.target.version)]
+    return [
+        instance
+        for instance in left(facts, upgrade)
+        if not is_approved(instance, upgrade.policy, upgrade.target.version)
+    ]
 
 
 def to_mend(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
 
     The gate does not count them: they recover by the upgrade itself, which it would keep from beginning."""
-    return [one for one in approved(facts, upgrade) if one.id in upgrade.mends]
+    return [instance for instance in approved(facts, upgrade) if instance.id in upgrade.mends]
 
 
 def sick_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The unhealthy instances that the gate counts: all, except those that the running upgrade is about to mend."""
     mended = set(ids(to_mend(facts, facts.upgrade))) if facts.upgrade else set()
-    return [one for one in unhealthy(facts, now) if one.id not in mended]
+    return [instance for instance in unhealthy(facts, now) if instance.id not in mended]
 
 
 def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
@@ -104,7 +118,7 @@ def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
 
 def untouched(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return [one for one in facts.instances if not one.protected and not one.busy]
+    return [instance for instance in facts.instances if not instance.protected and not instance.busy]
 
 
 def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
@@ -117,20 +131,22 @@ def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
 
 def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
     """The instances that the next upgrade, to `version`, may take. An opt-out for another version does not count."""
-    free = [one for one in facts.instances if not one.busy and not one.is_protected_from(version)]
+    free = [instance for instance in facts.instances if not instance.busy and not instance.is_protected_from(version)]
     return _takeable(free, started_by)
 
 
 def taken_next(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
     """The instances that the platform's next upgrade, to `version`, would take. `takes_failed`: also those that failed on it before."""
-    free = [one for one in next_candidates(facts, StartedBy.PLATFORM, version) if is_outdated(one, version)]
-    return [one for one in free if takes_failed or one.failed_version != version]
+    free = [
+        instance for instance in next_candidates(facts, StartedBy.PLATFORM, version) if is_outdated(instance, version)
+    ]
+    return [instance for instance in free if takes_failed or instance.failed_version != version]
 
 
 def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
     by_platform = started_by is StartedBy.PLATFORM
-    there = [one for one in free if not one.stopped and not one.spare and one.exists]
-    return [one for one in there if not (by_platform and one.quarantined)]
+    there = [instance for instance in free if not instance.stopped and not instance.spare and instance.exists]
+    return [instance for instance in there if not (by_platform and instance.quarantined)]
 
 
 def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
@@ -142,17 +158,17 @@ def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[
     >>> to_remove(Facts(2, of_zones), of_zones, 3)
     (3, 4, 6)
     """
-    sizes = Counter(one.zone for one in facts.staying)
-    absent = _from_the_fullest([one for one in free if one.missing], count, sizes)
-    there = _from_the_fullest([one for one in free if not one.missing], count - len(absent), sizes)
+    sizes = Counter(instance.zone for instance in facts.staying)
+    absent = _from_the_fullest([instance for instance in free if instance.missing], count, sizes)
+    there = _from_the_fullest([instance for instance in free if not instance.missing], count - len(absent), sizes)
     return tuple(sorted(absent + there))
 
 
 def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[str]) -> list[int]:
     """Choose `count` ids, each from the zone with the most instances left. `sizes`: instances by zone; reduced as they are chosen."""
     left: dict[str, list[int]] = defaultdict(list)
-    for one in sorted(free, key=lambda one: one.id):
-        left[one.zone].append(one.id)
+    for instance in sorted(free, key=lambda instance: instance.id):
+        left[instance.zone].append(instance.id)
     chosen: list[int] = []
     while len(chosen) < count and any(left.values()):
         fullest = max((zone for zone in left if left[zone]), key=lambda zone: (sizes[zone], left[zone][-1]))
@@ -201,15 +217,15 @@ def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version: str) -> list[InstanceFacts]:
     """The instances that the next batch is taken from, in order: all of the same zone and update domain."""
 
-    def place(one: InstanceFacts) -> tuple[str, str]:
-        return "" if policy.cross_zone else one.zone, one.domain
+    def place(instance: InstanceFacts) -> tuple[str, str]:
+        return "" if policy.cross_zone else instance.zone, instance.domain
 
-    if policy.unhealthy_first and (first := [one for one in todo if one.id in sick]):
+    if policy.unhealthy_first and (first := [instance for instance in todo if instance.id in sick]):
         todo = first  # all unhealthy instances before any healthy one (Z-1.4)
-    if version and (new := [one for one in todo if one.failed_version != version]):
+    if version and (new := [instance for instance in todo if instance.failed_version != version]):
         todo = new
-    ordered = sorted(todo, key=lambda one: (*place(one), one.id))
-    return [one for one in ordered if place(one) == place(ordered[0])]
+    ordered = sorted(todo, key=lambda instance: (*place(instance), instance.id))
+    return [instance for instance in ordered if place(instance) == place(ordered[0])]
 
 
 def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> tuple[int, ...]:

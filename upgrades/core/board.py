@@ -130,7 +130,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
     """The board of these facts. `decision`: the code of what was decided on them. `found`: the plan. `before`: the previous board."""
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
-    eligible = [one.id for one in _eligible(facts)]
+    eligible = [instance.id for instance in _eligible(facts)]
     unhealthy = gauges.unhealthy(facts, now)
     return Board(
         target=target_of(facts),
@@ -142,7 +142,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         over_limit=_over(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
         failed=gauges.failed(facts, now),
         batch=_current(facts, now, decision, found, before),
-        batches=[ran(one) for one in facts.upgrade.batches] if facts.upgrade else [],
+        batches=[ran(batch) for batch in facts.upgrade.batches] if facts.upgrade else [],
         planned=found["batches"],
         planned_more=found["more"],
         planned_by=found["by"],
@@ -171,18 +171,18 @@ def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
         total=len(staying),
         counted=len(facts.counted),
         eligible=len(eligible),
-        up_to_date=sum(states[one.id] is State.DONE for one in eligible),
-        current=sum(states[one.id] is State.DONE or _is_current(one, facts, target) for one in eligible),
+        up_to_date=sum(states[instance.id] is State.DONE for instance in eligible),
+        current=sum(states[instance.id] is State.DONE or _is_current(instance, facts, target) for instance in eligible),
         opted_out=len(staying) - len(eligible),
     )
 
 
 def _eligible(facts: Facts) -> list[InstanceFacts]:
-    return [one for one in facts.staying if not one.protected]
+    return [instance for instance in facts.staying if not instance.protected]
 
 
-def _is_current(one: InstanceFacts, facts: Facts, target: str) -> bool:
-    return bool(one.version) and one.exists and not is_behind(one, facts, target)
+def _is_current(instance: InstanceFacts, facts: Facts, target: str) -> bool:
+    return bool(instance.version) and instance.exists and not is_behind(instance, facts, target)
 
 
 def progress(up_to_date: int, of: int) -> Progress:
@@ -198,7 +198,7 @@ def ran(batch: Batch) -> Ran:
         members[member.state].append(member.instance)
     return Ran(
         number=batch.number,
-        instances=spans(one.instance for one in batch.members),
+        instances=spans(upgraded.instance for upgraded in batch.members),
         size=_size(batch),
         members={state.value: spans(members[state]) for state in MemberState if state in members},
         started_at=iso(batch.started_at),
@@ -208,7 +208,7 @@ def ran(batch: Batch) -> Ran:
 
 
 def _size(batch: Batch) -> int:
-    return sum(one.state is not MemberState.SKIPPED for one in batch.members)
+    return sum(member.state is not MemberState.SKIPPED for member in batch.members)
 
 
 def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Current | None:
@@ -225,8 +225,8 @@ def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before
         since=_since(number, step, now, before),
         held=held,
         size=_size(running) if running else None,
-        replaced=sum(one.state not in _NOT_REPLACED for one in running.members) if running else None,
-        healthy=sum(one.state is MemberState.SUCCEEDED for one in running.members) if running else None,
+        replaced=sum(member.state not in _NOT_REPLACED for member in running.members) if running else None,
+        healthy=sum(member.state is MemberState.SUCCEEDED for member in running.members) if running else None,
     )
 
 
@@ -237,7 +237,7 @@ def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
     if running is None:
         held = decision in AT_THE_GATE
         return "gate" if held else "choose", held
-    replacing = any(one.state in (MemberState.QUEUED, MemberState.UPGRADING) for one in running.members)
+    replacing = any(member.state in (MemberState.QUEUED, MemberState.UPGRADING) for member in running.members)
     return "replace" if replacing else "wait", False
 
 
@@ -257,7 +257,7 @@ def record_of(facts: Facts, now: datetime) -> Record:
     found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
     ended = progress_of(facts, found)
     return Record(
-        batches=[_ended(ran(one), now) for one in found.batches],
+        batches=[_ended(ran(batch), now) for batch in found.batches],
         counts=_results(ended),
         failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
         unhealthy=gauges.unhealthy(facts, now),
@@ -285,8 +285,8 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
     failed = [member.instance for member in members if member.state in HAS_FAILED]
     well = sum(member.state is MemberState.SUCCEEDED for member in members)
     return Record(
-        batches=[ran(one) for one in began],
-        counts=_results(progress_from(count_states(one.state for one in members), left)),
+        batches=[ran(batch) for batch in began],
+        counts=_results(progress_from(count_states(member.state for member in members), left)),
         failed=gauges.gauge(failed, len(failed) + well, limit_percent),
         unhealthy=None,
         progress=progress(well, len(failed) + well + left),
@@ -297,5 +297,5 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
 def changes_at(facts: Facts, now: datetime) -> datetime | None:
     """When the next wait for a first verdict is over, so that the instance counts as unhealthy without any new report; None for never."""
     waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
-    ends = [health.wait_ends(facts, one.health_since, now) for one in waiting if one.health_since]
+    ends = [health.wait_ends(facts, instance.health_since, now) for instance in waiting if instance.health_since]
     return min((at for at in ends if at > now), default=None)

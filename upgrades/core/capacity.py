@@ -29,7 +29,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     if is_amid_a_surge(facts):
         return None
     short, in_flight = facts.capacity - len(facts.staying), ids_in_flight(facts)
-    again = tuple(one.id for one in missing.due(facts, now) if one.id not in in_flight)
+    again = tuple(instance.id for instance in missing.due(facts, now) if instance.id not in in_flight)
     if short <= 0 and not again:
         return None
     if facts.image_for_new is None:
@@ -44,13 +44,13 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     created is left until it is known what becomes of them: no existing machine is removed for them.
     """
     in_flight = ids_in_flight(facts)
-    untouched = [one for one in batches.untouched(facts) if one.id not in in_flight]
-    if spare := [one.id for one in untouched if one.spare]:
+    untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
+    if spare := [instance.id for instance in untouched if instance.spare]:
         return RemoveInstances(tuple(sorted(spare)))
-    free = [one for one in untouched if not one.kept]
+    free = [instance for instance in untouched if not instance.kept]
     surplus = len(facts.staying) - facts.capacity
-    coming = sum(1 for one in facts.staying if one.making and not one.protected and not one.kept)
-    most = max(surplus - coming, min(surplus, sum(1 for one in free if one.missing)))
+    coming = sum(1 for instance in facts.staying if instance.making and not instance.protected and not instance.kept)
+    most = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
     return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None
 
 
@@ -60,7 +60,7 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     The wait is short, so that work is handed out again soon after the lease of a worker that died has lapsed. While machines are missing,
     the answer says so: it is never "nothing to do".
     """
-    if any(one.busy for one in facts.instances):
+    if any(instance.busy for instance in facts.instances):
         return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, making(facts))
     if not (lacking := missing.wanted(facts)):
         return None
@@ -71,6 +71,6 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
 
 def making(facts: Facts) -> str:
     """A sentence on what is being done to the busy instances, outside any upgrade."""
-    busy = [one for one in facts.instances if one.busy]
-    creating, removing = sum(one.making for one in busy), sum(one.leaving for one in busy)
+    busy = [instance for instance in facts.instances if instance.busy]
+    creating, removing = sum(instance.making for instance in busy), sum(instance.leaving for instance in busy)
     return messages.making(creating, removing, len(busy) - creating - removing)

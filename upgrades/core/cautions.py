@@ -88,10 +88,13 @@ NO_NOTICE = (
 def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument for a field that asks for caution. A stored one may stay until automatic upgrades are turned on."""
     turns_on = _is_on(get_field(document, *SWITCH)) and not _is_on(get_field(before, *SWITCH))
-    for one in _asked(document):
-        if turns_on or not same(get_field(document, *one.path), get_field(before, *one.path)):
-            raise BadDocument(_message(one, document), target=".".join(one.path), code="BadRequest")
-    surges = [_is_on(get_field(one, *TERMINATION)) and _is_on(get_field(one, *SURGE)) for one in (document, before)]
+    for caution in _asked(document):
+        if turns_on or not same(get_field(document, *caution.path), get_field(before, *caution.path)):
+            raise BadDocument(_message(caution, document), target=".".join(caution.path), code="BadRequest")
+    surges = [
+        _is_on(get_field(version, *TERMINATION)) and _is_on(get_field(version, *SURGE))
+        for version in (document, before)
+    ]
     if surges[0] and not surges[1]:
         message = f"{NO_NOTICE}; upgrades with rollingUpgradePolicy.maxSurge delete instances: set one of both to false"
         raise BadDocument(message, target=".".join(TERMINATION), code="BadRequest")
@@ -99,14 +102,14 @@ def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(field, what to know about it) for each such field of a stored document."""
-    found = [(".".join(one.path), _message(one, document)) for one in _asked(document)]
+    found = [(".".join(caution.path), _message(caution, document)) for caution in _asked(document)]
     return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(get_field(document, *TERMINATION)) else found
 
 
 def _asked(document: Mapping[str, Any]) -> Iterator[Caution]:
-    return (one for one in CAUTIONS if one.asks(get_field(document, *one.path)))
+    return (caution for caution in CAUTIONS if caution.asks(get_field(document, *caution.path)))
 
 
-def _message(one: Caution, document: Mapping[str, Any]) -> str:
-    place, value = ".".join(one.path), show_value(get_field(document, *one.path))
-    return f"{place} ({value}) asks {one.what}, which is not done here: leave it out. What works instead: {one.instead}"
+def _message(caution: Caution, document: Mapping[str, Any]) -> str:
+    place, value = ".".join(caution.path), show_value(get_field(document, *caution.path))
+    return f"{place} ({value}) asks {caution.what}, which is not done here: leave it out. What works instead: {caution.instead}"

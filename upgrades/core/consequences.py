@@ -35,7 +35,7 @@ def of_starting(facts: Facts) -> Sentences:
 
 
 def of_retrying(facts: Facts) -> Sentences:
-    is_lacking = any(one.missing for one in facts.instances)
+    is_lacking = any(instance.missing for instance in facts.instances)
     return ("Missing machines are created again at once.",) if is_lacking else ()
 
 
@@ -66,11 +66,11 @@ def of_ending_the_fleet_stop(held: int) -> Sentences:
     return (f"{many(held, 'scale set')} held by it can begin or go on at once.",)
 
 
-def many(count: int, one: str, more: str = "") -> str:
+def many(count: int, singular: str, more: str = "") -> str:
     """A number with its noun. Numbers from 10,000 on are grouped as on the pages.
 
     >>> many(1, "batch", "batches"), many(2, "batch", "batches"), many(3, "instance")
     ('1 batch', '2 batches', '3 instances')
     """
     number = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if count >= 10_000 else count
-    return f"{number} {one if count == 1 else more or one + 's'}"
+    return f"{number} {singular if count == 1 else more or singular + 's'}"

@@ -45,13 +45,13 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     """
     in_time = health.is_stale(facts, now)
     awaited = [member for member in in_flight.members_in_flight(facts) if member.state is MemberState.VERIFYING]
-    let_go = tuple(one.instance for one in awaited if in_flight.is_not_to_go(facts, one))
-    verifying = [one for one in awaited if one.instance not in let_go]
-    succeeded = tuple(one.instance for one in verifying if in_flight.is_healthy(facts, one))
+    let_go = tuple(member.instance for member in awaited if in_flight.is_not_to_go(facts, member))
+    verifying = [member for member in awaited if member.instance not in let_go]
+    succeeded = tuple(member.instance for member in verifying if in_flight.is_healthy(facts, member))
     failed = tuple(
-        one.instance
-        for one in verifying
-        if not in_time and one.instance not in succeeded and health.is_overdue(facts, one.swapped_at, now)
+        member.instance
+        for member in verifying
+        if not in_time and member.instance not in succeeded and health.is_overdue(facts, member.swapped_at, now)
     )
     return Settle(succeeded, failed, let_go) if succeeded or failed or let_go else None
 
@@ -72,20 +72,20 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
-    back = sum(1 for one in waiting if one.state is MemberState.ROLLING_BACK)
-    forth = sum(1 for one in waiting if one.state in (MemberState.QUEUED, MemberState.UPGRADING))
+    back = sum(1 for member in waiting if member.state is MemberState.ROLLING_BACK)
+    forth = sum(1 for member in waiting if member.state in (MemberState.QUEUED, MemberState.UPGRADING))
     if forth:
         return _wait_for_work(facts, waiting, forth, now)
     if back:
         return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, messages.rolling_back(back))
-    until = min(health.wait_ends(facts, one.swapped_at, now) for one in waiting if one.swapped_at)
+    until = min(health.wait_ends(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
     if until <= now:
         return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
     return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
 
 
 def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetime) -> Step:
-    if any(one.replacement is not None for one in waiting):
+    if any(member.replacement is not None for member in waiting):
         return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, messages.surging(count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
         return Wait(now + WORK_POLL_INTERVAL, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
@@ -254,7 +254,7 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     """Wait for deletions and the quota before a surge batch (A-18): "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
-    if leaving := sum(1 for one in facts.instances if one.leaving):
+    if leaving := sum(1 for instance in facts.instances if instance.leaving):
         return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, messages.clearing(leaving))
     return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, messages.QUOTA_UNKNOWN)
 
@@ -359,11 +359,14 @@ def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
-    there = {one.id for one in batches.untouched(facts)}
+    there = {instance.id for instance in batches.untouched(facts)}
     return tuple(
-        one.instance
-        for one in members
-        if one.state is MemberState.FAILED and one.may_roll_back and one.replacement is None and one.instance in there
+        member.instance
+        for member in members
+        if member.state is MemberState.FAILED
+        and member.may_roll_back
+        and member.replacement is None
+        and member.instance in there
     )
 
 

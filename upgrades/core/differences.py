@@ -76,7 +76,7 @@ def _short(value: Any, depth: int) -> Any:
         short = {plain(str(name), MAX_TEXT): _short(inner, depth - 1) for name, inner in items[:MAX_ITEMS]}
         return {**short, "...": f"and {len(items) - MAX_ITEMS} more"} if len(items) > MAX_ITEMS else short
     if isinstance(value, list | tuple):
-        cut = [_short(one, depth - 1) for one in value[:MAX_ITEMS]]
+        cut = [_short(element, depth - 1) for element in value[:MAX_ITEMS]]
         return [*cut, f"... and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else cut
     return plain(str(value), MAX_TEXT)
 

@@ -197,20 +197,20 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 
     The set's own limits always apply to people's upgrades (Z-1.2), to the platform's only with useRollingUpgradePolicy (Z-2.2). They are
     checked in any case."""
-    own = {name: read_policy_field(document, one) for name, one in FIELDS.items()}
+    own = {name: read_policy_field(document, field) for name, field in FIELDS.items()}
     if not (by_hand or read_bool(document, *AUTOMATIC_POLICY, "useRollingUpgradePolicy")):
         own = {name: value for name, value in own.items() if FIELDS[name].always_applies}
-    of_platform = {name: False for name, one in FIELDS.items() if by_hand and one.always_applies}
+    of_platform = {name: False for name, field in FIELDS.items() if by_hand and field.always_applies}
     return Policy(**{**own, **of_platform})
 
 
-def read_policy_field(document: Json, one: PolicyField) -> Any:
+def read_policy_field(document: Json, field: PolicyField) -> Any:
     """The value of a policy field in the document, as `Policy` has it, whether in force or not; its default where it is absent."""
-    if one.kind is FieldKind.PERCENT:
-        return read_int(document, *one.place, default=one.default, least=one.least, most=100)
-    if one.kind is FieldKind.DURATION:
-        return read_duration(document, *one.place, most=MAX_PAUSE)
-    return read_bool(document, *one.place) != one.is_inverted
+    if field.kind is FieldKind.PERCENT:
+        return read_int(document, *field.place, default=field.default, least=field.least, most=100)
+    if field.kind is FieldKind.DURATION:
+        return read_duration(document, *field.place, most=MAX_PAUSE)
+    return read_bool(document, *field.place) != field.is_inverted
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:
@@ -314,13 +314,16 @@ def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
     """The extensions of the scale set's model. Raises BadDocument. A part of `read`."""
     extensions = [_extension(extension, at) for at, extension in read_objects(document, *_EXTENSIONS)]
     spelled: dict[str, str] = {}
-    for one in extensions:
-        if one.name.lower() in spelled:
+    for model in extensions:
+        if model.name.lower() in spelled:
             raise BadDocument(
-                f"{EXTENSIONS}: two extensions have the name {show_value(one.name.lower())}", target=EXTENSIONS
+                f"{EXTENSIONS}: two extensions have the name {show_value(model.name.lower())}", target=EXTENSIONS
             )
-        spelled[one.name.lower()] = one.name
-    return tuple(replace(one, after=tuple(spelled.get(name.lower(), name) for name in one.after)) for one in extensions)
+        spelled[model.name.lower()] = model.name
+    return tuple(
+        replace(extension, after=tuple(spelled.get(name.lower(), name) for name in extension.after))
+        for extension in extensions
+    )
 
 
 def _extension(document: Json, at: str) -> ExtensionModel:

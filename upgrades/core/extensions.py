@@ -18,12 +18,14 @@ def key_of_model(extensions: Iterable[ExtensionModel]) -> str:
     >>> key_of_model([ExtensionModel("Script", "p", "t", (), "2.1"), ExtensionModel("agent", "p", "t", (), "")])
     'agent\\nscript 2.1'
     """
-    return _key((one.name, one.version) for one in extensions)
+    return _key((extension.name, extension.version) for extension in extensions)
 
 
 def key_of_machine(extensions: Iterable[ExtensionView]) -> str:
     """The key of what was run on a machine. An extension that failed there counts as absent."""
-    return _key((one.name, one.version) for one in extensions if one.state is not Provisioning.FAILED)
+    return _key(
+        (extension.name, extension.version) for extension in extensions if extension.state is not Provisioning.FAILED
+    )
 
 
 def _key(extensions: Iterable[tuple[str, str]]) -> str:
@@ -33,9 +35,9 @@ def _key(extensions: Iterable[tuple[str, str]]) -> str:
 
 def check_order(extensions: Sequence[ExtensionModel]) -> None:
     """Raises BadDocument where an extension waits for one that is not in the model, or, in a circle, for itself."""
-    after = {one.name.lower(): [name.lower() for name in one.after] for one in extensions}
-    for index, one in enumerate(extensions):
-        unknown = next((name for name in one.after if name.lower() not in after), None)
+    after = {extension.name.lower(): [name.lower() for name in extension.after] for extension in extensions}
+    for index, extension in enumerate(extensions):
+        unknown = next((name for name in extension.after if name.lower() not in after), None)
         if unknown is not None:
             raise _refusal(index, f"names {show_value(unknown)}, which is no extension of this scale set")
     try:

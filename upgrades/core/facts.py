@@ -309,7 +309,9 @@ class Facts:
     def staying(self) -> tuple[InstanceFacts, ...]:
         """All instances, except those that are being deleted and surge instances that have replaced nothing yet."""
         if "staying" not in self._kept:
-            self._kept["staying"] = tuple(one for one in self.instances if not one.leaving and not one.spare)
+            self._kept["staying"] = tuple(
+                instance for instance in self.instances if not instance.leaving and not instance.spare
+            )
         return self._kept["staying"]
 
     @property
@@ -318,7 +320,9 @@ class Facts:
 
         Left out are instances that are being deleted, are spare, are switched off, or have no machine (yet)."""
         if "counted" not in self._kept:
-            self._kept["counted"] = tuple(one for one in self.staying if not one.stopped and one.exists)
+            self._kept["counted"] = tuple(
+                instance for instance in self.staying if not instance.stopped and instance.exists
+            )
         return self._kept["counted"]
 
     @property

@@ -68,13 +68,13 @@ def forecast(facts: Facts, now: datetime, kept: Forecast | None, pace: Callable[
 def made(facts: Facts, now: datetime, pace: Pace | None, key: str = "") -> Forecast:
     by_hand = gauges.begins_by_hand(facts)
     plan = preview(facts, now, pace, by_hand=by_hand)
-    is_known = not by_hand and not any(one.code in LIFTED_BY_PEOPLE for one in plan.blocks)
+    is_known = not by_hand and not any(block.code in LIFTED_BY_PEOPLE for block in plan.blocks)
     running = running_batch(facts)
     started_at = running.started_at if running else None
     return Forecast(
         key=key,
         by=_by(facts, by_hand) if plan.batches or facts.upgrade else None,
-        batches=[_planned(one, now, pace, is_known=not by_hand) for one in plan.batches[:MAX_PLANNED]],
+        batches=[_planned(batch, now, pace, is_known=not by_hand) for batch in plan.batches[:MAX_PLANNED]],
         more=max(0, len(plan.batches) - MAX_PLANNED),
         earliest=_after(now, plan.earliest if is_known else None),
         latest=_after(now, plan.latest if is_known else None),
@@ -100,18 +100,18 @@ def _by(facts: Facts, by_hand: bool) -> str:
     return started_by.value.lower()
 
 
-def _planned(one: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: bool) -> Planned:
-    begins_in = one.begins_in if is_known and not one.held_by else None
+def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: bool) -> Planned:
+    begins_in = batch.begins_in if is_known and not batch.held_by else None
     lasts = pace.typical if pace else timedelta(0)
     return Planned(
-        number=one.number,
-        instances=spans(one.instances),
-        size=len(one.instances),
-        zones=list(one.zones),
+        number=batch.number,
+        instances=spans(batch.instances),
+        size=len(batch.instances),
+        zones=list(batch.zones),
         starts_at=_after(now, begins_in),
         ends_at=_after(now, None if begins_in is None else begins_in + lasts),
-        waits_for_approval=one.held_by == Why.WAITING_FOR_APPROVAL,
-        why=one.why,
+        waits_for_approval=batch.held_by == Why.WAITING_FOR_APPROVAL,
+        why=batch.why,
     )
 
 
@@ -126,9 +126,11 @@ def key_of(facts: Facts, now: datetime) -> str:
     """The same text for all facts that lead to the same plan, however far the running batch is."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
     taken = _taken(facts.upgrade)
-    for one in facts.instances:
-        if not (one.id in taken and (taken[one.id] in IN_FLIGHT or not health.is_unhealthy(facts, one, now))):
-            groups[_matters(one, facts, now)].append(one.id)
+    for instance in facts.instances:
+        if not (
+            instance.id in taken and (taken[instance.id] in IN_FLIGHT or not health.is_unhealthy(facts, instance, now))
+        ):
+            groups[_matters(instance, facts, now)].append(instance.id)
     told = sorted((repr(what), spans(ids)) for what, ids in groups.items())
     depends_on = (_set(facts), len(facts.counted), _upgrade(facts.upgrade), told)
     return blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
@@ -137,16 +139,32 @@ def key_of(facts: Facts, now: datetime) -> str:
 def _taken(upgrade: Upgrade | None) -> dict[int, MemberState]:
     """The states of members that have not failed, by the ids of their old and new instances: these instances go as planned."""
     members = upgrade.members if upgrade else ()
-    well = [one for one in members if one.state not in HAS_FAILED or one.state is MemberState.ROLLING_BACK]
-    return {id: one.state for one in well for id in (one.instance, one.upgraded)}
+    well = [member for member in members if member.state not in HAS_FAILED or member.state is MemberState.ROLLING_BACK]
+    return {id: member.state for member in well for id in (member.instance, member.upgraded)}
 
 
-def _matters(one: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
-    opt_out = one.opt_out and (one.opt_out.version, one.opt_out.until)
-    is_ill = health.is_unhealthy(facts, one, now)
-    what = (one.version, one.extensions, one.zone, one.domain, one.failed_version, one.approved_version, opt_out)
-    flags = (one.busy, one.leaving, one.stopped, one.quarantined, one.spare, one.making, one.kept)
-    return (what, flags, is_ill, one.missing is not None, one.withdrawn)
+def _matters(instance: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
+    opt_out = instance.opt_out and (instance.opt_out.version, instance.opt_out.until)
+    is_ill = health.is_unhealthy(facts, instance, now)
+    what = (
+        instance.version,
+        instance.extensions,
+        instance.zone,
+        instance.domain,
+        instance.failed_version,
+        instance.approved_version,
+        opt_out,
+    )
+    flags = (
+        instance.busy,
+        instance.leaving,
+        instance.stopped,
+        instance.quarantined,
+        instance.spare,
+        instance.making,
+        instance.kept,
+    )
+    return (what, flags, is_ill, instance.missing is not None, instance.withdrawn)
 
 
 def _set(facts: Facts) -> Hashable:
@@ -163,6 +181,6 @@ def _upgrade(upgrade: Upgrade | None) -> Any:
     if upgrade is None:
         return None
     bare = replace(upgrade, batches=(), ends_by=None)
-    failed = spans(one.instance for one in upgrade.members if one.state in HAS_FAILED)
-    taken = spans(one.instance for one in upgrade.members)
-    return (bare, [(one.number, one.finished_at) for one in upgrade.batches], failed, taken)
+    failed = spans(member.instance for member in upgrade.members if member.state in HAS_FAILED)
+    taken = spans(member.instance for member in upgrade.members)
+    return (bare, [(batch.number, batch.finished_at) for batch in upgrade.batches], failed, taken)

@@ -34,7 +34,7 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The unhealthy instances. One that is switched off is not asked for its health, and so is never among them (Z-1.12)."""
-    return [one for one in facts.counted if is_unhealthy(facts, one, now)]
+    return [instance for instance in facts.counted if is_unhealthy(facts, instance, now)]
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
@@ -42,11 +42,11 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
     They include instances whose first machine is still being created, for as long as the wait for health. No limit counts those yet.
     """
-    new = [one for one in facts.staying if one.making and one.missing is None]
+    new = [instance for instance in facts.staying if instance.making and instance.missing is None]
     return [
-        one
-        for one in (*facts.counted, *new)
-        if one.health is Health.INITIALIZING and not is_overdue(facts, one.health_since, now)
+        instance
+        for instance in (*facts.counted, *new)
+        if instance.health is Health.INITIALIZING and not is_overdue(facts, instance.health_since, now)
     ]
 
 
@@ -104,7 +104,7 @@ def fresh_for(interval: timedelta) -> timedelta:
 
 def is_stale(facts: Facts, now: datetime) -> bool:
     """Is the health too old to start anything? So is health from the future, which a clock that was set back leaves behind."""
-    if not any(one.exists for one in facts.instances):
+    if not any(instance.exists for instance in facts.instances):
         return False
     if facts.health_as_of is None:
         return True
@@ -112,4 +112,4 @@ def is_stale(facts: Facts, now: datetime) -> bool:
 
 
 def ids(instances: Iterable[InstanceFacts]) -> tuple[int, ...]:
-    return tuple(one.id for one in instances)
+    return tuple(instance.id for instance in instances)

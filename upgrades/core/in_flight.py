@@ -22,8 +22,8 @@ def is_amid_a_surge(facts: Facts) -> bool:
     """Are new instances being created to replace old ones, or old ones still being deleted?"""
     if facts.upgrade is None or not facts.upgrade.surges:
         return False
-    new = any(one.replacement is not None for one in members_in_flight(facts))
-    return new or any(one.leaving for one in facts.instances)
+    new = any(member.replacement is not None for member in members_in_flight(facts))
+    return new or any(instance.leaving for instance in facts.instances)
 
 
 def is_healthy(facts: Facts, member: Member) -> bool:

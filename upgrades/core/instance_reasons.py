@@ -20,14 +20,14 @@ def _unapproved(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _unapproved_ahead(view: ReasonContext) -> list[InstanceFacts]:
-    return [one for one in _free(view) if not batches.is_approved(one, view.policy, view.target)]
+    return [instance for instance in _free(view) if not batches.is_approved(instance, view.policy, view.target)]
 
 
 def _free(view: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
-    there = {one.id for one in view.outdated}
+    there = {instance.id for instance in view.outdated}
     taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
-    return [one for one in taken if one.id in there]
+    return [instance for instance in taken if instance.id in there]
 
 
 def _opted_out(view: ReasonContext) -> Iterator[Reason]:
@@ -35,18 +35,20 @@ def _opted_out(view: ReasonContext) -> Iterator[Reason]:
     if not view.is_wanted:
         return
     groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
-    for one in view.outdated:
-        if one.opt_out:
-            groups[one.opt_out].append(one)
+    for instance in view.outdated:
+        if instance.opt_out:
+            groups[instance.opt_out].append(instance)
     for hold, held in groups.items():
         text, numbers = messages.opted_out(len(held), hold), {"instances": len(held)}
-        since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
+        since = min(
+            (instance.opt_out.since for instance in held if instance.opt_out and instance.opt_out.since), default=None
+        )
         until, ids = hold.until, health.ids(held)
         yield Reason(InstanceWhy.OPTED_OUT, text, "opt-out", LiftedBy.OWNER, "opt_in", until, numbers, ids, since)
 
 
 def _quarantined(view: ReasonContext) -> Iterator[Reason]:
-    held = [one.id for one in view.outdated if one.quarantined and not one.protected]
+    held = [instance.id for instance in view.outdated if instance.quarantined and not instance.protected]
     if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
         text = messages.quarantined(len(held))
         yield Reason(InstanceWhy.QUARANTINED, text, "quarantine", LiftedBy.OPERATOR, "release", instances=tuple(held))
@@ -55,9 +57,9 @@ def _quarantined(view: ReasonContext) -> Iterator[Reason]:
 def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
     """One reason for each withdrawn version that instances still run. A person may move them to the newest version that is left."""
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
-    for one in view.facts.staying:
-        if one.withdrawn and not one.missing and one.version in view.facts.withdrawn:
-            groups[one.version].append(one)
+    for instance in view.facts.staying:
+        if instance.withdrawn and not instance.missing and instance.version in view.facts.withdrawn:
+            groups[instance.version].append(instance)
     for version, held in groups.items():
         yield _of_withdrawn(view, version, held)
 
@@ -65,7 +67,7 @@ def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
 def _of_withdrawn(view: ReasonContext, version: str, held: list[InstanceFacts]) -> Reason:
     withdrawal, moving = view.facts.withdrawn[version], _moving(view, held)
     free = set(health.ids(advice.could_be_started(view)))
-    takes = sum(one.id in free for one in held) if not moving and advice.could_begin(view) else 0
+    takes = sum(instance.id in free for instance in held) if not moving and advice.could_begin(view) else 0
     latest = view.facts.latest.version if view.facts.latest else ""
     to = view.target if moving else latest  # not the target if none moves: an upgrade of extensions has no version
     text = messages.withdrawn(len(held), version, withdrawal, to, moving=moving, takes=takes)
@@ -93,7 +95,7 @@ def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
         return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
     if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
-    taken = {one.instance for one in upgrade.members if one.state in _ON_THE_WAY}
+    taken = {member.instance for member in upgrade.members if member.state in _ON_THE_WAY}
     return len(ids & taken.union(health.ids(batches.left(view.facts, upgrade))))
 
 
@@ -101,7 +103,7 @@ _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 
 
 def _switched_off(view: ReasonContext) -> Iterator[Reason]:
-    held = [one.id for one in view.outdated if one.stopped and not one.protected]
+    held = [instance.id for instance in view.outdated if instance.stopped and not instance.protected]
     if held and view.is_wanted:
         text = messages.switched_off(len(held))
         yield Reason(InstanceWhy.SWITCHED_OFF, text, "power", LiftedBy.OPERATOR, instances=tuple(held))
@@ -128,13 +130,17 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     It takes each instance once, and those that failed before it only where it `takes_failed`."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
-    failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
-    before = set() if upgrade.takes_failed else {one.id for one in _failed_on(view, view.facts.staying)}
-    return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
+    failed = {
+        member.instance for member in upgrade.members if member.state in (MemberState.FAILED, MemberState.ROLLED_BACK)
+    }
+    before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(view, view.facts.staying)}
+    return tuple(
+        instance.id for instance in view.facts.staying if instance.id in failed | before and not instance.protected
+    )
 
 
 def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
-    return [one for one in instances if one.failed_version == view.target and not one.protected]
+    return [instance for instance in instances if instance.failed_version == view.target and not instance.protected]
 
 
 def _turn(view: ReasonContext) -> Iterator[Reason]:

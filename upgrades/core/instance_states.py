@@ -63,7 +63,7 @@ class _Context:
 def states_of(facts: Facts, now: datetime, decision: str) -> dict[int, State]:
     """The state of each instance, by id. `decision`: the code of what was decided on these facts."""
     context = _context(facts, now, decision)
-    return {one.id: _state(one, context) for one in facts.instances}
+    return {instance.id: _state(instance, context) for instance in facts.instances}
 
 
 def _context(facts: Facts, now: datetime, decision: str) -> _Context:
@@ -78,8 +78,8 @@ def _context(facts: Facts, now: datetime, decision: str) -> _Context:
         policy=policy,
         is_held=decision in HOLDS or bool(upgrade and upgrade.paused_by),
         is_deferred=policy.deferral and by_itself,
-        members={one.instance: one for one in members},
-        places={one.replacement: one for one in members if one.replacement is not None},
+        members={member.instance: member for member in members},
+        places={member.replacement: member for member in members if member.replacement is not None},
     )
 
 
@@ -90,64 +90,64 @@ def target_of(facts: Facts) -> str:
     return facts.latest.version if facts.latest else ""
 
 
-def _state(one: InstanceFacts, context: _Context) -> State:
+def _state(instance: InstanceFacts, context: _Context) -> State:
     """The first state that applies, in this order. Most instances are well: for them `_trouble` is skipped, which saves time."""
-    member = context.members.get(one.id) or context.places.get(one.id)
+    member = context.members.get(instance.id) or context.places.get(instance.id)
     is_in_flight = member is not None and member.state in IN_FLIGHT
-    if one.busy or one.missing or is_in_flight:
-        return _under_way(one, member if is_in_flight else None)
-    has_failed = _has_failed(one, member, context)
-    is_well = one.health is Health.HEALTHY and not (has_failed or one.quarantined or one.stopped)
-    if not is_well and (trouble := _trouble(one, has_failed, context)):
+    if instance.busy or instance.missing or is_in_flight:
+        return _under_way(instance, member if is_in_flight else None)
+    has_failed = _has_failed(instance, member, context)
+    is_well = instance.health is Health.HEALTHY and not (has_failed or instance.quarantined or instance.stopped)
+    if not is_well and (trouble := _trouble(instance, has_failed, context)):
         return trouble
-    if one.opt_out is not None:
+    if instance.opt_out is not None:
         return State.OPTED_OUT
-    if is_behind(one, context.facts, context.target):
-        waits = context.is_deferred and not batches.is_approved(one, context.policy, context.target)
+    if is_behind(instance, context.facts, context.target):
+        waits = context.is_deferred and not batches.is_approved(instance, context.policy, context.target)
         return State.HELD if context.is_held or waits else State.PENDING
-    return State.VERIFYING if one.health is Health.INITIALIZING else State.DONE
+    return State.VERIFYING if instance.health is Health.INITIALIZING else State.DONE
 
 
-def _under_way(one: InstanceFacts, member: Member | None) -> State:
+def _under_way(instance: InstanceFacts, member: Member | None) -> State:
     """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
 
     An instance that is being verified and answers badly shows as unhealthy at once."""
-    if one.leaving:
+    if instance.leaving:
         return State.DELETING
-    if one.making:
+    if instance.making:
         return State.CREATING
-    if one.missing:
+    if instance.missing:
         return State.MISSING
     if member is None:
         return State.UPGRADING
-    is_watched = member.state is MemberState.VERIFYING and member.upgraded == one.id
-    return _ILL.get(one.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
+    is_watched = member.state is MemberState.VERIFYING and member.upgraded == instance.id
+    return _ILL.get(instance.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
 
 
-def _trouble(one: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
+def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
     """What is wrong with an instance that is not well; None where only its first verdict is awaited.
 
     An instance that failed and is back on its old OS disk runs: it is not shown as failed, but as rolled back if nothing else is wrong."""
-    if one.quarantined:
+    if instance.quarantined:
         return State.QUARANTINED
-    if has_failed and not (one.rolled_back and one.version != context.target):
+    if has_failed and not (instance.rolled_back and instance.version != context.target):
         return State.FAILED
-    if one.stopped:
+    if instance.stopped:
         return State.SWITCHED_OFF
-    if one.health is Health.UNKNOWN:
+    if instance.health is Health.UNKNOWN:
         return State.UNKNOWN
-    if health.is_unhealthy(context.facts, one, context.now):
+    if health.is_unhealthy(context.facts, instance, context.now):
         return State.UNHEALTHY
     return State.ROLLED_BACK if has_failed else None
 
 
-def _has_failed(one: InstanceFacts, member: Member | None, context: _Context) -> bool:
+def _has_failed(instance: InstanceFacts, member: Member | None, context: _Context) -> bool:
     """Did it fail on the wanted version, or in the running upgrade?"""
-    on_target = bool(one.failed_version) and one.failed_version == context.target
+    on_target = bool(instance.failed_version) and instance.failed_version == context.target
     return on_target or (member is not None and member.state in HAS_FAILED)
 
 
-def is_behind(one: InstanceFacts, facts: Facts, target: str) -> bool:
+def is_behind(instance: InstanceFacts, facts: Facts, target: str) -> bool:
     """Does it lack the wanted version? Also true of an instance that the running upgrade leaves alone because it failed before."""
-    lacks = facts.upgrade is not None and bool(target) and batches.is_outdated(one, target)
-    return lacks or is_taken_next(one, facts, target)
+    lacks = facts.upgrade is not None and bool(target) and batches.is_outdated(instance, target)
+    return lacks or is_taken_next(instance, facts, target)

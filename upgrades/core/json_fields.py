@@ -117,11 +117,11 @@ def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
 
 def read_objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
     """(place, object) of each element of a list; the place is for error messages."""
-    for index, one in enumerate(read_list(document, *path, at=at)):
+    for index, element in enumerate(read_list(document, *path, at=at)):
         place = f"{dotted_path(at, *path)}[{index}]"
-        if not isinstance(one, Mapping):
-            raise wrong_value(place, "an object", one)
-        yield place, one
+        if not isinstance(element, Mapping):
+            raise wrong_value(place, "an object", element)
+        yield place, element
 
 
 def read_list(document: object, *path: str, at: str = "") -> list[Any]:

@@ -75,9 +75,9 @@ class Strange:
 
 def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
     """Raises BadDocument for the first unknown thing that is refused. `before`: the stored document, whose values may stay."""
-    for one in strange(document, type, before):
-        if one.is_refused:
-            raise BadDocument(one.message, target=one.at, code=one.code)
+    for field in strange(document, type, before):
+        if field.is_refused:
+            raise BadDocument(field.message, target=field.at, code=field.code)
 
 
 def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any] | None) -> None:
@@ -85,9 +85,9 @@ def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any]
 
     Both disappear when the request is merged. Everything else is checked in the merged document, by `check`.
     """
-    for one in strange(given, type, before):
-        if one.is_refused and one.is_lost:
-            raise BadDocument(one.message, target=one.at, code=one.code)
+    for field in strange(given, type, before):
+        if field.is_refused and field.is_lost:
+            raise BadDocument(field.message, target=field.at, code=field.code)
 
 
 def strange(document: Any, type: str, before: Any = None) -> Iterator[Strange]:
@@ -99,8 +99,8 @@ def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
     if value is None:
         return
     if isinstance(value, list) and type.startswith("["):
-        for index, (one, was) in enumerate(_pairs(value, before)):
-            yield from _value(one, element(type), f"{at}[{index}]", was)
+        for index, (item, was) in enumerate(_pairs(value, before)):
+            yield from _value(item, element(type), f"{at}[{index}]", was)
     elif words(type):
         if not _is_word(value, type) and not same(value, before):
             yield _word(value, type, at)
@@ -111,10 +111,10 @@ def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
 def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
     """(element, the stored element of the same name, or at the same index if it has no name; None if there is none)."""
     old = before if isinstance(before, list) else []
-    named = {name: one for one in old if (name := name_of(one)) is not None}
-    for index, one in enumerate(elements):
-        name = name_of(one)
-        yield one, named.get(name) if name is not None else (old[index] if index < len(old) else None)
+    named = {name: item for item in old if (name := name_of(item)) is not None}
+    for index, item in enumerate(elements):
+        name = name_of(item)
+        yield item, named.get(name) if name is not None else (old[index] if index < len(old) else None)
 
 
 def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[Strange]:
@@ -125,12 +125,12 @@ def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, An
         if low in spelled and not (name in before and spelled[low] in before):
             yield _twice(name, spelled[low], place)
         spelled[low] = name
-        one = known.get(low)
-        if one is None or (type in CLOSED and one.is_of_the_preview):
+        field = known.get(low)
+        if field is None or (type in CLOSED and field.is_of_the_preview):
             if not _stays(low, value, old):
                 yield _unknown(name, value, type, at)
-        elif not one.is_read_only:
-            yield from _value(value, one.type, place, old.get(name, old.get(low)))
+        elif not field.is_read_only:
+            yield from _value(value, field.type, place, old.get(name, old.get(low)))
 
 
 def by_spelling(before: Any) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _says_kept(name: str, type: str, place: str) -> str:
 def _says_missing(name: str, type: str, place: str) -> str:
     owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
     missing = f"Could not find member '{printable(name)}' on object of type '{owner}'. Path '{place}'."
-    says = hint(name, type) or f"What there is: {', '.join(sorted(one.name for one in members(type).values()))}."
+    says = hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in members(type).values()))}."
     if type in TOP:
         return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
     return f"{missing} {says}"

@@ -153,7 +153,7 @@ def _check_count(elements: Sequence[Any], named: Named, place: str) -> None:
 
 
 def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:
-    return ((index, name) for index, one in enumerate(elements) if (name := name_of(one)) is not None)
+    return ((index, name) for index, element in enumerate(elements) if (name := name_of(element)) is not None)
 
 
 def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
@@ -166,8 +166,8 @@ def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
 def _check_handlers(extensions: Sequence[Any]) -> None:
     """Raises BadDocument for two extensions of one handler (publisher and type), or two Application Health extensions."""
     found: dict[str, str] = {}
-    for index, one in enumerate(extensions):
-        handler, name = _handler(one), printable(name_of(one))
+    for index, extension in enumerate(extensions):
+        handler, name = _handler(extension), printable(name_of(extension))
         if handler and handler in found:
             message = (
                 TWO_HEALTH if handler == _HEALTH else TWO_OF_A_HANDLER.format(name=name, handler=printable(handler))

@@ -56,14 +56,14 @@ class InstanceView:
         return (
             self.power is Power.RUNNING
             and self.provisioning is Provisioning.SUCCEEDED
-            and all(one.state is Provisioning.SUCCEEDED for one in self.extensions)
+            and all(extension.state is Provisioning.SUCCEEDED for extension in self.extensions)
         )
 
     @property
     def is_settling(self) -> bool:
         """Is it still starting, so that there is no verdict on its health yet? Not if an extension failed: that is a verdict."""
         on_the_way = (Provisioning.CREATING, Provisioning.UPDATING)
-        extensions = {one.state for one in self.extensions}
+        extensions = {extension.state for extension in self.extensions}
         return self.provisioning in on_the_way or (
             self.provisioning is Provisioning.SUCCEEDED
             and self.power is not Power.STOPPED

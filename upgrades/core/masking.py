@@ -86,7 +86,7 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _member(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [without_secrets(one) for one in value]
+        return [without_secrets(element) for element in value]
     return masked(value) if isinstance(value, str) else value
 
 

@@ -20,26 +20,29 @@ def wanted(facts: Facts) -> list[InstanceFacts]:
 
     There are as many as the capacity lacks. Instances beyond it get no machine, because they are to be removed.
     """
-    short = facts.capacity - sum(1 for one in facts.staying if not one.missing)
-    missing = sorted((one for one in facts.staying if one.missing), key=lambda one: (not one.busy, one.id))
+    short = facts.capacity - sum(1 for instance in facts.staying if not instance.missing)
+    missing = sorted(
+        (instance for instance in facts.staying if instance.missing),
+        key=lambda instance: (not instance.busy, instance.id),
+    )
     return missing[: max(0, short)]
 
 
 def due(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The instances of `wanted` whose machines are to be created now."""
     missing = wanted(facts)
-    free = [one for one in missing if not one.busy and not _waits(facts, one, now)]
-    lost = [one for one in missing if _is_gone(one)]
+    free = [instance for instance in missing if not instance.busy and not _waits(facts, instance, now)]
+    lost = [instance for instance in missing if _is_gone(instance)]
     most = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
     if len(lost) <= most:
         return free
-    others = [one for one in lost if one.busy or _tries(one)]
+    others = [instance for instance in lost if instance.busy or _tries(instance)]
     room = max(0, most - len(others))
-    gone = [one for one in free if _is_gone(one) and not _tries(one)][:room]
-    return [one for one in free if not _is_gone(one) or _tries(one) or one in gone]
+    gone = [instance for instance in free if _is_gone(instance) and not _tries(instance)][:room]
+    return [instance for instance in free if not _is_gone(instance) or _tries(instance) or instance in gone]
 
 
-def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
+def tried_again_at(facts: Facts, instance: InstanceFacts) -> datetime | None:
     """When the creation of its machine is tried again; None where there is no such wait.
 
     >>> at = datetime(2018, 9, 25)
@@ -50,7 +53,7 @@ def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
     0:01:00
     0:15:00
     """
-    missing = one.missing
+    missing = instance.missing
     if missing is None or missing.tried_at is None or not missing.tries:
         return None
     return missing.tried_at + _wait(facts, missing)
@@ -58,13 +61,17 @@ def tried_again_at(facts: Facts, one: InstanceFacts) -> datetime | None:
 
 def next_try(facts: Facts, now: datetime) -> datetime | None:
     """When the first wait for another try is over; None where no machine waits for a time, but for others at most."""
-    times = [tried_again_at(facts, one) for one in wanted(facts) if not one.busy and _waits(facts, one, now)]
+    times = [
+        tried_again_at(facts, instance)
+        for instance in wanted(facts)
+        if not instance.busy and _waits(facts, instance, now)
+    ]
     return min((at for at in times if at), default=None)
 
 
-def _waits(facts: Facts, one: InstanceFacts, now: datetime) -> bool:
+def _waits(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Does it still wait to be tried again? Not if the last try lies in the future, by a clock that has been set back since."""
-    missing, again_at = one.missing, tried_again_at(facts, one)
+    missing, again_at = instance.missing, tried_again_at(facts, instance)
     if missing is None or missing.tried_at is None or again_at is None:
         return False
     return now < again_at and missing.tried_at <= now + OTHER_CLOCK
@@ -76,24 +83,24 @@ def _wait(facts: Facts, missing: Missing) -> timedelta:
     return min(wait, MAX_WAIT)
 
 
-def _is_gone(one: InstanceFacts) -> bool:
-    return one.missing is not None and one.missing.was_made
+def _is_gone(instance: InstanceFacts) -> bool:
+    return instance.missing is not None and instance.missing.was_made
 
 
-def _tries(one: InstanceFacts) -> int:
-    return one.missing.tries if one.missing else 0
+def _tries(instance: InstanceFacts) -> int:
+    return instance.missing.tries if instance.missing else 0
 
 
 def not_made(facts: Facts) -> list[InstanceFacts]:
     """The wanted instances whose machines the provider refused or failed to create."""
-    return [one for one in wanted(facts) if _tries(one) or not _is_gone(one)]
+    return [instance for instance in wanted(facts) if _tries(instance) or not _is_gone(instance)]
 
 
 def gone(facts: Facts) -> list[InstanceFacts]:
     """The wanted instances whose machines vanished and whose new creation has not failed so far."""
-    return [one for one in wanted(facts) if _is_gone(one) and not _tries(one)]
+    return [instance for instance in wanted(facts) if _is_gone(instance) and not _tries(instance)]
 
 
 def first(instances: Sequence[InstanceFacts]) -> Missing:
     """The `missing` of the first instance that has one. Raises StopIteration where none has."""
-    return next(one.missing for one in instances if one.missing)
+    return next(instance.missing for instance in instances if instance.missing)

@@ -20,7 +20,7 @@ RENAMED = {
 def hint(name: str, type: str) -> str:
     """A sentence that says where the field belongs or how it is called; "" where no known field is like it."""
     given = plain(name)
-    own = {plain(one.name): one.name for one in members(type).values() if not one.is_of_the_preview}
+    own = {plain(field.name): field.name for field in members(type).values() if not field.is_of_the_preview}
     if given in RENAMED and type == "UpgradePolicy":
         return f"It is {RENAMED[given]!r} from version 2018-10-01 of the API on."
     if given in own:
@@ -37,7 +37,7 @@ def hint(name: str, type: str) -> str:
 
 def nearest_of(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`; None where none is like it."""
-    own = {plain(one): one for one in known}
+    own = {plain(known_name): known_name for known_name in known}
     close = get_close_matches(plain(name), own, n=1, cutoff=_LIKENESS)
     return own[close[0]] if close else None
 
@@ -74,8 +74,8 @@ def _walk(root: str) -> Iterator[tuple[str, str]]:
     for _ in range(MAX_LEVELS):
         below: list[tuple[str, str]] = []
         for at, type in level:
-            for one in members(type).values():
-                place = f"{at}.{one.name}" if at else one.name
-                yield place, element(one.type)
-                below.append((f"{place}[]" if one.type.startswith("[") else place, element(one.type)))
+            for field in members(type).values():
+                place = f"{at}.{field.name}" if at else field.name
+                yield place, element(field.type)
+                below.append((f"{place}[]" if field.type.startswith("[") else place, element(field.type)))
         level = below

@@ -139,8 +139,10 @@ class Policy:
 
 FIELDS: Mapping[str, PolicyField] = MappingProxyType(
     {
-        one.name: PolicyField(**{"name": one.name, "json_name": one.name, "default": one.default, **one.metadata})
-        for one in fields(Policy)
+        field.name: PolicyField(
+            **{"name": field.name, "json_name": field.name, "default": field.default, **field.metadata}
+        )
+        for field in fields(Policy)
     }
 )
 
@@ -150,24 +152,24 @@ PolicyJson = dict[str, Any]
 
 def policy_to_json(policy: Policy) -> PolicyJson:
     """The policy as JSON, with all its fields."""
-    found = {one.json_name: getattr(policy, name) for name, one in FIELDS.items()}
+    found = {field.json_name: getattr(policy, name) for name, field in FIELDS.items()}
     return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in found.items()}
 
 
 def policy_from_json(stored: PolicyJson) -> Policy:
     """Read a stored policy. Fields that an older one lacks get their defaults."""
-    known = [one for one in FIELDS.values() if one.json_name in stored]
-    return Policy(**{one.name: _value(one, stored[one.json_name]) for one in known})
+    known = [field for field in FIELDS.values() if field.json_name in stored]
+    return Policy(**{field.name: _value(field, stored[field.json_name]) for field in known})
 
 
-def _value(one: PolicyField, stored: Any) -> Any:
-    return timedelta(seconds=stored) if one.kind is FieldKind.DURATION else stored
+def _value(field: PolicyField, stored: Any) -> Any:
+    return timedelta(seconds=stored) if field.kind is FieldKind.DURATION else stored
 
 
 def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
     """The `rollingUpgradePolicy` of Azure's document, with the fields of these kinds only."""
-    shown = [one for one in FIELDS.values() if one.kind in kinds and not one.always_applies]
-    found = {one.place[-1]: getattr(policy, one.name) for one in shown}
+    shown = [field for field in FIELDS.values() if field.kind in kinds and not field.always_applies]
+    found = {field.place[-1]: getattr(policy, field.name) for field in shown}
     return {
         name: iso_duration(value.total_seconds()) if isinstance(value, timedelta) else value
         for name, value in found.items()
@@ -176,4 +178,8 @@ def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKin
 
 def policy_words(stored: PolicyJson) -> list[str]:
     """Words for each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
-    return [one.words for one in FIELDS.values() if one.words and stored.get(one.json_name, one.default) != one.default]
+    return [
+        field.words
+        for field in FIELDS.values()
+        if field.words and stored.get(field.json_name, field.default) != field.default
+    ]

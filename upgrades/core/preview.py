@@ -89,7 +89,7 @@ class Plan:
     @property
     def size(self) -> int:
         """How many instances its batches take."""
-        return sum(len(one.instances) for one in self.batches)
+        return sum(len(batch.instances) for batch in self.batches)
 
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
@@ -175,9 +175,11 @@ class _Rehearsal:
                 self._scale(step)
             case MakeAgain(instances, image):
                 version, there_are = image.version, self.facts.instances
-                self._instances(_made(one, version) if one.id in instances else one for one in there_are)
+                self._instances(
+                    _made(instance, version) if instance.id in instances else instance for instance in there_are
+                )
             case StartUpgrade(target, started_by, takes_failed):
-                self._instances(what_if.turned(one, target.version) for one in self.facts.instances)
+                self._instances(what_if.turned(instance, target.version) for instance in self.facts.instances)
                 self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
                 self._heal()
@@ -191,14 +193,14 @@ class _Rehearsal:
             case Settle():
                 self._arrive()
             case RollBack(instances):
-                self._members(lambda one: _back(one) if one.instance in instances else one)
+                self._members(lambda member: _back(member) if member.instance in instances else member)
             case FinishBatch():
                 self._finish_batch()
 
     def _scale(self, step: AddInstances | RemoveInstances) -> None:
         before = self.facts.instances
         if isinstance(step, RemoveInstances):
-            self._instances(one for one in before if one.id not in step.instances)
+            self._instances(instance for instance in before if instance.id not in step.instances)
             return
         first = self._next_id()
         extensions = self.facts.upgrade.extensions if self.facts.upgrade else ""
@@ -207,7 +209,7 @@ class _Rehearsal:
         self._instances((*before, *new))
 
     def _next_id(self) -> int:
-        return max((one.id for one in self.facts.instances), default=-1) + 1
+        return max((instance.id for instance in self.facts.instances), default=-1) + 1
 
     # --- waiting ---
 
@@ -248,22 +250,25 @@ class _Rehearsal:
 
     def _end_opt_outs(self) -> None:
         """End the opt-outs whose time is over on the virtual clock."""
-        if any(one.opt_out and one.opt_out.until and one.opt_out.until <= self.now for one in self.facts.instances):
-            self._instances(_let_go(one, self.now) for one in self.facts.instances)
+        if any(
+            instance.opt_out and instance.opt_out.until and instance.opt_out.until <= self.now
+            for instance in self.facts.instances
+        ):
+            self._instances(_let_go(instance, self.now) for instance in self.facts.instances)
 
     def _approve(self) -> None:
         version = self._target()
-        self._instances(replace(one, approved_version=version) for one in self.facts.instances)
+        self._instances(replace(instance, approved_version=version) for instance in self.facts.instances)
 
     def _heal(self) -> None:
-        self._instances(replace(one, health=Health.HEALTHY) for one in self.facts.instances)
+        self._instances(replace(instance, health=Health.HEALTHY) for instance in self.facts.instances)
 
     # --- batches ---
 
     def _start_batch(self, step: StartBatch) -> None:
         assert self.facts.upgrade
         chosen = (self.facts.instance(id) for id in step.instances)
-        zones = sorted({one.zone for one in chosen if one and one.zone})
+        zones = sorted({instance.zone for instance in chosen if instance and instance.zone})
         begins_in = self._from_now(self.pace.typical) if self.pace else None
         self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
         members = tuple(Member(id, MemberState.UPGRADING) for id in step.instances)
@@ -275,23 +280,25 @@ class _Rehearsal:
     def _with_replacements(self, members: Sequence[Member]) -> tuple[Member, ...]:
         """The members, each with a new instance that replaces it; these instances are added, as being created."""
         first, there_are = self._next_id(), self.facts.instances
-        zones = {one.id: one.zone for one in there_are}
-        pairs = tuple(replace(one, replacement=first + place) for place, one in enumerate(members))
-        new = (InstanceFacts(one.upgraded, "", zone=zones[one.instance], busy=True, spare=True) for one in pairs)
+        zones = {instance.id: instance.zone for instance in there_are}
+        pairs = tuple(replace(member, replacement=first + place) for place, member in enumerate(members))
+        new = (
+            InstanceFacts(member.upgraded, "", zone=zones[member.instance], busy=True, spare=True) for member in pairs
+        )
         self._instances((*there_are, *new))
         return pairs
 
     def _arrive(self) -> None:
         """Let all work under way succeed, and delete the instances that are replaced. A batch takes its typical time."""
         upgrade = self.facts.upgrade
-        on_the_way = [one for one in upgrade.members if one.state in FORTH] if upgrade else []
+        on_the_way = [member for member in upgrade.members if member.state in FORTH] if upgrade else []
         if on_the_way:
             self.timed += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        brought = {one.upgraded for one in on_the_way}
-        goes = {self._goes(one) for one in on_the_way if one.replacement is not None}
-        stay = (one for one in self.facts.instances if not one.leaving and one.id not in goes)
-        self._instances(_well(one, upgrade if one.id in brought else None) for one in stay)
+        brought = {member.upgraded for member in on_the_way}
+        goes = {self._goes(member) for member in on_the_way if member.replacement is not None}
+        stay = (instance for instance in self.facts.instances if not instance.leaving and instance.id not in goes)
+        self._instances(_well(instance, upgrade if instance.id in brought else None) for instance in stay)
         self._members(_done)
 
     def _goes(self, member: Member) -> int:
@@ -307,7 +314,7 @@ class _Rehearsal:
 
     def _members(self, change: Callable[[Member], Member]) -> None:
         if upgrade := self.facts.upgrade:
-            changed = tuple(replace(one, members=tuple(map(change, one.members))) for one in upgrade.batches)
+            changed = tuple(replace(batch, members=tuple(map(change, batch.members))) for batch in upgrade.batches)
             self._upgrade(replace(upgrade, batches=changed))
 
     def _upgrade(self, upgrade: Upgrade) -> None:
@@ -317,31 +324,31 @@ class _Rehearsal:
         self.facts = replace(self.facts, instances=tuple(instances))
 
 
-def _well(one: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
+def _well(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     """The instance up and healthy, and, where `upgrade` is given, with what that brings. An instance that is not busy stays as it is."""
-    if upgrade is None and not one.busy:
-        return one
+    if upgrade is None and not instance.busy:
+        return instance
     is_image = upgrade is not None and upgrade.kind is UpgradeKind.IMAGE
     return replace(
-        one,
+        instance,
         busy=False,
         making=False,
         missing=None,
         health=Health.HEALTHY,
-        spare=one.spare and upgrade is None,
-        version=upgrade.target.version if upgrade and is_image else one.version,
-        withdrawn=one.withdrawn and not is_image,
-        extensions=upgrade.extensions if upgrade and not is_image else one.extensions,
+        spare=instance.spare and upgrade is None,
+        version=upgrade.target.version if upgrade and is_image else instance.version,
+        withdrawn=instance.withdrawn and not is_image,
+        extensions=upgrade.extensions if upgrade and not is_image else instance.extensions,
     )
 
 
-def _made(one: InstanceFacts, version: str) -> InstanceFacts:
-    return replace(one, version=version, health=Health.HEALTHY, missing=None)
+def _made(instance: InstanceFacts, version: str) -> InstanceFacts:
+    return replace(instance, version=version, health=Health.HEALTHY, missing=None)
 
 
-def _let_go(one: InstanceFacts, now: datetime) -> InstanceFacts:
-    is_over = one.opt_out and one.opt_out.until and one.opt_out.until <= now
-    return replace(one, opt_out=None) if is_over else one
+def _let_go(instance: InstanceFacts, now: datetime) -> InstanceFacts:
+    is_over = instance.opt_out and instance.opt_out.until and instance.opt_out.until <= now
+    return replace(instance, opt_out=None) if is_over else instance
 
 
 def _done(member: Member) -> Member:

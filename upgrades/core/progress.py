@@ -25,7 +25,7 @@ class Progress:
 def progress_of(facts: Facts, upgrade: Upgrade) -> Progress:
     """The progress of a running upgrade."""
     pending = len(batches.to_come(facts, upgrade))
-    return progress_from(count_states(one.state for one in upgrade.members), pending)
+    return progress_from(count_states(member.state for member in upgrade.members), pending)
 
 
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:

@@ -31,19 +31,25 @@ class Counts:
 def counts_of(facts: Facts) -> Counts:
     """Count the instances. One that the running upgrade deletes, because a surge instance replaced it, is not `changing`."""
     members = facts.upgrade.members if facts.upgrade else ()
-    replaced = {one.instance for one in members if one.replacement is not None and one.state is MemberState.SUCCEEDED}
-    changing = [one for one in facts.instances if (one.making or one.leaving) and not one.spare]
+    replaced = {
+        member.instance
+        for member in members
+        if member.replacement is not None and member.state is MemberState.SUCCEEDED
+    }
+    changing = [
+        instance for instance in facts.instances if (instance.making or instance.leaving) and not instance.spare
+    ]
     return Counts(
         staying=len(facts.staying),
-        removable=sum(not one.kept and not one.protected for one in facts.staying),
-        changing=sum(not (one.leaving and one.id in replaced) for one in changing),
+        removable=sum(not instance.kept and not instance.protected for instance in facts.staying),
+        changing=sum(not (instance.leaving and instance.id in replaced) for instance in changing),
     )
 
 
 def lacking(facts: Facts) -> list[tuple[int, str]]:
     """(id, the provider's error message) of each instance that has no machine and for which none is being created, by ascending id."""
-    without = [one for one in facts.staying if one.missing and not one.busy]
-    return [(one.id, one.missing.said if one.missing else "") for one in without]
+    without = [instance for instance in facts.staying if instance.missing and not instance.busy]
+    return [(instance.id, instance.missing.said if instance.missing else "") for instance in without]
 
 
 def provisioning_status(

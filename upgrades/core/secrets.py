@@ -25,7 +25,7 @@ def split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _strip(value: Any, place: tuple[Label, ...], secrets: dict[str, Any]) -> Any:
     if isinstance(value, list):
-        return [_strip(one, (*place, label), secrets) for label, one in _labelled(value)]
+        return [_strip(element, (*place, label), secrets) for label, element in _labelled(value)]
     if not isinstance(value, Mapping):
         return value
     kept = {}
@@ -56,8 +56,8 @@ def taken_away(document: Mapping[str, Any]) -> frozenset[str]:
 
 def _nulls(value: Any, place: tuple[Label, ...]) -> Iterator[str]:
     if isinstance(value, list):
-        for label, one in _labelled(value):
-            yield from _nulls(one, (*place, label))
+        for label, element in _labelled(value):
+            yield from _nulls(element, (*place, label))
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             if name.lower() in SECRET_MEMBERS and inner is None:
@@ -99,7 +99,7 @@ def _is_still_for_it(place: str, now: "_Places", then: "_Places") -> bool:
     kind = str(name).lower()
     if kind in INSTEAD and get_field(holder, INSTEAD[kind]) is not None:
         return False
-    return all(_lower(get_field(holder, one)) == _lower(get_field(old, one)) for one in OWNERS.get(kind, ()))
+    return all(_lower(get_field(holder, owner)) == _lower(get_field(old, owner)) for owner in OWNERS.get(kind, ()))
 
 
 def _lower(value: Any) -> Any:

@@ -66,7 +66,7 @@ def _is_resource(value: object) -> bool:
 
 def _flattened(document: Mapping[str, Any], type: str) -> str | None:
     """The complaint about a document whose `properties` were moved to the top, as SDKs and the command line show them; None if not."""
-    top, inner = members(type), {plain(one.name): one.name for one in members(f"{type}.properties").values()}
+    top, inner = members(type), {plain(field.name): field.name for field in members(f"{type}.properties").values()}
     misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
     if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):
         return None

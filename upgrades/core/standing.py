@@ -37,11 +37,11 @@ def standing(facts: Facts) -> Standing:
     staying = facts.staying
     return Standing(
         instances=len(staying),
-        by_health=dict(Counter(one.health.value for one in staying)),
-        by_version=dict(Counter(one.version for one in staying)),
-        opted_out=sum(one.protected for one in staying),
-        quarantined=sum(one.quarantined for one in staying),
-        switched_off=sum(one.stopped for one in staying),
-        busy=sum(one.busy for one in staying),
-        missing=sum(not one.exists for one in staying),
+        by_health=dict(Counter(instance.health.value for instance in staying)),
+        by_version=dict(Counter(instance.version for instance in staying)),
+        opted_out=sum(instance.protected for instance in staying),
+        quarantined=sum(instance.quarantined for instance in staying),
+        switched_off=sum(instance.stopped for instance in staying),
+        busy=sum(instance.busy for instance in staying),
+        missing=sum(not instance.exists for instance in staying),
     )

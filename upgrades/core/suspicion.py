@@ -46,7 +46,7 @@ def newest_good(published: Iterable[str], trials: Mapping[str, Trial]) -> str | 
     >>> newest_good(["1.9.0", "1.10.0", "1.11.0"], {"1.11.0": Trial(failed=2)})
     '1.10.0'
     """
-    return versions.newest(one for one in published if not is_suspected(trials.get(one, Trial())))
+    return versions.newest(version for version in published if not is_suspected(trials.get(version, Trial())))
 
 
 def _tells_of_machines(trial: Trial) -> bool:

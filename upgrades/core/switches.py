@@ -52,8 +52,8 @@ def _switches(name: str, value: Any, at: str) -> Iterator[tuple[str, str]]:
     if given in NAMES or any(part in given for part in PARTS + SECRETS):
         yield name, at
     if isinstance(value, Mapping):
-        for inner, one in value.items():
-            yield from _switches(inner, one, dotted_path(at, printable(inner)))
+        for inner, inner_value in value.items():
+            yield from _switches(inner, inner_value, dotted_path(at, printable(inner)))
     elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _switches("", one, f"{at}[{index}]")
+        for index, inner_value in enumerate(value):
+            yield from _switches("", inner_value, f"{at}[{index}]")

@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 def in_type(value: Any, type: str) -> Any:
     """The value converted to `type` at every depth, with names spelled as Azure does. What cannot be converted stays as it is."""
     if isinstance(value, list):
-        return [in_type(one, element(type)) for one in value] if type.startswith("[") else value
+        return [in_type(item, element(type)) for item in value] if type.startswith("[") else value
     if isinstance(value, Mapping):
         return _object_in_type(value, type)
     return _single_in_type(value, type)
@@ -43,8 +43,8 @@ def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
     known = members(type)
     spelled: dict[str, list[str]] = {}
     for name in body:
-        one = known.get(name.lower())
-        spelled.setdefault(one.name if one else name, []).append(name)
+        field = known.get(name.lower())
+        spelled.setdefault(field.name if field else name, []).append(name)
     return {
         name: in_type(
             body[first_spelling(body, name, alike)], known[name.lower()].type if name.lower() in known else "any"
@@ -73,18 +73,18 @@ def _single_in_type(value: Any, type: str) -> Any:
 def without_read_only(value: Any, type: str) -> Any:
     """The value without the read-only fields, which only the server sets, at every depth."""
     if isinstance(value, list):
-        return [without_read_only(one, element(type)) for one in value]
+        return [without_read_only(item, element(type)) for item in value]
     if not isinstance(value, Mapping):
         return value
     if type.startswith("{"):
-        return {name: without_read_only(one, element(type)) for name, one in value.items()}
+        return {name: without_read_only(inner, element(type)) for name, inner in value.items()}
     known = members(type)
     kept = {
-        name: one for name, one in value.items() if not (name.lower() in known and known[name.lower()].is_read_only)
+        name: inner for name, inner in value.items() if not (name.lower() in known and known[name.lower()].is_read_only)
     }
     return {
-        name: without_read_only(one, known[name.lower()].type if name.lower() in known else "any")
-        for name, one in kept.items()
+        name: without_read_only(inner, known[name.lower()].type if name.lower() in known else "any")
+        for name, inner in kept.items()
     }
 
 
@@ -93,14 +93,14 @@ def without_nulls(value: Any, type: str) -> Any:
 
     Values of no known type, such as an extension's settings, stay as the client wrote them."""
     if isinstance(value, list) and type.startswith("["):
-        return [without_nulls(one, element(type)) for one in value]
+        return [without_nulls(item, element(type)) for item in value]
     known = members(type)
     if not isinstance(value, Mapping) or not known:
         return value
-    given = {name: one for name, one in value.items() if one is not None}
+    given = {name: inner for name, inner in value.items() if inner is not None}
     return {
-        name: without_nulls(one, known[name.lower()].type) if name.lower() in known else one
-        for name, one in given.items()
+        name: without_nulls(inner, known[name.lower()].type) if name.lower() in known else inner
+        for name, inner in given.items()
     }
 
 
@@ -158,14 +158,14 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
     if not isinstance(value, list):
         raise wrong_value(at, "a list", value)
     old = before if isinstance(before, list) else []
-    named = {name: one for one in old if (name := name_of(one)) is not None}
-    for index, one in enumerate(value):
-        place, name = f"{at}[{index}]", name_of(one)
-        if one is None:
+    named = {name: stored for stored in old if (name := name_of(stored)) is not None}
+    for index, item in enumerate(value):
+        place, name = f"{at}[{index}]", name_of(item)
+        if item is None:
             what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a string")
-            raise wrong_value(place, what, one)
+            raise wrong_value(place, what, item)
         was = named.get(name) if name is not None else (old[index] if index < len(old) else None)
-        _check(one, element(type), place, was)
+        _check(item, element(type), place, was)
 
 
 def _check_object(value: Any, type: str, at: str, before: Any) -> None:
@@ -173,11 +173,11 @@ def _check_object(value: Any, type: str, at: str, before: Any) -> None:
         raise wrong_value(at, "an object", value)
     known, old = members(type), by_spelling(before)
     for name, inner in value.items():
-        one = known.get(name.lower())
+        field = known.get(name.lower())
         if type.startswith("{"):
             _check(inner, element(type), dotted_path(at, printable(name)), old.get(name, old.get(name.lower())))
-        elif one is not None and not one.is_read_only:
-            _check(inner, one.type, dotted_path(at, name), old.get(name, old.get(name.lower())))
+        elif field is not None and not field.is_read_only:
+            _check(inner, field.type, dotted_path(at, name), old.get(name, old.get(name.lower())))
 
 
 def _is_single(value: Any, type: str) -> bool:

@@ -47,30 +47,30 @@ UNCHANGEABLE = (
 
 def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document with the unchangeable fields of `before` that it leaves out, where the object that holds them is in it."""
-    for one in UNCHANGEABLE:
-        was = get_field(before, *one.path)
+    for unchangeable in UNCHANGEABLE:
+        was = get_field(before, *unchangeable.path)
         if (
             was is not None
-            and get_field(document, *one.path) is None
-            and get_field(document, *one.path[:-1]) is not None
+            and get_field(document, *unchangeable.path) is None
+            and get_field(document, *unchangeable.path[:-1]) is not None
         ):
-            document = edited(document, one.path, was)
+            document = edited(document, unchangeable.path, was)
     return document
 
 
 def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Raises BadDocument where an unchangeable field has another value than in `before`, the stored document."""
-    for one in UNCHANGEABLE:
-        was, now = (get_field(which, *one.path) for which in (before, document))
-        if now is not None and one.is_changed(one.usual if was is None else was, now):
-            raise _refusal(one)
+    for unchangeable in UNCHANGEABLE:
+        was, now = (get_field(which, *unchangeable.path) for which in (before, document))
+        if now is not None and unchangeable.is_changed(unchangeable.usual if was is None else was, now):
+            raise _refusal(unchangeable)
 
 
 def check_not_taken_away(given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Raises BadDocument for a merge patch (`given`) with a null for an unchangeable field, which would remove it."""
-    for one in UNCHANGEABLE:
-        if get_field(before, *one.path) is not None and _has_null(given, one.path):
-            raise _refusal(one)
+    for unchangeable in UNCHANGEABLE:
+        if get_field(before, *unchangeable.path) is not None and _has_null(given, unchangeable.path):
+            raise _refusal(unchangeable)
 
 
 def _has_null(given: Any, path: tuple[str, ...]) -> bool:
@@ -84,6 +84,6 @@ def _has_null(given: Any, path: tuple[str, ...]) -> bool:
     return given is None
 
 
-def _refusal(one: Unchangeable) -> BadDocument:
-    message = f"Changing property '{one.path[-1]}' is not allowed."
-    return BadDocument(message, target=".".join(one.path), code="PropertyChangeNotAllowed")
+def _refusal(unchangeable: Unchangeable) -> BadDocument:
+    message = f"Changing property '{unchangeable.path[-1]}' is not allowed."
+    return BadDocument(message, target=".".join(unchangeable.path), code="PropertyChangeNotAllowed")

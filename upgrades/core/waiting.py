@@ -122,21 +122,25 @@ class ReasonContext:
 def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
-    taken = {one.instance for one in upgrade.members if one.state is not MemberState.SKIPPED} if upgrade else set()
-    outdated = tuple(one for one in facts.staying if one.id not in taken and is_taken_next(one, facts, target))
+    taken = (
+        {member.instance for member in upgrade.members if member.state is not MemberState.SKIPPED} if upgrade else set()
+    )
+    outdated = tuple(
+        instance for instance in facts.staying if instance.id not in taken and is_taken_next(instance, facts, target)
+    )
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     if upgrade is None:
-        outdated = tuple(turned(one, target) for one in outdated)
+        outdated = tuple(turned(instance, target) for instance in outdated)
     return ReasonContext(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 
-def is_taken_next(one: InstanceFacts, facts: Facts, target: str) -> bool:
+def is_taken_next(instance: InstanceFacts, facts: Facts, target: str) -> bool:
     """Would the running upgrade, or else the next one, take this instance if nothing held it?
 
     An instance on a newer version than the target lacks nothing, unless the scale set is pinned to the target: then upgrades lead back.
     """
     if facts.upgrade:
-        return batches.is_wanted(one, facts.upgrade)
+        return batches.is_wanted(instance, facts.upgrade)
     if facts.pinned_to:
-        return bool(target) and bool(one.version) and one.version != target
-    return bool(target) and batches.is_outdated(one, target)
+        return bool(target) and bool(instance.version) and instance.version != target
+    return bool(target) and batches.is_outdated(instance, target)

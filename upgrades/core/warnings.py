@@ -23,9 +23,9 @@ def warnings_of(document: Mapping[str, Any]) -> list[Warned]:
     """All warnings about a stored document; first those about fields that the client relies on."""
     asked = (*cautions.warnings(document), *requirements.warnings(document))
     found = [*(Warned(at, says, True) for at, says in asked), *_strange(document)]
-    return sorted(found, key=lambda one: not one.is_asked_for)
+    return sorted(found, key=lambda warning: not warning.is_asked_for)
 
 
 def _strange(document: Mapping[str, Any]) -> Iterator[Warned]:
-    for one in islice(known.strange(document, azure_types.SCALE_SET), MAX_WARNINGS):
-        yield Warned(one.at, one.message, one.is_refused)
+    for field in islice(known.strange(document, azure_types.SCALE_SET), MAX_WARNINGS):
+        yield Warned(field.at, field.message, field.is_refused)

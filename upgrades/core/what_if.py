@@ -19,10 +19,12 @@ def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = 
         facts.policy_by_hand or facts.policy,
         paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
         only_failed=only_failed,
-        mends=frozenset(one.id for one in facts.instances if one.health in ILL) if unhealthy_first else frozenset(),
+        mends=frozenset(instance.id for instance in facts.instances if instance.health in ILL)
+        if unhealthy_first
+        else frozenset(),
         takes_newer=bool(facts.pinned_to),
     )
-    return replace(facts, upgrade=upgrade, instances=tuple(turned(one, version) for one in facts.instances))
+    return replace(facts, upgrade=upgrade, instances=tuple(turned(instance, version) for instance in facts.instances))
 
 
 def extensions_started(facts: Facts, extensions: str) -> Facts:
@@ -32,9 +34,11 @@ def extensions_started(facts: Facts, extensions: str) -> Facts:
     return replace(facts, upgrade=upgrade)
 
 
-def turned(one: InstanceFacts, version: str) -> InstanceFacts:
+def turned(instance: InstanceFacts, version: str) -> InstanceFacts:
     """The instance when an upgrade to `version` begins: that ends an opt-out that is for another version only."""
-    return one if one.opt_out is None or one.is_protected_from(version) else replace(one, opt_out=None)
+    return (
+        instance if instance.opt_out is None or instance.is_protected_from(version) else replace(instance, opt_out=None)
+    )
 
 
 def resumed(facts: Facts) -> Facts:
@@ -71,5 +75,5 @@ def automatic(facts: Facts, on: bool) -> Facts:
 
 
 def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
-    instances = (replace(one, **changes) if one.id in ids else one for one in facts.instances)  # type: ignore[arg-type]
+    instances = (replace(instance, **changes) if instance.id in ids else instance for instance in facts.instances)  # type: ignore[arg-type]
     return replace(facts, instances=tuple(instances))

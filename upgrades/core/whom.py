@@ -51,15 +51,15 @@ def whom(facts: Facts, now: datetime) -> Whom:
 
 
 def _spans(instances: Iterable[InstanceFacts]) -> str:
-    return spans(one.id for one in instances)
+    return spans(instance.id for instance in instances)
 
 
 def _waiting(view: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = view.facts, view.upgrade
     if upgrade:
         return batches.remaining(facts, upgrade)
-    free = {one.id for one in batches.next_candidates(facts, StartedBy.PLATFORM, view.target)}
-    return [one for one in view.outdated if one.id in free]
+    free = {instance.id for instance in batches.next_candidates(facts, StartedBy.PLATFORM, view.target)}
+    return [instance for instance in view.outdated if instance.id in free]
 
 
 def _behind(facts: Facts) -> list[list[str | int]]:
@@ -67,7 +67,9 @@ def _behind(facts: Facts) -> list[list[str | int]]:
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
         facts = replace(facts, upgrade=None)
     target = target_of(facts)
-    found = Counter(one.version for one in facts.staying if one.version and is_behind(one, facts, target))
+    found = Counter(
+        instance.version for instance in facts.staying if instance.version and is_behind(instance, facts, target)
+    )
     return [[version, count] for version, count in found.most_common()]
 
 
@@ -75,18 +77,22 @@ def _left_behind(view: ReasonContext) -> list[InstanceFacts]:
     last = view.facts.last_attempt
     if view.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
         return []
-    return [one for one in view.outdated if not one.protected]
+    return [instance for instance in view.outdated if not instance.protected]
 
 
 def _approval(view: ReasonContext) -> Approval | None:
     if not view.policy.deferral or not view.target or not (view.upgrade or view.is_automatic):
         return None
-    held = [one.instances or () for one in reasons(view.facts, view.now) if one.code is Why.WAITING_FOR_APPROVAL]
+    held = [
+        reason.instances or () for reason in reasons(view.facts, view.now) if reason.code is Why.WAITING_FOR_APPROVAL
+    ]
     members = view.upgrade.members if view.upgrade else ()
-    in_hand = {id for one in members if one.state in IN_FLIGHT for id in (one.instance, one.upgraded)}
-    approved = [one for one in view.facts.staying if one.approved_version == view.target != one.version]
+    in_hand = {id for member in members if member.state in IN_FLIGHT for id in (member.instance, member.upgraded)}
+    approved = [
+        instance for instance in view.facts.staying if instance.approved_version == view.target != instance.version
+    ]
     return Approval(
         version=view.target,
         waiting=spans(id for ids in held for id in ids),
-        approved=_spans(one for one in approved if one.id not in in_hand),
+        approved=_spans(instance for instance in approved if instance.id not in in_hand),
     )

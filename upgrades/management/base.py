@@ -79,7 +79,7 @@ def agree(says: Sequence[str], question: str, *, yes: bool) -> None:
         return
     if not is_at_a_terminal():
         raise CommandError(legible(f"nothing was changed: {'; '.join(says)}. Add --yes to do it all the same"))
-    sys.stderr.write("".join(f"{legible(one)}\n" for one in says) + f"{question} [y/N] ")
+    sys.stderr.write("".join(f"{legible(warning)}\n" for warning in says) + f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was changed")

@@ -19,14 +19,14 @@ def engine(now: datetime) -> list[str]:
         return []
     simulator = ScaleSet.objects.filter(location__provider="simulated").exists()
     away = engine_state.away(settings.ROLLGRID_HOME, now, simulator=simulator)
-    said = [f"{one.part} (since {moment(one.since)})" if one.since else str(one.part) for one in away]
+    said = [f"{part.part} (since {moment(part.since)})" if part.since else str(part.part) for part in away]
     return [f"No work is done by: {', '.join(said)}", ""] if said else []
 
 
 def text_of(decision: Mapping[str, Any], now: datetime) -> str:
     """What the last look said, as long as its time is not past."""
-    same = (one for one in decision.get("reasons", ()) if one["code"] == decision.get("code"))
-    until = max((one["until"] for one in same if one["until"]), default=None)
+    same = (reason for reason in decision.get("reasons", ()) if reason["code"] == decision.get("code"))
+    until = max((reason["until"] for reason in same if reason["until"]), default=None)
     return _if_not_past(str(decision.get("text", "")), until, now)
 
 

@@ -61,17 +61,17 @@ def _batches(batches: tuple[PlannedBatch, ...]) -> list[str]:
         return ["  No further batch begins."]
     table = [
         (
-            f"  batch {one.number:<4}",
-            f"{len(one.instances)}:",
-            ranges(one.instances),
-            f"zone {' '.join(one.zones)}" if one.zones else "",
+            f"  batch {batch.number:<4}",
+            f"{len(batch.instances)}:",
+            ranges(batch.instances),
+            f"zone {' '.join(batch.zones)}" if batch.zones else "",
             ""
-            if one.begins_in is None
-            else f"begins in {length(one.begins_in)}"
-            if one.begins_in
+            if batch.begins_in is None
+            else f"begins in {length(batch.begins_in)}"
+            if batch.begins_in
             else "begins at once",
         )
-        for one in batches
+        for batch in batches
     ]
     first, *others = align(table)
     return [first, f"             because {batches[0].why}", *others]

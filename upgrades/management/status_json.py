@@ -25,7 +25,7 @@ def one_set(row: ScaleSet, now: datetime) -> list[str]:
 def all_plans(now: datetime) -> list[str]:
     """Of those that would do something."""
     found = ((row, planned(row, now)) for row in ScaleSet.objects.filter(deleting=False))
-    return [_line([_plan(row, one) for row, one in found if one.does_something])]
+    return [_line([_plan(row, batch) for row, batch in found if batch.does_something])]
 
 
 def one_plan(row: ScaleSet, now: datetime) -> list[str]:
@@ -59,17 +59,17 @@ def _plan(row: ScaleSet, found: Planned) -> dict[str, Any]:
         "target": plan.target,
         "is_running": found.is_running,
         "by_hand": found.by_hand,
-        "held_by": [{"code": one.code, "text": one.text} for one in plan.blocks],
+        "held_by": [{"code": block.code, "text": block.text} for block in plan.blocks],
         "batches": [
             {
-                "number": one.number,
-                "instances": spans(one.instances),
-                "size": len(one.instances),
-                "zones": list(one.zones),
-                "begins_in_seconds": None if one.begins_in is None else one.begins_in.total_seconds(),
-                "why": one.why,
+                "number": batch.number,
+                "instances": spans(batch.instances),
+                "size": len(batch.instances),
+                "zones": list(batch.zones),
+                "begins_in_seconds": None if batch.begins_in is None else batch.begins_in.total_seconds(),
+                "why": batch.why,
             }
-            for one in plan.batches
+            for batch in plan.batches
         ],
         "instances": plan.size,
         "earliest_seconds": None if plan.earliest is None else plan.earliest.total_seconds(),

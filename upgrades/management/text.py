@@ -12,7 +12,9 @@ def legible(text: str) -> str:
     >>> legible("on hold\\x1b[2J\\nready")
     'on hold\\\\x1b[2J\\\\nready'
     """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def align(table: Sequence[Sequence[str]]) -> list[str]:

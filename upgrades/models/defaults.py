@@ -9,14 +9,16 @@ from upgrades.core.policy import FIELDS, MAX_PAUSE, FieldKind, Policy
 
 
 def _percent(name: str) -> "models.PositiveSmallIntegerField[int, int]":
-    one = FIELDS[name]
-    limits = [MinValueValidator(one.least), MaxValueValidator(100)]
+    field = FIELDS[name]
+    limits = [MinValueValidator(field.least), MaxValueValidator(100)]
     return models.PositiveSmallIntegerField(
-        default=one.default, validators=limits, help_text=f"{one.help.removesuffix('.')}; Azure's own is {one.default}."
+        default=field.default,
+        validators=limits,
+        help_text=f"{field.help.removesuffix('.')}; Azure's own is {field.default}.",
     )
 
 
-LIMITS = tuple(name for name, one in FIELDS.items() if one.kind is FieldKind.PERCENT)
+LIMITS = tuple(name for name, field in FIELDS.items() if field.kind is FieldKind.PERCENT)
 
 
 class UpgradeDefaults(models.Model):

@@ -41,7 +41,14 @@ def fleet_stop_in_force(now: datetime) -> FleetStop | None:
 
 def in_force_of(stops: Iterable[FleetStop], now: datetime) -> FleetStop | None:
     """The first of these stops (newest first) that is in force now, or None."""
-    return next((one for one in stops if one.ended_at is None and (one.until is None or one.until > now)), None)
+    return next(
+        (
+            fleet_stop
+            for fleet_stop in stops
+            if fleet_stop.ended_at is None and (fleet_stop.until is None or fleet_stop.until > now)
+        ),
+        None,
+    )
 
 
 def fleet_was_stopped_for(since: datetime, now: datetime) -> timedelta:
@@ -56,8 +63,8 @@ def fleet_stops_since(since: datetime) -> list[FleetStop]:
 
 def stopped_for(stops: Iterable[FleetStop], since: datetime, now: datetime) -> timedelta:
     spans = (
-        (max(since, one.created_at), min(one.ended_at or now, one.until or now, now))
-        for one in stops
-        if one.created_at < now
+        (max(since, fleet_stop.created_at), min(fleet_stop.ended_at or now, fleet_stop.until or now, now))
+        for fleet_stop in stops
+        if fleet_stop.created_at < now
     )
     return sum((end - begin for begin, end in spans if end > begin), timedelta(0))

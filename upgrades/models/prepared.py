@@ -27,7 +27,7 @@ class Prepared(Generic[Row]):
         self._model: type[Model] | None = None
 
     def rows(self, *values: Value) -> list[Row]:
-        if any(isinstance(one, list | tuple) and not 0 < len(one) <= MAX_LENGTH for one in values):
+        if any(isinstance(value, list | tuple) and not 0 < len(value) <= MAX_LENGTH for value in values):
             return list(self._build(*values))
         if self._model is None:
             self._model = self._build(*_stand_ins(values)).model
@@ -57,26 +57,26 @@ class PreparedUpdate:
 def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
     """What `make` compiled for this connection and for values of these types and lengths. It is dropped with the connection."""
     known: dict[Any, Any] = vars(connections[alias]).setdefault("rollgrid_prepared", {})
-    key = (of, *((len(one) if isinstance(one, list | tuple) else type(one)) for one in values))
+    key = (of, *((len(value) if isinstance(value, list | tuple) else type(value)) for value in values))
     if key not in known:
         known[key] = make(_stand_ins(values))
     return known[key]
 
 
 def _flat(values: Sequence[Value]) -> list[Any]:
-    return [each for one in values for each in (one if isinstance(one, list | tuple) else (one,))]
+    return [each for value in values for each in (value if isinstance(value, list | tuple) else (value,))]
 
 
 def _stand_ins(values: Sequence[Value]) -> list[Value]:
     """Unmistakable values of the same types, with which a query is compiled: they show which parameter each value belongs to."""
     count = 0
     found: list[Value] = []
-    for one in values:
-        if isinstance(one, list | tuple):
-            found.append([_stand_in(each, count + index) for index, each in enumerate(one)])
-            count += len(one)
+    for value in values:
+        if isinstance(value, list | tuple):
+            found.append([_stand_in(each, count + index) for index, each in enumerate(value)])
+            count += len(value)
         else:
-            found.append(_stand_in(one, count))
+            found.append(_stand_in(value, count))
             count += 1
     return found
 
@@ -110,8 +110,8 @@ class _Text:
     @classmethod
     def of(cls, compiler: Any, stand_ins: Sequence[Any]) -> "_Text":
         sql, parameters = compiler.as_sql()
-        adapted = [_adapted(one, compiler.connection) for one in stand_ins]
-        places = [[at for at, given in enumerate(parameters) if given == one] for one in adapted]
+        adapted = [_adapted(stand_in, compiler.connection) for stand_in in stand_ins]
+        places = [[at for at, given in enumerate(parameters) if given == parameter] for parameter in adapted]
         if not all(places):
             raise ValueError(f"a value is not among the parameters of {sql}")
         return cls(sql, list(parameters), places, compiler.connection)
@@ -132,7 +132,7 @@ class _Select:
         self._compiler: Any = queryset.query.get_compiler(connection=connections[alias])
         self._text = _Text.of(self._compiler, stand_ins)
         columns = self._compiler.select[: self._compiler.col_count]
-        converters = self._compiler.get_converters([one for one, *_ in columns])
+        converters = self._compiler.get_converters([column for column, *_ in columns])
         self._compiler.get_converters = lambda _: converters
         self._queryset.query.__dict__["get_compiler"] = lambda *_, **__: self._compiler
 

@@ -22,7 +22,7 @@ def batches_of(row: RollingUpgrade) -> list[dict[str, Any]]:
     if row.record is not None:
         batches: list[dict[str, Any]] = row.record["batches"]
         return batches
-    return [{**ran(one)} for one in _batches(row)]
+    return [{**ran(batch)} for batch in _batches(row)]
 
 
 def _from_members(row: RollingUpgrade) -> dict[str, Any]:
@@ -36,6 +36,13 @@ def _batches(row: RollingUpgrade) -> list[Batch]:
     for batch, number, state in columns:
         by_batch[batch].append(Member(number, MemberState(state)))
     return [
-        Batch(one.number, tuple(by_batch[one.pk]), None, one.started_at, one.finished_at or row.ended_at, one.why)
-        for one in row.batches.all()
+        Batch(
+            batch_row.number,
+            tuple(by_batch[batch_row.pk]),
+            None,
+            batch_row.started_at,
+            batch_row.finished_at or row.ended_at,
+            batch_row.why,
+        )
+        for batch_row in row.batches.all()
     ]

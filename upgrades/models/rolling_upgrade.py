@@ -66,7 +66,7 @@ class RollingUpgrade(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="upgrades")
     kind = models.CharField(
-        max_length=16, choices=[(one.value, one.value) for one in UpgradeKind], default=UpgradeKind.IMAGE.value
+        max_length=16, choices=[(kind.value, kind.value) for kind in UpgradeKind], default=UpgradeKind.IMAGE.value
     )
     target_publisher = models.CharField(max_length=80)
     target_offer = models.CharField(max_length=80)
@@ -74,9 +74,9 @@ class RollingUpgrade(models.Model):
     target_version = models.CharField(max_length=80, blank=True)
     target_extensions = models.TextField(blank=True)
     policy = models.JSONField()
-    started_by = models.CharField(max_length=16, choices=[(one.value, one.value) for one in StartedBy])
+    started_by = models.CharField(max_length=16, choices=[(starter.value, starter.value) for starter in StartedBy])
     started_by_name = models.CharField(max_length=150, blank=True)
-    status = models.CharField(max_length=16, choices=[(one.value, one.value) for one in UpgradeStatus])
+    status = models.CharField(max_length=16, choices=[(status.value, status.value) for status in UpgradeStatus])
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
@@ -289,7 +289,7 @@ class InstanceUpgrade(models.Model):
     instance_number = models.PositiveIntegerField()
     replacement = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="replaces")
     replacement_number = models.PositiveIntegerField(null=True)
-    state = models.CharField(max_length=16, choices=[(one.value, one.value) for one in MemberState])
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in MemberState])
     from_version = models.CharField(max_length=80)
     old_os_disk = models.CharField(max_length=200, blank=True)
     new_os_disk = models.CharField(max_length=200, blank=True)
@@ -304,7 +304,7 @@ class InstanceUpgrade(models.Model):
         indexes = [
             models.Index(
                 fields=["upgrade"],
-                condition=Q(state__in=sorted(one.value for one in HAS_FAILED)),
+                condition=Q(state__in=sorted(state.value for state in HAS_FAILED)),
                 name="failed_members",
             )
         ]

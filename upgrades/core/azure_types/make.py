@@ -77,7 +77,7 @@ class Collected:
     def add(self, version: str, types: Mapping[str, Mapping[str, Member]], enums: Mapping[str, list[str]]) -> None:
         for name, words in enums.items():
             known = self.enums.setdefault(name, [])
-            known += [word for word in words if word.lower() not in {one.lower() for one in known}]
+            known += [word for word in words if word.lower() not in {known_word.lower() for known_word in known}]
         for name, members in types.items():
             for key, member in members.items():
                 self.types.setdefault(name, {})[key] = _joined(self.types.get(name, {}).get(key), member, version)
@@ -103,12 +103,12 @@ def _enums(source: str) -> dict[str, list[str]]:
     return {
         name: [
             node.value.value
-            for node in one.body
+            for node in class_.body
             if isinstance(node, ast.Assign)
             and isinstance(node.value, ast.Constant)
             and isinstance(node.value.value, str)
         ]
-        for name, one in _classes(source).items()
+        for name, class_ in _classes(source).items()
     }
 
 
@@ -137,28 +137,28 @@ def _inline(types: dict[str, dict[str, Member]], classes: Mapping[str, ast.Class
 
 
 def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Member]]:
-    one = classes[name]
-    for base in one.bases:
+    class_ = classes[name]
+    for base in class_.bases:
         base_name = _last(ast.unparse(base))
         if base_name in classes:
             yield from _members(base_name, classes)
     assigned = {
         target.id: node.value
-        for node in one.body
+        for node in class_.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     if "_attribute_map" in assigned:
-        yield from _mapped(one, assigned)
-    for node in one.body:
+        yield from _mapped(class_, assigned)
+    for node in class_.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call) and "rest_" in ast.unparse(node.value):
             yield _annotated(node, node.value)
 
 
-def _mapped(one: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Member]]:
+def _mapped(node: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Member]]:
     validation: Any = ast.literal_eval(assigned["_validation"]) if "_validation" in assigned else {}
-    said = _said(ast.get_docstring(one) or "")
+    said = _said(ast.get_docstring(node) or "")
     mapped: Any = ast.literal_eval(assigned["_attribute_map"])
     for attribute, entry in mapped.items():
         path = [part.replace("\\\\.", ".") for part in re.split(r"(?<!\\)\.", entry["key"])]
@@ -183,7 +183,7 @@ def _old_type(type: str, enum: str) -> str:
 
 def _annotated(node: ast.AnnAssign, call: ast.Call) -> tuple[list[str], Member]:
     assert isinstance(node.target, ast.Name)
-    options = {one.arg: one.value for one in call.keywords}
+    options = {keyword.arg: keyword.value for keyword in call.keywords}
     name = ast.literal_eval(options["name"]) if "name" in options else node.target.id
     visibility = ast.literal_eval(options["visibility"]) if "visibility" in options else []
     return [name], Member(_new_type(node.annotation), "", "", visibility == ["read"])
@@ -228,7 +228,7 @@ def _read(wheel: str, collected: Collected) -> str:
             found = MODELS.fullmatch(name)
             if found and (found[2] or name.replace("_models.py", "_models_py3.py") not in names):
                 folder = name.rpartition("/")[0]
-                enum_files = [one for one in names if re.fullmatch(re.escape(folder) + r"/_\w*enums\.py", one)]
+                enum_files = [file for file in names if re.fullmatch(re.escape(folder) + r"/_\w*enums\.py", file)]
                 enums = _enums(archive.read(enum_files[0]).decode()) if enum_files else {}
                 version = (found[1] or "").replace("_", "-") or _version(archive, folder)
                 collected.add(version, _types(archive.read(name).decode()), enums)
@@ -295,11 +295,11 @@ def _entries(members: Mapping[str, Member], names: set[str], collected: Collecte
     return {key: _entry(members[key], names, collected) for key in sorted(newest.values())}
 
 
-def _entry(one: Member, names: set[str], collected: Collected) -> list[str]:
-    inner = _inner(one.type)
+def _entry(field: Member, names: set[str], collected: Collected) -> list[str]:
+    inner = _inner(field.type)
     is_known = inner in names or inner in collected.enums or inner in PLAIN.values()
-    entry = [one.type if is_known else one.type.replace(inner, "any"), one.first, one.last]
-    return [*entry, "read-only"] if one.read_only else entry
+    entry = [field.type if is_known else field.type.replace(inner, "any"), field.first, field.last]
+    return [*entry, "read-only"] if field.read_only else entry
 
 
 def written(content: Mapping[str, Any]) -> str:

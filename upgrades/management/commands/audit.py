@@ -25,7 +25,7 @@ class Command(UpgradeCommand):
         parser.add_argument("--by", default="", metavar="NAME", help="only what this person or client did")
         parser.add_argument("--on", default="", metavar="PATH", help="only on this thing, or in this resource group")
         parser.add_argument("--action", default="", metavar="CODE", help="only this, such as ImagePublished")
-        parser.add_argument("--outcome", choices=[one.value for one in Outcome], default="", help="only these")
+        parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], default="", help="only these")
         parser.add_argument("--request", default="", metavar="ID", help="only what this request did")
         parser.add_argument("--search", default="", metavar="TEXT", help="only where this stands")
         parser.add_argument("--most", type=whole_number(1, MAX_LINES), metavar="N", help="so many lines at most")

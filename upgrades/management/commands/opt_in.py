@@ -23,7 +23,7 @@ class Command(UpgradeCommand):
         path, ids, now = options["path"], options["ids"], timezone.now()
         if others := opt_outs_of_others(path, ids, by=me(), now=now):
             agree(
-                [described(one) for one in others],
+                [described(opt_out) for opt_out in others],
                 "End them? The instances can be upgraded at once.",
                 yes=options["yes"],
             )

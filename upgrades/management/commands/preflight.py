@@ -21,9 +21,9 @@ class Command(UpgradeCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = preflight.checks(lookup.scale_set(options["path"]), timezone.now())
-        for one in found:
+        for check in found:
             self.stdout.write(
-                f"{one.result:<12}{one.reference.kind:<10}{one.reference.shown}  ({one.reference.at}: {one.says})"
+                f"{check.result:<12}{check.reference.kind:<10}{check.reference.shown}  ({check.reference.at}: {check.says})"
             )
         if not found:
             self.stdout.write("it refers to nothing outside of itself")

@@ -41,5 +41,5 @@ def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
         yield f"withdrawn {reference}; the newest version that is left: {found.left or 'none: no new instance can be made'}"
     elif row.withdrawn_at:
         yield f"{reference} was withdrawn already, {moment(row.withdrawn_at)} by {row.withdrawn_by}: {row.withdrawn_reason}"
-    for one in found.scale_sets:
-        yield f"  {one} runs it, is on its way to it, or is pinned to it: {PROGRAM} status {one}"
+    for scale_set in found.scale_sets:
+        yield f"  {scale_set} runs it, is on its way to it, or is pinned to it: {PROGRAM} status {scale_set}"

@@ -118,7 +118,7 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
 def _check_quota(cloud: Cloud, job: Job, changes: Changes) -> None:
     key, instance = job.name
     quota = cloud.scene(key).quota
-    new = sum(one.work is Work.CREATE and one.name[0] == key for one in changes.begun.values())
+    new = sum(begun.work is Work.CREATE and begun.name[0] == key for begun in changes.begun.values())
     if quota is not None and len(cloud.instances(key)) + new >= quota:
         why = f"instance {instance} is beyond the quota of {key}, which is {quota} ({QUOTA})"
         raise ProviderError("QuotaExceeded", why, permanent=True)

@@ -102,7 +102,9 @@ class Cloud:
 
     def views(self, key: str) -> list[dict[str, Any]]:
         now, scene = self.clock(), self.scene(key)
-        return [view_to_wire(one, self._busy.get(one.name), now, scene) for one in self.instances(key).values()]
+        return [
+            view_to_wire(machine, self._busy.get(machine.name), now, scene) for machine in self.instances(key).values()
+        ]
 
     def retag(self, tags: Mapping[str, dict[str, str]]) -> None:
         """The tags that the client's scale sets have now hold from now on."""

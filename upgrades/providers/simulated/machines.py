@@ -193,19 +193,23 @@ def woken(machine: Machine, scene: Scene, at: float) -> Machine:
     running = replace(machine, power=Power.RUNNING, stopped=False)
     if running.reported or running.version in scene.dead_versions:
         return running
-    what = (*(("customData",) if running.custom_data else ()), *(one.name for one in running.extensions))
+    what = (*(("customData",) if running.custom_data else ()), *(extension.name for extension in running.extensions))
     return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=_runs(what, at))
 
 
 def brought_up_to_date(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:
     """The machine with the model's extensions: those that it lacks were run, on the OS disk that it is on."""
-    runs = (*machine.runs, *_runs([one.name for one in lacking(machine, job.model, scene)], at))
+    runs = (*machine.runs, *_runs([extension.name for extension in lacking(machine, job.model, scene)], at))
     return replace(machine, provisioning=Provisioning.SUCCEEDED, extensions=in_order(job.model.extensions), runs=runs)
 
 
 def lacking(machine: Machine, model: Model, scene: Scene) -> tuple[Extension, ...]:
     """The model's extensions that the machine has not, has in another version, or that failed there; in their order."""
-    return tuple(one for one in in_order(model.extensions) if one not in machine.extensions or has_failed(one, scene))
+    return tuple(
+        extension
+        for extension in in_order(model.extensions)
+        if extension not in machine.extensions or has_failed(extension, scene)
+    )
 
 
 def _runs(what: Iterable[str], at: float) -> tuple[tuple[str, str], ...]:
@@ -239,10 +243,10 @@ def has_failed(extension: Extension, scene: Scene) -> bool:
 
 def in_order(extensions: Iterable[Wanted]) -> tuple[Extension, ...]:
     """With every `provisionAfterExtensions` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
-    waiting = {one.name: one for one in extensions}
+    waiting = {wanted.name: wanted for wanted in extensions}
     order: list[Extension] = []
     while waiting:
-        free = (one for one in waiting.values() if not any(other in waiting for other in one.after))
+        free = (wanted for wanted in waiting.values() if not any(other in waiting for other in wanted.after))
         following = next(free, next(iter(waiting.values())))
         del waiting[following.name]
         order.append(Extension(following.name, following.version))

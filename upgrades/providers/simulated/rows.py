@@ -138,7 +138,7 @@ def _kept_of(columns: Row, runs: Mapping[str, Runs]) -> OsDisk | None:
 
 def _extensions_of(stored: Iterable[Any]) -> tuple[Extension, ...]:
     """Simulators of before extension upgrades stored their names only."""
-    return tuple(Extension(one) if isinstance(one, str) else Extension(*one) for one in stored)
+    return tuple(Extension(extension) if isinstance(extension, str) else Extension(*extension) for extension in stored)
 
 
 def _job_columns(job: Job) -> Row:

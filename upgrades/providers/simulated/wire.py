@@ -83,7 +83,10 @@ def view_to_wire(machine: Machine, job: Job | None, now: float, scene: Scene) ->
         "provisioning": machine.provisioning,
         "address": machine.address if machine.listens else "",
         "data_disks": [[disk.lun, disk.id, disk.marker] for disk in machine.data_disks],
-        "extensions": [[one.name, extension_state(machine, one, scene), one.version] for one in machine.extensions],
+        "extensions": [
+            [extension.name, extension_state(machine, extension, scene), extension.version]
+            for extension in machine.extensions
+        ],
         "runs": machine.runs,
     }
 
@@ -113,6 +116,6 @@ def _model_of(operation: Operation) -> Model:
     return Model(
         operation.image.version if operation.image else "",
         bool(profile.custom_data),
-        tuple(Wanted(one.name, tuple(one.after), one.version) for one in profile.extensions),
+        tuple(Wanted(extension.name, tuple(extension.after), extension.version) for extension in profile.extensions),
         tuple((disk.lun, disk.size_gb) for disk in profile.data_disks),
     )
