@@ -29,7 +29,7 @@ _inside = threading.local()
 def acts() -> tuple[Act, ...]:
     """Whatever writes takes `now`: time is an argument."""
     modules = [importlib.import_module(name) for name in (*_modules(), *MODULES)]
-    found = {one for module in modules for one in vars(module).values() if _is_act(one, module.__name__)}
+    found = {function for module in modules for function in vars(module).values() if _is_act(function, module.__name__)}
     return tuple(found)
 
 
@@ -40,10 +40,10 @@ def _modules() -> Iterator[str]:
                 yield module.name
 
 
-def _is_act(one: object, module: str) -> bool:
-    if not inspect.isfunction(one) or one.__module__ != module or one.__name__.startswith("_"):
+def _is_act(function: object, module: str) -> bool:
+    if not inspect.isfunction(function) or function.__module__ != module or function.__name__.startswith("_"):
         return False
-    return "now" in inspect.signature(one).parameters
+    return "now" in inspect.signature(function).parameters
 
 
 def judged(act: Act) -> Act:
@@ -74,7 +74,7 @@ def all_judged() -> Iterator[None]:
     there_are = acts()
     instead = {id(act): judged(act) for act in there_are}
     changed: list[tuple[Any, str, Act]] = []
-    for module in [one for name, one in list(sys.modules.items()) if name.startswith(IMPORTED_TO)]:
+    for module in [imported for name, imported in list(sys.modules.items()) if name.startswith(IMPORTED_TO)]:
         for name, value in list(vars(module).items()):
             if id(value) in instead and inspect.isfunction(value):
                 changed.append((module, name, value))

@@ -80,7 +80,7 @@ class Session:
 
     def headers(self, **more: str) -> dict[str, str]:
         """As a page of this site sends them when it opens a socket."""
-        cookies = "; ".join(f"{one.name}={one.value}" for one in self._cookies)
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
         return {"Origin": self.site, **({"Cookie": cookies} if cookies else {}), **more}
 
     def feed(self, **query: str) -> str:
@@ -236,8 +236,8 @@ class FeedClient:
 
 def applied(state: State, delta: Message) -> State:
     """Replace by id."""
-    instances = {id: one for id, one in state["instances"].items() if id not in delta.get("removed", ())}
-    instances.update({one["id"]: one for one in delta.get("instances", ())})
+    instances = {id: instance for id, instance in state["instances"].items() if id not in delta.get("removed", ())}
+    instances.update({instance["id"]: instance for instance in delta.get("instances", ())})
     replaced: State = {name: delta[name] for name in ("seq", "scale_set", "upgrade", "board") if name in delta}
     return {**state, **replaced, "instances": instances}
 

@@ -85,13 +85,13 @@ def _changed() -> list[str]:
 
 
 def _in_order(found: Iterable[str]) -> list[str]:
-    return [one for one in dict.fromkeys(found) if Path(one).exists()]
+    return [path for path in dict.fromkeys(found) if Path(path).exists()]
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: pytest's, where the time that is over is no failure."""
-    files = [Path(one) for one in arguments or _changed()]
-    missing = [str(one) for one in files if not one.exists()]
+    files = [Path(argument) for argument in arguments or _changed()]
+    missing = [str(path) for path in files if not path.exists()]
     if missing or not files:
         said = f"there is no file {', '.join(missing)}" if missing else "nothing differs from the last commit"
         sys.stderr.write(f"{said}\n")

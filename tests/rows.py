@@ -41,7 +41,7 @@ ODD: dict[str, list[Any]] = {
     "failed_version": ["", OLD],
     "quarantined_at": [NOW],
     "extensions_key": [EXTENSIONS],
-    "health": [one.value for one in Health],
+    "health": [health.value for health in Health],
     "kept_on_scale_in": [True],
     "machine": MACHINES,
     # Until when; `NOW` is over.
@@ -63,7 +63,7 @@ def instances(draw: st.DrawFn) -> dict[str, Any]:
 
 def without_overdue_opt_outs(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The next look ends those first, before it decides or counts anything."""
-    return [{**one, "opt_out": None if one["opt_out"] == NOW else one["opt_out"]} for one in drawn]
+    return [{**values, "opt_out": None if values["opt_out"] == NOW else values["opt_out"]} for values in drawn]
 
 
 def a_running_upgrade(
@@ -81,8 +81,8 @@ def a_running_upgrade(
     turn(upgrade)
     batch = Batch.objects.create(upgrade=upgrade, number=1, started_at=NOW)
     rows = list(row.instances.order_by("number"))
-    for one, values in zip(rows, drawn, strict=False):
-        _instance(one, values, batch)
+    for instance, values in zip(rows, drawn, strict=False):
+        _instance(instance, values, batch)
     if surge:
         _member(rows[0], batch, surge, replacement=rows[-1])
     for version in (OLD, NEWER) if withdrawn else ():
@@ -100,32 +100,32 @@ def turn(upgrade: RollingUpgrade, kind: UpgradeKind = UpgradeKind.IMAGE, **chang
     upgrade.save()
 
 
-def _instance(one: Instance, values: dict[str, Any], batch: Batch) -> None:
+def _instance(instance: Instance, values: dict[str, Any], batch: Batch) -> None:
     changes = {name: value for name, value in values.items() if name not in ("machine", "opt_out", "member")}
     changes |= values["machine"]
     if changes.get("operation_kind"):
         changes |= {"operation_id": uuid.uuid4(), "operation_at": NOW}
-    Instance.objects.filter(pk=one.pk).update(**changes)
+    Instance.objects.filter(pk=instance.pk).update(**changes)
     if until := values["opt_out"]:
         end = None if until == "for ever" else until
         OptOut.objects.create(
-            instance=one, owner="ada", reason="x", scope=OptOut.Scope.UNTIL, created_at=NOW, until=end
+            instance=instance, owner="ada", reason="x", scope=OptOut.Scope.UNTIL, created_at=NOW, until=end
         )
     if values["member"]:
-        _member(one, batch, values["member"])
+        _member(instance, batch, values["member"])
 
 
-def _member(one: Instance, batch: Batch, state: MemberState, replacement: Instance | None = None) -> None:
+def _member(instance: Instance, batch: Batch, state: MemberState, replacement: Instance | None = None) -> None:
     member, _ = InstanceUpgrade.objects.update_or_create(
         upgrade=batch.upgrade,
-        instance_number=one.number,
+        instance_number=instance.number,
         defaults={
             "batch": batch,
-            "instance": one,
+            "instance": instance,
             "state": state,
             "from_version": OLD,
             "replacement": replacement,
             "replacement_number": replacement.number if replacement else None,
         },
     )
-    Instance.objects.filter(pk__in=[one.pk, *([replacement.pk] if replacement else [])]).update(member=member)
+    Instance.objects.filter(pk__in=[instance.pk, *([replacement.pk] if replacement else [])]).update(member=member)

@@ -51,8 +51,8 @@ def test_no_document_is_cited_that_is_not_here() -> None:
 def test_every_heading_stands_once_and_none_is_left_out() -> None:
     headings = _headings()
     assert [number for number, times in Counter(headings).items() if times > 1] == []
-    assert [f"S-{n}" for n in range(1, 62)] == [one for one in headings if one.startswith("S-")]
-    assert [f"A-{n}" for n in range(1, 56)] == [one for one in headings if one.startswith("A-")]
+    assert [f"S-{n}" for n in range(1, 62)] == [heading for heading in headings if heading.startswith("S-")]
+    assert [f"A-{n}" for n in range(1, 56)] == [heading for heading in headings if heading.startswith("A-")]
 
 
 def test_every_point_says_whether_it_is_built() -> None:

@@ -70,7 +70,9 @@ def _transitions(row: ScaleSet) -> tuple[type[Model], str]:
     Transition.objects.all().delete()
     other = a_scale_set("other", instances=1, now=ago(0))
     Transition.objects.bulk_create(
-        Transition(scale_set=one, seq=age, at=ago(age), state="upgrading") for age in AGES for one in (row, other)
+        Transition(scale_set=scale_set, seq=age, at=ago(age), state="upgrading")
+        for age in AGES
+        for scale_set in (row, other)
     )
     return Transition, "at"
 
@@ -82,9 +84,9 @@ def _audit_entries(row: ScaleSet) -> tuple[type[Model], str]:
 
 
 def _opt_outs(row: ScaleSet) -> tuple[type[Model], str]:
-    one = row.instances.all()[0]
+    instance = row.instances.all()[0]
     OptOut.objects.bulk_create(
-        OptOut(instance=one, owner="x", reason="x", created_at=ago(2_000), ended_at=ago(age)) for age in AGES
+        OptOut(instance=instance, owner="x", reason="x", created_at=ago(2_000), ended_at=ago(age)) for age in AGES
     )
     return OptOut, "ended_at"
 
@@ -129,7 +131,7 @@ def test_a_clock_that_jumps_far_ahead_makes_no_history_forgotten(row: ScaleSet, 
     assert AuditEntry.objects.count() == before + 1 > 1 and Transition.objects.filter(at=ago(2)).exists()
     while retention.purge(NOW + jump + timedelta(hours=25)):
         pass
-    assert [one.says for one in AuditEntry.objects.all()] == ["By the clock that jumped."]
+    assert [entry.says for entry in AuditEntry.objects.all()] == ["By the clock that jumped."]
 
 
 def test_events_are_kept_for_a_day(row: ScaleSet) -> None:
@@ -244,7 +246,10 @@ def test_operations_are_forgotten_a_week_after_their_end(row: ScaleSet) -> None:
     rows = {(age, ended): an_operation(age, ended=ended) for age, ended in ((30, 29), (30, 6), (8, 7.5), (6, 5))}
     many_later_ones()
     purged()
-    assert {key for key, one in rows.items() if AsyncOperation.objects.filter(pk=one.pk).exists()} == {(30, 6), (6, 5)}
+    assert {key for key, operation in rows.items() if AsyncOperation.objects.filter(pk=operation.pk).exists()} == {
+        (30, 6),
+        (6, 5),
+    }
 
 
 def test_an_operation_that_has_not_ended_stays(row: ScaleSet) -> None:
@@ -278,7 +283,7 @@ def test_it_is_done_in_small_steps(row: ScaleSet) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert retention.purge(NOW, seconds=0)
     assert Event.objects.count() == before - retention.EVENTS_AT_ONCE
-    assert len([one for one in queries if one["sql"].startswith("DELETE")]) == 1
+    assert len([query for query in queries if query["sql"].startswith("DELETE")]) == 1
 
 
 def test_the_task_asks_for_another_call_while_something_is_left(row: ScaleSet, monkeypatch: pytest.MonkeyPatch) -> None:

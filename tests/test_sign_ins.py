@@ -137,7 +137,7 @@ def test_what_does_not_count_any_more_is_deleted() -> None:
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_many_guesses_at_once_do_not_slip_through() -> None:
-    def one(number: int) -> bool:
+    def try_once(number: int) -> bool:
         try:
             sign_ins.begin("ada", HERE, NOW)
             return True
@@ -147,7 +147,7 @@ def test_many_guesses_at_once_do_not_slip_through() -> None:
             connection.close()
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(one, range(24))) == PAIR.free
+        assert sum(threads.map(try_once, range(24))) == PAIR.free
 
 
 def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:

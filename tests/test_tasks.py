@@ -24,7 +24,7 @@ def test_a_database_that_does_not_work_is_said_in_one_line(
     with connection.execute_wrapper(full_disk):
         call()
     # Threads of other tests may have something to say, too.
-    (entry,) = [one for one in caplog.records if one.name == tasks.__name__]
+    (entry,) = [record for record in caplog.records if record.name == tasks.__name__]
     assert OnceAMinute().filter(entry)
     assert entry.levelno == logging.ERROR
     assert entry.getMessage().startswith(

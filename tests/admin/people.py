@@ -25,7 +25,7 @@ def post(client: Client, path: str, **fields: Any) -> Any:
 
 def act(client: Client, path: str, action: str, *chosen: object, **fields: Any) -> Any:
     """An action on these rows of a list."""
-    return client.post(f"{ROOT}/{path}", {"action": action, "_selected_action": [str(one) for one in chosen], **fields})
+    return client.post(f"{ROOT}/{path}", {"action": action, "_selected_action": [str(row) for row in chosen], **fields})
 
 
 def saved(answer: Any) -> bool:
@@ -37,7 +37,7 @@ def errors(answer: Any) -> dict[str, list[str]]:
     """What the form says is wrong, by field ("__all__": of no field). A form that was refused shows itself again."""
     assert answer.status_code == 200, answer.status_code
     form = answer.context["adminform"].form
-    return {field: [str(one) for one in messages] for field, messages in form.errors.items()}
+    return {field: [str(message) for message in messages] for field, messages in form.errors.items()}
 
 
 def told(client: Client, path: str) -> list[str]:

@@ -35,7 +35,7 @@ def test_users_made_changed_and_deleted(admin_client: Client) -> None:
     form = {"username": "bob", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     assert saved(admin_client.post("/admin/auth/user/add/", form))
     bob = User.objects.get(username="bob")
-    assert [one.code for one in AuditEntry.objects.filter(key="bob")] == ["UserAdded", "PasswordChanged"]
+    assert [entry.code for entry in AuditEntry.objects.filter(key="bob")] == ["UserAdded", "PasswordChanged"]
     assert (last().name, last().entry_point, last().object_id) == ("admin", "admin", str(bob.pk))
     group = Group.objects.create(name="operators")
     changed: dict[str, Any] = {"username": "bob", "is_active": "on", "is_staff": "on", "groups": [group.pk]}
@@ -55,7 +55,9 @@ def test_a_new_password_by_the_admin(admin_client: Client) -> None:
     bob = User.objects.create_user("bob")
     form = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     assert saved(admin_client.post(f"/admin/auth/user/{bob.pk}/password/", form))
-    assert [(one.code, one.name) for one in AuditEntry.objects.filter(key="bob")] == [("PasswordChanged", "admin")]
+    assert [(entry.code, entry.name) for entry in AuditEntry.objects.filter(key="bob")] == [
+        ("PasswordChanged", "admin")
+    ]
 
 
 def test_ones_own_password(admin_client: Client) -> None:
@@ -89,7 +91,7 @@ def test_what_is_refused_in_a_form_is_written_once(admin_client: Client) -> None
     before = AuditEntry.objects.count()
     admin_client.post("/admin/upgrades/fleetstop/add/", {"reason": "x", "until_0": "", "until": "2001-01-01T00:00"})
     written = list(AuditEntry.objects.all())[: AuditEntry.objects.count() - before]
-    assert [(one.code, one.outcome, one.name) for one in written] == [("FleetStopped", "refused", "admin")], row
+    assert [(entry.code, entry.outcome, entry.name) for entry in written] == [("FleetStopped", "refused", "admin")], row
 
 
 def test_the_trail_is_shown_and_not_changed(admin_client: Client) -> None:

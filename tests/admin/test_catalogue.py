@@ -30,7 +30,7 @@ def test_a_new_sku(ada: Client) -> None:
     assert saved(post(ada, "imagesku/add/", **DEBIAN, limited_to=[place("westus").pk]))
     row = ImageSku.objects.get(publisher="Debian")
     assert row.key == "debian:debian-11:11-gen2"
-    assert [one.name for one in row.limited_to.all()] == ["westus"]
+    assert [location.name for location in row.limited_to.all()] == ["westus"]
 
 
 @pytest.mark.parametrize(

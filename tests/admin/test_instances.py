@@ -31,10 +31,10 @@ def test_opting_out(ada: Client) -> None:
     with snapshot_equals_events():
         answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1, 3), agreed="1", reason="it runs the payroll")
     assert answer.status_code == 302
-    one, other = OptOut.objects.order_by("instance__number")
-    assert (one.instance.number, other.instance.number) == (1, 3)
-    assert (one.owner, one.reason) == ("ada", "it runs the payroll")
-    assert one.until == one.created_at + timedelta(days=14)
+    opt_out, other = OptOut.objects.order_by("instance__number")
+    assert (opt_out.instance.number, other.instance.number) == (1, 3)
+    assert (opt_out.owner, opt_out.reason) == ("ada", "it runs the payroll")
+    assert opt_out.until == opt_out.created_at + timedelta(days=14)
     assert told(ada, "instance/") == ["Opted out: fleet/web (2)."]
 
 

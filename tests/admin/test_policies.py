@@ -65,8 +65,8 @@ def test_changes_at_once_all_count() -> None:
             {"max_batch_percent": 50},
             {"max_unhealthy_percent": 60},
         )
-        done = at_once(*(partial(change_policy, "fleet/web", one, LATER) for one in changes))
-    assert not [one for one in done if isinstance(one, Exception)], done
+        done = at_once(*(partial(change_policy, "fleet/web", change, LATER) for change in changes))
+    assert not [error for error in done if isinstance(error, Exception)], done
     now = policy_of(ScaleSet.objects.get().document)
     assert (now["capacity"], now["automatic_upgrade"]) == (5, False)
     assert (now["max_batch_percent"], now["max_unhealthy_percent"]) == (50, 60)
@@ -79,5 +79,5 @@ def test_a_put_of_another_image_meanwhile_is_kept() -> None:
         set_model("fleet/web", document(), NOW)
         put = partial(set_model, "fleet/web", document(image=windows, capacity=9), LATER)
         done = at_once(put, partial(change_policy, "fleet/web", {"max_batch_percent": 50}, LATER))
-        assert not [one for one in done if isinstance(one, Exception)], done
+        assert not [error for error in done if isinstance(error, Exception)], done
         assert ScaleSet.objects.get().sku.offer == "WindowsServer"

@@ -125,7 +125,7 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
 def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, disable_automatic_rollback=True))
-    assert not any("not in force" in one for one in told(ada, "scaleset/"))
+    assert not any("not in force" in message for message in told(ada, "scaleset/"))
     assert ScaleSet.objects.get().policy.automatic_rollback is False
 
 
@@ -133,14 +133,14 @@ def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) 
 def test_switches_that_are_not_in_force_are_told_of(ada: Client, name: str) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, **{name: True}))
-    assert any("not in force" in one for one in told(ada, "scaleset/"))
+    assert any("not in force" in message for message in told(ada, "scaleset/"))
     assert getattr(ScaleSet.objects.get().policy, name) is False
 
 
 def test_limits_that_are_not_in_force_are_told_of(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, max_batch_percent=50))
-    assert any("not in force" in one for one in told(ada, "scaleset/"))
+    assert any("not in force" in message for message in told(ada, "scaleset/"))
     assert ScaleSet.objects.get().policy.max_batch_percent == 20
 
 
@@ -235,7 +235,7 @@ def test_one_refusal_does_not_stop_the_others(ada: Client) -> None:
     start("fleet/busy", "me", NOW)
     act(ada, "scaleset/", "delete_scale_sets", busy.pk, idle.pk, agreed="1")
     assert list(ScaleSet.objects.filter(deleting=True)) == [idle]
-    refusal, done = sorted(told(ada, "scaleset/"), key=lambda one: "Being deleted" in one)
+    refusal, done = sorted(told(ada, "scaleset/"), key=lambda message: "Being deleted" in message)
     assert "another ongoing rolling upgrade" in refusal
     assert done == "Being deleted: fleet/idle."
 

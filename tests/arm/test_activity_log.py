@@ -47,7 +47,7 @@ def test_an_event_has_azures_shape(log: Api) -> None:
     assert made.status == 201
     assert made.headers["x-ms-correlation-request-id"] == correlation
     log.version = "2015-04-01"
-    event = next(one for one in log("GET", _path())["value"] if one["correlationId"] == correlation)
+    event = next(logged for logged in log("GET", _path())["value"] if logged["correlationId"] == correlation)
     uri = f"/subscriptions/{log.subscription}{path}"
     assert event["authorization"] == {"action": "Microsoft.Compute/virtualMachineScaleSets/write", "scope": uri}
     assert event["caller"] == log.name

@@ -50,8 +50,8 @@ def _strange_list(value: Any, type: str, at: str) -> Iterator[str]:
     if not isinstance(value, list):
         yield f"{at}: {value!r} is no list"
         return
-    for index, one in enumerate(value):
-        yield from strange(one, element(type), f"{at}[{index}]")
+    for index, item in enumerate(value):
+        yield from strange(item, element(type), f"{at}[{index}]")
 
 
 def _strange_object(value: Any, type: str, at: str) -> Iterator[str]:
@@ -113,8 +113,8 @@ def test_all_that_is_shown_of_a_fleet_is_of_the_models_types(api: Api) -> None:
     ):
         said = api.get(path)
         assert said.status == 200 and not list(strange(said.body, type)), path
-    for one in api.get(f"{scale_set()}/osUpgradeHistory")["value"]:
-        assert not list(strange(one, "UpgradeOperationHistoricalStatusInfo"))
+    for upgrade in api.get(f"{scale_set()}/osUpgradeHistory")["value"]:
+        assert not list(strange(upgrade, "UpgradeOperationHistoricalStatusInfo"))
 
 
 # --- what clients send ------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_a_load_balancer_has_all_its_lists(api: Api) -> None:
 def test_zones_of_instances(api: Api) -> None:
     a_scale_set(instances=3, model={"zones": [1, 2]})
     for path in (f"{scale_set()}/virtualMachines", f"{scale_set()}/virtualMachines?$expand=instanceView"):
-        assert [one["zones"] for one in api.get(path)["value"]] == [["1"], ["2"], ["1"]]
+        assert [resource["zones"] for resource in api.get(path)["value"]] == [["1"], ["2"], ["1"]]
     a_scale_set("regional", instances=1)
     assert "zones" not in api.get(f"{scale_set('regional')}/virtualMachines/0").body
 

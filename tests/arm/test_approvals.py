@@ -50,7 +50,7 @@ def test_a_24_who_waits_for_approval_says_so(api: Api) -> None:
     assert reason["instanceIds"] == ["0", "1", "2", "3"]
     assert (latest["runningStatus"]["code"], latest["progress"]["pendingInstanceCount"]) == ("RollingForward", 4)
     view = api.get(f"{scale_set()}/virtualMachines/3/instanceView")
-    assert [one["code"] for one in view["reasons"]] == ["WaitsForApproval"]
+    assert [held_by["code"] for held_by in view["reasons"]] == ["WaitsForApproval"]
 
 
 @pytest.mark.parametrize(

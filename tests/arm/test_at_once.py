@@ -15,8 +15,8 @@ MEMBERS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealt
 
 def statuses(*acts: Callable[[], Said]) -> list[int]:
     said = at_once(*acts)
-    assert all(isinstance(one, Said) for one in said), said
-    return sorted(one.status for one in said)
+    assert all(isinstance(answer, Said) for answer in said), said
+    return sorted(answer.status for answer in said)
 
 
 def test_one_of_two_makes_it() -> None:

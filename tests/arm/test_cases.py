@@ -86,7 +86,7 @@ def _with_paths(api: Api, body: Any) -> Any:
     if isinstance(body, dict):
         return {name: _with_paths(api, value) for name, value in body.items()}
     if isinstance(body, list):
-        return [_with_paths(api, one) for one in body]
+        return [_with_paths(api, element) for element in body]
     is_path = isinstance(body, str) and body.startswith("B/")
     return f"/subscriptions/{api.subscription}{load_balancer()}{body[1:]}" if is_path else body
 

@@ -172,8 +172,11 @@ def test_as_az_vmss_scale_and_az_vmss_update_put(api: Api) -> None:
 
 
 def test_lists_are_replaced_and_their_secrets_stay(api: Api) -> None:
-    one = {"name": "one", "properties": {"publisher": "p", "type": "t", "protectedSettings": {"key": "hunter2-secret"}}}
-    a_scale_set(extensions=[one])
+    extension = {
+        "name": "one",
+        "properties": {"publisher": "p", "type": "t", "protectedSettings": {"key": "hunter2-secret"}},
+    }
+    a_scale_set(extensions=[extension])
     shown = api.get(scale_set()).body
     shown["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"].append(
         {"name": "two", "properties": {"publisher": "p", "type": "u"}}
@@ -194,8 +197,8 @@ def test_secrets_never_come_back(api: Api) -> None:
     said = [api.put(scale_set(), body), api.get(scale_set()), api.patch(scale_set(), {"tags": {"a": "b"}})]
     said += [api.get(f"{scale_set()}{rest}") for rest in ("/virtualMachines", "/instanceView", "/preflight")]
     said += [api.put(scale_set(), edited(body, f"{PROFILE}.osProfile.adminPassword", {"x": "hunter2-secret"}))]
-    for one in said:
-        assert "hunter2" not in json.dumps(one.body) and "aHVudGVyMg" not in json.dumps(one.body)
+    for answer in said:
+        assert "hunter2" not in json.dumps(answer.body) and "aHVudGVyMg" not in json.dumps(answer.body)
 
 
 def sealed() -> str:

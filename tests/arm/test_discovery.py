@@ -46,7 +46,7 @@ def test_what_openid_asks_of_a_discovery_document(api: Api, tenant: str) -> None
     assert found["subject_types_supported"] == ["pairwise"]
     assert found["id_token_signing_alg_values_supported"] == ["RS256"]
     for name in ("response_types_supported", "scopes_supported", "claims_supported", "response_modes_supported"):
-        assert found[name] and all(isinstance(one, str) for one in found[name]), name
+        assert found[name] and all(isinstance(value, str) for value in found[name]), name
 
 
 @pytest.mark.parametrize("path", ["{t}/v2.0", "{t}", "common", "adfs"])
@@ -56,7 +56,7 @@ def test_a_token_is_verified_with_what_discovery_says_alone(api: Api, path: str)
     form = {"client_id": str(api.client.pk), "client_secret": api.secret, "grant_type": "client_credentials"}
     asked = {"scope": f"{HERE}/.default"} if "v2.0" in path else {"resource": HERE}
     token = api.http.post(found["token_endpoint"].removeprefix(HERE), {**form, **asked}).json()["access_token"]
-    keys = {one["kid"]: one for one in read(api, found["jwks_uri"])["keys"]}
+    keys = {public_key["kid"]: public_key for public_key in read(api, found["jwks_uri"])["keys"]}
     key = jwt.PyJWK(keys[jwt.get_unverified_header(token)["kid"]])
     ignored: Options = {
         "verify_exp": False,

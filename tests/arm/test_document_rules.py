@@ -72,7 +72,7 @@ def test_s25_s34_without_a_probe_it_is_turned_on_and_one_is_recommended(api: Api
     assert said.status == 201 and "a probe of the application itself" in said.headers["Warning"].lower()
     assert said.headers["Warning"].startswith('299 rollgrid "')
     statuses = api.get(f"{scale_set()}/instanceView")["statuses"]
-    assert [one["level"] for one in statuses] == ["Info", "Warning"]
+    assert [status["level"] for status in statuses] == ["Info", "Warning"]
     assert "Warning" not in api.put(scale_set("probed"), document(probe="/health")).headers
     fabric = {"name": "f", "properties": {"publisher": "Microsoft.Azure.ServiceFabric", "type": "ServiceFabricNode"}}
     assert "Warning" not in api.put(scale_set("fabric"), document(extensions=[fabric])).headers
@@ -146,7 +146,7 @@ def test_s26_a_preflight_lists_what_the_model_refers_to(api: Api) -> None:
     }
     api.put(scale_set(), body)
     found = api.get(f"{scale_set()}/preflight")["value"]
-    assert {(one["kind"], one["result"]) for one in found} == {
+    assert {(check["kind"], check["result"]) for check in found} == {
         ("SAS URI", "failed"),
         ("SAS URI", "ok"),
         ("secret", "not checked"),
@@ -158,5 +158,5 @@ def test_s26_a_preflight_lists_what_the_model_refers_to(api: Api) -> None:
     call_command("preflight", "fleet/web", stdout=out)
     assert "expired at 2018-01-01" in out.getvalue() and "hunter2" not in out.getvalue()
     LoadBalancer.objects.all().delete()
-    gone = [one for one in api.get(f"{scale_set()}/preflight")["value"] if one["kind"] == "resource"]
+    gone = [check for check in api.get(f"{scale_set()}/preflight")["value"] if check["kind"] == "resource"]
     assert gone[0]["result"] == "failed"

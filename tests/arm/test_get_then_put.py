@@ -66,13 +66,13 @@ NAMES = (
 
 
 def a_scale_sets_document() -> Json:
-    one = {"name": "one", "properties": {"publisher": "p", "type": "t", "protectedSettings": {"key": "hunter2"}}}
+    first = {"name": "one", "properties": {"publisher": "p", "type": "t", "protectedSettings": {"key": "hunter2"}}}
     two = {"name": "two", "properties": {"publisher": "p", "type": "u", "settings": {"Port": "80", "on": "true"}}}
     body = document(
         location="West Europe",
         rolling={"maxBatchInstancePercent": 30, "pauseTimeBetweenBatches": "PT5S"},
         tags={"Owner": "ada", "owner2": "3"},
-        extensions=[health_extension(), one, two],
+        extensions=[health_extension(), first, two],
         os_profile={"adminPassword": "hunter2", "secrets": [], "linuxConfiguration": {"ssh": {"publicKeys": []}}},
     )
     profile = body["properties"]["virtualMachineProfile"]
@@ -131,7 +131,7 @@ def objects_in(value: Any) -> Iterator[Json]:
 
 
 def lists_in(body: Json) -> list[list[Any]]:
-    return [value for one in objects_in(body) for value in one.values() if isinstance(value, list)]
+    return [value for json_object in objects_in(body) for value in json_object.values() if isinstance(value, list)]
 
 
 def in_another_case(name: str, random: Random) -> str:
@@ -143,27 +143,27 @@ def an_unknown_member(body: Json, random: Random) -> None:
 
 
 def a_null(body: Json, random: Random) -> None:
-    one = random.choice(list(objects_in(body)))
-    one[random.choice([*one, "plan"])] = None
+    inner = random.choice(list(objects_in(body)))
+    inner[random.choice([*inner, "plan"])] = None
 
 
 def another_case(body: Json, random: Random) -> None:
-    one = random.choice([one for one in objects_in(body) if one])
-    name = random.choice(list(one))
-    one[in_another_case(name, random)] = one.pop(name)
+    inner = random.choice([inner for inner in objects_in(body) if inner])
+    name = random.choice(list(inner))
+    inner[in_another_case(name, random)] = inner.pop(name)
 
 
 def a_second_spelling(body: Json, random: Random) -> None:
-    one = random.choice([one for one in objects_in(body) if one])
-    name = random.choice(list(one))
-    one[in_another_case(name, random)] = copy.deepcopy(random.choice([one[name], None, *STRANGE]))
+    inner = random.choice([inner for inner in objects_in(body) if inner])
+    name = random.choice(list(inner))
+    inner[in_another_case(name, random)] = copy.deepcopy(random.choice([inner[name], None, *STRANGE]))
 
 
 def texts_for_numbers(body: Json, random: Random) -> None:
-    for one in objects_in(body):
-        for name, value in one.items():
+    for inner in objects_in(body):
+        for name, value in inner.items():
             if isinstance(value, bool | int) and random.random() < 0.5:
-                one[name] = str(value)
+                inner[name] = str(value)
 
 
 def another_order(body: Json, random: Random) -> None:
@@ -194,8 +194,8 @@ def respelled(value: Any, random: Random, name: str = "") -> Any:
     if name.lower() in FREE:
         return value
     if isinstance(value, list):
-        is_named = len({name_of(one) or "" for one in value} - {""}) == len(value)
-        return [respelled(one, random, name) for one in value] if is_named else value
+        is_named = len({name_of(element) or "" for element in value} - {""}) == len(value)
+        return [respelled(element, random, name) for element in value] if is_named else value
     if isinstance(value, dict):
         alone = [key for key in value if sum(key.lower() == other.lower() for other in value) == 1]
         cases = {key: in_another_case(key, random) if key in alone and key.isascii() else key for key in value}

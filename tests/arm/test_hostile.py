@@ -88,7 +88,7 @@ def test_the_next_page_is_on_the_same_host_whatever_slashes_came(api: Api, monke
         "/", PATH_INFO=f"/{path}", QUERY_STRING=query, headers={"Authorization": f"Bearer {api.token}"}
     ).json()
     assert said["nextLink"].startswith("http://testserver/subscriptions/")
-    assert [one["instanceId"] for one in api.get(said["nextLink"])["value"]] == ["2", "3"]
+    assert [instance["instanceId"] for instance in api.get(said["nextLink"])["value"]] == ["2", "3"]
 
 
 def test_a_filter_is_read_even_where_there_is_nothing(api: Api) -> None:
@@ -113,7 +113,7 @@ def test_a_form_in_another_alphabet(api: Api) -> None:
 def test_another_spelling_of_the_client_id_gives_no_more_tries(api: Api) -> None:
     plain = api.client.pk.hex
     spelled = [f"{{{plain}}}", f"urn:uuid:{plain}", plain.upper(), *(f"{plain[:n]}-{plain[n:]}" for n in range(1, 30))]
-    said = [api.ask_token(client_id=one, client_secret="guess").status for one in spelled]
+    said = [api.ask_token(client_id=spelling, client_secret="guess").status for spelling in spelled]
     assert said.count(401) == LIMITS[By.PAIR].free and said[-1] == 429
 
 
@@ -177,7 +177,7 @@ def test_unattended_answers_are_secret(api: Api) -> None:
     windows = {"windowsConfiguration": {"additionalUnattendContent": content}}
     said = [api.put(scale_set(), document(os_profile=windows)), api.get(scale_set())]
     said += [api.get(f"{scale_set()}/virtualMachines")]
-    assert all("hunter2" not in str(one.body) for one in said)
+    assert all("hunter2" not in str(answer.body) for answer in said)
     row = ScaleSet.objects.get()
     assert "hunter2" not in str(row.document) and row.sealed_secrets
     with nothing_changes():
@@ -190,7 +190,7 @@ def test_a_preflight_shows_of_secret_addresses_the_host_only(api: Api) -> None:
     extension = {"name": "e", "properties": {"publisher": "p", "type": "t", "protectedSettings": settings}}
     a_scale_set(extensions=[extension])
     said = api.get(f"{scale_set()}/preflight")
-    assert [one["reference"] for one in said["value"]] == ["https://hooks.example/..."] * 2
+    assert [check["reference"] for check in said["value"]] == ["https://hooks.example/..."] * 2
     assert "hunter2" not in str(said.body)
 
 
@@ -228,8 +228,12 @@ def test_a_group_with_letters_of_other_alphabets_in_any_case(api: Api) -> None:
 
 def test_a_put_keeps_what_it_does_not_speak_of_in_lists_too(api: Api) -> None:
     """As clients with older models put what they got: without the members they do not know."""
-    one = {"name": "one", "fromTheFuture": 1, "properties": {"publisher": "p", "type": "t", "suppressFailures": True}}
-    a_scale_set(extensions=[one])
+    extension = {
+        "name": "one",
+        "fromTheFuture": 1,
+        "properties": {"publisher": "p", "type": "t", "suppressFailures": True},
+    }
+    a_scale_set(extensions=[extension])
     given = [{"name": "ONE", "properties": {"publisher": "p", "type": "t"}}]
     extensions = f"{PROFILE}.extensionProfile.extensions"
     with nothing_changes():

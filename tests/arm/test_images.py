@@ -31,9 +31,9 @@ EIGHT = {
 def names(api: Api, path: str) -> list[str]:
     said = api.get(path)
     assert said.status == 200 and isinstance(said.body, list), said
-    for one in said.body:
-        assert one["location"] == "westus" and one["id"].endswith(f"/{one['name']}"), one
-    return [one["name"] for one in said.body]
+    for image in said.body:
+        assert image["location"] == "westus" and image["id"].endswith(f"/{image['name']}"), image
+    return [image["name"] for image in said.body]
 
 
 def walk(api: Api) -> set[str]:
@@ -86,7 +86,7 @@ def test_s57_az_vm_image_list_and_show(api: Api) -> None:
     assert names(api, OFFERS) == ["UbuntuServer"]
     assert names(api, f"{OFFERS}/UbuntuServer/skus") == ["16.04-LTS", "18.04-LTS"]
     listed = api.get(f"{VERSIONS}?$expand=properties/imageDeprecationStatus&api-version=2024-07-01").body
-    assert [one["properties"]["imageDeprecationStatus"]["imageState"] for one in listed] == ["Active", "Active"]
+    assert [version["properties"]["imageDeprecationStatus"]["imageState"] for version in listed] == ["Active", "Active"]
     (newest,) = api.get(f"{VERSIONS}?$expand=properties&$orderby=name%20desc&$top=1").body
     assert newest["name"] == "16.04.201809250"
     shown = api.get(f"{VERSIONS}/16.04.201809250").body

@@ -68,7 +68,10 @@ def test_an_instance_view(api: Api) -> None:
     view = api.get(f"{ONE}/instanceView").body
     status = view["vmHealth"]["status"]
     assert (status["code"], datetime.fromisoformat(status["time"])) == ("HealthState/unhealthy", fell_ill)
-    assert [one["code"] for one in view["statuses"]] == ["ProvisioningState/succeeded", "PowerState/stopped"]
+    assert [status_code["code"] for status_code in view["statuses"]] == [
+        "ProvisioningState/succeeded",
+        "PowerState/stopped",
+    ]
     assert view["extensions"][0]["statuses"][0] == {
         "code": "ProvisioningState/failed",
         "level": "Error",
@@ -87,7 +90,7 @@ def test_the_instance_view_of_the_set_counts(api: Api) -> None:
         health="unhealthy", power="stopped", extensions=[{"name": "e", "state": "failed", "message": ""}]
     )
     view = api.get(f"{scale_set()}/instanceView").body
-    assert {one["code"]: one["count"] for one in view["virtualMachine"]["statusesSummary"]} == {
+    assert {summary["code"]: summary["count"] for summary in view["virtualMachine"]["statusesSummary"]} == {
         "ProvisioningState/succeeded": 10,
         "PowerState/running": 7,
         "PowerState/stopped": 3,
@@ -120,7 +123,7 @@ def test_instances_by_pages(api: Api) -> None:
         said = api.get(link)
         assert said.status == 200
         assert "instanceView" in said["value"][0]["properties"], "the question is repeated"
-        found += [one["instanceId"] for one in said["value"]]
+        found += [instance["instanceId"] for instance in said["value"]]
         link, pages = said.body.get("nextLink"), pages + 1
         assert not link or (link.startswith("http://testserver/") and "%24skiptoken=" in link)
     assert pages == 3 and found == [str(number) for number in range(600)]
@@ -185,7 +188,9 @@ def test_scale_in_alone_keeps_an_instance_and_lets_it_be_upgraded(api: Api) -> N
     assert api.get(scale_set())["properties"]["provisioningState"] == "Updating"
     publish("16.04.201809250")
     api.patch(scale_set(), {"sku": {"capacity": 4}})
-    assert 3 in {one.id for one in observe(row.pk, NOW).facts.instances if one.kept and not one.protected}
+    assert 3 in {
+        instance.id for instance in observe(row.pk, NOW).facts.instances if instance.kept and not instance.protected
+    }
 
 
 def test_a_surplus_that_may_not_go_is_no_work_to_wait_for(api: Api) -> None:

@@ -168,7 +168,7 @@ def test_a_null_is_as_good_as_left_out(made: Api) -> None:
 def test_an_extension_left_out_is_gone_with_its_secrets(made: Api) -> None:
     shown = made.get(scale_set()).body
     extensions = shown["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
-    kept = [one for one in extensions if one["name"] != "script"]
+    kept = [extension for extension in extensions if extension["name"] != "script"]
     assert made.put(scale_set(), edited(shown, f"{PROFILE}.extensionProfile.extensions", kept)).status == 200
     assert "hunter2" not in str(
         [v for k, v in sealing.unseal(ScaleSet.objects.get().sealed_secrets).items() if "script" in k]
@@ -178,10 +178,12 @@ def test_an_extension_left_out_is_gone_with_its_secrets(made: Api) -> None:
 def test_within_an_element_of_a_list_too(made: Api) -> None:
     shown = made.get(scale_set()).body
     extensions = shown["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
-    (script,) = [one for one in extensions if one["name"] == "script"]
+    (script,) = [extension for extension in extensions if extension["name"] == "script"]
     del script["properties"]["forceUpdateTag"]
     assert made.put(scale_set(), shown).status == 200
-    (after,) = [one for one in stored(f"{PROFILE}.extensionProfile.extensions") if one["name"] == "script"]
+    (after,) = [
+        extension for extension in stored(f"{PROFILE}.extensionProfile.extensions") if extension["name"] == "script"
+    ]
     assert "forceUpdateTag" not in after["properties"]
     assert any("hunter2" in str(value) for value in sealing.unseal(ScaleSet.objects.get().sealed_secrets).values())
 

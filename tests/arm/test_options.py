@@ -25,7 +25,7 @@ def with_filter(path: str, condition: str, more: str = "") -> str:
 def names(api: Api, path: str) -> list[str]:
     said = api.get(path)
     assert said.status == 200, said
-    return [one["name"] for one in said["value"]]
+    return [resource["name"] for resource in said["value"]]
 
 
 # --- the language -----------------------------------------------------------------------------------------------------
@@ -144,9 +144,9 @@ def test_groups_by_tag(groups: Api, condition: str, found: list[str]) -> None:
 def test_groups_by_tag_go_on_over_pages(groups: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("upgrades.arm.resource_groups.PAGE", 1)
     first = groups.get(with_filter("/resourceGroups", "tagName eq 'team'"))
-    assert [one["name"] for one in first["value"]] == ["db"]
+    assert [resource["name"] for resource in first["value"]] == ["db"]
     second = groups.get(first["nextLink"])
-    assert [one["name"] for one in second["value"]] == ["web"] and "nextLink" not in second.body
+    assert [resource["name"] for resource in second["value"]] == ["web"] and "nextLink" not in second.body
 
 
 def test_the_first_ones(groups: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_the_first_ones(groups: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("upgrades.arm.resource_groups.PAGE", 1)
     first = groups.get("/resourceGroups?$top=2")
     second = groups.get(first["nextLink"])
-    assert [one["name"] for said in (first, second) for one in said["value"]] == ["bare", "db"]
+    assert [resource["name"] for said in (first, second) for resource in said["value"]] == ["bare", "db"]
     assert "nextLink" not in second.body
 
 
@@ -171,8 +171,8 @@ def test_resources_by_tag_and_name(api: Api) -> None:
             "lb",
         ]
         assert names(api, with_filter(path, "tagName eq 'team'", "&$top=1")) == ["db"]
-        (one,) = api.get(with_filter(path, "name eq 'web'", "&$expand=createdTime,provisioningState"))["value"]
-        assert one["provisioningState"] == "Creating" and one["createdTime"]
+        (found,) = api.get(with_filter(path, "name eq 'web'", "&$expand=createdTime,provisioningState"))["value"]
+        assert found["provisioningState"] == "Creating" and found["createdTime"]
         assert "createdTime" not in api.get(path)["value"][0]
 
 
@@ -186,7 +186,7 @@ def test_instances_by_their_power(api: Api) -> None:
     def found(condition: str) -> list[str]:
         said = api.get(with_filter(f"{scale_set()}/virtualMachines", condition))
         assert said.status == 200, said
-        return [one["instanceId"] for one in said["value"]]
+        return [instance["instanceId"] for instance in said["value"]]
 
     assert found("startswith(instanceView/statuses/code, 'PowerState/running') eq true") == ["0", "2"]
     assert found("startswith(instanceView/statuses/code, 'PowerState/stopped')") == ["1"]
@@ -202,10 +202,10 @@ def test_what_instances_cannot_be_asked_by_is_refused(api: Api) -> None:
 
 def test_views_alone(api: Api) -> None:
     a_scale_set(instances=1)
-    (one,) = api.get(f"{scale_set()}/virtualMachines?$select=instanceView")["value"]
-    assert set(one["properties"]) == {"instanceView"} and one["instanceId"] == "0"
+    (instance,) = api.get(f"{scale_set()}/virtualMachines?$select=instanceView")["value"]
+    assert set(instance["properties"]) == {"instanceView"} and instance["instanceId"] == "0"
     (same,) = api.get(f"{scale_set()}/virtualMachines?$expand=instanceView&$select=instanceView")["value"]
-    assert same == one
+    assert same == instance
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def cost(api: Api, path: str) -> tuple[int, int]:
 
 
 def more(api: Api, numbers: range) -> None:
-    probes = [{"name": f"p{one}", "properties": {"protocol": "Tcp", "port": 22}} for one in range(numbers.stop)]
+    probes = [{"name": f"p{count}", "properties": {"protocol": "Tcp", "port": 22}} for count in range(numbers.stop)]
     for number in numbers:
         row = a_scale_set(f"web{number}", instances=0 if number else numbers.stop * 10)
         a_scale_set(f"web{number}", group=f"group{number}", instances=0)
@@ -111,7 +111,9 @@ def more(api: Api, numbers: range) -> None:
         _more_images(number)
         Location.objects.create(name=f"place{number}", display_name=f"Place {number}", provider="simulated")
     api.put(LB, {"properties": {"probes": probes}})
-    balancers = {f"lb{one}": f"/subscriptions/{api.subscription}{load_balancer(f'lb{one}')}" for one in numbers}
+    balancers = {
+        f"lb{balancer}": f"/subscriptions/{api.subscription}{load_balancer(f'lb{balancer}')}" for balancer in numbers
+    }
     api.patch(WEB, {"properties": {"virtualMachineProfile": {"osProfile": balancers}}})
 
 
@@ -151,7 +153,7 @@ def test_no_path_of_the_api_is_forgotten_here(api: Api) -> None:
 
     def found(paths: list[str]) -> set[int]:
         places = [api.address(path).partition("?")[0].lstrip("/") for path in paths]
-        return {next(n for n, one in enumerate(urlpatterns) if one.resolve(place)) for place in places}
+        return {next(n for n, pattern in enumerate(urlpatterns) if pattern.resolve(place)) for place in places}
 
     assert found(LISTS) | found(OTHERS) == set(range(len(urlpatterns)))
     assert not found(LISTS) & found(OTHERS)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.arm.bodies import VECTORS
 from tests.arm.client import Api, is_error, scale_set
-from tests.orchestrator.conftest import MakeFleet, fleet, shared_simulator
+from tests.orchestrator.conftest import MakeFleet, make_fleet, shared_simulator
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, publish, snapshot_equals_events
 from upgrades.arm import clock
 from upgrades.attempts import months_before
@@ -19,7 +19,7 @@ from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import Kind
 
-__all__ = ["fleet", "shared_simulator"]
+__all__ = ["make_fleet", "shared_simulator"]
 
 pytestmark = pytest.mark.django_db
 START = f"{scale_set()}/osRollingUpgrade"
@@ -161,7 +161,7 @@ def test_s49_the_last_five_within_two_months(api: Api) -> None:
     assert api.get(HISTORY).body == {"value": []}
     for days in range(40, 47):
         ended(row, now - timedelta(days=days))
-    times = [one["properties"]["runningStatus"]["startTime"] for one in api.get(HISTORY)["value"]]
+    times = [upgrade["properties"]["runningStatus"]["startTime"] for upgrade in api.get(HISTORY)["value"]]
     assert len(times) == 5 and times == sorted(times, reverse=True)
     assert times[0].startswith(f"{now - timedelta(days=40):%Y-%m-%d}")
     assert RollingUpgrade.objects.count() == 8, "kept all the same"
@@ -215,7 +215,7 @@ def test_s51_platform_and_user(api: Api) -> None:
     row, now = a_scale_set(), NOW
     ended(row, now - timedelta(days=2))
     ended(row, now - timedelta(days=1), started_by=StartedBy.USER, status=UpgradeStatus.CANCELLED)
-    assert [one["properties"]["startedBy"] for one in api.get(HISTORY)["value"]] == ["User", "Platform"]
+    assert [upgrade["properties"]["startedBy"] for upgrade in api.get(HISTORY)["value"]] == ["User", "Platform"]
 
 
 def test_an_upgrade_by_hand_with_nothing_to_do_is_no_attempt(api: Api) -> None:
@@ -224,7 +224,7 @@ def test_an_upgrade_by_hand_with_nothing_to_do_is_no_attempt(api: Api) -> None:
     ended(row, now - timedelta(days=2))
     for days in (1, 0.5):
         ended(row, now - timedelta(days=days), started_by=StartedBy.USER)
-    assert [one["properties"]["startedBy"] for one in api.get(HISTORY)["value"]] == ["Platform"]
+    assert [upgrade["properties"]["startedBy"] for upgrade in api.get(HISTORY)["value"]] == ["Platform"]
 
 
 def test_s52_the_four_counts_add_up(api: Api) -> None:
@@ -295,9 +295,9 @@ def test_the_latest_one_that_failed(api: Api) -> None:
     assert (policy["maxBatchInstancePercent"], policy["pauseTimeBetweenBatches"]) == (50, "PT90S")
 
 
-def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None:
+def test_a_whole_upgrade_as_a_client_sees_it(api: Api, make_fleet: MakeFleet) -> None:
     """On a real simulator: the four counts add up at every look, and the machines say what they run."""
-    made = fleet(5)
+    made = make_fleet(5)
     made.go_on()
     group, _, name = made.path.partition("/")
     path = scale_set(name, group)
@@ -314,7 +314,7 @@ def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None
                 break
     assert said["properties"]["progress"]["successfulInstanceCount"] == 5
     machines = api.get(f"{path}/virtualMachines")["value"]
-    assert {one["properties"]["storageProfile"]["imageReference"]["exactVersion"] for one in machines} == {
+    assert {machine["properties"]["storageProfile"]["imageReference"]["exactVersion"] for machine in machines} == {
         "16.04.201809250"
     }
 
@@ -322,21 +322,21 @@ def test_a_whole_upgrade_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None
 # --- what went wrong --------------------------------------------------------------------------------------------------
 
 
-def a_bad_upgrade(fleet: MakeFleet, **tags: str) -> Any:
+def a_bad_upgrade(make_fleet: MakeFleet, **tags: str) -> Any:
     """An upgrade to a version that some machines cannot take, as far as it goes in five minutes."""
-    one = fleet(10, **tags)
-    one.go_on()
-    one.publish("16.04.1")
-    one.go_on()
-    one.later(minutes=5)
-    one.go_on()
-    return one
+    fleet = make_fleet(10, **tags)
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.go_on()
+    return fleet
 
 
-def test_an_upgrade_that_was_rolled_back_says_so(api: Api, fleet: MakeFleet) -> None:
+def test_an_upgrade_that_was_rolled_back_says_so(api: Api, make_fleet: MakeFleet) -> None:
     """A-9, S-54: both counts; A-31: each instance with its own error."""
-    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1"})
-    group, name = one.path.split("/")
+    fleet = a_bad_upgrade(make_fleet, **{"bad-versions": "16.04.1"})
+    group, name = fleet.path.split("/")
     (attempt,) = api.get(f"{scale_set(name, of=group)}/osUpgradeHistory")["value"]
     properties = attempt["properties"]
     assert properties["rollbackInfo"] == {
@@ -349,9 +349,9 @@ def test_an_upgrade_that_was_rolled_back_says_so(api: Api, fleet: MakeFleet) -> 
     assert {detail["code"] for detail in details} == {"RollingUpgradeInstanceUnhealthyError"}
 
 
-def test_a_disk_that_could_not_be_put_back_is_told(api: Api, fleet: MakeFleet) -> None:
-    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1", "restore-fail-percent": "100"})
-    group, name = one.path.split("/")
+def test_a_disk_that_could_not_be_put_back_is_told(api: Api, make_fleet: MakeFleet) -> None:
+    fleet = a_bad_upgrade(make_fleet, **{"bad-versions": "16.04.1", "restore-fail-percent": "100"})
+    group, name = fleet.path.split("/")
     (attempt,) = api.get(f"{scale_set(name, of=group)}/osUpgradeHistory")["value"]
     rollback = attempt["properties"]["rollbackInfo"]
     assert (rollback["successfullyRolledbackInstanceCount"], rollback["failedRolledbackInstanceCount"]) == (0, 2)
@@ -386,10 +386,10 @@ def test_rolling_back_is_told_to_clients_that_know_it(api: Api, version: str, co
     assert api.get(LATEST)["properties"]["runningStatus"]["code"] == code
 
 
-def test_the_reasons_are_told_beside_azures_own(api: Api, fleet: MakeFleet) -> None:
+def test_the_reasons_are_told_beside_azures_own(api: Api, make_fleet: MakeFleet) -> None:
     """The same object as in the feed: of the upgrade, of the scale set, of each instance."""
-    one = a_bad_upgrade(fleet, **{"bad-versions": "16.04.1"})
-    group, name = one.path.split("/")
+    fleet = a_bad_upgrade(make_fleet, **{"bad-versions": "16.04.1"})
+    group, name = fleet.path.split("/")
     path = scale_set(name, of=group)
     reason, suspicion = told = api.get(f"{path}/rollingUpgrades/latest")["properties"]["reasons"]
     assert (reason["code"], reason["act"], reason["liftedBy"]) == ("WaitingToTryAgain", "retry_now", "operator")

@@ -96,7 +96,7 @@ def test_scale_sets_by_pages(api: Api) -> None:
     link = "/resourcegroups/fleet/providers/Microsoft.Compute/virtualMachineScaleSets"
     while link:
         said = api.get(link)
-        found += [one["name"] for one in said["value"]]
+        found += [scale_set["name"] for scale_set in said["value"]]
         link = said.body.get("nextLink")
     assert found == ["first", *(f"s{n:03}" for n in range(204))]
 

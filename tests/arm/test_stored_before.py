@@ -54,8 +54,8 @@ def test_it_is_told_of(api: Api, path: str, value: Any) -> None:
     stored(path, value)
     said = api.patch(scale_set(), {"tags": {"a": "b"}})
     assert "299 rollgrid" in said.headers["Warning"]
-    lines = [one for one in api.get(f"{scale_set()}/preflight")["value"] if one["kind"] == "member"]
-    assert [one["result"] for one in lines] == ["failed"] and lines[0]["target"].startswith(path)
+    lines = [check for check in api.get(f"{scale_set()}/preflight")["value"] if check["kind"] == "member"]
+    assert [line["result"] for line in lines] == ["failed"] and lines[0]["target"].startswith(path)
 
 
 def test_another_value_of_it_is_refused(api: Api) -> None:

@@ -12,30 +12,36 @@ pytestmark = pytest.mark.django_db
 
 
 def test_what_az_login_asks_for(api: Api) -> None:
-    (one,) = api.raw("GET", "/subscriptions?api-version=2022-12-01")["value"]
-    assert (one["subscriptionId"], one["state"], one["tenantId"]) == (api.subscription, "Enabled", api.tenant)
-    assert one["displayName"] and api.get("?api-version=2022-12-01").body == one
+    (subscription,) = api.raw("GET", "/subscriptions?api-version=2022-12-01")["value"]
+    assert (subscription["subscriptionId"], subscription["state"], subscription["tenantId"]) == (
+        api.subscription,
+        "Enabled",
+        api.tenant,
+    )
+    assert subscription["displayName"] and api.get("?api-version=2022-12-01").body == subscription
     (tenant,) = api.raw("GET", "/tenants?api-version=2022-12-01")["value"]
     assert tenant["tenantId"] == api.tenant
 
 
 def test_locations(api: Api) -> None:
-    found = {one["name"]: one for one in api.get("/locations")["value"]}
+    found = {location["name"]: location for location in api.get("/locations")["value"]}
     assert len(found) == Location.objects.count()
     assert found["westeurope"]["displayName"] == "West Europe"
     assert found["westeurope"]["id"] == f"/subscriptions/{api.subscription}/locations/westeurope"
 
 
 def test_providers(api: Api) -> None:
-    found = {one["namespace"]: one for one in api.get("/providers")["value"]}
+    found = {provider["namespace"]: provider for provider in api.get("/providers")["value"]}
     assert set(found) == {"Microsoft.Compute", "Microsoft.Insights", "Microsoft.Network", "Microsoft.Resources"}
     compute = api.get("/providers/microsoft.compute").body
     assert compute == found["Microsoft.Compute"] == api.post("/providers/Microsoft.Compute/register").body
-    types = {one["resourceType"]: one["apiVersions"] for one in compute["resourceTypes"]}
+    types = {resource_type["resourceType"]: resource_type["apiVersions"] for resource_type in compute["resourceTypes"]}
     assert "2018-10-01" in types["virtualMachineScaleSets"] and compute["registrationState"] == "Registered"
     named = api.raw("GET", "/providers/Microsoft.Compute/operations?api-version=2018-10-01")["value"]
-    assert "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read" in {one["name"] for one in named}
-    assert all(set(one["display"]) == {"provider", "resource", "operation", "description"} for one in named)
+    assert "Microsoft.Compute/virtualMachineScaleSets/osUpgradeHistory/read" in {
+        operation["name"] for operation in named
+    }
+    assert all(set(operation["display"]) == {"provider", "resource", "operation", "description"} for operation in named)
 
 
 def test_resource_groups(api: Api) -> None:
@@ -51,7 +57,7 @@ def test_resource_groups(api: Api) -> None:
     assert api("HEAD", group()).status == 204
     assert api.patch(group(), {"tags": {"c": "d"}})["tags"] == {"c": "d"}
     assert api.put(group(), {"location": "westeurope"})["tags"] == {"c": "d"}
-    assert [one["name"] for one in api.get("/resourceGroups")["value"]] == ["fleet"]
+    assert [group["name"] for group in api.get("/resourceGroups")["value"]] == ["fleet"]
     is_error(api.put(group(), {"location": "westus"}), 409, "InvalidResourceGroupLocation")
     gone = api.delete(group())
     assert gone.status == 202 and api.get(gone.headers["Location"]).status == 204
@@ -71,7 +77,7 @@ def test_what_is_put_first_makes_its_group(api: Api) -> None:
     api.put(scale_set(of="One"), document())
     a_scale_set(group="Two")
     api.put(load_balancer(of="Three"), {"location": "westus"})
-    found = {one["name"]: one["location"] for one in api.get("/resourceGroups")["value"]}
+    found = {group["name"]: group["location"] for group in api.get("/resourceGroups")["value"]}
     assert found == {"One": "westeurope", "Two": "westeurope", "Three": "westus"}
 
 
@@ -107,7 +113,7 @@ def test_resources(api: Api) -> None:
     api.put(load_balancer(), {"location": "westus"})
 
     def found(query: str, of: str = "") -> list[str]:
-        return sorted(one["name"] for one in api.get(f"{of}/resources{query}")["value"])
+        return sorted(resource["name"] for resource in api.get(f"{of}/resources{query}")["value"])
 
     assert found("") == ["lb", "other", "web"]
     assert found("", group()) == ["lb", "web"]

@@ -5,18 +5,18 @@ from datetime import timedelta
 import pytest
 
 from tests.arm.client import Api, scale_set
-from tests.orchestrator.conftest import MakeFleet, fleet, shared_simulator
+from tests.orchestrator.conftest import MakeFleet, make_fleet, shared_simulator
 
-__all__ = ["fleet", "shared_simulator"]
+__all__ = ["make_fleet", "shared_simulator"]
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 NEW = "16.04.201809250"
 POLICY = {"automaticOSUpgradePolicy": {"useRollingUpgradePolicy": True}, "rollingUpgradePolicy": {"maxSurge": True}}
 
 
-def test_a_surge_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None:
+def test_a_surge_as_a_client_sees_it(api: Api, make_fleet: MakeFleet) -> None:
     """Never fewer machines than before, counts that add up, and a capacity that is as it should be all the while."""
-    made = fleet(3)
+    made = make_fleet(3)
     made.go_on()
     group, _, name = made.path.partition("/")
     path = scale_set(name, group)
@@ -38,5 +38,5 @@ def test_a_surge_as_a_client_sees_it(api: Api, fleet: MakeFleet) -> None:
     assert listed == {3, 4}
     assert api.get(path)["sku"]["capacity"] == 3
     machines = api.get(f"{path}/virtualMachines")["value"]
-    assert {one["properties"]["storageProfile"]["imageReference"]["exactVersion"] for one in machines} == {NEW}
-    assert [one["instanceId"] for one in machines] == ["3", "4", "5"]
+    assert {machine["properties"]["storageProfile"]["imageReference"]["exactVersion"] for machine in machines} == {NEW}
+    assert [machine["instanceId"] for machine in machines] == ["3", "4", "5"]

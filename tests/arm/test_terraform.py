@@ -99,10 +99,10 @@ def test_login(terraform: Terraform) -> None:
     shown = terraform("GET", f"{s}?api-version=2022-12-01")
     assert (shown["state"], shown["tenantId"]) == ("Enabled", terraform.who.tenant)
     providers = terraform("GET", f"{s}/providers?api-version=2022-09-01")
-    assert {one["registrationState"] for one in providers["value"]} == {"Registered"}
-    assert all(one["namespace"] and one["resourceTypes"] for one in providers["value"])
-    for one in providers["value"]:
-        terraform("POST", f"{s}/providers/{one['namespace']}/register?api-version=2022-09-01")
+    assert {provider["registrationState"] for provider in providers["value"]} == {"Registered"}
+    assert all(provider["namespace"] and provider["resourceTypes"] for provider in providers["value"])
+    for provider in providers["value"]:
+        terraform("POST", f"{s}/providers/{provider['namespace']}/register?api-version=2022-09-01")
 
 
 def test_the_life_of_a_scale_set(terraform: Terraform) -> None:
@@ -128,7 +128,7 @@ def test_the_life_of_a_scale_set(terraform: Terraform) -> None:
         "PATCH", f"{v}?api-version={SETS}", {"sku": {"name": "Standard_D2s_v3", "capacity": 1}, "tags": {"a": "b"}}
     )
     within = terraform("GET", f"{group}/resources?$expand=provisioningState&$top=500&api-version={GROUPS}")
-    assert {one["name"] for one in within["value"]} == {"web", "lb"}
+    assert {resource["name"] for resource in within["value"]} == {"web", "lb"}
     terraform("DELETE", f"{v}?forceDeletion=false&api-version={SETS}", status=202)
     terraform("DELETE", f"{lb}?api-version={BALANCERS}", status=200)
     terraform("DELETE", f"{lb}?api-version={BALANCERS}", status=204)

@@ -55,28 +55,28 @@ class Case:
 def cases(db: None) -> list[Case]:
     drawn = list(_drawn())
     told = painted([{"body": sent, "now": now.timestamp() * 1000} for _, now, _, sent in drawn])
-    return [Case(*one, page) for one, page in zip(drawn, told, strict=True)]
+    return [Case(*seen, page) for seen, page in zip(drawn, told, strict=True)]
 
 
 def _drawn() -> Iterator[tuple[int, datetime, Facts, Json]]:
     for seed in range(FLEETS):
         point = transaction.savepoint()
-        one: Drawn = draw(seed)
-        yield seed, one.now, facts_of(one), sent_of(one)
+        drawn: Drawn = draw(seed)
+        yield seed, drawn.now, facts_of(drawn), sent_of(drawn)
         transaction.savepoint_rollback(point)
 
 
-def sent_of(one: Drawn) -> Json:
+def sent_of(drawn: Drawn) -> Json:
     """As a browser gets it."""
-    sent: Json = json.loads(json.dumps(read.body(ScaleSet.objects.get(pk=one.row.pk))))
+    sent: Json = json.loads(json.dumps(read.body(ScaleSet.objects.get(pk=drawn.row.pk))))
     return sent
 
 
-def facts_of(one: Drawn) -> Facts:
+def facts_of(drawn: Drawn) -> Facts:
     """As the look sees them: before it begins a batch of new instances it asks how many the provider would make."""
-    facts = observe(one.row.pk, one.now).facts
-    step = decide(facts, one.now)
-    return with_available_quota(one.row, facts) if isinstance(step, StartBatch) and step.surge else facts
+    facts = observe(drawn.row.pk, drawn.now).facts
+    step = decide(facts, drawn.now)
+    return with_available_quota(drawn.row, facts) if isinstance(step, StartBatch) and step.surge else facts
 
 
 def painted(told: list[Json]) -> list[Json]:
@@ -90,7 +90,7 @@ def painted(told: list[Json]) -> list[Json]:
 
 
 def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
-    seen = {state for one in cases for state in one.page["states"].values()}
+    seen = {state for case in cases for state in case.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
     assert set().union(*(situations(one.facts) for one in cases)) == set(SITUATIONS), "these fleets show too little"
     wrong = broken(HOLDS, cases)
@@ -100,9 +100,9 @@ def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
 # --- what holds of each -----------------------------------------------------------------------------------------------
 
 
-def _states_are_as_the_rules_see_them(one: Case) -> None:
+def _states_are_as_the_rules_see_them(case: Case) -> None:
     """Who is pending or held is still to be taken, who is up to date is not; nobody is in two states or in none."""
-    facts, states = one.facts, one.page["states"]
+    facts, states = case.facts, case.page["states"]
     assert set(states) == {str(instance.id) for instance in facts.instances}
     assert "unseen" not in states.values()
     for instance in facts.instances:
@@ -111,8 +111,8 @@ def _states_are_as_the_rules_see_them(one: Case) -> None:
             assert _is_behind(instance.id, facts), (instance, state)
         if state == "done":
             assert not _is_behind(instance.id, facts) and not instance.protected, (instance, state)
-            assert not health.is_unhealthy(facts, instance, one.now), (instance, state)
-    ill = {str(each.id) for each in health.unhealthy(facts, one.now)}
+            assert not health.is_unhealthy(facts, instance, case.now), (instance, state)
+    ill = {str(each.id) for each in health.unhealthy(facts, case.now)}
     hidden = {id for id in ill if states[id] in ("done", "pending", "held", "verifying", "opted-out")}
     assert not hidden, f"ill, and nobody sees it: {hidden}"
 
@@ -130,33 +130,33 @@ def _is_behind(id: int, facts: Facts) -> bool:
     return batches.is_outdated(instance, target)
 
 
-def _the_legend_counts_the_cells(one: Case) -> None:
-    counts = dict.fromkeys(one.page["legend"], 0)
-    for state in one.page["states"].values():
+def _the_legend_counts_the_cells(case: Case) -> None:
+    counts = dict.fromkeys(case.page["legend"], 0)
+    for state in case.page["states"].values():
         counts[state] += 1
-    counts["opted-out"] = sum(instance.protected for instance in one.facts.instances)
-    assert one.page["legend"] == counts
-    assert one.page["row"]["out"] == sum(instance.protected for instance in one.facts.staying)
+    counts["opted-out"] = sum(instance.protected for instance in case.facts.instances)
+    assert case.page["legend"] == counts
+    assert case.page["row"]["out"] == sum(instance.protected for instance in case.facts.staying)
 
 
-def _gauges_are_those_of_the_gate(one: Case) -> None:
-    facts, upgrade = one.facts, one.facts.upgrade
-    sick, total = batches.sick_at_the_gate(facts, one.now), len(facts.counted)
-    assert one.page["row"]["sick"] == len(sick)
-    said = one.page["gauges"].replace(NBSP, " ")
+def _gauges_are_those_of_the_gate(case: Case) -> None:
+    facts, upgrade = case.facts, case.facts.upgrade
+    sick, total = batches.sick_at_the_gate(facts, case.now), len(facts.counted)
+    assert case.page["row"]["sick"] == len(sick)
+    said = case.page["gauges"].replace(NBSP, " ")
     assert f"Unhealthy {_percent(len(sick), total)} " in said
     if total:
         assert f"{len(sick)} of {total}, limit" in said
     if upgrade:
-        bad, tried = health.unhealthy_upgraded(facts, one.now)
+        bad, tried = health.unhealthy_upgraded(facts, case.now)
         assert f"Failed after upgrade {_percent(len(bad), tried)} " in said
-    said_of_it = [each["text"] for each in one.page["needs"] if each["code"] == "OverTheLimit"]
-    over = one.sent["board"]["over_limit"]
+    said_of_it = [each["text"] for each in case.page["needs"] if each["code"] == "OverTheLimit"]
+    over = case.sent["board"]["over_limit"]
     assert (over is not None) == health.exceeds(len(sick), total, policy_of(facts).max_unhealthy_percent)
     if said_of_it:
         assert over and f"({len(sick)} of {total})" in over["text"], over
-        assert said_of_it[0] in (over["text"], *(each["text"] for each in one.page["reasons"]))
-    gate = [each for each in one.page["reasons"] if each["code"] == Why.GATE.value]
+        assert said_of_it[0] in (over["text"], *(each["text"] for each in case.page["reasons"]))
+    gate = [each for each in case.page["reasons"] if each["code"] == Why.GATE.value]
     if gate:
         assert f"({len(sick)} of {total})" in gate[0]["text"] and "over the limit" in said
 
@@ -166,23 +166,23 @@ def _percent(part: int, whole: int) -> str:
     return f"{share:.1f}".removesuffix(".0") + " %"
 
 
-def _the_plan_is_the_engines(one: Case) -> None:
-    planned = [batch for batch in one.page["batches"] if batch["planned"]]
-    if one.facts.upgrade is None:
+def _the_plan_is_the_engines(case: Case) -> None:
+    planned = [batch for batch in case.page["batches"] if batch["planned"]]
+    if case.facts.upgrade is None:
         assert not planned
         return
-    found = preview(one.facts, one.now).batches
+    found = preview(case.facts, case.now).batches
     told = [(batch["number"], tuple(batch["ids"]), batch["why"]) for batch in planned]
     assert told == [(batch.number, batch.instances, batch.why) for batch in found]
-    began = [batch for batch in one.page["batches"] if not batch["planned"]]
-    assert [batch["number"] for batch in began] == [batch.number for batch in one.facts.upgrade.batches]
-    assert f" of {max(1, len(began) + len(found))} " in one.page["steps"]
+    began = [batch for batch in case.page["batches"] if not batch["planned"]]
+    assert [batch["number"] for batch in began] == [batch.number for batch in case.facts.upgrade.batches]
+    assert f" of {max(1, len(began) + len(found))} " in case.page["steps"]
 
 
-def _batches_are_as_large_as_their_members(one: Case) -> None:
-    if one.facts.upgrade is None:
+def _batches_are_as_large_as_their_members(case: Case) -> None:
+    if case.facts.upgrade is None:
         return
-    for told, batch in zip(one.page["batches"], one.facts.upgrade.batches, strict=False):
+    for told, batch in zip(case.page["batches"], case.facts.upgrade.batches, strict=False):
         members = [member.state for member in batch.members]
         assert told["size"] == sum(state is not MemberState.SKIPPED for state in members)
         assert told["succeeded"] == members.count(MemberState.SUCCEEDED)
@@ -190,50 +190,50 @@ def _batches_are_as_large_as_their_members(one: Case) -> None:
         assert sum(told["members"].get(state.value, 0) for state in HAS_FAILED) == failed
 
 
-def _progress_counts_who_counts(one: Case) -> None:
-    states = one.page["states"]
-    eligible = [instance for instance in one.facts.staying if not instance.protected]
+def _progress_counts_who_counts(case: Case) -> None:
+    states = case.page["states"]
+    eligible = [instance for instance in case.facts.staying if not instance.protected]
     done = sum(states[str(instance.id)] == "done" for instance in eligible)
-    row = one.page["row"]
-    assert (row["done"], row["eligible"], row["size"]) == (done, len(eligible), len(one.facts.staying))
-    assert f"Done {done} / {len(eligible)}" in one.page["steps"]
+    row = case.page["row"]
+    assert (row["done"], row["eligible"], row["size"]) == (done, len(eligible), len(case.facts.staying))
+    assert f"Done {done} / {len(eligible)}" in case.page["steps"]
     for by in ("zone", "version"):
-        told = [heading for _, heading, _ in one.page["groups"][by] if heading]
+        told = [heading for _, heading, _ in case.page["groups"][by] if heading]
         assert sum(int(heading.split(" / ")[0]) for heading in told) == done
         assert sum(int(heading.split(" / ")[1]) for heading in told) == len(eligible)
 
 
-def _sentences_are_the_engines(one: Case) -> None:
+def _sentences_are_the_engines(case: Case) -> None:
     """Of this very moment, all of them, the one that was decided first."""
-    step = decide(one.facts, one.now)
+    step = decide(case.facts, case.now)
     assert isinstance(step, Wait), step
-    found = reasons.reasons(one.facts, one.now)
-    told = {each["code"]: each["text"] for each in one.page["reasons"]}
+    found = reasons.reasons(case.facts, case.now)
+    told = {each["code"]: each["text"] for each in case.page["reasons"]}
     for reason in found:
         assert told[reason.code.value].rstrip(".") in {
             each.text.rstrip(".") for each in found if each.code is reason.code
         }
     if step.why is not Why.NOTHING_TO_DO:
-        assert one.page["reasons"][0]["code"] == step.why.value
-    assert all(one.page["says"].values()), "an instance says nothing of itself"
+        assert case.page["reasons"][0]["code"] == step.why.value
+    assert all(case.page["says"].values()), "an instance says nothing of itself"
 
 
-def _whom_a_reason_holds_it_is_told(one: Case) -> None:
-    found = reasons.reasons(one.facts, one.now)
-    for id, told in one.page["held"].items():
+def _whom_a_reason_holds_it_is_told(case: Case) -> None:
+    found = reasons.reasons(case.facts, case.now)
+    for id, told in case.page["held"].items():
         own = {each.code.value for each in found if each.instances is not None and int(id) in each.instances}
         of_the_set = {each.code.value for each in found if each.instances is None}
         assert own <= set(told) <= own | of_the_set
-        if one.page["states"][id] in ("pending", "held") and not own:
+        if case.page["states"][id] in ("pending", "held") and not own:
             assert of_the_set <= set(told)
-        if one.page["states"][id] in ("done", "opted-out"):
+        if case.page["states"][id] in ("done", "opted-out"):
             assert not of_the_set & set(told)
 
 
-def _approval_is_asked_of_those_who_wait_for_it(one: Case) -> None:
-    found = reasons.reasons(one.facts, one.now)
+def _approval_is_asked_of_those_who_wait_for_it(case: Case) -> None:
+    found = reasons.reasons(case.facts, case.now)
     waiting = {id for each in found if each.code is Why.WAITING_FOR_APPROVAL for id in each.instances or ()}
-    assert set(one.page["unapproved"]) == waiting
+    assert set(case.page["unapproved"]) == waiting
 
 
 HOLDS = (

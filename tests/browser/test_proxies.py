@@ -39,13 +39,13 @@ def start(browser: Browser, tmp_path: Path, django_db_blocker: DjangoDbBlocker) 
         running: list[Any] = []
 
         def begin(**environment: str) -> Installation:
-            one = installation(tmp_path / "home", **environment)
-            running.append(one)
-            return one.__enter__()
+            context = installation(tmp_path / "home", **environment)
+            running.append(context)
+            return context.__enter__()
 
         yield begin
-        for one in running:
-            one.__exit__(None, None, None)
+        for context in running:
+            context.__exit__(None, None, None)
 
 
 @contextmanager
@@ -78,9 +78,9 @@ def pages_work(browser: Browser, up: Installation, address: str) -> None:
     page.goto(f"{address}/")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{address}/login/")
-    elsewhere = [one for one in asked if not one.startswith((f"{address}/", "data:"))]
+    elsewhere = [url for url in asked if not url.startswith((f"{address}/", "data:"))]
     assert elsewhere == []
-    assert any(one.startswith(f"{address}/ws/feed/") for one in asked)
+    assert any(url.startswith(f"{address}/ws/feed/") for url in asked)
     context.close()
 
 
@@ -118,7 +118,7 @@ def api_works(up: Installation, address: str) -> None:
     status, _, headers = ask(up, "DELETE", group, headers=bearer)
     assert status == 202
     places = re.findall(r"(?im)^(?:location|azure-asyncoperation): (.*)$", headers)
-    assert places and all(one.startswith(f"{address}/subscriptions/") for one in places)
+    assert places and all(link.startswith(f"{address}/subscriptions/") for link in places)
     for place in places:
         assert ask(up, "GET", place.strip(), headers=bearer)[0] in (200, 202, 204)
     assert f'authorization_uri="{address}/' in ask(up, "GET", group)[2]

@@ -109,7 +109,7 @@ def test_new_instances_come_and_old_ones_go(up: Installation, sign_in: SignIn) -
     expect(page.locator("#grid .cell")).to_have_count(5)
     expect(page.locator("#eligible")).to_have_text("5 of 5")
     assert shown(page) == {f"surge_{number}": "up to date" for number in range(5, 10)}
-    assert [one.inner_text().split(", ")[1] for one in page.locator("#rail .sr").all()] == [
+    assert [locator.inner_text().split(", ")[1] for locator in page.locator("#rail .sr").all()] == [
         "2 instances",
         "2 instances",
         "1 instance",
@@ -195,7 +195,7 @@ def test_the_server_restarts_in_mid_upgrade_and_nothing_is_missing(up: Installat
     assert up.upgrade("pages/restart").status == UpgradeStatus.COMPLETED  # type: ignore[union-attr]
     expect(count_of(page, "Up to date")).to_have_text("20")
     instances = snapshot(page, "pages/restart")["instances"].values()
-    assert shown(page) == {one["name"]: "up to date" for one in instances}
+    assert shown(page) == {instance["name"]: "up to date" for instance in instances}
 
 
 def test_who_has_no_rights_sees_the_controls_and_why_they_are_off(ten: str, onlooker: str, sign_in: SignIn) -> None:

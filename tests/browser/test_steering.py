@@ -173,10 +173,10 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
     dialog.get_by_label("Reason, required").fill("A bad image is out")
     dialog.get_by_role("button", name="Stop all").click()
 
-    for one in (page, other, images):
-        banner = one.get_by_role("region", name="All automatic upgrades are stopped")
+    for shown_page in (page, other, images):
+        banner = shown_page.get_by_role("region", name="All automatic upgrades are stopped")
         expect(banner).to_contain_text(re.compile(r"by admin since .*, until .*: A bad image is out"))
-        assert_accessible(one)
+        assert_accessible(shown_page)
     expect(page.locator("#cord")).to_have_accessible_description(re.compile("Already stopped"))
     publish(up, next_version())
     why(other, "All automatic upgrades are stopped by admin")
@@ -187,8 +187,8 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
     expect(other.locator("#confirm")).to_contain_text("can begin or go on at once")
     agree(other, "Resume automatic upgrades")
 
-    for one in (page, other, images):
-        expect(one.locator("#fleet-stop")).not_to_be_visible()
+    for shown_page in (page, other, images):
+        expect(shown_page.locator("#fleet-stop")).not_to_be_visible()
     expect(other.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
 
 

@@ -61,10 +61,10 @@ def test_javascript_logs_in_and_looks_after_a_scale_set(up: Installation) -> Non
     assert (said["got"]["sku"]["name"], said["got"]["sku"]["capacity"]) == ("Standard_D2s_v3", 3)
     assert said["got"]["virtualMachineProfile"]["storageProfile"]["osDisk"]["osType"] == "Windows"
     assert said["listed"] == ["web"]
-    assert [one.rpartition("/")[2] for one in said["listedEverywhere"]] == ["web"]
+    assert [scale_set.rpartition("/")[2] for scale_set in said["listedEverywhere"]] == ["web"]
     assert said["put"]["tags"] == {"team": "web"}
     assert said["updated"]["upgradePolicy"]["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True
-    assert [one["instanceId"] for one in said["machines"]] == ["0", "1", "2"]
+    assert [machine["instanceId"] for machine in said["machines"]] == ["0", "1", "2"]
     assert said["machine"]["instanceView"]["statuses"]
     assert said["unprotected"]["protectionPolicy"] == {"protectFromScaleIn": False, "protectFromScaleSetActions": False}
     assert said["view"]["statuses"] and said["history"] == []

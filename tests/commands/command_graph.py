@@ -49,8 +49,8 @@ class Function:
 def functions() -> dict[tuple[str, str], Function]:
     found = {}
     for path in sorted(PACKAGE.glob("*.py")):
-        for one in _of_module(path.stem, ast.parse(path.read_text())):
-            found[one.key] = one
+        for function in _of_module(path.stem, ast.parse(path.read_text())):
+            found[function.key] = function
     return found
 
 
@@ -97,10 +97,10 @@ def _first(node: ast.expr) -> str:
 
 def unmarked_writers(all_of_them: dict[tuple[str, str], Function]) -> set[tuple[str, str]]:
     """Those that write without a mark, by themselves or through others that have none."""
-    others = {key: one for key, one in all_of_them.items() if key[0] != TRAIL and not one.is_marked}
-    writers = {key for key, one in others.items() if one.writes}
+    others = {key: function for key, function in all_of_them.items() if key[0] != TRAIL and not function.is_marked}
+    writers = {key for key, function in others.items() if function.writes}
     while True:
-        more = {key for key, one in others.items() if one.calls & writers} - writers
+        more = {key for key, function in others.items() if function.calls & writers} - writers
         if not more:
             return writers
         writers |= more

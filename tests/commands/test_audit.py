@@ -38,7 +38,7 @@ def last() -> AuditEntry:
 
 
 def test_every_command_that_is_audited_has_a_story() -> None:
-    marked = {f"{module}.{name}" for (module, name), one in functions().items() if "audited" in one.marks}
+    marked = {f"{module}.{name}" for (module, name), function in functions().items() if "audited" in function.marks}
     missing = sorted(marked - set(STORIES))
     assert not missing, f"add a Story to tests/commands/audit_stories.py for: {', '.join(missing)}"
     assert not set(STORIES) - marked
@@ -51,10 +51,10 @@ def test_a_command_is_in_the_trail(story: Story) -> None:
     with acting(lambda: ADA):
         act()
     written = trail()[before:]
-    (row,) = [one for one in written if one.code == story.code]
+    (row,) = [entry for entry in written if entry.code == story.code]
     assert (row.who, row.name, row.who_id, row.came_from) == ("person", "ada", "7", "192.0.2.7")
     assert (row.path, row.key, row.outcome) == (story.path, story.path.lower(), Outcome.DONE)
-    assert {one.request_id for one in written} == {"one request"}
+    assert {entry.request_id for entry in written} == {"one request"}
     assert row.says.endswith((".", "debugging", ": x"))
 
 
@@ -132,7 +132,7 @@ def test_it_stays_when_its_object_goes() -> None:
     a_scale_set()
     delete_scale_set(WEB, LATER)
     ScaleSet.objects.all().delete()
-    assert [one.code for one in AuditEntry.objects.filter(key=WEB)] == ["ScaleSetDeleted", "ScaleSetCreated"]
+    assert [entry.code for entry in AuditEntry.objects.filter(key=WEB)] == ["ScaleSetDeleted", "ScaleSetCreated"]
 
 
 def a_script(**members: object) -> dict[str, object]:
@@ -223,7 +223,7 @@ def test_a_refusal_within_another_command_is_one_line() -> None:
     before = AuditEntry.objects.count()
     with acting(lambda: ADA), pytest.raises(Refused):
         change_policy(WEB, {"capacity": -1}, LATER)
-    assert [one.code for one in trail()[before:]] == ["ScaleSetChanged"]
+    assert [entry.code for entry in trail()[before:]] == ["ScaleSetChanged"]
 
 
 def test_nobody_fills_the_table_with_refused_attempts() -> None:

@@ -33,7 +33,7 @@ def _command(line: str) -> Iterator[str]:
     if word == "rules":
         Location.objects.update(rules=words[0])
         return
-    options = dict(one.split("=", 1) for one in words)
+    options = dict(option.split("=", 1) for option in words)
     try:
         if word == "balancer":
             put_load_balancer("fleet/lb", _balancer(options), NOW)
@@ -45,7 +45,7 @@ def _command(line: str) -> Iterator[str]:
         yield f"{error.code} {error.target}: {error.message}"
         return
     yield "created" if done.created else "changed" if done.changed else "unchanged"
-    yield from (f"  warning: {one}" for one in done.warnings)
+    yield from (f"  warning: {warning}" for warning in done.warnings)
 
 
 def _balancer(options: dict[str, str]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _document(options: dict[str, str]) -> dict[str, Any]:
     named = options.pop("extensions", "")
     body = document(
         automatic=automatic,
-        extensions=[_extension(*one.split(":")) for one in named.split(",") if one],
+        extensions=[_extension(*spelled.split(":")) for spelled in named.split(",") if spelled],
         probe="/health" if source in ("extension", "both") else "",
         probe_id=PROBE if source in ("load-balancer", "both") else "",
     )

@@ -12,7 +12,7 @@ ADVICE = (
 
 def test_every_command_that_writes_is_audited() -> None:
     writers = unmarked_writers(FOUND)
-    called = {key for one in FOUND.values() for key in one.calls if key != one.key}
+    called = {key for function in FOUND.values() for key in function.calls if key != function.key}
     outside = used_from_outside()
     public = {key for key in writers if not key[1].startswith("_")}
     forgotten = {key for key in public if key in outside or key not in called}
@@ -21,10 +21,10 @@ def test_every_command_that_writes_is_audited() -> None:
 
 def test_whoever_is_marked_notes_what_it_changed() -> None:
     """By itself, or through what it calls."""
-    notes = {key for key, one in FOUND.items() if ("audit", "note") in one.calls}
-    while more := {key for key, one in FOUND.items() if one.calls & notes} - notes:
+    notes = {key for key, function in FOUND.items() if ("audit", "note") in function.calls}
+    while more := {key for key, function in FOUND.items() if function.calls & notes} - notes:
         notes |= more
-    silent = sorted(key for key, one in FOUND.items() if "audited" in one.marks and key not in notes)
+    silent = sorted(key for key, function in FOUND.items() if "audited" in function.marks and key not in notes)
     assert not silent, f"marked @audited, but note(...) is called nowhere in them: {silent}"
 
 
@@ -34,7 +34,7 @@ def test_the_search_finds_what_it_should() -> None:
     assert FOUND["steering", "pause"].writes
     assert ("scale_sets", "set_model") in FOUND["policies", "change_policy"].calls
     assert ("steering", "pause") in used_from_outside()
-    without = {key: one for key, one in functions().items()}
+    without = {key: function for key, function in functions().items()}
     without["steering", "pause"].marks.clear()
     without["access", "revoke_client"].marks.clear()
     assert {("steering", "pause"), ("access", "revoke_client")} <= unmarked_writers(without)

@@ -61,9 +61,9 @@ def test_progress_counts_those_that_lack_them_and_no_others() -> None:
     upgrade = start_extensions("fleet/web", "me", NOW)
     assert upgrade.progress().pending == 5
     facts = observe(row.pk, NOW).facts
-    assert facts.upgrade and [one.id for one in facts.instances if one.extensions == KEY] == [0, 1]
+    assert facts.upgrade and [instance.id for instance in facts.instances if instance.extensions == KEY] == [0, 1]
     reconcile(row.pk, lambda: NOW)
-    assert [one.instance_number for one in upgrade.members.order_by("instance_number")] == [4]  # 20 % of nine
+    assert [member.instance_number for member in upgrade.members.order_by("instance_number")] == [4]  # 20 % of nine
     assert upgrade.progress() == Progress(0, 0, in_progress=1, pending=4)
 
 

@@ -31,7 +31,7 @@ def two_sets() -> list[int]:
 def seen() -> list[Any]:
     """Who stopped the fleet, as each scale set shows it."""
     stops = [read.snapshot(row.pk)["scale_set"]["fleet_stop"] for row in ScaleSet.objects.order_by("pk")]
-    return [one and one["owner"] for one in stops]
+    return [stop and stop["owner"] for stop in stops]
 
 
 def reconciled_at() -> set[datetime]:

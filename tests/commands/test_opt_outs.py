@@ -19,17 +19,25 @@ pytestmark = pytest.mark.django_db
 
 def out(*ids: str, reason: str = "it runs the payroll", owner: str = "me", until: datetime | None = None) -> list[int]:
     with snapshot_equals_events():
-        return [one.number for one in opt_out("fleet/web", ids, reason=reason, owner=owner, now=LATER, until=until)]
+        return [
+            instance.number
+            for instance in opt_out("fleet/web", ids, reason=reason, owner=owner, now=LATER, until=until)
+        ]
 
 
 def test_opting_out() -> None:
     row = a_scale_set()
     ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     assert out("3", "1", "3") == [3, 1]
-    one, other = OptOut.objects.order_by("instance__number")
-    assert (one.instance.number, other.instance.number) == (1, 3)
-    assert (one.owner, one.reason, one.created_at, one.scope) == ("me", "it runs the payroll", LATER, "until")
-    assert one.until == LATER + timedelta(days=14), "never silently for ever"
+    opt_out, other = OptOut.objects.order_by("instance__number")
+    assert (opt_out.instance.number, other.instance.number) == (1, 3)
+    assert (opt_out.owner, opt_out.reason, opt_out.created_at, opt_out.scope) == (
+        "me",
+        "it runs the payroll",
+        LATER,
+        "until",
+    )
+    assert opt_out.until == LATER + timedelta(days=14), "never silently for ever"
     assert ScaleSet.objects.get().reconcile_at == LATER
     shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
     assert (shape["owner"], shape["reason"]) == ("me", "it runs the payroll")
@@ -72,17 +80,17 @@ def test_opting_in_again() -> None:
     out("0", "1", "2")
     with snapshot_equals_events():
         back = opt_in("FLEET/web", ["1"], owner="you", now=LATER)
-    assert [one.number for one in back] == [1]
+    assert [instance.number for instance in back] == [1]
     ended = OptOut.objects.get(instance__number=1)
     assert (ended.ended_at, ended.ended_by) == (LATER, "you")
     shapes = read.snapshot(row.pk)["instances"]
-    assert [id for id, one in shapes.items() if one["opt_out"]] == ["0", "2"]
+    assert [id for id, shape in shapes.items() if shape["opt_out"]] == ["0", "2"]
 
 
 def test_opting_in_what_is_in_says_nothing() -> None:
     a_scale_set()
     before = Event.objects.count(), Transition.objects.count()
-    assert [one.number for one in opt_in("fleet/web", ["1"], owner="you", now=LATER)] == [1]
+    assert [instance.number for instance in opt_in("fleet/web", ["1"], owner="you", now=LATER)] == [1]
     assert (Event.objects.count(), Transition.objects.count()) == before
 
 

@@ -326,7 +326,7 @@ def test_with_the_key_lost_the_secrets_must_be_put_again(settings: LazySettings)
 def test_two_who_create_the_same_scale_set() -> None:
     bodies = [document(capacity=count, image=image) for count, image in enumerate([UBUNTU, WINDOWS] * 3)]
     done = at_once(*(partial(set_model, "fleet/web", body, NOW) for body in bodies))
-    assert [one.created for one in done].count(True) == 1
+    assert [put.created for put in done].count(True) == 1
     row = ScaleSet.objects.get()
     assert row.seq == 6 and row.events.count() == 6
     assert row.capacity == row.document["sku"]["capacity"]

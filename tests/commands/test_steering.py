@@ -244,10 +244,10 @@ def test_releasing() -> None:
     ScaleSet.objects.update(reconcile_at=NOW + timedelta(hours=1))
     with snapshot_equals_events():
         released = release("FLEET/web", ["1", "4", "5", "1"], by="ada", now=LATER)
-    assert [one.number for one in released] == [1, 4]
+    assert [instance.number for instance in released] == [1, 4]
     assert list(Instance.objects.exclude(failures=0).values_list("number", flat=True)) == [2]
     shapes = read.snapshot(row.pk)["instances"]
-    assert [id for id, one in shapes.items() if one["quarantined_at"] or one["failed_version"]] == ["2"]
+    assert [id for id, shape in shapes.items() if shape["quarantined_at"] or shape["failed_version"]] == ["2"]
     notes = Transition.objects.filter(note="Released by ada.").order_by("instance_number")
     assert list(notes.values_list("instance_number", flat=True)) == [1, 4]
     assert reconciled_at() == LATER

@@ -33,7 +33,7 @@ NEW = "16.04.1"
 
 def withdraw(version: str = NEW, reason: str = "it panics") -> list[str]:
     found = withdraw_image(ImageReference(*UBUNTU, version), LATER, by="eve", reason=reason)
-    return [one.name for one in found.scale_sets]
+    return [scale_set.name for scale_set in found.scale_sets]
 
 
 def put_back(version: str = NEW) -> None:
@@ -46,7 +46,7 @@ def web() -> ScaleSet:
 
 def reasons() -> dict[str, dict[str, object]]:
     reconcile(web().pk, lambda: LATER)
-    return {one["code"]: one for one in web().decision["reasons"]}
+    return {reason["code"]: reason for reason in web().decision["reasons"]}
 
 
 def pinned(version: str, **changes: object) -> dict[str, object]:
@@ -127,7 +127,9 @@ def test_who_runs_it_says_so_and_may_be_taken_to_the_newest_that_is_left() -> No
         assert withdraw() == ["web"]
     shape = read.snapshot(web().pk)["scale_set"]
     assert (shape["latest_version"], shape["wanted_version"]) == (FIRST_VERSION, FIRST_VERSION)
-    assert [(one["version"], one["owner"], one["reason"]) for one in shape["withdrawn"]] == [(NEW, "eve", "it panics")]
+    assert [
+        (withdrawal["version"], withdrawal["owner"], withdrawal["reason"]) for withdrawal in shape["withdrawn"]
+    ] == [(NEW, "eve", "it panics")]
     said = reasons()["VersionWithdrawn"]
     assert said["instances"] == [str(number) for number in range(10)]
     assert said["act"] == "start"
@@ -232,7 +234,10 @@ def test_one_that_it_stopped_is_tried_again_at_once_when_the_version_is_put_back
     with snapshot_equals_events():
         put_back()
     reconcile(web().pk, lambda: LATER)
-    assert [one.status for one in web().upgrades.all()] == [UpgradeStatus.ROLLING_FORWARD, UpgradeStatus.FAULTED]
+    assert [upgrade.status for upgrade in web().upgrades.all()] == [
+        UpgradeStatus.ROLLING_FORWARD,
+        UpgradeStatus.FAULTED,
+    ]
 
 
 # --- the catalogue ----------------------------------------------------------------------------------------------------
@@ -243,7 +248,7 @@ def test_the_catalogue_shows_what_was_withdrawn_and_what_failed() -> None:
     publish(NEW)
     withdraw()
     Instance.objects.filter(number__lt=2).update(failed_version=NEW)
-    (found,) = [one for one in catalog.overview() if str(one.sku) == ":".join(UBUNTU)]
+    (found,) = [overview for overview in catalog.overview() if str(overview.sku) == ":".join(UBUNTU)]
     new, first = found.versions
     assert (found.latest, new.version, first.version) == (FIRST_VERSION, NEW, FIRST_VERSION)
     assert new.withdrawal and (new.withdrawal.by, new.withdrawal.reason) == ("eve", "it panics")

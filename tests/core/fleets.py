@@ -60,7 +60,7 @@ def _policy(random: Random) -> Policy:
 
 
 def _instance(random: Random, id: int) -> InstanceFacts:
-    one = InstanceFacts(
+    instance = InstanceFacts(
         id,
         random.choice([OLD, OLD, OLD, NEW, NEWER]),
         random.choice([Health.HEALTHY] * 8 + list(Health)),
@@ -76,13 +76,13 @@ def _instance(random: Random, id: int) -> InstanceFacts:
     )
     match random.randint(0, 20):
         case 0:
-            return replace(one, busy=True, leaving=True)
+            return replace(instance, busy=True, leaving=True)
         case 1:
-            return replace(one, busy=True, making=True, version="", stopped=False, health=Health.INITIALIZING)
+            return replace(instance, busy=True, making=True, version="", stopped=False, health=Health.INITIALIZING)
         case 2:
             missing = Missing(NOW, was_made=True)
-            return replace(one, missing=missing, version="", stopped=False, health=Health.UNKNOWN)
-    return one
+            return replace(instance, missing=missing, version="", stopped=False, health=Health.UNKNOWN)
+    return instance
 
 
 def _upgrading(random: Random, facts: Facts) -> Facts:
@@ -99,7 +99,7 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
         upgrade = replace(upgrade, policy=replace(facts.policy, deferral=False))
         if _seldom(random):
             upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
-    there = [one.id for one in facts.instances if one.exists and not one.leaving]
+    there = [instance.id for instance in facts.instances if instance.exists and not instance.leaving]
     taken = random.sample(there, min(len(there), random.randint(0, 12)))
     cut = random.randint(0, len(taken))
     facts = replace(facts, upgrade=upgrade, latest=image(NEW))
@@ -111,8 +111,8 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
 
 def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is_running: bool) -> Facts:
     assert facts.upgrade
-    states = [one for one in MemberState if is_running or one not in IN_FLIGHT]
-    by_id, surges, members = {one.id: one for one in facts.instances}, _seldom(random), []
+    states = [possible for possible in MemberState if is_running or possible not in IN_FLIGHT]
+    by_id, surges, members = {instance.id: instance for instance in facts.instances}, _seldom(random), []
     for id in ids:
         state = random.choice(states)
         new = max(by_id) + 1 if surges and state in (MemberState.UPGRADING, MemberState.VERIFYING) else None
@@ -126,12 +126,12 @@ def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is
     return replace(facts, instances=tuple(by_id.values()), upgrade=upgrade)
 
 
-def _in_batch(one: InstanceFacts, state: MemberState, upgrade: Upgrade, *, in_place: bool) -> InstanceFacts:
+def _in_batch(instance: InstanceFacts, state: MemberState, upgrade: Upgrade, *, in_place: bool) -> InstanceFacts:
     if in_place and state in (MemberState.QUEUED, MemberState.UPGRADING, MemberState.ROLLING_BACK):
-        return replace(one, busy=True, stopped=False, health=Health.INITIALIZING, health_since=NOW)
+        return replace(instance, busy=True, stopped=False, health=Health.INITIALIZING, health_since=NOW)
     if state is MemberState.SUCCEEDED and upgrade.kind is UpgradeKind.IMAGE:
-        return replace(one, version=NEW, failed_version="")
-    return one
+        return replace(instance, version=NEW, failed_version="")
+    return instance
 
 
 def _beside(old: InstanceFacts, id: int, state: MemberState) -> InstanceFacts:

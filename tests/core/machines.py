@@ -62,7 +62,7 @@ class Machines:
         elif word == "restored":
             self._restored(id)
         elif word == "gone":
-            self._set_instances(tuple(one for one in self.facts.instances if one.id != id))
+            self._set_instances(tuple(instance for instance in self.facts.instances if instance.id != id))
         else:
             self._arrive(id, version)
 
@@ -94,8 +94,8 @@ class Machines:
         self._later(self.probe, "verdict", id)
 
     def _verdict(self, id: int) -> None:
-        one = self.facts.instance(id)
-        is_bad = one is not None and not self.bad.isdisjoint((one.version, one.extensions))
+        instance = self.facts.instance(id)
+        is_bad = instance is not None and not self.bad.isdisjoint((instance.version, instance.extensions))
         self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
 
     def _member(self, id: int, state: MemberState, **changes: Any) -> None:
@@ -109,8 +109,8 @@ class Machines:
             replace(
                 batch,
                 members=tuple(
-                    replace(one, state=state, **changes) if id in (one.instance, one.upgraded) else one
-                    for one in batch.members
+                    replace(member, state=state, **changes) if id in (member.instance, member.upgraded) else member
+                    for member in batch.members
                 ),
             )
             for batch in upgrade.batches
@@ -118,7 +118,9 @@ class Machines:
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=batches))
 
     def _instance(self, id: int, **changes: Any) -> None:
-        self._set_instances(tuple(replace(one, **changes) if one.id == id else one for one in self.facts.instances))
+        self._set_instances(
+            tuple(replace(instance, **changes) if instance.id == id else instance for instance in self.facts.instances)
+        )
 
     def _set_instances(self, instances: tuple[InstanceFacts, ...]) -> None:
         self.facts = replace(self.facts, instances=instances)
@@ -154,8 +156,8 @@ class Machines:
         withdrawn = {**self.facts.withdrawn, version: Withdrawal(by, reason, self.now)}
         left = newest(self.published)
         self.facts = replace(self.facts, withdrawn=withdrawn, latest=image(left) if left else None)
-        for one in self.facts.instances:
-            self._instance(one.id, withdrawn=one.version in withdrawn)
+        for instance in self.facts.instances:
+            self._instance(instance.id, withdrawn=instance.version in withdrawn)
         self.tell_suspicion()
 
     def tell_suspicion(self) -> None:
@@ -174,14 +176,14 @@ class Machines:
         """A quarantine for an older version ends then."""
         self.published.append(version)
         self.facts = replace(self.facts, latest=image(version))
-        for one in self.facts.instances:
-            self._instance(one.id, quarantined=one.quarantined and one.failed_version == version)
+        for instance in self.facts.instances:
+            self._instance(instance.id, quarantined=instance.quarantined and instance.failed_version == version)
         self.tell_suspicion()
 
     # --- looking one up ---
 
     def _get(self, id: int) -> InstanceFacts:
-        return next(one for one in self.facts.instances if one.id == id)
+        return next(instance for instance in self.facts.instances if instance.id == id)
 
     def _version_of(self, id: int) -> str:
         return self._get(id).version

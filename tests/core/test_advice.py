@@ -80,7 +80,7 @@ def test_trying_again_is_not_advised_where_the_gate_is_shut(last: Attempt) -> No
 def test_a_paused_attempt_advises_to_resume_it_and_nothing_else() -> None:
     paused = replace(stopped(), paused_by="ada")
     for facts in (fleet(10, last_attempt=paused), fleet(10, last_attempt=paused, **MANUAL)):
-        acts = {one.code: one.act for one in reasons(facts, NOW)}
+        acts = {reason.code: reason.act for reason in reasons(facts, NOW)}
         assert acts[Why.PAUSED] == "resume" and set(acts.values()) <= {"resume", ""}
 
 
@@ -137,13 +137,13 @@ def test_whoever_stands_still_says_why_and_advises_nothing_in_vain(
     found = reasons(facts, NOW)
     if _has_a_wish(facts) and isinstance(decide(facts, NOW), Wait):
         assert found, "something is wanted, nothing is done, and nobody says why"
-    for one in found:
-        assert not _is_in_vain(one, facts), f"{one.code} advises {one.act}"
+    for reason in found:
+        assert not _is_in_vain(reason, facts), f"{reason.code} advises {reason.act}"
 
 
 def _has_a_wish(facts: Facts) -> bool:
     """By what people see: an instance is on an older version, or there are more or fewer than there should be."""
-    return any(one.version == OLD for one in facts.instances) or len(facts.instances) != facts.capacity
+    return any(instance.version == OLD for instance in facts.instances) or len(facts.instances) != facts.capacity
 
 
 def _is_in_vain(reason: Reason, facts: Facts) -> bool:
@@ -157,7 +157,8 @@ def _is_in_vain(reason: Reason, facts: Facts) -> bool:
 def _first_step(facts: Facts) -> Step:
     """As soon as what passes by itself is over."""
     known = tuple(
-        replace(one, health=Health.HEALTHY) if one.health is Health.INITIALIZING else one for one in facts.instances
+        replace(instance, health=Health.HEALTHY) if instance.health is Health.INITIALIZING else instance
+        for instance in facts.instances
     )
     facts = replace(facts, health_as_of=NOW, fleet_stop=None, instances=known, capacity=len(known))
     step = decide(facts, NOW)
@@ -169,17 +170,25 @@ def _first_step(facts: Facts) -> Step:
 
 def _of_this_version(facts: Facts) -> tuple[InstanceFacts, ...]:
     """Opt-outs for upgrades to another version end where one begins."""
-    return tuple(one if one.is_protected_from(NEW) else replace(one, opt_out=None) for one in facts.instances)
+    return tuple(
+        instance if instance.is_protected_from(NEW) else replace(instance, opt_out=None) for instance in facts.instances
+    )
 
 
 def _started(facts: Facts, **how: Any) -> Facts | None:
     last, policy = facts.last_attempt, facts.policy_by_hand or facts.policy
     is_paused = last and last.paused_by and not last.cancelled_by
-    free = [one for one in facts.instances if not one.is_protected_from(NEW)]
-    if is_paused or not free or (how.get("only_failed") and not any(one.failed_version == NEW for one in free)):
+    free = [instance for instance in facts.instances if not instance.is_protected_from(NEW)]
+    if (
+        is_paused
+        or not free
+        or (how.get("only_failed") and not any(instance.failed_version == NEW for instance in free))
+    ):
         return None
     if how.pop("mends", False):
-        how["mends"] = frozenset(one.id for one in free if one.health in (Health.UNHEALTHY, Health.UNKNOWN))
+        how["mends"] = frozenset(
+            instance.id for instance in free if instance.health in (Health.UNHEALTHY, Health.UNKNOWN)
+        )
     assert facts.latest
     upgrade = Upgrade(facts.latest, StartedBy.USER, policy, **how)
     return replace(facts, upgrade=upgrade, last_attempt=None, instances=_of_this_version(facts))
@@ -227,7 +236,7 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
 
 def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
-    facts = replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
+    facts = replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
     assert the(InstanceWhy.WITHDRAWN, facts).act == "start"
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
     some = the(InstanceWhy.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
@@ -280,7 +289,7 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
     assert the(Why.PAUSED, pinned).act == "resume" and the(InstanceWhy.PINNED, pinned).act == ""
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
-    back = replace(back, instances=tuple(replace(one, withdrawn=True) for one in back.instances))
+    back = replace(back, instances=tuple(replace(instance, withdrawn=True) for instance in back.instances))
     assert the(Why.PAUSED, back).act == "resume" and the(InstanceWhy.WITHDRAWN, back).act == ""
 
 
@@ -290,7 +299,7 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
 def _on_withdrawn(count: int, *, sick: int = 0, **changes: Any) -> Facts:
     """All of them on a version that was withdrawn, with an older one left."""
     facts = fleet(count, version=NEW, sick=sick, latest=image(OLD), withdrawn=BAD, **changes)
-    return replace(facts, instances=tuple(replace(one, withdrawn=True) for one in facts.instances))
+    return replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
 
 
 @pytest.mark.parametrize("changes", [{}, MANUAL])

@@ -35,7 +35,7 @@ def test_words_of_enumerations_are_as_azure_spells_them(name: str, known: list[s
 
 
 def test_every_type_that_is_named_is_there() -> None:
-    named = {element(entry[0]) for one in DATA["types"].values() for entry in one.values()}
+    named = {element(entry[0]) for fields in DATA["types"].values() for entry in fields.values()}
     assert named <= PLAIN | set(DATA["types"]) | set(DATA["enums"])
     assert not set(DATA["types"]) & set(DATA["enums"])
 

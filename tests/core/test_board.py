@@ -49,11 +49,11 @@ def state(facts: Facts, id: int = 0) -> State:
 def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) -> None:
     found = board(facts)
     told = [number for numbers in found["states"].values() for number in numbers_in(numbers)]
-    assert sorted(told) == [one.id for one in facts.instances]
+    assert sorted(told) == [instance.id for instance in facts.instances]
     counts, done = found["counts"], set(numbers_in(found["states"].get("done", "")))
     assert counts["total"] == counts["eligible"] + counts["opted_out"] == len(facts.staying)
     assert counts["counted"] == found["unhealthy"]["of"] == len(facts.counted)
-    assert counts["up_to_date"] == len([one for one in facts.staying if one.id in done])
+    assert counts["up_to_date"] == len([instance for instance in facts.staying if instance.id in done])
     assert counts["up_to_date"] <= counts["current"] <= counts["eligible"]
     assert (found["progress"]["up_to_date"], found["progress"]["of"]) == (counts["up_to_date"], counts["eligible"])
 
@@ -80,8 +80,8 @@ def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
 @given(fleets())
 def test_the_planned_batches_are_those_of_the_preview(facts: Facts) -> None:
     plan = preview(facts, NOW, PACE, by_hand=begins_by_hand(facts))
-    told = [(one["number"], numbers_in(one["instances"])) for one in board(facts)["planned"]]
-    assert told == [(one.number, sorted(one.instances)) for one in plan.batches[:MAX_PLANNED]]
+    told = [(batch["number"], numbers_in(batch["instances"])) for batch in board(facts)["planned"]]
+    assert told == [(batch.number, sorted(batch.instances)) for batch in plan.batches[:MAX_PLANNED]]
 
 
 @settings(deadline=None)
@@ -94,7 +94,7 @@ def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Fac
     if facts.upgrade:
         record = record_of(facts, NOW)
         assert json.loads(json.dumps(record)) == record
-        assert all(one["finished_at"] for one in record["batches"])
+        assert all(batch["finished_at"] for batch in record["batches"])
 
 
 # --- single states ----------------------------------------------------------------------------------------------------
@@ -148,7 +148,9 @@ def test_without_approval_an_instance_is_held() -> None:
     facts = with_instance(fleet(3, policy=Policy(deferral=True)), 1, approved_version=NEW)
     found = board(facts)
     assert found["states"] == {"held": "0,2", "pending": "1"}
-    assert [(one["instances"], one["waits_for_approval"], one["starts_at"] is None) for one in found["planned"]] == [
+    assert [
+        (batch["instances"], batch["waits_for_approval"], batch["starts_at"] is None) for batch in found["planned"]
+    ] == [
         ("1", False, False),
         ("0", True, True),
         ("2", True, True),
@@ -188,7 +190,7 @@ def test_pinned_to_an_older_version_others_wait_for_a_person() -> None:
     facts = fleet(3, version="16.04.3", pinned_to=NEW, follows_latest=False)
     found = board(facts)
     assert (found["states"], found["planned_by"]) == ({"pending": "0-2"}, "user")
-    assert [one["starts_at"] for one in found["planned"]] == [None, None, None]
+    assert [batch["starts_at"] for batch in found["planned"]] == [None, None, None]
 
 
 # --- the batch and its step -------------------------------------------------------------------------------------------
@@ -247,8 +249,10 @@ def test_what_has_one_key_has_one_plan(facts: Facts) -> None:
         return
     *before, last = facts.upgrade.batches
     far = tuple(
-        replace(one, state=MemberState.VERIFYING, swapped_at=NOW) if one.state is MemberState.UPGRADING else one
-        for one in last.members
+        replace(member, state=MemberState.VERIFYING, swapped_at=NOW)
+        if member.state is MemberState.UPGRADING
+        else member
+        for member in last.members
     )
     later = replace(facts, upgrade=replace(facts.upgrade, batches=(*before, replace(last, members=far))))
     assert key_of(later, NOW) == key_of(facts, NOW)
@@ -273,10 +277,10 @@ def test_at_most_so_many_batches_are_told_one_by_one() -> None:
 
 
 def test_nobody_knows_when_a_start_by_hand_or_what_is_held_begins() -> None:
-    assert [one["starts_at"] for one in board(fleet(2, automatic=False))["planned"]] == [None, None]
+    assert [batch["starts_at"] for batch in board(fleet(2, automatic=False))["planned"]] == [None, None]
     assert board(fleet(2, automatic=False))["planned_by"] == StartedBy.USER.value.lower()
     paused = board(upgrading(fleet(2), paused_by="ada"))
-    assert ([one["starts_at"] for one in paused["planned"]], paused["ends"]) == ([None, None], None)
+    assert ([batch["starts_at"] for batch in paused["planned"]], paused["ends"]) == ([None, None], None)
 
 
 # --- what is over -----------------------------------------------------------------------------------------------------

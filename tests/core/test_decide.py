@@ -50,7 +50,7 @@ def upgrading(facts: Facts, *members: Member, finished: bool = False, **changes:
 
 
 def with_instance(facts: Facts, id: int, **changes: Any) -> Facts:
-    instances = tuple(replace(one, **changes) if one.id == id else one for one in facts.instances)
+    instances = tuple(replace(instance, **changes) if instance.id == id else instance for instance in facts.instances)
     return replace(facts, instances=instances)
 
 
@@ -350,7 +350,7 @@ def test_those_that_leave_count_for_no_limit() -> None:
     facts = upgrading(replace(fleet(4, sick=1), capacity=4))
     leaving = tuple(InstanceFacts(id, OLD, busy=True, leaving=True) for id in range(4, 10))
     assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
-    sick = tuple(replace(one, health=Health.UNHEALTHY) for one in leaving)
+    sick = tuple(replace(instance, health=Health.UNHEALTHY) for instance in leaving)
     calm = upgrading(fleet(4))
     assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(1, (0,))
 

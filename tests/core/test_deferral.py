@@ -132,8 +132,8 @@ def test_those_that_wait_for_approval_say_so_and_who_can_give_it() -> None:
     assert (found.act, found.who, found.gate, found.instances) == ("approve", LiftedBy.OPERATOR, "approval", (0, 2, 3))
     assert found.numbers == {"instances": 3}
     assert the(InstanceWhy.TURN, facts).instances == (1,)
-    one = with_instance(fleet(2, version=NEW), 1, version=OLD)
-    assert the(Why.WAITING_FOR_APPROVAL, deferred(one)).text == (
+    behind = with_instance(fleet(2, version=NEW), 1, version=OLD)
+    assert the(Why.WAITING_FOR_APPROVAL, deferred(behind)).text == (
         f"1 instance is waiting for approval of the upgrade to {NEW}."
     )
 
@@ -151,5 +151,5 @@ def test_an_upgrade_that_is_to_stop_waits_for_no_approval() -> None:
 
 def test_a_plan_takes_the_approved_first_and_goes_on_behind_the_approval() -> None:
     found = preview(deferred(fleet(10), approved=(6, 7)), NOW)
-    assert [one.instances for one in found.batches] == [(6, 7), (0, 1), (2, 3), (4, 5), (8, 9)]
-    assert [(one.code, one.text.split()[0]) for one in found.blocks] == [(Why.WAITING_FOR_APPROVAL, "8")]
+    assert [batch.instances for batch in found.batches] == [(6, 7), (0, 1), (2, 3), (4, 5), (8, 9)]
+    assert [(block.code, block.text.split()[0]) for block in found.blocks] == [(Why.WAITING_FOR_APPROVAL, "8")]

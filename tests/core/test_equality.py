@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from upgrades.core.equality import same
 
 
-@pytest.mark.parametrize("one", [True, False])
-def test_a_truth_value_is_no_number(one: bool) -> None:
-    for a, b in ((one, int(one)), ({"a": [one]}, {"a": [int(one)]}), ([[one]], [[float(one)]])):
+@pytest.mark.parametrize("value", [True, False])
+def test_a_truth_value_is_no_number(value: bool) -> None:
+    for a, b in ((value, int(value)), ({"a": [value]}, {"a": [int(value)]}), ([[value]], [[float(value)]])):
         assert not same(a, b) and not same(b, a)
         assert same(a, a) and same(b, b)
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "is_same"),
+    ("left", "other", "is_same"),
     [
         (1, 1.0, True),
         (0, -0.0, True),
@@ -32,8 +32,8 @@ def test_a_truth_value_is_no_number(one: bool) -> None:
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
     ],
 )
-def test_what_is_the_same(one: Any, other: Any, is_same: bool) -> None:
-    assert same(one, other) is same(other, one) is is_same
+def test_what_is_the_same(left: Any, other: Any, is_same: bool) -> None:
+    assert same(left, other) is same(other, left) is is_same
 
 
 JSON = st.recursive(
@@ -44,5 +44,5 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_it_is_that_of_the_text(one: Any, other: Any) -> None:
-    assert same(one, other) == (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+def test_it_is_that_of_the_text(left: Any, other: Any) -> None:
+    assert same(left, other) == (json.dumps(left, sort_keys=True) == json.dumps(other, sort_keys=True))

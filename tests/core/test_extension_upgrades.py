@@ -28,7 +28,7 @@ def extending(facts: Facts, *members: Member, finished: bool = False, **changes:
     made = (Batch(1, members, NOW if finished else None),) if members else ()
     kind = UpgradeKind.EXTENSIONS
     upgrade = Upgrade(image(""), StartedBy.USER, facts.policy, kind=kind, extensions=WANTED, batches=made)
-    instances = tuple(replace(one, extensions=one.extensions or BEFORE) for one in facts.instances)
+    instances = tuple(replace(instance, extensions=instance.extensions or BEFORE) for instance in facts.instances)
     return replace(facts, instances=instances, upgrade=replace(upgrade, **changes))
 
 
@@ -65,7 +65,7 @@ def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
 def test_what_no_upgrade_touches_is_not_touched(changes: dict[str, Any]) -> None:
     facts = with_instance(extending(fleet(10)), 0, **changes)
     assert facts.upgrade
-    assert 0 not in [one.id for one in batches.remaining(facts, facts.upgrade)]
+    assert 0 not in [instance.id for instance in batches.remaining(facts, facts.upgrade)]
 
 
 def test_a_person_takes_the_quarantined_too() -> None:
@@ -137,16 +137,16 @@ def test_the_reasons_are_those_of_such_an_upgrade() -> None:
     members = (Member(0, MemberState.UPGRADING), Member(1, MemberState.QUEUED))
     facts = with_instance(extending(fleet(10, version=NEW), *members), 9, opt_out=Hold("ada", "debugging"))
     facts = with_instance(current(facts, 8), 8, opt_out=Hold("ada", "no reason to name it"))
-    found = {one.code: one.instances for one in reasons(facts, NOW)}
+    found = {reason.code: reason.instances for reason in reasons(facts, NOW)}
     assert found == {Why.RUNNING_EXTENSIONS: (0, 1), InstanceWhy.OPTED_OUT: (9,), InstanceWhy.TURN: (2, 3, 4, 5, 6, 7)}
 
 
 def test_its_plan_is_of_extensions() -> None:
     plan = preview(extending(current(fleet(7), 3), Member(0, MemberState.UPGRADING)), NOW)
     assert (plan.kind, plan.target) == (UpgradeKind.EXTENSIONS, "")
-    assert [one.instances for one in plan.batches] == [(1,), (2,), (4,), (5,), (6,)]
+    assert [batch.instances for batch in plan.batches] == [(1,), (2,), (4,), (5,), (6,)]
     added = preview(replace(extending(fleet(2)), capacity=4), NOW)
-    assert [one.instances for one in added.batches] == [(0,), (1,)]
+    assert [batch.instances for batch in added.batches] == [(0,), (1,)]
 
 
 # --- the key ---

@@ -43,7 +43,7 @@ HOLDS: list[tuple[HeldBy, Why]] = [
     (by_approval, Why.WAITING_FOR_APPROVAL),
     (by_the_fleet_stop, Why.FLEET_STOPPED),
 ]
-held = pytest.mark.parametrize(("hold", "expected"), HOLDS, ids=[one.__name__ for one, _ in HOLDS])
+held = pytest.mark.parametrize(("hold", "expected"), HOLDS, ids=[hold.__name__ for hold, _ in HOLDS])
 
 
 def rolled(ill: int = 0, upgraded_ill: int = 0) -> Facts:

@@ -23,10 +23,12 @@ def lacking(count: int, how: dict[int, Missing], **changes: Any) -> Facts:
     """So many instances, all on the newest version; these have no machine."""
     facts = fleet(count, **changes)
     assert facts.latest
-    rows = [replace(one, version=facts.latest.version) for one in facts.instances]
+    rows = [replace(instance, version=facts.latest.version) for instance in facts.instances]
     rows = [
-        replace(one, version="", health=Health.UNKNOWN, missing=how.get(one.id)) if one.id in how else one
-        for one in rows
+        replace(instance, version="", health=Health.UNKNOWN, missing=how.get(instance.id))
+        if instance.id in how
+        else instance
+        for instance in rows
     ]
     return replace(facts, instances=tuple(rows))
 
@@ -39,7 +41,7 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour(tries: int, seconds: int) -
     until = NOW + seconds * SECOND
     waits = missing.next_try(facts, until - SECOND)
     assert waits == until and missing.due(facts, until - SECOND) == []
-    assert [one.id for one in missing.due(facts, until)] == [3]
+    assert [instance.id for instance in missing.due(facts, until)] == [3]
     assert isinstance(decide(facts, until), MakeAgain)
 
 
@@ -67,11 +69,11 @@ def test_what_need_not_wait_is_made_at_once() -> None:
 )
 def test_of_many_that_are_gone_so_many_at_a_time_are_made(total: int, gone: int, first: int, then: int) -> None:
     facts = lacking(total, dict.fromkeys(range(gone), GONE))
-    due = {one.id for one in missing.due(facts, NOW)}
+    due = {instance.id for instance in missing.due(facts, NOW)}
     assert len(due) == first
-    busy = tuple(replace(one, busy=one.id in due, making=one.id in due) for one in facts.instances)
+    busy = tuple(replace(instance, busy=instance.id in due, making=instance.id in due) for instance in facts.instances)
     assert missing.due(replace(facts, instances=busy), NOW) == [], "the others wait for these"
-    made = tuple(replace(one, missing=None) if one.id in due else one for one in facts.instances)
+    made = tuple(replace(instance, missing=None) if instance.id in due else instance for instance in facts.instances)
     assert bool(missing.due(replace(facts, instances=made), NOW)) == bool(then)
 
 
@@ -80,13 +82,13 @@ def test_while_one_of_many_cannot_be_made_the_others_wait() -> None:
     exists = replace(GONE, tries=1, tried_at=NOW, said="it exists already")
     facts = lacking(10, {**dict.fromkeys(range(10), GONE), 0: exists, 1: exists})
     assert missing.due(facts, NOW + SECOND) == []
-    assert [one.id for one in missing.due(facts, NOW + 15 * SECOND)] == [0, 1]
+    assert [instance.id for instance in missing.due(facts, NOW + 15 * SECOND)] == [0, 1]
 
 
 def test_no_more_are_made_than_the_capacity_says() -> None:
     facts = lacking(6, {4: replace(REFUSED, tried_at=None), 5: replace(REFUSED, tried_at=None)}, capacity=5)
-    assert [one.id for one in missing.wanted(facts)] == [4]
-    kept = replace(facts, capacity=3, instances=tuple(replace(one, kept=True) for one in facts.instances))
+    assert [instance.id for instance in missing.wanted(facts)] == [4]
+    kept = replace(facts, capacity=3, instances=tuple(replace(instance, kept=True) for instance in facts.instances))
     assert missing.wanted(kept) == []
 
 
@@ -98,26 +100,28 @@ def test_new_ones_come_before_those_that_are_tried_again() -> None:
 
 def test_an_opt_out_is_in_nobodys_way() -> None:
     facts = lacking(4, {3: GONE})
-    held = tuple(replace(one, opt_out=Hold("ada", "x")) for one in facts.instances)
+    held = tuple(replace(instance, opt_out=Hold("ada", "x")) for instance in facts.instances)
     assert step(replace(facts, instances=held)) == MakeAgain((3,), image(NEW))
 
 
 def test_scaling_in_takes_what_is_not_there_first() -> None:
     facts = lacking(6, {1: REFUSED, 3: REFUSED}, capacity=3)
     assert step(facts) == RemoveInstances((1, 3, 5))
-    zones = tuple(replace(one, zone=str(one.id % 2)) for one in facts.instances)
+    zones = tuple(replace(instance, zone=str(instance.id % 2)) for instance in facts.instances)
     assert batches.to_remove(facts, zones, 2) == (1, 3)
 
 
 def test_an_opted_out_instance_is_not_removed_though_it_has_no_machine() -> None:
     facts = lacking(4, {3: REFUSED}, capacity=3)
-    held = tuple(replace(one, opt_out=Hold("ada", "x") if one.id == 3 else None) for one in facts.instances)
+    held = tuple(
+        replace(instance, opt_out=Hold("ada", "x") if instance.id == 3 else None) for instance in facts.instances
+    )
     assert step(replace(facts, instances=held)) == RemoveInstances((2,))
 
 
 def test_no_machine_is_removed_for_one_that_is_being_made() -> None:
     facts = fleet(5, capacity=4)
-    coming = tuple(replace(one, busy=one.id == 4, making=one.id == 4) for one in facts.instances)
+    coming = tuple(replace(instance, busy=instance.id == 4, making=instance.id == 4) for instance in facts.instances)
     assert not isinstance(step(replace(facts, instances=coming)), RemoveInstances)
     assert step(replace(facts, capacity=3, instances=coming)) == RemoveInstances((3,))
 
@@ -129,7 +133,7 @@ def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None
     facts = Facts(6, instances=(*rows, *away))
     assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
     assert not backoff.gate_is_shut(facts, NOW)
-    assert not {4, 5} & {one.id for one in batches.candidates(facts, StartedBy.USER)}
+    assert not {4, 5} & {instance.id for instance in batches.candidates(facts, StartedBy.USER)}
 
 
 def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
@@ -137,7 +141,7 @@ def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
     assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
     assert waits.text == "1 of 4 machines is missing."
     busy = lacking(4, {3: GONE})
-    rows = tuple(replace(one, busy=one.id == 3, making=one.id == 3) for one in busy.instances)
+    rows = tuple(replace(instance, busy=instance.id == 3, making=instance.id == 3) for instance in busy.instances)
     assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]
 
 

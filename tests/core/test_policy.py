@@ -26,7 +26,7 @@ VALUES = {
     FieldKind.SWITCH: st.booleans(),
     FieldKind.DURATION: st.integers(0, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
 }
-POLICIES = st.builds(Policy, **{name: VALUES[one.kind] for name, one in FIELDS.items()})
+POLICIES = st.builds(Policy, **{name: VALUES[field.kind] for name, field in FIELDS.items()})
 
 
 @given(POLICIES)
@@ -45,15 +45,21 @@ def test_what_azure_is_shown_is_read_as_it_was(policy: Policy) -> None:
     assert rolling_policy(found) == rolling_policy(policy)
 
 
-@pytest.mark.parametrize("one", FIELDS.values(), ids=lambda one: str(one.name))
-def test_each_field_is_said_in_full(one: PolicyField) -> None:
-    assert one.label and one.help.endswith(".") and one.place[-1]
-    assert bool(one.words) == (one.kind is FieldKind.SWITCH), "a switch is told on the page, limits are figures there"
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: str(field.name))
+def test_each_field_is_said_in_full(field: PolicyField) -> None:
+    assert field.label and field.help.endswith(".") and field.place[-1]
+    assert bool(field.words) == (field.kind is FieldKind.SWITCH), (
+        "a switch is told on the page, limits are figures there"
+    )
 
 
 def test_the_table_has_every_field_once() -> None:
-    assert list(FIELDS) == [one.name for one in fields(Policy)]
-    assert len({one.place for one in FIELDS.values()}) == len({one.json_name for one in FIELDS.values()}) == len(FIELDS)
+    assert list(FIELDS) == [field.name for field in fields(Policy)]
+    assert (
+        len({field.place for field in FIELDS.values()})
+        == len({field.json_name for field in FIELDS.values()})
+        == len(FIELDS)
+    )
 
 
 def test_only_what_is_not_as_by_default_is_told() -> None:

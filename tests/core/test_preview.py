@@ -24,7 +24,7 @@ def plan(facts: Facts, **options: bool) -> Plan:
 
 
 def instances(plan: Plan) -> list[tuple[int, ...]]:
-    return [one.instances for one in plan.batches]
+    return [batch.instances for batch in plan.batches]
 
 
 def test_the_batches_are_those_of_the_engine() -> None:
@@ -33,12 +33,12 @@ def test_the_batches_are_those_of_the_engine() -> None:
     assert found.target == NEW
     assert found.batches[0].why == "20 % of 7 is 1.4, so at most 1."
     assert (found.earliest, found.latest) == (70 * MINUTE, 140 * MINUTE)
-    assert [one.begins_in for one in found.batches[:2]] == [timedelta(0), 12 * MINUTE]
+    assert [batch.begins_in for batch in found.batches[:2]] == [timedelta(0), 12 * MINUTE]
 
 
 def test_zones_are_shown() -> None:
     found = plan(zonal(30))
-    assert [(one.zones, len(one.instances)) for one in found.batches] == [
+    assert [(batch.zones, len(batch.instances)) for batch in found.batches] == [
         (("1",), 6),
         (("1",), 4),
         (("2",), 6),
@@ -51,13 +51,13 @@ def test_zones_are_shown() -> None:
 def test_what_holds_it_now_is_told_and_the_plan_goes_on_behind_it() -> None:
     facts = replace(fleet(10, sick=3), fleet_stop=STOP)
     found = plan(facts)
-    assert [one.code for one in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]
+    assert [block.code for block in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]
     assert len(found.batches) == 5
     assert plan(fleet(10, health_as_of=None)).blocks[0].code == Why.STALE_HEALTH
     assert plan(upgrading(fleet(10), paused_by="ada")).blocks[0].code == Why.PAUSED
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
     deferred = plan(fleet(10, policy=Policy(deferral=True)))
-    assert [one.code for one in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
+    assert [block.code for block in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
     new = with_instance(fleet(5), 0, health=Health.INITIALIZING, health_since=NOW)
     assert plan(new).blocks[0].code == Why.INITIALIZING
 
@@ -78,7 +78,7 @@ def test_nothing_to_do_is_an_empty_plan() -> None:
 def test_a_running_upgrade_is_planned_from_where_it_is() -> None:
     facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, MemberState.UPGRADING), verifying_too())
     found = plan(facts)
-    assert [one.number for one in found.batches] == [2, 3, 4, 5]
+    assert [batch.number for batch in found.batches] == [2, 3, 4, 5]
     assert found.earliest == 50 * MINUTE  # the running one too
 
 
@@ -112,7 +112,7 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
         facts = with_instance(facts, id, opt_out=Hold("ada", "busy"))
     world = World(facts, now=NOW, known_from=NOW)
     world.run()
-    assert instances(plan(facts)) == [one.instances for one in world.steps if isinstance(one, StartBatch)]
+    assert instances(plan(facts)) == [step.instances for step in world.steps if isinstance(step, StartBatch)]
 
 
 def test_what_is_being_removed_is_in_no_batch() -> None:
@@ -124,7 +124,7 @@ def test_a_start_by_hand_is_held_by_the_pause_of_the_last_attempt() -> None:
     """It would be refused until somebody resumes that."""
     facts = fleet(5, automatic=False, last_attempt=replace(stopped(), paused_by="ada"))
     found = plan(facts, by_hand=True)
-    assert [one.code for one in found.blocks] == [Why.PAUSED] and len(found.batches) == 5
+    assert [block.code for block in found.blocks] == [Why.PAUSED] and len(found.batches) == 5
 
 
 @pytest.mark.parametrize("by_hand", [False, True])

@@ -22,11 +22,11 @@ HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
 
 
 def codes(facts: Facts) -> list[str]:
-    return [one.code for one in reasons(facts, NOW)]
+    return [reason.code for reason in reasons(facts, NOW)]
 
 
 def the(code: str, facts: Facts) -> Reason:
-    (found,) = (one for one in reasons(facts, NOW) if one.code == code)
+    (found,) = (reason for reason in reasons(facts, NOW) if reason.code == code)
     return found
 
 
@@ -67,7 +67,7 @@ def test_each_opt_out_is_one_reason() -> None:
     facts = fleet(10)
     for id, hold in ((1, HOLD), (2, HOLD), (3, Hold("eve", "a demo"))):
         facts = with_instance(facts, id, opt_out=hold)
-    held = [one.instances for one in reasons(facts, NOW) if one.code == InstanceWhy.OPTED_OUT]
+    held = [reason.instances for reason in reasons(facts, NOW) if reason.code == InstanceWhy.OPTED_OUT]
     assert sorted(held, key=str) == [(1, 2), (3,)]
 
 
@@ -193,9 +193,9 @@ def test_whatever_is_waited_for_is_among_the_reasons(
         facts = upgrading(facts, *made, finished=run[1], **run[2])
     answer = decide(facts, NOW)
     found = reasons(facts, NOW)
-    assert all(one.text and one.gate for one in found)
+    assert all(reason.text and reason.gate for reason in found)
     if isinstance(answer, Wait) and answer.why is not Why.NOTHING_TO_DO:
-        assert answer.why in {one.code for one in found}
+        assert answer.why in {reason.code for reason in found}
 
 
 def test_every_reason_has_its_rank_and_only_one() -> None:
@@ -205,8 +205,8 @@ def test_every_reason_has_its_rank_and_only_one() -> None:
 
 def test_the_time_of_release_is_never_past() -> None:
     for ago in (timedelta(0), 29 * MINUTE, 31 * MINUTE):
-        for one in reasons(fleet(10, last_attempt=stopped(ago=ago)), NOW):
-            assert one.until is None or one.until > NOW
+        for reason in reasons(fleet(10, last_attempt=stopped(ago=ago)), NOW):
+            assert reason.until is None or reason.until > NOW
 
 
 def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alone() -> None:

@@ -60,7 +60,7 @@ def test_a_connection_string_shows_its_hosts_only() -> None:
     hosts = "BlobEndpoint=https://a.blob.core.windows.net/;QueueEndpoint=https://a.queue.core.windows.net/"
     given = f"{hosts};SharedAccessSignature=sv=1&se=2020-01-01&sig=hunter2;AccountKey=hunter2=="
     found = references({"v": given})
-    assert [(one.kind, one.shown) for one in found] == [
+    assert [(reference.kind, reference.shown) for reference in found] == [
         ("storage", "https://a.blob.core.windows.net/"),
         ("storage", "https://a.queue.core.windows.net/"),
         ("SAS token", "a SAS token"),

@@ -118,8 +118,8 @@ def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
 def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
     facts = fleet(10, health_as_of=NOW - MINUTE, news_since=NOW - 60 * MINUTE)
     found = reasons(upgrading(facts, verifying(0, 6 * MINUTE)), NOW)
-    assert Why.VERIFYING in {one.code for one in found}
-    assert all(one.until is None or one.until > NOW for one in found)
+    assert Why.VERIFYING in {reason.code for reason in found}
+    assert all(reason.until is None or reason.until > NOW for reason in found)
 
 
 def test_no_act_is_offered_that_would_lift_nothing() -> None:
@@ -144,7 +144,7 @@ def test_a_plan_of_an_upgrade_that_rolls_back_ends() -> None:
 def test_a_plan_knows_when_opt_outs_end() -> None:
     held = with_instance(fleet(3, policy=LONG), 1, opt_out=Hold("ada", "busy", NOW + 30 * MINUTE))
     facts = with_instance(upgrading(held, Member(0, MemberState.SUCCEEDED), finished=True, policy=LONG), 0, version=NEW)
-    assert [one.instances for one in preview(facts, NOW).batches] == [(1,), (2,)]
+    assert [batch.instances for batch in preview(facts, NOW).batches] == [(1,), (2,)]
 
 
 def test_a_plan_knows_that_the_time_of_a_paused_upgrade_stands_still() -> None:

@@ -39,8 +39,8 @@ def test_there_are_scenarios() -> None:
 
 def command(world: World | None, line: str) -> World:
     word, *words = line.split()
-    options = dict(one.split("=", 1) for one in words if "=" in one)
-    ids = [id for one in words if "=" not in one for id in _range(one)]
+    options = dict(option.split("=", 1) for option in words if "=" in option)
+    ids = [id for option in words if "=" not in option for id in _range(option)]
     if word == "fleet":
         return _fleet(options)
     assert world is not None, "a scenario begins with: fleet instances=N"
@@ -247,15 +247,17 @@ def _vanish(world: World, options: dict[str, str], ids: list[int]) -> None:
 def _why(world: World, options: dict[str, str], ids: list[int]) -> None:
     """All reasons, one a line."""
     world.hear_probes()
-    world.lines += [f"         {one.code}: {one.text}" for one in reasons(world.facts, world.now)]
+    world.lines += [f"         {reason.code}: {reason.text}" for reason in reasons(world.facts, world.now)]
 
 
 def _plan(world: World, options: dict[str, str], ids: list[int]) -> None:
     """What would come, one batch a line."""
     world.hear_probes()
     plan = preview(world.facts, world.now)
-    world.lines += [f"         held by {one.code}" for one in plan.blocks]
-    world.lines += [f"         batch {one.number}: {tell_ids(one.instances)} ({one.why})" for one in plan.batches]
+    world.lines += [f"         held by {block.code}" for block in plan.blocks]
+    world.lines += [
+        f"         batch {batch.number}: {tell_ids(batch.instances)} ({batch.why})" for batch in plan.batches
+    ]
 
 
 def _capacity(world: World, options: dict[str, str], ids: list[int]) -> None:

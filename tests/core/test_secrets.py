@@ -27,7 +27,7 @@ def extensions(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def by_name(body: dict[str, Any]) -> dict[str, Any]:
-    return {one["name"]: one["properties"].get("protectedSettings") for one in extensions(body)}
+    return {extension["name"]: extension["properties"].get("protectedSettings") for extension in extensions(body)}
 
 
 def test_none_is_left_in_the_document() -> None:
@@ -41,7 +41,7 @@ def test_none_is_left_in_the_document() -> None:
 def test_what_is_no_secret_stays() -> None:
     public, _ = split(BODY)
     assert public["properties"]["virtualMachineProfile"]["osProfile"]["adminUsername"] == "me"
-    assert [one["properties"]["type"] for one in extensions(public)] == ["A", "B"]
+    assert [extension["properties"]["type"] for extension in extensions(public)] == ["A", "B"]
 
 
 def test_names_of_secrets_in_any_case() -> None:

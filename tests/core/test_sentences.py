@@ -50,10 +50,10 @@ def test_a_sentence_stays_one_where_facts_are_copied() -> None:
 
 
 def test_every_message_is_a_sentence() -> None:
-    def is_ours(one: Any) -> bool:
-        return callable(one) and one.__module__ == messages.__name__ and not one.__name__.startswith("_")
+    def is_ours(member: Any) -> bool:
+        return callable(member) and member.__module__ == messages.__name__ and not member.__name__.startswith("_")
 
-    plain = [name for name, one in getmembers(messages, is_ours) if not hasattr(one, "__wrapped__")]
+    plain = [name for name, function in getmembers(messages, is_ours) if not hasattr(function, "__wrapped__")]
     assert not plain, "decorate them with @sentence"
 
 

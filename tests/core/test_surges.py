@@ -34,9 +34,11 @@ def surging(facts: Facts, *members: Member, **changes: Any) -> Facts:
     """Its upgrade surges; each of these members has its replacement: the old one's number and a hundred."""
     facts = upgrading(facts, *members, **{"policy": SURGE, **changes})
     done = MemberState.SUCCEEDED
-    new = (InstanceFacts(one.upgraded, NEW, spare=one.state is not done) for one in members if one.replacement)
-    gone = {one.instance for one in members if one.replacement and one.state is done}
-    stay = (one for one in facts.instances if one.id not in gone)
+    new = (
+        InstanceFacts(member.upgraded, NEW, spare=member.state is not done) for member in members if member.replacement
+    )
+    gone = {member.instance for member in members if member.replacement and member.state is done}
+    stay = (instance for instance in facts.instances if instance.id not in gone)
     return replace(facts, instances=(*stay, *new))
 
 
@@ -80,7 +82,7 @@ def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
     leaving = with_instance(done, 9, busy=True, leaving=True)
     leaving = replace(leaving, capacity=9)
     assert why(leaving) is Why.CLEARING
-    assert Why.CLEARING in {one.code for one in reasons(leaving, NOW)}
+    assert Why.CLEARING in {reason.code for reason in reasons(leaving, NOW)}
     assert isinstance(step(upgrading(leaving)), StartBatch), "in place nothing is waited for"
 
 
@@ -95,7 +97,7 @@ def test_an_upgrade_ends_without_waiting_for_them() -> None:
 def test_a_provider_that_does_not_say_how_much_room_there_is_is_waited_for() -> None:
     facts = surging(replace(fleet(10), available_quota_is_known=False))
     assert why(facts) is Why.ROOM
-    assert Why.ROOM in {one.code for one in reasons(facts, NOW)}
+    assert Why.ROOM in {reason.code for reason in reasons(facts, NOW)}
     assert isinstance(step(upgrading(facts)), StartBatch)
 
 
@@ -115,7 +117,7 @@ def test_those_that_are_to_replace_others_count_for_nothing() -> None:
 def test_when_one_has_taken_its_place_it_counts_and_the_old_one_does_not() -> None:
     facts = surging(fleet(10), member(0, MemberState.SUCCEEDED))
     facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, leaving=True), *facts.instances))
-    assert {one.id for one in facts.counted} == {*range(1, 10), 100}
+    assert {instance.id for instance in facts.counted} == {*range(1, 10), 100}
     assert isinstance(step(facts), FinishBatch)
 
 
@@ -191,7 +193,7 @@ def test_an_instance_can_be_let_go_as_long_as_it_is_there() -> None:
 def test_a_plan_of_a_surge_is_of_the_same_batches() -> None:
     surge, in_place = (plan(zonal(30, policy=policy)) for policy in (SURGE, Policy()))
     assert instances(surge) == instances(in_place)
-    assert all(one.why.endswith("take their places (maxSurge).") for one in surge.batches)
+    assert all(batch.why.endswith("take their places (maxSurge).") for batch in surge.batches)
     assert (surge.earliest, surge.latest) == (in_place.earliest, in_place.latest)
 
 
@@ -203,7 +205,7 @@ def test_a_plan_of_a_surge_in_flight_goes_on_behind_it() -> None:
 
 def test_both_of_a_pair_have_the_reason_that_is_awaited() -> None:
     facts = with_instance(surging(fleet(10), member(0, MemberState.UPGRADING)), 100, version="", busy=True)
-    (found,) = (one for one in reasons(facts, NOW) if one.code is Why.SURGING)
+    (found,) = (reason for reason in reasons(facts, NOW) if reason.code is Why.SURGING)
     assert found.instances == (0, 100)
     answer = step(facts)
     assert isinstance(answer, Wait) and answer.text == found.text == "Creating 1 new instance to replace as many."

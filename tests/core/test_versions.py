@@ -65,8 +65,8 @@ def test_what_is_no_version(text: str) -> None:
 @given(
     st.lists(st.integers(0, 10**18 - 1), min_size=2, max_size=4), st.lists(st.integers(0, 99), min_size=2, max_size=4)
 )
-def test_versions_are_in_the_order_of_their_numbers(one: list[int], other: list[int]) -> None:
-    assert versions.is_older(".".join(map(str, one)), ".".join(map(str, other))) == (one < other)
+def test_versions_are_in_the_order_of_their_numbers(left: list[int], other: list[int]) -> None:
+    assert versions.is_older(".".join(map(str, left)), ".".join(map(str, other))) == (left < other)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class World(Machines):
             return False
         times = [step.until, *(at for at, _, _ in self.happenings), *([end] if end else [])]
         self.now = max(self.now, min(times))
-        for happening in [one for one in self.happenings if one[0] <= self.now]:
+        for happening in [due for due in self.happenings if due[0] <= self.now]:
             self.happenings.remove(happening)
             self._happen(*happening)
         return True
@@ -99,7 +99,9 @@ class World(Machines):
             case MakeAgain(instances, new):
                 self._create(instances, new.version)
             case RemoveInstances(instances):
-                self._set_instances(tuple(one for one in self.facts.instances if one.id not in instances))
+                self._set_instances(
+                    tuple(instance for instance in self.facts.instances if instance.id not in instances)
+                )
             case _ if self.facts.upgrade:
                 self._go_on(self.facts.upgrade, step)
 
@@ -166,7 +168,9 @@ class World(Machines):
             self._later(self.boot, "swapped", id)
 
     def _start_surge(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
-        first = 1 + max([one.id for one in self.facts.instances] + [one.upgraded for one in upgrade.members])
+        first = 1 + max(
+            [instance.id for instance in self.facts.instances] + [member.upgraded for member in upgrade.members]
+        )
         pairs = list(zip(instances, range(first, first + len(instances)), strict=True))
         members = tuple(Member(id, MemberState.UPGRADING, replacement=other) for id, other in pairs)
         new = tuple(
@@ -175,8 +179,8 @@ class World(Machines):
         )
         upgrade = replace(upgrade, batches=(*upgrade.batches, Batch(number, members)))
         self.facts = replace(self.facts, upgrade=upgrade, instances=(*self.facts.instances, *new))
-        for one in new:
-            self._later(self.boot, f"created {upgrade.target.version}", one.id)
+        for instance in new:
+            self._later(self.boot, f"created {upgrade.target.version}", instance.id)
 
     def _settle_surge(self, succeeded: tuple[int, ...], let_go: tuple[int, ...]) -> None:
         """The old ones go, which takes a while; those that failed, or were let go, leave their replacements over."""
@@ -210,15 +214,15 @@ class World(Machines):
         self.facts = replace(self.facts, upgrade=None, last_attempt=attempt)
 
     def _add(self, count: int, version: str) -> None:
-        first = max((one.id for one in self.facts.instances), default=-1) + 1
+        first = max((instance.id for instance in self.facts.instances), default=-1) + 1
         new = tuple(InstanceFacts(id, "", Health.INITIALIZING, self.now) for id in range(first, first + count))
         self._set_instances((*self.facts.instances, *new))
-        self._create(tuple(one.id for one in new), version)
+        self._create(tuple(instance.id for instance in new), version)
 
     def _create(self, ids: tuple[int, ...], version: str) -> None:
         """Those that are beyond the quota are refused at once."""
         for id in ids:
-            made = sum(1 for one in self.facts.instances if one.version or one.making)
+            made = sum(1 for instance in self.facts.instances if instance.version or instance.making)
             if made >= self.quota:
                 self._refuse(id)
             else:
@@ -232,5 +236,5 @@ class World(Machines):
 
     def vanish(self, ids: list[int]) -> None:
         """Their machines are gone, and that is known."""
-        self.happenings = [one for one in self.happenings if one[2] not in ids]
+        self.happenings = [happening for happening in self.happenings if happening[2] not in ids]
         self.set(ids, version="", busy=False, health=Health.UNKNOWN, missing=Missing(self.now, was_made=True))

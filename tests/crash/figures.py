@@ -18,9 +18,9 @@ def of_kills(seed: str, healings: Sequence[Healing], counts: Sequence[Count]) ->
     return {
         "seed": seed,
         "kills": len(healings),
-        "swaps": sum(one.swaps for one in counts),
-        "lost": sum(one.lost for one in counts),
-        "doubled": sum(one.doubled for one in counts),
+        "swaps": sum(count.swaps for count in counts),
+        "lost": sum(count.lost for count in counts),
+        "doubled": sum(count.doubled for count in counts),
         "healing": _by_kind(healings),
     }
 
@@ -33,8 +33,8 @@ def of_client(client: FeedClient) -> dict[str, Any]:
 
 def _by_kind(healings: Iterable[Healing]) -> dict[str, dict[str, float]]:
     times: dict[str, list[float]] = {}
-    for one in healings:
-        times.setdefault(one.kind, []).append(one.seconds)
+    for healing in healings:
+        times.setdefault(healing.kind, []).append(healing.seconds)
     return {
         kind: {"kills": len(all), "median": round(median(all), 1), "max": round(max(all), 1)}
         for kind, all in sorted(times.items())

@@ -75,12 +75,12 @@ def each_swapped_once(
         assert [row.upgrade.target_version for row in members[id]] == versions
         chain = list(_chain(before[id].os_disk, members[id], bad))
         came = _since(records[id], before[id].os_disk)
-        assert [replace(one, restored_by="") for one in came] == chain, f"{path} {id}: {came} came, {chain} known"
+        assert [replace(record, restored_by="") for record in came] == chain, f"{path} {id}: {came} came, {chain} known"
         assert view.os_disk == chain[-1].disk and view.version == _last_version(members[id], bad)
         assert view.data_disks == before[id].data_disks and view.data_disks[0].marker
-        wanted.update("restores" if one.dropped else "swaps" for one in chain[1:])
-        found.update("restores" if one.dropped else "swaps" for one in came[1:])
-    restored_by = Counter(one.restored_by for came in records.values() for one in came if one.dropped)
+        wanted.update("restores" if record.dropped else "swaps" for record in chain[1:])
+        found.update("restores" if record.dropped else "swaps" for record in came[1:])
+    restored_by = Counter(record.restored_by for came in records.values() for record in came if record.dropped)
     assert set(restored_by.values()) <= {1} and "" not in restored_by, f"{path}: {restored_by.most_common(1)}"
     lost, doubled = (wanted - found).total(), (found - wanted).total()
     return Count(wanted["swaps"], lost, doubled, wanted["restores"])

@@ -66,15 +66,15 @@ class Killer:
         self.up = up
         self.healings: list[Healing] = []
 
-    def do(self, one: Round) -> None:
-        self._wait_for_events(one.after_events)
-        self.do_now(one)
+    def do(self, planned_round: Round) -> None:
+        self._wait_for_events(planned_round.after_events)
+        self.do_now(planned_round)
 
-    def do_now(self, one: Round) -> None:
-        if not one.kinds:
+    def do_now(self, planned_round: Round) -> None:
+        if not planned_round.kinds:
             return self._empty_the_broker()
-        signs = self._restart_all() if one.kinds == ("up",) else self._kill(one)
-        self.healings += self._watch_healing(signs, one.kinds)
+        signs = self._restart_all() if planned_round.kinds == ("up",) else self._kill(planned_round)
+        self.healings += self._watch_healing(signs, planned_round.kinds)
 
     def _wait_for_events(self, number: int) -> None:
         target = _events() + number
@@ -85,8 +85,10 @@ class Killer:
         with broker_of(self.up) as client:
             client.flushall()
 
-    def _kill(self, one: Round) -> Signs:
-        victims = wait_until(lambda: self._all_of(one.kinds), seconds=HEALED_SECONDS, what=f"all of {one.kinds}")
+    def _kill(self, planned_round: Round) -> Signs:
+        victims = wait_until(
+            lambda: self._all_of(planned_round.kinds), seconds=HEALED_SECONDS, what=f"all of {planned_round.kinds}"
+        )
         assert victims
         for process in victims.values():
             process.kill()

@@ -103,7 +103,7 @@ def _simulator(signs: Signs) -> bool:
     if read_control(signs.up.home).pid == signs.killed.get("simulator"):
         return False
     paths = ScaleSet.objects.using(LIVE).values_list("key", flat=True)
-    awake = [[one.address for one in signs.up.views(path).values() if one.address] for path in paths]
+    awake = [[view.address for view in signs.up.views(path).values() if view.address] for path in paths]
     return all(_answers(address) for addresses in awake for address in addresses[:PROBED_MACHINES])
 
 

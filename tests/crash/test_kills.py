@@ -50,8 +50,8 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
         watches = {path: stack.enter_context(Watch(up, path, every=SAMPLE_EVERY_SECONDS)) for path in FLEETS}
         client = stack.enter_context(FeedClient(up.signed_in(), FLEETS))
         with Publisher(up, FLEETS) as publisher:
-            for one in rounds(random.Random(seed)):
-                killer.do(one)
+            for planned_round in rounds(random.Random(seed)):
+                killer.do(planned_round)
         for path in FLEETS:
             judging.client_holds_all(client, path)
 
@@ -64,7 +64,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation, capsys: pyt
     _check_the_rest(publisher.published, watches)
     assert len(killer.healings) >= KILLS or soak_minutes()
     assert client.connections > 2  # it may sleep through the second of two deaths in a row
-    assert max(one.seconds for one in killer.healings) < SLOWEST_HEALING_SECONDS
+    assert max(healing.seconds for healing in killer.healings) < SLOWEST_HEALING_SECONDS
 
 
 def _check_the_rest(versions: list[str], watches: dict[str, Watch]) -> None:

@@ -71,7 +71,7 @@ def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation, capsys: p
 def _kill_over_rollbacks(up: Installation, killer: Killer, bad: list[str], chance: random.Random) -> list[str]:
     """Each round of kills while a disk is being put back. Answers the versions that were rolled, when the last upgrade has ended."""
     rolled: list[str] = []
-    for one in planned(chance, KILLED_AT_ONCE):
+    for planned_round in planned(chance, KILLED_AT_ONCE):
         while not _is_rolling_back():
             if rolled and not have_ended(FLEET, rolled[-1]):
                 wait_until(lambda: _is_rolling_back() or have_ended(FLEET, rolled[-1]), seconds=60, what="a rollback")
@@ -79,7 +79,7 @@ def _kill_over_rollbacks(up: Installation, killer: Killer, bad: list[str], chanc
                 rolled.append(publish(up, bad[len(rolled)]))
             else:
                 return rolled
-        killer.do_now(one)
+        killer.do_now(planned_round)
     wait_until(lambda: have_ended(FLEET, rolled[-1]), seconds=120, what="the upgrade to a bad version")
     return rolled
 

@@ -44,10 +44,10 @@ def a_failed_instance() -> None:
     with writing(NOW, upgrade.scale_set_id) as w:
         upgrade.status, upgrade.ended_at, upgrade.pending_at_end = UpgradeStatus.FAULTED, NOW, 9
         upgrade.save(update_fields=["status", "ended_at", "pending_at_end"])
-        one = w.scale_set.instances.get(number=1)
-        one.failed_version, one.failures, one.quarantined_at = "16.04.9", 3, NOW
-        one.save(update_fields=["failed_version", "failures", "quarantined_at"])
-        w.changed(upgrade, one)
+        instance = w.scale_set.instances.get(number=1)
+        instance.failed_version, instance.failures, instance.quarantined_at = "16.04.9", 3, NOW
+        instance.save(update_fields=["failed_version", "failures", "quarantined_at"])
+        w.changed(upgrade, instance)
 
 
 def test_pausing_and_resuming(ada: Client) -> None:

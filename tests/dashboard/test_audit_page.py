@@ -102,7 +102,7 @@ def test_the_newest_first_and_nothing_of_it_is_html(ada: Client, some: None) -> 
 def test_filters(query: str, codes: list[str], ada: Client, some: None) -> None:
     given = dict(part.split("=") for part in query.split("&"))
     found = ada.get("/audit/audit.json", given)
-    assert [one["code"] for one in json.loads(found.getvalue())] == codes
+    assert [entry["code"] for entry in json.loads(found.getvalue())] == codes
     assert len(said(text(ada.get("/audit/", given)))) == len(codes)
 
 

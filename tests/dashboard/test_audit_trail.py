@@ -122,7 +122,7 @@ def test_it_is_the_same_by_the_server_that_awaits() -> None:
         return [on.status_code, refused.status_code, forbidden.status_code]
 
     assert async_to_sync(act)() == [200, 409, 403]
-    written = [(one.code, one.outcome, one.name) for one in AuditEntry.objects.order_by("pk")][-3:]
+    written = [(entry.code, entry.outcome, entry.name) for entry in AuditEntry.objects.order_by("pk")][-3:]
     assert written == [
         ("ScaleSetChanged", "done", "bob"),
         ("UpgradeCancelled", "refused", "bob"),

@@ -32,7 +32,7 @@ def test_a_start_says_its_batches_and_begins_nothing(ada: Client) -> None:
     assert (said["possible"], said["asks"], said["url"]) == (True, True, f"{HERE}start/")
     assert said["title"] == "Upgrade web to 16.04.9?"
     assert "10 instances would be upgraded to 16.04.9, in 5 batches." in said["says"]
-    assert [(one["number"], one["count"], one["instances"]) for one in said["batches"][:2]] == [
+    assert [(batch["number"], batch["count"], batch["instances"]) for batch in said["batches"][:2]] == [
         (1, 2, "0-1"),
         (2, 2, "2-3"),
     ]
@@ -58,7 +58,7 @@ def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Clie
     opt_out("fleet/web", [str(number) for number in range(10)], reason="holds sessions", owner="bob", now=the_time())
     said = would(ada, "opt_in", ids="3,4")
     assert said["asks"] and said["title"] == "Opt 2 instances in again?"
-    assert [(one["name"], one["owner"], one["reason"]) for one in said["opt_outs"]] == [
+    assert [(opt_out["name"], opt_out["owner"], opt_out["reason"]) for opt_out in said["opt_outs"]] == [
         ("web_3", "bob", "holds sessions"),
         ("web_4", "bob", "holds sessions"),
     ]

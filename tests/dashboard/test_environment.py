@@ -58,8 +58,14 @@ def test_numbers_fail_loudly(monkeypatch: pytest.MonkeyPatch, given: str) -> Non
 def test_every_setting_is_checked_at_the_start() -> None:
     """Found in the source: whatever reads a variable is marked as a setting, or reads only through one that is."""
     tree = ast.parse(Path(environment.__file__).read_text())
-    readers = [one for one in tree.body if isinstance(one, ast.FunctionDef) and any(map(_names, ast.walk(one)))]
-    unmarked = {one.name for one in readers if not any(ast.unparse(mark) == "setting" for mark in one.decorator_list)}
+    readers = [
+        statement
+        for statement in tree.body
+        if isinstance(statement, ast.FunctionDef) and any(map(_names, ast.walk(statement)))
+    ]
+    unmarked = {
+        node.name for node in readers if not any(ast.unparse(mark) == "setting" for mark in node.decorator_list)
+    }
     assert readers
     assert unmarked == set()
 

@@ -78,10 +78,10 @@ def a_fleet(names: str) -> None:
 
 def sicken(row: ScaleSet, number: int, now: datetime = NOW, health: Health = Health.UNHEALTHY) -> None:
     with writing(now, row.pk) as w:
-        one = w.scale_set.instances.get(number=number)
-        one.health = health
-        one.save(update_fields=["health"])
-        w.changed(one)
+        instance = w.scale_set.instances.get(number=number)
+        instance.health = health
+        instance.save(update_fields=["health"])
+        w.changed(instance)
 
 
 @pytest.mark.parametrize(("path", "most"), [("/", 6), ("/images/", 12), ("/images/skus/", 9)])

@@ -108,7 +108,7 @@ def test_a_new_client_is_told_to_fetch_a_snapshot_and_then_follows(tell: Any) ->
     async def story(relay: Relay) -> None:
         client = Client(row.key)
         await relay.join(client.listener)
-        assert [(one["type"], one["reason"]) for one in client.said] == [("reset", "new")]
+        assert [(message["type"], message["reason"]) for message in client.said] == [("reset", "new")]
         await in_thread(change, row, 1, "unhealthy")
         await until(lambda: "delta" in client.kinds())
         assert await in_thread(client.is_current)
@@ -175,7 +175,7 @@ def test_a_position_that_cannot_be_continued_is_a_reset(tell: Any, position: str
     async def story(relay: Relay) -> None:
         client = Client(row.key, since={row.key: position.format(stream=row.stream, seq=row.seq)})
         await relay.join(client.listener)
-        assert [one["reason"] for one in client.said] == [reason]
+        assert [message["reason"] for message in client.said] == [reason]
 
     tell(story)
 
@@ -227,7 +227,7 @@ def test_a_delta_that_is_too_large_is_a_reset(tell: Any, monkeypatch: pytest.Mon
 
         await in_thread(all_at_once)
         await until(lambda: client.listener.position(row.key)[1] == row.seq + 1)
-        assert [one.get("reason") for one in client.said if one["type"] != "heartbeat"] == ["new", "gap"]
+        assert [message.get("reason") for message in client.said if message["type"] != "heartbeat"] == ["new", "gap"]
         await in_thread(change, row, 1, "unknown")
         await until(lambda: client.kinds()[-1] == "delta")
         assert await in_thread(client.is_current)
@@ -268,22 +268,22 @@ def test_a_scale_set_that_is_made_anew_at_once_is_not_taken_for_gone(tell: Any) 
 
         await in_thread(anew)
         await until(lambda: client.said[-1].get("reason") == "stream")
-        assert [one["reason"] for one in client.said if one["type"] == "reset"] == ["new", "gone", "stream"]
+        assert [message["reason"] for message in client.said if message["type"] == "reset"] == ["new", "gone", "stream"]
         await until(client.is_current)
 
     tell(story)
 
 
 def test_a_client_sees_only_what_it_asked_for(tell: Any) -> None:
-    one, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
+    scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
 
     async def story(relay: Relay) -> None:
-        client = Client(one.key)
+        client = Client(scale_set.key)
         await relay.join(client.listener)
         await in_thread(change, two, 0, "unhealthy")
-        await in_thread(change, one, 0, "unhealthy")
+        await in_thread(change, scale_set, 0, "unhealthy")
         await until(lambda: "delta" in client.kinds())
-        assert {message["set"] for message in client.said if "set" in message} == {one.key}
+        assert {message["set"] for message in client.said if "set" in message} == {scale_set.key}
 
     tell(story)
 
@@ -294,7 +294,7 @@ def test_a_client_that_does_not_acknowledge_gets_heartbeats_only_until_it_does(t
     async def story(relay: Relay) -> None:
         client = Client(row.key)
         await relay.join(client.listener)
-        await until(lambda: sum(one["type"] == "heartbeat" for one in client.said) >= 3)
+        await until(lambda: sum(message["type"] == "heartbeat" for message in client.said) >= 3)
         await in_thread(change, row, 0, "unhealthy")
         other = Client(row.key)
         await relay.join(other.listener)
@@ -368,11 +368,11 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
                 w.scale_set.instances.filter(number=1).delete()
 
         await in_thread(much)
-        await until(lambda: any("removed" in one for one in client.said))
+        await until(lambda: any("removed" in sent for sent in client.said))
         await until(lambda: client.said[-1]["type"] == "heartbeat")
         for message in [*client.said, json.loads(frames.error("BadRequest", "no", NOW))]:
             validator().validate(message)
-        assert {one["type"] for one in client.said} == {"reset", "delta", "heartbeat"}
+        assert {sent["type"] for sent in client.said} == {"reset", "delta", "heartbeat"}
 
     tell(story)
 

@@ -97,9 +97,11 @@ def test_the_main_job_over_https(up: Installation) -> None:
     def completed() -> Any:
         status, _, history = call("GET", f"{v}/osUpgradeHistory?{VERSION}")
         assert status == 200
-        attempts = [one for one in history["value"] if _target(one) == version]
-        sums.update(sum(one["properties"]["progress"].values()) for one in attempts)
-        return next((one for one in attempts if one["properties"]["runningStatus"]["code"] == "Completed"), None)
+        attempts = [upgrade for upgrade in history["value"] if _target(upgrade) == version]
+        sums.update(sum(upgrade["properties"]["progress"].values()) for upgrade in attempts)
+        return next(
+            (upgrade for upgrade in attempts if upgrade["properties"]["runningStatus"]["code"] == "Completed"), None
+        )
 
     attempt = wait_until(completed, seconds=90, what="a completed upgrade in the history")
     _check(attempt["properties"])
@@ -161,8 +163,10 @@ def _check(properties: Any) -> None:
 def _disks(call: Caller, v: str) -> dict[str, tuple[str, str]]:
     """{instance: (image version, OS disk)}"""
     _, _, listed = call("GET", f"{v}/virtualMachines?{VERSION}")
-    storage = {one["instanceId"]: one["properties"]["storageProfile"] for one in listed["value"]}
-    return {id: (one["imageReference"]["exactVersion"], one["osDisk"]["name"]) for id, one in storage.items()}
+    storage = {instance["instanceId"]: instance["properties"]["storageProfile"] for instance in listed["value"]}
+    return {
+        id: (profile["imageReference"]["exactVersion"], profile["osDisk"]["name"]) for id, profile in storage.items()
+    }
 
 
 def _check_restart(up: Installation, call: Caller, v: str) -> None:
@@ -228,7 +232,7 @@ def test_a_21_extensions_over_https(up: Installation) -> None:
     assert _disks(call, v) == before
     for number in before:
         view = call("GET", f"{v}/virtualMachines/{number}/instanceView?{VERSION}")[2]
-        assert {one["name"]: one["typeHandlerVersion"] for one in view["extensions"]} == {
+        assert {extension["name"]: extension["typeHandlerVersion"] for extension in view["extensions"]} == {
             "health": "1.0",
             "script": "1.10",
         }
@@ -279,7 +283,7 @@ def test_s33_all_kinds_of_probe_drive_health(up: Installation) -> None:
     lb = f"{group}/Microsoft.Network/loadBalancers/lb"
     tcp = {"protocol": "Tcp", "port": 22, "intervalInSeconds": 5, "numberOfProbes": 1}
     settings = {"http": HTTP, "https": HTTPS, "tcp": tcp}
-    probes = [{"name": name, "properties": one} for name, one in settings.items()]
+    probes = [{"name": name, "properties": setting} for name, setting in settings.items()]
     call("PUT", f"{lb}?{VERSION}", {"location": "westeurope", "properties": {"probes": probes}})
     sets = {name: f"{group}/Microsoft.Compute/virtualMachineScaleSets/{name}" for name in settings}
     for name, v in sets.items():

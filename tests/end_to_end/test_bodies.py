@@ -116,8 +116,8 @@ def test_many_floods_at_once_keep_nobody_waiting(up: Installation) -> None:
 
 def test_each_face_refuses_in_its_own_shape(up: Installation) -> None:
     def refused(method: str, path: str, size: int) -> tuple[int, str, bytes]:
-        with line(up) as one:
-            said = one.send(head(method, path, f"Content-Length: {size}")).answer()
+        with line(up) as connection:
+            said = connection.send(head(method, path, f"Content-Length: {size}")).answer()
             assert (said.headers["Connection"], said.headers["Content-Length"]) == ("close", str(len(said.body)))
             return said.status, said.headers["Content-Type"].partition(";")[0], said.body
 
@@ -139,32 +139,32 @@ def test_each_face_refuses_in_its_own_shape(up: Installation) -> None:
 
 
 def test_what_is_within_the_limit_is_answered_as_ever(up: Installation) -> None:
-    with line(up) as one:
+    with line(up) as connection:
         request = head("POST", TOKEN, FORM, "Content-Length: 16000", "Connection: close")
-        assert one.send(request, b"a=" + b"x" * 15_998).answer().json["error"] == "unsupported_grant_type"
-    with line(up) as one:
+        assert connection.send(request, b"a=" + b"x" * 15_998).answer().json["error"] == "unsupported_grant_type"
+    with line(up) as connection:
         request = head("PUT", GROUP, "Content-Length: 4000000", "Connection: close")
-        assert one.send(request, b" " * 4_000_000).answer().status == 401
+        assert connection.send(request, b" " * 4_000_000).answer().status == 401
 
 
 def test_who_asks_before_sending_is_told_without_sending(up: Installation) -> None:
     """curl and others send `Expect: 100-continue` with what is large."""
-    with line(up) as one:
+    with line(up) as connection:
         asked = head("PUT", GROUP, "Expect: 100-continue", "Content-Length: 5000000")
-        assert one.send(asked).answer().status == 413
-    with line(up) as one:
-        one.send(head("PUT", GROUP, "Expect: 100-continue", "Content-Length: 2", "Connection: close"))
-        assert one.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-        assert one.send(b"{}").until_closed().startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 ")
+        assert connection.send(asked).answer().status == 413
+    with line(up) as connection:
+        connection.send(head("PUT", GROUP, "Expect: 100-continue", "Content-Length: 2", "Connection: close"))
+        assert connection.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert connection.send(b"{}").until_closed().startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 ")
 
 
 def test_requests_behind_one_another_are_answered_in_their_order(up: Installation) -> None:
     """The third is too large: it is refused, and what follows it is never taken for a request."""
-    with line(up) as one:
+    with line(up) as connection:
         small = head("GET", "/healthz")
         form = head("POST", TOKEN, FORM, "Content-Length: 3") + b"a=b"
         large = head("POST", TOKEN, FORM, "Content-Length: 16001") + b"x" * 16_001
-        came = one.send(small + form + large + small).until_closed()
+        came = connection.send(small + form + large + small).until_closed()
     assert [came.count(status) for status in (b"HTTP/1.1 200 ", b"HTTP/1.1 400 ", b"HTTP/1.1 413 ")] == [1, 1, 1]
     assert came.index(b" 200 ") < came.index(b" 400 ") < came.index(b" 413 ")
 
@@ -180,20 +180,20 @@ def test_requests_behind_one_another_are_answered_in_their_order(up: Installatio
     ids=["many", "large together", "address", "one"],
 )
 def test_a_head_that_is_too_large_is_refused(up: Installation, request_: bytes) -> None:
-    with line(up) as one:
-        assert one.send(request_).answer().status == 431
+    with line(up) as connection:
+        assert connection.send(request_).answer().status == 431
 
 
 def test_what_is_no_http_is_refused(up: Installation) -> None:
     for nonsense in (b"nonsense\r\n\r\n", head("POST", TOKEN, "Content-Length: -1"), head("GET", "/", "a b: c")):
-        with line(up) as one:
-            assert one.send(nonsense).answer().status == 400
+        with line(up) as connection:
+            assert connection.send(nonsense).answer().status == 400
 
 
 def test_a_websocket_that_brings_a_body_is_refused(up: Installation) -> None:
-    with line(up) as one:
+    with line(up) as connection:
         upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Content-Length: 10")
-        assert one.send(head("GET", "/ws/feed/", *upgrade), b"x" * 10).answer().status == 413
+        assert connection.send(head("GET", "/ws/feed/", *upgrade), b"x" * 10).answer().status == 413
 
 
 @pytest.mark.parametrize("pieces", [1, 8])

@@ -40,11 +40,11 @@ def nothing(_: Message) -> None:
 
 
 def has(number: int, kind: str) -> Callable[[list[Message]], bool]:
-    return lambda said: sum(one["type"] == kind for one in said) >= number
+    return lambda said: sum(message["type"] == kind for message in said) >= number
 
 
 def resets(heard: Conversation) -> list[tuple[str, str]]:
-    return sorted((one["set"], one["reason"]) for one in heard.said if one["type"] == "reset")
+    return sorted((message["set"], message["reason"]) for message in heard.said if message["type"] == "reset")
 
 
 def place(ada: Session, path: str) -> str:
@@ -59,7 +59,7 @@ def place(ada: Session, path: str) -> str:
 def test_who_is_not_signed_in_is_told_so_and_closed(up: Installation) -> None:
     nobody = Session(f"http://127.0.0.1:{up.http_port}")
     heard = converse(nobody.feed(), nobody.headers(), nothing, enough=lambda said: False)
-    assert [one["code"] for one in heard.said] == ["NotSignedIn"]
+    assert [message["code"] for message in heard.said] == ["NotSignedIn"]
     assert (heard.status, heard.close) == (101, 4401)
     assert nobody.get("/feed/snapshot?set=live/web").status == 401
 
@@ -72,7 +72,7 @@ def test_a_session_that_was_made_up_is_none(up: Installation, ada: Session) -> N
 @pytest.mark.parametrize(
     "origin",
     ["https://example.com", "http://127.0.0.1:1", "http://localhost", "null", ""],
-    ids=lambda one: one or "none",
+    ids=lambda value: value or "none",
 )
 def test_a_page_from_elsewhere_is_refused_though_it_brings_the_cookie(ada: Session, origin: str) -> None:
     headers = ada.headers(Origin=origin)
@@ -160,7 +160,7 @@ def test_a_client_may_say_later_where_it_is(fleet: Installation, ada: Session, p
 def test_a_position_that_is_none_is_refused(ada: Session, words: str) -> None:
     name, _, word = words.partition("=")
     heard = converse(ada.feed(**{name: word}), ada.headers(), nothing, enough=lambda said: False)
-    assert ([one["code"] for one in heard.said], heard.close) == (["BadRequest"], 4400)
+    assert ([message["code"] for message in heard.said], heard.close) == (["BadRequest"], 4400)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_is_not_understood_closes_the_connection(fleet: Installation, ada: 
 
 def test_heartbeats_are_numbered_and_say_where_each_set_is(fleet: Installation, ada: Session) -> None:
     heard = converse(ada.feed(), ada.headers(), acknowledge, enough=has(2, "heartbeat"))
-    first, second = (one for one in heard.said if one["type"] == "heartbeat")
+    first, second = (message for message in heard.said if message["type"] == "heartbeat")
     assert second["n"] == first["n"] + 1
     assert second["heads"] == {path: place(ada, path) for path in FLEET}
 
@@ -216,7 +216,7 @@ def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fle
             judging.client_holds_all(client, path)
         held = client.holding("live/web")
     assert held and held["upgrade"]["status"] == UpgradeStatus.COMPLETED
-    assert {one["version"] for one in held["instances"].values()} == {version}
+    assert {instance["version"] for instance in held["instances"].values()} == {version}
     assert client.counts["delta"] > 10
 
 

@@ -18,13 +18,13 @@ NOBODY = Guest(b"csrftoken=" + b"a" * 32, "a" * 32, b"Bearer a.b.c", "0", "commo
 pytestmark = [pytest.mark.end_to_end, pytest.mark.django_db, pytest.mark.timeout(1800)]
 
 
-def as_bytes(one: Ask, random: Random) -> bytes:
+def as_bytes(ask: Ask, random: Random) -> bytes:
     """As a socket carries it; one in four with some bytes changed, doubled or left out."""
     headers = [
         (b"host", b"127.0.0.1"),
-        (b"content-length", str(len(one.body)).encode()),
+        (b"content-length", str(len(ask.body)).encode()),
         (b"connection", b"close"),
-        *one.headers,
+        *ask.headers,
     ]
     if random.random() < 0.1:
         headers += [
@@ -33,10 +33,10 @@ def as_bytes(one: Ask, random: Random) -> bytes:
             (b"sec-websocket-version", b"13"),
         ]
     lines = [
-        f"{one.method} {one.target} HTTP/1.1".encode("latin1", "replace"),
+        f"{ask.method} {ask.target} HTTP/1.1".encode("latin1", "replace"),
         *(name + b": " + value for name, value in headers),
     ]
-    return _broken(b"\r\n".join(lines), random) + b"\r\n\r\n" + one.body
+    return _broken(b"\r\n".join(lines), random) + b"\r\n\r\n" + ask.body
 
 
 def _broken(head: bytes, random: Random) -> bytes:
@@ -49,18 +49,18 @@ def _broken(head: bytes, random: Random) -> bytes:
 
 def answer(up: Installation, request: bytes) -> bytes:
     """All that comes. Where a break made the server wait for more, or kept the line open, we go away after a while."""
-    with line(up) as one:
-        one.socket.settimeout(QUIET_SECONDS)
+    with line(up) as connection:
+        connection.socket.settimeout(QUIET_SECONDS)
         try:
-            return one.send(request).until_closed()
+            return connection.send(request).until_closed()
         except TimeoutError:
-            return one.came
+            return connection.came
 
 
 def test_no_bytes_make_the_server_fail(up: Installation) -> None:
     random, failed = Random(SEED), []
-    for number, one in enumerate(requests(SEED, SAMPLE, NOBODY)):
-        request = as_bytes(one, random)
+    for number, ask in enumerate(requests(SEED, SAMPLE, NOBODY)):
+        request = as_bytes(ask, random)
         came = answer(up, request)
         if came.partition(b" ")[2].startswith(b"5"):
             failed.append((number, request[:500], came[:300]))

@@ -89,7 +89,9 @@ def test_a_version_that_answers_503_fails_its_first_batch_only(up: Installation)
     assert upgrade.status == UpgradeStatus.FAULTED
     assert upgrade.error and upgrade.error["code"] == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     members = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade).order_by("instance_number")
-    assert [(one.instance_number, one.state) for one in members] == [(id, MemberState.ROLLED_BACK) for id in range(4)]
+    assert [(member.instance_number, member.state) for member in members] == [
+        (id, MemberState.ROLLED_BACK) for id in range(4)
+    ]
     assert {id: (view.os_disk, view.data_disks) for id, view in up.views("fleet/sick").items()} == before
     up.wait_healthy("fleet/sick")
     said = up.manage("status", "fleet/sick")

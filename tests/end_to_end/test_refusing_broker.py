@@ -48,7 +48,7 @@ def test_a_broker_that_refuses_writes_is_a_few_lines(up: Up, broker: str, troubl
     """275 lines of tracebacks a second, of beat and worker."""
     begin, end = TROUBLES[trouble]
     wait_until(lambda: works(up), seconds=PATIENCE, what="the engine works")
-    before, processes = len(up.said().splitlines()), {name: one.pid for name, one in up.children().items()}
+    before, processes = len(up.said().splitlines()), {name: process.pid for name, process in up.children().items()}
     with Redis.from_url(broker) as client:
         begin(client)
         try:
@@ -60,7 +60,7 @@ def test_a_broker_that_refuses_writes_is_a_few_lines(up: Up, broker: str, troubl
     assert not any("Traceback" in line for line in said)
     assert up.ask("/readyz")[0] == 200, "the pages can be served"
     wait_until(lambda: works(up), seconds=3 * PATIENCE, what="the engine works again")
-    assert {name: one.pid for name, one in up.children().items()} == processes, "nobody ended over it"
+    assert {name: process.pid for name, process in up.children().items()} == processes, "nobody ended over it"
 
 
 def missed(up: Up) -> set[str]:

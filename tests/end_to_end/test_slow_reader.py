@@ -80,7 +80,7 @@ class Storm:
                 yield
 
     def _write(self, number: int) -> int:
-        body = {"instances": [{**one, "health_detail": f"storm {number}"} for one in self.instances]}
+        body = {"instances": [{**instance, "health_detail": f"storm {number}"} for instance in self.instances]}
         self.sent += len(json.dumps(body))
         self.row.seq += 1
         now = datetime.now(UTC)  # noqa: TID251  nobody decides by it
@@ -100,7 +100,7 @@ def highest(daphne: psutil.Process, storm: Storm) -> int:
 
 def connected(daphne: psutil.Process, clients: list[NeverReads]) -> set[int]:
     """Which of them the server still has a connection with."""
-    theirs = {one.raddr.port for one in daphne.net_connections("tcp") if one.raddr}
+    theirs = {connection.raddr.port for connection in daphne.net_connections("tcp") if connection.raddr}
     return theirs & {client.port for client in clients}
 
 

@@ -22,7 +22,7 @@ def test_it_says_what_its_instances_are_to_have() -> None:
     assert said["scale_set"]["extensions"] == said["upgrade"]["extensions"] == ["health 1.0", "script"]
     assert (said["upgrade"]["kind"], said["upgrade"]["target"]["version"]) == ("extensions", "")
     assert said["upgrade"]["progress"] == {"successful": 0, "failed": 0, "in_progress": 2, "pending": 8}
-    assert [one["operation"] for one in said["instances"].values()][:3] == ["extensions", "extensions", ""]
+    assert [instance["operation"] for instance in said["instances"].values()][:3] == ["extensions", "extensions", ""]
     assert said["scale_set"]["decision"]["code"] == "RunningExtensions"
     for event in Event.objects.all():
         place = {"set": "fleet/web", "stream": said["stream"], "since": event.seq - 1, "seq": event.seq, "at": "now"}

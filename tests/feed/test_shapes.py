@@ -14,10 +14,10 @@ EARLIER = NOW - timedelta(minutes=5)
 def test_a_reason_is_there_since_it_was_first_found_however_its_numbers_move() -> None:
     first = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "2 instances ...", "opt-out")], (), EARLIER)
     then = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "3 instances ...", "opt-out")], first, NOW)
-    assert [one["since"] for one in then] == [iso(EARLIER)]
+    assert [reason["since"] for reason in then] == [iso(EARLIER)]
     assert reason_shapes.reasons([Reason(Why.GATE, "...", "health")], then, NOW)[0]["since"] == iso(NOW)
 
 
 def test_where_its_beginning_is_known_that_counts() -> None:
-    (one,) = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, "...", "opt-out", since=EARLIER)], (), NOW)
-    assert one["since"] == iso(EARLIER)
+    (reason,) = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, "...", "opt-out", since=EARLIER)], (), NOW)
+    assert reason["since"] == iso(EARLIER)

@@ -25,12 +25,12 @@ def broker(settings: Settings) -> Iterator[str]:
 
 
 def test_whoever_is_put_often_is_taken_once_and_by_one(broker: str) -> None:
-    one, other = WakeQueue(), WakeQueue()
+    wake_queue, other = WakeQueue(), WakeQueue()
     for _ in range(20):
-        one.put(7, 8)
+        wake_queue.put(7, 8)
         other.put(8, 9)
-    assert sorted(one.take()) == [7, 8, 9]
-    one.put(7)
+    assert sorted(wake_queue.take()) == [7, 8, 9]
+    wake_queue.put(7)
     assert other.take() == [7]
 
 

@@ -49,7 +49,7 @@ def test_one_event_however_much_changes() -> None:
     event = last_event(row)
     assert (event.seq, event.at) == (before + 1, LATER)
     assert sorted(event.body) == ["instances", "scale_set"]
-    assert [one["id"] for one in event.body["instances"]] == ["0", "1", "2", "3", "4"]
+    assert [told["id"] for told in event.body["instances"]] == ["0", "1", "2", "3", "4"]
 
 
 def test_an_event_has_whole_resources() -> None:
@@ -79,21 +79,21 @@ def test_no_change_is_no_event() -> None:
 
 
 def test_several_scale_sets_in_one_transaction() -> None:
-    one, two, three = (a_scale_set(name, instances=2) for name in ("one", "two", "three"))
+    scale_set, two, three = (a_scale_set(name, instances=2) for name in ("one", "two", "three"))
     before = {row.pk: row.seq for row in ScaleSet.objects.all()}
-    with snapshot_equals_events(), writing(LATER, three.pk, one.pk, two.pk, one.pk) as w:
-        assert [row.pk for row in w.scale_sets] == sorted([one.pk, two.pk, three.pk])
-        w.changed(*Instance.objects.filter(scale_set=two), *Instance.objects.filter(scale_set=one))
+    with snapshot_equals_events(), writing(LATER, three.pk, scale_set.pk, two.pk, scale_set.pk) as w:
+        assert [row.pk for row in w.scale_sets] == sorted([scale_set.pk, two.pk, three.pk])
+        w.changed(*Instance.objects.filter(scale_set=two), *Instance.objects.filter(scale_set=scale_set))
         w.wake(two)
     moved = {row.name: row.seq - before[row.pk] for row in ScaleSet.objects.all()}
     assert moved == {"one": 1, "two": 1, "three": 0}
     assert {row.name for row in ScaleSet.objects.filter(reconcile_at=LATER)} == {"two"}
-    assert {one["name"] for one in last_event(two).body["instances"]} == {"two_0", "two_1"}
+    assert {instance["name"] for instance in last_event(two).body["instances"]} == {"two_0", "two_1"}
 
 
 def test_what_fails_leaves_nothing() -> None:
-    one, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
-    with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, one.pk, two.pk) as w:
+    scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
+    with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, scale_set.pk, two.pk) as w:
         Instance.objects.update(health=Health.UNHEALTHY)
         w.changed(*Instance.objects.all(), *w.scale_sets)
         w.wake()
@@ -231,7 +231,7 @@ def test_many_writers_of_several_scale_sets() -> None:
     assert sum(ScaleSet.objects.values_list("seq", flat=True)) - before == WRITERS * EACH * 2
     for row in ScaleSet.objects.all():
         assert list(row.events.order_by("seq").values_list("seq", flat=True)) == list(range(1, row.seq + 1))
-    assert sum(int(one.health_detail or 0) for one in Instance.objects.all()) == WRITERS * EACH * 2
+    assert sum(int(instance.health_detail or 0) for instance in Instance.objects.all()) == WRITERS * EACH * 2
     for id, state in snapshots:
         caught_up = functools.reduce(read.apply, read.since(id, state["seq"]), state)
         assert json.dumps(caught_up, sort_keys=True) == json.dumps(read.snapshot(id), sort_keys=True)

@@ -50,25 +50,25 @@ class Said:
     cookies: tuple[str, ...] = ()
 
 
-def ask(one: Ask) -> Said:
+def ask(request: Ask) -> Said:
     """Its answer. Raises what the application raises. The test's own connection to the database stays open between two requests."""
     ends = (request_started, request_finished)
     for end in ends:
         end.disconnect(close_old_connections)
     try:
-        return async_to_sync(_ask)(one)
+        return async_to_sync(_ask)(request)
     finally:
         for end in ends:
             end.connect(close_old_connections)
 
 
-async def _ask(one: Ask) -> Said:
+async def _ask(request: Ask) -> Said:
     from dashboard import asgi
 
     application: Any = asgi.application
 
     said: list[dict[str, Any]] = []
-    asked = iter([{"type": "http.request", "body": one.body, "more_body": False}])
+    asked = iter([{"type": "http.request", "body": request.body, "more_body": False}])
     forever = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
@@ -80,7 +80,7 @@ async def _ask(one: Ask) -> Said:
     async def send(message: Any) -> None:
         said.append(message)
 
-    await application(one.scope(), receive, send)
+    await application(request.scope(), receive, send)
     start, *rest = said
     headers = [(name.decode("latin1").lower(), value.decode("latin1")) for name, value in start["headers"]]
     cookies = tuple(value for name, value in headers if name == "set-cookie")

@@ -141,9 +141,11 @@ def bodies() -> tuple[Any, ...]:
 def requests(seed: int, count: int, guest: Guest) -> Iterator[Ask]:
     """So many of them; the same for the same seed."""
     random = Random(seed)
-    api = [_of_regex(one.pattern.regex.pattern) for one in _patterns() if isinstance(one.pattern, RegexPattern)]
-    pages = [str(one.pattern._route) for one in _patterns() if isinstance(one.pattern, RoutePattern)]  # type: ignore[attr-defined]
-    pages = [one for one in pages if not one.startswith("admin/")]
+    api = [
+        _of_regex(pattern.pattern.regex.pattern) for pattern in _patterns() if isinstance(pattern.pattern, RegexPattern)
+    ]
+    pages = [str(pattern.pattern._route) for pattern in _patterns() if isinstance(pattern.pattern, RoutePattern)]  # type: ignore[attr-defined]
+    pages = [page for page in pages if not page.startswith("admin/")]
     makers: tuple[Callable[[], Ask], ...] = (
         *([lambda: _of_api(random, random.choice(api), guest)] * 5),
         *([lambda: _of_page(random, random.choice(pages), guest)] * 3),
@@ -156,11 +158,11 @@ def requests(seed: int, count: int, guest: Guest) -> Iterator[Ask]:
 
 def _patterns() -> Iterator[URLPattern]:
     def walk(found: Any) -> Iterator[URLPattern]:
-        for one in found:
-            if isinstance(one, URLPattern):
-                yield one
-            elif not str(one.pattern).startswith("admin"):
-                yield from walk(one.url_patterns)
+        for pattern in found:
+            if isinstance(pattern, URLPattern):
+                yield pattern
+            elif not str(pattern.pattern).startswith("admin"):
+                yield from walk(pattern.url_patterns)
 
     yield from walk(get_resolver().url_patterns)
 

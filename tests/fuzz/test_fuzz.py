@@ -46,11 +46,11 @@ def a_guest() -> Guest:
     return Guest(cookies, CSRF, f"Bearer {api.token}".encode(), api.subscription, api.tenant)
 
 
-def answer(one: Ask) -> Said | None:
+def answer(request: Ask) -> Said | None:
     """Undone where the database had to refuse something; None where nobody answered, with the traceback printed."""
     try:
         with transaction.atomic():
-            said = ask(one)
+            said = ask(request)
             transaction.set_rollback(said.status >= 500)
             return said
     except Exception:
@@ -58,7 +58,7 @@ def answer(one: Ask) -> Said | None:
         return None
 
 
-def is_wrong(one: Ask, said: Said | None) -> str:
+def is_wrong(request: Ask, said: Said | None) -> str:
     """What is wrong with an answer; "" where nothing is."""
     if said is None:
         return "nobody answered"
@@ -66,8 +66,8 @@ def is_wrong(one: Ask, said: Said | None) -> str:
         return f"status {said.status}"
     if b"Traceback (most recent call last)" in said.body:
         return "a traceback in the answer"
-    is_api = one.target.lower().startswith("/subscriptions") and route(one.target).shape is Shape.ARM
-    if is_api and said.status >= 400 and one.method != "HEAD" and not _is_error(said.body):
+    is_api = request.target.lower().startswith("/subscriptions") and route(request.target).shape is Shape.ARM
+    if is_api and said.status >= 400 and request.method != "HEAD" and not _is_error(said.body):
         return "a refusal of the API in another shape"
     return ""
 
@@ -88,14 +88,14 @@ def test_no_request_makes_the_server_fail(settings: LazySettings, capsys: pytest
     for first in range(0, SAMPLE, CHUNK):
         with transaction.atomic():
             asked = requests(SEED + first, min(CHUNK, SAMPLE - first), a_guest())
-            for number, one in enumerate(asked):
+            for number, request in enumerate(asked):
                 began = monotonic()
-                said = answer(one)
+                said = answer(request)
                 if monotonic() - began > slowest:
-                    slowest, slow = monotonic() - began, f"{one.method} {one.target[:200]}"
+                    slowest, slow = monotonic() - began, f"{request.method} {request.target[:200]}"
                 statuses[said.status if said else 0] += 1
-                if what := is_wrong(one, said):
-                    wrong.append(f"{what}: seed {SEED + first}, number {number}: {one}"[:3000])
+                if what := is_wrong(request, said):
+                    wrong.append(f"{what}: seed {SEED + first}, number {number}: {request}"[:3000])
             transaction.set_rollback(True)
     with capsys.disabled():
         if SAMPLE > 1000:

@@ -70,7 +70,7 @@ WORDS = (
     "$",
     "-",
 )
-TEXTS = tuple(one for one in ODD if isinstance(one, str))
+TEXTS = tuple(value for value in ODD if isinstance(value, str))
 
 
 def deep(levels: int) -> Any:

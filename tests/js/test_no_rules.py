@@ -24,7 +24,7 @@ ENTRY_POINTS = ("arm", "admin", "management")
 MODULES = sorted(
     [
         *(ROOT / "dashboard").glob("*.py"),
-        *(one for of in ENTRY_POINTS for one in (ROOT / "upgrades" / of).rglob("*.py")),
+        *(path for of in ENTRY_POINTS for path in (ROOT / "upgrades" / of).rglob("*.py")),
     ]
 )
 INSTEAD = "Let upgrades/core/board.py say it, and paint that."
@@ -34,8 +34,8 @@ SAYS_STATE = r"(?:health|power|provisioning)"
 SAYS_LIMIT = r"(?:max_\w+_percent|limit_percent)"
 # A name of one of these is a member access or a variable; `dataset.version` is of the page itself.
 NAME = r"(?<![\w.\"'-])(?:(?!dataset\b)\w+\??\.)*{}\b(?!\")"
-STATES = "|".join(sorted({one.value for kind in (State, MemberState) for one in kind}))
-STATUSES = "|".join(one.value for one in UpgradeStatus)
+STATES = "|".join(sorted({state.value for kind in (State, MemberState) for state in kind}))
+STATUSES = "|".join(status.value for status in UpgradeStatus)
 EQUALS, ORDER = r"\s*[!=]==?\s*", r"\s*(?<![=<>])[<>]=?\s*"
 
 PATTERNS = {
@@ -88,14 +88,14 @@ def without_comments(script: str) -> str:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.name))
 def test_a_script_computes_none_of_the_rules(script: Path) -> None:
     left = LEFT.get(script.name, [])
-    found = [one for one in faults_in(script.read_text()) if not any(f" {what}: " in one for what in left)]
+    found = [fault for fault in faults_in(script.read_text()) if not any(f" {what}: " in fault for what in left)]
     assert not found, f"{script.name}: {'; '.join(found)}. {INSTEAD}"
 
 
 @pytest.mark.parametrize("name", LEFT)
 def test_what_is_left_is_still_there(name: str) -> None:
     found = list(faults_in((ROOT / "static" / "js" / name).read_text()))
-    gone = [what for what in LEFT[name] if not any(f" {what}: " in one for one in found)]
+    gone = [what for what in LEFT[name] if not any(f" {what}: " in fault for fault in found)]
     assert not gone, f"{name} does not do this any more, take it out of LEFT: {gone}"
 
 
@@ -183,7 +183,7 @@ def faults_of(module: str) -> Iterator[str]:
                 yield f"line {node.lineno} compares {named[0]}"
             yield from (f"line {node.lineno} compares with {of}" for of in map(_state_in, sides) if of)
         if isinstance(node, ast.ImportFrom) and node.module == "upgrades.core":
-            yield from (f"line {node.lineno} asks core.{one.name}" for one in node.names if one.name in RULES)
+            yield from (f"line {node.lineno} asks core.{alias.name}" for alias in node.names if alias.name in RULES)
         if isinstance(node, ast.Call) and ast.unparse(node).startswith("sum((len("):
             yield f"line {node.lineno} counts what a plan takes: Plan.size"
         if isinstance(node, ast.keyword) and re.fullmatch(SELECTED, node.arg or ""):
@@ -246,7 +246,7 @@ def test_no_page_knows_a_code_of_a_reason(path: Path) -> None:
 def test_no_view_spells_a_code_of_a_reason(module: Path) -> None:
     values = {code.value for code in KINDS}
     nodes = ast.walk(ast.parse(module.read_text()))
-    found = [one.lineno for one in nodes if isinstance(one, ast.Constant) and one.value in values]
+    found = [node.lineno for node in nodes if isinstance(node, ast.Constant) and node.value in values]
     assert not found, f"{module.name}, lines {found}: Let core/reason_kinds.py say it of the code."
 
 

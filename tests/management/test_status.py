@@ -277,10 +277,10 @@ def run_quietly(*words: str) -> None:
 
 def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again() -> None:
     row = a_scale_set(instances=6)
-    for one in Instance.objects.filter(number__gte=4):
-        one.note_not_made("QuotaExceeded", f"instance {one.number} is beyond the quota", NOW)
-        one.os_disk, one.version = "", ""
-        one.save()
+    for instance in Instance.objects.filter(number__gte=4):
+        instance.note_not_made("QuotaExceeded", f"instance {instance.number} is beyond the quota", NOW)
+        instance.os_disk, instance.version = "", ""
+        instance.save()
     reconcile(row.pk, lambda: NOW)
     lines = [line.strip() for line in status.one_set(ScaleSet.objects.get(), NOW)]
     assert any(line.startswith("instances  4 of 6:") and line.endswith("2 without a machine") for line in lines)
@@ -299,8 +299,8 @@ def test_scripts_read_the_same_as_json() -> None:
     reconcile(row.pk, lambda: NOW)
     told = json.loads(run("status", "fleet/web", "--json").out)
     assert (told["scale_set"], told["standing"]["instances"], told["board"]["counts"]["total"]) == ("fleet/web", 10, 10)
-    assert [one["scale_set"] for one in json.loads(run("status", "--json").out)] == ["fleet/web"]
+    assert [scale_set["scale_set"] for scale_set in json.loads(run("status", "--json").out)] == ["fleet/web"]
     planned = json.loads(run("status", "fleet/web", "--plan", "--json").out)
     assert (planned["target"], planned["is_running"], planned["by_hand"]) == ("16.04.1", True, False)
     assert planned["instances"] == sum(batch["size"] for batch in planned["batches"])
-    assert [one["scale_set"] for one in json.loads(run("status", "--plan", "--json").out)] == ["fleet/web"]
+    assert [scale_set["scale_set"] for scale_set in json.loads(run("status", "--plan", "--json").out)] == ["fleet/web"]

@@ -22,7 +22,7 @@ def test_batches_counted_from_zero_are_renumbered_and_the_feed_begins_anew() -> 
     Batch.objects.bulk_create(Batch(upgrade=upgrade, number=number, started_at=NOW) for number in range(4))
     assert Event.objects.exists()
     renumbering.count_from_one(apps, connection.schema_editor())
-    assert [one.number for one in upgrade.batches.order_by("number")] == [1, 2, 3, 4]
+    assert [batch.number for batch in upgrade.batches.order_by("number")] == [1, 2, 3, 4]
     assert not Event.objects.exists(), "what is kept there has the old numbers: clients get a snapshot"
     renumbering.count_from_zero(apps, connection.schema_editor())
-    assert [one.number for one in upgrade.batches.order_by("number")] == [0, 1, 2, 3]
+    assert [batch.number for batch in upgrade.batches.order_by("number")] == [0, 1, 2, 3]

@@ -81,17 +81,19 @@ def test_every_field_of_instances() -> None:
     members = [None, *InstanceUpgrade.objects.all()]
     work_items = [None, WorkItem.objects.create(scale_set=row)]
     rows = list(row.instances.all())
-    for index, one in enumerate(rows):
-        one.scale_set = pick([row, other], index)
-        one.number, one.name = 1000 + index, pick(WORDS, index)
-        one.version, one.os_disk, one.address = (pick(WORDS, index + shift) for shift in (1, 2, 3))
-        one.data_disks, one.extensions, one.runs = ([pick(DOCUMENTS, index + shift)] for shift in (0, 1, 2))
-        one.health, one.health_detail = pick(list(Health), index), pick(WORDS, index + 1)
-        one.created_at = one.health_since = pick(TIMES[1:], index)
-        one.failed_version, one.operation_version = pick(WORDS, index + 2), pick(WORDS, index + 3)
-        one.operation_id, one.operation_at = pick([None, uuid.uuid4()], index), pick(TIMES, index)
-        one.operation_kind = pick(["", *OperationKind], index)
-        one.member, one.work_item = pick(members, index), pick(work_items, index)
+    for index, instance in enumerate(rows):
+        instance.scale_set = pick([row, other], index)
+        instance.number, instance.name = 1000 + index, pick(WORDS, index)
+        instance.version, instance.os_disk, instance.address = (pick(WORDS, index + shift) for shift in (1, 2, 3))
+        instance.data_disks, instance.extensions, instance.runs = (
+            [pick(DOCUMENTS, index + shift)] for shift in (0, 1, 2)
+        )
+        instance.health, instance.health_detail = pick(list(Health), index), pick(WORDS, index + 1)
+        instance.created_at = instance.health_since = pick(TIMES[1:], index)
+        instance.failed_version, instance.operation_version = pick(WORDS, index + 2), pick(WORDS, index + 3)
+        instance.operation_id, instance.operation_at = pick([None, uuid.uuid4()], index), pick(TIMES, index)
+        instance.operation_kind = pick(["", *OperationKind], index)
+        instance.member, instance.work_item = pick(members, index), pick(work_items, index)
     same_as_save(rows, *names_of(Instance))
 
 
@@ -102,37 +104,45 @@ def test_every_field_of_members_of_an_upgrade() -> None:
     batches = [a_batch(upgrade, {number: MemberState.QUEUED}, number=number) for number in range(6)]
     instances = [None, *row.instances.all()]
     rows = list(InstanceUpgrade.objects.order_by("instance_number"))
-    for index, one in enumerate(rows):
-        one.batch, one.instance, one.instance_number = pick(batches, index + 1), pick(instances, index), 100 + index
-        one.state = pick(list(MemberState), index)
-        one.from_version, one.old_os_disk, one.new_os_disk = (pick(WORDS, index + shift) for shift in (0, 1, 2))
-        one.swapped_at, one.ended_at = pick(TIMES, index), pick(TIMES, index + 1)
-        one.error_code, one.error_message = pick(WORDS, index), TEXT * 1000
+    for index, member in enumerate(rows):
+        member.batch, member.instance, member.instance_number = (
+            pick(batches, index + 1),
+            pick(instances, index),
+            100 + index,
+        )
+        member.state = pick(list(MemberState), index)
+        member.from_version, member.old_os_disk, member.new_os_disk = (
+            pick(WORDS, index + shift) for shift in (0, 1, 2)
+        )
+        member.swapped_at, member.ended_at = pick(TIMES, index), pick(TIMES, index + 1)
+        member.error_code, member.error_message = pick(WORDS, index), TEXT * 1000
     same_as_save(rows, *names_of(InstanceUpgrade))
 
 
 def test_every_field_of_scale_sets() -> None:
     rows = [a_scale_set(f"web-{number}", instances=0) for number in range(5)]
     skus, locations = list(ImageSku.objects.all()), list(Location.objects.all())
-    for index, one in enumerate(rows):
-        one.key = one.name = f"{index}{pick(WORDS, index)}"[:80]
-        one.resource_group, one.image_version = pick(WORDS, index), pick(WORDS, index + 1)
-        one.location, one.sku = pick(locations, index), pick(skus, index)
-        one.document, one.decision = pick(DOCUMENTS[:2] + DOCUMENTS[3:], index), {"text": TEXT, "n": index}
-        one.sealed_secrets = TEXT * 100
-        one.created_at = one.reconcile_at = pick(TIMES[1:], index)
-        one.automatic_upgrade = one.deleting = pick([True, False], index)
-        one.capacity, one.probe_port = index, 0
+    for index, scale_set in enumerate(rows):
+        scale_set.key = scale_set.name = f"{index}{pick(WORDS, index)}"[:80]
+        scale_set.resource_group, scale_set.image_version = pick(WORDS, index), pick(WORDS, index + 1)
+        scale_set.location, scale_set.sku = pick(locations, index), pick(skus, index)
+        scale_set.document, scale_set.decision = pick(DOCUMENTS[:2] + DOCUMENTS[3:], index), {"text": TEXT, "n": index}
+        scale_set.sealed_secrets = TEXT * 100
+        scale_set.created_at = scale_set.reconcile_at = pick(TIMES[1:], index)
+        scale_set.automatic_upgrade = scale_set.deleting = pick([True, False], index)
+        scale_set.capacity, scale_set.probe_port = index, 0
         pause = timedelta(seconds=pick([0, 0.1, 1e-6, 1e9, 7], index))
-        one.policy = Policy(
+        scale_set.policy = Policy(
             max_batch_percent=index, max_unhealthy_percent=32767, pause_between_batches=pause, deferral=index > 2
         )
-        one.probe_id, one.probe_path, one.probe_protocol = TEXT, TEXT, "tcp"
-        one.probe_interval_seconds = one.probe_threshold = one.probe_grace_seconds = 2**31 - 1
-        one.probe_is_rich = pick([True, False], index)
-        one.stream, one.seq, one.lease_number = uuid.uuid4(), 2**63 - 1, pick([0, -1, 2**62], index)
-        one.lease_until, one.prober_until, one.probed_at = (pick(TIMES, index + shift) for shift in (0, 1, 2))
-        one.prober = pick(WORDS, index)[:64]
+        scale_set.probe_id, scale_set.probe_path, scale_set.probe_protocol = TEXT, TEXT, "tcp"
+        scale_set.probe_interval_seconds = scale_set.probe_threshold = scale_set.probe_grace_seconds = 2**31 - 1
+        scale_set.probe_is_rich = pick([True, False], index)
+        scale_set.stream, scale_set.seq, scale_set.lease_number = uuid.uuid4(), 2**63 - 1, pick([0, -1, 2**62], index)
+        scale_set.lease_until, scale_set.prober_until, scale_set.probed_at = (
+            pick(TIMES, index + shift) for shift in (0, 1, 2)
+        )
+        scale_set.prober = pick(WORDS, index)[:64]
     same_as_save(rows, *names_of(ScaleSet))
 
 
@@ -148,8 +158,8 @@ def test_documents_of_any_shape(value: Any) -> None:
 
 def test_nothing_but_nulls() -> None:
     rows = list(a_scale_set(instances=3).instances.all())
-    for one in rows:
-        one.operation_id = one.operation_at = one.member = one.work_item = None
+    for instance in rows:
+        instance.operation_id = instance.operation_at = instance.member = instance.work_item = None
     same_as_save(rows, "operation_id", "operation_at", "member", "work_item")
 
 
@@ -159,17 +169,20 @@ def test_nothing_but_nulls() -> None:
 def test_a_thousand_rows_in_one_statement() -> None:
     a_scale_set(instances=1000)
     rows = list(Instance.objects.order_by("-number"))
-    for one in rows:
-        one.health, one.health_detail = Health.UNHEALTHY, f"HTTP {one.number}"
-    untouched = {one.pk: one.os_disk for one in rows}
+    for instance in rows:
+        instance.health, instance.health_detail = Health.UNHEALTHY, f"HTTP {instance.number}"
+    untouched = {instance.pk: instance.os_disk for instance in rows}
     with CaptureQueriesContext(
         connection,
     ) as queries:
         bulk.update(rows, "health", "health_detail")
     assert len(queries) == 1
     found = Instance.objects.all()
-    assert {one.health_detail for one in found} == {f"HTTP {number}" for number in range(1000)}
-    assert all(one.health_detail == f"HTTP {one.number}" and one.os_disk == untouched[one.pk] for one in found)
+    assert {instance.health_detail for instance in found} == {f"HTTP {number}" for number in range(1000)}
+    assert all(
+        instance.health_detail == f"HTTP {instance.number}" and instance.os_disk == untouched[instance.pk]
+        for instance in found
+    )
 
 
 def test_no_rows_is_no_statement() -> None:
@@ -182,7 +195,7 @@ def test_no_rows_is_no_statement() -> None:
 def test_a_row_that_is_gone_is_no_harm() -> None:
     rows = list(a_scale_set(instances=2).instances.all())
     Instance.objects.filter(pk=rows[0].pk).delete()
-    for one in rows:
-        one.health_detail = "here"
+    for instance in rows:
+        instance.health_detail = "here"
     bulk.update(rows, "health_detail")
     assert Instance.objects.get().health_detail == "here"

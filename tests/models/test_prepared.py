@@ -22,8 +22,8 @@ NUMBERED = Prepared(
 
 
 def test_each_call_has_its_own_values_and_reads_anew() -> None:
-    one, other = a_scale_set("one", instances=8), a_scale_set("other", instances=3)
-    assert [row.number for row in NUMBERED.rows(one.pk, [1, 7])] == [1, 7]
+    scale_set, other = a_scale_set("one", instances=8), a_scale_set("other", instances=3)
+    assert [row.number for row in NUMBERED.rows(scale_set.pk, [1, 7])] == [1, 7]
     assert [row.number for row in NUMBERED.rows(other.pk, [1, 7])] == [1]
     Instance.objects.filter(scale_set=other, number=1).update(health_detail="changed meanwhile")
     (again,) = NUMBERED.rows(other.pk, [1, 7])
@@ -33,7 +33,7 @@ def test_each_call_has_its_own_values_and_reads_anew() -> None:
 @pytest.mark.parametrize("numbers", [[], [2], [0, 1, 2, 3], list(range(8))])
 def test_lists_of_any_length(numbers: list[int]) -> None:
     row = a_scale_set("one", instances=8)
-    assert [one.number for one in NUMBERED.rows(row.pk, numbers)] == numbers
+    assert [instance.number for instance in NUMBERED.rows(row.pk, numbers)] == numbers
 
 
 def test_values_of_all_kinds() -> None:

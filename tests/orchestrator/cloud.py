@@ -104,22 +104,22 @@ class Cloud:
 
     def views(self, key: str) -> dict[str, InstanceView]:
         self.finish_due()
-        return {name[1]: self.view(one) for name, one in self.machines.items() if name[0] == key}
+        return {name[1]: self.view(machine) for name, machine in self.machines.items() if name[0] == key}
 
-    def view(self, one: Machine) -> InstanceView:
+    def view(self, machine: Machine) -> InstanceView:
         return InstanceView(
-            instance=one.name[1],
-            os_disk=one.os_disk,
-            version=one.version,
-            power=one.power,
-            provisioning=one.provisioning,
-            address=f"{one.name[0]}/{one.name[1]}",
-            data_disks=one.data_disks,
+            instance=machine.name[1],
+            os_disk=machine.os_disk,
+            version=machine.version,
+            power=machine.power,
+            provisioning=machine.provisioning,
+            address=f"{machine.name[0]}/{machine.name[1]}",
+            data_disks=machine.data_disks,
             extensions=tuple(
-                ExtensionView(each.name, extension_state(one, each.name), version=each.version)
-                for each in one.extensions
+                ExtensionView(each.name, extension_state(machine, each.name), version=each.version)
+                for each in machine.extensions
             ),
-            runs=one.runs,
+            runs=machine.runs,
         )
 
     def _progress(self, id: str) -> Outcome:
@@ -163,7 +163,7 @@ class Cloud:
     def _made(self, job: Job) -> Machine:
         profile = job.operation.profile
         disks = profile.data_disks if profile else ()
-        views = tuple(DataDiskView(one.lun, self._new("data"), self._new("marker")) for one in disks)
+        views = tuple(DataDiskView(disk.lun, self._new("data"), self._new("marker")) for disk in disks)
         return Machine(job.name, _version(job), self._new("os"), job.operation.id, views)
 
     def running(self, name: Name) -> Job | None:
@@ -235,7 +235,7 @@ class Cloud:
     def _booted(self, machine: Machine, job: Job) -> Machine:
         profile = job.operation.profile
         wanted = in_order(profile.extensions) if profile else []
-        what = [*(["customData"] if profile and profile.custom_data else []), *(one.name for one in wanted)]
+        what = [*(["customData"] if profile and profile.custom_data else []), *(extension.name for extension in wanted)]
         running = replace(machine, power=Power.RUNNING, extensions=tuple(wanted), failed=self._broken(wanted))
         if machine.version in self.faults.dead:
             return running
@@ -245,23 +245,29 @@ class Cloud:
     def _brought_up_to_date(self, machine: Machine, job: Job) -> Machine:
         """Those that it lacks run, on the disk that it is on; it has no others afterwards."""
         wanted = in_order(job.operation.profile.extensions) if job.operation.profile else []
-        had = {(one.name, one.version) for one in machine.extensions if one.name not in machine.failed}
-        lacking = [one for one in wanted if (one.name, one.version) not in had]
+        had = {
+            (extension.name, extension.version)
+            for extension in machine.extensions
+            if extension.name not in machine.failed
+        }
+        lacking = [extension for extension in wanted if (extension.name, extension.version) not in had]
         self.reruns.append(Swap(job.operation.id, job.name, machine.os_disk, machine.os_disk, self.clocks.elapsed))
         return replace(
             machine,
             provisioning=Provisioning.SUCCEEDED,
             extensions=tuple(wanted),
             failed=self._broken(lacking),
-            runs=(*machine.runs, *self._runs(machine, [one.name for one in lacking])),
+            runs=(*machine.runs, *self._runs(machine, [extension.name for extension in lacking])),
         )
 
     def _broken(self, run: Sequence[Extension]) -> frozenset[str]:
-        return frozenset(one.name for one in run if f"{one.name} {one.version}" in self.faults.broken)
+        return frozenset(
+            extension.name for extension in run if f"{extension.name} {extension.version}" in self.faults.broken
+        )
 
     def _runs(self, machine: Machine, what: Sequence[str]) -> tuple[Run, ...]:
         at = f"{self.clocks.elapsed:012.3f}"
-        return tuple(Run(one, machine.os_disk, f"{at} {place}") for place, one in enumerate(what))
+        return tuple(Run(label, machine.os_disk, f"{at} {place}") for place, label in enumerate(what))
 
     def _new(self, kind: str) -> str:
         return f"{kind}-{next(self._serial)}"
@@ -270,22 +276,22 @@ class Cloud:
 
     def answers_well(self, name: Name) -> bool:
         self.finish_due()
-        one = self.machines.get(name)
+        machine = self.machines.get(name)
         return (
-            one is not None
-            and one.reported
-            and one.power is Power.RUNNING
-            and not one.sick
-            and one.version not in self.faults.bad
+            machine is not None
+            and machine.reported
+            and machine.power is Power.RUNNING
+            and not machine.sick
+            and machine.version not in self.faults.bad
         )
 
     def change(self, name: Name, *, sick: bool | None = None, power: Power | None = None) -> None:
         """Makes it sick or well, stops or starts it; a machine that an operation runs on is left alone."""
-        one = self.machines.get(name)
-        if one is None or self.running(name):
+        machine = self.machines.get(name)
+        if machine is None or self.running(name):
             return
-        well = one.sick if sick is None else sick
-        self.machines[name] = replace(one, sick=well, power=power or one.power)
+        well = machine.sick if sick is None else sick
+        self.machines[name] = replace(machine, sick=well, power=power or machine.power)
 
     def forget_job(self, name: Name) -> None:
         """The cloud loses an operation in the middle: the machine is as it was, and nobody ever heard of it."""
@@ -293,10 +299,10 @@ class Cloud:
         if job is None or job.operation.kind in (OperationKind.CREATE, OperationKind.DELETE):
             return
         del self.jobs[job.operation.id]
-        one = self.machines[name]
-        state = Provisioning.SUCCEEDED if one.reported else Provisioning.CREATING
+        machine = self.machines[name]
+        state = Provisioning.SUCCEEDED if machine.reported else Provisioning.CREATING
         is_rerun = job.operation.kind is OperationKind.EXTENSIONS  # which leaves the machine as awake as it is
-        self.machines[name] = replace(one, power=one.power if is_rerun else Power.RUNNING, provisioning=state)
+        self.machines[name] = replace(machine, power=machine.power if is_rerun else Power.RUNNING, provisioning=state)
 
     def vanish(self, name: Name) -> None:
         """Somebody deletes the machine behind our back, whatever runs on it."""

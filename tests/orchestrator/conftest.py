@@ -11,7 +11,7 @@ MakeFleet = Callable[..., Fleet]
 
 
 @pytest.fixture
-def fleet(db: None, shared_simulator: Simulator, settings: Settings) -> MakeFleet:
-    """Makes scale sets on a real simulator: fleet(instances, **tags)."""
+def make_fleet(db: None, shared_simulator: Simulator, settings: Settings) -> MakeFleet:
+    """Makes scale sets on a real simulator: make_fleet(instances, **tags)."""
     settings.ROLLGRID_HOME = shared_simulator.home
     return lambda instances, **tags: Fleet(shared_simulator.home, instances, **tags)

@@ -60,10 +60,10 @@ class Fleet:
 
     def work(self, handed: list[WorkClaim]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""
-        for one in handed:
-            number: int | None = one.number
+        for claim in handed:
+            number: int | None = claim.number
             while number is not None:
-                report = work(one.work_item_id, number, lambda: self.now, lambda _: None)
+                report = work(claim.work_item_id, number, lambda: self.now, lambda _: None)
                 number = report.number if report else None
 
     def probe(self) -> None:
@@ -71,10 +71,10 @@ class Fleet:
         probed = probe_targets.read(self.id)
         assert probed
         verdicts = []
-        for one in [each for each in probed.instances.values() if each.os_disk]:
-            status = http_status(one.address) if one.address else None
-            is_well = status == 200 and one.number not in self.sick
-            verdicts.append(Verdict(one, Health.HEALTHY if is_well else Health.UNHEALTHY, f"HTTP {status}"))
+        for instance in [each for each in probed.instances.values() if each.os_disk]:
+            status = http_status(instance.address) if instance.address else None
+            is_well = status == 200 and instance.number not in self.sick
+            verdicts.append(Verdict(instance, Health.HEALTHY if is_well else Health.UNHEALTHY, f"HTTP {status}"))
         write_back.write_verdicts(self.id, verdicts, self.now)
         write_back.write_probed_at({self.id: self.now}, self.now)
 

@@ -39,9 +39,11 @@ def is_up_on(machine: Machine, os_disk: str) -> bool:
 
 
 def in_order(extensions: Sequence[Extension]) -> list[Extension]:
-    waiting, order = {one.name: one for one in extensions}, list[Extension]()
+    waiting, order = {extension.name: extension for extension in extensions}, list[Extension]()
     while waiting:
-        free = next(one for one in waiting.values() if not any(other in waiting for other in one.after))
+        free = next(
+            extension for extension in waiting.values() if not any(other in waiting for other in extension.after)
+        )
         order.append(waiting.pop(free.name))
     return order
 

@@ -16,21 +16,21 @@ def extension(token: str) -> list[dict[str, object]]:
     return [{"name": "install", "properties": {**SCRIPT, "protectedSettings": {"fileUris": [uri]}}}]
 
 
-def versions(one: Fleet) -> list[str]:
-    return [row.version for row in one.instances]
+def versions(fleet: Fleet) -> list[str]:
+    return [row.version for row in fleet.instances]
 
 
-def test_a_mended_model_is_taken_while_its_upgrade_is_faulted_and_rolled_out_by_itself(fleet: MakeFleet) -> None:
-    one = failing(fleet)
-    touched = one.row.upgrades.get().members.count()
-    assert touched < len(one.instances), "nothing beyond the first batch"
-    one.edit({EXTENSIONS: extension("2030-01-01")})
-    assert (one.upgrade.status, one.row.upgrades.count()) == ("Faulted", 1)
-    one.later(hours=2)
-    one.probe()
-    one.go_on(60)
-    assert (one.upgrade.status, one.upgrade.started_by) == ("Completed", "Platform")
-    assert versions(one) == [NEW] * 10, "those that failed too"
-    one.publish(NEWER)
-    one.go_on(60)
-    assert versions(one) == [NEWER] * 10
+def test_a_mended_model_is_taken_while_its_upgrade_is_faulted_and_rolled_out_by_itself(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet)
+    touched = fleet.row.upgrades.get().members.count()
+    assert touched < len(fleet.instances), "nothing beyond the first batch"
+    fleet.edit({EXTENSIONS: extension("2030-01-01")})
+    assert (fleet.upgrade.status, fleet.row.upgrades.count()) == ("Faulted", 1)
+    fleet.later(hours=2)
+    fleet.probe()
+    fleet.go_on(60)
+    assert (fleet.upgrade.status, fleet.upgrade.started_by) == ("Completed", "Platform")
+    assert versions(fleet) == [NEW] * 10, "those that failed too"
+    fleet.publish(NEWER)
+    fleet.go_on(60)
+    assert versions(fleet) == [NEWER] * 10

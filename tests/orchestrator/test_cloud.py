@@ -46,8 +46,8 @@ def test_restores_are_counted_apart_from_reimages() -> None:
     back = restore(SET, "0", cloud.swaps[0].old_disk)
     _do(cloud, back)
     _do(cloud, restore(SET, "0", cloud.swaps[0].old_disk))
-    assert [one.operation for one in cloud.swaps] == [swap.id]
-    assert [(one.operation, one.old_disk, one.new_disk) for one in cloud.restores] == [
+    assert [done.operation for done in cloud.swaps] == [swap.id]
+    assert [(restore.operation, restore.old_disk, restore.new_disk) for restore in cloud.restores] == [
         (back.id, cloud.swaps[0].new_disk, cloud.swaps[0].old_disk)
     ]
 

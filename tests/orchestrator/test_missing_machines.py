@@ -20,24 +20,24 @@ from upgrades.models import Instance, ScaleSet
 NO_QUOTA = "rollgrid-sim-quota"
 
 
-def reason(one: Fleet, code: str = "MachinesNotMade") -> dict[str, Any]:
-    return next(each for each in one.row.decision["reasons"] if each["code"] == code)
+def reason(fleet: Fleet, code: str = "MachinesNotMade") -> dict[str, Any]:
+    return next(each for each in fleet.row.decision["reasons"] if each["code"] == code)
 
 
-def missing(one: Fleet) -> list[int]:
-    return [row.number for row in one.instances if row.missing_since]
+def missing(fleet: Fleet) -> list[int]:
+    return [row.number for row in fleet.instances if row.missing_since]
 
 
-def raise_quota(one: Fleet, to: int) -> None:
-    one.edit({"tags": {**one.tags, NO_QUOTA: str(to)}})
+def raise_quota(fleet: Fleet, to: int) -> None:
+    fleet.edit({"tags": {**fleet.tags, NO_QUOTA: str(to)}})
 
 
 @pytest.fixture
-def short(fleet: MakeFleet) -> Fleet:
+def short(make_fleet: MakeFleet) -> Fleet:
     """Six are wanted, and there is room for four."""
-    one = fleet(6, quota="4")
-    one.go_on()
-    return one
+    fleet = make_fleet(6, quota="4")
+    fleet.go_on()
+    return fleet
 
 
 def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_again(short: Fleet) -> None:
@@ -102,9 +102,9 @@ def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(short: Fleet) -> No
     assert len(short.look()) == 1
 
 
-def raise_quota_silently(one: Fleet) -> None:
-    one.tags[NO_QUOTA] = "100"
-    ScaleSet.objects.filter(pk=one.id).update(document={**one.row.document, "tags": one.tags})
+def raise_quota_silently(fleet: Fleet) -> None:
+    fleet.tags[NO_QUOTA] = "100"
+    ScaleSet.objects.filter(pk=fleet.id).update(document={**fleet.row.document, "tags": fleet.tags})
 
 
 def test_what_does_not_exist_shuts_no_gate_and_is_taken_by_no_upgrade(short: Fleet) -> None:
@@ -113,7 +113,7 @@ def test_what_does_not_exist_shuts_no_gate_and_is_taken_by_no_upgrade(short: Fle
     short.go_on(200)
     upgrade = short.upgrade
     assert upgrade.status == UpgradeStatus.COMPLETED
-    assert [sorted(one.members.values_list("instance_number", flat=True)) for one in upgrade.batches.all()] == [
+    assert [sorted(batch.members.values_list("instance_number", flat=True)) for batch in upgrade.batches.all()] == [
         [0],
         [1],
         [2],
@@ -140,64 +140,64 @@ def test_it_goes_before_machines_of_fuller_zones_and_higher_numbers(short: Fleet
     assert [row.number for row in short.instances] == [0, 1, 2]
 
 
-def test_no_machine_goes_for_one_that_is_being_made(fleet: MakeFleet) -> None:
-    one = fleet(4)
-    one.go_on()
-    one.put(6)
-    handed = one.look()
-    one.put(4)
-    assert one.look() == [], "nobody goes while they are made"
-    one.work(handed)
-    one.go_on()
-    assert [row.number for row in one.instances] == [0, 1, 2, 3]
+def test_no_machine_goes_for_one_that_is_being_made(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(4)
+    fleet.go_on()
+    fleet.put(6)
+    handed = fleet.look()
+    fleet.put(4)
+    assert fleet.look() == [], "nobody goes while they are made"
+    fleet.work(handed)
+    fleet.go_on()
+    assert [row.number for row in fleet.instances] == [0, 1, 2, 3]
 
 
-def test_a_set_of_which_nothing_could_be_made_is_made_when_it_can(fleet: MakeFleet) -> None:
-    one = fleet(3, quota="0")
-    one.go_on()
-    assert missing(one) == [0, 1, 2] and one.row.decision["code"] == "MachinesNotMade"
-    one.publish("16.04.1")
-    one.go_on()
-    assert not one.row.upgrades.exists()
-    raise_quota(one, 3)
-    one.go_on()
-    assert {row.version for row in one.instances} == {"16.04.1"} and missing(one) == []
+def test_a_set_of_which_nothing_could_be_made_is_made_when_it_can(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(3, quota="0")
+    fleet.go_on()
+    assert missing(fleet) == [0, 1, 2] and fleet.row.decision["code"] == "MachinesNotMade"
+    fleet.publish("16.04.1")
+    fleet.go_on()
+    assert not fleet.row.upgrades.exists()
+    raise_quota(fleet, 3)
+    fleet.go_on()
+    assert {row.version for row in fleet.instances} == {"16.04.1"} and missing(fleet) == []
 
 
-def test_a_creation_that_fails_at_its_end_is_made_anew(fleet: MakeFleet) -> None:
+def test_a_creation_that_fails_at_its_end_is_made_anew(make_fleet: MakeFleet) -> None:
     """What it left behind half made is in nobody's way."""
-    one = fleet(4, **{"create-fail-percent": "60", "seed": "s"})
-    one.go_on()
-    left = missing(one)
+    fleet = make_fleet(4, **{"create-fail-percent": "60", "seed": "s"})
+    fleet.go_on()
+    left = missing(fleet)
     assert 0 < len(left) < 4
-    assert "does not start from its new OS disk" in reason(one)["text"]
-    one.edit({"tags": {**one.tags, "rollgrid-sim-create-fail-percent": "0"}})
-    one.go_on()
-    assert missing(one) == [] and len(one.views()) == 4
+    assert "does not start from its new OS disk" in reason(fleet)["text"]
+    fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-create-fail-percent": "0"}})
+    fleet.go_on()
+    assert missing(fleet) == [] and len(fleet.views()) == 4
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_scaling_out_without_quota_while_an_upgrade_runs(fleet: MakeFleet, paused: bool) -> None:
-    one = fleet(5, quota="5")
-    one.go_on()
-    one.publish("16.04.1")
-    one.work(one.look())
+def test_scaling_out_without_quota_while_an_upgrade_runs(make_fleet: MakeFleet, paused: bool) -> None:
+    fleet = make_fleet(5, quota="5")
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    fleet.work(fleet.look())
     if paused:
-        pause(one.path, "ada", one.now)
-    one.put(7)
-    one.go_on(200)
-    assert missing(one) == [5, 6]
-    assert reason(one)["instances"] == ["5", "6"]
+        pause(fleet.path, "ada", fleet.now)
+    fleet.put(7)
+    fleet.go_on(200)
+    assert missing(fleet) == [5, 6]
+    assert reason(fleet)["instances"] == ["5", "6"]
     if paused:
-        assert one.row.reconcile_at <= one.now + timedelta(seconds=20), (
+        assert fleet.row.reconcile_at <= fleet.now + timedelta(seconds=20), (
             "it is looked at again when they are tried again"
         )
-        raise_quota(one, 7)
-        one.go_on()
-        assert missing(one) == []
-        resume(one.path, "ada", one.now)
-        one.go_on(200)
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+        raise_quota(fleet, 7)
+        fleet.go_on()
+        assert missing(fleet) == []
+        resume(fleet.path, "ada", fleet.now)
+        fleet.go_on(200)
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
 def test_an_opt_out_is_in_the_way_of_no_creation_and_stays(short: Fleet) -> None:
@@ -220,35 +220,35 @@ def test_a_set_that_is_deleted_meanwhile_is_gone(short: Fleet) -> None:
 
 
 def test_a_creation_that_never_ended_is_taken_as_it_is_when_it_comes_up_after_all(
-    fleet: MakeFleet, settings: Settings
+    make_fleet: MakeFleet, settings: Settings
 ) -> None:
     """Given up, said, tried again and refused for it still runs; then the machine is there, and is nobody's second one."""
     settings.OPERATION_TIMEOUT_SECONDS = 1
-    one = fleet(1, **{"boot-seconds": "5"})
-    one.work(one.look())
-    assert missing(one) == [0]
-    one.look()
-    assert "did not end within 1 s" in reason(one)["text"]
-    one.now += timedelta(seconds=15)
-    one.work(one.look())
-    one.look()
-    assert "another operation runs on 0" in reason(one)["text"] and one.instances[0].creation_tries == 2
-    wait_until(lambda: one.views()["0"].provisioning is Provisioning.SUCCEEDED)
-    notice(one, answers=1)
-    assert missing(one) == [] and one.instances[0].os_disk == one.views()["0"].os_disk
-    one.go_on()
-    assert one.row.decision["code"] == "NothingToDo"
+    fleet = make_fleet(1, **{"boot-seconds": "5"})
+    fleet.work(fleet.look())
+    assert missing(fleet) == [0]
+    fleet.look()
+    assert "did not end within 1 s" in reason(fleet)["text"]
+    fleet.now += timedelta(seconds=15)
+    fleet.work(fleet.look())
+    fleet.look()
+    assert "another operation runs on 0" in reason(fleet)["text"] and fleet.instances[0].creation_tries == 2
+    wait_until(lambda: fleet.views()["0"].provisioning is Provisioning.SUCCEEDED)
+    notice(fleet, answers=1)
+    assert missing(fleet) == [] and fleet.instances[0].os_disk == fleet.views()["0"].os_disk
+    fleet.go_on()
+    assert fleet.row.decision["code"] == "NothingToDo"
 
 
-def test_a_surplus_that_must_stay_is_what_is_said(fleet: MakeFleet) -> None:
+def test_a_surplus_that_must_stay_is_what_is_said(make_fleet: MakeFleet) -> None:
     """Rather than that there is nothing to do."""
-    one = fleet(4)
-    one.go_on()
-    opt_out(one.path, ["0", "1", "2", "3"], reason="debugging", owner="ada", now=one.now)
-    one.put(2)
-    one.go_on()
-    said, text = one.row.decision, "2 instances more than the capacity of 2, and none may be removed: 4 opted out."
-    assert (said["code"], said["text"], len(one.instances)) == ("SurplusIsKept", text, 4)
-    opt_in(one.path, ["0", "1", "2", "3"], owner="ada", now=one.now)
-    one.go_on()
-    assert (one.row.decision["code"], len(one.instances)) == ("NothingToDo", 2)
+    fleet = make_fleet(4)
+    fleet.go_on()
+    opt_out(fleet.path, ["0", "1", "2", "3"], reason="debugging", owner="ada", now=fleet.now)
+    fleet.put(2)
+    fleet.go_on()
+    said, text = fleet.row.decision, "2 instances more than the capacity of 2, and none may be removed: 4 opted out."
+    assert (said["code"], said["text"], len(fleet.instances)) == ("SurplusIsKept", text, 4)
+    opt_in(fleet.path, ["0", "1", "2", "3"], owner="ada", now=fleet.now)
+    fleet.go_on()
+    assert (fleet.row.decision["code"], len(fleet.instances)) == ("NothingToDo", 2)

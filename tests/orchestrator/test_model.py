@@ -107,7 +107,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
 
 
 def _stories() -> list[Story]:
-    return [one for one in STORIES if ONLY in ("", one.name)]
+    return [story for story in STORIES if ONLY in ("", story.name)]
 
 
 def test_it_cannot_be_broken(bench: Bench) -> None:

@@ -34,34 +34,34 @@ policies = st.fixed_dictionaries(
     st.sets(st.integers(0, 11), max_size=2),
 )
 def test_a_plan_comes_true(
-    fleet: MakeFleet, instances: int, zones: list[str], policy: dict[str, object], held: set[int]
+    make_fleet: MakeFleet, instances: int, zones: list[str], policy: dict[str, object], held: set[int]
 ) -> None:
     """When nothing goes wrong, the batches of the plan are those of the upgrade, each for the reason that was told."""
-    one = fleet(instances)
+    fleet = make_fleet(instances)
     upgrade_policy = "properties.upgradePolicy"
-    one.edit(
+    fleet.edit(
         {
             "zones": zones,
             f"{upgrade_policy}.rollingUpgradePolicy": policy,
             f"{upgrade_policy}.automaticOSUpgradePolicy.useRollingUpgradePolicy": True,
         }
     )
-    one.go_on()
+    fleet.go_on()
     numbers = [str(number) for number in held if number < instances]
     if numbers:
-        opt_out(one.path, numbers, reason="busy", owner="ada", now=one.now)
-    one.publish(f"16.04.{next(versions)}")
-    plan = preview(observe(one.id, one.now).facts, one.now)
+        opt_out(fleet.path, numbers, reason="busy", owner="ada", now=fleet.now)
+    fleet.publish(f"16.04.{next(versions)}")
+    plan = preview(observe(fleet.id, fleet.now).facts, fleet.now)
     if len(numbers) == instances:
         assert not plan.batches
         return
-    while one.row.upgrades.first() is None or one.upgrade.ended_at is None:
-        one.work(one.look())
-        one.now += timedelta(seconds=1)
-        one.probe()
-    batches = one.upgrade.batches.order_by("number")
+    while fleet.row.upgrades.first() is None or fleet.upgrade.ended_at is None:
+        fleet.work(fleet.look())
+        fleet.now += timedelta(seconds=1)
+        fleet.probe()
+    batches = fleet.upgrade.batches.order_by("number")
     done = [
-        (list(one.members.order_by("instance_number").values_list("instance_number", flat=True)), one.why)
-        for one in batches
+        (list(batch.members.order_by("instance_number").values_list("instance_number", flat=True)), batch.why)
+        for batch in batches
     ]
     assert done == [(list(planned.instances), planned.why) for planned in plan.batches]

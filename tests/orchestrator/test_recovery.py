@@ -58,47 +58,47 @@ def begin_only(fleet: Fleet, handed: list[WorkClaim]) -> None:
 
 
 @pytest.fixture
-def upgrading(fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
+def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
     """Ten instances; the first batch is recorded and handed out, and nothing is begun."""
-    one = fleet(10)
-    one.go_on()
-    one.publish("16.04.1")
-    handed = one.look()
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    handed = fleet.look()
     assert len(handed) == 1
-    return one, handed
+    return fleet, handed
 
 
-def test_only_one_holds_the_lease(fleet: MakeFleet) -> None:
-    one = fleet(3)
-    lease = leases.take(one.id)
+def test_only_one_holds_the_lease(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(3)
+    lease = leases.take(fleet.id)
     assert lease
-    assert leases.take(one.id) is None
-    assert one.look() == []
+    assert leases.take(fleet.id) is None
+    assert fleet.look() == []
     leases.give_back(lease)
-    again = leases.take(one.id)
+    again = leases.take(fleet.id)
     assert again and again.number == lease.number + 1
 
 
 @pytest.mark.parametrize("by", [PAST, FUTURE], ids=["lapsed", "further away than a lease can be: a clock was set back"])
-def test_a_lease_of_the_dead_is_taken_over(fleet: MakeFleet, by: timedelta) -> None:
-    one = fleet(3)
-    dead = leases.take(one.id)
+def test_a_lease_of_the_dead_is_taken_over(make_fleet: MakeFleet, by: timedelta) -> None:
+    fleet = make_fleet(3)
+    dead = leases.take(fleet.id)
     assert dead
-    ScaleSet.objects.filter(pk=one.id).update(lease_until=clock.in_time(by))
-    heir = leases.take(one.id)
+    ScaleSet.objects.filter(pk=fleet.id).update(lease_until=clock.in_time(by))
+    heir = leases.take(fleet.id)
     assert heir
     with pytest.raises(LeaseLost):
-        record(dead, one.row.seq, _any_step(one), one.now)
-    assert not one.row.upgrades.exists()
+        record(dead, fleet.row.seq, _any_step(fleet), fleet.now)
+    assert not fleet.row.upgrades.exists()
 
 
-def test_a_decision_on_old_facts_is_not_recorded(fleet: MakeFleet) -> None:
-    one = fleet(3)
-    lease = leases.take(one.id)
+def test_a_decision_on_old_facts_is_not_recorded(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(3)
+    lease = leases.take(fleet.id)
     assert lease
     with pytest.raises(Outdated):
-        record(lease, one.row.seq - 1, _any_step(one), one.now)
-    assert not one.row.upgrades.exists()
+        record(lease, fleet.row.seq - 1, _any_step(fleet), fleet.now)
+    assert not fleet.row.upgrades.exists()
 
 
 def _any_step(fleet: Fleet) -> StartUpgrade:
@@ -107,45 +107,45 @@ def _any_step(fleet: Fleet) -> StartUpgrade:
 
 
 def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
-    one, lost = upgrading
-    ids = [row.operation_id for row in one.instances]
-    assert one.look() == []
-    lapse(one)
-    again = one.look()
+    fleet, lost = upgrading
+    ids = [row.operation_id for row in fleet.instances]
+    assert fleet.look() == []
+    lapse(fleet)
+    again = fleet.look()
     assert [(handed.work_item_id, handed.number) for handed in again] == [(lost[0].work_item_id, lost[0].number + 1)]
-    assert [row.operation_id for row in one.instances] == ids
-    one.work(again)
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    assert [row.operation_id for row in fleet.instances] == ids
+    fleet.work(again)
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_machines_that_nobody_makes_any_more_are_made(fleet: MakeFleet) -> None:
+def test_machines_that_nobody_makes_any_more_are_made(make_fleet: MakeFleet) -> None:
     """A look recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
-    one = fleet(3)
-    assert len(one.look()) == 1
-    assert one.look() == []
-    assert one.row.reconcile_at - one.now <= WORK_LEASE
-    lapse(one)
-    one.work(one.look())
-    assert [instance.version for instance in one.instances] == [one.instances[0].version] * 3 != [""] * 3
+    fleet = make_fleet(3)
+    assert len(fleet.look()) == 1
+    assert fleet.look() == []
+    assert fleet.row.reconcile_at - fleet.now <= WORK_LEASE
+    lapse(fleet)
+    fleet.work(fleet.look())
+    assert [instance.version for instance in fleet.instances] == [fleet.instances[0].version] * 3 != [""] * 3
 
 
 def test_while_there_is_work_it_is_looked_at_soon_whatever_is_waited_for(
     upgrading: tuple[Fleet, list[WorkClaim]],
 ) -> None:
-    one, handed = upgrading
-    one.work(handed)
-    one.put(12)
-    one.look()
-    assert one.work_items
-    assert one.row.reconcile_at - one.now <= WORK_LEASE
+    fleet, handed = upgrading
+    fleet.work(handed)
+    fleet.put(12)
+    fleet.look()
+    assert fleet.work_items
+    assert fleet.row.reconcile_at - fleet.now <= WORK_LEASE
 
 
 def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
-    one, handed = upgrading
-    first = work(handed[0].work_item_id, handed[0].number, lambda: one.now, lambda _: None)
+    fleet, handed = upgrading
+    first = work(handed[0].work_item_id, handed[0].number, lambda: fleet.now, lambda _: None)
     assert first and first.number is None
-    assert work(handed[0].work_item_id, handed[0].number, lambda: one.now, lambda _: None) is None
+    assert work(handed[0].work_item_id, handed[0].number, lambda: fleet.now, lambda _: None) is None
 
 
 def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
@@ -157,92 +157,92 @@ def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, lis
 
 def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """Killed between "begun" and "recorded done": the same operation ids, so the disks are swapped once."""
-    one, handed = upgrading
-    begin_only(one, handed)
-    swapped = {id: view.os_disk for id, view in one.views().items()}
-    assert {row.member.state for row in one.instances if row.member} == {MemberState.UPGRADING}
-    lapse(one)
-    one.work(one.look())
-    assert {str(row.number): row.os_disk for row in one.instances} == {
-        id: view.os_disk for id, view in one.views().items()
+    fleet, handed = upgrading
+    begin_only(fleet, handed)
+    swapped = {id: view.os_disk for id, view in fleet.views().items()}
+    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.UPGRADING}
+    lapse(fleet)
+    fleet.work(fleet.look())
+    assert {str(row.number): row.os_disk for row in fleet.instances} == {
+        id: view.os_disk for id, view in fleet.views().items()
     }
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
     assert len(swapped) == 10
 
 
 def test_an_outcome_that_comes_late_changes_nothing(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """The lease lapsed while the worker was busy; both finish the same work."""
-    one, handed = upgrading
-    lapse(one)
-    again = one.look()
-    one.work(again)
-    seq = one.row.seq
-    one.work(handed)
-    assert one.row.seq == seq
+    fleet, handed = upgrading
+    lapse(fleet)
+    again = fleet.look()
+    fleet.work(again)
+    seq = fleet.row.seq
+    fleet.work(handed)
+    assert fleet.row.seq == seq
 
 
 def test_a_provider_that_is_away_costs_time_only(db: None, simulator: Simulator, settings: Settings) -> None:
     settings.ROLLGRID_HOME = simulator.home
-    one = Fleet(simulator.home, 5)
-    one.go_on()
-    one.publish("16.04.1")
+    fleet = Fleet(simulator.home, 5)
+    fleet.go_on()
+    fleet.publish("16.04.1")
     simulator.kill()
-    one.work(one.look())
-    assert one.row.decision["code"] == "ReplacingOSDisks"
+    fleet.work(fleet.look())
+    assert fleet.row.decision["code"] == "ReplacingOSDisks"
     simulator.start()
-    lapse(one)
-    one.work(one.look())
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    lapse(fleet)
+    fleet.work(fleet.look())
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
 def test_a_provider_that_hangs_costs_time_only(db: None, simulator: Simulator, settings: Settings) -> None:
     settings.ROLLGRID_HOME = simulator.home
-    one = Fleet(simulator.home, 5)
-    one.go_on()
-    one.publish("16.04.1")
-    handed = one.look()
+    fleet = Fleet(simulator.home, 5)
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    handed = fleet.look()
     simulator.signal(signal.SIGSTOP)
-    one.work(handed)
+    fleet.work(handed)
     simulator.signal(signal.SIGCONT)
-    lapse(one)
-    one.work(one.look())
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+    lapse(fleet)
+    fleet.work(fleet.look())
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_the_tick_finds_what_is_due_and_moves_it_on(fleet: MakeFleet) -> None:
-    one, other = fleet(1), fleet(1)
-    ScaleSet.objects.filter(pk=other.id).update(reconcile_at=one.now + timedelta(minutes=1))
-    assert schedule.due_scale_sets(one.now) == [one.id]
-    assert schedule.due_scale_sets(one.now) == []
-    assert schedule.due_scale_sets(one.now + schedule.BUMP) == [one.id]
+def test_the_tick_finds_what_is_due_and_moves_it_on(make_fleet: MakeFleet) -> None:
+    fleet, other = make_fleet(1), make_fleet(1)
+    ScaleSet.objects.filter(pk=other.id).update(reconcile_at=fleet.now + timedelta(minutes=1))
+    assert schedule.due_scale_sets(fleet.now) == [fleet.id]
+    assert schedule.due_scale_sets(fleet.now) == []
+    assert schedule.due_scale_sets(fleet.now + schedule.BUMP) == [fleet.id]
 
 
-def test_a_look_that_is_absurdly_far_away_is_due(fleet: MakeFleet) -> None:
+def test_a_look_that_is_absurdly_far_away_is_due(make_fleet: MakeFleet) -> None:
     """The clock was an hour ahead when it was set."""
-    one = fleet(1)
-    ScaleSet.objects.filter(pk=one.id).update(reconcile_at=one.now + schedule.FAR + timedelta(minutes=1))
-    assert schedule.due_scale_sets(one.now) == [one.id]
+    fleet = make_fleet(1)
+    ScaleSet.objects.filter(pk=fleet.id).update(reconcile_at=fleet.now + schedule.FAR + timedelta(minutes=1))
+    assert schedule.due_scale_sets(fleet.now) == [fleet.id]
 
 
-def test_a_wake_during_a_look_is_not_lost(fleet: MakeFleet) -> None:
+def test_a_wake_during_a_look_is_not_lost(make_fleet: MakeFleet) -> None:
     """Whoever changes something while another looks finds the look repeated, or the scale set due at once."""
-    one = fleet(3)
-    one.go_on()
-    one.publish("16.04.1")
-    assert one.row.reconcile_at <= one.now
-    one.look()
-    assert one.row.reconcile_at > one.now
-    assert one.row.lease_until is None
+    fleet = make_fleet(3)
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    assert fleet.row.reconcile_at <= fleet.now
+    fleet.look()
+    assert fleet.row.reconcile_at > fleet.now
+    assert fleet.row.lease_until is None
 
 
-def test_a_look_that_news_overtakes_is_left_to_the_next_one(fleet: MakeFleet) -> None:
+def test_a_look_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFleet) -> None:
     """What changed has mostly asked for a look of its own: to go on at once cost a second look at the same news."""
-    one = fleet(3)
-    one.go_on()
-    (probed, *_) = [probe_targets.read(one.id)]
+    fleet = make_fleet(3)
+    fleet.go_on()
+    (probed, *_) = [probe_targets.read(fleet.id)]
     assert probed
     sick = [Verdict(each, Health.UNHEALTHY, "HTTP 500") for each in probed.instances.values()]
     asked, told = list[str](), list[int]()
@@ -250,25 +250,25 @@ def test_a_look_that_news_overtakes_is_left_to_the_next_one(fleet: MakeFleet) ->
     def fall_ill(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         if 'FROM "upgrades_board"' in sql and not asked:
             asked.append(sql)
-            write_back.write_verdicts(one.id, sick, one.now)
+            write_back.write_verdicts(fleet.id, sick, fleet.now)
         return execute(sql, *args)
 
-    before = one.row.decision
+    before = fleet.row.decision
     with connection.execute_wrapper(fall_ill):
-        assert reconcile(one.id, lambda: one.now, told.append) == []
-    assert asked and told == [one.id]
-    assert one.row.decision == before
-    assert one.row.lease_until is None
-    assert one.id in schedule.due_scale_sets(one.now)
-    one.look()
-    assert one.row.board_row.body["unhealthy"]["count"] == 3
-    assert one.row.reconcile_at > one.now
+        assert reconcile(fleet.id, lambda: fleet.now, told.append) == []
+    assert asked and told == [fleet.id]
+    assert fleet.row.decision == before
+    assert fleet.row.lease_until is None
+    assert fleet.id in schedule.due_scale_sets(fleet.now)
+    fleet.look()
+    assert fleet.row.board_row.body["unhealthy"]["count"] == 3
+    assert fleet.row.reconcile_at > fleet.now
 
 
-def test_without_somebody_to_tell_a_look_goes_on_until_it_rests(fleet: MakeFleet) -> None:
-    one = fleet(3)
-    one.go_on()
-    (probed, *_) = [probe_targets.read(one.id)]
+def test_without_somebody_to_tell_a_look_goes_on_until_it_rests(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(3)
+    fleet.go_on()
+    (probed, *_) = [probe_targets.read(fleet.id)]
     assert probed
     sick = [Verdict(each, Health.UNHEALTHY, "HTTP 500") for each in probed.instances.values()]
     asked = list[str]()
@@ -276,13 +276,13 @@ def test_without_somebody_to_tell_a_look_goes_on_until_it_rests(fleet: MakeFleet
     def fall_ill(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         if 'FROM "upgrades_board"' in sql and not asked:
             asked.append(sql)
-            write_back.write_verdicts(one.id, sick, one.now)
+            write_back.write_verdicts(fleet.id, sick, fleet.now)
         return execute(sql, *args)
 
     with connection.execute_wrapper(fall_ill):
-        one.look()
-    assert asked and one.row.board_row.body["unhealthy"]["count"] == 3
-    assert one.row.reconcile_at > one.now
+        fleet.look()
+    assert asked and fleet.row.board_row.body["unhealthy"]["count"] == 3
+    assert fleet.row.reconcile_at > fleet.now
 
 
 def test_outcomes_that_come_one_after_the_other_are_written_together(
@@ -294,12 +294,12 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
 
     async def one_at_a_time(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
         found = await all_at_once(self, ids, wait_seconds=wait_seconds)
-        ended = [id for id, one in found.items() if one.progress is Progress.SUCCEEDED]
-        return {id: one for id, one in found.items() if id not in ended[1:]}
+        ended = [id for id, outcome in found.items() if outcome.progress is Progress.SUCCEEDED]
+        return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
 
     monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
     written = list[float]()
-    for one in handed:
-        work(one.work_item_id, one.number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
+    for claim in handed:
+        work(claim.work_item_id, claim.number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
     assert len(written) >= 2
     assert all(later - earlier >= working.GATHERED_SECONDS for earlier, later in pairwise(written))

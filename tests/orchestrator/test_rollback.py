@@ -17,149 +17,149 @@ BAD = "16.04.1"
 ROLLING = "properties.upgradePolicy.rollingUpgradePolicy"
 
 
-def failing(fleet: MakeFleet, instances: int = 10, **changes: object) -> Fleet:
+def failing(make_fleet: MakeFleet, instances: int = 10, **changes: object) -> Fleet:
     """A fleet whose next version never answers well, published, and its five minutes over."""
-    one = fleet(instances, **{"bad-versions": BAD})
-    one.go_on()
+    fleet = make_fleet(instances, **{"bad-versions": BAD})
+    fleet.go_on()
     if changes:
-        one.edit(changes)
-    one.publish(BAD)
-    one.go_on()
-    one.later(minutes=5)
-    one.go_on()
-    return one
+        fleet.edit(changes)
+    fleet.publish(BAD)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.go_on()
+    return fleet
 
 
-def test_an_instance_that_is_not_healthy_in_time_gets_its_old_disk_back(fleet: MakeFleet) -> None:
+def test_an_instance_that_is_not_healthy_in_time_gets_its_old_disk_back(make_fleet: MakeFleet) -> None:
     """A-9: the very disk, its data disks untouched, and it is well again; counted as failed and as rolled back."""
-    one = fleet(10, **{"bad-versions": BAD})
-    one.go_on()
-    before = one.views()
-    one.publish(BAD)
-    one.go_on()
-    assert one.instances[0].version == BAD
-    one.later(minutes=5)
-    one.go_on()
-    assert {id: (view.os_disk, view.version, view.data_disks) for id, view in one.views().items()} == {
+    fleet = make_fleet(10, **{"bad-versions": BAD})
+    fleet.go_on()
+    before = fleet.views()
+    fleet.publish(BAD)
+    fleet.go_on()
+    assert fleet.instances[0].version == BAD
+    fleet.later(minutes=5)
+    fleet.go_on()
+    assert {id: (view.os_disk, view.version, view.data_disks) for id, view in fleet.views().items()} == {
         id: (view.os_disk, view.version, view.data_disks) for id, view in before.items()
     }
-    assert {row.health for row in one.instances} == {Health.HEALTHY}
-    assert one.upgrade.status == UpgradeStatus.FAULTED
-    assert one.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=8)
-    assert attempts.rollbacks_of([one.upgrade])[one.upgrade.pk] == attempts.Rollback(succeeded=2)
-    lines = Transition.objects.filter(scale_set=one.id, instance_number=0, upgrade_id=one.upgrade.pk).order_by("pk")
+    assert {row.health for row in fleet.instances} == {Health.HEALTHY}
+    assert fleet.upgrade.status == UpgradeStatus.FAULTED
+    assert fleet.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=8)
+    assert attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk] == attempts.Rollback(succeeded=2)
+    lines = Transition.objects.filter(scale_set=fleet.id, instance_number=0, upgrade_id=fleet.upgrade.pk).order_by("pk")
     states = [line.state for line in lines]
     ways = ["queued", "upgrading", "verifying", "failed", "rolling_back", "rolled_back"]
     assert [state for at, state in enumerate(states) if state not in states[:at]] == ways
 
 
-def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(fleet: MakeFleet) -> None:
+def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(make_fleet: MakeFleet) -> None:
     """A-10"""
     off = {"properties.upgradePolicy.automaticOSUpgradePolicy.disableAutomaticRollback": True}
-    one = failing(fleet, **off)
-    assert [row.version for row in one.instances][:3] == [BAD, BAD, "0.0.1"]
-    assert {row.member.state for row in one.instances if row.member} == {MemberState.FAILED}
-    assert attempts.rollbacks_of([one.upgrade])[one.upgrade.pk] == attempts.Rollback()
+    fleet = failing(make_fleet, **off)
+    assert [row.version for row in fleet.instances][:3] == [BAD, BAD, "0.0.1"]
+    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.FAILED}
+    assert attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk] == attempts.Rollback()
 
 
-def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_says_so(fleet: MakeFleet) -> None:
+def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_says_so(make_fleet: MakeFleet) -> None:
     """Z-0.9; A-17: RollingBack while they go back, then Faulted."""
-    one = fleet(10, **{"bad-versions": BAD})
-    one.put(10, automatic=False)
-    one.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
-    one.go_on()
-    one.publish(BAD)
-    start(one.path, "ada", one.now)
-    one.go_on()
-    one.later(minutes=5)
-    handed = one.look()
-    assert one.upgrade.status == UpgradeStatus.ROLLING_BACK
-    assert one.upgrade.ended_at is None and one.upgrade.error
-    assert {row.member.state for row in one.instances if row.member} == {MemberState.ROLLING_BACK}
-    one.work(handed)
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.FAULTED
-    assert {row.version for row in one.instances} == {"0.0.1"}
-    assert one.upgrade.error["code"].startswith("MaxUnhealthyUpgraded")
+    fleet = make_fleet(10, **{"bad-versions": BAD})
+    fleet.put(10, automatic=False)
+    fleet.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
+    fleet.go_on()
+    fleet.publish(BAD)
+    start(fleet.path, "ada", fleet.now)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    handed = fleet.look()
+    assert fleet.upgrade.status == UpgradeStatus.ROLLING_BACK
+    assert fleet.upgrade.ended_at is None and fleet.upgrade.error
+    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.ROLLING_BACK}
+    fleet.work(handed)
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.FAULTED
+    assert {row.version for row in fleet.instances} == {"0.0.1"}
+    assert fleet.upgrade.error["code"].startswith("MaxUnhealthyUpgraded")
     # The numbers themselves: nobody reads them out of the sentence.
-    said = shapes.upgrade(one.upgrade)["breach"]
+    said = shapes.upgrade(fleet.upgrade)["breach"]
     assert said is not None
     assert said["instances"] == ["0", "1"]
     assert said["exceeded"] == {"share_percent": 100, "limit_percent": 20, "of_upgraded": True}
 
 
-def test_a_disk_that_cannot_be_put_back_is_said(fleet: MakeFleet) -> None:
-    one = fleet(10, **{"bad-versions": BAD, "restore-fail-percent": "100"})
-    one.go_on()
-    one.publish(BAD)
-    one.go_on()
-    one.later(minutes=5)
-    one.go_on()
-    assert {row.member.state for row in one.instances if row.member} == {MemberState.FAILED}
-    found = attempts.rollbacks_of([one.upgrade])[one.upgrade.pk]
+def test_a_disk_that_cannot_be_put_back_is_said(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10, **{"bad-versions": BAD, "restore-fail-percent": "100"})
+    fleet.go_on()
+    fleet.publish(BAD)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.go_on()
+    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.FAILED}
+    found = attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk]
     assert (found.succeeded, found.failed) == (0, 2)
     assert found.error.startswith("OSProvisioningClientError: ")
 
 
-def test_a_worker_that_dies_over_a_rollback_costs_time_only(fleet: MakeFleet) -> None:
+def test_a_worker_that_dies_over_a_rollback_costs_time_only(make_fleet: MakeFleet) -> None:
     """The same operation is handed out again: its disk is put back once."""
-    one = fleet(10, **{"bad-versions": BAD})
-    one.go_on()
-    disks = [row.os_disk for row in one.instances]
-    one.publish(BAD)
-    one.go_on()
-    one.later(minutes=5)
-    one.look()
-    assert [row.operation_kind for row in one.instances][:3] == ["restore", "restore", ""]
+    fleet = make_fleet(10, **{"bad-versions": BAD})
+    fleet.go_on()
+    disks = [row.os_disk for row in fleet.instances]
+    fleet.publish(BAD)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.look()
+    assert [row.operation_kind for row in fleet.instances][:3] == ["restore", "restore", ""]
     WorkItem.objects.update(worked_until=None)  # whoever had taken it up is dead, and its lease is over
-    one.go_on()
-    assert [row.os_disk for row in one.instances] == disks
-    assert {row.operation_id for row in one.instances} == {None}
-    assert {row.member.state for row in one.instances if row.member} == {MemberState.ROLLED_BACK}
+    fleet.go_on()
+    assert [row.os_disk for row in fleet.instances] == disks
+    assert {row.operation_id for row in fleet.instances} == {None}
+    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.ROLLED_BACK}
 
 
-def test_a_person_need_not_wait_for_the_next_attempt(fleet: MakeFleet) -> None:
-    one = failing(fleet)
-    before = one.row.upgrades.count()
-    one.go_on()
-    assert one.row.upgrades.count() == before
-    retry_now(one.path, "ada", one.now)
-    one.look()
-    assert one.row.upgrades.count() == before + 1
-    assert one.upgrade.started_by == "Platform"
+def test_a_person_need_not_wait_for_the_next_attempt(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet)
+    before = fleet.row.upgrades.count()
+    fleet.go_on()
+    assert fleet.row.upgrades.count() == before
+    retry_now(fleet.path, "ada", fleet.now)
+    fleet.look()
+    assert fleet.row.upgrades.count() == before + 1
+    assert fleet.upgrade.started_by == "Platform"
 
 
-def test_a_new_model_ends_the_wait_too(fleet: MakeFleet) -> None:
+def test_a_new_model_ends_the_wait_too(make_fleet: MakeFleet) -> None:
     """S-47, Z-1.8: "any model change ... start a new rolling upgrade"."""
-    one = failing(fleet)
-    before = one.row.upgrades.count()
-    one.edit({"properties.virtualMachineProfile.osProfile.computerNamePrefix": "mended"})
-    one.look()
-    assert one.row.upgrades.count() == before + 1
+    fleet = failing(make_fleet)
+    before = fleet.row.upgrades.count()
+    fleet.edit({"properties.virtualMachineProfile.osProfile.computerNamePrefix": "mended"})
+    fleet.look()
+    assert fleet.row.upgrades.count() == before + 1
 
 
-def test_only_those_that_failed_are_tried_again(fleet: MakeFleet) -> None:
+def test_only_those_that_failed_are_tried_again(make_fleet: MakeFleet) -> None:
     """A-21: by hand, from the disk that they are on."""
-    one = failing(fleet, 10)
-    upgrade = start(one.path, "ada", one.now, only_failed=True)
+    fleet = failing(make_fleet, 10)
+    upgrade = start(fleet.path, "ada", fleet.now, only_failed=True)
     assert upgrade.progress() == Progress(0, 0, 0, 2)
-    one.go_on()
+    fleet.go_on()
     assert [row.instance_number for row in InstanceUpgrade.objects.filter(upgrade=upgrade)] == [0, 1]
 
 
-def test_what_a_person_cancels_while_it_rolls_back_is_not_tried_again_by_itself(fleet: MakeFleet) -> None:
-    one = fleet(10, **{"bad-versions": BAD})
+def test_what_a_person_cancels_while_it_rolls_back_is_not_tried_again_by_itself(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10, **{"bad-versions": BAD})
     policy = "properties.upgradePolicy.automaticOSUpgradePolicy"
-    one.edit({f"{policy}.useRollingUpgradePolicy": True, f"{policy}.disableAutomaticRollback": True})
-    one.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
-    one.go_on()
-    one.publish(BAD)
-    one.go_on()
-    one.later(minutes=5)
-    handed = one.look()
-    assert one.upgrade.status == UpgradeStatus.ROLLING_BACK
-    cancel(one.path, "ada", one.now)
-    one.work(handed)
-    one.go_on()
-    assert one.upgrade.status == UpgradeStatus.FAULTED
-    assert one.row.decision["code"] == "LastAttemptStopped"
+    fleet.edit({f"{policy}.useRollingUpgradePolicy": True, f"{policy}.disableAutomaticRollback": True})
+    fleet.edit({f"{ROLLING}.rollbackFailedInstancesOnPolicyBreach": True})
+    fleet.go_on()
+    fleet.publish(BAD)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    handed = fleet.look()
+    assert fleet.upgrade.status == UpgradeStatus.ROLLING_BACK
+    cancel(fleet.path, "ada", fleet.now)
+    fleet.work(handed)
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.FAULTED
+    assert fleet.row.decision["code"] == "LastAttemptStopped"

@@ -29,165 +29,167 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 DEFERRED = {f"{POLICY}.automaticOSUpgradePolicy.osRollingUpgradeDeferral": True}
 
 
-def waiting(fleet: MakeFleet, own: dict[str, object], **tags: str) -> Fleet:
+def waiting(make_fleet: MakeFleet, own: dict[str, object], **tags: str) -> Fleet:
     """A deferred upgrade of five that waits for approval."""
-    one = fleet(5, **tags)
-    one.edit({**IN_FORCE, **DEFERRED, OWN: own})
-    one.go_on()
-    one.publish(NEW)
-    one.go_on()
-    return one
+    fleet = make_fleet(5, **tags)
+    fleet.edit({**IN_FORCE, **DEFERRED, OWN: own})
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.go_on()
+    return fleet
 
 
 # --- capacity ---------------------------------------------------------------------------------------------------------
 
 
-def test_who_scales_out_while_new_ones_are_made_gets_all_of_it(fleet: MakeFleet) -> None:
+def test_who_scales_out_while_new_ones_are_made_gets_all_of_it(make_fleet: MakeFleet) -> None:
     """Both have a place in the quota for a while; what is asked for comes after them."""
-    one = surging(fleet, tags={"quota": "7"})
-    one.publish(NEW)
-    one.work(one.look())
-    one.edit({"sku.capacity": 7})
-    one.go_on()
-    one.later(hours=1)
-    one.go_on()
-    assert (answering(one), one.upgrade.status) == (7, "Completed")
+    fleet = surging(make_fleet, tags={"quota": "7"})
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    fleet.edit({"sku.capacity": 7})
+    fleet.go_on()
+    fleet.later(hours=1)
+    fleet.go_on()
+    assert (answering(fleet), fleet.upgrade.status) == (7, "Completed")
 
 
-def test_who_scales_out_while_old_ones_leave_gets_all_of_it(fleet: MakeFleet) -> None:
-    one = surging(fleet, tags={"quota": "7"})
-    one.publish(NEW)
-    one.work(one.look())
-    one.probe()
-    removing = one.look()
-    one.edit({"sku.capacity": 6})
-    adding = one.look()
-    one.work(adding)
-    one.work(removing)
-    one.go_on()
-    assert answering(one) == 6
+def test_who_scales_out_while_old_ones_leave_gets_all_of_it(make_fleet: MakeFleet) -> None:
+    fleet = surging(make_fleet, tags={"quota": "7"})
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    fleet.probe()
+    removing = fleet.look()
+    fleet.edit({"sku.capacity": 6})
+    adding = fleet.look()
+    fleet.work(adding)
+    fleet.work(removing)
+    fleet.go_on()
+    assert answering(fleet) == 6
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_what_protects_the_old_one_at_scale_in_protects_the_new_one(fleet: MakeFleet, kept: bool) -> None:
+def test_what_protects_the_old_one_at_scale_in_protects_the_new_one(make_fleet: MakeFleet, kept: bool) -> None:
     """Also where it was said, or taken back, while the new one was awaited."""
-    one = surging(fleet)
+    fleet = surging(make_fleet)
     for is_kept in (not kept, kept):
-        protect(one.row, 0, from_actions=None, from_scale_in=is_kept, owner="ada", now=one.now)
+        protect(fleet.row, 0, from_actions=None, from_scale_in=is_kept, owner="ada", now=fleet.now)
         if is_kept != kept:
-            one.publish(NEW)
-            one.work(one.look())
-    one.go_on()
-    new = InstanceUpgrade.objects.get(upgrade=one.upgrade, instance_number=0).replacement
+            fleet.publish(NEW)
+            fleet.work(fleet.look())
+    fleet.go_on()
+    new = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0).replacement
     assert new and new.kept_on_scale_in is kept
 
 
 @pytest.mark.parametrize("surge", [False, True])
-def test_scaling_in_leaves_no_zone_empty(fleet: MakeFleet, surge: bool) -> None:
+def test_scaling_in_leaves_no_zone_empty(make_fleet: MakeFleet, surge: bool) -> None:
     """Zones are surged one after the other: the last one has all the highest numbers."""
-    one = fleet(6)
-    one.edit({"zones": ["1", "2"], **IN_FORCE, OWN: {"maxSurge": surge, "maxBatchInstancePercent": 50}})
-    one.go_on()
-    one.publish(NEW)
-    one.go_on()
-    one.edit({"sku.capacity": 3})
-    one.go_on()
-    assert sorted(zone_of(["1", "2"], row.number) for row in one.instances) in (["1", "1", "2"], ["1", "2", "2"])
+    fleet = make_fleet(6)
+    fleet.edit({"zones": ["1", "2"], **IN_FORCE, OWN: {"maxSurge": surge, "maxBatchInstancePercent": 50}})
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.go_on()
+    fleet.edit({"sku.capacity": 3})
+    fleet.go_on()
+    assert sorted(zone_of(["1", "2"], row.number) for row in fleet.instances) in (["1", "1", "2"], ["1", "2", "2"])
 
 
-def test_the_terminal_counts_one_for_each_place(fleet: MakeFleet) -> None:
-    one, handed = begun(fleet)
-    one.work(handed)
-    assert history.standings([one.row], one.now)[one.id].instances == 5
+def test_the_terminal_counts_one_for_each_place(make_fleet: MakeFleet) -> None:
+    fleet, handed = begun(make_fleet)
+    fleet.work(handed)
+    assert history.standings([fleet.row], fleet.now)[fleet.id].instances == 5
 
 
 # --- old ones that stay -----------------------------------------------------------------------------------------------
 
 
-def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(fleet: MakeFleet) -> None:
+def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(make_fleet: MakeFleet) -> None:
     """It is upgraded when it is started again, like any other; its data disks stay with it."""
-    one, handed = begun(fleet)
-    one.work(handed)
-    Instance.objects.filter(scale_set=one.id, number=0).update(power="stopped")
-    one.probe()
-    one.look()
-    assert one.instances[0].operation_kind != OperationKind.DELETE
-    assert states(one)[0] == MemberState.SKIPPED
+    fleet, handed = begun(make_fleet)
+    fleet.work(handed)
+    Instance.objects.filter(scale_set=fleet.id, number=0).update(power="stopped")
+    fleet.probe()
+    fleet.look()
+    assert fleet.instances[0].operation_kind != OperationKind.DELETE
+    assert states(fleet)[0] == MemberState.SKIPPED
 
 
-def test_who_is_opted_out_has_not_failed_where_its_new_one_cannot_be_made(fleet: MakeFleet) -> None:
-    one, _ = begun(fleet)
-    one.edit({"tags": {**one.tags, "rollgrid-sim-quota": "5"}})
-    work_item = one.work_items[0]
+def test_who_is_opted_out_has_not_failed_where_its_new_one_cannot_be_made(make_fleet: MakeFleet) -> None:
+    fleet, _ = begun(make_fleet)
+    fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
+    work_item = fleet.work_items[0]
     work_item.attempts = 1
-    mark_begun(work_item, one.now)
-    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
-    lapse(one)
-    one.go_on()
-    assert (states(one)[0], states(one)[1]) == (MemberState.SKIPPED, MemberState.FAILED)
-    assert one.instances[0].failed_version == ""
+    mark_begun(work_item, fleet.now)
+    opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
+    lapse(fleet)
+    fleet.go_on()
+    assert (states(fleet)[0], states(fleet)[1]) == (MemberState.SKIPPED, MemberState.FAILED)
+    assert fleet.instances[0].failed_version == ""
 
 
-def test_three_times_no_quota_is_no_quarantine(fleet: MakeFleet) -> None:
+def test_three_times_no_quota_is_no_quarantine(make_fleet: MakeFleet) -> None:
     """The image was never tried: that there is no room says nothing of the instances."""
-    one = surging(fleet)
-    one.publish(NEW)
+    fleet = surging(make_fleet)
+    fleet.publish(NEW)
     for wait in (1, 2, 4):
-        handed = one.look()
-        one.edit({"tags": {**one.tags, "rollgrid-sim-quota": "5"}})
-        one.work(handed)
-        one.go_on()
-        one.edit({"tags": one.tags})
-        one.later(minutes=31 * wait)
-    assert one.row.upgrades.count() >= 3
-    assert not any(row.quarantined_at for row in one.instances)
+        handed = fleet.look()
+        fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
+        fleet.work(handed)
+        fleet.go_on()
+        fleet.edit({"tags": fleet.tags})
+        fleet.later(minutes=31 * wait)
+    assert fleet.row.upgrades.count() >= 3
+    assert not any(row.quarantined_at for row in fleet.instances)
 
 
-def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(fleet: MakeFleet) -> None:
-    one = fleet(5, **{"bad-versions": NEW})
-    one.go_on()
-    one.publish(NEW)
-    one.go_on()
-    one.later(minutes=5)
-    one.look()
-    assert one.instances[0].operation_kind == OperationKind.RESTORE
-    opt_out_while_its_worker_is_held_up(one)
-    assert states(one)[0] == MemberState.ROLLING_BACK
+def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5, **{"bad-versions": NEW})
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.look()
+    assert fleet.instances[0].operation_kind == OperationKind.RESTORE
+    opt_out_while_its_worker_is_held_up(fleet)
+    assert states(fleet)[0] == MemberState.ROLLING_BACK
 
 
 # --- approvals --------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_let_go_and_withdrawn_is_not_taken_by_the_next_upgrade(fleet: MakeFleet) -> None:
-    one = waiting(fleet, {"maxBatchInstancePercent": 100, "maxUnhealthyInstancePercent": 100})
-    approve(one.path, None, by="ada", now=one.now)
-    handed = one.look()
-    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now)
-    one.work(handed)
-    assert [row.number for row in withdraw_approval(one.path, ["0"], by="ada", now=one.now)] == [0]
-    opt_in(one.path, ["0"], owner="ada", now=one.now)
-    disk = one.instances[0].os_disk
-    one.go_on()
-    assert one.instances[0].os_disk == disk
+def test_what_was_let_go_and_withdrawn_is_not_taken_by_the_next_upgrade(make_fleet: MakeFleet) -> None:
+    fleet = waiting(make_fleet, {"maxBatchInstancePercent": 100, "maxUnhealthyInstancePercent": 100})
+    approve(fleet.path, None, by="ada", now=fleet.now)
+    handed = fleet.look()
+    opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
+    fleet.work(handed)
+    assert [row.number for row in withdraw_approval(fleet.path, ["0"], by="ada", now=fleet.now)] == [0]
+    opt_in(fleet.path, ["0"], owner="ada", now=fleet.now)
+    disk = fleet.instances[0].os_disk
+    fleet.go_on()
+    assert fleet.instances[0].os_disk == disk
 
 
 @pytest.mark.parametrize("surge", [False, True])
-def test_the_approval_of_what_failed_can_be_withdrawn(fleet: MakeFleet, surge: bool) -> None:
-    one = waiting(fleet, {"maxUnhealthyUpgradedInstancePercent": 100, "maxSurge": surge}, **{"bad-versions": NEW})
-    approve(one.path, ["0"], by="ada", now=one.now)
-    one.go_on()
-    one.later(minutes=5)
-    one.go_on()
-    assert states(one)[0] == (MemberState.FAILED if surge else MemberState.ROLLED_BACK)
-    assert one.upgrade.ended_at is None
-    assert [row.number for row in withdraw_approval(one.path, None, by="ada", now=one.now)] == [0]
+def test_the_approval_of_what_failed_can_be_withdrawn(make_fleet: MakeFleet, surge: bool) -> None:
+    fleet = waiting(
+        make_fleet, {"maxUnhealthyUpgradedInstancePercent": 100, "maxSurge": surge}, **{"bad-versions": NEW}
+    )
+    approve(fleet.path, ["0"], by="ada", now=fleet.now)
+    fleet.go_on()
+    fleet.later(minutes=5)
+    fleet.go_on()
+    assert states(fleet)[0] == (MemberState.FAILED if surge else MemberState.ROLLED_BACK)
+    assert fleet.upgrade.ended_at is None
+    assert [row.number for row in withdraw_approval(fleet.path, None, by="ada", now=fleet.now)] == [0]
 
 
-def test_an_opt_out_of_one_upgrade_ends_where_a_newer_version_takes_its_place(fleet: MakeFleet) -> None:
+def test_an_opt_out_of_one_upgrade_ends_where_a_newer_version_takes_its_place(make_fleet: MakeFleet) -> None:
     """What is said of a version holds for all attempts at it, and for no other version."""
-    one = waiting(fleet, {})
-    opt_out(one.path, ["0"], reason="busy", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
-    one.publish("16.04.2")
-    one.go_on()
-    assert one.upgrade.target_version == "16.04.2"
+    fleet = waiting(make_fleet, {})
+    opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
+    fleet.publish("16.04.2")
+    fleet.go_on()
+    assert fleet.upgrade.target_version == "16.04.2"
     assert not OptOut.objects.filter(instance__number=0, ended_at=None).exists()

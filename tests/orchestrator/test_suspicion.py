@@ -20,114 +20,114 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 OLD, BAD, MENDED = "0.0.1", "16.04.1", "16.04.2"
 
 
-def to_its_end(one: Fleet) -> None:
+def to_its_end(fleet: Fleet) -> None:
     """The attempt that is due, with the five minutes of each batch that does not get well."""
-    one.go_on()
+    fleet.go_on()
     for _ in range(20):
-        if one.upgrade.ended_at:
+        if fleet.upgrade.ended_at:
             return
-        one.later(minutes=5)
-        one.go_on()
-    raise AssertionError(f"it does not end: {one.row.decision}")
+        fleet.later(minutes=5)
+        fleet.go_on()
+    raise AssertionError(f"it does not end: {fleet.row.decision}")
 
 
-def attempts(one: Fleet, count: int) -> None:
+def attempts(fleet: Fleet, count: int) -> None:
     """So many attempts at the newest version, the first of which is due; a person has each next one come at once."""
     for number in range(count):
         if number:
-            retry_now(one.path, "ada", one.now)
-        to_its_end(one)
+            retry_now(fleet.path, "ada", fleet.now)
+        to_its_end(fleet)
 
 
-def bad_for_all(fleet: MakeFleet, instances: int, tried: int = 3) -> Fleet:
-    one = fleet(instances, **{"bad-versions": BAD})
-    one.go_on()
-    one.publish(BAD)
-    attempts(one, tried)
-    return one
+def bad_for_all(make_fleet: MakeFleet, instances: int, tried: int = 3) -> Fleet:
+    fleet = make_fleet(instances, **{"bad-versions": BAD})
+    fleet.go_on()
+    fleet.publish(BAD)
+    attempts(fleet, tried)
+    return fleet
 
 
-def quarantined(one: Fleet) -> list[int]:
-    return [row.number for row in one.instances if row.quarantined_at]
+def quarantined(fleet: Fleet) -> list[int]:
+    return [row.number for row in fleet.instances if row.quarantined_at]
 
 
-def versions(one: Fleet) -> set[str]:
-    return {row.version for row in one.instances}
+def versions(fleet: Fleet) -> set[str]:
+    return {row.version for row in fleet.instances}
 
 
-def reasons(one: Fleet) -> dict[str, dict[str, Any]]:
-    return {reason["code"]: reason for reason in one.row.decision["reasons"]}
+def reasons(fleet: Fleet) -> dict[str, dict[str, Any]]:
+    return {reason["code"]: reason for reason in fleet.row.decision["reasons"]}
 
 
 @pytest.mark.parametrize("instances", [1, 2, 3, 10])
-def test_the_mended_version_reaches_all_by_itself(fleet: MakeFleet, instances: int) -> None:
-    one = bad_for_all(fleet, instances, tried=5)
-    assert one.row.upgrades.count() == 5
-    assert quarantined(one) == []
-    one.publish(MENDED)
-    to_its_end(one)
-    assert versions(one) == {MENDED}
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+def test_the_mended_version_reaches_all_by_itself(make_fleet: MakeFleet, instances: int) -> None:
+    fleet = bad_for_all(make_fleet, instances, tried=5)
+    assert fleet.row.upgrades.count() == 5
+    assert quarantined(fleet) == []
+    fleet.publish(MENDED)
+    to_its_end(fleet)
+    assert versions(fleet) == {MENDED}
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_it_is_said_on_how_many_of_how_many_a_version_failed(fleet: MakeFleet) -> None:
-    one = bad_for_all(fleet, 10, tried=1)
-    said = reasons(one)["VersionSuspected"]
+def test_it_is_said_on_how_many_of_how_many_a_version_failed(make_fleet: MakeFleet) -> None:
+    fleet = bad_for_all(make_fleet, 10, tried=1)
+    said = reasons(fleet)["VersionSuspected"]
     assert said["numbers"] == {"failed": 2, "tried": 2}
     assert said["text"].startswith(f"{BAD} failed on 2 of 2 instances")
-    retry_now(one.path, "ada", one.now)
-    to_its_end(one)
-    assert reasons(one)["VersionSuspected"]["numbers"] == {"failed": 4, "tried": 4}
+    retry_now(fleet.path, "ada", fleet.now)
+    to_its_end(fleet)
+    assert reasons(fleet)["VersionSuspected"]["numbers"] == {"failed": 4, "tried": 4}
 
 
-def test_it_is_tried_again_with_others_first_and_ever_more_rarely(fleet: MakeFleet) -> None:
-    one = bad_for_all(fleet, 10, tried=3)
-    taken = [sorted(each.members.values_list("instance_number", flat=True)) for each in one.row.upgrades.all()]
+def test_it_is_tried_again_with_others_first_and_ever_more_rarely(make_fleet: MakeFleet) -> None:
+    fleet = bad_for_all(make_fleet, 10, tried=3)
+    taken = [sorted(each.members.values_list("instance_number", flat=True)) for each in fleet.row.upgrades.all()]
     assert taken == [[4, 5], [2, 3], [0, 1]]
-    assert {"WaitingToTryAgain", "VersionSuspected"} <= reasons(one).keys()
+    assert {"WaitingToTryAgain", "VersionSuspected"} <= reasons(fleet).keys()
 
 
-def test_a_machine_that_fails_where_others_succeed_is_in_quarantine_after_three_failures(fleet: MakeFleet) -> None:
-    one = fleet(5)
-    one.go_on()
-    one.sick = {1}
-    one.publish(BAD)
-    attempts(one, 2)
-    assert (one.instances[1].failed_on, quarantined(one)) == ({BAD: 2}, [])
-    assert [row.version for row in one.instances] == [BAD, OLD, BAD, BAD, BAD]
-    retry_now(one.path, "ada", one.now)
-    to_its_end(one)
-    assert quarantined(one) == [1]
-    count = one.row.upgrades.count()
-    one.now += timedelta(days=2)
-    one.probe()
-    one.go_on()
-    assert one.row.upgrades.count() == count
-    assert reasons(one).keys() >= {"Quarantined", "OptOutsLeaveNothing"}
-    assert release(one.path, ["1"], by="ada", now=one.now)
-    one.sick = set()
-    one.probe()
-    one.go_on()
-    assert versions(one) == {BAD}
+def test_a_machine_that_fails_where_others_succeed_is_in_quarantine_after_three_failures(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5)
+    fleet.go_on()
+    fleet.sick = {1}
+    fleet.publish(BAD)
+    attempts(fleet, 2)
+    assert (fleet.instances[1].failed_on, quarantined(fleet)) == ({BAD: 2}, [])
+    assert [row.version for row in fleet.instances] == [BAD, OLD, BAD, BAD, BAD]
+    retry_now(fleet.path, "ada", fleet.now)
+    to_its_end(fleet)
+    assert quarantined(fleet) == [1]
+    count = fleet.row.upgrades.count()
+    fleet.now += timedelta(days=2)
+    fleet.probe()
+    fleet.go_on()
+    assert fleet.row.upgrades.count() == count
+    assert reasons(fleet).keys() >= {"Quarantined", "OptOutsLeaveNothing"}
+    assert release(fleet.path, ["1"], by="ada", now=fleet.now)
+    fleet.sick = set()
+    fleet.probe()
+    fleet.go_on()
+    assert versions(fleet) == {BAD}
 
 
-def test_a_machine_that_fails_on_every_version_is_in_quarantine_in_the_end(fleet: MakeFleet) -> None:
+def test_a_machine_that_fails_on_every_version_is_in_quarantine_in_the_end(make_fleet: MakeFleet) -> None:
     """Once on each of them: those versions are good for others. The version after them is tried once, too."""
-    one = fleet(10)
-    one.go_on()
-    one.sick = {9}
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.sick = {9}
     for number in (1, 2, 3, 4):
-        one.publish(f"16.04.{number}")
-        to_its_end(one)
-        assert one.instances[9].failures == number
-        assert quarantined(one) == ([9] if number >= 3 else [])
-    one.go_on()
-    assert one.upgrade.target_version == "16.04.4"
+        fleet.publish(f"16.04.{number}")
+        to_its_end(fleet)
+        assert fleet.instances[9].failures == number
+        assert quarantined(fleet) == ([9] if number >= 3 else [])
+    fleet.go_on()
+    assert fleet.upgrade.target_version == "16.04.4"
 
 
-def test_a_set_of_one_has_no_peers_but_other_sets_that_follow_the_image(fleet: MakeFleet) -> None:
+def test_a_set_of_one_has_no_peers_but_other_sets_that_follow_the_image(make_fleet: MakeFleet) -> None:
     """Where others are well on the version it is the machine; the next version reaches it all the same."""
-    alone, others = fleet(1, **{"bad-versions": BAD}), fleet(2)
+    alone, others = make_fleet(1, **{"bad-versions": BAD}), make_fleet(2)
     alone.go_on()
     others.go_on()
     alone.publish(BAD)
@@ -146,106 +146,106 @@ def test_a_set_of_one_has_no_peers_but_other_sets_that_follow_the_image(fleet: M
     assert versions(alone) == {MENDED}
 
 
-def test_the_next_version_reaches_even_a_quarantined_machine(fleet: MakeFleet) -> None:
+def test_the_next_version_reaches_even_a_quarantined_machine(make_fleet: MakeFleet) -> None:
     """Whatever put it there: the next version is another thing."""
-    one = fleet(3)
-    one.go_on()
-    one.publish(BAD)
-    to_its_end(one)
-    Instance.objects.filter(scale_set=one.id).update(failed_version=BAD, failures=3, quarantined_at=one.now)
-    one.publish(MENDED)
-    to_its_end(one)
-    assert versions(one) == {MENDED}
-    assert quarantined(one) == []
+    fleet = make_fleet(3)
+    fleet.go_on()
+    fleet.publish(BAD)
+    to_its_end(fleet)
+    Instance.objects.filter(scale_set=fleet.id).update(failed_version=BAD, failures=3, quarantined_at=fleet.now)
+    fleet.publish(MENDED)
+    to_its_end(fleet)
+    assert versions(fleet) == {MENDED}
+    assert quarantined(fleet) == []
 
 
-def test_who_was_quarantined_for_a_fault_of_the_version_is_free_again(fleet: MakeFleet) -> None:
+def test_who_was_quarantined_for_a_fault_of_the_version_is_free_again(make_fleet: MakeFleet) -> None:
     """Under the old rule three failures sufficed, whoever else failed too."""
-    one = bad_for_all(fleet, 3, tried=1)
-    Instance.objects.filter(scale_set=one.id).update(
-        failed_version=BAD, failed_on={}, failures=3, quarantined_at=one.now
+    fleet = bad_for_all(make_fleet, 3, tried=1)
+    Instance.objects.filter(scale_set=fleet.id).update(
+        failed_version=BAD, failed_on={}, failures=3, quarantined_at=fleet.now
     )
     import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
-    assert quarantined(one) == []
-    assert [row.failed_on for row in one.instances] == [{BAD: 3}] * 3
-    Instance.objects.filter(scale_set=one.id).update(quarantined_at=one.now)
-    Instance.objects.filter(scale_set=one.id, number=0).update(version=BAD, failed_version="", failures=0)
+    assert quarantined(fleet) == []
+    assert [row.failed_on for row in fleet.instances] == [{BAD: 3}] * 3
+    Instance.objects.filter(scale_set=fleet.id).update(quarantined_at=fleet.now)
+    Instance.objects.filter(scale_set=fleet.id, number=0).update(version=BAD, failed_version="", failures=0)
     import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
-    assert quarantined(one) == [0, 1, 2]  # somebody is well on it
+    assert quarantined(fleet) == [0, 1, 2]  # somebody is well on it
 
 
-def test_a_quarantine_ends_when_others_fail_on_that_version_too(fleet: MakeFleet) -> None:
-    one = bad_for_all(fleet, 10, tried=1)
-    Instance.objects.filter(scale_set=one.id, number=0).update(quarantined_at=one.now)
-    one.go_on()
-    assert quarantined(one) == []
+def test_a_quarantine_ends_when_others_fail_on_that_version_too(make_fleet: MakeFleet) -> None:
+    fleet = bad_for_all(make_fleet, 10, tried=1)
+    Instance.objects.filter(scale_set=fleet.id, number=0).update(quarantined_at=fleet.now)
+    fleet.go_on()
+    assert quarantined(fleet) == []
 
 
 # --- new instances ----------------------------------------------------------------------------------------------------
 
 
-def test_new_instances_take_the_newest_version_that_is_not_suspected(fleet: MakeFleet) -> None:
-    one = bad_for_all(fleet, 10, tried=1)
-    one.put(13)
-    one.go_on()
-    assert [row.version for row in one.instances] == [OLD] * 13
-    one.publish(MENDED)
-    to_its_end(one)
-    assert versions(one) == {MENDED}
+def test_new_instances_take_the_newest_version_that_is_not_suspected(make_fleet: MakeFleet) -> None:
+    fleet = bad_for_all(make_fleet, 10, tried=1)
+    fleet.put(13)
+    fleet.go_on()
+    assert [row.version for row in fleet.instances] == [OLD] * 13
+    fleet.publish(MENDED)
+    to_its_end(fleet)
+    assert versions(fleet) == {MENDED}
 
 
-def test_a_set_that_was_emptied_remembers_what_it_suspects(fleet: MakeFleet) -> None:
+def test_a_set_that_was_emptied_remembers_what_it_suspects(make_fleet: MakeFleet) -> None:
     """Switched off over night after a bad version: in the morning it does not come up on it."""
-    one = bad_for_all(fleet, 2, tried=2)
-    one.put(0)
-    one.go_on()
-    assert one.instances == []
-    one.put(2)
-    one.go_on()
-    assert [row.version for row in one.instances] == [OLD] * 2
-    assert trials_of(one.row) == {BAD: Trial(failed=2)}
+    fleet = bad_for_all(make_fleet, 2, tried=2)
+    fleet.put(0)
+    fleet.go_on()
+    assert fleet.instances == []
+    fleet.put(2)
+    fleet.go_on()
+    assert [row.version for row in fleet.instances] == [OLD] * 2
+    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
 
 
-def test_two_bad_versions_in_a_row_are_both_passed_over(fleet: MakeFleet) -> None:
-    one = fleet(5, **{"bad-versions": f"{BAD},{MENDED}"})
-    one.go_on()
+def test_two_bad_versions_in_a_row_are_both_passed_over(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5, **{"bad-versions": f"{BAD},{MENDED}"})
+    fleet.go_on()
     for version in (BAD, MENDED):
-        one.publish(version)
-        to_its_end(one)
-    one.put(6)
-    one.go_on()
-    assert [row.version for row in one.instances] == [OLD] * 6
+        fleet.publish(version)
+        to_its_end(fleet)
+    fleet.put(6)
+    fleet.go_on()
+    assert [row.version for row in fleet.instances] == [OLD] * 6
 
 
-def test_where_every_version_is_suspected_new_instances_take_the_newest(fleet: MakeFleet) -> None:
-    one = fleet(2, **{"bad-versions": BAD})
-    one.go_on()
-    one.row.sku.versions.all().delete()
-    one.publish(BAD)
-    to_its_end(one)
-    one.put(3)
-    one.go_on()
-    assert one.instances[-1].version == BAD
+def test_where_every_version_is_suspected_new_instances_take_the_newest(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(2, **{"bad-versions": BAD})
+    fleet.go_on()
+    fleet.row.sku.versions.all().delete()
+    fleet.publish(BAD)
+    to_its_end(fleet)
+    fleet.put(3)
+    fleet.go_on()
+    assert fleet.instances[-1].version == BAD
 
 
-def test_a_surge_that_fails_suspects_the_version_too(fleet: MakeFleet) -> None:
-    one = surging(fleet, 5, tags={"bad-versions": BAD})
-    one.publish(BAD)
-    to_its_end(one)
-    one.go_on()
-    assert trials_of(one.row) == {BAD: Trial(failed=2)}
-    assert "VersionSuspected" in reasons(one)
-    one.publish(MENDED)
-    to_its_end(one)
-    assert trials_of(one.row) == {BAD: Trial(failed=2)}
-    assert versions(one) == {MENDED}
+def test_a_surge_that_fails_suspects_the_version_too(make_fleet: MakeFleet) -> None:
+    fleet = surging(make_fleet, 5, tags={"bad-versions": BAD})
+    fleet.publish(BAD)
+    to_its_end(fleet)
+    fleet.go_on()
+    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
+    assert "VersionSuspected" in reasons(fleet)
+    fleet.publish(MENDED)
+    to_its_end(fleet)
+    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
+    assert versions(fleet) == {MENDED}
 
 
-def test_a_want_of_room_says_nothing_of_a_version(fleet: MakeFleet) -> None:
-    one = surging(fleet)
-    one.publish(BAD)
-    handed = one.look()
-    one.edit({"tags": {**one.tags, "rollgrid-sim-quota": "5"}})
-    one.work(handed)
-    one.go_on()
-    assert trials_of(one.row) == {}
+def test_a_want_of_room_says_nothing_of_a_version(make_fleet: MakeFleet) -> None:
+    fleet = surging(make_fleet)
+    fleet.publish(BAD)
+    handed = fleet.look()
+    fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
+    fleet.work(handed)
+    fleet.go_on()
+    assert trials_of(fleet.row) == {}

@@ -22,44 +22,48 @@ from upgrades.providers.simulated.client import SimulatorControl
 NEW = "16.04.1"
 
 
-def vanish(one: Fleet, *numbers: int) -> None:
+def vanish(fleet: Fleet, *numbers: int) -> None:
     """Nobody has noticed yet."""
 
     async def act() -> None:
-        control = SimulatorControl(one.home)
+        control = SimulatorControl(fleet.home)
         try:
-            await control.act(one.path, {"vanish": [str(number) for number in numbers]})
+            await control.act(fleet.path, {"vanish": [str(number) for number in numbers]})
         finally:
             await control.close()
 
     asyncio.run(act())
 
 
-def notice(one: Fleet, *, answers: int = 3, apart: float = 20.0) -> None:
+def notice(fleet: Fleet, *, answers: int = 3, apart: float = 20.0) -> None:
     """The prober asks the provider so often."""
     absences = Absences()
     for answer in range(answers):
-        probed, views = probe_targets.read(one.id), one.views()
+        probed, views = probe_targets.read(fleet.id), fleet.views()
         assert probed
         if gone := absences.note(probed, views, answer * apart):
-            write_back.write_gone(one.id, gone, one.now)
-        there = {one.pk: views[str(one.number)] for one in probed.instances.values() if str(one.number) in views}
-        write_back.write_views(one.id, there, probed.instances, one.now)
+            write_back.write_gone(fleet.id, gone, fleet.now)
+        there = {
+            instance.pk: views[str(instance.number)]
+            for instance in probed.instances.values()
+            if str(instance.number) in views
+        }
+        write_back.write_views(fleet.id, there, probed.instances, fleet.now)
 
 
-def missing(one: Fleet) -> list[int]:
-    return [row.number for row in one.instances if row.missing_since]
+def missing(fleet: Fleet) -> list[int]:
+    return [row.number for row in fleet.instances if row.missing_since]
 
 
-def reasons(one: Fleet) -> dict[str, Any]:
-    return {each["code"]: each for each in one.row.decision["reasons"]}
+def reasons(fleet: Fleet) -> dict[str, Any]:
+    return {each["code"]: each for each in fleet.row.decision["reasons"]}
 
 
 @pytest.fixture
-def six(fleet: MakeFleet) -> Fleet:
-    one = fleet(6)
-    one.go_on()
-    return one
+def six(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet(6)
+    fleet.go_on()
+    return fleet
 
 
 def test_a_machine_that_vanished_is_seen_and_said(six: Fleet) -> None:
@@ -117,30 +121,30 @@ def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str
     assert {(row.version, row.health, row.failures) for row in six.instances} == {(NEW, "healthy", 0)}
 
 
-def begin_only_slowly(one: Fleet, handed: list[WorkClaim]) -> None:
-    one.edit({"tags": {**one.tags, "rollgrid-sim-boot-seconds": "0.5"}})
-    begin_only(one, handed)
+def begin_only_slowly(fleet: Fleet, handed: list[WorkClaim]) -> None:
+    fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-boot-seconds": "0.5"}})
+    begin_only(fleet, handed)
 
 
-def test_one_that_vanishes_while_its_old_disk_is_put_back_was_a_failure(fleet: MakeFleet) -> None:
-    one = fleet(6, **{"bad-versions": NEW})
-    one.go_on()
-    one.publish(NEW)
-    one.work(one.look())
-    one.probe()
-    one.later(minutes=6)
-    one.probe()
-    handed = one.look()
-    assert one.instances[0].operation_kind == "restore"
-    vanish(one, 0)
-    one.work(handed)
-    member = InstanceUpgrade.objects.get(upgrade=one.upgrade, instance_number=0)
+def test_one_that_vanishes_while_its_old_disk_is_put_back_was_a_failure(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(6, **{"bad-versions": NEW})
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    fleet.probe()
+    fleet.later(minutes=6)
+    fleet.probe()
+    handed = fleet.look()
+    assert fleet.instances[0].operation_kind == "restore"
+    vanish(fleet, 0)
+    fleet.work(handed)
+    member = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0)
     assert member.state == MemberState.FAILED and "gone at the provider" in member.rollback_error
-    one.look()
+    fleet.look()
     assert (
-        one.upgrade.status == UpgradeStatus.FAULTED
-        and missing(one) == []
-        or one.instances[0].operation_kind == "create"
+        fleet.upgrade.status == UpgradeStatus.FAULTED
+        and missing(fleet) == []
+        or fleet.instances[0].operation_kind == "create"
     )
 
 
@@ -160,41 +164,41 @@ def test_a_machine_that_vanishes_in_a_paused_upgrade_is_made_again_meanwhile(six
 
 
 @pytest.mark.parametrize("which", ["old", "new"])
-def test_in_a_surge_either_may_vanish(fleet: MakeFleet, which: str) -> None:
-    one, handed = begun(fleet)
-    one.work(handed)
-    vanish(one, 0 if which == "old" else 5)
-    notice(one)
-    one.go_on(200)
-    rows = one.instances
-    assert one.upgrade.status == UpgradeStatus.COMPLETED
+def test_in_a_surge_either_may_vanish(make_fleet: MakeFleet, which: str) -> None:
+    fleet, handed = begun(make_fleet)
+    fleet.work(handed)
+    vanish(fleet, 0 if which == "old" else 5)
+    notice(fleet)
+    fleet.go_on(200)
+    rows = fleet.instances
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
     assert len(rows) == 5 and {(row.health, row.failures) for row in rows} == {("healthy", 0)}
-    one.go_on(200)
-    assert {row.version for row in one.instances} == {NEW}
+    fleet.go_on(200)
+    assert {row.version for row in fleet.instances} == {NEW}
 
 
-def test_a_new_one_that_vanishes_in_its_creation_is_no_failure_of_the_image(fleet: MakeFleet) -> None:
-    one = surging(fleet, tags={"boot-seconds": "0.5"})
-    one.publish(NEW)
-    handed = one.look()
-    begin_only(one, handed)
-    vanish(one, 5)
-    lapse(one)
-    one.go_on(300)
-    assert {(row.failures, row.failed_version) for row in one.instances} == {(0, "")}
+def test_a_new_one_that_vanishes_in_its_creation_is_no_failure_of_the_image(make_fleet: MakeFleet) -> None:
+    fleet = surging(make_fleet, tags={"boot-seconds": "0.5"})
+    fleet.publish(NEW)
+    handed = fleet.look()
+    begin_only(fleet, handed)
+    vanish(fleet, 5)
+    lapse(fleet)
+    fleet.go_on(300)
+    assert {(row.failures, row.failed_version) for row in fleet.instances} == {(0, "")}
 
 
-def test_all_of_a_set_are_made_again_so_many_at_a_time(fleet: MakeFleet) -> None:
-    one = fleet(10)
-    one.go_on()
-    vanish(one, *range(10))
-    notice(one)
-    assert missing(one) == list(range(10))
-    handed = one.look()
-    assert Instance.objects.filter(scale_set=one.id, operation_kind="create").count() == 2
-    one.work(handed)
-    one.go_on(200)
-    assert missing(one) == [] and {row.health for row in one.instances} == {"healthy"}
+def test_all_of_a_set_are_made_again_so_many_at_a_time(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10)
+    fleet.go_on()
+    vanish(fleet, *range(10))
+    notice(fleet)
+    assert missing(fleet) == list(range(10))
+    handed = fleet.look()
+    assert Instance.objects.filter(scale_set=fleet.id, operation_kind="create").count() == 2
+    fleet.work(handed)
+    fleet.go_on(200)
+    assert missing(fleet) == [] and {row.health for row in fleet.instances} == {"healthy"}
 
 
 def test_a_provider_that_is_mistaken_about_all_of_them_costs_nothing(six: Fleet) -> None:
@@ -215,7 +219,9 @@ def test_a_machine_that_comes_back_is_taken_as_it_is(six: Fleet) -> None:
     disk = six.instances[1].os_disk
     probed = probe_targets.read(six.id)
     assert probed
-    write_back.write_gone(six.id, {pk: one for pk, one in probed.instances.items() if one.number == 1}, six.now)
+    write_back.write_gone(
+        six.id, {pk: instance for pk, instance in probed.instances.items() if instance.number == 1}, six.now
+    )
     notice(six, answers=1)
     six.go_on()
     assert six.instances[1].os_disk == disk and six.instances[1].health == "healthy"

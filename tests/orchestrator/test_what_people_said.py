@@ -15,133 +15,137 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 NEW, NEWER = "16.04.1", "16.04.2"
 
 
-def failing(fleet: MakeFleet, *, paused: bool = False) -> Fleet:
+def failing(make_fleet: MakeFleet, *, paused: bool = False) -> Fleet:
     """Its first batch is bad; paused or not, it is stopped at the end of that."""
-    one = fleet(10)
-    one.go_on()
-    one.publish(NEW)
-    one.sick = {0, 1}
-    one.work(one.look())
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.sick = {0, 1}
+    fleet.work(fleet.look())
     if paused:
-        pause(one.path, "ada", one.now)
-    one.go_on()
-    one.later(minutes=6)
-    one.go_on()
-    one.sick = set()
-    one.probe()
-    assert one.upgrade.status == "Faulted"
-    return one
+        pause(fleet.path, "ada", fleet.now)
+    fleet.go_on()
+    fleet.later(minutes=6)
+    fleet.go_on()
+    fleet.sick = set()
+    fleet.probe()
+    assert fleet.upgrade.status == "Faulted"
+    return fleet
 
 
-def retried(one: Fleet) -> None:
+def retried(fleet: Fleet) -> None:
     """The wait until the next attempt is over."""
-    one.later(hours=2)
-    one.probe()
-    one.go_on(60)
+    fleet.later(hours=2)
+    fleet.probe()
+    fleet.go_on(60)
 
 
-def say(one: Fleet) -> tuple[str, set[str], int]:
-    return one.row.decision["code"], {row["code"] for row in one.row.decision["reasons"]}, one.row.upgrades.count()
+def say(fleet: Fleet) -> tuple[str, set[str], int]:
+    return (
+        fleet.row.decision["code"],
+        {row["code"] for row in fleet.row.decision["reasons"]},
+        fleet.row.upgrades.count(),
+    )
 
 
 # --- a pause ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_pause_holds_the_next_attempt_too(fleet: MakeFleet) -> None:
-    one = failing(fleet, paused=True)
-    retried(one)
-    code, reasons, attempts = say(one)
+def test_a_pause_holds_the_next_attempt_too(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet, paused=True)
+    retried(fleet)
+    code, reasons, attempts = say(fleet)
     assert (code, attempts) == ("Paused", 1) and "Paused" in reasons
-    resume(one.path, "eve", one.now)
-    one.go_on(60)
-    assert (one.upgrade.status, one.row.upgrades.count()) == ("Completed", 2)
+    resume(fleet.path, "eve", fleet.now)
+    fleet.go_on(60)
+    assert (fleet.upgrade.status, fleet.row.upgrades.count()) == ("Completed", 2)
 
 
-def test_one_that_waits_to_be_tried_again_can_be_paused(fleet: MakeFleet) -> None:
-    one = failing(fleet)
-    pause(one.path, "ada", one.now)
-    pause(one.path, "eve", one.now)
-    assert one.upgrade.paused_by == "ada"
-    retried(one)
-    assert say(one)[0] == "Paused" and one.row.upgrades.count() == 1
+def test_one_that_waits_to_be_tried_again_can_be_paused(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet)
+    pause(fleet.path, "ada", fleet.now)
+    pause(fleet.path, "eve", fleet.now)
+    assert fleet.upgrade.paused_by == "ada"
+    retried(fleet)
+    assert say(fleet)[0] == "Paused" and fleet.row.upgrades.count() == 1
 
 
-def test_nobody_begins_another_attempt_past_a_pause(fleet: MakeFleet) -> None:
+def test_nobody_begins_another_attempt_past_a_pause(make_fleet: MakeFleet) -> None:
     """Refused with what works instead, whoever asks for it."""
-    one = failing(fleet, paused=True)
+    fleet = failing(make_fleet, paused=True)
     for act in (start, retry_now):
         with pytest.raises(Refused, match=f"to {NEW} are paused by ada; resume them first"):
-            act(one.path, "eve", one.now)
-    resume(one.path, "eve", one.now)
-    start(one.path, "eve", one.now)
-    one.go_on(60)
-    assert one.upgrade.status == "Completed"
+            act(fleet.path, "eve", fleet.now)
+    resume(fleet.path, "eve", fleet.now)
+    start(fleet.path, "eve", fleet.now)
+    fleet.go_on(60)
+    assert fleet.upgrade.status == "Completed"
 
 
-def test_a_newer_version_ends_a_pause_between_two_attempts(fleet: MakeFleet) -> None:
-    one = failing(fleet, paused=True)
-    one.publish(NEWER)
-    one.go_on(60)
-    assert (one.upgrade.target_version, one.upgrade.status) == (NEWER, "Completed")
+def test_a_newer_version_ends_a_pause_between_two_attempts(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet, paused=True)
+    fleet.publish(NEWER)
+    fleet.go_on(60)
+    assert (fleet.upgrade.target_version, fleet.upgrade.status) == (NEWER, "Completed")
 
 
-def test_a_newer_version_leaves_a_running_upgrade_paused(fleet: MakeFleet) -> None:
-    one = fleet(5)
-    one.go_on()
-    one.publish(NEW)
-    one.work(one.look())
-    pause(one.path, "ada", one.now)
-    one.publish(NEWER)
-    one.go_on()
-    assert say(one)[0] == "Paused"
-    resume(one.path, "ada", one.now)
-    one.go_on(60)
-    assert [row.version for row in one.instances] == [NEWER] * 5
+def test_a_newer_version_leaves_a_running_upgrade_paused(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5)
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    pause(fleet.path, "ada", fleet.now)
+    fleet.publish(NEWER)
+    fleet.go_on()
+    assert say(fleet)[0] == "Paused"
+    resume(fleet.path, "ada", fleet.now)
+    fleet.go_on(60)
+    assert [row.version for row in fleet.instances] == [NEWER] * 5
 
 
-def test_a_pause_outlives_automatic_upgrades_that_are_off_for_a_while(fleet: MakeFleet) -> None:
-    one = fleet(5)
-    one.go_on()
-    one.publish(NEW)
-    one.work(one.look())
-    pause(one.path, "ada", one.now)
-    one.put(5, automatic=False)
-    one.go_on()
-    assert one.upgrade.status == "Cancelled"
-    one.put(5)
-    one.go_on()
-    assert say(one)[0] == "Paused" and one.row.upgrades.count() == 1
+def test_a_pause_outlives_automatic_upgrades_that_are_off_for_a_while(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5)
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    pause(fleet.path, "ada", fleet.now)
+    fleet.put(5, automatic=False)
+    fleet.go_on()
+    assert fleet.upgrade.status == "Cancelled"
+    fleet.put(5)
+    fleet.go_on()
+    assert say(fleet)[0] == "Paused" and fleet.row.upgrades.count() == 1
 
 
-def test_who_cancels_ends_the_pause_too(fleet: MakeFleet) -> None:
-    one = fleet(5)
-    one.go_on()
-    one.publish(NEW)
-    one.work(one.look())
-    pause(one.path, "ada", one.now)
-    cancel(one.path, "ada", one.now)
-    one.go_on()
-    assert say(one)[0] == "LastAttemptStopped"
-    retry_now(one.path, "ada", one.now)
-    one.go_on(60)
-    assert one.upgrade.status == "Completed"
+def test_who_cancels_ends_the_pause_too(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5)
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.work(fleet.look())
+    pause(fleet.path, "ada", fleet.now)
+    cancel(fleet.path, "ada", fleet.now)
+    fleet.go_on()
+    assert say(fleet)[0] == "LastAttemptStopped"
+    retry_now(fleet.path, "ada", fleet.now)
+    fleet.go_on(60)
+    assert fleet.upgrade.status == "Completed"
 
 
-def test_a_pause_of_nothing_says_what_works_instead(fleet: MakeFleet) -> None:
-    one = fleet(2)
-    one.go_on()
+def test_a_pause_of_nothing_says_what_works_instead(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(2)
+    fleet.go_on()
     with pytest.raises(Refused, match=r"None of \S+ waits to be tried again, .* automatic upgrades off, or opt"):
-        pause(one.path, "ada", one.now)
-    one.publish(NEW)
-    one.go_on()
+        pause(fleet.path, "ada", fleet.now)
+    fleet.publish(NEW)
+    fleet.go_on()
     with pytest.raises(Refused, match="waits to be tried again"):
-        pause(one.path, "ada", one.now)
+        pause(fleet.path, "ada", fleet.now)
 
 
-def test_one_that_rolls_back_can_be_paused_where_it_comes_again(fleet: MakeFleet) -> None:
-    one = fleet(10)
-    one.edit({"properties.upgradePolicy.rollingUpgradePolicy": {"rollbackFailedInstancesOnPolicyBreach": True}})
-    one.edit(
+def test_one_that_rolls_back_can_be_paused_where_it_comes_again(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10)
+    fleet.edit({"properties.upgradePolicy.rollingUpgradePolicy": {"rollbackFailedInstancesOnPolicyBreach": True}})
+    fleet.edit(
         {
             "properties.upgradePolicy.automaticOSUpgradePolicy": {
                 "enableAutomaticOSUpgrade": True,
@@ -150,109 +154,109 @@ def test_one_that_rolls_back_can_be_paused_where_it_comes_again(fleet: MakeFleet
             }
         }
     )
-    one.go_on()
-    one.publish(NEW)
-    one.sick = {0, 1}
-    one.work(one.look())
-    one.go_on()
-    one.later(minutes=6)
-    handed = one.look() or one.look()
-    while one.upgrade.status == "RollingForward":
-        handed = one.look()
-    assert one.upgrade.status == "RollingBack"
-    pause(one.path, "ada", one.now)
-    one.sick = set()
-    one.work(handed)
-    one.go_on()
-    assert one.upgrade.status == "Faulted"
-    retried(one)
-    assert say(one)[0] == "Paused" and one.row.upgrades.count() == 1
-    resume(one.path, "ada", one.now)
-    one.go_on(60)
-    assert one.upgrade.status == "Completed"
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.sick = {0, 1}
+    fleet.work(fleet.look())
+    fleet.go_on()
+    fleet.later(minutes=6)
+    handed = fleet.look() or fleet.look()
+    while fleet.upgrade.status == "RollingForward":
+        handed = fleet.look()
+    assert fleet.upgrade.status == "RollingBack"
+    pause(fleet.path, "ada", fleet.now)
+    fleet.sick = set()
+    fleet.work(handed)
+    fleet.go_on()
+    assert fleet.upgrade.status == "Faulted"
+    retried(fleet)
+    assert say(fleet)[0] == "Paused" and fleet.row.upgrades.count() == 1
+    resume(fleet.path, "ada", fleet.now)
+    fleet.go_on(60)
+    assert fleet.upgrade.status == "Completed"
 
 
 # --- an opt-out for this upgrade --------------------------------------------------------------------------------------
 
 
-def test_an_opt_out_for_this_upgrade_holds_for_all_attempts_at_it(fleet: MakeFleet) -> None:
-    one = fleet(10)
-    one.go_on()
-    one.publish(NEW)
-    one.sick = {0, 1}
-    one.work(one.look())
-    opt_out(one.path, ["9"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
-    one.go_on()
-    one.later(minutes=6)
-    one.go_on()
-    assert one.upgrade.status == "Faulted" and OptOut.objects.filter(ended_at=None).count() == 1
-    one.sick = set()
-    one.probe()
-    retry_now(one.path, "eve", one.now)
-    one.go_on(60)
-    _, second, third = one.row.upgrades.order_by("started_at")
+def test_an_opt_out_for_this_upgrade_holds_for_all_attempts_at_it(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.publish(NEW)
+    fleet.sick = {0, 1}
+    fleet.work(fleet.look())
+    opt_out(fleet.path, ["9"], reason="not now", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
+    fleet.go_on()
+    fleet.later(minutes=6)
+    fleet.go_on()
+    assert fleet.upgrade.status == "Faulted" and OptOut.objects.filter(ended_at=None).count() == 1
+    fleet.sick = set()
+    fleet.probe()
+    retry_now(fleet.path, "eve", fleet.now)
+    fleet.go_on(60)
+    _, second, third = fleet.row.upgrades.order_by("started_at")
     assert (second.status, second.members.count()) == ("Completed", 9), "without it"
     assert [row.instance_number for row in third.members.all()] == [9], "then its opt-out was over"
     assert not OptOut.objects.filter(ended_at=None).exists()
 
 
-def test_an_upgrade_to_another_version_ends_it_where_it_begins(fleet: MakeFleet) -> None:
+def test_an_upgrade_to_another_version_ends_it_where_it_begins(make_fleet: MakeFleet) -> None:
     """Also where all are opted out, so that there was nothing to begin with: those opt-outs are of the other version."""
-    one = failing(fleet)
-    ids = [str(row.number) for row in one.instances]
-    opt_out(one.path, ids, reason="not this one", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
+    fleet = failing(make_fleet)
+    ids = [str(row.number) for row in fleet.instances]
+    opt_out(fleet.path, ids, reason="not this one", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
     assert set(OptOut.objects.values_list("version", flat=True)) == {NEW}
-    retried(one)
-    assert one.row.upgrades.count() == 1
-    one.publish(NEWER)
-    one.go_on(60)
-    assert {row.version for row in one.instances} == {NEWER}
+    retried(fleet)
+    assert fleet.row.upgrades.count() == 1
+    fleet.publish(NEWER)
+    fleet.go_on(60)
+    assert {row.version for row in fleet.instances} == {NEWER}
     assert set(OptOut.objects.values_list("ended_by", flat=True)) == {f"the upgrade to {NEWER}"}
 
 
-def test_one_for_this_upgrade_is_refused_where_there_is_none(fleet: MakeFleet) -> None:
+def test_one_for_this_upgrade_is_refused_where_there_is_none(make_fleet: MakeFleet) -> None:
     """It would be forgotten, or hold for something that nobody meant."""
-    one = fleet(5)
-    one.go_on()
+    fleet = make_fleet(5)
+    fleet.go_on()
     with pytest.raises(Refused, match="no upgrade that an opt-out could end with.*Give a date"):
-        opt_out(one.path, ["4"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
+        opt_out(fleet.path, ["4"], reason="not now", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
     assert not OptOut.objects.exists()
-    one.publish(NEW)
-    one.go_on(60)
-    assert one.upgrade.status == "Completed"
+    fleet.publish(NEW)
+    fleet.go_on(60)
+    assert fleet.upgrade.status == "Completed"
     with pytest.raises(Refused):
-        opt_out(one.path, ["4"], reason="not now", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
+        opt_out(fleet.path, ["4"], reason="not now", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
 
 
-def test_a_person_who_starts_the_next_version_by_hand_is_not_refused_for_it(fleet: MakeFleet) -> None:
-    one = failing(fleet)
-    ids = [str(row.number) for row in one.instances]
-    opt_out(one.path, ids, reason="not this one", owner="ada", now=one.now, scope=OptOut.Scope.UPGRADE)
-    one.put(10, automatic=False)
+def test_a_person_who_starts_the_next_version_by_hand_is_not_refused_for_it(make_fleet: MakeFleet) -> None:
+    fleet = failing(make_fleet)
+    ids = [str(row.number) for row in fleet.instances]
+    opt_out(fleet.path, ids, reason="not this one", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
+    fleet.put(10, automatic=False)
     with pytest.raises(Refused):
-        start(one.path, "eve", one.now)
-    one.publish(NEWER)
-    start(one.path, "eve", one.now)
-    one.go_on(60)
-    assert {row.version for row in one.instances} == {NEWER}
+        start(fleet.path, "eve", fleet.now)
+    fleet.publish(NEWER)
+    start(fleet.path, "eve", fleet.now)
+    fleet.go_on(60)
+    assert {row.version for row in fleet.instances} == {NEWER}
 
 
 # --- other things that people say -------------------------------------------------------------------------------------
 
 
-def test_who_wants_all_tried_again_is_heard_past_a_gate_that_is_shut(fleet: MakeFleet) -> None:
+def test_who_wants_all_tried_again_is_heard_past_a_gate_that_is_shut(make_fleet: MakeFleet) -> None:
     """Those that failed on it too, also where the gate stopped that attempt before it had touched anything."""
-    one = fleet(5)
-    one.go_on()
-    Instance.objects.filter(scale_set=one.id, number=4).update(failed_version=NEW)
-    stop_fleet(reason="wait", owner="ada", now=one.now)
-    one.publish(NEW)
-    one.sick = {0, 1}
-    one.probe()
-    start(one.path, "eve", one.now)
-    one.go_on()
-    assert one.upgrade.status == "Faulted"
-    one.sick = set()
-    end_fleet_stop(by="ada", now=one.now)
-    one.go_on(60)
-    assert {row.version for row in one.instances} == {NEW}
+    fleet = make_fleet(5)
+    fleet.go_on()
+    Instance.objects.filter(scale_set=fleet.id, number=4).update(failed_version=NEW)
+    stop_fleet(reason="wait", owner="ada", now=fleet.now)
+    fleet.publish(NEW)
+    fleet.sick = {0, 1}
+    fleet.probe()
+    start(fleet.path, "eve", fleet.now)
+    fleet.go_on()
+    assert fleet.upgrade.status == "Faulted"
+    fleet.sick = set()
+    end_fleet_stop(by="ada", now=fleet.now)
+    fleet.go_on(60)
+    assert {row.version for row in fleet.instances} == {NEW}

@@ -50,4 +50,4 @@ def _is_as_core_says(row: ScaleSet, kind: dict[str, Any]) -> None:
     assert facts.upgrade
     assert RollingUpgrade.objects.get(scale_set=row).progress() == progress_of(facts, facts.upgrade), kind
     stay = Instance.objects.filter(staying(), scale_set=row).order_by("number").values_list("number", flat=True)
-    assert list(stay) == sorted(one.id for one in facts.staying)
+    assert list(stay) == sorted(instance.id for instance in facts.staying)

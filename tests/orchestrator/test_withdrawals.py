@@ -16,75 +16,75 @@ VERSION = "properties.virtualMachineProfile.storageProfile.imageReference.versio
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade"
 
 
-def withdraw(one: Fleet) -> None:
-    withdraw_image(ImageReference(*IMAGE, NEW), one.now, by="eve", reason="it panics")
+def withdraw(fleet: Fleet) -> None:
+    withdraw_image(ImageReference(*IMAGE, NEW), fleet.now, by="eve", reason="it panics")
 
 
-def versions(one: Fleet) -> list[str]:
-    return [row.version for row in one.instances]
+def versions(fleet: Fleet) -> list[str]:
+    return [row.version for row in fleet.instances]
 
 
-def codes(one: Fleet) -> set[str]:
-    return {reason["code"] for reason in one.row.decision["reasons"]}
+def codes(fleet: Fleet) -> set[str]:
+    return {reason["code"] for reason in fleet.row.decision["reasons"]}
 
 
-def test_a_withdrawal_stops_an_upgrade_and_a_person_takes_back_what_has_it(fleet: MakeFleet) -> None:
-    one = fleet(10)
-    one.go_on()
-    one.publish(NEW)
-    handed = one.look()
-    withdraw(one)
-    one.work(handed)
-    one.go_on()
-    assert (one.upgrade.status, one.upgrade.error and one.upgrade.error["code"]) == (
+def test_a_withdrawal_stops_an_upgrade_and_a_person_takes_back_what_has_it(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.publish(NEW)
+    handed = fleet.look()
+    withdraw(fleet)
+    fleet.work(handed)
+    fleet.go_on()
+    assert (fleet.upgrade.status, fleet.upgrade.error and fleet.upgrade.error["code"]) == (
         UpgradeStatus.FAULTED,
         FaultCode.WITHDRAWN,
     )
-    assert versions(one) == [NEW] * 2 + [OLD] * 8  # they run on
-    assert codes(one) == {"VersionWithdrawn"}
-    one.put(12)
-    one.go_on()
-    assert versions(one)[10:] == [OLD] * 2
-    before = one.views()
-    start(one.path, "ada", one.now)
-    one.go_on()
-    assert (one.upgrade.status, one.upgrade.progress().successful) == (UpgradeStatus.COMPLETED, 2)
-    assert versions(one) == [OLD] * 12
-    after = one.views()
+    assert versions(fleet) == [NEW] * 2 + [OLD] * 8  # they run on
+    assert codes(fleet) == {"VersionWithdrawn"}
+    fleet.put(12)
+    fleet.go_on()
+    assert versions(fleet)[10:] == [OLD] * 2
+    before = fleet.views()
+    start(fleet.path, "ada", fleet.now)
+    fleet.go_on()
+    assert (fleet.upgrade.status, fleet.upgrade.progress().successful) == (UpgradeStatus.COMPLETED, 2)
+    assert versions(fleet) == [OLD] * 12
+    after = fleet.views()
     assert {id: view.data_disks for id, view in after.items()} == {id: view.data_disks for id, view in before.items()}
-    assert one.row.decision["reasons"] == []
+    assert fleet.row.decision["reasons"] == []
 
 
-def test_what_was_put_back_goes_on(fleet: MakeFleet) -> None:
-    one = fleet(5)
-    one.go_on()
-    one.publish(NEW)
-    handed = one.look()
-    withdraw(one)
-    one.work(handed)
-    one.go_on()
-    undo_withdrawal(ImageReference(*IMAGE, NEW), one.now, by="eve")
-    one.go_on()
-    assert versions(one) == [NEW] * 5
+def test_what_was_put_back_goes_on(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(5)
+    fleet.go_on()
+    fleet.publish(NEW)
+    handed = fleet.look()
+    withdraw(fleet)
+    fleet.work(handed)
+    fleet.go_on()
+    undo_withdrawal(ImageReference(*IMAGE, NEW), fleet.now, by="eve")
+    fleet.go_on()
+    assert versions(fleet) == [NEW] * 5
 
 
-def test_a_pinned_set_is_brought_to_its_version_by_a_persons_start(fleet: MakeFleet) -> None:
+def test_a_pinned_set_is_brought_to_its_version_by_a_persons_start(make_fleet: MakeFleet) -> None:
     """Those that are opted out stay; by itself nothing happens."""
-    one = fleet(5)
-    one.publish(NEW)
-    one.go_on()
-    assert versions(one) == [NEW] * 5
-    opt_out(one.path, ["4"], reason="debugging", owner="ada", now=one.now)
-    one.edit({VERSION: OLD, AUTOMATIC: False})
-    one.go_on()
-    assert versions(one) == [NEW] * 5
-    (said,) = one.row.decision["reasons"]
+    fleet = make_fleet(5)
+    fleet.publish(NEW)
+    fleet.go_on()
+    assert versions(fleet) == [NEW] * 5
+    opt_out(fleet.path, ["4"], reason="debugging", owner="ada", now=fleet.now)
+    fleet.edit({VERSION: OLD, AUTOMATIC: False})
+    fleet.go_on()
+    assert versions(fleet) == [NEW] * 5
+    (said,) = fleet.row.decision["reasons"]
     assert (said["code"], said["act"]) == ("PinnedToAnotherVersion", "start")
     assert (
         said["text"]
         == f"The scale set is pinned to {OLD}, and 5 instances run {NEW}. Start the upgrade to move 4 of them to {OLD}."
     )
-    start(one.path, "ada", one.now)
-    one.go_on()
-    assert versions(one) == [OLD] * 4 + [NEW]
-    assert (one.upgrade.status, one.upgrade.progress().successful) == (UpgradeStatus.COMPLETED, 4)
+    start(fleet.path, "ada", fleet.now)
+    fleet.go_on()
+    assert versions(fleet) == [OLD] * 4 + [NEW]
+    assert (fleet.upgrade.status, fleet.upgrade.progress().successful) == (UpgradeStatus.COMPLETED, 4)

@@ -59,8 +59,8 @@ class HealthWorld:
         failed, done = Provisioning.FAILED, Provisioning.SUCCEEDED
         self._one = replace(
             self._one,
-            failed=tuple(one.name for one in views if one.state is failed),
-            late=tuple(one.name for one in views if one.state not in (failed, done)),
+            failed=tuple(extension.name for extension in views if extension.state is failed),
+            late=tuple(extension.name for extension in views if extension.state not in (failed, done)),
         )
         self._machine = replace(self._machine, extensions=views)
         self._know()

@@ -27,6 +27,6 @@ def answer(counts: Counts, of: ProbedSet, number: int, ok: bool, *, generation: 
 
 def find(counts: Counts, of: ProbedSet, number: int, health: Health, *, generation: str = "") -> None:
     assert of.probe
-    one = next(one for one in of.instances.values() if one.number == number)
-    target = Target(one.pk, "127.0.0.1", 80, generation or one.generation, of.probe)
+    instance = next(instance for instance in of.instances.values() if instance.number == number)
+    target = Target(instance.pk, "127.0.0.1", 80, generation or instance.generation, of.probe)
     counts.take_result(Result(target, health, "HTTP 200" if health is Health.HEALTHY else "HTTP 503", 0.001))

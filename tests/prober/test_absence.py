@@ -18,11 +18,13 @@ TEN = 10
 
 def a_set(instances: int = TEN) -> ProbedSet:
     known = probed(a_scale_set(instances=instances))
-    return replace(known, instances={pk: replace(one, os_disk=f"disk{pk}") for pk, one in known.instances.items()})
+    return replace(
+        known, instances={pk: replace(instance, os_disk=f"disk{pk}") for pk, instance in known.instances.items()}
+    )
 
 
 def without(known: ProbedSet, absent: Collection[int]) -> dict[str, InstanceView]:
-    numbers = [one.number for one in known.instances.values() if one.number not in absent]
+    numbers = [instance.number for instance in known.instances.values() if instance.number not in absent]
     return {
         str(number): InstanceView(str(number), "disk", "1", Power.RUNNING, Provisioning.SUCCEEDED, "")
         for number in numbers
@@ -33,7 +35,7 @@ def gone_after(absences: Absences, known: ProbedSet, absent: Collection[int], *t
     """Which are gone after answers without those at these times."""
     found: set[int] = set()
     for at in times:
-        found = {one.number for one in absences.note(known, without(known, absent), at).values()}
+        found = {instance.number for instance in absences.note(known, without(known, absent), at).values()}
     return found
 
 
@@ -80,12 +82,15 @@ def test_one_of_a_small_set_is_few_and_an_empty_answer_is_not(instances: int, ab
 def test_another_machine_of_the_same_number_is_awaited_anew() -> None:
     known, absences = a_set(), Absences()
     assert gone_after(absences, known, [3], 0, 2) == set()
-    other = {pk: replace(one, os_disk="another") if one.number == 3 else one for pk, one in known.instances.items()}
+    other = {
+        pk: replace(instance, os_disk="another") if instance.number == 3 else instance
+        for pk, instance in known.instances.items()
+    }
     assert gone_after(absences, replace(known, instances=other), [3], 4) == set()
 
 
 def test_who_has_no_machine_cannot_be_absent() -> None:
     known, absences = a_set(), Absences()
-    none = {pk: replace(one, os_disk="") for pk, one in known.instances.items()}
+    none = {pk: replace(instance, os_disk="") for pk, instance in known.instances.items()}
     assert gone_after(absences, replace(known, instances=none), range(TEN), *range(0, 100, 2)) == set()
     assert not absences.is_doubtful(known.pk)

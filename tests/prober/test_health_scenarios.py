@@ -25,8 +25,8 @@ def test_health_scenario(path: Path, request: pytest.FixtureRequest) -> None:
 
 def _command(world: HealthWorld, line: str) -> None:
     word, *words = line.split()
-    options = dict(one.split("=", 1) for one in words if "=" in one)
-    plain = [one for one in words if "=" not in one]
+    options = dict(option.split("=", 1) for option in words if "=" in option)
+    plain = [option for option in words if "=" not in option]
     for _ in range(int(options.pop("times", 1))):
         _COMMANDS[word](world, options, plain)
 

@@ -34,10 +34,10 @@ def fleet(simulator: Simulator, settings: Settings) -> Fleet:
     """Three machines that have just been made, and that nobody has asked yet."""
     settings.ROLLGRID_HOME = simulator.home
     settings.REDIS_URL = f"unix://{simulator.home}/no-broker.sock"
-    one = Fleet(simulator.home, 3)
-    one.now = clock()
-    one.work(one.look())
-    return one
+    made = Fleet(simulator.home, 3)
+    made.now = clock()
+    made.work(made.look())
+    return made
 
 
 def probe(fleet: Fleet, story: Callable[[Callable[..., Any]], Coroutine[Any, Any, None]]) -> list[int]:
@@ -142,7 +142,7 @@ def test_an_extension_that_fails_makes_instances_unhealthy_that_answer_well(
         fleet.tags["rollgrid-sim-extension-fails"] = "health"
         await in_thread(fleet.put, 3)
         await until(lambda: _healths(fleet) == [Health.UNHEALTHY] * 3)
-        details = await in_thread(lambda: {one.health_detail for one in fleet.instances})
+        details = await in_thread(lambda: {instance.health_detail for instance in fleet.instances})
         assert details == {"extensions not provisioned: health failed"}
         del fleet.tags["rollgrid-sim-extension-fails"]
         await in_thread(fleet.put, 3)

@@ -23,32 +23,39 @@ def fall_ill(row: ScaleSet) -> None:
     known = probe_targets.read(row.pk)
     assert known
     write_verdicts(
-        row.pk, [Verdict(one, Health.UNHEALTHY, "HTTP 500") for one in list(known.instances.values())[:2]], LATER
+        row.pk,
+        [Verdict(instance, Health.UNHEALTHY, "HTTP 500") for instance in list(known.instances.values())[:2]],
+        LATER,
     )
 
 
 def get_busy(row: ScaleSet) -> None:
     with writing(LATER, row.pk) as w:
-        one = Instance.objects.get(scale_set=row, number=3)
-        one.operation_id, one.operation_kind = "00000000-0000-0000-0000-000000000001", OperationKind.REIMAGE
-        one.save()
-        w.changed(one)
+        instance = Instance.objects.get(scale_set=row, number=3)
+        instance.operation_id, instance.operation_kind = "00000000-0000-0000-0000-000000000001", OperationKind.REIMAGE
+        instance.save()
+        w.changed(instance)
 
 
 def come_back(row: ScaleSet) -> None:
     get_busy(row)
     with writing(LATER, row.pk) as w:
-        one = Instance.objects.get(scale_set=row, number=3)
-        one.operation_id, one.operation_kind, one.os_disk, one.health_since = None, "", "another", LATER
-        one.save()
-        w.changed(one)
+        instance = Instance.objects.get(scale_set=row, number=3)
+        instance.operation_id, instance.operation_kind, instance.os_disk, instance.health_since = (
+            None,
+            "",
+            "another",
+            LATER,
+        )
+        instance.save()
+        w.changed(instance)
 
 
 def go(row: ScaleSet) -> None:
     with writing(LATER, row.pk) as w:
-        one = Instance.objects.get(scale_set=row, number=5)
-        w.removed(one)
-        one.delete()
+        instance = Instance.objects.get(scale_set=row, number=5)
+        w.removed(instance)
+        instance.delete()
 
 
 def be_edited(row: ScaleSet) -> None:
@@ -70,7 +77,7 @@ def change_often(row: ScaleSet) -> None:
 @pytest.mark.parametrize(
     "happens",
     [fall_ill, get_busy, come_back, go, be_edited, lose_events, change_often],
-    ids=lambda one: one.__name__,
+    ids=lambda change: change.__name__,
 )
 def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
     row = a_scale_set(instances=8)
@@ -101,5 +108,5 @@ def test_only_the_rows_that_changed_are_read() -> None:
     fall_ill(row)
     with CaptureQueriesContext(connection) as asked:
         found = probe_targets.refresh(known)
-    assert found and sum(found.instances[pk] is one for pk, one in known.instances.items()) == 48
-    assert any('"number" IN (' in one["sql"] for one in asked.captured_queries)
+    assert found and sum(found.instances[pk] is instance for pk, instance in known.instances.items()) == 48
+    assert any('"number" IN (' in query["sql"] for query in asked.captured_queries)

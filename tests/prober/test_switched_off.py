@@ -33,8 +33,12 @@ def test_what_was_known_before_a_machine_was_off_is_void_when_it_is_on() -> None
     answer(counts, before, 0, False)
     late = counts.take_unwritten().get(row.pk, [])
     _is_seen(row, on, LATER)
-    one = Instance.objects.get(pk=pk)
-    assert (one.health, one.health_since, one.health_detail) == ("initializing", LATER, "its machine was switched on")
+    instance = Instance.objects.get(pk=pk)
+    assert (instance.health, instance.health_since, instance.health_detail) == (
+        "initializing",
+        LATER,
+        "its machine was switched on",
+    )
     write_back.write_verdicts(row.pk, [Verdict(before.instances[pk], Health.UNHEALTHY, "HTTP 503"), *late], LATER)
     assert healths(row) == ["initializing"], "what was found of it before is no news of it now"
     counts.know(probed(row))
@@ -72,8 +76,8 @@ LATER = NOW + timedelta(hours=12)
 
 
 def _view(row: ScaleSet, power: Power) -> InstanceView:
-    one = Instance.objects.get(scale_set=row, number=0)
-    return replace(UP, os_disk=one.os_disk, version=one.version, power=power, address=one.address)
+    instance = Instance.objects.get(scale_set=row, number=0)
+    return replace(UP, os_disk=instance.os_disk, version=instance.version, power=power, address=instance.address)
 
 
 def _is_seen(row: ScaleSet, view: InstanceView, now: datetime = NOW) -> int:

@@ -55,7 +55,7 @@ def test_a_flap_within_one_write_is_no_news() -> None:
 
 def test_an_instance_is_unhealthy_since_it_fell_ill_not_since_its_upgrade() -> None:
     row, fell_ill = a_probed_set(threshold=1), NOW + timedelta(minutes=19)
-    (known,) = [one for one in probed(row).instances.values() if one.number == 0]
+    (known,) = [asked for asked in probed(row).instances.values() if asked.number == 0]
     write_back.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 503")], fell_ill)
     write_back.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 500")], fell_ill + timedelta(minutes=1))
     instance = Instance.objects.get(scale_set=row, number=0)
@@ -159,14 +159,16 @@ def test_a_verdict_is_written_with_its_event_and_wakes_the_set() -> None:
     row = a_scale_set(instances=3)
     later = NOW + timedelta(seconds=5)
     known = probed(row)
-    verdicts = [Verdict(one, Health.UNHEALTHY, "HTTP 503") for one in known.instances.values() if one.number < 2]
+    verdicts = [
+        Verdict(instance, Health.UNHEALTHY, "HTTP 503") for instance in known.instances.values() if instance.number < 2
+    ]
     seq = write_back.write_verdicts(row.pk, verdicts, later)
     after = ScaleSet.objects.get(pk=row.pk)
     assert seq == after.seq == row.seq + 1
     assert after.reconcile_at == later
     assert healths(row) == ["unhealthy", "unhealthy", "healthy"]
     event = after.events.get(seq=seq)
-    assert [one["id"] for one in event.body["instances"]] == ["0", "1"]
+    assert [instance["id"] for instance in event.body["instances"]] == ["0", "1"]
     assert write_back.write_verdicts(row.pk, verdicts, later) is None
 
 
@@ -174,7 +176,7 @@ def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
     """Reimaged, being worked on, or voided since: what was found is no news of the machine as it is."""
     row = a_scale_set(instances=4)
     known = probed(row)
-    verdicts = [Verdict(one, Health.UNHEALTHY, "HTTP 503") for one in known.instances.values()]
+    verdicts = [Verdict(instance, Health.UNHEALTHY, "HTTP 503") for instance in known.instances.values()]
     instances = Instance.objects.filter(scale_set=row)
     instances.filter(number=0).update(os_disk="new")
     instances.filter(number=1).update(operation_id=uuid.uuid4(), operation_kind="reimage")
@@ -188,7 +190,9 @@ def test_a_view_from_before_an_instance_came_says_nothing_of_it() -> None:
     """It is not there in the view, and yet it exists."""
     row = a_scale_set(instances=2)
     before = probed(row)
-    asked = replace(before, instances={pk: one for pk, one in before.instances.items() if one.number == 0})
+    asked = replace(
+        before, instances={pk: instance for pk, instance in before.instances.items() if instance.number == 0}
+    )
     counts = Counts()
     counts.know(before)
     counts.take_views(asked, {"0": UP})
@@ -210,7 +214,7 @@ def test_verdicts_that_could_not_be_written_are_kept() -> None:
 
 def switched_off(known: ProbedSet) -> dict[str, InstanceView]:
     there = known.instances.values()
-    return {str(one.number): replace(UP, power=Power.STOPPED, os_disk=one.os_disk) for one in there}
+    return {str(instance.number): replace(UP, power=Power.STOPPED, os_disk=instance.os_disk) for instance in there}
 
 
 def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
@@ -226,10 +230,10 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
     async def both_at_once() -> None:
         prober = Prober(Path(), lambda: NOW, lambda _: None)
         prober._database = Recorder()
-        for one in sets:
-            prober._know(one.pk, one)
-            prober._counts.take_views(one, switched_off(one))
-            prober._sights[one.pk] = ProviderSnapshot(0, 0, 0, 0, {})
+        for scale_set in sets:
+            prober._know(scale_set.pk, scale_set)
+            prober._counts.take_views(scale_set, switched_off(scale_set))
+            prober._sights[scale_set.pk] = ProviderSnapshot(0, 0, 0, 0, {})
         await asyncio.gather(prober._write_verdicts(), prober._write_probed_at())
 
     asyncio.run(both_at_once())
@@ -237,7 +241,7 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
 
 
 def test_what_a_database_that_is_away_does_not_take_is_written_later() -> None:
-    one = probed(a_scale_set(instances=1))
+    scale_set = probed(a_scale_set(instances=1))
 
     class Away(DatabaseThread):
         async def __call__(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -245,23 +249,23 @@ def test_what_a_database_that_is_away_does_not_take_is_written_later() -> None:
 
     prober = Prober(Path(), lambda: NOW, lambda _: None)
     prober._database = Away()
-    prober._know(one.pk, one)
-    prober._counts.take_views(one, switched_off(one))
+    prober._know(scale_set.pk, scale_set)
+    prober._counts.take_views(scale_set, switched_off(scale_set))
     with pytest.raises(OperationalError):
         asyncio.run(prober._write_verdicts())
-    assert [verdict.health for verdict in prober._counts.take_unwritten()[one.pk]] == [Health.UNHEALTHY]
+    assert [verdict.health for verdict in prober._counts.take_unwritten()[scale_set.pk]] == [Health.UNHEALTHY]
 
 
 def test_an_instance_that_came_while_the_provider_was_asked_is_not_missed() -> None:
     """The view of before does not have it; that says nothing."""
     all_of_them = probed(a_scale_set(instances=2))
     (first, _) = all_of_them.instances.values()
-    one = replace(all_of_them, instances={first.pk: first})
+    scale_set = replace(all_of_them, instances={first.pk: first})
     prober = Prober(Path(), lambda: NOW, lambda _: None)
 
     class Slow(Machines):
         async def views(self, asked: ProbedSet) -> dict[str, InstanceView]:
-            prober._know(one.pk, all_of_them)
+            prober._know(scale_set.pk, all_of_them)
             return {"0": UP}
 
     class Nobody(DatabaseThread):
@@ -269,17 +273,19 @@ def test_an_instance_that_came_while_the_provider_was_asked_is_not_missed() -> N
             """What is written of machines does not matter here."""
 
     prober._machines, prober._database = Slow(Path()), Nobody()
-    prober._know(one.pk, one)
-    asyncio.run(prober._look_at(one, 0))
+    prober._know(scale_set.pk, scale_set)
+    asyncio.run(prober._look_at(scale_set, 0))
     assert prober._counts.take_unwritten() == {}
 
 
 def test_a_machine_on_another_os_disk_than_we_gave_it_is_taken_as_it_is() -> None:
     """An operation that was given up has ended after all. What was known of its health is void."""
     row, later = a_scale_set(instances=1), NOW + timedelta(minutes=1)
-    (one,) = probed(row).instances.values()
-    write_back.write_views(row.pk, {one.pk: replace(UP, os_disk="new", version="16.04.9")}, {one.pk: one}, later)
-    after = Instance.objects.get(pk=one.pk)
+    (instance,) = probed(row).instances.values()
+    write_back.write_views(
+        row.pk, {instance.pk: replace(UP, os_disk="new", version="16.04.9")}, {instance.pk: instance}, later
+    )
+    after = Instance.objects.get(pk=instance.pk)
     assert (after.os_disk, after.version, after.health, after.health_since) == ("new", "16.04.9", "initializing", later)
     assert ScaleSet.objects.get(pk=row.pk).reconcile_at == later
 
@@ -324,7 +330,7 @@ def test_two_probers_share_the_scale_sets() -> None:
 
 def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() -> None:
     """Writing it reads every row of the scale set: of an idle fleet that was half of what a probe cost."""
-    one = probed(a_scale_set(instances=1))
+    scale_set = probed(a_scale_set(instances=1))
     written, is_away = list[float](), False
 
     class Same(Machines):
@@ -339,28 +345,30 @@ def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() 
 
     prober = Prober(Path(), lambda: NOW, lambda _: None)
     prober._machines, prober._database = Same(Path()), Counting()
-    prober._know(one.pk, one)
+    prober._know(scale_set.pk, scale_set)
     for at in (0.0, 10.0, 20.0, 59.0, 60.0, 70.0):
-        asyncio.run(prober._look_at(one, at))
+        asyncio.run(prober._look_at(scale_set, at))
     assert written == [0, 60]
-    prober._know(one.pk, replace(one, seq=one.seq + 1))
+    prober._know(scale_set.pk, replace(scale_set, seq=scale_set.seq + 1))
     is_away, at = True, 80.0
     with pytest.raises(OperationalError):
-        asyncio.run(prober._look_at(prober._sets[one.pk], at))
+        asyncio.run(prober._look_at(prober._sets[scale_set.pk], at))
     is_away = False
     for at in (90.0, 100.0):
-        asyncio.run(prober._look_at(prober._sets[one.pk], at))
+        asyncio.run(prober._look_at(prober._sets[scale_set.pk], at))
     assert written == [0, 60, 80, 90]
 
 
 def test_where_rows_changed_a_look_out_of_turn_puts_the_writing_off_no_further() -> None:
     """Found by the model: a row that was busy when its machine was seen was written twenty seconds later, after a probe that failed."""
-    one = probed(a_scale_set(instances=1))
-    one = replace(one, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))
+    scale_set = probed(a_scale_set(instances=1))
+    scale_set = replace(scale_set, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))
     prober = Prober(Path(), lambda: NOW, lambda _: None)
-    prober._sights[one.pk] = ProviderSnapshot(at=9.0, written_at=0.0, seq=one.seq, complete_at=9.0, views={})
-    assert not prober._is_view_due(one, 10.0)
-    assert prober._is_view_due(one, 19.0)
-    moved = replace(one, seq=one.seq + 1)
+    prober._sights[scale_set.pk] = ProviderSnapshot(
+        at=9.0, written_at=0.0, seq=scale_set.seq, complete_at=9.0, views={}
+    )
+    assert not prober._is_view_due(scale_set, 10.0)
+    assert prober._is_view_due(scale_set, 19.0)
+    moved = replace(scale_set, seq=scale_set.seq + 1)
     assert not prober._is_view_due(moved, 9.5)
     assert prober._is_view_due(moved, 10.0)

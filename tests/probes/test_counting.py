@@ -22,8 +22,8 @@ def probe(threshold: int = 1, *, http: bool = True, rich: bool = False, grace: f
 
 
 def after(count: Count, found: Sequence[Health], settings: ProbeSettings, generation: str = "disk") -> Count:
-    for one in found:
-        count = judge(count, generation, one, settings)
+    for health in found:
+        count = judge(count, generation, health, settings)
     return count
 
 

@@ -136,7 +136,7 @@ def test_hurried_targets_are_probed_at_once_even_when_a_probe_hangs() -> None:
     async def story() -> None:
         async with responding(stall) as responder, probing() as running:
             running.engine.set_targets(1, [http(responder.port), http(responder.port, 2)])
-            await until(lambda: len([one for one in responder.open if one.asked]) == 2)
+            await until(lambda: len([connection for connection in responder.open if connection.asked]) == 2)
             responder.answer = reply(HEALTHY)
             running.engine.hurry([2, 99])
             await until(lambda: running.results, 3)

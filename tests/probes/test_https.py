@@ -357,7 +357,7 @@ def test_hanging_handshakes_hold_up_nobody(run: Run) -> None:
             probing(most_in_flight=32, most_young=8) as running,
         ):
             running.engine.set_targets(1, [https(hanging.port, key) for key in range(100)])
-            await until(lambda: len([one for one in hanging.open if one.asked]) >= 8)
+            await until(lambda: len([connection for connection in hanging.open if connection.asked]) >= 8)
             running.engine.set_targets(2, [https(responder.port, 200)])
             await until(lambda: running.of(200), 2)
             assert running.of(200)[0].health is Health.HEALTHY

@@ -26,7 +26,7 @@ NEWER = replace(
 
 
 def had(view: InstanceView) -> dict[str, str]:
-    return {one.name: one.version for one in view.extensions}
+    return {extension.name: extension.version for extension in view.extensions}
 
 
 class ExtensionsContract(Stories):
@@ -39,7 +39,7 @@ class ExtensionsContract(Stories):
             assert [run.what for run in after.runs[len(before.runs) :]] == ["health", "app"]
             assert after.runs[: len(before.runs)] == before.runs
             assert max(run.at for run in before.runs) < min(run.at for run in after.runs[len(before.runs) :])
-            assert {one.state for one in after.extensions} == {Provisioning.SUCCEEDED}
+            assert {extension.state for extension in after.extensions} == {Provisioning.SUCCEEDED}
             assert await provider.views(scale_set) == {"0": after}
 
         tell(story)

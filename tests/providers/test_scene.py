@@ -119,4 +119,4 @@ def test_extensions_go_after_those_they_name(
     extensions: list[tuple[str, tuple[str, ...]]], order: tuple[str, ...]
 ) -> None:
     ordered = in_order(Wanted(name, after) for name, after in extensions)
-    assert tuple(one.name for one in ordered) == order
+    assert tuple(extension.name for extension in ordered) == order

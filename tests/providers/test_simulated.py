@@ -123,7 +123,7 @@ def test_extensions_fail_where_the_tag_names_them_and_it_works_at_once(
         failing = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-extension-fails": "APP"})
         for step in (create(failing, "0", OLD, FURNISHED), reimage(failing, "0", profile=FURNISHED)):
             (view,) = await done(provider, step)
-            states = {one.name: (one.state, one.message) for one in view.extensions}
+            states = {extension.name: (extension.state, extension.message) for extension in view.extensions}
             failed = (Provisioning.FAILED, "it is named by the tag rollgrid-sim-extension-fails")
             assert states.pop("app") == failed
             assert set(states.values()) == {(Provisioning.SUCCEEDED, "")}

@@ -21,7 +21,9 @@ def test_a_failing_extension_is_told_as_after_a_reimage_and_run_again(
         failing = _tagged(scale_set, {"extension-fails": "APP"})
         await done(provider, create(scale_set, "0", profile=OLDER))
         (view,) = await done(provider, extend(failing, "0", NEWER))
-        states = {one.name: (one.state, one.message, one.version) for one in view.extensions}
+        states = {
+            extension.name: (extension.state, extension.message, extension.version) for extension in view.extensions
+        }
         assert states["app"] == (Provisioning.FAILED, "it is named by the tag rollgrid-sim-extension-fails", "2.0")
         assert (view.provisioning, http_status(view.address)) == (Provisioning.SUCCEEDED, 200)
         (again,) = await done(provider, extend(failing, "0", NEWER))

@@ -142,8 +142,8 @@ def test_the_authority_is_valid_wherever_the_clock_is_set(home: Path, off: timed
     signer = certificate(home, "ca.pem")
     tls.prepare(home, "127.0.0.1", NOW + off)
     assert certificate(home, "ca.pem") == signer
-    for one in (signer, certificate(home)):
-        assert one.not_valid_before_utc <= NOW + off < one.not_valid_after_utc
+    for cert in (signer, certificate(home)):
+        assert cert.not_valid_before_utc <= NOW + off < cert.not_valid_after_utc
 
 
 def test_a_clock_that_was_ten_years_ahead_for_a_while_costs_nobody_their_authority(home: Path) -> None:

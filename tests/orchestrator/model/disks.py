@@ -69,15 +69,15 @@ class Disks:
             self._check_protected(rerun, rows, before)
 
     def _check_once(self, done: list[Swap], rows: Rows, kind: str) -> None:
-        counts = Counter(one.operation for one in done)
+        counts = Counter(swap.operation for swap in done)
         assert max(counts.values()) == 1, f"{kind}: done twice by one operation: {counts.most_common(1)}"
         places: Counter[Any] = Counter()
-        for one in done:
-            if member := rows.members.get(one.operation):
+        for swap in done:
+            if member := rows.members.get(swap.operation):
                 places[member["upgrade_id"], member["instance_number"]] += 1
                 was = rows.upgrades[member["upgrade_id"]]["kind"]
-                assert was == kind, f"{one.name}: {kind} in an upgrade of {was}"
-            assert member or one.name[0] not in rows.names(), f"{one.name}: {kind}, and nobody wrote that down"
+                assert was == kind, f"{swap.name}: {kind} in an upgrade of {was}"
+            assert member or swap.name[0] not in rows.names(), f"{swap.name}: {kind}, and nobody wrote that down"
         assert not places or max(places.values()) == 1, f"{kind}: twice in one upgrade: {places.most_common(1)}"
 
     def _check_protected(self, swap: Swap, rows: Rows, before: Rows) -> None:
@@ -112,30 +112,36 @@ class Disks:
 
     def on_chunk(self, rows: Rows) -> None:
         """Called when operations are handed out, inside the transaction that records them."""
-        for one in rows.instances.values():
-            if one["operation_kind"] == "restore" and str(one["operation_id"]) not in self._restored_for:
-                self._judge_restore(one, rows)
-                self._restored_for[str(one["operation_id"])] = str(one["member_id"])
+        for instance in rows.instances.values():
+            if instance["operation_kind"] == "restore" and str(instance["operation_id"]) not in self._restored_for:
+                self._judge_restore(instance, rows)
+                self._restored_for[str(instance["operation_id"])] = str(instance["member_id"])
 
-    def _judge_restore(self, one: Row, rows: Rows) -> None:
+    def _judge_restore(self, instance: Row, rows: Rows) -> None:
         """Of a member that failed: in an upgrade of the platform's, unless that is off; or in one that rolls back as its policy says."""
-        member = rows.members[str(one["member_id"])]
+        member = rows.members[str(instance["member_id"])]
         upgrade = rows.upgrades[member["upgrade_id"]]
         policy, is_by_platform = upgrade["policy"], upgrade["started_by"] == "Platform"
-        assert upgrade["ended_at"] is None and member["state"] == "rolling_back", f"{one['name']} is {member['state']}"
-        assert member["error_code"], f"{one['name']} is to be rolled back, and did not fail"
+        assert upgrade["ended_at"] is None and member["state"] == "rolling_back", (
+            f"{instance['name']} is {member['state']}"
+        )
+        assert member["error_code"], f"{instance['name']} is to be rolled back, and did not fail"
         opted_out = {row["instance_id"] for row in rows.opt_outs.values() if self._evidence.is_in_force(row)}
-        assert one["id"] not in opted_out, f"the opted-out {one['name']} is to be rolled back"
+        assert instance["id"] not in opted_out, f"the opted-out {instance['name']} is to be rolled back"
         is_breach = upgrade["status"] == "RollingBack" and policy["rollback_on_breach"]
         is_automatic = is_by_platform and policy["automatic_rollback"]
-        assert is_automatic or is_breach, f"{one['name']} is rolled back in an upgrade that rolls nothing back"
+        assert is_automatic or is_breach, f"{instance['name']} is rolled back in an upgrade that rolls nothing back"
 
     def _check_restore_begun(self, job: Job, rows: Rows) -> None:
         if job.name[0] not in rows.names():
             return
         id = self._restored_for.get(job.operation.id)
         assert id, f"an old OS disk of {job.name} is put back, and nobody wrote that down"
-        begun = {one.operation.id for one in self._cloud.begun if self._restored_for.get(one.operation.id) == id}
+        begun = {
+            begun_job.operation.id
+            for begun_job in self._cloud.begun
+            if self._restored_for.get(begun_job.operation.id) == id
+        }
         assert len(begun) == 1, f"{job.name} is rolled back by {len(begun)} operations"
         member = rows.members.get(id)
         assert member is None or job.operation.os_disk == member["old_os_disk"]
@@ -143,22 +149,26 @@ class Disks:
     def _check_restores(self, rows: Rows) -> None:
         """Each undoes the swap of a member that failed, exactly."""
         self._restores_seen = len(self._cloud.restores)
-        members = Counter(self._restored_for.get(one.operation) for one in self._cloud.restores)
-        swaps = {one.operation: one for one in self._cloud.swaps}
-        for one in self._cloud.restores:
-            if (id := self._restored_for.get(one.operation)) is None or (member := rows.members.get(id)) is None:
-                assert one.name[0] not in rows.names(), f"{one.name} was restored, and nobody wrote that down"
+        members = Counter(self._restored_for.get(restore.operation) for restore in self._cloud.restores)
+        swaps = {done.operation: done for done in self._cloud.swaps}
+        for restore in self._cloud.restores:
+            if (id := self._restored_for.get(restore.operation)) is None or (member := rows.members.get(id)) is None:
+                assert restore.name[0] not in rows.names(), f"{restore.name} was restored, and nobody wrote that down"
                 continue
-            assert members[id] == 1, f"the old OS disk of {one.name} was put back {members[id]} times"
-            assert member["state"] in HAS_FAILED, f"{one.name} was rolled back, and is {member['state']}"
+            assert members[id] == 1, f"the old OS disk of {restore.name} was put back {members[id]} times"
+            assert member["state"] in HAS_FAILED, f"{restore.name} was rolled back, and is {member['state']}"
             swap = swaps.get(id)
-            is_undone = swap and (one.name, one.old_disk, one.new_disk) == (swap.name, swap.new_disk, swap.old_disk)
-            assert is_undone, f"{one} does not undo {swap}"
+            is_undone = swap and (restore.name, restore.old_disk, restore.new_disk) == (
+                swap.name,
+                swap.new_disk,
+                swap.old_disk,
+            )
+            assert is_undone, f"{restore} does not undo {swap}"
 
     def _check_rolled_back(self, rows: Rows, before: Rows) -> None:
         """Whoever is said to be rolled back is on the old disk: it was put back, or the reimage never replaced it."""
-        swapped = {one.operation for one in self._cloud.swaps}
-        back = {self._restored_for.get(one.operation) for one in self._cloud.restores}
+        swapped = {swap.operation for swap in self._cloud.swaps}
+        back = {self._restored_for.get(swap.operation) for swap in self._cloud.restores}
         for id, row in rows.members.items():
             if row["state"] == "rolled_back" and before.members.get(id, {}).get("state") != "rolled_back":
                 assert id in back or id not in swapped, f"{row['instance_number']} is not on its old OS disk"

@@ -31,7 +31,7 @@ class Ends:
         if upgrade["status"] == "RollingBack":
             assert "Faulted" in values, "an upgrade that was stopped ends as if it was not"
         elif "Completed" in values:
-            left = [one["number"] for one in rows.free(upgrade["scale_set_id"], upgrade)]
+            left = [instance["number"] for instance in rows.free(upgrade["scale_set_id"], upgrade)]
             assert not left, f"an upgrade is complete, and {left} are left"
         elif "Cancelled" in values:
             is_wanted = is_to_stop(upgrade, rows.sets[upgrade["scale_set_id"]])
@@ -72,13 +72,13 @@ class Ends:
             return
         assert _says(values, UNHEALTHY), f"an upgrade is stopped by nothing that is known: {values}"
         counted, limit = rows.counted(upgrade["scale_set_id"]), upgrade["policy"]["max_unhealthy_percent"]
-        sick = sum(one["health"] != "healthy" for one in counted)
+        sick = sum(instance["health"] != "healthy" for instance in counted)
         assert sick * 100 > limit * len(counted), f"stopped with {sick} of {len(counted)} unhealthy (limit {limit} %)"
 
     def _judge_upgraded(self, rows: Rows, upgrade: Row) -> None:
         limit = upgrade["policy"]["max_unhealthy_upgraded_percent"]
         done = [row for row in rows.members_of(upgrade) if row["state"] in ("succeeded", *HAS_FAILED)]
-        counted = {one["id"]: one["health"] for one in rows.counted(upgrade["scale_set_id"])}
+        counted = {instance["id"]: instance["health"] for instance in rows.counted(upgrade["scale_set_id"])}
         failed = sum(
             row["state"] in HAS_FAILED or counted.get(upgraded_in(row), "healthy") != "healthy" for row in done
         )

@@ -22,12 +22,12 @@ class Evidence:
     timeout: float = 0.0
     retry: float = 0.0
 
-    def is_sick(self, one: Row, row: Row) -> bool:
+    def is_sick(self, instance: Row, row: Row) -> bool:
         """Unknown is unhealthy; initializing is, once it has had its time for sure."""
-        if one["health"] == "initializing":
-            since = max(one["health_since"], row.get("news_since") or one["health_since"])
+        if instance["health"] == "initializing":
+            since = max(instance["health_since"], row.get("news_since") or instance["health_since"])
             return bool(self.clocks.wall() >= since + timedelta(seconds=HEALTH_WAIT))
-        return bool(one["health"] in ("unhealthy", "unknown"))
+        return bool(instance["health"] in ("unhealthy", "unknown"))
 
     def is_in_force(self, opt_out: Row) -> bool:
         return opt_out["until"] is None or bool(opt_out["until"] > self.clocks.wall())

@@ -106,7 +106,7 @@ class Statements:
         for beginning, hook in self._hooks.items():
             if sql.startswith(beginning):
                 with self.aside():
-                    hook({str(getattr(one, "obj", one)).replace("-", "") for one in params})
+                    hook({str(getattr(param, "obj", param)).replace("-", "") for param in params})
 
     def _spring(self, life: _Life, ambush: Ambush) -> None:
         if ambush.act is None:

@@ -51,7 +51,7 @@ def _check_progress(rows: Rows, shown: Json) -> None:
     members = [row for row in rows.members.values() if str(row["upgrade_id"]) == upgrade["id"]]
     targeted = [row for row in members if row["state"] != "skipped"]
     taken = {row["instance_number"] for row in members}
-    waiting = [one for one in shown["instances"].values() if _waits(one, upgrade, taken)]
+    waiting = [instance for instance in shown["instances"].values() if _waits(instance, upgrade, taken)]
     progress = upgrade["progress"]
     if upgrade["ended_at"] is None:
         assert sum(progress.values()) == len(targeted) + len(waiting), f"{progress} of {len(targeted)} + {len(waiting)}"
@@ -61,29 +61,29 @@ def _check_progress(rows: Rows, shown: Json) -> None:
     assert progress["in_progress"] == sum(states[state] for state in IN_FLIGHT)
 
 
-def _waits(one: Json, upgrade: Json, taken: set[int]) -> bool:
+def _waits(instance: Json, upgrade: Json, taken: set[int]) -> bool:
     target = upgrade["target"]["version"]
-    is_in_quarantine = upgrade["started_by"] == "Platform" and one["quarantined_at"] is not None
-    is_gone = one["power"] == "stopped" or one["operation"] == "delete"
-    is_held = one["opt_out"] is not None or is_gone or is_in_quarantine
-    if is_held or int(one["id"]) in taken or _is_spare(one):
+    is_in_quarantine = upgrade["started_by"] == "Platform" and instance["quarantined_at"] is not None
+    is_gone = instance["power"] == "stopped" or instance["operation"] == "delete"
+    is_held = instance["opt_out"] is not None or is_gone or is_in_quarantine
+    if is_held or int(instance["id"]) in taken or _is_spare(instance):
         return False
     if upgrade["kind"] == "extensions":
-        return bool(one["version"]) and _extensions_of(one) != upgrade["extensions"]
-    has_failed = one["failed_version"] == target
+        return bool(instance["version"]) and _extensions_of(instance) != upgrade["extensions"]
+    has_failed = instance["failed_version"] == target
     if upgrade["only_failed"]:
         return bool(has_failed)
-    return is_older(one["version"], target) and bool(upgrade["takes_failed"] or not has_failed)
+    return is_older(instance["version"], target) and bool(upgrade["takes_failed"] or not has_failed)
 
 
-def _is_spare(one: Json) -> bool:
-    member = one["member"]
-    return bool(member and member["replacement"] == one["id"] and member["state"] != "succeeded")
+def _is_spare(instance: Json) -> bool:
+    member = instance["member"]
+    return bool(member and member["replacement"] == instance["id"] and member["state"] != "succeeded")
 
 
-def _extensions_of(one: Json) -> list[str]:
+def _extensions_of(instance: Json) -> list[str]:
     """As docs/feed.md says."""
-    there_are = [each for each in one["extensions"] if each["state"] != "failed"]
+    there_are = [each for each in instance["extensions"] if each["state"] != "failed"]
     return sorted(f"{each['name'].lower()} {each['version']}".rstrip() for each in there_are)
 
 

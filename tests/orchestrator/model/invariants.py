@@ -70,9 +70,13 @@ class Watch:
         self._disks.on_chunk(rows)
         self.surges.on_chunk(rows)
         for pk, row in rows.sets.items():
-            stayed = {one["id"] for one in self._before.staying(pk)}
-            leaving = [one for one in rows.of_set(pk) if one["operation_kind"] == "delete" and one["id"] in stayed]
-            go = [one for one in leaving if not rows.replaced_in(one)]
+            stayed = {instance["id"] for instance in self._before.staying(pk)}
+            leaving = [
+                instance
+                for instance in rows.of_set(pk)
+                if instance["operation_kind"] == "delete" and instance["id"] in stayed
+            ]
+            go = [instance for instance in leaving if not rows.replaced_in(instance)]
             left, least = len(rows.staying(pk)), 0 if row["deleting"] else row["capacity"]
             assert not go or left >= least, f"{len(go)} go, {left} are left, wanted are {least}"
 

@@ -134,7 +134,7 @@ class Fleets(RuleBasedStateMachine):
             faults = self.world.cloud.faults
             (faults.broken.add if breaks else faults.broken.discard)(f"script {version}")
             there = row.document["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
-            others = [one for one in there if one["name"] != "script"]
+            others = [extension for extension in there if extension["name"] != "script"]
             body = stories.edited(row.document, EXTENSIONS, [*others, _script(version)])
             self.people(partial(set_model, str(row), body))
 

@@ -56,7 +56,7 @@ class Members:
         if row["replacement_number"] is not None:
             self._check_replaced(id, row, rows)
             return
-        swap = next(one for one in (*cloud.swaps, *cloud.reruns) if one.operation == id)
+        swap = next(done for done in (*cloud.swaps, *cloud.reruns) if done.operation == id)
         is_swapped = swap.new_disk != swap.old_disk
         assert row["new_os_disk"] == (swap.new_disk if is_swapped else ""), "succeeded on a disk that is not its own"
         well = self._found_well(rows, rows.upgrades[row["upgrade_id"]]["scale_set_id"], swap.new_disk)
@@ -89,14 +89,16 @@ class Members:
     def _check_health(self, rows: Rows) -> None:
         """A disk that was put back is as it was: only the time tells whether its health was asked for after that."""
         voided = self._voided()
-        for one in rows.instances.values():
-            name = rows.name_of(one)
+        for instance in rows.instances.values():
+            name = rows.name_of(instance)
             machine = self._evidence.cloud.machines.get(name)
-            is_known = machine is not None and machine.os_disk == one["os_disk"] and one["operation_id"] is None
+            is_known = (
+                machine is not None and machine.os_disk == instance["os_disk"] and instance["operation_id"] is None
+            )
             voided_at = voided.get(name, float("-inf"))
-            is_asked_alike = voided_at > self._asked_otherwise.get(one["scale_set_id"], float("-inf"))
-            if is_known and is_asked_alike and one["health"] == "healthy":
-                well = self._found_well(rows, one["scale_set_id"], one["os_disk"])
+            is_asked_alike = voided_at > self._asked_otherwise.get(instance["scale_set_id"], float("-inf"))
+            if is_known and is_asked_alike and instance["health"] == "healthy":
+                well = self._found_well(rows, instance["scale_set_id"], instance["os_disk"])
                 late = voided_at - well
                 assert late <= 0, (
                     f"{name} is healthy, and that was {late:g} s before its OS disk came, or its extensions ran"
@@ -105,7 +107,7 @@ class Members:
     def _voided(self) -> dict[Name, float]:
         """When each machine last went down for its OS disk to be replaced or put back, or came up from that; extensions likewise."""
         cloud, found = self._evidence.cloud, dict[Name, float]()
-        times = [(one.name, one.at) for one in (*cloud.swaps, *cloud.restores, *cloud.reruns)]
+        times = [(swap.name, swap.at) for swap in (*cloud.swaps, *cloud.restores, *cloud.reruns)]
         begun = [job for job in cloud.begun if job.operation.kind in ("reimage", "restore", "extensions")]
         for name, at in (*times, *((job.name, job.due - BOOT_SECONDS) for job in begun)):
             found[name] = max(at, found.get(name, at))
@@ -123,8 +125,10 @@ class Members:
             if rows.instances[pk]["failures"] == 0:
                 self._failures.pop(pk, None)
         self._released = set()
-        well = self._well | {(one["version"], pk) for pk, one in rows.instances.items() if one["health"] == "healthy"}
-        now = {pk for pk, one in rows.instances.items() if one["quarantined_at"] is not None}
+        well = self._well | {
+            (instance["version"], pk) for pk, instance in rows.instances.items() if instance["health"] == "healthy"
+        }
+        now = {pk for pk, instance in rows.instances.items() if instance["quarantined_at"] is not None}
         for pk in now - self._quarantined:
             failed = self._failures.get(pk, Counter())
             others = {version for version, other in well if other != pk}

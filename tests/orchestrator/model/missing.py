@@ -29,7 +29,7 @@ def missing(m: Fleets) -> set[int]:
 
 def reasons(m: Fleets) -> set[str]:
     (row,) = m.world.ask(lambda: list(ScaleSet.objects.all()))
-    return {one["code"] for one in row.decision["reasons"]}
+    return {reason["code"] for reason in row.decision["reasons"]}
 
 
 @story(fleet=small_fleets, more=st.integers(1, 4), goes_back=st.booleans())

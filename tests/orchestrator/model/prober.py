@@ -100,9 +100,9 @@ class Wire:
     def arrive(self) -> bool:
         """All that is under way arrives. False where nothing is."""
         is_something = bool(self._under_way or self._seen)
-        for one in self._seen:
-            if not one.done():
-                one.set_result(None)
+        for future in self._seen:
+            if not future.done():
+                future.set_result(None)
         self._arrived += self._under_way if not self._is_closed else []
         self._seen, self._under_way = [], []
         if self._arrived:
@@ -118,7 +118,7 @@ class Wire:
         if self._arrived:
             os.read(self._bell, 1000)
         arrived, self._arrived = self._arrived, []
-        return [(one, True) for one in arrived]
+        return [(attempt, True) for attempt in arrived]
 
     def close(self) -> None:
         self._is_closed, self._arrived = True, []

@@ -140,7 +140,7 @@ def _opt_out(m: Fleets, stage: MemberState, who: str, held: list[int]) -> None:
     picks = wanted.get(who, {pair.instance_number, pair.replacement_number})
     there_are = [number for number in numbers(m) if number in picks]
     if there_are:
-        m.people(partial(opt_out, "fleet/s0", [str(one) for one in there_are], reason="x", owner="ada"))
+        m.people(partial(opt_out, "fleet/s0", [str(number) for number in there_are], reason="x", owner="ada"))
         held += there_are
 
 

@@ -90,7 +90,7 @@ class Rows:
         if end is None or upgrade["started_by"] != "Platform":
             return end
         for stop in self.fleet_stops:
-            until = min(one for one in (stop["ended_at"], stop["until"], now) if one)
+            until = min(moment for moment in (stop["ended_at"], stop["until"], now) if moment)
             end += max(timedelta(0), until - max(stop["created_at"], upgrade["started_at"]))
         return end
 
@@ -107,7 +107,7 @@ class Rows:
         return [row for row in self.batches.values() if row["upgrade_id"] == upgrade["id"]]
 
     def last_batch_of(self, upgrade: Row) -> Row | None:
-        return max(self.batches_of(upgrade), key=lambda one: one["number"], default=None)
+        return max(self.batches_of(upgrade), key=lambda batch: batch["number"], default=None)
 
     def free(self, pk: int, upgrade: Row) -> list[Row]:
         """Those that the upgrade can take, in the order of their numbers."""

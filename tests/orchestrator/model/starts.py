@@ -54,7 +54,7 @@ class Starts:
             return
         if not rows.is_stopped_on_the_way(last):
             counted = rows.counted(row["id"])
-            sick = sum(self._evidence.is_sick(one, row) for one in counted)
+            sick = sum(self._evidence.is_sick(instance, row) for instance in counted)
             assert sick * 100 <= row["policy"].max_unhealthy_percent * len(counted), (
                 "it is tried again at a gate that is shut"
             )
@@ -72,7 +72,7 @@ class Starts:
         (upgrade,) = (row for row in rows.upgrades.values() if row["id"].hex in values)
         row = rows.sets[upgrade["scale_set_id"]]
         counted = rows.counted(row["id"])
-        sick = {one["number"] for one in counted if self._evidence.is_sick(one, row)}
+        sick = {instance["number"] for instance in counted if self._evidence.is_sick(instance, row)}
         start = Start(len(counted), upgrade["policy"], _pool(rows, upgrade, sick), sick)
         self._starts[upgrade["id"], len(rows.batches_of(upgrade)) + 1] = start
         self._judge_wishes(rows, row, upgrade)
@@ -115,10 +115,10 @@ class Starts:
         clocks, asked = self._evidence.clocks, self._evidence.witness.asked
         if clocks.jumped_at >= self._probed[pk][1]:
             return
-        for one in rows.staying(pk):
-            if one["health"] == "healthy" and one["operation_id"] is None:
-                age = clocks.elapsed - asked.get(rows.name_of(one), float("-inf"))
-                assert age <= fresh + LOOK, f"a batch starts, and instance {one['number']} was asked {age:g} s ago"
+        for instance in rows.staying(pk):
+            if instance["health"] == "healthy" and instance["operation_id"] is None:
+                age = clocks.elapsed - asked.get(rows.name_of(instance), float("-inf"))
+                assert age <= fresh + LOOK, f"a batch starts, and instance {instance['number']} was asked {age:g} s ago"
 
     # --- who was chosen ---
 
@@ -147,18 +147,18 @@ def _pool(rows: Rows, upgrade: Row, sick: set[int]) -> list[int]:
     """Of one zone and one update domain, the lowest numbers first; where the policy says so, all unhealthy before any healthy one. Those
     that failed on the very version come last."""
     free, policy = rows.may_begin(upgrade["scale_set_id"], upgrade), upgrade["policy"]
-    if policy["unhealthy_first"] and any(one["number"] in sick for one in free):
-        free = [one for one in free if one["number"] in sick]
+    if policy["unhealthy_first"] and any(instance["number"] in sick for instance in free):
+        free = [instance for instance in free if instance["number"] in sick]
     target = upgrade["target_version"]
-    if target and any(one["failed_version"] != target for one in free):
-        free = [one for one in free if one["failed_version"] != target]
+    if target and any(instance["failed_version"] != target for instance in free):
+        free = [instance for instance in free if instance["failed_version"] != target]
 
-    def place(one: Row) -> tuple[str, int]:
-        zone, domain = rows.place(one)
+    def place(instance: Row) -> tuple[str, int]:
+        zone, domain = rows.place(instance)
         return "" if policy["cross_zone"] else zone, domain
 
-    first = min((place(one) for one in free), default=None)
-    return [one["number"] for one in free if place(one) == first]
+    first = min((place(instance) for instance in free), default=None)
+    return [instance["number"] for instance in free if place(instance) == first]
 
 
 def _stopped_in_a_row(rows: Rows, last: Row) -> int:

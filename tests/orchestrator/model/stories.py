@@ -152,7 +152,7 @@ def some_are_opted_out(
     m.publish_one()
     message = next_message(m, "work")
     if message is not None and at != "before":
-        batch = m.world.ask(lambda: [str(one.instance_number) for one in InstanceUpgrade.objects.all()])
+        batch = m.world.ask(lambda: [str(member.instance_number) for member in InstanceUpgrade.objects.all()])
         if at == "queued":
             people(batch[:2])
         m.world.deliver(message, Ambush(moment, lambda: people(batch[1:])))

@@ -23,20 +23,22 @@ class Surges:
         number = len(rows.batches_of(upgrade)) + 1
         self._rooms[upgrade["id"].hex, number] = self._evidence.cloud.faults.room
         if surges(upgrade):
-            leaving = [one["number"] for one in rows.of_set(row["id"]) if one["operation_kind"] == "delete"]
+            leaving = [
+                instance["number"] for instance in rows.of_set(row["id"]) if instance["operation_kind"] == "delete"
+            ]
             assert not leaving, f"a batch that may surge starts, and {leaving} are still there"
 
     def on_chunk(self, rows: Rows) -> None:
         """Who goes for he is replaced: the new one is there, stays and is well, and nobody wants the old one left alone."""
         opted_out = {row["instance_id"] for row in rows.opt_outs.values() if self._evidence.is_in_force(row)}
-        for pk, one in rows.instances.items():
-            is_new = one["operation_kind"] == "delete" and one["operation_id"] not in self._judged
-            if is_new and (member := rows.replaced_in(one)):
-                self._judged.add(one["operation_id"])
+        for pk, instance in rows.instances.items():
+            is_new = instance["operation_kind"] == "delete" and instance["operation_id"] not in self._judged
+            if is_new and (member := rows.replaced_in(instance)):
+                self._judged.add(instance["operation_id"])
                 new = rows.instances.get(member["replacement_id"])
-                assert new and new["operation_id"] is None, f"{one['name']} goes, and the new one is not there"
-                assert new["health"] == "healthy", f"{one['name']} goes, and {new['name']} is {new['health']}"
-                assert pk not in opted_out, f"{one['name']} goes, and is opted out"
+                assert new and new["operation_id"] is None, f"{instance['name']} goes, and the new one is not there"
+                assert new["health"] == "healthy", f"{instance['name']} goes, and {new['name']} is {new['health']}"
+                assert pk not in opted_out, f"{instance['name']} goes, and is opted out"
 
     # --- after every act ---
 
@@ -64,7 +66,7 @@ class Surges:
         old, new = rows.instances.get(member["instance_id"]), rows.instances.get(member["replacement_id"])
         assert old and new, f"of {member['instance_number']} and its replacement one is gone before its time"
         assert old["operation_id"] is None, f"{old['name']} is to be replaced, and {old['operation_kind']} runs on it"
-        zones = [rows.place(one)[0] for one in (old, new)]
+        zones = [rows.place(instance)[0] for instance in (old, new)]
         assert zones[0] == zones[1], f"{old['name']} is in zone {zones[0]}, its replacement in {zones[1]}"
 
 
