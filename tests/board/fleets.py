@@ -94,31 +94,31 @@ def _scale_set(luck: random.Random) -> ScaleSet:
 
 def _instances(luck: random.Random, row: ScaleSet) -> None:
     trouble = luck.choice([0.0, 0.1, 0.4])
-    for one in row.instances.all():
-        one.version = luck.choice([OLD, OLD, OLD, MIDDLE, NEW, NEXT]) if luck.random() < 0.3 else one.version
+    for instance in row.instances.all():
+        instance.version = luck.choice([OLD, OLD, OLD, MIDDLE, NEW, NEXT]) if luck.random() < 0.3 else instance.version
         if luck.random() < trouble:
-            _afflict(luck, one)
-        one.save()
+            _afflict(luck, instance)
+        instance.save()
 
 
-def _afflict(luck: random.Random, one: Instance) -> None:
+def _afflict(luck: random.Random, instance: Instance) -> None:
     match luck.randrange(8):
         case 0 | 1:
-            one.take_health(Health.UNHEALTHY, "HTTP 503", NOW)
+            instance.take_health(Health.UNHEALTHY, "HTTP 503", NOW)
         case 2:
-            one.take_health(Health.UNKNOWN, "no answer", NOW)
+            instance.take_health(Health.UNKNOWN, "no answer", NOW)
         case 3:
-            one.health = Health.INITIALIZING
-            one.health_since = NOW - luck.choice([timedelta(0), timedelta(hours=1)])
+            instance.health = Health.INITIALIZING
+            instance.health_since = NOW - luck.choice([timedelta(0), timedelta(hours=1)])
         case 4:
-            one.power = Power.STOPPED
+            instance.power = Power.STOPPED
         case 5:
-            one.failed_version, one.quarantined_at = NEW, NOW
+            instance.failed_version, instance.quarantined_at = NEW, NOW
         case 6:
-            one.failed_version, one.approved_version = NEW, NEW
+            instance.failed_version, instance.approved_version = NEW, NEW
         case 7:
-            one.note_not_made("OutOfQuota", "no quota", NOW)
-            one.version = ""
+            instance.note_not_made("OutOfQuota", "no quota", NOW)
+            instance.version = ""
 
 
 def _upgrade(luck: random.Random, row: ScaleSet) -> None:
@@ -155,19 +155,19 @@ def _bring(batch: Batch) -> None:
     """What the states of the members mean for their instances."""
     upgrade = batch.upgrade
     for member in batch.members.select_related("instance"):
-        one, state = member.instance, MemberState(member.state)
-        assert one
+        instance, state = member.instance, MemberState(member.state)
+        assert instance
         if state in (MemberState.SUCCEEDED, MemberState.VERIFYING, MemberState.FAILED):
-            one.version = upgrade.target_version or one.version
+            instance.version = upgrade.target_version or instance.version
         if state is MemberState.UPGRADING:
-            one.operation_id, one.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
-            one.operation_version, one.operation_at = upgrade.target_version, NOW
+            instance.operation_id, instance.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
+            instance.operation_version, instance.operation_at = upgrade.target_version, NOW
         if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
-            one.failed_version = upgrade.target_version
-        if state is MemberState.VERIFYING and one.health == Health.HEALTHY:
-            one.health = Health.INITIALIZING
+            instance.failed_version = upgrade.target_version
+        if state is MemberState.VERIFYING and instance.health == Health.HEALTHY:
+            instance.health = Health.INITIALIZING
         _note_swapped(member)
-        one.save()
+        instance.save()
 
 
 def _bring_beside(batch: Batch) -> None:
@@ -175,18 +175,27 @@ def _bring_beside(batch: Batch) -> None:
     upgrade, row = batch.upgrade, batch.upgrade.scale_set
     members = list(batch.members.select_related("instance").exclude(state=MemberState.SKIPPED))
     old = [member.instance for member in members if member.instance]
-    for member, one in zip(members, new_surge_instances(row, old, upgrade.target_version, NOW), strict=True):
-        state, one.member = MemberState(member.state), member
-        one.operation_id = member.pk
+    for member, instance in zip(members, new_surge_instances(row, old, upgrade.target_version, NOW), strict=True):
+        state, instance.member = MemberState(member.state), member
+        instance.operation_id = member.pk
         if state not in (MemberState.QUEUED, MemberState.UPGRADING):
-            one.operation_id, one.operation_kind, one.operation_version, one.operation_at = None, "", "", None
-            one.version, one.power, one.provisioning = upgrade.target_version, Power.RUNNING, Provisioning.SUCCEEDED
+            instance.operation_id, instance.operation_kind, instance.operation_version, instance.operation_at = (
+                None,
+                "",
+                "",
+                None,
+            )
+            instance.version, instance.power, instance.provisioning = (
+                upgrade.target_version,
+                Power.RUNNING,
+                Provisioning.SUCCEEDED,
+            )
         if state is MemberState.SUCCEEDED:
-            one.health = Health.HEALTHY
+            instance.health = Health.HEALTHY
         if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
-            _delete(one)
-        one.save()
-        member.replacement, member.replacement_number = one, one.number
+            _delete(instance)
+        instance.save()
+        member.replacement, member.replacement_number = instance, instance.number
         member.save(update_fields=["replacement", "replacement_number"])
         if state is MemberState.SUCCEEDED and member.instance:
             _delete(member.instance)
@@ -237,10 +246,10 @@ def _afterwards(luck: random.Random, row: ScaleSet, now: datetime) -> datetime:
     """Whatever ran is over, or goes on: a newer version comes, machines fall ill, somebody opts one out."""
     now += timedelta(minutes=1)
     publish(NEXT, now=now)
-    for one in row.instances.all():
+    for instance in row.instances.all():
         if luck.random() < 0.2:
-            one.take_health(luck.choice([Health.UNHEALTHY, Health.HEALTHY]), "HTTP 503", now)
-            one.save()
+            instance.take_health(luck.choice([Health.UNHEALTHY, Health.HEALTHY]), "HTTP 503", now)
+            instance.save()
     ScaleSet.objects.filter(pk=row.pk).update(probed_at=now)
     reconcile(row.pk, lambda: now)
     return now

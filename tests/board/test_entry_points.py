@@ -84,38 +84,38 @@ def cases(db: None, monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     api, person = Api(), Client()
     person.force_login(User.objects.create_user("ada", is_staff=True, is_superuser=True))
     asked = list(_asked(api, person, monkeypatch))
-    pages = painted([{"body": one["sent"], "now": one["now"].timestamp() * 1000} for one in asked])
-    return [Case(**one, page=page) for one, page in zip(asked, pages, strict=True)]
+    pages = painted([{"body": answers["sent"], "now": answers["now"].timestamp() * 1000} for answers in asked])
+    return [Case(**answers, page=page) for answers, page in zip(asked, pages, strict=True)]
 
 
 def _asked(api: Api, person: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     for seed in range(FLEETS):
         point = transaction.savepoint()
-        one = draw(seed)
-        monkeypatch.setattr(clock, "now", lambda now=one.now: now)
+        drawn = draw(seed)
+        monkeypatch.setattr(clock, "now", lambda now=drawn.now: now)
         with monkeypatch.context() as at:
-            at.setattr(timezone, "now", lambda now=one.now: now)
-            found = _answers(one, api, person)
+            at.setattr(timezone, "now", lambda now=drawn.now: now)
+            found = _answers(drawn, api, person)
         yield {"seed": seed, **found}
         transaction.savepoint_rollback(point)
 
 
-def _answers(one: Drawn, api: Api, person: Client) -> dict[str, Any]:
-    row = ScaleSet.objects.select_related("location", "sku", "board_row").get(pk=one.row.pk)
-    facts, upgrade = facts_of(one), row.upgrades.first()
+def _answers(drawn: Drawn, api: Api, person: Client) -> dict[str, Any]:
+    row = ScaleSet.objects.select_related("location", "sku", "board_row").get(pk=drawn.row.pk)
+    facts, upgrade = facts_of(drawn), row.upgrades.first()
     return {
-        "now": one.now,
+        "now": drawn.now,
         "row": row,
         "facts": facts,
         "upgrade": upgrade,
         "progress": _progress(facts, upgrade),
-        "sent": sent_of(one),
+        "sent": sent_of(drawn),
         "api": _from_api(api, upgrade),
-        "text": "\n".join(status.one_set(row, one.now)),
-        "told": json.loads(status_json.one_set(row, one.now)[0]),
-        "plan_text": "\n".join(plan.one_set(row, one.now)),
-        "plan_told": json.loads(status_json.one_plan(row, one.now)[0]),
-        "planned": plans.planned(row, one.now),
+        "text": "\n".join(status.one_set(row, drawn.now)),
+        "told": json.loads(status_json.one_set(row, drawn.now)[0]),
+        "plan_text": "\n".join(plan.one_set(row, drawn.now)),
+        "plan_told": json.loads(status_json.one_plan(row, drawn.now)[0]),
+        "planned": plans.planned(row, drawn.now),
         "admin": _from_admin(person, upgrade),
     }
 
@@ -132,9 +132,9 @@ def _progress(facts: Facts, upgrade: RollingUpgrade | None) -> Progress | None:
 
 def _from_api(api: Api, upgrade: RollingUpgrade | None) -> FromApi:
     latest = api.get(f"{scale_set()}/rollingUpgrades/latest").body["properties"] if upgrade else {}
-    history = [one["properties"] for one in api.get(f"{scale_set()}/osUpgradeHistory")["value"]]
+    history = [attempt["properties"] for attempt in api.get(f"{scale_set()}/osUpgradeHistory")["value"]]
     machines = api.get(f"{scale_set()}/virtualMachines?$expand=instanceView")["value"]
-    views = {int(one["instanceId"]): one["properties"]["instanceView"] for one in machines}
+    views = {int(machine["instanceId"]): machine["properties"]["instanceView"] for machine in machines}
     return FromApi(latest, history, api.get(f"{scale_set()}/instanceView").body, views)
 
 
@@ -154,7 +154,7 @@ def _plain(markup: str) -> str:
 
 
 def test_every_entry_point_says_the_same(cases: list[Case]) -> None:
-    assert set().union(*(situations(one.facts) for one in cases)) == set(SITUATIONS), "these fleets show too little"
+    assert set().union(*(situations(case.facts) for case in cases)) == set(SITUATIONS), "these fleets show too little"
     wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
 
@@ -162,25 +162,25 @@ def test_every_entry_point_says_the_same(cases: list[Case]) -> None:
 # --- what holds of each -----------------------------------------------------------------------------------------------
 
 
-def _progress_is_one(one: Case) -> None:
+def _progress_is_one(case: Case) -> None:
     """Feed, API, terminal, admin; of what is over the page says it too."""
-    if one.progress is None:
-        assert one.sent["upgrade"] is None and one.told["upgrade"] is None and "No upgrade yet." in one.text
+    if case.progress is None:
+        assert case.sent["upgrade"] is None and case.told["upgrade"] is None and "No upgrade yet." in case.text
         return
-    found = one.progress
+    found = case.progress
     names = ("successful", "failed", "in_progress", "pending")
-    assert one.sent["upgrade"]["progress"] == {name: getattr(found, name) for name in names}
-    assert one.told["upgrade"]["progress"] == one.sent["upgrade"]["progress"]
+    assert case.sent["upgrade"]["progress"] == {name: getattr(found, name) for name in names}
+    assert case.told["upgrade"]["progress"] == case.sent["upgrade"]["progress"]
     of_azure = dict(zip(("successful", "failed", "inProgress", "pending"), names, strict=True))
     counts = {f"{azure}InstanceCount": getattr(found, name) for azure, name in of_azure.items()}
-    assert one.api.latest["progress"] == counts
-    attempts = [each["progress"] for each in one.api.history]
+    assert case.api.latest["progress"] == counts
+    attempts = [each["progress"] for each in case.api.history]
     assert not attempts or attempts[0] == counts
-    assert f"progress   {found.successful} done, {found.failed} failed" in one.text
-    assert f"{found.in_progress} in progress, {found.pending} pending" in one.text
-    _admin_says(one.admin.upgrade["progress"], found)
-    if one.facts.upgrade is None:
-        _the_page_says(one.page["result"], found)
+    assert f"progress   {found.successful} done, {found.failed} failed" in case.text
+    assert f"{found.in_progress} in progress, {found.pending} pending" in case.text
+    _admin_says(case.admin.upgrade["progress"], found)
+    if case.facts.upgrade is None:
+        _the_page_says(case.page["result"], found)
 
 
 def _admin_says(text: str, found: Progress) -> None:
@@ -198,53 +198,53 @@ def _the_page_says(text: str, found: Progress) -> None:
         assert re.findall(rf"(\d+) {word}", text) == ([str(count)] if count or word == "succeeded" else []), text
 
 
-def _how_it_stands_is_one(one: Case) -> None:
-    found, board = standing(one.facts), one.sent["board"]
+def _how_it_stands_is_one(case: Case) -> None:
+    found, board = standing(case.facts), case.sent["board"]
     counts = board["counts"]
     assert (counts["total"], counts["opted_out"]) == (found.instances, found.opted_out)
-    assert one.page["row"]["size"] == found.instances and one.page["row"]["out"] == found.opted_out
-    columns = one.admin.columns
+    assert case.page["row"]["size"] == found.instances and case.page["row"]["out"] == found.opted_out
+    columns = case.admin.columns
     assert columns["instances"] == str(found.instances)
     assert (columns["healthy"], columns["opted_out"]) == (str(found.healthy), str(found.opted_out))
-    told = one.told["standing"]
+    told = case.told["standing"]
     assert (told["instances"], told["healthy"], told["opted_out"]) == (
         found.instances,
         found.healthy,
         found.opted_out,
     )
-    (line,) = [line for line in one.text.splitlines() if line.startswith("  instances ")]
-    assert f" {found.machines} of {one.row.capacity}:" in line
+    (line,) = [line for line in case.text.splitlines() if line.startswith("  instances ")]
+    assert f" {found.machines} of {case.row.capacity}:" in line
     assert re.findall(r", (\d+) opted out", line) == ([str(found.opted_out)] if found.opted_out else [])
     assert sum(found.by_version.values()) == found.instances
 
 
-def _the_board_is_one(one: Case) -> None:
-    board = one.sent["board"]
-    assert one.told["board"] == board
+def _the_board_is_one(case: Case) -> None:
+    board = case.sent["board"]
+    assert case.told["board"] == board
     shown = {state: len(numbers_in(which)) for state, which in board["states"].items()}
     for state, count in shown.items():
-        assert f"{count} {state.replace('-', ' ')}" in one.text
-        assert one.page["counts"].get(state, 0) == count
+        assert f"{count} {state.replace('-', ' ')}" in case.text
+        assert case.page["counts"].get(state, 0) == count
     progress, ill = board["progress"], board["unhealthy"]
-    assert (one.page["row"]["done"], one.page["row"]["eligible"]) == (progress["up_to_date"], progress["of"])
-    assert not progress["of"] or f"done       {progress['up_to_date']} of {progress['of']}" in one.text
-    assert f"unhealthy  {ill['count']} of {ill['of']} ({ill['percent']:g} %)" in one.text
-    assert one.page["row"]["sick"] == ill["count"]
+    assert (case.page["row"]["done"], case.page["row"]["eligible"]) == (progress["up_to_date"], progress["of"])
+    assert not progress["of"] or f"done       {progress['up_to_date']} of {progress['of']}" in case.text
+    assert f"unhealthy  {ill['count']} of {ill['of']} ({ill['percent']:g} %)" in case.text
+    assert case.page["row"]["sick"] == ill["count"]
 
 
-def _batches_are_one(one: Case) -> None:
-    if one.upgrade is None:
+def _batches_are_one(case: Case) -> None:
+    if case.upgrade is None:
         return
-    record = one.sent["upgrade"]["record"]
-    began = record["batches"] if record else one.sent["board"]["batches"]
-    assert one.told["upgrade"]["batches"] == began
-    lines = re.findall(r"^  batch (\d+) +\[.*?\] (finished|running): (.*)$", one.text, re.MULTILINE)
+    record = case.sent["upgrade"]["record"]
+    began = record["batches"] if record else case.sent["board"]["batches"]
+    assert case.told["upgrade"]["batches"] == began
+    lines = re.findall(r"^  batch (\d+) +\[.*?\] (finished|running): (.*)$", case.text, re.MULTILINE)
     assert [int(number) for number, _, _ in lines] == [batch["number"] for batch in began]
-    of_page = [batch for batch in one.page["batches"] if not batch["planned"]]
+    of_page = [batch for batch in case.page["batches"] if not batch["planned"]]
     assert [(batch["number"], spans(batch["ids"])) for batch in of_page] == [
         (batch["number"], batch["instances"]) for batch in began
     ]
-    in_admin = re.findall(r"batch (\d+) (?:since|\d{4})", one.admin.upgrade["batches"])
+    in_admin = re.findall(r"batch (\d+) (?:since|\d{4})", case.admin.upgrade["batches"])
     assert in_admin == [str(batch["number"]) for batch in began]
     for (_, word, counts), batch in zip(lines, began, strict=True):
         assert word == ("finished" if batch["finished_at"] else "running")
@@ -252,54 +252,54 @@ def _batches_are_one(one: Case) -> None:
             assert f"{len(numbers_in(which))} {state}" in counts
 
 
-def _the_plan_is_one(one: Case) -> None:
+def _the_plan_is_one(case: Case) -> None:
     """The terminal makes it now, the page has that of the last look, which was now."""
-    found = one.planned.plan.batches
+    found = case.planned.plan.batches
     expected = [(batch.number, spans(batch.instances)) for batch in found]
-    assert [(batch["number"], batch["instances"]) for batch in one.sent["board"]["planned"]] == expected[:100]
-    assert [(batch["number"], batch["instances"]) for batch in one.plan_told["batches"]] == expected
-    lines = re.findall(r"^  batch (\d+) +(\d+): +(.*?)(?:  .*)?$", one.plan_text, re.MULTILINE)
+    assert [(batch["number"], batch["instances"]) for batch in case.sent["board"]["planned"]] == expected[:100]
+    assert [(batch["number"], batch["instances"]) for batch in case.plan_told["batches"]] == expected
+    lines = re.findall(r"^  batch (\d+) +(\d+): +(.*?)(?:  .*)?$", case.plan_text, re.MULTILINE)
     told = [(int(number), int(size), which.strip()) for number, size, which in lines]
     assert told == [(batch.number, len(batch.instances), ranges(batch.instances)) for batch in found]
-    assert one.plan_told["instances"] == sum(len(batch.instances) for batch in found)
+    assert case.plan_told["instances"] == sum(len(batch.instances) for batch in found)
 
 
-def _reasons_are_one(one: Case) -> None:
-    found = {(each.code.value, str(each.text)) for each in reasons.reasons(one.facts, one.now)}
-    told = one.sent["scale_set"]["decision"]["reasons"]
+def _reasons_are_one(case: Case) -> None:
+    found = {(each.code.value, str(each.text)) for each in reasons.reasons(case.facts, case.now)}
+    told = case.sent["scale_set"]["decision"]["reasons"]
     assert {(each["code"], each["text"]) for each in told} == found
-    assert {(each["code"], each["message"]) for each in one.api.view["reasons"]} == found
-    assert not one.upgrade or {(each["code"], each["message"]) for each in one.api.latest["reasons"]} == found
-    assert one.told["decision"]["reasons"] == told
-    assert {each["code"] for each in one.page["reasons"]} >= {code for code, _ in found}
-    for number, view in one.api.instances.items():
+    assert {(each["code"], each["message"]) for each in case.api.view["reasons"]} == found
+    assert not case.upgrade or {(each["code"], each["message"]) for each in case.api.latest["reasons"]} == found
+    assert case.told["decision"]["reasons"] == told
+    assert {each["code"] for each in case.page["reasons"]} >= {code for code, _ in found}
+    for number, view in case.api.instances.items():
         own = {each["code"] for each in told if str(number) in (each["instances"] or ())}
         assert {each["code"] for each in view["reasons"]} == own
-        assert own <= set(one.page["held"][str(number)])
+        assert own <= set(case.page["held"][str(number)])
 
 
-def _machines_are_one(one: Case) -> None:
+def _machines_are_one(case: Case) -> None:
     """As each instance's row says, and all of them together."""
-    of_feed = {int(id): each for id, each in one.sent["instances"].items()}
-    assert set(one.api.instances) == set(of_feed) == {each.id for each in one.facts.instances}
-    for number, view in one.api.instances.items():
+    of_feed = {int(id): each for id, each in case.sent["instances"].items()}
+    assert set(case.api.instances) == set(of_feed) == {each.id for each in case.facts.instances}
+    for number, view in case.api.instances.items():
         assert view["vmHealth"]["status"]["code"] == f"HealthState/{of_feed[number]['health']}"
-    summary = {each["code"]: each["count"] for each in one.api.view["virtualMachine"]["statusesSummary"]}
+    summary = {each["code"]: each["count"] for each in case.api.view["virtualMachine"]["statusesSummary"]}
     for health in {each["health"] for each in of_feed.values()}:
         assert summary[f"HealthState/{health}"] == sum(each["health"] == health for each in of_feed.values())
-    counts, lacking = provisioning.counts_of(one.facts), provisioning.lacking(one.facts)
-    state = provisioning.provisioning_status(one.row.capacity, counts, lacking, is_leaving=one.row.deleting).state
-    assert one.api.view["statuses"][0]["code"] == f"ProvisioningState/{state.value}"
+    counts, lacking = provisioning.counts_of(case.facts), provisioning.lacking(case.facts)
+    state = provisioning.provisioning_status(case.row.capacity, counts, lacking, is_leaving=case.row.deleting).state
+    assert case.api.view["statuses"][0]["code"] == f"ProvisioningState/{state.value}"
 
 
-def _the_upgrade_is_called_the_same(one: Case) -> None:
-    if one.upgrade is None:
+def _the_upgrade_is_called_the_same(case: Case) -> None:
+    if case.upgrade is None:
         return
-    code = one.api.latest["runningStatus"]["code"]
-    assert code == one.sent["upgrade"]["status"] or one.sent["upgrade"]["status"] == "RollingBack"
-    assert f"upgrade {one.upgrade.aim}: {one.sent['upgrade']['status']}" in one.text
-    if one.api.history and one.upgrade.kind == UpgradeKind.IMAGE:
-        assert one.api.history[0]["targetImageReference"]["version"] == one.sent["upgrade"]["target"]["version"]
+    code = case.api.latest["runningStatus"]["code"]
+    assert code == case.sent["upgrade"]["status"] or case.sent["upgrade"]["status"] == "RollingBack"
+    assert f"upgrade {case.upgrade.aim}: {case.sent['upgrade']['status']}" in case.text
+    if case.api.history and case.upgrade.kind == UpgradeKind.IMAGE:
+        assert case.api.history[0]["targetImageReference"]["version"] == case.sent["upgrade"]["target"]["version"]
 
 
 HOLDS = (

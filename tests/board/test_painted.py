@@ -92,7 +92,7 @@ def painted(told: list[Json]) -> list[Json]:
 def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
     seen = {state for case in cases for state in case.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
-    assert set().union(*(situations(one.facts) for one in cases)) == set(SITUATIONS), "these fleets show too little"
+    assert set().union(*(situations(case.facts) for case in cases)) == set(SITUATIONS), "these fleets show too little"
     wrong = broken(HOLDS, cases)
     assert not wrong, "\n".join(wrong)
 
