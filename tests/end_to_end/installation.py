@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,8 +14,8 @@ import dj_database_url
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from dashboard.environment import CHECKOUT
 from tests import databases
+from tests.end_to_end.terminal import Terminal, terminal
 from tests.feed_client import Session
 from tests.supervisor.starting import Up, environment
 from tests.waiting import wait_until
@@ -35,13 +33,12 @@ class Installation(Up):
     """One running Rollgrid with all its processes; its database is Django's connection "live"."""
 
     without: str = "nothing"
+    terminal: Terminal | None = None
 
     def manage(self, *words: str, fails: bool = False) -> str:
         """Runs a command as a person at the terminal would. Answers what it says."""
-        command = [sys.executable, "manage.py", *words]
-        done = subprocess.run(
-            command, cwd=CHECKOUT, env=environment(self.home, **self.more), capture_output=True, text=True, timeout=60
-        )
+        assert self.terminal, "it is not running yet"
+        done = self.terminal.run(words)
         assert (done.returncode != 0) is fails, f"{words}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout + done.stderr
@@ -107,7 +104,7 @@ def installation(home: Path, **more: str) -> Iterator[Installation]:
         up = Installation(home, more={"DATABASE_URL": url, **more} if url else more)
         try:
             up.ready()
-            with _connected(home, url):
+            with _connected(home, url), terminal(environment(home, **up.more)) as up.terminal:
                 yield up
         finally:
             up.end()
