@@ -13,6 +13,7 @@ from tests.browser.conftest import PASSWORD, SignIn
 from tests.browser.test_scale_set import address, agreed, cell
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import LIVE, Installation
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SETS = ["trouble/a", "trouble/b", "trouble/c"]
@@ -41,6 +42,11 @@ def ready(page: Page) -> Page:
     return page
 
 
+def _pending(page: Page) -> bool:
+    """Lets the page do all that it has at hand: what answers set off comes before a timer that is set now."""
+    return bool(page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => done(true))))"))
+
+
 def test_a_slow_server_loses_no_act(up: Installation, sign_in: SignIn) -> None:
     """Three switches are turned before the first answer comes."""
     page = sign_in("/")
@@ -51,7 +57,7 @@ def test_a_slow_server_loses_no_act(up: Installation, sign_in: SignIn) -> None:
         expect(switch).to_have_attribute("aria-checked", "true")
         switch.click()
         switch.click()  # in vain: it is asked already
-    page.wait_for_timeout(300)
+    wait_until(lambda: _pending(page) and len(held) == len(SETS), what="they are all asked")
     for route in held:
         route.continue_()
     for path in SETS:
@@ -80,8 +86,9 @@ def test_history_that_comes_late_is_not_shown_with_another_instance(sign_in: Sig
     cell(page, 1).click()
     cell(page, 2).click()
     expect(page.locator("#history")).to_have_text("of two")
-    late[0].fulfill(body="<p>of one</p>")
-    page.wait_for_timeout(300)
+    with page.expect_request_finished(lambda request: "/instances/1/history/" in request.url):
+        late[0].fulfill(body="<p>of one</p>")
+    assert _pending(page)
     expect(page.locator("#history")).to_have_text("of two")
 
 
