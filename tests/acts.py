@@ -1,6 +1,7 @@
 """Around every command and every pass of the orchestrator and the prober, in whatever test: snapshot before + events == snapshot after.
 
 No test asks for it: the functions themselves are wrapped, wherever they have been imported to.
+They stay wrapped, for that takes a while; what is judged is what they do while `all_judged` lasts.
 """
 
 import importlib
@@ -9,8 +10,9 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
+from types import ModuleType
 from typing import Any
 
 from django.db import connection
@@ -22,7 +24,10 @@ PACKAGES = ("upgrades.commands", "upgrades.orchestrator")
 MODULES = ("upgrades.prober.write_back",)
 READERS = ("upgrades.commands.lookup", "upgrades.orchestrator.observe")  # the helpers of those who write
 IMPORTED_TO = ("upgrades.", "tests.", "dashboard.")
+READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 _inside = threading.local()
+_judging: list[bool] = []
+_wrapped_in: dict[str, ModuleType] = {}
 
 
 @cache
@@ -51,11 +56,11 @@ def judged(act: Act) -> Act:
 
     @wraps(act)
     def acting(*args: Any, **options: Any) -> Any:
-        if getattr(_inside, "an_act", False) or _must_not_ask():
+        if not _judging or getattr(_inside, "an_act", False) or _must_not_ask():
             return act(*args, **options)
         _inside.an_act = True
         try:
-            with snapshot_equals_events():
+            with told():
                 return act(*args, **options)
         finally:
             _inside.an_act = False
@@ -69,18 +74,44 @@ def _must_not_ask() -> bool:
 
 
 @contextmanager
+def told() -> Iterator[None]:
+    """`snapshot_equals_events` from the first write on: as long as nothing is written there is nothing to tell."""
+    with ExitStack() as stack:
+        begun = False
+
+        def look_before_a_write(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+            nonlocal begun
+            if not begun and not sql.startswith(READS):
+                begun = True
+                stack.enter_context(snapshot_equals_events())
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(look_before_a_write):
+            yield
+
+
+@contextmanager
 def all_judged() -> Iterator[None]:
     """As long as this lasts, every act is, by whatever name it was imported."""
-    there_are = acts()
-    instead = {id(act): judged(act) for act in there_are}
-    changed: list[tuple[Any, str, Act]] = []
-    for module in [imported for name, imported in list(sys.modules.items()) if name.startswith(IMPORTED_TO)]:
-        for name, value in list(vars(module).items()):
-            if id(value) in instead and inspect.isfunction(value):
-                changed.append((module, name, value))
-                setattr(module, name, instead[id(value)])
+    _wrap_all()
+    _judging.append(True)
     try:
         yield
     finally:
-        for module, name, value in changed:
-            setattr(module, name, value)
+        _judging.pop()
+
+
+def _wrap_all() -> None:
+    """In all modules that have been imported since the last time."""
+    there_are = _judged_by_id()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(IMPORTED_TO) and _wrapped_in.get(name) is not module:
+            _wrapped_in[name] = module
+            for its_name, value in list(vars(module).items()):
+                if id(value) in there_are:
+                    setattr(module, its_name, there_are[id(value)])
+
+
+@cache
+def _judged_by_id() -> dict[int, Act]:
+    return {id(act): judged(act) for act in acts()}

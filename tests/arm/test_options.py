@@ -108,11 +108,11 @@ def test_what_cannot_be_read_is_refused(condition: str) -> None:
 @pytest.mark.parametrize("piece", ["+", " ", "'", "(", "a ", "name eq 'a' and ", "''"])
 def test_reading_takes_time_in_proportion(piece: str) -> None:
     """A filter of 15,000 characters once took a second of everybody."""
-    began = time.perf_counter()
+    began = time.process_time()
     for length in (MAX_LENGTH // len(piece), 1_000_000):
         with pytest.raises(ArmError):
             read(piece * length, ("name",))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 # --- groups and resources ---------------------------------------------------------------------------------------------
