@@ -207,7 +207,7 @@ def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fle
         _wait_for_batch(version, 2)
         client.lose_connection()
         _wait_for_batch(version, 3)
-        assert client.connections == 2
+        wait_until(lambda: client.connections == 2, seconds=30, what="the client is back")
         assert {reason for _, reason in client.resets} == {"new"}, "a lost connection is gone on with, without a reset"
         fleet.kill("daphne")
         wait_until(lambda: have_ended(FLEET, version), seconds=120, what="the upgrades' end")

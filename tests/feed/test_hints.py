@@ -21,7 +21,9 @@ from upgrades.feed.hints import CHANNEL, Hints, listen
 from upgrades.feed.writing import writing as transaction
 from upgrades.models import ScaleSet
 
-FRACTION = 0.9  # seconds; a broker that hangs is given a quarter of one to connect and a quarter to answer
+# A broker that hangs is given a quarter of a second to connect and a quarter to answer: where each of a hundred calls waited, 50 seconds.
+# They take one; a machine with much else to do may need longer.
+FAR_LESS_SECONDS = 20
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_without_a_broker_nobody_waits(no_broker: None, caplog: pytest.LogCaptur
     began = time.monotonic()
     for seq in range(1000):
         publisher.publish({7: seq})
-    assert time.monotonic() - began < FRACTION
+    assert time.monotonic() - began < FAR_LESS_SECONDS
     assert [record.levelname for record in caplog.records if record.name == hints.__name__] == ["WARNING"]
 
 
@@ -115,7 +117,7 @@ def test_a_broker_that_hangs_costs_a_fraction_of_a_second(deaf_broker: None) -> 
     began = time.monotonic()
     for seq in range(1000):
         publisher.publish({id: seq for id in range(20)})
-    assert time.monotonic() - began < FRACTION
+    assert time.monotonic() - began < FAR_LESS_SECONDS
 
 
 def test_an_outage_is_logged_once(
@@ -159,8 +161,8 @@ def test_writing_goes_on_without_a_broker(deaf_broker: None, monkeypatch: pytest
     monkeypatch.setattr(writing, "HINTS", Hints())
     row = a_scale_set(instances=1)
     began = time.monotonic()
-    for _ in range(20):
+    for _ in range(100):
         with transaction(NOW, row.pk) as w:
             w.changed(w.scale_set)
-    assert ScaleSet.objects.get().seq == row.seq + 20
-    assert time.monotonic() - began < FRACTION + 1
+    assert ScaleSet.objects.get().seq == row.seq + 100
+    assert time.monotonic() - began < FAR_LESS_SECONDS
