@@ -14,8 +14,6 @@ MINUTES := 20
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
 JAVASCRIPT := tests/clients/javascript
-# These start an `up` on an SQLite of its own, whatever the database of the tests is: once is enough.
-ON_SQLITE := --ignore=tests/supervisor --ignore=tests/end_to_end/test_refusing_broker.py
 NOT_FAST := browser or virtual_machines or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
@@ -36,15 +34,8 @@ install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
 install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries for JavaScript, which the tests run; needs npm
 
-# Two at once, about as long as each other; what the second one says is shown when both have ended.
 test: lint install-clients ## all checks and all tests, on SQLite and on PostgreSQL
-	@log=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM HUP; \
-	(trap 'kill $$now 2>/dev/null; exit 143' TERM; \
-		$(ELSEWHERE)/postgres $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -m "django_db or end_to_end" $(ON_SQLITE) & \
-		now=$$!; wait $$now; postgres=$$?; $(ELSEWHERE)/browser $(BIN)/python -m pytest tests/browser & \
-		now=$$!; wait $$now; browser=$$?; exit $$((postgres || browser))) >"$$log" 2>&1 & \
-	$(ELSEWHERE)/sqlite $(BIN)/python -m pytest --ignore=tests/browser; one=$$?; wait $$!; two=$$?; \
-	echo "On PostgreSQL, and in the browser:"; cat "$$log"; exit $$((one || two))
+	$(ELSEWHERE) $(BIN)/python -m tests.run_all
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"

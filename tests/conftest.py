@@ -57,7 +57,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             databases.bring_back()
 
 
-LONG = ("browser", "end_to_end", "slow")
+# The longest first.
+LONG = ("slow", "end_to_end", "browser")
 JUDGED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
 JUDGES_ITSELF = "test_model.py"  # after every act, and the deaths in the middle of them too
 
@@ -78,8 +79,14 @@ def every_act_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests come first: where files are dealt out to several processes, none is left alone with a long one."""
-    long = {item.path for item in items if any(item.iter_markers(name) for name in LONG)}
-    items.sort(key=lambda item: item.path not in long)
+    rank: dict[Path, int] = {}
+    for item in items:
+        rank[item.path] = min(rank.get(item.path, len(LONG)), _rank(item))
+    items.sort(key=lambda item: rank[item.path])
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((number for number, name in enumerate(LONG) if item.get_closest_marker(name)), len(LONG))
 
 
 def _commits(item: pytest.Item) -> bool:

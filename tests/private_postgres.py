@@ -30,7 +30,8 @@ SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "60",
+    # Several tests at once, some with a whole Rollgrid.
+    "max_connections": "200",
 }
 
 

@@ -43,11 +43,10 @@ def hasty(
 
 @once_on("postgres")
 @pytest.mark.timeout(300)
-def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation) -> None:
     """While bad versions roll; then a good one goes through the same instances."""
     seed = os.environ.get("ROLLGRID_SEED") or secrets.token_hex(4)
-    with capsys.disabled():
-        print(f"\nROLLGRID_SEED={seed} repeats this plan")  # noqa: T201
+    print(f"\nROLLGRID_SEED={seed} repeats this plan")  # noqa: T201
     bad, good = [next_version() for _ in range(MAX_VERSIONS)], next_version()
     put_fleets(hasty, FLEET, rolling=ROLLING, bad=bad)
     before = {BAD: hasty.views(BAD)}
@@ -60,8 +59,7 @@ def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation, capsys: p
 
     count = judging.each_swapped_once(hasty, BAD, rolled, before[BAD], bad=bad)
     figures.keep(f"kills over rollbacks on {database_kind()}", figures.of_kills(seed, killer.healings, [count]))
-    with capsys.disabled():
-        print(f"{len(killer.healings)} kills over rollbacks: {count}")  # noqa: T201
+    print(f"{len(killer.healings)} kills over rollbacks: {count}")  # noqa: T201
     assert (count.restores, count.lost, count.doubled) == (FLEET[BAD] * (len(rolled) - 1), 0, 0)
     assert len(killer.healings) >= sum(KILLED_AT_ONCE) // 2
     judging.every_upgrade_completed(FLEET, rolled)

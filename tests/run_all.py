@@ -1,0 +1,127 @@
+"""All tests, in as little time as two cores need: `make test` runs `python -m tests.run_all`.
+
+Many tests wait for processes, browsers and timers, so that one run of pytest leaves a core idle. Each part here is a run of its own;
+LANES of them run at once, with WORKERS processes each, to which files are dealt out as they become free.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tests.waiting import wait_until
+
+LANES = 2
+WORKERS = 2
+SAY_EACH_SECONDS = 60
+# The order of tests/conftest.py is kept: files with long tests first.
+PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
+ON_POSTGRES = (sys.executable, "-m", "tests.private_postgres", *PYTEST)
+# These start an `up` on an SQLite of its own, whatever the database of the tests is: once is enough.
+ON_SQLITE_ONLY = ("tests/supervisor", "tests/end_to_end/test_refusing_broker.py")
+LEFT_OUT = tuple(f"--ignore={path}" for path in ("tests/browser", *ON_SQLITE_ONLY))
+
+
+@dataclass
+class Part:
+    """One run of pytest, with a state folder of its own. What it says is shown when it has ended."""
+
+    name: str
+    command: tuple[str, ...]
+    said: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    began: float = 0
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            env={**os.environ, "ROLLGRID_HOME": str(Path(os.environ["ROLLGRID_HOME"]) / self.name)},
+            stdin=subprocess.DEVNULL,
+            stdout=self.said,
+            stderr=subprocess.STDOUT,
+        )
+
+    def code(self) -> int | None:
+        """Its exit code; None as long as it runs."""
+        return self.process.poll() if self.process else None
+
+    def progress(self) -> str:
+        shares = re.findall(rb"\[ *(\d+%)\]", self.all_said())
+        return f"{self.name} {shares[-1].decode() if shares else '0%'}"
+
+    def all_said(self) -> bytes:
+        # Not by `read`, which would move the place where the process writes.
+        return os.pread(self.said.fileno(), os.fstat(self.said.fileno()).st_size, 0)
+
+    def show(self) -> None:
+        sys.stdout.buffer.write(self.all_said())
+        minutes, seconds = divmod(round(time.monotonic() - self.began), 60)
+        _say(f"{self.name}: {'FAILED' if self.code() else 'passed'} after {minutes}:{seconds:02} min")
+
+    def end(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+        self.said.close()
+
+
+def all_parts() -> list[Part]:
+    """In this order: the browser's tests, which wait the most, run beside others that keep the cores busy.
+
+    They run on SQLite only, for no page depends on the kind of database.
+    """
+    return [
+        Part("sqlite", (*PYTEST, "--ignore=tests/browser")),
+        Part("browser", (*PYTEST, "tests/browser")),
+        Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
+    ]
+
+
+def run(waiting: list[Part]) -> int:
+    """Runs them all, LANES at once. Returns how many failed."""
+    running: list[Part] = []
+    failed = 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < LANES:
+                running.append(waiting.pop(0))
+                running[-1].start()
+            ended = _ended(running)
+            for part in ended:
+                running.remove(part)
+                part.show()
+                part.end()
+                failed += bool(part.code())
+            if not ended:
+                _say(", ".join(part.progress() for part in running))
+    finally:
+        for part in running:
+            part.end()
+    return failed
+
+
+def _ended(running: list[Part]) -> list[Part]:
+    """Those that have ended, as soon as there is one; none after SAY_EACH_SECONDS."""
+    say_at = time.monotonic() + SAY_EACH_SECONDS
+    is_over = lambda: any(part.code() is not None for part in running) or time.monotonic() > say_at  # noqa: E731
+    wait_until(is_over, seconds=2 * SAY_EACH_SECONDS)
+    return [part for part in running if part.code() is not None]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        sys.exit(run(all_parts()))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,47 @@
+"""The runs of `make test`: what they say is shown whole, and one that fails fails all."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import run_all
+from tests.run_all import Part
+
+
+def a_part(name: str, program: str) -> Part:
+    return Part(name, (sys.executable, "-c", program))
+
+
+def test_each_is_shown_and_a_failure_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ROLLGRID_HOME", str(tmp_path))
+    says_where = "import os; print('home', os.environ['ROLLGRID_HOME'])"
+    parts = [
+        a_part("good", says_where),
+        a_part("bad", "import sys; sys.exit('it is broken')"),
+        a_part("third", says_where),
+    ]
+    assert run_all.run(parts) == 1
+    said = capfd.readouterr().out
+    for words in (f"home {tmp_path}/good\n", f"home {tmp_path}/third\n", "it is broken\nbad: FAILED", "good: passed"):
+        assert words in said
+
+
+def test_all_that_runs_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGRID_HOME", str(tmp_path))
+    monkeypatch.setattr(run_all, "_ended", lambda running: sys.exit(3))
+    endless = a_part("endless", "import threading; threading.Event().wait()")
+    with pytest.raises(SystemExit):
+        run_all.run([endless])
+    assert endless.code() is not None
+
+
+def test_how_far_it_is(tmp_path: Path) -> None:
+    part = Part("sqlite", ())
+    assert part.progress() == "sqlite 0%"
+    part.said.write(b"...... [  7%]\n...... [ 14%]\n..")
+    part.said.flush()
+    assert part.progress() == "sqlite 14%"
+    part.end()
