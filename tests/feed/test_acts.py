@@ -21,21 +21,25 @@ def test_it_knows_all_that_write() -> None:
     }
 
 
+def silent() -> int:
+    """Writes, and says so to nobody."""
+    return Instance.objects.filter(number=1).update(health="unhealthy")
+
+
 def test_a_change_that_is_told_to_nobody_is_caught() -> None:
-    row = a_scale_set(instances=2)
-
-    def silent() -> int:
-        return Instance.objects.filter(scale_set=row, number=1).update(health="unhealthy")
-
-    with pytest.raises(AssertionError):
+    a_scale_set(instances=2)
+    with all_judged(), pytest.raises(AssertionError):
         judged(silent)()
 
 
-def test_it_is_there_by_whatever_name_and_then_no_more() -> None:
+def test_it_is_there_by_whatever_name() -> None:
     a_scale_set(instances=2)
-    plain = opt_outs.opt_out
     with all_judged():
-        assert opt_outs.opt_out is not plain
-        assert globals()["opt_out"] is opt_outs.opt_out
+        assert opt_outs.opt_out is globals()["opt_out"]
+        assert vars(opt_outs.opt_out)["__wrapped__"] in acts()
         assert len(opt_outs.opt_out("fleet/web", ["1"], reason="why", owner="ada", now=NOW)) == 1
-    assert opt_outs.opt_out is plain is opt_out
+
+
+def test_where_it_is_not_asked_for_it_says_nothing() -> None:
+    a_scale_set(instances=2)
+    assert judged(silent)() == 1
