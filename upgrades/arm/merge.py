@@ -15,6 +15,7 @@ from upgrades.core import known
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, get_field, printable
 from upgrades.core.secrets import INSTEAD, name_of
+from upgrades.core.spellings import without_field
 
 WHOLE = frozenset({"tags", "settings"})  # names in them are the client's own
 READ_ONLY = frozenset({"id", "name", "type", "etag", "systemdata", "resourcegroup"})
@@ -68,7 +69,7 @@ def _merged_element(element: Any, before: Mapping[str, Any], seen: Mapping[str, 
     name = name_of(element)
     if name is None or name not in before:
         return element
-    rest = {key: value for key, value in element.items() if key.lower() != "name"}  # which stays as it is spelled
+    rest = without_field(element, "name")  # which stays as it is spelled
     return merged(before[name], rest, seen.get(name, {}), removes=False)
 
 
@@ -105,7 +106,7 @@ def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> 
     """
     known.check(body, type, shown)
     tags = {name: value for name, value in body.items() if name.lower() == "tags"}
-    rest = {name: value for name, value in body.items() if name.lower() != "tags"}
+    rest = without_field(body, "tags")
     vain = differences(shown, merged(shown, rest, shown, removes=True))
     if vain and not tags:
         place = printable(".".join(min(vain)))

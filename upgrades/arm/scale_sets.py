@@ -21,6 +21,7 @@ from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core import azure_types, known, secrets, typed
 from upgrades.core.identities import without_idle_identities
 from upgrades.core.json_fields import get_field
+from upgrades.core.spellings import without_field
 from upgrades.core.unchangeable import check_not_taken_away
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import Kind
@@ -205,7 +206,7 @@ def _without_same_place(given: Mapping[str, Any], row: ScaleSet) -> dict[str, An
     """ "West Europe" and "westeurope" are the same."""
     location = get_field(given, "location")
     is_same = isinstance(location, str) and location.replace(" ", "").lower() == row.location.name
-    return {name: value for name, value in given.items() if not (is_same and name.lower() == "location")}
+    return without_field(given, "location") if is_same else dict(given)
 
 
 @needs(ADMIN)

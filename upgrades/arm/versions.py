@@ -10,7 +10,9 @@ from datetime import date
 from typing import Any
 
 from upgrades.arm.errors import ArmError
+from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import get_field
+from upgrades.core.spellings import spelling_in, without_field
 
 FIRST = {"microsoft.compute": date(2017, 3, 30)}
 FIRST_OF_OTHERS = date(2014, 4, 1)
@@ -66,7 +68,7 @@ def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
     for rename in renamed:
         holder = rename.before[:-1]
         if holder != rename.now[: len(holder)] and get_field(result, *holder) in (None, {}):
-            result = _without(result, holder)  # of a policy that is called otherwise today nothing is left
+            result = without_field(result, *holder)  # of a policy that is called otherwise today nothing is left
     return result
 
 
@@ -80,7 +82,7 @@ def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str
     for source, target in moves:
         if _has(result, source):
             value = get_field(result, *source)
-            rest = _without(result, source)
+            rest = without_field(result, *source)
             is_said_twice = value is None and _has(rest, target)
             result = rest if is_said_twice else _with(rest, target, value)
     return result
@@ -89,38 +91,15 @@ def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str
 def _has(body: Any, path: tuple[str, ...]) -> bool:
     """Whether the member is there, be it a null."""
     for name in path:
-        found = _spelled(body, name) if isinstance(body, Mapping) else None
+        found = spelling_in(body, name) if isinstance(body, Mapping) else None
         if found is None:
             return False
         body = body[found]
     return True
 
 
-def _spelled(body: Mapping[str, Any], name: str) -> str | None:
-    alike = [key for key in body if key.lower() == name.lower()]
-    return next((key for key in alike if body[key] is not None), alike[0] if alike else None)
-
-
-def _without(body: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """A copy in which the member is not, in no spelling."""
-    first, *rest = path
-    if not rest:
-        return {key: value for key, value in body.items() if key.lower() != first.lower()}
-    name = _spelled(body, first)
-    inner = body.get(name) if name is not None else None
-    if name is None or not isinstance(inner, Mapping):
-        return dict(body)
-    return {**body, name: _without(inner, tuple(rest))}
-
-
 def _with(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy with this value there."""
-    first, *rest = path
-    name = _spelled(body, first) or first
-    if not rest:
-        return {**body, name: value}
-    inner = body.get(name)
-    if inner is not None and not isinstance(inner, Mapping):
-        # Whoever reads the document says what is wrong with it.
-        return dict(body)
-    return {**body, name: _with(inner or {}, tuple(rest), value)}
+    """A copy with this value there. Unchanged where the path goes through what is no object: its reader says what is wrong with that."""
+    holders = (get_field(body, *path[:depth]) for depth in range(1, len(path)))
+    is_open = all(holder is None or isinstance(holder, Mapping) for holder in holders)
+    return edited(body, path, value) if is_open else dict(body)

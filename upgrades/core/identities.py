@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.core.json_fields import get_field
+from upgrades.core.spellings import without_field
 
 
 def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -16,10 +17,7 @@ def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return document
     type = str(get_field(identity, "type") or "").lower()
     if type == "none":
-        return {name: value for name, value in document.items() if name.lower() != "identity"}
+        return without_field(document, "identity")
     if not type or "userassigned" in type:
         return document
-    kept = {
-        name: value for name, value in identity.items() if name.lower() not in ("userassignedidentities", "identityids")
-    }
-    return {name: kept if name.lower() == "identity" else value for name, value in document.items()}
+    return without_field(without_field(document, "identity", "userAssignedIdentities"), "identity", "identityIds")

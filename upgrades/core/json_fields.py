@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from upgrades.core.masking import SECRET_MEMBERS, masked
+from upgrades.core.spellings import spelling_in
 
 MAX_NESTING = 100  # levels of objects and lists within each other
 
@@ -43,14 +44,9 @@ def get_field(document: object, *path: str) -> Any:
 
 
 def _in_any_case(document: Json, name: str) -> Any:
-    """The value of a field; null counts as absent. Of several spellings the given one wins, then the first in the alphabet.
-
-    Their order in the document cannot decide, because databases do not keep it."""
-    if document.get(name) is not None:
-        return document[name]
-    wanted = name.lower()
-    alike = [key for key, value in document.items() if value is not None and str(key).lower() == wanted]
-    return document[min(alike)] if alike else None
+    """The value of a field; null counts as absent."""
+    spelling = spelling_in(document, name)
+    return None if spelling is None else document[spelling]
 
 
 # --- single values ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ value is accepted and given back in the model's type. A value that cannot be con
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from upgrades.core.azure_types import element, members
@@ -14,6 +14,7 @@ from upgrades.core.equality import same
 from upgrades.core.json_fields import dotted_path, get_field, printable, wrong_value
 from upgrades.core.known import by_spelling, spelled_word
 from upgrades.core.secrets import name_of
+from upgrades.core.spellings import counting_spelling
 
 TEXTS = frozenset({"text", "duration", "time"})
 EXPECTED = {
@@ -47,15 +48,11 @@ def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
         spelled.setdefault(field.name if field else name, []).append(name)
     return {
         name: in_type(
-            body[first_spelling(body, name, alike)], known[name.lower()].type if name.lower() in known else "any"
+            body[counting_spelling(body, name, alike) or name],
+            known[name.lower()].type if name.lower() in known else "any",
         )
         for name, alike in spelled.items()
     }
-
-
-def first_spelling(body: Mapping[str, Any], name: str, alike: Iterable[str]) -> str:
-    """The spelling that counts, of several in one object: one with a value, then Azure's own, then the first in the alphabet."""
-    return min(alike, key=lambda given: (body[given] is None, given != name, given), default=name)
 
 
 def _single_in_type(value: Any, type: str) -> Any:
