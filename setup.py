@@ -7,6 +7,7 @@ setup(
     package_dir={"dashboard.templates": "templates", "dashboard.static": "static"},
     package_data={
         "upgrades.core.azure_types": ["types.json"],
+        "upgrades.core.catalogue": ["*.json"],
         "dashboard.templates": ["**/*.html"],
         "dashboard.static": ["**/*.*"],
     },

@@ -6,6 +6,7 @@ export type Time = string | null;
 export type Sentence = {
   text: string;
   template: string;
+  key: string;
   params: Params;
 } | null;
 export type Numbers = string;
@@ -21,6 +22,11 @@ export type Board = {
     waiting: Numbers;
     approved: Numbers;
   } | null;
+  says: {
+    key: string;
+    template: string;
+    instances: Numbers;
+  }[];
   states: {
     [k: string]: Numbers;
   };
@@ -98,6 +104,7 @@ export interface ScaleSet {
     code?: string;
     text?: string;
     template?: string;
+    key?: string;
     params?: Params;
     since?: string;
     face?: Face;
@@ -146,6 +153,7 @@ export interface Reason {
   code: string;
   text: string;
   template: string;
+  key: string;
   params: Params;
   brief: Sentence;
   each: Sentence;
@@ -196,6 +204,7 @@ export interface Upgrade {
     code: string;
     text: string;
     template: string;
+    key: string;
     params: Params;
     brief: Sentence;
     instances: string[];

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from upgrades.core import health, messages
+from upgrades.core import health
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Member
 from upgrades.core.progress import Progress, progress_from
 from upgrades.core.states import HAS_FAILED, INSTANCE_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
@@ -75,7 +76,7 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
     failed = [member.instance for member in upgraded if member.state in HAS_FAILED]
     if not failed:
         return None
-    message = messages.with_failed(len(failed), len(upgraded))
+    message = say("upgrade.with_failed", failed=len(failed), total=len(upgraded))
     return {"code": INSTANCE_FAILED, "message": message, "details": error_details(upgrade, set_name, failed)}
 
 

@@ -20,7 +20,7 @@ const WRITTEN = {
   count: number,
   percent: (share) => PERCENT.format(share),
   instant: (at) => momentAt(at),
-  instances: rangesOf,
+  instances: (ids) => rangesOf(ids).replaceAll(",", " "),
   versions: (list) => list.join(", "),
 };
 

@@ -1,6 +1,8 @@
 // The sentences of the feed (docs/feed.md): their times are data, and are said in the viewer's zone. Pure.
 
+import { templateOf } from "./catalogue.js";
 import { momentAt, zoneName } from "./format.js";
+import { format } from "./messages.js";
 
 const PLACES = /\{\{|\}\}|\{(\w+)\}/g;
 
@@ -11,8 +13,17 @@ export const inZone = (text) =>
   text.replace(WRITTEN, (_, day, time) => withZone(Date.parse(`${day}T${time}Z`)));
 const withZone = (at) => `${momentAt(at)} ${zoneName(at)}`;
 
-/** A sentence's text with its times in the viewer's zone; as the server wrote it where it brings no template. */
-export function textOf({ text, template, params = {} }) {
+/**
+ * The values of a sentence by name, without their types.
+ * @param {Record<string, {value: any}>} params
+ */
+export const valuesOf = (params) =>
+  Object.fromEntries(Object.entries(params).map(([name, { value }]) => [name, value]));
+
+/** A sentence's text in the viewer's language and zone; in English, where the language lacks it; as the server wrote it without a template. */
+export function textOf({ text, template, key = "", params = {} }) {
+  const translated = key && templateOf(key);
+  if (translated) return format(translated, valuesOf(params));
   if (typeof template !== "string") return text;
   return template.replace(PLACES, (found, name) => {
     if (!name) return found[0];

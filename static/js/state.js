@@ -48,6 +48,7 @@ const NO_GAUGE = {
 export const NO_FIGURES = {
   target: "",
   states: {},
+  says: [],
   behind: [],
   waiting: "",
   eligible: "",
@@ -226,6 +227,7 @@ function lookUp({ figures, upgrade }) {
   return {
     upgrade: upgrade?.id,
     states: namesById(Object.entries(figures.states)),
+    says: namesById((figures.says ?? []).map((said) => [said, said.instances])),
     batches: numbers(began),
     planned: numbers(planned),
     eligible: new Set(idsIn(figures.eligible)),

@@ -15,10 +15,10 @@ from upgrades.core import batches
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Trial, Upgrade, Withdrawal
 from upgrades.core.policy import Policy
-from upgrades.core.reasons import reasons
+from upgrades.core.reasons import InstanceWhy, reasons
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
-from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason
+from upgrades.core.waiting import LiftedBy, Reason
 
 MANUAL: dict[str, Any] = {"automatic": False}
 CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=True, cancelled_by="ada", ended_at=NOW)

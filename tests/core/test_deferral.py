@@ -15,9 +15,10 @@ from upgrades.core import documents
 from upgrades.core.facts import Facts, Member
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
+from upgrades.core.reasons import InstanceWhy
 from upgrades.core.states import Health, MemberState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
-from upgrades.core.waiting import InstanceWhy, LiftedBy
+from upgrades.core.waiting import LiftedBy
 
 DEFERRED = Policy(deferral=True)
 DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))

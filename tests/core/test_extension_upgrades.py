@@ -15,10 +15,9 @@ from upgrades.core.facts import Batch, Facts, Hold, Member, Upgrade
 from upgrades.core.machines import ExtensionView
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reasons import reasons
+from upgrades.core.reasons import InstanceWhy, reasons
 from upgrades.core.states import FaultCode, Health, MemberState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Wait, Why
-from upgrades.core.waiting import InstanceWhy
 
 BEFORE, WANTED = "agent 1.0", "agent 2.0"
 

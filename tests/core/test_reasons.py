@@ -12,11 +12,10 @@ from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member
 from upgrades.core.policy import Policy
-from upgrades.core.reason_kinds import RANK
-from upgrades.core.reasons import reasons
+from upgrades.core.reasons import RANK, InstanceWhy, reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
-from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason
+from upgrades.core.waiting import LiftedBy, Reason
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
 

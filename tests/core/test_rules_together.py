@@ -8,10 +8,9 @@ from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, Member
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reasons import reasons
+from upgrades.core.reasons import InstanceWhy, reasons
 from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
-from upgrades.core.waiting import InstanceWhy
 
 LONG = Policy(pause_between_batches=60 * MINUTE)
 DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from tests.stories import NOW
 from upgrades.core.instants import iso
+from upgrades.core.reasons import InstanceWhy
 from upgrades.core.steps import Why
-from upgrades.core.waiting import InstanceWhy, Reason
+from upgrades.core.waiting import Reason
 from upgrades.feed import reason_shapes
 
 EARLIER = NOW - timedelta(minutes=5)

@@ -64,7 +64,7 @@ export const anOptOut = () => ({
   ending_by: "",
 });
 
-/** What comes with each code: as core/reason_kinds.py says, which test_no_rules.py holds it to. */
+/** What comes with each code: as core/reasons.py says, which test_no_rules.py holds it to. */
 const KINDS = JSON.parse(readFileSync(new URL("kinds.json", import.meta.url), "utf8"));
 const NEW_CODE = { face: { fill: "attention", glyph: "held" }, passes: false, explains: [] };
 const kindOf = (code) => KINDS[code] ?? NEW_CODE;
@@ -148,6 +148,20 @@ export const anUpgrade = (changes = {}) => ({
 
 // --- what the board of the feed says ---
 
+const ENGLISH = JSON.parse(
+  readFileSync(new URL("../../upgrades/core/catalogue/en.json", import.meta.url), "utf8"),
+);
+/** What instances say of themselves: the end of the key, and who says it. */
+export const aSaying = (key, instances) => ({
+  key: `instance.${key}`,
+  template: ENGLISH[`instance.${key}`],
+  instances,
+});
+const saidIn = (states) =>
+  Object.entries(states)
+    .filter(([state]) => state !== "held")
+    .map(([state, instances]) => aSaying(state.replaceAll("-", "_"), instances));
+
 /** As core/gauges.py makes it. */
 export function aGauge(instances = "", of = 10, limit = 20) {
   const count = sizeOf(instances),
@@ -230,6 +244,7 @@ export function figuresOf(states = {}, changes = {}) {
     upgrade: null,
     target: "",
     states,
+    says: saidIn(states),
     counts,
     behind: [],
     waiting: states.pending ?? "",

@@ -26,7 +26,7 @@ test("values are written by their type", () => {
   assert.equal(says("{n, count} of {all, count}", { n: 3, all: 12345 }), "3 of 12\u202f345");
   assert.equal(says("{share, percent} %", { share: 33.333 }), "33.3 %");
   assert.equal(says("until {until, instant}", { until: AT }), `until ${momentAt(AT)}`);
-  assert.equal(says("{ids, instances}", { ids: ["3", "1", "2"] }), "1-3");
+  assert.equal(says("{ids, instances}", { ids: ["3", "1", "2", "7"] }), "1-3 7");
   assert.equal(says("{all, versions}", { all: ["1", "2"] }), "1, 2");
   assert.equal(says("{nobody}{constructor}", {}), "");
 });

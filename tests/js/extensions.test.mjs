@@ -15,6 +15,7 @@ import {
   anUpgrade,
   aReason,
   aRecord,
+  aSaying,
   AT,
   figuresOf,
   NEW,
@@ -31,12 +32,13 @@ const extending = (changes = {}) =>
 const member = (state, changes = {}) => aMember(1, state, { kind: "extensions", ...changes });
 
 test("each instance says what is done to it", () => {
-  const say = (state, changes = {}) => {
+  const say = (state, changes = {}, key = state) => {
     const board = aBoard([anInstance(0, changes)], {
       upgrade: extending(),
       figures: figuresOf(
         { [state]: "0" },
         {
+          says: [aSaying(key, "0")],
           batches: [
             {
               number: 1,
@@ -53,10 +55,16 @@ test("each instance says what is done to it", () => {
     });
     return whyInstance(board.instances[0], board);
   };
-  assert.equal(say("done"), "It has the model's extensions, and is healthy.");
-  assert.equal(say("pending"), "Waiting for the next upgrade of extensions.");
   assert.equal(
-    say("queued", { member: member("queued") }),
+    say("done", {}, "done.extensions"),
+    "It has the model's extensions, and is healthy.",
+  );
+  assert.equal(
+    say("pending", {}, "pending.extensions"),
+    "Waiting for the next upgrade of extensions.",
+  );
+  assert.equal(
+    say("queued", { member: member("queued") }, "queued.extensions"),
     "Chosen for batch 1; its extensions are run in a moment.",
   );
   assert.equal(

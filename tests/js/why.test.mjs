@@ -16,6 +16,7 @@ import {
   anUpgrade,
   aPlan,
   aReason,
+  aSaying,
   aSentence,
   AT,
   figuresOf,
@@ -200,7 +201,10 @@ test("one that is ill on its old disk again says both", () => {
         member: aMember(1, "rolled_back"),
       }),
     ],
-    { latest_version: NEW, figures: figuresOf({ unhealthy: "0" }) },
+    {
+      latest_version: NEW,
+      figures: figuresOf({ unhealthy: "0" }, { says: [aSaying("unhealthy.rolled_back", "0")] }),
+    },
   );
   assert.equal(
     whyInstance(board.instances[0], board),
@@ -325,7 +329,11 @@ test("every instance says what it waits for", () => {
     return whyInstance(board.instances[0], board);
   };
   const running = { upgrade: anUpgrade() };
-  assert.equal(say("pending"), `Waiting for an upgrade to ${NEW}.`);
+  assert.equal(
+    say("pending", {}, {}, { says: [aSaying("pending.to_begin", "0")] }),
+    `Waiting for an upgrade to ${NEW}.`,
+  );
+  assert.equal(say("pending", {}, running), `Waiting for the next upgrade to ${NEW}.`);
   assert.equal(say("pending", {}, running, { planned: [aPlan(3, "0")] }), "Waiting for batch 3.");
   assert.equal(say("done", { version: NEW }), `Up to date on ${NEW}, and healthy.`);
   assert.match(

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from upgrades.core.catalogue import text_of
 from upgrades.core.ranges import ranges
-from upgrades.core.waiting import LIFTED_BY_WORDS
 
 
 def shown_reasons(found: Iterable[Mapping[str, Any]]) -> SafeString:
@@ -22,6 +22,6 @@ def _details(reason: Mapping[str, Any]) -> Iterator[str]:
     for word in ("since", "until"):
         if reason[word]:
             yield f"{word} {datetime.fromisoformat(reason[word]):%Y-%m-%d %H:%M:%S} UTC"
-    who = LIFTED_BY_WORDS.get(reason["who"])
+    who = text_of(f"lifted_by.{reason['who']}")
     act = f" ({reason['act'].replace('_', ' ')})" if reason["act"] else ""
     yield f"lifted by {who}{act}" if who else "no action needed"

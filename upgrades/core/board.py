@@ -10,16 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from upgrades.core import gauges, health, in_flight, messages
+from upgrades.core import gauges, health, in_flight
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Batch, Facts, InstanceFacts
 from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
+from upgrades.core.instance_sentences import Said, said_by
 from upgrades.core.instance_states import State, is_behind, states_of, target_of
 from upgrades.core.instants import iso
 from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
-from upgrades.core.reason_kinds import AT_THE_GATE
+from upgrades.core.reasons import AT_THE_GATE
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.states import HAS_FAILED, MemberState
 from upgrades.core.whom import Whom, whom
@@ -83,11 +85,13 @@ class Current(TypedDict):
 class Board(Whom):
     """All that viewers show of a scale set. `eligible` and `up_to_date`: the instances behind these numbers of `counts`.
 
-    `states`: the instances in each state. `over_limit`: a sentence on what follows from too many unhealthy, None where the limit is kept.
+    `states`: the instances in each state; `says`: what each says of itself.
+    `over_limit`: a sentence on what follows from too many unhealthy, None where the limit is kept.
     `batches`: those that have begun; `planned`: those to come, with `planned_more` beyond them, started `planned_by`."""
 
     target: str
     states: dict[str, str]
+    says: list[Said]
     eligible: str
     up_to_date: str
     counts: Counts
@@ -135,6 +139,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
     return Board(
         target=target_of(facts),
         states=_by_state(states),
+        says=said_by(facts, states),
         eligible=spans(eligible),
         up_to_date=spans(id for id in eligible if states[id] is State.DONE),
         counts=counts,
@@ -153,8 +158,9 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
 
 
 def _over(gauge: Gauge, *, runs: bool) -> SentenceShape:
-    said = messages.over_the_limit(gauge["count"], gauge["of"], gauge["limit_percent"], -gauge["room"], runs=runs)
-    return shaped(said)
+    sick, total, must_recover = gauge["count"], gauge["of"], -gauge["room"]
+    shares = {"share": 100 * sick / total, "limit": gauge["limit_percent"]}
+    return shaped(say("OverTheLimit", sick=sick, total=total, must_recover=must_recover, runs=runs, **shares))
 
 
 def _by_state(states: Mapping[int, State]) -> dict[str, str]:

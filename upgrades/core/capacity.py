@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from upgrades.core import batches, messages, missing
+from upgrades.core import batches, missing
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Facts
 from upgrades.core.in_flight import ids_in_flight, is_amid_a_surge
+from upgrades.core.sentences import Sentence
 from upgrades.core.steps import (
     RESYNC_INTERVAL,
     WORK_POLL_INTERVAL,
@@ -33,7 +35,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     if short <= 0 and not again:
         return None
     if facts.image_for_new is None:
-        return Wait(now + RESYNC_INTERVAL, Why.NO_IMAGE, messages.NO_IMAGE)
+        return Wait(now + RESYNC_INTERVAL, Why.NO_IMAGE, say(Why.NO_IMAGE))
     return AddInstances(short, facts.image_for_new) if short > 0 else MakeAgain(again, facts.image_for_new)
 
 
@@ -61,16 +63,30 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     the answer says so: it is never "nothing to do".
     """
     if any(instance.busy for instance in facts.instances):
-        return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, making(facts))
+        return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, _making(facts))
     if not (lacking := missing.wanted(facts)):
         return None
     next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
     until = min(next_try or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
-    return Wait(until, why, messages.lacking(len(lacking), facts.capacity))
+    return Wait(until, why, say("MachinesMissing", count=len(lacking), capacity=facts.capacity))
 
 
-def making(facts: Facts) -> str:
+def _making(facts: Facts) -> Sentence:
     """A sentence on what is being done to the busy instances, outside any upgrade."""
+    variant, counts = being_changed(facts)
+    return say(f"{Why.CREATING}.{variant}" if variant else Why.CREATING, **counts)
+
+
+def being_changed(facts: Facts) -> tuple[str, dict[str, int]]:
+    """Which sentence of CreatingInstances says it, and with which counts of busy instances."""
     busy = [instance for instance in facts.instances if instance.busy]
     creating, removing = sum(instance.making for instance in busy), sum(instance.leaving for instance in busy)
-    return messages.making(creating, removing, len(busy) - creating - removing)
+    counts = {"creating": creating, "removing": removing, "others": len(busy) - creating - removing}
+    there = [name for name, count in counts.items() if count]
+    if len(there) > 1:
+        return "several", counts
+    (name,) = there
+    return _VARIANTS[name], {name: counts[name]}
+
+
+_VARIANTS = {"creating": "", "removing": "removing", "others": "changing"}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from upgrades.core import backoff, batches, capacity, health, in_flight, messages, versions
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Breach, Exceeded, Facts, Member
 from upgrades.core.states import FaultCode, MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
@@ -77,19 +78,19 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     if forth:
         return _wait_for_work(facts, waiting, forth, now)
     if back:
-        return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, messages.rolling_back(back))
+        return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, say(Why.ROLLING_BACK, count=back))
     until = min(health.wait_ends(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
     if until <= now:
-        return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
-    return Wait(until, Why.VERIFYING, messages.verifying(len(waiting), until))
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_as_of))
+    return Wait(until, Why.VERIFYING, say(Why.VERIFYING, count=len(waiting), until=until))
 
 
 def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetime) -> Step:
     if any(member.replacement is not None for member in waiting):
-        return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, messages.surging(count))
+        return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, say(Why.SURGING, count=count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
-        return Wait(now + WORK_POLL_INTERVAL, Why.RUNNING_EXTENSIONS, messages.running_extensions(count))
-    return Wait(now + WORK_POLL_INTERVAL, Why.REPLACING, messages.replacing(count))
+        return Wait(now + WORK_POLL_INTERVAL, Why.RUNNING_EXTENSIONS, say(Why.RUNNING_EXTENSIONS, count=count))
+    return Wait(now + WORK_POLL_INTERVAL, Why.REPLACING, say(Why.REPLACING, count=count))
 
 
 def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
@@ -152,8 +153,9 @@ def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
     withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
     if upgrade is None or withdrawal is None:
         return None
-    left, version = len(batches.left(facts, upgrade)), upgrade.target.version
-    return _stop(facts, Breach(FaultCode.WITHDRAWN, messages.stopped_by_withdrawal(version, withdrawal, left), ()))
+    left, by, reason = len(batches.left(facts, upgrade)), withdrawal.by, withdrawal.reason.rstrip(".")
+    key, version = "upgrade.stopped_by_withdrawal", upgrade.target.version
+    return _stop(facts, Breach(FaultCode.WITHDRAWN, say(key, version=version, by=by, reason=reason, left=left), ()))
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
@@ -168,8 +170,8 @@ def stop_in_time(facts: Facts, now: datetime) -> Step | None:
     upgrade = facts.upgrade
     if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
         return None
-    left = health.ids(batches.remaining(facts, upgrade))
-    return Fault(Breach(FaultCode.TIMEOUT, messages.took_too_long(upgrade.ends_by, len(left)), ()))
+    left = len(batches.remaining(facts, upgrade))
+    return Fault(Breach(FaultCode.TIMEOUT, say("upgrade.took_too_long", ends_by=upgrade.ends_by, left=left), ()))
 
 
 def stay_paused(facts: Facts, now: datetime) -> Step | None:
@@ -178,7 +180,7 @@ def stay_paused(facts: Facts, now: datetime) -> Step | None:
     A pause holds for all attempts at its version: an upgrade that is stopped while paused is not tried again before somebody resumes it.
     """
     by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and backoff.paused_by(facts)
-    return Wait(now + RESYNC_INTERVAL, Why.PAUSED, messages.paused(by)) if by else None
+    return Wait(now + RESYNC_INTERVAL, Why.PAUSED, say(Why.PAUSED, by=by)) if by else None
 
 
 def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
@@ -188,9 +190,8 @@ def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
         return None
     if not _would_start_something(facts):
         return None
-    return Wait(
-        min(stop.until or now + RESYNC_INTERVAL, now + RESYNC_INTERVAL), Why.FLEET_STOPPED, messages.fleet_stopped(stop)
-    )
+    text = say(Why.FLEET_STOPPED, owner=stop.owner, until=stop.until, reason=stop.reason)
+    return Wait(min(stop.until or now + RESYNC_INTERVAL, now + RESYNC_INTERVAL), Why.FLEET_STOPPED, text)
 
 
 def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
@@ -202,7 +203,11 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     version = upgrade.target.version
     if version and facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
         return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
-    return Wait(now + RESYNC_INTERVAL, Why.WAITING_FOR_APPROVAL, messages.waiting_for_approval(len(waiting), version))
+    return Wait(
+        now + RESYNC_INTERVAL,
+        Why.WAITING_FOR_APPROVAL,
+        say(Why.WAITING_FOR_APPROVAL, count=len(waiting), version=version),
+    )
 
 
 def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
@@ -217,7 +222,7 @@ def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
     new = health.initializing(facts, now)
     if not new or not _would_start_something(facts):
         return None
-    return Wait(now + HEALTH_POLL_INTERVAL, Why.INITIALIZING, messages.initializing(len(new)))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.INITIALIZING, say(Why.INITIALIZING, count=len(new)))
 
 
 def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
@@ -240,7 +245,7 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
         return None
     finished_at = facts.upgrade.batches[-1].finished_at
     until = finished_at + facts.upgrade.policy.pause_between_batches if finished_at else now
-    return Wait(until, Why.PAUSE, messages.pause(until)) if until > now else None
+    return Wait(until, Why.PAUSE, say(Why.PAUSE, until=until)) if until > now else None
 
 
 def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
@@ -255,8 +260,8 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for instance in facts.instances if instance.leaving):
-        return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, messages.clearing(leaving))
-    return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, messages.QUOTA_UNKNOWN)
+        return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, say(Why.CLEARING, count=leaving))
+    return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, say(Why.ROOM))
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
@@ -283,12 +288,13 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         return None
     version = facts.latest.version
     if backoff.was_cancelled(facts):
-        return Wait(now + RESYNC_INTERVAL, Why.STOPPED, messages.stopped(version))
+        return Wait(now + RESYNC_INTERVAL, Why.STOPPED, say(Why.STOPPED, version=version))
     if backoff.was_stopped_at_the_gate(facts) and backoff.gate_is_shut(facts, now):
-        return Wait(now + HEALTH_POLL_INTERVAL, Why.GATE, messages.gate_still_shut(version))
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.GATE, say(f"{Why.GATE}.still_shut", version=version))
     again_at = backoff.tried_again_at(facts)
     if again_at and again_at > now:
-        text = messages.backing_off(version, again_at, by_hand=not backoff.gate_is_shut(facts, now))
+        by_hand = not backoff.gate_is_shut(facts, now)
+        text = say(Why.BACKING_OFF, version=version, until=again_at, by_hand=by_hand)
         return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.takes_failed(facts))
 
@@ -343,7 +349,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _wait_for_news(facts: Facts, now: datetime) -> Wait:
-    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, messages.stale(facts.health_as_of))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_as_of))
 
 
 def _is_stopped_by_failures_alone(facts: Facts) -> bool:
@@ -379,8 +385,8 @@ def _stop(facts: Facts, breach: Breach) -> Step:
 
 def _nothing_to_do(facts: Facts) -> str:
     if facts.pinned_to:
-        return messages.nothing_to_do_pinned(facts.pinned_to)
-    return messages.nothing_to_do() if facts.automatic else messages.nothing_to_do_by_itself()
+        return say(f"{Why.NOTHING_TO_DO}.pinned", version=facts.pinned_to)
+    return say(Why.NOTHING_TO_DO if facts.automatic else f"{Why.NOTHING_TO_DO}.automatic_off")
 
 
 def _would_start_something(facts: Facts) -> bool:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from upgrades.core import batches, health
 from upgrades.core.facts import Facts, InstanceFacts, Member
 from upgrades.core.policy import Policy
-from upgrades.core.reason_kinds import HOLDS
+from upgrades.core.reasons import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
 from upgrades.core.waiting import is_taken_next
 

@@ -12,7 +12,7 @@ from upgrades.core import what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
 from upgrades.core.in_flight import running_batch
-from upgrades.core.reason_kinds import WORK
+from upgrades.core.reasons import WORK
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,

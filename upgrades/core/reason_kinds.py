@@ -1,29 +1,36 @@
-"""What each code of a decision or reason means to viewers: one table. Each reason carries its entry, so that no viewer has a list."""
+"""`ReasonKind`: what the code of a decision or reason means. The table of all of them is in core/reasons.py."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
 
-from upgrades.core.steps import Why
-from upgrades.core.waiting import InstanceWhy
-
-Code = Why | InstanceWhy
+from upgrades.core.catalogue import is_message, say_of
+from upgrades.core.waiting import LiftedBy, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonKind:
-    """What one code means.
+    """What one code means. Its sentences are in core/catalogue, under the code.
 
-    `fill`, `glyph`: how it looks; names of looks that instance states have too. `word`: one or two words for an upgrade that it holds.
+    `fill`, `glyph`: how it looks; names of looks that instance states have too. `gate`: the name of what holds it, such as "health".
+    `who`: who can end it; `act`: the command that would, "" where none would. A reason may have another `who` or `act` where the
+    facts say so.
+    `is_brief`: rows of tables show it in few words; False where their numbers say the same.
     `passes`: it ends without anybody's action. `works`: machines are at work, and their end is awaited.
     `holds`: it holds the instances that are still to be upgraded. `at_the_gate`: a running upgrade waits for it before its next batch.
     `needs_person_after`: so many seconds after it began, a person has to act; None for never.
     `is_own`: it describes the instances themselves, and each of them shows it too. `explains`: the instance states that it accounts for.
     `gauge`: the name of the board's gauge that it is about. `tries_again`: when it ends, the stopped attempt is tried again.
-    `expected`: (singular, plural) under which scale sets that have it are counted; None if nobody planned it.
     """
 
     fill: str
     glyph: str
-    word: str = ""
+    gate: str = ""
+    who: LiftedBy = LiftedBy.NOBODY
+    act: str = ""
+    is_brief: bool = True
     passes: bool = False
     works: bool = False
     holds: bool = False
@@ -33,57 +40,41 @@ class ReasonKind:
     explains: tuple[str, ...] = ()
     gauge: str = ""
     tries_again: bool = False
-    expected: tuple[str, str] | None = None
 
 
-def _at_work(glyph: str, fill: str = "active") -> ReasonKind:
-    return ReasonKind(fill, glyph, passes=True, works=True)
+NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
+NO_VALUES: Mapping[str, object] = MappingProxyType({})
 
 
-# Reasons are ranked in this order, the weightiest first.
-KINDS: dict[Code, ReasonKind] = {
-    Why.NO_IMAGE: ReasonKind("waiting", "pending", needs_person_after=0),
-    Why.NOT_MADE: ReasonKind("failure", "failed", needs_person_after=0, is_own=True),
-    Why.GONE: ReasonKind("attention", "unknown", passes=True, is_own=True),
-    InstanceWhy.SURPLUS: ReasonKind("out", "opted-out"),
-    InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", needs_person_after=0),
-    Why.GATE: ReasonKind("attention", "unhealthy", holds=True, is_own=True, gauge="unhealthy"),
-    # Health that is stale for a moment needs nobody.
-    Why.STALE_HEALTH: ReasonKind("attention", "unknown", "Held", holds=True, at_the_gate=True, needs_person_after=15),
-    # What a person wanted looks like waiting: only what is wrong looks wrong.
-    Why.FLEET_STOPPED: ReasonKind("waiting", "cord", "Held", holds=True, at_the_gate=True),
-    Why.PAUSED: ReasonKind("waiting", "held", "Paused", holds=True, at_the_gate=True, expected=("paused", "paused")),
-    Why.WAITING_FOR_APPROVAL: ReasonKind(
-        "waiting", "held", "Waiting for approval", at_the_gate=True, needs_person_after=0
-    ),
-    InstanceWhy.IMPOSSIBLE: ReasonKind("out", "opted-out"),
-    Why.BACKING_OFF: ReasonKind("waiting", "held", holds=True, tries_again=True),
-    Why.STOPPED: ReasonKind("waiting", "held", holds=True),
-    InstanceWhy.SUSPECTED: ReasonKind("attention", "failed"),
-    InstanceWhy.PINNED_WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
-    InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", needs_person_after=0),
-    InstanceWhy.PINNED: ReasonKind("waiting", "pending"),
-    InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending"),
-    InstanceWhy.QUARANTINED: ReasonKind("attention", "quarantined", needs_person_after=0, is_own=True),
-    InstanceWhy.FAILED_BEFORE: ReasonKind("failure", "failed", is_own=True, explains=("failed", "rolled-back")),
-    InstanceWhy.OPTED_OUT: ReasonKind("out", "opted-out", is_own=True, explains=("opted-out",)),
-    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", is_own=True),
-    Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
-    Why.INITIALIZING: ReasonKind("active", "verifying", passes=True, at_the_gate=True),
-    Why.PAUSE: ReasonKind(
-        "active", "held", passes=True, at_the_gate=True, expected=("planned pause", "planned pauses")
-    ),
-    Why.ROOM: ReasonKind("waiting", "unknown"),
-    Why.REPLACING: _at_work("upgrading"),
-    Why.SURGING: _at_work("upgrading"),
-    Why.RUNNING_EXTENSIONS: _at_work("upgrading"),
-    Why.VERIFYING: _at_work("verifying"),
-    Why.CLEARING: _at_work("upgrading"),
-    Why.CREATING: _at_work("upgrading"),
-    InstanceWhy.TURN: ReasonKind("waiting", "queued", passes=True),
-    Why.NOTHING_TO_DO: ReasonKind("done", "done", passes=True),
-}
-RANK = {code: place for place, code in enumerate(KINDS)}
-WORK = frozenset(code for code, kind in KINDS.items() if kind.works)
-HOLDS = frozenset(code for code, kind in KINDS.items() if kind.holds)
-AT_THE_GATE = frozenset(code for code, kind in KINDS.items() if kind.at_the_gate)
+def made(
+    kinds: Mapping[StrEnum, ReasonKind],
+    code: StrEnum,
+    values: Mapping[str, object] = NO_VALUES,
+    *,
+    variant: str = "",
+    who: LiftedBy | None = None,
+    act: str | None = None,
+    until: datetime | None = None,
+    since: datetime | None = None,
+    instances: tuple[int, ...] | None = None,
+    numbers: Mapping[str, float] = NO_NUMBERS,
+) -> Reason:
+    """A reason of this code. Its sentences take what they need of `values`, `numbers`, `until`, `since`, `instances` and their `count`.
+
+    `variant`: which sentence, where the code has several. `who`, `act`: where they are not those of the table."""
+    kind, count = kinds[code], len(instances or ())
+    known = {**numbers, "until": until, "since": since, "instances": instances, "count": count, **values}
+    few, each = f"{code}.brief", f"{code}.each"
+    return Reason(
+        code,
+        say_of(f"{code}.{variant}" if variant else code, known),
+        kind.gate,
+        kind.who if who is None else who,
+        kind.act if act is None else act,
+        until,
+        numbers,
+        instances,
+        since,
+        each=say_of(each, known) if instances is not None and is_message(each) else "",
+        brief=(say_of(few, known) if is_message(few) else None) if kind.is_brief else "",
+    )

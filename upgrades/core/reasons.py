@@ -1,33 +1,101 @@
-"""The reasons why an upgrade or an instance is not moving, the weightiest first.
+"""The reasons why an upgrade or an instance is not moving, the weightiest first: the table of all of them, and how each is found.
 
 `decide` answers with the first thing that holds an upgrade. This module finds everything that does, and what holds each instance. Feed,
-API and `manage.py status` carry the same reasons.
+API and `manage.py status` carry the same reasons. The sentences are in core/catalogue, under the codes.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
 
-from upgrades.core import (
-    advice,
-    backoff,
-    batches,
-    capacity,
-    health,
-    instance_reasons,
-    messages,
-    missing,
-    suspicion,
-    versions,
-)
-from upgrades.core.facts import Facts, Member
-from upgrades.core.policy import Policy
-from upgrades.core.reason_kinds import RANK
-from upgrades.core.states import IN_FLIGHT, MemberState, StartedBy, UpgradeKind
+from upgrades.core import advice, backoff, batches, capacity, health, missing, reason_queries, suspicion, versions
+from upgrades.core.facts import Facts, Withdrawal
+from upgrades.core.reason_kinds import ReasonKind, made
+from upgrades.core.states import IN_FLIGHT, StartedBy
 from upgrades.core.steps import Why
-from upgrades.core.waiting import InstanceWhy, LiftedBy, Reason, ReasonContext, reason_context_of
+from upgrades.core.waiting import LiftedBy, Reason, ReasonContext, reason_context_of
 
-Source = Callable[[ReasonContext], Iterable[Reason]]
+
+class InstanceWhy(StrEnum):
+    """Why an instance is not moving, or cannot: codes beside those of `Why`, for which `decide` waits."""
+
+    IMPOSSIBLE = "OptOutsLeaveNothing"
+    SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
+    QUARANTINED = "Quarantined"
+    OPTED_OUT = "OptedOut"
+    SWITCHED_OFF = "SwitchedOff"
+    FAILED_BEFORE = "FailedOnThisVersion"
+    SUSPECTED = "VersionSuspected"
+    WITHDRAWN = "VersionWithdrawn"
+    PINNED = "PinnedToAnotherVersion"
+    PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
+    TURN = "WaitsForItsTurn"
+    AUTOMATIC_OFF = "AutomaticUpgradesOff"
+    SURPLUS = "SurplusIsKept"
+
+
+OPERATOR, OWNER, PUBLISHER = LiftedBy.OPERATOR, LiftedBy.OWNER, LiftedBy.PUBLISHER
+
+
+def _at_work(glyph: str, fill: str = "active", gate: str = "batch", *, is_brief: bool = True) -> ReasonKind:
+    return ReasonKind(fill, glyph, gate, is_brief=is_brief, passes=True, works=True)
+
+
+# Reasons are ranked in this order, the weightiest first.
+KINDS: Mapping[StrEnum, ReasonKind] = {
+    Why.NO_IMAGE: ReasonKind("waiting", "pending", "image", PUBLISHER, "publish_image", needs_person_after=0),
+    Why.NOT_MADE: ReasonKind("failure", "failed", "capacity", OPERATOR, "retry_now", needs_person_after=0, is_own=True),
+    Why.GONE: ReasonKind("attention", "unknown", "capacity", passes=True, is_own=True),
+    InstanceWhy.SURPLUS: ReasonKind("out", "opted-out", "capacity", OPERATOR),
+    # No action: opting them in would not help, they would count all the same.
+    InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", "health", OWNER, needs_person_after=0),
+    Why.GATE: ReasonKind("attention", "unhealthy", "health", OPERATOR, holds=True, is_own=True, gauge="unhealthy"),
+    # Health that is stale for a moment needs nobody.
+    Why.STALE_HEALTH: ReasonKind("attention", "unknown", "health", holds=True, at_the_gate=True, needs_person_after=15),
+    # What a person wanted looks like waiting: only what is wrong looks wrong.
+    Why.FLEET_STOPPED: ReasonKind(
+        "waiting", "cord", "fleet stop", OPERATOR, "end_fleet_stop", holds=True, at_the_gate=True
+    ),
+    Why.PAUSED: ReasonKind("waiting", "held", "pause", OPERATOR, "resume", holds=True, at_the_gate=True),
+    Why.WAITING_FOR_APPROVAL: ReasonKind(
+        "waiting", "held", "approval", OPERATOR, "approve", at_the_gate=True, needs_person_after=0
+    ),
+    InstanceWhy.IMPOSSIBLE: ReasonKind("out", "opted-out", "opt-out", OPERATOR),
+    Why.BACKING_OFF: ReasonKind("waiting", "held", "retry", OPERATOR, "retry_now", holds=True, tries_again=True),
+    Why.STOPPED: ReasonKind("waiting", "held", "retry", OPERATOR, "retry_now", holds=True),
+    InstanceWhy.SUSPECTED: ReasonKind("attention", "failed", "version", PUBLISHER, "publish_image"),
+    InstanceWhy.PINNED_WITHDRAWN: ReasonKind("attention", "held", "version", OPERATOR, needs_person_after=0),
+    InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", "version", OPERATOR, needs_person_after=0),
+    InstanceWhy.PINNED: ReasonKind("waiting", "pending", "version", OPERATOR),
+    InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", OPERATOR),
+    InstanceWhy.QUARANTINED: ReasonKind(
+        "attention", "quarantined", "quarantine", OPERATOR, "release", needs_person_after=0, is_own=True
+    ),
+    InstanceWhy.FAILED_BEFORE: ReasonKind(
+        "failure", "failed", "retry", OPERATOR, is_own=True, explains=("failed", "rolled-back")
+    ),
+    InstanceWhy.OPTED_OUT: ReasonKind(
+        "out", "opted-out", "opt-out", OWNER, "opt_in", is_brief=False, is_own=True, explains=("opted-out",)
+    ),
+    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", OPERATOR, is_own=True),
+    Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
+    Why.INITIALIZING: ReasonKind("active", "verifying", "health", passes=True, at_the_gate=True),
+    Why.PAUSE: ReasonKind("active", "held", "pause", OPERATOR, "next_batch_now", passes=True, at_the_gate=True),
+    Why.ROOM: ReasonKind("waiting", "unknown", "room"),
+    Why.REPLACING: _at_work("upgrading", is_brief=False),
+    Why.SURGING: _at_work("upgrading", is_brief=False),
+    Why.RUNNING_EXTENSIONS: _at_work("upgrading", is_brief=False),
+    Why.VERIFYING: _at_work("verifying", is_brief=False),
+    Why.CLEARING: _at_work("upgrading", gate="room"),
+    Why.CREATING: _at_work("upgrading", gate="capacity"),
+    InstanceWhy.TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, passes=True),
+    Why.NOTHING_TO_DO: ReasonKind("done", "done", passes=True),
+}
+RANK = {code: place for place, code in enumerate(KINDS)}
+WORK = frozenset(code for code, kind in KINDS.items() if kind.works)
+HOLDS = frozenset(code for code, kind in KINDS.items() if kind.holds)
+AT_THE_GATE = frozenset(code for code, kind in KINDS.items() if kind.at_the_gate)
 
 
 def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
@@ -37,65 +105,53 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     return tuple(sorted(found, key=lambda one: (RANK[one.code], one.instances or ())))
 
 
+_made = partial(made, KINDS)
+
+
 # --- the scale set ----------------------------------------------------------------------------------------------------
 
 
 def _no_image(view: ReasonContext) -> Iterator[Reason]:
     lacking = len(missing.wanted(view.facts))
     if view.facts.latest is None and view.facts.capacity > len(view.facts.staying) - lacking:
-        yield Reason(Why.NO_IMAGE, messages.NO_IMAGE, "image", LiftedBy.PUBLISHER, "publish_image")
+        yield _made(Why.NO_IMAGE)
 
 
 def _not_made(view: ReasonContext) -> Iterator[Reason]:
     """Machines that the provider refused or failed to create, with its message for the first. Numbers: instances, capacity, tries."""
     lacking = missing.not_made(view.facts)
     if lacking:
-        first, until = missing.first(lacking), missing.next_try(view.facts, view.now)
-        text = messages.not_made(len(lacking), first.said, until)
+        said, until = missing.first(lacking).said.rstrip("."), missing.next_try(view.facts, view.now)
         tries = max(one.missing.tries for one in lacking if one.missing)
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity, "tries": tries}
-        since = min(one.missing.since for one in lacking if one.missing)
-        ids = tuple(sorted(health.ids(lacking)))
-        yield Reason(Why.NOT_MADE, text, "capacity", LiftedBy.OPERATOR, "retry_now", until, numbers, ids, since)
+        ids, since = reason_queries.since_when(lacking)
+        yield _made(Why.NOT_MADE, {"said": said}, until=until, numbers=numbers, instances=ids, since=since)
 
 
 def _gone(view: ReasonContext) -> Iterator[Reason]:
     """Machines that vanished at the provider and are being created again. Numbers: instances, capacity."""
-    lacking = missing.gone(view.facts)
-    if lacking:
-        ids, since = tuple(sorted(health.ids(lacking))), min(one.missing.since for one in lacking if one.missing)
-        text = messages.gone(ids, since)
+    if lacking := missing.gone(view.facts):
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity}
-        yield Reason(Why.GONE, text, "capacity", numbers=numbers, instances=ids, since=since)
+        ids, since = reason_queries.since_when(lacking)
+        yield _made(Why.GONE, numbers=numbers, instances=ids, since=since)
 
 
 def _gate(view: ReasonContext) -> Iterator[Reason]:
     """Too many unhealthy instances for the gate to open. Numbers: unhealthy, total, limit_percent, must_recover."""
-    facts, limit = view.facts, _policy_at_the_gate(view).max_unhealthy_percent
+    facts, limit = view.facts, reason_queries.policy_at_the_gate(view).max_unhealthy_percent
     sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
     is_awaited = view.is_wanted or bool(advice.could_be_started(view))
     if not is_awaited or not health.exceeds(len(sick), total, limit):
         return
     must_recover = len(sick) - health.may_be_ill(total, limit)
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
-    text = messages.gate(len(sick), total, limit, must_recover)
-    act = advice.at_the_gate(view)
-    yield Reason(Why.GATE, text, "health", LiftedBy.OPERATOR, act, numbers=numbers, instances=health.ids(sick))
+    values = {"sick": len(sick), "limit": limit, "share": 100 * len(sick) / total}
+    yield _made(Why.GATE, values, act=advice.at_the_gate(view), numbers=numbers, instances=health.ids(sick))
     protected = [one for one in sick if one.protected]
     if health.exceeds(len(protected), total, limit):
-        text = messages.shut_by_opt_outs(len(protected), total, limit)
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
-        ids = health.ids(protected)  # no act: opting them in would not help, they would count all the same
-        yield Reason(InstanceWhy.SHUT_BY_OPT_OUTS, text, "health", LiftedBy.OWNER, numbers=numbers, instances=ids)
-
-
-def _starts_by_hand_only(view: ReasonContext) -> bool:
-    return view.upgrade is None and not view.is_automatic
-
-
-def _policy_at_the_gate(view: ReasonContext) -> Policy:
-    is_by_hand = view.upgrade is None and not view.is_wanted
-    return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
+        values = {"sick": len(protected), "limit": limit}
+        yield _made(InstanceWhy.SHUT_BY_OPT_OUTS, values, numbers=numbers, instances=health.ids(protected))
 
 
 def _surplus(view: ReasonContext) -> Iterator[Reason]:
@@ -105,34 +161,29 @@ def _surplus(view: ReasonContext) -> Iterator[Reason]:
     if surplus <= 0 or len(held) <= capacity:
         return
     opted_out = [one for one in held if one.protected]
-    text = messages.surplus_is_kept(len(held) - capacity, capacity, len(opted_out), len(held) - len(opted_out))
-    who, act = (LiftedBy.OWNER, "opt_in") if opted_out else (LiftedBy.OPERATOR, "")
+    values = {"opted_out": len(opted_out), "kept": len(held) - len(opted_out)}
+    who, act = (OWNER, "opt_in") if opted_out else (OPERATOR, "")
     numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
-    yield Reason(InstanceWhy.SURPLUS, text, "capacity", who, act, numbers=numbers, instances=ids)
+    yield _made(InstanceWhy.SURPLUS, values, who=who, act=act, numbers=numbers, instances=ids)
 
 
 def _stale(view: ReasonContext) -> Iterator[Reason]:
     if view.is_wanted and health.is_stale(view.facts, view.now):
-        yield Reason(Why.STALE_HEALTH, messages.stale(view.facts.health_as_of), "health")
+        yield _made(Why.STALE_HEALTH, {"as_of": view.facts.health_as_of})
 
 
 def _initializing(view: ReasonContext) -> Iterator[Reason]:
-    waiting = health.initializing(view.facts, view.now)
-    in_flight = {one.instance for one in view.upgrade.members if one.state in IN_FLIGHT} if view.upgrade else set()
-    new = [one for one in waiting if one.id not in in_flight]
+    new = reason_queries.initializing(view)
     if new and view.is_wanted:
         ends = [health.wait_ends(view.facts, one.health_since, view.now) for one in new if one.health_since]
-        text = messages.initializing(len(new))
-        yield Reason(Why.INITIALIZING, text, "health", until=max(ends, default=None), instances=health.ids(new))
+        yield _made(Why.INITIALIZING, until=max(ends, default=None), instances=health.ids(new))
 
 
 def _fleet_stop(view: ReasonContext) -> Iterator[Reason]:
     stop = view.facts.fleet_stop
     if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM and not view.is_ending:
-        text = messages.fleet_stopped(stop)
-        yield Reason(
-            Why.FLEET_STOPPED, text, "fleet stop", LiftedBy.OPERATOR, "end_fleet_stop", stop.until, since=stop.since
-        )
+        values = {"owner": stop.owner, "reason": stop.reason}
+        yield _made(Why.FLEET_STOPPED, values, until=stop.until, since=stop.since)
 
 
 def _paused(view: ReasonContext) -> Iterator[Reason]:
@@ -141,20 +192,13 @@ def _paused(view: ReasonContext) -> Iterator[Reason]:
     of_last = backoff.paused_by(view.facts) if is_in_the_way else ""
     by = view.upgrade.paused_by if view.upgrade else of_last
     if by and not view.is_ending:
-        yield Reason(Why.PAUSED, messages.paused(by), "pause", LiftedBy.OPERATOR, "resume")
+        yield _made(Why.PAUSED, {"by": by})
 
 
 def _pause(view: ReasonContext) -> Iterator[Reason]:
-    upgrade = view.upgrade
-    last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
-    if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
-        return
-    left, unapproved = batches.left(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
-    if not left or (unapproved and not batches.approved(view.facts, upgrade)):
-        return
-    until = last + upgrade.policy.pause_between_batches
-    if until > view.now:
-        yield Reason(Why.PAUSE, messages.pause(until), "pause", LiftedBy.OPERATOR, "next_batch_now", until)
+    until = reason_queries.pause_ends(view)
+    if until and until > view.now:
+        yield _made(Why.PAUSE, until=until)
 
 
 def _room(view: ReasonContext) -> Iterator[Reason]:
@@ -162,11 +206,10 @@ def _room(view: ReasonContext) -> Iterator[Reason]:
     upgrade, facts = view.upgrade, view.facts
     if not upgrade or not upgrade.surges or view.is_ending or any(one.state in IN_FLIGHT for one in upgrade.members):
         return
-    leaving = tuple(one.id for one in facts.instances if one.leaving)
-    if leaving:
-        yield Reason(Why.CLEARING, messages.clearing(len(leaving)), "room", instances=leaving)
+    if leaving := tuple(one.id for one in facts.instances if one.leaving):
+        yield _made(Why.CLEARING, instances=leaving)
     if not facts.available_quota_is_known:
-        yield Reason(Why.ROOM, messages.QUOTA_UNKNOWN, "room")
+        yield _made(Why.ROOM)
 
 
 def _retry(view: ReasonContext) -> Iterator[Reason]:
@@ -176,65 +219,130 @@ def _retry(view: ReasonContext) -> Iterator[Reason]:
     version, again_at = facts.latest.version, backoff.tried_again_at(facts)
     can_be_tried = any(not one.protected and not one.quarantined and not one.stopped for one in view.outdated)
     if again_at and again_at > view.now and can_be_tried and not backoff.was_cancelled(facts):
-        last = facts.last_attempt
-        numbers = {"attempts": last.stopped_in_a_row if last else 0}
-        text = messages.backing_off(version, again_at, by_hand=advice.could_be_tried_again(view))
-        yield Reason(Why.BACKING_OFF, text, "retry", LiftedBy.OPERATOR, "retry_now", again_at, numbers)
+        numbers = {"attempts": facts.last_attempt.stopped_in_a_row if facts.last_attempt else 0}
+        values = {"version": version, "by_hand": advice.could_be_tried_again(view)}
+        yield _made(Why.BACKING_OFF, values, until=again_at, numbers=numbers)
     if backoff.was_cancelled(facts):
-        yield Reason(Why.STOPPED, messages.stopped(version), "retry", LiftedBy.OPERATOR, "retry_now")
+        yield _made(Why.STOPPED, {"version": version})
 
 
 def _suspected(view: ReasonContext) -> Iterator[Reason]:
     """The wanted version is suspected. Numbers: failed, tried."""
-    trial = view.facts.trial
+    trial, good = view.facts.trial, view.facts.newest_good
     if view.outdated and suspicion.is_suspected(trial):
-        good = view.facts.newest_good
-        text = messages.suspected(view.target, trial, good.version if good else "", by_itself=view.is_automatic)
-        numbers = {"failed": trial.failed, "tried": trial.tried}
-        yield Reason(InstanceWhy.SUSPECTED, text, "version", LiftedBy.PUBLISHER, "publish_image", numbers=numbers)
+        values = {"version": view.target, "good": good.version if good else "", "by_itself": view.is_automatic}
+        yield _made(InstanceWhy.SUSPECTED, values, numbers={"failed": trial.failed, "tried": trial.tried})
+
+
+def _pinned_to_withdrawn(view: ReasonContext) -> Iterator[Reason]:
+    facts, could_be = view.facts, advice.could_be_started(view)
+    withdrawal = facts.withdrawn.get(facts.pinned_to)
+    if view.upgrade or withdrawal is None:
+        return
+    free = len(could_be) if advice.could_begin(view) else 0
+    values = {**_said_of(facts.pinned_to, withdrawal), "target": view.target, "free": free}
+    yield _made(InstanceWhy.PINNED_WITHDRAWN, values, act="start" if could_be else "", since=withdrawal.since)
 
 
 def _pinned(view: ReasonContext) -> Iterator[Reason]:
-    """The scale set is pinned to a version that was withdrawn, or that some of its instances do not run."""
-    facts, could_be = view.facts, advice.could_be_started(view)
-    if view.upgrade or not facts.pinned_to:
+    """The scale set is pinned to a version that some of its instances do not run."""
+    facts, could_be, outdated = view.facts, advice.could_be_started(view), view.outdated
+    if view.upgrade or not facts.pinned_to or facts.pinned_to in facts.withdrawn or not outdated:
         return
-    act = "start" if could_be else ""
-    if withdrawal := facts.withdrawn.get(facts.pinned_to):
-        free = len(could_be) if advice.could_begin(view) else 0
-        text = messages.pinned_to_withdrawn(facts.pinned_to, withdrawal, view.target, free)
-        yield Reason(InstanceWhy.PINNED_WITHDRAWN, text, "version", LiftedBy.OPERATOR, act, since=withdrawal.since)
-    elif view.outdated:
-        running = sorted({one.version for one in view.outdated}, key=versions.parse)
-        can_start = advice.could_begin(view)
-        text = messages.pinned(view.target, len(view.outdated), running, len(could_be), can_start=can_start)
-        numbers, ids = {"instances": len(view.outdated)}, health.ids(view.outdated)
-        yield Reason(InstanceWhy.PINNED, text, "version", LiftedBy.OPERATOR, act, numbers=numbers, instances=ids)
+    variant = ("start" if advice.could_begin(view) else "later") if could_be else "none"
+    running = sorted({one.version for one in outdated}, key=versions.parse)
+    values = {
+        "version": view.target,
+        "running": running,
+        "free": len(could_be),
+        "others": len(outdated) - len(could_be),
+    }
+    act, numbers, ids = "start" if could_be else "", {"instances": len(outdated)}, health.ids(outdated)
+    yield _made(InstanceWhy.PINNED, values, variant=variant, act=act, numbers=numbers, instances=ids)
+
+
+def _said_of(version: str, withdrawal: Withdrawal) -> dict[str, object]:
+    return {"version": version, "by": withdrawal.by, "reason": withdrawal.reason.rstrip(".")}
 
 
 def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
-    if not view.outdated or not view.facts.follows_latest or not _starts_by_hand_only(view):
+    if not view.outdated or not view.facts.follows_latest or view.upgrade or view.is_automatic:
         return
     outdated = set(health.ids(view.outdated))
     could_be = [one for one in advice.could_be_started(view) if one.id in outdated]
-    if could_be and advice.could_begin(view):
-        text, act = messages.automatic_off(view.target, len(could_be)), advice.START
-    elif could_be:
-        text, act = messages.waits_for_a_start(view.target, len(could_be)), ""
-    else:
-        text, act = messages.left_alone_by_automatic_off(view.target, len(view.outdated)), ""
-    numbers = {"instances": len(could_be or view.outdated)}
-    yield Reason(InstanceWhy.AUTOMATIC_OFF, text, "automatic upgrades", LiftedBy.OPERATOR, act, numbers=numbers)
+    can_begin, count = bool(could_be) and advice.could_begin(view), len(could_be or view.outdated)
+    variant, act = ("start", advice.START) if can_begin else ("later" if could_be else "none", "")
+    values, numbers = {"version": view.target, "count": count}, {"instances": count}
+    yield _made(InstanceWhy.AUTOMATIC_OFF, values, variant=variant, act=act, numbers=numbers)
 
 
 def _impossible(view: ReasonContext) -> Iterator[Reason]:
     """Opt-outs and quarantines leave no instance that could be upgraded."""
     held = [one for one in view.outdated if one.protected or one.quarantined]
     if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
-        text = messages.nothing_left(len(held), view.target)
-        opted_out = any(one.protected for one in held)
-        who, act = (LiftedBy.OWNER, "opt_in") if opted_out else (LiftedBy.OPERATOR, "release")
-        yield Reason(InstanceWhy.IMPOSSIBLE, text, "opt-out", who, act, instances=health.ids(held))
+        who, act = (OWNER, "opt_in") if any(one.protected for one in held) else (OPERATOR, "release")
+        yield _made(InstanceWhy.IMPOSSIBLE, {"version": view.target}, who=who, act=act, instances=health.ids(held))
+
+
+# --- single instances -------------------------------------------------------------------------------------------------
+
+
+def _unapproved(view: ReasonContext) -> Iterator[Reason]:
+    held = reason_queries.unapproved(view)
+    if held and view.is_wanted and not view.is_ending:
+        values, numbers = {"version": view.target}, {"instances": len(held)}
+        yield _made(Why.WAITING_FOR_APPROVAL, values, numbers=numbers, instances=held)
+
+
+def _opted_out(view: ReasonContext) -> Iterator[Reason]:
+    """One reason for each hold, however many instances it is on. It began when the first of them was opted out."""
+    groups = reason_queries.by_hold(view) if view.is_wanted else {}
+    for hold, held in groups.items():
+        since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
+        values, numbers = {"owner": hold.owner, "reason": hold.reason}, {"instances": len(held)}
+        ids, until = health.ids(held), hold.until
+        yield _made(InstanceWhy.OPTED_OUT, values, until=until, since=since, numbers=numbers, instances=ids)
+
+
+def _quarantined(view: ReasonContext) -> Iterator[Reason]:
+    held = tuple(one.id for one in view.outdated if one.quarantined and not one.protected)
+    if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
+        yield _made(InstanceWhy.QUARANTINED, instances=held)
+
+
+def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
+    """One reason for each withdrawn version that instances still run. A person may move them to the newest version that is left."""
+    for version, held in reason_queries.by_withdrawn_version(view).items():
+        withdrawal, ids = view.facts.withdrawn[version], health.ids(held)
+        variant, target, counts = reason_queries.way_out(view, version, held)
+        values = {**_said_of(version, withdrawal), **counts, "target": target}
+        act, numbers, since = "start" if counts["takes"] else "", {"instances": len(held)}, withdrawal.since
+        yield _made(
+            InstanceWhy.WITHDRAWN, values, variant=variant, act=act, numbers=numbers, instances=ids, since=since
+        )
+
+
+def _switched_off(view: ReasonContext) -> Iterator[Reason]:
+    held = tuple(one.id for one in view.outdated if one.stopped and not one.protected)
+    if held and view.is_wanted:
+        yield _made(InstanceWhy.SWITCHED_OFF, instances=held)
+
+
+def _failed_before(view: ReasonContext) -> Iterator[Reason]:
+    if held := reason_queries.failed_before(view):
+        is_running = view.upgrade is not None
+        act = "" if is_running else "retry_failed"  # only one upgrade can run at a time
+        values, numbers = {"version": view.target, "is_running": is_running}, {"instances": len(held)}
+        yield _made(InstanceWhy.FAILED_BEFORE, values, act=act, numbers=numbers, instances=held)
+
+
+def _turn(view: ReasonContext) -> Iterator[Reason]:
+    """Instances that wait for a later batch."""
+    upgrade = view.upgrade
+    waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
+    if upgrade and waiting:
+        numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
+        yield _made(InstanceWhy.TURN, numbers=numbers, instances=health.ids(waiting))
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -242,57 +350,20 @@ def _impossible(view: ReasonContext) -> Iterator[Reason]:
 
 def _working(view: ReasonContext) -> Iterator[Reason]:
     """Work under way: nothing is held, and each reason says what is awaited of which instances."""
-    groups: dict[Why, list[Member]] = defaultdict(list)
-    forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
-    for member in view.upgrade.members if view.upgrade else ():
-        if member.state in IN_FLIGHT:
-            way = forth if member.replacement is None else Why.SURGING
-            groups[_AWAITED.get(member.state, way)].append(member)
-    until = _verified_by(view)
+    groups, until = reason_queries.under_way(view), reason_queries.verified_by(view)
     for why, members in groups.items():
-        text = _UNDER_WAY[why](len(members)) if why in _UNDER_WAY else messages.verifying(len(members), until)
         is_known = why is Why.VERIFYING and until > view.now  # past `until` only if health is stale: then no time is up
-        instances = tuple(sorted({id for one in members for id in (one.instance, one.upgraded)}))
-        yield Reason(why, text, "batch", until=until if is_known else None, instances=instances)
-    awaited = view.upgrade is not None and view.upgrade.surges  # then instances that leave have their own reason: _room
-    busy = [one.id for one in view.facts.instances if one.busy and not (awaited and one.leaving)]
+        ids = tuple(sorted({id for one in members for id in (one.instance, one.upgraded)}))
+        values = {"count": len(members), "until": until}
+        yield _made(why, values, until=until if is_known else None, instances=ids)
+    busy = reason_queries.busy(view)
     if busy and not groups:
-        yield Reason(Why.CREATING, capacity.making(view.facts), "capacity", instances=tuple(busy))
+        variant, counts = capacity.being_changed(view.facts)
+        yield _made(Why.CREATING, counts, variant=variant, instances=busy)
 
 
-_AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}
-_FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
-_UNDER_WAY = {
-    Why.REPLACING: messages.replacing,
-    Why.SURGING: messages.surging,
-    Why.RUNNING_EXTENSIONS: messages.running_extensions,
-    Why.ROLLING_BACK: messages.rolling_back,
-}
-
-
-def _verified_by(view: ReasonContext) -> datetime:
-    members = view.upgrade.members if view.upgrade else ()
-    swaps = [one.swapped_at for one in members if one.state is MemberState.VERIFYING and one.swapped_at]
-    return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)
-
-
-SOURCES: tuple[Source, ...] = (
-    _no_image,
-    _not_made,
-    _gone,
-    _surplus,
-    _gate,
-    _stale,
-    _initializing,
-    _fleet_stop,
-    _paused,
-    _pause,
-    _room,
-    _retry,
-    _suspected,
-    _pinned,
-    _automatic_off,
-    _impossible,
-    _working,
-    *instance_reasons.SOURCES,
-)
+SOURCES: tuple[Callable[[ReasonContext], Iterable[Reason]], ...] = (
+    _no_image, _not_made, _gone, _surplus, _gate, _stale, _initializing, _fleet_stop, _paused, _pause, _room,
+    _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off, _impossible, _unapproved, _opted_out,
+    _quarantined, _withdrawn, _switched_off, _failed_before, _turn, _working,
+)  # fmt: skip

@@ -9,26 +9,7 @@ from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.policy import Policy
 from upgrades.core.states import MemberState, StartedBy
-from upgrades.core.steps import Why
 from upgrades.core.what_if import turned
-
-
-class InstanceWhy(StrEnum):
-    """Why an instance is not moving, or cannot: codes beside those of `Why`, which are about the whole scale set."""
-
-    IMPOSSIBLE = "OptOutsLeaveNothing"
-    SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
-    QUARANTINED = "Quarantined"
-    OPTED_OUT = "OptedOut"
-    SWITCHED_OFF = "SwitchedOff"
-    FAILED_BEFORE = "FailedOnThisVersion"
-    SUSPECTED = "VersionSuspected"
-    WITHDRAWN = "VersionWithdrawn"
-    PINNED = "PinnedToAnotherVersion"
-    PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
-    TURN = "WaitsForItsTurn"
-    AUTOMATIC_OFF = "AutomaticUpgradesOff"
-    SURPLUS = "SurplusIsKept"
 
 
 class LiftedBy(StrEnum):
@@ -40,21 +21,6 @@ class LiftedBy(StrEnum):
     PUBLISHER = "publisher"
 
 
-LIFTED_BY_WORDS = {  # NOBODY has no words here: such a reason passes by itself
-    LiftedBy.OPERATOR: "an operator",
-    LiftedBy.OWNER: "the owner of the opt-out",
-    LiftedBy.PUBLISHER: "the image's publisher",
-}
-
-# What can be done about a reason: pages show it beside the button.
-REMEDIES = {
-    LiftedBy.NOBODY: "no action needed",
-    LiftedBy.OPERATOR: "an operator can override this",
-    LiftedBy.OWNER: "who opted out can end this",
-    LiftedBy.PUBLISHER: "a new version ends this",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why something is not moving: the `code` for programs, the sentence `text` for people, with its `numbers`.
@@ -62,10 +28,10 @@ class Reason:
     `gate`: the name of what holds it, such as "health" or "approval". `who`: who can end it. `act`: the command that would end it, "" where
     none would. `until`: when it ends at the earliest, None where unknown. `instances`: the ids of those it holds; None for the scale set as
     a whole. `since`: when it began; None means when it was first found. `each`: a sentence about one of its instances alone, where
-    `text` counts them all.
+    `text` counts them all. `brief`: the same in few words, "" where a row of a table needs none, None for the whole text.
     """
 
-    code: Why | InstanceWhy
+    code: StrEnum
     text: str
     gate: str
     who: LiftedBy = LiftedBy.NOBODY
@@ -75,6 +41,7 @@ class Reason:
     instances: tuple[int, ...] | None = None
     since: datetime | None = None
     each: str = ""
+    brief: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

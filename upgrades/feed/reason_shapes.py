@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypedDict
 
-from upgrades.core import briefs
 from upgrades.core.actions import Action
+from upgrades.core.catalogue import is_message, say, text_of
 from upgrades.core.instants import iso
-from upgrades.core.reason_kinds import KINDS, Code
+from upgrades.core.reasons import KINDS
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.steps import Why
-from upgrades.core.waiting import REMEDIES, Reason
+from upgrades.core.waiting import Reason
 from upgrades.models import RollingUpgrade
 
 
@@ -109,7 +110,7 @@ def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
 
 
 def decision(
-    code: Code, text: str, found: list[ReasonShape], before: Mapping[str, Any], now: datetime
+    code: StrEnum, text: str, found: list[ReasonShape], before: Mapping[str, Any], now: datetime
 ) -> DecisionShape:
     """The decision in the shape in which it is stored: what is waited for, and every reason why something is waiting.
 
@@ -119,14 +120,14 @@ def decision(
     if code is Why.NOTHING_TO_DO and found:
         first = found[0]
         code = next(one for one in KINDS if one.value == first["code"])
-        said = SentenceShape(text=first["text"], template=first["template"], params=first["params"])
+        said = SentenceShape(text=first["text"], template=first["template"], key=first["key"], params=first["params"])
     kind, here = KINDS[code], iso(now)
     return DecisionShape(
         **said,
         code=code.value,
         since=min(before["since"], here) if before.get("code") == code.value else here,
         face=FaceShape(fill=kind.fill, glyph=kind.glyph),
-        word=kind.word,
+        word=text_of(f"{code}.word"),
         passes=kind.passes,
         works=kind.works,
         holds=kind.holds,
@@ -136,7 +137,7 @@ def decision(
 
 
 def _reason(one: Reason) -> ReasonShape:
-    kind, few = KINDS[one.code], briefs.brief(one)
+    kind, few = KINDS[one.code], one.text if one.brief is None else one.brief
     return ReasonShape(
         **shaped(one.text),
         code=one.code.value,
@@ -149,16 +150,21 @@ def _reason(one: Reason) -> ReasonShape:
         explains=list(kind.explains),
         gauge=kind.gauge,
         tries_again=kind.tries_again,
-        expected=ExpectedShape(one=kind.expected[0], other=kind.expected[1]) if kind.expected else None,
+        expected=_expected(one.code),
         gate=one.gate,
         since=iso(one.since),
         until=iso(one.until),
         who=one.who.value,
-        remedy=REMEDIES[one.who],
+        remedy=say(f"remedy.{one.who}"),
         act=one.act,
         numbers=dict(one.numbers),
         instances=None if one.instances is None else [str(number) for number in one.instances],
     )
+
+
+def _expected(code: StrEnum) -> ExpectedShape | None:
+    one, other = f"{code}.expected.one", f"{code}.expected.other"
+    return ExpectedShape(one=say(one), other=say(other)) if is_message(one) else None
 
 
 def breach_of(row: RollingUpgrade) -> BreachShape | None:
@@ -166,7 +172,7 @@ def breach_of(row: RollingUpgrade) -> BreachShape | None:
     if row.breach is None:
         return None
     numbers = [str(number) for number in row.breach["instances"]]
-    said = row.breach.get("sentence") or shaped(row.breach["message"])
+    said: SentenceShape = {"key": "", **(row.breach.get("sentence") or shaped(row.breach["message"]))}
     exceeded = row.breach["exceeded"]
     few = shaped(_over(exceeded)) if exceeded else None
     return BreachShape(**said, code=row.breach["code"], brief=few, instances=numbers, exceeded=exceeded)
@@ -174,4 +180,4 @@ def breach_of(row: RollingUpgrade) -> BreachShape | None:
 
 def _over(exceeded: Mapping[str, Any]) -> str:
     share, limit = exceeded["share_percent"], exceeded["limit_percent"]
-    return briefs.over(share, limit, of_upgraded=bool(exceeded["of_upgraded"]))
+    return say("upgrade.over_the_limit", share=share, limit=limit, of_upgraded=bool(exceeded["of_upgraded"]))

@@ -5,10 +5,9 @@ from datetime import datetime
 from shlex import quote
 from typing import Any
 
-from upgrades.core import messages
-from upgrades.core.facts import Hold
+from upgrades.core.catalogue import say, text_of
 from upgrades.core.ranges import ranges
-from upgrades.core.waiting import LIFTED_BY_WORDS
+from upgrades.core.steps import Why
 from upgrades.installation import PROGRAM
 from upgrades.management.overdue import text_of_reason
 from upgrades.management.text import moment
@@ -37,7 +36,7 @@ def fleet(now: datetime) -> list[str]:
     stop = fleet_stop_in_force(now)
     if stop is None:
         return []
-    said = messages.fleet_stopped(Hold(stop.owner, stop.reason, stop.until))
+    said = say(Why.FLEET_STOPPED, owner=stop.owner, reason=stop.reason, until=stop.until)
     return [said, f"They go on with: {PROGRAM} end_fleet_stop", ""]
 
 
@@ -58,7 +57,7 @@ def _details(row: ScaleSet, reason: Mapping[str, Any]) -> Iterator[str]:
         yield f"since {moment(reason['since'])}"
     if reason["until"]:
         yield f"until {moment(reason['until'])}"
-    who = LIFTED_BY_WORDS.get(reason["who"])
+    who = text_of(f"lifted_by.{reason['who']}")
     command = _command(row, reason["act"], reason["instances"] or ())
     yield f"lifted by {who}{command and ': ' + command}" if who else "no action needed"
 

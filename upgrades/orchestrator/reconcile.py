@@ -13,8 +13,9 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades.core import messages, missing
+from upgrades.core import missing
 from upgrades.core.board import changes_at, record_of
+from upgrades.core.catalogue import say
 from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
@@ -128,7 +129,7 @@ def _decide(facts: Facts, now: datetime) -> Step:
             raise
         of = facts.upgrade.target.version or facts.upgrade.kind
         log.exception("cannot decide how the upgrade (%s) goes on; it is stopped", of)
-        return Fault(Breach(FaultCode.INTERNAL, messages.internal(type(error).__name__), ()))
+        return Fault(Breach(FaultCode.INTERNAL, say("upgrade.internal", error=type(error).__name__), ()))
 
 
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:

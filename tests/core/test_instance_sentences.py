@@ -1,0 +1,70 @@
+"""What each instance says of itself: which message is chosen; the pages' tests hold what they make of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from tests.core.fleets import fleets
+from tests.core.test_board import board
+from tests.core.test_decide import NEW, NOW, OLD, fleet, upgrading, with_instance
+from tests.core.test_extension_upgrades import extending
+from tests.core.test_surges import member, surging
+from upgrades.core.catalogue import messages_in
+from upgrades.core.facts import Facts, InstanceFacts, Member
+from upgrades.core.instance_sentences import said_by
+from upgrades.core.instance_states import State, states_of
+from upgrades.core.ranges import numbers_in
+from upgrades.core.states import Health, MemberState
+
+
+def said(facts: Facts) -> Mapping[int, str]:
+    """Which message each instance says, without "instance."."""
+    told = board(facts)["says"]
+    return {id: one["key"].removeprefix("instance.") for one in told for id in numbers_in(one["instances"])}
+
+
+@settings(deadline=None)
+@given(fleets())
+def test_each_instance_says_one_thing_unless_it_is_held(facts: Facts) -> None:
+    found = board(facts)
+    told = [id for one in found["says"] for id in numbers_in(one["instances"])]
+    held = numbers_in(found["states"].get("held", ""))
+    assert len(told) == len(set(told)) and set(told) | set(held) == {one.id for one in facts.instances}
+    assert all(one["template"] == messages_in("en")[one["key"]] for one in found["says"])
+
+
+def test_every_state_has_its_message() -> None:
+    missing = [state for state in State if f"instance.{state.value.replace('-', '_')}" not in messages_in("en")]
+    assert missing == [State.HELD]
+
+
+def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
+    assert said(fleet(2)) == dict.fromkeys((0, 1), "pending.to_begin")
+    assert said(upgrading(fleet(10)))[9] == "pending"
+    assert said(extending(fleet(10)))[9] == "pending.extensions"
+    assert said(extending(fleet(10), Member(0, MemberState.QUEUED)))[0] == "queued.extensions"
+
+
+def test_one_that_is_ill_on_its_old_disk_again_says_both() -> None:
+    facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, rolled_back=True)
+    states = {**states_of(facts, NOW, ""), 0: State.UNHEALTHY}
+    assert {one["key"]: one["instances"] for one in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
+
+
+def test_of_a_pair_each_says_what_becomes_of_it() -> None:
+    facts = surging(fleet(10), member(0), member(1, MemberState.QUEUED), member(2, MemberState.SUCCEEDED))
+    found = said(facts)
+    assert (found[0], found[100]) == ("stays_until_replaced", "replaces_when_healthy")
+    assert (found[1], found[101]) == ("stays_until_replaced", "replaces_when_created")
+    assert found[102] == "done"
+    leaving = InstanceFacts(2, OLD, busy=True, leaving=True)
+    assert said(replace(facts, instances=(*facts.instances, leaving)))[2] == "replaced"
+
+
+def test_a_new_instance_that_replaces_nothing_says_so() -> None:
+    facts = surging(fleet(10), member(0, MemberState.FAILED))
+    assert said(facts)[100] == "does_not_replace" and said(facts)[0] == "failed"
+    leaving = with_instance(facts, 100, busy=True, leaving=True)
+    assert said(leaving)[100] == "removed_unused"
+    assert said(replace(leaving, upgrade=None))[100] == "removed_unused", "after the upgrade too"

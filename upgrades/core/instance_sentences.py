@@ -1,0 +1,83 @@
+"""What each instance says of itself: which message of the catalogue, by its state and its part in the running upgrade.
+
+The values in it are fields of the instance as the feed has them (docs/feed.md), so that a thousand instances need few messages. One that
+is held has none: what holds it says it (core/reasons.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TypedDict
+
+from upgrades.core.catalogue import ENGLISH, messages_in
+from upgrades.core.facts import Facts, InstanceFacts, Member
+from upgrades.core.instance_states import State
+from upgrades.core.ranges import spans
+from upgrades.core.states import MemberState, UpgradeKind
+
+
+class Said(TypedDict):
+    """What `instances` say: `key` of the message, and its English `template`, whose places are fields of each of them."""
+
+    key: str
+    template: str
+    instances: str
+
+
+OF_EXTENSIONS = frozenset({State.DONE, State.PENDING, State.QUEUED})
+_IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING})
+
+
+def said_by(facts: Facts, states: Mapping[int, State]) -> list[Said]:
+    """The messages and who says each."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    pairs = _pairs(facts)
+    for one in facts.instances:
+        if key := _of_a_pair(one, pairs.get(one.id)) or _of_state(one, states[one.id], facts):
+            groups[f"instance.{key}"].append(one.id)
+    english = messages_in(ENGLISH)
+    return [Said(key=key, template=english[key], instances=spans(ids)) for key, ids in sorted(groups.items())]
+
+
+def _of_state(one: InstanceFacts, state: State, facts: Facts) -> str:
+    """The end of the key; "" of one that is held."""
+    if state is State.HELD:
+        return ""
+    key = state.value.replace("-", "_")
+    upgrade = facts.upgrade
+    if state is State.UNHEALTHY and one.rolled_back and one.failed_version:
+        return f"{key}.rolled_back"
+    if state is State.PENDING and upgrade is None:
+        return f"{key}.to_begin"
+    is_of_extensions = upgrade is not None and upgrade.kind is UpgradeKind.EXTENSIONS
+    return f"{key}.extensions" if is_of_extensions and state in OF_EXTENSIONS else key
+
+
+# --- batches that create new instances --------------------------------------------------------------------------------
+
+
+def _pairs(facts: Facts) -> Mapping[int, Member]:
+    """The members whose instance is to be replaced by another one, by the ids of both."""
+    members = facts.upgrade.members if facts.upgrade else ()
+    replaced = [one for one in members if one.replacement is not None]
+    return {id: one for one in replaced for id in (one.instance, one.upgraded)}
+
+
+def _of_a_pair(one: InstanceFacts, member: Member | None) -> str:
+    """What becomes of one of the two; "" where its state says all."""
+    if member is not None and member.instance == one.id:
+        if member.state is MemberState.SUCCEEDED:
+            return "replaced"
+        return "stays_until_replaced" if member.state in _IN_FLIGHT else ""
+    if member is None and not one.spare:
+        return ""
+    return _of_the_new_one(one, member.state if member else MemberState.FAILED)
+
+
+def _of_the_new_one(one: InstanceFacts, state: MemberState) -> str:
+    if state is MemberState.SUCCEEDED:
+        return ""
+    if one.leaving:
+        return "removed_unused"
+    if one.busy or state is MemberState.QUEUED:
+        return "replaces_when_created"
+    return "replaces_when_healthy" if state is MemberState.VERIFYING else "does_not_replace"

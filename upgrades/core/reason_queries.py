@@ -1,0 +1,155 @@
+"""What the functions of core/reasons.py ask of the facts: which instances a reason is about, and by which policy."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from upgrades.core import advice, backoff, batches, health, versions
+from upgrades.core.facts import Hold, InstanceFacts, Member, Upgrade
+from upgrades.core.policy import Policy
+from upgrades.core.states import IN_FLIGHT, MemberState, UpgradeKind
+from upgrades.core.steps import Why
+from upgrades.core.waiting import ReasonContext
+
+
+def policy_at_the_gate(view: ReasonContext) -> Policy:
+    is_by_hand = view.upgrade is None and not view.is_wanted
+    return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
+
+
+def initializing(view: ReasonContext) -> list[InstanceFacts]:
+    """The instances whose first health result is awaited outside any batch."""
+    in_flight = {one.instance for one in view.upgrade.members if one.state in IN_FLIGHT} if view.upgrade else set()
+    return [one for one in health.initializing(view.facts, view.now) if one.id not in in_flight]
+
+
+def since_when(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datetime]:
+    """The ids of those without a machine, and since when the first of them has none."""
+    return tuple(sorted(health.ids(lacking))), min(one.missing.since for one in lacking if one.missing)
+
+
+def pause_ends(view: ReasonContext) -> datetime | None:
+    """The end of the policy's pause after the last batch, which may be past; None where nothing is left that it holds."""
+    upgrade = view.upgrade
+    last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
+    if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
+        return None
+    left, waiting = batches.left(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
+    if not left or (waiting and not batches.approved(view.facts, upgrade)):
+        return None
+    return last + upgrade.policy.pause_between_batches
+
+
+def unapproved(view: ReasonContext) -> tuple[int, ...]:
+    """The ids of those that only lack a person's approval. Where no upgrade runs, they can be approved ahead of it."""
+    if view.upgrade:
+        return health.ids(batches.unapproved(view.facts, view.upgrade))
+    return health.ids(one for one in free(view) if not batches.is_approved(one, view.policy, view.target))
+
+
+def free(view: ReasonContext) -> list[InstanceFacts]:
+    """The outdated instances that the platform's next upgrade would take."""
+    there = {one.id for one in view.outdated}
+    taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
+    return [one for one in taken if one.id in there]
+
+
+def by_hold(view: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
+    groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
+    for one in view.outdated:
+        if one.opt_out:
+            groups[one.opt_out].append(one)
+    return groups
+
+
+def by_withdrawn_version(view: ReasonContext) -> Mapping[str, list[InstanceFacts]]:
+    groups: dict[str, list[InstanceFacts]] = defaultdict(list)
+    for one in view.facts.staying:
+        if one.withdrawn and not one.missing and one.version in view.facts.withdrawn:
+            groups[one.version].append(one)
+    return groups
+
+
+def way_out(view: ReasonContext, version: str, held: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
+    """How those that run a withdrawn version get another: which sentence says it, the version, and the counts in the sentence.
+
+    `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
+    begin. `others`: the rest."""
+    moving, free_ids = _moving(view, held), set(health.ids(advice.could_be_started(view)))
+    takes = sum(one.id in free_ids for one in held) if not moving and advice.could_begin(view) else 0
+    latest = view.facts.latest.version if view.facts.latest else ""
+    # Not the target if none moves: an upgrade of extensions has no version.
+    target = view.target if moving else latest
+    is_newer = bool(target) and versions.is_older(version, target)
+    variant = "moving" if moving else "newer" if is_newer else "older" if target else "no_other"
+    return variant, target, {"moving": moving, "takes": takes, "others": len(held) - (moving or takes)}
+
+
+def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
+    """How many of the held instances get another version without anybody's action.
+
+    While an upgrade runs, those that it takes, even to an older version; otherwise all of them, if the platform's next upgrade takes every
+    single one."""
+    ids, upgrade = set(health.ids(held)), view.upgrade
+    if upgrade is None:
+        is_coming = view.is_automatic and not backoff.was_cancelled(view.facts) and ids <= set(health.ids(free(view)))
+        return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
+    if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
+        return 0
+    taken = {one.instance for one in upgrade.members if one.state in _ON_THE_WAY}
+    return len(ids & taken.union(health.ids(batches.left(view.facts, upgrade))))
+
+
+_ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
+
+
+def failed_before(view: ReasonContext) -> tuple[int, ...]:
+    """The ids of those that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
+    upgrade = view.upgrade
+    if not view.is_wanted or (upgrade is None and backoff.takes_failed(view.facts)):
+        return ()
+    return _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
+
+
+def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
+    """The ids of failed instances that the running upgrade does not take (again).
+
+    It takes each instance once, and those that failed before it only where it `takes_failed`."""
+    if upgrade.kind is UpgradeKind.EXTENSIONS:
+        return ()
+    failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
+    before = set() if upgrade.takes_failed else {one.id for one in _failed_on(view, view.facts.staying)}
+    return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
+
+
+def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
+    return [one for one in instances if one.failed_version == view.target and not one.protected]
+
+
+# --- the batch that runs ----------------------------------------------------------------------------------------------
+
+_AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}
+_FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
+
+
+def under_way(view: ReasonContext) -> Mapping[Why, list[Member]]:
+    """The members of the running batch by what is awaited of them."""
+    groups: dict[Why, list[Member]] = defaultdict(list)
+    forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
+    for member in view.upgrade.members if view.upgrade else ():
+        if member.state in IN_FLIGHT:
+            way = forth if member.replacement is None else Why.SURGING
+            groups[_AWAITED.get(member.state, way)].append(member)
+    return groups
+
+
+def verified_by(view: ReasonContext) -> datetime:
+    members = view.upgrade.members if view.upgrade else ()
+    swaps = [one.swapped_at for one in members if one.state is MemberState.VERIFYING and one.swapped_at]
+    return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)
+
+
+def busy(view: ReasonContext) -> tuple[int, ...]:
+    """The ids of busy instances, without those that leave during a surge: they have a reason of their own."""
+    surges = view.upgrade is not None and view.upgrade.surges
+    return tuple(one.id for one in view.facts.instances if one.busy and not (surges and one.leaving))
