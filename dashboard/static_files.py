@@ -42,6 +42,8 @@ def _mark() -> Path:
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Django's storage with hashed names, which also rewrites the imports of our modules, and puts a gzip beside each file."""
 
+    # A name depends on those of all modules that its file imports, so each step of imports takes a pass.
+    max_post_process_passes = 20
     patterns = (*ManifestStaticFilesStorage.patterns, ("js/*.js", ((IMPORTS, '%(before)s"%(url)s"'),)))
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
