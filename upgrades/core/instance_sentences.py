@@ -31,20 +31,20 @@ def said_by(facts: Facts, states: Mapping[int, State]) -> list[Said]:
     """The messages and who says each."""
     groups: dict[str, list[int]] = defaultdict(list)
     pairs = _pairs(facts)
-    for one in facts.instances:
-        if key := _of_a_pair(one, pairs.get(one.id)) or _of_state(one, states[one.id], facts):
-            groups[f"instance.{key}"].append(one.id)
+    for instance in facts.instances:
+        if key := _of_a_pair(instance, pairs.get(instance.id)) or _of_state(instance, states[instance.id], facts):
+            groups[f"instance.{key}"].append(instance.id)
     english = messages_in(ENGLISH)
     return [Said(key=key, template=english[key], instances=spans(ids)) for key, ids in sorted(groups.items())]
 
 
-def _of_state(one: InstanceFacts, state: State, facts: Facts) -> str:
+def _of_state(instance: InstanceFacts, state: State, facts: Facts) -> str:
     """The end of the key; "" of one that is held."""
     if state is State.HELD:
         return ""
     key = state.value.replace("-", "_")
     upgrade = facts.upgrade
-    if state is State.UNHEALTHY and one.rolled_back and one.failed_version:
+    if state is State.UNHEALTHY and instance.rolled_back and instance.failed_version:
         return f"{key}.rolled_back"
     if state is State.PENDING and upgrade is None:
         return f"{key}.to_begin"
@@ -58,26 +58,26 @@ def _of_state(one: InstanceFacts, state: State, facts: Facts) -> str:
 def _pairs(facts: Facts) -> Mapping[int, Member]:
     """The members whose instance is to be replaced by another one, by the ids of both."""
     members = facts.upgrade.members if facts.upgrade else ()
-    replaced = [one for one in members if one.replacement is not None]
-    return {id: one for one in replaced for id in (one.instance, one.upgraded)}
+    replaced = [member for member in members if member.replacement is not None]
+    return {id: member for member in replaced for id in (member.instance, member.upgraded)}
 
 
-def _of_a_pair(one: InstanceFacts, member: Member | None) -> str:
+def _of_a_pair(instance: InstanceFacts, member: Member | None) -> str:
     """What becomes of one of the two; "" where its state says all."""
-    if member is not None and member.instance == one.id:
+    if member is not None and member.instance == instance.id:
         if member.state is MemberState.SUCCEEDED:
             return "replaced"
         return "stays_until_replaced" if member.state in _IN_FLIGHT else ""
-    if member is None and not one.spare:
+    if member is None and not instance.spare:
         return ""
-    return _of_the_new_one(one, member.state if member else MemberState.FAILED)
+    return _of_the_new_one(instance, member.state if member else MemberState.FAILED)
 
 
-def _of_the_new_one(one: InstanceFacts, state: MemberState) -> str:
+def _of_the_new_one(instance: InstanceFacts, state: MemberState) -> str:
     if state is MemberState.SUCCEEDED:
         return ""
-    if one.leaving:
+    if instance.leaving:
         return "removed_unused"
-    if one.busy or state is MemberState.QUEUED:
+    if instance.busy or state is MemberState.QUEUED:
         return "replaces_when_created"
     return "replaces_when_healthy" if state is MemberState.VERIFYING else "does_not_replace"

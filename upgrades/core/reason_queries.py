@@ -19,13 +19,15 @@ def policy_at_the_gate(view: ReasonContext) -> Policy:
 
 def initializing(view: ReasonContext) -> list[InstanceFacts]:
     """The instances whose first health result is awaited outside any batch."""
-    in_flight = {one.instance for one in view.upgrade.members if one.state in IN_FLIGHT} if view.upgrade else set()
-    return [one for one in health.initializing(view.facts, view.now) if one.id not in in_flight]
+    in_flight = (
+        {member.instance for member in view.upgrade.members if member.state in IN_FLIGHT} if view.upgrade else set()
+    )
+    return [instance for instance in health.initializing(view.facts, view.now) if instance.id not in in_flight]
 
 
 def since_when(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datetime]:
     """The ids of those without a machine, and since when the first of them has none."""
-    return tuple(sorted(health.ids(lacking))), min(one.missing.since for one in lacking if one.missing)
+    return tuple(sorted(health.ids(lacking))), min(instance.missing.since for instance in lacking if instance.missing)
 
 
 def pause_ends(view: ReasonContext) -> datetime | None:
@@ -44,29 +46,31 @@ def unapproved(view: ReasonContext) -> tuple[int, ...]:
     """The ids of those that only lack a person's approval. Where no upgrade runs, they can be approved ahead of it."""
     if view.upgrade:
         return health.ids(batches.unapproved(view.facts, view.upgrade))
-    return health.ids(one for one in free(view) if not batches.is_approved(one, view.policy, view.target))
+    return health.ids(
+        instance for instance in free(view) if not batches.is_approved(instance, view.policy, view.target)
+    )
 
 
 def free(view: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
-    there = {one.id for one in view.outdated}
+    there = {instance.id for instance in view.outdated}
     taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
-    return [one for one in taken if one.id in there]
+    return [instance for instance in taken if instance.id in there]
 
 
 def by_hold(view: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
     groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
-    for one in view.outdated:
-        if one.opt_out:
-            groups[one.opt_out].append(one)
+    for instance in view.outdated:
+        if instance.opt_out:
+            groups[instance.opt_out].append(instance)
     return groups
 
 
 def by_withdrawn_version(view: ReasonContext) -> Mapping[str, list[InstanceFacts]]:
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
-    for one in view.facts.staying:
-        if one.withdrawn and not one.missing and one.version in view.facts.withdrawn:
-            groups[one.version].append(one)
+    for instance in view.facts.staying:
+        if instance.withdrawn and not instance.missing and instance.version in view.facts.withdrawn:
+            groups[instance.version].append(instance)
     return groups
 
 
@@ -76,7 +80,7 @@ def way_out(view: ReasonContext, version: str, held: list[InstanceFacts]) -> tup
     `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
     begin. `others`: the rest."""
     moving, free_ids = _moving(view, held), set(health.ids(advice.could_be_started(view)))
-    takes = sum(one.id in free_ids for one in held) if not moving and advice.could_begin(view) else 0
+    takes = sum(instance.id in free_ids for instance in held) if not moving and advice.could_begin(view) else 0
     latest = view.facts.latest.version if view.facts.latest else ""
     # Not the target if none moves: an upgrade of extensions has no version.
     target = view.target if moving else latest
@@ -96,7 +100,7 @@ def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
         return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
     if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
-    taken = {one.instance for one in upgrade.members if one.state in _ON_THE_WAY}
+    taken = {member.instance for member in upgrade.members if member.state in _ON_THE_WAY}
     return len(ids & taken.union(health.ids(batches.left(view.facts, upgrade))))
 
 
@@ -117,13 +121,17 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     It takes each instance once, and those that failed before it only where it `takes_failed`."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
-    failed = {one.instance for one in upgrade.members if one.state in (MemberState.FAILED, MemberState.ROLLED_BACK)}
-    before = set() if upgrade.takes_failed else {one.id for one in _failed_on(view, view.facts.staying)}
-    return tuple(one.id for one in view.facts.staying if one.id in failed | before and not one.protected)
+    failed = {
+        member.instance for member in upgrade.members if member.state in (MemberState.FAILED, MemberState.ROLLED_BACK)
+    }
+    before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(view, view.facts.staying)}
+    return tuple(
+        instance.id for instance in view.facts.staying if instance.id in failed | before and not instance.protected
+    )
 
 
 def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
-    return [one for one in instances if one.failed_version == view.target and not one.protected]
+    return [instance for instance in instances if instance.failed_version == view.target and not instance.protected]
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -145,11 +153,13 @@ def under_way(view: ReasonContext) -> Mapping[Why, list[Member]]:
 
 def verified_by(view: ReasonContext) -> datetime:
     members = view.upgrade.members if view.upgrade else ()
-    swaps = [one.swapped_at for one in members if one.state is MemberState.VERIFYING and one.swapped_at]
+    swaps = [member.swapped_at for member in members if member.state is MemberState.VERIFYING and member.swapped_at]
     return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)
 
 
 def busy(view: ReasonContext) -> tuple[int, ...]:
     """The ids of busy instances, without those that leave during a surge: they have a reason of their own."""
     surges = view.upgrade is not None and view.upgrade.surges
-    return tuple(one.id for one in view.facts.instances if one.busy and not (surges and one.leaving))
+    return tuple(
+        instance.id for instance in view.facts.instances if instance.busy and not (surges and instance.leaving)
+    )

@@ -102,7 +102,7 @@ def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """Everything that holds the scale set and its instances now, ranked; () where all instances are on the wanted version."""
     view = reason_context_of(facts, now)
     found = [advice.checked(reason, view) for source in SOURCES for reason in source(view)]
-    return tuple(sorted(found, key=lambda one: (RANK[one.code], one.instances or ())))
+    return tuple(sorted(found, key=lambda reason: (RANK[reason.code], reason.instances or ())))
 
 
 _made = partial(made, KINDS)
@@ -122,7 +122,7 @@ def _not_made(view: ReasonContext) -> Iterator[Reason]:
     lacking = missing.not_made(view.facts)
     if lacking:
         said, until = missing.first(lacking).said.rstrip("."), missing.next_try(view.facts, view.now)
-        tries = max(one.missing.tries for one in lacking if one.missing)
+        tries = max(instance.missing.tries for instance in lacking if instance.missing)
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity, "tries": tries}
         ids, since = reason_queries.since_when(lacking)
         yield _made(Why.NOT_MADE, {"said": said}, until=until, numbers=numbers, instances=ids, since=since)
@@ -147,7 +147,7 @@ def _gate(view: ReasonContext) -> Iterator[Reason]:
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     values = {"sick": len(sick), "limit": limit, "share": 100 * len(sick) / total}
     yield _made(Why.GATE, values, act=advice.at_the_gate(view), numbers=numbers, instances=health.ids(sick))
-    protected = [one for one in sick if one.protected]
+    protected = [instance for instance in sick if instance.protected]
     if health.exceeds(len(protected), total, limit):
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
         values = {"sick": len(protected), "limit": limit}
@@ -157,10 +157,10 @@ def _gate(view: ReasonContext) -> Iterator[Reason]:
 def _surplus(view: ReasonContext) -> Iterator[Reason]:
     """More instances than the capacity, none of which may be removed. Numbers: surplus, capacity."""
     staying, capacity = view.facts.staying, view.facts.capacity
-    surplus, held = len(staying) - capacity, [one for one in staying if one.protected or one.kept]
+    surplus, held = len(staying) - capacity, [instance for instance in staying if instance.protected or instance.kept]
     if surplus <= 0 or len(held) <= capacity:
         return
-    opted_out = [one for one in held if one.protected]
+    opted_out = [instance for instance in held if instance.protected]
     values = {"opted_out": len(opted_out), "kept": len(held) - len(opted_out)}
     who, act = (OWNER, "opt_in") if opted_out else (OPERATOR, "")
     numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
@@ -175,7 +175,9 @@ def _stale(view: ReasonContext) -> Iterator[Reason]:
 def _initializing(view: ReasonContext) -> Iterator[Reason]:
     new = reason_queries.initializing(view)
     if new and view.is_wanted:
-        ends = [health.wait_ends(view.facts, one.health_since, view.now) for one in new if one.health_since]
+        ends = [
+            health.wait_ends(view.facts, instance.health_since, view.now) for instance in new if instance.health_since
+        ]
         yield _made(Why.INITIALIZING, until=max(ends, default=None), instances=health.ids(new))
 
 
@@ -188,7 +190,7 @@ def _fleet_stop(view: ReasonContext) -> Iterator[Reason]:
 
 def _paused(view: ReasonContext) -> Iterator[Reason]:
     """A person's pause: of the running upgrade, or of the last attempt, which keeps anybody from beginning another until it is resumed."""
-    is_in_the_way = bool(view.outdated) or any(one.withdrawn for one in view.facts.staying)
+    is_in_the_way = bool(view.outdated) or any(instance.withdrawn for instance in view.facts.staying)
     of_last = backoff.paused_by(view.facts) if is_in_the_way else ""
     by = view.upgrade.paused_by if view.upgrade else of_last
     if by and not view.is_ending:
@@ -204,9 +206,14 @@ def _pause(view: ReasonContext) -> Iterator[Reason]:
 def _room(view: ReasonContext) -> Iterator[Reason]:
     """The waits between two surge batches: old instances are being deleted, or the available quota is not known."""
     upgrade, facts = view.upgrade, view.facts
-    if not upgrade or not upgrade.surges or view.is_ending or any(one.state in IN_FLIGHT for one in upgrade.members):
+    if (
+        not upgrade
+        or not upgrade.surges
+        or view.is_ending
+        or any(member.state in IN_FLIGHT for member in upgrade.members)
+    ):
         return
-    if leaving := tuple(one.id for one in facts.instances if one.leaving):
+    if leaving := tuple(instance.id for instance in facts.instances if instance.leaving):
         yield _made(Why.CLEARING, instances=leaving)
     if not facts.available_quota_is_known:
         yield _made(Why.ROOM)
@@ -217,7 +224,9 @@ def _retry(view: ReasonContext) -> Iterator[Reason]:
     if view.upgrade or not view.is_wanted or facts.latest is None:
         return
     version, again_at = facts.latest.version, backoff.tried_again_at(facts)
-    can_be_tried = any(not one.protected and not one.quarantined and not one.stopped for one in view.outdated)
+    can_be_tried = any(
+        not instance.protected and not instance.quarantined and not instance.stopped for instance in view.outdated
+    )
     if again_at and again_at > view.now and can_be_tried and not backoff.was_cancelled(facts):
         numbers = {"attempts": facts.last_attempt.stopped_in_a_row if facts.last_attempt else 0}
         values = {"version": version, "by_hand": advice.could_be_tried_again(view)}
@@ -250,7 +259,7 @@ def _pinned(view: ReasonContext) -> Iterator[Reason]:
     if view.upgrade or not facts.pinned_to or facts.pinned_to in facts.withdrawn or not outdated:
         return
     variant = ("start" if advice.could_begin(view) else "later") if could_be else "none"
-    running = sorted({one.version for one in outdated}, key=versions.parse)
+    running = sorted({instance.version for instance in outdated}, key=versions.parse)
     values = {
         "version": view.target,
         "running": running,
@@ -269,7 +278,7 @@ def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
     if not view.outdated or not view.facts.follows_latest or view.upgrade or view.is_automatic:
         return
     outdated = set(health.ids(view.outdated))
-    could_be = [one for one in advice.could_be_started(view) if one.id in outdated]
+    could_be = [instance for instance in advice.could_be_started(view) if instance.id in outdated]
     can_begin, count = bool(could_be) and advice.could_begin(view), len(could_be or view.outdated)
     variant, act = ("start", advice.START) if can_begin else ("later" if could_be else "none", "")
     values, numbers = {"version": view.target, "count": count}, {"instances": count}
@@ -278,9 +287,9 @@ def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
 
 def _impossible(view: ReasonContext) -> Iterator[Reason]:
     """Opt-outs and quarantines leave no instance that could be upgraded."""
-    held = [one for one in view.outdated if one.protected or one.quarantined]
+    held = [instance for instance in view.outdated if instance.protected or instance.quarantined]
     if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
-        who, act = (OWNER, "opt_in") if any(one.protected for one in held) else (OPERATOR, "release")
+        who, act = (OWNER, "opt_in") if any(instance.protected for instance in held) else (OPERATOR, "release")
         yield _made(InstanceWhy.IMPOSSIBLE, {"version": view.target}, who=who, act=act, instances=health.ids(held))
 
 
@@ -298,14 +307,16 @@ def _opted_out(view: ReasonContext) -> Iterator[Reason]:
     """One reason for each hold, however many instances it is on. It began when the first of them was opted out."""
     groups = reason_queries.by_hold(view) if view.is_wanted else {}
     for hold, held in groups.items():
-        since = min((one.opt_out.since for one in held if one.opt_out and one.opt_out.since), default=None)
+        since = min(
+            (instance.opt_out.since for instance in held if instance.opt_out and instance.opt_out.since), default=None
+        )
         values, numbers = {"owner": hold.owner, "reason": hold.reason}, {"instances": len(held)}
         ids, until = health.ids(held), hold.until
         yield _made(InstanceWhy.OPTED_OUT, values, until=until, since=since, numbers=numbers, instances=ids)
 
 
 def _quarantined(view: ReasonContext) -> Iterator[Reason]:
-    held = tuple(one.id for one in view.outdated if one.quarantined and not one.protected)
+    held = tuple(instance.id for instance in view.outdated if instance.quarantined and not instance.protected)
     if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
         yield _made(InstanceWhy.QUARANTINED, instances=held)
 
@@ -323,7 +334,7 @@ def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _switched_off(view: ReasonContext) -> Iterator[Reason]:
-    held = tuple(one.id for one in view.outdated if one.stopped and not one.protected)
+    held = tuple(instance.id for instance in view.outdated if instance.stopped and not instance.protected)
     if held and view.is_wanted:
         yield _made(InstanceWhy.SWITCHED_OFF, instances=held)
 
@@ -353,7 +364,7 @@ def _working(view: ReasonContext) -> Iterator[Reason]:
     groups, until = reason_queries.under_way(view), reason_queries.verified_by(view)
     for why, members in groups.items():
         is_known = why is Why.VERIFYING and until > view.now  # past `until` only if health is stale: then no time is up
-        ids = tuple(sorted({id for one in members for id in (one.instance, one.upgraded)}))
+        ids = tuple(sorted({id for member in members for id in (member.instance, member.upgraded)}))
         values = {"count": len(members), "until": until}
         yield _made(why, values, until=until if is_known else None, instances=ids)
     busy = reason_queries.busy(view)

@@ -110,7 +110,7 @@ def _param(value: Any, type: ParamType) -> Param:
 
 
 def _strings(values: Iterable[object]) -> list[str]:
-    return [str(one) for one in values]
+    return [str(value) for value in values]
 
 
 def _escaped(text: str) -> str:
