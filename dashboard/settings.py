@@ -62,6 +62,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "dashboard.rights.rights",
+                "dashboard.page_texts.texts_of_page",
             ],
         },
     }

@@ -1,26 +1,14 @@
 // The texts of the pages in the viewer's language: a message by its key and its values.
 //
-// English is in texts.js. Another language comes as JSON, {key: template}, from where the page says (data-catalogue), with the sentences of
-// the engine in it too. What it does not have is said in English.
+// English is in texts.js. Another language comes with the page as JSON, {key: template}, with the sentences of the engine in it too
+// (docs/texts.md). What it does not have is said in English.
 
 import { format, piecesOf } from "./messages.js";
 import { TEXTS } from "./texts.js";
 
-const words = await load(globalThis.document?.documentElement?.dataset?.catalogue);
+/** @type {Record<string, string>} */
+const words = JSON.parse(globalThis.document?.getElementById?.("texts")?.textContent ?? "{}");
 const missed = new Set(); // keys that nobody knows, each said once
-
-/** @returns {Promise<Record<string, string>>} */
-async function load(address) {
-  if (!address) return {};
-  try {
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    return await answer.json();
-  } catch (error) {
-    console.warn(`The texts in the page's language did not come (${error}): they are in English.`);
-    return {};
-  }
-}
 
 /**
  * The template of a message in the viewer's language, else `english`; undefined where there is none.

@@ -33,22 +33,41 @@ export function textOf({ text, template, key = "", params = {} }) {
 
 const told = (sentence) => ({ ...sentence, text: textOf(sentence) });
 
-/** A reason, or what stopped an upgrade. */
+const toldOrNone = (sentence) => sentence && told(sentence);
+
+/** What stopped an upgrade. */
+const breachTold = (said) => ({ ...told(said), brief: toldOrNone(said.brief) });
+
 function reasonTold(said) {
-  const { brief, each } = said;
-  return { ...told(said), ...(brief && { brief: told(brief) }), ...(each && { each: told(each) }) };
+  const { code, who, brief, each, expected, remedy } = said;
+  return {
+    ...told(said),
+    brief: toldOrNone(brief),
+    each: toldOrNone(each),
+    remedy: templateOf(`remedy.${who}`, remedy),
+    expected: expected && {
+      one: templateOf(`${code}.expected.one`, expected.one),
+      other: templateOf(`${code}.expected.other`, expected.other),
+    },
+  };
 }
 
-/** A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of zones. */
+/** A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of languages and zones. */
 export function inViewersZone(body) {
-  const { scale_set: set, upgrade } = body;
+  const { scale_set: set, upgrade, board } = body;
   return {
     ...body,
     ...(set?.decision?.text && { scale_set: { ...set, decision: decisionTold(set.decision) } }),
-    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: reasonTold(upgrade.breach) } }),
+    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: breachTold(upgrade.breach) } }),
+    ...(board?.over_limit && { board: { ...board, over_limit: told(board.over_limit) } }),
   };
 }
 
 function decisionTold(decision) {
-  return { ...told(decision), reasons: (decision.reasons ?? []).map(reasonTold) };
+  const { code, word, reasons = [] } = decision;
+  return {
+    ...told(decision),
+    word: word && templateOf(`${code}.word`, word),
+    reasons: reasons.map(reasonTold),
+  };
 }
