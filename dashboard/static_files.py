@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 MARK = ".made-of"
 # Files of other versions of htmx than the one that is used, and hidden files.
 LEFT_OUT = ("ext", "htmax*", "htmx-4*", ".*")
-# `import ... from "./dom.js"` and `export ... from`. Django's own pattern also matches `import("./x.js")`, which comments contain too.
-IMPORTS = r"""(?P<matched>(?P<before>\b(?:from|import)\s*)"(?P<url>\.{1,2}/[^"\n]+\.js)")"""
+# `import ... from "./dom.js";` and `export ... from`. The semicolon tells a statement from the `@import` of a type, which stands in a
+# comment: types may be imported in a circle, modules not. Django's own pattern also matches `import("./x.js")`, which comments contain too.
+IMPORTS = r"""(?P<matched>(?P<before>\b(?:from|import)\s*)"(?P<url>\.{1,2}/[^"\n]+\.js)"(?=;))"""
 
 
 def _mark() -> Path:

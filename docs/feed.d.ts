@@ -15,7 +15,7 @@ export type Board = {
   eligible: Numbers;
   up_to_date: Numbers;
   waiting: Numbers;
-  behind: [unknown, unknown][];
+  behind: [string, number][];
   left_behind: Numbers;
   approval: {
     version: string;
@@ -31,6 +31,12 @@ export type Board = {
     [k: string]: Numbers;
   };
   counts: {
+    total: number;
+    counted: number;
+    eligible: number;
+    up_to_date: number;
+    current: number;
+    opted_out: number;
     [k: string]: number;
   };
   unhealthy: Gauge;
@@ -136,6 +142,12 @@ export interface Image {
   version: string;
 }
 export interface Policy {
+  max_batch_percent: number;
+  max_unhealthy_percent: number;
+  max_unhealthy_upgraded_percent: number;
+  pause_seconds: number;
+  max_surge: boolean;
+  deferral: boolean;
   words: string[];
   [k: string]: number | boolean | unknown[];
 }
@@ -197,9 +209,16 @@ export interface Upgrade {
   extensions: string[];
   policy: Policy;
   progress: {
+    successful: number;
+    failed: number;
+    in_progress: number;
+    pending: number;
     [k: string]: number;
   };
-  error: {} | null;
+  error: {
+    code: string;
+    message: string;
+  } | null;
   breach: {
     code: string;
     text: string;
@@ -222,6 +241,9 @@ export interface Upgrade {
   }[];
   record: {
     counts: {
+      succeeded: number;
+      failed: number;
+      left: number;
       [k: string]: number;
     };
     batches: Ran[];
@@ -273,10 +295,19 @@ export interface Instance {
   zone: string;
   version: string;
   os_disk: string;
-  data_disks: {}[];
+  data_disks: {
+    lun: number;
+    id: string;
+    marker: string;
+  }[];
   power: "starting" | "running" | "stopped" | "unknown";
   provisioning: "creating" | "updating" | "succeeded" | "failed" | "deleting";
-  extensions: {}[];
+  extensions: {
+    name: string;
+    state: string;
+    message: string;
+    version: string;
+  }[];
   health: "initializing" | "healthy" | "unhealthy" | "unknown";
   health_since: Time;
   health_began_at: Time;

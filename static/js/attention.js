@@ -1,11 +1,19 @@
 // What needs attention in the fleet, one line each, and what waits as it was planned. Markup.
 
 import { html, mark } from "./dom.js";
-import { many, number } from "./format.js";
+import { many } from "./format.js";
 import { addressOf } from "./new-row.js";
 import { reasonsIn } from "./reasons.js";
 
-/** One of `needsOf`, and the scale set that it is of. */
+/**
+ * @import { Board } from "./board.js"
+ * @import { Need, NeedAct } from "./needs.js"
+ */
+
+/**
+ * One of `needsOf`, and the scale set that it is of.
+ * @param {Need & { set: Feed.ScaleSet }} need
+ */
 export function need({ code, fill, glyph, text, since: at, acts, set }) {
   const page = addressOf(set),
     key = `${set.resource_group}/${set.name}`;
@@ -17,31 +25,43 @@ export function need({ code, fill, glyph, text, since: at, acts, set }) {
     ${time}<div class="actions">${acts.map((act) => link(act, page, key, set.name))}</div></li>`;
 }
 
+/**
+ * @param {NeedAct} act
+ * @param {string} page
+ * @param {string} key
+ * @param {string} name
+ */
 function link({ word, states, reason }, page, key, name) {
   const query = reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&");
   return html`<a class="button" data-key="${key} ${word}" href="${page}?${query}"
     aria-label="${word} of ${name}">${word}</a>`;
 }
 
-/** Says in few words what waits as it should; it is not listed. */
+/**
+ * Says in few words what waits as it should; it is not listed.
+ * @param {Board[]} boards
+ */
 export function quiet(boards) {
-  const off = boards.filter((one) => !one.scale_set.automatic_upgrade).length;
+  const off = boards.filter((board) => !board.scale_set.automatic_upgrade).length;
   const words = [
-    ...expected(boards),
+    ...countExpected(boards),
     off && `${many(off, "scale set")} with automatic upgrades off`,
   ].filter(Boolean);
   return words.length ? `Expected: ${words.join(", ")}` : "";
 }
 
-/** "2 planned pauses", "1 paused": how many scale sets have such a reason, in the words that come with it. */
-function expected(boards) {
-  const counts = new Map(); // word for one -> [how many, word for more]
+/**
+ * "2 planned pauses", "1 paused": how many scale sets have such a reason, in the words that come with it.
+ * @param {Board[]} boards
+ */
+function countExpected(boards) {
+  /** @type {Map<string, [number, string]>} singular -> how many, plural */
+  const counts = new Map();
   for (const board of boards) {
     const found = reasonsIn(board).flatMap((reason) => reason.expected ?? []);
-    const planned = new Map(found.map(({ one, other }) => [one, other]));
-    for (const [one, other] of planned) counts.set(one, [(counts.get(one)?.[0] ?? 0) + 1, other]);
+    const planned = new Map(found.map(({ one: singular, other: plural }) => [singular, plural]));
+    for (const [singular, plural] of planned)
+      counts.set(singular, [(counts.get(singular)?.[0] ?? 0) + 1, plural]);
   }
-  return [...counts].map(
-    ([one, [count, other]]) => `${number(count)} ${count === 1 ? one : other}`,
-  );
+  return [...counts].map(([singular, [count, plural]]) => many(count, singular, plural));
 }

@@ -10,6 +10,6 @@ for (const time of $$("time[datetime]")) {
   time.title = new Date(time.dateTime).toISOString();
   time.textContent = fullMomentAt(time.dateTime);
 }
-for (const place of $$(".trail .says")) place.textContent = inZone(place.textContent);
+for (const place of $$(".trail .says")) place.textContent = inZone(place.textContent ?? "");
 for (const place of $$("main .zone")) place.textContent = zoneName();
 $("input[name=zone]").value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";

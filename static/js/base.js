@@ -1,4 +1,7 @@
 // Where the pages begin: behind a proxy they may be below a sub-path.
 
-/** "ws/feed/" as an address of this server. */
+/**
+ * "ws/feed/" as an address of this server.
+ * @param {string} path
+ */
 export const under = (path) => (globalThis.document?.documentElement?.dataset?.base ?? "/") + path;

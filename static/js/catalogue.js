@@ -6,33 +6,42 @@
 import { format, piecesOf } from "./messages.js";
 import { TEXTS } from "./texts.js";
 
+/**
+ * @import { Params } from "./messages.js"
+ * @import { Piece } from "./markup.js"
+ */
+
 /** @type {Record<string, string>} */
 const words = JSON.parse(globalThis.document?.getElementById?.("texts")?.textContent ?? "{}");
-const missed = new Set(); // keys that nobody knows, each said once
+/** Keys that nobody knows, each said once. @type {Set<string>} */
+const missed = new Set();
 
 /**
  * The template of a message in the viewer's language, else `english`; undefined where there is none.
+ * @template {string | undefined} [English=undefined]
  * @param {string} key
- * @param {string} [english]
- * @returns {string | undefined}
+ * @param {English} [english]
+ * @returns {string | English}
  */
 export function templateOf(key, english) {
   if (Object.hasOwn(words, key)) return words[key];
-  return english ?? (Object.hasOwn(TEXTS, key) ? TEXTS[key] : undefined);
+  const known = english ?? (Object.hasOwn(TEXTS, key) ? TEXTS[key] : undefined);
+  return /** @type {string | English} */ (known);
 }
 
 /**
  * The message as a text. `params`: its values by name; times are ISO 8601 texts.
- * @type {(key: string, params?: Record<string, any>) => string}
+ * @type {(key: string, params?: Params) => string}
  */
 export const t = (key, params) => format(known(key), params);
 
 /**
  * The same in pieces, for html``: values that are markup stay markup.
- * @type {(key: string, params?: Record<string, any>) => any[]}
+ * @type {(key: string, params?: Params) => Piece[]}
  */
 export const tPieces = (key, params) => piecesOf(known(key), params);
 
+/** @param {string} key */
 function known(key) {
   const template = templateOf(key);
   if (template !== undefined) return template;

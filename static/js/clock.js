@@ -30,7 +30,10 @@ export class ServerClock {
     this.offset = Date.now() - performance.now();
   }
 
-  /** The server wrote `at` (ms by its clock) on what came just now. */
+  /**
+   * The server wrote `at` (ms by its clock) on what came just now.
+   * @param {number} at
+   */
   hear(at) {
     if (Math.abs(Date.now() - performance.now() - this.offset) > SET_ANEW) this.forget(); // our clock was set, or slept
     const behind = Date.now() - at;

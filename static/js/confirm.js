@@ -12,11 +12,30 @@ const NO_ANSWER = {
   message: "No answer came from the server. Nothing was changed; try again.",
 };
 const MAX_OPT_OUTS = 6; // named one by one
-let asked = null; // {url, values, control, sent}: what the dialog is about
+
+/**
+ * @typedef {{ name: string, owner: string, reason: string, scope: "upgrade" | "until", until: string | null }} OptOut
+ * @typedef {{ number: number, count: number, instances: string, zones: string[] }} PlannedBatch
+ *
+ * What the server says would follow. `asks`: a person is to be asked; `why`: why it cannot be done; `lasts`: the shortest and the longest
+ * time, in seconds.
+ * @typedef {{ url: string, values: Record<string, string>, possible: boolean, asks: boolean, title: string, word: string, back?: string,
+ *   says: string[], why: string, opt_outs: OptOut[], held: string[], batches: PlannedBatch[], more: number,
+ *   lasts: [number, number] | null }} Effects
+ *
+ * @typedef {{ url: string, values: Record<string, string>, control: HTMLElement, sent: () => void }} Asked
+ */
+
+/** @type {Asked | null} what the dialog is about */
+let asked = null;
 
 /**
  * Asks the server at this address what would follow; then the person, or does it where nothing is begun. `sent`: called
  * when it is.
+ * @param {string} address
+ * @param {HTMLElement} control
+ * @param {() => void} sent
+ * @returns {Promise<unknown>}
  */
 export async function consider(address, control, sent = () => {}) {
   if (
@@ -30,12 +49,14 @@ export async function consider(address, control, sent = () => {}) {
   );
   const said = await answer?.json().catch(() => null);
   control.removeAttribute("aria-busy");
-  if (!answer?.ok || !said) return refused(control, { error: said?.error ?? NO_ANSWER });
+  if (!answer?.ok || !said)
+    return refused(control, { error: said?.error ?? NO_ANSWER }, answer?.status ?? 0);
   asked = { url: said.url, values: said.values, control, sent };
-  if (said.possible && !said.asks) return send();
+  if (said.possible && !said.asks) return send(asked);
   open(said);
 }
 
+/** @param {Effects} said */
 function open(said) {
   const dialog = $("#confirm");
   $("#confirm-name").textContent = said.title;
@@ -47,9 +68,13 @@ function open(said) {
   if (!dialog.open) dialog.showModal();
 }
 
-/** Sent once, however often it is clicked; a refusal stands in the dialog. */
-export async function confirmed(form) {
+/**
+ * Sent once, however often it is clicked; a refusal stands in the dialog.
+ * @param {HTMLElement} form
+ */
+export async function sendConfirmed(form) {
   if (
+    !asked ||
     $("#confirm-do").getAttribute("aria-disabled") === "true" ||
     form.getAttribute("aria-busy") === "true"
   )
@@ -60,8 +85,8 @@ export async function confirmed(form) {
   form.removeAttribute("aria-busy");
 }
 
-async function send() {
-  const { url, values, control, sent } = asked;
+/** @param {Asked} asked */
+async function send({ url, values, control, sent }) {
   control.setAttribute("aria-busy", "true");
   sent();
   if (control.matches(".switch")) untilTurned(control);
@@ -69,7 +94,10 @@ async function send() {
   if (!control.matches(".switch")) control.removeAttribute("aria-busy");
 }
 
-/** The feed's answer turns a switch, not ours; a refusal leaves it as it is, or nothing settles it for a while. */
+/**
+ * The feed's answer turns a switch, not ours; a refusal leaves it as it is, or nothing settles it for a while.
+ * @param {HTMLElement} control
+ */
 function untilTurned(control) {
   const settled = () => {
     turned.disconnect();
@@ -81,40 +109,55 @@ function untilTurned(control) {
   setTimeout(settled, ASKING_AT_MOST);
 }
 
-/** What the server says would follow. Pure. */
+/**
+ * What the server says would follow. Pure.
+ * @param {Effects} effects
+ */
 export function effects({ says, why, opt_outs: optOuts, held, batches, more, lasts }) {
   return html`${why ? notice("attention", why) : ""}${optOuts.length ? owners(optOuts) : ""}
-    ${says.map((one) => html`<p>${inZone(one)}</p>`)}
-    ${held.map((one) => notice("waiting", one))}
+    ${says.map((sentence) => html`<p>${inZone(sentence)}</p>`)}
+    ${held.map((sentence) => notice("waiting", sentence))}
     ${batches.length ? outline(batches, more) : ""}
     ${lasts ? html`<p class="quiet">Expected to take ${time(lasts)}.</p>` : ""}`;
 }
 
+/**
+ * @param {string} fill
+ * @param {string} text
+ */
 const notice = (fill, text) =>
   html`<p class="notice" data-fill="${fill}">${mark(fill, "held")}<span>${inZone(text)}</span></p>`;
 
+/** @param {OptOut[]} list */
 function owners(list) {
   const more = list.length - MAX_OPT_OUTS;
   return html`<ul class="owned">${list.slice(0, MAX_OPT_OUTS).map(owned)}</ul>
     ${more > 0 ? html`<p class="quiet">And ${more} more.</p>` : ""}`;
 }
 
+/** @param {OptOut} optOut */
 function owned({ name, owner, reason, scope, until }) {
   const day = until ? `until ${momentAt(until)} ${zoneName(until)}` : "with no end";
   const end = scope === "upgrade" ? "until the upgrade is complete" : day;
   return html`<li><b>${name}</b>, opted out by ${owner} ${end}: ${reason}</li>`;
 }
 
+/**
+ * @param {PlannedBatch[]} batches
+ * @param {number} more
+ */
 function outline(batches, more) {
   const rest = more ? html`<li class="quiet">${many(more, "more batch", "more batches")}</li>` : "";
   return html`<ol class="outline">${batches.map(batch)}${rest}</ol>`;
 }
 
+/** @param {PlannedBatch} batch */
 function batch({ number, count, instances, zones }) {
   const where = zones.length ? `, zone ${zones.join(", ")}` : "";
   return html`<li><b>Batch ${number}</b> ${many(count, "instance")}${where} <span class="quiet">${instances}</span></li>`;
 }
 
+/** @param {[number, number]} range */
 function time([low, high]) {
   const [shortest, longest] = [low, high].map((seconds) => span(seconds * 1000));
   return shortest === longest ? shortest : `${shortest} to ${longest}`;

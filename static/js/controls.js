@@ -1,6 +1,11 @@
 // Which of the controls can be used, and why not the others: as the server says (the feed's `actions`). Pure.
 
-/** id of the control -> action. Each has its own place, whatever the moment. */
+/** @import { Board } from "./board.js" */
+
+/**
+ * id of the control -> action. Each has its own place, whatever the moment.
+ * @type {Record<string, string>}
+ */
 export const CONTROLS = {
   approve: "approve",
   start: "start",
@@ -15,13 +20,21 @@ export const CONTROLS = {
 
 const NOT_KNOWN = "Not looked at yet.";
 
-/** Why this cannot be done now, "" where it can. */
+/**
+ * Why this cannot be done now, "" where it can.
+ * @param {Board} board
+ * @param {string} action
+ */
 export const whyNotNow = (board, action) => {
-  const said = board.scale_set.decision.actions?.[action];
-  return said ? said.why : NOT_KNOWN;
+  const known = board.scale_set.decision.actions?.[action];
+  return known ? known.why : NOT_KNOWN;
 };
 
-/** {id of the control: why it cannot be used now, "" where it can}: all of them, always. */
+/**
+ * {id of the control: why it cannot be used now, "" where it can}: all of them, always.
+ * @param {Board} board
+ * @returns {Record<string, string>}
+ */
 export const controlsOf = (board) =>
   Object.fromEntries(
     Object.entries(CONTROLS).map(([id, action]) => [id, whyNotNow(board, action)]),
@@ -29,5 +42,8 @@ export const controlsOf = (board) =>
 
 const FITTING = ["resume", "approve", "start"];
 
-/** The one that fits the moment, which stands out; "" for none. */
+/**
+ * The one that fits the moment, which stands out; "" for none.
+ * @param {Record<string, string>} controls
+ */
 export const mainOf = (controls) => FITTING.find((id) => !controls[id]) ?? "";

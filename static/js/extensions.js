@@ -1,10 +1,20 @@
 // Upgrades of the extensions: how they are spoken of. Pure.
 
-export const isOfExtensions = (upgrade) => upgrade?.kind === "extensions";
+/** @import { Board } from "./board.js" */
 
-/** Does such an upgrade run? */
-export const runsExtensions = ({ upgrade }) => isOfExtensions(upgrade) && !upgrade.ended_at;
+/** @param {Feed.Upgrade} upgrade */
+export const isOfExtensions = (upgrade) => upgrade.kind === "extensions";
 
-/** In words, after "upgrade": what it brings. */
+/**
+ * Does such an upgrade run?
+ * @param {Pick<Board, "upgrade">} board
+ */
+export const runsExtensions = ({ upgrade }) =>
+  upgrade !== null && isOfExtensions(upgrade) && !upgrade.ended_at;
+
+/**
+ * In words, after "upgrade": what it brings.
+ * @param {Feed.Upgrade} upgrade
+ */
 export const aim = (upgrade) =>
   isOfExtensions(upgrade) ? "of extensions" : `to ${upgrade.target.version}`;

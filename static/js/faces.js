@@ -1,6 +1,16 @@
 // How each state looks: its word, its fill, its glyph. Which state an instance is in says the board of the feed. Pure.
 
-/** In the order of the legend; `fill` is one of the six, `glyph` the code where none is named. */
+/** @import { Instance } from "./board.js" */
+
+/**
+ * How a state looks.
+ * @typedef {{ code: string, word: string, fill: string, glyph: string }} Face
+ */
+
+/**
+ * In the order of the legend; `fill` is one of the six, `glyph` the code where none is named.
+ * @type {Record<string, { word: string, fill: string, glyph?: string }>}
+ */
 export const STATES = {
   failed: { word: "Failed", fill: "failure" },
   missing: { word: "No machine", fill: "attention", glyph: "close" },
@@ -46,7 +56,10 @@ export const WORST_FIRST = [
   "done",
 ];
 
-/** The same cells by health instead of progress. */
+/**
+ * The same cells by health instead of progress.
+ * @type {Record<string, { word: string, fill: string, glyph: string }>}
+ */
 export const HEALTH = {
   unhealthy: { word: "Unhealthy", fill: "attention", glyph: "unhealthy" },
   initializing: { word: "Initializing", fill: "active", glyph: "verifying" },
@@ -54,14 +67,19 @@ export const HEALTH = {
   unknown: { word: "Unknown", fill: "waiting", glyph: "unknown" },
 };
 
-/** How a cell looks under the viewer's choice of colours: code, word, fill, glyph. */
-export function faceOf(instance, by = "state") {
-  const code = by === "health" ? instance.health : instance.state;
-  return faceIn(by === "health" ? HEALTH : STATES, code);
-}
+/**
+ * How a cell looks under the viewer's choice of colours.
+ * @param {Pick<Instance, "health" | "state">} instance
+ * @param {string} by "state" or "health"
+ */
+export const faceOf = ({ health, state }, by = "state") =>
+  by === "health" ? faceIn(HEALTH, health) : faceIn(STATES, state);
 
-export const stateFace = (code) => faceIn(STATES, code);
-
+/**
+ * @param {Record<string, { word: string, fill: string, glyph?: string }>} faces
+ * @param {string} code
+ * @returns {Face}
+ */
 function faceIn(faces, code) {
   const { word, fill, glyph = code } = faces[code];
   return { code, word, fill, glyph };

@@ -1,30 +1,45 @@
 // The live feed (docs/feed.md): snapshot, then deltas; resumes where it was; never clears the screen.
 
 import { under } from "./base.js";
+import { emptyBoard, isReady } from "./board.js";
+import { feedAddress } from "./feed-address.js";
 import { Link } from "./link.js";
 import { inViewersZone } from "./sentences.js";
-import { applyDelta, emptyBoard, follows, fromSnapshot, isReady } from "./state.js";
+import { SnapshotQueue } from "./snapshot-queue.js";
+import { applyDelta, follows, fromSnapshot } from "./state.js";
 
-const SNAPSHOTS_AT_ONCE = 4;
-const MAX_ANSWER_MS = 15000; // ms
-const MAX_URL_LENGTH = 6000;
+const MAX_ANSWER_MS = 15000;
 
 /**
- * sets: keys to follow, or nothing for all; known: those of them that the page was made with, to be told of if they are gone.
- * hear(board, key): a board changed; null where it is gone. standing(kind, {lag, since}): how the connection is (link.js).
+ * @import { Board, EmptyBoard } from "./board.js"
+ * @import { Heartbeat, Message, Reset, Standing } from "./link.js"
+ * @import { Delta, Snapshot } from "./state.js"
+ *
+ * A board changed; null where the scale set is gone.
+ * @typedef {(board: Board | EmptyBoard | null, key: string) => void} Hear
  */
+
 export class Feed {
-  /** @param {{sets?: any[] | null, known?: string[], hear: Function, standing: Function}} wanted */
+  /** The deltas that came while a snapshot is fetched. @type {Map<string, Delta[]>} */
+  waiting = new Map();
+  /** Where a board was when a heartbeat was ahead of it. @type {Map<string, string | undefined>} */
+  behind = new Map();
+
+  /**
+   * `sets`: keys to follow, null for all; `known`: those of them that the page was made with, to be heard of if they are gone.
+   * @param {{ sets?: string[] | null, known?: string[], hear: Hear, standing: Standing }} wanted
+   */
   constructor({ sets = null, known = sets ?? [], hear, standing }) {
     this.sets = sets;
     this.hear = hear;
+    /** @type {Map<string, Board | EmptyBoard>} */
     this.boards = new Map(known.map((key) => [key, emptyBoard(key)]));
-    this.waiting = new Map(); // key -> deltas that came while its snapshot is fetched
-    this.behind = new Map(); // key -> where it was when a heartbeat was ahead of it
-    this.queue = [];
-    this.fetching = 0;
+    this.queue = new SnapshotQueue({
+      fetch: (key) => this.snapshot(key),
+      isWanted: (key) => this.waiting.has(key),
+    });
     this.link = new Link({
-      address: () => this.address(),
+      address: () => feedAddress(this.sets, this.boards.values()),
       take: (message) => this.take(message),
       poll: () => this.poll(),
       standing,
@@ -36,30 +51,24 @@ export class Feed {
     return this.link.clock.now();
   }
 
-  address() {
-    const url = new URL(under("ws/feed/"), location.href);
-    url.protocol = url.protocol.replace("http", "ws");
-    if (this.sets) url.searchParams.set("sets", this.sets.join());
-    const since = [...this.boards.values()]
-      .filter(isReady)
-      .map((board) => `${board.key}:${board.stream}.${board.seq}`)
-      .join();
-    if (since.length < MAX_URL_LENGTH) url.searchParams.set("since", since); // longer: resets say what to fetch
-    return url;
-  }
-
+  /** @param {Message} message */
   take(message) {
     if (message.type === "heartbeat") this.beat(message);
     else if (message.type === "delta") this.delta(inViewersZone(message));
     else if (message.type === "reset") this.reset(message);
   }
 
+  /** @param {Heartbeat} message */
   beat(message) {
     this.link.say({ ack: message.n });
     for (const key of this.boards.keys()) this.check(key, message.heads[key]);
   }
 
-  /** Behind in two heartbeats, and where it was: something was missed, so begin anew. Not named at all: it may be gone. */
+  /**
+   * Behind in two heartbeats, and where it was: something was missed, so begin anew. Not named at all: it may be gone.
+   * @param {string} key
+   * @param {string | undefined} head
+   */
   check(key, head) {
     if (this.waiting.has(key)) return;
     const here = this.place(key);
@@ -68,61 +77,49 @@ export class Feed {
     else this.behind.set(key, here);
   }
 
+  /** @param {Delta} message */
   delta(message) {
-    const board = this.boards.get(message.set);
-    if (this.waiting.has(message.set)) this.waiting.get(message.set).push(message);
-    else if (board && follows(board, message)) this.keep(applyDelta(board, message));
+    const { set: key } = message,
+      board = this.boards.get(key),
+      kept = this.waiting.get(key);
+    if (kept) kept.push(message);
+    else if (board && isReady(board) && follows(board, message))
+      this.keep(applyDelta(board, message));
     else if (!board || board.stream !== message.stream || message.since > board.seq)
-      this.fetch(message.set);
+      this.fetch(key);
   }
 
+  /** @param {Reset} message */
   reset(message) {
     if (message.reason === "gone") this.forget(message.set);
     else this.fetch(message.set);
   }
 
+  /** @param {string} key */
   forget(key) {
     this.waiting.delete(key);
     this.behind.delete(key);
     if (this.boards.delete(key)) this.hear(null, key);
   }
 
+  /** @param {Board} board */
   keep(board) {
     this.boards.set(board.key, board);
     this.hear(board, board.key);
   }
 
-  /** Fetches a snapshot, a few at a time; deltas that come meanwhile are kept and applied to it. */
+  /**
+   * Fetches a snapshot, a few at a time; deltas that come meanwhile are kept and applied to it.
+   * @param {string} key
+   */
   fetch(key) {
     if (this.waiting.has(key)) return;
     this.waiting.set(key, []);
     if (!this.boards.has(key)) this.boards.set(key, emptyBoard(key));
-    this.queue.push(key);
-    this.next();
+    this.queue.add(key);
   }
 
-  next() {
-    while (this.fetching < SNAPSHOTS_AT_ONCE && this.queue.length) {
-      const key = this.queue.shift();
-      this.fetching += 1;
-      this.snapshot(key)
-        .catch(() => this.again(key))
-        .finally(() => {
-          this.fetching -= 1;
-          this.next();
-        });
-    }
-  }
-
-  again(key) {
-    setTimeout(() => {
-      if (this.waiting.has(key)) {
-        this.queue.push(key);
-        this.next();
-      }
-    }, 1000);
-  }
-
+  /** @param {string} key */
   async snapshot(key) {
     const kept = this.waiting.get(key);
     if (!kept) return;
@@ -136,13 +133,21 @@ export class Feed {
     this.keep(board);
   }
 
-  /** A scale set as it is now; null where there is none. */
+  /**
+   * A scale set as it is now; null where there is none.
+   * @param {string} key
+   */
   async ask(key) {
-    const body = await this.get(`${under("feed/snapshot")}?set=${encodeURIComponent(key)}`);
+    const address = `${under("feed/snapshot")}?set=${encodeURIComponent(key)}`;
+    /** @type {Snapshot | null} */
+    const body = await this.get(address);
     return body && fromSnapshot(key, inViewersZone(body), this.now());
   }
 
-  /** What stands there; null where nothing does. Throws where nobody answers. */
+  /**
+   * What the server answers there, null where there is nothing. Throws where nobody answers.
+   * @param {string} address
+   */
   async get(address) {
     const answer = await fetch(address, { signal: AbortSignal.timeout(MAX_ANSWER_MS) });
     if (answer.status === 401) this.leave();
@@ -152,19 +157,21 @@ export class Feed {
   }
 
   leave() {
-    this.queue = [];
+    this.queue.clear();
     this.waiting.clear();
     this.link.leave();
   }
 
   /** Where sockets do not get through: asks where all scale sets are, and fetches those that are elsewhere than here, in turn. */
   async poll() {
+    /** @type {{ heads: Record<string, string> }} */
     const { heads } = await this.get(under("feed/heads"));
     for (const key of this.boards.keys()) if (!heads[key]) this.forget(key);
     for (const key of this.sets ?? Object.keys(heads))
       if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);
   }
 
+  /** @param {string} key */
   async pollOne(key) {
     const board = await this.ask(key),
       before = this.boards.get(key);
@@ -176,7 +183,10 @@ export class Feed {
       this.keep(board);
   }
 
-  /** "stream.seq" of what is here. */
+  /**
+   * "stream.seq" of what is here.
+   * @param {string} key
+   */
   place(key) {
     const board = this.boards.get(key);
     return board && `${board.stream}.${board.seq}`;

@@ -5,19 +5,29 @@ import { idsIn } from "./ranges.js";
 import { idsOf } from "./reasons.js";
 import { remember, view } from "./viewer.js";
 
+/**
+ * @import { Board } from "./board.js"
+ * @import { Filter } from "./view.js"
+ */
+
 /** `changed` is called when another filter counts. */
 export class Filtering {
+  /** @param {() => void} changed */
   constructor(changed) {
     this.changed = changed;
   }
 
+  /** @param {string[]} states */
   by(states, reason = "", only = "") {
     Object.assign(view.filter, { states, reason, only, ids: only ? new Set(idsIn(only)) : null });
     remember();
     this.changed();
   }
 
-  /** Typed, letter by letter. */
+  /**
+   * Typed, letter by letter.
+   * @param {string} words
+   */
   text(words) {
     view.filter.text = words;
     remember({ step: false });
@@ -29,20 +39,26 @@ export class Filtering {
     this.by([]);
   }
 
+  /** @param {string} code */
   toggleState(code) {
     const { states } = view.filter;
-    this.by(states.includes(code) ? states.filter((one) => one !== code) : [...states, code]);
+    this.by(states.includes(code) ? states.filter((state) => state !== code) : [...states, code]);
   }
 
+  /** @param {string} key */
   toggleReason(key) {
     this.by([], view.filter.reason === key ? "" : key);
   }
 
+  /** @param {string} only */
   toggleOnly(only) {
     this.by([], "", view.filter.only === only ? "" : only);
   }
 
-  /** Goes along with the board. Where the reason is lifted, its filter is too. */
+  /**
+   * Goes along with the board. Where the reason is lifted, its filter is too.
+   * @param {Board} board
+   */
   follow(board) {
     const { reason, ids } = view.filter;
     if (!reason) return;
@@ -54,5 +70,6 @@ export class Filtering {
   }
 }
 
+/** @param {Filter} filter */
 export const isFiltered = ({ states, text, reason, only }) =>
   Boolean(states.length || text.trim() || reason || only);

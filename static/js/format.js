@@ -2,7 +2,12 @@
 
 import { LOCALE } from "./locale.js";
 
-const clock = (options) =>
+/**
+ * A moment: ISO 8601 text, milliseconds, or null where there is none (shown as 1970: ask first).
+ * @typedef {string | number | Date | null} Moment
+ */
+
+const clock = (/** @type {Intl.DateTimeFormatOptions} */ options) =>
   new Intl.DateTimeFormat(LOCALE, {
     hour: "2-digit",
     minute: "2-digit",
@@ -15,41 +20,79 @@ const SHORT = clock({}),
 const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short" });
 const ZONE = new Intl.DateTimeFormat(LOCALE, { timeZoneName: "short" });
 
-/** `at`: ISO 8601 text, milliseconds, or nothing. */
-export const millis = (at) => (typeof at === "string" ? Date.parse(at) : at);
+/**
+ * A moment in milliseconds.
+ * @param {Moment} at
+ */
+export const millis = (at) => (typeof at === "string" ? Date.parse(at) : Number(at));
 
+/** @param {Moment} at */
 export const timeAt = (at) => SHORT.format(millis(at));
+
+/** @param {Moment} at */
 export const exactTimeAt = (at) => LONG.format(millis(at));
+
+/** @param {Moment} at */
 export const dayAt = (at) => DAY.format(millis(at));
 
 /**
- * Of that moment: summer time has another one.
- * @param {number | string | Date} at
+ * The name of the viewer's zone at that moment: summer time has another one.
+ * @param {Moment} at
  */
 export function zoneName(at = Date.now()) {
   return ZONE.formatToParts(millis(at)).find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 
-/** To the second, with its day: 2018-09-25 12:04:05. */
+/**
+ * To the second, with its day: 2018-09-25 12:04:05.
+ * @param {Moment} at
+ */
 export const fullMomentAt = (at) => `${dayAt(at)} ${exactTimeAt(at)}`;
 
-/** The same; for today the time alone. */
+/**
+ * The same; for today the time alone.
+ * @param {Moment} at
+ * @param {Moment} now
+ */
 export const momentAt = (at, now = Date.now()) =>
   dayAt(at) === dayAt(now) ? exactTimeAt(at) : fullMomentAt(at);
 
-/** To the minute, where there is little room or nobody knows better. */
+/**
+ * To the minute, where there is little room or nobody knows better.
+ * @param {Moment} at
+ * @param {Moment} now
+ */
 export function aboutAt(at, now = Date.now()) {
   return dayAt(at) === dayAt(now) ? timeAt(at) : `${dayAt(at)} ${timeAt(at)}`;
 }
 
-const DIGITS = new Intl.NumberFormat(LOCALE); // made once: making it took longer than all the rest of a paint
-/** Grouped from five digits on: the sentences of the server, which know no more than 1000 instances, look the same. */
-export const number = (n) => (n < 10_000 ? String(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
-export const percentText = (p) =>
-  `${p === 0 || p >= 99.95 || Number.isInteger(p) ? Math.round(p) : p.toFixed(1)}\u00a0%`;
-export const many = (n, one, more = `${one}s`) => `${number(n)} ${n === 1 ? one : more}`;
+// Made once: making it took longer than all the rest of a paint.
+const DIGITS = new Intl.NumberFormat(LOCALE);
 
-/** 45 s, 4 m 10 s, 2 h 5 m, 3 d 4 h; `ms` are milliseconds. */
+/**
+ * Grouped from five digits on: the sentences of the server, which know no more than 1000 instances, look the same.
+ * @param {number} n
+ */
+export const number = (n) => (n < 10_000 ? String(n) : DIGITS.format(n).replaceAll(",", "\u202f"));
+
+/** @param {number} percent */
+export const percentText = (percent) => {
+  const isWhole = percent === 0 || percent >= 99.95 || Number.isInteger(percent);
+  return `${isWhole ? Math.round(percent) : percent.toFixed(1)}\u00a0%`;
+};
+
+/**
+ * "1 instance", "3 instances".
+ * @param {number} n
+ * @param {string} singular
+ */
+export const many = (n, singular, plural = `${singular}s`) =>
+  `${number(n)} ${n === 1 ? singular : plural}`;
+
+/**
+ * 45 s, 4 m 10 s, 2 h 5 m, 3 d 4 h.
+ * @param {number} ms
+ */
 export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 60) return `${s} s`;
@@ -58,13 +101,29 @@ export function span(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/**
+ * How long ago that was.
+ * @param {Moment} at
+ * @param {number} now in ms
+ */
 export const since = (at, now) => span(now - millis(at));
-/** A time ahead is never a single exact one. */
+
+/**
+ * A time ahead is never a single exact one.
+ * @param {Moment} low
+ * @param {Moment} high
+ * @param {Moment} now
+ */
 export function range(low, high, now = Date.now()) {
   if (aboutAt(low) === aboutAt(high)) return `about ${aboutAt(low, now)}`;
   return `${aboutAt(low, now)}–${aboutAt(high, low)}`;
 }
 
+/**
+ * When an upgrade ends, as the board says.
+ * @param {NonNullable<NonNullable<Feed.Board>["ends"]>} ends
+ * @param {Moment} now
+ */
 export function ahead({ earliest, latest, late }, now = Date.now()) {
   return late ? `after ${aboutAt(earliest, now)}` : range(earliest, latest, now);
 }
@@ -72,11 +131,14 @@ export function ahead({ earliest, latest, late }, now = Date.now()) {
 /** The order of names: web-2 stands before web-10. */
 export const byName = new Intl.Collator("en", { numeric: true }).compare;
 
-/** "web_0, web_1 and 3 more" */
-export function names(list, most = 2) {
+/**
+ * "web_0, web_1 and 3 more"
+ * @param {{ name: string }[]} list
+ */
+export function names(list, max = 2) {
   const shown = list
-    .slice(0, most)
-    .map((one) => one.name)
+    .slice(0, max)
+    .map(({ name }) => name)
     .join(", ");
-  return list.length > most ? `${shown} and ${number(list.length - most)} more` : shown;
+  return list.length > max ? `${shown} and ${number(list.length - max)} more` : shown;
 }

@@ -1,8 +1,12 @@
 // A page without news: what it shows may be wrong, so nothing is done from it. Every control that acts is off and says why, and its clocks stand still.
 
 import { $$ } from "./dom.js";
+import { elementOf } from "./events.js";
 import { refusal } from "./toast.js";
 
+/** @import { Kind } from "./link.js" */
+
+/** @type {Record<string, string>} */
 const WHY = {
   stale:
     "This page is out of date: the connection to the server is lost. Controls work again as soon as it is live.",
@@ -28,19 +32,24 @@ const ACTING = [
   ].map((act) => `[data-act="${act}"]`),
 ].join();
 const SAYS = ["title", "aria-disabled", "aria-describedby", "aria-description"];
-const before = new Map(); // control -> what its attributes were
+/** @type {Map<HTMLElement, (string | null)[]>} what the attributes of each control were */
+const before = new Map();
 let why = "",
   last = 0;
 
 export const isFrozen = () => Boolean(why);
 
-/** `kind`: why there is no news. Called again, it turns off what has come meanwhile. */
+/**
+ * `kind`: why there is no news. Called again, it turns off what has come meanwhile.
+ * @param {Kind} [kind]
+ */
 export function freeze(kind) {
-  if (!why) document.addEventListener("click", hold, { capture: true });
-  why = WHY[kind] ?? why;
+  if (!why) document.addEventListener("click", refuseClick, { capture: true });
+  why = WHY[kind ?? ""] ?? why;
   for (const control of $$(ACTING)) turnOff(control);
 }
 
+/** @param {HTMLElement} control */
 function turnOff(control) {
   if (control.getAttribute("aria-disabled") === "true" && control.title === why) return;
   if (!before.has(control))
@@ -51,6 +60,11 @@ function turnOff(control) {
   [why, "true", null, why].forEach((value, i) => write(control, SAYS[i], value));
 }
 
+/**
+ * @param {HTMLElement} control
+ * @param {string} name
+ * @param {string | null} value
+ */
 function write(control, name, value) {
   if (value === null) control.removeAttribute(name);
   else control.setAttribute(name, value);
@@ -60,20 +74,24 @@ function write(control, name, value) {
 export function thaw() {
   if (!why) return;
   why = "";
-  document.removeEventListener("click", hold, { capture: true });
+  document.removeEventListener("click", refuseClick, { capture: true });
   for (const [control, values] of before)
     values.forEach((value, i) => write(control, SAYS[i], value));
   before.clear();
 }
 
-/** The time that is counted with: it stands still while there is no news. */
+/**
+ * The time that is counted with: it stands still while there is no news.
+ * @param {number} now
+ */
 export function heldTime(now) {
   if (!why) last = now;
   return last || now;
 }
 
-function hold(event) {
-  if (!event.target.closest?.(ACTING)) return;
+/** @param {Event} event */
+function refuseClick(event) {
+  if (!elementOf(event)?.closest(ACTING)) return;
   event.preventDefault();
   event.stopPropagation();
   refusal(why);

@@ -2,17 +2,28 @@
 
 import { html } from "./dom.js";
 import { number, percentText } from "./format.js";
-import { runs } from "./state.js";
+import { runs } from "./board.js";
 
+/** @import { Board } from "./board.js" */
+
+/** @param {Board} board */
 export function gauges(board) {
   const failed = failedOf(board);
   return html`<header><h2>Safety</h2><span class="small quiet">stops above the limit</span></header>
     ${tape("Unhealthy", board.figures.unhealthy, "no instances")}${failed ? tape("Failed after upgrade", failed, "none upgraded yet") : ""}`;
 }
 
-/** Of the running upgrade; of one that is over as it was then. */
+/**
+ * Of the running upgrade; of one that is over as it was then.
+ * @param {Board} board
+ */
 const failedOf = (board) => (runs(board) ? board.figures.failed : board.upgrade?.record?.failed);
 
+/**
+ * @param {string} name
+ * @param {Feed.Gauge} gauge
+ * @param {string} none
+ */
 function tape(name, gauge, none) {
   const { percent, limit_percent: limit } = gauge,
     says = percentText(percent);
@@ -25,11 +36,15 @@ function tape(name, gauge, none) {
     <div class="row small quiet"><span>${countOf(gauge)}</span><span>${gauge.of ? roomOf(gauge) : none}</span></div></div>`;
 }
 
+/** @param {Feed.Gauge} gauge */
 function countOf({ count, of, limit_percent: limit }) {
   return `${of ? `${number(count)} of ${number(of)}, ` : ""}limit ${percentText(limit)}`;
 }
 
-/** Of one instance 20 % is none. */
+/**
+ * Of one instance 20 % is none.
+ * @param {Feed.Gauge} gauge
+ */
 function roomOf({ over, room, count }) {
   if (over) return `${number(-room)} over the limit`;
   if (room) return `${number(room)} below the limit`;

@@ -1,149 +1,146 @@
 // The grid: real buttons, one node each; only the cells that a message touched are painted, and of those only what differs.
 
 import { batchesOf } from "./batches.js";
-import { count, keep, newCell, newGroup, roomOf, set } from "./cells.js";
+import { instanceOf } from "./board.js";
+import { keep, paintCell, paintHeading, roomOf } from "./cells.js";
 import { gapOf, isSmall, sizeFor } from "./fit.js";
-import { faceOf } from "./faces.js";
+import { GridNodes } from "./grid-nodes.js";
+import { placeFrom } from "./moves.js";
 import { grouped, matches } from "./view.js";
 
-const ASKING_AT_MOST = 10000; // ms
+/**
+ * @import { Board } from "./board.js"
+ * @import { Cell, Heading } from "./cells.js"
+ * @import { View } from "./view.js"
+ */
+
+const MAX_ASKING_MS = 10000;
 
 export class Grid {
-  /** view: {group, by, filter}, shared with the page. */
+  /** @type {Board | null} */
+  board = null;
+  /** By place. @type {Cell[]} */
+  cells = [];
+  nodes = new GridNodes();
+  /** Of each group its places. @type {number[][]} */
+  order = [];
+  /** Of each group its key. @type {string[]} */
+  keys = [];
+  /** Of each group its heading. @type {Heading[]} */
+  headings = [];
+  /** Ids of cells whose answer has not come on the feed yet. @type {Set<string>} */
+  asking = new Set();
+  /** The id of the one cell that Tab reaches. @type {string | null} */
+  focused = null;
+  size = 0; // of a cell, in pixels
+  isNarrow = false;
+  chosenFor = ""; // the window and the grouping for which the size was chosen
+
+  /**
+   * `view` is shared with the page; its `selected` survive a rebuild.
+   * @param {HTMLElement} root
+   * @param {View} view
+   */
   constructor(root, view) {
     this.root = root;
     this.view = view;
-    this.cells = []; // by place
-    this.known = new Map(); // id -> its cell
-    this.groups = new Map(); // "batch 3" -> its heading
-    this.order = []; // of each group its places
-    /** @type {string[]} */
-    this.keys = []; // of each group its key
-    /** @type {any[]} */
-    this.headings = []; // of each group
-    this.selected = view.selected ?? new Set(); // ids: they survive a rebuild
-    this.asking = new Set(); // ids of cells whose answer has not come on the feed yet
-    this.focused = null; // an id
-    this.size = 0; // of a cell, in pixels
-    this.isNarrow = false;
     addEventListener("resize", () => this.fit());
   }
 
-  /** Puts every cell where it belongs: first, and when the grouping or the instances changed. A cell that is there is kept, and moved only where it must be. */
+  get selected() {
+    return this.view.selected;
+  }
+
+  /**
+   * Puts every cell where it belongs: first, and when the grouping or the instances changed. A cell that is there is kept, and moved only
+   * where it must be.
+   * @param {Board} board
+   */
   build(board) {
     this.board = board;
     for (const id of this.selected) if (!board.places.has(id)) this.selected.delete(id);
     const groups = grouped(board.instances, this.view.group);
     const refocus = this.root.contains(document.activeElement);
-    this.order = groups.map(([, list]) => list);
+    this.order = groups.map(([, places]) => places);
     this.keys = groups.map(([key]) => String(key));
-    this.cells = board.instances.map((one, place) => this.cellFor(one.id, place));
-    this.headings = groups.map(([key], row) => this.headingFor(key, this.order[row]));
+    this.cells = board.instances.map(({ id }, place) => this.nodes.cellFor(id, place));
+    this.headings = groups.map(([key, places]) => {
+      const cells = places.map((place) => this.cells[place]);
+      return this.nodes.headingFor(this.view.group, key, cells);
+    });
     keep(this.root, this.headings);
-    this.forget(board);
+    this.nodes.forgetOthers(board.places);
     this.fit();
     this.paint(board, new Set(board.instances.keys()));
     this.count();
-    this.rove(
-      board.places.has(this.focused) ? this.focused : board.instances[this.order[0]?.[0]]?.id,
-      refocus,
-    );
+    const still = instanceOf(board, this.focused);
+    this.rove((still ?? board.instances[this.order[0]?.[0]])?.id, refocus);
   }
 
-  cellFor(id, place) {
-    let cell = this.known.get(id);
-    if (!cell) this.known.set(id, (cell = newCell()));
-    if (cell.dataset.i !== String(place)) cell.dataset.i = place;
-    return cell;
-  }
-
-  headingFor(key, list) {
-    const name = `${this.view.group} ${key}`;
-    let heading = this.groups.get(name);
-    if (!heading) this.groups.set(name, (heading = newGroup(this.view.group, key)));
-    keep(
-      heading.cells,
-      list.map((place) => this.cells[place]),
-    );
-    return heading;
-  }
-
-  /** What no instance and no group of the board is shown by any more. */
-  forget(board) {
-    for (const id of this.known.keys()) if (!board.places.has(id)) this.known.delete(id);
-    for (const [name, heading] of this.groups) if (!heading.isConnected) this.groups.delete(name);
-  }
-
-  /** Gives the cells their size. It shrinks when groups need more room; it grows only where the window or the grouping is another one, or `again`. */
+  /**
+   * Gives the cells their size. It shrinks when groups need more room; it grows only where the window or the grouping is another one, or
+   * `again`.
+   */
   fit({ again = false } = {}) {
     const room = roomOf(this.root),
-      chosen = `${innerWidth} ${innerHeight} ${this.view.group}`;
+      chosenFor = `${innerWidth} ${innerHeight} ${this.view.group}`;
     if (room.width <= 0) return; // the table is shown
-    const size = Math.min(
-      sizeFor(
-        this.order.map((list) => list.length),
-        room,
-      ),
-      chosen === this.chosen && !again ? this.size : Infinity,
-    );
-    this.chosen = chosen;
+    const counts = this.order.map((places) => places.length);
+    const largest = chosenFor === this.chosenFor && !again ? this.size : Infinity;
+    const size = Math.min(sizeFor(counts, room), largest);
+    this.chosenFor = chosenFor;
     if (size === this.size && room.isNarrow === this.isNarrow) return;
-    Object.assign(this, { size, isNarrow: room.isNarrow });
+    this.size = size;
+    this.isNarrow = room.isNarrow;
     this.root.style.setProperty("--size", `${size}px`);
     this.root.style.setProperty("--gap", `${gapOf(size)}px`);
     this.root.classList.toggle("small", isSmall(size));
     this.root.classList.toggle("narrow", room.isNarrow);
   }
 
+  /**
+   * @param {Board} board
+   * @param {Iterable<number>} touched places
+   */
   paint(board, touched) {
     this.board = board;
-    for (const place of touched) this.paintCell(this.cells[place], board.instances[place]);
+    for (const place of touched) {
+      const cell = this.cells[place],
+        instance = board.instances[place];
+      if (cell && instance)
+        paintCell(cell, instance, this.view, { isAsked: this.asking.has(instance.id) });
+    }
   }
 
-  /** The headings; called less often than `paint`: numbers are read, not watched. */
+  /** Paints the headings; called less often than `paint`: numbers are read, not watched. */
   count() {
-    const batches = this.view.group === "batch" ? batchesOf(this.board) : [];
+    const { board } = this;
+    if (!board) return;
+    const batches = this.view.group === "batch" ? batchesOf(board) : [];
     this.headings.forEach((heading, row) => {
-      const mine = this.order[row].map((place) => this.board.instances[place]);
-      count(
-        heading,
-        mine,
-        batches.find((one) => String(one.number) === this.keys[row]),
-      );
+      const mine = this.order[row].map((place) => board.instances[place]);
+      const batch = batches.find(({ number }) => String(number) === this.keys[row]);
+      paintHeading(heading, mine, batch);
     });
   }
 
-  /** Only what differs is written: each attribute that changes has the style of its cell found anew. */
-  paintCell(cell, instance) {
-    if (!cell) return;
-    const face = faceOf(instance, this.view.by),
-      { id } = instance;
-    const isOut = Boolean(instance.opt_out) && face.code !== "opted-out";
-    const words = `${instance.name}, ${face.word.toLowerCase()}${isOut ? ", opted out" : ""}${instance.zone ? `, zone ${instance.zone}` : ""}`;
-    set(cell, "data-fill", face.fill);
-    set(cell, "data-state", face.code);
-    set(cell, "aria-label", words);
-    set(cell, "title", `${instance.name} · ${face.word}`);
-    set(
-      cell,
-      "class",
-      `cell${isOut ? " locked" : ""}${matches(instance, this.view.filter, this.view.by) ? "" : " dim"}`,
-    );
-    set(cell, "aria-selected", String(this.selected.has(id)));
-    set(cell, "aria-busy", this.asking.has(id) ? "true" : null);
-    set(cell, "aria-current", this.view.open === id ? "true" : null);
-  }
-
-  /** Marks cells as asked: till the feed answers, or for a while; `over` is called then. */
+  /**
+   * Marks cells as asked: till the feed answers, or for a while; `over` is called then.
+   * @param {string[]} ids
+   * @param {() => void} over
+   */
   ask(ids, over) {
     ids.forEach((id) => this.asking.add(id));
     setTimeout(() => {
       ids.forEach((id) => this.asking.delete(id));
       over();
-    }, ASKING_AT_MOST);
+    }, MAX_ASKING_MS);
   }
 
-  /** Roving tabindex: exactly one cell can be reached with Tab. */
+  /**
+   * Moves the one cell that Tab reaches (roving tabindex).
+   * @param {string | null | undefined} id
+   */
   rove(id, focus = true) {
     this.cellOf(this.focused)?.setAttribute("tabindex", "-1");
     this.focused = id ?? null;
@@ -152,78 +149,51 @@ export class Grid {
     if (focus) cell?.focus();
   }
 
-  /** Scrolls to a group, and leads to its first cell. */
+  /**
+   * Scrolls to a group, and leads to its first cell.
+   * @param {string} key
+   */
   reach(key) {
     const row = this.keys.indexOf(key);
-    this.headings[row]?.scrollIntoView({ block: "center" });
-    if (row >= 0) this.rove(this.board.instances[this.order[row][0]].id);
+    if (row < 0) return;
+    this.headings[row].scrollIntoView({ block: "center" });
+    this.rove(this.board?.instances[this.order[row][0]].id);
   }
 
   /** All ids in the order in which they stand; those alone that the filter shows. */
   get shown() {
+    const { instances } = this.board ?? { instances: [] };
     return this.order
       .flat()
-      .map((place) => this.board.instances[place])
-      .filter((one) => matches(one, this.view.filter, this.view.by))
-      .map((one) => one.id);
+      .map((place) => instances[place])
+      .filter((instance) => matches(instance, this.view.filter, this.view.by))
+      .map(({ id }) => id);
   }
 
-  /** The id of the cell that this element is, or is in. */
+  /**
+   * The id of the cell that this element is, or is in.
+   * @param {EventTarget | null} element
+   */
   idOf(element) {
-    const cell = element.closest?.(".cell");
-    return cell ? this.board?.instances[Number(cell.dataset.i)]?.id : undefined;
+    const cell = element instanceof Element && element.closest(".cell");
+    const place = cell instanceof HTMLElement ? Number(cell.dataset.i) : NaN;
+    return this.board?.instances[place]?.id;
   }
 
+  /** @param {string | null | undefined} id */
   cellOf(id) {
-    return this.cells[this.board?.places.get(id)];
+    const place = this.board?.places.get(id ?? "");
+    return place === undefined ? undefined : this.cells[place];
   }
 
-  /** The id to which an arrow or a page key leads from the focused cell. */
+  /**
+   * The id to which an arrow or a page key leads from the focused cell.
+   * @param {string} key
+   */
   target(key) {
-    const place = this.board.places.get(this.focused);
-    const row = this.order.findIndex((list) => list.includes(place));
-    if (row < 0) return undefined;
-    const to = this.step(key, this.order[row], row, place);
-    return to === undefined ? undefined : this.board.instances[to].id;
-  }
-
-  step(key, list, row, place) {
-    const flat = this.order.flat();
-    const at = flat.indexOf(place);
-    switch (key) {
-      case "ArrowRight":
-        return flat[at + 1];
-      case "ArrowLeft":
-        return flat[at - 1];
-      case "Home":
-        return list[0];
-      case "End":
-        return list.at(-1);
-      case "PageDown":
-        return this.order[row + 1]?.[0];
-      case "PageUp":
-        return this.order[list[0] === place ? row - 1 : row]?.[0];
-      case "ArrowDown":
-        return this.vertical(1, flat, at);
-      case "ArrowUp":
-        return this.vertical(-1, flat, at);
-    }
-  }
-
-  /** The nearest cell of the next visual row: groups wrap as the window likes. */
-  vertical(way, flat, at) {
-    const from = this.cells[flat[at]].getBoundingClientRect();
-    let best,
-      gap = Infinity,
-      top;
-    for (let i = at + way; flat[i] !== undefined; i += way) {
-      const box = this.cells[flat[i]].getBoundingClientRect();
-      if (Math.abs(box.top - from.top) <= 1) continue;
-      top ??= box.top;
-      if (Math.abs(box.top - top) > 1) break;
-      const far = Math.abs(box.left - from.left);
-      if (far < gap) [best, gap] = [flat[i], far];
-    }
-    return best;
+    const place = this.board?.places.get(this.focused ?? "");
+    const boxOf = (/** @type {number} */ at) => this.cells[at].getBoundingClientRect();
+    const to = placeFrom(key, place, this.order, boxOf);
+    return to === undefined ? undefined : this.board?.instances[to].id;
   }
 }

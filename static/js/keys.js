@@ -2,6 +2,14 @@
 
 import { $, html, show } from "./dom.js";
 
+/** @import { Grid } from "./grid.js" */
+
+/**
+ * What the keys do on the page; those that are of an instance get its id.
+ * @typedef {Record<"details" | "select" | "extend" | "optOut", (id: string) => void> &
+ *   Record<"selectAll" | "table" | "filter" | "sheet" | "escape", () => void>} KeyActs
+ */
+
 const MOVES = new Set([
   "ArrowLeft",
   "ArrowRight",
@@ -33,19 +41,20 @@ const KEY_SHEET = [
 ];
 
 /**
- * grid: the Grid; acts: {details, select, extend, selectAll, optOut, table, filter, sheet, escape}; find(digits): an id, or
- * undefined.
+ * Listens to the keys. `find`: the id of the instance whose number begins with these digits.
+ * @param {Grid} grid
+ * @param {KeyActs} acts
+ * @param {(digits: string) => string | undefined} find
  */
 export function listenKeys(grid, acts, find) {
   const ahead = typeAhead(find);
   document.addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest("dialog")) return;
-    if (event.key === "Escape") return acts.escape(event);
+    if (event.key === "Escape") return acts.escape();
     if (target.closest('input:not([type="radio"]), textarea, select')) return;
     const page = mayAct(target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
-    const act =
-      page || (grid.root.contains(event.target) ? ofGrid(event, grid, acts, ahead) : null);
+    const act = page || (grid.root.contains(target) ? ofGrid(event, grid, acts, ahead) : null);
     if (!act) return;
     event.preventDefault();
     act();
@@ -54,23 +63,49 @@ export function listenKeys(grid, acts, find) {
 
 /** Keys of one letter can be turned off: then they act only where the focus is on an instance (WCAG 2.1.4). */
 const areEverywhere = () => localStorage.getItem(KEPT) !== "grid";
-const mayAct = (target) => areEverywhere() || Boolean(target.closest("#grid, #table"));
-export const keepKeys = ({ checked }) => localStorage.setItem(KEPT, checked ? "page" : "grid");
 
+/** @param {HTMLElement} target */
+const mayAct = (target) => areEverywhere() || Boolean(target.closest("#grid, #table"));
+
+/** @param {HTMLElement} box */
+export const keepKeys = (box) =>
+  localStorage.setItem(KEPT, /** @type {HTMLInputElement} */ (box).checked ? "page" : "grid");
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Grid} grid
+ * @param {KeyActs} acts
+ * @param {(digit: string) => string | undefined} ahead
+ * @returns {(() => void) | null}
+ */
 function ofGrid(event, grid, acts, ahead) {
-  const go = (id) => id !== undefined && grid.rove(id);
+  const go = (/** @type {string | undefined} */ id) => id !== undefined && grid.rove(id);
   if (MOVES.has(event.key)) return () => go(grid.target(event.key));
-  if (event.key === "Enter") return () => acts.details(grid.focused);
-  if (event.key === " ") return () => (event.shiftKey ? acts.extend : acts.select)(grid.focused);
   if (event.key === "a") return acts.selectAll;
-  if (event.key === "o") return () => acts.optOut(grid.focused);
   if (/^\d$/.test(event.key)) return () => go(ahead(event.key));
-  return null;
+  return grid.focused === null ? null : ofInstance(event, grid.focused, acts);
 }
 
+/**
+ * @param {KeyboardEvent} event
+ * @param {string} id of the instance that has the focus
+ * @param {KeyActs} acts
+ * @returns {(() => void) | null}
+ */
+function ofInstance({ key, shiftKey }, id, acts) {
+  if (key === "Enter") return () => acts.details(id);
+  if (key === " ") return () => (shiftKey ? acts.extend : acts.select)(id);
+  return key === "o" ? () => acts.optOut(id) : null;
+}
+
+/**
+ * @param {(digits: string) => string | undefined} find
+ * @returns {(digit: string) => string | undefined}
+ */
 function typeAhead(find) {
-  let typed = "",
-    timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let typed = "";
   return (digit) => {
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -80,6 +115,7 @@ function typeAhead(find) {
   };
 }
 
+/** @param {[string[], string]} entry */
 const row = ([keys, does]) =>
   html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`;
 

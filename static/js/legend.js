@@ -1,6 +1,7 @@
 // The legend, which carries the counts and is the filter; and the bar of what is selected.
 
 import { awaitedOf } from "./approval.js";
+import { instancesOf } from "./board.js";
 import { whyNotNow } from "./controls.js";
 import { glyph, html, mark, show } from "./dom.js";
 import { HEALTH, STATES } from "./faces.js";
@@ -9,6 +10,14 @@ import { many, number } from "./format.js";
 import { ACTS } from "./reasons.js";
 import { may, off, whyNot } from "./shell.js";
 import { isIn } from "./view.js";
+
+/**
+ * @import { Board } from "./board.js"
+ * @import { Face } from "./faces.js"
+ * @import { Grid } from "./grid.js"
+ * @import { Markup } from "./markup.js"
+ * @import { View } from "./view.js"
+ */
 
 /** Not worth a place while there is none. */
 const RARE = new Set([
@@ -21,31 +30,45 @@ const RARE = new Set([
   "unseen",
 ]);
 
+/**
+ * @param {Board} board
+ * @param {View} view
+ */
 export function legend({ instances }, view) {
   const faces = Object.entries(view.by === "health" ? HEALTH : STATES);
-  const told = faces.map(([code, face]) => ({
+  const entries = faces.map(([code, face]) => ({
     code,
     ...face,
-    count: instances.filter((one) => isIn(one, code, view.by)).length,
+    count: instances.filter((instance) => isIn(instance, code, view.by)).length,
   }));
-  const shown = told.filter(
+  const shown = entries.filter(
     ({ code, count }) => !RARE.has(code) || count || view.filter.states.includes(code),
   );
-  return html`${shown.map((one) => entry(one, view.filter.states.includes(one.code)))}`;
+  return html`${shown.map((face) => entry(face, view.filter.states.includes(face.code)))}`;
 }
 
+/**
+ * @param {Omit<Face, "glyph"> & { glyph?: string, count: number }} face
+ * @param {boolean} isPressed
+ */
 const entry = ({ code, word, fill, glyph: name = code, count }, isPressed) =>
   html`<button type="button" class="${count ? "" : "none"}" aria-pressed="${isPressed}" data-act="legend"
     data-key="${code}">${mark(fill, name)}${word} <b>${number(count)}</b></button>`;
 
+/**
+ * @param {Set<string>} selected
+ * @param {Board | null} board
+ */
 function selection(selected, board) {
-  if (!selected.size) return "";
-  const chosen = [...selected].map((id) => board.instances[board.places.get(id)]).filter(Boolean);
-  const of = (act) => chosen.filter(ACTS[act].ids).map((one) => one.id);
+  if (!selected.size || !board) return "";
+  const chosen = instancesOf(board, selected);
+  const of = (/** @type {string} */ act) => chosen.filter(ACTS[act].ids ?? all).map(({ id }) => id);
   const clear = html`<button type="button" class="button plain" data-act="clear-selection">Clear</button>`;
   return html`<div class="selection"><b>${many(selected.size, "instance")} selected</b>
     ${approve(of("approve"), awaitedOf(board))}${optOut()}${optIn(of("opt_in"))}${release(of("release"), whyNotNow(board, "release"))}${clear}</div>`;
 }
+
+const all = () => true;
 
 function optOut() {
   const label = html`${glyph("opted-out")}Opt out…`;
@@ -53,35 +76,55 @@ function optOut() {
   return html`<button type="button" class="button" data-act="opt-out-selected">${label}</button>`;
 }
 
-/** Where upgrades are deferred. */
+/**
+ * Where upgrades are deferred.
+ * @param {string[]} ids
+ * @param {string} version
+ */
 function approve(ids, version) {
   if (!version) return "";
   return steering(
     "approve",
-    html`${glyph("play")}${counted("Approve", ids)}`,
+    html`${glyph("play")}${withCount("Approve", ids)}`,
     ids,
     "None of them is waiting for approval.",
     version,
   );
 }
 
-const counted = (word, ids) => (ids.length ? `${word} ${number(ids.length)}` : word);
+/**
+ * @param {string} word
+ * @param {string[]} ids
+ */
+const withCount = (word, ids) => (ids.length ? `${word} ${number(ids.length)}` : word);
 
+/**
+ * @param {string[]} ids
+ * @param {string} why
+ */
 function release(ids, why) {
-  const label = html`${glyph("done")}${counted("Release", ids)}`;
+  const label = html`${glyph("done")}${withCount("Release", ids)}`;
   return steering("release", label, why ? [] : ids, why || "None of them is in quarantine.");
 }
 
+/** @param {string[]} ids */
 function optIn(ids) {
   return steering(
     "opt_in",
-    html`${glyph("done")}${counted("Opt in", ids)}`,
+    html`${glyph("done")}${withCount("Opt in", ids)}`,
     ids,
     "None of them is opted out.",
   );
 }
 
-/** `ids`: those of the selection to which it can be done; `none` says why to none. */
+/**
+ * `ids`: those of the selection to which it can be done; `none` says why to none.
+ * @param {string} key
+ * @param {Markup} label
+ * @param {string[]} ids
+ * @param {string} none
+ * @param {string} version
+ */
 function steering(key, label, ids, none, version = "") {
   const { right } = ACTS[key],
     why = may(right) ? (ids.length ? "" : none) : whyNot(right);
@@ -90,22 +133,31 @@ function steering(key, label, ids, none, version = "") {
     data-version="${version}">${label}</button>`;
 }
 
-/** Where it goes away under somebody's focus, the focus goes back to the grid. */
+/**
+ * Where it goes away under somebody's focus, the focus goes back to the grid.
+ * @param {HTMLElement} place
+ * @param {Grid} grid
+ */
 export function paintSelection(place, grid) {
   const hadFocus = place.contains(document.activeElement);
   show(place, selection(grid.selected, grid.board));
   if (hadFocus && !place.contains(document.activeElement)) grid.rove(grid.focused);
 }
 
-/** How many the filter shows, and what can be done about that. Its place is always there. */
+/**
+ * How many the filter shows, and what can be done about that. Its place is always there.
+ * @param {number} shown
+ * @param {number} total
+ * @param {View} view
+ */
 export function matching(shown, total, view) {
   const filtered = isFiltered(view.filter),
-    one = filtered ? `Select the ${number(shown)}` : `Select all ${number(total)}`;
+    label = filtered ? `Select the ${number(shown)}` : `Select all ${number(total)}`;
   const clear = filtered
     ? html`<button type="button" class="link" data-act="clear-filter">Clear filter</button>`
     : "";
   const all = shown
-    ? html`<button type="button" class="link" data-act="select-matching">${one}</button>`
+    ? html`<button type="button" class="link" data-act="select-matching">${label}</button>`
     : "";
   return html`<span>${filtered ? `${number(shown)} of ${number(total)} shown` : many(total, "instance")}</span>${clear}${all}`;
 }

@@ -8,24 +8,49 @@ const MAX_WAIT_MS = 10000;
 const POLL_EVERY = 3000;
 const SOCKET_TRIES = 3; // before polling
 const SIGNED_OUT = 4401;
+const ABNORMAL = 1006; // the code of a socket that closes without a word
+
+/**
+ * @typedef {Feed.Message} Message
+ * @typedef {Feed.Heartbeat} Heartbeat
+ * @typedef {Feed.Reset} Reset
+ *
+ * How the connection is.
+ * @typedef {"connecting" | "live" | "reconnecting" | "stale" | "polling" | "signed-out"} Kind
+ *
+ * `lag`: how late the last word came, in ms; `since`: when it came, in ms.
+ * @typedef {{ lag?: number, since?: number }} Details
+ * @typedef {(kind: Kind, details: Details) => void} Standing
+ *
+ * One run of polling: a word on the socket ends it.
+ * @typedef {{ answered: boolean }} Run
+ */
 
 export class Link {
+  /** @type {WebSocket | null} */
+  socket = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+  /** @type {Run | null} */
+  polling = null;
+  tries = 0;
+  opened = false;
+  signedOut = false;
+  clock = new ServerClock();
+  /** Since the last word. */
+  word = new Stopwatch();
+  /** Since this socket had to say something. */
+  patience = new Stopwatch();
+
   /**
-   * address(): where the socket is opened; take(message): what it said; poll(): asks over HTTP, throws where that fails;
-   * standing(kind, {lag, since}): kind is "connecting", "live", "reconnecting", "stale", "polling" or "signed-out".
+   * address(): where the socket is opened; take(message): what it said; poll(): asks over HTTP, throws where that fails.
+   * @param {{ address: () => URL, take: (message: Message) => void, poll: () => Promise<void>, standing: Standing }} wanted
    */
   constructor({ address, take, poll, standing }) {
     this.address = address;
     this.heard = take;
     this.ask = poll;
     this.standing = standing;
-    this.tries = 0;
-    this.opened = false;
-    this.polling = null;
-    this.signedOut = false;
-    this.clock = new ServerClock();
-    this.word = new Stopwatch(); // since the last word
-    this.patience = new Stopwatch(); // since this socket had to say something
     this.connect();
     setInterval(() => this.watch(), 1000);
     addEventListener("online", () => this.hurry());
@@ -39,21 +64,26 @@ export class Link {
     const socket = (this.socket = new WebSocket(this.address()));
     this.patience.restart();
     socket.onopen = () => this.patience.restart();
-    socket.onmessage = (event) => {
-      if (socket === this.socket) this.take(JSON.parse(event.data));
+    socket.onmessage = ({ data }) => {
+      if (socket === this.socket) this.take(JSON.parse(data));
     };
-    socket.onclose = (event) => {
-      if (socket === this.socket) this.lost(event.code);
+    socket.onclose = ({ code }) => {
+      if (socket === this.socket) this.lose(code);
     };
   }
 
+  /** @param {object} message */
   say(message) {
     this.socket?.send(JSON.stringify(message));
   }
 
+  /** @param {Message} message */
   take(message) {
     if (message.type === "error") return; // the socket is closed after it
-    Object.assign(this, { tries: 0, opened: true, polling: null, signedOut: false });
+    this.tries = 0;
+    this.opened = true;
+    this.polling = null;
+    this.signedOut = false;
     this.word.restart();
     this.patience.restart();
     this.clock.hear(Date.parse(message.at));
@@ -61,7 +91,11 @@ export class Link {
     this.report();
   }
 
-  lost(code) {
+  /**
+   * Opens another socket, each time after a longer wait; polls meanwhile where several were lost in turn.
+   * @param {number} code
+   */
+  lose(code) {
     this.socket = null;
     if (code === SIGNED_OUT) return this.leave();
     this.tries += 1;
@@ -76,7 +110,8 @@ export class Link {
   leave() {
     const { socket } = this;
     clearTimeout(this.timer);
-    Object.assign(this, { socket: null, polling: null, signedOut: true });
+    this.socket = this.polling = null;
+    this.signedOut = true;
     socket?.close();
     this.report();
   }
@@ -90,13 +125,13 @@ export class Link {
     const { socket } = this;
     const limit = socket?.readyState === WebSocket.OPEN ? SILENCE : OPENING;
     if (socket && this.patience.ms > limit) {
-      this.lost(1006);
+      this.lose(ABNORMAL);
       socket.close();
     }
     this.report();
   }
 
-  /** `run` is this run of polling: a word on the socket ends it. */
+  /** @param {Run} run */
   async pollOn(run) {
     run.answered = await this.ask().then(
       () => true,

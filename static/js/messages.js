@@ -12,57 +12,102 @@ import { momentAt, number } from "./format.js";
 import { LOCALE } from "./locale.js";
 import { rangesOf } from "./ranges.js";
 
+/**
+ * @import { Piece } from "./markup.js"
+ *
+ * The value of a place in a template.
+ * @typedef {Piece | readonly (string | number)[]} Value
+ * @typedef {Record<string, Value>} Params
+ *
+ * A place, with what is written in each of its cases.
+ * @typedef {{ name: string, type: string, cases: Record<string, Node[]> }} Place
+ * @typedef {string | Place} Node
+ */
+
 const PLURALS = new Intl.PluralRules(LOCALE);
 const PERCENT = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 
-/** How a value of each type is written. */
+/**
+ * How a value of each type is written.
+ * @type {Record<string, (value: Value) => string>}
+ */
 const WRITTEN = {
-  count: number,
-  percent: (share) => PERCENT.format(share),
-  instant: (at) => momentAt(at),
-  instances: (ids) => rangesOf(ids).replaceAll(",", " "),
-  versions: (list) => list.join(", "),
+  count: (count) => number(Number(count)),
+  percent: (share) => PERCENT.format(Number(share)),
+  instant: (at) => momentAt(String(at)),
+  instances: (ids) => rangesOf(listIn(ids)).replaceAll(",", " "),
+  versions: (list) => listIn(list).join(", "),
 };
 
-const read = new Map(); // template -> its nodes
+/** @param {Value} value */
+const listIn = (value) => (Array.isArray(value) ? value : []);
+
+/** The nodes of each template that was read. @type {Map<string, Node[]>} */
+const read = new Map();
 
 /**
  * The message in pieces: texts, and those values that have no type and are no text or number, such as markup, as they are.
  * @param {string} template
- * @param {Record<string, any>} params
- * @returns {any[]}
+ * @param {Params} params
+ * @returns {Piece[]}
  */
 export function piecesOf(template, params = {}) {
-  if (!read.has(template)) read.set(template, new Reader(template).all());
-  return written(read.get(template), params);
+  const nodes = read.get(template) ?? new Reader(template).all();
+  read.set(template, nodes);
+  return written(nodes, params);
 }
 
-/** @type {(template: string, params?: Record<string, any>) => string} */
+/** @type {(template: string, params?: Params) => string} */
 export const format = (template, params) => piecesOf(template, params).join("");
 
+/**
+ * @param {Node[]} nodes
+ * @param {Params} params
+ * @returns {Piece[]}
+ */
 const written = (nodes, params) =>
   nodes.flatMap((node) => (typeof node === "string" ? [node] : valueOf(node, params)));
 
+/**
+ * @param {Place} place
+ * @param {Params} params
+ * @returns {Piece[]}
+ */
 function valueOf({ name, type, cases }, params) {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   if (type === "plural") return written(cases[`=${value}`] ?? inPlural(cases, value), params);
   if (type === "select") return written(cases[chosen(value)] ?? cases.other, params);
   if (isNone(value)) return [];
-  return [Object.hasOwn(WRITTEN, type) ? WRITTEN[type](value) : value];
+  return [Object.hasOwn(WRITTEN, type) ? WRITTEN[type](value) : /** @type {Piece} */ (value)];
 }
 
+/**
+ * @param {Place["cases"]} cases
+ * @param {Value} value
+ */
 const inPlural = (cases, value) => cases[PLURALS.select(Number(value))] ?? cases.other;
+
+/**
+ * @param {Value} value
+ * @returns {value is undefined | null | ""}
+ */
 const isNone = (value) => value === undefined || value === null || value === "";
-const chosen = (value) => (isNone(value) || value.length === 0 ? "none" : String(value));
+
+/** @param {Value} value */
+const chosen = (value) =>
+  isNone(value) || (Array.isArray(value) && !value.length) ? "none" : String(value);
 
 /** Reads a template; `counted` is the value that # stands for. */
 class Reader {
+  /** @param {string} text */
   constructor(text) {
     this.text = text;
     this.place = 0;
   }
 
+  /** @returns {Node[]} */
   all(counted = "") {
+    /** @type {Node[]} */
     const nodes = [];
     let plain = "";
     while (this.place < this.text.length && this.text[this.place] !== "}") {
@@ -77,9 +122,13 @@ class Reader {
     return [...nodes, plain].filter((node) => node !== "");
   }
 
+  /**
+   * @param {string} name
+   * @returns {Place}
+   */
   sharp(name) {
     this.place += 1;
-    return { name, type: "count" };
+    return { name, type: "count", cases: {} };
   }
 
   /** One character, or what stands between two apostrophes that begin with a brace. */
@@ -91,9 +140,14 @@ class Reader {
     return found ? (found[1] ?? "'") : this.text[this.place - 1];
   }
 
+  /**
+   * @param {string} counted
+   * @returns {Place}
+   */
   argument(counted) {
     const head = this.take(/\{\s*(\w+)\s*(?:,\s*(\w+)\s*)?,?/y);
     const [, name, type = "text"] = head;
+    /** @type {Place["cases"]} */
     const cases = {};
     while (this.text[this.place] !== "}") {
       const [, word] = this.take(/\s*(=?\w[\w-]*)\s*\{/y);
@@ -104,6 +158,7 @@ class Reader {
     return { name, type, cases };
   }
 
+  /** @param {RegExp} pattern */
   take(pattern) {
     pattern.lastIndex = this.place;
     const found = pattern.exec(this.text);

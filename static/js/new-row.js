@@ -3,16 +3,22 @@
 import { $, html } from "./dom.js";
 import { may, whyNot } from "./shell.js";
 
-/** Of a scale set's page, with GROUP and NAME to be filled in. */
-const ADDRESS = $("main").dataset.address;
+/** @import { Board } from "./board.js" */
 
+/** Of a scale set's page, with GROUP and NAME to be filled in. */
+const ADDRESS = $("main").dataset.address ?? "";
+
+/** @param {Pick<Feed.ScaleSet, "resource_group" | "name">} set */
 export function addressOf({ resource_group: group, name }) {
   return ADDRESS.replace(/GROUP|NAME/g, (word) =>
     encodeURIComponent(word === "GROUP" ? group : name),
   );
 }
 
-/** As templates/parts/set_row.html. */
+/**
+ * As templates/parts/set_row.html.
+ * @param {Board} board
+ */
 export function newRow({ scale_set: set, key }) {
   const row = document.createElement("tr");
   Object.assign(row.dataset, { key, url: addressOf(set) });
@@ -28,7 +34,11 @@ export function newRow({ scale_set: set, key }) {
   return row;
 }
 
-/** The switch; who may not use it is told why. */
+/**
+ * The switch; who may not use it is told why.
+ * @param {Feed.ScaleSet} set
+ * @param {string} key
+ */
 function automatic({ name }, key) {
   const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${name}"`;
   const inside = html`<i></i><span class="narrow">Automatic</span><span class="word"></span></button>`;

@@ -1,39 +1,51 @@
 // The form that opts instances out: who, why, until when, and what it would do.
 
-import { $, html, show } from "./dom.js";
+import { instancesOf } from "./board.js";
+import { $, field, html, show } from "./dom.js";
 import { many, number } from "./format.js";
 import { whyNotNow } from "./controls.js";
 import { may, whyNot } from "./shell.js";
 import { refusal } from "./toast.js";
 
+/** @import { Board, Instance } from "./board.js" */
+
 const USUAL_DAYS = 14; // never silently for ever
 const MAX_DAYS = 3649;
 
+/** @param {number} days */
 const dayFromNow = (days) =>
   new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4)
     .toISOString()
     .slice(0, 10);
 
 export class OptingOut {
-  /** sent(ids): it is under way (the feed may be quicker than the answer); done(): it was accepted. */
+  /**
+   * sent(ids): it is under way (the feed may be quicker than the answer); done(): it was accepted.
+   * @param {HTMLDialogElement} dialog
+   * @param {{ sent: (ids: string[]) => void, done: () => void }} does
+   */
   constructor(dialog, { sent, done }) {
     this.dialog = dialog;
     this.form = $("form", dialog);
-    this.form?.addEventListener("htmx:beforeRequest", () =>
-      sent(this.form.elements.ids.value.split(",")),
+    this.form.addEventListener("htmx:beforeRequest", () =>
+      sent(field(this.form, "ids").value.split(",")),
     );
-    this.form?.addEventListener("done", done);
-    this.form?.addEventListener("change", () => this.choose());
+    this.form.addEventListener("done", done);
+    this.form.addEventListener("change", () => this.choose());
   }
 
+  /**
+   * @param {string[]} ids
+   * @param {Board} board
+   */
   open(ids, board) {
     if (!may("opt_out")) return refusal(whyNot("opt_out"));
-    const list = ids.map((id) => board.instances[board.places.get(id)]).filter(Boolean);
+    const list = instancesOf(board, ids);
     if (!list.length) return;
     const { form } = this;
     form.reset();
-    form.elements.ids.value = list.map((one) => one.id).join();
-    Object.assign(form.elements.until_day, {
+    field(form, "ids").value = list.map(({ id }) => id).join();
+    Object.assign(field(form, "until_day"), {
       value: dayFromNow(USUAL_DAYS),
       min: dayFromNow(0),
       max: dayFromNow(MAX_DAYS),
@@ -47,33 +59,45 @@ export class OptingOut {
     this.dialog.showModal();
   }
 
-  /** Until the upgrade is complete: where there is one. */
+  /**
+   * Until the upgrade is complete: where there is one.
+   * @param {string} why
+   */
   offerUpgrade(why) {
-    $('[name="scope"][value="upgrade"]', this.form).disabled = Boolean(why);
+    const choice = $('[name="scope"][value="upgrade"]', this.form);
+    choice.toggleAttribute("disabled", Boolean(why));
     $("#why-no-upgrade").textContent = why;
   }
 
   /** The day belongs to its own option: where that is not chosen it neither counts nor is missed. */
   choose() {
-    this.form.elements.until_day.disabled = this.form.elements.scope.value !== "until";
+    field(this.form, "until_day").disabled = field(this.form, "scope").value !== "until";
   }
 }
 
-/** What opting these out would do, said before it is done. */
+/**
+ * What opting these out would do, said before it is done.
+ * @param {Instance[]} list
+ * @param {Board} board
+ */
 function effectOf(list, board) {
   const { eligible, counted } = board.figures.counts;
-  const left = eligible - list.filter((one) => one.isEligible).length;
+  const left = eligible - list.filter(({ isEligible }) => isEligible).length;
   const they = list.length === 1 ? "It keeps its image" : "They keep their image";
   const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
   const limits = `Limits and batch size still use all ${number(counted)}.`;
   const progress = `Excluded from progress (${many(left, "instance")} ${left === 1 ? "remains" : "remain"}).`;
-  return html`${they}. ${progress} ${limits}${warning}${replacedBy(list.filter((one) => one.opt_out))}`;
+  return html`${they}. ${progress} ${limits}${warning}${replacedBy(list)}`;
 }
 
-/** Whose opt-outs this one would replace. */
-function replacedBy(others) {
+/**
+ * Whose opt-outs this one would replace.
+ * @param {Instance[]} list
+ */
+function replacedBy(list) {
+  const others = list.map(({ opt_out: optOut }) => optOut).filter((optOut) => optOut !== null);
   if (!others.length) return "";
-  const whose = [...new Set(others.map((one) => `by ${one.opt_out.owner}: ${one.opt_out.reason}`))]
+  const whose = [...new Set(others.map(({ owner, reason }) => `by ${owner}: ${reason}`))]
     .slice(0, 3)
     .join("; ");
   return html` <b>It replaces ${many(others.length, "opt-out")}: ${whose}</b>`;

@@ -1,33 +1,60 @@
 // The rail: one segment for each batch, as wide as the batch is large. Markup of what the board, or the record, says.
 
-import { countIn, hasFailed } from "./batches.js";
+import { countIn, countFailed } from "./batches.js";
 import { html } from "./dom.js";
 import { aboutAt, many, number, timeAt } from "./format.js";
 import { idsIn } from "./ranges.js";
-import { runs } from "./state.js";
+import { runs } from "./board.js";
 
+/**
+ * @import { Batch } from "./batches.js"
+ * @import { Board } from "./board.js"
+ */
+
+/**
+ * @param {Board} board
+ * @param {Batch[]} batches
+ */
 export function rail(board, batches) {
   if (!batches.length) return html`<ol>${rest(1, "No batches yet")}</ol>`;
-  return html`<ol>${batches.map((batch) => segment(batch, board))}${untold(board)}${untried(board)}</ol>`;
+  return html`<ol>${batches.map((batch) => segment(batch, board))}${furtherBatches(board)}${notTried(board)}</ol>`;
 }
 
-/** Batches that are planned behind those that are told one by one. */
-function untold(board) {
+/**
+ * Batches that are planned behind those that are told one by one.
+ * @param {Board} board
+ */
+function furtherBatches(board) {
   const more = runs(board) ? board.figures.planned_more : 0;
   return more ? rest(more, `${many(more, "more batch", "more batches")}`) : "";
 }
 
-/** What an upgrade that ended early left as it was. */
-function untried({ upgrade }) {
-  const left = upgrade.record?.left;
+/**
+ * What an upgrade that ended early left as it was.
+ * @param {Board} board
+ */
+function notTried({ upgrade }) {
+  const left = upgrade?.record?.left;
   return left ? rest(left, `${number(left)} not tried`) : "";
 }
 
+/**
+ * @param {number} size
+ * @param {string} words
+ */
 const rest = (size, words) =>
   html`<li class="rest" data-vars="size:${size}"><span class="track"><span>${words}</span></span></li>`;
 
+/**
+ * @param {Batch} batch
+ * @param {Board} board
+ */
 const isNow = (batch, board) => runs(board) && !batch.planned && !batch.ended;
 
+/**
+ * @param {Batch} batch
+ * @param {Board} board
+ */
 function segment(batch, board) {
   const shares = sharesOf(batch, board),
     says = wordsOf(batch, board);
@@ -42,11 +69,15 @@ function segment(batch, board) {
     <span class="foot" aria-hidden="true">${start}</span></button></li>`;
 }
 
-/** In percent of the batch. Who is ill now is told of a running upgrade only: what is over stays as it was. */
+/**
+ * In percent of the batch. Who is ill now is told of a running upgrade only: what is over stays as it was.
+ * @param {Batch} batch
+ * @param {Board} board
+ */
 function sharesOf(batch, board) {
-  const share = (count) => (batch.size ? (100 * count) / batch.size : 0);
+  const share = (/** @type {number} */ count) => (batch.size ? (100 * count) / batch.size : 0);
   const done = countIn(batch, "succeeded"),
-    failed = hasFailed(batch);
+    failed = countFailed(batch);
   const ill = runs(board) ? illIn(batch, board) : 0;
   return {
     done: share(done),
@@ -56,14 +87,26 @@ function sharesOf(batch, board) {
   };
 }
 
+/**
+ * @param {Batch} batch
+ * @param {Board} board
+ */
 function illIn(batch, { figures: { states } }) {
   const mine = new Set(idsIn(batch.instances));
   return idsIn(states.unhealthy ?? "").filter((id) => mine.has(id)).length;
 }
 
+/**
+ * @param {string} fill
+ * @param {number} share
+ */
 const strip = (fill, share) =>
   share ? html`<i class="bad" data-fill="${fill}" data-vars="share:${share}%"></i>` : "";
 
+/**
+ * @param {Batch} batch
+ * @param {Board} board
+ */
 function wordsOf(batch, board) {
   const about = batch.began ? aboutAt(batch.began) : "";
   const done = `${number(countIn(batch, "succeeded"))} of ${number(batch.size)} up to date`;

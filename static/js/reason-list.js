@@ -5,43 +5,62 @@ import { momentAt, number } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { elapsed, remaining } from "./ticking.js";
 
+/** @import { ReasonAct, Story } from "./reasons.js" */
+
 const MAX_REASONS = 6;
 
-/** `held`: whose instances are shown alone. */
+/**
+ * `held`: whose instances are shown alone.
+ * @param {Story[]} list
+ * @param {string} held
+ */
 export function reasons(list, held = "") {
   const count = list.length > 1 ? `${number(list.length)} reasons` : "";
   const title = ["done", "active"].includes(list[0]?.fill) ? "Now" : "Why it is waiting";
   return html`<header><h2>${title}</h2><span class="small quiet">${count}</span></header>
-    <ol class="reasons">${list.slice(0, MAX_REASONS).map((one) => reason(one, held))}</ol>`;
+    <ol class="reasons">${list.slice(0, MAX_REASONS).map((story) => reason(story, held))}</ol>`;
 }
 
-export function reason(one, held = "") {
-  const links = one.acts.filter(({ right }) => !right),
-    buttons = one.acts.filter(({ right }) => right);
+/**
+ * @param {Story} story
+ * @param {string} held
+ */
+export function reason(story, held = "") {
+  const links = story.acts.filter(({ right }) => !right),
+    buttons = story.acts.filter(({ right }) => right);
   const actions = buttons.length ? html`<div class="actions">${buttons.map(button)}</div>` : "";
-  return html`<li>${mark(one.fill, one.glyph)}<p>${one.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(one)}${actions}</li>`;
+  return html`<li>${mark(story.fill, story.glyph)}<p>${story.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(story)}${actions}</li>`;
 }
 
+/**
+ * @param {ReasonAct} act
+ * @param {string} held
+ */
 function link({ act, key, word, toggles }, held) {
   const isHeld = held === key,
     pressed = toggles ? html` aria-pressed="${isHeld}"` : "";
   return html`<button type="button" class="link" data-act="${act}" data-key="${key}"${pressed}>${toggles && isHeld ? "Show all" : word}</button>`;
 }
 
+/** @param {ReasonAct} act */
 function button({ act, key, word, right, ids, version = "" }) {
-  if (!may(right)) return off(word, whyNot(right), `no-${key}`);
+  if (right && !may(right)) return off(word, whyNot(right), `no-${key}`);
   return html`<button type="button" class="button" data-act="${act}" data-key="${key}" data-ids="${ids}"
     data-version="${version}">${word}</button>`;
 }
 
-/** For how long, until when, and who can lift it. */
+/**
+ * For how long, until when, and who can lift it.
+ * @param {Story} story
+ */
 function terms({ since, until, who, detail }) {
   const time = since && html`For ${elapsed(since)}`;
   const end = until && html`until ${momentOf(until)}, ${remaining(until)} left`;
   const words = [time, end, who, detail].filter(Boolean);
   return words.length
-    ? html`<span class="small">${words.map((one, i) => html`${i ? " · " : ""}${one}`)}</span>`
+    ? html`<span class="small">${words.map((each, i) => html`${i ? " · " : ""}${each}`)}</span>`
     : "";
 }
 
+/** @param {string} at */
 const momentOf = (at) => html`<time datetime="${at}">${momentAt(at)}</time>`;

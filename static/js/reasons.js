@@ -1,15 +1,32 @@
 // The reasons of the feed (docs/rules.md) as the pages say them: who lifts each, what can be done about it here. Pure.
 
 import { awaitedOf, isApprovedAhead } from "./approval.js";
+import { instancesOf } from "./board.js";
 import { number } from "./format.js";
 import { faceOfReason } from "./reason-faces.js";
 
+/** @import { Board, Instance } from "./board.js" */
+
 export { briefly } from "./reason-faces.js";
+
+/**
+ * Something to be done about a reason, or a way to its instances. `right`: what it takes; `toggles`: the same again takes it back.
+ * @typedef {{ act: string, key: string, word: string, right?: string, ids?: string, version?: string, toggles?: boolean }} ReasonAct
+ *
+ * A reason as the pages show it. `since` and `until`: ISO 8601, where it says for how long.
+ * @typedef {{ code: string, fill: string, glyph: string, text: string, detail: string, acts: ReasonAct[], since?: string | null,
+ *   until?: string | null, who?: string }} Story
+ *
+ * What a page can do, see ACTS.
+ * @typedef {{ word: string, right: string, path: string, ids?: (instance: Instance) => boolean, counts?: boolean,
+ *   version?: (board: Board) => string, asks?: boolean }} Act
+ */
 
 /**
  * What the page can do about a reason: the word on its button, the right it takes, the end of its address. `ids`: to those
  * instances, how many (`counts`) said on it; `version`: the one on the screen, which is meant; `asks: false`: nothing begins by it, so
  * that nobody is asked.
+ * @type {Record<string, Act>}
  */
 export const ACTS = {
   resume: { word: "Resume", right: "steer", path: "resume/" },
@@ -26,26 +43,26 @@ export const ACTS = {
     word: "Release",
     right: "steer",
     path: "release/",
-    ids: (one) => Boolean(one.quarantined_at || one.failed_version),
+    ids: ({ quarantined_at: at, failed_version: version }) => Boolean(at || version),
   },
   opt_in: {
     word: "Opt in again",
     right: "opt_in",
     path: "opt-in/",
-    ids: (one) => Boolean(one.opt_out && !one.opt_out.ending_by),
+    ids: ({ opt_out: optOut }) => Boolean(optOut && !optOut.ending_by),
   },
   undo_opt_in: {
     word: "Keep opted out",
     right: "opt_in",
     path: "keep-opt-out/",
-    ids: (one) => Boolean(one.opt_out?.ending_by),
+    ids: ({ opt_out: optOut }) => Boolean(optOut?.ending_by),
     asks: false,
   },
   approve: {
     word: "Approve",
     right: "steer",
     path: "approve/",
-    ids: (one) => one.approval === "waiting",
+    ids: ({ approval }) => approval === "waiting",
     counts: true,
     version: awaitedOf,
   },
@@ -59,25 +76,40 @@ export const ACTS = {
   end_fleet_stop: { word: "Resume automatic upgrades", right: "end_fleet_stop", path: "" },
 };
 
+/**
+ * @param {Pick<Board, "scale_set">} board
+ * @returns {Feed.Reason[]}
+ */
 export const reasonsIn = ({ scale_set: set }) => set.decision.reasons ?? [];
 
-/** What makes it the same reason, however its numbers move; there may be one for each opt-out. */
+/**
+ * What makes it the same reason, however its numbers move; there may be one for each opt-out.
+ * @param {Feed.Reason} reason
+ */
 export const keyOf = ({ code, gate, instances }) =>
   gate === "opt-out" && instances?.length ? `${code}.${instances[0]}` : code;
 
-/** The ids of the instances that a reason holds; null where it is none of those that there are now. */
+/**
+ * The ids of the instances that a reason holds; null where it is none of those that there are now.
+ * @param {Board} board
+ * @param {string} key
+ */
 export function idsOf(board, key) {
-  const found = key ? reasonsIn(board).find((one) => one.instances && keyOf(one) === key) : null;
+  const found = key
+    ? reasonsIn(board).find((reason) => reason.instances && keyOf(reason) === key)
+    : null;
   return found ? new Set(found.instances) : null;
 }
 
 /**
- * In the shape of why.js.
- * @returns {{code: string, fill: string, glyph: string, text: any, since: string, until: string, who: string, detail: string, acts: any[]}}
+ * A reason as the pages show it.
+ * @param {Feed.Reason} reason
+ * @param {Board} board
+ * @returns {Story & { since: string }}
  */
-export function told(reason, board) {
+export function storyOf(reason, board) {
   const { code, since, until } = reason,
-    acts = [...seen(reason), ...done(reason, board)];
+    acts = [...wayToInstances(reason), ...waysToLift(reason, board)];
   const says = {
     text: sentence(reason.text),
     since,
@@ -89,10 +121,17 @@ export function told(reason, board) {
   return { code, ...faceOfReason(reason), ...says };
 }
 
-/** It may end in what a person wrote. */
+/**
+ * It may end in what a person wrote.
+ * @param {string} text
+ */
 export const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-function seen(reason) {
+/**
+ * @param {Feed.Reason} reason
+ * @returns {ReasonAct[]}
+ */
+function wayToInstances(reason) {
   const { instances } = reason;
   if (!instances?.length) return [];
   if (instances.length === 1) return [{ act: "open", key: instances[0], word: "See it" }];
@@ -101,17 +140,29 @@ function seen(reason) {
   ];
 }
 
-function done({ act, instances }, board) {
+/**
+ * @param {Feed.Reason} reason
+ * @param {Board} board
+ * @returns {ReasonAct[]}
+ */
+function waysToLift({ act, instances }, board) {
   const how = Object.hasOwn(ACTS, act) && ACTS[act];
   if (!how) return [];
   const ids =
-    how.ids && instances.filter((id) => how.ids(board.instances[board.places.get(id)] ?? {}));
+    how.ids &&
+    instancesOf(board, instances ?? [])
+      .filter(how.ids)
+      .map(({ id }) => id);
   if (ids?.length === 0) return [];
-  const word = how.counts && ids.length > 1 ? `${how.word} ${number(ids.length)}` : how.word;
+  const word = how.counts && ids && ids.length > 1 ? `${how.word} ${number(ids.length)}` : how.word;
   const version = how.version && { version: how.version(board) };
   return [{ act: "do", key: act, word, right: how.right, ids: ids?.join() ?? "", ...version }];
 }
 
-/** The reasons that hold this very instance: its own, and while an upgrade is still to take it those of the scale set as a whole. */
-export const holding = (one, board) =>
-  reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(one.id) : one.waits));
+/**
+ * The reasons that hold this very instance: its own, and while an upgrade is still to take it those of the scale set as a whole.
+ * @param {Instance} instance
+ * @param {Board} board
+ */
+export const holding = ({ id, waits }, board) =>
+  reasonsIn(board).filter(({ instances }) => (instances ? instances.includes(id) : waits));

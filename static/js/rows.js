@@ -1,37 +1,62 @@
 // The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
 
-import { batchesOf, hasFailed } from "./batches.js";
+import { batchesOf, countFailed } from "./batches.js";
 import { $, html, mark, show } from "./dom.js";
 import { aboutAt, ahead, many, momentAt, number, percentText, since } from "./format.js";
 import { briefly, reasonsIn } from "./reasons.js";
-import { runs, policyOf } from "./state.js";
+import { runs, policyOf } from "./board.js";
 import { statusOf } from "./status.js";
 import { countsOf } from "./steps.js";
 import { inWords, versionsIn } from "./summary.js";
 
+/**
+ * @import { Batch } from "./batches.js"
+ * @import { Board } from "./board.js"
+ * @import { Face } from "./faces.js"
+ * @import { Minis } from "./mini.js"
+ * @import { Summary } from "./summary.js"
+ */
+
 export { addressOf, newRow } from "./new-row.js";
 
+/**
+ * @param {HTMLElement} row
+ * @param {Board} board
+ * @param {Summary} sum
+ * @param {Minis} minis
+ */
 export function paintRow(row, board, sum, minis) {
   const { scale_set: set } = board;
   show($(".image", row), image(set, sum));
   paintCells(row, board, sum, minis);
   show($(".n", row), share(sum));
-  show($(".run", row), runs(board) ? progress(board) : rest(board, sum));
+  show($(".run", row), runs(board) ? progress(board) : lastOrReason(board, sum));
   show($(".policy", row), policy(policyOf(board)));
   paintSwitch($(".switch", row), set.automatic_upgrade);
 }
 
+/**
+ * @param {Feed.ScaleSet} set
+ * @param {Summary} sum
+ */
 function image({ image: { offer, sku, version }, wanted_version: wanted }, sum) {
   const pinned = version === "latest" ? "" : " (pinned)";
   return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${versionsIn(sum, wanted)}${pinned}</span>`;
 }
 
+/** @param {Summary} sum */
 function share({ size, done, eligible, out }) {
   if (!size) return html`<span>–</span>`;
   const less = out ? `${number(out)} opted out` : "";
   return html`<span>${number(done)} / ${number(eligible)}</span><span class="small quiet">${less}</span>`;
 }
 
+/**
+ * @param {HTMLElement} row
+ * @param {Board} board
+ * @param {Summary} sum
+ * @param {Minis} minis
+ */
 function paintCells(row, { scale_set: set }, sum, minis) {
   const canvas = $("canvas", row),
     none = $(".none", row);
@@ -49,71 +74,100 @@ function paintCells(row, { scale_set: set }, sum, minis) {
   minis.paint(canvas, sum.counts);
 }
 
+/**
+ * @param {HTMLElement} control
+ * @param {boolean} on
+ */
 function paintSwitch(control, on) {
   if (control.getAttribute("aria-checked") === String(on) && $(".word", control).textContent)
     return;
-  control.setAttribute("aria-checked", on);
+  control.setAttribute("aria-checked", String(on));
   control.removeAttribute("aria-busy");
   $(".word", control).textContent = on ? "On" : "Off";
 }
 
-/** Batches as ticks: done, running, to come. */
+/**
+ * Batches as ticks: done, running, to come.
+ * @param {Board & { upgrade: Feed.Upgrade }} board
+ */
 function progress(board) {
   const { batch } = board.figures,
     status = statusOf(board),
     batches = batchesOf(board);
   const place = batch ? `batch ${number(batch.current)} of ${number(batch.of)}` : "starting";
-  const ticks = batches.map((one) => html`<i ${fillOf(one, status.fill)}></i>`);
+  const ticks = batches.map((each) => html`<i ${fillOf(each, status.fill)}></i>`);
   return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(status, place)}</span>
-    <span class="small quiet">${expected(board)}</span></span>
+    <span class="small quiet">${expectedEnd(board)}</span></span>
     <span class="ticks${batches.length > 24 ? " many" : ""}" role="img" aria-label="${place}">${ticks}</span>`;
 }
 
+/**
+ * @param {Omit<Face, "code">} status
+ * @param {string} place
+ */
 function placeOf({ word }, place) {
   return word === "Rolling forward"
     ? `${place[0].toUpperCase()}${place.slice(1)}`
     : `${word}, ${place}`;
 }
 
+/**
+ * @param {Batch} batch
+ * @param {string} running
+ */
 function fillOf(batch, running) {
   if (batch.planned) return "";
-  return html`data-fill="${hasFailed(batch) ? "failure" : batch.ended ? "done" : running}"`;
+  return html`data-fill="${countFailed(batch) ? "failure" : batch.ended ? "done" : running}"`;
 }
 
-function expected(board) {
-  const pause = reasonsIn(board).find((one) => one.expected && one.passes);
+/** @param {Board & { upgrade: Feed.Upgrade }} board */
+function expectedEnd(board) {
+  const pause = reasonsIn(board).find((reason) => reason.expected && reason.passes);
   if (pause) return briefly(pause);
   const { ends } = board.figures;
   return ends ? `ends ${ahead(ends)}` : `since ${aboutAt(board.upgrade.started_at)}`;
 }
 
-/** How the last upgrade went; under it, what keeps the next from beginning. */
-function rest(board, sum) {
+/**
+ * How the last upgrade went; under it, what keeps the next from beginning.
+ * @param {Board} board
+ * @param {Summary} sum
+ */
+function lastOrReason(board, sum) {
   const { upgrade, scale_set: set } = board;
   if (set.deleting)
     return html`<span class="line"><span>${mark("active", "rolling-back")} Being deleted</span></span>`;
-  const why = held(board, sum),
+  const why = whyWaiting(board, sum),
     text = why?.text || (upgrade ? countsOf(upgrade) : "");
-  return html`${last(upgrade, statusOf(board))}<span class="small quiet" title="${why?.whole ?? text}">${text}</span>`;
+  return html`${lastUpgrade(upgrade, statusOf(board))}<span class="small quiet" title="${why?.whole ?? text}">${text}</span>`;
 }
 
-function last(upgrade, { fill, glyph, word }) {
+/**
+ * @param {Feed.Upgrade | null} upgrade
+ * @param {Omit<Face, "code">} status
+ */
+function lastUpgrade(upgrade, { fill, glyph, word }) {
   if (!upgrade) return html`<span class="line quiet">${word}</span>`;
   return html`<span class="line"><span>${mark(fill, glyph)} ${word}</span>
     <span class="small quiet">${momentAt(upgrade.ended_at)}</span></span>`;
 }
 
-/** The weightiest reason, in few words: the row's title has its sentence. */
-function held(board, sum) {
+/**
+ * The weightiest reason, in few words: the row's title has its sentence.
+ * @param {Board} board
+ * @param {Summary} sum
+ * @returns {{ text: string, whole?: string } | null}
+ */
+function whyWaiting(board, sum) {
   const { decision } = board.scale_set,
     [first] = reasonsIn(board);
   if (first)
     return first.passes && !sum.moving ? null : { text: briefly(first), whole: first.text };
-  const isNews = decision.text && (!decision.passes || (decision.works && sum.moving));
-  return isNews ? { text: decision.text } : null;
+  const { text = "", passes, works } = decision;
+  return text && (!passes || (works && sum.moving)) ? { text } : null;
 }
 
-/** @param {Record<string, any>} policy */
+/** @param {Feed.Policy} policy */
 function policy({
   max_batch_percent: size,
   max_unhealthy_percent: all,

@@ -1,271 +1,183 @@
-// The scale set page: one board, one paint, one listener. Everything visible is computed from the board here.
+// The scale set page: one board, one paint, one listener. Everything visible is computed from the board.
 
-import { sortBy, sync } from "./choices.js";
-import { hearStop } from "./fleet-stop.js";
-import { $, html, painter, show, word } from "./dom.js";
+import { BoardPainter } from "./board-painter.js";
+import { isReady } from "./board.js";
+import { sync } from "./choices.js";
+import { $, $$ } from "./dom.js";
 import { aim } from "./extensions.js";
-import { batchesOf } from "./batches.js";
 import { Feed } from "./feed.js";
 import { Filtering } from "./filtering.js";
-import { freeze, heldTime, isFrozen } from "./frozen.js";
+import { hearStop } from "./fleet-stop.js";
+import { isFrozen } from "./frozen.js";
 import { Grid } from "./grid.js";
-import { paintHeader } from "./header.js";
-import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
 import { keepKeys, listenKeys, showSheet } from "./keys.js";
-import { legend, matching, paintSelection } from "./legend.js";
-import { paintLine } from "./line.js";
 import { OptingOut } from "./opting-out.js";
 import { Panel } from "./panel.js";
 import { Selecting } from "./selecting.js";
 import { openShell, say, standing } from "./shell.js";
-import { isReady } from "./state.js";
+import { statusOf } from "./status.js";
 import { Steering } from "./steering.js";
-import { paintTable, rowsOf, saveCsv } from "./table.js";
-import { tick } from "./ticking.js";
-import { recall, remember, view } from "./viewer.js";
-import { reasonsOf } from "./why.js";
+import { saveCsv } from "./table.js";
+import { remember, view } from "./viewer.js";
+import { Viewing } from "./viewing.js";
 
-const KEY = document.body.dataset.sets;
-const HERE = $("main").dataset.url;
-const INSTRUMENTS_EVERY = 500; // ms: they are read, not watched; every change of a text lays the page out anew
+/**
+ * @import { Board, EmptyBoard } from "./board.js"
+ * @import { View } from "./view.js"
+ */
+
+const KEY = document.body.dataset.sets ?? "";
+const HERE = $("main").dataset.url ?? "";
 const grid = new Grid($("#grid"), view);
-const panel = new Panel($("#panel"), HERE);
-const touched = new Set();
-const filter = new Filtering(repaint);
-const steering = new Steering(HERE, asking);
-const selecting = new Selecting(view.selected, () => inSight(), selected);
-let board = null,
-  batches = [],
-  plan = "";
-/** @type {any} */
-let planned = null;
+const painter = new BoardPainter({
+  grid,
+  panel: new Panel($("#panel"), HERE),
+  view,
+  now: () => feed.now(),
+});
+const viewing = new Viewing(painter, grid);
+const repaint = () => painter.repaint();
+const filter = (painter.filter = new Filtering(repaint));
+const steering = new Steering(HERE, markAsked);
+const selecting = new Selecting(view.selected, () => painter.inSight(), keepSelection);
+const optingOut = new OptingOut($("#opt-out"), { sent: markAsked, done: () => selecting.clear() });
 
 openShell({
-  cell: (e, event) => {
-    const { id } = board.instances[Number(e.dataset.i)];
-    if (!selecting.click(id, event)) open(id);
-  },
-  open: (e) => open(e.dataset.key),
-  "close-panel": () => open(null),
-  legend: (e) => filter.toggleState(e.dataset.key),
-  these: (e) => filter.toggleOnly(e.dataset.key),
-  hold: (e) => filter.toggleReason(e.dataset.key),
-  batch: toBatch,
+  cell: clickCell,
+  open: (e) => viewing.open(keyOf(e)),
+  "close-panel": () => viewing.open(null),
+  legend: (e) => filter.toggleState(keyOf(e)),
+  these: (e) => filter.toggleOnly(keyOf(e)),
+  hold: (e) => filter.toggleReason(keyOf(e)),
+  batch: (e) => viewing.showBatch(keyOf(e)),
   do: (e) => steering.do(e),
-  group: (e) => {
-    view.group = e.value;
-    remember();
-    ask();
-  },
+  group: (e) => viewing.group(valueOf(e)),
   by: (e) => {
-    view.by = e.value;
+    view.by = /** @type {View["by"]} */ (valueOf(e));
     filter.by([]);
   },
-  find: (e) => filter.text(e.value),
+  find: (e) => filter.text(valueOf(e)),
   "clear-filter": () => filter.clear(),
-  twin: (e) => twin(e.value === "table"),
-  sort: (e) => {
-    sortBy(e.dataset.key);
-    ask();
-  },
-  csv: () => planned && saveCsv(planned, view),
+  twin: (e) => viewing.showTable(valueOf(e) === "table"),
+  sort: (e) => viewing.sort(keyOf(e)),
+  csv: () => painter.shown && saveCsv(painter.shown, view),
   sheet: showSheet,
   keys: keepKeys,
   automatic: (e) => steering.automatic(e),
-  pick: (e, event) =>
-    event.shiftKey ? selecting.extend(e.dataset.key) : selecting.toggle(e.dataset.key),
-  "select-matching": () => selecting.all(inSight()),
-  "opt-out-one": (e) => askOptOut([e.dataset.key]),
-  "opt-out-selected": () => askOptOut([...grid.selected]),
+  pick: (e, event) => (isShift(event) ? selecting.extend(keyOf(e)) : selecting.toggle(keyOf(e))),
+  "select-matching": () => selecting.all(painter.inSight()),
+  "opt-out-one": (e) => askOptOut([keyOf(e)]),
+  "opt-out-selected": () => askOptOut([...view.selected]),
   "clear-selection": () => selecting.clear(),
 });
-const askCells = painter(paintCells),
-  askInstruments = painter(paintInstruments, INSTRUMENTS_EVERY);
-const ask = painter(() => {
-  paintCells();
-  paintInstruments();
-}); // a person did something: all of it, soon
-const feed = new Feed({ sets: [KEY], hear, standing });
-const optingOut = new OptingOut($("#opt-out"), { sent: asking, done: () => selecting.clear() });
 listenKeys(
   grid,
   {
-    details: open,
+    details: (id) => viewing.open(id),
     select: (id) => selecting.toggle(id),
     extend: (id) => selecting.extend(id),
-    selectAll: () => selecting.all(inSight()),
-    optOut: (id) => askOptOut(grid.selected.size ? [...grid.selected] : [id]),
-    table: () => twin(!view.table),
+    selectAll: () => selecting.all(painter.inSight()),
+    optOut: (id) => askOptOut(view.selected.size ? [...view.selected] : [id]),
+    table: () => viewing.showTable(!view.table),
     filter: () => $("#find").focus(),
     sheet: showSheet,
-    escape,
+    escape: closeAndClear,
   },
-  (digits) =>
-    board?.instances.find((one) => String(one.number).startsWith(String(Number(digits))))?.id,
+  idBeginningWith,
 );
+const feed = new Feed({ sets: [KEY], hear, standing });
 document.addEventListener("refused", () => {
   grid.asking.clear();
   repaint();
 });
-setInterval(() => isFrozen() || askInstruments(), 1000); // what is counted in seconds
-addEventListener("popstate", () => {
-  recall();
-  sync();
-  repaint();
-});
+setInterval(() => isFrozen() || painter.askInstruments(), 1000); // what is counted in seconds
+addEventListener("popstate", () => viewing.goBack());
 selecting.listen($("#grid"), (element) => grid.idOf(element));
 sync();
 
-function hear(next) {
-  hearStop(KEY, next);
-  if (!next) return gone();
-  if (!isReady(next)) return;
-  if (!$("#gone").hidden) return location.reload(); // made anew
-  for (const place of next.touched) {
-    touched.add(place);
-    grid.asking.delete(next.instances[place]?.id);
-  }
-  if (next.rebuilt) plan = "";
-  if (board?.upgrade && next.upgrade?.ended_at && !board.upgrade.ended_at)
-    say(`The upgrade ${aim(next.upgrade)} ended: ${statusOf(next).word}.`, {
-      urgent: next.upgrade.status !== "Completed",
-    });
-  board = next;
-  askCells();
-  askInstruments();
+/** @param {HTMLElement} element */
+function keyOf(element) {
+  return element.dataset.key ?? "";
 }
 
-function gone() {
-  board = planned = null;
+/** @param {HTMLElement} element */
+function valueOf(element) {
+  return /** @type {HTMLInputElement} */ (element).value;
+}
+
+/** @param {Event} event */
+function isShift(event) {
+  return event instanceof MouseEvent && event.shiftKey;
+}
+
+/** @param {Board | EmptyBoard | null} next */
+function hear(next) {
+  hearStop(KEY, next);
+  if (!next) return showGone();
+  if (!isReady(next)) return;
+  if (!$("#gone").hidden) return location.reload(); // made anew
+  sayEnd(painter.board, next);
+  painter.take(next);
+}
+
+/**
+ * Says aloud that an upgrade ended.
+ * @param {Board | null} before
+ * @param {Board} next
+ */
+function sayEnd(before, next) {
+  const { upgrade } = next;
+  if (!before?.upgrade || before.upgrade.ended_at || !upgrade?.ended_at) return;
+  const urgent = upgrade.status !== "Completed";
+  say(`The upgrade ${aim(upgrade)} ended: ${statusOf(next).word}.`, { urgent });
+}
+
+function showGone() {
+  painter.forget();
   $("#opt-out").close();
   $("#line").hidden = true;
-  for (const part of $("main").children) part.hidden = part.id !== "gone";
+  for (const part of $$("main > *")) part.hidden = part.id !== "gone";
   $("#gone a").focus();
 }
 
-/** A cell belongs to one group: where the groups changed, everything is built again. */
-function paintCells() {
-  if (!board) return;
-  filter.follow(board);
-  batches = batchesOf(board);
-  planned = board;
-  const groups =
-    view.group +
-    planned.instances
-      .map((one) => (view.group === "batch" ? (one.batch ?? one.planned ?? 0) : one[view.group]))
-      .join();
-  if (groups !== plan) grid.build(planned);
-  else grid.paint(planned, touched);
-  plan = groups;
-  touched.clear();
-  if ($("#main").classList.contains("loading")) appear();
+/**
+ * @param {HTMLElement} cell
+ * @param {Event} event
+ */
+function clickCell(cell, event) {
+  const id = grid.idOf(cell);
+  if (id !== undefined && !selecting.click(id, /** @type {MouseEvent} */ (event))) viewing.open(id);
 }
 
-/** All at once, when there is something to see: what comes by and by would push away what somebody is about to click. */
-function appear() {
-  $("#main").classList.remove("loading");
-  paintInstruments();
-  grid.fit({ again: true });
-}
-
-function paintInstruments() {
-  if (!planned) return;
-  const now = heldTime(feed.now());
-  $("#empty").hidden = planned.instances.length > 0;
-  show(
-    $("#empty"),
-    html`<div class="empty"><p>No instances. ${board.scale_set.capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade."}</p></div>`,
-  );
-  show($("#status"), word(statusOf(board)));
-  paintLine(planned);
-  paintHeader(planned);
-  show($("#rail"), rail(planned, batches));
-  show($("#steps"), steps(planned, batches, now));
-  show($("#gauges"), gauges(planned));
-  grid.count();
-  const why = reasonsOf(planned);
-  show($("#why"), reasons(why, view.filter.reason));
-  show($("#legend"), legend(board, view));
-  show(
-    $("#matching"),
-    matching(rowsOf(planned.instances, view).length, planned.instances.length, view),
-  );
-  paintSelection($("#selection"), grid);
-  if (view.table) paintTable($("#table"), planned, view, now);
-  paintPanel(now);
-  tick(now);
-  if (isFrozen()) freeze();
-  say(why[0].text);
-}
-
-function paintPanel(now) {
-  const one = planned.instances[planned.places.get(view.open)];
-  const hadFocus = $("#panel").contains(document.activeElement);
-  $("#work").classList.toggle("open", Boolean(one));
-  panel.paint(one, planned, now);
-  if (!one && hadFocus) focusOn(grid.focused);
-}
-
-function repaint() {
-  board?.instances.forEach((_, place) => touched.add(place));
-  ask();
-}
-
-function toBatch(element) {
-  if (view.table) twin(false);
-  view.group = "batch";
-  remember();
-  sync();
-  paintCells();
-  grid.reach(element.dataset.key);
-}
-
-/** On the instance's cell, or on its row in the table. */
-function focusOn(id) {
-  if (!view.table) return grid.rove(board.places.has(id) ? id : grid.focused);
-  ($(`#table [data-act="open"][data-key="${CSS.escape(id)}"]`) ?? $("#table .scroll"))?.focus();
-}
-
-function open(id) {
-  const before = view.open;
-  view.open = id;
-  remember();
-  for (const one of [before, id]) if (board?.places.has(one)) touched.add(board.places.get(one)); // its cell is marked
-  if (id !== null) grid.rove(id, false);
-  else if (before !== null) focusOn(before);
-  ask();
-}
-
-/** All that the filter shows, in the order in which they stand. */
-const inSight = () =>
-  view.table ? rowsOf(planned.instances, view).map((one) => one.id) : grid.shown;
-
-function selected(ids) {
+/** @param {string[]} ids */
+function keepSelection(ids) {
   remember({ step: false });
-  for (const id of ids) touched.add(board?.places.get(id));
-  ask();
+  painter.touch(ids);
+  painter.ask();
 }
 
-function escape() {
-  if (view.open !== null) return open(null);
+function closeAndClear() {
+  if (view.open !== null) return viewing.open(null);
   selecting.clear();
   filter.clear();
 }
 
-function twin(on) {
-  const hadFocus = [$("#grid"), $("#table")].some((one) => one.contains(document.activeElement));
-  view.table = on;
-  remember();
-  sync();
-  paintInstruments();
-  if (board) grid.fit();
-  if (hadFocus && board) focusOn(grid.focused);
-}
-
-/** Asked, not done: the answer comes on the feed like everybody else's. */
-function asking(ids) {
+/**
+ * Asked, not done: the answer comes on the feed like everybody else's.
+ * @param {string[]} ids
+ */
+function markAsked(ids) {
   grid.ask(ids, repaint);
   repaint();
 }
 
-const askOptOut = (ids) => board && optingOut.open(ids, board);
+/** @param {string[]} ids */
+function askOptOut(ids) {
+  if (painter.board) optingOut.open(ids, painter.board);
+}
+
+/** @param {string} digits */
+function idBeginningWith(digits) {
+  const start = String(Number(digits));
+  return painter.board?.instances.find(({ number }) => String(number).startsWith(start))?.id;
+}

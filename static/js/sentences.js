@@ -4,46 +4,82 @@ import { templateOf } from "./catalogue.js";
 import { momentAt, zoneName } from "./format.js";
 import { format } from "./messages.js";
 
+/** @import { Params, Value } from "./messages.js" */
+
+/**
+ * A sentence of the feed; without a template where an older server wrote it.
+ * @typedef {{ text: string, template?: string, key?: string, params?: Feed.Params }} Sentence
+ */
+
 const PLACES = /\{\{|\}\}|\{(\w+)\}/g;
 
 const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g;
 
-/** What the server wrote without a template (answers, notes), with its times in the viewer's zone, which it names. */
+/**
+ * What the server wrote without a template (answers, notes), with its times in the viewer's zone, which it names.
+ * @param {string} text
+ */
 export const inZone = (text) =>
   text.replace(WRITTEN, (_, day, time) => withZone(Date.parse(`${day}T${time}Z`)));
+
+/** @param {number} at */
 const withZone = (at) => `${momentAt(at)} ${zoneName(at)}`;
 
 /**
  * The values of a sentence by name, without their types.
- * @param {Record<string, {value: any}>} params
+ * @param {Feed.Params} params
+ * @returns {Params}
  */
 export const valuesOf = (params) =>
-  Object.fromEntries(Object.entries(params).map(([name, { value }]) => [name, value]));
+  Object.fromEntries(Object.entries(params).map(([name, { value }]) => [name, valueIn(value)]));
 
-/** A sentence's text in the viewer's language and zone; in English, where the language lacks it; as the server wrote it without a template. */
+/**
+ * @param {Feed.Params[string]["value"]} value
+ * @returns {Value}
+ */
+const valueIn = (value) => (Array.isArray(value) ? value.map(String) : value);
+
+/**
+ * A sentence's text in the viewer's language and zone; in English, where the language lacks it; as the server wrote it without a template.
+ * @param {Sentence} sentence
+ */
 export function textOf({ text, template, key = "", params = {} }) {
   const translated = key && templateOf(key);
   if (translated) return format(translated, valuesOf(params));
   if (typeof template !== "string") return text;
   return template.replace(PLACES, (found, name) => {
     if (!name) return found[0];
-    return Object.hasOwn(params, name) ? momentAt(params[name].value) : found;
+    return Object.hasOwn(params, name) ? momentAt(String(params[name].value)) : found;
   });
 }
 
-const told = (sentence) => ({ ...sentence, text: textOf(sentence) });
+/**
+ * The same sentence with its text for this viewer.
+ * @template {Sentence} Of
+ * @param {Of} sentence
+ * @returns {Of}
+ */
+const localized = (sentence) => ({ ...sentence, text: textOf(sentence) });
 
-const toldOrNone = (sentence) => sentence && told(sentence);
+/** @param {Feed.Sentence} sentence */
+const localizedOrNone = (sentence) => sentence && localized(sentence);
 
-/** What stopped an upgrade. */
-const breachTold = (said) => ({ ...told(said), brief: toldOrNone(said.brief) });
+/** @param {NonNullable<Feed.Upgrade["breach"]>} breach what stopped an upgrade */
+const localizedBreach = (breach) => ({
+  ...localized(breach),
+  brief: localizedOrNone(breach.brief),
+});
 
-function reasonTold(said) {
-  const { code, who, brief, each, expected, remedy } = said;
+/**
+ * @param {Feed.Reason} reason
+ * @returns {Feed.Reason}
+ */
+function localizedReason(reason) {
+  const { code, who, brief, each, expected, remedy } = reason;
   return {
-    ...told(said),
-    brief: toldOrNone(brief),
-    each: toldOrNone(each),
+    ...localized(reason),
+    brief: localizedOrNone(brief),
+    each: localizedOrNone(each),
     remedy: templateOf(`remedy.${who}`, remedy),
     expected: expected && {
       one: templateOf(`${code}.expected.one`, expected.one),
@@ -52,22 +88,33 @@ function reasonTold(said) {
   };
 }
 
-/** A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of languages and zones. */
+/**
+ * A snapshot or a delta in which each `text` is for this viewer: nobody who shows one need know of languages and zones.
+ * @template {{ scale_set?: Feed.ScaleSet, upgrade?: Feed.Upgrade | null, board?: Feed.Board }} Body
+ * @param {Body} body
+ * @returns {Body}
+ */
 export function inViewersZone(body) {
   const { scale_set: set, upgrade, board } = body;
   return {
     ...body,
-    ...(set?.decision?.text && { scale_set: { ...set, decision: decisionTold(set.decision) } }),
-    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: breachTold(upgrade.breach) } }),
-    ...(board?.over_limit && { board: { ...board, over_limit: told(board.over_limit) } }),
+    ...(set && { scale_set: { ...set, decision: localizedDecision(set.decision) } }),
+    ...(upgrade?.breach && { upgrade: { ...upgrade, breach: localizedBreach(upgrade.breach) } }),
+    ...(board?.over_limit && { board: { ...board, over_limit: localized(board.over_limit) } }),
   };
 }
 
-function decisionTold(decision) {
-  const { code, word, reasons = [] } = decision;
+/**
+ * @param {Feed.ScaleSet["decision"]} decision
+ * @returns {Feed.ScaleSet["decision"]}
+ */
+function localizedDecision(decision) {
+  const { text, template, key, params, code, word, reasons = [] } = decision;
+  if (!text) return decision;
   return {
-    ...told(decision),
+    ...decision,
+    text: textOf({ text, template, key, params }),
     word: word && templateOf(`${code}.word`, word),
-    reasons: reasons.map(reasonTold),
+    reasons: reasons.map(localizedReason),
   };
 }

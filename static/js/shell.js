@@ -1,29 +1,39 @@
 // What every page has: live chip, theme, toasts, dialogs, the spoken sentence, and forms that commands answer.
 
-import { $, html, keepFreshOff, listen, mark } from "./dom.js";
+import { $, find, html, mark } from "./dom.js";
+import { keepFreshOff, listen } from "./events.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
-import { confirmed } from "./confirm.js";
+import { sendConfirmed } from "./confirm.js";
 import { letGo, openFleetStop } from "./fleet-stop.js";
 import { freeze, thaw } from "./frozen.js";
 import { listenTips, showTip } from "./tips.js";
 import { drop, toast } from "./toast.js";
 
+/**
+ * @import { Content } from "./markup.js"
+ * @import { Handler } from "./events.js"
+ * @import { Kind, Details } from "./link.js"
+ */
+
 const THEME = "rollgrid-theme";
 
-/** Wires the page; `acts` are its own handlers for data-act. */
+/**
+ * Wires the page; `acts` are its own handlers for data-act.
+ * @param {Record<string, Handler>} acts
+ */
 export function openShell(acts = {}) {
   const wanted = new URLSearchParams(location.search).get("theme");
   if (wanted) document.documentElement.dataset.theme = wanted;
   listen({
     theme: turnTheme,
     close: closeDialog,
-    drop: (element) => drop(element.closest(".toast")),
+    drop: (element) => drop(/** @type {HTMLElement} */ (element.closest(".toast"))),
     tip,
     cord: openFleetStop,
     "let-go": letGo,
-    confirmed,
+    confirmed: sendConfirmed,
     ...acts,
   });
   listenTips();
@@ -44,49 +54,60 @@ function turnTheme() {
   dispatchEvent(new Event("themechange"));
 }
 
+/** @param {HTMLElement} element */
 function closeDialog(element) {
-  element.closest("dialog").close();
+  element.closest("dialog")?.close();
 }
+/** @param {HTMLElement} element */
 function tip(element) {
   if (element.getAttribute("aria-disabled") === "true") showTip(element.closest(".why-off"));
 }
 
+/** @type {Record<Kind, [string, (details: Details) => string]>} */
 const CHIP = {
   connecting: ["waiting", () => "Connecting"],
-  live: ["done", ({ lag }) => `Live, lag ${(lag / 1000).toFixed(1)} s`],
+  live: ["done", ({ lag = 0 }) => `Live, lag ${(lag / 1000).toFixed(1)} s`],
   polling: ["attention", () => "Updating every 3 s"],
   reconnecting: ["attention", () => "Reconnecting"],
-  stale: ["failure", ({ since }) => `Stale since ${exactTimeAt(since)} ${zoneName()}`],
+  stale: ["failure", ({ since = 0 }) => `Stale since ${exactTimeAt(since)} ${zoneName()}`],
   "signed-out": ["failure", () => "Signed out"],
 };
-let stood = "";
+let lastKind = "";
 
-/** The live chip; a stale board is hatched, it never keeps smiling green. */
+/**
+ * The live chip; a stale board is hatched, it never keeps smiling green.
+ * @param {Kind} kind
+ * @param {Details} details
+ */
 export function standing(kind, details) {
   const [fill, wordsOf] = CHIP[kind];
   const chip = $("#feed");
-  if (stood !== kind) Object.assign(chip.dataset, { feed: kind, fill });
+  if (lastKind !== kind) Object.assign(chip.dataset, { feed: kind, fill });
   const words = wordsOf(details);
   const place = $("span", chip);
   if (place.textContent !== words) place.textContent = words;
-  if (stood !== kind) changed(kind, words);
-  stood = kind;
+  if (lastKind !== kind) announce(kind, words);
+  lastKind = kind;
 }
 
-/** Said aloud only where it matters: the chip itself changes each second. */
-function changed(kind, words) {
+/**
+ * Said aloud only where it matters: the chip itself changes each second.
+ * @param {Kind} kind
+ * @param {string} words
+ */
+function announce(kind, words) {
   const isDead = kind === "stale" || kind === "signed-out";
   document.body.classList.toggle("stale", isDead);
   if (isDead) freeze(kind);
   else thaw();
-  if (kind === "signed-out") signedOut();
-  else $("#signed-out")?.remove();
+  if (kind === "signed-out") showSignedOut();
+  else find("#signed-out")?.remove();
   if (isDead) say(`${words}.`, { urgent: true });
-  else if (kind === "live" && (stood === "stale" || stood === "signed-out"))
+  else if (kind === "live" && (lastKind === "stale" || lastKind === "signed-out"))
     say("Live again.", { urgent: true });
 }
 
-function signedOut() {
+function showSignedOut() {
   const back = `${under("login/")}?next=${encodeURIComponent(location.pathname + location.search)}`;
   const link = html`<div class="actions"><a class="button" href="${back}">Sign in</a></div>`;
   const words = html`${mark("failure", "failed")}<p>You are signed out. Sign in to see live data.</p>${link}`;
@@ -94,16 +115,24 @@ function signedOut() {
   box.id = "signed-out";
 }
 
-let said = -Infinity;
-/** One polite sentence at most every ten seconds; `urgent` (a stop, a limit passed) at once. */
+let lastSaid = -Infinity;
+/**
+ * One polite sentence at most every ten seconds; `urgent` (a stop, a limit passed) at once.
+ * @param {string} sentence
+ */
 export function say(sentence, { urgent = false } = {}) {
   const place = $(urgent ? "#alerts" : "#says");
-  if (place.textContent === sentence || (!urgent && performance.now() - said < 10000)) return;
-  said = performance.now();
+  if (place.textContent === sentence || (!urgent && performance.now() - lastSaid < 10000)) return;
+  lastSaid = performance.now();
   place.textContent = sentence;
 }
 
-/** A control that cannot be used: stays reachable, says why. */
+/**
+ * A control that cannot be used: stays reachable, says why.
+ * @param {Content} label
+ * @param {string} why
+ * @param {string} id
+ */
 export const off = (
   label,
   why,
@@ -112,6 +141,10 @@ export const off = (
   aria-disabled="true" aria-describedby="${id}" data-act="tip">${label}</button><span role="tooltip" popover="manual"
   id="${id}">${why}</span></span>`;
 
-/** What the signed-in person may do: body[data-may="steer opt_out"], and why not the rest: body[data-why-opt_in]. */
+/**
+ * What the signed-in person may do: body[data-may="steer opt_out"], and why not the rest: body[data-why-opt_in].
+ * @param {string} right
+ */
 export const may = (right) => (document.body.dataset.may ?? "").split(" ").includes(right);
+/** @param {string} right */
 export const whyNot = (right) => document.body.getAttribute(`data-why-${right}`) ?? "";

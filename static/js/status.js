@@ -1,5 +1,8 @@
 // The state of an upgrade in one word. Pure.
 
+/** @import { Board } from "./board.js" */
+
+/** @type {Record<Feed.Upgrade["status"], { fill: string, glyph: string, word: string }>} */
 const ENDED_OR_RUNS = {
   Completed: { fill: "done", glyph: "done", word: "Completed" },
   Cancelled: { fill: "waiting", glyph: "held", word: "Cancelled" },
@@ -8,6 +11,7 @@ const ENDED_OR_RUNS = {
   RollingBack: { fill: "attention", glyph: "rolling-back", word: "Rolling back" },
 };
 
+/** @param {Pick<Board, "upgrade" | "scale_set">} board */
 export function statusOf({ upgrade, scale_set: { decision } }) {
   if (!upgrade) return { fill: "waiting", glyph: "pending", word: "Never upgraded" };
   const waits = upgrade.cancel_requested_by ? "Cancelling" : decision.word;

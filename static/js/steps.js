@@ -3,9 +3,17 @@
 import { html, mark } from "./dom.js";
 import { aim, runsExtensions } from "./extensions.js";
 import { ahead, momentAt, number, percentText, zoneName } from "./format.js";
-import { runs } from "./state.js";
+import { runs } from "./board.js";
 import { statusOf } from "./status.js";
 import { elapsed } from "./ticking.js";
+
+/**
+ * @import { Batch } from "./batches.js"
+ * @import { Board } from "./board.js"
+ * @import { Markup } from "./markup.js"
+ */
+
+/** @typedef {NonNullable<NonNullable<Feed.Board>["batch"]>} CurrentBatch */
 
 const STEPS = [
   ["gate", "Gate"],
@@ -15,18 +23,27 @@ const STEPS = [
   ["next", "Next batch"],
 ];
 
+/**
+ * @param {Board} board
+ * @param {Batch[]} batches
+ * @param {number} now
+ */
 export const steps = (board, batches, now) =>
-  runs(board) ? running(board, batches) : resting(board, now);
+  runs(board) ? runningSteps(board, batches) : lastUpgrade(board, now);
 
 // --- while it runs ---
 
-function running(board, batches) {
+/**
+ * @param {Board} board
+ * @param {Batch[]} batches
+ */
+function runningSteps(board, batches) {
   const { batch } = board.figures;
   if (!batch) return html`<header><h2>Starting</h2></header>${outlook(board)}`;
   const at = STEPS.findIndex(([code]) => code === batch.step);
   const says = saysOf(
     batch,
-    batches.find((one) => one.number === batch.current),
+    batches.find((each) => each.number === batch.current),
   );
   const items = STEPS.map(([code, name], i) =>
     step(i - at, nameOf(code, name, board), says[code] ?? "", batch.held),
@@ -34,39 +51,61 @@ function running(board, batches) {
   return html`<header><h2>Batch ${number(batch.current)} of ${number(batch.of)}</h2><span class="small quiet">this step
     ${elapsed(batch.since)}</span></header>
     <ol class="steps">${items}</ol>
-    ${chosen(batch, batches)}${outlook(board)}`;
+    ${whyChosen(batch, batches)}${outlook(board)}`;
 }
 
+/**
+ * @param {string} code
+ * @param {string} name
+ * @param {Board} board
+ */
 const nameOf = (code, name, board) =>
   code === "replace" && runsExtensions(board) ? "Run extensions" : name;
 
-/** What stands under each step: of a batch that has begun how far it is. */
+/**
+ * What stands under each step: of a batch that has begun how far it is.
+ * @param {CurrentBatch} current
+ * @param {Batch | undefined} batch
+ * @returns {Record<string, string>}
+ */
 function saysOf({ step: at, held, size, replaced, healthy }, batch) {
   if (at === "gate") return { gate: held ? "held" : "open" };
   if (at === "choose") return { gate: "open" };
-  const of = (count) => `${number(count)} of ${number(size)}`;
+  const of = (/** @type {number | null} */ count) =>
+    `${number(count ?? 0)} of ${number(size ?? 0)}`;
   return {
     gate: "open",
-    choose: `${number(batch?.size ?? size)} chosen`,
+    choose: `${number(batch?.size ?? size ?? 0)} chosen`,
     replace: of(replaced),
     wait: of(healthy),
   };
 }
 
+/**
+ * @param {number} away
+ * @param {string} name
+ * @param {string} says
+ * @param {boolean} held
+ */
 function step(away, name, says, held) {
   const isNow = away === 0,
     kind = isNow ? "now" : away < 0 ? "past" : "";
   return html`<li class="${kind}" data-fill="${held ? "waiting" : "active"}" ${isNow ? html`aria-current="step"` : ""}><span>${name}</span><span>${says}</span></li>`;
 }
 
-/** How the batch came about that is in work; at the gate how the next one is to. */
-function chosen({ current }, batches) {
-  const batch = batches.find((one) => one.number === current);
+/**
+ * How the batch came about that is in work; at the gate how the next one is to.
+ * @param {CurrentBatch} current
+ * @param {Batch[]} batches
+ */
+function whyChosen({ current }, batches) {
+  const batch = batches.find((each) => each.number === current);
   return batch?.why
     ? html`<p class="small quiet">${batch.planned ? "Next batch: " : ""}${batch.why}</p>`
     : "";
 }
 
+/** @param {Board} board */
 function outlook(board) {
   const { ends } = board.figures;
   return figuresOf(
@@ -75,6 +114,10 @@ function outlook(board) {
   );
 }
 
+/**
+ * @param {Board} board
+ * @param {Markup} more
+ */
 function figuresOf({ figures: { progress } }, more = html``) {
   const percent = progress.percent === null ? "–" : percentText(progress.percent);
   return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percent}</dd></div>
@@ -85,7 +128,11 @@ function figuresOf({ figures: { progress } }, more = html``) {
 
 const NEVER = "The first upgrade starts by itself when a newer version of the image is published.";
 
-function resting(board, now) {
+/**
+ * @param {Board} board
+ * @param {number} now
+ */
+function lastUpgrade(board, now) {
   const { upgrade } = board;
   if (!upgrade)
     return html`<header><h2>No upgrade yet</h2></header><p class="quiet">${NEVER}</p>${figuresOf(board)}`;
@@ -96,13 +143,17 @@ function resting(board, now) {
       <span class="quiet">${resultOf(upgrade)}</span></p>${figuresOf(board)}${inAzuresWords(upgrade)}`;
 }
 
+/** @param {Feed.Upgrade} upgrade */
 function resultOf(upgrade) {
   const by =
     upgrade.started_by === "User" ? `by ${upgrade.started_by_name || "a person"}` : "automatically";
   return `Upgrade ${aim(upgrade)}, started ${by}. ${countsOf(upgrade)}`;
 }
 
-/** By the record: how it went, for ever the same. */
+/**
+ * By the record: how it went, for ever the same.
+ * @param {Pick<Feed.Upgrade, "record">} upgrade
+ */
 export function countsOf({ record }) {
   if (!record) return "";
   const { succeeded, failed, left } = record.counts;
@@ -114,6 +165,7 @@ export function countsOf({ record }) {
   return `${words.filter(Boolean).join(", ")}.`;
 }
 
+/** @param {Feed.Upgrade} upgrade */
 const inAzuresWords = ({ error }) =>
   error
     ? html`<details class="small quiet"><summary>In Azure's words</summary>${error.message}</details>`

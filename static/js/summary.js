@@ -1,16 +1,27 @@
 // One scale set in figures, and the whole fleet: those of the boards, added up. Pure.
 
+import { runs } from "./board.js";
 import { FILLS, STATES } from "./faces.js";
 import { number } from "./format.js";
 import { sizeOf } from "./ranges.js";
-import { runs } from "./state.js";
+
+/**
+ * @import { Board, Figures } from "./board.js"
+ * @import { Need } from "./needs.js"
+ */
 
 const MOVING = ["queued", "upgrading", "verifying", "rolling-back"];
 
-/** What a row of the fleet page says of a board. */
+/**
+ * What a row of the fleet page says of a board. `counts`: how many instances are in each state; `shown`: how many the page knows.
+ * @typedef {ReturnType<typeof summaryOf>} Summary
+ */
+
+/** @param {Board} board */
 export function summaryOf(board) {
   const { figures, instances } = board,
     { counts, unhealthy } = figures;
+  /** @type {Record<string, number>} */
   const states = Object.fromEntries(
     Object.entries(figures.states).map(([code, ranges]) => [code, sizeOf(ranges)]),
   );
@@ -31,10 +42,17 @@ export function summaryOf(board) {
   };
 }
 
-/** The version that its instances are to get; "" where there is none, or where an upgrade of extensions runs. */
+/**
+ * The version that its instances are to get; "" where there is none, or where an upgrade of extensions runs.
+ * @param {Pick<Board, "figures">} board
+ */
 export const targetOf = ({ figures }) => figures.target;
 
-/** "16.04.1 and 1 more → 16.04.2": what those behind run, the commonest first, and what is wanted. Extensions have no version. */
+/**
+ * "16.04.1 and 1 more → 16.04.2": what those behind run, the commonest first, and what is wanted. Extensions have no version.
+ * @param {Pick<Figures, "behind" | "target">} figures
+ * @param {string | null} wanted
+ */
 export function versionsIn({ behind, target: now }, wanted) {
   const target = now || wanted;
   if (!behind.length) return target || "none published";
@@ -42,41 +60,59 @@ export function versionsIn({ behind, target: now }, wanted) {
   return `${behind[0][0]}${others}${target ? ` → ${target}` : ""}`;
 }
 
-/** "60 instances: 10 upgrading, 50 up to date" */
+/**
+ * "60 instances: 10 upgrading, 50 up to date"
+ * @param {Summary} sum
+ */
 export function inWords({ size, counts }) {
   const codes = Object.keys(STATES).filter((code) => counts[code]);
   const parts = codes.map((code) => `${number(counts[code])} ${STATES[code].word.toLowerCase()}`);
   return `${number(size)} ${size === 1 ? "instance" : "instances"}${parts.length ? `: ${parts.join(", ")}` : ""}`;
 }
 
-const ADDED = ["size", "eligible", "current", "moving", "sick", "out"];
-
-/** The fleet's headline numbers, and how many instances have each of the six fills. */
+/**
+ * The fleet's headline numbers, and how many instances have each of the six fills.
+ * @param {Summary[]} sums
+ */
 export function totalsOf(sums) {
-  /** @type {Record<string, any>} */
-  const total = Object.fromEntries(ADDED.map((name) => [name, 0]));
-  total.fills = Object.fromEntries(FILLS.map((fill) => [fill, 0]));
+  const total = { size: 0, eligible: 0, current: 0, moving: 0, sick: 0, out: 0 };
+  /** @type {Record<string, number>} */
+  const fills = Object.fromEntries(FILLS.map((fill) => [fill, 0]));
   for (const sum of sums) {
-    for (const name of ADDED) total[name] += sum[name];
-    for (const [code, n] of Object.entries(sum.counts)) total.fills[STATES[code].fill] += n;
+    for (const name of /** @type {(keyof typeof total)[]} */ (Object.keys(total)))
+      total[name] += sum[name];
+    for (const [code, n] of Object.entries(sum.counts)) fills[STATES[code].fill] += n;
   }
-  return total;
+  return { ...total, fills };
 }
 
-/** Which scale sets a headline number counts something in: the filter behind it. */
+/**
+ * Which scale sets a headline number counts something in: the filter behind it.
+ * @satisfies {Record<string, (sum: Summary, needs: Need[]) => boolean>}
+ */
 export const PICKS = {
-  latest: (sum) => sum.current > 0,
-  moving: (sum) => sum.moving > 0,
-  bad: (sum) => sum.sick > 0,
-  out: (sum) => sum.out > 0,
-  needs: (_, needs) => needs.length > 0,
+  latest: (/** @type {Summary} */ sum) => sum.current > 0,
+  moving: (/** @type {Summary} */ sum) => sum.moving > 0,
+  bad: (/** @type {Summary} */ sum) => sum.sick > 0,
+  out: (/** @type {Summary} */ sum) => sum.out > 0,
+  needs: (/** @type {Summary} */ _, /** @type {Need[]} */ needs) => needs.length > 0,
 };
 
-/** The one that the address names; "" where it names none. */
+/** @typedef {keyof typeof PICKS} Headline */
+
+/**
+ * The headline number that the address names; "" where it names none.
+ * @param {string} query
+ * @returns {Headline | ""}
+ */
 export function pickedIn(query) {
   const name = new URLSearchParams(query).get("only") ?? "";
-  return Object.hasOwn(PICKS, name) ? name : "";
+  return Object.hasOwn(PICKS, name) ? /** @type {Headline} */ (name) : "";
 }
 
-/** Rows stand in three classes: those that need attention, those that move, the others. */
+/**
+ * Rows stand in three classes: those that need attention, those that move, the others.
+ * @param {Summary} sum
+ * @param {Need[]} needs
+ */
 export const classOf = (sum, needs) => (needs.length ? 0 : sum.running || sum.moving ? 1 : 2);

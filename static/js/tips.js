@@ -1,6 +1,6 @@
 // What a control that is off says for itself: shown above everything and within the window, whatever the control stands in.
 
-import { $, $$ } from "./dom.js";
+import { $$, find } from "./dom.js";
 
 const AWAY = 4; // pixels between the control and what it says
 const EDGE = 8; // pixels to the edge of the window
@@ -19,13 +19,19 @@ export function listenTips() {
   document.addEventListener("scroll", hideTips, { capture: true, passive: true });
 }
 
-const of = (target) => target.closest?.(".why-off") ?? null;
-const tipIn = (place) => $('[role="tooltip"][popover]', place);
+/** @param {EventTarget | null} target */
+const of = (target) =>
+  target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(".why-off")) : null;
+/** @param {HTMLElement} place */
+const tipIn = (place) => find('[role="tooltip"][popover]', place);
 
-/** `place`: the .why-off around the control. */
+/**
+ * `place`: the .why-off around the control.
+ * @param {HTMLElement | null} place
+ */
 export function showTip(place) {
   const tip = place && tipIn(place);
-  if (!tip?.textContent || tip.matches(":popover-open")) return;
+  if (!place || !tip?.textContent || tip.matches(":popover-open")) return;
   hideTips();
   tip.showPopover();
   const control = place.getBoundingClientRect(),
@@ -36,8 +42,13 @@ export function showTip(place) {
   tip.style.top = `${isRoom ? below : Math.max(EDGE, control.top - AWAY - height)}px`;
 }
 
+/**
+ * @param {HTMLElement | null} place
+ * @param {(EventTarget | null)[]} stays
+ */
 function leave(place, ...stays) {
-  if (place && !stays.some((one) => one && place.contains(one))) tipIn(place)?.hidePopover();
+  if (place && !stays.some((element) => element instanceof Node && place.contains(element)))
+    tipIn(place)?.hidePopover();
 }
 
 function hideTips() {

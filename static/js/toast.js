@@ -3,14 +3,20 @@
 import { $, glyph, html, mark, show } from "./dom.js";
 import { inZone } from "./sentences.js";
 
-/** Shows markup for some seconds (0: until it is dismissed); under the mouse or with the focus it stays. */
+/** @import { Markup } from "./markup.js" */
+
+/**
+ * Shows markup for some seconds (0: until it is dismissed); under the mouse or with the focus it stays.
+ * @param {Markup} markup
+ * @returns {Toast}
+ */
 export function toast(markup, { fill = "done", seconds = 10 } = {}) {
-  const box = /** @type {HTMLDivElement & { cameFrom?: any }} */ (document.createElement("div"));
+  const box = /** @type {Toast} */ (document.createElement("div"));
   box.className = "toast notice";
   box.dataset.fill = fill;
   box.setAttribute("role", fill === "failure" ? "alert" : "status");
   box.addEventListener("focusin", ({ relatedTarget }) => {
-    const from = /** @type {Node} */ (relatedTarget);
+    const from = /** @type {HTMLElement} */ (relatedTarget);
     if (from && !box.contains(from)) box.cameFrom = from;
   });
   $(".toasts").append(box);
@@ -19,6 +25,10 @@ export function toast(markup, { fill = "done", seconds = 10 } = {}) {
   return box;
 }
 
+/**
+ * @param {HTMLElement} box
+ * @param {number} seconds
+ */
 function leave(box, seconds) {
   setTimeout(
     () => (box.matches(":hover, :focus-within") ? leave(box, 2) : box.remove()),
@@ -26,16 +36,22 @@ function leave(box, seconds) {
   );
 }
 
-/** Takes it away; the focus goes back to where it came from. */
+/**
+ * Takes it away; the focus goes back to where it came from.
+ * @param {Toast} box
+ */
 export function drop(box) {
   const hadFocus = box.contains(document.activeElement);
   box.remove();
   if (hadFocus) (box.cameFrom?.isConnected ? box.cameFrom : $("#main")).focus();
 }
 
+/** @typedef {HTMLElement & { cameFrom?: HTMLElement }} Toast `cameFrom`: where the focus came from, to go back there */
+
 const DISMISS = html`<div class="actions"><button class="button plain square" data-act="drop"
   aria-label="Dismiss">${glyph("close")}</button></div>`;
 
+/** @param {string} message */
 export function refusal(message, code = "") {
   const words = html`<p>${inZone(message)}${code ? html`<br><code>${code}</code>` : ""}</p>`;
   return toast(html`${mark("failure", "failed")}${words}${DISMISS}`, {

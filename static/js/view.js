@@ -4,67 +4,114 @@ import { countIn } from "./batches.js";
 import { faceOf } from "./faces.js";
 import { byName, number } from "./format.js";
 
+/**
+ * @import { Batch } from "./batches.js"
+ * @import { Instance } from "./board.js"
+ *
+ * What is shown: a plain object, the same in the address, the grid and the table. `states` are those of the view's `by`; `reason` the
+ * key of one, whose instances come and go; `only` are ids in few words; `ids` those that it or the reason holds now.
+ * @typedef {{ states: string[], text: string, reason: string, only: string, ids: Set<string> | null }} Filter
+ *
+ * @typedef {"batch" | "zone" | "version"} Grouping
+ *
+ * What the viewer of a scale set chose. `open`: the id of the instance in the panel; `table`: the table instead of the grid.
+ * @typedef {object} View
+ * @property {Grouping} group
+ * @property {"state" | "health"} by how cells are coloured
+ * @property {Filter} filter
+ * @property {{ column: string, falling: boolean }} sort
+ * @property {Set<string>} selected ids
+ * @property {boolean} table
+ * @property {string | null} open
+ */
+
 const NUMBERED = /^(batch|zone) \S+$/;
 
-/** A filter is a plain object, the same in the URL, the grid and the table. */
-export function matches(instance, filter, by) {
-  if (filter.ids && !filter.ids.has(instance.id)) return false;
-  if (filter.states?.length && !filter.states.some((code) => isIn(instance, code, by)))
-    return false;
-  const text = filter.text?.trim().toLowerCase();
-  return (
-    !text ||
-    wordsOf(instance).some(
-      NUMBERED.test(text) ? (word) => word === text : (word) => word.includes(text),
-    )
-  );
+/**
+ * Does the filter show this instance?
+ * @param {Instance} instance
+ * @param {Partial<Filter>} filter
+ * @param {View["by"]} by
+ */
+export function matches(instance, { ids, states = [], text = "" }, by) {
+  if (ids && !ids.has(instance.id)) return false;
+  if (states.length && !states.some((code) => isIn(instance, code, by))) return false;
+  const wanted = text.trim().toLowerCase();
+  if (!wanted) return true;
+  const fits = NUMBERED.test(wanted)
+    ? (/** @type {string} */ word) => word === wanted
+    : (/** @type {string} */ word) => word.includes(wanted);
+  return wordsOf(instance).some(fits);
 }
 
-/** Opted out are all that are, whatever else they are: as many as the figures say. */
+/**
+ * Opted out are all that are, whatever else they are: as many as the figures say.
+ * @param {Instance} instance
+ * @param {string} code
+ * @param {View["by"]} by
+ */
 export const isIn = (instance, code, by) =>
   faceOf(instance, by).code === code ||
   (by !== "health" && code === "opted-out" && Boolean(instance.opt_out));
 
-/** Batch 1 is not batch 12: they are compared whole. */
-function wordsOf({ name, zone, version, ...instance }) {
-  const batch = instance.batch ?? instance.planned;
-  return [name, zone && `zone ${zone}`, batch && `batch ${batch}`, version]
-    .filter(Boolean)
-    .map((word) => word.toLowerCase());
+/**
+ * Batch 1 is not batch 12: they are compared whole.
+ * @param {Instance} instance
+ */
+function wordsOf({ name, zone, version, batch, planned }) {
+  const number = batch ?? planned;
+  const words = [name, zone && `zone ${zone}`, number ? `batch ${number}` : "", version];
+  return words.filter(Boolean).map((word) => word.toLowerCase());
 }
 
+/**
+ * `key` of the group that an instance is in: 0 where it is in none.
+ * @typedef {{ key: (instance: Instance) => string | number, label: (key: string | number) => string }} Group
+ * @type {Record<Grouping, Group>}
+ */
 export const GROUPS = {
   batch: {
-    word: "Batch",
-    key: (one) => one.batch ?? one.planned ?? 0,
+    key: ({ batch, planned }) => batch ?? planned ?? 0,
     label: (key) => (key ? `Batch ${key}` : "Not in a batch"),
   },
   zone: {
-    word: "Zone",
-    key: (one) => one.zone || 0,
+    key: ({ zone }) => zone || 0,
     label: (key) => (key ? `Zone ${key}` : "No zone"),
   },
-  version: { word: "Version", key: (one) => one.version || 0, label: (key) => key || "No version" },
+  version: {
+    key: ({ version }) => version || 0,
+    label: (key) => (key ? String(key) : "No version"),
+  },
 };
 
-/** [[key, [place, ...]], ...] in rising order, those without last; within a group by instance id. */
+/**
+ * [[key, [place, ...]], ...] in rising order, those without last; within a group by instance id.
+ * @param {Instance[]} instances
+ * @param {Grouping} by
+ * @returns {[string | number, number[]][]}
+ */
 export function grouped(instances, by) {
+  /** @type {Map<string | number, number[]>} */
   const groups = new Map();
   instances.forEach((instance, place) => {
-    const key = GROUPS[by].key(instance);
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(place);
+    const key = GROUPS[by].key(instance),
+      places = groups.get(key);
+    if (places) places.push(place);
+    else groups.set(key, [place]);
   });
   return [...groups].sort(
     ([a], [b]) => Number(a === 0) - Number(b === 0) || byName(String(a), String(b)),
   );
 }
 
-/** What the heading of a group says: how many are done, of how many. `batch`: where it is one, of `batchesOf`. */
+/**
+ * What the heading of a group says: how many are done, of how many. `batch`: where the group is one.
+ * @param {Instance[]} mine
+ * @param {Batch} [batch]
+ */
 export function tally(mine, batch) {
   if (batch) return `${number(countIn(batch, "succeeded"))} / ${number(batch.size)}`;
-  const eligible = mine.filter((one) => one.isEligible);
-  return eligible.length
-    ? `${number(eligible.filter((one) => one.isUpToDate).length)} / ${number(eligible.length)}`
-    : "";
+  const eligible = mine.filter(({ isEligible }) => isEligible);
+  const upToDate = eligible.filter(({ isUpToDate }) => isUpToDate);
+  return eligible.length ? `${number(upToDate.length)} / ${number(eligible.length)}` : "";
 }

@@ -1,50 +1,73 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
+import { runs } from "./board.js";
 import { aim, runsExtensions } from "./extensions.js";
 import { many, names, number } from "./format.js";
 import { rangesOf } from "./ranges.js";
 import { faceOfReason } from "./reason-faces.js";
-import { reasonsIn, told } from "./reasons.js";
-import { runs } from "./state.js";
+import { reasonsIn, storyOf } from "./reasons.js";
+
+/**
+ * @import { Board, Instance } from "./board.js"
+ * @import { ReasonAct, Story } from "./reasons.js"
+ */
 
 export { whyInstance, whyNotNow } from "./why-instance.js";
 
 /**
- * [{code, fill, glyph, text, detail, since, until, who, acts: [{act, key, word, right?, ids?, toggles?}]}]; `since` and `until`: ISO
- * 8601, where it says for how long. What the last look decided comes first, then the story of a stop, the other reasons in their
- * order, what else is not well.
+ * All that is to be said of a board. What was decided last comes first, then the story of a stop, the other reasons in their order,
+ * what else is not well.
+ * @param {Board} board
+ * @returns {Story[]}
  */
 export function reasonsOf(board) {
   const given = reasonsIn(board),
-    explained = new Set(given.flatMap((one) => one.explains ?? []));
+    explained = new Set(given.flatMap(({ explains }) => explains));
   const [first, ...others] = given.length
-    ? once(decidedFirst(board).map((one) => told(one, board)))
-    : [decision(board)];
-  return [first, stopped(board), ...others, ...troubles(board, explained)].filter(Boolean);
+    ? withoutRepeats(decidedFirst(board).map((reason) => storyOf(reason, board)))
+    : [lastDecision(board)];
+  return [first, stoppedUpgrade(board), ...others, ...troubles(board, explained)].filter(
+    (story) => story !== null,
+  );
 }
 
-/** The reasons, ranked as they are, behind the one that the last look decided. */
+/**
+ * The reasons, ranked as they are, behind the one that was decided last.
+ * @param {Board} board
+ */
 function decidedFirst(board) {
   const { code } = board.scale_set.decision,
     given = reasonsIn(board);
-  return [...given.filter((one) => one.code === code), ...given.filter((one) => one.code !== code)];
+  return [
+    ...given.filter((reason) => reason.code === code),
+    ...given.filter((reason) => reason.code !== code),
+  ];
 }
 
-/** What two reasons ask for stands with the weightier one only. */
-function once(list) {
+/**
+ * What two reasons ask for stands with the weightier one only.
+ * @param {Story[]} list
+ */
+function withoutRepeats(list) {
   const known = new Set();
-  const isNew = ({ key, ids }) => ids === undefined || !known.has(`${key} ${ids}`);
-  return list.map((one) => {
-    const acts = one.acts.filter(isNew);
+  const isNew = (/** @type {ReasonAct} */ { key, ids }) =>
+    ids === undefined || !known.has(`${key} ${ids}`);
+  return list.map((story) => {
+    const acts = story.acts.filter(isNew);
     for (const { key, ids } of acts) known.add(`${key} ${ids}`);
-    return { ...one, acts };
+    return { ...story, acts };
   });
 }
 
-/** What the last look decided, where it has no reason beside it. At rest it matters to nobody since when. */
-function decision({ scale_set: { decision: said } }) {
-  const more = { detail: "", acts: [] };
-  if (!said.text)
+/**
+ * What was decided last, where it has no reason beside it. At rest it matters to nobody since when.
+ * @param {Board} board
+ * @returns {Story}
+ */
+function lastDecision({ scale_set: { decision: last } }) {
+  const { code = "", text, since, passes, works } = last,
+    more = { detail: "", acts: [] };
+  if (!text)
     return {
       code: "NotLookedAt",
       fill: "waiting",
@@ -52,18 +75,16 @@ function decision({ scale_set: { decision: said } }) {
       text: "Not looked at yet.",
       ...more,
     };
-  const isAtRest = said.passes && !said.works;
-  return {
-    code: said.code,
-    ...faceOfReason(said),
-    text: said.text,
-    since: isAtRest ? null : said.since,
-    ...more,
-  };
+  const isAtRest = passes && !works;
+  return { code, ...faceOfReason(last), text, since: isAtRest ? null : since, ...more };
 }
 
-/** The upgrade that ended badly says why. */
-function stopped(board) {
+/**
+ * The upgrade that ended badly says why.
+ * @param {Board} board
+ * @returns {Story | null}
+ */
+function stoppedUpgrade(board) {
   const { upgrade } = board;
   if (!upgrade?.error || runs(board)) return null;
   const { code } = upgrade.error;
@@ -77,24 +98,30 @@ function stopped(board) {
   };
 }
 
-/** In few words where a limit did it; Azure's own stand beside the upgrade. */
+/**
+ * In few words where a limit did it; Azure's own stand beside the upgrade.
+ * @param {Feed.Upgrade} upgrade
+ */
 export function whyStopped(upgrade) {
   const { error, breach, batches, record } = upgrade;
   if (!breach?.brief)
     return `The upgrade ${aim(upgrade)} stopped. ${breach?.text ?? error?.message ?? ""}`.trim();
-  const where = batches.length
-    ? `in batch ${number(batches.at(-1).number)}`
-    : "before its first batch";
+  const last = batches.at(-1);
+  const where = last ? `in batch ${number(last.number)}` : "before its first batch";
   const left = record?.left ? `; ${number(record.left)} not tried` : "";
   return `The upgrade ${aim(upgrade)} stopped ${where}: ${breach.brief.text}${left}.`;
 }
 
-/** `explained`: the states that a reason of the feed accounts for. */
+/**
+ * `explained`: the states that a reason of the feed accounts for.
+ * @param {Board} board
+ * @param {Set<string>} explained
+ */
 function troubles(board, explained) {
   const onWhat = runsExtensions(board)
     ? "failed in the upgrade of extensions"
     : "did not become healthy on the new image";
-  /** @type {[string, string, (list: object[]) => string][]} */
+  /** @type {[string, string, (list: Instance[]) => string][]} */
   const kinds = [
     ["failed", "failure", () => onWhat],
     [
@@ -106,40 +133,59 @@ function troubles(board, explained) {
     ["unknown", "waiting", (list) => `not reporting health${allSay(list)}`],
   ];
   const bad = kinds.map(([state, fill, says]) => {
-    const list = explained.has(state) ? [] : board.instances.filter((one) => one.state === state);
-    return (
-      list.length &&
-      trouble(state, fill, state, `${many(list.length, "instance")} ${says(list)}`, list)
-    );
+    const list = withState(board, state, explained);
+    const what = `${many(list.length, "instance")} ${says(list)}`;
+    return list.length ? trouble(state, fill, state, what, list) : null;
   });
-  const out = explained.has("opted-out") ? [] : board.instances.filter((one) => one.opt_out);
-  const opted =
-    out.length &&
-    trouble("opted-out", "out", "opted-out", `${many(out.length, "instance")} opted out`, out);
-  return [...bad, opted];
+  const out = explained.has("opted-out") ? [] : board.instances.filter(({ opt_out: by }) => by);
+  const what = `${many(out.length, "instance")} opted out`;
+  return [...bad, out.length ? trouble("opted-out", "out", "opted-out", what, out) : null];
 }
 
+/**
+ * @param {Board} board
+ * @param {string} state
+ * @param {Set<string>} explained
+ */
+const withState = ({ instances }, state, explained) =>
+  explained.has(state) ? [] : instances.filter((instance) => instance.state === state);
+
+/**
+ * @param {string} code
+ * @param {string} fill
+ * @param {string} glyph
+ * @param {string} what
+ * @param {Instance[]} list
+ * @returns {Story}
+ */
 const trouble = (code, fill, glyph, what, list) => ({
   code,
   fill,
   glyph,
   text: `${what}: ${names(list)}.`,
   detail: "",
-  acts: [see(list)],
+  acts: [wayTo(list)],
 });
 
-/** What their probes say, where all of them say the same. */
+/**
+ * What their probes say, where all of them say the same.
+ * @param {Instance[]} list
+ */
 function allSay(list) {
-  const [said, ...others] = new Set(list.map((one) => one.health_detail));
-  return said && !others.length ? `, ${said}` : "";
+  const [detail, ...others] = new Set(list.map((instance) => instance.health_detail));
+  return detail && !others.length ? `, ${detail}` : "";
 }
 
-/** Exactly these, whatever else may be in their state. */
-function see(list) {
+/**
+ * Exactly these, whatever else may be in their state.
+ * @param {Instance[]} list
+ * @returns {ReasonAct}
+ */
+function wayTo(list) {
   if (list.length === 1) return { act: "open", key: list[0].id, word: "See it" };
   return {
     act: "these",
-    key: rangesOf(list.map((one) => one.id)),
+    key: rangesOf(list.map(({ id }) => id)),
     word: `See the ${number(list.length)}`,
   };
 }

@@ -19,7 +19,7 @@ from tests.stories import a_scale_set
 
 HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$")
 NAMED_BY_A_PAGE = re.compile(r'"(/static/[^"#]+)')
-NAMED_BY_A_MODULE = re.compile(r"""\b(?:from|import)\s*\(?["'](\.[^"']+)["']""")
+NAMED_BY_A_MODULE = re.compile(r"""\b(?:from|import)\s*\(?["'](\.[^"']+)["']\)?;""")
 NAMED_BY_A_STYLE = re.compile(r"""url\(["']?([^"')]+)["']?\)""")
 FOR_EVER = "max-age=315360000, public, immutable"
 

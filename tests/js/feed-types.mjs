@@ -11,16 +11,26 @@ const path = words.at(-1);
 const text = await readFile(new URL("../../docs/feed.md", import.meta.url), "utf8");
 const schema = JSON.parse(text.match(/```json\n(\{\n {2}"\$schema"[^]*?)```/)[1]);
 
-/** What may be null is said as "this or null": otherwise the types of such an object come out twice. */
-function orNull(node) {
+/**
+ * The schema in the words that the maker of types knows: what may be null as "this or null" (otherwise the types of such an object
+ * come out twice), members that only `required` names as members, and a tuple's members as its items.
+ */
+function inItsWords(node) {
   if (node === null || typeof node !== "object") return node;
-  if (Array.isArray(node)) return node.map(orNull);
-  const whole = Object.fromEntries(
-    Object.entries(node).map(([name, value]) => [name, orNull(value)]),
-  );
-  const isEither =
-    Array.isArray(node.type) && node.type.includes("null") && node.type.includes("object");
+  if (Array.isArray(node)) return node.map(inItsWords);
+  const entries = Object.entries(node).map(([name, value]) => [name, inItsWords(value)]);
+  const whole = withRequired(Object.fromEntries(entries));
+  if (whole.prefixItems) whole.items = whole.prefixItems;
+  const { type } = whole;
+  const isEither = Array.isArray(type) && type.includes("null") && type.includes("object");
   return isEither ? { anyOf: [{ ...whole, type: "object" }, { type: "null" }] } : whole;
+}
+
+function withRequired(node) {
+  const { required, properties = {}, additionalProperties: other } = node;
+  if (!Array.isArray(required) || !other || typeof other !== "object") return node;
+  const named = Object.fromEntries(required.map((name) => [name, properties[name] ?? other]));
+  return { ...node, properties: { ...properties, ...named } };
 }
 
 const options = {
@@ -30,7 +40,7 @@ const options = {
   format: true,
 };
 const types =
-  HEAD + `declare namespace Feed {\n${await compile(orNull(schema), "Message", options)}}\n`;
+  HEAD + `declare namespace Feed {\n${await compile(inItsWords(schema), "Message", options)}}\n`;
 
 if (words[0] !== "--check") await writeFile(path, types);
 else if ((await readFile(path, "utf8")) !== types) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
-import { HEALTH, STATES } from "../../static/js/state.js";
+import { HEALTH, STATES } from "../../static/js/faces.js";
 
 const IMG = new URL("../../static/img/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, IMG), "utf8");

@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 import { FILLS, HEALTH, STATES, WORST_FIRST } from "../../static/js/faces.js";
 import { idsIn, sizeOf } from "../../static/js/ranges.js";
-import { applyDelta, emptyBoard, follows, isReady } from "../../static/js/state.js";
+import { emptyBoard, isReady } from "../../static/js/board.js";
+import { applyDelta, follows } from "../../static/js/state.js";
 import {
   aBatch,
   aBoard,

@@ -1,0 +1,48 @@
+// The one listener of a page: data-act names the handler.
+
+/**
+ * What a handler of data-act is given.
+ * @typedef {(element: HTMLElement, event: Event) => unknown} Handler
+ */
+
+/**
+ * Where an event happened; null where that is no element, as the document is none.
+ * @param {Event} event
+ * @returns {HTMLElement | null}
+ */
+export const elementOf = (event) =>
+  event.target instanceof HTMLElement || event.target instanceof SVGElement
+    ? /** @type {HTMLElement} */ (event.target)
+    : null;
+
+/**
+ * The one delegated listener: data-act names the handler, for click, input, change and submit (data-on).
+ * @param {Record<string, Handler>} acts
+ */
+export function listen(acts) {
+  const run = (/** @type {Event} */ event) => {
+    const element = /** @type {HTMLElement | null} */ (elementOf(event)?.closest("[data-act]"));
+    const act = element && acts[element.dataset.act ?? ""];
+    if (!act || (element.dataset.on ?? "click") !== event.type) return;
+    if (event.type === "submit") event.preventDefault();
+    act(element, event);
+  };
+  for (const type of ["click", "input", "change", "submit"]) document.addEventListener(type, run);
+}
+
+/**
+ * What has just appeared takes no click for a moment: a second click, or key, is meant for what stood there before. The style sheet
+ * (parts.css, fresh) keeps the pointer off; this is for keys, and for whatever else clicks.
+ */
+export function keepFreshOff() {
+  document.addEventListener(
+    "click",
+    (event) => {
+      const control = elementOf(event)?.closest(".button, .switch");
+      if (!control || getComputedStyle(control).pointerEvents !== "none") return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
+    { capture: true },
+  );
+}
