@@ -159,6 +159,7 @@ def _bring(batch: Batch) -> None:
         assert instance
         if state in (MemberState.SUCCEEDED, MemberState.VERIFYING, MemberState.FAILED):
             instance.version = upgrade.target_version or instance.version
+            instance.extensions_key = upgrade.target_extensions or instance.extensions_key
         if state is MemberState.UPGRADING:
             instance.operation_id, instance.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
             instance.operation_version, instance.operation_at = upgrade.target_version, NOW
@@ -179,12 +180,8 @@ def _bring_beside(batch: Batch) -> None:
         state, instance.member = MemberState(member.state), member
         instance.operation_id = member.pk
         if state not in (MemberState.QUEUED, MemberState.UPGRADING):
-            instance.operation_id, instance.operation_kind, instance.operation_version, instance.operation_at = (
-                None,
-                "",
-                "",
-                None,
-            )
+            instance.operation_id, instance.operation_kind = None, ""
+            instance.operation_version, instance.operation_at = "", None
             instance.version, instance.power, instance.provisioning = (
                 upgrade.target_version,
                 Power.RUNNING,

@@ -222,3 +222,17 @@ def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
 def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:
     last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", stopped_in_a_row=1)
     assert codes(fleet(5, last_attempt=last)) == [Why.STOPPED]
+
+
+def test_one_that_was_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None:
+    """Opted out while it was queued, and in again: an upgrade takes each instance once."""
+    members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.SUCCEEDED))
+    facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)
+    found = the(InstanceWhy.TAKEN_OUT, facts)
+    assert (found.instances, found.who) == ((0,), LiftedBy.NOBODY)
+    assert (
+        found.text
+        == "1 instance was taken out of its batch and waits for the next upgrade: this one does not take it again."
+    )
+    assert InstanceWhy.TAKEN_OUT not in codes(with_instance(facts, 0, opt_out=HOLD))
+    assert InstanceWhy.TAKEN_OUT not in codes(with_instance(facts, 0, version=NEW))

@@ -130,6 +130,19 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     )
 
 
+def taken_out(view: ReasonContext) -> tuple[int, ...]:
+    """The ids of instances that still lack what the running upgrade brings, and that it does not take any more: a batch let them go.
+
+    They are not counted here where an opt-out holds them still, or where they have no machine."""
+    upgrade = view.upgrade
+    if upgrade is None or view.is_ending:
+        return ()
+    let_go = {member.instance for member in upgrade.members if member.state is MemberState.SKIPPED}
+    there = [instance for instance in view.facts.staying if instance.id in let_go and instance.exists]
+    free = [instance for instance in there if not instance.protected and not instance.busy]
+    return health.ids(instance for instance in free if batches.is_wanted(instance, upgrade))
+
+
 def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
     return [instance for instance in instances if instance.failed_version == view.target and not instance.protected]
 

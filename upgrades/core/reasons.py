@@ -33,6 +33,7 @@ class InstanceWhy(StrEnum):
     TURN = "WaitsForItsTurn"
     AUTOMATIC_OFF = "AutomaticUpgradesOff"
     SURPLUS = "SurplusIsKept"
+    TAKEN_OUT = "WaitsForTheNextUpgrade"
 
 
 OPERATOR, OWNER, PUBLISHER = LiftedBy.OPERATOR, LiftedBy.OWNER, LiftedBy.PUBLISHER
@@ -90,6 +91,7 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.CLEARING: _at_work("upgrading", gate="room"),
     Why.CREATING: _at_work("upgrading", gate="capacity"),
     InstanceWhy.TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, passes=True),
+    InstanceWhy.TAKEN_OUT: ReasonKind("waiting", "pending", "batch", is_brief=False, passes=True),
     Why.NOTHING_TO_DO: ReasonKind("done", "done", passes=True),
 }
 RANK = {code: place for place, code in enumerate(KINDS)}
@@ -356,6 +358,12 @@ def _turn(view: ReasonContext) -> Iterator[Reason]:
         yield _made(InstanceWhy.TURN, numbers=numbers, instances=health.ids(waiting))
 
 
+def _taken_out(view: ReasonContext) -> Iterator[Reason]:
+    """Instances that were taken out of their batch, such as by an opt-out that has ended since: an upgrade takes each instance once."""
+    if held := reason_queries.taken_out(view):
+        yield _made(InstanceWhy.TAKEN_OUT, numbers={"instances": len(held)}, instances=held)
+
+
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
 
@@ -376,5 +384,5 @@ def _working(view: ReasonContext) -> Iterator[Reason]:
 SOURCES: tuple[Callable[[ReasonContext], Iterable[Reason]], ...] = (
     _no_image, _not_made, _gone, _surplus, _gate, _stale, _initializing, _fleet_stop, _paused, _pause, _room,
     _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off, _impossible, _unapproved, _opted_out,
-    _quarantined, _withdrawn, _switched_off, _failed_before, _turn, _working,
+    _quarantined, _withdrawn, _switched_off, _failed_before, _turn, _taken_out, _working,
 )  # fmt: skip
