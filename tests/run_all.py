@@ -1,7 +1,7 @@
 """All tests, in as little time as two cores need: `make test` runs `python -m tests.run_all`.
 
-Many tests wait for processes, browsers and timers, so that one run of pytest leaves a core idle. Each part here is a run of its own;
-LANES of them run at once, with WORKERS processes each, to which files are dealt out as they become free.
+Many tests wait for processes, browsers and timers, so that one run of pytest leaves a core idle. Each part here is a run of its own, with
+WORKERS processes, to which files are dealt out as they become free. All parts run at once.
 """
 
 import os
@@ -17,7 +17,6 @@ from typing import IO
 
 from tests.waiting import wait_until
 
-LANES = 2
 WORKERS = 2
 SAY_EACH_SECONDS = 60
 # The order of tests/conftest.py is kept: files with long tests first.
@@ -73,10 +72,7 @@ class Part:
 
 
 def all_parts() -> list[Part]:
-    """In this order: the browser's tests, which wait the most, run beside others that keep the cores busy.
-
-    They run on SQLite only, for no page depends on the kind of database.
-    """
+    """What is in the browser does not depend on the kind of database."""
     return [
         Part("sqlite", (*PYTEST, "--ignore=tests/browser")),
         Part("browser", (*PYTEST, "tests/browser")),
@@ -84,15 +80,14 @@ def all_parts() -> list[Part]:
     ]
 
 
-def run(waiting: list[Part]) -> int:
-    """Runs them all, LANES at once. Returns how many failed."""
-    running: list[Part] = []
+def run(parts: list[Part]) -> int:
+    """Runs them all at once. Returns how many failed."""
+    running = list(parts)
     failed = 0
     try:
-        while waiting or running:
-            while waiting and len(running) < LANES:
-                running.append(waiting.pop(0))
-                running[-1].start()
+        for part in running:
+            part.start()
+        while running:
             ended = _ended(running)
             for part in ended:
                 running.remove(part)
