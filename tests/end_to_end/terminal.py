@@ -3,6 +3,7 @@
 Loading takes most of a second of a core, and the stories give hundreds of commands.
 """
 
+import gc
 import json
 import os
 import signal
@@ -88,6 +89,7 @@ def _load() -> None:
         if isinstance(package, str) and package == "upgrades":
             load_command_class(package, name)
     _ = get_resolver().url_patterns  # the checks before a command look at them
+    gc.freeze()  # a collection would copy all of this memory in each fork: three times the cost of a command
 
 
 def _answer(line: socket.socket) -> None:
