@@ -3,7 +3,7 @@
 The feed changes what a page shows, never these answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,8 @@ from django.forms import Form
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from dashboard import rights
@@ -36,6 +38,10 @@ def error(status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse({"error": {"code": code, "message": message}}, status=status)
 
 
+def not_signed_in() -> JsonResponse:
+    return error(401, "NotSignedIn", _("You are signed out. Sign in again; nothing was changed."))
+
+
 def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
     """Make a view of a function: it takes POSTs of people with this right, and answers a refusal of the command as 409."""
 
@@ -44,7 +50,7 @@ def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
         @wraps(do)
         def view(request: HttpRequest, *args: Any, **options: Any) -> JsonResponse:
             if not request.user.is_authenticated:
-                return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+                return not_signed_in()
             if not rights.has(request.user, right):
                 return error(403, "AuthorizationFailed", rights.RIGHTS[right].why_not)
             try:
@@ -69,8 +75,11 @@ def _by(request: HttpRequest) -> str:
     return request.user.get_username()
 
 
-def _named(rows: list[Instance]) -> str:
-    return rows[0].name if len(rows) == 1 else f"{len(rows)} instances"
+def named(rows: Sequence[Instance]) -> str:
+    """The name of a single instance; otherwise how many they are."""
+    if len(rows) == 1:
+        return rows[0].name
+    return ngettext("{count} instance", "{count} instances", len(rows)).format(count=len(rows))
 
 
 @action("opt_out")
@@ -86,7 +95,7 @@ def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
         until=sent["until"] if scope is OptOut.Scope.UNTIL else None,
         scope=scope,
     )
-    said = {"said": f"{_named(rows)} opted out.", "fill": "out", "glyph": "opted-out"}
+    said = {"said": _("{instances} opted out.").format(instances=named(rows)), "fill": "out", "glyph": "opted-out"}
     if not rights.has(request.user, "opt_in"):
         return said
     return {**said, "undo": _undo("undo opt out", group, name, rows)}
@@ -96,7 +105,7 @@ def opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = read(Ids(request.POST))
     rows = opt_outs.undo_opt_out(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {"said": f"Undone: {_named(rows)} as before."}
+    return {"said": _("Undone: {instances} as before.").format(instances=named(rows))}
 
 
 @action("opt_in")
@@ -106,8 +115,9 @@ def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     now = timezone.now()
     rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
     if not rows:
-        return {"said": "Already opted in."}
-    said = f"{_named(rows)} opted in again. Nothing begins for {opt_outs.UNDO_FOR.seconds} s."
+        return {"said": _("Already opted in.")}
+    said = _("{instances} opted in again. Nothing starts for {seconds} s.")
+    said = said.format(instances=named(rows), seconds=opt_outs.UNDO_FOR.seconds)
     return {"said": said, "undo": _undo("undo opt in", group, name, rows)}
 
 
@@ -115,7 +125,8 @@ def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 def undo_opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = read(Ids(request.POST))
     rows = opt_outs.undo_opt_in(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    said = f"Undone: {_named(rows)} {'stays' if len(rows) == 1 else 'stay'} opted out as before."
+    said = ngettext("Undone: {instances} stays opted out.", "Undone: {instances} stay opted out.", len(rows))
+    said = said.format(instances=named(rows))
     return {"said": said, "fill": "out", "glyph": "opted-out"}
 
 
@@ -127,43 +138,49 @@ def _undo(view: str, group: str, name: str, rows: list[Instance]) -> dict[str, A
 @action("steer")
 def start(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"Upgrade of {name} to {upgrade.target_version} started.", "fill": "active", "glyph": "upgrading"}
+    said = _("Upgrade of {name} to {version} started.").format(name=name, version=upgrade.target_version)
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def start_unhealthy_first(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), unhealthy_first=True)
-    said = f"Upgrade of {name} to {upgrade.target_version} started, unhealthy instances first."
+    said = _("Upgrade of {name} to {version} started, unhealthy instances first.")
+    said = said.format(name=name, version=upgrade.target_version)
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def start_extensions(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrades.start_extensions(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"Extension upgrade of {name} started.", "fill": "active", "glyph": "upgrading"}
+    said = _("Extension upgrade of {name} started.").format(name=name)
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def retry_failed(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.start(f"{group}/{name}", _by(request), timezone.now(), only_failed=True)
-    said = f"Retrying the instances of {name} that failed on {upgrade.target_version}."
+    said = _("Retrying the instances of {name} that failed on {version}.")
+    said = said.format(name=name, version=upgrade.target_version)
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def retry_now(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.retry_now(f"{group}/{name}", _by(request), timezone.now())
-    what = f"the upgrade of {name} to {upgrade.target_version}" if upgrade else f"the missing instances of {name}"
-    said = f"Retrying {what} now."
+    if upgrade:
+        said = _("Retrying the upgrade of {name} to {version}.").format(name=name, version=upgrade.target_version)
+    else:
+        said = _("Creating the missing instances of {name} again.").format(name=name)
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = steering.pause(f"{group}/{name}", _by(request), timezone.now())
-    said = f"{name} is paused. No further batch starts."
+    said = _("{name} is paused. No further batch starts.").format(name=name)
     if batch := _in_progress(upgrade):
-        said = f"{name} will pause after batch {batch.number}."
+        said = _("{name} will pause after batch {number}.").format(name=name, number=batch.number)
     undo = {"url": reverse("resume", args=[group, name]), "values": {}}
     return {"said": said, "fill": "waiting", "glyph": "held", "undo": undo}
 
@@ -171,20 +188,24 @@ def pause(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 @action("steer")
 def resume(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.resume(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"Upgrade of {name} resumed.", "fill": "active", "glyph": "upgrading"}
+    said = _("Upgrade of {name} resumed.").format(name=name)
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def next_batch(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     steering.next_batch_now(f"{group}/{name}", _by(request), timezone.now())
-    return {"said": f"Starting the next batch of {name}.", "fill": "active", "glyph": "upgrading"}
+    said = _("Starting the next batch of {name}.").format(name=name)
+    return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
 @action("steer")
 def release(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = read(Ids(request.POST))
     rows = steering.release(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {"said": f"{_named(rows)} released." if rows else "No instance is in quarantine any more."}
+    if not rows:
+        return {"said": _("No instance is in quarantine any more.")}
+    return {"said": _("{instances} released from quarantine.").format(instances=named(rows))}
 
 
 @action("steer")
@@ -193,8 +214,10 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     path, by = f"{group}/{name}", _by(request)
     approval = approvals.approve(path, sent["ids"], by=by, now=timezone.now(), version=sent["version"])
     if not approval.instances:
-        return {"said": f"No instance is waiting for approval of {approval.version} any more."}
-    said = f"{_named(approval.instances)} approved for {approval.version}."
+        said = _("No instance is waiting for approval of {version} any more.")
+        return {"said": said.format(version=approval.version)}
+    said = _("{instances} approved for {version}.")
+    said = said.format(instances=named(approval.instances), version=approval.version)
     return {"said": said, "fill": "active", "glyph": "upgrading"}
 
 
@@ -202,17 +225,18 @@ def approve(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 def withdraw_approval(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     sent = read(Ids(request.POST))
     rows = approvals.withdraw_approval(f"{group}/{name}", sent["ids"], by=_by(request), now=timezone.now())
-    return {
-        "said": f"Approval of {_named(rows)} withdrawn." if rows else "Too late: a batch has already started on them."
-    }
+    if not rows:
+        return {"said": _("Too late: a batch has already started on them.")}
+    return {"said": _("Approval of {instances} withdrawn.").format(instances=named(rows))}
 
 
 @action("steer")
 def cancel(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     upgrade = upgrades.cancel(f"{group}/{name}", _by(request), timezone.now())
-    said = f"The upgrade of {name} is cancelled."
+    said = _("Upgrade of {name} cancelled.").format(name=name)
     if batch := _in_progress(upgrade):
-        said = f"Cancelling the upgrade of {name} after batch {batch.number}."
+        said = _("Cancelling the upgrade of {name} after batch {number}.")
+        said = said.format(name=name, number=batch.number)
     return {"said": said, "fill": "waiting", "glyph": "held"}
 
 
@@ -224,7 +248,8 @@ def _in_progress(upgrade: RollingUpgrade) -> Batch | None:
 def automatic(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
     on = read(AutomaticForm(request.POST))["on"]
     policies.change_policy(f"{group}/{name}", {"automatic_upgrade": on}, timezone.now())
-    said = {"said": f"Automatic upgrades of {name} are {'on' if on else 'off'}."}
+    text = _("Automatic upgrades of {name} are on.") if on else _("Automatic upgrades of {name} are off.")
+    said = {"said": text.format(name=name)}
     if RollingUpgrade.objects.filter(scale_set__key=ScaleSet.key_of(group, name), ended_at=None).exists():
         return said  # no undo: it would not bring back an upgrade that stops, nor stop one that begins
     undo = {"url": request.path, "values": {"on": "false" if on else "true"}}
@@ -236,10 +261,10 @@ def publish(request: HttpRequest) -> dict[str, Any]:
     sent = read(PublishForm(request.POST))
     reference = reference_of(sent)
     followers = images.publish_image(reference, timezone.now(), locations=sent["locations"])
-    who = {0: "No scale set follows this image.", 1: "1 scale set follows this image."}
-    return {
-        "said": f"{sent['version']} is published. {who.get(len(followers), f'{len(followers)} scale sets follow this image.')}"
-    }
+    count = len(followers)
+    who = ngettext("{count} scale set follows this image.", "{count} scale sets follow this image.", count)
+    who = who.format(count=count) if count else _("No scale set follows this image.")
+    return {"said": _("{version} is published. {who}").format(version=sent["version"], who=who)}
 
 
 def reference_of(sent: dict[str, Any]) -> ImageReference:
@@ -252,25 +277,29 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
     sent = read(WithdrawForm(request.POST))
     found = images.withdraw_image(reference_of(sent), timezone.now(), by=_by(request), reason=sent["reason"])
     if not found.is_news:
-        return {"said": f"{found.row.version} was already withdrawn by {found.row.withdrawn_by}."}
-    who = {0: "No scale set uses it.", 1: "1 scale set is affected."}
-    said = who.get(len(found.scale_sets), f"{len(found.scale_sets)} scale sets are affected.")
+        said = _("{version} was already withdrawn by {name}.")
+        return {"said": said.format(version=found.row.version, name=found.row.withdrawn_by)}
+    count = len(found.scale_sets)
+    who = ngettext("{count} scale set is affected.", "{count} scale sets are affected.", count)
+    who = who.format(count=count) if count else _("No scale set uses it.")
+    said = _("{version} is withdrawn. {who}").format(version=found.row.version, who=who)
     undo = {"url": reverse("undo withdrawal"), "values": {"sku": sent["sku"], "version": sent["version"]}}
-    return {"said": f"{found.row.version} is withdrawn. {said}", "fill": "attention", "glyph": "held", "undo": undo}
+    return {"said": said, "fill": "attention", "glyph": "held", "undo": undo}
 
 
 @action("publish")
 def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
     sent = read(UndoWithdrawalForm(request.POST))
     found = images.undo_withdrawal(reference_of(sent), timezone.now(), by=_by(request))
-    return {"said": f"{found.row.version} {'is restored' if found.is_news else 'was not withdrawn'}."}
+    said = _("{version} is restored.") if found.is_news else _("{version} was not withdrawn.")
+    return {"said": said.format(version=found.row.version)}
 
 
 @action("stop_fleet")
 def stop_fleet(request: HttpRequest) -> dict[str, Any]:
     sent = read(FleetStopForm(request.POST))
     fleet_stops.stop_fleet(reason=sent["reason"], owner=_by(request), now=timezone.now(), until=sent["until"])
-    said = {"said": "All automatic upgrades are stopped.", "fill": "attention", "glyph": "cord"}
+    said = {"said": _("All automatic upgrades are stopped."), "fill": "attention", "glyph": "cord"}
     if not rights.has(request.user, "end_fleet_stop"):
         return said
     return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}}}
@@ -279,4 +308,4 @@ def stop_fleet(request: HttpRequest) -> dict[str, Any]:
 @action("end_fleet_stop")
 def end_fleet_stop(request: HttpRequest) -> dict[str, Any]:
     fleet_stops.end_fleet_stop(by=_by(request), now=timezone.now())
-    return {"said": "Automatic upgrades resumed."}
+    return {"said": _("Automatic upgrades resumed.")}

@@ -15,10 +15,13 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from dashboard import rights
-from dashboard.actions import error
+from dashboard.actions import error, named, not_signed_in
 from upgrades import plans
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import UNDO_FOR, find_instances
@@ -53,12 +56,12 @@ class Asked:
 
     @property
     def named(self) -> str:
-        return self.rows[0].name if len(self.rows) == 1 else f"{len(self.rows)} instances"
+        return named(self.rows)
 
     @property
     def target(self) -> str:
         if self.facts.upgrade:
-            return self.facts.upgrade.target.version or "the extensions of the model"
+            return self.facts.upgrade.target.version or _("the extensions of the model")
         return self.facts.latest.version if self.facts.latest else ""
 
 
@@ -78,7 +81,7 @@ class Consequence:
     action: Action | None = None
     values: dict[str, str] = field(default_factory=dict)
     opt_outs: tuple[dict[str, Any], ...] = ()
-    back: str = "Cancel"
+    back: str = ""
 
 
 @require_safe
@@ -106,11 +109,11 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
     stop = open_fleet_stop()
     says = [*consequences.of_ending_the_fleet_stop(plans.held_by_the_fleet_stop())]
     if stop and stop.owner != request.user.get_username():
-        says.insert(0, f"It was stopped by {stop.owner}: {stop.reason}")
-    why = "" if stop else "Automatic upgrades are not stopped."
+        says.insert(0, _("Stopped by {name}: {reason}").format(name=stop.owner, reason=stop.reason))
+    why = "" if stop else _("Automatic upgrades are not stopped.")
     return JsonResponse(
         {
-            **_shown("Resume all automatic upgrades?", "Resume automatic upgrades", says),
+            **_shown(_("Resume all automatic upgrades?"), _("Resume automatic upgrades"), says),
             "possible": stop is not None,
             "why": why,
             "url": reverse("end fleet stop"),
@@ -121,14 +124,14 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
 
 def _refused(request: HttpRequest, right: str) -> JsonResponse | None:
     if not request.user.is_authenticated:
-        return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+        return not_signed_in()
     if not rights.has(request.user, right):
         return error(403, "AuthorizationFailed", rights.RIGHTS[right].why_not)
     return None
 
 
 def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
-    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True, "back": "Cancel"}
+    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True, "back": _("Cancel")}
     return {"title": title, "word": word, "says": list(says), **nothing}
 
 
@@ -137,7 +140,7 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
     url = reverse(found.view, args=[asked.row.resource_group, asked.row.name])
     shown = _shown(found.title, found.word, found.says)
     shown |= {"possible": not why, "why": why, "asks": found.asks, "url": url, "values": found.values}
-    shown |= {"opt_outs": list(found.opt_outs), "back": found.back}
+    shown |= {"opt_outs": list(found.opt_outs), "back": found.back or _("Cancel")}
     if found.change and not why:
         _add_plan(shown, asked, found.change)
     return shown
@@ -165,11 +168,11 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
 
 
 def _starting(
-    action: Action, view: str, title: str, word: str, change: Callable[[Facts], Facts] = what_if.started
+    action: Action, view: str, title: Promise, word: Promise, change: Callable[[Facts], Facts] = what_if.started
 ) -> Callable[[Asked], Consequence]:
     def consider(asked: Asked) -> Consequence:
-        name = f"{title} {asked.row.name} to {asked.target}?"
-        return Consequence(name, word, view, change, consequences.of_starting(asked.facts), action=action)
+        name = str(title).format(name=asked.row.name, target=asked.target)
+        return Consequence(name, str(word), view, change, consequences.of_starting(asked.facts), action=action)
 
     return consider
 
@@ -177,63 +180,67 @@ def _starting(
 def _extensions(asked: Asked) -> Consequence:
     extensions = key_of_model(documents.read(asked.row.document).machine.extensions)
     change = partial(what_if.extensions_started, extensions=extensions)
-    title = f"Upgrade the extensions of {asked.row.name}?"
-    word, says = "Upgrade extensions", ("OS disks are left alone.", *consequences.of_starting(asked.facts))
+    title = _("Upgrade the extensions of {name}?").format(name=asked.row.name)
+    word, says = _("Upgrade extensions"), (_("OS disks are not changed."), *consequences.of_starting(asked.facts))
     return Consequence(title, word, "start extensions", change, says, action=Action.EXTENSIONS)
 
 
 def _retry(asked: Asked) -> Consequence:
-    title = f"Retry the upgrade of {asked.row.name} now?"
+    title = _("Retry the upgrade of {name} now?").format(name=asked.row.name)
     says = consequences.of_retrying(asked.facts)
-    return Consequence(title, "Retry now", "retry", what_if.retried, says, action=Action.RETRY)
+    return Consequence(title, _("Retry now"), "retry", what_if.retried, says, action=Action.RETRY)
 
 
 def _resume(asked: Asked) -> Consequence:
     says = consequences.of_resuming(asked.facts)
-    title = f"Resume the upgrade of {asked.row.name}?"
-    return Consequence(title, "Resume", "resume", what_if.resumed, says, action=Action.RESUME)
+    title = _("Resume the upgrade of {name}?").format(name=asked.row.name)
+    return Consequence(title, _("Resume"), "resume", what_if.resumed, says, action=Action.RESUME)
 
 
 def _next_batch(asked: Asked) -> Consequence:
-    title = f"Begin the next batch of {asked.row.name} now?"
-    says = ("The pause between batches is skipped once.",)
-    return Consequence(title, "Next batch now", "next batch", what_if.hurried, says, action=Action.NEXT_BATCH)
+    title = _("Start the next batch of {name} now?").format(name=asked.row.name)
+    says = (_("The pause between batches is skipped once."),)
+    return Consequence(title, _("Next batch now"), "next batch", what_if.hurried, says, action=Action.NEXT_BATCH)
 
 
 def _cancel(asked: Asked) -> Consequence:
     says = consequences.of_cancelling(asked.facts)
-    title = f"Cancel the upgrade of {asked.row.name} to {asked.target}?"
-    return Consequence(title, "Cancel upgrade", "cancel", None, says, action=Action.CANCEL, back="Keep it running")
+    title = _("Cancel the upgrade of {name} to {target}?").format(name=asked.row.name, target=asked.target)
+    word, back = _("Cancel upgrade"), _("Keep it running")
+    return Consequence(title, word, "cancel", None, says, action=Action.CANCEL, back=back)
 
 
 def _approve(asked: Asked) -> Consequence:
     version = asked.sent.get("version", "")
     change = partial(what_if.approved, ids=asked.ids, version=version)
     values = {"ids": asked.sent.get("ids", ""), "version": version}
-    title = f"Approve {asked.named} for {version}?"
-    return Consequence(title, "Approve", "approve", change, action=Action.APPROVE, values=values)
+    title = _("Approve {instances} for {version}?").format(instances=asked.named, version=version)
+    return Consequence(title, _("Approve"), "approve", change, action=Action.APPROVE, values=values)
 
 
 def _release(asked: Asked) -> Consequence:
     values = {"ids": asked.sent.get("ids", "")}
     change = partial(what_if.released, ids=asked.ids)
-    says = ("What is known of their failures is forgotten.",)
-    title = f"Release {asked.named} from quarantine?"
-    return Consequence(title, "Release", "release", change, says, action=Action.RELEASE, values=values)
+    says = (_("Their failures so far are forgotten."),)
+    title = _("Release {instances} from quarantine?").format(instances=asked.named)
+    return Consequence(title, _("Release"), "release", change, says, action=Action.RELEASE, values=values)
 
 
 def _opt_in(asked: Asked) -> Consequence:
     """Ending an opt-out. The page asks only where it is somebody else's; one's own holds for some seconds more, and can be kept."""
     held = in_force(asked.now).filter(instance__in=asked.rows).select_related("instance").order_by("instance__number")
     others = any(opt_out.owner != asked.by for opt_out in held)
-    ends = "The opt-out ends" if len(held) == 1 else "The opt-outs end"
-    says = (f"{ends} in {UNDO_FOR.seconds} s. You can undo it until then.",)
+    says = ngettext(
+        "The opt-out ends in {seconds} s. You can undo it until then.",
+        "The opt-outs end in {seconds} s. You can undo it until then.",
+        len(held),
+    )
     return Consequence(
-        f"Opt {asked.named} in again?",
-        "Opt in again",
+        _("Opt {instances} in again?").format(instances=asked.named),
+        _("Opt in again"),
         "opt in",
         partial(what_if.opted_in, ids=asked.ids),
-        says,
+        (says.format(seconds=UNDO_FOR.seconds),),
         asks=others,
         values={"ids": asked.sent.get("ids", "")},
         opt_outs=tuple(_opt_out(opt_out) for opt_out in held),
@@ -249,28 +256,31 @@ def _automatic(asked: Asked) -> Consequence:
     on = asked.sent.get("on") == "true"
     values = {"on": "true" if on else "false"}
     if on:
-        change, title = partial(what_if.automatic, on=True), f"Turn automatic upgrades of {asked.row.name} on?"
+        change = partial(what_if.automatic, on=True)
+        title = _("Turn automatic upgrades of {name} on?").format(name=asked.row.name)
         begins = bool(plans.would(asked.row, change(asked.facts), asked.now).batches)
-        return Consequence(title, "Turn on", "automatic", change, asks=begins, values=values)
+        return Consequence(title, _("Turn on"), "automatic", change, asks=begins, values=values)
     says = consequences.of_turning_automatic_off(asked.facts)
-    title = f"Turn automatic upgrades of {asked.row.name} off?"
-    return Consequence(title, "Turn off", "automatic", None, says, asks=bool(says), values=values)
+    title = _("Turn automatic upgrades of {name} off?").format(name=asked.row.name)
+    return Consequence(title, _("Turn off"), "automatic", None, says, asks=bool(says), values=values)
 
 
 CONSIDERED: dict[str, Callable[[Asked], Consequence]] = {
-    "start": _starting(Action.START, "start", "Upgrade", "Start upgrade"),
+    "start": _starting(
+        Action.START, "start", gettext_lazy("Upgrade {name} to {target}?"), gettext_lazy("Start upgrade")
+    ),
     "start_unhealthy_first": _starting(
         Action.MEND,
         "start unhealthy first",
-        "Upgrade the unhealthy first:",
-        "Start upgrade",
+        gettext_lazy("Upgrade {name} to {target}, unhealthy instances first?"),
+        gettext_lazy("Start upgrade"),
         partial(what_if.started, unhealthy_first=True),
     ),
     "retry_failed": _starting(
         Action.RETRY_FAILED,
         "retry failed",
-        "Retry the failed instances of",
-        "Retry failed",
+        gettext_lazy("Retry the failed instances of {name} with {target}?"),
+        gettext_lazy("Retry failed"),
         partial(what_if.started, only_failed=True),
     ),
     "start_extensions": _extensions,

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.models import OptOut
@@ -11,7 +13,7 @@ from upgrades.models import OptOut
 class Ids(forms.Form):
     """Ids of instances, separated by commas."""
 
-    ids = forms.CharField(error_messages={"required": "Choose at least one instance."})
+    ids = forms.CharField(error_messages={"required": _("Select at least one instance.")})
 
     def clean_ids(self) -> list[str]:
         return [word for word in str(self.cleaned_data["ids"]).split(",") if word]
@@ -23,11 +25,11 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=MAX_REASON_LENGTH,
         error_messages={
-            "required": "Enter a reason.",
-            "max_length": f"A reason can have at most {MAX_REASON_LENGTH} characters.",
+            "required": _("Enter a reason."),
+            "max_length": format_lazy(_("A reason can have at most {count} characters."), count=MAX_REASON_LENGTH),
         },
     )
-    until = forms.DateTimeField(required=False, error_messages={"invalid": "Enter a valid date."})
+    until = forms.DateTimeField(required=False, error_messages={"invalid": _("Enter a valid date.")})
 
 
 class OptOutForm(Ids, ReasonForm):
@@ -58,7 +60,7 @@ class AutomaticForm(forms.Form):
 class WithdrawForm(ReasonForm):
     """A version of an SKU, and the reason for its withdrawal."""
 
-    sku = forms.CharField(error_messages={"required": "Choose an image."})
+    sku = forms.CharField(error_messages={"required": _("Select an image.")})
     version = forms.CharField(max_length=80)
 
 
@@ -68,8 +70,8 @@ class UndoWithdrawalForm(forms.Form):
 
 
 class PublishForm(forms.Form):
-    sku = forms.CharField(error_messages={"required": "Choose an image."})
-    version = forms.CharField(max_length=80, error_messages={"required": "Enter a version, e.g. 16.04.201811120."})
+    sku = forms.CharField(error_messages={"required": _("Select an image.")})
+    version = forms.CharField(max_length=80, error_messages={"required": _("Enter a version, e.g. 16.04.201811120.")})
     locations = forms.CharField(required=False)
 
     def clean_version(self) -> str:

@@ -2,10 +2,11 @@
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard import rights
-from dashboard.actions import error, read, reference_of
+from dashboard.actions import error, not_signed_in, read, reference_of
 from dashboard.forms import PublishForm
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import would_publish
@@ -14,7 +15,7 @@ from upgrades.commands.images import would_publish
 @require_safe
 def would(request: HttpRequest) -> JsonResponse:
     if not request.user.is_authenticated:
-        return error(401, "NotSignedIn", "You are signed out. Sign in again; nothing was changed.")
+        return not_signed_in()
     if not rights.has(request.user, "publish"):
         return error(403, "AuthorizationFailed", rights.RIGHTS["publish"].why_not)
     try:
@@ -25,8 +26,8 @@ def would(request: HttpRequest) -> JsonResponse:
     values = {"sku": sent["sku"], "version": sent["version"], "locations": ",".join(sent["locations"])}
     return JsonResponse(
         {
-            "title": f"Publish {sent['version']}?",
-            "word": "Publish",
+            "title": _("Publish {version}?").format(version=sent["version"]),
+            "word": _("Publish"),
             "says": found.says,
             "possible": True,
             "why": "",
@@ -38,6 +39,6 @@ def would(request: HttpRequest) -> JsonResponse:
             "batches": [],
             "more": 0,
             "lasts": None,
-            "back": "Cancel",
+            "back": _("Cancel"),
         }
     )

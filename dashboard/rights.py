@@ -4,25 +4,53 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
     permission: str
-    does: str
+    refusal: Promise
 
     @property
     def why_not(self) -> str:
-        return f"You have view-only access. To {self.does}, ask an administrator for the permission {self.permission}."
+        return str(self.refusal).format(permission=self.permission)
 
 
 RIGHTS = {
-    "steer": Right("upgrades.change_scaleset", "steer upgrades"),
-    "opt_out": Right("upgrades.add_optout", "opt instances out"),
-    "opt_in": Right("upgrades.change_optout", "opt instances in again"),
-    "stop_fleet": Right("upgrades.add_fleetstop", "stop all automatic upgrades"),
-    "end_fleet_stop": Right("upgrades.change_fleetstop", "resume all automatic upgrades"),
-    "publish": Right("upgrades.add_imageversion", "publish and withdraw image versions"),
+    "steer": Right(
+        "upgrades.change_scaleset",
+        _("You have view-only access. To steer upgrades, ask an administrator for the permission {permission}."),
+    ),
+    "opt_out": Right(
+        "upgrades.add_optout",
+        _("You have view-only access. To opt instances out, ask an administrator for the permission {permission}."),
+    ),
+    "opt_in": Right(
+        "upgrades.change_optout",
+        _(
+            "You have view-only access. To opt instances in again, ask an administrator for the permission {permission}."
+        ),
+    ),
+    "stop_fleet": Right(
+        "upgrades.add_fleetstop",
+        _(
+            "You have view-only access. To stop all automatic upgrades, ask an administrator for the permission {permission}."
+        ),
+    ),
+    "end_fleet_stop": Right(
+        "upgrades.change_fleetstop",
+        _(
+            "You have view-only access. To resume all automatic upgrades, ask an administrator for the permission {permission}."
+        ),
+    ),
+    "publish": Right(
+        "upgrades.add_imageversion",
+        _(
+            "You have view-only access. To publish and withdraw image versions, ask an administrator for the permission {permission}."
+        ),
+    ),
 }
 
 

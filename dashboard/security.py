@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy, override
 
 from dashboard.auditing import actor_of, nobody
 from dashboard.content_policy import POLICY
@@ -53,7 +55,7 @@ class SignInForm(AuthenticationForm):
             self.attempt = sign_ins.begin(name, address, timezone.now())
         except TooManyTries as waits:
             self.waits = waits
-            raise ValidationError(str(waits)) from None
+            raise _has_to_wait(waits.seconds) from None
         return self._checked(name, self.attempt)
 
     def _checked(self, name: str, attempt: Try) -> dict[str, Any]:
@@ -68,8 +70,27 @@ class SignInForm(AuthenticationForm):
 
     def get_invalid_login_error(self) -> ValidationError:
         left = self.attempt.left if self.attempt else 0
-        rest = f"{left} {'try' if left == 1 else 'tries'} left." if left else "That was the last try for now."
-        return ValidationError(f"That user name and password do not match. {rest}")
+        if not left:
+            return ValidationError(_("User name and password do not match. Too many tries: wait before you try again."))
+        says = ngettext_lazy(
+            "User name and password do not match. %(left)s try left.",
+            "User name and password do not match. %(left)s tries left.",
+            "left",
+        )
+        return ValidationError(says, params={"left": left})
+
+
+def _has_to_wait(seconds: int) -> ValidationError:
+    """The refusal of a further try. Minutes are rounded up."""
+    if seconds < 60:
+        says = ngettext_lazy(
+            "Too many tries. Try again in %(count)s second.", "Too many tries. Try again in %(count)s seconds.", "count"
+        )
+        return ValidationError(says, params={"count": seconds})
+    says = ngettext_lazy(
+        "Too many tries. Try again in %(count)s minute.", "Too many tries. Try again in %(count)s minutes.", "count"
+    )
+    return ValidationError(says, params={"count": -(-seconds // 60)})
 
 
 class SignInView(LoginView):
@@ -99,7 +120,9 @@ class SignInView(LoginView):
         is_known = get_user_model().objects.filter(username=name).exists()
         waits = isinstance(form, SignInForm) and form.waits
         code = "TooManyTries" if waits else "InvalidCredentials"
-        message = str(next(iter(form.non_field_errors()), ""))
+        with override("en"):  # the audit trail has one language
+            errors = form.non_field_errors().as_data()
+            message = next((error.messages[0] for error in errors if isinstance(error, ValidationError)), "")
         people.sign_in_refused(name if is_known else "", code, message, nobody(self.request), timezone.now())
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import dj_database_url
 
-from dashboard import environment, limits
+from dashboard import environment, languages, limits
 from upgrades.installation import IS_CHECKOUT
 from upgrades.installation import ROOT as CHECKOUT
 
@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.health.answer_first",
     "dashboard.security.content_security_policy",
+    "dashboard.languages.speak_the_browsers_language",
     "dashboard.clients.errors_as_json",
     "dashboard.trouble.refuse_nonsense",
     "django.middleware.security.SecurityMiddleware",
@@ -111,7 +112,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "login"
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = languages.ENGLISH
+LANGUAGES = languages.offered()
 FORMAT_MODULE_PATH = "dashboard.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -9,6 +9,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext_lazy
 
 from dashboard import limits
 from dashboard.limits import Shape
@@ -16,7 +17,8 @@ from upgrades.arm import urls
 from upgrades.neighbours import is_database_away
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-OUT_OF_SERVICE = "The database is unavailable. Nothing was changed; try again in a few seconds."
+OUT_OF_SERVICE = gettext_lazy("The database is unavailable. Nothing was changed; try again in a few seconds.")
+FAILED = gettext_lazy("Something went wrong on the server. Details are in its log.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -43,8 +45,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     away = error is not None and is_database_away(error)
     if limits.route(request.path_info).shape is Shape.ACT:
-        code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", "It failed.")
-        return said(limits.json_answer(503 if away else 500, code, message))
+        code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", FAILED)
+        return said(limits.json_answer(503 if away else 500, code, str(message)))
     answer = _page("503.html" if away else "500.html", 503 if away else 500)
     if away:
         answer.headers["Retry-After"] = "5"

@@ -7,6 +7,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from dashboard.actions import error
@@ -28,18 +30,18 @@ class Figure:
     """A headline number of the fleet, filled in by the page's script. `?only=key` shows only scale sets in which it counts something."""
 
     key: str
-    label: str
+    label: Promise
     fill: str = ""
     glyph: str = ""
 
 
 FIGURES = (
-    Figure("all", "Instances"),
-    Figure("latest", "On the latest image", "done", "done"),
-    Figure("moving", "Upgrading", "active", "upgrading"),
-    Figure("bad", "Unhealthy or unknown", "attention", "unhealthy"),
-    Figure("out", "Opted out", "out", "opted-out"),
-    Figure("needs", "Need attention"),
+    Figure("all", _("Instances")),
+    Figure("latest", _("On the latest image"), "done", "done"),
+    Figure("moving", _("Upgrading"), "active", "upgrading"),
+    Figure("bad", _("Unhealthy or unknown"), "attention", "unhealthy"),
+    Figure("out", _("Opted out"), "out", "opted-out"),
+    Figure("needs", _("Need attention")),
 )
 
 
