@@ -21,7 +21,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run install install-clients test test-fast check lint soak fuzz bench screenshots lock azure-types
+.PHONY: help run install install-clients test test-fast check lint soak fuzz bench screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -71,6 +71,10 @@ bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
 
 screenshots: $(VENV)/test.stamp ## the pictures of README.md, of a real run in a real browser
 	$(ELSEWHERE) $(BIN)/python -m tests.browser.screenshots docs/images
+
+texts: $(VENV)/test.stamp ## renew the catalogues of the pages' texts; BEGIN=sv begins a language
+	@mkdir -p $(VENV)/state
+	@$(ELSEWHERE) $(BIN)/python -m tests.texts $(BEGIN)
 
 # The packages are read, not installed: several versions of one, for each knows other versions of the API.
 azure-types: $(VENV)/made.stamp ## renew upgrades/core/azure_types/types.json; add a newer package to TYPES_OF

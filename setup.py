@@ -8,6 +8,7 @@ setup(
     package_data={
         "upgrades.core.azure_types": ["types.json"],
         "upgrades.core.catalogue": ["*.json"],
+        "dashboard": ["locale/*/LC_MESSAGES/*"],
         "dashboard.templates": ["**/*.html"],
         "dashboard.static": ["**/*.*"],
     },

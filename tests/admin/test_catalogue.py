@@ -45,7 +45,7 @@ def test_a_sku_that_cannot_be(ada: Client, field: str, value: str, words: str) -
 def test_the_same_sku_in_another_case(ada: Client) -> None:
     fields = {**DEBIAN, "publisher": "CANONICAL", "offer": "ubuntuserver", "sku": "16.04-lts"}
     with nothing_changes():
-        assert "is supported already" in errors(post(ada, "imagesku/add/", **fields))["__all__"][0]
+        assert "exists already" in errors(post(ada, "imagesku/add/", **fields))["__all__"][0]
 
 
 def test_support_is_limited_and_noted(ada: Client) -> None:
@@ -69,7 +69,7 @@ def test_publishing_a_version_rolls(ada: Client) -> None:
     woken = ScaleSet.objects.exclude(reconcile_at=NOW + timedelta(days=9000))
     assert list(woken) == [follower] != [pinned]
     assert ubuntu().latest_in(follower.location) == "16.04.2"
-    assert "Scale sets that follow it: 1." in told(ada, "imageversion/")
+    assert "1 scale set follows this image." in told(ada, "imageversion/")
 
 
 def test_publishing_asks_first_and_says_whom_it_upgrades(ada: Client) -> None:
@@ -152,7 +152,7 @@ def test_a_new_location(ada: Client) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("name", "Moon Base", "small letters and digits"),
+        ("name", "Moon Base", "lower-case letters and digits"),
         ("name", "westus", "already exists"),
         ("provider", "abacus", "valid choice"),
         ("settings", '{"a": }', "line 1, column 7"),

@@ -72,7 +72,7 @@ def test_limits_are_limited(ada: Client) -> None:
 
 
 def test_the_form_says_what_it_is_for(ada: Client) -> None:
-    assert "whose document says nothing of its limits" in page(ada, FORM)
+    assert "whose document sets no limits" in page(ada, FORM)
 
 
 def test_who_may_not_change_them_may_not(client: Client) -> None:

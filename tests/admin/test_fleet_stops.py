@@ -54,7 +54,7 @@ def test_letting_go(ada: Client) -> None:
     with snapshot_equals_events():
         act(ada, "fleetstop/", "let_go", row.pk)
     assert FleetStop.objects.get().ended_by == "ada"
-    assert told(ada, "fleetstop/") == ["Automatic upgrades go on: all scale sets."]
+    assert told(ada, "fleetstop/") == ["Automatic upgrades resumed: all scale sets."]
 
 
 def test_one_that_has_ended_lets_nothing_go(ada: Client) -> None:
@@ -63,7 +63,7 @@ def test_one_that_has_ended_lets_nothing_go(ada: Client) -> None:
     stop_fleet(reason="another", owner="eve", now=NOW)
     with nothing_changes():
         act(ada, "fleetstop/", "let_go", old.pk)
-    assert told(ada, "fleetstop/") == ["What was chosen has ended already: nothing was changed."]
+    assert told(ada, "fleetstop/") == ["These stops have ended already. Nothing was changed."]
 
 
 def test_the_list_and_what_was_done_are_only_read(ada: Client) -> None:

@@ -23,7 +23,7 @@ def test_opting_out_asks_why(ada: Client) -> None:
     with nothing_changes():
         answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1, 3))
     shown = answer.content.decode()
-    assert "2 chosen" in shown and 'name="reason"' in shown and shown.count('name="_selected_action"') == 2
+    assert "2 selected" in shown and 'name="reason"' in shown and shown.count('name="_selected_action"') == 2
 
 
 def test_opting_out(ada: Client) -> None:
@@ -67,7 +67,7 @@ def test_all_that_a_filter_finds(ada: Client) -> None:
     Instance.objects.filter(scale_set=other, number=2).update(health="unhealthy")
     path = "instance/?health__exact=unhealthy"
     shown = act(ada, path, "opt_out_chosen", *ids(web, 0, 1), select_across="1").content.decode()
-    assert "111 chosen" in shown and shown.count('name="_selected_action"') == 1
+    assert "111 selected" in shown and shown.count('name="_selected_action"') == 1
     with snapshot_equals_events():
         act(ada, path, "opt_out_chosen", *ids(web, 0), select_across="1", agreed="1", reason="sick")
     assert OptOut.objects.count() == 111

@@ -154,7 +154,7 @@ def test_an_upgrade_shows_how_it_is_steered_and_what_was_rolled_back(ada: Client
     shown = page(ada, f"rollingupgrade/{upgrade.pk}/change/")
     for words in (
         "the night shift",
-        "1 rolled back, 1 could not be, the first of them: DiskInUse: locked by a backup",
+        "1 rolled back, 1 failed to roll back. First error: DiskInUse: locked by a backup",
         "1 failed, 1 rolled back<br>because 20 % of 10 is 2, so at most 2.",
         "Retry skipped by",
         "Only failed",

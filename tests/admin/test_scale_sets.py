@@ -125,7 +125,7 @@ def test_the_switches_of_the_policy(ada: Client) -> None:
 def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, disable_automatic_rollback=True))
-    assert not any("not in force" in message for message in told(ada, "scaleset/"))
+    assert not any("Custom limits are saved" in message for message in told(ada, "scaleset/"))
     assert ScaleSet.objects.get().policy.automatic_rollback is False
 
 
@@ -133,14 +133,14 @@ def test_no_automatic_rollback_is_in_force_whosever_the_limits_are(ada: Client) 
 def test_switches_that_are_not_in_force_are_told_of(ada: Client, name: str) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, **{name: True}))
-    assert any("not in force" in message for message in told(ada, "scaleset/"))
+    assert any("Custom limits are saved" in message for message in told(ada, "scaleset/"))
     assert getattr(ScaleSet.objects.get().policy, name) is False
 
 
 def test_limits_that_are_not_in_force_are_told_of(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, max_batch_percent=50))
-    assert any("not in force" in message for message in told(ada, "scaleset/"))
+    assert any("Custom limits are saved" in message for message in told(ada, "scaleset/"))
     assert ScaleSet.objects.get().policy.max_batch_percent == 20
 
 
@@ -187,7 +187,7 @@ def test_no_secrets_and_no_markup_of_others_on_the_page(ada: Client) -> None:
 
 def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
     row = a_scale_set()
-    assert "nothing holds it" in page(ada, f"scaleset/{row.pk}/change/")
+    assert "it is not waiting" in page(ada, f"scaleset/{row.pk}/change/")
     publish("1.0.0")
     stop_fleet(reason="<b>panics</b>", owner="eve", now=NOW)
     opt_out("fleet/web", ["1", "2", "7"], reason="payroll", owner="bob", now=NOW)
@@ -195,10 +195,10 @@ def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
     shown = page(ada, f"scaleset/{row.pk}/change/")
     assert (
         "<p><strong>FleetStopped</strong>: All automatic upgrades are stopped by eve until 2018-09-26 12:00:00 UTC: "
-        "&lt;b&gt;panics&lt;/b&gt;<br>since 2018-09-25 12:00:00 UTC; until 2018-09-26 12:00:00 UTC; lifted by an operator "
-        "(end fleet stop)</p>"
+        "&lt;b&gt;panics&lt;/b&gt;<br>since 2018-09-25 12:00:00 UTC; until 2018-09-26 12:00:00 UTC; an operator can "
+        "resolve it</p>"
     ) in shown
-    assert "instances 1-2 7; since 2018-09-25 12:00:00 UTC" in shown and "the owner of the opt-out (opt in)" in shown
+    assert "instances 1-2 7; since 2018-09-25 12:00:00 UTC" in shown and "the owner of the opt-out can resolve it" in shown
 
 
 # --- permissions ------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_deleting_asks_first(ada: Client) -> None:
     with snapshot_equals_events():
         act(ada, "scaleset/", "delete_scale_sets", row.pk, agreed="1")
     assert ScaleSet.objects.get().deleting, "its machines go first"
-    assert told(ada, "scaleset/") == ["Being deleted: fleet/web."]
+    assert told(ada, "scaleset/") == ["Deleting: fleet/web."]
 
 
 def test_one_refusal_does_not_stop_the_others(ada: Client) -> None:
@@ -235,9 +235,9 @@ def test_one_refusal_does_not_stop_the_others(ada: Client) -> None:
     start("fleet/busy", "me", NOW)
     act(ada, "scaleset/", "delete_scale_sets", busy.pk, idle.pk, agreed="1")
     assert list(ScaleSet.objects.filter(deleting=True)) == [idle]
-    refusal, done = sorted(told(ada, "scaleset/"), key=lambda message: "Being deleted" in message)
+    refusal, done = sorted(told(ada, "scaleset/"), key=lambda message: "Deleting" in message)
     assert "another ongoing rolling upgrade" in refusal
-    assert done == "Being deleted: fleet/idle."
+    assert done == "Deleting: fleet/idle."
 
 
 def test_deleting_takes_the_permission(admitting: Admitting) -> None:

@@ -50,10 +50,10 @@ def test_ending_the_opt_out_of_another_asks_and_can_be_taken_back(up: Installati
     expect(dialog).to_contain_text(re.compile(r"1 instance would be upgraded to .*, in 1 batch\."))
     assert_accessible(page)
     agree(page, "Opt in again")
-    expect(page.get_by_role("status").filter(has_text="Nothing begins for 10 s.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Nothing starts for 10 s.")).to_be_visible()
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status").filter(has_text="stays opted out as before")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="stays opted out")).to_be_visible()
     expect(cell(page, 3)).to_have_attribute("data-state", "opted-out")
     expect(page.locator("#panel")).to_contain_text("holds sessions")
     assert os_disks(up, ten)["3"] == before
@@ -96,7 +96,7 @@ def test_controls_keep_their_places_and_a_second_click_begins_nothing(up: Instal
     page.locator("#cancel").dblclick()
     expect(page.locator("#confirm")).to_contain_text(re.compile("is finished first|No batch is in progress"))
     agree(page, "Cancel upgrade")
-    said = re.compile(r"The upgrade of places is cancelled|Cancelling the upgrade of places after batch 1\.")
+    said = re.compile(r"Upgrade of places cancelled|Cancelling the upgrade of places after batch 1\.")
     expect(page.get_by_role("status").filter(has_text=said)).to_be_visible()
     expect(page.locator("#status")).to_have_text("Cancelled")
     assert {id: middle(page.locator(f"#{id}")) for id in places} == places

@@ -94,7 +94,7 @@ def test_who_may_opt_out_but_not_in_is_offered_no_undo() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"ids": ""}, "Choose at least one instance."),
+        ({"ids": ""}, "Select at least one instance."),
         ({"ids": "99"}, "no instance 99"),
         ({"reason": "  "}, "Enter a reason."),
         ({"reason": "x" * 501}, "A reason can have at most 500 characters."),
@@ -115,15 +115,12 @@ def test_opting_in(ada: Client) -> None:
     opt_out("fleet/web", ["0"], reason="why", owner="me", now=the_time())
     until = OptOut.objects.get().until
     said = done(ada, "opt in")
-    assert said["said"] == "web_0 opted in again. Nothing begins for 10 s."
+    assert said["said"] == "web_0 opted in again. Nothing starts for 10 s."
     ending = OptOut.objects.get()
     assert (ending.ending_by, ending.ended_at, ending.until_before) == ("ada", None, until)
     assert done(ada, "opt in")["said"] == "Already opted in."
     with snapshot_equals_events():
-        assert (
-            ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"]
-            == "Undone: web_0 stays opted out as before."
-        )
+        assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Undone: web_0 stays opted out."
     kept = OptOut.objects.get()
     assert (kept.owner, kept.reason, kept.until, kept.ending_by) == ("me", "why", until, "")
     assert "have ended already" in problem(ada.post(said["undo"]["url"], said["undo"]["values"]))
@@ -224,7 +221,7 @@ def test_publishing_in_some_locations(ada: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"sku": ""}, "Choose an image."),
+        ({"sku": ""}, "Select an image."),
         ({"sku": "a:b:c"}, "a:b:c is not a supported image"),
         ({"sku": "nonsense"}, "nonsense:: is not a supported image"),
         ({"version": ""}, "Enter a version, e.g."),

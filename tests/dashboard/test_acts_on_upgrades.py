@@ -21,7 +21,7 @@ def test_starting_and_cancelling(ada: Client) -> None:
     upgrade = RollingUpgrade.objects.get()
     assert (upgrade.started_by, upgrade.started_by_name) == ("User", "ada")
     assert "another ongoing rolling upgrade" in problem(act(ada, "start"))
-    assert done(ada, "cancel")["said"] == "The upgrade of web is cancelled.", "no batch is in progress"
+    assert done(ada, "cancel")["said"] == "Upgrade of web cancelled.", "no batch is in progress"
     assert RollingUpgrade.objects.get().cancel_requested_by == "ada"
 
 
@@ -85,7 +85,7 @@ def test_no_pause_to_end(ada: Client, pause_seconds: int, finished: bool, expect
 
 def test_trying_again_now(ada: Client) -> None:
     a_failed_instance()
-    assert done(ada, "retry")["said"] == "Retrying the upgrade of web to 16.04.9 now."
+    assert done(ada, "retry")["said"] == "Retrying the upgrade of web to 16.04.9."
     assert RollingUpgrade.objects.get().retry_skipped_by == "ada"
 
 
@@ -110,7 +110,7 @@ def test_none_failed(ada: Client) -> None:
 
 def test_releasing_from_quarantine(ada: Client) -> None:
     a_failed_instance()
-    assert done(ada, "release")["said"] == "web_1 released."
+    assert done(ada, "release")["said"] == "web_1 released from quarantine."
     assert not Instance.objects.exclude(quarantined_at=None).exists()
     assert act(ada, "release").json()["said"] == "No instance is in quarantine any more."
     with nothing_changes():

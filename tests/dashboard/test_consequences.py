@@ -101,7 +101,7 @@ def test_turning_automatic_upgrades_on_asks_where_something_begins(ada: Client) 
 def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
     stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
     said = ada.get("/fleet-stop/end/would/").json()
-    assert said["possible"] and said["says"][0] == "It was stopped by bob: a bad image is out"
+    assert said["possible"] and said["says"][0] == "Stopped by bob: a bad image is out"
 
 
 def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None:

@@ -1,6 +1,7 @@
 """The admin site: a door. It parses, calls one command, renders."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy
 
 from upgrades.admin import (
     access,
@@ -10,6 +11,7 @@ from upgrades.admin import (
     fleet_stops,
     history,
     instances,
+    labels,
     load_balancers,
     people,
     scale_sets,
@@ -23,10 +25,12 @@ __all__ = [
     "fleet_stops",
     "history",
     "instances",
+    "labels",
     "load_balancers",
     "people",
     "scale_sets",
 ]
 
 admin.site.site_title = admin.site.site_header = "Rollgrid"
-admin.site.index_title = "Administration"
+admin.site.index_title = gettext_lazy("Administration")
+labels.translate_models()

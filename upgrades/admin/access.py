@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from upgrades.admin.base import ReadOnlyAdmin, now
 from upgrades.commands.access import revoke_client
@@ -22,9 +24,9 @@ class ApiClientAdmin(ReadOnlyAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("upgrades.delete_apiclient")
 
-    @admin.action(description="Revoke, with all their tokens", permissions=["revoke"])
+    @admin.action(description=gettext_lazy("Revoke, with all their tokens"), permissions=["revoke"])
     def revoke_chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         at = now()
         for row in rows:
             revoke_client(row.name, at)
-        self.message_user(request, f"Revoked: {', '.join(row.name for row in rows)}.")
+        self.message_user(request, _("Revoked: {names}.").format(names=", ".join(row.name for row in rows)))

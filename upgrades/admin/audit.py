@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from upgrades.admin.base import ReadOnlyAdmin, pretty
 from upgrades.models import AuditEntry
@@ -36,10 +37,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "after_shown",
     ]
 
-    @admin.display(description="before")
+    @admin.display(description=_("before"))
     def before_shown(self, row: AuditEntry) -> SafeString:
         return pretty(row.before)
 
-    @admin.display(description="after")
+    @admin.display(description=_("after"))
     def after_shown(self, row: AuditEntry) -> SafeString:
         return pretty(row.after)

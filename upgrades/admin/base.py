@@ -16,6 +16,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
@@ -25,7 +27,9 @@ from upgrades.core.json_fields import BadDocument, check_json
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
     from django.forms import ModelForm as ModelForm
+    from django.utils.functional import _StrPromise as Lazy
 else:
+    from django.utils.functional import Promise as Lazy
 
     class ModelAdmin(admin.ModelAdmin):
         """With a type argument, which Django's takes for mypy only."""
@@ -40,15 +44,17 @@ else:
 
 Row = TypeVar("Row", bound=Model)
 MAX_SHOWN = 20  # rows of a question
+MAX_NAMED = 10  # names in a message
 
 
 class MomentField(forms.DateTimeField):
     """A time to come. In the zone of whoever types it: static/js/admin.js sends it in UTC, which it is without a script."""
 
-    def __init__(self, *, empty: str) -> None:
-        help_text = format_html('Times are in <span class="zone">UTC</span>. Empty: for {}.', empty)
+    def __init__(self, *, label: Lazy, empty: Lazy) -> None:
+        zone = gettext_lazy('Times are in <span class="zone">UTC</span>.')
+        help_text = format_lazy("{zone} {empty}", zone=zone, empty=empty)
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        super().__init__(required=False, widget=widget, help_text=help_text)
+        super().__init__(label=label, required=False, widget=widget, help_text=help_text)
 
 
 def now() -> datetime:
@@ -80,9 +86,10 @@ def pretty(value: object) -> SafeString:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     lines = text.count("\n") + 1
     shown = format_html('<pre class="readonly">{}</pre>', text)
-    return (
-        shown if lines <= FEW_LINES else format_html("<details><summary>{} lines</summary>{}</details>", lines, shown)
-    )
+    if lines <= FEW_LINES:
+        return shown
+    count = ngettext("{count} line", "{count} lines", lines).format(count=lines)
+    return format_html("<details><summary>{}</summary>{}</details>", count, shown)
 
 
 class JSONField(forms.JSONField):
@@ -106,13 +113,12 @@ class JSONField(forms.JSONField):
             check_json(document)
             return document
         except BadDocument as error:
-            raise ValidationError(f"This cannot be kept: {error.message}.") from error
+            raise ValidationError(gettext("This cannot be stored: {why}.").format(why=error.message)) from error
         except json.JSONDecodeError as error:
-            raise ValidationError(
-                f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
-            ) from error
+            says = gettext("This is not JSON: {why} in line {line}, column {column}.")
+            raise ValidationError(says.format(why=error.msg, line=error.lineno, column=error.colno)) from error
         except (ValueError, RecursionError) as error:
-            raise ValidationError(f"This cannot be read as JSON: {error}.") from error
+            raise ValidationError(gettext("This cannot be read as JSON: {why}.").format(why=error)) from error
 
 
 class LocationChoices(ModelAdmin[Row]):
@@ -121,9 +127,9 @@ class LocationChoices(ModelAdmin[Row]):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **options)
         if field is not None and db_field.name == "limited_to":
-            field.label = "Locations"
+            field.label = gettext_lazy("Locations")
             # It writes "Available ..." and "Chosen ..." above its two lists.
-            setattr(getattr(field.widget, "widget", field.widget), "verbose_name", "locations")  # noqa: B010
+            setattr(getattr(field.widget, "widget", field.widget), "verbose_name", gettext_lazy("locations"))  # noqa: B010
         return field
 
 
@@ -278,6 +284,13 @@ def each(
                 return False
             messages.error(request, _sentence(refusal.message))
     if finished:
-        more = f" and {len(finished) - 10} more" if len(finished) > 10 else ""
-        messages.success(request, f"{done}: {', '.join(finished[:10])}{more}.")
+        messages.success(request, f"{done}: {_listed(finished)}.")
     return True
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown, more = ", ".join(names[:MAX_NAMED]), len(names) - MAX_NAMED
+    if more <= 0:
+        return shown
+    return ngettext("{names} and {count} more", "{names} and {count} more", more).format(names=shown, count=more)

@@ -11,6 +11,8 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from upgrades import catalog
 from upgrades.admin.base import (
@@ -42,9 +44,8 @@ class SkuForm(ModelForm[ImageSku]):
         cleaned = super().clean() or self.cleaned_data
         names = [cleaned.get(name) for name in ("publisher", "offer", "sku")]
         if self.instance._state.adding and all(names) and catalog.find_sku(*map(str, names)):
-            raise ValidationError(
-                f"{':'.join(map(str, names))} is supported already (the case of names does not matter)."
-            )
+            says = _("{name} exists already (upper and lower case are the same).")
+            raise ValidationError(says.format(name=":".join(map(str, names))))
         return cleaned
 
     def clean_publisher(self) -> str:
@@ -59,7 +60,8 @@ class SkuForm(ModelForm[ImageSku]):
 
 def _image_name(value: str) -> str:
     if not NAME.fullmatch(value):
-        raise ValidationError(f"Azure's names of images are of letters, digits, dots, - and _, not {value!r}.")
+        says = _("Use letters, digits, dots, - and _ only, not {value!r}.")
+        raise ValidationError(says.format(value=value))
     return value
 
 
@@ -91,21 +93,21 @@ class SkuAdmin(LocationChoices[ImageSku], AuditedAdmin[ImageSku]):
         obj.key = ImageSku.key_of(obj.publisher, obj.offer, obj.sku)
         super().save_model(request, obj, form, change)
 
-    @admin.display(description="supported in")
+    @admin.display(description=gettext_lazy("supported in"))
     def where(self, row: ImageSku) -> str:
         return _places(row)
 
-    @admin.display(description="versions", ordering="version_count")
+    @admin.display(description=gettext_lazy("versions"), ordering="version_count")
     def versions_published(self, row: ImageSku) -> int:
         return int(vars(row)["version_count"])
 
-    @admin.display(description="scale sets", ordering="set_count")
+    @admin.display(description=gettext_lazy("scale sets"), ordering="set_count")
     def scale_sets(self, row: ImageSku) -> int:
         return int(vars(row)["set_count"])
 
 
 def _places(row: ImageSku | ImageVersion) -> str:
-    return ", ".join(place.name for place in row.limited_to.all()) or "all locations"
+    return ", ".join(place.name for place in row.limited_to.all()) or _("all locations")
 
 
 class VersionForm(ModelForm[ImageVersion]):
@@ -114,7 +116,7 @@ class VersionForm(ModelForm[ImageVersion]):
     The first time it is sent it says which scale sets would be upgraded, and asks.
     """
 
-    agreed = forms.BooleanField(required=False, label="Publish it")
+    agreed = forms.BooleanField(required=False, label=gettext_lazy("Publish it"))
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -128,7 +130,7 @@ class VersionForm(ModelForm[ImageVersion]):
         with suppress(Refused):
             reference = ImageReference(sku.publisher, sku.offer, sku.sku, cleaned["version"])
             found = would_publish(reference, locations=places)
-            self.add_error("agreed", [*found.says, "Check this box and save again to publish it."])
+            self.add_error("agreed", [*found.says, _("Check this box and save again to publish it.")])
 
     def _get_validation_exclusions(self) -> set[str]:
         """Without the SKU, the constraint on it and the version is not looked at."""
@@ -161,18 +163,18 @@ class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: ImageVersion | None = None) -> list[str]:
         return ["withdrawn_at", "withdrawn_by", "withdrawn_reason"]
 
-    @admin.action(description="Withdraw", permissions=["add"])
+    @admin.action(description=gettext_lazy("Withdraw"), permissions=["add"])
     def withdraw_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> HttpResponse | None:
         form = WithdrawalForm(request.POST if "agreed" in request.POST else None)
         if form.is_valid():
             act = partial(withdraw_image, now=now(), by=name_of(request), reason=form.cleaned_data["reason"])
-            if each(request, _per_version(rows, act), "Withdrawn", form):
+            if each(request, _per_version(rows, act), _("Withdrawn"), form):
                 return None
-        return ask(self, request, rows, "withdraw_chosen", "Withdraw these versions", form)
+        return ask(self, request, rows, "withdraw_chosen", _("Withdraw these versions"), form)
 
-    @admin.action(description="Put withdrawn ones back", permissions=["add"])
+    @admin.action(description=gettext_lazy("Restore withdrawn versions"), permissions=["add"])
     def put_back_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> None:
-        each(request, _per_version(rows, partial(undo_withdrawal, now=now(), by=name_of(request))), "Put back")
+        each(request, _per_version(rows, partial(undo_withdrawal, now=now(), by=name_of(request))), _("Restored"))
 
     def has_change_permission(self, request: HttpRequest, obj: ImageVersion | None = None) -> bool:
         return False
@@ -182,15 +184,21 @@ class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
         places = [place.name for place in form.cleaned_data["limited_to"]]
         followers = publish_image(reference, now(), locations=places)
         obj.pk = ImageVersion.objects.get(sku=obj.sku, version=obj.version).pk
-        self.message_user(request, f"Scale sets that follow it: {len(followers)}.")
+        count = len(followers)
+        says = ngettext("{count} scale set follows this image.", "{count} scale sets follow this image.", count)
+        self.message_user(request, says.format(count=count))
 
-    @admin.display(description="published in")
+    @admin.display(description=gettext_lazy("published in"))
     def where(self, row: ImageVersion) -> str:
         return _places(row)
 
 
 class WithdrawalForm(forms.Form):
-    reason = forms.CharField(max_length=MAX_REASON_LENGTH, help_text="Whoever runs the version is told.")
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=MAX_REASON_LENGTH,
+        help_text=gettext_lazy("Shown to everybody who runs this version."),
+    )
 
 
 def _per_version(
@@ -203,29 +211,35 @@ def _per_version(
 
 class LocationForm(ModelForm[Location]):
     provider = forms.ChoiceField(
-        choices=[(name, name) for name in sorted(PROVIDERS)], help_text="Who runs the machines there."
+        choices=[(name, name) for name in sorted(PROVIDERS)],
+        label=gettext_lazy("Provider"),
+        help_text=gettext_lazy("Who runs the machines there."),
     )
-    settings = JSONField(required=False, help_text="The provider's own settings, a JSON object.")
+    settings = JSONField(
+        required=False,
+        label=gettext_lazy("Settings"),
+        help_text=gettext_lazy("The provider's own settings, a JSON object."),
+    )
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not LOCATION.fullmatch(name):
-            raise ValidationError(f"A location's name is of small letters and digits, as in westeurope, not {name!r}.")
+            says = _("Use lower-case letters and digits only, e.g. westeurope, not {name!r}.")
+            raise ValidationError(says.format(name=name))
         return name
 
     def clean_settings(self) -> dict[str, Any]:
         settings = self.cleaned_data["settings"] or {}
         if not isinstance(settings, dict):
-            raise ValidationError("The settings are a JSON object, as in {}.")
+            raise ValidationError(_("Enter a JSON object, e.g. {}."))
         return settings
 
     def clean_provider(self) -> str:
         provider: str = self.cleaned_data["provider"]
         row = self.instance
         if row.pk and provider != Location.objects.get(pk=row.pk).provider and row.scaleset_set.exists():
-            raise ValidationError(
-                "Scale sets have machines there that only the present provider knows; delete them first."
-            )
+            says = _("Scale sets have machines there that only the current provider knows. Delete them first.")
+            raise ValidationError(says)
         return provider
 
 
@@ -255,10 +269,10 @@ class LocationAdmin(AuditedAdmin[Location]):
     def has_delete_permission(self, request: HttpRequest, obj: Location | None = None) -> bool:
         return False
 
-    @admin.display(description="scale sets", ordering="set_count")
+    @admin.display(description=gettext_lazy("scale sets"), ordering="set_count")
     def scale_sets(self, row: Location) -> int:
         return int(vars(row)["set_count"])
 
-    @admin.display(description="load balancers", ordering="balancer_count")
+    @admin.display(description=gettext_lazy("load balancers"), ordering="balancer_count")
     def load_balancers(self, row: Location) -> int:
         return int(vars(row)["balancer_count"])

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from upgrades.admin.base import CommandAdmin
 from upgrades.commands.defaults import set_defaults
@@ -21,7 +22,7 @@ class UpgradeDefaultsAdmin(CommandAdmin):
             None,
             {
                 "fields": FIELDS,
-                "description": "What a new scale set gets whose document says nothing of its limits. Those that exist keep theirs.",
+                "description": _("For new scale sets whose document sets no limits. Existing scale sets keep theirs."),
             },
         )
     ]

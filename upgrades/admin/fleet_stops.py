@@ -7,6 +7,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from upgrades.admin.base import CommandAdmin, ModelForm, MomentField, each, name_of, now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
@@ -16,9 +18,11 @@ from upgrades.models import FleetStop
 
 class FleetStopForm(ModelForm[FleetStop]):
     reason = forms.CharField(
-        max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
+        label=gettext_lazy("Reason"),
+        max_length=MAX_REASON_LENGTH,
+        widget=forms.TextInput(attrs={"size": 60, "autofocus": True}),
     )
-    until = MomentField(empty="a day")
+    until = MomentField(label=gettext_lazy("Until"), empty=gettext_lazy("Empty: for a day."))
 
 
 @admin.register(FleetStop)
@@ -47,10 +51,10 @@ class FleetStopAdmin(CommandAdmin):
         row = stop_fleet(reason=given["reason"], until=given["until"], owner=name_of(request), now=now())
         obj.pk, obj.owner = row.pk, row.owner
 
-    @admin.action(description="Let go: automatic upgrades go on", permissions=["let_go"])
+    @admin.action(description=gettext_lazy("Resume automatic upgrades"), permissions=["let_go"])
     def let_go(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> None:
         if rows.filter(ended_at=None).exists():
             act = partial(end_fleet_stop, by=name_of(request), now=now())
-            each(request, [("all scale sets", act)], "Automatic upgrades go on")
+            each(request, [(_("all scale sets"), act)], _("Automatic upgrades resumed"))
         else:
-            messages.warning(request, "What was chosen has ended already: nothing was changed.")
+            messages.warning(request, _("These stops have ended already. Nothing was changed."))

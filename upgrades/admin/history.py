@@ -10,11 +10,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from upgrades import attempts
 from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import MemberState, UpgradeKind, UpgradeStatus
+from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 from upgrades.models.records import batches_of
 
@@ -62,54 +64,70 @@ class RollingUpgradeAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RollingUpgrade]:
         return without_documents(super().get_queryset(request))
 
-    @admin.display(description="upgrade", ordering="target_version")
+    @admin.display(description=gettext_lazy("upgrade"), ordering="target_version")
     def aim(self, row: RollingUpgrade) -> str:
         return row.aim
 
-    @admin.display()
+    @admin.display(description=gettext_lazy("progress"))
     def progress(self, row: RollingUpgrade) -> str:
         """What came of it, or how far it is: "Completed: upgraded to 1.2 automatically. 20 succeeded." """
         count = row.progress()
-        going = (count.in_progress, "in progress"), (count.pending, "not started")
-        counts = (count.successful, "succeeded"), (count.failed, "failed"), *going
-        said = ", ".join(f"{number} {word}" for number, word in counts if number) or "nothing to upgrade"
+        counts = (
+            (count.successful, _("{count} succeeded")),
+            (count.failed, _("{count} failed")),
+            (count.in_progress, _("{count} in progress")),
+            (count.pending, _("{count} not started")),
+        )
+        said = ", ".join(text.format(count=number) for number, text in counts if number) or _("nothing to upgrade")
         return f"{_outcome(row)}{said}."
 
-    @admin.display(description="rolled back")
+    @admin.display(description=gettext_lazy("rolled back"))
     def rollbacks(self, row: RollingUpgrade) -> str:
         found = attempts.rollbacks_of([row])[row.pk]
-        said = f"{found.succeeded} rolled back, {found.failed} could not be"
-        return f"{said}, the first of them: {found.error}" if found.error else said
+        said = _("{succeeded} rolled back, {failed} failed to roll back")
+        said = said.format(succeeded=found.succeeded, failed=found.failed)
+        return _("{counts}. First error: {error}").format(counts=said, error=found.error) if found.error else said
 
-    @admin.display(description="policy in force")
+    @admin.display(description=gettext_lazy("policy in force"))
     def policy_shown(self, row: RollingUpgrade) -> SafeString:
         return pretty(row.policy)
 
-    @admin.display(description="error")
+    @admin.display(description=gettext_lazy("error"))
     def error_shown(self, row: RollingUpgrade) -> SafeString | str:
-        return pretty(row.error) if row.error else "none"
+        return pretty(row.error) if row.error else _("none")
 
-    @admin.display()
+    @admin.display(description=gettext_lazy("batches"))
     def batches(self, row: RollingUpgrade) -> SafeString | str:
         members = {batch["number"]: batch["members"] for batch in batches_of(row)}
         lines = [
-            (_members(batch), batch.number, _time(batch), _counted(members.get(batch.number, {})), _because(batch))
+            (
+                _members(batch),
+                _("batch {number}").format(number=batch.number),
+                _time(batch),
+                _counted(members.get(batch.number, {})),
+                _because(batch),
+            )
             for batch in row.batches.all()
         ]
-        return format_html_join("", '<p><a href="{}">batch {}</a> {}: {}{}</p>', lines) or "none yet"
+        return format_html_join("", '<p><a href="{}">{}</a> {}: {}{}</p>', lines) or _("none yet")
 
 
 def _outcome(row: RollingUpgrade) -> str:
     """How it ended, in words; "" while it runs."""
-    is_image = row.kind == UpgradeKind.IMAGE
-    what, by = ("upgrade" if is_image else "upgrade of extensions"), row.by_whom
-    to = f" to {row.target_version}" if is_image else ""
-    outcomes: dict[str, str] = {
-        UpgradeStatus.COMPLETED: f"Completed: {'upgraded' if is_image else 'extensions upgraded'}{to} {by}. ",
-        UpgradeStatus.CANCELLED: f"Cancelled: {what}{to} {by}. ",
-        UpgradeStatus.FAULTED: f"{what.capitalize()}{to} failed. ",
+    of_images = {
+        UpgradeStatus.COMPLETED: _("Completed: upgraded to {version} {by}."),
+        UpgradeStatus.CANCELLED: _("Cancelled: upgrade to {version} {by}."),
+        UpgradeStatus.FAULTED: _("Upgrade to {version} failed."),
     }
-    return outcomes.get(row.status, "")
+    of_extensions = {
+        UpgradeStatus.COMPLETED: _("Completed: extensions upgraded {by}."),
+        UpgradeStatus.CANCELLED: _("Cancelled: upgrade of extensions {by}."),
+        UpgradeStatus.FAULTED: _("Upgrade of extensions failed."),
+    }
+    outcomes: Mapping[Any, str] = of_images if row.kind == UpgradeKind.IMAGE else of_extensions
+    is_automatic = row.started_by == StartedBy.PLATFORM
+    by = _("automatically") if is_automatic else _("by {name}").format(name=row.started_by_name)
+    return outcomes[row.status].format(version=row.target_version, by=by) + " " if row.status in outcomes else ""
 
 
 def _members(batch: Batch) -> str:
@@ -118,7 +136,9 @@ def _members(batch: Batch) -> str:
 
 def _time(batch: Batch) -> str:
     began = _moment(batch.started_at)
-    return f"{began} to {_moment(batch.finished_at)}" if batch.finished_at else f"since {began}"
+    if batch.finished_at:
+        return _("{start} to {end}").format(start=began, end=_moment(batch.finished_at))
+    return _("since {start}").format(start=began)
 
 
 def _moment(at: datetime) -> str:
@@ -126,13 +146,13 @@ def _moment(at: datetime) -> str:
 
 
 def _because(batch: Batch) -> SafeString | str:
-    return format_html("<br>because {}", batch.why) if batch.why else ""
+    return format_html("<br>{}", _("because {why}").format(why=batch.why)) if batch.why else ""
 
 
 def _counted(members: Mapping[str, str]) -> str:
     """`members`: which instances are in each state."""
     counts = {state.replace("_", " "): len(numbers_in(which)) for state, which in sorted(members.items())}
-    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "nobody"
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or _("nobody")
 
 
 @admin.register(InstanceUpgrade)
@@ -169,12 +189,12 @@ class InstanceUpgradeAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InstanceUpgrade]:
         return without_documents(super().get_queryset(request), "upgrade__scale_set__")
 
-    @admin.display(description="upgrade", ordering="upgrade__started_at")
+    @admin.display(description=gettext_lazy("upgrade"), ordering="upgrade__started_at")
     def upgrade_shown(self, row: InstanceUpgrade) -> SafeString:
         address = reverse("admin:upgrades_rollingupgrade_change", args=[row.upgrade_id])
         return format_html('<a href="{}">{}</a>', address, row.upgrade)
 
-    @admin.display(description="batch")
+    @admin.display(description=gettext_lazy("batch"))
     def batch_number(self, row: InstanceUpgrade) -> int:
         return row.batch.number
 
@@ -182,7 +202,7 @@ class InstanceUpgradeAdmin(ReadOnlyAdmin):
 class StateFilter(admin.SimpleListFilter):
     """Known beforehand: to ask the table for all there are would read the whole of it."""
 
-    title = "state"
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:

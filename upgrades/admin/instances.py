@@ -9,6 +9,8 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from upgrades.admin.base import MAX_SHOWN, MomentField, ReadOnlyAdmin, ask, each, name_of, now, without_documents
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH, described, opt_in, opt_out
@@ -19,21 +21,23 @@ from upgrades.models.instance import in_force
 
 class OptOutForm(forms.Form):
     reason = forms.CharField(
-        max_length=MAX_REASON_LENGTH, widget=forms.TextInput(attrs={"size": 60, "autofocus": True})
+        label=gettext_lazy("Reason"),
+        max_length=MAX_REASON_LENGTH,
+        widget=forms.TextInput(attrs={"size": 60, "autofocus": True}),
     )
-    until = MomentField(empty="14 days")
-    for_ever = forms.BooleanField(required=False)
+    until = MomentField(label=gettext_lazy("Until"), empty=gettext_lazy("Empty: for 14 days."))
+    for_ever = forms.BooleanField(label=gettext_lazy("Without an end"), required=False)
 
 
 OPTED_OUT = Exists(OptOut.objects.filter(instance=OuterRef("pk"), ended_at=None))
 
 
 class OptedOut(admin.SimpleListFilter):
-    title = "opted out"
+    title = gettext_lazy("opted out")
     parameter_name = "opted_out"
 
     def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("no", "No")]
+        return [("yes", _("Yes")), ("no", _("No"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Instance]) -> QuerySet[Instance]:
         conditions = {"yes": Q(OPTED_OUT), "no": ~Q(OPTED_OUT)}
@@ -41,11 +45,11 @@ class OptedOut(admin.SimpleListFilter):
 
 
 class Quarantined(admin.SimpleListFilter):
-    title = "quarantined"
+    title = gettext_lazy("quarantined")
     parameter_name = "quarantined"
 
     def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("no", "No")]
+        return [("yes", _("Yes")), ("no", _("No"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Instance]) -> QuerySet[Instance]:
         return rows.filter(quarantined_at__isnull=self.value() == "no") if self.value() else rows
@@ -86,37 +90,37 @@ class InstanceAdmin(Steering):
         rows: QuerySet[Instance] = super().get_queryset(request).annotate(is_opted_out=OPTED_OUT)
         return without_documents(rows)
 
-    @admin.display(description="opted out", boolean=True)
+    @admin.display(description=gettext_lazy("opted out"), boolean=True)
     def opted_out(self, row: Instance) -> bool:
         return bool(vars(row)["is_opted_out"])
 
-    @admin.action(description="Opt out of upgrades", permissions=["opt_out"])
+    @admin.action(description=gettext_lazy("Opt out of upgrades"), permissions=["opt_out"])
     def opt_out_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> HttpResponse | None:
         form = OptOutForm(request.POST if "agreed" in request.POST else None)
         if not (form.is_valid() and _opt_out(request, rows, form)):
-            return ask(self, request, rows, "opt_out_chosen", "Opt these instances out of upgrades", form)
+            return ask(self, request, rows, "opt_out_chosen", _("Opt these instances out of upgrades"), form)
         return None
 
-    @admin.action(description="Opt in again", permissions=["opt_in"])
+    @admin.action(description=gettext_lazy("Opt in again"), permissions=["opt_in"])
     def opt_in_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> HttpResponse | None:
         return _opt_in(self, request, rows, "opt_in_chosen", rows)
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("upgrades.change_instance")
 
-    @admin.display(boolean=True, ordering="quarantined_at")
+    @admin.display(description=gettext_lazy("quarantined"), boolean=True, ordering="quarantined_at")
     def quarantined(self, row: Instance) -> bool:
         return row.quarantined_at is not None
 
-    @admin.action(description="Release from quarantine", permissions=["release"])
+    @admin.action(description=gettext_lazy("Release from quarantine"), permissions=["release"])
     def release_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        each(request, _per_scale_set(rows, partial(release, by=name_of(request), now=now())), "Released")
+        each(request, _per_scale_set(rows, partial(release, by=name_of(request), now=now())), _("Released"))
 
 
 def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -> bool:
     given = form.cleaned_data
     act = partial(opt_out, owner=name_of(request), now=now(), **given)
-    return each(request, _per_scale_set(rows, act), "Opted out", form)
+    return each(request, _per_scale_set(rows, act), _("Opted out"), form)
 
 
 def _opt_in(
@@ -129,9 +133,9 @@ def _opt_in(
             described(opt_out)
             for opt_out in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
         ]
-        note = "Upgrades can take these instances at once."
-        return ask(page, request, chosen, action, "Opt in again", forms.Form(), says=says, note=note)
-    each(request, _per_scale_set(instances, partial(opt_in, owner=name_of(request), now=now())), "Opted in")
+        note = _("Upgrades can take these instances at once.")
+        return ask(page, request, chosen, action, _("Opt in again"), forms.Form(), says=says, note=note)
+    each(request, _per_scale_set(instances, partial(opt_in, owner=name_of(request), now=now())), _("Opted in"))
     return None
 
 
@@ -142,7 +146,7 @@ def _per_scale_set(
     found = rows.order_by("scale_set", "number")
     columns = found.values_list("scale_set__resource_group", "scale_set__name", "number")
     for path, its in groupby(list(columns), lambda columns_of_row: f"{columns_of_row[0]}/{columns_of_row[1]}"):
-        ids = [str(number) for _, _, number in its]
+        ids = [str(number) for *_path, number in its]
         yield f"{path} ({len(ids)})", partial(act, path, ids)
 
 
@@ -158,11 +162,11 @@ class OptOutAdmin(Steering):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
         return without_documents(super().get_queryset(request), "instance__scale_set__")
 
-    @admin.display(ordering="instance__scale_set__key")
+    @admin.display(description=gettext_lazy("scale set"), ordering="instance__scale_set__key")
     def scale_set(self, row: OptOut) -> str:
         return str(row.instance.scale_set)
 
-    @admin.action(description="End the chosen opt-outs now", permissions=["opt_in"])
+    @admin.action(description=gettext_lazy("End the selected opt-outs now"), permissions=["opt_in"])
     def end_chosen(self, request: HttpRequest, rows: QuerySet[OptOut]) -> HttpResponse | None:
         still = list(rows.filter(ended_at=None).values_list("instance", flat=True))
         return _opt_in(self, request, Instance.objects.filter(pk__in=still), "end_chosen", rows)

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from upgrades.admin.base import CommandAdmin, JSONField, ModelForm, now
 from upgrades.commands.load_balancers import put_load_balancer
@@ -12,7 +14,9 @@ from upgrades.models import LoadBalancer, ScaleSet
 
 
 class LoadBalancerForm(ModelForm[LoadBalancer]):
-    document = JSONField(help_text="The ARM document: location and properties.probes.")
+    document = JSONField(
+        label=gettext_lazy("Document"), help_text=gettext_lazy("The ARM document: location and properties.probes.")
+    )
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -21,7 +25,8 @@ class LoadBalancerForm(ModelForm[LoadBalancer]):
             self.instance._state.adding
             and LoadBalancer.objects.filter(key=ScaleSet.key_of(str(group), str(name))).exists()
         ):
-            raise ValidationError(f"There is a load balancer {group}/{name} already: change that one.")
+            says = _("A load balancer {path} exists already: change that one.")
+            raise ValidationError(says.format(path=f"{group}/{name}"))
         return cleaned
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
-from upgrades.core.catalogue import text_of
+from upgrades.core.catalogue import ENGLISH, messages_in, text_of
 from upgrades.core.ranges import ranges
 
 
@@ -18,10 +20,19 @@ def shown_reasons(found: Iterable[Mapping[str, Any]]) -> SafeString:
 
 def _details(reason: Mapping[str, Any]) -> Iterator[str]:
     if reason["instances"]:
-        yield f"instances {ranges(map(int, reason['instances']))}"
-    for word in ("since", "until"):
-        if reason[word]:
-            yield f"{word} {datetime.fromisoformat(reason[word]):%Y-%m-%d %H:%M:%S} UTC"
-    who = text_of(f"lifted_by.{reason['who']}")
-    act = f" ({reason['act'].replace('_', ' ')})" if reason["act"] else ""
-    yield f"lifted by {who}{act}" if who else "no action needed"
+        yield _("instances {numbers}").format(numbers=ranges(map(int, reason["instances"])))
+    if reason["since"]:
+        yield _("since {start}").format(start=_moment(reason["since"]))
+    if reason["until"]:
+        yield _("until {end}").format(end=_moment(reason["until"]))
+    who = _said(f"lifted_by.{reason['who']}")
+    yield _("{who} can resolve it").format(who=who) if who else _("no action needed")
+
+
+def _said(key: str) -> str:
+    """A message of the engine in the language of the page; "" where there is no such message."""
+    return messages_in(get_language() or ENGLISH).get(key) or text_of(key)
+
+
+def _moment(written: str) -> str:
+    return f"{datetime.fromisoformat(written):%Y-%m-%d %H:%M:%S} UTC"

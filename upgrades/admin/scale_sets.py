@@ -10,6 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from upgrades.admin.base import CommandAdmin, ModelForm, ask, count_of, each, now, pretty, without_documents
 from upgrades.admin.reasons import shown_reasons
@@ -24,11 +27,11 @@ from upgrades.models.instance import is_opted_out, staying
 
 LIMITS = [name for name, field in FIELDS.items() if not field.always_applies]
 ALWAYS = [field.form_name for field in FIELDS.values() if field.always_applies]
-OF_ITS_OWN = "Applies to upgrades that people start, and to automatic ones where “use custom limits” is on."
+OF_ITS_OWN = gettext_lazy("For upgrades that people start, and for automatic ones where “Use custom limits” is on.")
 
 
 def _form_field(field: PolicyField) -> forms.Field:
-    said: dict[str, Any] = {"label": field.label, "help_text": field.help}
+    said: dict[str, Any] = {"label": gettext_lazy(field.label), "help_text": gettext_lazy(field.help)}
     if field.kind is FieldKind.PERCENT:
         return forms.IntegerField(min_value=field.least, max_value=100, **said)
     if field.kind is FieldKind.DURATION:
@@ -39,13 +42,20 @@ def _form_field(field: PolicyField) -> forms.Field:
 class PolicyForm(ModelForm[ScaleSet]):
     """The members of the document that make its policy. Only those that were changed are written."""
 
-    capacity = forms.IntegerField(min_value=0, max_value=MAX_INSTANCES, help_text=f"Instances, 0 to {MAX_INSTANCES}.")
-    automatic_upgrade = forms.BooleanField(required=False, label="Automatic OS upgrade")
+    capacity = forms.IntegerField(
+        label=gettext_lazy("Capacity"),
+        min_value=0,
+        max_value=MAX_INSTANCES,
+        help_text=format_lazy(gettext_lazy("Instances, 0 to {count}."), count=MAX_INSTANCES),
+    )
+    automatic_upgrade = forms.BooleanField(required=False, label=gettext_lazy("Automatic OS upgrade"))
     use_rolling_upgrade_policy = forms.BooleanField(
         required=False,
-        label="Use custom limits",
-        help_text="Off: the platform's upgrades have 20 % everywhere, no pause and none of the switches below, whatever stands "
-        "there (useRollingUpgradePolicy).",
+        label=gettext_lazy("Use custom limits"),
+        help_text=gettext_lazy(
+            "Off: automatic upgrades use 20 % for every limit, no pause and none of the switches below "
+            "(useRollingUpgradePolicy)."
+        ),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -92,9 +102,9 @@ class ScaleSetAdmin(CommandAdmin):
     readonly_fields = ["location", "sku", "image_version", "health_source", "reasons", "decided", "document_shown"]
     fieldsets = [
         (None, {"fields": ["location", "sku", "image_version", "health_source", "reasons", "decided"]}),
-        ("Upgrade policy", {"fields": ["capacity", "automatic_upgrade", *ALWAYS]}),
-        ("Custom limits", {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
-        ("The client's document", {"fields": ["document_shown"]}),
+        (gettext_lazy("Upgrade policy"), {"fields": ["capacity", "automatic_upgrade", *ALWAYS]}),
+        (gettext_lazy("Custom limits"), {"fields": ["use_rolling_upgrade_policy", *LIMITS], "description": OF_ITS_OWN}),
+        (gettext_lazy("The client's document"), {"fields": ["document_shown"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScaleSet]:
@@ -127,54 +137,58 @@ class ScaleSetAdmin(CommandAdmin):
         for warning in put.warnings:
             messages.warning(request, warning)
         if set(LIMITS) & set(changes) and not form.cleaned_data["use_rolling_upgrade_policy"]:
-            messages.warning(
-                request,
-                "Custom limits are stored, but not in force for the platform's upgrades: they are when “use custom limits” is on.",
-            )
+            says = _("Custom limits are saved. Automatic upgrades follow them only when “Use custom limits” is on.")
+            messages.warning(request, says)
 
-    @admin.action(description="Delete the chosen scale sets and their machines", permissions=["remove"])
+    @admin.action(description=gettext_lazy("Delete the selected scale sets and their machines"), permissions=["remove"])
     def delete_scale_sets(self, request: HttpRequest, rows: QuerySet[ScaleSet]) -> HttpResponse | None:
         if "agreed" not in request.POST:
-            title = "Delete these scale sets and all their machines?"
+            title = _("Delete these scale sets and all their machines?")
             return ask(self, request, rows, "delete_scale_sets", title, forms.Form())
         at = now()
-        each(request, ((str(row), partial(delete_scale_set, str(row), at)) for row in rows), "Being deleted")
+        each(request, ((str(row), partial(delete_scale_set, str(row), at)) for row in rows), _("Deleting"))
         return None
 
-    @admin.display(ordering="instance_count")
+    @admin.display(description=gettext_lazy("instances"), ordering="instance_count")
     def instances(self, row: ScaleSet) -> SafeString:
         address = reverse("admin:upgrades_instance_changelist")
         return format_html('<a href="{}?scale_set__id__exact={}">{}</a>', address, row.pk, vars(row)["instance_count"])
 
-    @admin.display(ordering="healthy_count")
+    @admin.display(description=gettext_lazy("healthy"), ordering="healthy_count")
     def healthy(self, row: ScaleSet) -> int:
         return int(vars(row)["healthy_count"])
 
-    @admin.display(description="opted out", ordering="opt_out_count")
+    @admin.display(description=gettext_lazy("opted out"), ordering="opt_out_count")
     def opted_out(self, row: ScaleSet) -> int:
         return int(vars(row)["opt_out_count"])
 
-    @admin.display(description="upgrading", boolean=True, ordering="running_count")
+    @admin.display(description=gettext_lazy("upgrading"), boolean=True, ordering="running_count")
     def running(self, row: ScaleSet) -> bool:
         return bool(vars(row)["running_count"])
 
-    @admin.display(description="health")
+    @admin.display(description=gettext_lazy("health"))
     def health_source(self, row: ScaleSet) -> str:
         if not row.probe_protocol:
-            return "the machine's own state: no probe is configured"
-        often = f"every {row.probe_interval_seconds} s, {row.probe_threshold} in a row for a verdict"
+            return _("the machine's own state: no probe is configured")
+        often = ngettext(
+            "every {seconds} s, state changes after {count} answer",
+            "every {seconds} s, state changes after {count} answers in a row",
+            row.probe_threshold,
+        ).format(seconds=row.probe_interval_seconds, count=row.probe_threshold)
         if row.probe_is_rich:
-            often += f"; rich, {row.probe_grace_seconds} s of grace"
-        return f"{row.probe_protocol} to port {row.probe_port}{row.probe_path and ' '}{row.probe_path}, {often}"
+            often += "; " + _("rich, {seconds} s of grace").format(seconds=row.probe_grace_seconds)
+        path = f" {row.probe_path}" if row.probe_path else ""
+        where = _("{protocol} to port {port}{path}")
+        return f"{where.format(protocol=row.probe_protocol, port=row.probe_port, path=path)}, {often}"
 
-    @admin.display(description="why it is not moving")
+    @admin.display(description=gettext_lazy("why it is waiting"))
     def reasons(self, row: ScaleSet) -> SafeString | str:
-        return shown_reasons(row.decision.get("reasons", ())) or "nothing holds it"
+        return shown_reasons(row.decision.get("reasons", ())) or _("it is not waiting")
 
-    @admin.display(description="last decision")
+    @admin.display(description=gettext_lazy("last decision"))
     def decided(self, row: ScaleSet) -> SafeString:
         return pretty(row.decision)
 
-    @admin.display(description="as it came, without its secrets")
+    @admin.display(description=gettext_lazy("as it came, without its secrets"))
     def document_shown(self, row: ScaleSet) -> SafeString:
         return pretty(row.document)

@@ -44,8 +44,3 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} at {self.at}"
-
-    @property
-    def state_in_words(self) -> str:
-        """The state with blanks: "rolled back" for `rolled_back`."""
-        return self.state.replace("_", " ")

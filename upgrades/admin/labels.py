@@ -1,0 +1,44 @@
+"""What models and core say about their fields, translated for the pages of the admin.
+
+Models and core speak English, and know nothing of languages; only here a person reads what they say.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from upgrades.core.policy import FIELDS
+
+
+def translate_models() -> None:
+    """Make the names of our models and their fields, the help texts and the choices translatable. Migrations stay as they are."""
+    for model in _models():
+        options = model._meta
+        options.verbose_name = gettext_lazy(str(options.verbose_name))
+        options.verbose_name_plural = gettext_lazy(str(options.verbose_name_plural))
+        for field in _fields(model):
+            field.verbose_name = gettext_lazy(str(field.verbose_name))
+            field.help_text = field.help_text and gettext_lazy(str(field.help_text))
+            if field.choices:
+                field.choices = [(value, gettext_lazy(str(label))) for value, label in field.choices]
+
+
+def texts() -> Iterator[str]:
+    """All that can be translated here, for the catalogue of texts."""
+    for model in _models():
+        yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))
+        for field in _fields(model):
+            yield from (str(field.verbose_name), str(field.help_text))
+            yield from (str(label) for _, label in field.choices or ())
+    for one in FIELDS.values():
+        yield from (one.label, one.help)
+
+
+def _models() -> list[Any]:
+    return [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
+
+
+def _fields(model: Any) -> list[Any]:
+    return [*model._meta.fields, *model._meta.many_to_many]
