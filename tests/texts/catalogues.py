@@ -74,16 +74,16 @@ def problems(catalogue: Catalog, english: Catalog) -> Iterator[str]:
             or len(forms) < (catalogue.num_plurals if message.pluralizable else 1)
         ):
             yield _first(message)
-        elif any(_places(form) != _places(_last(message)) for form in forms):
+        elif any(_places(str(form)) != _places(_last(message)) for form in forms):
             yield f"{_first(message)} (its places differ)"
 
 
 def _first(message: Message) -> str:
-    return message.id[0] if isinstance(message.id, tuple | list) else message.id
+    return str(message.id[0] if isinstance(message.id, tuple | list) else message.id)
 
 
 def _last(message: Message) -> str:
-    return message.id[-1] if isinstance(message.id, tuple | list) else message.id
+    return str(message.id[-1] if isinstance(message.id, tuple | list) else message.id)
 
 
 def _places(text: str) -> set[str]:

@@ -14,9 +14,9 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from upgrades.commands import audit
@@ -51,10 +51,14 @@ class MomentField(forms.DateTimeField):
     """A time to come. In the zone of whoever types it: static/js/admin.js sends it in UTC, which it is without a script."""
 
     def __init__(self, *, label: Lazy, empty: Lazy) -> None:
-        zone = gettext_lazy('Times are in <span class="zone">UTC</span>.')
-        help_text = format_lazy("{zone} {empty}", zone=zone, empty=empty)
+        help_text = lazy(_with_zone, SafeString)(empty)
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
         super().__init__(label=label, required=False, widget=widget, help_text=help_text)
+
+
+def _with_zone(empty: Lazy) -> SafeString:
+    zone = mark_safe(gettext('Times are in <span class="zone">UTC</span>.'))
+    return format_html("{} {}", zone, empty)
 
 
 def now() -> datetime:

@@ -66,7 +66,9 @@ class RollingUpgradeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("upgrade"), ordering="target_version")
     def aim(self, row: RollingUpgrade) -> str:
-        return row.aim
+        if row.kind == UpgradeKind.EXTENSIONS:
+            return _("of extensions")
+        return _("to {version}").format(version=row.target_version)
 
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, row: RollingUpgrade) -> str:
@@ -151,7 +153,7 @@ def _because(batch: Batch) -> SafeString | str:
 
 def _counted(members: Mapping[str, str]) -> str:
     """`members`: which instances are in each state."""
-    counts = {state.replace("_", " "): len(numbers_in(which)) for state, which in sorted(members.items())}
+    counts = {_(state.replace("_", " ")): len(numbers_in(which)) for state, which in sorted(members.items())}
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or _("nobody")
 
 

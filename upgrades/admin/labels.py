@@ -6,14 +6,19 @@ Models and core speak English, and know nothing of languages; only here a person
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from upgrades.core.policy import FIELDS
 
+APP = "upgrades"
+
 
 def translate_models() -> None:
     """Make the names of our models and their fields, the help texts and the choices translatable. Migrations stay as they are."""
+    config = apps.get_app_config(APP)
+    config.verbose_name = gettext_lazy(str(config.verbose_name))
     for model in _models():
         options = model._meta
         options.verbose_name = gettext_lazy(str(options.verbose_name))
@@ -27,6 +32,7 @@ def translate_models() -> None:
 
 def texts() -> Iterator[str]:
     """All that can be translated here, for the catalogue of texts."""
+    yield str(apps.get_app_config(APP).verbose_name)
     for model in _models():
         yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))
         for field in _fields(model):
@@ -37,7 +43,7 @@ def texts() -> Iterator[str]:
 
 
 def _models() -> list[Any]:
-    return [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
+    return [model for model in admin.site._registry if model._meta.app_label == APP]
 
 
 def _fields(model: Any) -> list[Any]:
