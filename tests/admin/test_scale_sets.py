@@ -198,7 +198,9 @@ def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
         "&lt;b&gt;panics&lt;/b&gt;<br>since 2018-09-25 12:00:00 UTC; until 2018-09-26 12:00:00 UTC; an operator can "
         "resolve it</p>"
     ) in shown
-    assert "instances 1-2 7; since 2018-09-25 12:00:00 UTC" in shown and "the owner of the opt-out can resolve it" in shown
+    assert (
+        "instances 1-2 7; since 2018-09-25 12:00:00 UTC" in shown and "the owner of the opt-out can resolve it" in shown
+    )
 
 
 # --- permissions ------------------------------------------------------------------------------------------------------
