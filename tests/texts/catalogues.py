@@ -1,5 +1,6 @@
 """The catalogues of Django's texts: dashboard/locale/CODE/LC_MESSAGES/django.po, and beside it the compiled django.mo."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -10,6 +11,7 @@ from babel.messages import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from dashboard.environment import CHECKOUT
 from dashboard.languages import ENGLISH, FOLDER
 from tests.texts.collect import collected
 
@@ -18,8 +20,11 @@ def file_of(language: str, folder: Path = FOLDER) -> Path:
     return folder / language / "LC_MESSAGES" / "django.po"
 
 
-def renew(*, begin: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str]:
-    """Write all catalogues. Yields a line about each other language. `begin`: languages that get their first catalogue."""
+def renew(*, begin: Iterable[str] = (), folder: Path = FOLDER, root: Path = CHECKOUT) -> Iterator[str]:
+    """Write all catalogues. Yields a line about each other language. `begin`: languages that get their first catalogue.
+
+    `root`: the folder under which a language has its other two files.
+    """
     english = collected()
     _write(file_of(ENGLISH, folder), written(english))
     for language in sorted({*begin, *(path.name for path in folder.iterdir())} - {ENGLISH}):
@@ -27,7 +32,7 @@ def renew(*, begin: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str]:
         catalogue = read(file) if file.exists() else Catalog(locale=language)
         catalogue.update(english, no_fuzzy_matching=True)
         _write(file, written(catalogue))
-        open_ones = list(problems(catalogue, english))
+        open_ones = [*problems(catalogue, english), *missing_elsewhere(language, root)]
         _compile(catalogue, file.with_suffix(".mo"), is_complete=not open_ones)
         yield f"{language}: {f'{len(open_ones)} texts to do, first: {open_ones[0]}' if open_ones else 'complete'}"
 
@@ -76,6 +81,16 @@ def problems(catalogue: Catalog, english: Catalog) -> Iterator[str]:
             yield _first(message)
         elif any(_places(str(form)) != _places(_last(message)) for form in forms):
             yield f"{_first(message)} (its places differ)"
+
+
+def missing_elsewhere(language: str, root: Path = CHECKOUT) -> Iterator[str]:
+    """The texts that the other two files of a language do not have: those of the scripts, and those of the engine."""
+    scripts = re.findall(r'^  "([^"]+)":', (CHECKOUT / "static/js/texts.js").read_text(), re.MULTILINE)
+    engine = json.loads((CHECKOUT / "upgrades/core/catalogue/en.json").read_text())
+    for folder, keys in (("static/texts", scripts), ("upgrades/core/catalogue", engine)):
+        file = root / folder / f"{language}.json"
+        has = json.loads(file.read_text()) if file.exists() else {}
+        yield from (f"{folder}/{language}.json: {key}" for key in keys if not has.get(key))
 
 
 def _first(message: Message) -> str:

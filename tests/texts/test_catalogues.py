@@ -1,5 +1,6 @@
 """The catalogues of Django's texts hold all texts, and only complete languages are offered."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,21 +23,32 @@ def test_the_offered_languages_are_english_and_those_that_are_complete() -> None
     for name in OTHERS:
         catalogue = catalogues.read(catalogues.file_of(name))
         mo = catalogues.file_of(name).with_suffix(".mo")
-        assert mo.exists() == (not list(catalogues.problems(catalogue, english))), f"run `make texts` ({name})"
+        open_ones = [*catalogues.problems(catalogue, english), *catalogues.missing_elsewhere(name)]
+        assert mo.exists() == (not open_ones), f"run `make texts` ({name})"
         assert not mo.exists() or mo.read_bytes() == catalogues.compiled(catalogue), f"run `make texts` ({name})"
 
 
 def test_a_language_is_offered_as_soon_as_it_is_complete(tmp_path: Path) -> None:
-    (line,) = catalogues.renew(begin=["sv"], folder=tmp_path)
+    folder, tree = tmp_path / "locale", tmp_path
+    (line,) = catalogues.renew(begin=["sv"], folder=folder, root=tree)
     assert line.startswith("sv: ") and "texts to do" in line
-    assert languages.offered(tmp_path) == [("en", "English")]
-    file = catalogues.file_of("sv", tmp_path)
+    assert languages.offered(folder) == [("en", "English")]
+    file = catalogues.file_of("sv", folder)
     catalogue = catalogues.read(file)
     for message in catalogue:
         message.string = tuple(message.id) if message.pluralizable else message.id
     file.write_bytes(catalogues.written(catalogue))
-    assert list(catalogues.renew(folder=tmp_path)) == ["sv: complete"]
-    assert languages.offered(tmp_path) == [("en", "English"), ("sv", "svenska")]
+    (line,) = catalogues.renew(folder=folder, root=tree)
+    assert "static/texts/sv.json: instance.unseen" in line, "one of its three files is not there"
+    assert languages.offered(folder) == [("en", "English")]
+    for place in catalogues.missing_elsewhere("sv", tree):
+        path, _, key = place.partition(": ")
+        file = tree / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        has = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps({**has, key: "x"}))
+    assert list(catalogues.renew(folder=folder, root=tree)) == ["sv: complete"]
+    assert languages.offered(folder) == [("en", "English"), ("sv", "svenska")]
 
 
 @pytest.mark.parametrize(
