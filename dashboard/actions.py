@@ -31,7 +31,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.facts import ImageReference
 from upgrades.models import Batch, Instance, OptOut, RollingUpgrade, ScaleSet
 
-Action = Callable[..., dict[str, Any]]
+PostHandler = Callable[..., dict[str, Any]]
 
 
 def error(status: int, code: str, message: str) -> JsonResponse:
@@ -42,10 +42,10 @@ def not_signed_in() -> JsonResponse:
     return error(401, "NotSignedIn", _("You are signed out. Sign in again; nothing was changed."))
 
 
-def action(right: str) -> Callable[[Action], Callable[..., JsonResponse]]:
+def action(right: str) -> Callable[[PostHandler], Callable[..., JsonResponse]]:
     """Make a view of a function: it takes POSTs of people with this right, and answers a refusal of the command as 409."""
 
-    def decorate(do: Action) -> Callable[..., JsonResponse]:
+    def decorate(do: PostHandler) -> Callable[..., JsonResponse]:
         @require_POST
         @wraps(do)
         def view(request: HttpRequest, *args: Any, **options: Any) -> JsonResponse:

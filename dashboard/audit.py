@@ -23,8 +23,8 @@ from django.views.decorators.http import require_safe
 
 from dashboard import rights
 from upgrades import audit_trail
-from upgrades.audit_trail import Wanted
-from upgrades.core.auditing import Outcome
+from upgrades.audit_trail import AuditFilter
+from upgrades.core.auditing import AuditOutcome
 from upgrades.models import AuditEntry
 
 SIZE = 50
@@ -57,7 +57,9 @@ class FilterForm(Form):
     name = CharField(required=False, max_length=150)
     path = CharField(required=False, max_length=300)
     code = CharField(required=False, max_length=64)
-    outcome = ChoiceField(required=False, choices=[("", ""), *((outcome.value, outcome.value) for outcome in Outcome)])
+    outcome = ChoiceField(
+        required=False, choices=[("", ""), *((outcome.value, outcome.value) for outcome in AuditOutcome)]
+    )
     request_id = CharField(required=False, max_length=100)
     text = CharField(required=False, max_length=200)
     since = DateField(required=False, validators=YEARS)
@@ -65,14 +67,14 @@ class FilterForm(Form):
     zone = CharField(required=False, max_length=64)
     below = IntegerField(required=False, min_value=1, max_value=2**62)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> AuditFilter:
         given = self.cleaned_data
         words = {name: given.get(name) or "" for name in ("name", "path", "code", "outcome", "request_id", "text")}
         zone = _zone(given.get("zone") or "")
         since, until = given.get("since"), given.get("until")
         begin = datetime.combine(since, time(), zone) if since else None
         end = datetime.combine(until + timedelta(days=1), time(), zone) if until else None
-        return Wanted(**words, since=begin, until=end)
+        return AuditFilter(**words, since=begin, until=end)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -108,7 +110,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "rows": [(row, _lines(row)) for row in rows],
         "form": form,
         "filters": urlencode(kept),
-        "is_filtered": wanted != Wanted(),
+        "is_filtered": wanted != AuditFilter(),
         "is_further": bool(form.cleaned_data.get("below")),
         "older": urlencode({**kept, "below": rows[-1].pk}) if more else "",
     }
@@ -142,7 +144,7 @@ def export_json(request: HttpRequest) -> StreamingHttpResponse:
     return _download(request, _json(rows), "application/json", "json")
 
 
-def _asked(request: HttpRequest) -> Wanted:
+def _asked(request: HttpRequest) -> AuditFilter:
     """The filters of an export. Raises BadRequest where one cannot be read: without it the export would have too much."""
     form = FilterForm(request.GET)
     if not form.is_valid():

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
 from upgrades.commands import audit, people
-from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
+from upgrades.core.auditing import Actor, EntryPoint, ObjectKind, Who
 
 
 @sync_and_async_middleware
@@ -49,7 +49,7 @@ def _note_forbidden(request: HttpRequest, response: Any) -> None:
     if not _is_forbidden(request, response) or actor_of(request).who is not Who.PERSON:
         return
     path, message = f"{request.method} {request.path_info}", "The account does not have the permission."
-    audit.record_refusal("AccessRefused", Kind.ADDRESS, path, "AuthorizationFailed", message, now=timezone.now())
+    audit.record_refusal("AccessRefused", ObjectKind.ADDRESS, path, "AuthorizationFailed", message, now=timezone.now())
 
 
 def actor_of(request: HttpRequest) -> Actor:

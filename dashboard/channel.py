@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 seldom = Seldom(log)
 
 
-class Held:
+class BufferedBytes:
     """How many bytes of request bodies are in memory now, over all connections."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
 
-HELD = Held()
+BUFFERED = BufferedBytes()
 
 
 class Request(WebRequest):  # type: ignore[misc]
@@ -43,11 +43,11 @@ class Request(WebRequest):  # type: ignore[misc]
     def handleContentChunk(self, data: bytes) -> None:
         if self.channel.takes(self._held + len(data), len(data)):
             self._held += len(data)
-            HELD.bytes += len(data)
+            BUFFERED.bytes += len(data)
             super().handleContentChunk(data)
 
     def _let_go(self) -> None:
-        HELD.bytes, self._held = HELD.bytes - self._held, 0
+        BUFFERED.bytes, self._held = BUFFERED.bytes - self._held, 0
 
     def finish(self) -> None:
         self._let_go()
@@ -93,7 +93,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         largest = self._route.largest
         if not self._is_refused and size > largest:
             self.refuse(413, f"at most {limits.spelled(largest)} are taken here" if largest else "none is taken here")
-        elif not self._is_refused and HELD.bytes + more > limits.MAX_HELD:
+        elif not self._is_refused and BUFFERED.bytes + more > limits.MAX_BUFFERED:
             self.refuse(503)
         return not self._is_refused
 

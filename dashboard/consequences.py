@@ -107,7 +107,7 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
     if refused := _refused(request, "end_fleet_stop"):
         return refused
     stop = open_fleet_stop()
-    says = [*consequences.of_ending_the_fleet_stop(plans.held_by_the_fleet_stop())]
+    says = [*consequences.of_ending_the_fleet_stop(plans.count_waiting_for_fleet_stop())]
     if stop and stop.owner != request.user.get_username():
         says.insert(0, _("Stopped by {name}: {reason}").format(name=stop.owner, reason=stop.reason))
     why = "" if stop else _("Automatic upgrades are not stopped.")
@@ -147,7 +147,7 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
 
 
 def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
-    plan = plans.would(asked.row, change(asked.facts), asked.now)
+    plan = plans.plan_from(asked.row, change(asked.facts), asked.now)
     shown["says"] += consequences.of_plan(asked.facts, plan)
     shown["held"] = [block.text for block in plan.blocks]
     shown["batches"] = [
@@ -188,19 +188,21 @@ def _extensions(asked: Asked) -> Consequence:
 def _retry(asked: Asked) -> Consequence:
     title = _("Retry the upgrade of {name} now?").format(name=asked.row.name)
     says = consequences.of_retrying(asked.facts)
-    return Consequence(title, _("Retry now"), "retry", what_if.retried, says, action=Action.RETRY)
+    return Consequence(title, _("Retry now"), "retry", what_if.with_wait_skipped, says, action=Action.RETRY)
 
 
 def _resume(asked: Asked) -> Consequence:
     says = consequences.of_resuming(asked.facts)
     title = _("Resume the upgrade of {name}?").format(name=asked.row.name)
-    return Consequence(title, _("Resume"), "resume", what_if.resumed, says, action=Action.RESUME)
+    return Consequence(title, _("Resume"), "resume", what_if.with_pause_ended, says, action=Action.RESUME)
 
 
 def _next_batch(asked: Asked) -> Consequence:
     title = _("Start the next batch of {name} now?").format(name=asked.row.name)
     says = (_("The pause between batches is skipped once."),)
-    return Consequence(title, _("Next batch now"), "next batch", what_if.hurried, says, action=Action.NEXT_BATCH)
+    return Consequence(
+        title, _("Next batch now"), "next batch", what_if.with_pause_skipped, says, action=Action.NEXT_BATCH
+    )
 
 
 def _cancel(asked: Asked) -> Consequence:
@@ -239,7 +241,7 @@ def _opt_in(asked: Asked) -> Consequence:
         _("Opt {instances} in again?").format(instances=asked.named),
         _("Opt in again"),
         "opt in",
-        partial(what_if.opted_in, ids=asked.ids),
+        partial(what_if.with_opt_outs_ended, ids=asked.ids),
         (says.format(seconds=UNDO_FOR.seconds),),
         asks=others,
         values={"ids": asked.sent.get("ids", "")},
@@ -258,7 +260,7 @@ def _automatic(asked: Asked) -> Consequence:
     if on:
         change = partial(what_if.automatic, on=True)
         title = _("Turn automatic upgrades of {name} on?").format(name=asked.row.name)
-        begins = bool(plans.would(asked.row, change(asked.facts), asked.now).batches)
+        begins = bool(plans.plan_from(asked.row, change(asked.facts), asked.now).batches)
         return Consequence(title, _("Turn on"), "automatic", change, asks=begins, values=values)
     says = consequences.of_turning_automatic_off(asked.facts)
     title = _("Turn automatic upgrades of {name} off?").format(name=asked.row.name)

@@ -21,7 +21,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Client:
     """From where, and how, the client made the request."""
 
     address: str
@@ -67,17 +67,17 @@ class Front:
             return path[len(self._prefix) :] or "/"
         return path
 
-    def _seen(self, scope: Any) -> Seen:
+    def _seen(self, scope: Any) -> Client:
         peer = str(scope["client"][0]) if scope.get("client") else ""
         host = _last(scope["headers"], b"host")
         scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
         if not self._is_trusted(peer):
-            return Seen(peer, scheme, host)
+            return Client(peer, scheme, host)
         says = any(_is_said_by_proxies(name) for name, _ in scope["headers"])
         if self._external and (says or self._external.is_asked_for_by(host)):
-            return Seen(self._client(scope["headers"], peer), self._external.scheme, self._external.host)
+            return Client(self._client(scope["headers"], peer), self._external.scheme, self._external.host)
         scheme = _one_of(USUAL_PORTS, _last(scope["headers"], b"x-forwarded-proto"), scheme)
-        return Seen(self._client(scope["headers"], peer), scheme, _host(scope["headers"], host, scheme))
+        return Client(self._client(scope["headers"], peer), scheme, _host(scope["headers"], host, scheme))
 
     def _client(self, headers: Headers, peer: str) -> str:
         """The last address in the chain that is not one of our proxies. Addresses before it may have been made up by the client."""

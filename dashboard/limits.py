@@ -17,7 +17,7 @@ MAX_SIGN_IN = 16 * KB  # a name and a password, or a client's id and secret
 MAX_FORM = 256 * KB  # twice the ids of all instances of the largest scale set
 MAX_DOCUMENT = 4 * MB  # the limit of Azure Resource Manager
 MAX_MESSAGE = 256 * KB  # from a websocket's client: its position in each of some thousand scale sets
-MAX_HELD = 256 * MB  # all bodies in memory at once, in one server process
+MAX_BUFFERED = 256 * MB  # all bodies in memory at once, in one server process
 MAX_HEADERS = 100
 MAX_HEAD = 16 * 1024  # bytes, the request line and all headers together
 HEAD_SECONDS = 20  # until all headers have come
@@ -31,7 +31,7 @@ class Shape(StrEnum):
 
     ARM = "arm"
     TOKEN = "token"
-    ACT = "act"  # JSON for the pages' scripts
+    SCRIPT = "act"  # JSON for the pages' scripts
     PAGE = "page"
 
 
@@ -55,7 +55,7 @@ ROUTES = (
     _route(r"[^/]+/+oauth2/+(v2\.0/+)?token/*$", MAX_SIGN_IN, Shape.TOKEN),
     _route(r"[^/]+/+(v2\.0/+)?\.well-known/", MAX_SIGN_IN, Shape.ARM),
     _route(r"(subscriptions|providers|tenants|metadata)(/|$)", MAX_DOCUMENT, Shape.ARM),
-    _route(r"(scale-sets/+[^/]+/+[^/]+/+[^/]+/+|fleet-stop/+(end/+)?|images/+publish/+)$", MAX_FORM, Shape.ACT),
+    _route(r"(scale-sets/+[^/]+/+[^/]+/+[^/]+/+|fleet-stop/+(end/+)?|images/+publish/+)$", MAX_FORM, Shape.SCRIPT),
     _route(r"", MAX_FORM, Shape.PAGE),
 )
 _ANY = Route(re.compile(""), MAX_FORM, Shape.PAGE)

@@ -3,7 +3,7 @@
 import logging
 
 from upgrades.neighbours import is_database_away
-from upgrades.seldom import Pace
+from upgrades.seldom import RateLimit
 
 NO_FAULTS = ("/readyz", "/healthz/engine")
 NONSENSE = ("django.security.", "django.request", "daphne.server")
@@ -25,7 +25,7 @@ class Short(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pace = Pace()
+        self._pace = RateLimit()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(NONSENSE) or not self._is_theirs(record):

@@ -241,7 +241,7 @@ class Relay:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             seats = {connected.seat for connected in self._listeners if connected.seat}
-            gone = await self._database(sessions.gone, seats, self._now()) if seats else set()
+            gone = await self._database(sessions.ended_sessions, seats, self._now()) if seats else set()
             for listener in [connected for connected in self._listeners if connected.seat in gone]:
                 self.leave(listener)
                 await listener.dismiss(self._now())

@@ -19,7 +19,7 @@ from dashboard.content_policy import POLICY
 from upgrades import sign_ins
 from upgrades.commands import people
 from upgrades.core.auditing import Who
-from upgrades.sign_ins import TooManyTries, Try
+from upgrades.sign_ins import CountedTry, TooManyTries
 
 
 @sync_and_async_middleware
@@ -43,7 +43,7 @@ def _with_policy(response: Any) -> Any:
 class SignInForm(AuthenticationForm):
     """Django's form, with the throttle that all entry points share. A form without name or password does not count as a try."""
 
-    attempt: Try | None = None
+    attempt: CountedTry | None = None
     waits: TooManyTries | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class SignInForm(AuthenticationForm):
             raise _has_to_wait(waits.seconds) from None
         return self._checked(name, self.attempt)
 
-    def _checked(self, name: str, attempt: Try) -> dict[str, Any]:
+    def _checked(self, name: str, attempt: CountedTry) -> dict[str, Any]:
         try:
             cleaned = super().clean()
         except ValidationError:

@@ -19,14 +19,14 @@ class SessionIdentity:
     password: str
 
 
-def gone(seats: Collection[SessionIdentity], now: datetime) -> set[SessionIdentity]:
+def ended_sessions(seats: Collection[SessionIdentity], now: datetime) -> set[SessionIdentity]:
     """The sessions that have ended: signed out, expired, the account inactive, or its password changed."""
     every = sorted(seats, key=lambda session: session.session)
     chunks = [every[at : at + CHUNK] for at in range(0, len(every), CHUNK)]
-    return {session for chunk in chunks for session in _gone(chunk, now)}
+    return {session for chunk in chunks for session in _ended_of(chunk, now)}
 
 
-def _gone(seats: list[SessionIdentity], now: datetime) -> list[SessionIdentity]:
+def _ended_of(seats: list[SessionIdentity], now: datetime) -> list[SessionIdentity]:
     sessions = set(
         Session.objects.filter(pk__in=[session.session for session in seats], expire_date__gt=now).values_list(
             "pk", flat=True

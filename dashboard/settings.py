@@ -77,7 +77,7 @@ ASGI_APPLICATION = "dashboard.asgi.application"
 
 # A process that is halted or cut off in a transaction keeps its locks, so that nobody else can claim or write those rows. Found by stopping
 # one of two probers: the other waited until the first went on. Our own transactions are never idle for seconds.
-HALTED = "-c idle_in_transaction_session_timeout=10s"
+END_IDLE_TRANSACTIONS = "-c idle_in_transaction_session_timeout=10s"
 
 
 # Not as a URL, since the folder's name may contain #, ? or %.
@@ -99,7 +99,7 @@ def _database() -> dict[str, Any]:
             "PRAGMA journal_size_limit=67108864",
         }
     else:
-        database["OPTIONS"] = {"connect_timeout": 5, "options": HALTED, **database.get("OPTIONS", {})}
+        database["OPTIONS"] = {"connect_timeout": 5, "options": END_IDLE_TRANSACTIONS, **database.get("OPTIONS", {})}
     return database
 
 

@@ -25,8 +25,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400. It has no `requires_csrf_token` as Django's own does: that would read the unreadable form again."""
     if answer := urls.bad_request(request, exception):
         return answer
-    if limits.route(request.path_info).shape is Shape.ACT:
-        return said(limits.answer(Shape.ACT, 400))
+    if limits.route(request.path_info).shape is Shape.SCRIPT:
+        return said(limits.answer(Shape.SCRIPT, 400))
     return _page("400.html", 400)
 
 
@@ -44,7 +44,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The answer is 503 where it is the database that is away."""
     error = sys.exc_info()[1]
     away = error is not None and is_database_away(error)
-    if limits.route(request.path_info).shape is Shape.ACT:
+    if limits.route(request.path_info).shape is Shape.SCRIPT:
         code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", FAILED)
         return said(limits.json_answer(503 if away else 500, code, str(message)))
     answer = _page("503.html" if away else "500.html", 503 if away else 500)

@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from django.utils.translation import gettext
 
-from upgrades.core.auditing import EntryPoint, Kind, Who
+from upgrades.core.auditing import EntryPoint, ObjectKind, Who
 from upgrades.core.states import Health, MemberState
 
-SPOKEN: tuple[type[StrEnum], ...] = (Health, MemberState, EntryPoint, Kind, Who)
+SPOKEN: tuple[type[StrEnum], ...] = (Health, MemberState, EntryPoint, ObjectKind, Who)
 
 
 def word(code: str) -> str:

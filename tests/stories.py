@@ -17,7 +17,7 @@ from django.db import connection
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
-from upgrades.core.auditing import Outcome
+from upgrades.core.auditing import AuditOutcome
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Health, MemberState, Power, Provisioning
 from upgrades.feed import read
@@ -224,7 +224,7 @@ def everything_stored() -> dict[str, list[Json]]:
     models = list(apps.get_app_config("upgrades").get_models(include_auto_created=True))
     rows = {model._meta.label: list(model._base_manager.order_by("pk").values()) for model in models}
     trail = AuditEntry._meta.label
-    return {**rows, trail: [row for row in rows[trail] if row["outcome"] == Outcome.DONE]}
+    return {**rows, trail: [row for row in rows[trail] if row["outcome"] == AuditOutcome.DONE]}
 
 
 @contextmanager

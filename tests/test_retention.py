@@ -19,7 +19,7 @@ from upgrades import retention, tasks
 from upgrades.commands import async_operations, audit
 from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.opt_outs import opt_out
-from upgrades.core.auditing import Kind as Of
+from upgrades.core.auditing import ObjectKind as Of
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import (
@@ -34,7 +34,7 @@ from upgrades.models import (
     ScaleSet,
     Transition,
 )
-from upgrades.models.async_operation import Kind, Status
+from upgrades.models.async_operation import RequestKind, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def _transitions(row: ScaleSet) -> tuple[type[Model], str]:
 
 def _audit_entries(row: ScaleSet) -> tuple[type[Model], str]:
     for age in AGES:
-        audit.record("Tried", Of.FLEET, "", "Tried.", now=ago(age))
+        audit.write_entry("Tried", Of.FLEET, "", "Tried.", now=ago(age))
     return AuditEntry, "at"
 
 
@@ -125,7 +125,7 @@ def test_a_clock_that_jumps_far_ahead_makes_no_history_forgotten(row: ScaleSet, 
     before = AuditEntry.objects.count()
     while retention.purge(NOW + jump):
         pass
-    audit.record("Tried", Of.FLEET, "", "By the clock that jumped.", now=NOW + jump)
+    audit.write_entry("Tried", Of.FLEET, "", "By the clock that jumped.", now=NOW + jump)
     while retention.purge(NOW + jump + timedelta(hours=23)):
         pass
     assert AuditEntry.objects.count() == before + 1 > 1 and Transition.objects.filter(at=ago(2)).exists()
@@ -226,7 +226,7 @@ def test_what_is_in_force_stays(row: ScaleSet) -> None:
 
 
 def an_operation(age: float, *, ended: float | None = None, upgrade: RollingUpgrade | None = None) -> AsyncOperation:
-    row = async_operations.begin(Kind.UPGRADE, "fleet/web", ago(age), upgrade=upgrade)
+    row = async_operations.begin(RequestKind.UPGRADE, "fleet/web", ago(age), upgrade=upgrade)
     if ended is not None:
         AsyncOperation.objects.filter(pk=row.pk).update(status=Status.SUCCEEDED, ended_at=ago(ended))
     return row
@@ -236,7 +236,7 @@ def many_later_ones() -> None:
     """The very last ones stay in any case."""
     AsyncOperation.objects.bulk_create(
         AsyncOperation(
-            id=uuid.uuid4(), kind=Kind.PUT, key="x", started_at=ago(0), status=Status.SUCCEEDED, ended_at=NOW
+            id=uuid.uuid4(), kind=RequestKind.PUT, key="x", started_at=ago(0), status=Status.SUCCEEDED, ended_at=NOW
         )
         for _ in range(async_operations.MIN_KEPT)
     )
@@ -257,7 +257,7 @@ def test_an_operation_that_has_not_ended_stays(row: ScaleSet) -> None:
     runs = an_operation(60, upgrade=an_upgrade(row, ago(60), days=None))
     many_later_ones()
     purged()
-    assert async_operations.look(AsyncOperation.objects.get(pk=runs.pk), NOW).status == ""
+    assert async_operations.settle(AsyncOperation.objects.get(pk=runs.pk), NOW).status == ""
 
 
 def test_one_that_nobody_asked_after_is_kept_for_a_week_from_when_that_is_noticed(row: ScaleSet) -> None:

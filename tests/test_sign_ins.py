@@ -8,12 +8,12 @@ from django.db import connection
 
 from tests.stories import NOW
 from upgrades import sign_ins
-from upgrades.core.throttle import FORGET_AFTER, KNOWN_FOR, LIMITS, By, network
+from upgrades.core.throttle import FORGET_AFTER, KNOWN_FOR, LIMITS, CountedBy, network
 from upgrades.models import SignInTries
 from upgrades.sign_ins import TooManyTries
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
-PAIR, ADDRESS, ACCOUNT = (LIMITS[by] for by in (By.PAIR, By.ADDRESS, By.ACCOUNT))
+PAIR, ADDRESS, ACCOUNT = (LIMITS[by] for by in (CountedBy.PAIR, CountedBy.ADDRESS, CountedBy.ACCOUNT))
 SECOND = timedelta(seconds=1)
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def waits(account: str = "ada", address: str = HERE, now: datetime = NOW) -> int
 
 
 def test_waits_grow_with_each_failure_up_to_the_longest() -> None:
-    assert [guess() for _ in range(PAIR.free)] == [4, 3, 2, 1, 0]
+    assert [guess() for _ in range(PAIR.free_failures)] == [4, 3, 2, 1, 0]
     now, found = NOW, []
     for _ in range(8):
         found.append(waits(now=now))
@@ -54,7 +54,7 @@ def test_waits_grow_with_each_failure_up_to_the_longest() -> None:
 
 
 def test_a_wait_ends_by_itself_and_failures_are_forgotten() -> None:
-    for _ in range(PAIR.free):
+    for _ in range(PAIR.free_failures):
         guess()
     assert waits(now=NOW + 29 * SECOND) == 1
     assert waits(now=NOW + 30 * SECOND) == 0
@@ -68,7 +68,7 @@ def test_names_are_the_same_in_any_case() -> None:
 
 
 def test_who_tries_name_after_name_has_to_wait() -> None:
-    for number in range(ADDRESS.free):
+    for number in range(ADDRESS.free_failures):
         assert waits("new") == 0
         guess(f"name{number}")
     assert waits("new") == 30
@@ -77,9 +77,9 @@ def test_who_tries_name_after_name_has_to_wait() -> None:
 
 def test_an_account_of_his_own_does_not_help_a_guesser() -> None:
     """A success forgets nothing of what else came from the address."""
-    for number in range(ADDRESS.free):
+    for number in range(ADDRESS.free_failures):
         guess(f"name{number}")
-        if number < ADDRESS.free - 1:
+        if number < ADDRESS.free_failures - 1:
             sign_in("his own")
     assert waits("new") == 30
 
@@ -87,9 +87,9 @@ def test_an_account_of_his_own_does_not_help_a_guesser() -> None:
 @pytest.mark.parametrize(
     "addresses",
     [
-        [f"2001:db8:1:2::{number:x}" for number in range(ADDRESS.free)],
-        [f"2001:db8:1:2:{number:x}::1%eth0" for number in range(ADDRESS.free)],
-        ["::ffff:192.0.2.1", "192.0.2.1"] * (ADDRESS.free // 2),
+        [f"2001:db8:1:2::{number:x}" for number in range(ADDRESS.free_failures)],
+        [f"2001:db8:1:2:{number:x}::1%eth0" for number in range(ADDRESS.free_failures)],
+        ["::ffff:192.0.2.1", "192.0.2.1"] * (ADDRESS.free_failures // 2),
     ],
 )
 def test_all_addresses_of_one_network_count_as_one(addresses: list[str]) -> None:
@@ -100,7 +100,7 @@ def test_all_addresses_of_one_network_count_as_one(addresses: list[str]) -> None
 
 
 def test_an_account_that_many_addresses_guess_at_has_to_wait_but_not_long() -> None:
-    for number in range(ACCOUNT.free):
+    for number in range(ACCOUNT.free_failures):
         guess("ada", f"203.0.113.{number}")
     assert waits("ada", ELSEWHERE) == 15
     assert waits("bob", ELSEWHERE) == 0
@@ -112,7 +112,7 @@ def test_an_account_that_many_addresses_guess_at_has_to_wait_but_not_long() -> N
 
 def test_its_owner_is_not_locked_out_where_he_has_signed_in_before() -> None:
     sign_in("ada", HERE)
-    for number in range(ACCOUNT.free):
+    for number in range(ACCOUNT.free_failures):
         guess("ada", f"203.0.113.{number}")
     assert waits("ada", HERE) == 0
     assert waits("ada", ELSEWHERE) == 15
@@ -121,7 +121,7 @@ def test_its_owner_is_not_locked_out_where_he_has_signed_in_before() -> None:
 
 def test_where_somebody_signed_in_a_long_time_ago_is_not_known_any_more() -> None:
     sign_in("ada", HERE, NOW - KNOWN_FOR)
-    for number in range(ACCOUNT.free):
+    for number in range(ACCOUNT.free_failures):
         guess("ada", f"203.0.113.{number}")
     assert waits("ada", HERE) == 15
 
@@ -147,12 +147,12 @@ def test_many_guesses_at_once_do_not_slip_through() -> None:
             connection.close()
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(try_once, range(24))) == PAIR.free
+        assert sum(threads.map(try_once, range(24))) == PAIR.free_failures
 
 
 def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
     """Nobody is locked out for as long as the clock was set back: the wait begins anew, and ends."""
-    for _ in range(PAIR.free):
+    for _ in range(PAIR.free_failures):
         guess()
     before = NOW - timedelta(hours=2)
     with pytest.raises(TooManyTries):

@@ -10,6 +10,11 @@ OLD = {
     r"Chunk": "WorkItem",
     r"[Cc]ordRow|pull_cord|openCord": "fleet stop",
     r"(?:MOST|LONGEST|LARGEST|SHORTEST|FEWEST)_[A-Z]\w*": "MAX_..., MIN_...",
+    r"to_mend|sick_at_the_gate|may_be_ill|is_not_to_go": "unhealthy_first, unhealthy_at_the_gate, max_unhealthy, is_let_go",
+    r"is_protected_from|is_outdated|is_taken_next|hold_the_fleet|complete_without_the_absent|stop_in_time": "is_opted_out_of, "
+    "has_older_version, would_be_taken_next, obey_fleet_stop, complete_with_untakeable_left, stop_on_timeout",
+    r"make_up|quarantine_those_at_fault|_note_how_it_went|_of_the_same_member": "shift_waits, quarantine_failing, "
+    "_note_result, _other_of_pair",
     r"policy_(?:from|to)_row": "policy_from_json, policy_to_json",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))

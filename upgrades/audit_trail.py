@@ -14,7 +14,7 @@ WORDS = ("says", "name", "path", "code", "came_from", "request_id", "error_messa
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditFilter:
     """Which entries are wanted. Empty fields do not restrict. `path`: one object, or a resource group with all that is in it."""
 
     name: str = ""
@@ -27,7 +27,7 @@ class Wanted:
     until: datetime | None = None
 
 
-def entries(wanted: Wanted) -> QuerySet[AuditEntry]:
+def entries(wanted: AuditFilter) -> QuerySet[AuditEntry]:
     exact = {"name": wanted.name, "code": wanted.code, "outcome": wanted.outcome, "request_id": wanted.request_id}
     rows = AuditEntry.objects.filter(**{field: value for field, value in exact.items() if value})
     if wanted.path:
@@ -47,14 +47,14 @@ def _says(text: str) -> Q:
     return found
 
 
-def page(wanted: Wanted, size: int, *, below: int | None = None) -> tuple[list[AuditEntry], bool]:
+def page(wanted: AuditFilter, size: int, *, below: int | None = None) -> tuple[list[AuditEntry], bool]:
     """(at most `size` entries with ids below `below`, whether there are more). Late pages are as quick as the first one."""
     rows = entries(wanted)
     found = list((rows.filter(pk__lt=below) if below else rows)[: size + 1])
     return found[:size], len(found) > size
 
 
-def each(wanted: Wanted) -> Iterator[AuditEntry]:
+def each(wanted: AuditFilter) -> Iterator[AuditEntry]:
     """All wanted entries, read in chunks: a slow reader keeps neither all of them in memory nor a transaction open."""
     below, more = None, True
     while more:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from upgrades import heartbeats
-from upgrades.heartbeats import Heartbeat, Part, Record
+from upgrades.heartbeats import Heartbeat, HeartbeatFile, Part
 
 AWAY_SECONDS = 10.0  # the slowest heartbeat, that of the prober, comes every few seconds
 ALWAYS = (Part.TICKS, Part.BEAT, Part.WORKER, Part.PROBER)
@@ -27,7 +27,7 @@ def away(home: Path, now: datetime, *, simulator: bool) -> list[Away]:
     return _away(record, time.monotonic(), now, _needed(record, simulator))
 
 
-def _needed(record: Record | None, simulator: bool) -> list[Part]:
+def _needed(record: HeartbeatFile | None, simulator: bool) -> list[Part]:
     found = list(ALWAYS)
     if simulator:
         found.append(Part.SIMULATOR)
@@ -36,7 +36,7 @@ def _needed(record: Record | None, simulator: bool) -> list[Part]:
     return found
 
 
-def _away(record: Record | None, monotonic: float, now: datetime, needed: Iterable[Part]) -> list[Away]:
+def _away(record: HeartbeatFile | None, monotonic: float, now: datetime, needed: Iterable[Part]) -> list[Away]:
     if record is None:
         return [Away(part, None) for part in needed]
     ages = {part: _age(record, record.heartbeats[part], monotonic) for part in needed}
@@ -47,7 +47,7 @@ def _away(record: Record | None, monotonic: float, now: datetime, needed: Iterab
     ]
 
 
-def _age(record: Record, heartbeat: Heartbeat, monotonic: float) -> float | None:
+def _age(record: HeartbeatFile, heartbeat: Heartbeat, monotonic: float) -> float | None:
     """Seconds since a part last did its work, or since `up` was started; None where the machine has rebooted since."""
     age = monotonic - (heartbeat.worked_at or record.began_at)
     return age if age >= 0 else None

@@ -63,7 +63,7 @@ class Heartbeats:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class HeartbeatFile:
     """The content of the file. `began_at`: when `up` was started, by the monotonic clock."""
 
     began_at: float
@@ -77,7 +77,7 @@ def make(home: Path) -> int:
     return handle
 
 
-def read(home: Path) -> Record | None:
+def read(home: Path) -> HeartbeatFile | None:
     """Read the file. None where no `up` of this version ever ran with this state folder."""
     try:
         page = (home / FILE).read_bytes()
@@ -86,7 +86,7 @@ def read(home: Path) -> Record | None:
     if len(page) != _SIZE:
         return None
     began_at, _ = _SLOT.unpack_from(page, 0)
-    return Record(began_at, {part: Heartbeat(*_SLOT.unpack_from(page, at)) for part, at in _OFFSETS.items()})
+    return HeartbeatFile(began_at, {part: Heartbeat(*_SLOT.unpack_from(page, at)) for part, at in _OFFSETS.items()})
 
 
 @cache

@@ -8,7 +8,7 @@ import errno
 import logging
 from collections.abc import Iterator
 
-from upgrades.seldom import Pace
+from upgrades.seldom import RateLimit
 
 SECONDS = 60.0
 MAX_LINE = 300
@@ -83,7 +83,7 @@ class OnceAMinute(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pace = Pace(SECONDS)
+        self._pace = RateLimit(SECONDS)
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = _error_of(record)

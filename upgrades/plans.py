@@ -15,7 +15,7 @@ from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
 from upgrades.orchestrator.pace import MAX_BATCHES, pace
 
-__all__ = ["MAX_BATCHES", "Planned", "held_by_the_fleet_stop", "pace", "planned", "would"]
+__all__ = ["MAX_BATCHES", "Planned", "count_waiting_for_fleet_stop", "pace", "planned", "plan_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ def planned(row: ScaleSet, now: datetime) -> Planned:
     return Planned(preview(facts, now, pace(row, kind), by_hand=by_hand), by_hand, is_running)
 
 
-def would(row: ScaleSet, facts: Facts, now: datetime) -> Plan:
+def plan_from(row: ScaleSet, facts: Facts, now: datetime) -> Plan:
     """What would be done next by these facts, which may be made up (core/what_if.py)."""
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     return preview(facts, now, pace(row, kind))
 
 
-def held_by_the_fleet_stop() -> int:
+def count_waiting_for_fleet_stop() -> int:
     """How many scale sets wait for the end of the fleet stop, and for nothing that comes before it, by their last decisions."""
     return ScaleSet.objects.filter(decision__code=Why.FLEET_STOPPED.value).count()

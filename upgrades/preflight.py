@@ -30,10 +30,10 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
     except sealing.Unreadable:
         document = row.document
     balancers = set(LoadBalancer.objects.values_list("key", flat=True))
-    return [*_members(row), *(_check(reference, balancers, now) for reference in references(document))]
+    return [*_fields_without_effect(row), *(_check(reference, balancers, now) for reference in references(document))]
 
 
-def _members(row: ScaleSet) -> list[Check]:
+def _fields_without_effect(row: ScaleSet) -> list[Check]:
     """A check for each field of the document that does nothing here."""
     return [
         Check(

@@ -33,16 +33,19 @@ from upgrades.models import (
 
 KEEP_EVENTS = timedelta(hours=24)  # only the feed reads them; history reads transitions
 KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and the wait between attempts counts more
-AT_ONCE = 200  # small rows deleted in one transaction
+CHUNK = 200  # small rows deleted in one transaction
 EVENTS_AT_ONCE = 25  # fewer, since events may be large
 WORK_SECONDS = 0.05  # how long one call goes on
-LIVED_FOR, LIVED_UNTIL = timedelta(days=7), timedelta(days=1)  # something must have been written between so long ago
+WRITTEN_AFTER, LIVED_UNTIL = (
+    timedelta(days=7),
+    timedelta(days=1),
+)  # something must have been written between so long ago
 
 
 def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
     """Delete old rows for at most `seconds`. True where some are left. At the end SQLite's write-ahead log is checkpointed."""
     end, forgotten = time.monotonic() + seconds, 0
-    for job in (*JOBS, *(OF_HISTORY if _has_lived(now) else ())):
+    for job in (*JOBS, *(HISTORY_JOBS if _was_written_lately(now) else ())):
         while count := job(now):
             forgotten += count
             if time.monotonic() >= end:
@@ -59,9 +62,9 @@ def _shrink() -> None:
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def _has_lived(now: datetime) -> bool:
+def _was_written_lately(now: datetime) -> bool:
     """Whether something was written between LIVED_FOR and LIVED_UNTIL ago by the present clock."""
-    days = {"at__gte": now - LIVED_FOR, "at__lt": now - LIVED_UNTIL}
+    days = {"at__gte": now - WRITTEN_AFTER, "at__lt": now - LIVED_UNTIL}
     changes = Transition.objects.filter(scale_set=OuterRef("pk"), **days)
     return AuditEntry.objects.filter(**days).exists() or ScaleSet.objects.filter(Exists(changes)).exists()
 
@@ -85,19 +88,19 @@ def _transitions(now: datetime) -> int:
     old = Transition.objects.filter(at__lt=_past(now))
     has_some = ScaleSet.objects.filter(Exists(old.filter(scale_set=OuterRef("pk"))))
     first = has_some.order_by("pk").values_list("pk", flat=True).first()
-    return _delete(old.filter(scale_set=first), AT_ONCE) if first else 0
+    return _delete(old.filter(scale_set=first), CHUNK) if first else 0
 
 
 def _audit_entries(now: datetime) -> int:
-    return AuditEntry.objects.all().forget(_past(now), AT_ONCE)
+    return AuditEntry.objects.all().forget(_past(now), CHUNK)
 
 
 def _opt_outs(now: datetime) -> int:
-    return _delete(OptOut.objects.filter(ended_at__lt=_past(now)), AT_ONCE)
+    return _delete(OptOut.objects.filter(ended_at__lt=_past(now)), CHUNK)
 
 
 def _fleet_stops(now: datetime) -> int:
-    return _delete(FleetStop.objects.filter(ended_at__lt=_past(now)), AT_ONCE)
+    return _delete(FleetStop.objects.filter(ended_at__lt=_past(now)), CHUNK)
 
 
 def _upgrades(now: datetime) -> int:
@@ -123,24 +126,24 @@ def _operations(now: datetime) -> int:
     """Delete operations that ended a week ago. Old ones that no client polled get their end in `_settle_operations` first."""
     latest = AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[: async_operations.MIN_KEPT]
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT).exclude(pk__in=list(latest))
-    return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), AT_ONCE)
+    return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), CHUNK)
 
 
 def _settle_operations(now: datetime) -> int:
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT, status="")
     for row in old.order_by("started_at").iterator():
-        if async_operations.look(row, now).status:
+        if async_operations.settle(row, now).status:
             return 1
     return 0
 
 
 def _sessions(now: datetime) -> int:
-    return _delete(Session.objects.filter(expire_date__lt=now), AT_ONCE)
+    return _delete(Session.objects.filter(expire_date__lt=now), CHUNK)
 
 
 def _admin_log(now: datetime) -> int:
-    return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), AT_ONCE)
+    return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), CHUNK)
 
 
 JOBS = (_events, _settle_operations, _operations, _sessions)
-OF_HISTORY = (_transitions, _audit_entries, _opt_outs, _fleet_stops, _upgrades, _admin_log)
+HISTORY_JOBS = (_transitions, _audit_entries, _opt_outs, _fleet_stops, _upgrades, _admin_log)

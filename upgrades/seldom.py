@@ -5,7 +5,7 @@ import threading
 from time import monotonic
 
 
-class Pace:
+class RateLimit:
     """Lets one message of each kind through in `seconds`."""
 
     def __init__(self, seconds: float = 10.0) -> None:
@@ -30,7 +30,7 @@ class Seldom:
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._pace = Pace()
+        self._pace = RateLimit()
 
     def warning(self, message: str, *arguments: object) -> None:
         left_out = self._pace.left_out(message)

@@ -9,8 +9,8 @@ import pytest
 from tests.arm.client import Api
 from tests.stories import NOW, a_scale_set, document, publish
 from upgrades.commands import audit
-from upgrades.commands.audit import record
-from upgrades.core.auditing import Kind
+from upgrades.commands.audit import write_entry
+from upgrades.core.auditing import ObjectKind
 from upgrades.models import ApiClient, AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +139,7 @@ def test_members_can_be_selected(log: Api, some: None) -> None:
 
 def test_pages(log: Api) -> None:
     for number in range(250):
-        record("Tried", Kind.FLEET, "", f"Tried {number}.", now=NOW)
+        write_entry("Tried", ObjectKind.FLEET, "", f"Tried {number}.", now=NOW)
     seen, address = [], _path()
     while address:
         said = log("GET", address)
@@ -155,7 +155,7 @@ def test_who_may_read_it(log: Api) -> None:
 
 
 def test_people_and_their_sign_ins_are_not_in_it(log: Api) -> None:
-    audit.record("SignedIn", Kind.USER, "ada", "Signed in.", now=NOW)
+    audit.write_entry("SignedIn", ObjectKind.USER, "ada", "Signed in.", now=NOW)
     assert "SignedIn" not in codes(log)
 
 

@@ -17,7 +17,7 @@ from tests.arm.test_get_then_put import KINDS, QUICK, changed
 from tests.arm.test_rolling_upgrades import ended
 from tests.stories import NOW, UBUNTU, WINDOWS, a_scale_set, document, edited, nothing_changes
 from upgrades.core import azure_types
-from upgrades.core.azure_types import element, members, words
+from upgrades.core.azure_types import element, fields_of, words
 from upgrades.models import Instance
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def strange(value: Any, type: str, at: str = "") -> Iterator[str]:
         return
     if type.startswith("["):
         yield from _strange_list(value, type, at)
-    elif type.startswith("{") or members(type):
+    elif type.startswith("{") or fields_of(type):
         yield from _strange_object(value, type, at)
     elif words(type):
         if value not in words(type).values():
@@ -59,7 +59,7 @@ def _strange_object(value: Any, type: str, at: str) -> Iterator[str]:
         yield f"{at}: {value!r} is no object"
         return
     for name, inner in value.items():
-        known = members(type).get(name.lower())
+        known = fields_of(type).get(name.lower())
         if type.startswith("{"):
             yield from strange(inner, element(type), f"{at}.{name}")
         elif known is not None:

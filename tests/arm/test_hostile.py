@@ -12,7 +12,7 @@ from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
 from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish, snapshot_equals_events
 from upgrades.arm import tokens
 from upgrades.arm.tokens import Issuer
-from upgrades.core.throttle import LIMITS, By
+from upgrades.core.throttle import LIMITS, CountedBy
 from upgrades.models import ApiClient, ImageSku, LoadBalancer, Location, ResourceGroup, ScaleSet, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +114,7 @@ def test_another_spelling_of_the_client_id_gives_no_more_tries(api: Api) -> None
     plain = api.client.pk.hex
     spelled = [f"{{{plain}}}", f"urn:uuid:{plain}", plain.upper(), *(f"{plain[:n]}-{plain[n:]}" for n in range(1, 30))]
     said = [api.ask_token(client_id=spelling, client_secret="guess").status for spelling in spelled]
-    assert said.count(401) == LIMITS[By.PAIR].free and said[-1] == 429
+    assert said.count(401) == LIMITS[CountedBy.PAIR].free_failures and said[-1] == 429
 
 
 def test_a_token_of_the_future_opens_nothing(api: Api) -> None:

@@ -189,7 +189,9 @@ def test_scale_in_alone_keeps_an_instance_and_lets_it_be_upgraded(api: Api) -> N
     publish("16.04.201809250")
     api.patch(scale_set(), {"sku": {"capacity": 4}})
     assert 3 in {
-        instance.id for instance in observe(row.pk, NOW).facts.instances if instance.kept and not instance.protected
+        instance.id
+        for instance in observe(row.pk, NOW).facts.instances
+        if instance.is_kept_at_scale_in and not instance.is_opted_out
     }
 
 

@@ -17,7 +17,7 @@ from upgrades.commands import async_operations
 from upgrades.commands.upgrades import start
 from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
-from upgrades.models.async_operation import Kind
+from upgrades.models.async_operation import RequestKind
 
 __all__ = ["make_fleet", "shared_simulator"]
 
@@ -76,7 +76,7 @@ def test_the_latest_operations_are_kept_wherever_the_clock_is_set(api: Api) -> N
     a_scale_set(automatic=False)
     publish("16.04.201809250")
     said = api.post(START)
-    async_operations.begin(Kind.CANCEL, "group/name", NOW + timedelta(days=38))
+    async_operations.begin(RequestKind.CANCEL, "group/name", NOW + timedelta(days=38))
     assert api.get(said.headers["Azure-AsyncOperation"])["status"] == "InProgress"
 
 

@@ -19,7 +19,7 @@ from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, p
 from upgrades.arm import token_service, tokens
 from upgrades.arm.tokens import Issuer
 from upgrades.commands.access import renew_secret, revoke_client
-from upgrades.core.throttle import LIMITS, By
+from upgrades.core.throttle import LIMITS, CountedBy
 from upgrades.models import ApiClient, AuditEntry, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -206,7 +206,7 @@ def test_a_session_opens_nothing(api: Api, admin_client: Any) -> None:
 
 
 def test_a_secret_that_is_guessed_at_has_to_wait(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(LIMITS[By.PAIR].free):
+    for _ in range(LIMITS[CountedBy.PAIR].free_failures):
         assert api.ask_token(client_secret="guess").status == 401
     said = api.ask_token()
     assert (said.status, said["error"], said.headers["Retry-After"]) == (429, "temporarily_unavailable", "30")
@@ -217,19 +217,19 @@ def test_a_secret_that_is_guessed_at_has_to_wait(api: Api, caplog: pytest.LogCap
     first, *_, last = lines
     assert first == f"the sign-in of the client {api.name!r} from 127.0.0.1 failed"
     assert last == f"{first}; the next try has to wait 30 seconds"
-    assert len(lines) == LIMITS[By.PAIR].free
+    assert len(lines) == LIMITS[CountedBy.PAIR].free_failures
 
 
 @pytest.mark.parametrize("form", [{"client_secret": ""}, {"client_id": "x"}, {"grant_type": "password"}])
 def test_what_is_no_try_of_a_client_forgets_none(api: Api, form: dict[str, str]) -> None:
-    for _ in range(LIMITS[By.PAIR].free):
+    for _ in range(LIMITS[CountedBy.PAIR].free_failures):
         assert api.ask_token(client_secret="guess").status == 401
         assert api.ask_token(**form).status in (400, 401)
     assert api.ask_token().status == 429
 
 
 def test_who_tries_client_after_client_has_to_wait(api: Api) -> None:
-    for _ in range(LIMITS[By.ADDRESS].free):
+    for _ in range(LIMITS[CountedBy.ADDRESS].free_failures):
         assert api.ask_token(client_id=str(uuid.uuid4())).status == 401
     assert api.ask_token().status == 429
 

@@ -62,9 +62,9 @@ SITUATIONS: dict[str, Callable[[Facts], bool]] = {
     "an upgrade of the image": lambda facts: bool(facts.upgrade and facts.upgrade.kind is UpgradeKind.IMAGE),
     "an upgrade of extensions": lambda facts: bool(facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS),
     "no upgrade": lambda facts: facts.upgrade is None,
-    "a surge in flight": lambda facts: any(instance.spare for instance in facts.instances),
-    "instances on their way out": lambda facts: any(instance.leaving for instance in facts.instances),
-    "opted out": lambda facts: any(instance.protected for instance in facts.instances),
+    "a surge in flight": lambda facts: any(instance.is_unused_surge for instance in facts.instances),
+    "instances on their way out": lambda facts: any(instance.is_being_deleted for instance in facts.instances),
+    "opted out": lambda facts: any(instance.is_opted_out for instance in facts.instances),
     "without a machine": lambda facts: any(instance.missing for instance in facts.instances),
     "a fleet stop": lambda facts: facts.fleet_stop is not None,
 }

@@ -110,7 +110,7 @@ def _states_are_as_the_rules_see_them(case: Case) -> None:
         if state in ("pending", "held"):
             assert _is_behind(instance.id, facts), (instance, state)
         if state == "done":
-            assert not _is_behind(instance.id, facts) and not instance.protected, (instance, state)
+            assert not _is_behind(instance.id, facts) and not instance.is_opted_out, (instance, state)
             assert not health.is_unhealthy(facts, instance, case.now), (instance, state)
     ill = {str(each.id) for each in health.unhealthy(facts, case.now)}
     hidden = {id for id in ill if states[id] in ("done", "pending", "held", "verifying", "opted-out")}
@@ -120,28 +120,28 @@ def _states_are_as_the_rules_see_them(case: Case) -> None:
 def _is_behind(id: int, facts: Facts) -> bool:
     instance, upgrade = facts.instance(id), facts.upgrade
     assert instance
-    if upgrade is not None and batches.is_wanted(instance, upgrade):
+    if upgrade is not None and batches.would_be_taken(instance, upgrade):
         return True
     if facts.latest is None or (upgrade is not None and not upgrade.target.version):
         return False
     target = upgrade.target.version if upgrade else facts.latest.version
     if facts.pinned_to and upgrade is None:
         return bool(instance.version) and instance.version != target
-    return batches.is_outdated(instance, target)
+    return batches.has_older_version(instance, target)
 
 
 def _the_legend_counts_the_cells(case: Case) -> None:
     counts = dict.fromkeys(case.page["legend"], 0)
     for state in case.page["states"].values():
         counts[state] += 1
-    counts["opted-out"] = sum(instance.protected for instance in case.facts.instances)
+    counts["opted-out"] = sum(instance.is_opted_out for instance in case.facts.instances)
     assert case.page["legend"] == counts
-    assert case.page["row"]["out"] == sum(instance.protected for instance in case.facts.staying)
+    assert case.page["row"]["out"] == sum(instance.is_opted_out for instance in case.facts.staying)
 
 
 def _gauges_are_those_of_the_gate(case: Case) -> None:
     facts, upgrade = case.facts, case.facts.upgrade
-    sick, total = batches.sick_at_the_gate(facts, case.now), len(facts.counted)
+    sick, total = batches.unhealthy_at_the_gate(facts, case.now), len(facts.counted)
     assert case.page["row"]["sick"] == len(sick)
     said = case.page["gauges"].replace(NBSP, " ")
     assert f"Unhealthy {_percent(len(sick), total)} " in said
@@ -192,7 +192,7 @@ def _batches_are_as_large_as_their_members(case: Case) -> None:
 
 def _progress_counts_who_counts(case: Case) -> None:
     states = case.page["states"]
-    eligible = [instance for instance in case.facts.staying if not instance.protected]
+    eligible = [instance for instance in case.facts.staying if not instance.is_opted_out]
     done = sum(states[str(instance.id)] == "done" for instance in eligible)
     row = case.page["row"]
     assert (row["done"], row["eligible"], row["size"]) == (done, len(eligible), len(case.facts.staying))

@@ -17,7 +17,7 @@ from upgrades.commands.policies import change_policy
 from upgrades.commands.scale_sets import delete_scale_set, set_model
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core.auditing import Actor, EntryPoint, Kind, Outcome, Who
+from upgrades.core.auditing import Actor, AuditOutcome, EntryPoint, ObjectKind, Who
 from upgrades.models import AuditEntry, ScaleSet
 from upgrades.models.audit_entry import AppendOnly
 
@@ -53,7 +53,7 @@ def test_a_command_is_in_the_trail(story: Story) -> None:
     written = trail()[before:]
     (row,) = [entry for entry in written if entry.code == story.code]
     assert (row.who, row.name, row.who_id, row.came_from) == ("person", "ada", "7", "192.0.2.7")
-    assert (row.path, row.key, row.outcome) == (story.path, story.path.lower(), Outcome.DONE)
+    assert (row.path, row.key, row.outcome) == (story.path, story.path.lower(), AuditOutcome.DONE)
     assert {entry.request_id for entry in written} == {"one request"}
     assert row.says.endswith((".", "debugging", ": x"))
 
@@ -213,7 +213,7 @@ def test_a_refused_attempt_is_written_when_it_is_undone() -> None:
     with acting(lambda: ADA), pytest.raises(Refused), transaction.atomic():
         cancel(WEB, "ada", LATER)
     row = last()
-    assert (row.code, row.outcome, row.error_code) == ("UpgradeCancelled", Outcome.REFUSED, "Conflict")
+    assert (row.code, row.outcome, row.error_code) == ("UpgradeCancelled", AuditOutcome.REFUSED, "Conflict")
     assert row.error_message == "There is no ongoing Rolling Upgrade to cancel."
     assert (row.name, row.path, row.at) == ("ada", WEB, LATER)
 
@@ -278,7 +278,7 @@ def test_a_note_outside_of_a_command_is_a_mistake() -> None:
 
 
 def test_an_entry_without_a_time_of_its_own_has_the_databases() -> None:
-    audit.record("Tried", Kind.FLEET, "", "Tried.")
+    audit.write_entry("Tried", ObjectKind.FLEET, "", "Tried.")
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from upgrades_auditentry where at is not null")
         assert cursor.fetchone() == (1,)

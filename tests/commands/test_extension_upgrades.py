@@ -170,7 +170,7 @@ def test_it_does_not_hide_the_last_attempt_at_an_image() -> None:
     before = observe(row.pk, NOW).facts.last_attempt
     ended_badly(1)
     assert observe(row.pk, NOW).facts.last_attempt == before
-    assert before and before.stopped_in_a_row == 1
+    assert before and before.attempts_stopped_in_a_row == 1
     again = retry_now("fleet/web", "ada", LATER)
     assert again and again.pk == image.pk
 

@@ -35,7 +35,7 @@ def a_fleet(random: Random) -> Facts:
         automatic=random.random() < 0.5,
         policy=_policy(random),
         policy_by_hand=_policy(random) if random.random() < 0.5 else None,
-        health_as_of=NOW if random.random() < 0.9 else None,
+        health_complete_at=NOW if random.random() < 0.9 else None,
         fleet_stop=Hold("eve", "stop") if _seldom(random) else None,
         pinned_to=pinned_to,
     )
@@ -66,7 +66,7 @@ def _instance(random: Random, id: int) -> InstanceFacts:
         random.choice([Health.HEALTHY] * 8 + list(Health)),
         random.choice([NOW, NOW - MINUTE, NOW - 60 * MINUTE]),
         opt_out=random.choice(HOLDS) if _seldom(random) else None,
-        stopped=_seldom(random),
+        is_switched_off=_seldom(random),
         quarantined=_seldom(random),
         extensions=random.choice([AGENT, OTHER_AGENT]),
         failed_version=random.choice(["", "", "", "", OLD, NEW]),
@@ -76,12 +76,19 @@ def _instance(random: Random, id: int) -> InstanceFacts:
     )
     match random.randint(0, 20):
         case 0:
-            return replace(instance, busy=True, leaving=True)
+            return replace(instance, busy=True, is_being_deleted=True)
         case 1:
-            return replace(instance, busy=True, making=True, version="", stopped=False, health=Health.INITIALIZING)
+            return replace(
+                instance,
+                busy=True,
+                is_being_created=True,
+                version="",
+                is_switched_off=False,
+                health=Health.INITIALIZING,
+            )
         case 2:
             missing = Missing(NOW, was_made=True)
-            return replace(instance, missing=missing, version="", stopped=False, health=Health.UNKNOWN)
+            return replace(instance, missing=missing, version="", is_switched_off=False, health=Health.UNKNOWN)
     return instance
 
 
@@ -99,7 +106,7 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
         upgrade = replace(upgrade, policy=replace(facts.policy, deferral=False))
         if _seldom(random):
             upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
-    there = [instance.id for instance in facts.instances if instance.exists and not instance.leaving]
+    there = [instance.id for instance in facts.instances if instance.has_machine and not instance.is_being_deleted]
     taken = random.sample(there, min(len(there), random.randint(0, 12)))
     cut = random.randint(0, len(taken))
     facts = replace(facts, upgrade=upgrade, latest=image(NEW))
@@ -128,7 +135,7 @@ def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is
 
 def _in_batch(instance: InstanceFacts, state: MemberState, upgrade: Upgrade, *, in_place: bool) -> InstanceFacts:
     if in_place and state in (MemberState.QUEUED, MemberState.UPGRADING, MemberState.ROLLING_BACK):
-        return replace(instance, busy=True, stopped=False, health=Health.INITIALIZING, health_since=NOW)
+        return replace(instance, busy=True, is_switched_off=False, health=Health.INITIALIZING, health_since=NOW)
     if state is MemberState.SUCCEEDED and upgrade.kind is UpgradeKind.IMAGE:
         return replace(instance, version=NEW, failed_version="")
     return instance
@@ -136,5 +143,5 @@ def _in_batch(instance: InstanceFacts, state: MemberState, upgrade: Upgrade, *, 
 
 def _beside(old: InstanceFacts, id: int, state: MemberState) -> InstanceFacts:
     making = state is MemberState.UPGRADING
-    new = InstanceFacts(id, "" if making else NEW, Health.INITIALIZING, NOW, zone=old.zone, spare=True)
-    return replace(new, busy=making, making=making)
+    new = InstanceFacts(id, "" if making else NEW, Health.INITIALIZING, NOW, zone=old.zone, is_unused_surge=True)
+    return replace(new, busy=making, is_being_created=making)

@@ -13,7 +13,7 @@ from upgrades.core.facts import (
     Withdrawal,
 )
 from upgrades.core.states import Health, MemberState, UpgradeKind
-from upgrades.core.suspicion import is_suspected, is_the_machine, newest_good
+from upgrades.core.suspicion import is_suspected, is_to_be_quarantined, newest_good
 from upgrades.core.versions import newest
 
 START = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Machines:
 
     def _arrive(self, id: int, version: str) -> None:
         """On `version` where it was created; else with what the upgrade brings."""
-        upgrade, is_for_the_capacity = self.facts.upgrade, bool(version) and not self._get(id).spare
+        upgrade, is_for_the_capacity = self.facts.upgrade, bool(version) and not self._get(id).is_unused_surge
         if upgrade and upgrade.kind is UpgradeKind.EXTENSIONS:
             self._instance(id, extensions=upgrade.extensions)
         elif upgrade:
@@ -78,7 +78,7 @@ class Machines:
         self._instance(
             id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
         )
-        self._instance(id, making=False, missing=None)
+        self._instance(id, is_being_created=False, missing=None)
         if not is_for_the_capacity:
             self._member(id, MemberState.VERIFYING)
         self._later(self.probe, "verdict", id)
@@ -141,7 +141,7 @@ class Machines:
         version = self.facts.upgrade.target.version
         self.failures.setdefault(id, Counter())[version] += 1
         self._say(id, version, is_well=False)
-        self._instance(id, failed_version=version, quarantined=is_the_machine(self.failures[id], self._trials()))
+        self._instance(id, failed_version=version, quarantined=is_to_be_quarantined(self.failures[id], self._trials()))
 
     def _say(self, id: int, version: str, *, is_well: bool) -> None:
         self.said.setdefault(version, {})[id] = is_well

@@ -36,12 +36,12 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
     assert (found.act, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
     kept = replace(fleet(2, version=NEW), capacity=0)
-    kept = with_instance(with_instance(kept, 0, kept=True), 1, opt_out=HOLD)
+    kept = with_instance(with_instance(kept, 0, is_kept_at_scale_in=True), 1, opt_out=HOLD)
     text = (
         "2 instances more than the capacity of 0, and none may be removed: 1 opted out and 1 protected from scale-in."
     )
     assert the(InstanceWhy.SURPLUS, kept).text == text
-    alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, kept=True)
+    alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, is_kept_at_scale_in=True)
     assert (the(InstanceWhy.SURPLUS, alone).act, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
 
 
@@ -50,7 +50,7 @@ def test_a_surplus_that_may_go_is_no_standstill() -> None:
     assert InstanceWhy.SURPLUS not in codes(facts)
 
 
-@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"stopped": True}])
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"is_switched_off": True}])
 def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(changes: dict[str, Any]) -> None:
     facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
     found = the(InstanceWhy.AUTOMATIC_OFF, facts)
@@ -100,9 +100,9 @@ states = st.fixed_dictionaries(
         "opt_out": st.sampled_from(
             [None, None, HOLD, Hold("eve", "not this one", version=NEW), Hold("eve", "x", version=OLD)]
         ),
-        "stopped": st.booleans(),
+        "is_switched_off": st.booleans(),
         "quarantined": st.booleans(),
-        "kept": st.booleans(),
+        "is_kept_at_scale_in": st.booleans(),
         "failed_version": st.sampled_from(["", NEW]),
     }
 )
@@ -110,7 +110,7 @@ sets = st.fixed_dictionaries(
     {
         "automatic": st.booleans(),
         "fleet_stop": st.sampled_from([None, None, STOP]),
-        "health_as_of": st.sampled_from([NOW, NOW, None]),
+        "health_complete_at": st.sampled_from([NOW, NOW, None]),
         "last_attempt": st.sampled_from(
             [
                 None,
@@ -160,7 +160,7 @@ def _first_step(facts: Facts) -> Step:
         replace(instance, health=Health.HEALTHY) if instance.health is Health.INITIALIZING else instance
         for instance in facts.instances
     )
-    facts = replace(facts, health_as_of=NOW, fleet_stop=None, instances=known, capacity=len(known))
+    facts = replace(facts, health_complete_at=NOW, fleet_stop=None, instances=known, capacity=len(known))
     step = decide(facts, NOW)
     if isinstance(step, StartUpgrade):
         upgrade = Upgrade(step.target, step.started_by, facts.policy, takes_failed=step.takes_failed)
@@ -171,14 +171,14 @@ def _first_step(facts: Facts) -> Step:
 def _of_this_version(facts: Facts) -> tuple[InstanceFacts, ...]:
     """Opt-outs for upgrades to another version end where one begins."""
     return tuple(
-        instance if instance.is_protected_from(NEW) else replace(instance, opt_out=None) for instance in facts.instances
+        instance if instance.is_opted_out_of(NEW) else replace(instance, opt_out=None) for instance in facts.instances
     )
 
 
 def _started(facts: Facts, **how: Any) -> Facts | None:
     last, policy = facts.last_attempt, facts.policy_by_hand or facts.policy
     is_paused = last and last.paused_by and not last.cancelled_by
-    free = [instance for instance in facts.instances if not instance.is_protected_from(NEW)]
+    free = [instance for instance in facts.instances if not instance.is_opted_out_of(NEW)]
     if (
         is_paused
         or not free
@@ -212,7 +212,7 @@ _DONE = {
 def test_what_is_advised_begins_with_a_batch() -> None:
     after = _started(fleet(3, sick=1), mends=True)
     assert after and isinstance(_first_step(after), StartBatch)
-    assert batches.next_candidates(fleet(3), StartedBy.USER, NEW)
+    assert batches.may_be_taken_next(fleet(3), StartedBy.USER, NEW)
 
 
 # --- sentences that go with the advice --------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
     assert "No other version is available" not in the(InstanceWhy.WITHDRAWN, facts).text
 
 
-@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}])
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"is_switched_off": True}])
 def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[str, Any]) -> None:
     facts = with_instance(fleet(1, last_attempt=CANCELLED), 0, **changes)
     assert Why.STOPPED not in codes(facts) or the(Why.STOPPED, facts).act == ""

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from upgrades.core import azure_types
-from upgrades.core.azure_types import PLAIN, element, members, words
+from upgrades.core.azure_types import PLAIN, element, fields_of, words
 
 DATA = json.loads((Path(azure_types.__file__).with_name("types.json")).read_text("utf-8"))
 
 
 def test_members_of_all_versions_are_known_with_the_versions_that_have_them() -> None:
-    policy = members("UpgradePolicy")
+    policy = fields_of("UpgradePolicy")
     assert policy["automaticosupgrade"].last == "2018-06-01"  # the preview's name
     assert policy["automaticosupgradepolicy"].first == "2018-10-01"
-    assert members("AutomaticOSUpgradePolicy")["osrollingupgradedeferral"].type == "switch"
-    assert members("VirtualMachineScaleSet.properties")["lifecyclehooksprofile"].first == "2026-04-01"
-    assert members("VirtualMachineScaleSet")["etag"].is_read_only
+    assert fields_of("AutomaticOSUpgradePolicy")["osrollingupgradedeferral"].type == "switch"
+    assert fields_of("VirtualMachineScaleSet.properties")["lifecyclehooksprofile"].first == "2026-04-01"
+    assert fields_of("VirtualMachineScaleSet")["etag"].is_read_only
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,9 @@ def test_every_type_that_is_named_is_there() -> None:
 
 def test_both_styles_of_packages_give_the_same_shape() -> None:
     """What is `properties.publisher` in older ones is a type of its own in newer ones."""
-    extension = members("VirtualMachineScaleSetExtension")["properties"].type
+    extension = fields_of("VirtualMachineScaleSetExtension")["properties"].type
     assert extension == "VirtualMachineScaleSetExtension.properties"
-    assert (members(extension)["publisher"].first, members(extension)["publisher"].last) == ("2015-06-15", "2026-04-01")
+    assert (fields_of(extension)["publisher"].first, fields_of(extension)["publisher"].last) == (
+        "2015-06-15",
+        "2026-04-01",
+    )

@@ -15,7 +15,7 @@ from tests.feed_client import validator
 from upgrades.core.board import Board, board_of, changes_at, record_of
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing
-from upgrades.core.forecast import MAX_PLANNED, forecast, key_of, made
+from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_key
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import State
 from upgrades.core.instants import iso
@@ -33,7 +33,7 @@ def code(step: Step) -> str:
 
 
 def board(facts: Facts, before: Board | None = None, *, decision: str = "") -> Board:
-    return board_of(facts, NOW, decision or code(decide(facts, NOW)), made(facts, NOW, PACE), before)
+    return board_of(facts, NOW, decision or code(decide(facts, NOW)), make_forecast(facts, NOW, PACE), before)
 
 
 def state(facts: Facts, id: int = 0) -> State:
@@ -114,8 +114,10 @@ def test_who_is_on_a_newer_version_than_the_target_lacks_nothing() -> None:
 
 
 def test_what_is_made_or_removed_or_missing_says_so() -> None:
-    facts = with_instance(fleet(4, version=NEW), 0, making=True, busy=True, version="", health=Health.INITIALIZING)
-    facts = with_instance(facts, 1, busy=True, leaving=True)
+    facts = with_instance(
+        fleet(4, version=NEW), 0, is_being_created=True, busy=True, version="", health=Health.INITIALIZING
+    )
+    facts = with_instance(facts, 1, busy=True, is_being_deleted=True)
     facts = with_instance(facts, 2, version="", missing=Missing(NOW, was_made=True), health=Health.UNKNOWN)
     assert [state(facts, id) for id in range(4)] == [State.CREATING, State.DELETING, State.MISSING, State.DONE]
 
@@ -172,7 +174,7 @@ def test_an_opt_out_leaves_the_eligible_and_stays_in_the_limits() -> None:
 
 
 def test_of_a_pair_one_counts_and_both_have_a_state() -> None:
-    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, making=True, spare=True)
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True, is_unused_surge=True)
     facts = replace(fleet(5), instances=(*fleet(5).instances, new))
     found = board(upgrading(facts, Member(0, MemberState.UPGRADING, replacement=5)))
     assert found["states"] == {"creating": "5", "upgrading": "0", "pending": "1-4"}
@@ -201,10 +203,10 @@ def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_
     first = board(running)
     of_two = {"size": 2, "replaced": 0, "healthy": 0}
     assert first["batch"] == {"current": 1, "of": 5, "step": "replace", "since": iso(NOW), "held": False, **of_two}
-    later = board_of(running, NOW + MINUTE, "", made(running, NOW, PACE), first)
+    later = board_of(running, NOW + MINUTE, "", make_forecast(running, NOW, PACE), first)
     assert later["batch"] == first["batch"]
     waits = upgrading(fleet(10), verifying(0), verifying(1))
-    found = board_of(waits, NOW + 2 * MINUTE, "", made(waits, NOW, PACE), later)
+    found = board_of(waits, NOW + 2 * MINUTE, "", make_forecast(waits, NOW, PACE), later)
     assert found["batch"] and (found["batch"]["step"], found["batch"]["since"]) == ("wait", iso(NOW + 2 * MINUTE))
     done = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
     paused = with_instance(with_instance(fleet(10), 0, version=NEW), 1, version=NEW)
@@ -217,13 +219,13 @@ def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_
 
 def test_a_plan_is_kept_while_the_batch_goes_on_and_made_again_where_something_else_changed() -> None:
     running = upgrading(fleet(10), *IN_BATCH)
-    key = key_of(running, NOW)
+    key = plan_key(running, NOW)
     goes_on = with_instance(upgrading(fleet(10), verifying(0), Member(1, MemberState.SUCCEEDED)), 1, version=NEW)
-    assert key_of(goes_on, NOW + 5 * MINUTE) == key
+    assert plan_key(goes_on, NOW + 5 * MINUTE) == key
     others = [
         with_instance(running, 9, health=Health.UNHEALTHY),
         with_instance(running, 9, opt_out=HOLD),
-        with_instance(running, 9, stopped=True),
+        with_instance(running, 9, is_switched_off=True),
         with_instance(goes_on, 1, health=Health.UNHEALTHY),
         upgrading(fleet(10), verifying(0), Member(1, MemberState.FAILED)),
         upgrading(fleet(10), *IN_BATCH, finished=True),
@@ -232,7 +234,7 @@ def test_a_plan_is_kept_while_the_batch_goes_on_and_made_again_where_something_e
         replace(running, capacity=11),
         replace(running, fleet_stop=STOP),
     ]
-    assert key not in {key_of(facts, NOW) for facts in others}
+    assert key not in {plan_key(facts, NOW) for facts in others}
 
 
 def test_a_kept_plan_is_not_made_again() -> None:
@@ -255,7 +257,7 @@ def test_what_has_one_key_has_one_plan(facts: Facts) -> None:
         for member in last.members
     )
     later = replace(facts, upgrade=replace(facts.upgrade, batches=(*before, replace(last, members=far))))
-    assert key_of(later, NOW) == key_of(facts, NOW)
+    assert plan_key(later, NOW) == plan_key(facts, NOW)
 
 
 def test_a_running_batch_has_had_a_part_of_its_time_and_is_late_when_it_takes_far_longer() -> None:
@@ -266,7 +268,7 @@ def test_a_running_batch_has_had_a_part_of_its_time_and_is_late_when_it_takes_fa
     found = board(running)
     assert found["planned"][0]["starts_at"] == iso(NOW + 8 * MINUTE)
     assert found["ends"] == {"earliest": iso(NOW + 16 * MINUTE), "latest": iso(NOW + 36 * MINUTE), "late": False}
-    plan = made(running, NOW, PACE)
+    plan = make_forecast(running, NOW, PACE)
     late = board_of(running, NOW + 15 * MINUTE, "", plan, None)["ends"]
     assert late and late["late"]
 

@@ -39,7 +39,7 @@ def fleet(count: int, *, sick: int = 0, version: str = OLD, **changes: Any) -> F
     """`count` instances, the last `sick` of them unhealthy, with a newer image published and fresh news of health."""
     states = [Health.HEALTHY] * (count - sick) + [Health.UNHEALTHY] * sick
     instances = tuple(InstanceFacts(id, version, state) for id, state in enumerate(states))
-    return replace(Facts(count, instances, image(NEW), health_as_of=NOW), **changes)
+    return replace(Facts(count, instances, image(NEW), health_complete_at=NOW), **changes)
 
 
 def upgrading(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
@@ -146,19 +146,19 @@ def test_initializing_is_waited_for_but_not_for_ever() -> None:
 @pytest.mark.parametrize("age", [timedelta(seconds=11), timedelta(hours=1), timedelta(hours=-1)])
 def test_nothing_starts_on_old_news(age: timedelta) -> None:
     """House 3.8; news from the future is no better (a clock was set back)."""
-    facts = fleet(10, health_as_of=NOW - age)
+    facts = fleet(10, health_complete_at=NOW - age)
     assert why(facts) is Why.STALE_HEALTH
     assert why(upgrading(facts)) is Why.STALE_HEALTH
 
 
 def test_news_is_fresh_for_two_intervals() -> None:
-    facts = fleet(10, health_as_of=NOW - timedelta(seconds=60), health_interval=timedelta(seconds=30))
+    facts = fleet(10, health_complete_at=NOW - timedelta(seconds=60), health_interval=timedelta(seconds=30))
     assert isinstance(step(facts), StartUpgrade)
-    assert why(replace(facts, health_as_of=NOW - timedelta(seconds=61))) is Why.STALE_HEALTH
+    assert why(replace(facts, health_complete_at=NOW - timedelta(seconds=61))) is Why.STALE_HEALTH
 
 
 def test_no_news_at_all_is_old_news() -> None:
-    assert why(fleet(10, health_as_of=None)) is Why.STALE_HEALTH
+    assert why(fleet(10, health_complete_at=None)) is Why.STALE_HEALTH
 
 
 # --- points 3 and 4: the batch that runs ---
@@ -188,7 +188,7 @@ def test_the_wait_for_health_is_five_minutes() -> None:
 
 
 def test_nobody_fails_on_old_news() -> None:
-    sick = with_instance(fleet(10, health_as_of=NOW - 3 * MINUTE), 0, health=Health.INITIALIZING)
+    sick = with_instance(fleet(10, health_complete_at=NOW - 3 * MINUTE), 0, health=Health.INITIALIZING)
     assert why(upgrading(sick, verifying(0, 6 * MINUTE))) is Why.STALE_HEALTH
 
 
@@ -258,7 +258,7 @@ def test_a_pause_between_batches_is_kept() -> None:
     assert isinstance(answer, Wait)
     assert (answer.why, answer.until) == (Why.PAUSE, NOW + MINUTE)
     assert isinstance(decide.decide(facts, NOW + timedelta(seconds=5)), Wait)
-    assert isinstance(decide.decide(replace(facts, health_as_of=NOW + MINUTE), NOW + MINUTE), StartBatch)
+    assert isinstance(decide.decide(replace(facts, health_complete_at=NOW + MINUTE), NOW + MINUTE), StartBatch)
 
 
 def test_no_instance_is_taken_twice_in_one_upgrade() -> None:
@@ -333,7 +333,7 @@ def test_those_that_leave_already_are_not_surplus_again() -> None:
     """Scaling in by two removed two, and while these went the next two, and so on to the last."""
     facts = replace(fleet(5), capacity=3)
     for id in (3, 4):
-        facts = with_instance(facts, id, busy=True, leaving=True)
+        facts = with_instance(facts, id, busy=True, is_being_deleted=True)
     assert step(replace(facts, automatic=False)) == Wait(
         NOW + WORK_POLL_INTERVAL, Why.CREATING, "Removing 2 instances."
     )
@@ -348,7 +348,7 @@ def test_machines_in_the_making_are_looked_at_soon() -> None:
 def test_those_that_leave_count_for_no_limit() -> None:
     """Neither do the healthy among them make the sick fewer, nor the sick the healthy."""
     facts = upgrading(replace(fleet(4, sick=1), capacity=4))
-    leaving = tuple(InstanceFacts(id, OLD, busy=True, leaving=True) for id in range(4, 10))
+    leaving = tuple(InstanceFacts(id, OLD, busy=True, is_being_deleted=True) for id in range(4, 10))
     assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
     sick = tuple(replace(instance, health=Health.UNHEALTHY) for instance in leaving)
     calm = upgrading(fleet(4))
@@ -359,14 +359,14 @@ def test_after_a_gap_in_the_news_the_wait_for_health_begins_anew() -> None:
     """A clock that jumps, or a prober that was away, fails nobody."""
     facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, 60 * MINUTE))
     assert step(facts) == Settle((), (0,))
-    assert why(replace(facts, news_since=NOW - MINUTE)) is Why.VERIFYING
-    assert step(replace(facts, news_since=NOW - 5 * MINUTE)) == Settle((), (0,))
+    assert why(replace(facts, probed_without_gap_since=NOW - MINUTE)) is Why.VERIFYING
+    assert step(replace(facts, probed_without_gap_since=NOW - 5 * MINUTE)) == Settle((), (0,))
 
 
 def test_a_swap_in_the_future_was_dated_by_a_clock_that_has_been_set_back() -> None:
     facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, -60 * MINUTE))
-    assert why(replace(facts, news_since=NOW - MINUTE)) is Why.VERIFYING
-    assert step(replace(facts, news_since=NOW - 5 * MINUTE)) == Settle((), (0,))
+    assert why(replace(facts, probed_without_gap_since=NOW - MINUTE)) is Why.VERIFYING
+    assert step(replace(facts, probed_without_gap_since=NOW - 5 * MINUTE)) == Settle((), (0,))
 
 
 def test_an_instance_in_flight_is_not_removed() -> None:

@@ -68,7 +68,7 @@ def test_an_upgrade_that_a_person_starts_is_its_own_approval() -> None:
 def test_an_approval_lifts_nothing_else() -> None:
     """Opted out, quarantined, switched off: as ever."""
     facts = deferred(fleet(3), approved=(0, 1, 2))
-    for changes in ({"opt_out": HOLD}, {"quarantined": True}, {"stopped": True}, {"busy": True}):
+    for changes in ({"opt_out": HOLD}, {"quarantined": True}, {"is_switched_off": True}, {"busy": True}):
         assert chosen(with_instance(facts, 0, **changes)) == (1,)
 
 
@@ -96,9 +96,9 @@ def test_cancelling_counts_while_it_waits() -> None:
 
 def test_no_gate_stops_one_that_waits_for_approval() -> None:
     assert why(deferred(fleet(10, sick=5))) is Why.WAITING_FOR_APPROVAL
-    assert why(deferred(fleet(10, health_as_of=None))) is Why.WAITING_FOR_APPROVAL
+    assert why(deferred(fleet(10, health_complete_at=None))) is Why.WAITING_FOR_APPROVAL
     assert isinstance(step(deferred(fleet(10, sick=5), approved=(0,))), Fault)
-    assert why(deferred(fleet(10, health_as_of=None), approved=(0,))) is Why.STALE_HEALTH
+    assert why(deferred(fleet(10, health_complete_at=None), approved=(0,))) is Why.STALE_HEALTH
 
 
 def test_a_pause_is_told_only_where_something_approved_remains() -> None:

@@ -56,15 +56,15 @@ def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
     [
         {"opt_out": Hold("ada", "debugging")},
         {"busy": True},
-        {"stopped": True},
-        {"leaving": True, "busy": True},
+        {"is_switched_off": True},
+        {"is_being_deleted": True, "busy": True},
         {"version": ""},
     ],
 )
 def test_what_no_upgrade_touches_is_not_touched(changes: dict[str, Any]) -> None:
     facts = with_instance(extending(fleet(10)), 0, **changes)
     assert facts.upgrade
-    assert 0 not in [instance.id for instance in batches.remaining(facts, facts.upgrade)]
+    assert 0 not in [instance.id for instance in batches.takeable_now(facts, facts.upgrade)]
 
 
 def test_a_person_takes_the_quarantined_too() -> None:

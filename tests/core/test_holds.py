@@ -70,7 +70,7 @@ def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: 
     for id in range(20):
         facts = with_instance(facts, id, health=health, health_since=NOW - HOUR)
     assert why(hold(facts)) is expected
-    assert why(hold(replace(facts, health_as_of=None))) is expected
+    assert why(hold(replace(facts, health_complete_at=None))) is expected
 
 
 @held
@@ -85,7 +85,7 @@ def test_nor_do_machines_that_are_off_for_a_moment(hold: HeldBy, expected: Why) 
     """Else it would be complete, and who paused it would find the next one running."""
     facts = rolled()
     for id in range(4, 20):
-        facts = with_instance(facts, id, stopped=True, health=Health.UNHEALTHY)
+        facts = with_instance(facts, id, is_switched_off=True, health=Health.UNHEALTHY)
     assert why(hold(facts)) is expected
 
 
@@ -114,7 +114,7 @@ def test_who_is_still_ill_before_the_next_batch_stops_it(ill: int, upgraded_ill:
 
 
 def test_the_next_batch_is_judged_on_fresh_news_only() -> None:
-    old = replace(rolled(upgraded_ill=4), health_as_of=NOW - HOUR)
+    old = replace(rolled(upgraded_ill=4), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE, finished=True)) is Why.STALE_HEALTH
 
 
@@ -126,14 +126,14 @@ def test_time_that_is_over_stops_it_where_the_hold_ends() -> None:
 def test_it_is_complete_without_those_that_are_off_where_nothing_holds_it() -> None:
     facts = rolled()
     for id in range(4, 20):
-        facts = with_instance(facts, id, stopped=True)
+        facts = with_instance(facts, id, is_switched_off=True)
     assert step(upgrading(facts, *DONE, finished=True, ends_by=NOW - MINUTE)) == Complete(), "nor is its time over"
 
 
 def test_who_approved_what_is_off_is_not_asked_again() -> None:
     facts = rolled()
     for id in range(4, 20):
-        facts = with_instance(facts, id, stopped=True, approved_version=NEW)
+        facts = with_instance(facts, id, is_switched_off=True, approved_version=NEW)
     assert step(by_approval(facts)) == Complete()
     facts = with_instance(facts, 7, approved_version="")
     found = step(by_approval(facts))
@@ -161,9 +161,9 @@ def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
 
 
 def test_nobody_is_found_ill_on_old_news_at_the_end_of_a_batch() -> None:
-    old = replace(rolled(upgraded_ill=1), health_as_of=NOW - HOUR)
+    old = replace(rolled(upgraded_ill=1), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
-    assert step(upgrading(replace(rolled(), health_as_of=NOW - HOUR), *DONE)) == FinishBatch(1)
+    assert step(upgrading(replace(rolled(), health_complete_at=NOW - HOUR), *DONE)) == FinishBatch(1)
     assert isinstance(step(upgrading(old, *ONE_FAILED, started_by=USER)), Fault), "those that failed are no news"
     assert step(upgrading(old, *DONE, cancel_requested_by="eve")) == FinishBatch(1), "who cancels waits for no prober"
 

@@ -58,13 +58,13 @@ def test_of_a_pair_each_says_what_becomes_of_it() -> None:
     assert (found[0], found[100]) == ("stays_until_replaced", "replaces_when_healthy")
     assert (found[1], found[101]) == ("stays_until_replaced", "replaces_when_created")
     assert found[102] == "done"
-    leaving = InstanceFacts(2, OLD, busy=True, leaving=True)
+    leaving = InstanceFacts(2, OLD, busy=True, is_being_deleted=True)
     assert said(replace(facts, instances=(*facts.instances, leaving)))[2] == "replaced"
 
 
 def test_a_new_instance_that_replaces_nothing_says_so() -> None:
     facts = surging(fleet(10), member(0, MemberState.FAILED))
     assert said(facts)[100] == "does_not_replace" and said(facts)[0] == "failed"
-    leaving = with_instance(facts, 100, busy=True, leaving=True)
+    leaving = with_instance(facts, 100, busy=True, is_being_deleted=True)
     assert said(leaving)[100] == "removed_unused"
     assert said(replace(leaving, upgrade=None))[100] == "removed_unused", "after the upgrade too"

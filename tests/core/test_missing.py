@@ -40,19 +40,19 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour(tries: int, seconds: int) -
     facts = lacking(4, {3: replace(REFUSED, tries=tries)})
     until = NOW + seconds * SECOND
     waits = missing.next_try(facts, until - SECOND)
-    assert waits == until and missing.due(facts, until - SECOND) == []
-    assert [instance.id for instance in missing.due(facts, until)] == [3]
+    assert waits == until and missing.to_create_now(facts, until - SECOND) == []
+    assert [instance.id for instance in missing.to_create_now(facts, until)] == [3]
     assert isinstance(decide(facts, until), MakeAgain)
 
 
 def test_a_wait_that_began_in_the_future_is_over() -> None:
     facts = lacking(4, {3: REFUSED})
-    assert missing.due(facts, NOW - timedelta(hours=1)), "a clock was set back"
-    assert not missing.due(facts, NOW - 2 * SECOND), "another computer's clock is a little late"
+    assert missing.to_create_now(facts, NOW - timedelta(hours=1)), "a clock was set back"
+    assert not missing.to_create_now(facts, NOW - 2 * SECOND), "another computer's clock is a little late"
 
 
 def test_what_need_not_wait_is_made_at_once() -> None:
-    assert missing.due(lacking(4, {3: replace(REFUSED, tries=9, tried_at=None)}), NOW)
+    assert missing.to_create_now(lacking(4, {3: replace(REFUSED, tries=9, tried_at=None)}), NOW)
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,31 @@ def test_what_need_not_wait_is_made_at_once() -> None:
 )
 def test_of_many_that_are_gone_so_many_at_a_time_are_made(total: int, gone: int, first: int, then: int) -> None:
     facts = lacking(total, dict.fromkeys(range(gone), GONE))
-    due = {instance.id for instance in missing.due(facts, NOW)}
+    due = {instance.id for instance in missing.to_create_now(facts, NOW)}
     assert len(due) == first
-    busy = tuple(replace(instance, busy=instance.id in due, making=instance.id in due) for instance in facts.instances)
-    assert missing.due(replace(facts, instances=busy), NOW) == [], "the others wait for these"
+    busy = tuple(
+        replace(instance, busy=instance.id in due, is_being_created=instance.id in due) for instance in facts.instances
+    )
+    assert missing.to_create_now(replace(facts, instances=busy), NOW) == [], "the others wait for these"
     made = tuple(replace(instance, missing=None) if instance.id in due else instance for instance in facts.instances)
-    assert bool(missing.due(replace(facts, instances=made), NOW)) == bool(then)
+    assert bool(missing.to_create_now(replace(facts, instances=made), NOW)) == bool(then)
 
 
 def test_while_one_of_many_cannot_be_made_the_others_wait() -> None:
     """The provider, which says that they are gone, says too that they are there: it may be mistaken."""
     exists = replace(GONE, tries=1, tried_at=NOW, said="it exists already")
     facts = lacking(10, {**dict.fromkeys(range(10), GONE), 0: exists, 1: exists})
-    assert missing.due(facts, NOW + SECOND) == []
-    assert [instance.id for instance in missing.due(facts, NOW + 15 * SECOND)] == [0, 1]
+    assert missing.to_create_now(facts, NOW + SECOND) == []
+    assert [instance.id for instance in missing.to_create_now(facts, NOW + 15 * SECOND)] == [0, 1]
 
 
 def test_no_more_are_made_than_the_capacity_says() -> None:
     facts = lacking(6, {4: replace(REFUSED, tried_at=None), 5: replace(REFUSED, tried_at=None)}, capacity=5)
-    assert [instance.id for instance in missing.wanted(facts)] == [4]
-    kept = replace(facts, capacity=3, instances=tuple(replace(instance, kept=True) for instance in facts.instances))
-    assert missing.wanted(kept) == []
+    assert [instance.id for instance in missing.to_create(facts)] == [4]
+    kept = replace(
+        facts, capacity=3, instances=tuple(replace(instance, is_kept_at_scale_in=True) for instance in facts.instances)
+    )
+    assert missing.to_create(kept) == []
 
 
 def test_new_ones_come_before_those_that_are_tried_again() -> None:
@@ -121,19 +125,21 @@ def test_an_opted_out_instance_is_not_removed_though_it_has_no_machine() -> None
 
 def test_no_machine_is_removed_for_one_that_is_being_made() -> None:
     facts = fleet(5, capacity=4)
-    coming = tuple(replace(instance, busy=instance.id == 4, making=instance.id == 4) for instance in facts.instances)
+    coming = tuple(
+        replace(instance, busy=instance.id == 4, is_being_created=instance.id == 4) for instance in facts.instances
+    )
     assert not isinstance(step(replace(facts, instances=coming)), RemoveInstances)
     assert step(replace(facts, capacity=3, instances=coming)) == RemoveInstances((3,))
 
 
-@pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"busy": True, "making": True}])
+@pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"busy": True, "is_being_created": True}])
 def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None:
     rows = [InstanceFacts(id, "1") for id in range(4)]
     away = [InstanceFacts(id, "", Health.UNKNOWN, **how) for id in (4, 5)]  # type: ignore[arg-type]
     facts = Facts(6, instances=(*rows, *away))
     assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
-    assert not backoff.gate_is_shut(facts, NOW)
-    assert not {4, 5} & {instance.id for instance in batches.candidates(facts, StartedBy.USER)}
+    assert not backoff.platform_gate_is_shut(facts, NOW)
+    assert not {4, 5} & {instance.id for instance in batches.may_be_taken(facts, StartedBy.USER)}
 
 
 def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
@@ -141,15 +147,17 @@ def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
     assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
     assert waits.text == "1 of 4 machines is missing."
     busy = lacking(4, {3: GONE})
-    rows = tuple(replace(instance, busy=instance.id == 3, making=instance.id == 3) for instance in busy.instances)
+    rows = tuple(
+        replace(instance, busy=instance.id == 3, is_being_created=instance.id == 3) for instance in busy.instances
+    )
     assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]
 
 
 def test_what_is_made_for_the_first_time_is_waited_for_and_not_for_ever() -> None:
     """As long as for any first verdict; a creation that never ends shuts no gate after that either."""
     facts = fleet(5)
-    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, making=True)
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True)
     facts = replace(facts, capacity=6, instances=(*facts.instances, new))
     assert step(facts).why is Why.INITIALIZING  # type: ignore[union-attr]
     later = NOW + timedelta(minutes=5)
-    assert isinstance(decide(replace(facts, health_as_of=later), later), StartUpgrade)
+    assert isinstance(decide(replace(facts, health_complete_at=later), later), StartUpgrade)

@@ -53,7 +53,7 @@ def test_what_holds_it_now_is_told_and_the_plan_goes_on_behind_it() -> None:
     found = plan(facts)
     assert [block.code for block in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]
     assert len(found.batches) == 5
-    assert plan(fleet(10, health_as_of=None)).blocks[0].code == Why.STALE_HEALTH
+    assert plan(fleet(10, health_complete_at=None)).blocks[0].code == Why.STALE_HEALTH
     assert plan(upgrading(fleet(10), paused_by="ada")).blocks[0].code == Why.PAUSED
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
     deferred = plan(fleet(10, policy=Policy(deferral=True)))
@@ -116,7 +116,7 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
 
 
 def test_what_is_being_removed_is_in_no_batch() -> None:
-    facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, leaving=True)
+    facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, is_being_deleted=True)
     assert instances(plan(facts)) == []
 
 

@@ -79,8 +79,8 @@ def test_an_opt_out_is_there_since_the_first_of_its_instances() -> None:
 
 def test_an_upgrade_of_those_that_failed_speaks_of_them_alone() -> None:
     facts = with_instance(fleet(10), 1, version=NEW, failed_version=NEW, opt_out=HOLD)
-    facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, stopped=True)
-    facts = with_instance(facts, 4, version=NEW, failed_version=NEW, stopped=True)
+    facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, is_switched_off=True)
+    facts = with_instance(facts, 4, version=NEW, failed_version=NEW, is_switched_off=True)
     facts = upgrading(facts, started_by=USER, only_failed=True)
     assert the(InstanceWhy.OPTED_OUT, facts).instances == (1,)
     assert the(InstanceWhy.SWITCHED_OFF, facts).instances == (4,)
@@ -88,7 +88,7 @@ def test_an_upgrade_of_those_that_failed_speaks_of_them_alone() -> None:
 
 def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
     facts = with_instance(fleet(10), 1, quarantined=True)
-    facts = with_instance(facts, 2, stopped=True)
+    facts = with_instance(facts, 2, is_switched_off=True)
     facts = with_instance(facts, 3, failed_version=NEW)
     assert codes(facts) == [InstanceWhy.QUARANTINED, InstanceWhy.FAILED_BEFORE, InstanceWhy.SWITCHED_OFF]
     assert the(InstanceWhy.QUARANTINED, facts).act == "release"
@@ -105,7 +105,7 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
 
 
 def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
-    facts = with_instance(fleet(2), 1, stopped=True)
+    facts = with_instance(fleet(2), 1, is_switched_off=True)
     facts = upgrading(
         facts, Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
     )
@@ -144,11 +144,11 @@ states = st.fixed_dictionaries(
         "health": st.sampled_from(Health),
         "version": st.sampled_from([OLD, OLD, NEW]),
         "opt_out": st.sampled_from([None, None, HOLD]),
-        "stopped": st.sampled_from([False, False, False, True]),
+        "is_switched_off": st.sampled_from([False, False, False, True]),
         "quarantined": st.sampled_from([False, False, False, True]),
         "busy": st.sampled_from([False, False, False, True]),
-        "leaving": st.sampled_from([False, False, False, True]),
-        "spare": st.sampled_from([False, False, False, True]),
+        "is_being_deleted": st.sampled_from([False, False, False, True]),
+        "is_unused_surge": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
         "extensions": st.sampled_from(["", "agent 2.0"]),
         "approved_version": st.sampled_from(["", NEW, OLD]),
@@ -160,7 +160,7 @@ sets = st.fixed_dictionaries(
         "automatic": st.booleans(),
         "fleet_stop": st.sampled_from([None, STOP]),
         "available_quota_is_known": st.booleans(),
-        "health_as_of": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
+        "health_complete_at": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }
 )
@@ -220,7 +220,7 @@ def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
 
 
 def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:
-    last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", stopped_in_a_row=1)
+    last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", attempts_stopped_in_a_row=1)
     assert codes(fleet(5, last_attempt=last)) == [Why.STOPPED]
 
 

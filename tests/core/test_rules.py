@@ -138,7 +138,7 @@ def test_a_batch_is_of_one_update_domain() -> None:
     """S-40, Z-1.4: instances of two update domains are never upgraded together, across zones neither."""
     facts = fleet(20)
     for id in range(20):
-        facts = with_instance(facts, id, domain=str(id % 5))
+        facts = with_instance(facts, id, update_domain=str(id % 5))
     assert chosen(upgrading(facts)) == (0, 5, 10, 15)
     assert chosen(upgrading(facts, policy=Policy(cross_zone=True, max_batch_percent=100))) == (0, 5, 10, 15)
 
@@ -176,17 +176,17 @@ def test_a_machine_that_is_switched_off_counts_for_no_limit_and_is_not_taken() -
     """Z-1.12: excluded from denominators, upgraded when it is started again."""
     facts = fleet(10, sick=2)
     for id in (7, 8, 9):
-        facts = with_instance(facts, id, stopped=True, health=Health.UNHEALTHY)
+        facts = with_instance(facts, id, is_switched_off=True, health=Health.UNHEALTHY)
     # 8 is unhealthy and switched off; of the seven that run none is unhealthy, and 20 % of seven is one
     assert chosen(upgrading(facts)) == (0,)
-    up_to_date = with_instance(fleet(3, version=NEW), 1, version=OLD, stopped=True, health=Health.UNHEALTHY)
+    up_to_date = with_instance(fleet(3, version=NEW), 1, version=OLD, is_switched_off=True, health=Health.UNHEALTHY)
     assert step(upgrading(up_to_date)) == Complete()
     assert why(up_to_date) is Why.NOTHING_TO_DO
-    assert isinstance(step(with_instance(up_to_date, 1, stopped=False, health=Health.HEALTHY)), StartUpgrade)
+    assert isinstance(step(with_instance(up_to_date, 1, is_switched_off=False, health=Health.HEALTHY)), StartUpgrade)
 
 
 def test_a_machine_that_is_switched_off_may_be_removed() -> None:
-    facts = with_instance(replace(fleet(3), capacity=2), 2, stopped=True)
+    facts = with_instance(replace(fleet(3), capacity=2), 2, is_switched_off=True)
     assert step(facts) == RemoveInstances((2,))
 
 
@@ -263,7 +263,7 @@ def test_an_upgrade_has_its_time() -> None:
 
 
 def stopped(times: int = 1, *, ago: timedelta = timedelta(0), **changes: Any) -> Attempt:
-    whole = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW - ago, stopped_in_a_row=times)
+    whole = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW - ago, attempts_stopped_in_a_row=times)
     return replace(whole, **changes)
 
 

@@ -21,7 +21,9 @@ BREACH = Breach(FaultCode.IN, "...", (0,))
 
 
 def test_what_was_stopped_on_the_way_and_then_at_the_gate_is_tried_again() -> None:
-    gate = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW - MINUTE, stopped_in_a_row=1)
+    gate = Attempt(
+        NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1
+    )
     facts = with_instance(fleet(1, last_attempt=gate), 0, failed_version=NEW)
     found = step(facts)
     assert isinstance(found, StartUpgrade) and found.takes_failed
@@ -69,7 +71,7 @@ def test_a_breach_counts_before_a_cancel() -> None:
 
 
 def test_an_upgraded_instance_that_leaves_counts_for_no_limit() -> None:
-    facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, busy=True, leaving=True)
+    facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, busy=True, is_being_deleted=True)
     facts = with_instance(facts, 8, health=Health.UNHEALTHY)
     members = (Member(id, MemberState.SUCCEEDED) for id in (5, 6, 7, 8, 9))
     assert not isinstance(step(upgrading(facts, *members, finished=True)), Fault)
@@ -115,7 +117,7 @@ def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
 
 
 def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
-    facts = fleet(10, health_as_of=NOW - MINUTE, news_since=NOW - 60 * MINUTE)
+    facts = fleet(10, health_complete_at=NOW - MINUTE, probed_without_gap_since=NOW - 60 * MINUTE)
     found = reasons(upgrading(facts, verifying(0, 6 * MINUTE)), NOW)
     assert Why.VERIFYING in {reason.code for reason in found}
     assert all(reason.until is None or reason.until > NOW for reason in found)

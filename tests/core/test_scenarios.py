@@ -60,7 +60,7 @@ def _fleet(options: dict[str, str]) -> World:
         Facts(
             capacity=int(options.get("capacity", count)),
             instances=tuple(
-                InstanceFacts(id, version, zone=_place(id, zones, 1), domain=_place(id, domains, 0))
+                InstanceFacts(id, version, zone=_place(id, zones, 1), update_domain=_place(id, domains, 0))
                 for id in range(count)
             ),
             latest=image(version),
@@ -225,11 +225,11 @@ def _withdraw(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _switch_off(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.set(ids, stopped=True, health=Health.UNHEALTHY)
+    world.set(ids, is_switched_off=True, health=Health.UNHEALTHY)
 
 
 def _switch_on(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.set(ids, stopped=False, health=Health.HEALTHY)
+    world.set(ids, is_switched_off=False, health=Health.HEALTHY)
 
 
 def _lose_disk(world: World, options: dict[str, str], ids: list[int]) -> None:

@@ -35,7 +35,9 @@ def surging(facts: Facts, *members: Member, **changes: Any) -> Facts:
     facts = upgrading(facts, *members, **{"policy": SURGE, **changes})
     done = MemberState.SUCCEEDED
     new = (
-        InstanceFacts(member.upgraded, NEW, spare=member.state is not done) for member in members if member.replacement
+        InstanceFacts(member.upgraded, NEW, is_unused_surge=member.state is not done)
+        for member in members
+        if member.replacement
     )
     gone = {member.instance for member in members if member.replacement and member.state is done}
     stay = (instance for instance in facts.instances if instance.id not in gone)
@@ -79,7 +81,7 @@ def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
     """They count against the quota."""
     done = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
     assert isinstance(step(done), StartBatch)
-    leaving = with_instance(done, 9, busy=True, leaving=True)
+    leaving = with_instance(done, 9, busy=True, is_being_deleted=True)
     leaving = replace(leaving, capacity=9)
     assert why(leaving) is Why.CLEARING
     assert Why.CLEARING in {reason.code for reason in reasons(leaving, NOW)}
@@ -87,9 +89,9 @@ def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
 
 
 def test_an_upgrade_ends_without_waiting_for_them() -> None:
-    leaving = with_instance(replace(fleet(10), capacity=9), 9, busy=True, leaving=True)
+    leaving = with_instance(replace(fleet(10), capacity=9), 9, busy=True, is_being_deleted=True)
     assert isinstance(step(surging(leaving, cancel_requested_by="ada")), Cancel)
-    current = with_instance(replace(fleet(10, version=NEW), capacity=9), 9, busy=True, leaving=True)
+    current = with_instance(replace(fleet(10, version=NEW), capacity=9), 9, busy=True, is_being_deleted=True)
     assert isinstance(step(surging(current)), Complete)
     assert isinstance(step(surging(leaving, ends_by=NOW)), Fault)
 
@@ -111,12 +113,12 @@ def test_those_that_are_to_replace_others_count_for_nothing() -> None:
     assert health.ids(health.unhealthy(facts, NOW)) == (8, 9)
     assert health.initializing(with_instance(facts, 101, health=Health.INITIALIZING), NOW) == []
     assert why(facts) is Why.SURGING
-    assert not {100, 101} & set(health.ids(batches.candidates(facts, StartedBy.USER)))
+    assert not {100, 101} & set(health.ids(batches.may_be_taken(facts, StartedBy.USER)))
 
 
 def test_when_one_has_taken_its_place_it_counts_and_the_old_one_does_not() -> None:
     facts = surging(fleet(10), member(0, MemberState.SUCCEEDED))
-    facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, leaving=True), *facts.instances))
+    facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, is_being_deleted=True), *facts.instances))
     assert {instance.id for instance in facts.counted} == {*range(1, 10), 100}
     assert isinstance(step(facts), FinishBatch)
 
@@ -171,7 +173,7 @@ def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
 
 def _ended(policy: Policy) -> Facts:
     facts = surging(fleet(10), member(0, MemberState.FAILED), policy=policy)
-    return with_instance(facts, 100, busy=True, leaving=True)
+    return with_instance(facts, 100, busy=True, is_being_deleted=True)
 
 
 def test_what_failed_is_named_by_the_instance_that_is_still_there() -> None:

@@ -81,7 +81,7 @@ class World(Machines):
 
     def hear_probes(self) -> None:
         if self.probing and self.now >= self.known_from:
-            self.facts = replace(self.facts, health_as_of=self.now)
+            self.facts = replace(self.facts, health_complete_at=self.now)
 
     def _note(self, step: Step) -> None:
         seconds = int((self.now - START).total_seconds())
@@ -174,7 +174,9 @@ class World(Machines):
         pairs = list(zip(instances, range(first, first + len(instances)), strict=True))
         members = tuple(Member(id, MemberState.UPGRADING, replacement=other) for id, other in pairs)
         new = tuple(
-            InstanceFacts(id, "", Health.INITIALIZING, self.now, busy=True, spare=True, zone=self._get(old).zone)
+            InstanceFacts(
+                id, "", Health.INITIALIZING, self.now, busy=True, is_unused_surge=True, zone=self._get(old).zone
+            )
             for old, id in pairs
         )
         upgrade = replace(upgrade, batches=(*upgrade.batches, Batch(number, members)))
@@ -188,11 +190,11 @@ class World(Machines):
             self._member(id, MemberState.SKIPPED)
         for member in self.facts.upgrade.members if self.facts.upgrade else ():
             if member.instance in succeeded and member.replacement is not None:
-                self._instance(member.replacement, spare=False)
+                self._instance(member.replacement, is_unused_surge=False)
                 self._remove(member.instance)
 
     def _remove(self, id: int) -> None:
-        self._instance(id, busy=True, leaving=True)
+        self._instance(id, busy=True, is_being_deleted=True)
         self._later(self.boot // 2, "gone", id)
 
     def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
@@ -202,14 +204,14 @@ class World(Machines):
             return
         last, version, ended = self.facts.last_attempt, upgrade.target.version, status[type(step)]
         is_stopped = ended is UpgradeStatus.FAULTED and bool(upgrade.members)
-        before = last.stopped_in_a_row if last and last.target_version == version else 0
+        before = last.attempts_stopped_in_a_row if last and last.target_version == version else 0
         attempt = Attempt(
             version,
             ended,
             bool(upgrade.members),
             ended_at=self.now,
             cancelled_by=upgrade.cancel_requested_by if ended is UpgradeStatus.CANCELLED else "",
-            stopped_in_a_row=before + is_stopped,
+            attempts_stopped_in_a_row=before + is_stopped,
         )
         self.facts = replace(self.facts, upgrade=None, last_attempt=attempt)
 
@@ -222,11 +224,11 @@ class World(Machines):
     def _create(self, ids: tuple[int, ...], version: str) -> None:
         """Those that are beyond the quota are refused at once."""
         for id in ids:
-            made = sum(1 for instance in self.facts.instances if instance.version or instance.making)
+            made = sum(1 for instance in self.facts.instances if instance.version or instance.is_being_created)
             if made >= self.quota:
                 self._refuse(id)
             else:
-                self._instance(id, busy=True, making=True)
+                self._instance(id, busy=True, is_being_created=True)
                 self._later(self.boot, f"created {version}", id)
 
     def _refuse(self, id: int) -> None:

@@ -17,7 +17,7 @@ from django.db import connection, connections
 from django.db.models import QuerySet
 from pytest_django import DjangoDbBlocker
 
-from dashboard.settings import HALTED
+from dashboard.settings import END_IDLE_TRANSACTIONS
 from tests import private_postgres
 from tests.crash import figures, judging
 from tests.crash.conftest import database_kind, once_on, soak_minutes
@@ -225,7 +225,7 @@ def test_who_halts_in_the_middle_of_a_transaction_holds_up_nobody_for_long(up: I
 
     wait_until(nothing_runs, seconds=60, what="no upgrade of the test before runs")
     before = {path: up.views(path) for path in FLEET}
-    place = {**connections[LIVE].get_connection_params(), "options": HALTED}
+    place = {**connections[LIVE].get_connection_params(), "options": END_IDLE_TRANSACTIONS}
     place.pop("cursor_factory", None)
     with closing(psycopg.connect(**{**place, "context": None})) as line:
         line.execute("SELECT id FROM upgrades_scaleset ORDER BY id FOR UPDATE")

@@ -17,7 +17,7 @@ from tests.stories import NOW, a_scale_set, publish
 from upgrades.commands import audit
 from upgrades.commands.audit import acting
 from upgrades.commands.opt_outs import opt_out
-from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
+from upgrades.core.auditing import Actor, EntryPoint, ObjectKind, Who
 from upgrades.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +136,7 @@ def test_nothing_yet_and_nothing_like_that(ada: Client) -> None:
 
 def test_page_by_page(ada: Client) -> None:
     for number in range(120):
-        audit.record("Tried", Kind.FLEET, "", f"Tried {number:03}.", now=NOW)
+        audit.write_entry("Tried", ObjectKind.FLEET, "", f"Tried {number:03}.", now=NOW)
     seen, address = [], "/audit/?code=Tried"
     while address:
         page = text(ada.get(address))
@@ -157,7 +157,7 @@ def test_a_page_costs_as_many_queries_whatever_it_shows(
 
 
 def test_all_as_csv(ada: Client, some: None) -> None:
-    audit.record("Tried", Kind.FLEET, "", "=cmd|' /C calc'!A0", now=NOW)
+    audit.write_entry("Tried", ObjectKind.FLEET, "", "=cmd|' /C calc'!A0", now=NOW)
     answer = ada.get("/audit/audit.csv")
     assert answer["Content-Disposition"] == 'attachment; filename="audit.csv"'
     rows = list(csv.DictReader(answer.getvalue().decode().splitlines()))

@@ -93,7 +93,7 @@ def test_a_body_that_drips_has_its_deadline_all_the_same(client: Client) -> None
     assert b'{"error": "invalid_request", "error_description": "AADSTS900144: ' in client.heard
     client.clock.advance(limits.LINGER_SECONDS)
     assert client.transport.is_cut
-    assert channel.HELD.bytes == 0
+    assert channel.BUFFERED.bytes == 0
 
 
 def test_chunks_that_drip_are_no_way_around(client: Client) -> None:
@@ -112,15 +112,15 @@ def test_who_goes_on_sending_after_a_refusal_is_cut_off(client: Client) -> None:
 
 def test_bodies_in_memory_are_limited_all_together(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is small enough: too many at once are not."""
-    monkeypatch.setattr(limits, "MAX_HELD", 3000)
+    monkeypatch.setattr(limits, "MAX_BUFFERED", 3000)
     client.says(head("POST", TOKEN, "Content-Length: 2000") + b"x" * 1999)
-    assert (client.heard, channel.HELD.bytes) == (b"", 1999)
+    assert (client.heard, channel.BUFFERED.bytes) == (b"", 1999)
     other = Client()
     other.says(head("POST", TOKEN, "Content-Length: 2000"))
     assert other.heard.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 5\r\n" in other.heard
     client.transport.loseConnection()
-    assert channel.HELD.bytes == 0
+    assert channel.BUFFERED.bytes == 0
     last = Client()
     last.says(head("POST", TOKEN, "Content-Length: 2000"))
     assert last.heard == b""

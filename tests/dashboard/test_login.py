@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
 from dashboard.content_policy import POLICY
-from upgrades.core.throttle import LIMITS, By
+from upgrades.core.throttle import LIMITS, CountedBy
 
 PASSWORD = "correct horse battery staple"
 
@@ -107,7 +107,7 @@ def test_half_a_form(client: Client, ada: User, name: str, password: str) -> Non
     assert "_auth_user_id" not in client.session
 
 
-FREE = LIMITS[By.PAIR].free
+FREE = LIMITS[CountedBy.PAIR].free_failures
 WAYS_NOT_TO_TRY = [("", ""), ("ada", ""), ("", "guess"), ("ada\0", "guess"), ("ada", "gu\0ess"), ("a" * 200, "guess")]
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from dashboard.sessions import CHUNK, SessionIdentity, gone
+from dashboard.sessions import CHUNK, SessionIdentity, ended_sessions
 from tests.dashboard.people import the_time
 
 pytestmark = pytest.mark.django_db
@@ -42,20 +42,20 @@ def is_deleted(client: Client, user: User) -> None:
 def test_who_is_no_longer_signed_in(happens: Any) -> None:
     client, user, ada = a_seat("ada")
     _, _, bob = a_seat("bob")
-    assert gone({ada, bob}, the_time()) == set()
+    assert ended_sessions({ada, bob}, the_time()) == set()
     happens(client, user)
-    assert gone({ada, bob}, the_time()) == {ada}
+    assert ended_sessions({ada, bob}, the_time()) == {ada}
 
 
 def test_a_session_that_ran_out() -> None:
     _, _, ada = a_seat("ada")
-    assert gone({ada}, the_time() + timedelta(days=60)) == {ada}
+    assert ended_sessions({ada}, the_time() + timedelta(days=60)) == {ada}
 
 
 def test_two_queries_for_all_of_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     _, user, ada = a_seat("ada")
     others = {SessionIdentity(f"made up {n}", user.pk, user.password) for n in range(CHUNK - 1)}
     with django_assert_num_queries(2):
-        assert gone({ada, *others}, the_time()) == others
+        assert ended_sessions({ada, *others}, the_time()) == others
     with django_assert_num_queries(0):
-        assert gone(set(), the_time()) == set()
+        assert ended_sessions(set(), the_time()) == set()

@@ -10,7 +10,7 @@ from tests.management.terminal import run
 from tests.stories import NOW, a_scale_set, publish
 from upgrades.commands import audit
 from upgrades.commands.opt_outs import opt_out
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def test_what_the_terminal_does_has_the_name_of_who_is_there() -> None:
 
 
 def test_nothing_that_a_terminal_obeys_is_printed() -> None:
-    audit.record("Tried", Kind.FLEET, "a\x1b[2J/b", "a\x1b[2Jb\nc", now=NOW)
+    audit.write_entry("Tried", ObjectKind.FLEET, "a\x1b[2J/b", "a\x1b[2Jb\nc", now=NOW)
     assert "\x1b" not in run("audit").out
     assert "a?[2Jb?c" in lines()[0]
 

@@ -37,7 +37,7 @@ class Counts(TestCase):
         assert history.standings([row], NOW)[row.pk] == standing.standing(facts)
         found, failed = provisioning.counts_of(facts), provisioning.lacking(facts)
         if not is_leaving:
-            empty = provisioning.Counts()
+            empty = provisioning.InstanceCounts()
             assert provisioning_status.counts_of([row.pk], NOW).get(row.pk, empty) == found
         expected = provisioning.provisioning_status(row.capacity, found, failed, is_leaving=is_leaving)
         assert provisioning_status.provisioning_status([row], NOW)[row.pk] == expected

@@ -217,13 +217,13 @@ def test_the_tick_finds_what_is_due_and_moves_it_on(make_fleet: MakeFleet) -> No
     ScaleSet.objects.filter(pk=other.id).update(reconcile_at=fleet.now + timedelta(minutes=1))
     assert schedule.due_scale_sets(fleet.now) == [fleet.id]
     assert schedule.due_scale_sets(fleet.now) == []
-    assert schedule.due_scale_sets(fleet.now + schedule.BUMP) == [fleet.id]
+    assert schedule.due_scale_sets(fleet.now + schedule.LEAVE_OUT_FOR) == [fleet.id]
 
 
 def test_a_look_that_is_absurdly_far_away_is_due(make_fleet: MakeFleet) -> None:
     """The clock was an hour ahead when it was set."""
     fleet = make_fleet(1)
-    ScaleSet.objects.filter(pk=fleet.id).update(reconcile_at=fleet.now + schedule.FAR + timedelta(minutes=1))
+    ScaleSet.objects.filter(pk=fleet.id).update(reconcile_at=fleet.now + schedule.MAX_AHEAD + timedelta(minutes=1))
     assert schedule.due_scale_sets(fleet.now) == [fleet.id]
 
 

@@ -10,7 +10,7 @@ from upgrades.core.documents import ProbeModel, read, read_probe
 from upgrades.core.json_fields import BadDocument
 from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.probe_targets import Probed, ProbedSet
 from upgrades.probes.answers import Answer, RichAnswer
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings, Result, Target
@@ -27,7 +27,7 @@ class HealthWorld:
         self._seconds = 0.0
         self._disks = 0
         self._probe: ProbeSettings | None = None
-        self._counts = Counts(clock=lambda: self._seconds)
+        self._counts = ProbeCounts(clock=lambda: self._seconds)
         self._one = Probed(1, 0, "", "127.0.0.1", Health.INITIALIZING, START)
         self._machine = InstanceView("0", "", "16.04.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1")
         self.new_disk()

@@ -4,7 +4,7 @@ from tests.stories import a_scale_set
 from upgrades.core.states import Health
 from upgrades.models import ScaleSet
 from upgrades.prober import probe_targets
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.probes.targets import Result, Target
 
@@ -21,11 +21,11 @@ def a_probed_set(*, threshold: int = 2, instances: int = 3) -> ScaleSet:
     return row
 
 
-def answer(counts: Counts, of: ProbedSet, number: int, ok: bool, *, generation: str = "") -> None:
+def answer(counts: ProbeCounts, of: ProbedSet, number: int, ok: bool, *, generation: str = "") -> None:
     find(counts, of, number, Health.HEALTHY if ok else Health.UNHEALTHY, generation=generation)
 
 
-def find(counts: Counts, of: ProbedSet, number: int, health: Health, *, generation: str = "") -> None:
+def find(counts: ProbeCounts, of: ProbedSet, number: int, health: Health, *, generation: str = "") -> None:
     assert of.probe
     instance = next(instance for instance in of.instances.values() if instance.number == number)
     target = Target(instance.pk, "127.0.0.1", 80, generation or instance.generation, of.probe)

@@ -7,7 +7,7 @@ from tests.stories import NOW
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
 from upgrades.prober import write_back
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ class Clock:
 def test_a_rich_instance_is_initializing_until_its_grace_period_ends() -> None:
     """A-8"""
     clock, row = Clock(), a_rich_set(grace=60)
-    counts, known = Counts(clock), probed(row)
+    counts, known = ProbeCounts(clock), probed(row)
     counts.know(known)
     for seconds in (0, 30, 59):
         clock.seconds = 100.0 + seconds
@@ -49,7 +49,7 @@ def test_a_rich_instance_is_initializing_until_its_grace_period_ends() -> None:
 def test_what_a_rich_instance_says_of_itself_ends_initializing_at_once(health: Health) -> None:
     """A-8"""
     row = a_rich_set(threshold=2)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     for found in (Health.UNKNOWN, Health.UNKNOWN, Health.UNKNOWN, health, health):
         assert counts.take_unwritten() == {}
@@ -59,7 +59,7 @@ def test_what_a_rich_instance_says_of_itself_ends_initializing_at_once(health: H
 
 def test_a_new_os_disk_has_a_grace_period_of_its_own() -> None:
     clock, row = Clock(), a_rich_set(grace=60)
-    counts = Counts(clock)
+    counts = ProbeCounts(clock)
     counts.know(probed(row))
     clock.seconds += 59
     Instance.objects.filter(scale_set=row).update(os_disk="new")
@@ -75,7 +75,7 @@ def test_a_new_os_disk_has_a_grace_period_of_its_own() -> None:
 def test_a_rich_instance_without_an_address_is_unknown() -> None:
     row = a_rich_set()
     Instance.objects.filter(scale_set=row).update(address="")
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(probed(row))
     counts.take_unreachable(probed(row))
     assert [verdict.health for verdict in counts.take_unwritten()[row.pk]] == [Health.UNKNOWN]
@@ -108,7 +108,7 @@ def test_no_probe_makes_an_instance_healthy_whose_extensions_are_not_provisioned
     """S-32"""
     row = a_probed_set(threshold=1, instances=1)
     row.instances.update(health=before, extensions=extensions)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     find(counts, known, 0, found)
     (verdict,) = counts.take_unwritten()[row.pk]
@@ -122,7 +122,7 @@ def test_the_detail_says_when_an_extension_is_to_blame_and_when_no_longer() -> N
     said = []
     for extensions in ([DONE], [FAILED], [FAILED], [DONE]):
         row.instances.update(extensions=extensions)
-        counts, known = Counts(), probed(row)
+        counts, known = ProbeCounts(), probed(row)
         counts.know(known)
         find(counts, known, 0, Health.UNHEALTHY)
         write_back.write_verdicts(row.pk, counts.take_unwritten().get(row.pk, []), NOW)

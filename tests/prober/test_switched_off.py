@@ -11,7 +11,7 @@ from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.prober import write_back
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.write_back import Verdict
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_what_was_known_before_a_machine_was_off_is_void_when_it_is_on() -> None
     off, on = _view(row, Power.STOPPED), _view(row, Power.RUNNING)
     pk = _is_seen(row, off)
     Instance.objects.filter(pk=pk).update(health=Health.UNHEALTHY, health_detail="refused")
-    counts, before = Counts(), probed(row)
+    counts, before = ProbeCounts(), probed(row)
     counts.know(before)
     answer(counts, before, 0, False)
     late = counts.take_unwritten().get(row.pk, [])
@@ -50,7 +50,7 @@ def test_a_machine_that_is_starting_is_not_unhealthy_for_it() -> None:
     row = a_probed_set(threshold=1, instances=1)
     _is_seen(row, _view(row, Power.STOPPED))
     pk = _is_seen(row, _view(row, Power.STARTING), LATER)
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(probed(row))
     answer(counts, probed(row), 0, False)
     assert counts.take_unwritten() == {} and healths(row) == ["initializing"]

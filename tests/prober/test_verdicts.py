@@ -18,7 +18,7 @@ from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, write_back
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.prober.process import Prober, ProviderSnapshot
@@ -35,7 +35,7 @@ def healths(row: ScaleSet) -> list[str]:
 
 def test_a_state_flips_after_as_many_results_as_the_threshold_says() -> None:
     row = a_probed_set(threshold=2)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     answer(counts, known, 1, False)
     assert counts.take_unwritten() == {}
@@ -46,7 +46,7 @@ def test_a_state_flips_after_as_many_results_as_the_threshold_says() -> None:
 
 def test_a_flap_within_one_write_is_no_news() -> None:
     row = a_probed_set(threshold=1)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     answer(counts, known, 0, False)
     answer(counts, known, 0, True)
@@ -72,7 +72,7 @@ def test_health_that_is_made_void_begins_anew() -> None:
 
 def test_answers_of_an_old_os_disk_count_for_nothing() -> None:
     row = a_probed_set(threshold=1)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     answer(counts, known, 0, False, generation="an older disk")
     assert counts.take_unwritten() == {}
@@ -80,7 +80,7 @@ def test_answers_of_an_old_os_disk_count_for_nothing() -> None:
 
 def test_counts_begin_anew_with_a_new_os_disk() -> None:
     row = a_probed_set(threshold=2)
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(probed(row))
     answer(counts, probed(row), 0, False)
     Instance.objects.filter(scale_set=row, number=0).update(os_disk="new", health=Health.INITIALIZING)
@@ -94,7 +94,7 @@ def test_counts_begin_anew_with_a_new_os_disk() -> None:
 def test_a_prober_that_has_just_come_says_nothing_until_all_were_asked() -> None:
     """Else an instance that merely was not asked yet would seem to have had its chance."""
     row = a_probed_set(threshold=2, instances=2)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     for number in (0, 1, 0):
         answer(counts, known, number, True)
@@ -106,7 +106,7 @@ def test_a_prober_that_has_just_come_says_nothing_until_all_were_asked() -> None
 def test_an_instance_without_an_address_is_unhealthy() -> None:
     row = a_probed_set()
     Instance.objects.filter(scale_set=row, number=2).update(address="")
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(probed(row))
     counts.take_unreachable(probed(row))
     assert [verdict.of.number for verdict in counts.take_unwritten()[row.pk]] == [2]
@@ -138,7 +138,7 @@ def test_an_instance_without_an_address_is_unhealthy() -> None:
 def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView, health: Health) -> None:
     """S-31, S-32"""
     row = a_scale_set(instances=1)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     assert known.probe is None
     counts.know(known)
     counts.take_views(known, {"0": view})
@@ -149,7 +149,7 @@ def test_the_machines_own_state_is_the_health_without_a_probe(view: InstanceView
 def test_an_answer_without_a_machine_says_nothing_of_its_health() -> None:
     """Whether it is gone is another question (test_absence.py)."""
     row = a_scale_set(instances=1)
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(probed(row))
     counts.take_views(probed(row), {})
     assert counts.take_unwritten() == {}
@@ -193,7 +193,7 @@ def test_a_view_from_before_an_instance_came_says_nothing_of_it() -> None:
     asked = replace(
         before, instances={pk: instance for pk, instance in before.instances.items() if instance.number == 0}
     )
-    counts = Counts()
+    counts = ProbeCounts()
     counts.know(before)
     counts.take_views(asked, {"0": UP})
     assert counts.take_unwritten() == {}
@@ -201,7 +201,7 @@ def test_a_view_from_before_an_instance_came_says_nothing_of_it() -> None:
 
 def test_verdicts_that_could_not_be_written_are_kept() -> None:
     row = a_probed_set(threshold=1, instances=2)
-    counts, known = Counts(), probed(row)
+    counts, known = ProbeCounts(), probed(row)
     counts.know(known)
     answer(counts, known, 0, False)
     answer(counts, known, 1, False)

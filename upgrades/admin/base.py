@@ -21,7 +21,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.json_fields import BadDocument, check_json
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class AuditedAdmin(ModelAdmin[Row]):
     """Rows that Django saves itself: what is added, changed and deleted is written to the audit trail here."""
 
     save_on_top = True
-    audit_kind: Kind
+    audit_kind: ObjectKind
     audit_code: str  # "User", as in UserAdded
 
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
@@ -178,7 +178,7 @@ class AuditedAdmin(ModelAdmin[Row]):
     def _write(self, done: str, row: Row, at: datetime, before: Any = None, after: Any = None) -> None:
         says = f"{done} the {self.audit_kind} {row}."
         code, kind, path = f"{self.audit_code}{done}", self.audit_kind, str(row)
-        audit.record(code, kind, path, says, now=at, before=before, after=after, object_id=row.pk)
+        audit.write_entry(code, kind, path, says, now=at, before=before, after=after, object_id=row.pk)
 
 
 _BEFORE = "rollgrid.before"

@@ -30,7 +30,7 @@ from upgrades.admin.base import (
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image, would_publish
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
 from upgrades.providers import PROVIDERS
@@ -69,7 +69,7 @@ def _image_name(value: str) -> str:
 class SkuAdmin(LocationChoices[ImageSku], AuditedAdmin[ImageSku]):
     """Its names are what documents refer to, so that they stay. Nothing is deleted: scale sets and the history point here."""
 
-    audit_kind, audit_code = Kind.SKU, "Sku"
+    audit_kind, audit_code = ObjectKind.SKU, "Sku"
     form = SkuForm
     list_display = ["__str__", "os_type", "where", "versions_published", "scale_sets", "note"]
     list_filter = ["os_type", "publisher"]
@@ -247,7 +247,7 @@ class LocationForm(ModelForm[Location]):
 class LocationAdmin(AuditedAdmin[Location]):
     """Nothing is deleted: what is limited to a location that is gone would be out everywhere."""
 
-    audit_kind, audit_code = Kind.LOCATION, "Location"
+    audit_kind, audit_code = ObjectKind.LOCATION, "Location"
     form = LocationForm
     list_display = ["display_name", "name", "provider", "rules", "scale_sets", "load_balancers"]
     list_filter = ["provider", "rules"]

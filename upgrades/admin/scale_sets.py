@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from upgrades.admin.base import CommandAdmin, ModelForm, ask, count_of, each, now, pretty, without_documents
 from upgrades.admin.reasons import shown_reasons
-from upgrades.commands.policies import MEMBERS, change_policy, policy_of
+from upgrades.commands.policies import EDITABLE_FIELDS, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.documents import MAX_INSTANCES
 from upgrades.core.json_edit import iso_duration
@@ -76,7 +76,7 @@ PolicyForm.declared_fields.update({field.form_name: _form_field(field) for field
 @admin.register(ScaleSet)
 class ScaleSetAdmin(CommandAdmin):
     form = PolicyForm
-    fields_of_targets = {place[-1].lower(): name for name, place in MEMBERS.items()}
+    fields_of_targets = {place[-1].lower(): name for name, place in EDITABLE_FIELDS.items()}
     list_display = [
         "__str__",
         "location",

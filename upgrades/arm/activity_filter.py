@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from upgrades.arm.errors import ArmError
-from upgrades.core.auditing import Kind, Outcome
+from upgrades.core.auditing import AuditOutcome, ObjectKind
 
 MAX_LENGTH = 2_000
 _CONDITION = re.compile(
@@ -35,11 +35,11 @@ FIELDS = (
     "eventChannels",
 )
 PROVIDERS = {
-    "microsoft.compute": [Kind.SCALE_SET],
-    "microsoft.network": [Kind.LOAD_BALANCER],
-    "microsoft.resources": [Kind.RESOURCE_GROUP],
+    "microsoft.compute": [ObjectKind.SCALE_SET],
+    "microsoft.network": [ObjectKind.LOAD_BALANCER],
+    "microsoft.resources": [ObjectKind.RESOURCE_GROUP],
 }
-STATUS = {"succeeded": Outcome.DONE, "failed": Outcome.REFUSED}
+STATUS = {"succeeded": AuditOutcome.DONE, "failed": AuditOutcome.REFUSED}
 ALL, NONE = Q(), Q(pk__in=[])
 
 
@@ -90,7 +90,7 @@ def _time(value: str) -> datetime:
 
 def of_group(name: str) -> Q:
     key = name.lower()
-    return Q(key=key, kind=Kind.RESOURCE_GROUP) | Q(key__startswith=f"{key}/")
+    return Q(key=key, kind=ObjectKind.RESOURCE_GROUP) | Q(key__startswith=f"{key}/")
 
 
 def _of_resource(value: str) -> Q:
@@ -99,10 +99,10 @@ def _of_resource(value: str) -> Q:
         return NONE
     group, kind, name = match.groups()
     if kind is None:
-        return Q(key=group.lower(), kind=Kind.RESOURCE_GROUP)
+        return Q(key=group.lower(), kind=ObjectKind.RESOURCE_GROUP)
     kinds = {
-        "microsoft.compute/virtualmachinescalesets": Kind.SCALE_SET,
-        "microsoft.network/loadbalancers": Kind.LOAD_BALANCER,
+        "microsoft.compute/virtualmachinescalesets": ObjectKind.SCALE_SET,
+        "microsoft.network/loadbalancers": ObjectKind.LOAD_BALANCER,
     }
     its = kinds.get(kind.lower())
     return Q(key=f"{group}/{name}".lower(), kind=its) if its else NONE

@@ -13,13 +13,13 @@ from upgrades.arm import activity_filter, ids
 from upgrades.arm.answers import Answer, newest_first, time
 from upgrades.arm.options import FILTER, SELECT, SKIP_TOKEN, TOP, takes, words
 from upgrades.arm.requests import ADMIN, Call, needs, resource
-from upgrades.core.auditing import Kind, Outcome, Who
+from upgrades.core.auditing import AuditOutcome, ObjectKind, Who
 from upgrades.models import AuditEntry
 
 INSIGHTS = "Microsoft.Insights"
-NOT_SHOWN = (Kind.USER, Kind.USER_GROUP)
+NOT_SHOWN = (ObjectKind.USER, ObjectKind.USER_GROUP)
 SETS, BALANCERS, GROUPS = ids.SCALE_SETS, ids.LOAD_BALANCERS, "Microsoft.Resources/subscriptions/resourceGroups"
-TYPES = {Kind.SCALE_SET: SETS, Kind.LOAD_BALANCER: BALANCERS, Kind.RESOURCE_GROUP: GROUPS}
+TYPES = {ObjectKind.SCALE_SET: SETS, ObjectKind.LOAD_BALANCER: BALANCERS, ObjectKind.RESOURCE_GROUP: GROUPS}
 OURS = "Rollgrid"  # the provider of what Azure has no name for
 OPERATIONS = {
     "ScaleSetCreated": f"{SETS}/write",
@@ -86,9 +86,9 @@ def values(call: Call) -> Answer:
 
 def _event(call: Call, row: AuditEntry) -> dict[str, Any]:
     uri, event_id = _uri(call, row), str(uuid.uuid5(call.subscription.pk, f"audit entry {row.pk}"))
-    operation = OPERATIONS.get(row.code, f"{TYPES.get(Kind(row.kind), OURS)}/{row.code}/action")
-    is_done = row.outcome == Outcome.DONE
-    provider, its_type = operation.split("/")[0], TYPES.get(Kind(row.kind), f"{OURS}/{row.kind.replace(' ', '')}")
+    operation = OPERATIONS.get(row.code, f"{TYPES.get(ObjectKind(row.kind), OURS)}/{row.code}/action")
+    is_done = row.outcome == AuditOutcome.DONE
+    provider, its_type = operation.split("/")[0], TYPES.get(ObjectKind(row.kind), f"{OURS}/{row.kind.replace(' ', '')}")
     ticks = (row.at - YEAR_ONE) // timedelta(microseconds=1) * 10
     return {
         "authorization": {"action": operation, "scope": uri},
@@ -137,9 +137,9 @@ def _properties(row: AuditEntry) -> dict[str, Any]:
 def _uri(call: Call, row: AuditEntry) -> str:
     """The resource, under the name that the act was on; the subscription for what is in no group."""
     group, _, name = row.path.partition("/")
-    if row.kind in (Kind.SCALE_SET, Kind.LOAD_BALANCER):
-        return f"{ids.of_group(call.subscription, group)}/providers/{TYPES[Kind(row.kind)]}/{name}"
-    if row.kind == Kind.RESOURCE_GROUP:
+    if row.kind in (ObjectKind.SCALE_SET, ObjectKind.LOAD_BALANCER):
+        return f"{ids.of_group(call.subscription, group)}/providers/{TYPES[ObjectKind(row.kind)]}/{name}"
+    if row.kind == ObjectKind.RESOURCE_GROUP:
         return ids.of_group(call.subscription, row.path)
     return ids.of_subscription(call.subscription)
 

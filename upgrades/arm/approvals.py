@@ -11,7 +11,7 @@ from upgrades.arm.scale_sets import find
 from upgrades.commands.approvals import approve
 from upgrades.core.json_fields import printable, read_list
 from upgrades.models import ScaleSet
-from upgrades.models.async_operation import Kind
+from upgrades.models.async_operation import RequestKind
 
 
 @needs(OPERATOR)
@@ -58,7 +58,7 @@ def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
 
 def _approved(call: Call, row: ScaleSet, numbers: Sequence[str] | None) -> Answer:
     approve(str(row), numbers, by=call.client.name, now=call.now)
-    return Answer(status=202, headers=operations.begun(call, Kind.APPROVE, row))
+    return Answer(status=202, headers=operations.begun(call, RequestKind.APPROVE, row))
 
 
 SCALE_SET = resource(ids.COMPUTE, POST=of_scale_set)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from upgrades.arm.spelling import Names
-from upgrades.core.azure_types import Member, element, members
+from upgrades.core.azure_types import Field, element, fields_of
 from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import get_field
 from upgrades.core.secrets import name_of
@@ -48,12 +48,12 @@ def without_left_out(
     after: Mapping[str, Any], given: Mapping[str, Any], shown: Mapping[str, Any], type: str, version: date
 ) -> dict[str, Any]:
     """`after`, without what `given`, a whole document of that api-version, leaves out of what was `shown`."""
-    known = min(version.isoformat(), members(type)["location"].last)
+    known = min(version.isoformat(), fields_of(type)["location"].last)
     kept, found = dict(after), Names(given)
     for name in [name for name in after if name.lower() in TOP]:
         value = given.get(found.find(name))
         if value is not None:
-            kept[name] = _value(kept[name], value, get_field(shown, name), members(type)[name.lower()].type, known)
+            kept[name] = _value(kept[name], value, get_field(shown, name), fields_of(type)[name.lower()].type, known)
         elif name.lower() == "tags":
             del kept[name]
     return kept
@@ -71,7 +71,7 @@ def without_other_identities(after: Mapping[str, Any], given: Mapping[str, Any])
 def _value(after: Any, given: Any, shown: Any, type: str, version: str) -> Any:
     if isinstance(after, list) and isinstance(given, list) and type.startswith("["):
         return _list(after, given, shown, element(type), version)
-    if isinstance(after, Mapping) and isinstance(given, Mapping) and isinstance(shown, Mapping) and members(type):
+    if isinstance(after, Mapping) and isinstance(given, Mapping) and isinstance(shown, Mapping) and fields_of(type):
         return _object(after, given, shown, type, version)
     return after
 
@@ -94,7 +94,7 @@ def _object(
 ) -> dict[str, Any]:
     found, seen, kept = Names(given), Names(shown), {}
     for name, value in after.items():
-        sent, field = given.get(found.find(name)), members(type).get(name.lower())
+        sent, field = given.get(found.find(name)), fields_of(type).get(name.lower())
         if sent is not None and field is not None:
             kept[name] = _value(value, sent, shown.get(seen.find(name)), field.type, version)
         elif field is None or not (
@@ -109,7 +109,7 @@ def _is_left_out(value: Any, sent: Any) -> bool:
     return sent is None and value is not None
 
 
-def _goes(field: Member, type: str, version: str) -> bool:
+def _goes(field: Field, type: str, version: str) -> bool:
     """Whether a document of that version that leaves the member out means to be without it."""
     stays = field.name.lower() in STAY.get(type, ()) or field.name.lower() in NAMES or field.is_read_only
     return not stays and field.first <= version <= field.last

@@ -125,7 +125,7 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
 
     row, is_new = change_load_balancer(path, edit, call.now)
     headers = {"ETag": _etag(row)}
-    strange = islice(known.strange(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
+    strange = islice(known.find_unknown(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
     if says := [field.message for field in strange]:
         headers["Warning"] = warning(says)
     return Answer(render(call, row), 201 if is_new else 200, headers)

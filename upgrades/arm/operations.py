@@ -11,10 +11,10 @@ from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import Call, resource
 from upgrades.commands import async_operations
 from upgrades.models import AsyncOperation, Location, RollingUpgrade, ScaleSet
-from upgrades.models.async_operation import Kind, Status
+from upgrades.models.async_operation import RequestKind, Status
 
 
-def begun(call: Call, kind: Kind, scale_set: ScaleSet, upgrade: RollingUpgrade | None = None) -> dict[str, str]:
+def begun(call: Call, kind: RequestKind, scale_set: ScaleSet, upgrade: RollingUpgrade | None = None) -> dict[str, str]:
     """Headers under which the client asks how far this scale set's change, deletion or upgrade is."""
     row = async_operations.begin(kind, scale_set.key, call.now, scale_set=scale_set, upgrade=upgrade)
     return headers(call, row, scale_set.location)
@@ -24,14 +24,14 @@ def headers(call: Call, row: AsyncOperation, location: Location) -> dict[str, st
     path = f"{ids.of_compute_location(call.subscription, location.name)}/operations/{row.pk}"
     version = {"api-version": call.query["api-version"]}
     found = {"Azure-AsyncOperation": f"{call.url(quote(path))}?{urlencode(version)}", "Retry-After": RETRY_SECONDS}
-    if row.kind != Kind.PUT:
+    if row.kind != RequestKind.PUT:
         found["Location"] = f"{call.url(quote(path))}?{urlencode({**version, 'monitor': 'true'})}"
     return found
 
 
 def show(call: Call, location: str, operation: str) -> Answer:
     """GET .../operations/{id}: always 200 with a status; with monitor=true 202 until what it stands for has an answer."""
-    row = async_operations.look(_find(operation), call.now)
+    row = async_operations.settle(_find(operation), call.now)
     if call.query.get("monitor", "").lower() == "true":
         return _monitored(call, row)
     return Answer(_render(row), headers={} if row.status else {"Retry-After": RETRY_SECONDS})
@@ -74,7 +74,7 @@ def _monitored(call: Call, row: AsyncOperation) -> Answer:
         error = row.error or {}
         message, details = str(error.get("message", "")), error.get("details", ())
         raise ArmError(str(error.get("code", "Conflict")), message, status=409, details=details)
-    return Answer(status=204 if row.kind in (Kind.DELETE, Kind.DELETE_GROUP) else 200)
+    return Answer(status=204 if row.kind in (RequestKind.DELETE, RequestKind.DELETE_GROUP) else 200)
 
 
 OPERATION = resource(ids.COMPUTE, GET=show)

@@ -23,7 +23,7 @@ from upgrades.arm.answers import Answer
 from upgrades.arm.errors import ArmError, refusal
 from upgrades.commands import audit
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Actor, EntryPoint, Kind, Who
+from upgrades.core.auditing import Actor, EntryPoint, ObjectKind, Who
 from upgrades.core.json_fields import BadDocument, check_json, kind_of_value, refuse_duplicate_fields
 from upgrades.models import ApiClient, Subscription
 from upgrades.neighbours import is_database_away
@@ -75,7 +75,7 @@ class Call:
         if ACTIONS[self.method] != "read":
             message = f"It needs the role {role.value} and has {self.client.role}."
             code, path = "AuthorizationFailed", f"{self.method} {self.path}"
-            audit.record_refusal("AccessRefused", Kind.ADDRESS, path, code, message, now=self.now)
+            audit.record_refusal("AccessRefused", ObjectKind.ADDRESS, path, code, message, now=self.now)
 
     def object_body(self) -> dict[str, Any]:
         """The body, which must be a JSON object. Raises Failed."""

@@ -19,7 +19,7 @@ from upgrades.core import azure_types, known, limits
 from upgrades.core.json_fields import check_tags, get_field, read_object, read_str
 from upgrades.core.typed import in_type, tags_of
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
-from upgrades.models.async_operation import Kind
+from upgrades.models.async_operation import RequestKind
 from upgrades.models.resource_group import existing
 
 PAGE = 100
@@ -112,7 +112,7 @@ def patch(call: Call, group: str) -> Answer:
 def delete(call: Call, group: str) -> Answer:
     row = _find(group)
     delete_resource_group(group, call.now)
-    operation = async_operations.begin(Kind.DELETE_GROUP, row.key, call.now)
+    operation = async_operations.begin(RequestKind.DELETE_GROUP, row.key, call.now)
     return Answer(status=202, headers=operations.headers(call, operation, row.location))
 
 

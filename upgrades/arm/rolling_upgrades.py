@@ -15,7 +15,7 @@ from upgrades.core.policy import policy_from_json, rolling_policy
 from upgrades.core.progress import Progress
 from upgrades.core.states import UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
-from upgrades.models.async_operation import Kind
+from upgrades.models.async_operation import RequestKind
 
 ROLLING_BACK_SINCE = "2026"  # api-versions of that year are the first to know it (Z-0.11)
 
@@ -117,7 +117,7 @@ def start(call: Call, group: str, name: str) -> Answer:
     call.no_body()
     row = find(group, name)
     upgrade = start_upgrade(str(row), call.client.name, call.now, only_latest=True)
-    return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
+    return Answer(status=202, headers=operations.begun(call, RequestKind.UPGRADE, row, upgrade))
 
 
 @needs(OPERATOR)
@@ -126,7 +126,7 @@ def start_extensions(call: Call, group: str, name: str) -> Answer:
     call.no_body()
     row = find(group, name)
     upgrade = start_extension_upgrade(str(row), call.client.name, call.now)
-    return Answer(status=202, headers=operations.begun(call, Kind.UPGRADE, row, upgrade))
+    return Answer(status=202, headers=operations.begun(call, RequestKind.UPGRADE, row, upgrade))
 
 
 @needs(OPERATOR)
@@ -134,7 +134,7 @@ def cancel(call: Call, group: str, name: str) -> Answer:
     call.no_body()
     row = find(group, name)
     upgrade = cancel_upgrade(str(row), call.client.name, call.now)
-    return Answer(status=202, headers=operations.begun(call, Kind.CANCEL, row, upgrade))
+    return Answer(status=202, headers=operations.begun(call, RequestKind.CANCEL, row, upgrade))
 
 
 HISTORY = resource(ids.COMPUTE, GET=history)

@@ -24,7 +24,7 @@ from upgrades.core.json_fields import get_field
 from upgrades.core.spellings import without_field
 from upgrades.core.unchangeable import check_not_taken_away
 from upgrades.models import ScaleSet
-from upgrades.models.async_operation import Kind
+from upgrades.models.async_operation import RequestKind
 from upgrades.models.resource_group import existing
 from upgrades.provisioning_status import ProvisioningStatus
 
@@ -164,7 +164,7 @@ def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
     row = done.scale_set
     headers = {"ETag": etag(row), "Retry-After": "1"}
     if done.changed:
-        headers |= operations.begun(call, Kind.PUT, row)
+        headers |= operations.begun(call, RequestKind.PUT, row)
     if done.warnings:
         headers["Warning"] = warning(done.warnings)
     return Answer(_render_all(call, [row])[0], 201 if done.created else 200, headers)
@@ -217,7 +217,7 @@ def delete(call: Call, group: str, name: str) -> Answer:
     check_conditions(call, etag(row))
     if not row.deleting:
         delete_scale_set(str(row), call.now)
-    return Answer(status=202, headers=operations.begun(call, Kind.DELETE, row))
+    return Answer(status=202, headers=operations.begun(call, RequestKind.DELETE, row))
 
 
 ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put, PATCH=patch, DELETE=delete)

@@ -9,13 +9,13 @@ from django.db import IntegrityError, transaction
 
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.models import ApiClient
 
 MAX_NAME_LENGTH = 150
 
 
-@audited("ApiClientCreated", Kind.API_CLIENT)
+@audited("ApiClientCreated", ObjectKind.API_CLIENT)
 def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
     """Create a client. Returns (client, secret); the secret cannot be read again later. Raises Refused where the name is bad or in use."""
     name = name.strip()
@@ -39,7 +39,7 @@ def _there_already(name: str) -> Refused:
     return Refused("Conflict", message, target="name")
 
 
-@audited("ApiClientSecretRenewed", Kind.API_CLIENT)
+@audited("ApiClientSecretRenewed", ObjectKind.API_CLIENT)
 def renew_secret(name: str) -> tuple[ApiClient, str]:
     """Give a client a new secret. Returns (client, secret). The old secret and all its tokens end; a revoked client is let in again."""
     with transaction.atomic():
@@ -57,7 +57,7 @@ def renew_secret(name: str) -> tuple[ApiClient, str]:
     return row, secret
 
 
-@audited("ApiClientRevoked", Kind.API_CLIENT)
+@audited("ApiClientRevoked", ObjectKind.API_CLIENT)
 def revoke_client(name: str, now: datetime) -> ApiClient:
     """End a client's secret and all its tokens. Raises Refused where there is no such client."""
     with transaction.atomic():

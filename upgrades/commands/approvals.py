@@ -8,11 +8,11 @@ from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, UpgradeKind
-from upgrades.core.versions import LATEST, is_behind
+from upgrades.core.versions import LATEST, is_older_if_known
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
@@ -31,7 +31,7 @@ class Approval:
     instances: list[Instance]
 
 
-@audited("InstancesApproved", Kind.SCALE_SET)
+@audited("InstancesApproved", ObjectKind.SCALE_SET)
 def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
     """Approve the version that waits for approval (of the running upgrade; else the latest) for the instances `ids`.
 
@@ -55,7 +55,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
     return Approval(awaited, rows)
 
 
-@audited("ApprovalWithdrawn", Kind.SCALE_SET)
+@audited("ApprovalWithdrawn", ObjectKind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
     """Take back the approval of the instances `ids` (None: of all). Instances that a batch has in flight go on. Raises Refused."""
     with lookup.writing_to(path, now) as w:
@@ -63,7 +63,7 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
-        rows = [row for row in named if row.pk not in taken and is_behind(row.version, row.approved_version)]
+        rows = [row for row in named if row.pk not in taken and is_older_if_known(row.version, row.approved_version)]
         if rows:
             numbers = ranges(row.number for row in rows)
             before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
@@ -102,7 +102,7 @@ def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
 
 def _behind(row: ScaleSet, version: str) -> list[Instance]:
     """The instances on an older version than this one. Raises Refused where there are none."""
-    found = [instance for instance in row.instances.all() if is_behind(instance.version, version)]
+    found = [instance for instance in row.instances.all() if is_older_if_known(instance.version, version)]
     if not found:
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))
     return found

@@ -7,7 +7,7 @@ from upgrades import provisioning_status
 from upgrades.commands.audit import unaudited
 from upgrades.core.states import Provisioning, UpgradeStatus
 from upgrades.models import AsyncOperation, RollingUpgrade, ScaleSet
-from upgrades.models.async_operation import Kind, Status
+from upgrades.models.async_operation import RequestKind, Status
 from upgrades.models.resource_group import existing
 
 KEPT = timedelta(days=7)
@@ -16,7 +16,12 @@ MIN_KEPT = 100  # the latest ones stay, however far a clock is set forward: clie
 
 @unaudited("what a client asks after; the command that it stands for is audited")
 def begin(
-    kind: Kind, key: str, now: datetime, *, scale_set: ScaleSet | None = None, upgrade: RollingUpgrade | None = None
+    kind: RequestKind,
+    key: str,
+    now: datetime,
+    *,
+    scale_set: ScaleSet | None = None,
+    upgrade: RollingUpgrade | None = None,
 ) -> AsyncOperation:
     """Create an operation that clients can poll until it is over, and for a week after (KEPT)."""
     return AsyncOperation.objects.create(
@@ -29,11 +34,11 @@ def begin(
 
 
 @unaudited("notices that something is over")
-def look(row: AsyncOperation, now: datetime) -> AsyncOperation:
+def settle(row: AsyncOperation, now: datetime) -> AsyncOperation:
     """Bring an operation up to date: store its outcome where it is over by now. An outcome never changes afterwards."""
     if row.status:
         return row
-    outcome = _OUTCOMES[Kind(row.kind)](row, now)
+    outcome = _OUTCOMES[RequestKind(row.kind)](row, now)
     if outcome is None:
         return row
     status, error = outcome
@@ -43,10 +48,10 @@ def look(row: AsyncOperation, now: datetime) -> AsyncOperation:
     return row
 
 
-Outcome = tuple[Status, dict[str, Any] | None] | None
+Ending = tuple[Status, dict[str, Any] | None] | None
 
 
-def _put(row: AsyncOperation, now: datetime) -> Outcome:
+def _put(row: AsyncOperation, now: datetime) -> Ending:
     scale_set = ScaleSet.objects.filter(pk=row.scale_set_id or 0, deleting=False).first()
     if scale_set is None:
         error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
@@ -60,16 +65,16 @@ def _put(row: AsyncOperation, now: datetime) -> Outcome:
     return (Status.SUCCEEDED, None) if stage.state == Provisioning.SUCCEEDED else None
 
 
-def _delete(row: AsyncOperation, now: datetime) -> Outcome:
+def _delete(row: AsyncOperation, now: datetime) -> Ending:
     return None if ScaleSet.objects.filter(pk=row.scale_set_id or 0).exists() else (Status.SUCCEEDED, None)
 
 
-def _delete_group(row: AsyncOperation, now: datetime) -> Outcome:
+def _delete_group(row: AsyncOperation, now: datetime) -> Ending:
     is_there = existing().filter(key=row.key, deleting=True).exists()
     return None if is_there else (Status.SUCCEEDED, None)
 
 
-def _upgrade(row: AsyncOperation, now: datetime) -> Outcome:
+def _upgrade(row: AsyncOperation, now: datetime) -> Ending:
     upgrade = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk).first()
     if upgrade is None:
         error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
@@ -83,22 +88,22 @@ def _upgrade(row: AsyncOperation, now: datetime) -> Outcome:
     return Status.SUCCEEDED, None
 
 
-def _cancel(row: AsyncOperation, now: datetime) -> Outcome:
+def _cancel(row: AsyncOperation, now: datetime) -> Ending:
     """Cancelling is over when the upgrade has ended, in whatever way."""
     is_running = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk, ended_at=None).exists()
     return None if is_running else (Status.SUCCEEDED, None)
 
 
-def _approve(row: AsyncOperation, now: datetime) -> Outcome:
+def _approve(row: AsyncOperation, now: datetime) -> Ending:
     """Approving is over at once; it does not wait for the upgrade."""
     return Status.SUCCEEDED, None
 
 
 _OUTCOMES = {
-    Kind.PUT: _put,
-    Kind.DELETE: _delete,
-    Kind.UPGRADE: _upgrade,
-    Kind.CANCEL: _cancel,
-    Kind.APPROVE: _approve,
-    Kind.DELETE_GROUP: _delete_group,
+    RequestKind.PUT: _put,
+    RequestKind.DELETE: _delete,
+    RequestKind.UPGRADE: _upgrade,
+    RequestKind.CANCEL: _cancel,
+    RequestKind.APPROVE: _approve,
+    RequestKind.DELETE_GROUP: _delete_group,
 }

@@ -25,7 +25,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import Combinable
 
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Actor, EntryPoint, Kind, Outcome, Who, at_the_terminal
+from upgrades.core.auditing import Actor, AuditOutcome, EntryPoint, ObjectKind, Who, at_the_terminal
 from upgrades.core.differences import differences, plain
 from upgrades.core.masking import masked
 from upgrades.models import AuditEntry
@@ -46,11 +46,11 @@ NAMES_OF_PATHS = ("path", "name", "reference", "row")
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class _AuditedCommand:
     """The command that is running: its code, and what it acts on."""
 
     code: str
-    kind: Kind
+    kind: ObjectKind
     path: str = ""
     now: datetime | None = None
 
@@ -63,7 +63,7 @@ class Scope:
     refusals: list[AuditEntry] = field(default_factory=list)
 
 
-_act: ContextVar[_Act | None] = ContextVar("_act", default=None)
+_act: ContextVar[_AuditedCommand | None] = ContextVar("_act", default=None)
 _scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
 
 
@@ -93,7 +93,7 @@ def actor() -> Actor:
     return scope.actor() if scope else at_the_terminal(EntryPoint.SCRIPT)
 
 
-def audited(code: str, kind: Kind) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
     """Mark a command that writes to the audit trail by `note`. `code` names the command for programs, `kind` what it acts on."""
 
     def decorate(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
@@ -102,7 +102,7 @@ def audited(code: str, kind: Kind) -> Callable[[Callable[Given, Answer]], Callab
         @wraps(command)
         def acted(*args: Given.args, **options: Given.kwargs) -> Answer:
             outer = _act.get()
-            act = _Act(code, kind, *_named(signature.bind(*args, **options).arguments))
+            act = _AuditedCommand(code, kind, *_named(signature.bind(*args, **options).arguments))
             token = _act.set(act)
             try:
                 return command(*args, **options)
@@ -139,7 +139,7 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     code: str = "",
-    kind: Kind | None = None,
+    kind: ObjectKind | None = None,
     path: str = "",
     object_id: object = "",
 ) -> None:
@@ -150,13 +150,13 @@ def note(
     act = _act.get()
     if act is None or not connection.in_atomic_block:
         raise RuntimeError(f"note({says!r}) belongs into the transaction of a command that is marked @audited")
-    about = _Act(code or act.code, kind or act.kind, path or act.path, act.now)
+    about = _AuditedCommand(code or act.code, kind or act.kind, path or act.path, act.now)
     write(about, says, before, after, object_id=object_id)
 
 
-def record(
+def write_entry(
     code: str,
-    kind: Kind,
+    kind: ObjectKind,
     path: str,
     says: str,
     *,
@@ -167,18 +167,18 @@ def record(
     object_id: object = "",
 ) -> None:
     """Write an entry for what no command does: signing in, or what only the admin saves."""
-    write(_Act(code, kind, path, now), says, before, after, by=by, object_id=object_id)
+    write(_AuditedCommand(code, kind, path, now), says, before, after, by=by, object_id=object_id)
 
 
 def record_refusal(
-    code: str, kind: Kind, path: str, error_code: str, message: str, *, now: datetime, by: Actor | None = None
+    code: str, kind: ObjectKind, path: str, error_code: str, message: str, *, now: datetime, by: Actor | None = None
 ) -> None:
     """Write an attempt that was refused before any command was called."""
-    _refused(_Act(code, kind, path, now), error_code, message, by)
+    _refused(_AuditedCommand(code, kind, path, now), error_code, message, by)
 
 
 def write(
-    act: _Act,
+    act: _AuditedCommand,
     says: str,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
@@ -195,7 +195,7 @@ def write(
     row.save()
 
 
-def _entry(act: _Act, by: Actor) -> AuditEntry:
+def _entry(act: _AuditedCommand, by: Actor) -> AuditEntry:
     path = plain(act.path, 300)
     row = AuditEntry(
         who=by.who,
@@ -217,9 +217,9 @@ def _entry(act: _Act, by: Actor) -> AuditEntry:
 # --- what was refused -------------------------------------------------------------------------------------------------
 
 
-def _refused(act: _Act, error_code: str, message: str, by: Actor | None = None) -> None:
+def _refused(act: _AuditedCommand, error_code: str, message: str, by: Actor | None = None) -> None:
     row = _entry(act, by or actor())
-    row.outcome, row.error_code = Outcome.REFUSED, error_code[:64]
+    row.outcome, row.error_code = AuditOutcome.REFUSED, error_code[:64]
     row.error_message = plain(masked(message), 500)
     row.says = plain(f"Refused ({act.code}): {row.error_message}", 500)
     scope = _scope.get()
@@ -251,7 +251,7 @@ def _write_refusal(row: AuditEntry) -> None:
 
 
 def _is_too_much(row: AuditEntry) -> bool:
-    recent = AuditEntry.objects.filter(outcome=Outcome.REFUSED, at__gt=_before(row, timedelta(hours=1)))
+    recent = AuditEntry.objects.filter(outcome=AuditOutcome.REFUSED, at__gt=_before(row, timedelta(hours=1)))
     # Entries from the future do not count: a clock that ran ahead wrote them.
     recent = recent.filter(at__lte=_before(row, timedelta(0)))
     if row.who == Who.NOBODY:

@@ -20,7 +20,7 @@ NO_UPGRADE = (
 IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them first"
 
 
-def last_of_images(w: Writing) -> RollingUpgrade | None:
+def last_image_upgrade(w: Writing) -> RollingUpgrade | None:
     """The last upgrade of the image. Upgrades of extensions are left out: they are never tried again by themselves."""
     return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
@@ -38,52 +38,52 @@ def running(w: Writing, act: str, done: str) -> RollingUpgrade:
     return upgrade
 
 
-def to_pause(w: Writing) -> RollingUpgrade:
+def upgrade_to_pause(w: Writing) -> RollingUpgrade:
     """The upgrade to pause: the running one, else the last attempt, where the platform would try it again. Raises Refused."""
-    last = last_of_images(w)
-    if last and _comes_again(w, last) and (last.status == UpgradeStatus.ROLLING_BACK or _is_last_word(w, last)):
+    last = last_image_upgrade(w)
+    if last and _is_retried(w, last) and (last.status == UpgradeStatus.ROLLING_BACK or _was_stopped_last(w, last)):
         return last
     if not w.scale_set.upgrades.filter(ended_at=None).exists():
         raise Refused("Conflict", NOTHING_TO_PAUSE.format(row=w.scale_set))
     return running(w, "pause", "paused")
 
 
-def to_resume(w: Writing) -> RollingUpgrade:
+def upgrade_to_resume(w: Writing) -> RollingUpgrade:
     """The upgrade to resume: the running one, else the last attempt, where its pause holds the next one. Raises Refused."""
-    last = last_of_images(w)
+    last = last_image_upgrade(w)
     is_held = last is not None and bool(last.paused_by) and last.status != UpgradeStatus.COMPLETED
-    if last and is_held and (last.ended_at is None or _is_last_word(w, last)):
+    if last and is_held and (last.ended_at is None or _was_stopped_last(w, last)):
         return last
     return running(w, "resume", "resumed")
 
 
-def this_upgrade(w: Writing) -> str:
+def opt_out_version(w: Writing) -> str:
     """The target version of "this upgrade", for opt-outs: of the running one ("" for extensions), else of the last attempt.
 
     The last attempt counts only where the platform would try it again. Raises Refused where there is neither.
     """
-    last, now = last_of_images(w), w.scale_set.upgrades.filter(ended_at=None).first()
+    last, now = last_image_upgrade(w), w.scale_set.upgrades.filter(ended_at=None).first()
     if now:
         return now.target_version
-    if last and _is_last_word(w, last) and _comes_again(w, last):
+    if last and _was_stopped_last(w, last) and _is_retried(w, last):
         return last.target_version
     raise Refused("OperationNotAllowed", NO_UPGRADE.format(row=w.scale_set), target="scope")
 
 
 def refuse_while_paused(w: Writing, version: str) -> None:
     """Raise Refused where a person has paused the attempts at this version: they wait until resumed, whoever asks for another."""
-    last = last_of_images(w)
+    last = last_image_upgrade(w)
     is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
     if last and is_paused and last.status in STOPPED:
         raise Refused("OperationNotAllowed", IS_PAUSED.format(row=w.scale_set, version=version, by=last.paused_by))
 
 
-def _is_last_word(w: Writing, last: RollingUpgrade) -> bool:
+def _was_stopped_last(w: Writing, last: RollingUpgrade) -> bool:
     """Whether the last upgrade was stopped, and none is running now."""
     return last.status in STOPPED and not w.scale_set.upgrades.filter(ended_at=None).exists()
 
 
-def _comes_again(w: Writing, upgrade: RollingUpgrade) -> bool:
+def _is_retried(w: Writing, upgrade: RollingUpgrade) -> bool:
     """Whether the platform would try this upgrade again by itself, once it is stopped."""
     row = w.scale_set
     is_automatic = row.automatic_upgrade and row.image_version == LATEST and not upgrade.cancel_requested_by

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.commands.audit import audited, note
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import get_field
 from upgrades.core.policy import AUTOMATIC_POLICY, ROLLING_POLICY, FieldKind, Policy, rolling_policy
@@ -15,7 +15,7 @@ from upgrades.models import UpgradeDefaults
 _OWN_LIMITS = (*AUTOMATIC_POLICY, "useRollingUpgradePolicy")
 
 
-@audited("DefaultPolicyChanged", Kind.DEFAULTS)
+@audited("DefaultPolicyChanged", ObjectKind.DEFAULTS)
 def set_defaults(**changes: float) -> UpgradeDefaults:
     """Change the defaults. Existing scale sets keep their policy."""
     with transaction.atomic():

@@ -6,7 +6,7 @@ from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason, checked_until
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.sentences import in_utc
 from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, ScaleSet
@@ -16,7 +16,7 @@ DEFAULT_LENGTH = timedelta(days=1)  # nothing is stopped for ever just because n
 
 
 @lookup.retry_on_conflict
-@audited("FleetStopped", Kind.FLEET)
+@audited("FleetStopped", ObjectKind.FLEET)
 def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None = None) -> FleetStop:
     """Stop all automatic upgrades until `until` (None: for a day): none begins, and running ones stop after their batch. Raises Refused.
 
@@ -36,7 +36,7 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
 
 
 @lookup.retry_on_conflict
-@audited("FleetStopEnded", Kind.FLEET)
+@audited("FleetStopEnded", ObjectKind.FLEET)
 def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
     """End the fleet stop: automatic upgrades go on. Raises Refused where there is none."""
     with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:

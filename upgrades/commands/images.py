@@ -13,7 +13,7 @@ from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason
 from upgrades.core import versions
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writing, writing
@@ -26,7 +26,7 @@ MAX_LISTED = 10  # scale sets named in a question
 
 
 @lookup.retry_on_conflict
-@audited("ImagePublished", Kind.IMAGE)
+@audited("ImagePublished", ObjectKind.IMAGE)
 def publish_image(reference: ImageReference, now: datetime, *, locations: Sequence[str] = ()) -> list[ScaleSet]:
     """Publish a version of a supported SKU in `locations` (none given: in all), and wake the scale sets that follow it. Returns these.
 
@@ -108,7 +108,7 @@ class Withdrawn:
 
 
 @lookup.retry_on_conflict
-@audited("ImageWithdrawn", Kind.IMAGE)
+@audited("ImageWithdrawn", ObjectKind.IMAGE)
 def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> Withdrawn:
     """Withdraw a published version in all locations: no instance gets it any more.
 
@@ -128,7 +128,7 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
 
 
 @lookup.retry_on_conflict
-@audited("ImageWithdrawalUndone", Kind.IMAGE)
+@audited("ImageWithdrawalUndone", ObjectKind.IMAGE)
 def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Withdrawn:
     """Undo the withdrawal of a version; upgrades that were stopped because of it are tried again at once.
 

@@ -12,7 +12,7 @@ from upgrades.commands import groups, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused, refusing
 from upgrades.core import azure_types, documents, known, limits, typed
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.equality import same
 from upgrades.core.json_fields import (
@@ -56,7 +56,7 @@ _PROBE_ID = re.compile(
 
 
 @lookup.retry_on_conflict
-@audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
+@audited("LoadBalancerChanged", ObjectKind.LOAD_BALANCER)
 def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalancer:
     """Create or replace a load balancer. Scale sets that use one of its probes are probed with the new settings. Raises Refused."""
     group, name = lookup.split(path)
@@ -65,7 +65,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
         before = _check_place(ScaleSet.key_of(group, name), location)  # locks the load balancer, before its group
-        groups.ensure(group, location)
+        groups.ensure_group(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
             defaults=changes,
@@ -93,7 +93,7 @@ def _note_put(row: LoadBalancer, before: Mapping[str, Any] | None) -> None:
 
 
 @lookup.retry_on_conflict
-@audited("LoadBalancerChanged", Kind.LOAD_BALANCER)
+@audited("LoadBalancerChanged", ObjectKind.LOAD_BALANCER)
 def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
     """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
@@ -112,7 +112,7 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     """Create a load balancer. Raises IntegrityError where somebody else has created it meanwhile: `retry_on_conflict` tries again."""
     location = _location(_checked(document, None))
-    groups.ensure(group, location)
+    groups.ensure_group(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
     row = LoadBalancer.objects.create(
         **named, location=location, document=typed.without_nulls(document, azure_types.LOAD_BALANCER)
@@ -121,7 +121,7 @@ def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     return row
 
 
-@audited("LoadBalancerDeleted", Kind.LOAD_BALANCER)
+@audited("LoadBalancerDeleted", ObjectKind.LOAD_BALANCER)
 def delete_load_balancer(path: str) -> None:
     """Delete a load balancer. Raises Refused where there is none, or a scale set uses one of its probes."""
     group, name = lookup.split(path)
@@ -141,7 +141,7 @@ def remove(row: LoadBalancer) -> None:
         "Deleted the load balancer.",
         before={"document": row.document},
         code="LoadBalancerDeleted",
-        kind=Kind.LOAD_BALANCER,
+        kind=ObjectKind.LOAD_BALANCER,
         path=str(row),
         object_id=row.pk,
     )

@@ -9,9 +9,9 @@ from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import ExpectedState, Put, StaleDocument, read_model, set_model, warnings_of
 from upgrades.core import secrets
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.equality import same
-from upgrades.core.unchangeable import carried
+from upgrades.core.unchangeable import with_unchangeable_of
 from upgrades.models import ScaleSet, sealing
 
 TRIES = 20  # a try fails only where somebody else has just changed the scale set
@@ -19,7 +19,7 @@ TRIES = 20  # a try fails only where somebody else has just changed the scale se
 Edit = Callable[[ScaleSet | None], Mapping[str, Any]]
 
 
-@audited("ScaleSetChanged", Kind.SCALE_SET)
+@audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = frozenset()) -> Put:
     """Put the document that `edit` makes of the present row (None where there is none). Nothing is written where it stays the same.
 
@@ -29,7 +29,7 @@ def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = fr
     group, name = lookup.split(path)
     for _ in range(TRIES):
         row = ScaleSet.objects.select_related("location", "sku").filter(key=ScaleSet.key_of(group, name)).first()
-        document = edit(row) if row is None else carried(edit(row), row.document)
+        document = edit(row) if row is None else with_unchangeable_of(edit(row), row.document)
         if row is not None and not row.deleting and _is_as_before(row, document, without):
             return Put(row, False, warnings_of(read_model(document), row), changed=False)
         try:

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.json_fields import unprintable
 from upgrades.core.ranges import ranges
 from upgrades.core.sentences import in_utc
@@ -27,7 +27,7 @@ TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them 
 NOT_FRESH = "{row}: you did not opt instances {ids} out within the last minute; opt them in instead"
 
 
-@audited("InstancesOptedOut", Kind.SCALE_SET)
+@audited("InstancesOptedOut", ObjectKind.SCALE_SET)
 def opt_out(
     path: str,
     ids: Sequence[str],
@@ -50,7 +50,7 @@ def opt_out(
     end = None if for_ever else until or now + DEFAULT_LENGTH
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
-        version = current.this_upgrade(w) if scope == OptOut.Scope.UPGRADE else ""
+        version = current.opt_out_version(w) if scope == OptOut.Scope.UPGRADE else ""
         before = _described(rows)
         _end(w, rows, owner)
         said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
@@ -88,7 +88,7 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
         raise Refused("InvalidParameter", message, target="until")
 
 
-@audited("InstancesOptedIn", Kind.SCALE_SET)
+@audited("InstancesOptedIn", ObjectKind.SCALE_SET)
 def opt_in(
     path: str, ids: Sequence[str], *, owner: str, now: datetime, after: timedelta = timedelta(0)
 ) -> list[Instance]:
@@ -127,7 +127,7 @@ def described(row: OptOut) -> str:
     return f"{row.instance.name}, opted out by {row.owner} {end}: {row.reason}"
 
 
-@audited("OptInUndone", Kind.SCALE_SET)
+@audited("OptInUndone", ObjectKind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Keep opt-outs that are being ended (`opt_in` with `after`), as they were. Raises Refused where one has ended; then none is kept."""
     with lookup.writing_to(path, now) as w:
@@ -144,7 +144,7 @@ def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> lis
     return kept
 
 
-@audited("OptOutUndone", Kind.SCALE_SET)
+@audited("OptOutUndone", ObjectKind.SCALE_SET)
 def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Undo what this person opted out within the last minute. An opt-out that was replaced by it holds again. Raises Refused."""
     with lookup.writing_to(path, now) as w:

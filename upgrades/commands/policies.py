@@ -12,7 +12,7 @@ from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
 from upgrades.commands.scale_sets import Put, set_model
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import MAX_INSTANCES, read_policy_field
 from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import read_bool, read_int
@@ -26,7 +26,7 @@ _SWITCHES = {
 }
 
 # The fields that can be changed: {name: its place in the document}.
-MEMBERS: Mapping[str, tuple[str, ...]] = {
+EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "capacity": _CAPACITY,
     **_SWITCHES,
     **{field.form_name: field.place for field in FIELDS.values()},
@@ -34,19 +34,21 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 
 
 @lookup.retry_on_conflict
-@audited("ScaleSetChanged", Kind.SCALE_SET)
+@audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
     """Change these fields of the document (names of MEMBERS, values as in the document) and put it again; the rest of it stays.
 
     Clients that get the document, change it and put it keep what was changed here. Raises Refused as `set_model` does.
     """
-    strange = ", ".join(sorted(set(changes) - set(MEMBERS)))
+    strange = ", ".join(sorted(set(changes) - set(EDITABLE_FIELDS)))
     if strange:
-        raise Refused("InvalidParameter", f"a policy has no {strange}; it has: {', '.join(MEMBERS)}", target=strange)
+        raise Refused(
+            "InvalidParameter", f"a policy has no {strange}; it has: {', '.join(EDITABLE_FIELDS)}", target=strange
+        )
     with transaction.atomic():
         document: Mapping[str, Any] = _locked(path).document
         for name, value in changes.items():
-            document = edited(document, MEMBERS[name], value)
+            document = edited(document, EDITABLE_FIELDS[name], value)
         return set_model(path, document, now)
 
 

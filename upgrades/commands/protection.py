@@ -6,7 +6,7 @@ from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
@@ -16,7 +16,7 @@ HALF = (
 )
 
 
-@audited("InstanceProtectionChanged", Kind.SCALE_SET)
+@audited("InstanceProtectionChanged", ObjectKind.SCALE_SET)
 def protect(
     row: ScaleSet, number: int, *, from_actions: bool | None, from_scale_in: bool | None, owner: str, now: datetime
 ) -> None:

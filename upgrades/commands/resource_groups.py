@@ -9,17 +9,17 @@ from django.db import transaction
 from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
-from upgrades.commands.groups import ensure, lock
+from upgrades.commands.groups import ensure_group, lock_group
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 from upgrades.models.resource_group import existing
 
 Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
 
 
-@audited("ResourceGroupChanged", Kind.RESOURCE_GROUP)
+@audited("ResourceGroupChanged", ObjectKind.RESOURCE_GROUP)
 def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[ResourceGroup, bool]:
     """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
@@ -27,10 +27,10 @@ def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[Re
     """
     lookup.split(f"{name}/-")
     with transaction.atomic():
-        lock(name)
+        lock_group(name)
         before = existing().filter(key=name.lower()).first()
         document = edit(before)
-        ensure(name, location)
+        ensure_group(name, location)
         row = ResourceGroup.objects.select_related("location").get(key=name.lower())
         if row.location != location:
             message = f"resource group {row.name} is in {row.location.name} and cannot be moved"
@@ -48,14 +48,14 @@ def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mappin
     note(f"{done} the resource group.", before=was, after=after, code=code, object_id=row.pk)
 
 
-@audited("ResourceGroupDeleted", Kind.RESOURCE_GROUP)
+@audited("ResourceGroupDeleted", ObjectKind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
     """Begin to delete a group with all that is in it; it goes after its last machine. Raises Refused where an upgrade is running in it."""
     with transaction.atomic():
         in_it = {"key__startswith": ScaleSet.keys_in(name)}
         # Load balancers, groups, scale sets: locked in this order, as everywhere.
         balancers = list(LoadBalancer.objects.select_for_update().filter(**in_it).order_by("pk"))
-        lock(name)
+        lock_group(name)
         if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
         for scale_set in ScaleSet.objects.filter(**in_it, deleting=False).order_by("pk"):

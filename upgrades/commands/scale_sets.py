@@ -17,11 +17,11 @@ from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.steering import make_now, try_again
 from upgrades.core import azure_types, documents, secrets, typed, warnings
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
 from upgrades.core.json_fields import get_field
-from upgrades.core.unchangeable import carried
+from upgrades.core.unchangeable import with_unchangeable_of
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 from upgrades.feed.writing import writing
@@ -89,7 +89,7 @@ class ExpectedState:
 
 
 @lookup.retry_on_conflict
-@audited("ScaleSetChanged", Kind.SCALE_SET)
+@audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def set_model(
     path: str, document: object, now: datetime, *, seen: ExpectedState | None = None, without: Set[str] = frozenset()
 ) -> Put:
@@ -104,7 +104,7 @@ def set_model(
     model_checks.check_known(document, before)
     assert isinstance(document, Mapping)
     given: Mapping[str, Any] = typed.cleaned(document, azure_types.SCALE_SET, before)
-    document = with_defaults(given) if before is None else carried(given, before)
+    document = with_defaults(given) if before is None else with_unchangeable_of(given, before)
     model = read_model(document)
     model_checks.check_model(document, model, before)
     location = _location(model)
@@ -228,7 +228,7 @@ def _check_sources(model: Model) -> None:
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     if derived.seen and derived.seen.document is not None:
         raise StaleDocument
-    groups.ensure(group, derived.location)
+    groups.ensure_group(group, derived.location)
     row = ScaleSet(
         key=ScaleSet.key_of(group, name), resource_group=group, name=name, created_at=now, reconcile_at=now, document={}
     )
@@ -364,7 +364,7 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
     return tuple(found)
 
 
-@audited("ScaleSetDeleted", Kind.SCALE_SET)
+@audited("ScaleSetDeleted", ObjectKind.SCALE_SET)
 def delete_scale_set(path: str, now: datetime) -> None:
     """Begin to delete a scale set: its machines first, then its row. Raises Refused where an upgrade is running."""
     with lookup.writing_to(path, now) as w:

@@ -7,7 +7,7 @@ from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
 from upgrades.feed.writing import Writing
@@ -22,7 +22,7 @@ IS_TAKING_THEM = (
 NEVER_BY_ITSELF = "nothing of {row} is tried again by itself: its automatic upgrades are off; start an upgrade by hand"
 
 
-@audited("UpgradePaused", Kind.SCALE_SET)
+@audited("UpgradePaused", ObjectKind.SCALE_SET)
 def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Pause an upgrade: no further batch begins; one in flight is finished. Pausing again changes nothing. Raises Refused.
 
@@ -30,7 +30,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     rolling back, or was stopped, can be paused too, where the platform would try it again.
     """
     with lookup.writing_to(path, now) as w:
-        upgrade = current.to_pause(w)
+        upgrade = current.upgrade_to_pause(w)
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
             note(f"Paused the upgrade {upgrade.aim}.", after={"paused by": by}, object_id=upgrade.pk)
@@ -38,11 +38,11 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     return upgrade
 
 
-@audited("UpgradeResumed", Kind.SCALE_SET)
+@audited("UpgradeResumed", ObjectKind.SCALE_SET)
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Resume a paused upgrade, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with lookup.writing_to(path, now) as w:
-        upgrade = current.to_resume(w)
+        upgrade = current.upgrade_to_resume(w)
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
                 upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
@@ -53,7 +53,7 @@ def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     return upgrade
 
 
-@audited("NextBatchRequested", Kind.SCALE_SET)
+@audited("NextBatchRequested", ObjectKind.SCALE_SET)
 def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     """End the pause between two batches; all other rules still hold. Asking again changes nothing.
 
@@ -86,7 +86,7 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
     raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
 
 
-@audited("UpgradeRetried", Kind.SCALE_SET)
+@audited("UpgradeRetried", ObjectKind.SCALE_SET)
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
     """Have the platform try again at once: an upgrade that was stopped or cancelled, and machines that are missing. Raises Refused.
 
@@ -105,7 +105,7 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
 
 
 def _retry_upgrade(w: Writing, by: str) -> RollingUpgrade:
-    upgrade = current.last_of_images(w)
+    upgrade = current.last_image_upgrade(w)
     if upgrade is None or upgrade.status not in current.STOPPED:
         ended = f"is {upgrade.status}" if upgrade else "never began"
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
@@ -130,7 +130,7 @@ def make_now(w: Writing, why: str) -> bool:
 
 def try_again(w: Writing, by: str) -> None:
     """End the wait before the next attempt, where the last one was stopped."""
-    upgrade = current.last_of_images(w)
+    upgrade = current.last_image_upgrade(w)
     if upgrade and upgrade.status in current.STOPPED:
         _skip_wait(w, upgrade, by)
 
@@ -141,7 +141,7 @@ def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
         _save(w, upgrade, f"To be tried again at once: {by}.", "retry_skipped_by")
 
 
-@audited("InstancesReleased", Kind.SCALE_SET)
+@audited("InstancesReleased", ObjectKind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """End the quarantine of these instances, and forget their failures; others stay as they are. Raises Refused; then none is released."""
     with lookup.writing_to(path, now) as w:

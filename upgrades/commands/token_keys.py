@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.db import transaction
 
 from upgrades.commands.audit import audited, note, unaudited
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.models import TokenKey, sealing
 from upgrades.models.token_keys import in_time, is_readable
 
@@ -27,7 +27,7 @@ def signing_key(now: datetime) -> TokenKey:
     return _make(now)
 
 
-@audited("ApiTokensEnded", Kind.TOKENS)
+@audited("ApiTokensEnded", ObjectKind.TOKENS)
 def end_all_tokens() -> int:
     """End all tokens at once by deleting the keys; a new key is made for the next token. Returns how many keys there were."""
     with transaction.atomic():

@@ -10,15 +10,15 @@ from upgrades.commands import current, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
-from upgrades.core.auditing import Kind
+from upgrades.core.auditing import ObjectKind
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.ranges import ranges
-from upgrades.core.states import ILL, StartedBy
+from upgrades.core.states import UNHEALTHY_STATES, StartedBy
 from upgrades.core.versions import LATEST
 from upgrades.feed.writing import Writing
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
-from upgrades.models.instance import TURNED, in_force, turn_to_version
+from upgrades.models.instance import NOTE_OF_ANOTHER_VERSION, in_force, retarget_opt_outs
 
 NO_CANDIDATES = (
     "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine Scale Set has some "
@@ -34,7 +34,7 @@ NO_EXTENSIONS = "the extensions of {row} cannot be upgraded: its model has none"
 NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is not opted out"
 
 
-@audited("UpgradeStarted", Kind.SCALE_SET)
+@audited("UpgradeStarted", ObjectKind.SCALE_SET)
 def start(
     path: str,
     by: str,
@@ -65,11 +65,15 @@ def start(
         if only_failed and not candidates.filter(failed_version=version).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=version))
         current.refuse_while_paused(w, version)
-        mends = list(candidates.filter(health__in=ILL).values_list("number", flat=True)) if unhealthy_first else []
+        mends = (
+            list(candidates.filter(health__in=UNHEALTHY_STATES).values_list("number", flat=True))
+            if unhealthy_first
+            else []
+        )
         return _begin(w, by, version=version, only_failed=only_failed, mends=mends, takes_newer=is_pinned)
 
 
-@audited("ExtensionUpgradeStarted", Kind.SCALE_SET)
+@audited("ExtensionUpgradeStarted", ObjectKind.SCALE_SET)
 def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Start an upgrade that brings all instances' extensions to those of the model, and leaves their OS disks alone.
 
@@ -119,7 +123,7 @@ def _begin(
     )
     w.changed(upgrade, note=f"Started by {by}.")
     if version:
-        w.changed(*turn_to_version(row, version, w.now), note=TURNED)
+        w.changed(*retarget_opt_outs(row, version, w.now), note=NOTE_OF_ANOTHER_VERSION)
     whom = " of those that failed" if only_failed else ""
     whom += f", unhealthy ones first: {ranges(mends)}" if mends else ""
     note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
@@ -134,7 +138,7 @@ def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]
     return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
 
 
-@audited("UpgradeCancelled", Kind.SCALE_SET)
+@audited("UpgradeCancelled", ObjectKind.SCALE_SET)
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Stop the running upgrade at the end of its batch. Cancelling again changes nothing. Raises Refused where none is running."""
     with lookup.writing_to(path, now) as w:

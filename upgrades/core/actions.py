@@ -79,7 +79,7 @@ def _nobody(view: ReasonContext) -> str:
     held = len(view.outdated)
     if not held:
         return f"All instances run {view.target}."
-    if all(one.protected for one in view.outdated):
+    if all(one.is_opted_out for one in view.outdated):
         return "The remaining instances are opted out."
     return f"None of the {held} remaining instances can be upgraded: they are opted out, switched off or missing."
 
@@ -89,7 +89,7 @@ def _mend(view: ReasonContext) -> str:
         return why
     begun = what_if.started(view.facts, unhealthy_first=True)
     nobody = "No unhealthy instance would be upgraded."
-    if begun.upgrade is None or not batches.to_mend(begun, begun.upgrade):
+    if begun.upgrade is None or not batches.unhealthy_first(begun, begun.upgrade):
         return nobody
     return _in_vain(begun, view, nobody)
 
@@ -114,7 +114,7 @@ def _extensions(view: ReasonContext, extensions: str) -> str:
 
 def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
     """Why the upgrade would be over at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
-    if begun.upgrade is None or not batches.remaining(begun, begun.upgrade):
+    if begun.upgrade is None or not batches.takeable_now(begun, begun.upgrade):
         return nobody
     match decide(begun, view.now):
         case Complete():
@@ -129,11 +129,11 @@ def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
 
 def _retry(view: ReasonContext) -> str:
     facts, last = view.facts, view.facts.last_attempt
-    if missing.not_made(facts) or missing.gone(facts):
+    if missing.creation_failed(facts) or missing.vanished(facts):
         return ""
     if why := _running(view):
         return why
-    again_at = backoff.tried_again_at(facts)
+    again_at = backoff.next_attempt_at(facts)
     waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > view.now)
     if last is None or last.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED) or not waits:
         return NOTHING_TO_RETRY
@@ -204,7 +204,7 @@ def _approve(view: ReasonContext) -> str:
     if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
         return "Upgrades of this scale set need no approval."
     waiting = view.outdated if upgrade is None else batches.unapproved(facts, upgrade)
-    is_waiting = any(not batches.is_approved(one, view.policy, view.target) and not one.protected for one in waiting)
+    is_waiting = any(not batches.is_approved(one, view.policy, view.target) and not one.is_opted_out for one in waiting)
     follows = upgrade is not None or facts.follows_latest
     return "" if is_waiting and follows else "Nothing waits for approval."
 

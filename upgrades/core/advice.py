@@ -40,7 +40,7 @@ def could_begin(view: ReasonContext) -> bool:
 
 def could_be_tried_again(view: ReasonContext) -> bool:
     """Would a retry that a person asks of the platform now go on? Nothing refuses or stops it, and it has an instance to take."""
-    free = batches.next_candidates(view.facts, StartedBy.PLATFORM, view.target)
+    free = batches.may_be_taken_next(view.facts, StartedBy.PLATFORM, view.target)
     takes = {one.id for one in free}.intersection(one.id for one in view.outdated)
     return bool(takes) and not backoff.paused_by(view.facts) and not gate_is_shut(view.facts, view, by_hand=False)
 
@@ -70,13 +70,13 @@ def could_be_started(view: ReasonContext) -> list[InstanceFacts]:
         return []
     policy = policy_of(facts, by_hand=True)
     start = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
-    free = batches.next_candidates(facts, StartedBy.USER, view.target)
-    return [one for one in free if batches.is_wanted(one, start)]
+    free = batches.may_be_taken_next(facts, StartedBy.USER, view.target)
+    return [one for one in free if batches.would_be_taken(one, start)]
 
 
 def _failed_and_free(view: ReasonContext) -> bool:
     """Is there an instance that an upgrade of the failed ones would take? It needs a machine that is switched on."""
-    free = batches.next_candidates(view.facts, StartedBy.USER, view.target)
+    free = batches.may_be_taken_next(view.facts, StartedBy.USER, view.target)
     return any(one.failed_version == view.target for one in free)
 
 

@@ -28,12 +28,12 @@ class EntryPoint(StrEnum):
     SCRIPT = "script"
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """The kinds of things that an action is done to."""
 
     SCALE_SET = "scale set"

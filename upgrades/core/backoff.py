@@ -46,19 +46,19 @@ def takes_failed(facts: Facts) -> bool:
     was stopped at the gate."""
     last = _at_this_version(facts)
     is_stopped = was_stopped_on_the_way(facts) or (
-        was_stopped_at_the_gate(facts) and last and (last.stopped_in_a_row > 0 or last.takes_failed)
+        was_stopped_at_the_gate(facts) and last and (last.attempts_stopped_in_a_row > 0 or last.takes_failed)
     )
     return bool(is_stopped or (last and last.wait_is_skipped))
 
 
-def tried_again_at(facts: Facts) -> datetime | None:
+def next_attempt_at(facts: Facts) -> datetime | None:
     """When the next attempt begins by itself, None for at once. The wait doubles with each attempt that was stopped, up to a day.
 
     >>> from upgrades.core.facts import ImageReference
     >>> at, latest = datetime(2018, 9, 25), ImageReference("p", "o", "s", "1.1")
     >>> for stopped in (1, 2, 3, 9):
-    ...     last = Attempt("1.1", UpgradeStatus.FAULTED, True, ended_at=at, stopped_in_a_row=stopped)
-    ...     print(tried_again_at(Facts(1, latest=latest, last_attempt=last)) - at)
+    ...     last = Attempt("1.1", UpgradeStatus.FAULTED, True, ended_at=at, attempts_stopped_in_a_row=stopped)
+    ...     print(next_attempt_at(Facts(1, latest=latest, last_attempt=last)) - at)
     0:30:00
     1:00:00
     2:00:00
@@ -67,12 +67,12 @@ def tried_again_at(facts: Facts) -> datetime | None:
     last = _at_this_version(facts)
     if last is None or not was_stopped_on_the_way(facts) or last.wait_is_skipped or last.ended_at is None:
         return None
-    doublings = min(max(0, last.stopped_in_a_row - 1), 20)
+    doublings = min(max(0, last.attempts_stopped_in_a_row - 1), 20)
     wait: timedelta = facts.retry_after * 2**doublings
     return last.ended_at + min(wait, MAX_WAIT)
 
 
-def gate_is_shut(facts: Facts, now: datetime) -> bool:
+def platform_gate_is_shut(facts: Facts, now: datetime) -> bool:
     sick = len(health.unhealthy(facts, now))
     return health.exceeds(sick, len(facts.counted), facts.policy.max_unhealthy_percent)
 

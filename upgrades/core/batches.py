@@ -23,43 +23,45 @@ def size(total: int, policy: Policy) -> int:
     return max(1, total * policy.max_batch_percent // 100)
 
 
-def is_outdated(instance: InstanceFacts, target_version: str) -> bool:
-    return versions.is_behind(instance.version, target_version)
+def has_older_version(instance: InstanceFacts, target_version: str) -> bool:
+    return versions.is_older_if_known(instance.version, target_version)
 
 
-def remaining(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+def takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that the upgrade has not taken yet and could take now, in ascending order of their ids."""
     taken = {member.instance for member in upgrade.members}
     return [
         instance
-        for instance in candidates(facts, upgrade.started_by)
-        if instance.id not in taken and is_wanted(instance, upgrade)
+        for instance in may_be_taken(facts, upgrade.started_by)
+        if instance.id not in taken and would_be_taken(instance, upgrade)
     ]
 
 
-def to_come(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The instances of `remaining`, and those that belong to it when the operation on them is over. Progress counts these as pending."""
+def pending(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """The instances of `takeable_now`, and those that belong to it when the operation on them is over. Progress counts these as pending."""
     taken = {member.instance for member in upgrade.members}
-    free = [instance for instance in facts.instances if not instance.protected and not instance.leaving]
+    free = [instance for instance in facts.instances if not instance.is_opted_out and not instance.is_being_deleted]
     return [
         instance
         for instance in _takeable(free, upgrade.started_by)
-        if instance.id not in taken and is_wanted(instance, upgrade)
+        if instance.id not in taken and would_be_taken(instance, upgrade)
     ]
 
 
-def left(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+def not_taken_yet(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """All instances that the upgrade has not taken yet, unless an opt-out or a quarantine keeps them from it.
 
-    Unlike `remaining`, it has instances that are busy, switched off or without a machine."""
+    Unlike `takeable_now`, it has instances that are busy, switched off or without a machine."""
     taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
     free = [
-        instance for instance in facts.staying if not instance.protected and not (by_platform and instance.quarantined)
+        instance
+        for instance in facts.staying
+        if not instance.is_opted_out and not (by_platform and instance.quarantined)
     ]
-    return [instance for instance in free if instance.id not in taken and is_wanted(instance, upgrade)]
+    return [instance for instance in free if instance.id not in taken and would_be_taken(instance, upgrade)]
 
 
-def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
+def would_be_taken(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     """Does the instance lack what the upgrade brings, so that the upgrade is to take it?
 
     An upgrade of failed instances alone takes those that run its version already, and replaces their disk again. An instance without an
@@ -69,10 +71,10 @@ def is_wanted(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     version = upgrade.target.version
     if upgrade.only_failed:
         return bool(instance.version) and instance.failed_version == version
-    return _is_to_move(instance, upgrade) and (upgrade.takes_failed or instance.failed_version != version)
+    return _must_leave_version(instance, upgrade) and (upgrade.takes_failed or instance.failed_version != version)
 
 
-def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
+def _must_leave_version(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     """Is the instance on a version that it is to leave for the target?
 
     It moves to an older version only in an upgrade that a person started: to the version that the set is pinned to, or away from a
@@ -80,34 +82,34 @@ def _is_to_move(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     version = upgrade.target.version
     if upgrade.takes_newer or (instance.withdrawn and upgrade.started_by is StartedBy.USER):
         return bool(instance.version) and instance.version != version
-    return is_outdated(instance, version)
+    return has_older_version(instance, version)
 
 
-def approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+def takeable_and_approved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The remaining instances that a batch may take: all of them, or in a deferred upgrade those that a person approved (A-24)."""
     version = upgrade.target.version
-    return [instance for instance in remaining(facts, upgrade) if is_approved(instance, upgrade.policy, version)]
+    return [instance for instance in takeable_now(facts, upgrade) if is_approved(instance, upgrade.policy, version)]
 
 
 def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that still need a person's approval. Switched-off ones are among them, because they can be approved too."""
     return [
         instance
-        for instance in left(facts, upgrade)
+        for instance in not_taken_yet(facts, upgrade)
         if not is_approved(instance, upgrade.policy, upgrade.target.version)
     ]
 
 
-def to_mend(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+def unhealthy_first(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
 
     The gate does not count them: they recover by the upgrade itself, which it would keep from beginning."""
-    return [instance for instance in approved(facts, upgrade) if instance.id in upgrade.mends]
+    return [instance for instance in takeable_and_approved(facts, upgrade) if instance.id in upgrade.mends]
 
 
-def sick_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
+def unhealthy_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The unhealthy instances that the gate counts: all, except those that the running upgrade is about to mend."""
-    mended = set(ids(to_mend(facts, facts.upgrade))) if facts.upgrade else set()
+    mended = set(ids(unhealthy_first(facts, facts.upgrade))) if facts.upgrade else set()
     return [instance for instance in unhealthy(facts, now) if instance.id not in mended]
 
 
@@ -118,10 +120,10 @@ def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
 
 def untouched(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return [instance for instance in facts.instances if not instance.protected and not instance.busy]
+    return [instance for instance in facts.instances if not instance.is_opted_out and not instance.busy]
 
 
-def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
+def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     """The instances that the running upgrade may take; not those switched off, without a machine, or (for the platform) quarantined.
 
     A switched-off instance waits until it is started, and one without a machine gets one on the newest image.
@@ -129,23 +131,29 @@ def candidates(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     return _takeable(untouched(facts), started_by)
 
 
-def next_candidates(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
+def may_be_taken_next(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
     """The instances that the next upgrade, to `version`, may take. An opt-out for another version does not count."""
-    free = [instance for instance in facts.instances if not instance.busy and not instance.is_protected_from(version)]
+    free = [instance for instance in facts.instances if not instance.busy and not instance.is_opted_out_of(version)]
     return _takeable(free, started_by)
 
 
-def taken_next(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
+def next_to_be_taken(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
     """The instances that the platform's next upgrade, to `version`, would take. `takes_failed`: also those that failed on it before."""
     free = [
-        instance for instance in next_candidates(facts, StartedBy.PLATFORM, version) if is_outdated(instance, version)
+        instance
+        for instance in may_be_taken_next(facts, StartedBy.PLATFORM, version)
+        if has_older_version(instance, version)
     ]
     return [instance for instance in free if takes_failed or instance.failed_version != version]
 
 
 def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
     by_platform = started_by is StartedBy.PLATFORM
-    there = [instance for instance in free if not instance.stopped and not instance.spare and instance.exists]
+    there = [
+        instance
+        for instance in free
+        if not instance.is_switched_off and not instance.is_unused_surge and instance.has_machine
+    ]
     return [instance for instance in there if not (by_platform and instance.quarantined)]
 
 
@@ -218,7 +226,7 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version
     """The instances that the next batch is taken from, in order: all of the same zone and update domain."""
 
     def place(instance: InstanceFacts) -> tuple[str, str]:
-        return "" if policy.cross_zone else instance.zone, instance.domain
+        return "" if policy.cross_zone else instance.zone, instance.update_domain
 
     if policy.unhealthy_first and (first := [instance for instance in todo if instance.id in sick]):
         todo = first  # all unhealthy instances before any healthy one (Z-1.4)
@@ -246,8 +254,8 @@ def _why(
     words = [f"{policy.max_batch_percent} % of {total} is {_share(total, policy)}, so at most {most}"]
     if pool[0].zone and not policy.cross_zone:
         words.append(f"zone {pool[0].zone} is next")
-    if pool[0].domain:
-        words.append(f"update domain {pool[0].domain} is next")
+    if pool[0].update_domain:
+        words.append(f"update domain {pool[0].update_domain} is next")
     if policy.unhealthy_first and pool[0].id in sick:
         words.append("the unhealthy come first")
     if len(pool) < most:

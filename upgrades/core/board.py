@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import TypedDict
 
 from upgrades.core import gauges, health, in_flight
+from upgrades.core.affected import Affected, affected_instances
 from upgrades.core.catalogue import say
 from upgrades.core.facts import Batch, Facts, InstanceFacts
-from upgrades.core.forecast import Ends, Forecast, Planned, ends_of
+from upgrades.core.forecast import ExpectedEnd, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
 from upgrades.core.instance_sentences import Said, said_by
-from upgrades.core.instance_states import State, is_behind, states_of, target_of
+from upgrades.core.instance_states import State, lacks_target, states_of, target_of
 from upgrades.core.instants import iso
 from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
@@ -24,10 +25,9 @@ from upgrades.core.ranges import spans
 from upgrades.core.reasons import AT_THE_GATE
 from upgrades.core.sentences import SentenceShape, shaped
 from upgrades.core.states import HAS_FAILED, MemberState
-from upgrades.core.whom import Whom, whom
 
 
-class Counts(TypedDict):
+class BoardCounts(TypedDict):
     """Numbers of instances. `total`: those that stay, without surge instances that have replaced nothing yet.
 
     `counted`: those that limits are a percent of. `eligible`: those that are not opted out; among them are `up_to_date`: on the wanted
@@ -42,7 +42,7 @@ class Counts(TypedDict):
     opted_out: int
 
 
-class Progress(TypedDict):
+class BoardProgress(TypedDict):
     """`up_to_date` instances `of` so many. `percent`: the same in percent, rounded down; None where `of` is 0."""
 
     up_to_date: int
@@ -50,7 +50,7 @@ class Progress(TypedDict):
     percent: int | None
 
 
-class Ran(TypedDict):
+class BatchRecord(TypedDict):
     """A batch that has begun. `members`: its instances by member state. A surge instance is not listed: the one that it replaces is.
 
     `size`: the number of its instances, without those that were skipped.
@@ -65,7 +65,7 @@ class Ran(TypedDict):
     why: str
 
 
-class Current(TypedDict):
+class UpgradePosition(TypedDict):
     """Where a running upgrade is: in batch `current` `of` so many, at which `step`, `since` when, and whether it is `held`.
 
     `step`: "gate", "choose", "replace" or "wait". `size`, `replaced`, `healthy`: how many instances the running batch has, how many of them
@@ -82,7 +82,7 @@ class Current(TypedDict):
     healthy: int | None
 
 
-class Board(Whom):
+class Board(Affected):
     """All that viewers show of a scale set. `eligible` and `up_to_date`: the instances behind these numbers of `counts`.
 
     `states`: the instances in each state; `says`: what each says of itself.
@@ -94,17 +94,17 @@ class Board(Whom):
     says: list[Said]
     eligible: str
     up_to_date: str
-    counts: Counts
+    counts: BoardCounts
     unhealthy: Gauge
     over_limit: SentenceShape | None
     failed: Gauge | None
-    batch: Current | None
-    batches: list[Ran]
+    batch: UpgradePosition | None
+    batches: list[BatchRecord]
     planned: list[Planned]
     planned_more: int
     planned_by: str | None
-    progress: Progress
-    ends: Ends | None
+    progress: BoardProgress
+    ends: ExpectedEnd | None
 
 
 class Results(TypedDict):
@@ -122,11 +122,11 @@ class Results(TypedDict):
 class Record(TypedDict):
     """How an upgrade stood when it ended. `left`: how many instances it had still to take. `unhealthy`: None where it was not recorded."""
 
-    batches: list[Ran]
+    batches: list[BatchRecord]
     counts: Results
     failed: Gauge
     unhealthy: Gauge | None
-    progress: Progress
+    progress: BoardProgress
     left: int
 
 
@@ -147,13 +147,13 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         over_limit=_over(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
         failed=gauges.failed(facts, now),
         batch=_current(facts, now, decision, found, before),
-        batches=[ran(batch) for batch in facts.upgrade.batches] if facts.upgrade else [],
+        batches=[batch_record(batch) for batch in facts.upgrade.batches] if facts.upgrade else [],
         planned=found["batches"],
         planned_more=found["more"],
         planned_by=found["by"],
         progress=progress(counts["up_to_date"], counts["eligible"]),
         ends=ends_of(found, now) if facts.upgrade else None,
-        **whom(facts, now),
+        **affected_instances(facts, now),
     )
 
 
@@ -170,10 +170,10 @@ def _by_state(states: Mapping[int, State]) -> dict[str, str]:
     return {state.value: spans(groups[state]) for state in State if state in groups}
 
 
-def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
+def _counts(facts: Facts, states: Mapping[int, State]) -> BoardCounts:
     staying, target = facts.staying, target_of(facts)
     eligible = _eligible(facts)
-    return Counts(
+    return BoardCounts(
         total=len(staying),
         counted=len(facts.counted),
         eligible=len(eligible),
@@ -184,25 +184,25 @@ def _counts(facts: Facts, states: Mapping[int, State]) -> Counts:
 
 
 def _eligible(facts: Facts) -> list[InstanceFacts]:
-    return [instance for instance in facts.staying if not instance.protected]
+    return [instance for instance in facts.staying if not instance.is_opted_out]
 
 
 def _is_current(instance: InstanceFacts, facts: Facts, target: str) -> bool:
-    return bool(instance.version) and instance.exists and not is_behind(instance, facts, target)
+    return bool(instance.version) and instance.has_machine and not lacks_target(instance, facts, target)
 
 
-def progress(up_to_date: int, of: int) -> Progress:
-    return Progress(up_to_date=up_to_date, of=of, percent=100 * up_to_date // of if of else None)
+def progress(up_to_date: int, of: int) -> BoardProgress:
+    return BoardProgress(up_to_date=up_to_date, of=of, percent=100 * up_to_date // of if of else None)
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
-def ran(batch: Batch) -> Ran:
+def batch_record(batch: Batch) -> BatchRecord:
     members: dict[MemberState, list[int]] = defaultdict(list)
     for member in batch.members:
         members[member.state].append(member.instance)
-    return Ran(
+    return BatchRecord(
         number=batch.number,
         instances=spans(upgraded.instance for upgraded in batch.members),
         size=_size(batch),
@@ -217,14 +217,16 @@ def _size(batch: Batch) -> int:
     return sum(member.state is not MemberState.SKIPPED for member in batch.members)
 
 
-def _current(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Current | None:
+def _current(
+    facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None
+) -> UpgradePosition | None:
     if facts.upgrade is None:
         return None
     began, to_come = len(facts.upgrade.batches), len(found["batches"]) + found["more"]
     running = in_flight.running_batch(facts)
     number = began if running or not to_come else began + 1
     step, held = _step(running, decision)
-    return Current(
+    return UpgradePosition(
         current=max(1, number),
         of=max(1, began + to_come),
         step=step,
@@ -263,7 +265,7 @@ def record_of(facts: Facts, now: datetime) -> Record:
     found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
     ended = progress_of(facts, found)
     return Record(
-        batches=[_ended(ran(batch), now) for batch in found.batches],
+        batches=[_ended(batch_record(batch), now) for batch in found.batches],
         counts=_results(ended),
         failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
         unhealthy=gauges.unhealthy(facts, now),
@@ -281,8 +283,8 @@ def progress_in(counts: Mapping[str, int]) -> UpgradeProgress:
     return UpgradeProgress(counts["succeeded"], counts["failed"], counts.get("in_progress", 0), counts["left"])
 
 
-def _ended(batch: Ran, now: datetime) -> Ran:
-    return Ran(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
+def _ended(batch: BatchRecord, now: datetime) -> BatchRecord:
+    return BatchRecord(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
 
 
 def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Record:
@@ -291,7 +293,7 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
     failed = [member.instance for member in members if member.state in HAS_FAILED]
     well = sum(member.state is MemberState.SUCCEEDED for member in members)
     return Record(
-        batches=[ran(batch) for batch in began],
+        batches=[batch_record(batch) for batch in began],
         counts=_results(progress_from(count_states(member.state for member in members), left)),
         failed=gauges.gauge(failed, len(failed) + well, limit_percent),
         unhealthy=None,

@@ -31,7 +31,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     if is_amid_a_surge(facts):
         return None
     short, in_flight = facts.capacity - len(facts.staying), ids_in_flight(facts)
-    again = tuple(instance.id for instance in missing.due(facts, now) if instance.id not in in_flight)
+    again = tuple(instance.id for instance in missing.to_create_now(facts, now) if instance.id not in in_flight)
     if short <= 0 and not again:
         return None
     if facts.image_for_new is None:
@@ -47,11 +47,15 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """
     in_flight = ids_in_flight(facts)
     untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
-    if spare := [instance.id for instance in untouched if instance.spare]:
+    if spare := [instance.id for instance in untouched if instance.is_unused_surge]:
         return RemoveInstances(tuple(sorted(spare)))
-    free = [instance for instance in untouched if not instance.kept]
+    free = [instance for instance in untouched if not instance.is_kept_at_scale_in]
     surplus = len(facts.staying) - facts.capacity
-    coming = sum(1 for instance in facts.staying if instance.making and not instance.protected and not instance.kept)
+    coming = sum(
+        1
+        for instance in facts.staying
+        if instance.is_being_created and not instance.is_opted_out and not instance.is_kept_at_scale_in
+    )
     most = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
     return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None
 
@@ -64,9 +68,9 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     """
     if any(instance.busy for instance in facts.instances):
         return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, _making(facts))
-    if not (lacking := missing.wanted(facts)):
+    if not (lacking := missing.to_create(facts)):
         return None
-    next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.not_made(facts) else Why.GONE
+    next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.creation_failed(facts) else Why.GONE
     until = min(next_try or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
     return Wait(until, why, say("MachinesMissing", count=len(lacking), capacity=facts.capacity))
 
@@ -80,7 +84,10 @@ def _making(facts: Facts) -> Sentence:
 def being_changed(facts: Facts) -> tuple[str, dict[str, int]]:
     """Which sentence of CreatingInstances says it, and with which counts of busy instances."""
     busy = [instance for instance in facts.instances if instance.busy]
-    creating, removing = sum(instance.making for instance in busy), sum(instance.leaving for instance in busy)
+    creating, removing = (
+        sum(instance.is_being_created for instance in busy),
+        sum(instance.is_being_deleted for instance in busy),
+    )
     counts = {"creating": creating, "removing": removing, "others": len(busy) - creating - removing}
     there = [name for name, count in counts.items() if count]
     if len(there) > 1:

@@ -46,7 +46,7 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     """
     in_time = health.is_stale(facts, now)
     awaited = [member for member in in_flight.members_in_flight(facts) if member.state is MemberState.VERIFYING]
-    let_go = tuple(member.instance for member in awaited if in_flight.is_not_to_go(facts, member))
+    let_go = tuple(member.instance for member in awaited if in_flight.is_let_go(facts, member))
     verifying = [member for member in awaited if member.instance not in let_go]
     succeeded = tuple(member.instance for member in verifying if in_flight.is_healthy(facts, member))
     failed = tuple(
@@ -81,7 +81,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
         return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, say(Why.ROLLING_BACK, count=back))
     until = min(health.wait_ends(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
     if until <= now:
-        return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_as_of))
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
     return Wait(until, Why.VERIFYING, say(Why.VERIFYING, count=len(waiting), until=until))
 
 
@@ -144,7 +144,9 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     members = tuple(member.existing for member in failed)
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
-    return _stop(facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True)))
+    return _stop_or_roll_back(
+        facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True))
+    )
 
 
 def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
@@ -153,24 +155,26 @@ def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
     withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
     if upgrade is None or withdrawal is None:
         return None
-    left, by, reason = len(batches.left(facts, upgrade)), withdrawal.by, withdrawal.reason.rstrip(".")
+    left, by, reason = len(batches.not_taken_yet(facts, upgrade)), withdrawal.by, withdrawal.reason.rstrip(".")
     key, version = "upgrade.stopped_by_withdrawal", upgrade.target.version
-    return _stop(facts, Breach(FaultCode.WITHDRAWN, say(key, version=version, by=by, reason=reason, left=left), ()))
+    return _stop_or_roll_back(
+        facts, Breach(FaultCode.WITHDRAWN, say(key, version=version, by=by, reason=reason, left=left), ())
+    )
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
     """Step 5 (S-16): complete if no instance is left to be upgraded, even during a hold: a hold only keeps things from beginning."""
-    if facts.upgrade is None or batches.left(facts, facts.upgrade):
+    if facts.upgrade is None or batches.not_taken_yet(facts, facts.upgrade):
         return None
     return Complete()
 
 
-def stop_in_time(facts: Facts, now: datetime) -> Step | None:
+def stop_on_timeout(facts: Facts, now: datetime) -> Step | None:
     """Stop an upgrade whose time is over (Z-1.6: RollingUpgradeTimeoutError). That time stands still while the upgrade is paused."""
     upgrade = facts.upgrade
     if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
         return None
-    left = len(batches.remaining(facts, upgrade))
+    left = len(batches.takeable_now(facts, upgrade))
     return Fault(Breach(FaultCode.TIMEOUT, say("upgrade.took_too_long", ends_by=upgrade.ends_by, left=left), ()))
 
 
@@ -183,7 +187,7 @@ def stay_paused(facts: Facts, now: datetime) -> Step | None:
     return Wait(now + RESYNC_INTERVAL, Why.PAUSED, say(Why.PAUSED, by=by)) if by else None
 
 
-def hold_the_fleet(facts: Facts, now: datetime) -> Step | None:
+def obey_fleet_stop(facts: Facts, now: datetime) -> Step | None:
     """Obey a fleet stop: no upgrade of the platform begins, and a running one begins no further batch."""
     stop, upgrade = facts.fleet_stop, facts.upgrade
     if stop is None or (upgrade is not None and upgrade.started_by is not StartedBy.PLATFORM):
@@ -198,7 +202,7 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     """Wait for approval in a deferred upgrade while no approved instance is left (A-24), and give way to a newer version."""
     upgrade = facts.upgrade
     waiting = batches.unapproved(facts, upgrade) if upgrade else []
-    if upgrade is None or not waiting or batches.approved(facts, upgrade):
+    if upgrade is None or not waiting or batches.takeable_and_approved(facts, upgrade):
         return None
     version = upgrade.target.version
     if version and facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
@@ -229,14 +233,16 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     """Step 1 (S-12), before every batch: stop unless "at most 20 % of the instances are unhealthy", whatever made them so."""
     if facts.upgrade is None:
         return None
-    sick, limit = batches.sick_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
+    sick, limit = batches.unhealthy_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
     if not health.exceeds(len(sick), len(facts.counted), limit):
         return None
     share = health.percent(len(sick), len(facts.counted))
     exceeded = Exceeded(share, limit, of_upgraded=False)
     if not facts.upgrade.batches:
         return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick), exceeded))
-    return _stop(facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick), exceeded))
+    return _stop_or_roll_back(
+        facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick), exceeded)
+    )
 
 
 def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
@@ -248,9 +254,9 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
     return Wait(until, Why.PAUSE, say(Why.PAUSE, until=until)) if until > now else None
 
 
-def complete_without_the_absent(facts: Facts, now: datetime) -> Step | None:
+def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
     """Step 5 again: complete if only instances are left that cannot be taken now, such as switched-off ones: nothing waits for them."""
-    if facts.upgrade is None or batches.remaining(facts, facts.upgrade):
+    if facts.upgrade is None or batches.takeable_now(facts, facts.upgrade):
         return None
     return Complete()
 
@@ -259,7 +265,7 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     """Wait for deletions and the quota before a surge batch (A-18): "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
-    if leaving := sum(1 for instance in facts.instances if instance.leaving):
+    if leaving := sum(1 for instance in facts.instances if instance.is_being_deleted):
         return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, say(Why.CLEARING, count=leaving))
     return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, say(Why.ROOM))
 
@@ -268,7 +274,7 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     """Step 2 (S-13): start the next batch, as a surge batch where the policy surges. Instances that a person wants mended come first."""
     if facts.upgrade is None:
         return None
-    todo = batches.to_mend(facts, facts.upgrade) or batches.approved(facts, facts.upgrade)
+    todo = batches.unhealthy_first(facts, facts.upgrade) or batches.takeable_and_approved(facts, facts.upgrade)
     choice = batches.choose(facts, todo, facts.upgrade.policy, now)
     if facts.upgrade.surges:
         choice = batches.as_surge_batch(facts, choice)
@@ -289,11 +295,11 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     version = facts.latest.version
     if backoff.was_cancelled(facts):
         return Wait(now + RESYNC_INTERVAL, Why.STOPPED, say(Why.STOPPED, version=version))
-    if backoff.was_stopped_at_the_gate(facts) and backoff.gate_is_shut(facts, now):
+    if backoff.was_stopped_at_the_gate(facts) and backoff.platform_gate_is_shut(facts, now):
         return Wait(now + HEALTH_POLL_INTERVAL, Why.GATE, say(f"{Why.GATE}.still_shut", version=version))
-    again_at = backoff.tried_again_at(facts)
+    again_at = backoff.next_attempt_at(facts)
     if again_at and again_at > now:
-        by_hand = not backoff.gate_is_shut(facts, now)
+        by_hand = not backoff.platform_gate_is_shut(facts, now)
         text = say(Why.BACKING_OFF, version=version, until=again_at, by_hand=by_hand)
         return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.takes_failed(facts))
@@ -323,15 +329,15 @@ RULES: tuple[Rule, ...] = (
     complete,
     # Holds come before the limits: instances that are unhealthy only while a hold lasts end nothing. The pause of this one set is first.
     stay_paused,
-    hold_the_fleet,
+    obey_fleet_stop,
     # After pause and fleet stop: while either lasts, nobody need be asked for approval.
     wait_for_approval,
     # The last hold: it passes by itself, also while one of the others lasts.
     pause_between_batches,
     # From here on nothing holds the upgrade: a machine that is off for a moment must not end a held one. Both rules need no fresh health,
     # and an upgrade with nothing left is complete, not late.
-    complete_without_the_absent,
-    stop_in_time,
+    complete_with_untakeable_left,
+    stop_on_timeout,
     # Before health, which would become stale while replaced instances are deleted.
     wait_for_quota,
     # Limits are checked on fresh health only. It comes before first verdicts: none can come while the prober is away.
@@ -349,7 +355,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _wait_for_news(facts: Facts, now: datetime) -> Wait:
-    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_as_of))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
 
 
 def _is_stopped_by_failures_alone(facts: Facts) -> bool:
@@ -376,7 +382,7 @@ def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     )
 
 
-def _stop(facts: Facts, breach: Breach) -> Step:
+def _stop_or_roll_back(facts: Facts, breach: Breach) -> Step:
     """Stop the upgrade. If the policy says so, failed instances get their old OS disks back first (A-17)."""
     upgrade = facts.upgrade
     failed = _to_roll_back(facts, upgrade.members) if upgrade and upgrade.policy.rollback_on_breach else ()
@@ -400,4 +406,4 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    return bool(batches.taken_next(facts, facts.latest.version, takes_failed=backoff.takes_failed(facts)))
+    return bool(batches.next_to_be_taken(facts, facts.latest.version, takes_failed=backoff.takes_failed(facts)))

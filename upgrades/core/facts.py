@@ -62,15 +62,16 @@ class InstanceFacts:
     `version`: the image version that it runs, "" until its first image is on it.
     `health_since`: when its health was last made void, by its creation or a reimage.
     `opt_out`: a person's hold; the instance is not touched while it lasts.
-    `kept`: a scale-in never removes the instance; upgrades take it all the same.
-    `busy`: an operation of ours runs on its machine. `leaving`: that operation is its deletion. `making`: it is its creation.
-    `stopped`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
+    `is_kept_at_scale_in`: a scale-in never removes the instance; upgrades take it all the same.
+    `busy`: an operation of ours runs on its machine. `is_being_deleted`, `is_being_created`: that operation is its deletion, or its
+    creation.
+    `is_switched_off`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
     `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may still upgrade it.
     `extensions`: the key of the extensions that were run on it (core/extensions.py).
     `failed_version`: the version of its last failed upgrade. `rolled_back`: its last upgrade failed, and its old OS disk was put back.
     `approved_version`: the version that a person approved for it, "" for none.
-    `zone`, `domain` (its update domain): "" where there are none.
-    `spare`: a surge instance that has not replaced the old instance yet, so no count includes it.
+    `zone`, `update_domain`: "" where there are none.
+    `is_unused_surge`: a surge instance that has not replaced the old instance yet, so no count includes it.
     `missing`: it has no machine, and waits for one to be created.
     `withdrawn`: the version that it runs was withdrawn.
     """
@@ -80,34 +81,34 @@ class InstanceFacts:
     health: Health = Health.HEALTHY
     health_since: datetime | None = None
     opt_out: Hold | None = None
-    kept: bool = False
+    is_kept_at_scale_in: bool = False
     busy: bool = False
-    leaving: bool = False
-    stopped: bool = False
+    is_being_deleted: bool = False
+    is_switched_off: bool = False
     quarantined: bool = False
     extensions: str = ""
     failed_version: str = ""
     approved_version: str = ""
     zone: str = ""
-    domain: str = ""
-    spare: bool = False
-    making: bool = False
+    update_domain: str = ""
+    is_unused_surge: bool = False
+    is_being_created: bool = False
     missing: Missing | None = None
     withdrawn: bool = False
     rolled_back: bool = False
 
     @property
-    def protected(self) -> bool:
+    def is_opted_out(self) -> bool:
         return self.opt_out is not None
 
-    def is_protected_from(self, version: str) -> bool:
-        """Does its opt-out keep the next upgrade away, if that is to `version`? For the upgrade that runs now, ask `protected`."""
+    def is_opted_out_of(self, version: str) -> bool:
+        """Does its opt-out keep the next upgrade away, if that is to `version`? For the upgrade that runs now, ask `is_opted_out`."""
         return self.opt_out is not None and self.opt_out.version in ("", version)
 
     @property
-    def exists(self) -> bool:
+    def has_machine(self) -> bool:
         """Is there a machine? One that is still being created does not count."""
-        return not self.making and self.missing is None
+        return not self.is_being_created and self.missing is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +216,10 @@ class Attempt:
     """How the last image upgrade of the scale set ended.
 
     `touched_anything`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
-    begins. `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `stopped_in_a_row`: how many attempts in a row at
-    this target, up to and including this one, touched something and were stopped. `wait_is_skipped`: a person asked for the next attempt at
-    once. `paused_by`: the person who paused it, which holds back the next attempt too. `takes_failed`: it was to take instances that had
-    failed on that version before, besides the others.
+    begins. `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `attempts_stopped_in_a_row`: how many attempts in a
+    row at this target, up to and including this one, touched something and were stopped. `wait_is_skipped`: a person asked for the next
+    attempt at once. `paused_by`: the person who paused it, which holds back the next attempt too. `takes_failed`: it was to take instances
+    that had failed on that version before, besides the others.
     """
 
     target_version: str
@@ -226,7 +227,7 @@ class Attempt:
     touched_anything: bool
     ended_at: datetime | None = None
     cancelled_by: str = ""
-    stopped_in_a_row: int = 0
+    attempts_stopped_in_a_row: int = 0
     wait_is_skipped: bool = False
     paused_by: str = ""
     takes_failed: bool = False
@@ -268,9 +269,9 @@ class Facts:
 
     Policies: `policy` is that of the platform's upgrades, `policy_by_hand` that of a person's; None where both are the same.
 
-    Health: `health_interval`: how often each instance is probed. `health_as_of`: the set's health is complete up to this time; None before
-    the first round of probes. `news_since`: since when health was reported without a gap; None where no gap is known. `health_wait`: how
-    long an instance may take to become healthy.
+    Health: `health_interval`: how often each instance is probed. `health_complete_at`: the set's health is complete up to this time; None
+    before the first round of probes. `probed_without_gap_since`: since when health was reported without a gap; None where no gap is known.
+    `health_wait`: how long an instance may take to become healthy.
 
     Waits: `retry_after`: the wait after the first stopped attempt at a version. `create_again_after`: the wait after the first failed
     creation of a machine. Both double with each further failure. `fleet_stop`: the hold on all upgrades that the platform starts.
@@ -287,8 +288,8 @@ class Facts:
     policy: Policy = Policy()
     policy_by_hand: Policy | None = None
     health_wait: timedelta = timedelta(minutes=5)
-    health_as_of: datetime | None = None
-    news_since: datetime | None = None
+    health_complete_at: datetime | None = None
+    probed_without_gap_since: datetime | None = None
     health_interval: timedelta = timedelta(seconds=5)
     retry_after: timedelta = timedelta(minutes=30)
     create_again_after: timedelta = timedelta(seconds=15)
@@ -302,34 +303,38 @@ class Facts:
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
     # What the properties and `instance` below have computed already.
-    _by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _kept: dict[str, tuple[InstanceFacts, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _cache_by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _cache_sets: dict[str, tuple[InstanceFacts, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
         """All instances, except those that are being deleted and surge instances that have replaced nothing yet."""
-        if "staying" not in self._kept:
-            self._kept["staying"] = tuple(
-                instance for instance in self.instances if not instance.leaving and not instance.spare
+        if "staying" not in self._cache_sets:
+            self._cache_sets["staying"] = tuple(
+                instance
+                for instance in self.instances
+                if not instance.is_being_deleted and not instance.is_unused_surge
             )
-        return self._kept["staying"]
+        return self._cache_sets["staying"]
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
         """The instances that every limit is a percent of: those that can serve.
 
         Left out are instances that are being deleted, are spare, are switched off, or have no machine (yet)."""
-        if "counted" not in self._kept:
-            self._kept["counted"] = tuple(
-                instance for instance in self.staying if not instance.stopped and instance.exists
+        if "counted" not in self._cache_sets:
+            self._cache_sets["counted"] = tuple(
+                instance for instance in self.staying if not instance.is_switched_off and instance.has_machine
             )
-        return self._kept["counted"]
+        return self._cache_sets["counted"]
 
     @property
     def image_for_new(self) -> ImageReference | None:
         return self.newest_good or self.latest
 
     def instance(self, id: int) -> InstanceFacts | None:
-        if not self._by_id:
-            self._by_id.update((instance.id, instance) for instance in self.instances)
-        return self._by_id.get(id)
+        if not self._cache_by_id:
+            self._cache_by_id.update((instance.id, instance) for instance in self.instances)
+        return self._cache_by_id.get(id)

@@ -36,7 +36,7 @@ class Planned(TypedDict):
     why: str
 
 
-class Ends(TypedDict):
+class ExpectedEnd(TypedDict):
     """When the upgrade will be over: with quick batches, with slow batches. `late`: the running batch takes far longer than usual."""
 
     earliest: str
@@ -61,11 +61,11 @@ class Forecast(TypedDict):
 
 def forecast(facts: Facts, now: datetime, kept: Forecast | None, pace: Callable[[], Pace | None]) -> Forecast:
     """The `kept` plan if it is still true, otherwise a new one. `pace` is called only for a new one, because it queries the database."""
-    key = key_of(facts, now)
-    return kept if kept and kept["key"] == key else made(facts, now, pace(), key)
+    key = plan_key(facts, now)
+    return kept if kept and kept["key"] == key else make_forecast(facts, now, pace(), key)
 
 
-def made(facts: Facts, now: datetime, pace: Pace | None, key: str = "") -> Forecast:
+def make_forecast(facts: Facts, now: datetime, pace: Pace | None, key: str = "") -> Forecast:
     by_hand = gauges.begins_by_hand(facts)
     plan = preview(facts, now, pace, by_hand=by_hand)
     is_known = not by_hand and not any(block.code in LIFTED_BY_PEOPLE for block in plan.blocks)
@@ -86,13 +86,13 @@ def no_forecast(key: str) -> Forecast:
     return Forecast(key=key, by=None, batches=[], more=0, earliest=None, latest=None, late_after=None)
 
 
-def ends_of(found: Forecast, now: datetime) -> Ends | None:
+def ends_of(found: Forecast, now: datetime) -> ExpectedEnd | None:
     """When the upgrade will be over; None while that is not known."""
     if found["earliest"] is None or found["latest"] is None:
         return None
     late_after = found["late_after"]
     is_late = late_after is not None and iso(now) > late_after
-    return Ends(earliest=found["earliest"], latest=found["latest"], late=is_late)
+    return ExpectedEnd(earliest=found["earliest"], latest=found["latest"], late=is_late)
 
 
 def _by(facts: Facts, by_hand: bool) -> str:
@@ -122,52 +122,52 @@ def _after(now: datetime, length: timedelta | None) -> str | None:
 # --- what a plan depends on -------------------------------------------------------------------------------------------
 
 
-def key_of(facts: Facts, now: datetime) -> str:
+def plan_key(facts: Facts, now: datetime) -> str:
     """The same text for all facts that lead to the same plan, however far the running batch is."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
-    taken = _taken(facts.upgrade)
+    taken = _going_as_planned(facts.upgrade)
     for instance in facts.instances:
         if not (
             instance.id in taken and (taken[instance.id] in IN_FLIGHT or not health.is_unhealthy(facts, instance, now))
         ):
-            groups[_matters(instance, facts, now)].append(instance.id)
+            groups[_instance_key(instance, facts, now)].append(instance.id)
     told = sorted((repr(what), spans(ids)) for what, ids in groups.items())
-    depends_on = (_set(facts), len(facts.counted), _upgrade(facts.upgrade), told)
+    depends_on = (_scale_set_key(facts), len(facts.counted), _upgrade(facts.upgrade), told)
     return blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
 
 
-def _taken(upgrade: Upgrade | None) -> dict[int, MemberState]:
+def _going_as_planned(upgrade: Upgrade | None) -> dict[int, MemberState]:
     """The states of members that have not failed, by the ids of their old and new instances: these instances go as planned."""
     members = upgrade.members if upgrade else ()
     well = [member for member in members if member.state not in HAS_FAILED or member.state is MemberState.ROLLING_BACK]
     return {id: member.state for member in well for id in (member.instance, member.upgraded)}
 
 
-def _matters(instance: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
+def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
     opt_out = instance.opt_out and (instance.opt_out.version, instance.opt_out.until)
     is_ill = health.is_unhealthy(facts, instance, now)
     what = (
         instance.version,
         instance.extensions,
         instance.zone,
-        instance.domain,
+        instance.update_domain,
         instance.failed_version,
         instance.approved_version,
         opt_out,
     )
     flags = (
         instance.busy,
-        instance.leaving,
-        instance.stopped,
+        instance.is_being_deleted,
+        instance.is_switched_off,
         instance.quarantined,
-        instance.spare,
-        instance.making,
-        instance.kept,
+        instance.is_unused_surge,
+        instance.is_being_created,
+        instance.is_kept_at_scale_in,
     )
     return (what, flags, is_ill, instance.missing is not None, instance.withdrawn)
 
 
-def _set(facts: Facts) -> Hashable:
+def _scale_set_key(facts: Facts) -> Hashable:
     last = facts.last_attempt
     return (
         *(facts.capacity, facts.latest, facts.follows_latest, facts.automatic, facts.policy, facts.policy_by_hand),

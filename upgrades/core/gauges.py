@@ -32,7 +32,7 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
     ...     "over": False, "instances": "4-5"}
     True
     """
-    count, most = len(ill), health.may_be_ill(of, limit_percent)
+    count, most = len(ill), health.max_unhealthy(of, limit_percent)
     return Gauge(
         count=count,
         of=of,
@@ -47,7 +47,7 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
 
 def unhealthy(facts: Facts, now: datetime) -> Gauge:
     """The gauge of unhealthy instances, counted as the gate counts them before every batch."""
-    sick = batches.sick_at_the_gate(facts, now)
+    sick = batches.unhealthy_at_the_gate(facts, now)
     return gauge(health.ids(sick), len(facts.counted), policy_of(facts).max_unhealthy_percent)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from upgrades.core.facts import Facts, InstanceFacts, Member
-from upgrades.core.states import HAS_FAILED, ILL, Health, MemberState
+from upgrades.core.states import HAS_FAILED, UNHEALTHY_STATES, Health, MemberState
 
 FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
@@ -13,7 +13,7 @@ def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Is it unhealthy? Unknown health counts as unhealthy (Z-3.3), and so does initializing for longer than the wait for health."""
     if instance.health is Health.INITIALIZING:
         return is_overdue(facts, instance.health_since, now)
-    return instance.health in ILL
+    return instance.health in UNHEALTHY_STATES
 
 
 def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:
@@ -26,10 +26,12 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
     A `since` in the future comes from a clock that has been set back since, which counts as a gap too.
     """
-    if facts.news_since is None:
+    if facts.probed_without_gap_since is None:
         return since + facts.health_wait
     is_of_another_clock = since > now + fresh_for(facts.health_interval)
-    return (facts.news_since if is_of_another_clock else max(since, facts.news_since)) + facts.health_wait
+    return (
+        facts.probed_without_gap_since if is_of_another_clock else max(since, facts.probed_without_gap_since)
+    ) + facts.health_wait
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
@@ -42,7 +44,7 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
     They include instances whose first machine is still being created, for as long as the wait for health. No limit counts those yet.
     """
-    new = [instance for instance in facts.staying if instance.making and instance.missing is None]
+    new = [instance for instance in facts.staying if instance.is_being_created and instance.missing is None]
     return [
         instance
         for instance in (*facts.counted, *new)
@@ -75,14 +77,16 @@ def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
     instance = facts.instance(member.upgraded)
     if member.state in HAS_FAILED:
         return True
-    counts = instance is not None and not instance.stopped and not instance.leaving and instance.exists
+    counts = (
+        instance is not None and not instance.is_switched_off and not instance.is_being_deleted and instance.has_machine
+    )
     return instance is not None and counts and is_unhealthy(facts, instance, now)
 
 
-def may_be_ill(whole: int, limit_percent: int) -> int:
+def max_unhealthy(whole: int, limit_percent: int) -> int:
     """How many of `whole` may be unhealthy before the limit is exceeded, rounded down.
 
-    >>> [may_be_ill(total, 20) for total in (0, 4, 5, 9, 10)]
+    >>> [max_unhealthy(total, 20) for total in (0, 4, 5, 9, 10)]
     [0, 0, 1, 1, 2]
     """
     return limit_percent * whole // 100
@@ -90,7 +94,7 @@ def may_be_ill(whole: int, limit_percent: int) -> int:
 
 def exceeds(part: int, whole: int, limit_percent: int) -> bool:
     """Is `part` of `whole` strictly more than the limit? At exactly 20 % the upgrade goes on (Z-1.2)."""
-    return part > may_be_ill(whole, limit_percent)
+    return part > max_unhealthy(whole, limit_percent)
 
 
 def percent(part: int, whole: int) -> float:
@@ -104,11 +108,11 @@ def fresh_for(interval: timedelta) -> timedelta:
 
 def is_stale(facts: Facts, now: datetime) -> bool:
     """Is the health too old to start anything? So is health from the future, which a clock that was set back leaves behind."""
-    if not any(instance.exists for instance in facts.instances):
+    if not any(instance.has_machine for instance in facts.instances):
         return False
-    if facts.health_as_of is None:
+    if facts.health_complete_at is None:
         return True
-    return abs(now - facts.health_as_of) > fresh_for(facts.health_interval)
+    return abs(now - facts.health_complete_at) > fresh_for(facts.health_interval)
 
 
 def ids(instances: Iterable[InstanceFacts]) -> tuple[int, ...]:

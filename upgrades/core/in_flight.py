@@ -23,7 +23,7 @@ def is_amid_a_surge(facts: Facts) -> bool:
     if facts.upgrade is None or not facts.upgrade.surges:
         return False
     new = any(member.replacement is not None for member in members_in_flight(facts))
-    return new or any(instance.leaving for instance in facts.instances)
+    return new or any(instance.is_being_deleted for instance in facts.instances)
 
 
 def is_healthy(facts: Facts, member: Member) -> bool:
@@ -31,7 +31,7 @@ def is_healthy(facts: Facts, member: Member) -> bool:
     return instance is not None and instance.health is Health.HEALTHY
 
 
-def is_not_to_go(facts: Facts, member: Member) -> bool:
+def is_let_go(facts: Facts, member: Member) -> bool:
     """Is this member to be let go, neither succeeded nor failed?
 
     Yes if its replacement is no longer wanted, because the old instance was opted out or switched off; and yes if the machine whose health
@@ -39,4 +39,6 @@ def is_not_to_go(facts: Facts, member: Member) -> bool:
     instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
     if upgraded is not None and upgraded.missing:
         return True
-    return member.replacement is not None and instance is not None and (instance.protected or instance.stopped)
+    return (
+        member.replacement is not None and instance is not None and (instance.is_opted_out or instance.is_switched_off)
+    )

@@ -68,7 +68,7 @@ def _of_a_pair(instance: InstanceFacts, member: Member | None) -> str:
         if member.state is MemberState.SUCCEEDED:
             return "replaced"
         return "stays_until_replaced" if member.state in _IN_FLIGHT else ""
-    if member is None and not instance.spare:
+    if member is None and not instance.is_unused_surge:
         return ""
     return _of_the_new_one(instance, member.state if member else MemberState.FAILED)
 
@@ -76,7 +76,7 @@ def _of_a_pair(instance: InstanceFacts, member: Member | None) -> str:
 def _of_the_new_one(instance: InstanceFacts, state: MemberState) -> str:
     if state is MemberState.SUCCEEDED:
         return ""
-    if instance.leaving:
+    if instance.is_being_deleted:
         return "removed_unused"
     if instance.busy or state is MemberState.QUEUED:
         return "replaces_when_created"

@@ -9,7 +9,7 @@ from upgrades.core.facts import Facts, InstanceFacts, Member
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
-from upgrades.core.waiting import is_taken_next
+from upgrades.core.waiting import would_be_taken_next
 
 
 class State(StrEnum):
@@ -40,7 +40,7 @@ _UNDER_WAY = {
     MemberState.VERIFYING: State.VERIFYING,
     MemberState.ROLLING_BACK: State.ROLLING_BACK,
 }
-_ILL = {Health.UNHEALTHY: State.UNHEALTHY, Health.UNKNOWN: State.UNKNOWN}
+_BAD_HEALTH = {Health.UNHEALTHY: State.UNHEALTHY, Health.UNKNOWN: State.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ def _state(instance: InstanceFacts, context: _Context) -> State:
     if instance.busy or instance.missing or is_in_flight:
         return _under_way(instance, member if is_in_flight else None)
     has_failed = _has_failed(instance, member, context)
-    is_well = instance.health is Health.HEALTHY and not (has_failed or instance.quarantined or instance.stopped)
+    is_well = instance.health is Health.HEALTHY and not (has_failed or instance.quarantined or instance.is_switched_off)
     if not is_well and (trouble := _trouble(instance, has_failed, context)):
         return trouble
     if instance.opt_out is not None:
         return State.OPTED_OUT
-    if is_behind(instance, context.facts, context.target):
+    if lacks_target(instance, context.facts, context.target):
         waits = context.is_deferred and not batches.is_approved(instance, context.policy, context.target)
         return State.HELD if context.is_held or waits else State.PENDING
     return State.VERIFYING if instance.health is Health.INITIALIZING else State.DONE
@@ -112,16 +112,16 @@ def _under_way(instance: InstanceFacts, member: Member | None) -> State:
     """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
 
     An instance that is being verified and answers badly shows as unhealthy at once."""
-    if instance.leaving:
+    if instance.is_being_deleted:
         return State.DELETING
-    if instance.making:
+    if instance.is_being_created:
         return State.CREATING
     if instance.missing:
         return State.MISSING
     if member is None:
         return State.UPGRADING
     is_watched = member.state is MemberState.VERIFYING and member.upgraded == instance.id
-    return _ILL.get(instance.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
+    return _BAD_HEALTH.get(instance.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
 
 
 def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
@@ -132,7 +132,7 @@ def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> St
         return State.QUARANTINED
     if has_failed and not (instance.rolled_back and instance.version != context.target):
         return State.FAILED
-    if instance.stopped:
+    if instance.is_switched_off:
         return State.SWITCHED_OFF
     if instance.health is Health.UNKNOWN:
         return State.UNKNOWN
@@ -147,7 +147,7 @@ def _has_failed(instance: InstanceFacts, member: Member | None, context: _Contex
     return on_target or (member is not None and member.state in HAS_FAILED)
 
 
-def is_behind(instance: InstanceFacts, facts: Facts, target: str) -> bool:
+def lacks_target(instance: InstanceFacts, facts: Facts, target: str) -> bool:
     """Does it lack the wanted version? Also true of an instance that the running upgrade leaves alone because it failed before."""
-    lacks = facts.upgrade is not None and bool(target) and batches.is_outdated(instance, target)
-    return lacks or is_taken_next(instance, facts, target)
+    lacks = facts.upgrade is not None and bool(target) and batches.has_older_version(instance, target)
+    return lacks or would_be_taken_next(instance, facts, target)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from upgrades.core import azure_types
-from upgrades.core.azure_types import element, members, words
+from upgrades.core.azure_types import element, fields_of, words
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, dotted_path, printable, show_value
 from upgrades.core.nearest import hint
@@ -56,26 +56,26 @@ PRINTED = frozenset({"resourcegroup"})
 
 
 @dataclass(frozen=True, slots=True)
-class Strange:
-    """Something unknown in a document. `at`: the path of the field. `say`: makes the message. `code`: Azure's error code.
+class UnknownField:
+    """Something unknown in a document. `at`: the path of the field. `make_message`: makes the message. `code`: Azure's error code.
 
-    `is_refused`: a new document must not have it. `is_lost`: it disappears when the request is merged with the stored document.
+    `is_refused`: a new document must not have it. `vanishes_in_merge`: it disappears when the request is merged with the stored document.
     """
 
     at: str
-    say: Callable[[], str]  # called only where the message is shown: it searches for the nearest known name
+    make_message: Callable[[], str]  # called only where the message is shown: it searches for the nearest known name
     code: str
     is_refused: bool = True
-    is_lost: bool = False
+    vanishes_in_merge: bool = False
 
     @property
     def message(self) -> str:
-        return self.say()
+        return self.make_message()
 
 
 def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
     """Raises BadDocument for the first unknown thing that is refused. `before`: the stored document, whose values may stay."""
-    for field in strange(document, type, before):
+    for field in find_unknown(document, type, before):
         if field.is_refused:
             raise BadDocument(field.message, target=field.at, code=field.code)
 
@@ -85,17 +85,17 @@ def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any]
 
     Both disappear when the request is merged. Everything else is checked in the merged document, by `check`.
     """
-    for field in strange(given, type, before):
-        if field.is_refused and field.is_lost:
+    for field in find_unknown(given, type, before):
+        if field.is_refused and field.vanishes_in_merge:
             raise BadDocument(field.message, target=field.at, code=field.code)
 
 
-def strange(document: Any, type: str, before: Any = None) -> Iterator[Strange]:
+def find_unknown(document: Any, type: str, before: Any = None) -> Iterator[UnknownField]:
     """Everything unknown in the document that is not in `before` already, in the order of the document."""
     yield from _value(document, type, "", before)
 
 
-def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
+def _value(value: Any, type: str, at: str, before: Any) -> Iterator[UnknownField]:
     if value is None:
         return
     if isinstance(value, list) and type.startswith("["):
@@ -104,7 +104,7 @@ def _value(value: Any, type: str, at: str, before: Any) -> Iterator[Strange]:
     elif words(type):
         if not _is_word(value, type) and not same(value, before):
             yield _word(value, type, at)
-    elif isinstance(value, Mapping) and members(type):
+    elif isinstance(value, Mapping) and fields_of(type):
         yield from _object(value, type, at, before if isinstance(before, Mapping) else {})
 
 
@@ -117,8 +117,8 @@ def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
         yield item, named.get(name) if name is not None else (old[index] if index < len(old) else None)
 
 
-def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[Strange]:
-    known, old = members(type), by_spelling(before)
+def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[UnknownField]:
+    known, old = fields_of(type), by_spelling(before)
     spelled: dict[str, str] = {}
     for name, value in body.items():
         low, place = name.lower(), dotted_path(at, printable(name))
@@ -145,36 +145,38 @@ def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
     return name in PRINTED or (name in old and (value is None or same(value, old[name])))
 
 
-def _unknown(name: str, value: Any, type: str, at: str) -> Strange:
+def _unknown(name: str, value: Any, type: str, at: str) -> UnknownField:
     place = dotted_path(at, printable(name))
     if type in CLOSED:
         code = "InvalidRequestContent" if type in TOP else "BadRequest"
-        return Strange(place, partial(_says_missing, name, type, place), code, is_lost=value is None)
+        return UnknownField(place, partial(_missing_message, name, type, place), code, vanishes_in_merge=value is None)
     found = switch_in(name, value)
     if found is None:
-        return Strange(place, partial(_says_kept, name, type, place), "BadRequest", is_refused=False)
+        return UnknownField(place, partial(_kept_message, name, type, place), "BadRequest", is_refused=False)
     switch, place = found[0], dotted_path(at, found[1])
-    return Strange(place, partial(_says_missing, switch, type, place), "BadRequest", is_lost=value is None)
+    return UnknownField(
+        place, partial(_missing_message, switch, type, place), "BadRequest", vanishes_in_merge=value is None
+    )
 
 
-def _says_kept(name: str, type: str, place: str) -> str:
+def _kept_message(name: str, type: str, place: str) -> str:
     nearest = hint(name, type)
     return f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}".strip()
 
 
-def _says_missing(name: str, type: str, place: str) -> str:
+def _missing_message(name: str, type: str, place: str) -> str:
     owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
     missing = f"Could not find member '{printable(name)}' on object of type '{owner}'. Path '{place}'."
-    says = hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in members(type).values()))}."
+    says = hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in fields_of(type).values()))}."
     if type in TOP:
         return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
     return f"{missing} {says}"
 
 
-def _twice(name: str, other: str, place: str) -> Strange:
+def _twice(name: str, other: str, place: str) -> UnknownField:
     both = f"'{printable(other)}' and '{printable(name)}'"
     message = f"{place}: one member stands there twice, as {both}; names of members have no case. Leave one of them out"
-    return Strange(place, lambda: message, "InvalidRequestContent", is_lost=True)
+    return UnknownField(place, lambda: message, "InvalidRequestContent", vanishes_in_merge=True)
 
 
 def _is_word(value: Any, type: str) -> bool:
@@ -186,7 +188,7 @@ def spelled_word(value: str, type: str) -> str | None:
     return words(type).get(", ".join(part.strip() for part in value.lower().split(",")))
 
 
-def _word(value: Any, type: str, at: str) -> Strange:
+def _word(value: Any, type: str, at: str) -> UnknownField:
     allowed = ", ".join(words(type).values())
     message = f"The value {show_value(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
-    return Strange(at, lambda: message, "InvalidParameter")
+    return UnknownField(at, lambda: message, "InvalidParameter")

@@ -15,7 +15,7 @@ MAX_GONE_PERCENT = 20  # of the instances: so many gone machines are created aga
 OTHER_CLOCK = timedelta(seconds=10)  # the clocks of two computers differ by less
 
 
-def wanted(facts: Facts) -> list[InstanceFacts]:
+def to_create(facts: Facts) -> list[InstanceFacts]:
     """The instances that are to get a machine, now or later: busy ones first, then the lowest ids.
 
     There are as many as the capacity lacks. Instances beyond it get no machine, because they are to be removed.
@@ -28,26 +28,26 @@ def wanted(facts: Facts) -> list[InstanceFacts]:
     return missing[: max(0, short)]
 
 
-def due(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """The instances of `wanted` whose machines are to be created now."""
-    missing = wanted(facts)
-    free = [instance for instance in missing if not instance.busy and not _waits(facts, instance, now)]
+def to_create_now(facts: Facts, now: datetime) -> list[InstanceFacts]:
+    """The instances of `to_create` whose machines are to be created now."""
+    missing = to_create(facts)
+    free = [instance for instance in missing if not instance.busy and not _waits_for_retry(facts, instance, now)]
     lost = [instance for instance in missing if _is_gone(instance)]
     most = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
     if len(lost) <= most:
         return free
-    others = [instance for instance in lost if instance.busy or _tries(instance)]
+    others = [instance for instance in lost if instance.busy or _creation_tries(instance)]
     room = max(0, most - len(others))
-    gone = [instance for instance in free if _is_gone(instance) and not _tries(instance)][:room]
-    return [instance for instance in free if not _is_gone(instance) or _tries(instance) or instance in gone]
+    gone = [instance for instance in free if _is_gone(instance) and not _creation_tries(instance)][:room]
+    return [instance for instance in free if not _is_gone(instance) or _creation_tries(instance) or instance in gone]
 
 
-def tried_again_at(facts: Facts, instance: InstanceFacts) -> datetime | None:
+def next_creation_at(facts: Facts, instance: InstanceFacts) -> datetime | None:
     """When the creation of its machine is tried again; None where there is no such wait.
 
     >>> at = datetime(2018, 9, 25)
     >>> for tries in (1, 2, 3, 9):
-    ...     print(tried_again_at(Facts(1), InstanceFacts(0, "", missing=Missing(at, tries=tries, tried_at=at))) - at)
+    ...     print(next_creation_at(Facts(1), InstanceFacts(0, "", missing=Missing(at, tries=tries, tried_at=at))) - at)
     0:00:15
     0:00:30
     0:01:00
@@ -62,16 +62,16 @@ def tried_again_at(facts: Facts, instance: InstanceFacts) -> datetime | None:
 def next_try(facts: Facts, now: datetime) -> datetime | None:
     """When the first wait for another try is over; None where no machine waits for a time, but for others at most."""
     times = [
-        tried_again_at(facts, instance)
-        for instance in wanted(facts)
-        if not instance.busy and _waits(facts, instance, now)
+        next_creation_at(facts, instance)
+        for instance in to_create(facts)
+        if not instance.busy and _waits_for_retry(facts, instance, now)
     ]
     return min((at for at in times if at), default=None)
 
 
-def _waits(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
+def _waits_for_retry(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Does it still wait to be tried again? Not if the last try lies in the future, by a clock that has been set back since."""
-    missing, again_at = instance.missing, tried_again_at(facts, instance)
+    missing, again_at = instance.missing, next_creation_at(facts, instance)
     if missing is None or missing.tried_at is None or again_at is None:
         return False
     return now < again_at and missing.tried_at <= now + OTHER_CLOCK
@@ -87,20 +87,20 @@ def _is_gone(instance: InstanceFacts) -> bool:
     return instance.missing is not None and instance.missing.was_made
 
 
-def _tries(instance: InstanceFacts) -> int:
+def _creation_tries(instance: InstanceFacts) -> int:
     return instance.missing.tries if instance.missing else 0
 
 
-def not_made(facts: Facts) -> list[InstanceFacts]:
+def creation_failed(facts: Facts) -> list[InstanceFacts]:
     """The wanted instances whose machines the provider refused or failed to create."""
-    return [instance for instance in wanted(facts) if _tries(instance) or not _is_gone(instance)]
+    return [instance for instance in to_create(facts) if _creation_tries(instance) or not _is_gone(instance)]
 
 
-def gone(facts: Facts) -> list[InstanceFacts]:
+def vanished(facts: Facts) -> list[InstanceFacts]:
     """The wanted instances whose machines vanished and whose new creation has not failed so far."""
-    return [instance for instance in wanted(facts) if _is_gone(instance) and not _tries(instance)]
+    return [instance for instance in to_create(facts) if _is_gone(instance) and not _creation_tries(instance)]
 
 
-def first(instances: Sequence[InstanceFacts]) -> Missing:
+def first_missing(instances: Sequence[InstanceFacts]) -> Missing:
     """The `missing` of the first instance that has one. Raises StopIteration where none has."""
     return next(instance.missing for instance in instances if instance.missing)

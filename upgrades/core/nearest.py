@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 
-from upgrades.core.azure_types import SCALE_SET, element, members
+from upgrades.core.azure_types import SCALE_SET, element, fields_of
 
 MAX_LEVELS = 6
 _LIKENESS = 0.75
@@ -20,7 +20,7 @@ RENAMED = {
 def hint(name: str, type: str) -> str:
     """A sentence that says where the field belongs or how it is called; "" where no known field is like it."""
     given = plain(name)
-    own = {plain(field.name): field.name for field in members(type).values() if not field.is_of_the_preview}
+    own = {plain(field.name): field.name for field in fields_of(type).values() if not field.is_of_the_preview}
     if given in RENAMED and type == "UpgradePolicy":
         return f"It is {RENAMED[given]!r} from version 2018-10-01 of the API on."
     if given in own:
@@ -74,7 +74,7 @@ def _walk(root: str) -> Iterator[tuple[str, str]]:
     for _ in range(MAX_LEVELS):
         below: list[tuple[str, str]] = []
         for at, type in level:
-            for field in members(type).values():
+            for field in fields_of(type).values():
                 place = f"{at}.{field.name}" if at else field.name
                 yield place, element(field.type)
                 below.append((f"{place}[]" if field.type.startswith("[") else place, element(field.type)))

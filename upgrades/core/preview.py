@@ -32,7 +32,7 @@ from upgrades.core.steps import (
 )
 
 MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
-FORTH = IN_FLIGHT - {MemberState.ROLLING_BACK}
+MOVING_FORWARD = IN_FLIGHT - {MemberState.ROLLING_BACK}
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 # Codes of what only people end: nobody knows when.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.GATE, *GATES})
@@ -134,7 +134,7 @@ class _Rehearsal:
             self._take(step)
             target = self._target() or target
             self._end_opt_outs()
-            self.facts = replace(self.facts, health_as_of=self.now)
+            self.facts = replace(self.facts, health_complete_at=self.now)
         earliest = self._from_now(self.pace.quick) if self.pace else None
         latest = self._from_now(self.pace.slow) if self.pace else None
         return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
@@ -176,13 +176,16 @@ class _Rehearsal:
             case MakeAgain(instances, image):
                 version, there_are = image.version, self.facts.instances
                 self._instances(
-                    _made(instance, version) if instance.id in instances else instance for instance in there_are
+                    _with_machine(instance, version) if instance.id in instances else instance for instance in there_are
                 )
             case StartUpgrade(target, started_by, takes_failed):
-                self._instances(what_if.turned(instance, target.version) for instance in self.facts.instances)
+                self._instances(
+                    what_if.with_other_version_opt_out_ended(instance, target.version)
+                    for instance in self.facts.instances
+                )
                 self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
-                self._heal()
+                self._make_all_healthy()
             case _:
                 self._go_on(step)
 
@@ -191,9 +194,9 @@ class _Rehearsal:
             case StartBatch():
                 self._start_batch(step)
             case Settle():
-                self._arrive()
+                self._finish_work()
             case RollBack(instances):
-                self._members(lambda member: _back(member) if member.instance in instances else member)
+                self._members(lambda member: _rolled_back(member) if member.instance in instances else member)
             case FinishBatch():
                 self._finish_batch()
 
@@ -215,20 +218,20 @@ class _Rehearsal:
 
     def _wait(self, wait: Wait) -> None:
         if wait.why in WORK:
-            self._arrive()
+            self._finish_work()
         elif wait.why in (Why.PAUSE, Why.BACKING_OFF):
             self.waits += wait.until - self.now
             self.now = wait.until
         else:
             self._block(wait.why, wait.text)
-            self._lift(wait.why)
+            self._end_hold(wait.why)
 
     def _block(self, code: str, text: str) -> None:
         self.blocks.setdefault(code, Block(code, text))
         if code in LIFTED_BY_PEOPLE:
             self.held_by = code
 
-    def _lift(self, why: Why) -> None:
+    def _end_hold(self, why: Why) -> None:
         """Take the hold to be over. Stale health needs nothing: health is fresh before each step anyway."""
         if why is Why.FLEET_STOPPED:
             self.facts = replace(self.facts, fleet_stop=None)
@@ -239,7 +242,7 @@ class _Rehearsal:
         elif why is Why.WAITING_FOR_APPROVAL:
             self._approve()
         elif why in (Why.GATE, Why.INITIALIZING):
-            self._heal()
+            self._make_all_healthy()
         elif why is Why.ROOM:
             self.facts = replace(self.facts, available_quota_is_known=True)
 
@@ -254,13 +257,13 @@ class _Rehearsal:
             instance.opt_out and instance.opt_out.until and instance.opt_out.until <= self.now
             for instance in self.facts.instances
         ):
-            self._instances(_let_go(instance, self.now) for instance in self.facts.instances)
+            self._instances(_without_ended_opt_out(instance, self.now) for instance in self.facts.instances)
 
     def _approve(self) -> None:
         version = self._target()
         self._instances(replace(instance, approved_version=version) for instance in self.facts.instances)
 
-    def _heal(self) -> None:
+    def _make_all_healthy(self) -> None:
         self._instances(replace(instance, health=Health.HEALTHY) for instance in self.facts.instances)
 
     # --- batches ---
@@ -283,28 +286,31 @@ class _Rehearsal:
         zones = {instance.id: instance.zone for instance in there_are}
         pairs = tuple(replace(member, replacement=first + place) for place, member in enumerate(members))
         new = (
-            InstanceFacts(member.upgraded, "", zone=zones[member.instance], busy=True, spare=True) for member in pairs
+            InstanceFacts(member.upgraded, "", zone=zones[member.instance], busy=True, is_unused_surge=True)
+            for member in pairs
         )
         self._instances((*there_are, *new))
         return pairs
 
-    def _arrive(self) -> None:
+    def _finish_work(self) -> None:
         """Let all work under way succeed, and delete the instances that are replaced. A batch takes its typical time."""
         upgrade = self.facts.upgrade
-        on_the_way = [member for member in upgrade.members if member.state in FORTH] if upgrade else []
+        on_the_way = [member for member in upgrade.members if member.state in MOVING_FORWARD] if upgrade else []
         if on_the_way:
             self.timed += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
         brought = {member.upgraded for member in on_the_way}
-        goes = {self._goes(member) for member in on_the_way if member.replacement is not None}
-        stay = (instance for instance in self.facts.instances if not instance.leaving and instance.id not in goes)
-        self._instances(_well(instance, upgrade if instance.id in brought else None) for instance in stay)
-        self._members(_done)
+        goes = {self._deleted_id(member) for member in on_the_way if member.replacement is not None}
+        stay = (
+            instance for instance in self.facts.instances if not instance.is_being_deleted and instance.id not in goes
+        )
+        self._instances(_upgraded_instance(instance, upgrade if instance.id in brought else None) for instance in stay)
+        self._members(_finished_member)
 
-    def _goes(self, member: Member) -> int:
+    def _deleted_id(self, member: Member) -> int:
         """The id of the instance that is deleted: the old one, or the new one if the old one was opted out meanwhile."""
         old = self.facts.instance(member.instance)
-        return member.upgraded if old and old.protected else member.instance
+        return member.upgraded if old and old.is_opted_out else member.instance
 
     def _finish_batch(self) -> None:
         assert self.facts.upgrade
@@ -324,7 +330,7 @@ class _Rehearsal:
         self.facts = replace(self.facts, instances=tuple(instances))
 
 
-def _well(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
+def _upgraded_instance(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     """The instance up and healthy, and, where `upgrade` is given, with what that brings. An instance that is not busy stays as it is."""
     if upgrade is None and not instance.busy:
         return instance
@@ -332,30 +338,30 @@ def _well(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
     return replace(
         instance,
         busy=False,
-        making=False,
+        is_being_created=False,
         missing=None,
         health=Health.HEALTHY,
-        spare=instance.spare and upgrade is None,
+        is_unused_surge=instance.is_unused_surge and upgrade is None,
         version=upgrade.target.version if upgrade and is_image else instance.version,
         withdrawn=instance.withdrawn and not is_image,
         extensions=upgrade.extensions if upgrade and not is_image else instance.extensions,
     )
 
 
-def _made(instance: InstanceFacts, version: str) -> InstanceFacts:
+def _with_machine(instance: InstanceFacts, version: str) -> InstanceFacts:
     return replace(instance, version=version, health=Health.HEALTHY, missing=None)
 
 
-def _let_go(instance: InstanceFacts, now: datetime) -> InstanceFacts:
+def _without_ended_opt_out(instance: InstanceFacts, now: datetime) -> InstanceFacts:
     is_over = instance.opt_out and instance.opt_out.until and instance.opt_out.until <= now
     return replace(instance, opt_out=None) if is_over else instance
 
 
-def _done(member: Member) -> Member:
-    if member.state in FORTH:
+def _finished_member(member: Member) -> Member:
+    if member.state in MOVING_FORWARD:
         return replace(member, state=MemberState.SUCCEEDED)
-    return _back(member) if member.state is MemberState.ROLLING_BACK else member
+    return _rolled_back(member) if member.state is MemberState.ROLLING_BACK else member
 
 
-def _back(member: Member) -> Member:
+def _rolled_back(member: Member) -> Member:
     return replace(member, state=MemberState.ROLLED_BACK)

@@ -24,7 +24,7 @@ class Progress:
 
 def progress_of(facts: Facts, upgrade: Upgrade) -> Progress:
     """The progress of a running upgrade."""
-    pending = len(batches.to_come(facts, upgrade))
+    pending = len(batches.pending(facts, upgrade))
     return progress_from(count_states(member.state for member in upgrade.members), pending)
 
 

@@ -20,7 +20,7 @@ class ProvisioningStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class InstanceCounts:
     """How many instances stay, how many of these may be removed, and how many are being created or deleted."""
 
     staying: int = 0
@@ -28,7 +28,7 @@ class Counts:
     changing: int = 0
 
 
-def counts_of(facts: Facts) -> Counts:
+def counts_of(facts: Facts) -> InstanceCounts:
     """Count the instances. One that the running upgrade deletes, because a surge instance replaced it, is not `changing`."""
     members = facts.upgrade.members if facts.upgrade else ()
     replaced = {
@@ -37,12 +37,14 @@ def counts_of(facts: Facts) -> Counts:
         if member.replacement is not None and member.state is MemberState.SUCCEEDED
     }
     changing = [
-        instance for instance in facts.instances if (instance.making or instance.leaving) and not instance.spare
+        instance
+        for instance in facts.instances
+        if (instance.is_being_created or instance.is_being_deleted) and not instance.is_unused_surge
     ]
-    return Counts(
+    return InstanceCounts(
         staying=len(facts.staying),
-        removable=sum(not instance.kept and not instance.protected for instance in facts.staying),
-        changing=sum(not (instance.leaving and instance.id in replaced) for instance in changing),
+        removable=sum(not instance.is_kept_at_scale_in and not instance.is_opted_out for instance in facts.staying),
+        changing=sum(not (instance.is_being_deleted and instance.id in replaced) for instance in changing),
     )
 
 
@@ -53,7 +55,7 @@ def lacking(facts: Facts) -> list[tuple[int, str]]:
 
 
 def provisioning_status(
-    capacity: int, counts: Counts, failed: Sequence[tuple[int, str]], *, is_leaving: bool
+    capacity: int, counts: InstanceCounts, failed: Sequence[tuple[int, str]], *, is_leaving: bool
 ) -> ProvisioningStatus:
     """The status for these numbers. `failed`: the result of `lacking`. `is_leaving`: the whole scale set is being deleted."""
     missing = capacity - counts.staying

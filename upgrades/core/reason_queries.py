@@ -13,7 +13,7 @@ from upgrades.core.waiting import ReasonContext
 
 
 def policy_at_the_gate(view: ReasonContext) -> Policy:
-    is_by_hand = view.upgrade is None and not view.is_wanted
+    is_by_hand = view.upgrade is None and not view.wants_upgrade
     return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
 
 
@@ -36,8 +36,8 @@ def pause_ends(view: ReasonContext) -> datetime | None:
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
     if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
         return None
-    left, waiting = batches.left(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
-    if not left or (waiting and not batches.approved(view.facts, upgrade)):
+    left, waiting = batches.not_taken_yet(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
+    if not left or (waiting and not batches.takeable_and_approved(view.facts, upgrade)):
         return None
     return last + upgrade.policy.pause_between_batches
 
@@ -54,7 +54,7 @@ def unapproved(view: ReasonContext) -> tuple[int, ...]:
 def free(view: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
     there = {instance.id for instance in view.outdated}
-    taken = batches.taken_next(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
+    taken = batches.next_to_be_taken(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
     return [instance for instance in taken if instance.id in there]
 
 
@@ -101,7 +101,7 @@ def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
     if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
     taken = {member.instance for member in upgrade.members if member.state in _ON_THE_WAY}
-    return len(ids & taken.union(health.ids(batches.left(view.facts, upgrade))))
+    return len(ids & taken.union(health.ids(batches.not_taken_yet(view.facts, upgrade))))
 
 
 _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
@@ -110,7 +110,7 @@ _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 def failed_before(view: ReasonContext) -> tuple[int, ...]:
     """The ids of those that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
     upgrade = view.upgrade
-    if not view.is_wanted or (upgrade is None and backoff.takes_failed(view.facts)):
+    if not view.wants_upgrade or (upgrade is None and backoff.takes_failed(view.facts)):
         return ()
     return _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
 
@@ -126,7 +126,7 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     }
     before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(view, view.facts.staying)}
     return tuple(
-        instance.id for instance in view.facts.staying if instance.id in failed | before and not instance.protected
+        instance.id for instance in view.facts.staying if instance.id in failed | before and not instance.is_opted_out
     )
 
 
@@ -138,13 +138,13 @@ def taken_out(view: ReasonContext) -> tuple[int, ...]:
     if upgrade is None or view.is_ending:
         return ()
     let_go = {member.instance for member in upgrade.members if member.state is MemberState.SKIPPED}
-    there = [instance for instance in view.facts.staying if instance.id in let_go and instance.exists]
-    free = [instance for instance in there if not instance.protected and not instance.busy]
-    return health.ids(instance for instance in free if batches.is_wanted(instance, upgrade))
+    there = [instance for instance in view.facts.staying if instance.id in let_go and instance.has_machine]
+    free = [instance for instance in there if not instance.is_opted_out and not instance.busy]
+    return health.ids(instance for instance in free if batches.would_be_taken(instance, upgrade))
 
 
 def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
-    return [instance for instance in instances if instance.failed_version == view.target and not instance.protected]
+    return [instance for instance in instances if instance.failed_version == view.target and not instance.is_opted_out]
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -174,5 +174,5 @@ def busy(view: ReasonContext) -> tuple[int, ...]:
     """The ids of busy instances, without those that leave during a surge: they have a reason of their own."""
     surges = view.upgrade is not None and view.upgrade.surges
     return tuple(
-        instance.id for instance in view.facts.instances if instance.busy and not (surges and instance.leaving)
+        instance.id for instance in view.facts.instances if instance.busy and not (surges and instance.is_being_deleted)
     )

@@ -114,16 +114,16 @@ _made = partial(made, KINDS)
 
 
 def _no_image(view: ReasonContext) -> Iterator[Reason]:
-    lacking = len(missing.wanted(view.facts))
+    lacking = len(missing.to_create(view.facts))
     if view.facts.latest is None and view.facts.capacity > len(view.facts.staying) - lacking:
         yield _made(Why.NO_IMAGE)
 
 
 def _not_made(view: ReasonContext) -> Iterator[Reason]:
     """Machines that the provider refused or failed to create, with its message for the first. Numbers: instances, capacity, tries."""
-    lacking = missing.not_made(view.facts)
+    lacking = missing.creation_failed(view.facts)
     if lacking:
-        said, until = missing.first(lacking).said.rstrip("."), missing.next_try(view.facts, view.now)
+        said, until = missing.first_missing(lacking).said.rstrip("."), missing.next_try(view.facts, view.now)
         tries = max(instance.missing.tries for instance in lacking if instance.missing)
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity, "tries": tries}
         ids, since = reason_queries.since_when(lacking)
@@ -132,7 +132,7 @@ def _not_made(view: ReasonContext) -> Iterator[Reason]:
 
 def _gone(view: ReasonContext) -> Iterator[Reason]:
     """Machines that vanished at the provider and are being created again. Numbers: instances, capacity."""
-    if lacking := missing.gone(view.facts):
+    if lacking := missing.vanished(view.facts):
         numbers = {"instances": len(lacking), "capacity": view.facts.capacity}
         ids, since = reason_queries.since_when(lacking)
         yield _made(Why.GONE, numbers=numbers, instances=ids, since=since)
@@ -141,15 +141,15 @@ def _gone(view: ReasonContext) -> Iterator[Reason]:
 def _gate(view: ReasonContext) -> Iterator[Reason]:
     """Too many unhealthy instances for the gate to open. Numbers: unhealthy, total, limit_percent, must_recover."""
     facts, limit = view.facts, reason_queries.policy_at_the_gate(view).max_unhealthy_percent
-    sick, total = batches.sick_at_the_gate(facts, view.now), len(facts.counted)
-    is_awaited = view.is_wanted or bool(advice.could_be_started(view))
+    sick, total = batches.unhealthy_at_the_gate(facts, view.now), len(facts.counted)
+    is_awaited = view.wants_upgrade or bool(advice.could_be_started(view))
     if not is_awaited or not health.exceeds(len(sick), total, limit):
         return
-    must_recover = len(sick) - health.may_be_ill(total, limit)
+    must_recover = len(sick) - health.max_unhealthy(total, limit)
     numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
     values = {"sick": len(sick), "limit": limit, "share": 100 * len(sick) / total}
     yield _made(Why.GATE, values, act=advice.at_the_gate(view), numbers=numbers, instances=health.ids(sick))
-    protected = [instance for instance in sick if instance.protected]
+    protected = [instance for instance in sick if instance.is_opted_out]
     if health.exceeds(len(protected), total, limit):
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
         values = {"sick": len(protected), "limit": limit}
@@ -159,10 +159,13 @@ def _gate(view: ReasonContext) -> Iterator[Reason]:
 def _surplus(view: ReasonContext) -> Iterator[Reason]:
     """More instances than the capacity, none of which may be removed. Numbers: surplus, capacity."""
     staying, capacity = view.facts.staying, view.facts.capacity
-    surplus, held = len(staying) - capacity, [instance for instance in staying if instance.protected or instance.kept]
+    surplus, held = (
+        len(staying) - capacity,
+        [instance for instance in staying if instance.is_opted_out or instance.is_kept_at_scale_in],
+    )
     if surplus <= 0 or len(held) <= capacity:
         return
-    opted_out = [instance for instance in held if instance.protected]
+    opted_out = [instance for instance in held if instance.is_opted_out]
     values = {"opted_out": len(opted_out), "kept": len(held) - len(opted_out)}
     who, act = (OWNER, "opt_in") if opted_out else (OPERATOR, "")
     numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
@@ -170,13 +173,13 @@ def _surplus(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _stale(view: ReasonContext) -> Iterator[Reason]:
-    if view.is_wanted and health.is_stale(view.facts, view.now):
-        yield _made(Why.STALE_HEALTH, {"as_of": view.facts.health_as_of})
+    if view.wants_upgrade and health.is_stale(view.facts, view.now):
+        yield _made(Why.STALE_HEALTH, {"as_of": view.facts.health_complete_at})
 
 
 def _initializing(view: ReasonContext) -> Iterator[Reason]:
     new = reason_queries.initializing(view)
-    if new and view.is_wanted:
+    if new and view.wants_upgrade:
         ends = [
             health.wait_ends(view.facts, instance.health_since, view.now) for instance in new if instance.health_since
         ]
@@ -185,7 +188,7 @@ def _initializing(view: ReasonContext) -> Iterator[Reason]:
 
 def _fleet_stop(view: ReasonContext) -> Iterator[Reason]:
     stop = view.facts.fleet_stop
-    if stop and view.is_wanted and view.started_by is StartedBy.PLATFORM and not view.is_ending:
+    if stop and view.wants_upgrade and view.started_by is StartedBy.PLATFORM and not view.is_ending:
         values = {"owner": stop.owner, "reason": stop.reason}
         yield _made(Why.FLEET_STOPPED, values, until=stop.until, since=stop.since)
 
@@ -215,7 +218,7 @@ def _room(view: ReasonContext) -> Iterator[Reason]:
         or any(member.state in IN_FLIGHT for member in upgrade.members)
     ):
         return
-    if leaving := tuple(instance.id for instance in facts.instances if instance.leaving):
+    if leaving := tuple(instance.id for instance in facts.instances if instance.is_being_deleted):
         yield _made(Why.CLEARING, instances=leaving)
     if not facts.available_quota_is_known:
         yield _made(Why.ROOM)
@@ -223,14 +226,15 @@ def _room(view: ReasonContext) -> Iterator[Reason]:
 
 def _retry(view: ReasonContext) -> Iterator[Reason]:
     facts = view.facts
-    if view.upgrade or not view.is_wanted or facts.latest is None:
+    if view.upgrade or not view.wants_upgrade or facts.latest is None:
         return
-    version, again_at = facts.latest.version, backoff.tried_again_at(facts)
+    version, again_at = facts.latest.version, backoff.next_attempt_at(facts)
     can_be_tried = any(
-        not instance.protected and not instance.quarantined and not instance.stopped for instance in view.outdated
+        not instance.is_opted_out and not instance.quarantined and not instance.is_switched_off
+        for instance in view.outdated
     )
     if again_at and again_at > view.now and can_be_tried and not backoff.was_cancelled(facts):
-        numbers = {"attempts": facts.last_attempt.stopped_in_a_row if facts.last_attempt else 0}
+        numbers = {"attempts": facts.last_attempt.attempts_stopped_in_a_row if facts.last_attempt else 0}
         values = {"version": version, "by_hand": advice.could_be_tried_again(view)}
         yield _made(Why.BACKING_OFF, values, until=again_at, numbers=numbers)
     if backoff.was_cancelled(facts):
@@ -289,9 +293,9 @@ def _automatic_off(view: ReasonContext) -> Iterator[Reason]:
 
 def _impossible(view: ReasonContext) -> Iterator[Reason]:
     """Opt-outs and quarantines leave no instance that could be upgraded."""
-    held = [instance for instance in view.outdated if instance.protected or instance.quarantined]
-    if view.upgrade is None and view.is_wanted and view.outdated and len(held) == len(view.outdated):
-        who, act = (OWNER, "opt_in") if any(instance.protected for instance in held) else (OPERATOR, "release")
+    held = [instance for instance in view.outdated if instance.is_opted_out or instance.quarantined]
+    if view.upgrade is None and view.wants_upgrade and view.outdated and len(held) == len(view.outdated):
+        who, act = (OWNER, "opt_in") if any(instance.is_opted_out for instance in held) else (OPERATOR, "release")
         yield _made(InstanceWhy.IMPOSSIBLE, {"version": view.target}, who=who, act=act, instances=health.ids(held))
 
 
@@ -300,14 +304,14 @@ def _impossible(view: ReasonContext) -> Iterator[Reason]:
 
 def _unapproved(view: ReasonContext) -> Iterator[Reason]:
     held = reason_queries.unapproved(view)
-    if held and view.is_wanted and not view.is_ending:
+    if held and view.wants_upgrade and not view.is_ending:
         values, numbers = {"version": view.target}, {"instances": len(held)}
         yield _made(Why.WAITING_FOR_APPROVAL, values, numbers=numbers, instances=held)
 
 
 def _opted_out(view: ReasonContext) -> Iterator[Reason]:
     """One reason for each hold, however many instances it is on. It began when the first of them was opted out."""
-    groups = reason_queries.by_hold(view) if view.is_wanted else {}
+    groups = reason_queries.by_hold(view) if view.wants_upgrade else {}
     for hold, held in groups.items():
         since = min(
             (instance.opt_out.since for instance in held if instance.opt_out and instance.opt_out.since), default=None
@@ -318,8 +322,8 @@ def _opted_out(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _quarantined(view: ReasonContext) -> Iterator[Reason]:
-    held = tuple(instance.id for instance in view.outdated if instance.quarantined and not instance.protected)
-    if held and view.is_wanted and view.started_by is StartedBy.PLATFORM:
+    held = tuple(instance.id for instance in view.outdated if instance.quarantined and not instance.is_opted_out)
+    if held and view.wants_upgrade and view.started_by is StartedBy.PLATFORM:
         yield _made(InstanceWhy.QUARANTINED, instances=held)
 
 
@@ -336,8 +340,8 @@ def _withdrawn(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _switched_off(view: ReasonContext) -> Iterator[Reason]:
-    held = tuple(instance.id for instance in view.outdated if instance.stopped and not instance.protected)
-    if held and view.is_wanted:
+    held = tuple(instance.id for instance in view.outdated if instance.is_switched_off and not instance.is_opted_out)
+    if held and view.wants_upgrade:
         yield _made(InstanceWhy.SWITCHED_OFF, instances=held)
 
 
@@ -352,7 +356,7 @@ def _failed_before(view: ReasonContext) -> Iterator[Reason]:
 def _turn(view: ReasonContext) -> Iterator[Reason]:
     """Instances that wait for a later batch."""
     upgrade = view.upgrade
-    waiting = batches.approved(view.facts, upgrade) if upgrade and not view.is_ending else []
+    waiting = batches.takeable_and_approved(view.facts, upgrade) if upgrade and not view.is_ending else []
     if upgrade and waiting:
         numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
         yield _made(InstanceWhy.TURN, numbers=numbers, instances=health.ids(waiting))

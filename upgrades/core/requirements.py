@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from upgrades.core.azure_types import members
+from upgrades.core.azure_types import fields_of
 from upgrades.core.documents import HEALTH_EXTENSIONS, Model, check_other_images
 from upgrades.core.equality import same
 from upgrades.core.json_fields import (
@@ -111,7 +111,7 @@ def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
     """Raises BadDocument for an extension without `properties`, as SDK models show it.
 
     It would count as no extension at all, so that a source of health would never be asked."""
-    own, inner = members("VirtualMachineScaleSetExtension"), members("VirtualMachineScaleSetExtension.properties")
+    own, inner = fields_of("VirtualMachineScaleSetExtension"), fields_of("VirtualMachineScaleSetExtension.properties")
     flat = next((name for name in extension if name.lower() in inner and name.lower() not in own), None)
     if flat is not None:
         message = f"{at}.{flat} belongs at '{at}.properties.{inner[flat.lower()].name}'"

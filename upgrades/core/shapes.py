@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from upgrades.core.azure_types import members
+from upgrades.core.azure_types import fields_of
 from upgrades.core.json_fields import BadDocument, printable, show_value
 from upgrades.core.nearest import plain
 
@@ -66,7 +66,7 @@ def _is_resource(value: object) -> bool:
 
 def _flattened(document: Mapping[str, Any], type: str) -> str | None:
     """The complaint about a document whose `properties` were moved to the top, as SDKs and the command line show them; None if not."""
-    top, inner = members(type), {plain(field.name): field.name for field in members(f"{type}.properties").values()}
+    top, inner = fields_of(type), {plain(field.name): field.name for field in fields_of(f"{type}.properties").values()}
     misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
     if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):
         return None

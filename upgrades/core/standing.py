@@ -39,9 +39,9 @@ def standing(facts: Facts) -> Standing:
         instances=len(staying),
         by_health=dict(Counter(instance.health.value for instance in staying)),
         by_version=dict(Counter(instance.version for instance in staying)),
-        opted_out=sum(instance.protected for instance in staying),
+        opted_out=sum(instance.is_opted_out for instance in staying),
         quarantined=sum(instance.quarantined for instance in staying),
-        switched_off=sum(instance.stopped for instance in staying),
+        switched_off=sum(instance.is_switched_off for instance in staying),
         busy=sum(instance.busy for instance in staying),
-        missing=sum(not instance.exists for instance in staying),
+        missing=sum(not instance.has_machine for instance in staying),
     )

@@ -42,7 +42,7 @@ class Health(StrEnum):
 
 
 # No answer counts as a bad answer (Z-3.3).
-ILL = (Health.UNHEALTHY, Health.UNKNOWN)
+UNHEALTHY_STATES = (Health.UNHEALTHY, Health.UNKNOWN)
 
 
 class UpgradeStatus(StrEnum):

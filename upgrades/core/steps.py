@@ -127,7 +127,7 @@ class Wait:
     text: str
 
 
-Action = (
+RecordedStep = (
     AddInstances
     | MakeAgain
     | RemoveInstances
@@ -140,4 +140,4 @@ Action = (
     | Cancel
     | Complete
 )
-Step = Action | Wait
+Step = RecordedStep | Wait

@@ -27,16 +27,16 @@ def is_suspected(trial: Trial) -> bool:
     return exceeds(trial.failed, trial.tried, SUSPECT_PERCENT)
 
 
-def is_the_machine(failures: Mapping[str, int], trials: Mapping[str, Trial]) -> bool:
+def is_to_be_quarantined(failures: Mapping[str, int], trials: Mapping[str, Trial]) -> bool:
     """Is this instance to be quarantined? `failures`: how often it failed on each version since its last successful upgrade.
 
     Failures on a suspected version do not count, nor failures on a version on which no other instance succeeded.
 
     >>> trials = {"1.1.0": Trial(1, 4), "1.2.0": Trial(5, 1), "1.3.0": Trial(1, 0)}
-    >>> is_the_machine({"1.1.0": 3}, trials), is_the_machine({"1.1.0": 2, "1.2.0": 7, "1.3.0": 7}, trials)
+    >>> is_to_be_quarantined({"1.1.0": 3}, trials), is_to_be_quarantined({"1.1.0": 2, "1.2.0": 7, "1.3.0": 7}, trials)
     (True, False)
     """
-    counted = (times for version, times in failures.items() if _tells_of_machines(trials.get(version, Trial())))
+    counted = (times for version, times in failures.items() if _blames_machines(trials.get(version, Trial())))
     return sum(counted) >= FAILURES_TO_QUARANTINE
 
 
@@ -49,7 +49,7 @@ def newest_good(published: Iterable[str], trials: Mapping[str, Trial]) -> str | 
     return versions.newest(version for version in published if not is_suspected(trials.get(version, Trial())))
 
 
-def _tells_of_machines(trial: Trial) -> bool:
+def _blames_machines(trial: Trial) -> bool:
     return _others_succeeded(trial) and not is_suspected(trial)
 
 

@@ -10,7 +10,7 @@ KNOWN_FOR = timedelta(days=30)  # how long an address from which the account sig
 HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: who has one address has the whole network
 
 
-class By(StrEnum):
+class CountedBy(StrEnum):
     """What failures are counted by."""
 
     PAIR = "pair"  # this account from this address
@@ -20,24 +20,27 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`free`: how many failures cost no wait. After them comes the `first` wait, which each further failure doubles up to the `longest`."""
+    """`free_failures`: how many failures cost no wait. After them comes the `first` wait.
 
-    free: int
+    Each further failure doubles it, up to the `longest`.
+    """
+
+    free_failures: int
     first: timedelta
     longest: timedelta
 
     def wait(self, failures: int) -> timedelta:
         """The wait after so many failures, counted from the last one."""
-        over = failures - self.free
+        over = failures - self.free_failures
         return timedelta(0) if over < 0 else min(self.first * 2 ** min(over, 20), self.longest)
 
 
 # The wait by account is short, and does not count at an address from which the account has signed in before: anybody who knows the
 # account's name can cause it, and must not lock out its owner.
 LIMITS = {
-    By.PAIR: Limit(free=5, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
-    By.ADDRESS: Limit(free=20, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
-    By.ACCOUNT: Limit(free=10, first=timedelta(seconds=15), longest=timedelta(minutes=1)),
+    CountedBy.PAIR: Limit(free_failures=5, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
+    CountedBy.ADDRESS: Limit(free_failures=20, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
+    CountedBy.ACCOUNT: Limit(free_failures=10, first=timedelta(seconds=15), longest=timedelta(minutes=1)),
 }
 
 
@@ -57,28 +60,28 @@ class Failures:
         return self.signed_in_at is not None and now - self.signed_in_at < KNOWN_FOR
 
 
-Counts = dict[By, Failures]
+FailureCounts = dict[CountedBy, Failures]
 
 
-def wait(counts: Counts, now: datetime) -> timedelta:
+def wait(counts: FailureCounts, now: datetime) -> timedelta:
     """How long the next sign-in has to wait: the longest of the waits that apply, or zero."""
     return max((_wait(by, failures, now) for by, failures in _counted(counts, now).items()), default=timedelta(0))
 
 
-def _wait(by: By, failures: Failures, now: datetime) -> timedelta:
+def _wait(by: CountedBy, failures: Failures, now: datetime) -> timedelta:
     whole = LIMITS[by].wait(failures.at(now))
     since = max(now - failures.last_at, timedelta(0)) if failures.last_at is not None else timedelta(0)
     return max(whole - since, timedelta(0))
 
 
-def tries_left(counts: Counts, now: datetime) -> int:
+def tries_left(counts: FailureCounts, now: datetime) -> int:
     """How many sign-ins may still fail before the next one has to wait."""
-    return max(min(LIMITS[by].free - failures.at(now) for by, failures in _counted(counts, now).items()), 0)
+    return max(min(LIMITS[by].free_failures - failures.at(now) for by, failures in _counted(counts, now).items()), 0)
 
 
-def _counted(counts: Counts, now: datetime) -> Counts:
-    if counts.get(By.PAIR, Failures()).is_known(now):
-        return {by: failures for by, failures in counts.items() if by is not By.ACCOUNT}
+def _counted(counts: FailureCounts, now: datetime) -> FailureCounts:
+    if counts.get(CountedBy.PAIR, Failures()).is_known(now):
+        return {by: failures for by, failures in counts.items() if by is not CountedBy.ACCOUNT}
     return counts
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from upgrades.core.azure_types import element, members
+from upgrades.core.azure_types import element, fields_of
 from upgrades.core.equality import same
 from upgrades.core.json_fields import dotted_path, get_field, printable, wrong_value
 from upgrades.core.known import by_spelling, spelled_word
@@ -41,7 +41,7 @@ def in_type(value: Any, type: str) -> Any:
 def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
     if type.startswith("{"):
         return {name: in_type(value, element(type)) for name, value in body.items()}
-    known = members(type)
+    known = fields_of(type)
     spelled: dict[str, list[str]] = {}
     for name in body:
         field = known.get(name.lower())
@@ -75,7 +75,7 @@ def without_read_only(value: Any, type: str) -> Any:
         return value
     if type.startswith("{"):
         return {name: without_read_only(inner, element(type)) for name, inner in value.items()}
-    known = members(type)
+    known = fields_of(type)
     kept = {
         name: inner for name, inner in value.items() if not (name.lower() in known and known[name.lower()].is_read_only)
     }
@@ -91,7 +91,7 @@ def without_nulls(value: Any, type: str) -> Any:
     Values of no known type, such as an extension's settings, stay as the client wrote them."""
     if isinstance(value, list) and type.startswith("["):
         return [without_nulls(item, element(type)) for item in value]
-    known = members(type)
+    known = fields_of(type)
     if not isinstance(value, Mapping) or not known:
         return value
     given = {name: inner for name, inner in value.items() if inner is not None}
@@ -145,7 +145,7 @@ def _check(value: Any, type: str, at: str, before: Any) -> None:
         return
     if type.startswith("["):
         _check_list(value, type, at, before)
-    elif type.startswith("{") or members(type):
+    elif type.startswith("{") or fields_of(type):
         _check_object(value, type, at, before)
     elif not _is_single(value, type):
         raise wrong_value(at, EXPECTED.get(type, "a string"), value)
@@ -159,7 +159,7 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
     for index, item in enumerate(value):
         place, name = f"{at}[{index}]", name_of(item)
         if item is None:
-            what = "an object" if members(element(type)) else EXPECTED.get(element(type), "a string")
+            what = "an object" if fields_of(element(type)) else EXPECTED.get(element(type), "a string")
             raise wrong_value(place, what, item)
         was = named.get(name) if name is not None else (old[index] if index < len(old) else None)
         _check(item, element(type), place, was)
@@ -168,7 +168,7 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
 def _check_object(value: Any, type: str, at: str, before: Any) -> None:
     if not isinstance(value, Mapping):
         raise wrong_value(at, "an object", value)
-    known, old = members(type), by_spelling(before)
+    known, old = fields_of(type), by_spelling(before)
     for name, inner in value.items():
         field = known.get(name.lower())
         if type.startswith("{"):

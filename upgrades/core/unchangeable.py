@@ -45,7 +45,7 @@ UNCHANGEABLE = (
 )
 
 
-def carried(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_unchangeable_of(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document with the unchangeable fields of `before` that it leaves out, where the object that holds them is in it."""
     for unchangeable in UNCHANGEABLE:
         was = get_field(before, *unchangeable.path)

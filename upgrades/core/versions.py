@@ -38,10 +38,10 @@ def is_older(version: str, than: str) -> bool:
     return parse(version) < parse(than)
 
 
-def is_behind(version: str, target: str) -> bool:
+def is_older_if_known(version: str, target: str) -> bool:
     """Is `version` older than `target`? Not if either is "": no image is on the instance yet, or there is none to upgrade to.
 
-    >>> is_behind("1.2", "1.10"), is_behind("1.10", "1.2"), is_behind("", "1.2"), is_behind("1.2", "")
+    >>> is_older_if_known("1.2", "1.10"), is_older_if_known("1.10", "1.2"), is_older_if_known("", "1.2"), is_older_if_known("1.2", "")
     (True, False, False, False)
     """
     return bool(version and target) and is_older(version, target)

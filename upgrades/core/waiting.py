@@ -9,7 +9,7 @@ from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.policy import Policy
 from upgrades.core.states import MemberState, StartedBy
-from upgrades.core.what_if import turned
+from upgrades.core.what_if import with_other_version_opt_out_ended
 
 
 class LiftedBy(StrEnum):
@@ -81,7 +81,7 @@ class ReasonContext:
         return self.facts.automatic and self.facts.follows_latest
 
     @property
-    def is_wanted(self) -> bool:
+    def wants_upgrade(self) -> bool:
         """Is something to be upgraded, by a running upgrade or by the platform's next one?"""
         return self.upgrade is not None or (bool(self.outdated) and self.is_automatic)
 
@@ -93,21 +93,23 @@ def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
         {member.instance for member in upgrade.members if member.state is not MemberState.SKIPPED} if upgrade else set()
     )
     outdated = tuple(
-        instance for instance in facts.staying if instance.id not in taken and is_taken_next(instance, facts, target)
+        instance
+        for instance in facts.staying
+        if instance.id not in taken and would_be_taken_next(instance, facts, target)
     )
     started_by = upgrade.started_by if upgrade else StartedBy.PLATFORM
     if upgrade is None:
-        outdated = tuple(turned(instance, target) for instance in outdated)
+        outdated = tuple(with_other_version_opt_out_ended(instance, target) for instance in outdated)
     return ReasonContext(facts, now, target, upgrade.policy if upgrade else facts.policy, started_by, outdated)
 
 
-def is_taken_next(instance: InstanceFacts, facts: Facts, target: str) -> bool:
+def would_be_taken_next(instance: InstanceFacts, facts: Facts, target: str) -> bool:
     """Would the running upgrade, or else the next one, take this instance if nothing held it?
 
     An instance on a newer version than the target lacks nothing, unless the scale set is pinned to the target: then upgrades lead back.
     """
     if facts.upgrade:
-        return batches.is_wanted(instance, facts.upgrade)
+        return batches.would_be_taken(instance, facts.upgrade)
     if facts.pinned_to:
         return bool(target) and bool(instance.version) and instance.version != target
-    return bool(target) and batches.is_outdated(instance, target)
+    return bool(target) and batches.has_older_version(instance, target)

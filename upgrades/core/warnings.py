@@ -27,5 +27,5 @@ def warnings_of(document: Mapping[str, Any]) -> list[Warned]:
 
 
 def _strange(document: Mapping[str, Any]) -> Iterator[Warned]:
-    for field in islice(known.strange(document, azure_types.SCALE_SET), MAX_WARNINGS):
+    for field in islice(known.find_unknown(document, azure_types.SCALE_SET), MAX_WARNINGS):
         yield Warned(field.at, field.message, field.is_refused)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from upgrades.core import backoff
 from upgrades.core.facts import Facts, ImageReference, InstanceFacts, Upgrade
-from upgrades.core.states import ILL, StartedBy, UpgradeKind
+from upgrades.core.states import UNHEALTHY_STATES, StartedBy, UpgradeKind
 
 
 def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
@@ -19,12 +19,16 @@ def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = 
         facts.policy_by_hand or facts.policy,
         paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
         only_failed=only_failed,
-        mends=frozenset(instance.id for instance in facts.instances if instance.health in ILL)
+        mends=frozenset(instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
         if unhealthy_first
         else frozenset(),
         takes_newer=bool(facts.pinned_to),
     )
-    return replace(facts, upgrade=upgrade, instances=tuple(turned(instance, version) for instance in facts.instances))
+    return replace(
+        facts,
+        upgrade=upgrade,
+        instances=tuple(with_other_version_opt_out_ended(instance, version) for instance in facts.instances),
+    )
 
 
 def extensions_started(facts: Facts, extensions: str) -> Facts:
@@ -34,31 +38,31 @@ def extensions_started(facts: Facts, extensions: str) -> Facts:
     return replace(facts, upgrade=upgrade)
 
 
-def turned(instance: InstanceFacts, version: str) -> InstanceFacts:
+def with_other_version_opt_out_ended(instance: InstanceFacts, version: str) -> InstanceFacts:
     """The instance when an upgrade to `version` begins: that ends an opt-out that is for another version only."""
     return (
-        instance if instance.opt_out is None or instance.is_protected_from(version) else replace(instance, opt_out=None)
+        instance if instance.opt_out is None or instance.is_opted_out_of(version) else replace(instance, opt_out=None)
     )
 
 
-def resumed(facts: Facts) -> Facts:
+def with_pause_ended(facts: Facts) -> Facts:
     last = facts.last_attempt
     if facts.upgrade:
         return replace(facts, upgrade=replace(facts.upgrade, paused_by=""))
     return replace(facts, last_attempt=replace(last, paused_by="")) if last else facts
 
 
-def hurried(facts: Facts) -> Facts:
+def with_pause_skipped(facts: Facts) -> Facts:
     """After a person asked for the next batch now."""
     return replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True)) if facts.upgrade else facts
 
 
-def retried(facts: Facts) -> Facts:
+def with_wait_skipped(facts: Facts) -> Facts:
     last = facts.last_attempt
     return replace(facts, last_attempt=replace(last, wait_is_skipped=True)) if last else facts
 
 
-def opted_in(facts: Facts, ids: Container[int]) -> Facts:
+def with_opt_outs_ended(facts: Facts, ids: Container[int]) -> Facts:
     return _changed(facts, ids, opt_out=None)
 
 

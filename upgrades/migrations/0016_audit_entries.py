@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('object_id', models.CharField(blank=True, max_length=64)),
                 ('before', models.JSONField(default=dict)),
                 ('after', models.JSONField(default=dict)),
-                ('outcome', models.CharField(default=upgrades.core.auditing.Outcome['DONE'], max_length=8)),
+                ('outcome', models.CharField(default=upgrades.core.auditing.AuditOutcome['DONE'], max_length=8)),
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error_message', models.CharField(blank=True, max_length=500)),
             ],

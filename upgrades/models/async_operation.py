@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 
 
-class Kind(models.TextChoices):
+class RequestKind(models.TextChoices):
     PUT = "put"
     DELETE = "delete"
     UPGRADE = "upgrade"
@@ -29,7 +29,7 @@ class AsyncOperation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    kind = models.CharField(max_length=16, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=RequestKind.choices)
     key = models.CharField(max_length=180)
     scale_set_id = models.BigIntegerField(null=True)
     upgrade_id = models.UUIDField(null=True)

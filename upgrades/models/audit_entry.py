@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.db.models.functions import Now
 
-from upgrades.core.auditing import Outcome
+from upgrades.core.auditing import AuditOutcome
 
 NEVER = "an audit entry is written once: it is neither changed nor deleted, and goes when its time has come (ROLLGRID_KEEP_HISTORY_DAYS)"
 
@@ -59,7 +59,7 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
-    outcome = models.CharField(max_length=8, default=Outcome.DONE)
+    outcome = models.CharField(max_length=8, default=AuditOutcome.DONE)
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 

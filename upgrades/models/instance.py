@@ -242,10 +242,10 @@ def end_opt_outs(over: models.QuerySet[OptOut], by: str, now: datetime) -> list[
     return rows
 
 
-TURNED = "Its opt-out was of an upgrade to another version."
+NOTE_OF_ANOTHER_VERSION = "Its opt-out was of an upgrade to another version."
 
 
-def turn_to_version(scale_set: ScaleSet, version: str, now: datetime) -> list[Instance]:
+def retarget_opt_outs(scale_set: ScaleSet, version: str, now: datetime) -> list[Instance]:
     """Fit the opt-outs with the scope "upgrade" to an upgrade to `version` that begins now.
 
     Those for another version end, and those for no version yet are for this one from now on. Returns the instances whose opt-outs ended.

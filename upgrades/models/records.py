@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from upgrades.core.board import ran, record_of_rows
+from upgrades.core.board import batch_record, record_of_rows
 from upgrades.core.facts import Batch, Member
 from upgrades.core.policy import policy_from_json
 from upgrades.core.states import MemberState
@@ -22,7 +22,7 @@ def batches_of(row: RollingUpgrade) -> list[dict[str, Any]]:
     if row.record is not None:
         batches: list[dict[str, Any]] = row.record["batches"]
         return batches
-    return [{**ran(batch)} for batch in _batches(row)]
+    return [{**batch_record(batch)} for batch in _batches(row)]
 
 
 def _from_members(row: RollingUpgrade) -> dict[str, Any]:

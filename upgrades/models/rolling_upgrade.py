@@ -214,7 +214,7 @@ class RollingUpgrade(models.Model):
 
 
 def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
-    """The instances that are still to come, as in `core.batches.to_come`.
+    """The instances that are still to come, as in `core.batches.pending`.
 
     This and the functions below are the only copy of that rule; tests/orchestrator/test_who_is_next.py compares it with core.
     """

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from upgrades.core.board import board_of
 from upgrades.core.facts import Facts
-from upgrades.core.forecast import Forecast, forecast, key_of, no_forecast
+from upgrades.core.forecast import Forecast, forecast, no_forecast, plan_key
 from upgrades.core.states import UpgradeKind
 from upgrades.models import Board, ScaleSet, bulk
 from upgrades.models.prepared import Prepared
@@ -51,7 +51,7 @@ def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None,
         return forecast(facts, now, kept, lambda: pace(row, kind))
     except Exception:
         log.exception("%s: cannot make the plan; its page shows none", row)
-        return no_forecast(key_of(facts, now))
+        return no_forecast(plan_key(facts, now))
 
 
 def store(row: ScaleSet, boards: Boards) -> None:

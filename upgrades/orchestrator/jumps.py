@@ -18,12 +18,12 @@ from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 
 MAX_BETWEEN_RECONCILES = RESYNC_INTERVAL + timedelta(seconds=30)
-FOLLOW = ("ends_by", "waits_from", "skip_pause_at", "paused_at")
+SHIFTED_FIELDS = ("ends_by", "waits_from", "skip_pause_at", "paused_at")
 
 log = logging.getLogger(__name__)
 
 
-def length(row: ScaleSet, now: datetime) -> timedelta:
+def jump_since_reconciled(row: ScaleSet, now: datetime) -> timedelta:
     """How far the clock has jumped since the scale set was last reconciled: negative where it was set back, 0 where it did not jump."""
     if row.reconciled_at is None:
         return timedelta(0)
@@ -42,9 +42,9 @@ def _was_watched(row: ScaleSet, now: datetime) -> bool:
     return row.news_since <= row.reconciled_at and abs(now - row.probed_at) <= fresh_for(row.health_interval)
 
 
-def make_up(lease: Lease, row: ScaleSet, now: datetime) -> bool:
+def shift_waits(lease: Lease, row: ScaleSet, now: datetime) -> bool:
     """Shift the deadlines of the last upgrade where the clock has jumped. True where any were shifted."""
-    jump = length(row, now)
+    jump = jump_since_reconciled(row, now)
     if not jump:
         return False
     with writing(now, lease.scale_set_id) as w:
@@ -67,12 +67,12 @@ def _waits(upgrade: RollingUpgrade, jump: timedelta) -> bool:
 
 def _move(upgrade: RollingUpgrade, jump: timedelta, w: Writing) -> None:
     upgrade.waits_from = upgrade.waits_from or upgrade.ended_at
-    for name in FOLLOW:
+    for name in SHIFTED_FIELDS:
         if (at := getattr(upgrade, name)) is not None:
             setattr(upgrade, name, at + jump)
     if upgrade.waits_from:
         upgrade.waits_from = min(upgrade.waits_from, w.now)
-    upgrade.save(update_fields=FOLLOW)
+    upgrade.save(update_fields=SHIFTED_FIELDS)
     seconds = abs(round(jump.total_seconds()))
     what = f"set back by {seconds} s" if jump < timedelta(0) else f"set forward, or nothing ran, for {seconds} s"
     w.changed(upgrade, note=f"The clock was {what}: its waits moved along.")

@@ -46,7 +46,7 @@ def check(lease: Lease) -> None:
         raise LeaseLost
 
 
-def held(lease: Lease) -> QuerySet[ScaleSet]:
+def leased_row(lease: Lease) -> QuerySet[ScaleSet]:
     """The row of the scale set, as long as the lease holds."""
     return _held(lease.scale_set_id, lease.number)
 

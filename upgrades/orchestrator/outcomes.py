@@ -12,18 +12,18 @@ from upgrades.feed.writing import Writing, writing
 from upgrades.models import Instance, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
-from upgrades.orchestrator.quarantine import quarantine_those_at_fault
+from upgrades.orchestrator.quarantine import quarantine_failing
 from upgrades.providers.base import Outcome, Progress
 
 log = logging.getLogger(__name__)
-MEANWHILE = {
+HEALTH_DETAIL_OF = {
     OperationKind.REIMAGE: "its OS disk is being replaced",
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
-UNDER_WAY = (MemberState.UPGRADING, MemberState.VERIFYING)
+IN_PROGRESS = (MemberState.UPGRADING, MemberState.VERIFYING)
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
-BOTH = ("member__instance", "member__replacement")  # the old instance and its surge instance, where there is one
+PAIR = ("member__instance", "member__replacement")  # the old instance and its surge instance, where there is one
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "work_item")
 HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
 
@@ -35,14 +35,14 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
     and no replaced instance is deleted.
     """
     if work_item.attempts == 1:
-        _let_go_of_rollbacks(work_item, now)
-        _let_go_of_replaced(work_item, now)
-    kinds = (*MEANWHILE, OperationKind.CREATE)
+        _skip_rollbacks(work_item, now)
+        _keep_replaced(work_item, now)
+    kinds = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
     queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
     if not queued.exists():
         return
     with writing(now, work_item.scale_set_id) as w:
-        rows = list(queued.select_related(*BOTH).order_by("number"))
+        rows = list(queued.select_related(*PAIR).order_by("number"))
         members = {row: row.member for row in rows if row.member}
         upgraded = [member.instance_id for member in members.values()]
         opted_out = set(in_force(now).filter(instance__in=upgraded).values_list("instance_id", flat=True))
@@ -53,12 +53,12 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
                 _clear_operation(row)
             else:
                 _set_member_state(row, MemberState.UPGRADING)
-                _void_health(row, now, MEANWHILE.get(OperationKind(row.operation_kind), "it is being made"))
+                _void_health(row, now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
         _save(w, rows)
         w.wake()
 
 
-def _let_go_of_replaced(work_item: WorkItem, now: datetime) -> None:
+def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
     """Keep replaced instances that were opted out before their deletion began. Their surge instances are deleted instead."""
     opted_out = in_force(now).values("instance")
     deleted = Instance.objects.filter(
@@ -70,7 +70,7 @@ def _let_go_of_replaced(work_item: WorkItem, now: datetime) -> None:
     with writing(now, work_item.scale_set_id) as w:
         if not _is_still_ours(work_item):
             return
-        rows = list(waiting.select_related("member__upgrade", *BOTH).order_by("number"))
+        rows = list(waiting.select_related("member__upgrade", *PAIR).order_by("number"))
         for row in rows:
             _set_member_state(row, MemberState.SKIPPED)
             _clear_operation(row)
@@ -85,7 +85,7 @@ def _is_still_ours(work_item: WorkItem) -> bool:
     return WorkItem.objects.select_for_update().filter(pk=work_item.pk, number=work_item.number).exists()
 
 
-def _let_go_of_rollbacks(work_item: WorkItem, now: datetime) -> None:
+def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
     opted_out = in_force(now).values("instance")
     waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
@@ -109,7 +109,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     ids = [uuid.UUID(id) for id in outcomes]
     with writing(now, scale_set_id) as w:
         rows = _WAITING.rows(scale_set_id, ids)
-        gone = [row for row in rows if _is_gone(row, outcomes[str(row.operation_id)])]
+        gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
         w.removed(*gone)
         if gone:
             Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
@@ -122,11 +122,11 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
 
 
 _WAITING = Prepared(
-    lambda pk, ids: Instance.objects.filter(scale_set=pk, operation_id__in=ids).select_related(*BOTH).order_by("number")
+    lambda pk, ids: Instance.objects.filter(scale_set=pk, operation_id__in=ids).select_related(*PAIR).order_by("number")
 )
 
 
-def _is_gone(row: Instance, outcome: Outcome) -> bool:
+def _is_deleted(row: Instance, outcome: Outcome) -> bool:
     return row.operation_kind == OperationKind.DELETE and outcome.progress is Progress.SUCCEEDED
 
 
@@ -142,7 +142,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _void_health(row, now, "")
     if row.operation_kind != OperationKind.CREATE and outcome.code in GONE:
         _note_gone(row, now)
-    elif row.operation_kind in MEANWHILE:
+    elif row.operation_kind in HEALTH_DETAIL_OF:
         _end_upgrade_of(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
@@ -164,7 +164,7 @@ def _note_gone(row: Instance, now: datetime) -> None:
     row.note_gone(now)
 
 
-def _is_of_its_member(row: Instance) -> bool:
+def _belongs_to_upgrade(row: Instance) -> bool:
     """Whether the operation is that of the instance upgrade. Creations of surge instances are; other creations are for the capacity."""
     return row.member is not None and row.operation_id == row.member.pk
 
@@ -175,14 +175,14 @@ def creations_for_the_capacity(ids: Iterable[str]) -> set[str]:
     Where the provider refuses one of these only for now, it counts as failed and is tried again by a new operation.
     """
     rows = Instance.objects.filter(operation_id__in=ids, operation_kind=OperationKind.CREATE).select_related("member")
-    return {str(row.operation_id) for row in rows if not _is_of_its_member(row)}
+    return {str(row.operation_id) for row in rows if not _belongs_to_upgrade(row)}
 
 
 def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Record whether the machine was made. For a surge instance, the instance upgrade that it belongs to moves on too."""
     if outcome.progress is Progress.FAILED:
         row.note_not_made(outcome.code, outcome.message, now)
-    if row.member is None or not _is_of_its_member(row):
+    if row.member is None or not _belongs_to_upgrade(row):
         return
     if outcome.progress is not Progress.FAILED:
         _set_member_state(row, MemberState.VERIFYING)
@@ -253,14 +253,14 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
     members = [row.member for row in rows if row.member]
     bulk.update(members, *MEMBER_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
-    w.changed(*rows, counts=not all(row.member and row.member.state in UNDER_WAY for row in rows))
-    others = [one for row in rows for one in _of_the_same_member(row)]
+    w.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
+    others = [one for row in rows for one in _other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)
     w.changed(*others)
-    quarantine_those_at_fault(w, [*rows, *others])
+    quarantine_failing(w, [*rows, *others])
 
 
-def _of_the_same_member(row: Instance) -> list[Instance]:
+def _other_of_pair(row: Instance) -> list[Instance]:
     """The other instance of a pair of old instance and surge instance, since both show the state of their shared instance upgrade."""
     if row.member is None or row.member.replacement_number is None:
         return []

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from upgrades.core.facts import Trial
 from upgrades.core.states import MemberState
-from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_the_machine
+from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_to_be_quarantined
 from upgrades.core.versions import is_older
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Instance, ScaleSet, bulk
@@ -15,7 +15,7 @@ from upgrades.models.trials import trials_of
 from upgrades.orchestrator.observe import newest_image
 
 
-def quarantine_those_at_fault(w: Writing, rows: Iterable[Instance]) -> None:
+def quarantine_failing(w: Writing, rows: Iterable[Instance]) -> None:
     """Quarantine those of `rows` that have failed often enough on versions on which others succeeded.
 
     Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
@@ -24,7 +24,7 @@ def quarantine_those_at_fault(w: Writing, rows: Iterable[Instance]) -> None:
     if not tired:
         return
     trials = trials_of(w.scale_set)
-    found = [one for one in tired if is_the_machine(one.failed_on, trials)]
+    found = [one for one in tired if is_to_be_quarantined(one.failed_on, trials)]
     for one in found:
         one.quarantined_at = one.quarantined_at or w.now
     bulk.update(found, "quarantined_at")
@@ -40,7 +40,7 @@ def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
 
     A quarantine is outdated where the instance failed on an older version than it would get now, or on one that is suspected by now.
     """
-    notes = _over(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
+    notes = _end_notes(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
     if not notes:
         return False
     with writing(now, scale_set_id) as w:
@@ -57,7 +57,7 @@ def _quarantined(scale_set_id: int) -> QuerySet[Instance]:
     return Instance.objects.filter(scale_set=scale_set_id).exclude(quarantined_at=None)
 
 
-def _over(row: ScaleSet) -> dict[str, str]:
+def _end_notes(row: ScaleSet) -> dict[str, str]:
     """{failed version: the note that says why quarantines for it are over}, only for versions where they are."""
     versions = set(_quarantined(row.pk).exclude(failed_version="").values_list("failed_version", flat=True))
     target, trials = _wanted_version(row), trials_of(row) if versions else {}

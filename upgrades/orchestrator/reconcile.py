@@ -62,11 +62,11 @@ def reconcile(
     try:
         for _ in range(MAX_STEPS):
             went = _reconcile_once(lease, now())
-            if went is _Went.OVERTAKEN and on_news is not None:
+            if went is _PassEnd.FACTS_CHANGED and on_news is not None:
                 leases.give_back_for_another(lease, now())
                 on_news(scale_set_id)
                 return claim_work(scale_set_id)
-            if went is _Went.TO_REST:
+            if went is _PassEnd.AT_REST:
                 return claim_work(scale_set_id)
         leases.give_back(lease)
         return claim_work(scale_set_id)
@@ -77,32 +77,32 @@ def reconcile(
         raise
 
 
-class _Went(Enum):
+class _PassEnd(Enum):
     """How one pass ended."""
 
-    ON = auto()  # a step was recorded: another pass follows
-    OVERTAKEN = auto()  # nothing was left to do, but the facts have changed meanwhile; the lease is still held
-    TO_REST = auto()  # nothing is left to do, and the lease was given back
+    STEP_TAKEN = auto()  # a step was recorded: another pass follows
+    FACTS_CHANGED = auto()  # nothing was left to do, but the facts have changed meanwhile; the lease is still held
+    AT_REST = auto()  # nothing is left to do, and the lease was given back
 
 
-def _reconcile_once(lease: Lease, now: datetime) -> _Went:
+def _reconcile_once(lease: Lease, now: datetime) -> _PassEnd:
     """Observe, decide, and record one step."""
     observation = _observe(lease.scale_set_id, now)
-    if jumps.make_up(lease, observation.scale_set, now):
+    if jumps.shift_waits(lease, observation.scale_set, now):
         observation = observe(lease.scale_set_id, now)
-    if _is_gone(observation):
+    if _is_fully_deleted(observation):
         _delete(lease, observation, now)
-        return _Went.TO_REST
+        return _PassEnd.AT_REST
     step = _decide(observation.facts, now)
     if isinstance(step, StartBatch) and step.surge:
         observation = replace(observation, facts=with_available_quota(observation.scale_set, observation.facts))
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
-        return _Went.TO_REST if _rest(lease, observation, step, now) else _Went.OVERTAKEN
+        return _PassEnd.AT_REST if _rest(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
     with suppress(Outdated):  # the facts have changed meanwhile: the next pass observes again
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
-    return _Went.ON
+    return _PassEnd.STEP_TAKEN
 
 
 def _observe(scale_set_id: int, now: datetime) -> Observation:
@@ -198,7 +198,7 @@ def _say(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
         w.board_changed()
 
 
-def _is_gone(observation: Observation) -> bool:
+def _is_fully_deleted(observation: Observation) -> bool:
     return observation.scale_set.deleting and not observation.facts.instances
 
 

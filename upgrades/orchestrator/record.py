@@ -15,13 +15,13 @@ from upgrades.core.board import Record
 from upgrades.core.facts import Breach
 from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
-    Action,
     AddInstances,
     Cancel,
     Complete,
     Fault,
     FinishBatch,
     MakeAgain,
+    RecordedStep,
     RemoveInstances,
     RollBack,
     Settle,
@@ -31,12 +31,18 @@ from upgrades.core.steps import (
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, WorkItem, bulk
-from upgrades.models.instance import FAILURE_FIELDS, TURNED, end_opt_outs, open_for_an_upgrade, turn_to_version
+from upgrades.models.instance import (
+    FAILURE_FIELDS,
+    NOTE_OF_ANOTHER_VERSION,
+    end_opt_outs,
+    open_for_an_upgrade,
+    retarget_opt_outs,
+)
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
-from upgrades.orchestrator.quarantine import quarantine_those_at_fault
+from upgrades.orchestrator.quarantine import quarantine_failing
 
 MAX_OPERATIONS = 100  # operations that one task begins and polls together
 OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
@@ -47,7 +53,7 @@ class Outdated(Exception):
     """Something changed between observing and recording: observe again."""
 
 
-def record(lease: Lease, seq: int, step: Action, now: datetime, ended: Record | None = None) -> None:
+def record(lease: Lease, seq: int, step: RecordedStep, now: datetime, ended: Record | None = None) -> None:
     """Commit the step. `ended` is the record of the upgrade, where the step ends it.
 
     Raises LeaseLost or Outdated, with nothing written, where the facts it was decided on have changed.
@@ -62,7 +68,7 @@ def record(lease: Lease, seq: int, step: Action, now: datetime, ended: Record | 
 
 
 @singledispatch
-def _write(step: Action, w: Writing) -> None:
+def _write(step: RecordedStep, w: Writing) -> None:
     raise TypeError(f"no row is written for {step!r}")
 
 
@@ -145,7 +151,7 @@ def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
         takes_failed=step.takes_failed,
     )
     w.changed(upgrade)
-    w.changed(*turn_to_version(row, step.target.version, w.now), note=TURNED)
+    w.changed(*retarget_opt_outs(row, step.target.version, w.now), note=NOTE_OF_ANOTHER_VERSION)
 
 
 @_write.register
@@ -157,14 +163,14 @@ def _start_batch(step: StartBatch, w: Writing) -> None:
     for row, member in zip(rows, members, strict=True):
         row.member = member
     if step.surge:
-        _begin_beside(upgrade, rows, members, w)
+        _begin_surge(upgrade, rows, members, w)
     else:
-        _begin_in_place(upgrade, rows, members, w)
+        _begin_reimages(upgrade, rows, members, w)
     w.changed(upgrade, note=f"Batch {step.number} began.")
     w.changed(*rows)
 
 
-def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+def _begin_reimages(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
     InstanceUpgrade.objects.bulk_create(members)
     for row, member in zip(rows, members, strict=True):
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
@@ -173,7 +179,7 @@ def _begin_in_place(upgrade: RollingUpgrade, rows: list[Instance], members: list
     _hand_to_work_items(w.scale_set, rows)
 
 
-def _begin_beside(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
     """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
     new = new_surge_instances(w.scale_set, rows, upgrade.target_version, w.now)
     Instance.objects.bulk_create(new)
@@ -223,13 +229,13 @@ def _settle(step: Settle, w: Writing) -> None:
     for row in rows:
         _settle_member(row, states[row.number], w.now)
         if upgrade.kind == UpgradeKind.IMAGE:
-            _note_how_it_went(row, upgrade)
+            _note_result(row, upgrade)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
     bulk.update(rows, *FAILURE_FIELDS)
     _remove_replaced(rows, w)
     w.changed(upgrade)
     w.changed(*rows)
-    quarantine_those_at_fault(w, rows)
+    quarantine_failing(w, rows)
 
 
 def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
@@ -241,7 +247,7 @@ def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
 
-def _note_how_it_went(row: Instance, upgrade: RollingUpgrade) -> None:
+def _note_result(row: Instance, upgrade: RollingUpgrade) -> None:
     """Note on the instance how the image did; skipped instances tell nothing. For upgrades of an image only.
 
     A failure is noted for the version on the instance, or for the target version where a surge instance failed and the old one stayed.

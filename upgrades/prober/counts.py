@@ -13,7 +13,7 @@ from upgrades.probes.targets import Result
 NOT_PROVISIONED = "extensions not provisioned"  # a verdict's detail begins so where extensions are the reason
 
 
-class Counts:
+class ProbeCounts:
     """The counts of the scale sets that this process probes, and the verdicts that are not written yet.
 
     `clock`: monotonic seconds, so that no jump of the wall clock ends a grace period.

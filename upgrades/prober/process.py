@@ -25,7 +25,7 @@ from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, probe_targets, write_back
 from upgrades.prober.absence import Absences
-from upgrades.prober.counts import Counts
+from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.prober.write_back import Verdict
@@ -38,7 +38,7 @@ WRITE_SECONDS = 0.04  # shorter than the wait from an outcome to reconciling, so
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # how often providers are asked where health is the machines' own state (new machines: at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe gives the health: for extensions, and for what people see
-MAX_LOGGED = 10  # scale sets in one message, so that the first of them need not wait long
+MAX_IN_ONE_MESSAGE = 10  # scale sets in one message, so that the first of them need not wait long
 NOT_WRITTEN = -1  # a seq that no rows have
 SURE_SECONDS = 60.0  # how often views are written again although neither they nor the rows have changed
 TOGETHER_SECONDS = 0.03  # hints that come within this time cause one read
@@ -71,7 +71,7 @@ class Prober:
         self._on_change = on_change
         self._database = DatabaseThread()
         self._machines = Machines(home)
-        self._counts = Counts()
+        self._counts = ProbeCounts()
         self._engine = Engine(self._counts.take_result)
         self._sets: dict[int, ProbedSet] = {}
         self._held: dict[int, int] = {}
@@ -222,7 +222,7 @@ class Prober:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
                     del waiting[scale_set_id]
-                    if len(self._told) >= MAX_LOGGED:
+                    if len(self._told) >= MAX_IN_ONE_MESSAGE:
                         await self._pass_on()
                 await self._pass_on()
             finally:

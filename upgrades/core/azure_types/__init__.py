@@ -20,7 +20,7 @@ RESOURCE_GROUP = "ResourceGroup"
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Field:
     """One field of a type.
 
     `type`: one of PLAIN, an enumeration or another type; `[type]` for a list, `{type}` for an object whose names the client chooses.
@@ -45,15 +45,15 @@ def _data() -> Any:
 
 
 @cache
-def members(type: str) -> Mapping[str, Member]:
+def fields_of(type: str) -> Mapping[str, Field]:
     """The fields of a type, by name in lower case; {} for a type that has no fields of its own.
 
-    >>> members("UpgradePolicy")["automaticosupgrade"].last
+    >>> fields_of("UpgradePolicy")["automaticosupgrade"].last
     '2018-06-01'
     """
     known = _data()["types"].get(type, {}).items()
     return {
-        name.lower(): Member(name, entry[0], entry[1], entry[2], len(entry) > 3 and entry[3] == "read-only")
+        name.lower(): Field(name, entry[0], entry[1], entry[2], len(entry) > 3 and entry[3] == "read-only")
         for name, entry in known
     }
 

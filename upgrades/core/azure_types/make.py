@@ -60,7 +60,7 @@ VERSION = re.compile(r"[\"'](20\d\d-\d\d-\d\d)[\"']")
 
 
 @dataclass
-class Member:
+class Field:
     type: str
     first: str
     last: str
@@ -71,10 +71,10 @@ class Member:
 class Collected:
     """What all API versions have together: the fields of each type by name, and the words of each enumeration."""
 
-    types: dict[str, dict[str, Member]] = field(default_factory=dict)
+    types: dict[str, dict[str, Field]] = field(default_factory=dict)
     enums: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, version: str, types: Mapping[str, Mapping[str, Member]], enums: Mapping[str, list[str]]) -> None:
+    def add(self, version: str, types: Mapping[str, Mapping[str, Field]], enums: Mapping[str, list[str]]) -> None:
         for name, words in enums.items():
             known = self.enums.setdefault(name, [])
             known += [word for word in words if word.lower() not in {known_word.lower() for known_word in known}]
@@ -83,13 +83,13 @@ class Collected:
                 self.types.setdefault(name, {})[key] = _joined(self.types.get(name, {}).get(key), member, version)
 
 
-def _joined(before: Member | None, now: Member, version: str) -> Member:
+def _joined(before: Field | None, now: Field, version: str) -> Field:
     """One field over two versions. The newer version's type counts, but an enumeration is never replaced by plain text."""
     if before is None:
-        return Member(now.type, version, version, now.read_only)
+        return Field(now.type, version, version, now.read_only)
     newer, older = (now, before) if version >= before.last else (before, now)
     type = older.type if newer.type in ("text", "[text]") and older.type not in PLAIN.values() else newer.type
-    return Member(type, min(before.first, version), max(before.last, version), newer.read_only)
+    return Field(type, min(before.first, version), max(before.last, version), newer.read_only)
 
 
 # --- one file of models -----------------------------------------------------------------------------------------------
@@ -112,31 +112,31 @@ def _enums(source: str) -> dict[str, list[str]]:
     }
 
 
-def _types(source: str) -> dict[str, dict[str, Member]]:
+def _types(source: str) -> dict[str, dict[str, Field]]:
     classes = _classes(source)
-    types: dict[str, dict[str, Member]] = {}
+    types: dict[str, dict[str, Field]] = {}
     for name in classes:
         for path, member in _members(name, classes):
             *holders, key = path
             holder = name
             for inner in holders:
-                types.setdefault(holder, {}).setdefault(inner, Member(f"{holder}.{inner}", "", ""))
+                types.setdefault(holder, {}).setdefault(inner, Field(f"{holder}.{inner}", "", ""))
                 holder = f"{holder}.{inner}"
             types.setdefault(holder, {})[key] = member
     _inline(types, classes)
     return types
 
 
-def _inline(types: dict[str, dict[str, Member]], classes: Mapping[str, ast.ClassDef]) -> None:
+def _inline(types: dict[str, dict[str, Field]], classes: Mapping[str, ast.ClassDef]) -> None:
     """Rename what newer packages have as `properties: XProperties` to the type X.properties, as in older packages."""
     for name in classes:
         inner = types.get(name, {}).get("properties")
         if inner is not None and inner.type in types and inner.type != f"{name}.properties":
             types[f"{name}.properties"] = dict(types[inner.type])
-            types[name]["properties"] = Member(f"{name}.properties", "", "")
+            types[name]["properties"] = Field(f"{name}.properties", "", "")
 
 
-def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Member]]:
+def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Field]]:
     class_ = classes[name]
     for base in class_.bases:
         base_name = _last(ast.unparse(base))
@@ -156,14 +156,14 @@ def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[l
             yield _annotated(node, node.value)
 
 
-def _mapped(node: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Member]]:
+def _mapped(node: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Field]]:
     validation: Any = ast.literal_eval(assigned["_validation"]) if "_validation" in assigned else {}
     said = _said(ast.get_docstring(node) or "")
     mapped: Any = ast.literal_eval(assigned["_attribute_map"])
     for attribute, entry in mapped.items():
         path = [part.replace("\\\\.", ".") for part in re.split(r"(?<!\\)\.", entry["key"])]
         read_only = bool(validation.get(attribute, {}).get("readonly"))
-        yield path, Member(_old_type(entry["type"], said.get(attribute, "")), "", "", read_only)
+        yield path, Field(_old_type(entry["type"], said.get(attribute, "")), "", "", read_only)
 
 
 def _said(docstring: str) -> dict[str, str]:
@@ -181,12 +181,12 @@ def _old_type(type: str, enum: str) -> str:
     return PLAIN.get(enum, enum) if type == "str" and enum else PLAIN.get(type, type)
 
 
-def _annotated(node: ast.AnnAssign, call: ast.Call) -> tuple[list[str], Member]:
+def _annotated(node: ast.AnnAssign, call: ast.Call) -> tuple[list[str], Field]:
     assert isinstance(node.target, ast.Name)
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     name = ast.literal_eval(options["name"]) if "name" in options else node.target.id
     visibility = ast.literal_eval(options["visibility"]) if "visibility" in options else []
-    return [name], Member(_new_type(node.annotation), "", "", visibility == ["read"])
+    return [name], Field(_new_type(node.annotation), "", "", visibility == ["read"])
 
 
 def _new_type(annotation: ast.expr) -> str:
@@ -287,7 +287,7 @@ def _renamed(members: Mapping[str, list[str]], again: Mapping[str, str]) -> dict
     }
 
 
-def _entries(members: Mapping[str, Member], names: set[str], collected: Collected) -> dict[str, list[str]]:
+def _entries(members: Mapping[str, Field], names: set[str], collected: Collected) -> dict[str, list[str]]:
     """A type's fields by name. Of two names that differ only in case, the newer one stays."""
     newest: dict[str, str] = {}
     for key in sorted(members, key=lambda name: members[name].last):
@@ -295,7 +295,7 @@ def _entries(members: Mapping[str, Member], names: set[str], collected: Collecte
     return {key: _entry(members[key], names, collected) for key in sorted(newest.values())}
 
 
-def _entry(field: Member, names: set[str], collected: Collected) -> list[str]:
+def _entry(field: Field, names: set[str], collected: Collected) -> list[str]:
     inner = _inner(field.type)
     is_known = inner in names or inner in collected.enums or inner in PLAIN.values()
     entry = [field.type if is_known else field.type.replace(inner, "any"), field.first, field.last]

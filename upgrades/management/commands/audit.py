@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from upgrades import audit_trail
-from upgrades.audit_trail import Wanted
-from upgrades.core.auditing import Outcome
+from upgrades.audit_trail import AuditFilter
+from upgrades.core.auditing import AuditOutcome
 from upgrades.management.base import UpgradeCommand, read_time, whole_number
 from upgrades.models import AuditEntry
 
@@ -25,14 +25,16 @@ class Command(UpgradeCommand):
         parser.add_argument("--by", default="", metavar="NAME", help="only what this person or client did")
         parser.add_argument("--on", default="", metavar="PATH", help="only on this thing, or in this resource group")
         parser.add_argument("--action", default="", metavar="CODE", help="only this, such as ImagePublished")
-        parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], default="", help="only these")
+        parser.add_argument(
+            "--outcome", choices=[outcome.value for outcome in AuditOutcome], default="", help="only these"
+        )
         parser.add_argument("--request", default="", metavar="ID", help="only what this request did")
         parser.add_argument("--search", default="", metavar="TEXT", help="only where this stands")
         parser.add_argument("--most", type=whole_number(1, MAX_LINES), metavar="N", help="so many lines at most")
         parser.add_argument("--json", action="store_true", help="one JSON object in each line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wanted = Wanted(
+        wanted = AuditFilter(
             name=options["by"],
             path=options["on"],
             code=options["action"],

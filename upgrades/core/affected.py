@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts
-from upgrades.core.instance_states import is_behind, target_of
+from upgrades.core.instance_states import lacks_target, target_of
 from upgrades.core.ranges import spans
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, StartedBy, UpgradeKind, UpgradeStatus
@@ -28,7 +28,7 @@ class Approval(TypedDict):
     approved: str
 
 
-class Whom(TypedDict):
+class Affected(TypedDict):
     """`waiting`: instances that the running or next upgrade is still to take; whatever holds the scale set holds these.
 
     `behind`: [version, number of instances] for each version that is to be replaced, the commonest first. `left_behind`: instances that
@@ -40,9 +40,9 @@ class Whom(TypedDict):
     approval: Approval | None
 
 
-def whom(facts: Facts, now: datetime) -> Whom:
+def affected_instances(facts: Facts, now: datetime) -> Affected:
     view = reason_context_of(facts, now)
-    return Whom(
+    return Affected(
         waiting=_spans(_waiting(view)),
         behind=_behind(facts),
         left_behind=_spans(_left_behind(view)),
@@ -57,8 +57,8 @@ def _spans(instances: Iterable[InstanceFacts]) -> str:
 def _waiting(view: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = view.facts, view.upgrade
     if upgrade:
-        return batches.remaining(facts, upgrade)
-    free = {instance.id for instance in batches.next_candidates(facts, StartedBy.PLATFORM, view.target)}
+        return batches.takeable_now(facts, upgrade)
+    free = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, view.target)}
     return [instance for instance in view.outdated if instance.id in free]
 
 
@@ -68,7 +68,7 @@ def _behind(facts: Facts) -> list[list[str | int]]:
         facts = replace(facts, upgrade=None)
     target = target_of(facts)
     found = Counter(
-        instance.version for instance in facts.staying if instance.version and is_behind(instance, facts, target)
+        instance.version for instance in facts.staying if instance.version and lacks_target(instance, facts, target)
     )
     return [[version, count] for version, count in found.most_common()]
 
@@ -77,7 +77,7 @@ def _left_behind(view: ReasonContext) -> list[InstanceFacts]:
     last = view.facts.last_attempt
     if view.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
         return []
-    return [instance for instance in view.outdated if not instance.protected]
+    return [instance for instance in view.outdated if not instance.is_opted_out]
 
 
 def _approval(view: ReasonContext) -> Approval | None:
