@@ -109,7 +109,7 @@ def test_what_is_published_never_changes(ada: Client) -> None:
             assert post(ada, path, version="9.9.9", post="yes").status_code == 403
 
 
-def test_who_may_look_may_not_publish(admitting: Admitting) -> None:
+def test_viewers_may_not_publish(admitting: Admitting) -> None:
     bob = admitting("view_imageversion")
     page(bob, "imageversion/")
     with nothing_changes():

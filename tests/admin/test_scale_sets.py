@@ -206,7 +206,7 @@ def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
 # --- permissions ------------------------------------------------------------------------------------------------------
 
 
-def test_who_may_look_may_not_change(admitting: Admitting) -> None:
+def test_viewers_may_not_change(admitting: Admitting) -> None:
     bob, row = admitting("view_scaleset"), a_scale_set()
     page(bob, f"scaleset/{row.pk}/change/")
     with nothing_changes():

@@ -167,7 +167,7 @@ def test_the_address_holds_what_the_viewer_chose_and_the_back_button_takes_it_ba
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True])
-def test_who_may_only_look_sees_every_control_off(
+def test_viewers_see_every_control_off(
     ten: str, onlooker: str, sign_in: Callable[..., Page], dark: bool, width: int
 ) -> None:
     page = sign_in(address(ten, "?selected=1-3"), user=onlooker, password=PASSWORD, dark=dark, width=width)

@@ -100,7 +100,7 @@ def test_sets_appear_and_go_while_the_page_is_open(up: Installation, sign_in: Si
     expect(row(page, "pages/new")).to_have_count(0)
 
 
-def test_who_may_only_look_may_not_publish(onlooker: str, sign_in: SignIn) -> None:
+def test_viewers_alone_may_not_publish(onlooker: str, sign_in: SignIn) -> None:
     page = sign_in("/images/", user=onlooker, password=PASSWORD)
     button = page.get_by_role("button", name="Publish a version…")
     expect(button).to_have_attribute("aria-disabled", "true")

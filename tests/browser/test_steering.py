@@ -192,7 +192,7 @@ def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: 
     expect(other.locator("#status")).to_have_text("Completed", timeout=SLOW_MS)
 
 
-def test_who_may_only_look_reads_why_nothing_can_be_steered(steered: str, onlooker: str, sign_in: SignIn) -> None:
+def test_viewers_read_why_they_can_steer_nothing(steered: str, onlooker: str, sign_in: SignIn) -> None:
     page = sign_in(address(steered), user=onlooker, password=PASSWORD)
     cord = page.get_by_role("button", name="Stop all automatic upgrades")
     expect(cord).to_have_accessible_description(re.compile("view-only access. To stop all automatic upgrades"))

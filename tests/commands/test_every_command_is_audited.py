@@ -19,7 +19,7 @@ def test_every_command_that_writes_is_audited() -> None:
     assert not forgotten, "\n".join(ADVICE.format(module=module, name=name) for module, name in sorted(forgotten))
 
 
-def test_whoever_is_marked_notes_what_it_changed() -> None:
+def test_every_audited_command_calls_note() -> None:
     """By itself, or through what it calls."""
     notes = {key for key, function in FOUND.items() if ("audit", "note") in function.calls}
     while more := {key for key, function in FOUND.items() if function.calls & notes} - notes:

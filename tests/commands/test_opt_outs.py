@@ -190,7 +190,7 @@ def test_no_instance_at_all() -> None:
 @pytest.mark.parametrize(
     ("reason", "word"), [("", "say why"), (" \n ", "say why"), ("x" * 501, "at most 500 characters")]
 )
-def test_reasons_that_are_none(reason: str, word: str) -> None:
+def test_invalid_reasons_are_refused(reason: str, word: str) -> None:
     a_scale_set(instances=1)
     with refused("InvalidParameter", word):
         opt_out("fleet/web", ["0"], reason=reason, owner="me", now=LATER)
@@ -206,7 +206,7 @@ def test_reasons_that_are_none(reason: str, word: str) -> None:
         LATER + timedelta(days=3651),
     ],
 )
-def test_ends_that_cannot_be(until: datetime) -> None:
+def test_invalid_ends_are_refused(until: datetime) -> None:
     a_scale_set(instances=1)
     with refused("InvalidParameter", "an opt-out ends "):
         opt_out("fleet/web", ["0"], reason="x", owner="me", now=LATER, until=until)

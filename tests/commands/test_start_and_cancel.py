@@ -162,7 +162,7 @@ def test_what_is_not_there(command) -> None:  # type: ignore[no-untyped-def]
         command("fleet/web")
 
 
-def test_what_is_going_is_not_there(command) -> None:  # type: ignore[no-untyped-def]
+def test_a_scale_set_that_is_being_deleted_is_not_found(command) -> None:  # type: ignore[no-untyped-def]
     a_scale_set(instances=1)
     delete_scale_set("fleet/web", NOW)
     with refused("ResourceNotFound", "there are: none yet"):

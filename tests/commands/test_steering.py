@@ -346,7 +346,7 @@ def test_where_no_upgrade_runs(name: str, act: str) -> None:
 
 
 @pytest.mark.parametrize("name", OF_A_RUNNING_ONE)
-def test_one_that_rolls_back_is_not_steered(name: str) -> None:
+def test_an_upgrade_that_rolls_back_is_not_steered(name: str) -> None:
     a_batch(upgrading(rolling=PAUSE), {0: MemberState.ROLLING_BACK}, finished=True)
     RollingUpgrade.objects.update(status=UpgradeStatus.ROLLING_BACK)
     ScaleSet.objects.update(automatic_upgrade=False)  # else it would come again, and can be paused

@@ -139,7 +139,7 @@ def test_who_runs_it_says_so_and_may_be_taken_to_the_newest_that_is_left() -> No
     assert (upgrade.target_version, upgrade.progress().pending) == (FIRST_VERSION, 10)
 
 
-def test_who_runs_it_goes_to_a_newer_version_by_itself() -> None:
+def test_instances_on_a_withdrawn_version_go_to_a_newer_one_by_themselves() -> None:
     publish(NEW)
     a_scale_set(version=NEW)
     withdraw()

@@ -336,7 +336,7 @@ def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
     assert the(InstanceWhy.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
 
 
-def test_what_nobody_can_have_sooner_is_lifted_by_nobody() -> None:
+def test_wait_that_nobody_can_shorten_is_lifted_by_nobody() -> None:
     assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).who is LiftedBy.OPERATOR
     shut = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
     assert (shut.act, shut.who) == ("", LiftedBy.NOBODY) and shut.until

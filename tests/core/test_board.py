@@ -106,7 +106,7 @@ def test_a_machine_that_answers_badly_while_it_is_verified_is_unhealthy_at_once(
     assert (state(facts, 3), state(facts, 2)) == (State.UNHEALTHY, State.VERIFYING)
 
 
-def test_who_is_on_a_newer_version_than_the_target_lacks_nothing() -> None:
+def test_an_instance_on_a_newer_version_than_the_target_lacks_nothing() -> None:
     facts = with_instance(fleet(3), 0, version="16.04.3")
     assert (state(facts, 0), state(facts, 1)) == (State.DONE, State.PENDING)
     running = upgrading(facts, Member(1, MemberState.UPGRADING))
@@ -173,7 +173,7 @@ def test_an_opt_out_leaves_the_eligible_and_stays_in_the_limits() -> None:
     assert (found["states"]["opted-out"], found["states"]["unhealthy"]) == ("0", "9")
 
 
-def test_of_a_pair_one_counts_and_both_have_a_state() -> None:
+def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
     new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True, is_unused_surge=True)
     facts = replace(fleet(5), instances=(*fleet(5).instances, new))
     found = board(upgrading(facts, Member(0, MemberState.UPGRADING, replacement=5)))
@@ -245,7 +245,7 @@ def test_a_kept_plan_is_not_made_again() -> None:
 
 @settings(deadline=None)
 @given(fleets())
-def test_what_has_one_key_has_one_plan(facts: Facts) -> None:
+def test_equal_plan_keys_mean_equal_plans(facts: Facts) -> None:
     """However far the batch is: all of it swapped, and well."""
     if facts.upgrade is None or not facts.upgrade.batches or facts.upgrade.batches[-1].finished_at:
         return

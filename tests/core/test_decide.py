@@ -223,7 +223,7 @@ def test_an_upgraded_instance_that_falls_ill_later_counts_as_failed() -> None:
     assert isinstance(step(upgrading(facts, *members, finished=True)), Fault)
 
 
-def test_one_in_five_upgraded_may_fail() -> None:
+def test_a_fifth_of_the_upgraded_instances_may_fail() -> None:
     members = [Member(id, MemberState.SUCCEEDED) for id in range(4)] + [Member(4, MemberState.FAILED)]
     assert isinstance(step(upgrading(fleet(25), *members, finished=True)), StartBatch)
 
@@ -340,12 +340,12 @@ def test_those_that_leave_already_are_not_surplus_again() -> None:
     assert step(replace(facts, capacity=5)) == AddInstances(2, image(NEW))
 
 
-def test_machines_in_the_making_are_looked_at_soon() -> None:
+def test_machines_that_are_being_created_are_asked_about_soon() -> None:
     facts = with_instance(replace(fleet(5), automatic=False), 2, busy=True)
     assert step(facts) == Wait(NOW + WORK_POLL_INTERVAL, Why.CREATING, "Changing 1 instance.")
 
 
-def test_those_that_leave_count_for_no_limit() -> None:
+def test_instances_being_deleted_count_for_no_limit() -> None:
     """Neither do the healthy among them make the sick fewer, nor the sick the healthy."""
     facts = upgrading(replace(fleet(4, sick=1), capacity=4))
     leaving = tuple(InstanceFacts(id, OLD, busy=True, is_being_deleted=True) for id in range(4, 10))

@@ -94,7 +94,7 @@ def test_cancelling_counts_while_it_waits() -> None:
     assert isinstance(step(replace(deferred(fleet(10)), automatic=False)), Cancel)
 
 
-def test_no_gate_stops_one_that_waits_for_approval() -> None:
+def test_deferred_upgrade_without_approval_is_not_stopped_at_the_gate() -> None:
     assert why(deferred(fleet(10, sick=5))) is Why.WAITING_FOR_APPROVAL
     assert why(deferred(fleet(10, health_complete_at=None))) is Why.WAITING_FOR_APPROVAL
     assert isinstance(step(deferred(fleet(10, sick=5), approved=(0,))), Fault)
@@ -127,7 +127,7 @@ def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
 # --- reasons and plans ---
 
 
-def test_those_that_wait_for_approval_say_so_and_who_can_give_it() -> None:
+def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
     facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
     found = the(Why.WAITING_FOR_APPROVAL, facts)
     assert (found.act, found.who, found.gate, found.instances) == ("approve", LiftedBy.OPERATOR, "approval", (0, 2, 3))

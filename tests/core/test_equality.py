@@ -32,7 +32,7 @@ def test_a_truth_value_is_no_number(value: bool) -> None:
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
     ],
 )
-def test_what_is_the_same(left: Any, other: Any, is_same: bool) -> None:
+def test_equal_json_values(left: Any, other: Any, is_same: bool) -> None:
     assert same(left, other) is same(other, left) is is_same
 
 

@@ -118,7 +118,7 @@ def test_a_newer_image_waits_for_its_end() -> None:
     assert step(replace(facts, upgrade=None)) == StartUpgrade(image(NEW), StartedBy.PLATFORM)
 
 
-def test_a_stop_of_the_fleet_holds_it_no_more_than_anything_that_people_start() -> None:
+def test_a_fleet_stop_does_not_hold_upgrades_started_by_people() -> None:
     assert step(extending(fleet(10, fleet_stop=STOP))) == StartBatch(1, (0, 1))
 
 

@@ -204,7 +204,7 @@ def test_the_gate_counts_all_others_as_ever() -> None:
     assert isinstance(step(mending(ill, *done, mends=(2,), finished=True)), Fault), "it fell ill later"
 
 
-def test_one_that_stays_ill_stops_the_upgrade_as_ever() -> None:
+def test_instance_that_stays_unhealthy_stops_the_upgrade() -> None:
     failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), mends=(2,)))
     assert isinstance(failed, Fault) and failed.breach.code is FaultCode.UPGRADED
 

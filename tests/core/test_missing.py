@@ -133,7 +133,7 @@ def test_no_machine_is_removed_for_one_that_is_being_made() -> None:
 
 
 @pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"busy": True, "is_being_created": True}])
-def test_what_does_not_exist_counts_for_no_limit(how: dict[str, object]) -> None:
+def test_missing_instances_count_for_no_limit(how: dict[str, object]) -> None:
     rows = [InstanceFacts(id, "1") for id in range(4)]
     away = [InstanceFacts(id, "", Health.UNKNOWN, **how) for id in (4, 5)]  # type: ignore[arg-type]
     facts = Facts(6, instances=(*rows, *away))

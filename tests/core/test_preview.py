@@ -48,7 +48,7 @@ def test_zones_are_shown() -> None:
     ]
 
 
-def test_what_holds_it_now_is_told_and_the_plan_goes_on_behind_it() -> None:
+def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     facts = replace(fleet(10, sick=3), fleet_stop=STOP)
     found = plan(facts)
     assert [block.code for block in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]

@@ -96,7 +96,7 @@ def test_an_upgrade_ends_without_waiting_for_them() -> None:
     assert isinstance(step(surging(leaving, ends_by=NOW)), Fault)
 
 
-def test_a_provider_that_does_not_say_how_much_room_there_is_is_waited_for() -> None:
+def test_surge_waits_while_available_quota_is_unknown() -> None:
     facts = surging(replace(fleet(10), available_quota_is_known=False))
     assert why(facts) is Why.ROOM
     assert Why.ROOM in {reason.code for reason in reasons(facts, NOW)}
@@ -130,14 +130,14 @@ def test_scale_in_takes_neither_of_a_pair_in_flight() -> None:
 
 
 @pytest.mark.parametrize("state", [MemberState.FAILED, MemberState.SKIPPED])
-def test_those_that_replace_nobody_go_before_any_other(state: MemberState) -> None:
+def test_surge_instance_without_replaced_instance_is_removed_first(state: MemberState) -> None:
     facts = surging(fleet(5), member(0, state))
     assert step(facts) == RemoveInstances((100,))
     assert step(replace(facts, upgrade=None)) == RemoveInstances((100,)), "after the upgrade too"
     assert step(replace(facts, capacity=3)) == RemoveInstances((100,))
 
 
-def test_one_that_replaces_nobody_and_is_opted_out_stays_and_nobody_goes_for_it() -> None:
+def test_opted_out_surge_instance_without_replaced_instance_stays() -> None:
     facts = with_instance(surging(fleet(5), member(0, MemberState.FAILED)), 100, opt_out=HOLD)
     assert isinstance(step(facts), Fault)
     assert len(facts.staying) == 5

@@ -14,7 +14,7 @@ def first_key(settings: Settings) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the first key", []
 
 
-def test_what_is_sealed_comes_back() -> None:
+def test_sealed_secrets_are_read_back() -> None:
     sealed = seal(SECRETS)
     assert unseal(sealed) == SECRETS
     assert "hunter2" not in sealed and sealed.isascii()

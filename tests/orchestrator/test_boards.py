@@ -27,14 +27,14 @@ def last_event(fleet: Fleet) -> dict[str, Any]:
     return body
 
 
-def test_there_is_no_board_before_the_first_look(make_fleet: MakeFleet) -> None:
+def test_there_is_no_board_before_the_first_reconcile(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(2)
     assert read.snapshot(fleet.id)["board"] is None
     fleet.look()
     assert board(fleet)["states"] == {"creating": "0-1"}
 
 
-def test_a_decision_and_its_board_are_one_event_and_a_look_that_finds_the_same_writes_none(
+def test_a_decision_and_its_board_are_one_event_and_a_reconcile_that_finds_the_same_writes_none(
     make_fleet: MakeFleet,
 ) -> None:
     fleet = make_fleet(5)
@@ -53,7 +53,7 @@ def test_a_decision_and_its_board_are_one_event_and_a_look_that_finds_the_same_w
     assert board(fleet)["states"] == {"done": "0-4"}
 
 
-def test_what_a_person_says_is_on_the_board_with_the_next_look(make_fleet: MakeFleet) -> None:
+def test_a_persons_command_is_on_the_board_with_the_next_reconcile(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     opt_out(fleet.path, ["3"], reason="busy", owner="ada", now=fleet.now)

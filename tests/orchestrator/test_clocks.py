@@ -140,7 +140,7 @@ def test_a_retry_waits_no_longer_because_the_clock_was_set_back(make_fleet: Make
     assert fleet.row.upgrades.count() == 2
 
 
-def test_time_that_nobody_saw_pass_does_not_end_an_upgrade(make_fleet: MakeFleet) -> None:
+def test_downtime_does_not_count_towards_an_upgrades_timeout(make_fleet: MakeFleet) -> None:
     """38 days forward in mid-upgrade ended it: RollingUpgradeTimeoutError."""
     fleet = in_a_pause(make_fleet)
     fleet.now += timedelta(days=38)
@@ -199,7 +199,7 @@ def test_a_pause_of_a_person_outlives_a_clock_that_is_set(make_fleet: MakeFleet,
     assert fleet.upgrade.ends_by and timedelta(days=6) < fleet.upgrade.ends_by - fleet.now <= timedelta(days=7)
 
 
-def test_what_people_said_ends_at_the_moment_that_they_said(make_fleet: MakeFleet) -> None:
+def test_opt_outs_end_by_the_wall_clock(make_fleet: MakeFleet) -> None:
     """By the wall clock, whatever it says; what has no end stays."""
     fleet = make_fleet(3)
     fleet.go_on()
@@ -222,7 +222,7 @@ def test_a_clock_that_was_set_is_said_in_the_history_of_the_upgrade(make_fleet: 
     assert [note[:24] for note in notes] == ["The clock was set back b"]
 
 
-def test_a_look_that_was_held_up_records_nothing(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_that_was_held_up_records_nothing(make_fleet: MakeFleet) -> None:
     """What it saw, and the time that it began with, are old by now, even where nobody else has looked."""
     fleet = make_fleet(3)
     lease = leases.take(fleet.id)
@@ -232,7 +232,7 @@ def test_a_look_that_was_held_up_records_nothing(make_fleet: MakeFleet) -> None:
         record(lease, fleet.row.seq, _any_step(fleet), fleet.now)
 
 
-def test_a_look_that_waited_for_its_lease_acts_on_the_time_after_it(
+def test_a_reconcile_that_waited_for_its_lease_acts_on_the_time_after_it(
     make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database was locked for so long. Found by random histories: a batch began on health of half a minute ago."""
@@ -273,7 +273,7 @@ def test_a_worker_that_was_replaced_begins_nothing(make_fleet: MakeFleet, monkey
     assert fleet.views() == before
 
 
-def test_nothing_is_said_to_last_since_a_moment_that_is_to_come(make_fleet: MakeFleet) -> None:
+def test_no_reason_has_a_since_in_the_future(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")

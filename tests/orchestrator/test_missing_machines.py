@@ -130,7 +130,7 @@ def test_what_was_never_made_goes_first(short: Fleet) -> None:
     assert [row.number for row in short.instances] == [0, 1, 2, 3] and len(short.views()) == 4
 
 
-def test_it_goes_before_machines_of_fuller_zones_and_higher_numbers(short: Fleet) -> None:
+def test_a_missing_instance_is_removed_first_at_scale_in(short: Fleet) -> None:
     """Little by little: each time one that is not there, as long as there is one."""
     short.put(5)
     short.go_on()

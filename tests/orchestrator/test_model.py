@@ -126,7 +126,7 @@ def _stories() -> list[Story]:
     return [story for story in STORIES if ONLY in ("", story.name)]
 
 
-def test_it_cannot_be_broken(bench: Bench) -> None:
+def test_no_limit_is_passed_whatever_happens(bench: Bench) -> None:
     if not MINUTES:
         for story in _stories():
             examples = 1 if story.once else EXAMPLES[connection.vendor]

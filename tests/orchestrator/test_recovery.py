@@ -130,7 +130,7 @@ def test_machines_that_nobody_makes_any_more_are_made(make_fleet: MakeFleet) -> 
     assert [instance.version for instance in fleet.instances] == [fleet.instances[0].version] * 3 != [""] * 3
 
 
-def test_while_there_is_work_it_is_looked_at_soon_whatever_is_waited_for(
+def test_a_scale_set_with_work_is_reconciled_soon_whatever_it_waits_for(
     upgrading: tuple[Fleet, list[WorkClaim]],
 ) -> None:
     fleet, handed = upgrading
@@ -220,14 +220,14 @@ def test_the_tick_finds_what_is_due_and_moves_it_on(make_fleet: MakeFleet) -> No
     assert schedule.due_scale_sets(fleet.now + schedule.LEAVE_OUT_FOR) == [fleet.id]
 
 
-def test_a_look_that_is_absurdly_far_away_is_due(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_time_absurdly_far_away_is_due(make_fleet: MakeFleet) -> None:
     """The clock was an hour ahead when it was set."""
     fleet = make_fleet(1)
     ScaleSet.objects.filter(pk=fleet.id).update(reconcile_at=fleet.now + schedule.MAX_AHEAD + timedelta(minutes=1))
     assert schedule.due_scale_sets(fleet.now) == [fleet.id]
 
 
-def test_a_wake_during_a_look_is_not_lost(make_fleet: MakeFleet) -> None:
+def test_a_wake_during_a_reconcile_is_not_lost(make_fleet: MakeFleet) -> None:
     """Whoever changes something while another looks finds the look repeated, or the scale set due at once."""
     fleet = make_fleet(3)
     fleet.go_on()
@@ -238,7 +238,7 @@ def test_a_wake_during_a_look_is_not_lost(make_fleet: MakeFleet) -> None:
     assert fleet.row.lease_until is None
 
 
-def test_a_look_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFleet) -> None:
     """What changed has mostly asked for a look of its own: to go on at once cost a second look at the same news."""
     fleet = make_fleet(3)
     fleet.go_on()
@@ -265,7 +265,7 @@ def test_a_look_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFlee
     assert fleet.row.reconcile_at > fleet.now
 
 
-def test_without_somebody_to_tell_a_look_goes_on_until_it_rests(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_goes_on_until_it_rests_where_nobody_is_told(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     fleet.go_on()
     (probed, *_) = [probe_targets.read(fleet.id)]

@@ -166,7 +166,7 @@ def test_an_attempt_whose_only_instance_was_let_go_touched_nothing(make_fleet: M
     assert fleet.row.upgrades.count() == 2
 
 
-def test_it_is_looked_at_when_an_opt_out_ends(make_fleet: MakeFleet) -> None:
+def test_a_scale_set_is_reconciled_when_an_opt_out_ends(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     fleet.go_on()
     until = fleet.now + timedelta(seconds=20)

@@ -187,7 +187,7 @@ def test_the_events_of_a_surge_lead_to_the_snapshot(make_fleet: MakeFleet) -> No
     assert state == read.snapshot(fleet.id)
 
 
-def test_progress_of_a_surge_adds_up_at_every_look(make_fleet: MakeFleet) -> None:
+def test_progress_of_a_surge_adds_up_at_every_reconcile(make_fleet: MakeFleet) -> None:
     """S-52"""
     fleet = surging(make_fleet)
     fleet.publish(NEW)
@@ -218,7 +218,9 @@ def test_a_worker_that_dies_over_new_instances_costs_time_only(make_fleet: MakeF
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
-def test_a_worker_that_dies_over_those_that_go_costs_time_only(make_fleet: MakeFleet, is_begun: bool) -> None:
+def test_a_worker_that_dies_while_old_instances_are_deleted_costs_only_time(
+    make_fleet: MakeFleet, is_begun: bool
+) -> None:
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()

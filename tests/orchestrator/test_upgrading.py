@@ -64,7 +64,7 @@ def test_each_os_disk_is_swapped_once_and_the_history_says_so(make_fleet: MakeFl
     assert statuses.last().state == UpgradeStatus.COMPLETED  # type: ignore[union-attr]
 
 
-def test_progress_adds_up_at_every_look(make_fleet: MakeFleet) -> None:
+def test_progress_adds_up_at_every_reconcile(make_fleet: MakeFleet) -> None:
     """S-52"""
     fleet = make_fleet(11)
     fleet.go_on()

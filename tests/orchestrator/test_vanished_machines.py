@@ -164,7 +164,7 @@ def test_a_machine_that_vanishes_in_a_paused_upgrade_is_made_again_meanwhile(six
 
 
 @pytest.mark.parametrize("which", ["old", "new"])
-def test_in_a_surge_either_may_vanish(make_fleet: MakeFleet, which: str) -> None:
+def test_either_instance_of_a_surge_pair_may_vanish(make_fleet: MakeFleet, which: str) -> None:
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     vanish(fleet, 0 if which == "old" else 5)

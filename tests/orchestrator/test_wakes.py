@@ -29,7 +29,7 @@ def test_a_wake_out_of_the_blue_is_followed_at_once() -> None:
     assert wakes.take() == []
 
 
-def test_a_hundred_wakes_during_a_look_cost_one_more() -> None:
+def test_a_hundred_wakes_during_a_reconcile_cost_one_more() -> None:
     clock = Clock()
     wakes = Wakes(clock)
     wakes.wake(1)
@@ -45,7 +45,7 @@ def test_a_hundred_wakes_during_a_look_cost_one_more() -> None:
     assert wakes.next_in() is None
 
 
-def test_nobody_waits_for_another_scale_set() -> None:
+def test_scale_sets_are_reconciled_in_parallel() -> None:
     wakes = Wakes(Clock())
     wakes.wake(1)
     wakes.take()
@@ -54,7 +54,7 @@ def test_nobody_waits_for_another_scale_set() -> None:
     assert wakes.take() == [2]
 
 
-def test_what_is_expected_to_be_followed_waits_for_that_and_no_longer() -> None:
+def test_a_wake_with_within_waits_at_most_that_long() -> None:
     clock = Clock()
     wakes = Wakes(clock)
     wakes.wake(1, within=0.06)
@@ -71,7 +71,7 @@ def test_what_is_expected_to_be_followed_waits_for_that_and_no_longer() -> None:
     assert wakes.take() == [1]
 
 
-def test_no_look_begins_later_than_a_tenth_of_a_second_after_any_wake_and_many_wakes_cost_few() -> None:
+def test_every_wake_is_followed_by_a_reconcile_within_a_tenth_of_a_second_and_many_wakes_cost_few() -> None:
     for seed in range(50):
         chance, clock = random.Random(seed), Clock()
         wakes, waiting, ends = Wakes(clock), dict[int, float](), dict[int, float]()
@@ -93,7 +93,7 @@ def test_no_look_begins_later_than_a_tenth_of_a_second_after_any_wake_and_many_w
         assert looks <= 3 * 5 / 0.08 + 3
 
 
-def test_a_look_that_fails_is_no_end_of_looking() -> None:
+def test_an_error_in_one_reconciling_stops_no_other() -> None:
     seen, go_on = list[int](), threading.Event()
 
     def look(scale_set_id: int) -> None:
@@ -112,7 +112,7 @@ def test_a_look_that_fails_is_no_end_of_looking() -> None:
     wait_until(lambda: seen == [7, 7], seconds=10, what="the one look for all of those wakes")
 
 
-def test_a_look_that_hangs_is_noticed_until_it_ends() -> None:
+def test_a_reconcile_that_hangs_is_noticed_until_it_ends() -> None:
     goes_on = threading.Event()
 
     def look(_: int) -> None:

@@ -61,7 +61,7 @@ def test_a_pause_holds_the_next_attempt_too(make_fleet: MakeFleet) -> None:
     assert (fleet.upgrade.status, fleet.row.upgrades.count()) == ("Completed", 2)
 
 
-def test_one_that_waits_to_be_tried_again_can_be_paused(make_fleet: MakeFleet) -> None:
+def test_an_upgrade_that_waits_for_its_next_attempt_can_be_paused(make_fleet: MakeFleet) -> None:
     fleet = failing(make_fleet)
     pause(fleet.path, "ada", fleet.now)
     pause(fleet.path, "eve", fleet.now)
@@ -117,7 +117,7 @@ def test_a_pause_outlives_automatic_upgrades_that_are_off_for_a_while(make_fleet
     assert say(fleet)[0] == "Paused" and fleet.row.upgrades.count() == 1
 
 
-def test_who_cancels_ends_the_pause_too(make_fleet: MakeFleet) -> None:
+def test_cancelling_ends_the_pause_too(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish(NEW)
@@ -142,7 +142,7 @@ def test_a_pause_of_nothing_says_what_works_instead(make_fleet: MakeFleet) -> No
         pause(fleet.path, "ada", fleet.now)
 
 
-def test_one_that_rolls_back_can_be_paused_where_it_comes_again(make_fleet: MakeFleet) -> None:
+def test_an_upgrade_that_rolls_back_can_be_paused_where_it_comes_again(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(10)
     fleet.edit({"properties.upgradePolicy.rollingUpgradePolicy": {"rollbackFailedInstancesOnPolicyBreach": True}})
     fleet.edit(
@@ -214,7 +214,7 @@ def test_an_upgrade_to_another_version_ends_it_where_it_begins(make_fleet: MakeF
     assert set(OptOut.objects.values_list("ended_by", flat=True)) == {f"the upgrade to {NEWER}"}
 
 
-def test_one_for_this_upgrade_is_refused_where_there_is_none(make_fleet: MakeFleet) -> None:
+def test_an_opt_out_for_this_upgrade_needs_an_upgrade(make_fleet: MakeFleet) -> None:
     """It would be forgotten, or hold for something that nobody meant."""
     fleet = make_fleet(5)
     fleet.go_on()

@@ -89,7 +89,7 @@ def test_another_machine_of_the_same_number_is_awaited_anew() -> None:
     assert gone_after(absences, replace(known, instances=other), [3], 4) == set()
 
 
-def test_who_has_no_machine_cannot_be_absent() -> None:
+def test_an_instance_without_a_machine_cannot_be_absent() -> None:
     known, absences = a_set(), Absences()
     none = {pk: replace(instance, os_disk="") for pk, instance in known.instances.items()}
     assert gone_after(absences, replace(known, instances=none), range(TEN), *range(0, 100, 2)) == set()

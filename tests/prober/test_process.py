@@ -175,7 +175,7 @@ def test_it_says_at_once_that_the_health_of_a_set_it_took_over_is_known(
     probe(fleet, story)
 
 
-def test_a_new_machine_is_looked_at_at_once_where_there_is_no_probe(
+def test_a_new_machine_is_asked_about_at_once_where_there_is_no_probe(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches waited for it: machines were looked at every two seconds, whatever had happened to them."""

@@ -130,7 +130,7 @@ def test_the_detail_says_when_an_extension_is_to_blame_and_when_no_longer() -> N
     assert said == [("HTTP 503", 0), (BLAMED, 1), (BLAMED, 1), ("HTTP 503", 2)]
 
 
-def test_machines_whose_extensions_are_being_provisioned_are_looked_at_often() -> None:
+def test_machines_whose_extensions_are_being_provisioned_are_asked_about_often() -> None:
     row = a_probed_set(instances=2)
     assert not probed(row).is_settling
     row.instances.filter(number=1).update(extensions=[CREATING])

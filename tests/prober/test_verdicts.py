@@ -359,7 +359,7 @@ def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() 
     assert written == [0, 60, 80, 90]
 
 
-def test_where_rows_changed_a_look_out_of_turn_puts_the_writing_off_no_further() -> None:
+def test_where_rows_changed_a_reconcile_out_of_turn_puts_the_writing_off_no_further() -> None:
     """Found by the model: a row that was busy when its machine was seen was written twenty seconds later, after a probe that failed."""
     scale_set = probed(a_scale_set(instances=1))
     scale_set = replace(scale_set, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))
