@@ -14,8 +14,7 @@ test("a board is counted again when it is another one, or when a second is over"
     first = countAgain(board, undefined, NOW);
   assert.equal(countAgain(board, first, NOW + 999), first);
   const later = countAgain(board, { ...first, isPainted: true }, NOW + 1000);
-  assert.notEqual(later, first);
-  assert.deepEqual([later.sum, later.isPainted], [first.sum, true]);
+  assert.deepEqual([later.at, later.sum, later.isPainted], [NOW + 1000, first.sum, true]);
   const other = countAgain(aBoard(4), { ...first, isPainted: true }, NOW);
   assert.deepEqual([other.sum.size, other.isPainted], [4, false]);
 });

@@ -77,7 +77,10 @@ test("a button that does something else is another one; one that says something 
   become('<button data-act="do" data-key="pause" class="main">Pause it</button>');
   assert.equal(place.children[0], button);
   become('<button data-act="do" data-key="resume" class="main">Resume</button>');
-  assert.notEqual(place.children[0], button);
+  const [other] = place.children;
+  assert.notEqual(other, button);
+  become('<button data-act="open" data-key="resume">Resume</button>');
+  assert.notEqual(place.children[0], other);
 });
 
 test("what is kept for the same instance keeps the children that came later, for another one it does not", () => {
