@@ -1,7 +1,7 @@
 """All tests, in as little time as two cores need: `make test` runs `python -m tests.run_all`.
 
-Many tests wait for processes, browsers and timers, so that one run of pytest leaves a core idle. Each part here is a run of its own, with
-WORKERS processes, to which files are dealt out as they become free. All parts run at once.
+Many tests wait for processes, browsers and timers, so that one run of pytest leaves a core idle. Each part here is a run of its own, in
+one process or in several, to which files are dealt out as they become free. All parts run at once.
 """
 
 import os
@@ -17,10 +17,10 @@ from typing import IO
 
 from tests.waiting import wait_until
 
-WORKERS = 2
 SAY_EACH_SECONDS = 60
-# The order of tests/conftest.py is kept: files with long tests first.
-PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
+PYTEST = (sys.executable, "-m", "pytest")
+# The order of tests/conftest.py is kept: files with long tests first. With more processes than these in all, tests reach their time limits.
+BY_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ON_POSTGRES = (sys.executable, "-m", "tests.private_postgres", *PYTEST)
 # These start an `up` on an SQLite of its own, whatever the database of the tests is: once is enough.
 ON_SQLITE_ONLY = ("tests/supervisor", "tests/end_to_end/test_refusing_broker.py")
@@ -74,7 +74,7 @@ class Part:
 def all_parts() -> list[Part]:
     """What is in the browser does not depend on the kind of database."""
     return [
-        Part("sqlite", (*PYTEST, "--ignore=tests/browser")),
+        Part("sqlite", (*PYTEST, *BY_TWO, "--ignore=tests/browser")),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
     ]

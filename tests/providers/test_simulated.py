@@ -222,18 +222,22 @@ def test_what_finishes_together_is_told_together(shared_simulator: Simulator, sc
     shared_simulator.play(story)
 
 
-def test_five_hundred_instant_swaps_take_no_time(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
-    """Measured: 0.2 to 0.3 s in chunks of 100 (interfaces promise 5 ms per instance at most, all in). Only an error in kind takes 2 s."""
+async def _seconds(provider: Provider, operations: list[Operation]) -> float:
+    """How long all of them take, begun in chunks of 100."""
+    began = time.monotonic()
+    chunks = [operations[at : at + 100] for at in range(0, len(operations), 100)]
+    found = await asyncio.gather(*(done(provider, *chunk) for chunk in chunks))
+    assert sum(len(chunk) for chunk in found) == len(operations)
+    return time.monotonic() - began
 
-    async def chunk(provider: Provider, swaps: list[Operation]) -> None:
-        assert len(await done(provider, *swaps)) == len(swaps)
+
+def test_five_hundred_instant_swaps_take_no_time(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+    """Measured: 0.2 to 0.3 s in chunks of 100, on an idle machine. Held against the creation of the same machines, which takes longer."""
 
     async def story(provider: Provider) -> None:
-        await done(provider, *(create(scale_set, str(number)) for number in range(500)))
-        swaps = [reimage(scale_set, str(number)) for number in range(500)]
-        began = time.monotonic()
-        await asyncio.gather(*(chunk(provider, swaps[at : at + 100]) for at in range(0, 500, 100)))
-        assert time.monotonic() - began < 2
+        creating = await _seconds(provider, [create(scale_set, str(number)) for number in range(500)])
+        swapping = await _seconds(provider, [reimage(scale_set, str(number)) for number in range(500)])
+        assert swapping < 4 * creating
 
     shared_simulator.play(story)
 
