@@ -1,4 +1,4 @@
-"""Queries of the hot path: built and compiled once for each connection; later calls only fill in values.
+"""Queries of the hot path: built and compiled once for each process; later calls only fill in values.
 
 Django builds and compiles a query each time it runs, which takes several times as long as the database needs to answer it.
 No answers are cached.
@@ -14,13 +14,18 @@ from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
+from upgrades.models.rows import Reader
+
 Row = TypeVar("Row")
 Value = int | str | UUID | datetime | Sequence[int] | Sequence[UUID]
-MAX_LENGTH = 4  # of a list among the values: each length has its own compiled query; with longer lists a query is built each time
+MAX_LENGTH = 256  # of a list among the values; with longer lists a query is built each time
 
 
 class Prepared(Generic[Row]):
-    """A SELECT whose values come with each call. `build(*values)` makes the queryset; its SQL must not depend on the values."""
+    """A SELECT whose values come with each call. `build(*values)` makes the queryset; its SQL must not depend on the values.
+
+    Values that are lists are for lookups with `__in`, for which it makes no difference that a value is repeated.
+    """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
         self._build = build
@@ -31,9 +36,9 @@ class Prepared(Generic[Row]):
             return list(self._build(*values))
         if self._model is None:
             self._model = self._build(*_stand_ins(values)).model
-        alias = router.db_for_read(self._model)
-        kept: _Select = _kept(self, alias, values, lambda given: _Select(self._build(*given), alias, _flat(given)))
-        return kept.rows(_flat(values))
+        alias, given = router.db_for_read(self._model), [_lengthened(one) for one in values]
+        kept: _Select = _kept(self, alias, given, lambda those: _Select(self._build(*those), alias, _flat(those)))
+        return kept.rows(_flat(given), connections[alias])
 
     def first(self, *values: Value) -> Row | None:
         """The first row, or None. All rows are fetched, so the query must ask for one or a few."""
@@ -54,13 +59,23 @@ class PreparedUpdate:
         return kept.run(_flat(values))
 
 
+_compiled: dict[Any, Any] = {}
+
+
 def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
-    """What `make` compiled for this connection and for values of these types and lengths. It is dropped with the connection."""
-    known: dict[Any, Any] = vars(connections[alias]).setdefault("rollgrid_prepared", {})
-    key = (of, *((len(value) if isinstance(value, list | tuple) else type(value)) for value in values))
-    if key not in known:
-        known[key] = make(_stand_ins(values))
-    return known[key]
+    """What `make` compiled for this database and for values of these types and lengths, once for all threads."""
+    shape = [(len(one) if isinstance(one, list | tuple) else type(one)) for one in values]
+    key = (of, alias, connections[alias].vendor, *shape)
+    if key not in _compiled:
+        _compiled[key] = make(_stand_ins(values))
+    return _compiled[key]
+
+
+def _lengthened(value: Value) -> Value:
+    """A list with its last value repeated up to the next power of two: so few queries are compiled for lists of all lengths."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [*value, *value[-1:] * ((1 << (len(value) - 1).bit_length()) - len(value))]
 
 
 def _flat(values: Sequence[Value]) -> list[Any]:
@@ -98,14 +113,13 @@ def _adapted(value: Any, connection: Any) -> Any:
     return value
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Text:
     """The SQL of a query, and for each value the indexes of the parameters that it fills."""
 
     sql: str
     parameters: list[Any]
     places: list[list[int]]
-    connection: Any
 
     @classmethod
     def of(cls, compiler: Any, stand_ins: Sequence[Any]) -> "_Text":
@@ -114,43 +128,38 @@ class _Text:
         places = [[at for at, given in enumerate(parameters) if given == parameter] for parameter in adapted]
         if not all(places):
             raise ValueError(f"a value is not among the parameters of {sql}")
-        return cls(sql, list(parameters), places, compiler.connection)
+        return cls(sql, list(parameters), places)
 
-    def filled(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    def filled(self, values: Sequence[Any], connection: Any) -> tuple[Any, ...]:
         parameters = list(self.parameters)
         for places, value in zip(self.places, values, strict=True):
             for at in places:
-                parameters[at] = _adapted(value, self.connection)
-        return self.sql, tuple(parameters)
+                parameters[at] = _adapted(value, connection)
+        return tuple(parameters)
 
 
 class _Select:
-    """A compiled SELECT. Django's own code turns the answer into rows."""
+    """A compiled SELECT. It has no state, and runs on the connection of whichever thread calls."""
 
     def __init__(self, queryset: QuerySet[Any, Any], alias: str, stand_ins: Sequence[Any]) -> None:
-        self._queryset: Any = queryset
-        self._compiler: Any = queryset.query.get_compiler(connection=connections[alias])
-        self._text = _Text.of(self._compiler, stand_ins)
-        columns = self._compiler.select[: self._compiler.col_count]
-        converters = self._compiler.get_converters([column for column, *_ in columns])
-        self._compiler.get_converters = lambda _: converters
-        self._queryset.query.__dict__["get_compiler"] = lambda *_, **__: self._compiler
+        compiler = queryset.query.get_compiler(connection=connections[alias])
+        self._text = _Text.of(compiler, stand_ins)
+        self._reader = Reader(queryset, compiler)
 
-    def rows(self, values: Sequence[Any]) -> list[Any]:
-        filled = self._text.filled(values)
-        self._compiler.as_sql = lambda *_, **__: filled
-        return list(self._queryset._iterable_class(self._queryset))
+    def rows(self, values: Sequence[Any], connection: Any) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(self._text.sql, self._text.filled(values, connection))
+            return self._reader.read(cursor.fetchall())
 
 
 class _Update:
     def __init__(self, queryset: QuerySet[Any], columns: dict[str, Any], stand_ins: Sequence[Any]) -> None:
         query: Any = queryset.query.chain(UpdateQuery)
         query.add_update_values(columns)
-        self._connection: Any = connections[DEFAULT_DB_ALIAS]
-        compiler = query.get_compiler(connection=self._connection)
-        self._text = _Text.of(compiler, stand_ins)
+        self._text = _Text.of(query.get_compiler(connection=connections[DEFAULT_DB_ALIAS]), stand_ins)
 
     def run(self, values: Sequence[Any]) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.execute(*self._text.filled(values))
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            cursor.execute(self._text.sql, self._text.filled(values, connection))
             return int(cursor.rowcount)

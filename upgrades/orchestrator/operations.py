@@ -6,19 +6,26 @@ from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, ScaleSet, WorkItem, sealing
+from upgrades.models.prepared import Prepared
 from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operation, ScaleSetReference
 
 
 def operations_of(work_item: WorkItem) -> dict[str, Operation]:
     """{id: operation} for what is not done yet of a work item. The document's secrets are unsealed into these operations only."""
     row = work_item.scale_set
-    waiting = Instance.objects.filter(work_item=work_item).exclude(operation_id=None).select_related("member")
-    rows = list(waiting.order_by("number"))
+    rows = _WAITING.rows(work_item.pk)
     if not rows:
         return {}
     model = documents.read(secrets.join(row.document, sealing.unseal(row.sealed_secrets))).machine
     reference = ScaleSetReference(row.key, row.tags)
     return {str(one.operation_id): _operation(one, row, model, reference) for one in rows}
+
+
+_WAITING = Prepared(
+    lambda pk: (
+        Instance.objects.filter(work_item=pk).exclude(operation_id=None).select_related("member").order_by("number")
+    )
+)
 
 
 def _operation(one: Instance, row: ScaleSet, model: MachineModel, reference: ScaleSetReference) -> Operation:

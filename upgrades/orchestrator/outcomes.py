@@ -34,13 +34,15 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
     On the first attempt, when no operation can have begun, opted-out instances also keep what they have: no old OS disk is put back,
     and no replaced instance is deleted.
     """
-    if work_item.attempts == 1:
-        _skip_rollbacks(work_item, now)
-        _keep_replaced(work_item, now)
+    there = set(_KINDS.rows(work_item.pk))
     kinds = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
-    queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
-    if not queued.exists():
+    if work_item.attempts == 1 and any(kind == OperationKind.RESTORE for kind, _ in there):
+        _skip_rollbacks(work_item, now)
+    if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in there):
+        _keep_replaced(work_item, now)
+    if not any(kind in kinds and state == MemberState.QUEUED for kind, state in there):
         return
+    queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
     with writing(now, work_item.scale_set_id) as w:
         rows = list(queued.select_related(*PAIR).order_by("number"))
         members = {row: row.member for row in rows if row.member}
@@ -56,6 +58,9 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
                 _void_health(row, now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
         _save(w, rows)
         w.wake()
+
+
+_KINDS = Prepared(lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state"))
 
 
 def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
