@@ -19,6 +19,7 @@ from upgrades.neighbours import is_database_away
 from upgrades.orchestrator import reconcile as looking
 from upgrades.orchestrator import schedule
 from upgrades.orchestrator import work as working
+from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.wakes import Reconciler
 
@@ -57,11 +58,12 @@ def tick() -> None:
 @log_database_errors
 def look(scale_set_id: int) -> None:
     on_news = RECONCILER.wake if RECONCILER.is_running else None
-    for handed in looking.reconcile(scale_set_id, timezone.now, on_news):
+    for handed in looking.reconcile(scale_set_id, timezone.now, on_news, KNOWN if RECONCILER.is_running else None):
         send(work, handed.work_item_id, handed.number)
 
 
 RECONCILER = Reconciler(look)  # started in workers only
+KNOWN = Known()
 WAKE_QUEUE = WakeQueue()
 
 

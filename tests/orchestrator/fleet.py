@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.orchestrator.known import CheckedKnown
 from tests.providers.simulator import http_status
 from tests.stories import edited
 from upgrades.commands.images import publish_image
@@ -33,6 +34,7 @@ class Fleet:
         self.home = home
         self.now = START
         self.sick: set[int] = set()
+        self.known = CheckedKnown()
         self.path = f"test/s{uuid4().hex[:8]}"
         self.tags = {"rollgrid-sim-boot-seconds": "0", **{f"rollgrid-sim-{key}": value for key, value in tags.items()}}
         self.put(instances)
@@ -56,7 +58,7 @@ class Fleet:
     # --- what the processes do ---
 
     def look(self) -> list[WorkClaim]:
-        return reconcile(self.id, lambda: self.now)
+        return reconcile(self.id, lambda: self.now, known=self.known)
 
     def work(self, handed: list[WorkClaim]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.stories import NOW, a_scale_set, edited
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health, OperationKind
+from upgrades.feed import read
 from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, ScaleSet
 from upgrades.prober import probe_targets
@@ -69,7 +70,7 @@ def lose_events(row: ScaleSet) -> None:
 
 
 def change_often(row: ScaleSet) -> None:
-    for _ in range(probe_targets.MAX_EVENTS // 2 + 1):
+    for _ in range(read.MAX_EVENTS // 2 + 1):
         come_back(row)
     go(row)
 

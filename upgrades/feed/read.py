@@ -9,6 +9,7 @@ from django.db import transaction
 from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.board import board_of
+from upgrades.models.prepared import Prepared
 
 MAX_TRIES = 4
 
@@ -47,6 +48,29 @@ def body(row: ScaleSet) -> dict[str, Any]:
 def since(scale_set_id: int, seq: int, most: int | None = None) -> list[Event]:
     """The events after `seq` in order (at most `most`), without a gap; if the first is not seq + 1, the ones before it were deleted."""
     return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:most])
+
+
+MAX_EVENTS, MAX_CHANGED = 50, 100  # after more events, or more changed instances, it is cheaper to read all rows again
+
+
+def changed_since(scale_set_id: int, known: int, seq: int) -> set[int] | None:
+    """The numbers of the instances that have changed or gone by the events after `known`, up to `seq` or later.
+
+    None where that cannot be told, so that all rows have to be read: `seq` is older, an event is missing, or there are too many.
+    """
+    if not 0 <= seq - known <= MAX_EVENTS:
+        return None
+    events = _EVENTS.rows(scale_set_id, known) if seq > known else []
+    if [number for number, _ in events[: seq - known]] != list(range(known + 1, seq + 1)):
+        return None
+    numbers = {int(one["id"]) for _, body in events for one in body.get("instances", ())}
+    numbers.update(int(number) for _, body in events for number in body.get("removed", ()))
+    return numbers if len(numbers) <= MAX_CHANGED else None
+
+
+_EVENTS = Prepared(
+    lambda pk, seq: Event.objects.filter(scale_set=pk, seq__gt=seq).order_by("seq").values_list("seq", "body")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,35 +17,28 @@ from upgrades.core.facts import (
     Facts,
     Hold,
     ImageReference,
-    InstanceFacts,
     Member,
-    Missing,
     Trial,
     Upgrade,
-    Withdrawal,
 )
 from upgrades.core.policy import policy_from_json
 from upgrades.core.states import (
     FaultCode,
-    Health,
     MemberState,
-    OperationKind,
-    Power,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
 )
 from upgrades.core.suspicion import is_suspected, newest_good
 from upgrades.core.versions import LATEST
-from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Batch as BatchRow
-from upgrades.models import FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
+from upgrades.models import FleetStop, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_for
 from upgrades.models.image import Catalogue
-from upgrades.models.instance import is_surge_instance
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
 from upgrades.models.trials import trials_of
+from upgrades.orchestrator.known_rows import Common, Known, read_all
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
 MAX_ATTEMPTS = 20  # counted back; after so many in a row the wait before the next one has reached its maximum
@@ -64,8 +57,11 @@ class Observation:
         return self.scale_set.seq
 
 
-def observe(scale_set_id: int, now: datetime) -> Observation:
-    """Read the facts of a scale set as of `now`. Raises ScaleSet.DoesNotExist."""
+def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Observation:
+    """Read the facts of a scale set as of `now`. Raises ScaleSet.DoesNotExist.
+
+    `known`: what this process has read before; without it all rows are read.
+    """
     # The row is read first: if its seq is still the same when the step is recorded, nothing that is read below has changed.
     row = _ROW.first(scale_set_id)
     if row is None:
@@ -76,9 +72,11 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
     latest = _image(row, catalogue.wanted(row.image_version))
     stops = fleet_stops_since(running.started_at if running else now)
     opt_outs = _OPT_OUTS.rows(row.pk)
+    common = Common.of(row, _holds(opt_outs, now), catalogue.withdrawn)
+    rows = (known.rows if known else read_all)(row, common, running.pk if running else None)
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
-        instances=_instances(row, _holds(opt_outs, now), catalogue.withdrawn),
+        instances=tuple(rows.instances.values()),
         latest=latest,
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
@@ -91,7 +89,7 @@ def observe(scale_set_id: int, now: datetime) -> Observation:
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
         create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
         fleet_stop=_hold(in_force_of(stops, now)),
-        upgrade=_upgrade(running, stops, now) if running else None,
+        upgrade=_upgrade(running, rows.members.values(), stops, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_one),
         trial=_trial(running, latest, trials),
         newest_good=_newest_good(row, latest, catalogue, trials),
@@ -131,48 +129,8 @@ def _newest_good(
     return replace(latest, version=version) if version else None
 
 
-COLUMNS = (
-    "pk",
-    "number",
-    "version",
-    "health",
-    "health_since",
-    "operation_kind",
-    "extensions_key",
-    "failed_version",
-    "approved_version",
-    "kept_on_scale_in",
-    "power",
-    "quarantined_at",
-    "spare",
-    "member__state",
-    "missing_since",
-)
-MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
-MEMBERS = (
-    "batch",
-    "instance_number",
-    "state",
-    "swapped_at",
-    "old_os_disk",
-    "rollback_error",
-    "instance",
-    "error_message",
-    "replacement_number",
-)
 _ROW = Prepared(lambda pk: ScaleSet.objects.select_related("location", "sku").filter(pk=pk))
 _OPT_OUTS = Prepared(lambda pk: OptOut.objects.filter(instance__scale_set=pk, ended_at=None))
-_INSTANCES = Prepared(
-    lambda pk: (
-        Instance.objects.filter(scale_set=pk)
-        .order_by("number")
-        .annotate(spare=is_surge_instance())
-        .values_list(*COLUMNS)
-    )
-)
-_MEMBERS = Prepared(
-    lambda pk: InstanceUpgrade.objects.filter(upgrade=pk).order_by("instance_number").values_list(*MEMBERS)
-)
 
 
 def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
@@ -180,55 +138,17 @@ def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
     return {one.instance_id: _hold(one) for one in opt_outs if one.until is None or one.until > now}
 
 
-def _instances(
-    row: ScaleSet, holds: Mapping[int, Hold | None], withdrawn: Mapping[str, Withdrawal]
-) -> tuple[InstanceFacts, ...]:
-    zones = zones_of(row.document)
-    rows = _INSTANCES.rows(row.pk)
-    missing = _missing(row) if any(since for *_, since in rows) else {}
-    return tuple(
-        InstanceFacts(
-            id=number,
-            version=version,
-            health=Health(health),
-            health_since=since,
-            opt_out=None if row.deleting else holds.get(pk),
-            is_kept_at_scale_in=kept and not row.deleting,
-            busy=bool(operation_kind),
-            is_being_deleted=operation_kind == OperationKind.DELETE,
-            is_switched_off=power == Power.STOPPED and not operation_kind,
-            quarantined=out is not None,
-            extensions=extensions,
-            failed_version=failed,
-            approved_version=approved,
-            zone=zone_of(zones, number),
-            update_domain=str(number % row.update_domains) if row.update_domains else "",
-            is_unused_surge=bool(spare),
-            is_being_created=operation_kind == OperationKind.CREATE,
-            missing=missing.get(pk),
-            withdrawn=version in withdrawn,
-            rolled_back=state == MemberState.ROLLED_BACK,
-        )
-        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, spare, state, _ in rows
-    )
-
-
-def _missing(row: ScaleSet) -> dict[int, Missing]:
-    lacking = Instance.objects.filter(scale_set=row).exclude(missing_since=None)
-    return {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
-
-
 def _hold(row: OptOut | FleetStop | None) -> Hold | None:
     version = row.version if isinstance(row, OptOut) else ""
     return Hold(row.owner, row.reason, row.until, row.created_at, version) if row else None
 
 
-def _upgrade(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> Upgrade:
+def _upgrade(
+    row: RollingUpgrade, members: Iterable[tuple[int, Member]], stops: Sequence[FleetStop], now: datetime
+) -> Upgrade:
     by_batch: dict[int, list[Member]] = defaultdict(list)
-    members = _MEMBERS.rows(row.pk)
-    for batch_id, number, state, swapped_at, old_disk, not_back, instance, error, new in members:
-        may_roll_back = bool(old_disk) and not not_back and instance is not None
-        by_batch[batch_id].append(Member(number, MemberState(state), swapped_at, may_roll_back, error, new))
+    for batch_id, member in members:
+        by_batch[batch_id].append(member)
     batches = tuple(_batch(row, one, by_batch[one.pk]) for one in row.batches.all())
     return Upgrade(
         target=row.target,

@@ -27,6 +27,7 @@ from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import Boards, boards_of, store
+from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
@@ -48,20 +49,24 @@ class WorkClaim:
 
 
 def reconcile(
-    scale_set_id: int, now: Callable[[], datetime], on_news: Callable[[int], None] | None = None
+    scale_set_id: int,
+    now: Callable[[], datetime],
+    on_news: Callable[[int], None] | None = None,
+    known: Known | None = None,
 ) -> list[WorkClaim]:
     """Take every step that can be taken now, and claim the work items that nobody is working on.
 
     `now` is the clock. It is read only after the lease was taken, since taking it may have to wait for a lock of the database.
     `on_news(scale set id)` is called where something changed at the end of this call; it must have the scale set reconciled again. Where it
     is None, this call goes on itself; but mostly the change has caused a wake of its own, so that the work is done twice.
+    `known` is what this process has read before, so that less is read again.
     """
     lease = leases.take(scale_set_id)
     if lease is None:
         return []
     try:
         for _ in range(MAX_STEPS):
-            went = _reconcile_once(lease, now())
+            went = _reconcile_once(lease, now(), known)
             if went is _PassEnd.FACTS_CHANGED and on_news is not None:
                 leases.give_back_for_another(lease, now())
                 on_news(scale_set_id)
@@ -85,11 +90,11 @@ class _PassEnd(Enum):
     AT_REST = auto()  # nothing is left to do, and the lease was given back
 
 
-def _reconcile_once(lease: Lease, now: datetime) -> _PassEnd:
+def _reconcile_once(lease: Lease, now: datetime, known: Known | None) -> _PassEnd:
     """Observe, decide, and record one step."""
-    observation = _observe(lease.scale_set_id, now)
+    observation = _observe(lease.scale_set_id, now, known)
     if jumps.shift_waits(lease, observation.scale_set, now):
-        observation = observe(lease.scale_set_id, now)
+        observation = observe(lease.scale_set_id, now, known)
     if _is_fully_deleted(observation):
         _delete(lease, observation, now)
         return _PassEnd.AT_REST
@@ -105,15 +110,15 @@ def _reconcile_once(lease: Lease, now: datetime) -> _PassEnd:
     return _PassEnd.STEP_TAKEN
 
 
-def _observe(scale_set_id: int, now: datetime) -> Observation:
+def _observe(scale_set_id: int, now: datetime, known: Known | None) -> Observation:
     """Observe the scale set, after ending opt-outs and quarantines that are over."""
-    observation = observe(scale_set_id, now)
+    observation = observe(scale_set_id, now, known)
     if observation.has_expired:
         end_expired_opt_outs(scale_set_id, now)
-        observation = observe(scale_set_id, now)
+        observation = observe(scale_set_id, now, known)
     is_due = any(one.quarantined for one in observation.facts.instances)
     if is_due and end_outdated_quarantines(scale_set_id, now):
-        observation = observe(scale_set_id, now)
+        observation = observe(scale_set_id, now, known)
     return observation
 
 

@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any
 
 from upgrades.core.states import Health, Power, Provisioning
-from upgrades.models import Event, Instance, ScaleSet
+from upgrades.feed.read import changed_since
+from upgrades.models import Instance, ScaleSet
 from upgrades.models.prepared import Prepared
 from upgrades.probes.targets import ProbeProtocol, ProbeSettings
 
@@ -69,10 +70,6 @@ _NUMBERED = Prepared(
         *COLUMNS
     )
 )
-_EVENTS = Prepared(
-    lambda pk, seq: Event.objects.filter(scale_set=pk, seq__gt=seq).order_by("seq").values_list("seq", "body")
-)
-MAX_EVENTS, MAX_CHANGED = 50, 100  # with more events, or more changed instances, all rows are read again
 
 
 def read(scale_set_id: int) -> ProbedSet | None:
@@ -91,24 +88,12 @@ def refresh(known: ProbedSet) -> ProbedSet | None:
     row = _ROW.first(known.pk)
     if row is None:
         return None
-    changed = _changed_since(known, row.seq)
+    changed = changed_since(known.pk, known.seq, row.seq)
     if changed is None:
         return read(known.pk)
     kept = [one for one in known.instances.values() if one.number not in changed]
     found = [_probed(*of) for of in _NUMBERED.rows(row.pk, sorted(changed))] if changed else []
     return _set_of(row, sorted([*kept, *found], key=attrgetter("number")))
-
-
-def _changed_since(known: ProbedSet, seq: int) -> set[int] | None:
-    """The numbers of the instances that have changed or gone since; None where all rows have to be read."""
-    if seq - known.seq > MAX_EVENTS:
-        return None
-    events = _EVENTS.rows(known.pk, known.seq)
-    if [number for number, _ in events[: seq - known.seq]] != list(range(known.seq + 1, seq + 1)):
-        return None
-    numbers = {int(one["id"]) for _, body in events for one in body.get("instances", ())}
-    numbers.update(int(number) for _, body in events for number in body.get("removed", ()))
-    return numbers if len(numbers) <= MAX_CHANGED else None
 
 
 def _set_of(row: ScaleSet, probed: Iterable[Probed]) -> ProbedSet:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tests.orchestrator.cloud import Cloud
+from tests.orchestrator.known import CheckedKnown
 from tests.orchestrator.model.clocks import Clocks
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
@@ -65,6 +66,7 @@ class World:
         self.watch = Watch(Evidence(cloud, clocks, self.witness, timeout, retry))
         self.statements = Statements(self.watch.hooks())
         self.probers: list[Prober] = []
+        self.known = CheckedKnown(self.statements.aside)
         self._open = ExitStack()
 
     def open(self) -> None:
@@ -135,7 +137,7 @@ class World:
             self.do(lambda: self._work(*message.args), ambush)
 
     def _look(self, pk: int) -> None:
-        for handed in reconcile(pk, self.clocks.wall):
+        for handed in reconcile(pk, self.clocks.wall, known=self.known):
             self.send("work", handed.work_item_id, handed.number)
 
     def _work(self, work_item_id: int, number: int) -> None:

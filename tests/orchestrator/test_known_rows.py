@@ -1,0 +1,141 @@
+"""What a worker knows of a scale set is refreshed from the events since then: always the same as reading everything, for less.
+
+All tests that drive a `Fleet`, and the model, look with a memory that is held to the database at each look (tests/orchestrator/known.py).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.prober.test_reading import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
+from tests.stories import FIRST_VERSION, NOW, UBUNTU, a_batch, a_scale_set, publish
+from upgrades.commands.images import withdraw_image
+from upgrades.commands.opt_outs import opt_out
+from upgrades.commands.protection import protect
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import MemberState, StartedBy
+from upgrades.models import Instance, RollingUpgrade, ScaleSet
+from upgrades.orchestrator import known_rows
+from upgrades.orchestrator.known_rows import MAX_AGE_SECONDS, Known
+from upgrades.orchestrator.observe import Observation, observe
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + timedelta(seconds=1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def be_opted_out(row: ScaleSet) -> None:
+    opt_out(str(row), ["2"], reason="busy", owner="ann", now=LATER, for_ever=True)
+
+
+def be_kept(row: ScaleSet) -> None:
+    protect(row, 2, from_actions=None, from_scale_in=True, owner="ann", now=LATER)
+
+
+def be_withdrawn(row: ScaleSet) -> None:
+    publish("16.04.9", now=LATER)
+    withdraw_image(ImageReference(*UBUNTU, FIRST_VERSION), LATER, by="ann", reason="bad")
+
+
+def begin_a_batch(row: ScaleSet) -> None:
+    a_batch(an_upgrade(row), {1: MemberState.UPGRADING, 4: MemberState.QUEUED}, now=LATER)
+
+
+def an_upgrade(row: ScaleSet) -> RollingUpgrade:
+    target = ImageReference(*UBUNTU, "16.04.9")
+    return RollingUpgrade.begin(
+        row, target, StartedBy.PLATFORM, NOW, policy=row.policy, lasts_at_most=timedelta(hours=1)
+    )
+
+
+def go_on_in_a_batch(row: ScaleSet) -> None:
+    begin_a_batch(row)
+    look(row, MEMORY[0])
+    upgrade = row.upgrades.get()
+    a_batch(upgrade, {2: MemberState.ROLLED_BACK}, number=2, now=LATER)
+
+
+MEMORY: list[Known] = []
+
+
+def look(row: ScaleSet, known: Known | None = None) -> Observation:
+    return observe(row.pk, LATER, known)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        *(fall_ill, get_busy, come_back, go, be_edited, lose_events, change_often),
+        *(be_opted_out, be_kept, be_withdrawn, begin_a_batch, go_on_in_a_batch),
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_what_is_known_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
+    row, known = a_scale_set(instances=8), Known()
+    MEMORY[:] = [known]
+    before = look(row, known)
+    happens(row)
+    after = look(row, known)
+    assert after.facts == look(row).facts
+    assert after.seq > before.seq
+
+
+def test_only_the_rows_that_changed_are_read() -> None:
+    row, known = a_scale_set(instances=50), Known()
+    before = look(row, known)
+    fall_ill(row)
+    after = look(row, known)
+    assert sum(one is other for one, other in zip(before.facts.instances, after.facts.instances, strict=True)) == 48
+
+
+def test_an_opt_out_that_is_replaced_by_the_same_is_as_old_as_the_new_one() -> None:
+    row, known = a_scale_set(instances=4), Known()
+    be_opted_out(row)
+    look(row, known)
+    later = LATER + timedelta(hours=1)
+    opt_out(str(row), ["2"], reason="busy", owner="ann", now=later, for_ever=True)
+    held = look(row, known).facts.instances[2].opt_out
+    assert held and held.since == later
+
+
+def test_another_scale_set_with_the_same_id_is_read_anew() -> None:
+    """As after a backup was put back: what is known was of rows that are no longer there."""
+    row, known = a_scale_set(instances=2), Known()
+    look(row, known)
+    Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
+    ScaleSet.objects.filter(pk=row.pk).update(stream="00000000-0000-0000-0000-000000000007")
+    assert look(row, known).facts == look(row).facts
+
+
+def test_an_older_seq_is_read_anew() -> None:
+    row, known = a_scale_set(instances=2), Known()
+    look(row, known)
+    Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
+    ScaleSet.objects.filter(pk=row.pk).update(seq=row.seq - 1)
+    assert look(row, known).facts == look(row).facts
+
+
+def test_what_nobody_told_is_seen_after_a_while() -> None:
+    clock = Clock()
+    row, known = a_scale_set(instances=2), Known(clock)
+    look(row, known)
+    Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
+    clock.at += MAX_AGE_SECONDS
+    assert look(row, known).facts == look(row).facts
+
+
+def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_rows, "MAX_SCALE_SETS", 2)
+    row, known = a_scale_set(instances=2), Known()
+    for one in (row, a_scale_set("second", instances=1), a_scale_set("third", instances=1)):
+        look(one, known)
+    Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
+    assert look(row, known).facts == look(row).facts
