@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from pytest_django import Settings
@@ -6,6 +7,12 @@ from pytest_django import Settings
 from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import shared_simulator as shared_simulator
 from tests.providers.simulator import Simulator
+from upgrades.core.steps import Settle
+from upgrades.core.what_if import settled
+from upgrades.models import ScaleSet
+from upgrades.orchestrator import reconcile
+from upgrades.orchestrator.leases import Lease
+from upgrades.orchestrator.observe import Observation, observe
 
 MakeFleet = Callable[..., Fleet]
 
@@ -15,3 +22,20 @@ def make_fleet(db: None, shared_simulator: Simulator, settings: Settings) -> Mak
     """Makes scale sets on a real simulator: make_fleet(instances, **tags)."""
     settings.ROLLGRID_HOME = shared_simulator.home
     return lambda instances, **tags: Fleet(shared_simulator.home, instances, **tags)
+
+
+@pytest.fixture(autouse=True)
+def results_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever results and what is waited for after them are written at once, reading all rows says what was decided on."""
+    really = reconcile._settle_and_rest
+
+    def checked(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
+        is_done = really(lease, observation, step, now)
+        foreseen = settled(observation.facts, step)
+        if is_done and foreseen and ScaleSet.objects.filter(pk=lease.scale_set_id, seq=observation.seq + 1).exists():
+            found = observe(lease.scale_set_id, now).facts
+            assert (found.instances, found.upgrade) == (foreseen.instances, foreseen.upgrade)
+            assert (found.trial, found.newest_good) == (foreseen.trial, foreseen.newest_good)
+        return is_done
+
+    monkeypatch.setattr(reconcile, "_settle_and_rest", checked)

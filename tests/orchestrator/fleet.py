@@ -15,6 +15,7 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.core.facts import ImageReference
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
+from upgrades.feed.writing import writing
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, WorkItem
 from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.work import work
@@ -54,6 +55,13 @@ class Fleet:
 
     def publish(self, version: str) -> None:
         publish_image(ImageReference(*IMAGE, version), self.now)
+
+    def change(self, *numbers: int, **fields: object) -> None:
+        """Sets fields of these instances, or of all, where a test begins with them, and says so as whoever writes does."""
+        with writing(self.now, self.id) as w:
+            rows = self.row.instances.filter(number__in=numbers) if numbers else self.row.instances.all()
+            rows.update(**fields)
+            w.changed(*rows)
 
     # --- what the processes do ---
 

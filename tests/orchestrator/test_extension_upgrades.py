@@ -15,7 +15,7 @@ from upgrades.commands.upgrades import cancel, start_extensions
 from upgrades.core.machines import InstanceView
 from upgrades.core.progress import Progress
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
-from upgrades.models import Instance, WorkItem
+from upgrades.models import WorkItem
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
 from upgrades.providers.simulated.client import SimulatorControl
@@ -160,7 +160,7 @@ def verdicts_of_extensions(fleet: Fleet) -> None:
 def test_an_operation_that_fails_is_a_failed_instance_and_no_failed_image(make_fleet: MakeFleet) -> None:
     """Its machine is switched off after the batch was recorded: no agent answers."""
     fleet = with_script(make_fleet)
-    Instance.objects.filter(scale_set=fleet.id, number=0).update(failures=2)
+    fleet.change(0, failures=2)
     start(fleet)
     handed = fleet.look()
     switch_off(fleet, "0")

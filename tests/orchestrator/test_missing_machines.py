@@ -15,7 +15,7 @@ from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, resume, retry_now
 from upgrades.core.states import Provisioning, UpgradeStatus
-from upgrades.models import Instance, ScaleSet
+from upgrades.models import ScaleSet
 
 NO_QUOTA = "rollgrid-sim-quota"
 
@@ -73,7 +73,7 @@ def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: 
 @pytest.mark.parametrize("how", ["time", "a person", "capacity up"])
 def test_when_there_is_room_all_are_made(short: Fleet, how: str) -> None:
     """By itself after its time; at once where a person wants it. Another model says so too."""
-    Instance.objects.filter(scale_set=short.id).exclude(missing_since=None).update(creation_tries=4)
+    short.change(4, 5, creation_tries=4)
     short.tags[NO_QUOTA] = "100"
     document = {**short.row.document, "tags": short.tags}
     ScaleSet.objects.filter(pk=short.id).update(document=document)  # the provider's quota, and nobody says so

@@ -24,7 +24,7 @@ from upgrades.core.progress import Progress
 from upgrades.core.states import FaultCode, Health, MemberState, OperationKind, UpgradeStatus
 from upgrades.core.zones import zone_of
 from upgrades.feed import read
-from upgrades.models import Instance, InstanceUpgrade
+from upgrades.models import InstanceUpgrade
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -150,7 +150,7 @@ def test_new_instances_stand_in_the_zones_of_the_old_ones(make_fleet: MakeFleet)
 
 def test_what_is_kept_at_scale_in_stays_so_in_its_new_instance(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, 3)
-    Instance.objects.filter(scale_set=fleet.id, number=0).update(kept_on_scale_in=True)
+    fleet.change(0, kept_on_scale_in=True)
     fleet.publish(NEW)
     fleet.go_on()
     new = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0).replacement

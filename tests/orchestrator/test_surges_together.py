@@ -22,7 +22,7 @@ from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.protection import protect
 from upgrades.core.states import MemberState, OperationKind
 from upgrades.core.zones import zone_of
-from upgrades.models import Instance, InstanceUpgrade, OptOut
+from upgrades.models import InstanceUpgrade, OptOut
 from upgrades.orchestrator.outcomes import mark_begun
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -108,7 +108,7 @@ def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(make_
     """It is upgraded when it is started again, like any other; its data disks stay with it."""
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
-    Instance.objects.filter(scale_set=fleet.id, number=0).update(power="stopped")
+    fleet.change(0, power="stopped")
     fleet.probe()
     fleet.look()
     assert fleet.instances[0].operation_kind != OperationKind.DELETE

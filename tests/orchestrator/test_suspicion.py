@@ -13,7 +13,6 @@ from tests.orchestrator.surging import surging
 from upgrades.commands.steering import release, retry_now
 from upgrades.core.facts import Trial
 from upgrades.core.states import UpgradeStatus
-from upgrades.models import Instance
 from upgrades.models.trials import trials_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -152,7 +151,7 @@ def test_the_next_version_reaches_even_a_quarantined_machine(make_fleet: MakeFle
     fleet.go_on()
     fleet.publish(BAD)
     to_its_end(fleet)
-    Instance.objects.filter(scale_set=fleet.id).update(failed_version=BAD, failures=3, quarantined_at=fleet.now)
+    fleet.change(failed_version=BAD, failures=3, quarantined_at=fleet.now)
     fleet.publish(MENDED)
     to_its_end(fleet)
     assert versions(fleet) == {MENDED}
@@ -162,21 +161,19 @@ def test_the_next_version_reaches_even_a_quarantined_machine(make_fleet: MakeFle
 def test_who_was_quarantined_for_a_fault_of_the_version_is_free_again(make_fleet: MakeFleet) -> None:
     """Under the old rule three failures sufficed, whoever else failed too."""
     fleet = bad_for_all(make_fleet, 3, tried=1)
-    Instance.objects.filter(scale_set=fleet.id).update(
-        failed_version=BAD, failed_on={}, failures=3, quarantined_at=fleet.now
-    )
+    fleet.change(failed_version=BAD, failed_on={}, failures=3, quarantined_at=fleet.now)
     import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
     assert quarantined(fleet) == []
     assert [row.failed_on for row in fleet.instances] == [{BAD: 3}] * 3
-    Instance.objects.filter(scale_set=fleet.id).update(quarantined_at=fleet.now)
-    Instance.objects.filter(scale_set=fleet.id, number=0).update(version=BAD, failed_version="", failures=0)
+    fleet.change(quarantined_at=fleet.now)
+    fleet.change(0, version=BAD, failed_version="", failures=0)
     import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
     assert quarantined(fleet) == [0, 1, 2]  # somebody is well on it
 
 
 def test_a_quarantine_ends_when_others_fail_on_that_version_too(make_fleet: MakeFleet) -> None:
     fleet = bad_for_all(make_fleet, 10, tried=1)
-    Instance.objects.filter(scale_set=fleet.id, number=0).update(quarantined_at=fleet.now)
+    fleet.change(0, quarantined_at=fleet.now)
     fleet.go_on()
     assert quarantined(fleet) == []
 

@@ -9,7 +9,7 @@ from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause, resume, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.models import Instance, OptOut
+from upgrades.models import OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 NEW, NEWER = "16.04.1", "16.04.2"
@@ -248,7 +248,7 @@ def test_who_wants_all_tried_again_is_heard_past_a_gate_that_is_shut(make_fleet:
     """Those that failed on it too, also where the gate stopped that attempt before it had touched anything."""
     fleet = make_fleet(5)
     fleet.go_on()
-    Instance.objects.filter(scale_set=fleet.id, number=4).update(failed_version=NEW)
+    fleet.change(4, failed_version=NEW)
     stop_fleet(reason="wait", owner="ada", now=fleet.now)
     fleet.publish(NEW)
     fleet.sick = {0, 1}

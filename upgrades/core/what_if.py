@@ -1,11 +1,12 @@
-"""The facts as they would be after a person's action: for plans, and to find out whether the action would do anything."""
+"""The facts as they would be after a person's action or a step: for plans, and to find out what would be done then."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from upgrades.core import backoff
-from upgrades.core.facts import Facts, ImageReference, InstanceFacts, Upgrade
-from upgrades.core.states import UNHEALTHY_STATES, StartedBy, UpgradeKind
+from upgrades.core.facts import Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
+from upgrades.core.states import UNHEALTHY_STATES, MemberState, StartedBy, UpgradeKind
+from upgrades.core.steps import Settle
 
 
 def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
@@ -81,3 +82,30 @@ def automatic(facts: Facts, on: bool) -> Facts:
 def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
     instances = (replace(instance, **changes) if instance.id in ids else instance for instance in facts.instances)  # type: ignore[arg-type]
     return replace(facts, instances=tuple(instances))
+
+
+def settled(facts: Facts, step: Settle) -> Facts | None:
+    """After these results were recorded. None where more follows from them than what is in the facts.
+
+    That is so for failures, for surge instances, which take the places of others, and for versions that failed on some instance before.
+    """
+    upgrade, done = facts.upgrade, set(step.succeeded)
+    if upgrade is None or step.failed or step.let_go or facts.trial.failed:
+        return None
+    found = {member.instance: member for member in upgrade.members if member.instance in done}
+    if any(member.replacement is not None for member in found.values()):
+        return None
+    after = {id: replace(member, state=MemberState.SUCCEEDED) for id, member in found.items()}
+    batches = tuple(_with_members(batch, after) for batch in upgrade.batches)
+    is_image = upgrade.kind is UpgradeKind.IMAGE
+    instances = tuple(_done(instance) if is_image and instance.id in done else instance for instance in facts.instances)
+    return replace(facts, instances=instances, upgrade=replace(upgrade, batches=batches))
+
+
+def _with_members(batch: Batch, after: Mapping[int, Member]) -> Batch:
+    return replace(batch, members=tuple(after.get(member.instance, member) for member in batch.members))
+
+
+def _done(instance: InstanceFacts) -> InstanceFacts:
+    """An instance whose upgrade went well: its failures are forgotten."""
+    return replace(instance, failed_version="", quarantined=False)

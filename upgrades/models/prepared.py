@@ -36,7 +36,7 @@ class Prepared(Generic[Row]):
             return list(self._build(*values))
         if self._model is None:
             self._model = self._build(*_stand_ins(values)).model
-        alias, given = router.db_for_read(self._model), [_lengthened(one) for one in values]
+        alias, given = router.db_for_read(self._model), [_lengthened(value) for value in values]
         kept: _Select = _kept(self, alias, given, lambda those: _Select(self._build(*those), alias, _flat(those)))
         return kept.rows(_flat(given), connections[alias])
 
@@ -64,7 +64,7 @@ _compiled: dict[Any, Any] = {}
 
 def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
     """What `make` compiled for this database and for values of these types and lengths, once for all threads."""
-    shape = [(len(one) if isinstance(one, list | tuple) else type(one)) for one in values]
+    shape = [(len(value) if isinstance(value, list | tuple) else type(value)) for value in values]
     key = (of, alias, connections[alias].vendor, *shape)
     if key not in _compiled:
         _compiled[key] = make(_stand_ins(values))

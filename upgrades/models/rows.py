@@ -94,8 +94,8 @@ class _Model:
             raise TypeError(f"{model.__name__} makes its instances itself, which prepared queries would leave out")
         names = tuple(column.target.attname for column, *_ in select[cells])
         joined = tuple(
-            (cls.of(one, select, alias), one["local_setter"], one["remote_setter"])
-            for one in info.get("related_klass_infos", ())
+            (cls.of(there, select, alias), there["local_setter"], there["remote_setter"])
+            for there in info.get("related_klass_infos", ())
         )
         return cls(model, names, cells, cells.start + names.index(model._meta.pk.attname), alias, joined)
 

@@ -120,9 +120,9 @@ def _with_changes(kept: KnownRows, row: ScaleSet, changed: set[int]) -> KnownRow
     if not changed:
         return replace(kept, seq=row.seq)
     members = _by_number(_MEMBERS_OF.rows(kept.upgrade, sorted(changed))) if kept.upgrade else {}
-    pairs = {number for _, one in members.values() for number in (one.instance, one.upgraded)}
+    pairs = {number for _, member in members.values() for number in (member.instance, member.upgraded)}
     numbers = changed | pairs
-    left = {number: one for number, one in kept.instances.items() if number not in numbers}
+    left = {number: facts for number, facts in kept.instances.items() if number not in numbers}
     left.update(_facts(row, kept.common, _NUMBERED.rows(row.pk, sorted(numbers))))
     in_order = dict(sorted(left.items()))
     return replace(kept, seq=row.seq, instances=in_order, members=dict(sorted({**kept.members, **members}.items())))

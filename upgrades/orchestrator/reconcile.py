@@ -20,7 +20,18 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
 from upgrades.core.states import IN_FLIGHT, FaultCode
-from upgrades.core.steps import RESYNC_INTERVAL, WORK_POLL_INTERVAL, Cancel, Complete, Fault, StartBatch, Step, Wait
+from upgrades.core.steps import (
+    RESYNC_INTERVAL,
+    WORK_POLL_INTERVAL,
+    Cancel,
+    Complete,
+    Fault,
+    Settle,
+    StartBatch,
+    Step,
+    Wait,
+)
+from upgrades.core.what_if import settled
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
@@ -105,6 +116,8 @@ def _reconcile_once(lease: Lease, now: datetime, known: Known | None) -> _PassEn
     if isinstance(step, Wait):
         return _PassEnd.AT_REST if _rest(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
     with suppress(Outdated):  # the facts have changed meanwhile: the next pass observes again
+        if isinstance(step, Settle) and _settle_and_rest(lease, observation, step, now):
+            return _PassEnd.AT_REST
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return _PassEnd.STEP_TAKEN
@@ -137,24 +150,59 @@ def _decide(facts: Facts, now: datetime) -> Step:
         return Fault(Breach(FaultCode.INTERNAL, say("upgrade.internal", error=type(error).__name__), ()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What is stored when nothing is left to do: why, for people, and when to reconcile again."""
+
+    decision: dict[str, Any]
+    boards: Boards
+    reconcile_at: datetime
+
+
+def _rest_on(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> _Rest:
+    """While there is outside work the next time is soon, whatever the step waits for: then the work of a dead worker is claimed again."""
+    decision = _decision(row, facts, step, now)
+    boards = boards_of(row, facts, decision["code"], now)
+    at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
+    return _Rest(decision, boards, min([step.until, now + at_most, *_ends_of_waits(facts, now)]))
+
+
 def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
     """Store why nothing is done, and when to reconcile again. False, with nothing stored, where something changed meanwhile.
 
-    While there is outside work the next time is soon, whatever the step waits for: reconciling claims again the work of a dead worker.
     The same UPDATE gives back the lease: a change after it finds the lease free, and a change before it has raised the seq.
     """
     row = observation.scale_set
-    decision = _decision(row, observation.facts, step, now)
-    boards = boards_of(row, observation.facts, decision["code"], now)
-    at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
-    reconcile_at = min([step.until, now + at_most, *_ends_of_waits(observation.facts, now)])
-    if decision == row.decision and not boards.is_to_store:
-        return bool(_GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now))
+    rest = _rest_on(row, observation.facts, step, now)
+    if rest.decision == row.decision and not rest.boards.is_to_store:
+        return bool(_GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now))
     with writing(now, row.pk) as w:
         leases.check(lease)
-        if not _GIVE_BACK(row.pk, lease.number, row.seq, reconcile_at, now):
+        if not _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now):
             return False
-        _say(w, decision, boards)
+        _say(w, rest.decision, rest.boards)
+    return True
+
+
+def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
+    """Record results and, in the same transaction, what is waited for then. False, with nothing written, where something else follows.
+
+    An error in what is only said must not keep results from being recorded: then they are recorded alone, and `_rest` meets it again.
+    """
+    row, facts = observation.scale_set, settled(observation.facts, step)
+    try:
+        wait = decide(facts, now) if facts else None
+        rest = _rest_on(row, facts, wait, now) if facts and isinstance(wait, Wait) else None
+    except Exception:
+        return False
+    if rest is None:
+        return False
+
+    def store_rest(w: Writing) -> None:
+        _say(w, rest.decision, rest.boards)
+        _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now)
+
+    record(lease, observation.seq, step, now, then=store_rest)
     return True
 
 

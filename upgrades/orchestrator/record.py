@@ -1,7 +1,7 @@
 """Steps -> rows. Each step is one short transaction, committed before any provider is asked to do anything."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import singledispatch
 from itertools import count
@@ -53,8 +53,15 @@ class Outdated(Exception):
     """Something changed between observing and recording: observe again."""
 
 
-def record(lease: Lease, seq: int, step: RecordedStep, now: datetime, ended: Record | None = None) -> None:
-    """Commit the step. `ended` is the record of the upgrade, where the step ends it.
+def record(
+    lease: Lease,
+    seq: int,
+    step: RecordedStep,
+    now: datetime,
+    ended: Record | None = None,
+    then: Callable[[Writing], None] = lambda _: None,
+) -> None:
+    """Commit the step. `ended` is the record of the upgrade, where the step ends it. `then` writes more, in the same transaction.
 
     Raises LeaseLost or Outdated, with nothing written, where the facts it was decided on have changed.
     """
@@ -65,6 +72,7 @@ def record(lease: Lease, seq: int, step: RecordedStep, now: datetime, ended: Rec
         if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
             w.scale_set.upgrades.filter(ended_at=None).update(record=ended)
         _write(step, w)
+        then(w)
 
 
 @singledispatch
