@@ -1,7 +1,9 @@
 """Why it is not moving: every reason with its numbers, ranked; and nothing that `decide` waits for goes without one."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -12,7 +14,7 @@ from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, Member
 from upgrades.core.policy import Policy
-from upgrades.core.reasons import RANK, InstanceWhy, reasons
+from upgrades.core.reasons import KINDS, RANK, InstanceWhy, reasons
 from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 from upgrades.core.waiting import LiftedBy, Reason
@@ -27,6 +29,25 @@ def codes(facts: Facts) -> list[str]:
 def the(code: str, facts: Facts) -> Reason:
     (found,) = (reason for reason in reasons(facts, NOW) if reason.code == code)
     return found
+
+
+def test_the_rules_list_every_reason_in_its_rank() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    section = text.partition("\n## Reasons\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert [code for row in rows for code in re.findall(r"`(\w+)`", row)] == [
+        code for code in KINDS if code is not Why.NOTHING_TO_DO
+    ]
+
+
+def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
+    facts = with_instance(with_instance(fleet(10), 1, quarantined=True, failed_version=NEW), 2, stopped=True)
+    found = [reason for reason in reasons(facts, NOW) if reason.instances]
+    assert [reason.each for reason in found if 1 in (reason.instances or ())] == [
+        "Failed too often where others succeeded. Automatic upgrades to this version skip it until somebody releases it.",
+        f"Failed on {NEW}; automatic upgrades do not retry it on this version.",
+    ]
+    assert all(reason.each for reason in found)
 
 
 def test_nothing_is_said_where_all_is_as_it_should_be() -> None:

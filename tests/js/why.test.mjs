@@ -191,6 +191,18 @@ test("an instance speaks for itself of what it is, not of what it waits for", ()
   );
 });
 
+test("a second reason of what an instance is says its own sentence for one instance", () => {
+  const own = (code, each) => aReason(code, { instances: ["0", "1"], each: aSentence(each) });
+  const board = aBoard([anInstance(0), anInstance(1)], {
+    latest_version: NEW,
+    figures: figuresOf({ quarantined: "0-1" }),
+    decision: aDecision(own("Quarantined", "Skipped."), own("FailedOnThisVersion", "Failed once.")),
+  });
+  const [first, second] = whyNotNow(board.instances[0], board);
+  assert.match(first.text, /^Its upgrades failed too often/);
+  assert.equal(second.text, "Failed once.");
+});
+
 test("one that is ill on its old disk again says both", () => {
   const board = aBoard(
     [
