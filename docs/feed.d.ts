@@ -124,6 +124,8 @@ export interface ScaleSet {
       [k: string]: {
         possible: boolean;
         why: string;
+        key: string;
+        params: Params;
       };
     };
   };

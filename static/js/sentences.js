@@ -109,12 +109,25 @@ export function inViewersZone(body) {
  * @returns {Feed.ScaleSet["decision"]}
  */
 function localizedDecision(decision) {
-  const { text, template, key, params, code, word, reasons = [] } = decision;
+  const { text, template, key, params, code, word, reasons = [], actions } = decision;
   if (!text) return decision;
   return {
     ...decision,
     text: textOf({ text, template, key, params }),
     word: word && templateOf(`${code}.word`, word),
     reasons: reasons.map(localizedReason),
+    ...(actions && { actions: localizedActions(actions) }),
   };
 }
+
+/**
+ * Why each action is not possible.
+ * @param {NonNullable<Feed.ScaleSet["decision"]["actions"]>} actions
+ */
+const localizedActions = (actions) =>
+  Object.fromEntries(
+    Object.entries(actions).map(([name, { why, ...action }]) => [
+      name,
+      { ...action, why: textOf({ text: why, key: action.key, params: action.params }) },
+    ]),
+  );

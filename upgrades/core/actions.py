@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from upgrades.core import advice, backoff, batches, in_flight, missing, what_if
+from upgrades.core.catalogue import say
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
 from upgrades.core.states import UpgradeKind, UpgradeStatus
@@ -33,13 +34,6 @@ class Action(StrEnum):
     OPT_OUT_OF_UPGRADE = "opt_out_of_upgrade"
 
 
-NOTHING_RUNS = "No upgrade is running."
-NO_VERSION = "No version of the image is published."
-ROLLING_BACK = "The upgrade has stopped and is rolling back."
-CANCELLING = "Cancelling after this batch."
-NOTHING_TO_RETRY = "Nothing to retry."
-
-
 def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str]:
     """Why each action is not possible now, "" where it is. `extensions`: the key of the model's extensions, "" for none."""
     view = reason_context_of(facts, now)
@@ -56,8 +50,7 @@ def _running(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is None:
         return ""
-    aim = f"to {upgrade.target.version}" if upgrade.kind is UpgradeKind.IMAGE else "of the extensions"
-    return f"An upgrade {aim} is running."
+    return say("action.upgrade_runs", version=upgrade.target.version if upgrade.kind is UpgradeKind.IMAGE else "")
 
 
 def _start(view: ReasonContext) -> str:
@@ -69,26 +62,26 @@ def _start(view: ReasonContext) -> str:
 def _in_general(view: ReasonContext) -> str:
     facts, by = view.facts, backoff.paused_by(view.facts)
     if not facts.staying:
-        return "It has no instances."
+        return say("action.no_instances")
     if facts.latest is None:
-        return NO_VERSION
-    return f"Upgrades to {view.target} are paused by {by}. Resume them first." if by else ""
+        return say("action.no_version")
+    return say("action.paused", version=view.target, by=by) if by else ""
 
 
 def _nobody(view: ReasonContext) -> str:
     held = len(view.outdated)
     if not held:
-        return f"All instances run {view.target}."
+        return say("action.all_current", version=view.target)
     if all(one.is_opted_out for one in view.outdated):
-        return "The remaining instances are opted out."
-    return f"None of the {held} remaining instances can be upgraded: they are opted out, switched off or missing."
+        return say("action.all_opted_out")
+    return say("action.none_free", count=held)
 
 
 def _mend(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
     begun = what_if.started(view.facts, unhealthy_first=True)
-    nobody = "No unhealthy instance would be upgraded."
+    nobody = say("action.none_unhealthy")
     if begun.upgrade is None or not batches.unhealthy_first(begun, begun.upgrade):
         return nobody
     return _in_vain(begun, view, nobody)
@@ -97,7 +90,7 @@ def _mend(view: ReasonContext) -> str:
 def _retry_failed(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
-    nobody = f"No instance failed on {view.target}."
+    nobody = say("action.none_failed", version=view.target)
     if not any(one.failed_version == view.target for one in view.facts.instances):
         return nobody
     return _in_vain(what_if.started(view.facts, only_failed=True), view, nobody)
@@ -105,8 +98,8 @@ def _retry_failed(view: ReasonContext) -> str:
 
 def _extensions(view: ReasonContext, extensions: str) -> str:
     if not extensions:
-        return "No extensions are configured."
-    nobody = "All instances that are not opted out have them."
+        return say("action.no_extensions")
+    nobody = say("action.all_have_extensions")
     if all(one.extensions == extensions for one in view.facts.instances):
         return nobody
     return _in_vain(what_if.extensions_started(view.facts, extensions), view, nobody)
@@ -121,7 +114,7 @@ def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
             return nobody
         case Fault(breach) if breach.exceeded:
             share, limit = breach.exceeded.share_percent, breach.exceeded.limit_percent
-            return f"{len(breach.instances)} instances are unhealthy ({share:g} %), limit {limit} %: it would stop at once."
+            return say("action.would_stop", count=len(breach.instances), share=share, limit=limit)
         case Fault(breach):
             return breach.message
     return ""
@@ -136,12 +129,12 @@ def _retry(view: ReasonContext) -> str:
     again_at = backoff.next_attempt_at(facts)
     waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > view.now)
     if last is None or last.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED) or not waits:
-        return NOTHING_TO_RETRY
+        return say("action.nothing_to_retry")
     if not facts.automatic:
-        return "Automatic upgrades are off. Start an upgrade instead."
+        return say("action.automatic_off")
     if why := _in_general(view):
         return why
-    return "" if advice.could_be_tried_again(view) else "No instance could be upgraded now."
+    return "" if advice.could_be_tried_again(view) else say("action.none_could")
 
 
 # --- steering a running upgrade ---------------------------------------------------------------------------------------
@@ -151,10 +144,10 @@ def _is_over(view: ReasonContext) -> str:
     """Why no further batch begins: no upgrade runs, it rolls back, or it is being cancelled. "" where one may begin."""
     upgrade = view.upgrade
     if upgrade is None:
-        return NOTHING_RUNS
+        return say("action.nothing_runs")
     if upgrade.breach:
-        return ROLLING_BACK
-    return CANCELLING if upgrade.cancel_requested_by else ""
+        return say("action.rolling_back")
+    return say("action.cancelling") if upgrade.cancel_requested_by else ""
 
 
 def _comes_again(view: ReasonContext) -> bool:
@@ -169,52 +162,52 @@ def _pause(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is None:
         by = backoff.paused_by(view.facts)
-        return f"Already paused by {by}." if by else "" if _comes_again(view) else NOTHING_RUNS
-    return f"Already paused by {upgrade.paused_by}." if upgrade.paused_by else _is_over(view)
+        return say("action.already_paused", by=by) if by else "" if _comes_again(view) else say("action.nothing_runs")
+    return say("action.already_paused", by=upgrade.paused_by) if upgrade.paused_by else _is_over(view)
 
 
 def _resume(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is None:
-        return "" if backoff.paused_by(view.facts) else "Nothing is paused."
-    return _is_over(view) or ("" if upgrade.paused_by else "It is not paused.")
+        return "" if backoff.paused_by(view.facts) else say("action.nothing_paused")
+    return _is_over(view) or ("" if upgrade.paused_by else say("action.not_paused"))
 
 
 def _next_batch(view: ReasonContext) -> str:
-    upgrade, only = view.upgrade, "Only available during a pause between batches."
+    upgrade, only = view.upgrade, say("action.only_in_a_pause")
     if upgrade is None or (why := _is_over(view)):
-        return NOTHING_RUNS if upgrade is None else why
+        return say("action.nothing_runs") if upgrade is None else why
     if in_flight.running_batch(view.facts):
-        return "A batch is in progress."
+        return say("action.batch_runs")
     last = upgrade.batches[-1].finished_at if upgrade.batches else None
     if last is None or last + upgrade.policy.pause_between_batches <= view.now:
         return only
-    return "Already requested." if upgrade.pause_is_skipped else ""
+    return say("action.already_requested") if upgrade.pause_is_skipped else ""
 
 
 def _cancel(view: ReasonContext) -> str:
     upgrade = view.upgrade
     if upgrade is not None and upgrade.cancel_requested_by:
-        return "Already requested."
+        return say("action.already_requested")
     return _is_over(view)
 
 
 def _approve(view: ReasonContext) -> str:
     facts, upgrade = view.facts, view.upgrade
     if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
-        return "Upgrades of this scale set need no approval."
+        return say("action.no_approval_needed")
     waiting = view.outdated if upgrade is None else batches.unapproved(facts, upgrade)
     is_waiting = any(not batches.is_approved(one, view.policy, view.target) and not one.is_opted_out for one in waiting)
     follows = upgrade is not None or facts.follows_latest
-    return "" if is_waiting and follows else "Nothing waits for approval."
+    return "" if is_waiting and follows else say("action.nothing_waits")
 
 
 def _release(view: ReasonContext) -> str:
-    return "An upgrade of the failed instances is running." if view.upgrade and view.upgrade.only_failed else ""
+    return say("action.failed_are_tried") if view.upgrade and view.upgrade.only_failed else ""
 
 
 def _opt_out_of_upgrade(view: ReasonContext) -> str:
-    return "" if view.upgrade or _comes_again(view) else "No upgrade is running or waiting to be retried."
+    return "" if view.upgrade or _comes_again(view) else say("action.nothing_to_opt_out_of")
 
 
 _WHY_NOT: dict[Action, Callable[[ReasonContext], str]] = {

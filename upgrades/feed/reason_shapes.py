@@ -9,7 +9,7 @@ from upgrades.core.actions import Action
 from upgrades.core.catalogue import is_message, say, text_of
 from upgrades.core.instants import iso
 from upgrades.core.reasons import KINDS
-from upgrades.core.sentences import SentenceShape, shaped
+from upgrades.core.sentences import Param, SentenceShape, shaped
 from upgrades.core.steps import Why
 from upgrades.core.waiting import Reason
 from upgrades.models import RollingUpgrade
@@ -72,10 +72,14 @@ class ReasonShape(SentenceShape):
 
 
 class ActionShape(TypedDict):
-    """Whether people can do an action now; if not, `why` is the reason in a sentence. Part of a scale set's `decision`."""
+    """Whether people can do an action now; if not, `why` is the reason in a sentence. Part of a scale set's `decision`.
+
+    `key` and `params` are those of the sentence."""
 
     possible: bool
     why: str
+    key: str
+    params: dict[str, Param]
 
 
 class BreachShape(SentenceShape):
@@ -106,7 +110,11 @@ def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: d
 
 def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
     """Actions in the shape in which they are stored with the decision. `why_not`: the reason against each, "" where it is possible."""
-    return {action.value: ActionShape(possible=not why, why=why) for action, why in why_not.items()}
+    told = {action: shaped(why) for action, why in why_not.items()}
+    return {
+        action.value: ActionShape(possible=not why["text"], why=why["text"], key=why["key"], params=why["params"])
+        for action, why in told.items()
+    }
 
 
 def decision(
