@@ -21,17 +21,17 @@ from upgrades.core.states import Health, MemberState
 def said(facts: Facts) -> Mapping[int, str]:
     """Which message each instance says, without "instance."."""
     told = board(facts)["says"]
-    return {id: one["key"].removeprefix("instance.") for one in told for id in numbers_in(one["instances"])}
+    return {id: said["key"].removeprefix("instance.") for said in told for id in numbers_in(said["instances"])}
 
 
 @settings(deadline=None)
 @given(fleets())
 def test_each_instance_says_one_thing_unless_it_is_held(facts: Facts) -> None:
     found = board(facts)
-    told = [id for one in found["says"] for id in numbers_in(one["instances"])]
+    told = [id for said in found["says"] for id in numbers_in(said["instances"])]
     held = numbers_in(found["states"].get("held", ""))
-    assert len(told) == len(set(told)) and set(told) | set(held) == {one.id for one in facts.instances}
-    assert all(one["template"] == messages_in("en")[one["key"]] for one in found["says"])
+    assert len(told) == len(set(told)) and set(told) | set(held) == {instance.id for instance in facts.instances}
+    assert all(said["template"] == messages_in("en")[said["key"]] for said in found["says"])
 
 
 def test_every_state_has_its_message() -> None:
@@ -49,7 +49,7 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
 def test_one_that_is_ill_on_its_old_disk_again_says_both() -> None:
     facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, rolled_back=True)
     states = {**states_of(facts, NOW, ""), 0: State.UNHEALTHY}
-    assert {one["key"]: one["instances"] for one in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
+    assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
 
 
 def test_of_a_pair_each_says_what_becomes_of_it() -> None:

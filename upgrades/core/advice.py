@@ -41,7 +41,7 @@ def could_begin(view: ReasonContext) -> bool:
 def could_be_tried_again(view: ReasonContext) -> bool:
     """Would a retry that a person asks of the platform now go on? Nothing refuses or stops it, and it has an instance to take."""
     free = batches.may_be_taken_next(view.facts, StartedBy.PLATFORM, view.target)
-    takes = {one.id for one in free}.intersection(one.id for one in view.outdated)
+    takes = {instance.id for instance in free}.intersection(instance.id for instance in view.outdated)
     return bool(takes) and not backoff.paused_by(view.facts) and not gate_is_shut(view.facts, view, by_hand=False)
 
 
@@ -71,13 +71,13 @@ def could_be_started(view: ReasonContext) -> list[InstanceFacts]:
     policy = policy_of(facts, by_hand=True)
     start = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
     free = batches.may_be_taken_next(facts, StartedBy.USER, view.target)
-    return [one for one in free if batches.would_be_taken(one, start)]
+    return [instance for instance in free if batches.would_be_taken(instance, start)]
 
 
 def _failed_and_free(view: ReasonContext) -> bool:
     """Is there an instance that an upgrade of the failed ones would take? It needs a machine that is switched on."""
     free = batches.may_be_taken_next(view.facts, StartedBy.USER, view.target)
-    return any(one.failed_version == view.target for one in free)
+    return any(instance.failed_version == view.target for instance in free)
 
 
 def _may_begin(view: ReasonContext) -> bool:
@@ -86,9 +86,9 @@ def _may_begin(view: ReasonContext) -> bool:
 
 def _could_be_mended(view: ReasonContext) -> bool:
     """Would the gate open if the unhealthy instances that the upgrade itself would mend did not count?"""
-    takes = {one.id for one in could_be_started(view)}
+    takes = {instance.id for instance in could_be_started(view)}
     sick = health.unhealthy(view.facts, view.now)
-    others = [one for one in sick if one.id not in takes]
+    others = [instance for instance in sick if instance.id not in takes]
     return len(others) < len(sick) and not _is_shut(view.facts, others, policy_of(view.facts, by_hand=True))
 
 
