@@ -1,5 +1,6 @@
 // What people do: forms and buttons that post (htmx), and posts without a form. The feed, not the answer, changes the screen.
 
+import { t } from "./catalogue.js";
 import { $, find, html, mark, show } from "./dom.js";
 import { inZone } from "./sentences.js";
 import { drop, refusal, toast } from "./toast.js";
@@ -74,11 +75,9 @@ function settle(element, status, answer) {
 
 /** @param {number} status */
 function messageFor(status) {
-  if (!status)
-    return "The server did not answer. Check whether the change was made, then try again.";
-  if (status === 403)
-    return "This page was opened before you signed in. Nothing was changed; reload and try again.";
-  return `The server answered ${status}. Check whether the change was made, then try again.`;
+  if (!status) return t("acts.no_answer");
+  if (status === 403) return t("acts.signed_in_since");
+  return t("acts.answered", { status });
 }
 
 /**
@@ -111,7 +110,7 @@ export function problem(form, message) {
  * @param {Answer} answer
  */
 function showDone(sentence, { fill = "done", glyph = "done", undo }) {
-  const button = html`<div class="actions"><button class="button">Undo</button></div>`;
+  const button = html`<div class="actions"><button class="button">${t("acts.undo")}</button></div>`;
   const box = toast(html`${mark(fill, glyph)}<p>${inZone(sentence)}</p>${undo ? button : ""}`, {
     fill,
   });

@@ -1,15 +1,16 @@
 // What cannot be taken back asks first: the server says what would follow (docs/operations.md), and its main button does it.
 
 import { post, refused } from "./acts.js";
+import { t } from "./catalogue.js";
 import { $, html, mark, show, turn } from "./dom.js";
-import { many, momentAt, span, zoneName } from "./format.js";
+import { span, zoneName } from "./format.js";
 import { inZone } from "./sentences.js";
 
 const MAX_ANSWER_MS = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms
 const NO_ANSWER = {
   code: "",
-  message: "No answer came from the server. Nothing was changed; try again.",
+  message: t("confirm.no_answer"),
 };
 const MAX_OPT_OUTS = 6; // named one by one
 
@@ -62,7 +63,7 @@ function open(said) {
   $("#confirm-name").textContent = said.title;
   show($("#confirm-says"), effects(said));
   $("#confirm-do span").textContent = said.word;
-  $("#confirm [data-act=close]").textContent = said.back ?? "Cancel";
+  $("#confirm [data-act=close]").textContent = said.back ?? t("confirm.cancel");
   turn($("#confirm-do"), said.why);
   $(".problem", dialog).hidden = true;
   if (!dialog.open) dialog.showModal();
@@ -118,7 +119,7 @@ export function effects({ says, why, opt_outs: optOuts, held, batches, more, las
     ${says.map((sentence) => html`<p>${inZone(sentence)}</p>`)}
     ${held.map((sentence) => notice("waiting", sentence))}
     ${batches.length ? outline(batches, more) : ""}
-    ${lasts ? html`<p class="quiet">Expected to take ${time(lasts)}.</p>` : ""}`;
+    ${lasts ? html`<p class="quiet">${t("confirm.lasts", { time: time(lasts) })}</p>` : ""}`;
 }
 
 /**
@@ -132,14 +133,14 @@ const notice = (fill, text) =>
 function owners(list) {
   const more = list.length - MAX_OPT_OUTS;
   return html`<ul class="owned">${list.slice(0, MAX_OPT_OUTS).map(owned)}</ul>
-    ${more > 0 ? html`<p class="quiet">And ${more} more.</p>` : ""}`;
+    ${more > 0 ? html`<p class="quiet">${t("confirm.more", { count: more })}</p>` : ""}`;
 }
 
 /** @param {OptOut} optOut */
 function owned({ name, owner, reason, scope, until }) {
-  const day = until ? `until ${momentAt(until)} ${zoneName(until)}` : "with no end";
-  const end = scope === "upgrade" ? "until the upgrade is complete" : day;
-  return html`<li><b>${name}</b>, opted out by ${owner} ${end}: ${reason}</li>`;
+  const day = until ? t("confirm.until", { until, zone: zoneName(until) }) : t("confirm.no_end");
+  const end = scope === "upgrade" ? t("confirm.until_upgrade") : day;
+  return html`<li><b>${name}</b>${t("confirm.opted_out", { owner, end, reason })}</li>`;
 }
 
 /**
@@ -147,18 +148,18 @@ function owned({ name, owner, reason, scope, until }) {
  * @param {number} more
  */
 function outline(batches, more) {
-  const rest = more ? html`<li class="quiet">${many(more, "more batch", "more batches")}</li>` : "";
+  const rest = more ? html`<li class="quiet">${t("confirm.batches", { count: more })}</li>` : "";
   return html`<ol class="outline">${batches.map(batch)}${rest}</ol>`;
 }
 
 /** @param {PlannedBatch} batch */
 function batch({ number, count, instances, zones }) {
-  const where = zones.length ? `, zone ${zones.join(", ")}` : "";
-  return html`<li><b>Batch ${number}</b> ${many(count, "instance")}${where} <span class="quiet">${instances}</span></li>`;
+  const where = zones.length ? t("confirm.zone", { zones: zones.join(", ") }) : "";
+  return html`<li><b>${t("confirm.batch", { number })}</b> ${t("confirm.size", { count })}${where} <span class="quiet">${instances}</span></li>`;
 }
 
 /** @param {[number, number]} range */
 function time([low, high]) {
   const [shortest, longest] = [low, high].map((seconds) => span(seconds * 1000));
-  return shortest === longest ? shortest : `${shortest} to ${longest}`;
+  return shortest === longest ? shortest : t("confirm.range", { low: shortest, high: longest });
 }

@@ -1,5 +1,7 @@
 // How each state looks: its word, its fill, its glyph. Which state an instance is in says the board of the feed. Pure.
 
+import { t } from "./catalogue.js";
+
 /** @import { Instance } from "./board.js" */
 
 /**
@@ -12,24 +14,24 @@
  * @type {Record<string, { word: string, fill: string, glyph?: string }>}
  */
 export const STATES = {
-  failed: { word: "Failed", fill: "failure" },
-  missing: { word: "No machine", fill: "attention", glyph: "close" },
-  unhealthy: { word: "Unhealthy", fill: "attention" },
-  quarantined: { word: "Quarantined", fill: "attention" },
-  "rolling-back": { word: "Rolling back", fill: "attention" },
-  "rolled-back": { word: "Rolled back", fill: "attention" },
-  unknown: { word: "Unknown", fill: "waiting" },
-  creating: { word: "Creating", fill: "active", glyph: "upgrading" },
-  upgrading: { word: "Upgrading", fill: "active" },
-  verifying: { word: "Verifying", fill: "active" },
-  deleting: { word: "Deleting", fill: "active", glyph: "rolling-back" },
-  queued: { word: "Queued", fill: "waiting" },
-  held: { word: "Held", fill: "waiting" },
-  pending: { word: "Pending", fill: "waiting" },
-  "switched-off": { word: "Switched off", fill: "waiting" },
-  done: { word: "Up to date", fill: "done" },
-  "opted-out": { word: "Opted out", fill: "out" },
-  unseen: { word: "Not looked at yet", fill: "waiting", glyph: "unknown" },
+  failed: { word: t("state.failed"), fill: "failure" },
+  missing: { word: t("state.missing"), fill: "attention", glyph: "close" },
+  unhealthy: { word: t("state.unhealthy"), fill: "attention" },
+  quarantined: { word: t("state.quarantined"), fill: "attention" },
+  "rolling-back": { word: t("state.rolling-back"), fill: "attention" },
+  "rolled-back": { word: t("state.rolled-back"), fill: "attention" },
+  unknown: { word: t("state.unknown"), fill: "waiting" },
+  creating: { word: t("state.creating"), fill: "active", glyph: "upgrading" },
+  upgrading: { word: t("state.upgrading"), fill: "active" },
+  verifying: { word: t("state.verifying"), fill: "active" },
+  deleting: { word: t("state.deleting"), fill: "active", glyph: "rolling-back" },
+  queued: { word: t("state.queued"), fill: "waiting" },
+  held: { word: t("state.held"), fill: "waiting" },
+  pending: { word: t("state.pending"), fill: "waiting" },
+  "switched-off": { word: t("state.switched-off"), fill: "waiting" },
+  done: { word: t("state.done"), fill: "done" },
+  "opted-out": { word: t("state.opted-out"), fill: "out" },
+  unseen: { word: t("state.unseen"), fill: "waiting", glyph: "unknown" },
 };
 
 export const FILLS = ["done", "active", "attention", "failure", "waiting", "out"];
@@ -61,10 +63,10 @@ export const WORST_FIRST = [
  * @type {Record<string, { word: string, fill: string, glyph: string }>}
  */
 export const HEALTH = {
-  unhealthy: { word: "Unhealthy", fill: "attention", glyph: "unhealthy" },
-  initializing: { word: "Initializing", fill: "active", glyph: "verifying" },
-  healthy: { word: "Healthy", fill: "done", glyph: "done" },
-  unknown: { word: "Unknown", fill: "waiting", glyph: "unknown" },
+  unhealthy: { word: t("health.unhealthy"), fill: "attention", glyph: "unhealthy" },
+  initializing: { word: t("health.initializing"), fill: "active", glyph: "verifying" },
+  healthy: { word: t("health.healthy"), fill: "done", glyph: "done" },
+  unknown: { word: t("health.unknown"), fill: "waiting", glyph: "unknown" },
 };
 
 /**

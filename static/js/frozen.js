@@ -1,5 +1,6 @@
 // A page without news: what it shows may be wrong, so nothing is done from it. Every control that acts is off and says why, and its clocks stand still.
 
+import { t } from "./catalogue.js";
 import { $$ } from "./dom.js";
 import { elementOf } from "./events.js";
 import { refusal } from "./toast.js";
@@ -8,9 +9,8 @@ import { refusal } from "./toast.js";
 
 /** @type {Record<string, string>} */
 const WHY = {
-  stale:
-    "This page is out of date: the connection to the server is lost. Controls work again as soon as it is live.",
-  "signed-out": "You are signed out. Sign in to go on.",
+  stale: t("frozen.stale"),
+  "signed-out": t("frozen.signed-out"),
 };
 const ACTING = [
   "[hx-post]:not(form)",

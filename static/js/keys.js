@@ -1,5 +1,6 @@
 // Keys of the grid: arrows, Home/End, PgUp/PgDn, type-ahead on the name, Enter, Space, o, t, /, ?.
 
+import { t, tPieces } from "./catalogue.js";
 import { $, html, show } from "./dom.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -23,21 +24,23 @@ const MOVES = new Set([
 const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instance
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
+const PAGE_KEYS = html`<kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd>`;
+
 /** @type {[string[], string][]} */
 const KEY_SHEET = [
-  [["←", "→", "↑", "↓"], "Move between instances"],
-  [["Home", "End"], "First or last of the group"],
-  [["PgUp", "PgDn"], "Group before or after"],
-  [["0–9"], "Go to the instance with this number"],
-  [["Enter"], "Details"],
-  [["Space"], "Select"],
-  [["Shift", "Space"], "Select all between"],
-  [["a"], "Select all that are shown"],
-  [["o"], "Opt out"],
-  [["t"], "Table or grid"],
-  [["/"], "Filter"],
-  [["Esc"], "Close, then clear selection and filter"],
-  [["?"], "This sheet"],
+  [["←", "→", "↑", "↓"], t("keys.move")],
+  [["Home", "End"], t("keys.ends")],
+  [["PgUp", "PgDn"], t("keys.groups")],
+  [["0–9"], t("keys.number")],
+  [["Enter"], t("keys.details")],
+  [["Space"], t("keys.select")],
+  [["Shift", "Space"], t("keys.select_between")],
+  [["a"], t("keys.select_all")],
+  [["o"], t("keys.opt_out")],
+  [["t"], t("keys.table")],
+  [["/"], t("keys.filter")],
+  [["Esc"], t("keys.close")],
+  [["?"], t("keys.sheet")],
 ];
 
 /**
@@ -122,11 +125,10 @@ const row = ([keys, does]) =>
 export function showSheet() {
   show(
     $("#sheet"),
-    html`<form method="dialog"><h2>Keys</h2><dl class="pairs">${KEY_SHEET.map(row)}</dl>
-    <label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span><kbd>t</kbd> <kbd>/</kbd>
-      <kbd>?</kbd> work anywhere on the page.
-      <span class="quiet">Off: only when an instance has the focus.</span></span></label>
-    <div class="actions"><button class="button">Close</button></div></form>`,
+    html`<form method="dialog"><h2>${t("keys.title")}</h2><dl class="pairs">${KEY_SHEET.map(row)}</dl>
+    <label class="choice"><input type="checkbox" data-act="keys" data-on="change"><span>${tPieces("keys.anywhere", { keys: PAGE_KEYS })}
+      <span class="quiet">${t("keys.off")}</span></span></label>
+    <div class="actions"><button class="button">${t("keys.done")}</button></div></form>`,
   );
   $("#sheet input").checked = areEverywhere();
   $("#sheet").showModal();

@@ -2,11 +2,12 @@
 
 import { awaitedOf } from "./approval.js";
 import { instancesOf } from "./board.js";
+import { t } from "./catalogue.js";
 import { whyNotNow } from "./controls.js";
 import { glyph, html, mark, show } from "./dom.js";
 import { HEALTH, STATES } from "./faces.js";
 import { isFiltered } from "./filtering.js";
-import { many, number } from "./format.js";
+import { number } from "./format.js";
 import { ACTS } from "./reasons.js";
 import { may, off, whyNot } from "./shell.js";
 import { isIn } from "./view.js";
@@ -63,15 +64,15 @@ function selection(selected, board) {
   if (!selected.size || !board) return "";
   const chosen = instancesOf(board, selected);
   const of = (/** @type {string} */ act) => chosen.filter(ACTS[act].ids ?? all).map(({ id }) => id);
-  const clear = html`<button type="button" class="button plain" data-act="clear-selection">Clear</button>`;
-  return html`<div class="selection"><b>${many(selected.size, "instance")} selected</b>
+  const clear = html`<button type="button" class="button plain" data-act="clear-selection">${t("selection.clear")}</button>`;
+  return html`<div class="selection"><b>${t("selection.selected", { count: selected.size })}</b>
     ${approve(of("approve"), awaitedOf(board))}${optOut()}${optIn(of("opt_in"))}${release(of("release"), whyNotNow(board, "release"))}${clear}</div>`;
 }
 
 const all = () => true;
 
 function optOut() {
-  const label = html`${glyph("opted-out")}Opt out…`;
+  const label = html`${glyph("opted-out")}${t("selection.opt_out")}`;
   if (!may("opt_out")) return off(label, whyNot("opt_out"), "no-opt-out-selected");
   return html`<button type="button" class="button" data-act="opt-out-selected">${label}</button>`;
 }
@@ -85,9 +86,9 @@ function approve(ids, version) {
   if (!version) return "";
   return steering(
     "approve",
-    html`${glyph("play")}${withCount("Approve", ids)}`,
+    html`${glyph("play")}${withCount(t("selection.approve"), ids)}`,
     ids,
-    "None of them is waiting for approval.",
+    t("selection.none_waiting"),
     version,
   );
 }
@@ -103,17 +104,17 @@ const withCount = (word, ids) => (ids.length ? `${word} ${number(ids.length)}` :
  * @param {string} why
  */
 function release(ids, why) {
-  const label = html`${glyph("done")}${withCount("Release", ids)}`;
-  return steering("release", label, why ? [] : ids, why || "None of them is in quarantine.");
+  const label = html`${glyph("done")}${withCount(t("selection.release"), ids)}`;
+  return steering("release", label, why ? [] : ids, why || t("selection.none_quarantined"));
 }
 
 /** @param {string[]} ids */
 function optIn(ids) {
   return steering(
     "opt_in",
-    html`${glyph("done")}${withCount("Opt in", ids)}`,
+    html`${glyph("done")}${withCount(t("selection.opt_in"), ids)}`,
     ids,
-    "None of them is opted out.",
+    t("selection.none_opted_out"),
   );
 }
 
@@ -152,12 +153,14 @@ export function paintSelection(place, grid) {
  */
 export function matching(shown, total, view) {
   const filtered = isFiltered(view.filter),
-    label = filtered ? `Select the ${number(shown)}` : `Select all ${number(total)}`;
+    label = filtered
+      ? t("filter.select", { count: shown })
+      : t("filter.select_all", { count: total });
   const clear = filtered
-    ? html`<button type="button" class="link" data-act="clear-filter">Clear filter</button>`
+    ? html`<button type="button" class="link" data-act="clear-filter">${t("filter.clear")}</button>`
     : "";
   const all = shown
     ? html`<button type="button" class="link" data-act="select-matching">${label}</button>`
     : "";
-  return html`<span>${filtered ? `${number(shown)} of ${number(total)} shown` : many(total, "instance")}</span>${clear}${all}`;
+  return html`<span>${filtered ? t("filter.shown", { shown, total }) : t("filter.total", { count: total })}</span>${clear}${all}`;
 }

@@ -1,8 +1,8 @@
 // The form that opts instances out: who, why, until when, and what it would do.
 
 import { instancesOf } from "./board.js";
+import { t } from "./catalogue.js";
 import { $, field, html, show } from "./dom.js";
-import { many, number } from "./format.js";
 import { whyNotNow } from "./controls.js";
 import { may, whyNot } from "./shell.js";
 import { refusal } from "./toast.js";
@@ -52,7 +52,9 @@ export class OptingOut {
     });
     $(".problem", form).hidden = true;
     $("#opt-out-name").textContent =
-      `Opt ${list.length === 1 ? list[0].name : `${list.length} instances`} out`;
+      list.length === 1
+        ? t("opting_out.title", { name: list[0].name })
+        : t("opting_out.title_many", { count: list.length });
     this.offerUpgrade(whyNotNow(board, "opt_out_of_upgrade"));
     this.choose();
     show($("#opt-out-effect"), effectOf(list, board));
@@ -83,11 +85,11 @@ export class OptingOut {
 function effectOf(list, board) {
   const { eligible, counted } = board.figures.counts;
   const left = eligible - list.filter(({ isEligible }) => isEligible).length;
-  const they = list.length === 1 ? "It keeps its image" : "They keep their image";
-  const warning = left ? "" : html` <b>No instance is left for an upgrade then.</b>`;
-  const limits = `Limits and batch size still use all ${number(counted)}.`;
-  const progress = `Excluded from progress (${many(left, "instance")} ${left === 1 ? "remains" : "remain"}).`;
-  return html`${they}. ${progress} ${limits}${warning}${replacedBy(list)}`;
+  const keeps = t("opting_out.keeps", { count: list.length });
+  const warning = left ? "" : html` <b>${t("opting_out.none_left")}</b>`;
+  const limits = t("opting_out.limits", { count: counted });
+  const progress = t("opting_out.progress", { count: left });
+  return html`${keeps} ${progress} ${limits}${warning}${replacedBy(list)}`;
 }
 
 /**
@@ -97,8 +99,10 @@ function effectOf(list, board) {
 function replacedBy(list) {
   const others = list.map(({ opt_out: optOut }) => optOut).filter((optOut) => optOut !== null);
   if (!others.length) return "";
-  const whose = [...new Set(others.map(({ owner, reason }) => `by ${owner}: ${reason}`))]
+  const whose = [
+    ...new Set(others.map(({ owner, reason }) => t("opting_out.whose", { owner, reason }))),
+  ]
     .slice(0, 3)
     .join("; ");
-  return html` <b>It replaces ${many(others.length, "opt-out")}: ${whose}</b>`;
+  return html` <b>${t("opting_out.replaces", { count: others.length, whose })}</b>`;
 }

@@ -5,6 +5,7 @@ import { keepFreshOff, listen } from "./events.js";
 import { exactTimeAt, zoneName } from "./format.js";
 import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
+import { t } from "./catalogue.js";
 import { sendConfirmed } from "./confirm.js";
 import { letGo, openFleetStop } from "./fleet-stop.js";
 import { freeze, thaw } from "./frozen.js";
@@ -65,12 +66,15 @@ function tip(element) {
 
 /** @type {Record<Kind, [string, (details: Details) => string]>} */
 const CHIP = {
-  connecting: ["waiting", () => "Connecting"],
-  live: ["done", ({ lag = 0 }) => `Live, lag ${(lag / 1000).toFixed(1)} s`],
-  polling: ["attention", () => "Updating every 3 s"],
-  reconnecting: ["attention", () => "Reconnecting"],
-  stale: ["failure", ({ since = 0 }) => `Stale since ${exactTimeAt(since)} ${zoneName()}`],
-  "signed-out": ["failure", () => "Signed out"],
+  connecting: ["waiting", () => t("connection.connecting")],
+  live: ["done", ({ lag = 0 }) => t("connection.live", { seconds: (lag / 1000).toFixed(1) })],
+  polling: ["attention", () => t("connection.polling")],
+  reconnecting: ["attention", () => t("connection.reconnecting")],
+  stale: [
+    "failure",
+    ({ since = 0 }) => t("connection.stale", { time: exactTimeAt(since), zone: zoneName() }),
+  ],
+  "signed-out": ["failure", () => t("connection.signed-out")],
 };
 let lastKind = "";
 
@@ -104,13 +108,13 @@ function announce(kind, words) {
   else find("#signed-out")?.remove();
   if (isDead) say(`${words}.`, { urgent: true });
   else if (kind === "live" && (lastKind === "stale" || lastKind === "signed-out"))
-    say("Live again.", { urgent: true });
+    say(t("connection.live_again"), { urgent: true });
 }
 
 function showSignedOut() {
   const back = `${under("login/")}?next=${encodeURIComponent(location.pathname + location.search)}`;
-  const link = html`<div class="actions"><a class="button" href="${back}">Sign in</a></div>`;
-  const words = html`${mark("failure", "failed")}<p>You are signed out. Sign in to see live data.</p>${link}`;
+  const link = html`<div class="actions"><a class="button" href="${back}">${t("connection.sign_in")}</a></div>`;
+  const words = html`${mark("failure", "failed")}<p>${t("connection.sign_in_to_see")}</p>${link}`;
   const box = toast(words, { fill: "failure", seconds: 0 });
   box.id = "signed-out";
 }
