@@ -137,7 +137,8 @@ def test_the_steps_of_an_upgrade_name_functions_that_exist() -> None:
     named = re.findall(r"`(\S+\.(?:py|js)):(\w+)`", steps)
     assert len(named) > 30
     for path, name in named:
-        defined = rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*="
+        # The last: a method of a class in JavaScript.
+        defined = rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*=|^  (?:async )?{name}\(.*\) {{{{$"
         assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{path}: {name}"
 
 

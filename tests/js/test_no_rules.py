@@ -228,7 +228,7 @@ CODES = "|".join(code.value for code in KINDS)
 # Quoted, or the name of a member of an object.
 QUOTED = re.compile(rf"[\"'`](?:{CODES})[\"'`]|(?<![\w.])(?:{CODES})\s*:(?!:)")
 # What only looks like one: the word of a state, and Azure's name for the state of an upgrade.
-NO_CODE = re.compile(r"word: \"(?:Paused|Quarantined)\"|RollingBack: \{ fill:")
+NO_CODE = re.compile(r"\"state\.quarantined\": \"Quarantined\"|word: \"Paused\"|RollingBack: \{ fill:")
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 
 
