@@ -138,7 +138,9 @@ def test_the_steps_of_an_upgrade_name_functions_that_exist() -> None:
     assert len(named) > 30
     for path, name in named:
         # The last: a method of a class in JavaScript.
-        defined = rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*=|^  (?:async )?{name}\(.*\) {{{{$"
+        defined = (
+            rf"^\s*(?:export |async )*(?:def|class|function) {name}\b|^{name}\b.*=|^  (?:async )?{name}\(.*\) {{{{$"
+        )
         assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), f"{path}: {name}"
 
 
