@@ -19,7 +19,7 @@ QUICK = "not (browser or virtual_machines or real_clients or slow or end_to_end)
 # What no import leads to: the tests that read such files.
 READ_BY = {
     "static": ["tests/js", "tests/dashboard/test_static_files.py"],
-    "templates": ["tests/dashboard", "tests/js/test_no_rules.py"],
+    "templates": ["tests/texts", "tests/dashboard", "tests/js/test_no_rules.py"],
     "docs": ["tests/test_docs.py", "tests/test_citations.py"],
 }
 
