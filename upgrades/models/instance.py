@@ -262,5 +262,5 @@ def in_force(now: datetime) -> models.QuerySet[OptOut]:
 
 
 def is_opted_out(now: datetime) -> Exists:
-    """A condition on instances: an opt-out is in force. As `core.facts.InstanceFacts.protected`: never in a set that is being deleted."""
+    """A condition on instances: an opt-out is in force. As `InstanceFacts.is_opted_out`: never in a set that is being deleted."""
     return Exists(in_force(now).filter(instance=OuterRef("pk"), instance__scale_set__deleting=False))
