@@ -99,12 +99,20 @@ def test_names_and_versions_are_not_broken_on_a_phone(sign_in: SignIn, address: 
 def test_a_page_that_takes_long_says_that_it_loads(sign_in: SignIn) -> None:
     page = sign_in("/images/")
     held: list[Route] = []
-    page.route("**/feed/snapshot?**", lambda route: held.append(route))
+    is_held = [True]
+
+    def hold(route: Route) -> None:
+        if is_held[0]:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/feed/snapshot?**", hold)
     page.goto(SET_PAGE, wait_until="commit")
     expect(page.get_by_text("Loading.", exact=True)).to_be_visible()
-    page.unroute("**/feed/snapshot?**")  # it may be asked for only now
-    for held_route in held:
-        held_route.continue_()
+    is_held[0] = False  # it may be asked for only now
+    for route in held:
+        route.continue_()
     live(page)
     expect(page.locator(".waits")).not_to_be_visible()
 
