@@ -50,7 +50,7 @@ SOAK = settings(COMMON, max_examples=5, stateful_step_count=40)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.timeout(900 + 120 * MINUTES),
+    pytest.mark.timeout(1800 + 120 * MINUTES),
     pytest.mark.slow,
 ]
 
