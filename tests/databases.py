@@ -49,8 +49,11 @@ def bring_back() -> None:
 def one_for(home: Path) -> Iterator[str]:
     """The URL of a database for a Rollgrid with this state folder; "" for SQLite in that folder.
 
-    On a PostgreSQL server of a test's own it is empty: `up` migrates it.
+    On a PostgreSQL server of a test's own it is empty, and where no test runs there is none yet: `up` migrates it.
     """
+    if not _kept:
+        yield ""
+        return
     ((copy, server),) = _kept
     if connection.vendor == "sqlite":
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
