@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from upgrades import attempts
 from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import MemberState, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 from upgrades.models.records import batches_of
 
@@ -127,8 +127,7 @@ def _outcome(row: RollingUpgrade) -> str:
         UpgradeStatus.FAULTED: _("Upgrade of extensions failed."),
     }
     outcomes: Mapping[Any, str] = of_images if row.kind == UpgradeKind.IMAGE else of_extensions
-    is_automatic = row.started_by == StartedBy.PLATFORM
-    by = _("automatically") if is_automatic else _("by {name}").format(name=row.started_by_name)
+    by = _("automatically") if row.is_automatic else _("by {name}").format(name=row.started_by_name)
     return outcomes[row.status].format(version=row.target_version, by=by) + " " if row.status in outcomes else ""
 
 

@@ -113,9 +113,14 @@ class RollingUpgrade(models.Model):
         return "of extensions" if self.kind == UpgradeKind.EXTENSIONS else f"to {self.target_version}"
 
     @property
+    def is_automatic(self) -> bool:
+        """Whether the platform started it, and not a person."""
+        return self.started_by == StartedBy.PLATFORM
+
+    @property
     def by_whom(self) -> str:
         """Who started it, in words that follow "started"."""
-        return "automatically" if self.started_by == StartedBy.PLATFORM else f"by {self.started_by_name}"
+        return "automatically" if self.is_automatic else f"by {self.started_by_name}"
 
     def called(self, name: object) -> str:
         """Its name in words, with that of its scale set: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
