@@ -130,7 +130,7 @@ async def measure(clients: int, port: int, pid: int, request: bytes, publish: Pu
             (await loop.create_connection(lambda: Client(request, sent, latencies), "127.0.0.1", port))[1]
             for _ in range(min(AT_ONCE, clients - first))
         ]
-        await asyncio.wait_for(asyncio.gather(*(one.ready for one in new)), 60)
+        await asyncio.wait_for(asyncio.gather(*(listener.ready for listener in new)), 60)
         opened += new
     per_second = clients / (time.perf_counter() - began)
     await asyncio.sleep(2)
@@ -142,13 +142,13 @@ async def measure(clients: int, port: int, pid: int, request: bytes, publish: Pu
     end = time.perf_counter() + DRAIN_SECONDS
     while len(latencies) < clients * FRAMES and time.perf_counter() < end:
         await asyncio.sleep(0.05)
-    cpu = (cpu_of(pid) - used) * 1e6 / max(1, sum(one.frames for one in opened))
-    for one in opened:
-        one.transport.abort()
+    cpu = (cpu_of(pid) - used) * 1e6 / max(1, sum(listener.frames for listener in opened))
+    for listener in opened:
+        listener.transport.abort()
     ordered = sorted(latencies) or [float("nan")]
     at = {p: ordered[min(len(ordered) - 1, int(len(ordered) * p))] * 1e3 for p in (0.5, 0.99)}
     came = 100 * len(latencies) / (clients * FRAMES)
-    frames = sum(one.frames for one in opened) / clients
+    frames = sum(listener.frames for listener in opened) / clients
     return {"p50": at[0.5], "p99": at[0.99], "cpu": cpu, "came": came, "frames": frames, "connects": per_second}
 
 
@@ -175,10 +175,10 @@ def ours(clients: int, running: Running) -> dict[str, float]:
 
     def change(number: int) -> None:
         with writing(datetime.now(UTC), row.pk) as w:
-            one = w.scale_set.instances.get()
-            one.health_detail = f"{number:08d}{PAD[:400]}"
-            one.save(update_fields=["health_detail"])
-            w.changed(one)
+            instance = w.scale_set.instances.get()
+            instance.health_detail = f"{number:08d}{PAD[:400]}"
+            instance.save(update_fields=["health_detail"])
+            w.changed(instance)
 
     async def publish(number: int) -> None:
         await asyncio.to_thread(change, number)

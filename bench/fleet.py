@@ -177,7 +177,7 @@ def _server() -> int | None:
 
 def _cpu_of_server(pid: int) -> float:
     """Seconds of CPU of the server and its processes: those there are, and those that came and went, which it counts as its own."""
-    used = sum(int(one) for one in _stat(pid)[11:15])
+    used = sum(int(field) for field in _stat(pid)[11:15])
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             fields = _stat(int(folder.name))
@@ -209,33 +209,33 @@ def _times(fleet: list[str]) -> tuple[float, float]:
     from upgrades.models import RollingUpgrade
 
     upgrades = list(RollingUpgrade.objects.filter(target_version=VERSION).select_related("scale_set"))
-    for one in upgrades:
-        if one.status != "Completed":
-            sys.exit(f"{one.scale_set}: {one.status} {one.error}")
-    began, ended = min(one.started_at for one in upgrades), max(one.ended_at for one in upgrades if one.ended_at)
-    return (ended - began).total_seconds(), max(_ideal(one) for one in upgrades)
+    for upgrade in upgrades:
+        if upgrade.status != "Completed":
+            sys.exit(f"{upgrade.scale_set}: {upgrade.status} {upgrade.error}")
+    began = min(upgrade.started_at for upgrade in upgrades)
+    ended = max(upgrade.ended_at for upgrade in upgrades if upgrade.ended_at)
+    return (ended - began).total_seconds(), max(_ideal(upgrade) for upgrade in upgrades)
 
 
 def _ideal(upgrade: Any) -> float:
     from upgrades.providers.simulated.scene import read_scene
 
     scene = read_scene(upgrade.scale_set.tags)
-    batches = [list(one.members.values_list("instance_number", flat=True)) for one in upgrade.batches.all()]
+    batches = [list(batch.members.values_list("instance_number", flat=True)) for batch in upgrade.batches.all()]
     return sum(max(scene.boot_takes(str(number), VERSION) for number in numbers) for numbers in batches)
 
 
-def show(one: Measured) -> None:
+def show(result: Measured) -> None:
     print(
-        f"{one.label}: {one.each:.1f} ms of CPU for each instance; {one.probe:.0f} us for each probe;"
-        f" idle {one.idle_percent:.1f} % of a core"
+        f"{result.label}: {result.each:.1f} ms of CPU for each instance; {result.probe:.0f} us for each probe;"
+        f" idle {result.idle_percent:.1f} % of a core"
     )
-    print(
-        f"  wall {one.wall:.1f} s, ideal {one.ideal:.1f} s ({one.wall / one.ideal:.2f} times); PSS {sum(one.memory.values()):.0f} MB in all"
-    )
+    times, memory = result.wall / result.ideal, sum(result.memory.values())
+    print(f"  wall {result.wall:.1f} s, ideal {result.ideal:.1f} s ({times:.2f} times); PSS {memory:.0f} MB in all")
     print(f"  {'process':12} {'ms of CPU per instance':>24} {'idle, % of a core':>18} {'PSS, MB':>9}")
-    for name in sorted(one.upgrade, key=lambda name: -one.upgrade[name]):
-        each, idle = one.upgrade[name] / one.instances * 1e3, one.idle.get(name, 0) / one.watched * 100
-        print(f"  {name:12} {each:24.2f} {idle:18.1f} {one.memory.get(name, 0):9.0f}", flush=True)
+    for name in sorted(result.upgrade, key=lambda name: -result.upgrade[name]):
+        each, idle = result.upgrade[name] / result.instances * 1e3, result.idle.get(name, 0) / result.watched * 100
+        print(f"  {name:12} {each:24.2f} {idle:18.1f} {result.memory.get(name, 0):9.0f}", flush=True)
 
 
 def main(words: list[str]) -> None:

@@ -99,7 +99,7 @@ def _gaps(upgrade: Any) -> list[float]:
     found = Transition.objects.filter(scale_set=upgrade.scale_set_id, version=upgrade.target_version, health="healthy")
     healthy = dict(found.order_by("-seq").values_list("instance_number", "at"))  # the first time of each
     batches = list(upgrade.batches.order_by("number"))
-    ends = [max(healthy[n] for n in one.members.values_list("instance_number", flat=True)) for one in batches]
+    ends = [max(healthy[n] for n in batch.members.values_list("instance_number", flat=True)) for batch in batches]
     return [(after.started_at - end).total_seconds() for end, after in zip(ends, batches[1:], strict=False)]
 
 
@@ -117,11 +117,11 @@ async def ideal(running: Running, path: str, instances: int, version: str) -> fl
             for number in range(first, first + size)
         ]
         await provider.begin(batch)
-        left, addresses = [one.id for one in batch], []
+        left, addresses = [operation.id for operation in batch], []
         while left:
             outcomes = await provider.poll(left, wait_seconds=3)
-            done = {id: one for id, one in outcomes.items() if one.progress == "succeeded"}
-            addresses += [one.view.address for one in done.values() if one.view]
+            done = {id: outcome for id, outcome in outcomes.items() if outcome.progress == "succeeded"}
+            addresses += [outcome.view.address for outcome in done.values() if outcome.view]
             left = [id for id in left if id not in done]
         await asyncio.gather(*(_well(*provider.endpoint(address, 80)) for address in addresses))
     took = time.perf_counter() - began
@@ -187,7 +187,7 @@ def compare(instances: int, few: int) -> None:
         for first, (label, path, probed) in enumerate(WAYS, start=1):
             put(running, path, document(instances, automatic=True, probed=probed), instances)
             rounds[label] = [ours(running, path, f"16.04.{first}0{n}") for n in range(ROUNDS)]
-            rows[label] = statistics.median(one.took for one in rounds[label])
+            rows[label] = statistics.median(run.took for run in rounds[label])
             running.manage("delete_scale_set", path)
     if shutil.which("ansible-playbook"):
         rows[f"Ansible, {few} instances, scaled up"] = ansible(few) * instances / few
@@ -207,8 +207,8 @@ def show(rows: dict[str, float], rounds: dict[str, list[Round]], instances: int)
     for label, seconds in rows.items():
         line = f"{label:36} {seconds:8.2f} {(seconds - base) / instances * 1e3:28.2f}"
         if of := rounds.get(label):
-            gaps = sorted(gap for one in of for gap in one.gaps)
-            cpu = statistics.median(one.cpu for one in of) / instances * 1e3
+            gaps = sorted(gap for run in of for gap in run.gaps)
+            cpu = statistics.median(run.cpu for run in of) / instances * 1e3
             line += f" {cpu:16.2f} {statistics.median(gaps) * 1e3:15.0f} / {gaps[-1] * 1e3:.0f} ({len(gaps)})"
         print(line)
 

@@ -61,7 +61,7 @@ class Watched:
 def measure(counts: list[int]) -> list[Watched]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's loop runs in this thread
     with rollgrid() as running, chromium(running) as page:
-        return [one for number, instances in enumerate(counts) for one in of(running, page, instances, number)]
+        return [result for number, instances in enumerate(counts) for result in of(running, page, instances, number)]
 
 
 def of(running: Running, page: Any, instances: int, number: int) -> list[Watched]:
@@ -111,18 +111,20 @@ def watch(page: Any, label: str, is_over: Callable[[float], bool]) -> Watched:
 
 def _read(trace: list[dict[str, Any]]) -> tuple[dict[str, list[float]], list[float]]:
     """Of the busiest main thread of a page in the trace: its parts, second by second, and its tasks."""
-    mains = {(one["pid"], one["tid"]) for one in trace if one.get("args", {}).get("name") == "CrRendererMain"}
-    ours = [one for one in trace if (one["pid"], one["tid"]) in mains and "tdur" in one and one["name"] in PARTS]
+    mains = {(event["pid"], event["tid"]) for event in trace if event.get("args", {}).get("name") == "CrRendererMain"}
+    ours = [
+        event for event in trace if (event["pid"], event["tid"]) in mains and "tdur" in event and event["name"] in PARTS
+    ]
     used = Counter[tuple[int, int]]()
-    for one in ours:
-        used[one["pid"], one["tid"]] += one["tdur"]
+    for event in ours:
+        used[event["pid"], event["tid"]] += event["tdur"]
     main = used.most_common(1)[0][0]
-    ours = [one for one in ours if (one["pid"], one["tid"]) == main]
-    first, last = min(one["ts"] for one in ours), max(one["ts"] for one in ours)
+    ours = [event for event in ours if (event["pid"], event["tid"]) == main]
+    first, last = min(event["ts"] for event in ours), max(event["ts"] for event in ours)
     seconds = {part: [0.0] * int((last - first) / 1e6 + 1) for part in PARTS.values()}
-    for one in ours:
-        seconds[PARTS[one["name"]]][int((one["ts"] - first) / 1e6)] += one["tdur"] / 1e3
-    return seconds, [one["tdur"] / 1e3 for one in ours if one["name"] == "RunTask"]
+    for event in ours:
+        seconds[PARTS[event["name"]]][int((event["ts"] - first) / 1e6)] += event["tdur"] / 1e3
+    return seconds, [event["tdur"] / 1e3 for event in ours if event["name"] == "RunTask"]
 
 
 def has_ended(path: str, version: str) -> bool:
@@ -138,13 +140,15 @@ def show(found: list[Watched]) -> None:
         f"{'page':24} {'seconds':>8} {'mean':>6} {'script':>7} {'style':>6} {'layout':>7} {'90 %':>6}"
         f" {'long tasks':>11} {'longest, ms':>12} {'elements':>9}"
     )
-    for one in found:
-        mean = {part: statistics.mean(values) for part, values in one.seconds.items()}
+    for result in found:
+        mean = {part: statistics.mean(values) for part, values in result.seconds.items()}
         parts = (
-            f"{mean['all']:6.0f} {mean['script']:7.0f} {mean['style']:6.0f} {mean['layout']:7.0f} {one.busiest:6.0f}"
+            f"{mean['all']:6.0f} {mean['script']:7.0f} {mean['style']:6.0f} {mean['layout']:7.0f} {result.busiest:6.0f}"
         )
-        long = sum(task > LONG_MS for task in one.tasks)
-        print(f"{one.label:24} {len(one.seconds['all']):8} {parts} {long:11} {max(one.tasks):12.0f} {one.nodes:9}")
+        long = sum(task > LONG_MS for task in result.tasks)
+        print(
+            f"{result.label:24} {len(result.seconds['all']):8} {parts} {long:11} {max(result.tasks):12.0f} {result.nodes:9}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Names that the field's words took the place of stay away (docs/glossary.md)."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -24,6 +25,23 @@ FILES = sorted(
     for path in (ROOT / folder).rglob(kind)
     if "migrations" not in path.parts
 )
+PYTHON = sorted(
+    path
+    for folder in ("upgrades", "dashboard", "tests", "bench")
+    for path in (ROOT / folder).rglob("*.py")
+    if "migrations" not in path.parts
+)
+
+
+def variables(source: str) -> set[str]:
+    """Names of the variables and parameters in a module. Fields of classes are left out: data that travels names those."""
+    nodes = list(ast.walk(ast.parse(source)))
+    classes = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
+    fields = {id(line.target) for body in classes for line in body if isinstance(line, ast.AnnAssign)}
+    stored = [node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return {node.id for node in stored if id(node) not in fields} | {
+        node.arg for node in nodes if isinstance(node, ast.arg)
+    }
 
 
 def test_they_are_looked_for_in_the_code() -> None:
@@ -34,3 +52,11 @@ def test_they_are_looked_for_in_the_code() -> None:
 def test_no_old_name_comes_back() -> None:
     found = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in NAMES.findall(path.read_text())}
     assert not found, f"the new names are {', '.join(OLD.values())}"
+
+
+def test_no_variable_is_called_one() -> None:
+    """A variable is named after what it holds: `instance`, `member`, `opt_out`."""
+    assert variables("for one in rows: pass") == variables("lambda one: 1") == {"one"}
+    assert not variables("class Expected:\n    one: str")
+    found = [str(path.relative_to(ROOT)) for path in PYTHON if "one" in variables(path.read_text())]
+    assert not found

@@ -109,7 +109,8 @@ def test_every_value_of_a_message_changes_what_it_says(key: str) -> None:
 def test_the_languages_have_the_same_messages_with_the_same_values(language: str) -> None:
     theirs = messages_in(language)
     assert theirs.keys() == ENGLISH.keys()
-    assert {key: params_of(one) for key, one in theirs.items()} == {key: params_of(one) for key, one in ENGLISH.items()}
+    params = {key: params_of(message) for key, message in ENGLISH.items()}
+    assert {key: params_of(message) for key, message in theirs.items()} == params
 
 
 def test_every_code_has_its_sentences() -> None:
@@ -120,7 +121,7 @@ def test_every_code_has_its_sentences() -> None:
 
 
 def test_what_is_said_of_many_instances_is_said_of_one_too() -> None:
-    counting = {key for key, one in ENGLISH.items() if key in KINDS and "count, plural" in one}
+    counting = {key for key, message in ENGLISH.items() if key in KINDS and "count, plural" in message}
     assert not [key for key in counting if f"{key}.each" not in ENGLISH]
 
 

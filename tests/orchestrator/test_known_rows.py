@@ -76,7 +76,7 @@ def look(row: ScaleSet, known: Known | None = None) -> Observation:
         *(fall_ill, get_busy, come_back, go, be_edited, lose_events, change_often),
         *(be_opted_out, be_kept, be_withdrawn, begin_a_batch, go_on_in_a_batch),
     ],
-    ids=lambda one: one.__name__,
+    ids=lambda change: change.__name__,
 )
 def test_what_is_known_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
     row, known = a_scale_set(instances=8), Known()
@@ -93,7 +93,9 @@ def test_only_the_rows_that_changed_are_read() -> None:
     before = look(row, known)
     fall_ill(row)
     after = look(row, known)
-    assert sum(one is other for one, other in zip(before.facts.instances, after.facts.instances, strict=True)) == 48
+    assert (
+        sum(first is second for first, second in zip(before.facts.instances, after.facts.instances, strict=True)) == 48
+    )
 
 
 def test_an_opt_out_that_is_replaced_by_the_same_is_as_old_as_the_new_one() -> None:
@@ -135,7 +137,7 @@ def test_what_nobody_told_is_seen_after_a_while() -> None:
 def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_rows, "MAX_SCALE_SETS", 2)
     row, known = a_scale_set(instances=2), Known()
-    for one in (row, a_scale_set("second", instances=1), a_scale_set("third", instances=1)):
-        look(one, known)
+    for scale_set in (row, a_scale_set("second", instances=1), a_scale_set("third", instances=1)):
+        look(scale_set, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     assert look(row, known).facts == look(row).facts

@@ -65,8 +65,8 @@ def plain_words(page: str, known: Iterable[str], data: Collection[str] = ()) -> 
 
 def _without(text: str, data: Collection[str]) -> str:
     """The text without the longest of `data` that it has, and without the next, and so on."""
-    for one in sorted((one for one in data if one in text), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", "", text)
+    for value in sorted((value for value in data if value in text), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "", text)
     return "" if THEIRS.search(text) else text
 
 

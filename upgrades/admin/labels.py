@@ -38,8 +38,8 @@ def texts() -> Iterator[str]:
         for field in _fields(model):
             yield from (str(field.verbose_name), str(field.help_text))
             yield from (str(label) for _, label in field.choices or ())
-    for one in FIELDS.values():
-        yield from (one.label, one.help)
+    for field in FIELDS.values():
+        yield from (field.label, field.help)
 
 
 def _models() -> list[Any]:

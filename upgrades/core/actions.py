@@ -72,7 +72,7 @@ def _nobody(view: ReasonContext) -> str:
     held = len(view.outdated)
     if not held:
         return say("action.all_current", version=view.target)
-    if all(one.is_opted_out for one in view.outdated):
+    if all(instance.is_opted_out for instance in view.outdated):
         return say("action.all_opted_out")
     return say("action.none_free", count=held)
 
@@ -91,7 +91,7 @@ def _retry_failed(view: ReasonContext) -> str:
     if why := _running(view) or _in_general(view):
         return why
     nobody = say("action.none_failed", version=view.target)
-    if not any(one.failed_version == view.target for one in view.facts.instances):
+    if not any(instance.failed_version == view.target for instance in view.facts.instances):
         return nobody
     return _in_vain(what_if.started(view.facts, only_failed=True), view, nobody)
 
@@ -100,7 +100,7 @@ def _extensions(view: ReasonContext, extensions: str) -> str:
     if not extensions:
         return say("action.no_extensions")
     nobody = say("action.all_have_extensions")
-    if all(one.extensions == extensions for one in view.facts.instances):
+    if all(instance.extensions == extensions for instance in view.facts.instances):
         return nobody
     return _in_vain(what_if.extensions_started(view.facts, extensions), view, nobody)
 
@@ -197,7 +197,10 @@ def _approve(view: ReasonContext) -> str:
     if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
         return say("action.no_approval_needed")
     waiting = view.outdated if upgrade is None else batches.unapproved(facts, upgrade)
-    is_waiting = any(not batches.is_approved(one, view.policy, view.target) and not one.is_opted_out for one in waiting)
+    is_waiting = any(
+        not batches.is_approved(instance, view.policy, view.target) and not instance.is_opted_out
+        for instance in waiting
+    )
     follows = upgrade is not None or facts.follows_latest
     return "" if is_waiting and follows else say("action.nothing_waits")
 

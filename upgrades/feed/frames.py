@@ -35,8 +35,8 @@ def merge(events: Sequence[Event]) -> dict[str, Any]:
         for id in event.body.get("removed", ()):
             instances.pop(id, None)
             removed[id] = None
-        for one in event.body.get("instances", ()):
-            instances[one["id"]] = one
+        for instance in event.body.get("instances", ()):
+            instances[instance["id"]] = instance
         merged.update({name: event.body[name] for name in ("scale_set", "upgrade", "board") if name in event.body})
     if removed:
         merged["removed"] = list(removed)

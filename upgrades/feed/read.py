@@ -63,7 +63,7 @@ def changed_since(scale_set_id: int, known: int, seq: int) -> set[int] | None:
     events = _EVENTS.rows(scale_set_id, known) if seq > known else []
     if [number for number, _ in events[: seq - known]] != list(range(known + 1, seq + 1)):
         return None
-    numbers = {int(one["id"]) for _, body in events for one in body.get("instances", ())}
+    numbers = {int(instance["id"]) for _, body in events for instance in body.get("instances", ())}
     numbers.update(int(number) for _, body in events for number in body.get("removed", ()))
     return numbers if len(numbers) <= MAX_CHANGED else None
 
@@ -104,12 +104,12 @@ def _head(pk: int, key: str, stream: UUID, seq: int) -> Head:
 def apply(state: dict[str, Any], event: Event) -> dict[str, Any]:
     """Apply an event to a snapshot as clients do, replacing by id: snapshot + events == new snapshot."""
     body = event.body
-    kept = {id: one for id, one in state["instances"].items() if id not in body.get("removed", ())}
+    kept = {id: instance for id, instance in state["instances"].items() if id not in body.get("removed", ())}
     return {
         **state,
         "seq": event.seq,
         "scale_set": body.get("scale_set", state["scale_set"]),
         "upgrade": body.get("upgrade", state["upgrade"]),
         "board": body.get("board", state["board"]),
-        "instances": {**kept, **{one["id"]: one for one in body.get("instances", ())}},
+        "instances": {**kept, **{instance["id"]: instance for instance in body.get("instances", ())}},
     }

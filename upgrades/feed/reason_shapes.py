@@ -101,10 +101,10 @@ def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: d
     A reason that was among those `before` keeps its `since`, even if its numbers change. A `since` in the future (the clock was set back)
     becomes now.
     """
-    since = {one["code"]: min(one["since"], iso(now)) for one in before}
-    shaped = [_reason(one) for one in found]
-    for one in shaped:
-        one["since"] = one["since"] or since.get(one["code"], iso(now))
+    since = {seen["code"]: min(seen["since"], iso(now)) for seen in before}
+    shaped = [_reason(reason) for reason in found]
+    for reason in shaped:
+        reason["since"] = reason["since"] or since.get(reason["code"], iso(now))
     return shaped
 
 
@@ -127,7 +127,7 @@ def decision(
     said = shaped(text)
     if code is Why.NOTHING_TO_DO and found:
         first = found[0]
-        code = next(one for one in KINDS if one.value == first["code"])
+        code = next(kind for kind in KINDS if kind.value == first["code"])
         said = SentenceShape(text=first["text"], template=first["template"], key=first["key"], params=first["params"])
     kind, here = KINDS[code], iso(now)
     return DecisionShape(
@@ -144,13 +144,13 @@ def decision(
     )
 
 
-def _reason(one: Reason) -> ReasonShape:
-    kind, few = KINDS[one.code], one.text if one.brief is None else one.brief
+def _reason(reason: Reason) -> ReasonShape:
+    kind, few = KINDS[reason.code], reason.text if reason.brief is None else reason.brief
     return ReasonShape(
-        **shaped(one.text),
-        code=one.code.value,
+        **shaped(reason.text),
+        code=reason.code.value,
         brief=shaped(few) if few else None,
-        each=shaped(one.each) if one.each else None,
+        each=shaped(reason.each) if reason.each else None,
         face=FaceShape(fill=kind.fill, glyph=kind.glyph),
         passes=kind.passes,
         needs_person_after=kind.needs_person_after,
@@ -158,21 +158,21 @@ def _reason(one: Reason) -> ReasonShape:
         explains=list(kind.explains),
         gauge=kind.gauge,
         tries_again=kind.tries_again,
-        expected=_expected(one.code),
-        gate=one.gate,
-        since=iso(one.since),
-        until=iso(one.until),
-        who=one.who.value,
-        remedy=say(f"remedy.{one.who}"),
-        act=one.act,
-        numbers=dict(one.numbers),
-        instances=None if one.instances is None else [str(number) for number in one.instances],
+        expected=_expected(reason.code),
+        gate=reason.gate,
+        since=iso(reason.since),
+        until=iso(reason.until),
+        who=reason.who.value,
+        remedy=say(f"remedy.{reason.who}"),
+        act=reason.act,
+        numbers=dict(reason.numbers),
+        instances=None if reason.instances is None else [str(number) for number in reason.instances],
     )
 
 
 def _expected(code: StrEnum) -> ExpectedShape | None:
-    one, other = f"{code}.expected.one", f"{code}.expected.other"
-    return ExpectedShape(one=say(one), other=say(other)) if is_message(one) else None
+    single, several = f"{code}.expected.one", f"{code}.expected.other"
+    return ExpectedShape(one=say(single), other=say(several)) if is_message(single) else None
 
 
 def breach_of(row: RollingUpgrade) -> BreachShape | None:

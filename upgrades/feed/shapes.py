@@ -168,8 +168,8 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
 
 def _withdrawn(catalogue: Catalogue) -> list[WithdrawnShape]:
     return [
-        WithdrawnShape(version=version, owner=one.by, reason=one.reason, created_at=iso(one.since))
-        for version, one in sorted(catalogue.withdrawn.items())
+        WithdrawnShape(version=version, owner=withdrawal.by, reason=withdrawal.reason, created_at=iso(withdrawal.since))
+        for version, withdrawal in sorted(catalogue.withdrawn.items())
     ]
 
 
@@ -211,7 +211,7 @@ def instances(scale_set: ScaleSet, rows: Iterable[Instance]) -> list[InstanceSha
     """Shapes of instances of one scale set. `rows` must have `member__batch` joined; their open opt-outs are fetched here in one query."""
     rows = list(rows)
     zones = zones_of(scale_set.document)
-    opt_outs = {one.instance_id: one for one in _OPT_OUTS.rows([row.pk for row in rows])}
+    opt_outs = {opt_out.instance_id: opt_out for opt_out in _OPT_OUTS.rows([row.pk for row in rows])}
     return [_instance(row, zone_of(zones, row.number), opt_outs.get(row.pk)) for row in rows]
 
 
@@ -299,12 +299,12 @@ def upgrade(row: RollingUpgrade) -> UpgradeShape:
         breach=breach_of(row),
         batches=[
             {
-                "number": one.number,
-                "started_at": iso(one.started_at),
-                "finished_at": iso(one.finished_at),
-                "why": one.why,
+                "number": batch.number,
+                "started_at": iso(batch.started_at),
+                "finished_at": iso(batch.finished_at),
+                "why": batch.why,
             }
-            for one in row.batches.all()
+            for batch in row.batches.all()
         ],
         record=record_of(row),
     )

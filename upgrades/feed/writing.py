@@ -194,14 +194,14 @@ def _transitions(
     rows = [
         Transition(
             **common,
-            instance_number=one.number,
-            upgrade_id=one.member.upgrade_id if one.member else None,
-            state=_state(one),
-            health=one.health,
-            version=one.version,
-            note=changes.instances[one.pk][:500],
+            instance_number=instance.number,
+            upgrade_id=instance.member.upgrade_id if instance.member else None,
+            state=_state(instance),
+            health=instance.health,
+            version=instance.version,
+            note=changes.instances[instance.pk][:500],
         )
-        for one in instances
+        for instance in instances
     ]
     if upgrade and upgrade.pk in changes.upgrades:
         note = changes.upgrades[upgrade.pk][:500]

@@ -96,7 +96,7 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
         pinned_to="" if row.image_version == LATEST else row.image_version,
         withdrawn=catalogue.withdrawn,
     )
-    return Observation(row, facts, any(one.until is not None and one.until <= now for one in opt_outs))
+    return Observation(row, facts, any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs))
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
@@ -135,7 +135,7 @@ _OPT_OUTS = Prepared(lambda pk: OptOut.objects.filter(instance__scale_set=pk, en
 
 def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
     """{pk of an instance: the hold of its opt-out}, for the opt-outs that are in force now (as `models.instance.in_force` has it)."""
-    return {one.instance_id: _hold(one) for one in opt_outs if one.until is None or one.until > now}
+    return {opt_out.instance_id: _hold(opt_out) for opt_out in opt_outs if opt_out.until is None or opt_out.until > now}
 
 
 def _hold(row: OptOut | FleetStop | None) -> Hold | None:
@@ -149,7 +149,7 @@ def _upgrade(
     by_batch: dict[int, list[Member]] = defaultdict(list)
     for batch_id, member in members:
         by_batch[batch_id].append(member)
-    batches = tuple(_batch(row, one, by_batch[one.pk]) for one in row.batches.all())
+    batches = tuple(_batch(row, batch, by_batch[batch.pk]) for batch in row.batches.all())
     return Upgrade(
         target=row.target,
         started_by=StartedBy(row.started_by),
@@ -169,8 +169,8 @@ def _upgrade(
     )
 
 
-def _batch(row: RollingUpgrade, one: BatchRow, members: list[Member]) -> Batch:
-    return Batch(one.number, tuple(members), _finished_at(row, one), one.started_at, one.finished_at, one.why)
+def _batch(row: RollingUpgrade, batch: BatchRow, members: list[Member]) -> Batch:
+    return Batch(batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.why)
 
 
 def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ def operations_of(work_item: WorkItem) -> dict[str, Operation]:
         return {}
     model = documents.read(secrets.join(row.document, sealing.unseal(row.sealed_secrets))).machine
     reference = ScaleSetReference(row.key, row.tags)
-    return {str(one.operation_id): _operation(one, row, model, reference) for one in rows}
+    return {str(instance.operation_id): _operation(instance, row, model, reference) for instance in rows}
 
 
 _WAITING = Prepared(
@@ -28,25 +28,26 @@ _WAITING = Prepared(
 )
 
 
-def _operation(one: Instance, row: ScaleSet, model: MachineModel, reference: ScaleSetReference) -> Operation:
-    kind = OperationKind(one.operation_kind)
+def _operation(instance: Instance, row: ScaleSet, model: MachineModel, reference: ScaleSetReference) -> Operation:
+    kind = OperationKind(instance.operation_kind)
     if kind is OperationKind.DELETE:
-        return Operation(str(one.operation_id), kind, reference, str(one.number))
-    image = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, one.operation_version)
-    os_disk = one.member.old_os_disk if kind is OperationKind.RESTORE and one.member else ""
-    profile = _profile(one, row, model)
-    return Operation(str(one.operation_id), kind, reference, str(one.number), image, profile, os_disk)
+        return Operation(str(instance.operation_id), kind, reference, str(instance.number))
+    image = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, instance.operation_version)
+    os_disk = instance.member.old_os_disk if kind is OperationKind.RESTORE and instance.member else ""
+    profile = _profile(instance, row, model)
+    return Operation(str(instance.operation_id), kind, reference, str(instance.number), image, profile, os_disk)
 
 
-def _profile(one: Instance, row: ScaleSet, model: MachineModel) -> MachineProfile:
+def _profile(instance: Instance, row: ScaleSet, model: MachineModel) -> MachineProfile:
     return MachineProfile(
-        computer_name=f"{model.computer_name_prefix or row.name}{one.number:06d}",
+        computer_name=f"{model.computer_name_prefix or row.name}{instance.number:06d}",
         os_type=row.sku.os_type,
         size=model.size,
-        zone=zone_of(zones_of(row.document), one.number),
+        zone=zone_of(zones_of(row.document), instance.number),
         data_disks=tuple(DataDisk(lun, size_gb) for lun, size_gb in model.data_disks),
         custom_data=model.custom_data,
         extensions=tuple(
-            Extension(one.name, one.publisher, one.type, one.after, one.version) for one in model.extensions
+            Extension(extension.name, extension.publisher, extension.type, extension.after, extension.version)
+            for extension in model.extensions
         ),
     )

@@ -259,7 +259,7 @@ def _save(w: Writing, rows: Iterable[Instance]) -> None:
     bulk.update(members, *MEMBER_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
     w.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
-    others = [one for row in rows for one in _other_of_pair(row)]
+    others = [other for row in rows for other in _other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)
     w.changed(*others)
     quarantine_failing(w, [*rows, *others])
@@ -269,4 +269,6 @@ def _other_of_pair(row: Instance) -> list[Instance]:
     """The other instance of a pair of old instance and surge instance, since both show the state of their shared instance upgrade."""
     if row.member is None or row.member.replacement_number is None:
         return []
-    return [one for one in (row.member.instance, row.member.replacement) if one and one.pk != row.pk]
+    return [
+        instance for instance in (row.member.instance, row.member.replacement) if instance and instance.pk != row.pk
+    ]

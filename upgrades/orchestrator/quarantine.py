@@ -20,13 +20,17 @@ def quarantine_failing(w: Writing, rows: Iterable[Instance]) -> None:
 
     Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
     """
-    tired = [one for one in rows if _has_just_failed(one) and sum(one.failed_on.values()) >= FAILURES_TO_QUARANTINE]
+    tired = [
+        instance
+        for instance in rows
+        if _has_just_failed(instance) and sum(instance.failed_on.values()) >= FAILURES_TO_QUARANTINE
+    ]
     if not tired:
         return
     trials = trials_of(w.scale_set)
-    found = [one for one in tired if is_to_be_quarantined(one.failed_on, trials)]
-    for one in found:
-        one.quarantined_at = one.quarantined_at or w.now
+    found = [instance for instance in tired if is_to_be_quarantined(instance.failed_on, trials)]
+    for instance in found:
+        instance.quarantined_at = instance.quarantined_at or w.now
     bulk.update(found, "quarantined_at")
     w.changed(*found, note="It failed too often where others succeeded: the platform leaves it alone.")
 
@@ -45,9 +49,9 @@ def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
         return False
     with writing(now, scale_set_id) as w:
         rows = list(_quarantined(scale_set_id).filter(failed_version__in=notes))
-        for one in rows:
-            one.quarantined_at = None
-            w.changed(one, note=notes[one.failed_version])
+        for instance in rows:
+            instance.quarantined_at = None
+            w.changed(instance, note=notes[instance.failed_version])
         bulk.update(rows, "quarantined_at")
         w.wake()
     return True

@@ -129,7 +129,7 @@ def _observe(scale_set_id: int, now: datetime, known: Known | None) -> Observati
     if observation.has_expired:
         end_expired_opt_outs(scale_set_id, now)
         observation = observe(scale_set_id, now, known)
-    is_due = any(one.quarantined for one in observation.facts.instances)
+    is_due = any(instance.quarantined for instance in observation.facts.instances)
     if is_due and end_outdated_quarantines(scale_set_id, now):
         observation = observe(scale_set_id, now, known)
     return observation
@@ -143,7 +143,7 @@ def _decide(facts: Facts, now: datetime) -> Step:
     try:
         return decide(facts, now)
     except Exception as error:
-        if facts.upgrade is None or any(one.state in IN_FLIGHT for one in facts.upgrade.members):
+        if facts.upgrade is None or any(member.state in IN_FLIGHT for member in facts.upgrade.members):
             raise
         of = facts.upgrade.target.version or facts.upgrade.kind
         log.exception("cannot decide how the upgrade (%s) goes on; it is stopped", of)
@@ -218,7 +218,7 @@ _GIVE_BACK = PreparedUpdate(
 
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
     """The coming times at which time alone changes something: an opt-out ends, a machine may be made again, or the board changes."""
-    ends = [one.opt_out.until for one in facts.instances if one.opt_out]
+    ends = [instance.opt_out.until for instance in facts.instances if instance.opt_out]
     others = (missing.next_try(facts, now), changes_at(facts, now))
     return [until for until in (*ends, *others) if until and until > now]
 

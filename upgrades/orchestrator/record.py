@@ -191,11 +191,11 @@ def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[In
     """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
     new = new_surge_instances(w.scale_set, rows, upgrade.target_version, w.now)
     Instance.objects.bulk_create(new)
-    for member, one in zip(members, new, strict=True):
-        member.replacement, member.replacement_number = one, one.number
+    for member, surge in zip(members, new, strict=True):
+        member.replacement, member.replacement_number = surge, surge.number
     InstanceUpgrade.objects.bulk_create(members)
-    for member, one in zip(members, new, strict=True):
-        one.member, one.operation_id = member, member.pk
+    for member, surge in zip(members, new, strict=True):
+        surge.member, surge.operation_id = member, member.pk
     bulk.update(rows, "member")
     bulk.update(new, "member", "operation_id")
     _hand_to_work_items(w.scale_set, new)
@@ -205,8 +205,8 @@ def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[In
 def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
     """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
     zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
-    for one in old:
-        number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, one.number))
+    for instance in old:
+        number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, instance.number))
         new.append(_new_instance(row, number, version, now))
         number += 1
     return new
@@ -277,8 +277,8 @@ def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
     kept = {member.replacement_number: row.kept_on_scale_in for row, member in pairs.items()}
     pks = [member.replacement_id for member in pairs.values() if member.replacement_id]
     new = list(Instance.objects.filter(pk__in=pks)) if pks else []
-    for one in new:
-        one.kept_on_scale_in = kept[one.number]
+    for instance in new:
+        instance.kept_on_scale_in = kept[instance.number]
     bulk.update(new, "kept_on_scale_in")
     w.changed(*new)
     _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], w)

@@ -132,7 +132,9 @@ class _Attempt:
         if self.work_item.attempts * ATTEMPT_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
         message = f"The operation did not end within {settings.OPERATION_TIMEOUT_SECONDS} s."
-        late = {id: one.kind for id, one in operations.items() if one.kind is not OperationKind.DELETE}
+        late = {
+            id: operation.kind for id, operation in operations.items() if operation.kind is not OperationKind.DELETE
+        }
         codes = {id: EXTENSIONS_TOO_LATE if kind is OperationKind.EXTENSIONS else TOO_LATE for id, kind in late.items()}
         failed = {id: Outcome(Progress.FAILED, code=code, message=message) for id, code in codes.items()}
         return self._settle(operations, failed)
@@ -156,8 +158,10 @@ class _Attempt:
         pause = self.provider.capabilities.poll_seconds
         self._gather()
         outcomes = self._ask(self.provider.poll(ids, wait_seconds=ROUND_SECONDS))
-        ended = {id: one for id, one in outcomes.items() if one.progress in (Progress.SUCCEEDED, Progress.FAILED)}
-        if any(one.progress is Progress.UNKNOWN for one in outcomes.values()):
+        ended = {
+            id: outcome for id, outcome in outcomes.items() if outcome.progress in (Progress.SUCCEEDED, Progress.FAILED)
+        }
+        if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
             raise Unanswered("it does not know an operation yet")
         if pause and not ended:
             self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
@@ -177,7 +181,7 @@ class _Attempt:
             record_outcomes(self.work_item.scale_set_id, ended, self.now())
             self.written_at = time.monotonic()
             self.on_change(self.work_item.scale_set_id)
-        return {id: one for id, one in operations.items() if id not in ended}
+        return {id: operation for id, operation in operations.items() if id not in ended}
 
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
         """Await the provider's answer for PATIENCE_SECONDS. Raises Unanswered."""

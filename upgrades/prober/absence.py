@@ -34,13 +34,17 @@ class Absences:
 
     def note(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> dict[int, Probed]:
         """Take the provider's answer to the request of `at` (monotonic). Returns {pk: instance} of those whose machines are gone by now."""
-        there = [one for one in probed.instances.values() if one.os_disk]
-        absent = [one for one in there if str(one.number) not in views]
+        there = [instance for instance in probed.instances.values() if instance.os_disk]
+        absent = [instance for instance in there if str(instance.number) not in views]
         known = self._of.get(probed.pk, {})
-        now = {one.pk: _again(known.get(one.pk), one, at) for one in absent}
+        now = {instance.pk: _again(known.get(instance.pk), instance, at) for instance in absent}
         self._of[probed.pk] = now
         patience = MANY_SECONDS if _are_many(absent, there, views) else FEW_SECONDS
-        return {one.pk: one for one in absent if now[one.pk].answers >= ANSWERS and at - now[one.pk].since >= patience}
+        return {
+            instance.pk: instance
+            for instance in absent
+            if now[instance.pk].answers >= ANSWERS and at - now[instance.pk].since >= patience
+        }
 
     def is_doubtful(self, scale_set_id: int) -> bool:
         """Whether a machine was absent from the last answer: then the provider is to be asked again soon."""
@@ -50,9 +54,9 @@ class Absences:
         self._of.pop(scale_set_id, None)
 
 
-def _again(known: _Absence | None, one: Probed, at: float) -> _Absence:
-    if known is None or known.generation != one.generation:
-        return _Absence(one.generation, at, 1)
+def _again(known: _Absence | None, instance: Probed, at: float) -> _Absence:
+    if known is None or known.generation != instance.generation:
+        return _Absence(instance.generation, at, 1)
     is_newer = at > known.since
     return _Absence(known.generation, known.since, known.answers + is_newer)
 

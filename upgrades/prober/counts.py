@@ -31,16 +31,16 @@ class ProbeCounts:
     def know(self, probed: ProbedSet) -> None:
         """Take over the present instances of a scale set. Counts for other OS disks, and of instances that are gone, are dropped."""
         is_new = probed.pk not in self._sets
-        self.forget(probed.pk, keep={one.pk for one in probed.instances.values()})
+        self.forget(probed.pk, keep={instance.pk for instance in probed.instances.values()})
         self._sets[probed.pk] = probed
         unsettled = self._unsettled.setdefault(probed.pk, dict.fromkeys(probed.instances, 0) if is_new else {})
         self._unsettled[probed.pk] = {pk: answers for pk, answers in unsettled.items() if self._is_same(probed, pk)}
-        for one in probed.instances.values():
-            self._set_of[one.pk] = probed.pk
-            count = self._counts.get(one.pk)
-            if count is None or count.generation != one.generation:
-                self._counts[one.pk] = Count(one.generation, one.health)
-                self._began[one.pk] = self._clock()
+        for instance in probed.instances.values():
+            self._set_of[instance.pk] = probed.pk
+            count = self._counts.get(instance.pk)
+            if count is None or count.generation != instance.generation:
+                self._counts[instance.pk] = Count(instance.generation, instance.health)
+                self._began[instance.pk] = self._clock()
 
     def is_settled(self, scale_set_id: int) -> bool:
         """Whether every instance that was there when this process took the scale set over has had as many answers as a verdict takes.
@@ -50,8 +50,12 @@ class ProbeCounts:
         return scale_set_id in self._sets and not self._unsettled.get(scale_set_id)
 
     def _is_same(self, probed: ProbedSet, pk: int) -> bool:
-        count, one = self._counts.get(pk), probed.instances.get(pk)
-        return one is not None and bool(one.address) and (count is None or count.generation == one.generation)
+        count, instance = self._counts.get(pk), probed.instances.get(pk)
+        return (
+            instance is not None
+            and bool(instance.address)
+            and (count is None or count.generation == instance.generation)
+        )
 
     def forget(self, scale_set_id: int, *, keep: set[int] | None = None) -> None:
         known = self._sets.pop(scale_set_id, None)
@@ -67,15 +71,15 @@ class ProbeCounts:
     def take_result(self, result: Result) -> None:
         """Count the result of one probe. Results about other OS disks, or instances that are not known (any more), are ignored."""
         pk, settings = result.target.key, result.target.settings
-        one = self._instance(pk)
-        if one is None or result.target.generation != one.generation:
+        instance = self._instance(pk)
+        if instance is None or result.target.generation != instance.generation:
             return
-        count = judge(self._counts[pk], one.generation, result.health, settings)
+        count = judge(self._counts[pk], instance.generation, result.health, settings)
         if settings.is_rich and count.state is Health.INITIALIZING:
             count = after_grace(count, self._clock() - self._began[pk], settings)
         self._counts[pk] = count
         self._count_answer(self._set_of[pk], pk, settings.threshold)
-        self._note(one, *_with_extensions(one, count.state, result.detail))
+        self._note(instance, *_with_extensions(instance, count.state, result.detail))
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
         """Take the state of the machines as their health (S-31, S-32). Absent machines are left to absence.py.
@@ -83,18 +87,18 @@ class ProbeCounts:
         `probed`: the scale set as it was known when the provider was asked; instances that are new or changed since are left alone.
         """
         for asked in probed.instances.values():
-            one, view = self._instance(asked.pk), views.get(str(asked.number))
-            if one is None or one.generation != asked.generation or not one.os_disk:
+            instance, view = self._instance(asked.pk), views.get(str(asked.number))
+            if instance is None or instance.generation != asked.generation or not instance.os_disk:
                 continue
-            if view is not None and view.os_disk == one.os_disk:
-                self._note(one, _health(view), _detail(view))
+            if view is not None and view.os_disk == instance.os_disk:
+                self._note(instance, _health(view), _detail(view))
 
     def take_unreachable(self, probed: ProbedSet) -> None:
         """Note a failed probe for each instance that has no address to be probed at."""
         health = probed.probe.failure if probed.probe else Health.UNHEALTHY
-        for one in probed.instances.values():
-            if one.os_disk and not one.address:
-                self._note(one, health, "the machine has no address to be probed at")
+        for instance in probed.instances.values():
+            if instance.os_disk and not instance.address:
+                self._note(instance, health, "the machine has no address to be probed at")
 
     def take_unwritten(self) -> dict[int, list[Verdict]]:
         """{scale set id: verdicts} since the last call."""
@@ -120,31 +124,33 @@ class ProbeCounts:
         probed = self._sets.get(self._set_of.get(pk, 0))
         return probed.instances.get(pk) if probed else None
 
-    def _note(self, one: Probed, health: Health, detail: str) -> None:
+    def _note(self, instance: Probed, health: Health, detail: str) -> None:
         """Keep a verdict to be written where it differs from the row; drop the kept one where it does not (any more).
 
         Another detail for the same health makes no difference, unless it changes whether extensions are the reason.
         """
-        unwritten = self._unwritten.setdefault(self._set_of[one.pk], {})
-        if health != one.health or detail.startswith(NOT_PROVISIONED) != one.detail.startswith(NOT_PROVISIONED):
-            unwritten[one.pk] = Verdict(one, health, detail)
+        unwritten = self._unwritten.setdefault(self._set_of[instance.pk], {})
+        if health != instance.health or detail.startswith(NOT_PROVISIONED) != instance.detail.startswith(
+            NOT_PROVISIONED
+        ):
+            unwritten[instance.pk] = Verdict(instance, health, detail)
         else:
-            unwritten.pop(one.pk, None)
+            unwritten.pop(instance.pk, None)
 
 
-def _with_extensions(one: Probed, health: Health, detail: str) -> tuple[Health, str]:
+def _with_extensions(instance: Probed, health: Health, detail: str) -> tuple[Health, str]:
     """The verdict with extensions and power taken in (S-32: "healthy only when every extension is provisioned", whatever the probe says).
 
     An instance that is no longer initializing does not become so again by a late extension. A machine that is being switched on cannot
     answer yet, so a failed probe does not make it unhealthy.
     """
-    if one.is_starting and one.health is Health.INITIALIZING and health is not Health.HEALTHY:
+    if instance.is_starting and instance.health is Health.INITIALIZING and health is not Health.HEALTHY:
         return Health.INITIALIZING, "its machine is starting"
-    if one.failed:
-        return Health.UNHEALTHY, f"{NOT_PROVISIONED}: {', '.join(one.failed)} failed"
-    if one.late and health is Health.HEALTHY:
-        state = Health.INITIALIZING if one.health is Health.INITIALIZING else Health.UNHEALTHY
-        return state, f"{NOT_PROVISIONED}: {', '.join(one.late)} not ready"
+    if instance.failed:
+        return Health.UNHEALTHY, f"{NOT_PROVISIONED}: {', '.join(instance.failed)} failed"
+    if instance.late and health is Health.HEALTHY:
+        state = Health.INITIALIZING if instance.health is Health.INITIALIZING else Health.UNHEALTHY
+        return state, f"{NOT_PROVISIONED}: {', '.join(instance.late)} not ready"
     return health, detail
 
 
@@ -155,6 +161,6 @@ def _health(view: InstanceView) -> Health:
 
 
 def _detail(view: InstanceView) -> str:
-    late = [one.name for one in view.extensions if one.state != "succeeded"]
+    late = [extension.name for extension in view.extensions if extension.state != "succeeded"]
     extensions = f", {NOT_PROVISIONED}: {', '.join(late)}" if late else ""
     return f"power {view.power}, provisioning {view.provisioning}{extensions}"

@@ -55,7 +55,7 @@ class ProbedSet:
     @property
     def is_settling(self) -> bool:
         """Whether some machine's state will change soon: an extension is being provisioned, or the machine is starting."""
-        return any(one.late or one.is_starting for one in self.instances.values())
+        return any(instance.late or instance.is_starting for instance in self.instances.values())
 
 
 COLUMNS = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions", "power")
@@ -91,7 +91,7 @@ def refresh(known: ProbedSet) -> ProbedSet | None:
     changed = changed_since(known.pk, known.seq, row.seq)
     if changed is None:
         return read(known.pk)
-    kept = [one for one in known.instances.values() if one.number not in changed]
+    kept = [instance for instance in known.instances.values() if instance.number not in changed]
     found = [_probed(*of) for of in _NUMBERED.rows(row.pk, sorted(changed))] if changed else []
     return _set_of(row, sorted([*kept, *found], key=attrgetter("number")))
 
@@ -106,7 +106,7 @@ def _set_of(row: ScaleSet, probed: Iterable[Probed]) -> ProbedSet:
         provider_settings=row.location.settings,
         probe=_probe(row),
         probe_port=row.probe_port,
-        instances={one.pk: one for one in probed},
+        instances={instance.pk: instance for instance in probed},
     )
 
 
@@ -121,8 +121,12 @@ def _probed(
     extensions: Sequence[Mapping[str, str]],
     power: str,
 ) -> Probed:
-    failed = tuple(one["name"] for one in extensions if one["state"] == Provisioning.FAILED)
-    late = tuple(one["name"] for one in extensions if one["state"] not in (Provisioning.FAILED, Provisioning.SUCCEEDED))
+    failed = tuple(extension["name"] for extension in extensions if extension["state"] == Provisioning.FAILED)
+    late = tuple(
+        extension["name"]
+        for extension in extensions
+        if extension["state"] not in (Provisioning.FAILED, Provisioning.SUCCEEDED)
+    )
     return Probed(pk, number, os_disk, address, Health(health), since, detail, failed, late, power == Power.STARTING)
 
 

@@ -188,9 +188,11 @@ class Prober:
         assert probed.probe is not None
         provider = self._machines.of(probed)
         ends = [
-            (one, provider.endpoint(one.address, probed.probe_port)) for one in probed.instances.values() if one.address
+            (instance, provider.endpoint(instance.address, probed.probe_port))
+            for instance in probed.instances.values()
+            if instance.address
         ]
-        return [Target(one.pk, host, port, one.generation, probed.probe) for one, (host, port) in ends]
+        return [Target(instance.pk, host, port, instance.generation, probed.probe) for instance, (host, port) in ends]
 
     def _forget(self, scale_set_id: int) -> None:
         self._sets.pop(scale_set_id, None)
@@ -235,7 +237,7 @@ class Prober:
         except ScaleSet.DoesNotExist:
             self._forget(scale_set_id)
             return
-        if any(one.health is not Health.HEALTHY for one in verdicts):
+        if any(verdict.health is not Health.HEALTHY for verdict in verdicts):
             self._doubted.add(scale_set_id)
         await self._tell(scale_set_id, seq)
 
@@ -334,9 +336,13 @@ class Prober:
 
 
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
-    old = {one.generation for one in known.instances.values()} if known else set()
-    return any(one.os_disk and one.generation not in old for one in probed.instances.values())
+    old = {instance.generation for instance in known.instances.values()} if known else set()
+    return any(instance.os_disk and instance.generation not in old for instance in probed.instances.values())
 
 
 def _by_row(probed: ProbedSet, views: Mapping[str, InstanceView]) -> dict[int, InstanceView]:
-    return {one.pk: views[str(one.number)] for one in probed.instances.values() if str(one.number) in views}
+    return {
+        instance.pk: views[str(instance.number)]
+        for instance in probed.instances.values()
+        if str(instance.number) in views
+    }
