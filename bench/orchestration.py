@@ -29,7 +29,7 @@ from bench._running import Running, machine, rollgrid
 IMAGE = ("Canonical", "UbuntuServer", "16.04-LTS")
 ROUNDS = 3
 BATCHES = 5
-PATIENCE_SECONDS = 180
+ANSWER_TIMEOUT_SECONDS = 180
 WAYS = (("Rollgrid, http probe", "bench/probed", True), ("Rollgrid, no health source", "bench/unprobed", False))
 
 
@@ -59,7 +59,7 @@ def put(running: Running, path: str, body: dict[str, Any], instances: int) -> No
     file = running.home / "document.json"
     file.write_text(json.dumps(body))
     running.manage("put_scale_set", path, str(file))
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + ANSWER_TIMEOUT_SECONDS
     while Instance.objects.filter(scale_set__key=path, health="healthy").count() < instances:
         if time.monotonic() > end:
             sys.exit(f"{path} does not become healthy")
@@ -80,7 +80,7 @@ def ours(running: Running, path: str, version: str) -> Round:
 
     used = running.cpu()
     running.manage("publish_image", *IMAGE, version)
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + ANSWER_TIMEOUT_SECONDS
     found = RollingUpgrade.objects.filter(scale_set__key=path, target_version=version).exclude(ended_at=None)
     while not (upgrade := found.first()):
         if time.monotonic() > end:

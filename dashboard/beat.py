@@ -46,6 +46,6 @@ class SteadyScheduler(Scheduler):
             self.app.send_task(str(entry.task), **(entry.options or {}))
         except (KombuError, RedisError, OSError) as error:
             log.error("the broker does not do its work (%s): %s is not sent", error, entry.task)
-            heartbeats.turned(Part.BEAT)
+            heartbeats.tried(Part.BEAT)
         else:
             heartbeats.worked(Part.BEAT)

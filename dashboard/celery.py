@@ -72,10 +72,10 @@ def pulse() -> None:
 
 
 @worker_init.connect
-def begin_to_look(**_: object) -> None:
+def start_reconciling(**_: object) -> None:
     from upgrades import tasks  # once Django is set up
 
-    tasks.begin_to_look()
+    tasks.start_reconciling()
 
 
 @worker_init.connect
@@ -90,7 +90,7 @@ def _pulse_for_ever() -> None:
             pulse.apply_async(expires=2 * PULSE_SECONDS)
         except (KombuError, RedisError, OSError) as error:
             log.error("the broker does not do its work (%s): there is nothing to do", error)
-            heartbeats.turned(Part.WORKER)
+            heartbeats.tried(Part.WORKER)
 
 
 @task_postrun.connect

@@ -20,7 +20,7 @@ def full_disk(execute: Callable[..., Any], *args: Any) -> None:
 def test_a_database_that_does_not_work_is_said_in_one_line(
     call: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Found by filling the disk: each second a traceback of forty lines. The task is not needed, a later look does the same."""
+    """Found by filling the disk: each second a traceback of forty lines. The task is not needed, a later tick does the same."""
     with connection.execute_wrapper(full_disk):
         call()
     # Threads of other tests may have something to say, too.
@@ -32,5 +32,5 @@ def test_a_database_that_does_not_work_is_said_in_one_line(
     )
     # The log's own filter may have counted such lines of other tests.
     said = entry.getMessage().partition(" [")[0]
-    assert said.endswith("is left for a later look")
+    assert said.endswith("is done later by itself")
     assert entry.exc_info is None

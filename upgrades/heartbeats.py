@@ -40,7 +40,7 @@ class Heartbeat:
     """When a part last did its work, and when it last tried, even without success. 0: not yet. Both monotonic."""
 
     worked_at: float = 0.0
-    turned_at: float = 0.0
+    tried_at: float = 0.0
 
 
 class Heartbeats:
@@ -53,7 +53,7 @@ class Heartbeats:
         now = time.monotonic()
         _SLOT.pack_into(self._page, _OFFSETS[part], now, now)
 
-    def turned(self, part: Part) -> None:
+    def tried(self, part: Part) -> None:
         """Note that a part tried and could not work, since something that it needs is away. It need not be restarted for that."""
         worked_at, _ = _SLOT.unpack_from(self._page, _OFFSETS[part])
         _SLOT.pack_into(self._page, _OFFSETS[part], worked_at, time.monotonic())
@@ -101,7 +101,7 @@ def worked(part: Part) -> None:
         ours.worked(part)
 
 
-def turned(part: Part) -> None:
+def tried(part: Part) -> None:
     """Leave a heartbeat: this process has tried as `part` and could not work, since something that it needs is away."""
     if ours := _ours():
-        ours.turned(part)
+        ours.tried(part)

@@ -16,15 +16,14 @@ from upgrades import heartbeats, retention, sign_ins
 from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
 from upgrades.neighbours import is_database_away
-from upgrades.orchestrator import reconcile as looking
-from upgrades.orchestrator import schedule
-from upgrades.orchestrator import work as working
+from upgrades.orchestrator import reconcile, schedule
+from upgrades.orchestrator import work as work_items
 from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.wakes import Reconciler
 
 log = logging.getLogger(__name__)
-FOLLOWED_SECONDS = 0.09  # from an outcome to reconciling: the verdict mostly follows within it, and is seen too
+AWAIT_VERDICT_SECONDS = 0.09  # from an outcome to reconciling: the verdict mostly follows within it, and is seen too
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tries again each tenth of a second
 P = ParamSpec("P")
 
@@ -39,7 +38,7 @@ def log_database_errors(do: Callable[P, None]) -> Callable[P, None]:
         except DatabaseError as error:
             if not is_database_away(error):
                 raise
-            log.error("the database does not do its work (%s): %s%s is left for a later look", error, do.__name__, args)
+            log.error("the database does not do its work (%s): %s%s is done later by itself", error, do.__name__, args)
 
     return tried
 
@@ -51,18 +50,18 @@ def tick() -> None:
     now = timezone.now()
     end_expired_fleet_stop(now)
     for scale_set_id in schedule.due_scale_sets(now):
-        look_soon(scale_set_id, within=0.0)
+        reconcile_soon(scale_set_id, within=0.0)
     heartbeats.worked(Part.TICKS)
 
 
 @log_database_errors
-def look(scale_set_id: int) -> None:
+def reconcile_now(scale_set_id: int) -> None:
     on_news = RECONCILER.wake if RECONCILER.is_running else None
-    for handed in looking.reconcile(scale_set_id, timezone.now, on_news, KNOWN if RECONCILER.is_running else None):
-        send(work, handed.work_item_id, handed.number)
+    for claim in reconcile.reconcile(scale_set_id, timezone.now, on_news, KNOWN if RECONCILER.is_running else None):
+        send(work, claim.work_item_id, claim.number)
 
 
-RECONCILER = Reconciler(look)  # started in workers only
+RECONCILER = Reconciler(reconcile_now)  # started in workers only
 KNOWN = Known()
 WAKE_QUEUE = WakeQueue()
 
@@ -74,7 +73,7 @@ def advance(*scale_set_ids: int) -> None:
         if RECONCILER.is_running:
             RECONCILER.wake(scale_set_id)
         else:
-            look(scale_set_id)
+            reconcile_now(scale_set_id)
 
 
 def wake(*scale_set_ids: int) -> None:
@@ -85,7 +84,7 @@ def wake(*scale_set_ids: int) -> None:
         log.warning("the broker did not take wakes of %s (%s); the tick finds them", scale_set_ids, error)
 
 
-def begin_to_look() -> None:
+def start_reconciling() -> None:
     """In a worker, begin to reconcile the scale sets that are woken, here or by another process."""
     RECONCILER.start()
     threading.Thread(target=WAKE_QUEUE.follow, args=(RECONCILER.wake,), name="wakes", daemon=True).start()
@@ -94,12 +93,12 @@ def begin_to_look() -> None:
 @shared_task(name="upgrades.tasks.work")
 @log_database_errors
 def work(work_item_id: int, number: int) -> None:
-    report = working.work(work_item_id, number, timezone.now, look_soon)
-    if report is not None and report.number is not None:
-        send(work, work_item_id, report.number)
+    result = work_items.work(work_item_id, number, timezone.now, reconcile_soon)
+    if result is not None and result.number is not None:
+        send(work, work_item_id, result.number)
 
 
-def look_soon(scale_set_id: int, *, within: float = FOLLOWED_SECONDS) -> None:
+def reconcile_soon(scale_set_id: int, *, within: float = AWAIT_VERDICT_SECONDS) -> None:
     """Have a scale set reconciled in `within` seconds. A worker needs no message for that: receiving one costs as much as reconciling."""
     if RECONCILER.is_running:
         RECONCILER.wake(scale_set_id, within=within)
@@ -122,4 +121,4 @@ def send(task: "Task[Any, Any]", *args: int, after: float = 0) -> None:
     try:
         task.apply_async(args, countdown=after)
     except (KombuError, RedisError, OSError) as error:
-        log.warning("the broker did not take %s%s (%s); it is done by a later look", task.name, args, error)
+        log.warning("the broker did not take %s%s (%s); reconciling does it a little later", task.name, args, error)

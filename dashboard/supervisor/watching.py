@@ -48,9 +48,9 @@ class Watched:
     child: Child
     quiet: _Quiet = field(default_factory=_Quiet)
 
-    def look(self, turned_at: float, step: float) -> float:
+    def look(self, tried_at: float, step: float) -> float:
         """How long it has been quiet. Another process begins anew."""
-        return self.quiet.look((self.child.pid, turned_at), step)
+        return self.quiet.look((self.child.pid, tried_at), step)
 
 
 class Watch:
@@ -103,13 +103,13 @@ class Watch:
         for part, watched in self._watched.items():
             if watched.child.pid:
                 self._descriptors[part].look(watched.child.pid, step)
-                self._end_if_it_hangs(watched, self._heartbeats.of(part).turned_at, step)
+                self._end_if_it_hangs(watched, self._heartbeats.of(part).tried_at, step)
         for part, idle in self._idle.items():
             self._say_who_is_away(part, idle, step)
 
-    def _end_if_it_hangs(self, watched: Watched, turned_at: float, step: float) -> None:
-        quiet = watched.look(turned_at, step)
-        is_starting = turned_at < watched.child.began_at
+    def _end_if_it_hangs(self, watched: Watched, tried_at: float, step: float) -> None:
+        quiet = watched.look(tried_at, step)
+        is_starting = tried_at < watched.child.began_at
         patience = max(self._hang_seconds, START_SECONDS) if is_starting else self._hang_seconds
         if quiet >= patience:
             watched.quiet = _Quiet()

@@ -272,8 +272,8 @@ def test_where_nothing_was_ever_started_nobody_knows_since_when(settings: Any, t
 
 
 def test_coming_round_without_work_is_no_work(parts: Heartbeats, tmp_path: Path) -> None:
-    parts.turned(Part.WORKER)
+    parts.tried(Part.WORKER)
     record = heartbeats.read(tmp_path)
     assert record
     found = record.heartbeats[Part.WORKER]
-    assert found.worked_at == 0 < found.turned_at
+    assert found.worked_at == 0 < found.tried_at

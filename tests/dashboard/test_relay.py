@@ -25,7 +25,7 @@ from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, ScaleSet
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-PATIENCE_SECONDS = 20
+ANSWER_TIMEOUT_SECONDS = 20
 T = TypeVar("T")
 
 
@@ -71,7 +71,7 @@ def clock() -> datetime:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
         while not await in_thread(condition):
             await asyncio.sleep(0.01)
 

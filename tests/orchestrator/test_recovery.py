@@ -302,4 +302,4 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
     for claim in handed:
         work(claim.work_item_id, claim.number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
     assert len(written) >= 2
-    assert all(later - earlier >= working.GATHERED_SECONDS for earlier, later in pairwise(written))
+    assert all(later - earlier >= working.GATHER_SECONDS for earlier, later in pairwise(written))

@@ -21,7 +21,7 @@ from upgrades.prober.process import Prober
 from upgrades.providers.simulated.client import SimulatorControl
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-PATIENCE_SECONDS = 30
+ANSWER_TIMEOUT_SECONDS = 30
 
 
 def clock() -> datetime:
@@ -59,7 +59,7 @@ def probe(fleet: Fleet, story: Callable[[Callable[..., Any]], Coroutine[Any, Any
 
 
 async def _until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
         while not await in_thread(condition):
             await asyncio.sleep(0)  # no hurry: the condition itself takes a moment in its thread
 
@@ -167,7 +167,7 @@ def test_it_says_at_once_that_the_health_of_a_set_it_took_over_is_known(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Upgrades wait for that. Found by killing probers: it was said when its time came, up to two seconds later."""
-    monkeypatch.setattr(process, "PROBED_AT_SECONDS", 10 * PATIENCE_SECONDS)
+    monkeypatch.setattr(process, "PROBED_AT_SECONDS", 10 * ANSWER_TIMEOUT_SECONDS)
 
     async def story(until: Callable[..., Any]) -> None:
         await until(lambda: fleet.row.probed_at is not None)
@@ -179,7 +179,7 @@ def test_a_new_machine_is_asked_about_at_once_where_there_is_no_probe(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches waited for it: machines were looked at every two seconds, whatever had happened to them."""
-    monkeypatch.setattr(process, "VIEW_SECONDS", 10 * PATIENCE_SECONDS)
+    monkeypatch.setattr(process, "VIEW_SECONDS", 10 * ANSWER_TIMEOUT_SECONDS)
     set_model(fleet.path, document(capacity=3, tags=fleet.tags), fleet.now)
 
     def upgrade_one() -> None:
@@ -231,7 +231,7 @@ def test_no_answer_says_nothing(fleet: Fleet, simulator: Simulator) -> None:
         prober = Prober(fleet.home, clock, lambda _: None)
         prober._know(fleet.id, probed)
         for at in (0.0, 50.0, 100.0, 150.0):
-            await prober._look_at(probed, at)
+            await prober._ask_provider(probed, at)
         await prober._end()
 
     asyncio.run(asked_again_and_again())

@@ -233,7 +233,7 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
         for scale_set in sets:
             prober._know(scale_set.pk, scale_set)
             prober._counts.take_views(scale_set, switched_off(scale_set))
-            prober._sights[scale_set.pk] = ProviderSnapshot(0, 0, 0, 0, {})
+            prober._snapshots[scale_set.pk] = ProviderSnapshot(0, 0, 0, 0, {})
         await asyncio.gather(prober._write_verdicts(), prober._write_probed_at())
 
     asyncio.run(both_at_once())
@@ -274,7 +274,7 @@ def test_an_instance_that_came_while_the_provider_was_asked_is_not_missed() -> N
 
     prober._machines, prober._database = Slow(Path()), Nobody()
     prober._know(scale_set.pk, scale_set)
-    asyncio.run(prober._look_at(scale_set, 0))
+    asyncio.run(prober._ask_provider(scale_set, 0))
     assert prober._counts.take_unwritten() == {}
 
 
@@ -347,15 +347,15 @@ def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() 
     prober._machines, prober._database = Same(Path()), Counting()
     prober._know(scale_set.pk, scale_set)
     for at in (0.0, 10.0, 20.0, 59.0, 60.0, 70.0):
-        asyncio.run(prober._look_at(scale_set, at))
+        asyncio.run(prober._ask_provider(scale_set, at))
     assert written == [0, 60]
     prober._know(scale_set.pk, replace(scale_set, seq=scale_set.seq + 1))
     is_away, at = True, 80.0
     with pytest.raises(OperationalError):
-        asyncio.run(prober._look_at(prober._sets[scale_set.pk], at))
+        asyncio.run(prober._ask_provider(prober._sets[scale_set.pk], at))
     is_away = False
     for at in (90.0, 100.0):
-        asyncio.run(prober._look_at(prober._sets[scale_set.pk], at))
+        asyncio.run(prober._ask_provider(prober._sets[scale_set.pk], at))
     assert written == [0, 60, 80, 90]
 
 
@@ -364,7 +364,7 @@ def test_where_rows_changed_a_reconcile_out_of_turn_puts_the_writing_off_no_furt
     scale_set = probed(a_scale_set(instances=1))
     scale_set = replace(scale_set, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))
     prober = Prober(Path(), lambda: NOW, lambda _: None)
-    prober._sights[scale_set.pk] = ProviderSnapshot(
+    prober._snapshots[scale_set.pk] = ProviderSnapshot(
         at=9.0, written_at=0.0, seq=scale_set.seq, complete_at=9.0, views={}
     )
     assert not prober._is_view_due(scale_set, 10.0)

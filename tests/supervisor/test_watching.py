@@ -93,7 +93,7 @@ def test_a_child_that_comes_round_is_left_alone_though_it_can_do_no_work(tmp_pat
         first = child.pid
         beats.worked(Part.WORKER)
         for _ in range(4 * HANG_SECONDS):
-            beats.turned(Part.WORKER)
+            beats.tried(Part.WORKER)
             watch.look(1.0)
         beats.worked(Part.WORKER)
         look_for(watch, 1)

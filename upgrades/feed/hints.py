@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 CHANNEL = "rollgrid:hints"
-PATIENCE_SECONDS = 0.25
+ANSWER_TIMEOUT_SECONDS = 0.25
 SILENCE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ class Hints:
         if self._client is None:
             self._client = redis.Redis.from_url(
                 settings.REDIS_URL,
-                socket_timeout=PATIENCE_SECONDS,
-                socket_connect_timeout=PATIENCE_SECONDS,
+                socket_timeout=ANSWER_TIMEOUT_SECONDS,
+                socket_connect_timeout=ANSWER_TIMEOUT_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
         return self._client

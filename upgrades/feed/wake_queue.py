@@ -18,7 +18,7 @@ from redis.retry import Retry
 KEY = "rollgrid:wakes"
 KEPT_SECONDS = 2  # for wakes that no worker takes: by then the tick has found their scale sets
 BLOCKS_SECONDS = 2
-PATIENCE_SECONDS = 0.25  # for an answer of the broker
+ANSWER_TIMEOUT_SECONDS = 0.25  # for an answer of the broker
 PAUSE_SECONDS = 1.0  # between two tries while the broker is away
 MAX_AT_ONCE = 100
 
@@ -35,7 +35,7 @@ class WakeQueue:
 
     def put(self, *scale_set_ids: int) -> None:
         """Add wakes. Raises redis.RedisError or OSError where the broker does not take them within PATIENCE_SECONDS."""
-        self._putting = self._putting or _client(PATIENCE_SECONDS)
+        self._putting = self._putting or _client(ANSWER_TIMEOUT_SECONDS)
         commands = self._putting.pipeline(transaction=False)
         commands.zadd(KEY, dict.fromkeys(map(str, scale_set_ids), 0))
         commands.expire(KEY, KEPT_SECONDS)
@@ -53,7 +53,7 @@ class WakeQueue:
 
     def take(self) -> list[int]:
         """Take up to MAX_AT_ONCE + 1 wakes; waits up to BLOCKS_SECONDS for the first. Empty where none came."""
-        self._taking = self._taking or _client(BLOCKS_SECONDS + PATIENCE_SECONDS)
+        self._taking = self._taking or _client(BLOCKS_SECONDS + ANSWER_TIMEOUT_SECONDS)
         taking: Any = self._taking  # redis has no types for the answers of these two commands
         first = taking.bzpopmin(KEY, timeout=BLOCKS_SECONDS)
         if not first:
@@ -67,7 +67,7 @@ def _client(patience: float) -> "redis.Redis":
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=patience,
-        socket_connect_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=ANSWER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
 

@@ -42,16 +42,12 @@ def check(lease: Lease) -> None:
 
     The lease is never renewed: reconciling takes milliseconds, and where it was delayed it must not act on the time it began with.
     """
-    if not _HELD.rows(lease.scale_set_id, lease.number):
+    if not _LEASED_ROW.rows(lease.scale_set_id, lease.number):
         raise LeaseLost
 
 
-def leased_row(lease: Lease) -> QuerySet[ScaleSet]:
-    """The row of the scale set, as long as the lease holds."""
-    return _held(lease.scale_set_id, lease.number)
-
-
-def _held(scale_set_id: int, number: int) -> QuerySet[ScaleSet]:
+def _leased_row(scale_set_id: int, number: int) -> QuerySet[ScaleSet]:
+    """The row of the scale set, as long as the lease with this number holds."""
     in_force = clock.is_held("lease_until", RECONCILE_LEASE)
     return ScaleSet.objects.filter(in_force, pk=scale_set_id, lease_number=number)
 
@@ -72,7 +68,7 @@ def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
 
 _TAKE = PreparedUpdate(_free)
 _NUMBER = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("lease_number", flat=True))
-_HELD = Prepared(lambda pk, number: _held(pk, number).order_by().values_list("pk", flat=True))
+_LEASED_ROW = Prepared(lambda pk, number: _leased_row(pk, number).order_by().values_list("pk", flat=True))
 _GIVE_BACK = PreparedUpdate(
     lambda pk, number: (ScaleSet.objects.filter(pk=pk, lease_number=number), {"lease_until": None})
 )

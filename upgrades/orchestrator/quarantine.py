@@ -20,15 +20,15 @@ def quarantine_failing(w: Writing, rows: Iterable[Instance]) -> None:
 
     Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
     """
-    tired = [
+    failed_often = [
         instance
         for instance in rows
         if _has_just_failed(instance) and sum(instance.failed_on.values()) >= FAILURES_TO_QUARANTINE
     ]
-    if not tired:
+    if not failed_often:
         return
     trials = trials_of(w.scale_set)
-    found = [instance for instance in tired if is_to_be_quarantined(instance.failed_on, trials)]
+    found = [instance for instance in failed_often if is_to_be_quarantined(instance.failed_on, trials)]
     for instance in found:
         instance.quarantined_at = instance.quarantined_at or w.now
     bulk.update(found, "quarantined_at")

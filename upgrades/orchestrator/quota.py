@@ -11,7 +11,7 @@ from upgrades.core.facts import Facts
 from upgrades.models import ScaleSet
 from upgrades.providers.base import ProviderError, ScaleSetReference
 
-PATIENCE_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
+ANSWER_TIMEOUT_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
 async def _ask(row: ScaleSet) -> int | None:
     provider = providers.load(row.location.provider, settings.ROLLGRID_HOME, row.location.settings)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
             return await provider.available_quota(ScaleSetReference(row.key, row.tags))
     finally:
         await provider.close()

@@ -77,12 +77,12 @@ def reconcile(
         return []
     try:
         for _ in range(MAX_STEPS):
-            went = _reconcile_once(lease, now(), known)
-            if went is _PassEnd.FACTS_CHANGED and on_news is not None:
+            end = _reconcile_once(lease, now(), known)
+            if end is _PassEnd.FACTS_CHANGED and on_news is not None:
                 leases.give_back_for_another(lease, now())
                 on_news(scale_set_id)
                 return claim_work(scale_set_id)
-            if went is _PassEnd.AT_REST:
+            if end is _PassEnd.AT_REST:
                 return claim_work(scale_set_id)
         leases.give_back(lease)
         return claim_work(scale_set_id)
@@ -180,7 +180,7 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
         leases.check(lease)
         if not _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now):
             return False
-        _say(w, rest.decision, rest.boards)
+        _store_decision(w, rest.decision, rest.boards)
     return True
 
 
@@ -199,7 +199,7 @@ def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: 
         return False
 
     def store_rest(w: Writing) -> None:
-        _say(w, rest.decision, rest.boards)
+        _store_decision(w, rest.decision, rest.boards)
         _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now)
 
     record(lease, observation.seq, step, now, then=store_rest)
@@ -239,7 +239,7 @@ def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
         return row.decision.get("actions", {})
 
 
-def _say(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
+def _store_decision(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
     """Store the decision and the board, in one event where either is new. A new forecast alone is no event."""
     row = w.scale_set
     if decision != row.decision:

@@ -58,10 +58,10 @@ class Wakes:
 
 
 class Reconciler:
-    """Calls `look` for the scale sets that were woken, in threads of this process. Its errors are logged; the tick causes the next call."""
+    """Calls `reconcile` for the scale sets that were woken, in threads of this process. Its errors are logged; the tick tries again."""
 
-    def __init__(self, look: Callable[[int], None]) -> None:
-        self._look = look
+    def __init__(self, reconcile: Callable[[int], None]) -> None:
+        self._reconcile = reconcile
         self._wakes = Wakes()
         self._changed = threading.Condition()
         self._threads: ThreadPoolExecutor | None = None
@@ -72,13 +72,13 @@ class Reconciler:
         return self._threads is not None
 
     def is_hanging(self, seconds: float) -> bool:
-        """Whether a call of `look` has been going on for longer than `seconds`."""
+        """Whether a call of `reconcile` has been going on for longer than `seconds`."""
         began = list(self._began.values())
         return bool(began) and time.monotonic() - min(began) > seconds
 
     def start(self) -> None:
-        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="look")
-        threading.Thread(target=self._run, name="looks", daemon=True).start()
+        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="reconcile")
+        threading.Thread(target=self._run, name="reconciler", daemon=True).start()
 
     def wake(self, scale_set_id: int, *, within: float = 0.0) -> None:
         with self._changed:
@@ -99,9 +99,9 @@ class Reconciler:
         self._began[scale_set_id] = time.monotonic()
         try:
             close_old_connections()
-            self._look(scale_set_id)
+            self._reconcile(scale_set_id)
         except Exception:
-            log.exception("the look at scale set %s failed; the next one comes by itself", scale_set_id)
+            log.exception("scale set %s could not be reconciled; it is tried again by itself", scale_set_id)
         finally:
             self._began.pop(scale_set_id, None)
             with self._changed:

@@ -26,8 +26,8 @@ from upgrades.providers.base import Operation, Outcome, Progress, Provider, Prov
 WORK_LEASE = timedelta(seconds=3)
 ATTEMPT_SECONDS = 3.0  # then other work items have their turn: the worker has few threads
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
-GATHERED_SECONDS = 0.05  # at least this long from one write of outcomes to the next poll
-PATIENCE_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
+GATHER_SECONDS = 0.05  # at least this long from one write of outcomes to the next poll
+ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
 TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
 log = logging.getLogger(__name__)
@@ -59,9 +59,9 @@ def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], 
     location = work_item.scale_set.location
     provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
     with asyncio.Runner() as runner:
-        stretch = _Attempt(work_item, runner, provider, now, on_change)
+        attempt = _Attempt(work_item, runner, provider, now, on_change)
         try:
-            return stretch.run()
+            return attempt.run()
         finally:
             runner.run(provider.close())
 
@@ -172,7 +172,7 @@ class _Attempt:
 
         Each write costs a transaction, an event, and a reconciling.
         """
-        left = self.written_at + GATHERED_SECONDS - time.monotonic()
+        left = self.written_at + GATHER_SECONDS - time.monotonic()
         if left > 0:
             self.runner.run(asyncio.sleep(left))
 
@@ -186,9 +186,9 @@ class _Attempt:
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
         """Await the provider's answer for PATIENCE_SECONDS. Raises Unanswered."""
         try:
-            return self.runner.run(asyncio.wait_for(question, PATIENCE_SECONDS))
+            return self.runner.run(asyncio.wait_for(question, ANSWER_TIMEOUT_SECONDS))
         except TimeoutError:
-            raise Unanswered(f"no answer in {PATIENCE_SECONDS:g} s") from None
+            raise Unanswered(f"no answer in {ANSWER_TIMEOUT_SECONDS:g} s") from None
         except ProviderError as error:
             raise Unanswered(f"{error.code}: {error.message}") from error
 

@@ -9,7 +9,7 @@ from upgrades.core.machines import InstanceView
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
 
-PATIENCE_SECONDS = 2.0
+ANSWER_TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Machines:
         """{instance id: machine} of the scale set; None where the provider does not answer."""
         reference = ScaleSetReference(probed.key, probed.tags)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                 return dict(await self.of(probed).views(reference))
         except (TimeoutError, ProviderError) as error:
             log.info("%s: its provider does not say how its machines are (%s)", probed.key, error or "no answer")

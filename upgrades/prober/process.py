@@ -33,16 +33,16 @@ from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
 
 CLAIM_SECONDS = 0.5  # a dead prober's leases lapse after three seconds: its scale sets are taken over soon after
-NEWS_SECONDS = 0.5  # how often each scale set's seq is read where no hint comes
+POLL_HEADS_SECONDS = 0.5  # how often each scale set's seq is read where no hint comes
 WRITE_SECONDS = 0.04  # shorter than the wait from an outcome to reconciling, so that the verdict is there by then
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # how often providers are asked where health is the machines' own state (new machines: at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe gives the health: for extensions, and for what people see
 MAX_IN_ONE_MESSAGE = 10  # scale sets in one message, so that the first of them need not wait long
 NOT_WRITTEN = -1  # a seq that no rows have
-SURE_SECONDS = 60.0  # how often views are written again although neither they nor the rows have changed
-TOGETHER_SECONDS = 0.03  # hints that come within this time cause one read
-ROUND = {"_claim", "_write_news", "_write_probed_at", "_look_at_machines", "_follow_news"}
+REWRITE_SECONDS = 60.0  # how often views are written again although neither they nor the rows have changed
+GATHER_SECONDS = 0.03  # hints that come within this time cause one read
+LOOPS_OF_A_ROUND = {"_claim", "_write_news", "_write_probed_at", "_ask_providers", "_follow_news"}
 
 log = logging.getLogger(__name__)
 
@@ -74,18 +74,20 @@ class Prober:
         self._counts = ProbeCounts()
         self._engine = Engine(self._counts.take_result)
         self._sets: dict[int, ProbedSet] = {}
-        self._held: dict[int, int] = {}
-        self._sights: dict[int, ProviderSnapshot] = {}
+        self._leased: dict[int, int] = {}
+        self._snapshots: dict[int, ProviderSnapshot] = {}
         self._absences = Absences()
-        self._doubted: set[int] = set()  # scale sets with a failed probe: does the machine still exist at the provider?
-        self._said: set[int] = set()  # scale sets whose `probed_at` was written since this process took them over
+        # Scale sets with a failed probe: does the machine still exist at the provider?
+        self._failing: set[int] = set()
+        # Scale sets whose `probed_at` was written since this process took them over.
+        self._with_probed_at: set[int] = set()
         self._news = asyncio.Event()
         # Scale sets without a probe that have new machines, about which the provider was not asked yet.
-        self._unseen: set[int] = set()
-        self._is_unseen = asyncio.Event()
+        self._with_new_machines: set[int] = set()
+        self._new_machines_came = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._told: list[int] = []  # scale sets with written changes, for the next call of `on_change`
-        self._came_round: set[str] = set()
+        self._unreported: list[int] = []  # scale sets with written changes, for the next call of `on_change`
+        self._finished_loops: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until `stop` is set, then give the scale sets back. Raises the error of a loop that ends by one."""
@@ -94,9 +96,9 @@ class Prober:
             self._every(CLAIM_SECONDS, self._claim),
             self._every(WRITE_SECONDS, self._write_news),
             self._every(PROBED_AT_SECONDS, self._write_probed_at),
-            self._every(VIEW_SECONDS, self._look_at_machines),
-            self._every(0, self._look_at_new_machines),
-            self._every(TOGETHER_SECONDS, self._follow_news),
+            self._every(VIEW_SECONDS, self._ask_providers),
+            self._every(0, self._ask_about_new_machines),
+            self._every(GATHER_SECONDS, self._follow_news),
             listen(self._hear),
         )
         try:
@@ -116,57 +118,57 @@ class Prober:
             log.warning("the scale sets could not be given back; they are taken over in a few seconds")
         self._database.close()
 
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        """Call `act` for ever, with pauses of `seconds`. Where the database is away, try again each second."""
+    async def _every(self, seconds: float, run_once: Callable[[], Awaitable[None]]) -> None:
+        """Call `run_once` for ever, with pauses of `seconds`. Where the database is away, try again each second."""
         while True:
             try:
-                await act()
-                self._come_round(act.__name__, heartbeats.worked)
+                await run_once()
+                self._note_round(run_once.__name__, heartbeats.worked)
                 await asyncio.sleep(seconds)
             except DatabaseError as error:
                 log.error("the database does not do its work (%s); tried again and again", error)
-                self._come_round(act.__name__, heartbeats.turned)
+                self._note_round(run_once.__name__, heartbeats.tried)
                 await asyncio.sleep(1)
 
-    def _come_round(self, what: str, leave: Callable[[Part], None]) -> None:
+    def _note_round(self, loop: str, leave_heartbeat: Callable[[Part], None]) -> None:
         """Note that a loop has come round. Each time all of ROUND have, leave a heartbeat: if one loop hangs, there is none."""
-        self._came_round.add(what)
-        if self._came_round >= ROUND:
-            self._came_round.clear()
-            leave(Part.PROBER)
+        self._finished_loops.add(loop)
+        if self._finished_loops >= LOOPS_OF_A_ROUND:
+            self._finished_loops.clear()
+            leave_heartbeat(Part.PROBER)
 
     # --- which scale sets, which instances ---
 
     async def _claim(self) -> None:
-        self._held = await self._database(leases.claim, self.name)
-        for lost in self._sets.keys() - self._held.keys():
+        self._leased = await self._database(leases.claim, self.name)
+        for lost in self._sets.keys() - self._leased.keys():
             self._forget(lost)
         if self._is_behind():
             self._news.set()
 
     def _hear(self, scale_set_id: int, seq: int) -> None:
         """Take a hint: this scale set has news up to `seq`."""
-        if scale_set_id in self._held and seq > self._held[scale_set_id]:
-            self._held[scale_set_id] = seq
+        if scale_set_id in self._leased and seq > self._leased[scale_set_id]:
+            self._leased[scale_set_id] = seq
             self._news.set()
 
     async def _follow_news(self) -> None:
         """Read the scale sets again whose seq has moved: at once after a hint, every half second without one."""
         try:
             # Not wait_for: in Python 3.11 it loses a cancellation that comes at the moment the event is set.
-            async with asyncio.timeout(NEWS_SECONDS):
+            async with asyncio.timeout(POLL_HEADS_SECONDS):
                 await self._news.wait()
         except TimeoutError:
-            self._held.update(await self._database(leases.heads, self.name))
+            self._leased.update(await self._database(leases.heads, self.name))
         self._news.clear()
-        for scale_set_id, seq in list(self._held.items()):
+        for scale_set_id, seq in list(self._leased.items()):
             known = self._sets.get(scale_set_id)
             if known is None or known.seq < seq:
                 again = partial(probe_targets.refresh, known) if known else partial(probe_targets.read, scale_set_id)
                 self._know(scale_set_id, await self._database(again))
 
     def _is_behind(self) -> bool:
-        return any(pk not in self._sets or self._sets[pk].seq < seq for pk, seq in self._held.items())
+        return any(pk not in self._sets or self._sets[pk].seq < seq for pk, seq in self._leased.items())
 
     def _know(self, scale_set_id: int, probed: ProbedSet | None) -> None:
         if probed is None:
@@ -178,8 +180,8 @@ class Prober:
         if probed.probe is None:
             self._engine.forget(scale_set_id)
             if is_news:
-                self._unseen.add(scale_set_id)
-                self._is_unseen.set()
+                self._with_new_machines.add(scale_set_id)
+                self._new_machines_came.set()
         else:
             self._engine.set_targets(scale_set_id, self._targets(probed))
             self._counts.take_unreachable(probed)
@@ -196,20 +198,20 @@ class Prober:
 
     def _forget(self, scale_set_id: int) -> None:
         self._sets.pop(scale_set_id, None)
-        self._held.pop(scale_set_id, None)
+        self._leased.pop(scale_set_id, None)
         self._counts.forget(scale_set_id)
         self._engine.forget(scale_set_id)
-        self._sights.pop(scale_set_id, None)
+        self._snapshots.pop(scale_set_id, None)
         self._absences.forget(scale_set_id)
-        self._doubted.discard(scale_set_id)
-        self._said.discard(scale_set_id)
+        self._failing.discard(scale_set_id)
+        self._with_probed_at.discard(scale_set_id)
 
     # --- what was found ---
 
     async def _write_news(self) -> None:
         """Write verdicts. Where the health of a scale set that was taken over is known now, write `probed_at` too: upgrades wait for it."""
         await self._write_verdicts()
-        new = [probed for pk, probed in self._sets.items() if pk not in self._said]
+        new = [probed for pk, probed in self._sets.items() if pk not in self._with_probed_at]
         if any(self._known_as_of(probed) is not None for probed in new):
             await self._write_probed_at()
 
@@ -224,9 +226,9 @@ class Prober:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
                     del waiting[scale_set_id]
-                    if len(self._told) >= MAX_IN_ONE_MESSAGE:
-                        await self._pass_on()
-                await self._pass_on()
+                    if len(self._unreported) >= MAX_IN_ONE_MESSAGE:
+                        await self._report()
+                await self._report()
             finally:
                 for scale_set_id, verdicts in waiting.items():
                     self._counts.put_back(scale_set_id, verdicts)
@@ -238,21 +240,21 @@ class Prober:
             self._forget(scale_set_id)
             return
         if any(verdict.health is not Health.HEALTHY for verdict in verdicts):
-            self._doubted.add(scale_set_id)
-        await self._tell(scale_set_id, seq)
+            self._failing.add(scale_set_id)
+        await self._note_written(scale_set_id, seq)
 
-    async def _tell(self, scale_set_id: int, seq: int | None) -> None:
+    async def _note_written(self, scale_set_id: int, seq: int | None) -> None:
         """Note that something of the scale set was written, with the event `seq` (None: nothing was)."""
         if seq is not None:
-            self._held[scale_set_id] = max(seq, self._held.get(scale_set_id, 0))
+            self._leased[scale_set_id] = max(seq, self._leased.get(scale_set_id, 0))
             self._news.set()
-            self._told.append(scale_set_id)
+            self._unreported.append(scale_set_id)
 
-    async def _pass_on(self) -> None:
+    async def _report(self) -> None:
         """Report the written scale sets by `on_change`, several at once. If that message is lost, the tick finds them."""
-        told, self._told = self._told, []
-        if told:
-            await self._database(self._on_change, *told)
+        written, self._unreported = self._unreported, []
+        if written:
+            await self._database(self._on_change, *written)
 
     async def _write_probed_at(self) -> None:
         """Write as of when the health of each scale set is known. It must be known of all its instances: the oldest result counts."""
@@ -263,76 +265,77 @@ class Prober:
         if times:
             with suppress(ScaleSet.DoesNotExist):  # one was deleted just now: the others are written the next time
                 await self._database(write_back.write_probed_at, times, wall)
-            self._said |= times.keys()
+            self._with_probed_at |= times.keys()
 
     def _known_as_of(self, probed: ProbedSet) -> float | None:
         if probed.probe is not None:
             return self._engine.oldest(probed.pk) if self._counts.is_settled(probed.pk) else None
-        sight = self._sights.get(probed.pk)
-        return sight.complete_at if sight else None
+        snapshot = self._snapshots.get(probed.pk)
+        return snapshot.complete_at if snapshot else None
 
     # --- what providers say of machines ---
 
-    async def _look_at_machines(self) -> None:
+    async def _ask_providers(self) -> None:
         now = time.monotonic()
         due = [probed for probed in self._sets.values() if self._is_view_due(probed, now)]
-        await asyncio.gather(*(self._look_at(probed, now) for probed in due))
+        await asyncio.gather(*(self._ask_provider(probed, now) for probed in due))
 
-    async def _look_at_new_machines(self) -> None:
+    async def _ask_about_new_machines(self) -> None:
         """Ask providers at once about new machines and new OS disks, since their batches wait for it."""
-        await self._is_unseen.wait()
-        self._is_unseen.clear()
-        unseen, self._unseen = self._unseen, set()
+        await self._new_machines_came.wait()
+        self._new_machines_came.clear()
+        with_new_machines, self._with_new_machines = self._with_new_machines, set()
         now = time.monotonic()
-        await asyncio.gather(*(self._look_at(self._sets[pk], now) for pk in unseen if pk in self._sets))
+        await asyncio.gather(*(self._ask_provider(self._sets[pk], now) for pk in with_new_machines if pk in self._sets))
 
     def _is_view_due(self, probed: ProbedSet, now: float) -> bool:
         """Whether the provider is to be asked about this scale set's machines now.
 
         SLOW_VIEW_SECONDS count from the last request, but from the last write where rows have changed since: some may have been busy then.
         """
-        sight, pk = self._sights.get(probed.pk), probed.pk
-        is_soon = probed.probe is None or probed.is_settling or pk in self._doubted or self._absences.is_doubtful(pk)
-        if sight is None or is_soon:
+        snapshot, pk = self._snapshots.get(probed.pk), probed.pk
+        is_soon = probed.probe is None or probed.is_settling or pk in self._failing or self._absences.is_doubtful(pk)
+        if snapshot is None or is_soon:
             return True
-        return now - (sight.at if sight.seq == probed.seq else sight.written_at) >= SLOW_VIEW_SECONDS
+        return now - (snapshot.at if snapshot.seq == probed.seq else snapshot.written_at) >= SLOW_VIEW_SECONDS
 
-    async def _look_at(self, probed: ProbedSet, at: float) -> None:
+    async def _ask_provider(self, probed: ProbedSet, at: float) -> None:
         views = await self._machines.views(probed)
         current = self._sets.get(probed.pk)
         if views is None or current is None:
             return
-        self._doubted.discard(probed.pk)
+        self._failing.discard(probed.pk)
         await self._take_absences(probed, views, at)
         if current.probe is None:
             self._counts.take_views(probed, views)
-        before = self._sights.get(probed.pk)
+        before = self._snapshots.get(probed.pk)
         if before and before.at > at:
             return
         is_doubtful = self._absences.is_doubtful(probed.pk)
         complete_at = (before.complete_at if before else None) if is_doubtful else at
-        if before and before.views == views and at - before.written_at < self._holds_for(before, current):
-            self._sights[probed.pk] = ProviderSnapshot(at, before.written_at, before.seq, complete_at, views)
+        if before and before.views == views and at - before.written_at < self._seconds_until_rewritten(before, current):
+            self._snapshots[probed.pk] = ProviderSnapshot(at, before.written_at, before.seq, complete_at, views)
             return
-        sight = self._sights[probed.pk] = ProviderSnapshot(at, at, NOT_WRITTEN, complete_at, views)
+        snapshot = self._snapshots[probed.pk] = ProviderSnapshot(at, at, NOT_WRITTEN, complete_at, views)
         with suppress(ScaleSet.DoesNotExist):
             await self._database(
                 write_back.write_views, probed.pk, _by_row(probed, views), probed.instances, self._now()
             )
-            if self._sights.get(probed.pk) is sight:
-                self._sights[probed.pk] = replace(sight, seq=probed.seq)
+            if self._snapshots.get(probed.pk) is snapshot:
+                self._snapshots[probed.pk] = replace(snapshot, seq=probed.seq)
 
-    def _holds_for(self, before: ProviderSnapshot, current: ProbedSet) -> float:
+    def _seconds_until_rewritten(self, before: ProviderSnapshot, current: ProbedSet) -> float:
         """Seconds until the same views are written again: sooner where rows have changed since, for they may have been busy before."""
-        return SURE_SECONDS if before.seq == current.seq else SLOW_VIEW_SECONDS
+        return REWRITE_SECONDS if before.seq == current.seq else SLOW_VIEW_SECONDS
 
     async def _take_absences(self, probed: ProbedSet, views: Mapping[str, InstanceView], at: float) -> None:
         """Write which machines are gone by now, judged by the answers so far."""
         gone = self._absences.note(probed, views, at)
         if gone:
             with suppress(ScaleSet.DoesNotExist):
-                await self._tell(probed.pk, await self._database(write_back.write_gone, probed.pk, gone, self._now()))
-                await self._pass_on()
+                seq = await self._database(write_back.write_gone, probed.pk, gone, self._now())
+                await self._note_written(probed.pk, seq)
+                await self._report()
 
 
 def _has_new_machines(probed: ProbedSet, known: ProbedSet | None) -> bool:
