@@ -90,5 +90,5 @@ def _new_secret() -> str:
 
 
 def _hash(secret: str) -> str:
-    """A quick hash on purpose: slow ones protect what people think up, and 256 random bits cannot be guessed at any speed."""
+    """A fast hash on purpose: slow ones protect passwords that people choose, but 256 random bits cannot be guessed at any speed."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

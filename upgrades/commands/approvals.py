@@ -25,7 +25,7 @@ ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: not
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A version, and the instances that were approved for it just now; those that had the approval before are not among them."""
+    """A version, and the instances that were approved for it by this call; those that were approved before are not among them."""
 
     version: str
     instances: list[Instance]
@@ -36,8 +36,8 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
     """Approve the version that waits for approval (of the running upgrade; else the latest) for the instances `ids`.
 
     `ids=None` means all instances that wait for it and are not opted out. Instances that have the version, or its approval, stay as they
-    are. `version` is the one that the person means, "" for any. Raises Refused, with nothing approved: another version waits by now, or
-    none does, or there is no such instance.
+    are. `version`: the version that the person wants to approve, "" for whichever waits. Raises Refused, with nothing approved, where
+    another version waits by now, none does, or there is no such instance.
     """
     with lookup.writing_to(path, now) as w:
         named = None if ids is None else find_instances(w.scale_set, ids)

@@ -1,4 +1,4 @@
-"""Azure-AsyncOperations: what API clients have started, so that they can poll for its end."""
+"""Asynchronous operations of the API: what clients have started and poll until it is over (Azure-AsyncOperation)."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,6 +1,6 @@
 """The audit trail, written by the commands themselves, in the transaction of what they change.
 
-    @audited("UpgradePaused", Kind.SCALE_SET)
+    @audited("UpgradePaused", ObjectKind.SCALE_SET)
     def pause(path, by, now):
         with lookup.writing_to(path, now) as w:
             ...

@@ -1,4 +1,4 @@
-"""Which upgrade of a scale set a command means: the running one, or the last attempt, where the platform would try it again."""
+"""Which upgrade of a scale set a command means: the running one, or else the last attempt, if the platform would try it again."""
 
 from upgrades.commands.errors import Refused
 from upgrades.core.states import UpgradeKind, UpgradeStatus

@@ -229,7 +229,7 @@ def _location(name: str) -> Location:
 
 
 def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> None:
-    """Raise Refused unless the version is newer than all others where it is to be published: else "latest" would never mean it."""
+    """Raise Refused unless the version is newer than all others in these locations: otherwise "latest" would never mean it."""
     try:
         versions.parse(version)
         if sku.gallery:
@@ -253,7 +253,7 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
 def _published(sku: ImageSku, version: str, places: Sequence[Location]) -> Iterator[tuple[str, list[str]]]:
     """(" in LOCATION" or "" for all, the versions published there), for each place that the version is to be published in.
 
-    Where it goes from some locations to all, the version itself is left out.
+    Where the version itself is published in some locations already and now goes to all, it is left out.
     """
     for place in places:
         yield f" in {place.name}", sku.versions_in(place)

@@ -189,7 +189,7 @@ def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
 
 
 def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
-    """ "Https only Standard LB" (Z-3.2). A document without a SKU passes: it gets whichever SKU is needed."""
+    """Raise BadDocument for an HTTPS probe on a Basic load balancer (Z-3.2). Without a SKU the document gets the one that it needs."""
     if probe.protocol == "https" and read_str(document, "sku", "name").lower() == "basic":
         target = f"{at}.properties.protocol"
         message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"

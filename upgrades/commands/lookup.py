@@ -62,7 +62,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def retry_on_conflict(command: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """Call a command a second time where somebody created or deleted what it works on, after it was looked up and before it was locked."""
+    """Call a command once more if somebody created or deleted what it works on between its lookup and its lock."""
 
     @wraps(command)
     def trying(*args: Given.args, **options: Given.kwargs) -> Answer:

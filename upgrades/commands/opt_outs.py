@@ -19,9 +19,9 @@ from upgrades.models.instance import in_force
 DEFAULT_LENGTH = timedelta(days=14)  # no opt-out lasts for ever just because nobody gave an end
 LONGEST = timedelta(days=3650)
 MAX_REASON_LENGTH = 500  # characters
-# An opt-out that is ended on a page holds for so much longer, so that ending it can be undone.
+# For how much longer an opt-out holds that is ended on a page, so that ending it can be undone.
 UNDO_FOR = timedelta(seconds=10)
-# Opting out can be undone for so long. Nothing has begun on the instances meanwhile, since they are opted out.
+# For how long opting out can be undone. Nothing begins on the instances meanwhile, because they are opted out.
 UNDONE_WITHIN = timedelta(minutes=1)
 TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them out again"
 NOT_FRESH = "{row}: you did not opt instances {ids} out within the last minute; opt them in instead"
@@ -94,7 +94,7 @@ def opt_in(
 ) -> list[Instance]:
     """End the opt-outs of these instances; instances without one stay as they are. Raises Refused; then none is ended.
 
-    `after`: the opt-outs hold so much longer, and `undo_opt_in` can keep them meanwhile.
+    `after`: for how much longer the opt-outs hold; until then `undo_opt_in` can keep them.
     """
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)

@@ -1,4 +1,4 @@
-"""Signing in and out, and passwords: Django does it; here it is written to the audit trail, and signing in and out to the log."""
+"""Records what Django does: signing in and out, and new passwords. All go to the audit trail, signing in and out also to the log."""
 
 import logging
 from datetime import datetime

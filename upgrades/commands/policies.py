@@ -36,7 +36,7 @@ EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
 @lookup.retry_on_conflict
 @audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
-    """Change these fields of the document (names of MEMBERS, values as in the document) and put it again; the rest of it stays.
+    """Change these fields of the document (names of EDITABLE_FIELDS, values as in the document) and put it again; the rest of it stays.
 
     Clients that get the document, change it and put it keep what was changed here. Raises Refused as `set_model` does.
     """
@@ -53,9 +53,9 @@ def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Pu
 
 
 def _locked(path: str) -> ScaleSet:
-    """Lock the scale set's row after those of its SKU and its load balancer, in the order of all commands.
+    """Lock the rows of the scale set's SKU and load balancer, then its own: the order of all commands.
 
-    Raises ScaleSet.DoesNotExist where it has got another SKU or probe since it was looked up.
+    Raises ScaleSet.DoesNotExist where its SKU or probe was changed since it was looked up.
     """
     found = lookup.scale_set(path)
     lock_sku(found.sku)
@@ -66,7 +66,7 @@ def _locked(path: str) -> ScaleSet:
 
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the document says for each of MEMBERS, in force or not, with Azure's defaults where it says nothing; durations in seconds."""
+    """The document's value of each of EDITABLE_FIELDS, in force or not; Azure's default where it has none. Durations are in seconds."""
     read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, least=0, most=MAX_INSTANCES)}
     read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
     return read | {field.form_name: _as_said(read_policy_field(document, field), field) for field in FIELDS.values()}

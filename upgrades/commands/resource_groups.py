@@ -50,7 +50,7 @@ def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mappin
 
 @audited("ResourceGroupDeleted", ObjectKind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
-    """Begin to delete a group with all that is in it; it goes after its last machine. Raises Refused where an upgrade is running in it."""
+    """Begin to delete a group with all that is in it; it is gone after its last machine. Raises Refused while an upgrade runs in it."""
     with transaction.atomic():
         in_it = {"key__startswith": ScaleSet.keys_in(name)}
         # Load balancers, groups, scale sets: locked in this order, as everywhere.

@@ -150,10 +150,10 @@ def _location(model: Model) -> Location:
 
 
 def _sku(model: Model, location: Location, key: str) -> ImageSku:
-    """The SKU of the model, locked. S-23, S-21, S-24: it is listed, supported in this location, and its version "latest" if automatic.
+    """The SKU of the model, locked, and checked: it is listed (S-23), supported here (S-21), and "latest" if automatic (S-24).
 
     A SKU that is no longer supported may stay while upgrades are not automatic, so that these can be turned off at any time (S-5).
-    The lock keeps others from publishing meanwhile: each new version is announced to every scale set of its SKU. Raises Refused.
+    While the lock lasts nobody publishes a version, so that no scale set misses the wake of a new one. Raises Refused.
     """
     image, target = model.image, "properties.virtualMachineProfile.storageProfile.imageReference"
     _check_gallery(model, location, key)

@@ -1,4 +1,4 @@
-"""The keys that tokens are signed with: made when first needed, renewed by themselves, ended by hand."""
+"""The keys that tokens are signed with: created when first needed, renewed automatically, deleted by hand."""
 
 from datetime import datetime, timedelta
 

@@ -46,7 +46,7 @@ def start(
 ) -> RollingUpgrade:
     """Start an upgrade to the latest version, or to the pinned one, even where that is older than what runs.
 
-    Where the pinned version was withdrawn, it goes to the newest that is left. With nothing to upgrade it completes at once.
+    Where the pinned version was withdrawn, the target is the newest version that is left. With nothing to upgrade, it completes at once.
     `only_failed`: upgrades only the instances that failed on that version, whatever version they have now. `unhealthy_first`: instances
     that are unhealthy now come first, and until then do not stop the upgrade at the gate; all other limits hold.
     `only_latest`: refused where the scale set is pinned. Raises Refused.

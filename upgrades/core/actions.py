@@ -1,7 +1,7 @@
 """The actions that people can take on a scale set now, and why the others are not possible.
 
-Found by running `decide` on the facts as they would be after the action. An action that is refused here would be refused by its command
-too, or would do nothing. Pages show the sentences on disabled buttons.
+To find out, `decide` runs on the facts as they would be after the action (core/what_if.py). An action that is not possible here would be
+refused by its command too, or would do nothing. Pages show the sentences on disabled buttons.
 """
 
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def _extensions(view: ReasonContext, extensions: str) -> str:
 
 
 def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
-    """Why the upgrade would be over at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
+    """Why the upgrade would end at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
     if begun.upgrade is None or not batches.takeable_now(begun, begun.upgrade):
         return nobody
     match decide(begun, view.now):

@@ -1,4 +1,4 @@
-"""Checks the actions that reasons advise: none may be left that would be refused, or would stop at once, on the same facts."""
+"""Checks the actions that reasons advise: an action that would be refused, or would stop at once, on the same facts is removed."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ OF_UPGRADES = (Why.BACKING_OFF, Why.STOPPED)  # not NOT_MADE: machines are creat
 
 
 def checked(reason: Reason, view: ReasonContext) -> Reason:
-    """The reason without its action if that would be in vain. If a shut gate prevents a retry of failed instances: what opens the gate."""
+    """The reason, without its action if that would do nothing. Where a shut gate prevents a retry: with the action that opens the gate."""
     if not _is_in_vain(reason, view):
         return reason
     if reason.act == RETRY_FAILED and _may_begin(view) and _failed_and_free(view):
@@ -39,7 +39,7 @@ def could_begin(view: ReasonContext) -> bool:
 
 
 def could_be_tried_again(view: ReasonContext) -> bool:
-    """Would a retry that a person asks of the platform now go on? Nothing refuses or stops it, and it has an instance to take."""
+    """Would a retry by the platform, asked for now, take an instance? Nothing may refuse it or stop it at the gate."""
     free = batches.may_be_taken_next(view.facts, StartedBy.PLATFORM, view.target)
     takes = {instance.id for instance in free}.intersection(instance.id for instance in view.outdated)
     return bool(takes) and not backoff.paused_by(view.facts) and not gate_is_shut(view.facts, view, by_hand=False)

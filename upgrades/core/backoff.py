@@ -1,6 +1,6 @@
 """Which stopped attempts the platform tries again by itself, and when (Z-1.14).
 
-All functions are about the last attempt, and only if that was at the latest version.
+All functions are about the last attempt ("it"), and only if that was at the latest version.
 """
 
 from datetime import datetime, timedelta

@@ -38,7 +38,7 @@ def takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 
 
 def pending(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The instances of `takeable_now`, and those that belong to it when the operation on them is over. Progress counts these as pending."""
+    """The instances of `takeable_now`, and those that would be among them if no operation ran on them. Progress counts both as pending."""
     taken = {member.instance for member in upgrade.members}
     free = [instance for instance in facts.instances if not instance.is_opted_out and not instance.is_being_deleted]
     return [
@@ -49,9 +49,9 @@ def pending(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 
 
 def not_taken_yet(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """All instances that the upgrade has not taken yet, unless an opt-out or a quarantine keeps them from it.
+    """All instances that the upgrade has not taken yet, except opted-out and (for the platform) quarantined ones.
 
-    Unlike `takeable_now`, it has instances that are busy, switched off or without a machine."""
+    Unlike `takeable_now`, it includes instances that are busy, switched off or without a machine."""
     taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
     free = [
         instance

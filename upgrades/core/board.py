@@ -131,7 +131,7 @@ class Record(TypedDict):
 
 
 def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Board:
-    """The board of these facts. `decision`: the code of what was decided on them. `found`: the plan. `before`: the previous board."""
+    """The board of these facts. `decision`: the code of what was decided on them. `found`: the forecast. `before`: the previous board."""
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
     eligible = [instance.id for instance in _eligible(facts)]
@@ -303,7 +303,7 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
 
 
 def changes_at(facts: Facts, now: datetime) -> datetime | None:
-    """When the next wait for a first verdict is over, so that the instance counts as unhealthy without any new report; None for never."""
+    """When the next initializing instance will count as unhealthy just because its wait is over; None where none will."""
     waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
     ends = [health.wait_ends(facts, instance.health_since, now) for instance in waiting if instance.health_since]
     return min((at for at in ends if at > now), default=None)

@@ -23,8 +23,8 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     """Create machines until the set has as many as its capacity, on the newest image (Z-1.12) that is not suspected.
 
     A machine that could not be created, or is gone at the provider, is created again (core/missing.py). The instance keeps its number, its
-    name and what people said of it. An opt-out does not prevent that: there is no machine that it could protect. An instance in the
-    running batch is let go by that first.
+    name, its opt-out and its approval. An opt-out does not prevent the creation: there is no machine that it could protect. An instance of
+    the running batch must first be let go by the batch (`settle_members`).
 
     During a surge nothing is created: until the old instances are deleted, they and the new ones both take up quota.
     """
@@ -42,8 +42,8 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """Remove surplus instances, from the fullest zone, highest ids first; never protected, kept or busy ones.
 
-    First go surge instances that replace nothing, then instances without a machine. A surplus that consists of machines still being
-    created is left until it is known what becomes of them: no existing machine is removed for them.
+    Surge instances that replace nothing are removed first, then instances without a machine. Machines that are still being created do not
+    cause a removal: it is not known yet whether they will exist.
     """
     in_flight = ids_in_flight(facts)
     untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]

@@ -323,7 +323,8 @@ class Facts:
     def counted(self) -> tuple[InstanceFacts, ...]:
         """The instances that every limit is a percent of: those that can serve.
 
-        Left out are instances that are being deleted, are spare, are switched off, or have no machine (yet)."""
+        Left out are instances that are being deleted, surge instances that have replaced nothing yet, switched-off instances, and those
+        without a machine."""
         if "counted" not in self._cache_sets:
             self._cache_sets["counted"] = tuple(
                 instance for instance in self.staying if not instance.is_switched_off and instance.has_machine

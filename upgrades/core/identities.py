@@ -1,4 +1,4 @@
-"""Removes managed identities from a scale set's document that contradict their `type`."""
+"""Removes managed identities that the `type` of a document's `identity` excludes."""
 
 from collections.abc import Mapping
 from typing import Any

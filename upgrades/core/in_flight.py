@@ -34,8 +34,8 @@ def is_healthy(facts: Facts, member: Member) -> bool:
 def is_let_go(facts: Facts, member: Member) -> bool:
     """Is this member to be let go, neither succeeded nor failed?
 
-    Yes if its replacement is no longer wanted, because the old instance was opted out or switched off; and yes if the machine whose health
-    is awaited is gone, because then nobody knows whether the new image works on it."""
+    It is let go if its replacement is no longer wanted, because the old instance was opted out or switched off. It is also let go if the
+    machine whose health is awaited is gone: then nobody knows whether the new image works on it."""
     instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
     if upgraded is not None and upgraded.missing:
         return True

@@ -1,7 +1,7 @@
 """What each instance says of itself: which message of the catalogue, by its state and its part in the running upgrade.
 
-The values in it are fields of the instance as the feed has them (docs/feed.md), so that a thousand instances need few messages. One that
-is held has none: what holds it says it (core/reasons.py).
+The values in a message are fields of the instance as the feed has them (docs/feed.md), so that a thousand instances need few messages. An
+instance that is held has no message here: the reason that holds it says it (core/reasons.py).
 """
 
 from collections import defaultdict
@@ -39,7 +39,7 @@ def said_by(facts: Facts, states: Mapping[int, State]) -> list[Said]:
 
 
 def _of_state(instance: InstanceFacts, state: State, facts: Facts) -> str:
-    """The end of the key; "" of one that is held."""
+    """The end of the message's key; "" for an instance that is held."""
     if state is State.HELD:
         return ""
     key = state.value.replace("-", "_")

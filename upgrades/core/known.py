@@ -1,4 +1,4 @@
-"""Finds what no version of Azure's API knows in a document: unknown fields, unknown words of enumerations, one field twice.
+"""Finds in a document what no version of Azure's API knows: unknown fields, unknown words of enumerations, and fields that stand twice.
 
 Objects with a switch that is obeyed here, or with a field that asks for caution, are closed: unknown fields in them are refused, because a
 misspelt switch would be ignored. In other objects, to which Azure adds fields with new versions, an unknown field is kept and reported,

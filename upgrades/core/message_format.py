@@ -59,7 +59,7 @@ def read(template: str) -> Nodes:
 
 @cache
 def params_of(template: str) -> Mapping[str, ParamType]:
-    """The type of each value that the template takes, by name. Where it only chooses by a value, that is a flag.
+    """The type of each value that the template takes, by name. A value that is only used by `select` is a flag.
 
     >>> params_of("{by}{runs, select, true {, {n, plural, other {#}}} other {}}")
     {'by': <ParamType.TEXT: 'text'>, 'n': <ParamType.COUNT: 'count'>, 'runs': <ParamType.FLAG: 'flag'>}
@@ -91,7 +91,7 @@ def chosen(nodes: Nodes, values: Mapping[str, object]) -> Iterator[str | Place]:
 
 def _case(place: Place, value: object) -> str:
     if place.type == PLURAL:
-        # Languages with other forms than these two are written by the pages, which know the forms of each language.
+        # English needs only these two forms. Pages write other languages, and know their plural forms.
         wanted = (f"={value}", "one" if value == 1 else "other")
     elif isinstance(value, bool):
         wanted = (str(value).lower(), "other")
@@ -116,7 +116,7 @@ class _Reader:
         self.text, self.at = text, 0
 
     def nodes(self, counted: str = "") -> Nodes:
-        """Up to the brace that closes this part, or the end. `counted`: the name of the value that # stands for."""
+        """The nodes up to the brace that closes this part, or to the end. `counted`: the name of the value that # stands for."""
         found: list[str | Place] = [""]
         while self.at < len(self.text) and self.text[self.at] != "}":
             node = self._node(counted)

@@ -3,7 +3,7 @@
 from upgrades.core.message_format import ParamType
 from upgrades.core.sentences import Param, Sentence
 
-# Stored as what is known of an instance, not as what is waited for.
+# These two are stored with an instance; they are no reasons for waiting.
 GONE = "the machine is gone at the provider"
 UNHEALTHY = "Instance found to be unhealthy or unreachable"
 

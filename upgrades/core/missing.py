@@ -1,8 +1,9 @@
 """Instances without a machine: when the provider is asked for one again, and for how many at once.
 
-A creation that the provider refused or failed is tried again after a wait that doubles each time, up to a quarter of an hour. If more than
-20 % of the machines are gone at once, only so many are created at a time, and one that cannot be created keeps its place among them: a
-provider that reports so many machines gone may be mistaken.
+A creation that the provider refused or failed is tried again after a wait that doubles each time, up to 15 minutes.
+
+A provider that reports more than 20 % of the machines gone may be mistaken. So at most 20 % are created again at a time. One whose creation
+fails counts among them until it succeeds.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from upgrades.core.facts import Facts, InstanceFacts, Missing
 
 MAX_WAIT = timedelta(minutes=15)
-MAX_GONE_PERCENT = 20  # of the instances: so many gone machines are created again at once
+MAX_GONE_PERCENT = 20  # of the instances: how many gone machines are created again at a time
 OTHER_CLOCK = timedelta(seconds=10)  # the clocks of two computers differ by less
 
 
@@ -60,7 +61,7 @@ def next_creation_at(facts: Facts, instance: InstanceFacts) -> datetime | None:
 
 
 def next_try(facts: Facts, now: datetime) -> datetime | None:
-    """When the first wait for another try is over; None where no machine waits for a time, but for others at most."""
+    """When the first wait for another try is over. None where no missing machine waits for a time, though some may wait for others."""
     times = [
         next_creation_at(facts, instance)
         for instance in to_create(facts)

@@ -43,7 +43,7 @@ def pause_ends(view: ReasonContext) -> datetime | None:
 
 
 def unapproved(view: ReasonContext) -> tuple[int, ...]:
-    """The ids of those that only lack a person's approval. Where no upgrade runs, they can be approved ahead of it."""
+    """The ids of instances that only lack a person's approval. Where no upgrade runs, they can be approved in advance."""
     if view.upgrade:
         return health.ids(batches.unapproved(view.facts, view.upgrade))
     return health.ids(
@@ -75,7 +75,7 @@ def by_withdrawn_version(view: ReasonContext) -> Mapping[str, list[InstanceFacts
 
 
 def way_out(view: ReasonContext, version: str, held: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
-    """How those that run a withdrawn version get another: which sentence says it, the version, and the counts in the sentence.
+    """How the `held` instances, which run a withdrawn version, get another one: (variant of the sentence, that version, its counts).
 
     `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
     begin. `others`: the rest."""
@@ -131,9 +131,9 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
 
 
 def taken_out(view: ReasonContext) -> tuple[int, ...]:
-    """The ids of instances that still lack what the running upgrade brings, and that it does not take any more: a batch let them go.
+    """The ids of instances that a batch let go: they lack what the running upgrade brings, and it does not take them any more.
 
-    They are not counted here where an opt-out holds them still, or where they have no machine."""
+    Instances that are still opted out, or have no machine, are left out: other reasons name them."""
     upgrade = view.upgrade
     if upgrade is None or view.is_ending:
         return ()

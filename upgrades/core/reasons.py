@@ -1,7 +1,7 @@
 """The reasons why an upgrade or an instance is not moving, the weightiest first: the table of all of them, and how each is found.
 
-`decide` answers with the first thing that holds an upgrade. This module finds everything that does, and what holds each instance. Feed,
-API and `manage.py status` carry the same reasons. The sentences are in core/catalogue, under the codes.
+`decide` returns the first thing that holds an upgrade. This module finds everything that holds it, and what holds each instance. Feed, API
+and `manage.py status` show the same reasons. The sentences are in core/catalogue, under the codes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -372,7 +372,7 @@ def _taken_out(view: ReasonContext) -> Iterator[Reason]:
 
 
 def _working(view: ReasonContext) -> Iterator[Reason]:
-    """Work under way: nothing is held, and each reason says what is awaited of which instances."""
+    """Work under way. Nothing holds the upgrade; each reason says which work on which instances it waits for."""
     groups, until = reason_queries.under_way(view), reason_queries.verified_by(view)
     for why, members in groups.items():
         is_known = why is Why.VERIFYING and until > view.now  # past `until` only if health is stale: then no time is up

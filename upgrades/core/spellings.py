@@ -1,6 +1,7 @@
 """Names of fields in any case: the one rule for which spelling counts.
 
-JSON's names have a case, and Azure's clients do not care for it. Everything that reads or edits a document finds its fields by this.
+JSON names are case-sensitive, but Azure's clients treat them as if they were not. All code that reads or edits a document finds its fields
+with these functions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ def counting_spelling(document: Mapping[str, Any], name: str, alike: Iterable[st
 
 
 def without_field(document: Mapping[str, Any], *path: str) -> dict[str, Any]:
-    """A copy in which the field at `path` is not, in no spelling."""
+    """A copy without the field at `path`, however it is spelled."""
     name, *rest = path
     if not rest:
         return {key: value for key, value in document.items() if key.lower() != name.lower()}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-FORGET_AFTER = timedelta(hours=1)  # failures count no longer when no other one came for so long
+FORGET_AFTER = timedelta(hours=1)  # after the last failure, all are forgotten
 KNOWN_FOR = timedelta(days=30)  # how long an address from which the account signed in counts as its own
-HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: who has one address has the whole network
+HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: whoever has one address has the whole network
 
 
 class CountedBy(StrEnum):

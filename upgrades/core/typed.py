@@ -1,7 +1,7 @@
 """Values in the types of Azure's models: which values are accepted as a type, and how they are given back.
 
-Templates and command lines send numbers and switches as texts, and texts as numbers; typed clients can read neither. As in Azure, such a
-value is accepted and given back in the model's type. A value that cannot be converted, such as an object instead of a text, is refused.
+Templates and command lines send numbers and switches as strings, and strings as numbers; typed clients can read neither. As in Azure, such
+a value is accepted and given back in the model's type. A value that cannot be converted, such as an object instead of a text, is refused.
 """
 
 import math

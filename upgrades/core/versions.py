@@ -39,7 +39,7 @@ def is_older(version: str, than: str) -> bool:
 
 
 def is_older_if_known(version: str, target: str) -> bool:
-    """Is `version` older than `target`? Not if either is "": no image is on the instance yet, or there is none to upgrade to.
+    """Is `version` older than `target`? False if either is "": the instance has no image yet, or there is none to upgrade to.
 
     >>> is_older_if_known("1.2", "1.10"), is_older_if_known("1.10", "1.2"), is_older_if_known("", "1.2"), is_older_if_known("1.2", "")
     (True, False, False, False)

@@ -106,7 +106,7 @@ def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
 def would_be_taken_next(instance: InstanceFacts, facts: Facts, target: str) -> bool:
     """Would the running upgrade, or else the next one, take this instance if nothing held it?
 
-    An instance on a newer version than the target lacks nothing, unless the scale set is pinned to the target: then upgrades lead back.
+    An instance on a newer version than the target is not taken, unless the scale set is pinned to the target: then it moves back.
     """
     if facts.upgrade:
         return batches.would_be_taken(instance, facts.upgrade)

@@ -1,4 +1,4 @@
-"""The facts as they would be after a person's action or a step: for plans, and to find out what would be done then."""
+"""The facts as they would be after a person's action or a step: for plans, and to find out what `decide` would do then."""
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
@@ -85,9 +85,9 @@ def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
 
 
 def settled(facts: Facts, step: Settle) -> Facts | None:
-    """After these results were recorded. None where more follows from them than what is in the facts.
+    """After these results were recorded. None where that cannot be computed from the facts alone.
 
-    That is so for failures, for surge instances, which take the places of others, and for versions that failed on some instance before.
+    It cannot for failures, for surge instances, which replace others, and for versions that failed on some instance before.
     """
     upgrade, done = facts.upgrade, set(step.succeeded)
     if upgrade is None or step.failed or step.let_go or facts.trial.failed:

@@ -1,7 +1,7 @@
 """The catalogue of messages: what the engine says to people, one file for each language (docs/texts.md).
 
 `en.json` has every message, as {key: template}; the templates are those of core/message_format.py. A second language is a file beside it
-with the same keys. API, terminal and feed say English; a page says what its language's file has, and else the English that came.
+with the same keys. API, terminal and feed use English. A page uses the file of its language; a message that is not in it stays English.
 """
 
 import json
@@ -24,7 +24,7 @@ def messages_in(language: str) -> Mapping[str, str]:
 
 
 def say(key: str, /, **values: object) -> Sentence:
-    """The message in English. Raises TypeError where the values are not those that its template takes; None for one that is not there."""
+    """The message in English. Raises TypeError unless the values are exactly those of its template. None: there is no such value."""
     template = messages_in(ENGLISH)[key]
     takes = params_of(template).keys()
     if takes != values.keys():
@@ -33,7 +33,7 @@ def say(key: str, /, **values: object) -> Sentence:
 
 
 def say_of(key: str, values: Mapping[str, object]) -> Sentence:
-    """The same, where there may be more values than the template takes."""
+    """As `say`, but `values` may have more than the template takes."""
     return say(key, **{name: values[name] for name in params_of(messages_in(ENGLISH)[key]) if name in values})
 
 
