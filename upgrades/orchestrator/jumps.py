@@ -1,8 +1,8 @@
 """Jumps of the wall clock: an upgrade's deadlines are shifted by the length of the jump, so that each wait lasts as long as it should.
 
 `ScaleSet.reconciled_at` is when the scale set was last reconciled, and the next time comes within RESYNC_INTERVAL. If it lies in the
-future, the clock was set back. If it lies far in the past and the prober has not watched the machines since, the clock was set forward,
-or Rollgrid was not running. No upgrade could do anything in that time, so it is not counted. What people hold until a given moment
+future, the clock was set back. If it lies far in the past and the prober has not reported since, the clock was set forward, or Rollgrid
+was not running. No upgrade could do anything in that time, so it is not counted. What people hold until a given moment
 (an opt-out, a fleet stop) refers to the wall clock and is never shifted.
 """
 

@@ -1,9 +1,9 @@
 """The instances of a scale set and the members of its running upgrade, read from the database or, where that is enough, in part.
 
-A look mostly follows a change of one or two instances. So a worker keeps what it read last, as of the scale set's `seq`, and reads only
-the instances that the events since then name. Nothing kept is truth, and it may be lost at any time. It is thrown away, and all rows are
-read, where the events do not follow without a gap, where anything else that the facts of instances depend on has changed, and after
-MAX_AGE_SECONDS anyway. Whoever writes - another worker, the prober, a person - writes an event, and thereby tells what to read again.
+Mostly one or two instances have changed since a scale set was last reconciled. So a worker keeps what it read then, as of the scale set's
+`seq`, and reads only the instances that the events since then name. What it keeps is a cache: it may be lost at any time. All rows are read
+again where the events have a gap, where anything else that the facts of instances depend on has changed, and after MAX_AGE_SECONDS anyway.
+Whoever writes (another worker, the prober, a person) writes an event too, which says what to read again.
 """
 
 import time
@@ -24,7 +24,7 @@ from upgrades.models.instance import is_surge_instance
 from upgrades.models.prepared import Prepared
 
 MAX_AGE_SECONDS = 30.0
-MAX_SCALE_SETS = 64  # those that were looked at last
+MAX_SCALE_SETS = 64  # those that were reconciled last
 
 COLUMNS = (
     "pk",
@@ -59,7 +59,7 @@ MEMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What the facts of instances have of the scale set as a whole. `holds`: {primary key: the hold of its opt-out that is in force}."""
+    """What the facts of all instances have in common. `holds`: {primary key: the hold of its opt-out that is in force}."""
 
     holds: Mapping[int, Hold | None]
     withdrawn: Mapping[str, Withdrawal]
@@ -86,7 +86,7 @@ class KnownRows:
 
 
 class Known:
-    """What one process has read of the scale sets that it looked at last. `clock`: monotonic seconds."""
+    """What one process has read of the scale sets that it reconciled last. `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

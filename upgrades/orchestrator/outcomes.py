@@ -139,7 +139,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
-        # The machine must go all the same: the deletion is tried again, as a new operation, when the lease lapses.
+        # The machine must still be deleted: that is tried again, as a new operation, when the lease has expired.
         row.operation_id = uuid.uuid4()
         return
     if outcome.view is not None:

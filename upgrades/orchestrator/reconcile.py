@@ -68,9 +68,9 @@ def reconcile(
     """Take every step that can be taken now, and claim the work items that nobody is working on.
 
     `now` is the clock. It is read only after the lease was taken, since taking it may have to wait for a lock of the database.
-    `on_news(scale set id)` is called where something changed at the end of this call; it must have the scale set reconciled again. Where it
-    is None, this call goes on itself; but mostly the change has caused a wake of its own, so that the work is done twice.
-    `known` is what this process has read before, so that less is read again.
+    `on_news(scale set id)` is called where something changed while this call came to its end; it must have the scale set reconciled again.
+    Where it is None, this call goes on itself. That is mostly done twice then, because the change has caused a wake of its own.
+    `known` is what this process has read before, so that it need not read all of it again.
     """
     lease = leases.take(scale_set_id)
     if lease is None:
@@ -160,7 +160,7 @@ class _Rest:
 
 
 def _rest_on(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> _Rest:
-    """While there is outside work the next time is soon, whatever the step waits for: then the work of a dead worker is claimed again."""
+    """What to store for this wait. While there is outside work it is short, so that the work of a dead worker is claimed again soon."""
     decision = _decision(row, facts, step, now)
     boards = boards_of(row, facts, decision["code"], now)
     at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
@@ -185,9 +185,9 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
 
 
 def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
-    """Record results and, in the same transaction, what is waited for then. False, with nothing written, where something else follows.
+    """Record results and, in the same transaction, what is waited for after them. False, with nothing written, where no wait follows.
 
-    An error in what is only said must not keep results from being recorded: then they are recorded alone, and `_rest` meets it again.
+    An error in decision or board must not keep results from being recorded: they are recorded alone then, and `_rest` meets the error.
     """
     row, facts = observation.scale_set, settled(observation.facts, step)
     try:

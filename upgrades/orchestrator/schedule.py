@@ -1,4 +1,4 @@
-"""Which scale sets are due. The safety net under every wake that was lost."""
+"""Which scale sets are due to be reconciled: also those whose wake was lost."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ MAX_AHEAD = 2 * RESYNC_INTERVAL  # `reconcile_at` is never set this far ahead: i
 
 
 def due_scale_sets(now: datetime) -> list[int]:
-    """The ids of the scale sets that are due, the longest due first. Moves their `reconcile_at` on by BUMP."""
+    """The ids of the scale sets that are due, the longest due first. Moves their `reconcile_at` on by LEAVE_OUT_FOR."""
     was_set_back = Q(reconciled_at__gt=now + clock.SET_BACK) | Q(reconcile_at__gt=now + MAX_AHEAD)
     has_come = Q(reconcile_at__lte=now) | was_set_back
     ids = list(ScaleSet.objects.filter(has_come).order_by("reconcile_at").values_list("pk", flat=True))
