@@ -31,7 +31,7 @@ WANTED: dict[str, Any] = {
     "quarantined_at": None,
     "extensions_key": "",
     "health": "healthy",
-    "kept_on_scale_in": False,
+    "protected_from_scale_in": False,
     "machine": {},
     "opt_out": None,
     "member": None,
@@ -42,7 +42,7 @@ ODD: dict[str, list[Any]] = {
     "quarantined_at": [NOW],
     "extensions_key": [EXTENSIONS],
     "health": [health.value for health in Health],
-    "kept_on_scale_in": [True],
+    "protected_from_scale_in": [True],
     "machine": MACHINES,
     # Until when; `NOW` is over.
     "opt_out": [NOW + timedelta(hours=1), NOW, "for ever"],

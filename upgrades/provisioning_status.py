@@ -39,7 +39,7 @@ def counts_of(ids: Iterable[int], now: datetime) -> dict[int, InstanceCounts]:
         .values("scale_set")
         .annotate(
             staying=Count("pk", filter=~is_leaving),
-            removable=Count("pk", filter=Q(kept_on_scale_in=False) & Q(opted_out=False) & ~is_leaving),
+            removable=Count("pk", filter=Q(protected_from_scale_in=False) & Q(opted_out=False) & ~is_leaving),
             changing=Count("pk", filter=Q(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))),
         )
     )

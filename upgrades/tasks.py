@@ -58,7 +58,7 @@ def tick() -> None:
 def reconcile_now(scale_set_id: int) -> None:
     on_news = RECONCILER.wake if RECONCILER.is_running else None
     for claim in reconcile.reconcile(scale_set_id, timezone.now, on_news, KNOWN if RECONCILER.is_running else None):
-        send(work, claim.work_item_id, claim.number)
+        send(work, claim.work_item_id, claim.claim_number)
 
 
 RECONCILER = Reconciler(reconcile_now)  # started in workers only
@@ -92,10 +92,10 @@ def start_reconciling() -> None:
 
 @shared_task(name="upgrades.tasks.work")
 @log_database_errors
-def work(work_item_id: int, number: int) -> None:
-    result = work_items.work(work_item_id, number, timezone.now, reconcile_soon)
-    if result is not None and result.number is not None:
-        send(work, work_item_id, result.number)
+def work(work_item_id: int, claim_number: int) -> None:
+    result = work_items.work(work_item_id, claim_number, timezone.now, reconcile_soon)
+    if result is not None and result.claim_number is not None:
+        send(work, work_item_id, result.claim_number)
 
 
 def reconcile_soon(scale_set_id: int, *, within: float = AWAIT_VERDICT_SECONDS) -> None:

@@ -191,7 +191,7 @@ def test_scale_in_alone_keeps_an_instance_and_lets_it_be_upgraded(api: Api) -> N
     assert 3 in {
         instance.id
         for instance in observe(row.pk, NOW).facts.instances
-        if instance.is_kept_at_scale_in and not instance.is_opted_out
+        if instance.is_protected_from_scale_in and not instance.is_opted_out
     }
 
 

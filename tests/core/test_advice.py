@@ -36,12 +36,12 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
     assert (found.act, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
     kept = replace(fleet(2, version=NEW), capacity=0)
-    kept = with_instance(with_instance(kept, 0, is_kept_at_scale_in=True), 1, opt_out=HOLD)
+    kept = with_instance(with_instance(kept, 0, is_protected_from_scale_in=True), 1, opt_out=HOLD)
     text = (
         "2 instances more than the capacity of 0, and none may be removed: 1 opted out and 1 protected from scale-in."
     )
     assert the(InstanceWhy.SURPLUS, kept).text == text
-    alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, is_kept_at_scale_in=True)
+    alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, is_protected_from_scale_in=True)
     assert (the(InstanceWhy.SURPLUS, alone).act, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
 
 
@@ -102,7 +102,7 @@ states = st.fixed_dictionaries(
         ),
         "is_switched_off": st.booleans(),
         "quarantined": st.booleans(),
-        "is_kept_at_scale_in": st.booleans(),
+        "is_protected_from_scale_in": st.booleans(),
         "failed_version": st.sampled_from(["", NEW]),
     }
 )
@@ -185,8 +185,8 @@ def _started(facts: Facts, **how: Any) -> Facts | None:
         or (how.get("only_failed") and not any(instance.failed_version == NEW for instance in free))
     ):
         return None
-    if how.pop("mends", False):
-        how["mends"] = frozenset(
+    if how.pop("upgraded_first", False):
+        how["upgraded_first"] = frozenset(
             instance.id for instance in free if instance.health in (Health.UNHEALTHY, Health.UNKNOWN)
         )
     assert facts.latest
@@ -203,14 +203,14 @@ def _tried_again(facts: Facts) -> Facts | None:
 
 _DONE = {
     "start": lambda facts: _started(facts),
-    "start_unhealthy_first": lambda facts: _started(facts, mends=True),
+    "start_unhealthy_first": lambda facts: _started(facts, upgraded_first=True),
     "retry_failed": lambda facts: _started(facts, only_failed=True),
     "retry_now": _tried_again,
 }
 
 
 def test_what_is_advised_begins_with_a_batch() -> None:
-    after = _started(fleet(3, sick=1), mends=True)
+    after = _started(fleet(3, sick=1), upgraded_first=True)
     assert after and isinstance(_first_step(after), StartBatch)
     assert batches.may_be_taken_next(fleet(3), StartedBy.USER, NEW)
 

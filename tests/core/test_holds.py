@@ -182,33 +182,35 @@ def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
 # --- the unhealthy first ----------------------------------------------------------------------------------------------
 
 
-def mending(facts: Facts, *members: Member, mends: tuple[int, ...], **changes: Any) -> Facts:
-    return upgrading(facts, *members, started_by=USER, mends=frozenset(mends), **changes)
+def mending(facts: Facts, *members: Member, upgraded_first: tuple[int, ...], **changes: Any) -> Facts:
+    return upgrading(facts, *members, started_by=USER, upgraded_first=frozenset(upgraded_first), **changes)
 
 
 def test_who_is_to_be_mended_first_does_not_keep_the_gate_shut() -> None:
     """A set of three with one that is ill: an upgrade of that one makes nothing worse."""
     assert isinstance(step(upgrading(fleet(3, sick=1), started_by=USER)), Fault)
-    assert chosen(mending(fleet(3, sick=1), mends=(2,))) == (2,)
+    assert chosen(mending(fleet(3, sick=1), upgraded_first=(2,))) == (2,)
     well = with_instance(fleet(3), 2, version=NEW)
     done = (Member(2, MemberState.SUCCEEDED),)
-    assert chosen(mending(well, *done, mends=(2,), finished=True)) == (0,)
+    assert chosen(mending(well, *done, upgraded_first=(2,), finished=True)) == (0,)
 
 
 def test_the_gate_counts_all_others_as_ever() -> None:
-    assert isinstance(step(mending(fleet(10, sick=5), mends=(8, 9))), Fault), "three more are ill"
+    assert isinstance(step(mending(fleet(10, sick=5), upgraded_first=(8, 9))), Fault), "three more are ill"
     gone = with_instance(fleet(3, sick=1), 2, opt_out=STOP)
-    assert isinstance(step(mending(gone, mends=(2,))), Fault), "it is opted out, and is not mended"
+    assert isinstance(step(mending(gone, upgraded_first=(2,))), Fault), "it is opted out, and is not mended"
     ill = with_instance(with_instance(fleet(3), 2, version=NEW), 1, health=Health.UNHEALTHY)
     done = (Member(2, MemberState.SUCCEEDED),)
-    assert isinstance(step(mending(ill, *done, mends=(2,), finished=True)), Fault), "it fell ill later"
+    assert isinstance(step(mending(ill, *done, upgraded_first=(2,), finished=True)), Fault), "it fell ill later"
 
 
 def test_instance_that_stays_unhealthy_stops_the_upgrade() -> None:
-    failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), mends=(2,)))
+    failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), upgraded_first=(2,)))
     assert isinstance(failed, Fault) and failed.breach.code is FaultCode.UPGRADED
 
 
 def test_their_batches_are_no_larger_than_others() -> None:
-    assert chosen(mending(fleet(10, sick=2), mends=(8, 9))) == (8, 9)
-    assert chosen(mending(fleet(10, sick=5), mends=(5, 6, 7, 8, 9))) == (5,), "the others of them are down, too"
+    assert chosen(mending(fleet(10, sick=2), upgraded_first=(8, 9))) == (8, 9)
+    assert chosen(mending(fleet(10, sick=5), upgraded_first=(5, 6, 7, 8, 9))) == (5,), (
+        "the others of them are down, too"
+    )

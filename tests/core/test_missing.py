@@ -91,7 +91,9 @@ def test_no_more_are_made_than_the_capacity_says() -> None:
     facts = lacking(6, {4: replace(REFUSED, tried_at=None), 5: replace(REFUSED, tried_at=None)}, capacity=5)
     assert [instance.id for instance in missing.to_create(facts)] == [4]
     kept = replace(
-        facts, capacity=3, instances=tuple(replace(instance, is_kept_at_scale_in=True) for instance in facts.instances)
+        facts,
+        capacity=3,
+        instances=tuple(replace(instance, is_protected_from_scale_in=True) for instance in facts.instances),
     )
     assert missing.to_create(kept) == []
 

@@ -71,10 +71,10 @@ class Fleet:
     def work(self, handed: list[WorkClaim]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""
         for claim in handed:
-            number: int | None = claim.number
+            number: int | None = claim.claim_number
             while number is not None:
                 report = work(claim.work_item_id, number, lambda: self.now, lambda _: None)
-                number = report.number if report else None
+                number = report.claim_number if report else None
 
     def probe(self) -> None:
         """What the prober does, in one go: asks every instance on its real socket, writes the verdicts and how fresh they are."""

@@ -37,8 +37,8 @@ def opt_out_while_its_worker_is_held_up(fleet: Fleet) -> None:
     """Between its beginning of the first chunk and its word that it has begun the worker is replaced, and instance 0 is opted out."""
     held_up = fleet.work_items[0]
     held_up.attempts = 1
-    begin_only(fleet, [WorkClaim(held_up.pk, held_up.number)])
-    WorkItem.objects.filter(pk=held_up.pk).update(number=held_up.number + 1)
+    begin_only(fleet, [WorkClaim(held_up.pk, held_up.claim_number)])
+    WorkItem.objects.filter(pk=held_up.pk).update(claim_number=held_up.claim_number + 1)
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     mark_begun(held_up, fleet.now)
 

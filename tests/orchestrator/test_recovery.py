@@ -112,7 +112,9 @@ def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkCla
     assert fleet.look() == []
     lapse(fleet)
     again = fleet.look()
-    assert [(handed.work_item_id, handed.number) for handed in again] == [(lost[0].work_item_id, lost[0].number + 1)]
+    assert [(handed.work_item_id, handed.claim_number) for handed in again] == [
+        (lost[0].work_item_id, lost[0].claim_number + 1)
+    ]
     assert [row.operation_id for row in fleet.instances] == ids
     fleet.work(again)
     fleet.go_on()
@@ -143,16 +145,16 @@ def test_a_scale_set_with_work_is_reconciled_soon_whatever_it_waits_for(
 
 def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     fleet, handed = upgrading
-    first = work(handed[0].work_item_id, handed[0].number, lambda: fleet.now, lambda _: None)
-    assert first and first.number is None
-    assert work(handed[0].work_item_id, handed[0].number, lambda: fleet.now, lambda _: None) is None
+    first = work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda _: None)
+    assert first and first.claim_number is None
+    assert work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda _: None) is None
 
 
 def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     """While the first delivery is still at work."""
     _, (handed,) = upgrading
-    assert working._take_up(handed.work_item_id, handed.number)
-    assert working._take_up(handed.work_item_id, handed.number) is None
+    assert working._take_up(handed.work_item_id, handed.claim_number)
+    assert working._take_up(handed.work_item_id, handed.claim_number) is None
 
 
 def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
@@ -300,6 +302,6 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
     monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
     written = list[float]()
     for claim in handed:
-        work(claim.work_item_id, claim.number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
+        work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
     assert len(written) >= 2
     assert all(later - earlier >= working.GATHER_SECONDS for earlier, later in pairwise(written))

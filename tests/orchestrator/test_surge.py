@@ -106,7 +106,7 @@ def test_a_provider_that_does_not_say_how_much_room_there_is_is_asked_again(
     fleet = surging(make_fleet)
     fleet.publish(NEW)
     with monkeypatch.context() as away:
-        away.setattr("upgrades.orchestrator.quota.PATIENCE_SECONDS", 0)
+        away.setattr("upgrades.orchestrator.quota.ANSWER_TIMEOUT_SECONDS", 0)
         assert fleet.look() == []
     assert fleet.row.decision["code"] == "QuotaUnknown"
     assert "QuotaUnknown" in {reason["code"] for reason in fleet.row.decision["reasons"]}
@@ -150,11 +150,11 @@ def test_new_instances_stand_in_the_zones_of_the_old_ones(make_fleet: MakeFleet)
 
 def test_what_is_kept_at_scale_in_stays_so_in_its_new_instance(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, 3)
-    fleet.change(0, kept_on_scale_in=True)
+    fleet.change(0, protected_from_scale_in=True)
     fleet.publish(NEW)
     fleet.go_on()
     new = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0).replacement
-    assert [row.kept_on_scale_in for row in fleet.instances] == [row == new for row in fleet.instances]
+    assert [row.protected_from_scale_in for row in fleet.instances] == [row == new for row in fleet.instances]
 
 
 def test_no_number_is_given_twice_in_one_upgrade(make_fleet: MakeFleet) -> None:

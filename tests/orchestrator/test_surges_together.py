@@ -79,7 +79,7 @@ def test_what_protects_the_old_one_at_scale_in_protects_the_new_one(make_fleet: 
             fleet.work(fleet.look())
     fleet.go_on()
     new = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0).replacement
-    assert new and new.kept_on_scale_in is kept
+    assert new and new.protected_from_scale_in is kept
 
 
 @pytest.mark.parametrize("surge", [False, True])

@@ -296,7 +296,7 @@ def test_a_gap_in_the_news_is_remembered() -> None:
     for seconds in (5, 15, 26, 30, -3600, -3595):
         at = NOW + timedelta(seconds=seconds)
         write_back.write_probed_at({row.pk: at}, at)
-        since.append(ScaleSet.objects.values_list("news_since", flat=True).get(pk=row.pk))
+        since.append(ScaleSet.objects.values_list("probed_without_gap_since", flat=True).get(pk=row.pk))
     second, third = NOW + timedelta(seconds=26), NOW - timedelta(seconds=3600)
     assert since == [None, None, second, second, third, third]
 

@@ -147,7 +147,7 @@ def _render(
 def _protection(row: Instance, opt_out: OptOut | None) -> dict[str, Any]:
     """Whoever opted it out, and however: to Azure's clients that is this. Once a client has turned it off, that is told."""
     from_actions = opt_out is not None
-    from_scale_in = from_actions or row.kept_on_scale_in
+    from_scale_in = from_actions or row.protected_from_scale_in
     if not (from_scale_in or row.protection_asked):
         return {}
     return {"protectionPolicy": {"protectFromScaleIn": from_scale_in, "protectFromScaleSetActions": from_actions}}
@@ -160,7 +160,7 @@ def _user_data(document: Any) -> dict[str, Any]:
 
 
 def _etag(row: Instance, opt_out: OptOut | None) -> str:
-    text = f"{row.pk} {row.os_disk} {row.kept_on_scale_in} {opt_out and opt_out.pk}"
+    text = f"{row.pk} {row.os_disk} {row.protected_from_scale_in} {opt_out and opt_out.pk}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 

@@ -44,13 +44,13 @@ def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
 
 
 def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> None:
-    rows = Instance.objects.filter(scale_set=row, number=number).exclude(kept_on_scale_in=kept)
+    rows = Instance.objects.filter(scale_set=row, number=number).exclude(protected_from_scale_in=kept)
     if not rows.exists():
         return
     with lookup.writing_to(str(row), now) as w:
         for instance in rows:
-            instance.kept_on_scale_in = kept
-            instance.save(update_fields=["kept_on_scale_in"])
+            instance.protected_from_scale_in = kept
+            instance.save(update_fields=["protected_from_scale_in"])
             says = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
             note(says, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
             w.changed(instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}.")

@@ -79,7 +79,7 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
         what = "its first batch has not begun"
     elif last.finished_at is None:
         what = "a batch is in flight"
-    elif (began := upgrade.waits_from or last.finished_at) + length <= w.now:
+    elif (began := upgrade.wait_began_at or last.finished_at) + length <= w.now:
         what = "the pause is over"
     else:
         return began

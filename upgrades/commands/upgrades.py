@@ -65,12 +65,16 @@ def start(
         if only_failed and not candidates.filter(failed_version=version).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=version))
         current.refuse_while_paused(w, version)
-        mends = (
-            list(candidates.filter(health__in=UNHEALTHY_STATES).values_list("number", flat=True))
-            if unhealthy_first
-            else []
+        unhealthy = candidates.filter(health__in=UNHEALTHY_STATES) if unhealthy_first else candidates.none()
+        upgraded_first = list(unhealthy.values_list("number", flat=True))
+        return _begin(
+            w,
+            by,
+            version=version,
+            only_failed=only_failed,
+            upgraded_first=upgraded_first,
+            takes_newer=is_pinned,
         )
-        return _begin(w, by, version=version, only_failed=only_failed, mends=mends, takes_newer=is_pinned)
 
 
 @audited("ExtensionUpgradeStarted", ObjectKind.SCALE_SET)
@@ -103,7 +107,7 @@ def _begin(
     *,
     version: str = "",
     only_failed: bool = False,
-    mends: Sequence[int] = (),
+    upgraded_first: Sequence[int] = (),
     takes_newer: bool = False,
     extensions: str = "",
 ) -> RollingUpgrade:
@@ -117,7 +121,7 @@ def _begin(
         lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
         name=by,
         only_failed=only_failed,
-        mends=mends,
+        upgraded_first=upgraded_first,
         takes_newer=takes_newer,
         extensions=extensions,
     )
@@ -125,7 +129,7 @@ def _begin(
     if version:
         w.changed(*retarget_opt_outs(row, version, w.now), note=NOTE_OF_ANOTHER_VERSION)
     whom = " of those that failed" if only_failed else ""
-    whom += f", unhealthy ones first: {ranges(mends)}" if mends else ""
+    whom += f", unhealthy ones first: {ranges(upgraded_first)}" if upgraded_first else ""
     note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
     w.wake()
     return upgrade

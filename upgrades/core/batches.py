@@ -104,7 +104,7 @@ def unhealthy_first(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
 
     The gate does not count them: they recover by the upgrade itself, which it would keep from beginning."""
-    return [instance for instance in takeable_and_approved(facts, upgrade) if instance.id in upgrade.mends]
+    return [instance for instance in takeable_and_approved(facts, upgrade) if instance.id in upgrade.upgraded_first]
 
 
 def unhealthy_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:

@@ -49,12 +49,12 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
     if spare := [instance.id for instance in untouched if instance.is_unused_surge]:
         return RemoveInstances(tuple(sorted(spare)))
-    free = [instance for instance in untouched if not instance.is_kept_at_scale_in]
+    free = [instance for instance in untouched if not instance.is_protected_from_scale_in]
     surplus = len(facts.staying) - facts.capacity
     coming = sum(
         1
         for instance in facts.staying
-        if instance.is_being_created and not instance.is_opted_out and not instance.is_kept_at_scale_in
+        if instance.is_being_created and not instance.is_opted_out and not instance.is_protected_from_scale_in
     )
     most = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
     return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None

@@ -62,7 +62,7 @@ class InstanceFacts:
     `version`: the image version that it runs, "" until its first image is on it.
     `health_since`: when its health was last made void, by its creation or a reimage.
     `opt_out`: a person's hold; the instance is not touched while it lasts.
-    `is_kept_at_scale_in`: a scale-in never removes the instance; upgrades take it all the same.
+    `is_protected_from_scale_in`: a scale-in never removes the instance; upgrades take it all the same.
     `busy`: an operation of ours runs on its machine. `is_being_deleted`, `is_being_created`: that operation is its deletion, or its
     creation.
     `is_switched_off`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
@@ -81,7 +81,7 @@ class InstanceFacts:
     health: Health = Health.HEALTHY
     health_since: datetime | None = None
     opt_out: Hold | None = None
-    is_kept_at_scale_in: bool = False
+    is_protected_from_scale_in: bool = False
     busy: bool = False
     is_being_deleted: bool = False
     is_switched_off: bool = False
@@ -179,7 +179,7 @@ class Upgrade:
 
     `only_failed`: it takes only instances that failed on its target version. `takes_failed`: it takes them besides the others.
     `takes_newer`: it takes instances on a newer version than its target too, because the scale set is pinned to the target.
-    `mends`: the ids of instances that were unhealthy when a person asked for the unhealthy ones to be upgraded before any other.
+    `upgraded_first`: the ids of instances that were unhealthy when a person asked for the unhealthy ones to be upgraded before any other.
     `ends_by`: when its time is over. `pause_is_skipped`: a person asked for the next batch now.
     `breach`: why it was stopped, while it still rolls back.
     `extensions`: in an upgrade of `kind` EXTENSIONS, the key of those that its instances are to have; `target` has no version then.
@@ -193,7 +193,7 @@ class Upgrade:
     pause_is_skipped: bool = False
     only_failed: bool = False
     takes_failed: bool = True
-    mends: frozenset[int] = frozenset()
+    upgraded_first: frozenset[int] = frozenset()
     takes_newer: bool = False
     ends_by: datetime | None = None
     breach: Breach | None = None

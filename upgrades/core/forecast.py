@@ -162,7 +162,7 @@ def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hasha
         instance.quarantined,
         instance.is_unused_surge,
         instance.is_being_created,
-        instance.is_kept_at_scale_in,
+        instance.is_protected_from_scale_in,
     )
     return (what, flags, is_ill, instance.missing is not None, instance.withdrawn)
 

@@ -43,7 +43,9 @@ def counts_of(facts: Facts) -> InstanceCounts:
     ]
     return InstanceCounts(
         staying=len(facts.staying),
-        removable=sum(not instance.is_kept_at_scale_in and not instance.is_opted_out for instance in facts.staying),
+        removable=sum(
+            not instance.is_protected_from_scale_in and not instance.is_opted_out for instance in facts.staying
+        ),
         changing=sum(not (instance.is_being_deleted and instance.id in replaced) for instance in changing),
     )
 

@@ -161,7 +161,7 @@ def _surplus(view: ReasonContext) -> Iterator[Reason]:
     staying, capacity = view.facts.staying, view.facts.capacity
     surplus, held = (
         len(staying) - capacity,
-        [instance for instance in staying if instance.is_opted_out or instance.is_kept_at_scale_in],
+        [instance for instance in staying if instance.is_opted_out or instance.is_protected_from_scale_in],
     )
     if surplus <= 0 or len(held) <= capacity:
         return

@@ -20,7 +20,7 @@ def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = 
         facts.policy_by_hand or facts.policy,
         paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
         only_failed=only_failed,
-        mends=frozenset(instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
+        upgraded_first=frozenset(instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
         if unhealthy_first
         else frozenset(),
         takes_newer=bool(facts.pinned_to),

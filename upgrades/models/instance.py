@@ -89,7 +89,7 @@ class Instance(models.Model):
     creation_error_code = models.CharField(max_length=100, blank=True)
     creation_error = models.TextField(blank=True)
 
-    kept_on_scale_in = models.BooleanField(default=False)
+    protected_from_scale_in = models.BooleanField(default=False)
     protection_asked = models.BooleanField(
         default=False, editable=False, help_text="A client of the API has said that it is not protected."
     )

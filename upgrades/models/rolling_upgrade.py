@@ -54,9 +54,9 @@ class RollingUpgrade(models.Model):
 
     `only_failed`: it takes only instances that failed on this version; `takes_failed`: it takes these too; `takes_newer`: it takes
     instances on a newer version too.
-    `mends`: the numbers of the instances that were unhealthy when a person asked for unhealthy ones first.
+    `upgraded_first`: the numbers of the instances that were unhealthy when a person asked for unhealthy ones first.
     `ends_by`: when its time is over; None where it is deferred, since it waits for approvals as long as people take.
-    `waits_from`: when the pause after its last batch began, or, once it has ended, the wait for the next attempt; shifted when a clock
+    `wait_began_at`: when the pause after its last batch began, or, once it has ended, the wait for the next attempt; shifted when a clock
     jumps. `skip_pause_at`: when a person asked to skip that pause. `retry_skipped_by`: who asked to try it again at once after it was
     stopped.
     `breach`: what stopped it (facts.Breach); `error`: the same in Azure's shape; both are set already while its status is RollingBack.
@@ -82,10 +82,12 @@ class RollingUpgrade(models.Model):
     cancel_requested_by = models.CharField(max_length=150, blank=True)
     paused_by = models.CharField(max_length=150, blank=True)
     paused_at = models.DateTimeField(null=True)
-    waits_from = models.DateTimeField(null=True)
+    wait_began_at = models.DateTimeField(null=True)
     skip_pause_at = models.DateTimeField(null=True)
     only_failed = models.BooleanField(default=False)
-    mends = models.JSONField(default=list, help_text="The unhealthy instances that a person wants upgraded first.")
+    upgraded_first = models.JSONField(
+        default=list, help_text="The unhealthy instances that a person wants upgraded first."
+    )
     takes_failed = models.BooleanField(default=True)
     takes_newer = models.BooleanField(default=False)
     ends_by = models.DateTimeField(null=True)
@@ -140,7 +142,7 @@ class RollingUpgrade(models.Model):
         name: str = "",
         only_failed: bool = False,
         takes_failed: bool = True,
-        mends: Sequence[int] = (),
+        upgraded_first: Sequence[int] = (),
         takes_newer: bool = False,
         extensions: str = "",
     ) -> "RollingUpgrade":
@@ -162,7 +164,7 @@ class RollingUpgrade(models.Model):
             started_by_name=name,
             only_failed=only_failed,
             takes_failed=takes_failed,
-            mends=list(mends),
+            upgraded_first=list(upgraded_first),
             takes_newer=takes_newer,
             ends_by=None if policy.deferral else now + lasts_at_most,
             status=UpgradeStatus.ROLLING_FORWARD,

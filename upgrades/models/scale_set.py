@@ -39,7 +39,7 @@ class ScaleSet(models.Model):
     from the document, by `commands.scale_sets` only. `seq` numbers its events; `stream` is another for each row, so that a scale set that
     is created again under the same name has a new one. `decision` is what was decided last, for people.
     `reconciled_at`: when it was reconciled last, `reconcile_at`: when to do so next, `lease_*`: who is doing so now.
-    `probed_at`: as of when its health is known; `news_since`: since when that has been kept up to date without a gap.
+    `probed_at`: as of when its health is known; `probed_without_gap_since`: since when that has been kept up to date without a gap.
     """
 
     key = models.CharField(max_length=180, unique=True)
@@ -84,7 +84,7 @@ class ScaleSet(models.Model):
     prober = models.CharField(max_length=64, blank=True, editable=False)
     prober_until = models.DateTimeField(null=True, editable=False)
     probed_at = models.DateTimeField(null=True, editable=False)
-    news_since = models.DateTimeField(null=True, editable=False)
+    probed_without_gap_since = models.DateTimeField(null=True, editable=False)
     deleting = models.BooleanField(default=False, editable=False)
 
     class Meta:

@@ -9,14 +9,14 @@ class WorkItem(models.Model):
     """Up to a hundred operations on machines, done by one task at a time. It is deleted when all of them are done.
 
     `worked_until` is the lease, renewed each second by the task that works on it; once it lapses `reconcile` claims the work item again.
-    `number` goes up with each claim and each start of a task, so that of two deliveries of one message only the first works.
+    `claim_number` goes up with each claim and each start of a task, so that of two deliveries of one message only the first works.
     `attempts` counts the starts, each of about three seconds: they measure how long it is worked on without any clock.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="work_items")
     worked_until = models.DateTimeField(null=True)
-    number = models.BigIntegerField(default=0)
+    claim_number = models.BigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
-        return f"chunk {self.pk} of {self.scale_set}"
+        return f"work item {self.pk} of {self.scale_set}"

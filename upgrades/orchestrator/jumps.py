@@ -18,7 +18,7 @@ from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
 
 MAX_BETWEEN_RECONCILES = RESYNC_INTERVAL + timedelta(seconds=30)
-SHIFTED_FIELDS = ("ends_by", "waits_from", "skip_pause_at", "paused_at")
+SHIFTED_FIELDS = ("ends_by", "wait_began_at", "skip_pause_at", "paused_at")
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,11 @@ def jump_since_reconciled(row: ScaleSet, now: datetime) -> timedelta:
 
 def _was_watched(row: ScaleSet, now: datetime) -> bool:
     """Whether the prober has watched its machines without a gap from the last reconciling until now."""
-    if row.reconciled_at is None or row.news_since is None or row.probed_at is None:
+    if row.reconciled_at is None or row.probed_without_gap_since is None or row.probed_at is None:
         return False
-    return row.news_since <= row.reconciled_at and abs(now - row.probed_at) <= fresh_for(row.health_interval)
+    return row.probed_without_gap_since <= row.reconciled_at and abs(now - row.probed_at) <= fresh_for(
+        row.health_interval
+    )
 
 
 def shift_waits(lease: Lease, row: ScaleSet, now: datetime) -> bool:
@@ -66,12 +68,12 @@ def _waits(upgrade: RollingUpgrade, jump: timedelta) -> bool:
 
 
 def _move(upgrade: RollingUpgrade, jump: timedelta, w: Writing) -> None:
-    upgrade.waits_from = upgrade.waits_from or upgrade.ended_at
+    upgrade.wait_began_at = upgrade.wait_began_at or upgrade.ended_at
     for name in SHIFTED_FIELDS:
         if (at := getattr(upgrade, name)) is not None:
             setattr(upgrade, name, at + jump)
-    if upgrade.waits_from:
-        upgrade.waits_from = min(upgrade.waits_from, w.now)
+    if upgrade.wait_began_at:
+        upgrade.wait_began_at = min(upgrade.wait_began_at, w.now)
     upgrade.save(update_fields=SHIFTED_FIELDS)
     seconds = abs(round(jump.total_seconds()))
     what = f"set back by {seconds} s" if jump < timedelta(0) else f"set forward, or nothing ran, for {seconds} s"

@@ -36,10 +36,10 @@ COLUMNS = (
     "extensions_key",
     "failed_version",
     "approved_version",
-    "kept_on_scale_in",
+    "protected_from_scale_in",
     "power",
     "quarantined_at",
-    "spare",
+    "is_surge",
     "member__state",
     "missing_since",
 )
@@ -129,7 +129,7 @@ def _with_changes(kept: KnownRows, row: ScaleSet, changed: set[int]) -> KnownRow
 
 
 def _all(scale_set_id: int) -> QuerySet[Instance]:
-    return Instance.objects.filter(scale_set=scale_set_id).order_by("number").annotate(spare=is_surge_instance())
+    return Instance.objects.filter(scale_set=scale_set_id).order_by("number").annotate(is_surge=is_surge_instance())
 
 
 _INSTANCES = Prepared(lambda pk: _all(pk).values_list(*COLUMNS))
@@ -155,7 +155,7 @@ def _facts(row: ScaleSet, common: Common, rows: Collection[tuple[Any, ...]]) -> 
             health=Health(health),
             health_since=since,
             opt_out=None if common.deleting else common.holds.get(pk),
-            is_kept_at_scale_in=kept and not common.deleting,
+            is_protected_from_scale_in=kept and not common.deleting,
             busy=bool(operation_kind),
             is_being_deleted=operation_kind == OperationKind.DELETE,
             is_switched_off=power == Power.STOPPED and not operation_kind,
@@ -165,13 +165,13 @@ def _facts(row: ScaleSet, common: Common, rows: Collection[tuple[Any, ...]]) -> 
             approved_version=approved,
             zone=zone_of(common.zones, number),
             update_domain=str(number % common.update_domains) if common.update_domains else "",
-            is_unused_surge=bool(spare),
+            is_unused_surge=bool(is_surge),
             is_being_created=operation_kind == OperationKind.CREATE,
             missing=missing.get(pk),
             withdrawn=version in common.withdrawn,
             rolled_back=state == MemberState.ROLLED_BACK,
         )
-        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, spare, state, _ in rows
+        for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, is_surge, state, _ in rows
     }
 
 

@@ -85,7 +85,7 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
         health_wait=timedelta(seconds=settings.HEALTH_WAIT_SECONDS),
         health_complete_at=row.probed_at,
         health_interval=row.health_interval,
-        probed_without_gap_since=row.news_since,
+        probed_without_gap_since=row.probed_without_gap_since,
         retry_after=timedelta(seconds=settings.RETRY_SECONDS),
         create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
         fleet_stop=_hold(in_force_of(stops, now)),
@@ -159,7 +159,7 @@ def _upgrade(
         pause_is_skipped=_is_skipped(row, batches),
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
-        mends=frozenset(row.mends),
+        upgraded_first=frozenset(row.upgraded_first),
         takes_newer=row.takes_newer,
         ends_by=_ends_by(row, stops, now),
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
@@ -181,8 +181,8 @@ def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> 
 
 
 def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:
-    """When the pause after a finished batch begins: at the batch's end, shifted where the clock has jumped since (`waits_from`)."""
-    return batch.finished_at and (row.waits_from or batch.finished_at)
+    """When the pause after a finished batch begins: at the batch's end, shifted where the clock has jumped since (`wait_began_at`)."""
+    return batch.finished_at and (row.wait_began_at or batch.finished_at)
 
 
 def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
@@ -208,7 +208,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
         row.target_version,
         UpgradeStatus(row.status),
         touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
-        ended_at=row.waits_from or row.ended_at,
+        ended_at=row.wait_began_at or row.ended_at,
         cancelled_by=row.cancel_requested_by,  # set even where the status is Faulted: it was cancelled while it rolled back
         attempts_stopped_in_a_row=_stopped_in_a_row(row),
         wait_is_skipped=bool(row.retry_skipped_by),

@@ -87,7 +87,7 @@ def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
 
 def _is_still_ours(work_item: WorkItem) -> bool:
     """Whether no other worker has taken the work item since. Locks its row, so that none can take it before this is committed."""
-    return WorkItem.objects.select_for_update().filter(pk=work_item.pk, number=work_item.number).exists()
+    return WorkItem.objects.select_for_update().filter(pk=work_item.pk, claim_number=work_item.claim_number).exists()
 
 
 def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:

@@ -53,10 +53,10 @@ MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so that t
 
 @dataclass(frozen=True, slots=True)
 class WorkClaim:
-    """A work item for one task. `number` is the task's right to take it up: it is the item's number as long as nobody else has it."""
+    """A work item for one task. `claim_number` is the right to take it up: it is the item's own while nobody else has it."""
 
     work_item_id: int
-    number: int
+    claim_number: int
 
 
 def reconcile(
@@ -261,22 +261,22 @@ def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
 
 
 def claim_work(scale_set_id: int) -> list[WorkClaim]:
-    """Claim the work items that nobody is working on: each gets a new number, and a lease for the task that takes it up."""
-    handed = []
+    """Claim the work items that nobody is working on: each gets a new claim number, and a lease for the task that takes it up."""
+    claims = []
     for pk in _IDLE.rows(scale_set_id):
         with transaction.atomic():
             if _CLAIM(pk):
-                handed.append(WorkClaim(pk, *_NUMBER.rows(pk)))
-    return handed
+                claims.append(WorkClaim(pk, *_CLAIM_NUMBER.rows(pk)))
+    return claims
 
 
 _CLAIM = PreparedUpdate(
     lambda pk: (
         WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), pk=pk),
-        {"worked_until": clock.in_time(WORK_LEASE), "number": clock.next_number("number")},
+        {"worked_until": clock.in_time(WORK_LEASE), "claim_number": clock.next_number("claim_number")},
     )
 )
-_NUMBER = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).values_list("number", flat=True))
+_CLAIM_NUMBER = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).values_list("claim_number", flat=True))
 _IDLE = Prepared(
     lambda pk: WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
         "pk", flat=True

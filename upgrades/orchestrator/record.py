@@ -274,12 +274,12 @@ def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
     Scale-in protection of the old instance passes to the new one.
     """
     pairs = {row: row.member for row in rows if row.member and row.member.replacement_number is not None}
-    kept = {member.replacement_number: row.kept_on_scale_in for row, member in pairs.items()}
+    kept = {member.replacement_number: row.protected_from_scale_in for row, member in pairs.items()}
     pks = [member.replacement_id for member in pairs.values() if member.replacement_id]
     new = list(Instance.objects.filter(pk__in=pks)) if pks else []
     for instance in new:
-        instance.kept_on_scale_in = kept[instance.number]
-    bulk.update(new, "kept_on_scale_in")
+        instance.protected_from_scale_in = kept[instance.number]
+    bulk.update(new, "protected_from_scale_in")
     w.changed(*new)
     _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], w)
 
@@ -314,8 +314,8 @@ def _begin_restore(row: Instance, now: datetime) -> None:
 def _finish_batch(step: FinishBatch, w: Writing) -> None:
     upgrade = _running(w)
     upgrade.batches.filter(number=step.number).update(finished_at=w.now)
-    upgrade.waits_from = w.now
-    upgrade.save(update_fields=["waits_from"])
+    upgrade.wait_began_at = w.now
+    upgrade.save(update_fields=["wait_began_at"])
     w.changed(upgrade, note=f"Batch {step.number} finished.")
 
 
@@ -348,8 +348,8 @@ def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None 
     upgrade.status, upgrade.ended_at = status, w.now
     upgrade.error, upgrade.breach = (_error(breach, w), breach_to_row(breach)) if breach else (None, None)
     left = upgrade.record["left"] if upgrade.record else upgrade.progress().pending
-    upgrade.pending_at_end, upgrade.waits_from = left, w.now
-    upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "waits_from"])
+    upgrade.pending_at_end, upgrade.wait_began_at = left, w.now
+    upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "wait_began_at"])
     upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a breach in the last batch ends the batch too
     w.changed(upgrade, note=note)
     _end_opt_outs_of_this_upgrade(upgrade, w)

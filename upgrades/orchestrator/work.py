@@ -41,18 +41,18 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """How one attempt at a work item ended. `number` is the right to go on at once; None: done, or left to be claimed again."""
+    """How one attempt at a work item ended. `claim_number` is the right to go on at once; None: done, or left to be claimed again."""
 
     scale_set_id: int
-    number: int | None
+    claim_number: int | None
 
 
-def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], None]) -> WorkResult | None:
+def work(work_item_id: int, claim_number: int, now: Clock, on_change: Callable[[int], None]) -> WorkResult | None:
     """Work on a work item for one attempt. Calls `on_change(scale set id)` after each commit that should be reconciled at once.
 
     None where another task has taken the work item, or it is done.
     """
-    work_item = _take_up(work_item_id, number)
+    work_item = _take_up(work_item_id, claim_number)
     if work_item is None:
         return None
     mark_begun(work_item, now())
@@ -66,24 +66,27 @@ def work(work_item_id: int, number: int, now: Clock, on_change: Callable[[int], 
             runner.run(provider.close())
 
 
-def _take_up(work_item_id: int, number: int) -> WorkItem | None:
+def _take_up(work_item_id: int, claim_number: int) -> WorkItem | None:
     """Take the work item by giving it the next number, so that a second delivery of the same message finds another number: None."""
     with transaction.atomic():
-        return _ITEM.first(work_item_id) if _TAKE_UP(work_item_id, number) else None
+        return _ITEM.first(work_item_id) if _TAKE_UP(work_item_id, claim_number) else None
 
 
 _TAKE_UP = PreparedUpdate(
-    lambda pk, number: (
-        WorkItem.objects.filter(pk=pk, number=number),
+    lambda pk, claim_number: (
+        WorkItem.objects.filter(pk=pk, claim_number=claim_number),
         {
             "worked_until": clock.in_time(WORK_LEASE),
-            "number": clock.next_number("number"),
+            "claim_number": clock.next_number("claim_number"),
             "attempts": clock.next_number("attempts"),
         },
     )
 )
 _RENEW = PreparedUpdate(
-    lambda pk, number: (WorkItem.objects.filter(pk=pk, number=number), {"worked_until": clock.in_time(WORK_LEASE)})
+    lambda pk, claim_number: (
+        WorkItem.objects.filter(pk=pk, claim_number=claim_number),
+        {"worked_until": clock.in_time(WORK_LEASE)},
+    )
 )
 _ITEM = Prepared(lambda pk: WorkItem.objects.select_related("scale_set__location", "scale_set__sku").filter(pk=pk))
 
@@ -119,9 +122,9 @@ class _Attempt:
 
     def _report(self, left: Mapping[str, Operation]) -> WorkResult:
         if left:
-            held = self.work_item.number if self._renew() else None
+            held = self.work_item.claim_number if self._renew() else None
             return WorkResult(self.work_item.scale_set_id, held)
-        WorkItem.objects.filter(pk=self.work_item.pk, number=self.work_item.number, instances=None).delete()
+        WorkItem.objects.filter(pk=self.work_item.pk, claim_number=self.work_item.claim_number, instances=None).delete()
         return WorkResult(self.work_item.scale_set_id, None)
 
     def _give_up(self, operations: dict[str, Operation]) -> dict[str, Operation]:
@@ -194,4 +197,4 @@ class _Attempt:
 
     def _renew(self) -> bool:
         """Renew the lease. False where it was lost: another task has the work item now."""
-        return bool(_RENEW(self.work_item.pk, self.work_item.number))
+        return bool(_RENEW(self.work_item.pk, self.work_item.claim_number))

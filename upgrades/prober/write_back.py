@@ -123,7 +123,7 @@ _FREE = Prepared(
 def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
     """Write as of when the health of each scale set is known. There is no event: nothing that people see has changed.
 
-    Where the last such time is too long ago, or in the future (a clock jumped), there was a gap, and `news_since` starts again.
+    Where the last such time is too long ago or in the future (a clock jumped), there was a gap: `probed_without_gap_since` starts again.
     """
     there_are = ScaleSet.objects.filter(pk__in=times).values_list("pk", flat=True)
     with writing(now, *there_are) as w:
@@ -131,6 +131,6 @@ def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
         for row in rows:
             at = times[row.pk]
             if row.probed_at is None or abs(at - row.probed_at) > fresh_for(row.health_interval):
-                row.news_since = at
+                row.probed_without_gap_since = at
             row.probed_at = at
-        bulk.update(rows, "probed_at", "news_since")
+        bulk.update(rows, "probed_at", "probed_without_gap_since")

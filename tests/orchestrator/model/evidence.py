@@ -25,7 +25,7 @@ class Evidence:
     def is_sick(self, instance: Row, row: Row) -> bool:
         """Unknown is unhealthy; initializing is, once it has had its time for sure."""
         if instance["health"] == "initializing":
-            since = max(instance["health_since"], row.get("news_since") or instance["health_since"])
+            since = max(instance["health_since"], row.get("probed_without_gap_since") or instance["health_since"])
             return bool(self.clocks.wall() >= since + timedelta(seconds=HEALTH_WAIT))
         return bool(instance["health"] in ("unhealthy", "unknown"))
 

@@ -11,7 +11,7 @@ from django.db import connection
 ENDING = ("ROLLBACK", "RELEASE")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 QUIET = re.compile(
-    r'UPDATE "upgrades_(scaleset" SET "(reconcile_at|lease_\w+|prober\w*|probed_at|news_since)"|workitem")'
+    r'UPDATE "upgrades_(scaleset" SET "(reconcile_at|lease_\w+|prober\w*|probed_at|probed_without_gap_since)"|workitem")'
 )
 
 

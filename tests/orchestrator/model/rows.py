@@ -14,7 +14,7 @@ HAS_FAILED = ("failed", "rolling_back", "rolled_back")
 
 SET = (
     *("id", "key", "stream", "seq", "capacity", "automatic_upgrade", "image_version", "deleting"),
-    *("probed_at", "probe_protocol", "probe_interval_seconds", "policy", "news_since"),
+    *("probed_at", "probe_protocol", "probe_interval_seconds", "policy", "probed_without_gap_since"),
     *("update_domains", "document__zones"),
 )
 INSTANCE = (

@@ -50,7 +50,7 @@ AT_REST = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A task that was queued: ("look", scale set id) or ("work", chunk id, number)."""
+    """A task that was queued: ("look", scale set id) or ("work", work item id, claim number)."""
 
     task: str
     args: tuple[int, ...]
@@ -138,12 +138,12 @@ class World:
 
     def _look(self, pk: int) -> None:
         for handed in reconcile(pk, self.clocks.wall, known=self.known):
-            self.send("work", handed.work_item_id, handed.number)
+            self.send("work", handed.work_item_id, handed.claim_number)
 
     def _work(self, work_item_id: int, number: int) -> None:
         report = work(work_item_id, number, self.clocks.wall, lambda pk: self.send("look", pk))
-        if report is not None and report.number is not None:
-            self.send("work", work_item_id, report.number)
+        if report is not None and report.claim_number is not None:
+            self.send("work", work_item_id, report.claim_number)
 
     def deliver_all(self, ambush: Ambush | None = None) -> None:
         """What is queued now, each once, in order; the first may be ambushed."""
