@@ -34,7 +34,7 @@ class WakeQueue:
         self._taking: redis.Redis | None = None
 
     def put(self, *scale_set_ids: int) -> None:
-        """Add wakes. Raises redis.RedisError or OSError where the broker does not take them within PATIENCE_SECONDS."""
+        """Add wakes. Raises redis.RedisError or OSError where the broker does not take them within ANSWER_TIMEOUT_SECONDS."""
         self._putting = self._putting or _client(ANSWER_TIMEOUT_SECONDS)
         commands = self._putting.pipeline(transaction=False)
         commands.zadd(KEY, dict.fromkeys(map(str, scale_set_ids), 0))

@@ -187,7 +187,7 @@ class _Attempt:
         return {id: operation for id, operation in operations.items() if id not in ended}
 
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
-        """Await the provider's answer for PATIENCE_SECONDS. Raises Unanswered."""
+        """Await the provider's answer for ANSWER_TIMEOUT_SECONDS. Raises Unanswered."""
         try:
             return self.runner.run(asyncio.wait_for(question, ANSWER_TIMEOUT_SECONDS))
         except TimeoutError:
