@@ -57,7 +57,7 @@ def test_each_rule_links_to_its_own_tests_and_scenarios() -> None:
 
 
 def test_every_rule_stands_in_its_order() -> None:
-    told = re.findall(r"^Source: .* · held by `(\w+)`", RULES_TEXT, re.MULTILINE)
+    told = re.findall(r"^Source: .* · function `(\w+)`", RULES_TEXT, re.MULTILINE)
     assert told == [rule.__name__ for rule in RULES]
     assert list(_sections(_part(RULES_TEXT, "The decision"))) == list(RULES_BY_TITLE)[: len(RULES)]
 
