@@ -1,4 +1,4 @@
-"""The languages of the pages: English, and each one whose texts are complete (docs/translations.md).
+"""The languages of the pages: English, and each one whose texts are complete (docs/texts.md).
 
 The texts of a language are complete where `make texts` has written its django.mo, which it does for no other.
 """

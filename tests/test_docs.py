@@ -179,3 +179,12 @@ def test_every_make_target_that_is_named_exists() -> None:
     named = {name for page in pages for name in re.findall(r"(?:`|run: )make ([a-z-]+)", page.read_text())}
     (matrix,) = re.findall(r"target: \[(.*)\]", (ROOT / ".github/workflows/slow.yml").read_text())
     assert named | {*matrix.split(", ")} <= targets
+
+
+def test_every_document_that_the_code_names_exists() -> None:
+    folders = ("upgrades", "dashboard", "static", "templates", "tests", "bench")
+    files = [
+        path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in (".py", ".js", ".html")
+    ]
+    named = {name for path in files for name in re.findall(r"\bdocs/[\w-]+\.md", path.read_text())}
+    assert len(named) > 6 and [name for name in named if not (ROOT / name).exists()] == []
