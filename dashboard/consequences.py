@@ -272,7 +272,7 @@ CONSIDERED: dict[str, Callable[[Asked], Consequence]] = {
         Action.START, "start", gettext_lazy("Upgrade {name} to {target}?"), gettext_lazy("Start upgrade")
     ),
     "start_unhealthy_first": _starting(
-        Action.MEND,
+        Action.START_UNHEALTHY_FIRST,
         "start unhealthy first",
         gettext_lazy("Upgrade {name} to {target}, unhealthy instances first?"),
         gettext_lazy("Start upgrade"),

@@ -156,7 +156,7 @@ def _gauges_are_those_of_the_gate(case: Case) -> None:
     if said_of_it:
         assert over and f"({len(sick)} of {total})" in over["text"], over
         assert said_of_it[0] in (over["text"], *(each["text"] for each in case.page["reasons"]))
-    gate = [each for each in case.page["reasons"] if each["code"] == Why.GATE.value]
+    gate = [each for each in case.page["reasons"] if each["code"] == Why.TOO_MANY_UNHEALTHY.value]
     if gate:
         assert f"({len(sick)} of {total})" in gate[0]["text"] and "over the limit" in said
 

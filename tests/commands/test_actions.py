@@ -27,7 +27,7 @@ ALL = [str(number) for number in range(10)]
 
 COMMANDS: dict[Action, Callable[..., Any]] = {
     Action.START: upgrades.start,
-    Action.MEND: partial(upgrades.start, unhealthy_first=True),
+    Action.START_UNHEALTHY_FIRST: partial(upgrades.start, unhealthy_first=True),
     Action.RETRY_FAILED: partial(upgrades.start, only_failed=True),
     Action.EXTENSIONS: upgrades.start_extensions,
     Action.RETRY: steering.retry_now,
@@ -153,7 +153,7 @@ def test_what_is_possible_is_not_refused_and_what_is_refused_is_not_possible(sit
         assert not (is_refused and not found[action]), (action, "would be refused")
 
 
-BEGINNINGS = (Action.START, Action.MEND, Action.RETRY_FAILED, Action.EXTENSIONS)
+BEGINNINGS = (Action.START, Action.START_UNHEALTHY_FIRST, Action.RETRY_FAILED, Action.EXTENSIONS)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -178,8 +178,8 @@ def test_what_can_be_started_is_not_over_at_once(situation: Callable[[], None]) 
         (fleet_is_stopped, Action.START, ""),
         (in_a_batch, Action.START, "An upgrade to 16.04.9 is running."),
         (stopped_and_paused, Action.START, "Upgrades to 16.04.9 are paused by bob. Resume them first."),
-        (could_be_mended, Action.MEND, ""),
-        (outdated, Action.MEND, "No unhealthy instance would be upgraded."),
+        (could_be_mended, Action.START_UNHEALTHY_FIRST, ""),
+        (outdated, Action.START_UNHEALTHY_FIRST, "No unhealthy instance would be upgraded."),
         (up_to_date, Action.RETRY, "Nothing to retry."),
         (stopped, Action.RETRY, ""),
         (cancelled, Action.RETRY, ""),

@@ -21,8 +21,8 @@ from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step,
 from upgrades.core.waiting import LiftedBy, Reason
 
 MANUAL: dict[str, Any] = {"automatic": False}
-CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=True, cancelled_by="ada", ended_at=NOW)
-AT_THE_GATE = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW)
+CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun_any=True, cancelled_by="ada", ended_at=NOW)
+AT_THE_GATE = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False, ended_at=NOW)
 
 
 # --- each standstill --------------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
         facts = with_instance(facts, id, opt_out=HOLD)
     found = the(InstanceWhy.SURPLUS, facts)
     assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
-    assert (found.act, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
+    assert (found.action, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
     kept = replace(fleet(2, version=NEW), capacity=0)
     kept = with_instance(with_instance(kept, 0, is_protected_from_scale_in=True), 1, opt_out=HOLD)
     text = (
@@ -42,7 +42,7 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     )
     assert the(InstanceWhy.SURPLUS, kept).text == text
     alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, is_protected_from_scale_in=True)
-    assert (the(InstanceWhy.SURPLUS, alone).act, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
+    assert (the(InstanceWhy.SURPLUS, alone).action, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
 
 
 def test_a_surplus_that_may_go_is_no_standstill() -> None:
@@ -55,40 +55,43 @@ def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(c
     facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
     found = the(InstanceWhy.AUTOMATIC_OFF, facts)
     assert found.text == f"Automatic upgrades are off. 2 instances are not on {NEW}; none can be upgraded manually now."
-    assert found.act == "", "a start would find nothing to do, or be refused"
+    assert found.action == "", "a start would find nothing to do, or be refused"
 
 
 def test_a_start_by_hand_is_not_advised_where_the_gate_is_shut() -> None:
     facts = fleet(10, sick=3, **MANUAL)
-    assert (the(InstanceWhy.AUTOMATIC_OFF, facts).act, the(Why.GATE, facts).act) == ("", "start_unhealthy_first")
-    assert the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).act == "start"
+    assert (the(InstanceWhy.AUTOMATIC_OFF, facts).action, the(Why.TOO_MANY_UNHEALTHY, facts).action) == (
+        "",
+        "start_unhealthy_first",
+    )
+    assert the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).action == "start"
 
 
 def test_a_start_by_hand_has_limits_of_its_own() -> None:
     facts = fleet(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50), **MANUAL)
-    assert the(InstanceWhy.AUTOMATIC_OFF, facts).act == "start" and Why.GATE not in codes(facts)
+    assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == "start" and Why.TOO_MANY_UNHEALTHY not in codes(facts)
 
 
 @pytest.mark.parametrize("last", [CANCELLED, stopped()])
 def test_trying_again_is_not_advised_where_the_gate_is_shut(last: Attempt) -> None:
-    code = Why.STOPPED if last is CANCELLED else Why.BACKING_OFF
-    assert the(code, fleet(10, last_attempt=last)).act == "retry_now"
-    assert the(code, fleet(10, sick=3, last_attempt=last)).act == ""
+    code = Why.CANCELLED_BEFORE if last is CANCELLED else Why.BACKING_OFF
+    assert the(code, fleet(10, last_attempt=last)).action == "retry_now"
+    assert the(code, fleet(10, sick=3, last_attempt=last)).action == ""
     assert the(code, fleet(10, last_attempt=last)).text
 
 
 def test_a_paused_attempt_advises_to_resume_it_and_nothing_else() -> None:
     paused = replace(stopped(), paused_by="ada")
     for facts in (fleet(10, last_attempt=paused), fleet(10, last_attempt=paused, **MANUAL)):
-        acts = {reason.code: reason.act for reason in reasons(facts, NOW)}
+        acts = {reason.code: reason.action for reason in reasons(facts, NOW)}
         assert acts[Why.PAUSED] == "resume" and set(acts.values()) <= {"resume", ""}
 
 
 def test_the_unhealthy_first_are_advised_where_they_alone_keep_the_gate_shut() -> None:
     """A set of three with one that is ill; not where it is opted out, nor where one that is ill has the version already."""
-    assert the(Why.GATE, fleet(3, sick=1)).act == "start_unhealthy_first"
-    assert the(Why.GATE, with_instance(fleet(3, sick=1), 2, opt_out=HOLD)).act == "change_policy"
-    assert the(Why.GATE, with_instance(fleet(3, sick=1), 2, version=NEW)).act == "change_policy"
+    assert the(Why.TOO_MANY_UNHEALTHY, fleet(3, sick=1)).action == "start_unhealthy_first"
+    assert the(Why.TOO_MANY_UNHEALTHY, with_instance(fleet(3, sick=1), 2, opt_out=HOLD)).action == "change_policy"
+    assert the(Why.TOO_MANY_UNHEALTHY, with_instance(fleet(3, sick=1), 2, version=NEW)).action == "change_policy"
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ def test_whoever_stands_still_says_why_and_advises_nothing_in_vain(
     if _has_a_wish(facts) and isinstance(decide(facts, NOW), Wait):
         assert found, "something is wanted, nothing is done, and nobody says why"
     for reason in found:
-        assert not _is_in_vain(reason, facts), f"{reason.code} advises {reason.act}"
+        assert not _is_in_vain(reason, facts), f"{reason.code} advises {reason.action}"
 
 
 def _has_a_wish(facts: Facts) -> bool:
@@ -148,9 +151,9 @@ def _has_a_wish(facts: Facts) -> bool:
 
 def _is_in_vain(reason: Reason, facts: Facts) -> bool:
     """Would it be refused, as the commands say; or stop, or find nothing to do, at the first step?"""
-    if reason.act not in _DONE:
+    if reason.action not in _DONE:
         return False
-    after = _DONE[reason.act](facts)
+    after = _DONE[reason.action](facts)
     return after is None or isinstance(_first_step(after), Fault | Complete)
 
 
@@ -237,7 +240,7 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
 def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
     facts = replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
-    assert the(InstanceWhy.WITHDRAWN, facts).act == "start"
+    assert the(InstanceWhy.WITHDRAWN, facts).action == "start"
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
     some = the(InstanceWhy.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
     assert some.text.endswith(f"automatically. Start the upgrade to move 9 of them to {OLD}.")
@@ -265,7 +268,7 @@ def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"is_switched_off": True}])
 def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[str, Any]) -> None:
     facts = with_instance(fleet(1, last_attempt=CANCELLED), 0, **changes)
-    assert Why.STOPPED not in codes(facts) or the(Why.STOPPED, facts).act == ""
+    assert Why.CANCELLED_BEFORE not in codes(facts) or the(Why.CANCELLED_BEFORE, facts).action == ""
 
 
 @pytest.mark.parametrize("how", [{"automatic": False}, {"withdrawn": BAD}])
@@ -287,10 +290,10 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     """To the version that a set is pinned to, or away from one that was withdrawn."""
     of_older = replace(stopped(), target_version=OLD, paused_by="ada")
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
-    assert the(Why.PAUSED, pinned).act == "resume" and the(InstanceWhy.PINNED, pinned).act == ""
+    assert the(Why.PAUSED, pinned).action == "resume" and the(InstanceWhy.PINNED, pinned).action == ""
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
     back = replace(back, instances=tuple(replace(instance, withdrawn=True) for instance in back.instances))
-    assert the(Why.PAUSED, back).act == "resume" and the(InstanceWhy.WITHDRAWN, back).act == ""
+    assert the(Why.PAUSED, back).action == "resume" and the(InstanceWhy.WITHDRAWN, back).action == ""
 
 
 # --- a shut gate, beside what it keeps from being started --------------------------------------------------------------
@@ -304,28 +307,30 @@ def _on_withdrawn(count: int, *, sick: int = 0, **changes: Any) -> Facts:
 
 @pytest.mark.parametrize("changes", [{}, MANUAL])
 def test_a_shut_gate_has_its_numbers_beside_a_version_that_was_withdrawn(changes: dict[str, Any]) -> None:
-    found = the(Why.GATE, _on_withdrawn(10, sick=3, **changes))
+    found = the(Why.TOO_MANY_UNHEALTHY, _on_withdrawn(10, sick=3, **changes))
     assert found.numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20, "must_recover": 1}
-    assert found.act == "start_unhealthy_first", (
+    assert found.action == "start_unhealthy_first", (
         "a start takes the unhealthy away from it, and first where that is wanted"
     )
-    assert Why.GATE not in codes(_on_withdrawn(10, sick=2, **changes))
+    assert Why.TOO_MANY_UNHEALTHY not in codes(_on_withdrawn(10, sick=2, **changes))
 
 
 def test_the_gate_before_a_start_away_from_a_withdrawn_version_is_that_of_a_start_by_hand() -> None:
-    assert Why.GATE not in codes(_on_withdrawn(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50)))
-    strict = the(Why.GATE, _on_withdrawn(10, sick=2, policy_by_hand=Policy(max_unhealthy_percent=5)))
+    assert Why.TOO_MANY_UNHEALTHY not in codes(
+        _on_withdrawn(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50))
+    )
+    strict = the(Why.TOO_MANY_UNHEALTHY, _on_withdrawn(10, sick=2, policy_by_hand=Policy(max_unhealthy_percent=5)))
     assert strict.numbers["limit_percent"] == 5
 
 
 def test_what_failed_before_is_told_what_opens_the_gate() -> None:
     failed = with_instance(fleet(10, sick=3), 9, failed_version=NEW)
-    assert the(InstanceWhy.FAILED_BEFORE, failed).act == "start_unhealthy_first"
+    assert the(InstanceWhy.FAILED_BEFORE, failed).action == "start_unhealthy_first"
     beyond_mending = with_instance(with_instance(failed, 7, version=NEW), 8, version=NEW)
     beyond_mending = with_instance(beyond_mending, 6, version=NEW, health=Health.UNHEALTHY)
-    assert the(InstanceWhy.FAILED_BEFORE, beyond_mending).act == "change_policy"
+    assert the(InstanceWhy.FAILED_BEFORE, beyond_mending).action == "change_policy"
     paused = replace(failed, last_attempt=Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, paused_by="ada"))
-    assert the(InstanceWhy.FAILED_BEFORE, paused).act == ""
+    assert the(InstanceWhy.FAILED_BEFORE, paused).action == ""
 
 
 def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
@@ -337,9 +342,9 @@ def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
 
 
 def test_wait_that_nobody_can_shorten_is_lifted_by_nobody() -> None:
-    assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).who is LiftedBy.OPERATOR
+    assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).lifted_by is LiftedBy.OPERATOR
     shut = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
-    assert (shut.act, shut.who) == ("", LiftedBy.NOBODY) and shut.until
+    assert (shut.action, shut.lifted_by) == ("", LiftedBy.NOBODY) and shut.until
 
 
 def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:

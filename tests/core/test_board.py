@@ -139,7 +139,7 @@ def test_a_scale_set_of_none_is_no_share_up_to_date() -> None:
 
 def test_those_to_come_are_held_where_the_decision_or_a_pause_holds_them() -> None:
     facts = fleet(3)
-    assert [board(facts, decision=why)["states"] for why in (Why.GATE, Why.REPLACING)] == [
+    assert [board(facts, decision=why)["states"] for why in (Why.TOO_MANY_UNHEALTHY, Why.REPLACING)] == [
         {"held": "0-2"},
         {"pending": "0-2"},
     ]

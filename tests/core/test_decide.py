@@ -256,7 +256,7 @@ def test_a_pause_between_batches_is_kept() -> None:
     facts = upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=policy)
     answer = step(facts)
     assert isinstance(answer, Wait)
-    assert (answer.why, answer.until) == (Why.PAUSE, NOW + MINUTE)
+    assert (answer.why, answer.until) == (Why.PAUSE_BETWEEN_BATCHES, NOW + MINUTE)
     assert isinstance(decide.decide(facts, NOW + timedelta(seconds=5)), Wait)
     assert isinstance(decide.decide(replace(facts, health_complete_at=NOW + MINUTE), NOW + MINUTE), StartBatch)
 
@@ -303,14 +303,14 @@ def test_what_failed_on_this_version_starts_nothing() -> None:
 
 def test_a_cancelled_attempt_is_not_repeated_by_itself() -> None:
     """What a person stopped is respected; the next version is another matter."""
-    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, touched_anything=False, cancelled_by="ada")
-    assert why(fleet(10, last_attempt=cancelled)) is Why.STOPPED
+    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun_any=False, cancelled_by="ada")
+    assert why(fleet(10, last_attempt=cancelled)) is Why.CANCELLED_BEFORE
     assert isinstance(step(fleet(10, last_attempt=replace(cancelled, target_version=OLD))), StartUpgrade)
 
 
 def test_an_attempt_stopped_at_the_gate_is_repeated_when_the_gate_opens() -> None:
-    stopped = Attempt(NEW, UpgradeStatus.FAULTED, touched_anything=False)
-    assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.GATE
+    stopped = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False)
+    assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.TOO_MANY_UNHEALTHY
     assert isinstance(step(fleet(10, sick=2, last_attempt=stopped)), StartUpgrade)
 
 

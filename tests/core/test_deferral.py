@@ -104,9 +104,13 @@ def test_deferred_upgrade_without_approval_is_not_stopped_at_the_gate() -> None:
 def test_a_pause_is_told_only_where_something_approved_remains() -> None:
     policy = replace(DEFERRED, pause_between_batches=MINUTE)
     facts = deferred(fleet(10), *DONE, finished=True, policy=policy)
-    assert why(facts) is Why.WAITING_FOR_APPROVAL and Why.PAUSE not in codes(facts)
+    assert why(facts) is Why.WAITING_FOR_APPROVAL and Why.PAUSE_BETWEEN_BATCHES not in codes(facts)
     facts = deferred(fleet(10), *DONE, finished=True, policy=policy, approved=(5,))
-    assert why(facts) is Why.PAUSE and codes(facts) == [Why.WAITING_FOR_APPROVAL, Why.PAUSE, InstanceWhy.TURN]
+    assert why(facts) is Why.PAUSE_BETWEEN_BATCHES and codes(facts) == [
+        Why.WAITING_FOR_APPROVAL,
+        Why.PAUSE_BETWEEN_BATCHES,
+        InstanceWhy.TURN,
+    ]
 
 
 def test_the_batch_in_flight_is_finished_first() -> None:
@@ -130,7 +134,12 @@ def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
 def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
     facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
     found = the(Why.WAITING_FOR_APPROVAL, facts)
-    assert (found.act, found.who, found.gate, found.instances) == ("approve", LiftedBy.OPERATOR, "approval", (0, 2, 3))
+    assert (found.action, found.lifted_by, found.holder, found.instances) == (
+        "approve",
+        LiftedBy.OPERATOR,
+        "approval",
+        (0, 2, 3),
+    )
     assert found.numbers == {"instances": 3}
     assert the(InstanceWhy.TURN, facts).instances == (1,)
     behind = with_instance(fleet(2, version=NEW), 1, version=OLD)

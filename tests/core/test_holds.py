@@ -39,7 +39,7 @@ def by_the_fleet_stop(facts: Facts) -> Facts:
 
 HOLDS: list[tuple[HeldBy, Why]] = [
     (by_a_person, Why.PAUSED),
-    (by_the_policy, Why.PAUSE),
+    (by_the_policy, Why.PAUSE_BETWEEN_BATCHES),
     (by_approval, Why.WAITING_FOR_APPROVAL),
     (by_the_fleet_stop, Why.FLEET_STOPPED),
 ]

@@ -43,11 +43,11 @@ def test_the_rules_list_every_reason_in_its_rank() -> None:
 def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
     facts = with_instance(with_instance(fleet(10), 1, quarantined=True, failed_version=NEW), 2, is_switched_off=True)
     found = [reason for reason in reasons(facts, NOW) if reason.instances]
-    assert [reason.each for reason in found if 1 in (reason.instances or ())] == [
+    assert [reason.text_for_one for reason in found if 1 in (reason.instances or ())] == [
         "Failed too often where others succeeded. Automatic upgrades to this version skip it until somebody releases it.",
         f"Failed on {NEW}; automatic upgrades do not retry it on this version.",
     ]
-    assert all(reason.each for reason in found)
+    assert all(reason.text_for_one for reason in found)
 
 
 def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
@@ -56,31 +56,31 @@ def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
 
 
 def test_the_gate_says_how_many_must_recover() -> None:
-    found = the(Why.GATE, upgrading(fleet(30, sick=7)))
+    found = the(Why.TOO_MANY_UNHEALTHY, upgrading(fleet(30, sick=7)))
     assert found.numbers == {"unhealthy": 7, "total": 30, "limit_percent": 20, "must_recover": 1}
     assert found.text == "Too many unhealthy: 23.3 % (7 of 30), limit 20 %. 1 more must recover."
-    assert (found.gate, found.who, found.instances) == ("health", LiftedBy.OPERATOR, tuple(range(23, 30)))
+    assert (found.holder, found.lifted_by, found.instances) == ("health", LiftedBy.OPERATOR, tuple(range(23, 30)))
 
 
 def test_unhealthy_opt_outs_that_keep_the_gate_shut_are_named_first() -> None:
     facts = fleet(10, sick=3)
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert codes(upgrading(facts))[:2] == [InstanceWhy.SHUT_BY_OPT_OUTS, Why.GATE]
+    assert codes(upgrading(facts))[:2] == [InstanceWhy.SHUT_BY_OPT_OUTS, Why.TOO_MANY_UNHEALTHY]
 
 
 def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, opt_out=HOLD)
     assert codes(facts) == [InstanceWhy.IMPOSSIBLE, InstanceWhy.OPTED_OUT]
     found = the(InstanceWhy.OPTED_OUT, facts)
-    assert (found.until, found.act, found.who, found.instances) == (HOLD.until, "opt_in", LiftedBy.OWNER, (1,))
+    assert (found.until, found.action, found.lifted_by, found.instances) == (HOLD.until, "opt_in", LiftedBy.OWNER, (1,))
     assert found.text == "1 instance opted out by ada until 2018-09-25 13:00:00 UTC: debugging"
 
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
     found = the(InstanceWhy.IMPOSSIBLE, facts)
-    assert (found.act, found.who, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
+    assert (found.action, found.lifted_by, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
 
 
 def test_each_opt_out_is_one_reason() -> None:
@@ -112,16 +112,16 @@ def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
     facts = with_instance(facts, 2, is_switched_off=True)
     facts = with_instance(facts, 3, failed_version=NEW)
     assert codes(facts) == [InstanceWhy.QUARANTINED, InstanceWhy.FAILED_BEFORE, InstanceWhy.SWITCHED_OFF]
-    assert the(InstanceWhy.QUARANTINED, facts).act == "release"
-    assert the(InstanceWhy.FAILED_BEFORE, facts).act == "retry_failed"
+    assert the(InstanceWhy.QUARANTINED, facts).action == "release"
+    assert the(InstanceWhy.FAILED_BEFORE, facts).action == "retry_failed"
 
 
 def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     facts = upgrading(
         fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
     )
-    found = the(Why.PAUSE, facts)
-    assert (found.until, found.act) == (NOW + MINUTE, "next_batch_now")
+    found = the(Why.PAUSE_BETWEEN_BATCHES, facts)
+    assert (found.until, found.action) == (NOW + MINUTE, "next_batch_now")
     assert the(InstanceWhy.TURN, facts).instances == tuple(range(1, 10))
 
 
@@ -131,21 +131,25 @@ def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
         facts, Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
     )
     answer = decide(facts, NOW)
-    assert isinstance(answer, Wait) and answer.why is Why.PAUSE and Why.PAUSE in codes(facts)
+    assert (
+        isinstance(answer, Wait)
+        and answer.why is Why.PAUSE_BETWEEN_BATCHES
+        and Why.PAUSE_BETWEEN_BATCHES in codes(facts)
+    )
 
 
 def test_a_fleet_wide_stop_and_a_pause_by_hand_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
     assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.TURN]
-    assert (the(Why.FLEET_STOPPED, facts).act, the(Why.PAUSED, facts).act) == ("end_fleet_stop", "resume")
+    assert (the(Why.FLEET_STOPPED, facts).action, the(Why.PAUSED, facts).action) == ("end_fleet_stop", "resume")
     assert Why.FLEET_STOPPED not in codes(upgrading(replace(fleet(10), fleet_stop=STOP), started_by=USER))
 
 
 def test_a_wait_to_try_again_says_when() -> None:
     found = the(Why.BACKING_OFF, fleet(10, last_attempt=stopped(2)))
-    assert (found.until, found.act, found.numbers) == (NOW + 60 * MINUTE, "retry_now", {"attempts": 2})
+    assert (found.until, found.action, found.numbers) == (NOW + 60 * MINUTE, "retry_now", {"attempts": 2})
     cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, cancelled_by="ada")
-    assert codes(fleet(10, last_attempt=cancelled)) == [Why.STOPPED]
+    assert codes(fleet(10, last_attempt=cancelled)) == [Why.CANCELLED_BEFORE]
 
 
 def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_newer() -> None:
@@ -213,7 +217,7 @@ def test_whatever_is_waited_for_is_among_the_reasons(
         facts = upgrading(facts, *made, finished=run[1], **run[2])
     answer = decide(facts, NOW)
     found = reasons(facts, NOW)
-    assert all(reason.text and reason.gate for reason in found)
+    assert all(reason.text and reason.holder for reason in found)
     if isinstance(answer, Wait) and answer.why is not Why.NOTHING_TO_DO:
         assert answer.why in {reason.code for reason in found}
 
@@ -242,7 +246,7 @@ def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
 
 def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:
     last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", attempts_stopped_in_a_row=1)
-    assert codes(fleet(5, last_attempt=last)) == [Why.STOPPED]
+    assert codes(fleet(5, last_attempt=last)) == [Why.CANCELLED_BEFORE]
 
 
 def test_one_that_was_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None:
@@ -250,7 +254,7 @@ def test_one_that_was_taken_out_of_its_batch_waits_for_the_next_upgrade() -> Non
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.SUCCEEDED))
     facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)
     found = the(InstanceWhy.TAKEN_OUT, facts)
-    assert (found.instances, found.who) == ((0,), LiftedBy.NOBODY)
+    assert (found.instances, found.lifted_by) == ((0,), LiftedBy.NOBODY)
     assert (
         found.text
         == "1 instance was taken out of its batch and waits for the next upgrade: this one does not take it again."

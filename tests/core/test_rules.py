@@ -223,7 +223,7 @@ def test_a_paused_upgrade_with_nothing_left_is_complete() -> None:
 def test_the_next_batch_comes_now_where_that_was_asked_for() -> None:
     policy = Policy(pause_between_batches=MINUTE)
     facts = upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=policy)
-    assert why(facts) is Why.PAUSE
+    assert why(facts) is Why.PAUSE_BETWEEN_BATCHES
     assert facts.upgrade
     assert chosen(replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True))) == (1, 2)
 

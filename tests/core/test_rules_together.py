@@ -21,9 +21,7 @@ BREACH = Breach(FaultCode.IN, "...", (0,))
 
 
 def test_what_was_stopped_on_the_way_and_then_at_the_gate_is_tried_again() -> None:
-    gate = Attempt(
-        NEW, UpgradeStatus.FAULTED, touched_anything=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1
-    )
+    gate = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1)
     facts = with_instance(fleet(1, last_attempt=gate), 0, failed_version=NEW)
     found = step(facts)
     assert isinstance(found, StartUpgrade) and found.takes_failed
@@ -58,7 +56,7 @@ def test_nothing_is_promised_where_all_are_in_quarantine() -> None:
 def test_a_dip_in_the_pause_that_is_over_before_the_next_batch_stops_nothing() -> None:
     """S-19; Z-1.2: the gate comes after the pause."""
     facts = upgrading(fleet(10, sick=3), *DONE, finished=True, policy=LONG)
-    assert why(facts) is Why.PAUSE
+    assert why(facts) is Why.PAUSE_BETWEEN_BATCHES
     assert isinstance(step(upgrading(fleet(10, sick=3), *DONE, finished=True)), Fault)
 
 
@@ -105,7 +103,7 @@ def test_whoever_stands_still_in_a_running_upgrade_has_a_reason() -> None:
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SUCCEEDED))
     facts = upgrading(facts, *members, finished=True)
     assert the(InstanceWhy.OPTED_OUT, facts).instances == (0,)
-    assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).act) == ((1,), "")
+    assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).action) == ((1,), "")
 
 
 def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
@@ -113,7 +111,7 @@ def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
     assert the(InstanceWhy.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
     for id in range(3):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert the(InstanceWhy.AUTOMATIC_OFF, facts).act == ""
+    assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == ""
 
 
 def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
@@ -129,7 +127,7 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
     facts = upgrading(facts)
-    assert (the(Why.GATE, facts).act, the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).act) == ("", "")
+    assert (the(Why.TOO_MANY_UNHEALTHY, facts).action, the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).action) == ("", "")
     assert the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
 
 

@@ -37,7 +37,7 @@ def test_every_parameter_has_a_type() -> None:
     said = say("VersionSuspected", version="16.04.2", failed=2, tried=3, good="16.04.1", by_itself=True).params
     assert said["version"] == {"type": "version", "value": "16.04.2"}
     assert (said["failed"]["value"], said["tried"]["value"], said["by_itself"]["type"]) == (2, 3, "flag")
-    gate = say(Why.GATE, sick=3, total=10, share=30.0, limit=20, must_recover=1)
+    gate = say(Why.TOO_MANY_UNHEALTHY, sick=3, total=10, share=30.0, limit=20, must_recover=1)
     assert gate.params["limit"] == {"type": "percent", "value": 20}
     gone = say(Why.GONE, count=2, instances=[2, 3], since=NOON)
     assert gone.params["instances"] == {"type": "instances", "value": ["2", "3"]}
@@ -51,7 +51,7 @@ def test_azures_own_sentences_are_in_no_catalogue() -> None:
 
 
 def test_a_sentence_stays_one_where_facts_are_copied() -> None:
-    said = copy.deepcopy(say(Why.PAUSE, until=NOON))
+    said = copy.deepcopy(say(Why.PAUSE_BETWEEN_BATCHES, until=NOON))
     assert said == f"Pausing between batches until {UTC_NOON}." and said.params["until"]["value"] == ISO_NOON
     assert said.key == "PauseBetweenBatches"
 
@@ -70,7 +70,7 @@ def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: StrEnum) 
     assert (told["face"]["fill"], told["face"]["glyph"], told["passes"]) == (
         KINDS[code].fill,
         KINDS[code].glyph,
-        KINDS[code].passes,
+        KINDS[code].ends_by_itself,
     )
     assert told["text"] == told["template"] == "So it is."
 

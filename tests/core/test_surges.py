@@ -83,8 +83,8 @@ def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
     assert isinstance(step(done), StartBatch)
     leaving = with_instance(done, 9, busy=True, is_being_deleted=True)
     leaving = replace(leaving, capacity=9)
-    assert why(leaving) is Why.CLEARING
-    assert Why.CLEARING in {reason.code for reason in reasons(leaving, NOW)}
+    assert why(leaving) is Why.REMOVING_REPLACED
+    assert Why.REMOVING_REPLACED in {reason.code for reason in reasons(leaving, NOW)}
     assert isinstance(step(upgrading(leaving)), StartBatch), "in place nothing is waited for"
 
 
@@ -98,8 +98,8 @@ def test_an_upgrade_ends_without_waiting_for_them() -> None:
 
 def test_surge_waits_while_available_quota_is_unknown() -> None:
     facts = surging(replace(fleet(10), available_quota_is_known=False))
-    assert why(facts) is Why.ROOM
-    assert Why.ROOM in {reason.code for reason in reasons(facts, NOW)}
+    assert why(facts) is Why.QUOTA_UNKNOWN
+    assert Why.QUOTA_UNKNOWN in {reason.code for reason in reasons(facts, NOW)}
     assert isinstance(step(upgrading(facts)), StartBatch)
 
 

@@ -29,10 +29,10 @@ from upgrades.core.steps import (
 __all__ = ["START", "World", "image", "tell", "tell_ids"]
 IDLE = {
     Why.NOTHING_TO_DO,
-    Why.STOPPED,
+    Why.CANCELLED_BEFORE,
     Why.NO_IMAGE,
     Why.BACKING_OFF,
-    Why.GATE,
+    Why.TOO_MANY_UNHEALTHY,
     Why.PAUSED,
     Why.FLEET_STOPPED,
     Why.WAITING_FOR_APPROVAL,

@@ -223,8 +223,10 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 def test_every_act_of_a_reason_has_its_command() -> None:
     written = set(re.findall(r'\((?:OWNER|OPERATOR), "(\w+)"\)', Path(str(reasons.__file__)).read_text()))
-    in_the_table = {kind.act for kind in reasons.KINDS.values() if kind.act}
-    named = written | in_the_table | {advice.START, advice.MEND, advice.RETRY_FAILED, advice.CHANGE_POLICY}
+    in_the_table = {kind.action for kind in reasons.KINDS.values() if kind.action}
+    named = (
+        written | in_the_table | {advice.START, advice.START_UNHEALTHY_FIRST, advice.RETRY_FAILED, advice.CHANGE_POLICY}
+    )
     assert named == set(why.COMMANDS)
     there_are = {name for name, app in get_commands().items() if app == "upgrades"}
     assert {words.split()[0] for words in why.COMMANDS.values()} <= there_are

@@ -21,7 +21,7 @@ class Action(StrEnum):
     """What a person can do. `OPT_OUT_OF_UPGRADE`: opt instances out until the running upgrade is complete."""
 
     START = "start"
-    MEND = "start_unhealthy_first"
+    START_UNHEALTHY_FIRST = "start_unhealthy_first"
     RETRY = "retry_now"
     RETRY_FAILED = "retry_failed"
     EXTENSIONS = "start_extensions"
@@ -36,80 +36,80 @@ class Action(StrEnum):
 
 def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str]:
     """Why each action is not possible now, "" where it is. `extensions`: the key of the model's extensions, "" for none."""
-    view = reason_context_of(facts, now)
-    found = {action: why(view) for action, why in _WHY_NOT.items()}
-    found[Action.EXTENSIONS] = _running(view) or _extensions(view, extensions)
+    context = reason_context_of(facts, now)
+    found = {action: why(context) for action, why in _WHY_NOT.items()}
+    found[Action.EXTENSIONS] = _running(context) or _extensions(context, extensions)
     return found
 
 
 # --- beginning an upgrade ---------------------------------------------------------------------------------------------
 
 
-def _running(view: ReasonContext) -> str:
+def _running(context: ReasonContext) -> str:
     """Why no upgrade can begin: another one is running. "" where none is."""
-    upgrade = view.upgrade
+    upgrade = context.upgrade
     if upgrade is None:
         return ""
     return say("action.upgrade_runs", version=upgrade.target.version if upgrade.kind is UpgradeKind.IMAGE else "")
 
 
-def _start(view: ReasonContext) -> str:
-    if why := _running(view) or _in_general(view):
+def _start(context: ReasonContext) -> str:
+    if why := _running(context) or _why_not_at_all(context):
         return why
-    return _in_vain(what_if.started(view.facts), view, _nobody(view))
+    return _why_it_would_end_at_once(what_if.started(context.facts), context, _why_nobody_would_be_taken(context))
 
 
-def _in_general(view: ReasonContext) -> str:
-    facts, by = view.facts, backoff.paused_by(view.facts)
+def _why_not_at_all(context: ReasonContext) -> str:
+    facts, by = context.facts, backoff.paused_by(context.facts)
     if not facts.staying:
         return say("action.no_instances")
     if facts.latest is None:
         return say("action.no_version")
-    return say("action.paused", version=view.target, by=by) if by else ""
+    return say("action.paused", version=context.target, by=by) if by else ""
 
 
-def _nobody(view: ReasonContext) -> str:
-    held = len(view.outdated)
+def _why_nobody_would_be_taken(context: ReasonContext) -> str:
+    held = len(context.outdated)
     if not held:
-        return say("action.all_current", version=view.target)
-    if all(instance.is_opted_out for instance in view.outdated):
+        return say("action.all_current", version=context.target)
+    if all(instance.is_opted_out for instance in context.outdated):
         return say("action.all_opted_out")
     return say("action.none_free", count=held)
 
 
-def _mend(view: ReasonContext) -> str:
-    if why := _running(view) or _in_general(view):
+def _start_unhealthy_first(context: ReasonContext) -> str:
+    if why := _running(context) or _why_not_at_all(context):
         return why
-    begun = what_if.started(view.facts, unhealthy_first=True)
+    begun = what_if.started(context.facts, unhealthy_first=True)
     nobody = say("action.none_unhealthy")
     if begun.upgrade is None or not batches.unhealthy_first(begun, begun.upgrade):
         return nobody
-    return _in_vain(begun, view, nobody)
+    return _why_it_would_end_at_once(begun, context, nobody)
 
 
-def _retry_failed(view: ReasonContext) -> str:
-    if why := _running(view) or _in_general(view):
+def _retry_failed(context: ReasonContext) -> str:
+    if why := _running(context) or _why_not_at_all(context):
         return why
-    nobody = say("action.none_failed", version=view.target)
-    if not any(instance.failed_version == view.target for instance in view.facts.instances):
+    nobody = say("action.none_failed", version=context.target)
+    if not any(instance.failed_version == context.target for instance in context.facts.instances):
         return nobody
-    return _in_vain(what_if.started(view.facts, only_failed=True), view, nobody)
+    return _why_it_would_end_at_once(what_if.started(context.facts, only_failed=True), context, nobody)
 
 
-def _extensions(view: ReasonContext, extensions: str) -> str:
+def _extensions(context: ReasonContext, extensions: str) -> str:
     if not extensions:
         return say("action.no_extensions")
     nobody = say("action.all_have_extensions")
-    if all(instance.extensions == extensions for instance in view.facts.instances):
+    if all(instance.extensions == extensions for instance in context.facts.instances):
         return nobody
-    return _in_vain(what_if.extensions_started(view.facts, extensions), view, nobody)
+    return _why_it_would_end_at_once(what_if.extensions_started(context.facts, extensions), context, nobody)
 
 
-def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
+def _why_it_would_end_at_once(begun: Facts, context: ReasonContext, nobody: str) -> str:
     """Why the upgrade would end at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
     if begun.upgrade is None or not batches.takeable_now(begun, begun.upgrade):
         return nobody
-    match decide(begun, view.now):
+    match decide(begun, context.now):
         case Complete():
             return nobody
         case Fault(breach) if breach.exceeded:
@@ -120,29 +120,29 @@ def _in_vain(begun: Facts, view: ReasonContext, nobody: str) -> str:
     return ""
 
 
-def _retry(view: ReasonContext) -> str:
-    facts, last = view.facts, view.facts.last_attempt
+def _retry(context: ReasonContext) -> str:
+    facts, last = context.facts, context.facts.last_attempt
     if missing.creation_failed(facts) or missing.vanished(facts):
         return ""
-    if why := _running(view):
+    if why := _running(context):
         return why
     again_at = backoff.next_attempt_at(facts)
-    waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > view.now)
+    waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > context.now)
     if last is None or last.status not in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED) or not waits:
         return say("action.nothing_to_retry")
     if not facts.automatic:
         return say("action.automatic_off")
-    if why := _in_general(view):
+    if why := _why_not_at_all(context):
         return why
-    return "" if advice.could_be_tried_again(view) else say("action.none_could")
+    return "" if advice.could_be_tried_again(context) else say("action.none_could")
 
 
 # --- steering a running upgrade ---------------------------------------------------------------------------------------
 
 
-def _is_over(view: ReasonContext) -> str:
+def _why_no_more_batches(context: ReasonContext) -> str:
     """Why no further batch begins: no upgrade runs, it rolls back, or it is being cancelled. "" where one may begin."""
-    upgrade = view.upgrade
+    upgrade = context.upgrade
     if upgrade is None:
         return say("action.nothing_runs")
     if upgrade.breach:
@@ -150,72 +150,78 @@ def _is_over(view: ReasonContext) -> str:
     return say("action.cancelling") if upgrade.cancel_requested_by else ""
 
 
-def _comes_again(view: ReasonContext) -> bool:
+def _is_tried_again(context: ReasonContext) -> bool:
     """Was the last attempt stopped, and will the platform try it again?"""
-    facts, last = view.facts, view.facts.last_attempt
+    facts, last = context.facts, context.facts.last_attempt
     is_stopped = last is not None and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
     is_this = last is not None and facts.latest is not None and last.target_version == facts.latest.version
-    return bool(is_stopped and is_this and last and not last.cancelled_by and view.is_automatic)
+    return bool(is_stopped and is_this and last and not last.cancelled_by and context.is_automatic)
 
 
-def _pause(view: ReasonContext) -> str:
-    upgrade = view.upgrade
+def _pause(context: ReasonContext) -> str:
+    upgrade = context.upgrade
     if upgrade is None:
-        by = backoff.paused_by(view.facts)
-        return say("action.already_paused", by=by) if by else "" if _comes_again(view) else say("action.nothing_runs")
-    return say("action.already_paused", by=upgrade.paused_by) if upgrade.paused_by else _is_over(view)
+        by = backoff.paused_by(context.facts)
+        return (
+            say("action.already_paused", by=by)
+            if by
+            else ""
+            if _is_tried_again(context)
+            else say("action.nothing_runs")
+        )
+    return say("action.already_paused", by=upgrade.paused_by) if upgrade.paused_by else _why_no_more_batches(context)
 
 
-def _resume(view: ReasonContext) -> str:
-    upgrade = view.upgrade
+def _resume(context: ReasonContext) -> str:
+    upgrade = context.upgrade
     if upgrade is None:
-        return "" if backoff.paused_by(view.facts) else say("action.nothing_paused")
-    return _is_over(view) or ("" if upgrade.paused_by else say("action.not_paused"))
+        return "" if backoff.paused_by(context.facts) else say("action.nothing_paused")
+    return _why_no_more_batches(context) or ("" if upgrade.paused_by else say("action.not_paused"))
 
 
-def _next_batch(view: ReasonContext) -> str:
-    upgrade, only = view.upgrade, say("action.only_in_a_pause")
-    if upgrade is None or (why := _is_over(view)):
+def _next_batch(context: ReasonContext) -> str:
+    upgrade, only = context.upgrade, say("action.only_in_a_pause")
+    if upgrade is None or (why := _why_no_more_batches(context)):
         return say("action.nothing_runs") if upgrade is None else why
-    if in_flight.running_batch(view.facts):
+    if in_flight.running_batch(context.facts):
         return say("action.batch_runs")
     last = upgrade.batches[-1].finished_at if upgrade.batches else None
-    if last is None or last + upgrade.policy.pause_between_batches <= view.now:
+    if last is None or last + upgrade.policy.pause_between_batches <= context.now:
         return only
     return say("action.already_requested") if upgrade.pause_is_skipped else ""
 
 
-def _cancel(view: ReasonContext) -> str:
-    upgrade = view.upgrade
+def _cancel(context: ReasonContext) -> str:
+    upgrade = context.upgrade
     if upgrade is not None and upgrade.cancel_requested_by:
         return say("action.already_requested")
-    return _is_over(view)
+    return _why_no_more_batches(context)
 
 
-def _approve(view: ReasonContext) -> str:
-    facts, upgrade = view.facts, view.upgrade
-    if not view.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
+def _approve(context: ReasonContext) -> str:
+    facts, upgrade = context.facts, context.upgrade
+    if not context.policy.deferral or (upgrade and upgrade.kind is not UpgradeKind.IMAGE):
         return say("action.no_approval_needed")
-    waiting = view.outdated if upgrade is None else batches.unapproved(facts, upgrade)
+    waiting = context.outdated if upgrade is None else batches.unapproved(facts, upgrade)
     is_waiting = any(
-        not batches.is_approved(instance, view.policy, view.target) and not instance.is_opted_out
+        not batches.is_approved(instance, context.policy, context.target) and not instance.is_opted_out
         for instance in waiting
     )
     follows = upgrade is not None or facts.follows_latest
     return "" if is_waiting and follows else say("action.nothing_waits")
 
 
-def _release(view: ReasonContext) -> str:
-    return say("action.failed_are_tried") if view.upgrade and view.upgrade.only_failed else ""
+def _release(context: ReasonContext) -> str:
+    return say("action.failed_are_tried") if context.upgrade and context.upgrade.only_failed else ""
 
 
-def _opt_out_of_upgrade(view: ReasonContext) -> str:
-    return "" if view.upgrade or _comes_again(view) else say("action.nothing_to_opt_out_of")
+def _opt_out_of_upgrade(context: ReasonContext) -> str:
+    return "" if context.upgrade or _is_tried_again(context) else say("action.nothing_to_opt_out_of")
 
 
 _WHY_NOT: dict[Action, Callable[[ReasonContext], str]] = {
     Action.START: _start,
-    Action.MEND: _mend,
+    Action.START_UNHEALTHY_FIRST: _start_unhealthy_first,
     Action.RETRY: _retry,
     Action.RETRY_FAILED: _retry_failed,
     Action.PAUSE: _pause,

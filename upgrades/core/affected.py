@@ -41,12 +41,12 @@ class Affected(TypedDict):
 
 
 def affected_instances(facts: Facts, now: datetime) -> Affected:
-    view = reason_context_of(facts, now)
+    context = reason_context_of(facts, now)
     return Affected(
-        waiting=_spans(_waiting(view)),
+        waiting=_spans(_waiting(context)),
         behind=_behind(facts),
-        left_behind=_spans(_left_behind(view)),
-        approval=_approval(view),
+        left_behind=_spans(_left_behind(context)),
+        approval=_approval(context),
     )
 
 
@@ -54,12 +54,12 @@ def _spans(instances: Iterable[InstanceFacts]) -> str:
     return spans(instance.id for instance in instances)
 
 
-def _waiting(view: ReasonContext) -> list[InstanceFacts]:
-    facts, upgrade = view.facts, view.upgrade
+def _waiting(context: ReasonContext) -> list[InstanceFacts]:
+    facts, upgrade = context.facts, context.upgrade
     if upgrade:
         return batches.takeable_now(facts, upgrade)
-    free = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, view.target)}
-    return [instance for instance in view.outdated if instance.id in free]
+    free = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, context.target)}
+    return [instance for instance in context.outdated if instance.id in free]
 
 
 def _behind(facts: Facts) -> list[list[str | int]]:
@@ -73,26 +73,30 @@ def _behind(facts: Facts) -> list[list[str | int]]:
     return [[version, count] for version, count in found.most_common()]
 
 
-def _left_behind(view: ReasonContext) -> list[InstanceFacts]:
-    last = view.facts.last_attempt
-    if view.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
+def _left_behind(context: ReasonContext) -> list[InstanceFacts]:
+    last = context.facts.last_attempt
+    if context.upgrade or last is None or last.status is not UpgradeStatus.FAULTED:
         return []
-    return [instance for instance in view.outdated if not instance.is_opted_out]
+    return [instance for instance in context.outdated if not instance.is_opted_out]
 
 
-def _approval(view: ReasonContext) -> Approval | None:
-    if not view.policy.deferral or not view.target or not (view.upgrade or view.is_automatic):
+def _approval(context: ReasonContext) -> Approval | None:
+    if not context.policy.deferral or not context.target or not (context.upgrade or context.is_automatic):
         return None
     held = [
-        reason.instances or () for reason in reasons(view.facts, view.now) if reason.code is Why.WAITING_FOR_APPROVAL
+        reason.instances or ()
+        for reason in reasons(context.facts, context.now)
+        if reason.code is Why.WAITING_FOR_APPROVAL
     ]
-    members = view.upgrade.members if view.upgrade else ()
+    members = context.upgrade.members if context.upgrade else ()
     in_hand = {id for member in members if member.state in IN_FLIGHT for id in (member.instance, member.upgraded)}
     approved = [
-        instance for instance in view.facts.staying if instance.approved_version == view.target != instance.version
+        instance
+        for instance in context.facts.staying
+        if instance.approved_version == context.target != instance.version
     ]
     return Approval(
-        version=view.target,
+        version=context.target,
         waiting=spans(id for ids in held for id in ids),
         approved=_spans(instance for instance in approved if instance.id not in in_hand),
     )

@@ -30,13 +30,13 @@ def paused_by(facts: Facts) -> str:
 def was_stopped_at_the_gate(facts: Facts) -> bool:
     """Was it stopped before it touched any instance? Then it is tried again as soon as the gate opens."""
     last = _at_this_version(facts)
-    return last is not None and last.status is UpgradeStatus.FAULTED and not last.touched_anything
+    return last is not None and last.status is UpgradeStatus.FAULTED and not last.has_begun_any
 
 
 def was_stopped_on_the_way(facts: Facts) -> bool:
     """Was it stopped after it had touched instances?"""
     last = _at_this_version(facts)
-    return last is not None and last.status is UpgradeStatus.FAULTED and last.touched_anything
+    return last is not None and last.status is UpgradeStatus.FAULTED and last.has_begun_any
 
 
 def takes_failed(facts: Facts) -> bool:

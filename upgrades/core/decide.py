@@ -104,7 +104,7 @@ def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
         return None
     stop = stop_on_failed_upgrades(facts, now)
     if stop and health.is_stale(facts, now) and not _is_stopped_by_failures_alone(facts):
-        return None if upgrade.cancel_requested_by else _wait_for_news(facts, now)
+        return None if upgrade.cancel_requested_by else _wait_for_health(facts, now)
     return stop
 
 
@@ -218,7 +218,7 @@ def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
     """Start nothing while health is stale."""
     if not _would_start_something(facts) or not health.is_stale(facts, now):
         return None
-    return _wait_for_news(facts, now)
+    return _wait_for_health(facts, now)
 
 
 def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
@@ -251,7 +251,7 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
         return None
     finished_at = facts.upgrade.batches[-1].finished_at
     until = finished_at + facts.upgrade.policy.pause_between_batches if finished_at else now
-    return Wait(until, Why.PAUSE, say(Why.PAUSE, until=until)) if until > now else None
+    return Wait(until, Why.PAUSE_BETWEEN_BATCHES, say(Why.PAUSE_BETWEEN_BATCHES, until=until)) if until > now else None
 
 
 def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
@@ -266,8 +266,12 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     if facts.upgrade is None or not facts.upgrade.surges:
         return None
     if leaving := sum(1 for instance in facts.instances if instance.is_being_deleted):
-        return Wait(now + WORK_POLL_INTERVAL, Why.CLEARING, say(Why.CLEARING, count=leaving))
-    return None if facts.available_quota_is_known else Wait(now + WORK_POLL_INTERVAL, Why.ROOM, say(Why.ROOM))
+        return Wait(now + WORK_POLL_INTERVAL, Why.REMOVING_REPLACED, say(Why.REMOVING_REPLACED, count=leaving))
+    return (
+        None
+        if facts.available_quota_is_known
+        else Wait(now + WORK_POLL_INTERVAL, Why.QUOTA_UNKNOWN, say(Why.QUOTA_UNKNOWN))
+    )
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
@@ -294,9 +298,13 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         return None
     version = facts.latest.version
     if backoff.was_cancelled(facts):
-        return Wait(now + RESYNC_INTERVAL, Why.STOPPED, say(Why.STOPPED, version=version))
+        return Wait(now + RESYNC_INTERVAL, Why.CANCELLED_BEFORE, say(Why.CANCELLED_BEFORE, version=version))
     if backoff.was_stopped_at_the_gate(facts) and backoff.platform_gate_is_shut(facts, now):
-        return Wait(now + HEALTH_POLL_INTERVAL, Why.GATE, say(f"{Why.GATE}.still_shut", version=version))
+        return Wait(
+            now + HEALTH_POLL_INTERVAL,
+            Why.TOO_MANY_UNHEALTHY,
+            say(f"{Why.TOO_MANY_UNHEALTHY}.still_shut", version=version),
+        )
     again_at = backoff.next_attempt_at(facts)
     if again_at and again_at > now:
         by_hand = not backoff.platform_gate_is_shut(facts, now)
@@ -354,7 +362,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _wait_for_news(facts: Facts, now: datetime) -> Wait:
+def _wait_for_health(facts: Facts, now: datetime) -> Wait:
     return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
 
 

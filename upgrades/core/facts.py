@@ -215,7 +215,7 @@ class Upgrade:
 class Attempt:
     """How the last image upgrade of the scale set ended.
 
-    `touched_anything`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
+    `has_begun_any`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
     begins. `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `attempts_stopped_in_a_row`: how many attempts in a
     row at this target, up to and including this one, touched something and were stopped. `wait_is_skipped`: a person asked for the next
     attempt at once. `paused_by`: the person who paused it, which holds back the next attempt too. `takes_failed`: it was to take instances
@@ -224,7 +224,7 @@ class Attempt:
 
     target_version: str
     status: UpgradeStatus
-    touched_anything: bool
+    has_begun_any: bool
     ended_at: datetime | None = None
     cancelled_by: str = ""
     attempts_stopped_in_a_row: int = 0

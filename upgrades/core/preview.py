@@ -35,7 +35,7 @@ MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances,
 MOVING_FORWARD = IN_FLIGHT - {MemberState.ROLLING_BACK}
 GATES = (FaultCode.BEFORE, FaultCode.IN)
 # Codes of what only people end: nobody knows when.
-LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.GATE, *GATES})
+LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class _Rehearsal:
             case Fault(breach):
                 self._block(breach.code, breach.message)
                 return breach.code not in GATES or bool(self.facts.upgrade and self.facts.upgrade.breach)
-            case Wait(_, why, text) if why in (Why.STOPPED, Why.NO_IMAGE):
+            case Wait(_, why, text) if why in (Why.CANCELLED_BEFORE, Why.NO_IMAGE):
                 self._block(why, text)
                 return True
             case Wait(_, why):
@@ -219,7 +219,7 @@ class _Rehearsal:
     def _wait(self, wait: Wait) -> None:
         if wait.why in WORK:
             self._finish_work()
-        elif wait.why in (Why.PAUSE, Why.BACKING_OFF):
+        elif wait.why in (Why.PAUSE_BETWEEN_BATCHES, Why.BACKING_OFF):
             self.waits += wait.until - self.now
             self.now = wait.until
         else:
@@ -241,9 +241,9 @@ class _Rehearsal:
             self._stop_no_clock()
         elif why is Why.WAITING_FOR_APPROVAL:
             self._approve()
-        elif why in (Why.GATE, Why.INITIALIZING):
+        elif why in (Why.TOO_MANY_UNHEALTHY, Why.INITIALIZING):
             self._make_all_healthy()
-        elif why is Why.ROOM:
+        elif why is Why.QUOTA_UNKNOWN:
             self.facts = replace(self.facts, available_quota_is_known=True)
 
     def _stop_no_clock(self) -> None:

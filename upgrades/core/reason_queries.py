@@ -12,17 +12,19 @@ from upgrades.core.steps import Why
 from upgrades.core.waiting import ReasonContext
 
 
-def policy_at_the_gate(view: ReasonContext) -> Policy:
-    is_by_hand = view.upgrade is None and not view.wants_upgrade
-    return advice.policy_of(view.facts, by_hand=True) if is_by_hand else view.policy
+def policy_at_the_gate(context: ReasonContext) -> Policy:
+    is_by_hand = context.upgrade is None and not context.wants_upgrade
+    return advice.policy_of(context.facts, by_hand=True) if is_by_hand else context.policy
 
 
-def initializing(view: ReasonContext) -> list[InstanceFacts]:
+def initializing(context: ReasonContext) -> list[InstanceFacts]:
     """The instances whose first health result is awaited outside any batch."""
     in_flight = (
-        {member.instance for member in view.upgrade.members if member.state in IN_FLIGHT} if view.upgrade else set()
+        {member.instance for member in context.upgrade.members if member.state in IN_FLIGHT}
+        if context.upgrade
+        else set()
     )
-    return [instance for instance in health.initializing(view.facts, view.now) if instance.id not in in_flight]
+    return [instance for instance in health.initializing(context.facts, context.now) if instance.id not in in_flight]
 
 
 def since_when(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datetime]:
@@ -30,92 +32,94 @@ def since_when(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datet
     return tuple(sorted(health.ids(lacking))), min(instance.missing.since for instance in lacking if instance.missing)
 
 
-def pause_ends(view: ReasonContext) -> datetime | None:
+def pause_ends(context: ReasonContext) -> datetime | None:
     """The end of the policy's pause after the last batch, which may be past; None where nothing is left that it holds."""
-    upgrade = view.upgrade
+    upgrade = context.upgrade
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
-    if not upgrade or not last or upgrade.pause_is_skipped or view.is_ending:
+    if not upgrade or not last or upgrade.pause_is_skipped or context.is_ending:
         return None
-    left, waiting = batches.not_taken_yet(view.facts, upgrade), batches.unapproved(view.facts, upgrade)
-    if not left or (waiting and not batches.takeable_and_approved(view.facts, upgrade)):
+    left, waiting = batches.not_taken_yet(context.facts, upgrade), batches.unapproved(context.facts, upgrade)
+    if not left or (waiting and not batches.takeable_and_approved(context.facts, upgrade)):
         return None
     return last + upgrade.policy.pause_between_batches
 
 
-def unapproved(view: ReasonContext) -> tuple[int, ...]:
+def unapproved(context: ReasonContext) -> tuple[int, ...]:
     """The ids of instances that only lack a person's approval. Where no upgrade runs, they can be approved in advance."""
-    if view.upgrade:
-        return health.ids(batches.unapproved(view.facts, view.upgrade))
+    if context.upgrade:
+        return health.ids(batches.unapproved(context.facts, context.upgrade))
     return health.ids(
-        instance for instance in free(view) if not batches.is_approved(instance, view.policy, view.target)
+        instance for instance in free(context) if not batches.is_approved(instance, context.policy, context.target)
     )
 
 
-def free(view: ReasonContext) -> list[InstanceFacts]:
+def free(context: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
-    there = {instance.id for instance in view.outdated}
-    taken = batches.next_to_be_taken(view.facts, view.target, takes_failed=backoff.takes_failed(view.facts))
+    there = {instance.id for instance in context.outdated}
+    taken = batches.next_to_be_taken(context.facts, context.target, takes_failed=backoff.takes_failed(context.facts))
     return [instance for instance in taken if instance.id in there]
 
 
-def by_hold(view: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
+def by_hold(context: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
     groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
-    for instance in view.outdated:
+    for instance in context.outdated:
         if instance.opt_out:
             groups[instance.opt_out].append(instance)
     return groups
 
 
-def by_withdrawn_version(view: ReasonContext) -> Mapping[str, list[InstanceFacts]]:
+def by_withdrawn_version(context: ReasonContext) -> Mapping[str, list[InstanceFacts]]:
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
-    for instance in view.facts.staying:
-        if instance.withdrawn and not instance.missing and instance.version in view.facts.withdrawn:
+    for instance in context.facts.staying:
+        if instance.withdrawn and not instance.missing and instance.version in context.facts.withdrawn:
             groups[instance.version].append(instance)
     return groups
 
 
-def way_out(view: ReasonContext, version: str, held: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
+def way_out(context: ReasonContext, version: str, held: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
     """How the `held` instances, which run a withdrawn version, get another one: (variant of the sentence, that version, its counts).
 
     `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
     begin. `others`: the rest."""
-    moving, free_ids = _moving(view, held), set(health.ids(advice.could_be_started(view)))
-    takes = sum(instance.id in free_ids for instance in held) if not moving and advice.could_begin(view) else 0
-    latest = view.facts.latest.version if view.facts.latest else ""
+    moving, free_ids = _moving(context, held), set(health.ids(advice.startable_instances(context)))
+    takes = sum(instance.id in free_ids for instance in held) if not moving and advice.could_begin(context) else 0
+    latest = context.facts.latest.version if context.facts.latest else ""
     # Not the target if none moves: an upgrade of extensions has no version.
-    target = view.target if moving else latest
+    target = context.target if moving else latest
     is_newer = bool(target) and versions.is_older(version, target)
     variant = "moving" if moving else "newer" if is_newer else "older" if target else "no_other"
     return variant, target, {"moving": moving, "takes": takes, "others": len(held) - (moving or takes)}
 
 
-def _moving(view: ReasonContext, held: list[InstanceFacts]) -> int:
+def _moving(context: ReasonContext, held: list[InstanceFacts]) -> int:
     """How many of the held instances get another version without anybody's action.
 
     While an upgrade runs, those that it takes, even to an older version; otherwise all of them, if the platform's next upgrade takes every
     single one."""
-    ids, upgrade = set(health.ids(held)), view.upgrade
+    ids, upgrade = set(health.ids(held)), context.upgrade
     if upgrade is None:
-        is_coming = view.is_automatic and not backoff.was_cancelled(view.facts) and ids <= set(health.ids(free(view)))
-        return len(ids) if is_coming and ids <= set(health.ids(view.outdated)) else 0
-    if view.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
+        is_coming = (
+            context.is_automatic and not backoff.was_cancelled(context.facts) and ids <= set(health.ids(free(context)))
+        )
+        return len(ids) if is_coming and ids <= set(health.ids(context.outdated)) else 0
+    if context.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
     taken = {member.instance for member in upgrade.members if member.state in _ON_THE_WAY}
-    return len(ids & taken.union(health.ids(batches.not_taken_yet(view.facts, upgrade))))
+    return len(ids & taken.union(health.ids(batches.not_taken_yet(context.facts, upgrade))))
 
 
 _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 
 
-def failed_before(view: ReasonContext) -> tuple[int, ...]:
+def failed_before(context: ReasonContext) -> tuple[int, ...]:
     """The ids of those that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
-    upgrade = view.upgrade
-    if not view.wants_upgrade or (upgrade is None and backoff.takes_failed(view.facts)):
+    upgrade = context.upgrade
+    if not context.wants_upgrade or (upgrade is None and backoff.takes_failed(context.facts)):
         return ()
-    return _left_alone(view, upgrade) if upgrade else health.ids(_failed_on(view, view.outdated))
+    return _left_alone(context, upgrade) if upgrade else health.ids(_failed_on(context, context.outdated))
 
 
-def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
+def _left_alone(context: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     """The ids of failed instances that the running upgrade does not take (again).
 
     It takes each instance once, and those that failed before it only where it `takes_failed`."""
@@ -124,27 +128,31 @@ def _left_alone(view: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     failed = {
         member.instance for member in upgrade.members if member.state in (MemberState.FAILED, MemberState.ROLLED_BACK)
     }
-    before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(view, view.facts.staying)}
+    before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(context, context.facts.staying)}
     return tuple(
-        instance.id for instance in view.facts.staying if instance.id in failed | before and not instance.is_opted_out
+        instance.id
+        for instance in context.facts.staying
+        if instance.id in failed | before and not instance.is_opted_out
     )
 
 
-def taken_out(view: ReasonContext) -> tuple[int, ...]:
+def taken_out(context: ReasonContext) -> tuple[int, ...]:
     """The ids of instances that a batch let go: they lack what the running upgrade brings, and it does not take them any more.
 
     Instances that are still opted out, or have no machine, are left out: other reasons name them."""
-    upgrade = view.upgrade
-    if upgrade is None or view.is_ending:
+    upgrade = context.upgrade
+    if upgrade is None or context.is_ending:
         return ()
     let_go = {member.instance for member in upgrade.members if member.state is MemberState.SKIPPED}
-    there = [instance for instance in view.facts.staying if instance.id in let_go and instance.has_machine]
+    there = [instance for instance in context.facts.staying if instance.id in let_go and instance.has_machine]
     free = [instance for instance in there if not instance.is_opted_out and not instance.busy]
     return health.ids(instance for instance in free if batches.would_be_taken(instance, upgrade))
 
 
-def _failed_on(view: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
-    return [instance for instance in instances if instance.failed_version == view.target and not instance.is_opted_out]
+def _failed_on(context: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
+    return [
+        instance for instance in instances if instance.failed_version == context.target and not instance.is_opted_out
+    ]
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -153,26 +161,28 @@ _AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.
 _FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
 
 
-def under_way(view: ReasonContext) -> Mapping[Why, list[Member]]:
+def under_way(context: ReasonContext) -> Mapping[Why, list[Member]]:
     """The members of the running batch by what is awaited of them."""
     groups: dict[Why, list[Member]] = defaultdict(list)
-    forth = _FORTH[view.upgrade.kind if view.upgrade else UpgradeKind.IMAGE]
-    for member in view.upgrade.members if view.upgrade else ():
+    forth = _FORTH[context.upgrade.kind if context.upgrade else UpgradeKind.IMAGE]
+    for member in context.upgrade.members if context.upgrade else ():
         if member.state in IN_FLIGHT:
             way = forth if member.replacement is None else Why.SURGING
             groups[_AWAITED.get(member.state, way)].append(member)
     return groups
 
 
-def verified_by(view: ReasonContext) -> datetime:
-    members = view.upgrade.members if view.upgrade else ()
+def verified_by(context: ReasonContext) -> datetime:
+    members = context.upgrade.members if context.upgrade else ()
     swaps = [member.swapped_at for member in members if member.state is MemberState.VERIFYING and member.swapped_at]
-    return min((health.wait_ends(view.facts, at, view.now) for at in swaps), default=view.now)
+    return min((health.wait_ends(context.facts, at, context.now) for at in swaps), default=context.now)
 
 
-def busy(view: ReasonContext) -> tuple[int, ...]:
+def busy(context: ReasonContext) -> tuple[int, ...]:
     """The ids of busy instances, without those that leave during a surge: they have a reason of their own."""
-    surges = view.upgrade is not None and view.upgrade.surges
+    surges = context.upgrade is not None and context.upgrade.surges
     return tuple(
-        instance.id for instance in view.facts.instances if instance.busy and not (surges and instance.is_being_deleted)
+        instance.id
+        for instance in context.facts.instances
+        if instance.busy and not (surges and instance.is_being_deleted)
     )

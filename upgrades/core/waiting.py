@@ -25,22 +25,23 @@ class LiftedBy(StrEnum):
 class Reason:
     """Why something is not moving: the `code` for programs, the sentence `text` for people, with its `numbers`.
 
-    `gate`: the name of what holds it, such as "health" or "approval". `who`: who can end it. `act`: the command that would end it, "" where
-    none would. `until`: when it ends at the earliest, None where unknown. `instances`: the ids of those it holds; None for the scale set as
-    a whole. `since`: when it began; None means when it was first found. `each`: a sentence about one of its instances alone, where
-    `text` counts them all. `brief`: the same in few words, "" where a row of a table needs none, None for the whole text.
+    `holder`: the name of what holds it, such as "health" or "approval". `lifted_by`: who can end it.
+    `action`: the command that would end it, "" where none would. `until`: when it ends at the earliest, None where unknown.
+    `instances`: the ids of those it holds; None for the scale set as a whole. `since`: when it began; None means when it was first found.
+    `text_for_one`: a sentence about one of its instances alone, where `text` counts them all.
+    `brief`: `text` in few words, "" where a row of a table needs none, None for the whole text.
     """
 
     code: StrEnum
     text: str
-    gate: str
-    who: LiftedBy = LiftedBy.NOBODY
-    act: str = ""
+    holder: str
+    lifted_by: LiftedBy = LiftedBy.NOBODY
+    action: str = ""
     until: datetime | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     instances: tuple[int, ...] | None = None
     since: datetime | None = None
-    each: str = ""
+    text_for_one: str = ""
     brief: str | None = None
 
 

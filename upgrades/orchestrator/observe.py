@@ -207,7 +207,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        touched_anything=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
+        has_begun_any=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
         ended_at=row.wait_began_at or row.ended_at,
         cancelled_by=row.cancel_requested_by,  # set even where the status is Faulted: it was cancelled while it rolled back
         attempts_stopped_in_a_row=_stopped_in_a_row(row),
