@@ -9,7 +9,7 @@ from upgrades.core.facts import (
     Facts,
     ImageReference,
     InstanceFacts,
-    Trial,
+    VersionResults,
     Withdrawal,
 )
 from upgrades.core.states import Health, MemberState, UpgradeKind
@@ -147,9 +147,9 @@ class Machines:
         self.said.setdefault(version, {})[id] = is_well
         self.tell_suspicion()
 
-    def _trials(self) -> dict[str, Trial]:
+    def _trials(self) -> dict[str, VersionResults]:
         counts = {version: Counter(said.values()) for version, said in self.said.items()}
-        return {version: Trial(count[False], count[True]) for version, count in counts.items()}
+        return {version: VersionResults(count[False], count[True]) for version, count in counts.items()}
 
     def withdraw(self, version: str, by: str, reason: str) -> None:
         self.published.remove(version)
@@ -165,10 +165,10 @@ class Machines:
         trials, latest = self._trials(), self.facts.latest
         target = self.facts.upgrade.target if self.facts.upgrade else latest
         good = newest_good(self.published, trials)
-        is_bad = latest is not None and is_suspected(trials.get(latest.version, Trial()))
+        is_bad = latest is not None and is_suspected(trials.get(latest.version, VersionResults()))
         self.facts = replace(
             self.facts,
-            trial=trials.get(target.version, Trial()) if target else Trial(),
+            trial=trials.get(target.version, VersionResults()) if target else VersionResults(),
             newest_good=image(good) if good and is_bad else None,
         )
 

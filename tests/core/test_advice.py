@@ -13,7 +13,7 @@ from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Trial, Upgrade, Withdrawal
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Upgrade, VersionResults, Withdrawal
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import InstanceWhy, reasons
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
@@ -281,7 +281,7 @@ def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str,
 
 @pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
-    bad = Trial(failed=2)
+    bad = VersionResults(failed=2)
     assert "starts automatically" in the(InstanceWhy.SUSPECTED, fleet(5, trial=bad)).text
     assert the(InstanceWhy.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
 

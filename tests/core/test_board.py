@@ -17,7 +17,7 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing
 from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_key
 from upgrades.core.gauges import begins_by_hand
-from upgrades.core.instance_states import State
+from upgrades.core.instance_states import InstanceState
 from upgrades.core.instants import iso
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
@@ -36,9 +36,9 @@ def board(facts: Facts, before: Board | None = None, *, decision: str = "") -> B
     return board_of(facts, NOW, decision or code(decide(facts, NOW)), make_forecast(facts, NOW, PACE), before)
 
 
-def state(facts: Facts, id: int = 0) -> State:
+def state(facts: Facts, id: int = 0) -> InstanceState:
     (found,) = [name for name, numbers in board(facts)["states"].items() if id in numbers_in(numbers)]
-    return State(found)
+    return InstanceState(found)
 
 
 # --- of all of them ---------------------------------------------------------------------------------------------------
@@ -103,14 +103,14 @@ def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Fac
 def test_a_machine_that_answers_badly_while_it_is_verified_is_unhealthy_at_once() -> None:
     facts = upgrading(fleet(4, sick=1), verifying(3), verifying(2))
     facts = with_instance(facts, 2, health=Health.INITIALIZING, health_since=NOW)
-    assert (state(facts, 3), state(facts, 2)) == (State.UNHEALTHY, State.VERIFYING)
+    assert (state(facts, 3), state(facts, 2)) == (InstanceState.UNHEALTHY, InstanceState.VERIFYING)
 
 
 def test_an_instance_on_a_newer_version_than_the_target_lacks_nothing() -> None:
     facts = with_instance(fleet(3), 0, version="16.04.3")
-    assert (state(facts, 0), state(facts, 1)) == (State.DONE, State.PENDING)
+    assert (state(facts, 0), state(facts, 1)) == (InstanceState.DONE, InstanceState.PENDING)
     running = upgrading(facts, Member(1, MemberState.UPGRADING))
-    assert state(running, 0) is State.DONE
+    assert state(running, 0) is InstanceState.DONE
 
 
 def test_what_is_made_or_removed_or_missing_says_so() -> None:
@@ -119,7 +119,12 @@ def test_what_is_made_or_removed_or_missing_says_so() -> None:
     )
     facts = with_instance(facts, 1, busy=True, is_being_deleted=True)
     facts = with_instance(facts, 2, version="", missing=Missing(NOW, was_made=True), health=Health.UNKNOWN)
-    assert [state(facts, id) for id in range(4)] == [State.CREATING, State.DELETING, State.MISSING, State.DONE]
+    assert [state(facts, id) for id in range(4)] == [
+        InstanceState.CREATING,
+        InstanceState.DELETING,
+        InstanceState.MISSING,
+        InstanceState.DONE,
+    ]
 
 
 def test_those_whose_wait_for_a_verdict_is_over_are_on_the_gauge_and_in_the_legend() -> None:
@@ -185,7 +190,7 @@ def test_what_failed_and_what_is_back_on_its_old_disk() -> None:
     facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, rolled_back=True)
     assert board(facts)["states"] == {"failed": "0", "rolled-back": "1", "pending": "2"}
     failed = upgrading(fleet(3), Member(0, MemberState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image(""))
-    assert state(failed) is State.FAILED
+    assert state(failed) is InstanceState.FAILED
 
 
 def test_pinned_to_an_older_version_others_wait_for_a_person() -> None:

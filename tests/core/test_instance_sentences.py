@@ -13,7 +13,7 @@ from tests.core.test_surges import member, surging
 from upgrades.core.catalogue import messages_in
 from upgrades.core.facts import Facts, InstanceFacts, Member
 from upgrades.core.instance_sentences import said_by
-from upgrades.core.instance_states import State, states_of
+from upgrades.core.instance_states import InstanceState, states_of
 from upgrades.core.ranges import numbers_in
 from upgrades.core.states import Health, MemberState
 
@@ -35,8 +35,8 @@ def test_each_instance_says_one_thing_unless_it_is_held(facts: Facts) -> None:
 
 
 def test_every_state_has_its_message() -> None:
-    missing = [state for state in State if f"instance.{state.value.replace('-', '_')}" not in messages_in("en")]
-    assert missing == [State.HELD]
+    missing = [state for state in InstanceState if f"instance.{state.value.replace('-', '_')}" not in messages_in("en")]
+    assert missing == [InstanceState.HELD]
 
 
 def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
@@ -48,7 +48,7 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
 
 def test_one_that_is_ill_on_its_old_disk_again_says_both() -> None:
     facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, rolled_back=True)
-    states = {**states_of(facts, NOW, ""), 0: State.UNHEALTHY}
+    states = {**states_of(facts, NOW, ""), 0: InstanceState.UNHEALTHY}
     assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
 
 

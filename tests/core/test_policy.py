@@ -48,7 +48,7 @@ def test_what_azure_is_shown_is_read_as_it_was(policy: Policy) -> None:
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: str(field.name))
 def test_each_field_is_said_in_full(field: PolicyField) -> None:
     assert field.label and field.help.endswith(".") and field.place[-1]
-    assert bool(field.words) == (field.kind is FieldKind.SWITCH), (
+    assert bool(field.words_if_changed) == (field.kind is FieldKind.SWITCH), (
         "a switch is told on the page, limits are figures there"
     )
 

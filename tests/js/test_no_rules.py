@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from upgrades.core.catalogue import text_of
-from upgrades.core.instance_states import State
+from upgrades.core.instance_states import InstanceState
 from upgrades.core.reason_kinds import ReasonKind
 from upgrades.core.reasons import KINDS
 from upgrades.core.states import MemberState, UpgradeStatus
@@ -37,7 +37,7 @@ SAYS_STATE = r"(?:health|power|provisioning)"
 SAYS_LIMIT = r"(?:max_\w+_percent|limit_percent)"
 # A name of one of these is a member access or a variable; `dataset.version` is of the page itself.
 NAME = r"(?<![\w.\"'-])(?:(?!dataset\b)\w+\??\.)*{}\b(?!\")"
-STATES = "|".join(sorted({state.value for kind in (State, MemberState) for state in kind}))
+STATES = "|".join(sorted({state.value for kind in (InstanceState, MemberState) for state in kind}))
 STATUSES = "|".join(status.value for status in UpgradeStatus)
 EQUALS, ORDER = r"\s*[!=]==?\s*", r"\s*(?<![=<>])[<>]=?\s*"
 

@@ -11,7 +11,7 @@ from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.surging import surging
 from upgrades.commands.steering import release, retry_now
-from upgrades.core.facts import Trial
+from upgrades.core.facts import VersionResults
 from upgrades.core.states import UpgradeStatus
 from upgrades.models.trials import trials_of
 
@@ -200,7 +200,7 @@ def test_a_set_that_was_emptied_remembers_what_it_suspects(make_fleet: MakeFleet
     fleet.put(2)
     fleet.go_on()
     assert [row.version for row in fleet.instances] == [OLD] * 2
-    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
+    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
 
 
 def test_two_bad_versions_in_a_row_are_both_passed_over(make_fleet: MakeFleet) -> None:
@@ -230,11 +230,11 @@ def test_a_surge_that_fails_suspects_the_version_too(make_fleet: MakeFleet) -> N
     fleet.publish(BAD)
     to_its_end(fleet)
     fleet.go_on()
-    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
+    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
     assert "VersionSuspected" in reasons(fleet)
     fleet.publish(MENDED)
     to_its_end(fleet)
-    assert trials_of(fleet.row) == {BAD: Trial(failed=2)}
+    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
     assert versions(fleet) == {MENDED}
 
 

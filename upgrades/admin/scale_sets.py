@@ -33,7 +33,7 @@ OF_ITS_OWN = gettext_lazy("For upgrades that people start, and for automatic one
 def _form_field(field: PolicyField) -> forms.Field:
     said: dict[str, Any] = {"label": gettext_lazy(field.label), "help_text": gettext_lazy(field.help)}
     if field.kind is FieldKind.PERCENT:
-        return forms.IntegerField(min_value=field.least, max_value=100, **said)
+        return forms.IntegerField(min_value=field.min_percent, max_value=100, **said)
     if field.kind is FieldKind.DURATION:
         return forms.FloatField(min_value=0, max_value=MAX_PAUSE.total_seconds(), **said)
     return forms.BooleanField(required=False, **said)

@@ -69,12 +69,12 @@ def _why_not_at_all(context: ReasonContext) -> str:
 
 
 def _why_nobody_would_be_taken(context: ReasonContext) -> str:
-    held = len(context.outdated)
-    if not held:
+    waiting = len(context.outdated)
+    if not waiting:
         return say("action.all_current", version=context.target)
     if all(instance.is_opted_out for instance in context.outdated):
         return say("action.all_opted_out")
-    return say("action.none_free", count=held)
+    return say("action.none_free", count=waiting)
 
 
 def _start_unhealthy_first(context: ReasonContext) -> str:

@@ -91,10 +91,12 @@ def _may_begin(context: ReasonContext) -> bool:
 def _would_open_without_those_upgraded(context: ReasonContext) -> bool:
     """Would the gate open if the unhealthy instances that the upgrade itself would mend did not count?"""
     takes = {instance.id for instance in startable_instances(context)}
-    sick = health.unhealthy(context.facts, context.now)
-    others = [instance for instance in sick if instance.id not in takes]
-    return len(others) < len(sick) and not _is_shut(context.facts, others, policy_of(context.facts, by_hand=True))
+    unhealthy_now = health.unhealthy(context.facts, context.now)
+    others = [instance for instance in unhealthy_now if instance.id not in takes]
+    return len(others) < len(unhealthy_now) and not _is_shut(
+        context.facts, others, policy_of(context.facts, by_hand=True)
+    )
 
 
-def _is_shut(facts: Facts, sick: list[InstanceFacts], policy: Policy) -> bool:
-    return health.exceeds(len(sick), len(facts.counted), policy.max_unhealthy_percent)
+def _is_shut(facts: Facts, unhealthy_now: list[InstanceFacts], policy: Policy) -> bool:
+    return health.exceeds(len(unhealthy_now), len(facts.counted), policy.max_unhealthy_percent)

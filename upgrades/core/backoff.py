@@ -39,7 +39,7 @@ def was_stopped_on_the_way(facts: Facts) -> bool:
     return last is not None and last.status is UpgradeStatus.FAULTED and last.has_begun_any
 
 
-def takes_failed(facts: Facts) -> bool:
+def would_take_failed(facts: Facts) -> bool:
     """Does the next attempt also take instances that failed on this version before?
 
     Yes if one of the attempts in a row was stopped on the way, if a person asked for a retry, or if the last attempt was to take them but
@@ -73,8 +73,8 @@ def next_attempt_at(facts: Facts) -> datetime | None:
 
 
 def platform_gate_is_shut(facts: Facts, now: datetime) -> bool:
-    sick = len(health.unhealthy(facts, now))
-    return health.exceeds(sick, len(facts.counted), facts.policy.max_unhealthy_percent)
+    unhealthy_count = len(health.unhealthy(facts, now))
+    return health.exceeds(unhealthy_count, len(facts.counted), facts.policy.max_unhealthy_percent)
 
 
 def _at_this_version(facts: Facts) -> Attempt | None:

@@ -201,13 +201,13 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     The batch shrinks while its instances and the unhealthy ones outside it together exceed the limit, but never below one: "unhealthy
     instances in previous or future batches can cause the percentage in a batch to decrease" (Z-1.3).
     """
-    sick = set(ids(unhealthy(facts, now)))
+    unhealthy_ids = set(ids(unhealthy(facts, now)))
     version = facts.upgrade.target.version if facts.upgrade else ""
-    pool = _pool(todo, policy, sick, version)
+    pool = _pool(todo, policy, unhealthy_ids, version)
     most = size(len(facts.counted), policy)
     chosen = list(ids(pool[:most]))
-    fitting = _shrunk(facts, chosen, policy, sick)
-    return Choice(fitting, _why(facts, policy, pool, most, fitting, sick))
+    fitting = _shrunk(facts, chosen, policy, unhealthy_ids)
+    return Choice(fitting, _why(facts, policy, pool, most, fitting, unhealthy_ids))
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
@@ -222,13 +222,13 @@ def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
     return replace(choice, why=f"{choice.why[:-1]}; in place, for {available_quota} (maxSurge).")
 
 
-def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version: str) -> list[InstanceFacts]:
+def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int], version: str) -> list[InstanceFacts]:
     """The instances that the next batch is taken from, in order: all of the same zone and update domain."""
 
     def place(instance: InstanceFacts) -> tuple[str, str]:
         return "" if policy.cross_zone else instance.zone, instance.update_domain
 
-    if policy.unhealthy_first and (first := [instance for instance in todo if instance.id in sick]):
+    if policy.unhealthy_first and (first := [instance for instance in todo if instance.id in unhealthy_ids]):
         todo = first  # all unhealthy instances before any healthy one (Z-1.4)
     if version and (new := [instance for instance in todo if instance.failed_version != version]):
         todo = new
@@ -236,10 +236,10 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, sick: set[int], version
     return [instance for instance in ordered if place(instance) == place(ordered[0])]
 
 
-def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> tuple[int, ...]:
+def _shrunk(facts: Facts, chosen: list[int], policy: Policy, unhealthy_ids: set[int]) -> tuple[int, ...]:
     chosen, total = list(chosen), len(facts.counted)
     while len(chosen) > 1:
-        down = len(chosen) + len(sick.difference(chosen))
+        down = len(chosen) + len(unhealthy_ids.difference(chosen))
         if not exceeds(down, total, max(policy.max_unhealthy_percent, policy.max_batch_percent)):
             break
         chosen.pop()
@@ -247,7 +247,12 @@ def _shrunk(facts: Facts, chosen: list[int], policy: Policy, sick: set[int]) -> 
 
 
 def _why(
-    facts: Facts, policy: Policy, pool: Sequence[InstanceFacts], most: int, chosen: tuple[int, ...], sick: set[int]
+    facts: Facts,
+    policy: Policy,
+    pool: Sequence[InstanceFacts],
+    most: int,
+    chosen: tuple[int, ...],
+    unhealthy_ids: set[int],
 ) -> str:
     """One sentence with numbers: how large the batch is, where its instances come from, and why it is not larger."""
     total = len(facts.counted)
@@ -256,13 +261,13 @@ def _why(
         words.append(f"zone {pool[0].zone} is next")
     if pool[0].update_domain:
         words.append(f"update domain {pool[0].update_domain} is next")
-    if policy.unhealthy_first and pool[0].id in sick:
+    if policy.unhealthy_first and pool[0].id in unhealthy_ids:
         words.append("the unhealthy come first")
     if len(pool) < most:
         left = "approved" if policy.deferral else "left"
         words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} {left} there")
     if len(chosen) < min(most, len(pool)):
-        words.append(f"fewer, for {len(sick.difference(chosen))} outside it are unhealthy")
+        words.append(f"fewer, for {len(unhealthy_ids.difference(chosen))} outside it are unhealthy")
     return "; ".join(words) + "."
 
 

@@ -17,7 +17,7 @@ from upgrades.core.facts import Batch, Facts, InstanceFacts
 from upgrades.core.forecast import ExpectedEnd, Forecast, Planned, ends_of
 from upgrades.core.gauges import Gauge
 from upgrades.core.instance_sentences import Said, said_by
-from upgrades.core.instance_states import State, lacks_target, states_of, target_of
+from upgrades.core.instance_states import InstanceState, lacks_target, states_of, target_of
 from upgrades.core.instants import iso
 from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
@@ -141,7 +141,7 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
         states=_by_state(states),
         says=said_by(facts, states),
         eligible=spans(eligible),
-        up_to_date=spans(id for id in eligible if states[id] is State.DONE),
+        up_to_date=spans(id for id in eligible if states[id] is InstanceState.DONE),
         counts=counts,
         unhealthy=unhealthy,
         over_limit=_over(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
@@ -163,22 +163,24 @@ def _over(gauge: Gauge, *, runs: bool) -> SentenceShape:
     return shaped(say("OverTheLimit", sick=sick, total=total, must_recover=must_recover, runs=runs, **shares))
 
 
-def _by_state(states: Mapping[int, State]) -> dict[str, str]:
-    groups: dict[State, list[int]] = defaultdict(list)
+def _by_state(states: Mapping[int, InstanceState]) -> dict[str, str]:
+    groups: dict[InstanceState, list[int]] = defaultdict(list)
     for id, state in states.items():
         groups[state].append(id)
-    return {state.value: spans(groups[state]) for state in State if state in groups}
+    return {state.value: spans(groups[state]) for state in InstanceState if state in groups}
 
 
-def _counts(facts: Facts, states: Mapping[int, State]) -> BoardCounts:
+def _counts(facts: Facts, states: Mapping[int, InstanceState]) -> BoardCounts:
     staying, target = facts.staying, target_of(facts)
     eligible = _eligible(facts)
     return BoardCounts(
         total=len(staying),
         counted=len(facts.counted),
         eligible=len(eligible),
-        up_to_date=sum(states[instance.id] is State.DONE for instance in eligible),
-        current=sum(states[instance.id] is State.DONE or _is_current(instance, facts, target) for instance in eligible),
+        up_to_date=sum(states[instance.id] is InstanceState.DONE for instance in eligible),
+        current=sum(
+            states[instance.id] is InstanceState.DONE or _is_current(instance, facts, target) for instance in eligible
+        ),
         opted_out=len(staying) - len(eligible),
     )
 

@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from upgrades.core import backoff, batches, capacity, health, in_flight, messages, versions
+from upgrades.core import backoff, batches, capacity, health, in_flight, stopping, versions
 from upgrades.core.catalogue import say
-from upgrades.core.facts import Breach, Exceeded, Facts, Member
-from upgrades.core.states import FaultCode, MemberState, StartedBy, UpgradeKind
+from upgrades.core.facts import Facts, Member
+from upgrades.core.states import MemberState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     HEALTH_POLL_INTERVAL,
     RESYNC_INTERVAL,
     WORK_POLL_INTERVAL,
     Cancel,
     Complete,
-    Fault,
     FinishBatch,
-    RollBack,
     Settle,
     StartBatch,
     StartUpgrade,
@@ -57,17 +55,6 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     return Settle(succeeded, failed, let_go) if succeeded or failed or let_go else None
 
 
-def roll_back_failed(facts: Facts, now: datetime) -> Step | None:
-    """Put the old OS disk of failed instances back, in upgrades that the platform started, unless that is turned off (A-9, A-10)."""
-    upgrade, running = facts.upgrade, in_flight.running_batch(facts)
-    if upgrade is None or running is None:
-        return None
-    if upgrade.started_by is not StartedBy.PLATFORM or not upgrade.policy.automatic_rollback:
-        return None
-    failed = _to_roll_back(facts, running.members)
-    return RollBack(failed) if failed else None
-
-
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     """Steps 3 and 4 (S-14, S-15): wait until every instance of the batch is upgraded and its health is known; choose nothing before."""
     waiting = in_flight.members_in_flight(facts)
@@ -93,21 +80,6 @@ def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetim
     return Wait(now + WORK_POLL_INTERVAL, Why.REPLACING, say(Why.REPLACING, count=count))
 
 
-def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
-    """Stop when a batch ends and more of the instances upgraded so far failed or are unhealthy than the limit allows (Z-1.2).
-
-    The check and the end of the batch are one step, so a batch is checked exactly once, however late that is and whichever process died in
-    between. Stale health makes no instance unhealthy: if failed upgrades alone do not exceed the limit, wait for fresh health first.
-    """
-    upgrade = facts.upgrade
-    if upgrade is None or upgrade.breach or in_flight.running_batch(facts) is None:
-        return None
-    stop = stop_on_failed_upgrades(facts, now)
-    if stop and health.is_stale(facts, now) and not _is_stopped_by_failures_alone(facts):
-        return None if upgrade.cancel_requested_by else _wait_for_health(facts, now)
-    return stop
-
-
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
     running = in_flight.running_batch(facts)
     return FinishBatch(running.number) if running else None
@@ -116,66 +88,11 @@ def finish_batch(facts: Facts, now: datetime) -> Step | None:
 # --- between batches --------------------------------------------------------------------------------------------------
 
 
-def end_rolled_back(facts: Facts, now: datetime) -> Step | None:
-    """End a stopped upgrade when its failed instances are back on their old OS disks (A-17)."""
-    return Fault(facts.upgrade.breach) if facts.upgrade and facts.upgrade.breach else None
-
-
-def cancel(facts: Facts, now: datetime) -> Step | None:
-    """Cancel at the end of a batch, never in the middle: on request, or because automatic upgrades were turned off (S-5)."""
-    upgrade = facts.upgrade
-    if upgrade is None:
-        return None
-    if upgrade.cancel_requested_by:
-        return Cancel(f"Cancelled by {upgrade.cancel_requested_by}.")
-    if upgrade.started_by is StartedBy.PLATFORM and not facts.automatic:
-        return Cancel("Automatic OS upgrades were turned off for this scale set.")
-    return None
-
-
-def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
-    """Stop if too many upgraded instances failed or are unhealthy now, also those that were healthy when their batch ended (Z-1.2)."""
-    if facts.upgrade is None:
-        return None
-    failed, upgraded = health.unhealthy_upgraded(facts, now)
-    limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
-    if not health.exceeds(len(failed), upgraded, limit):
-        return None
-    members = tuple(member.existing for member in failed)
-    share = health.percent(len(failed), upgraded)
-    message = messages.too_many_failed(share, limit, members[0], failed[0].error)
-    return _stop_or_roll_back(
-        facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True))
-    )
-
-
-def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
-    """Stop if the target version was withdrawn, even while something else holds the upgrade: no further instance gets that version."""
-    upgrade = facts.upgrade
-    withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
-    if upgrade is None or withdrawal is None:
-        return None
-    left, by, reason = len(batches.not_taken_yet(facts, upgrade)), withdrawal.by, withdrawal.reason.rstrip(".")
-    key, version = "upgrade.stopped_by_withdrawal", upgrade.target.version
-    return _stop_or_roll_back(
-        facts, Breach(FaultCode.WITHDRAWN, say(key, version=version, by=by, reason=reason, left=left), ())
-    )
-
-
 def complete(facts: Facts, now: datetime) -> Step | None:
     """Step 5 (S-16): complete if no instance is left to be upgraded, even during a hold: a hold only keeps things from beginning."""
     if facts.upgrade is None or batches.not_taken_yet(facts, facts.upgrade):
         return None
     return Complete()
-
-
-def stop_on_timeout(facts: Facts, now: datetime) -> Step | None:
-    """Stop an upgrade whose time is over (Z-1.6: RollingUpgradeTimeoutError). That time stands still while the upgrade is paused."""
-    upgrade = facts.upgrade
-    if upgrade is None or upgrade.ends_by is None or now < upgrade.ends_by:
-        return None
-    left = len(batches.takeable_now(facts, upgrade))
-    return Fault(Breach(FaultCode.TIMEOUT, say("upgrade.took_too_long", ends_by=upgrade.ends_by, left=left), ()))
 
 
 def stay_paused(facts: Facts, now: datetime) -> Step | None:
@@ -218,7 +135,7 @@ def wait_for_fresh_health(facts: Facts, now: datetime) -> Step | None:
     """Start nothing while health is stale."""
     if not _would_start_something(facts) or not health.is_stale(facts, now):
         return None
-    return _wait_for_health(facts, now)
+    return stopping.wait_for_health(facts, now)
 
 
 def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
@@ -227,22 +144,6 @@ def wait_for_first_verdicts(facts: Facts, now: datetime) -> Step | None:
     if not new or not _would_start_something(facts):
         return None
     return Wait(now + HEALTH_POLL_INTERVAL, Why.INITIALIZING, say(Why.INITIALIZING, count=len(new)))
-
-
-def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
-    """Step 1 (S-12), before every batch: stop unless "at most 20 % of the instances are unhealthy", whatever made them so."""
-    if facts.upgrade is None:
-        return None
-    sick, limit = batches.unhealthy_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
-    if not health.exceeds(len(sick), len(facts.counted), limit):
-        return None
-    share = health.percent(len(sick), len(facts.counted))
-    exceeded = Exceeded(share, limit, of_upgraded=False)
-    if not facts.upgrade.batches:
-        return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick), exceeded))
-    return _stop_or_roll_back(
-        facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick), exceeded)
-    )
 
 
 def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
@@ -310,7 +211,7 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         by_hand = not backoff.platform_gate_is_shut(facts, now)
         text = say(Why.BACKING_OFF, version=version, until=again_at, by_hand=by_hand)
         return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
-    return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.takes_failed(facts))
+    return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.would_take_failed(facts))
 
 
 # The order is the policy: the first rule that answers wins. Above each rule stands why it has its place.
@@ -321,18 +222,18 @@ RULES: tuple[Rule, ...] = (
     # A running batch is ended before any pause, stop or cancel takes effect: it is never cut in the middle. First its results.
     settle_members,
     # Restores are begun before the wait below, which then waits for them with all the rest.
-    roll_back_failed,
+    stopping.roll_back_failed,
     # The limit below is checked when every instance of the batch has a result, not on the first few.
     wait_for_members,
     # Checked as part of the batch's end, so before the batch is finished, and exactly once: a pause must not make it forgotten.
-    stop_at_the_end_of_a_batch,
+    stopping.stop_at_the_end_of_a_batch,
     finish_batch,
     # From here on no batch runs. An upgrade that a limit has stopped ends before anything else is asked.
-    end_rolled_back,
+    stopping.end_rolled_back,
     # A person who cancels wants an end, so cancelling waits for no hold.
-    cancel,
+    stopping.cancel,
     # Before completing: an upgrade to a withdrawn version is no success, even if no instance happens to be left.
-    stop_withdrawn,
+    stopping.stop_withdrawn,
     # Before the holds: they only keep things from beginning, and nothing is left to begin.
     complete,
     # Holds come before the limits: instances that are unhealthy only while a hold lasts end nothing. The pause of this one set is first.
@@ -345,56 +246,21 @@ RULES: tuple[Rule, ...] = (
     # From here on nothing holds the upgrade: a machine that is off for a moment must not end a held one. Both rules need no fresh health,
     # and an upgrade with nothing left is complete, not late.
     complete_with_untakeable_left,
-    stop_on_timeout,
+    stopping.stop_on_timeout,
     # Before health, which would become stale while replaced instances are deleted.
     wait_for_quota,
     # Limits are checked on fresh health only. It comes before first verdicts: none can come while the prober is away.
     wait_for_fresh_health,
     wait_for_first_verdicts,
     # Where both limits are exceeded, the new version is the likelier cause, so the error names this one.
-    stop_on_failed_upgrades,
-    stop_at_the_gate,
+    stopping.stop_on_failed_upgrades,
+    stopping.stop_at_the_gate,
     # The batch is chosen on the same health that opened the gate.
     start_batch,
     # From here on no upgrade runs. Machines that are being created do not keep an upgrade from starting, so waiting for them is last.
     start_upgrade,
     capacity.wait_for_machines,
 )
-
-
-def _wait_for_health(facts: Facts, now: datetime) -> Wait:
-    return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
-
-
-def _is_stopped_by_failures_alone(facts: Facts) -> bool:
-    """Do failed upgrades alone exceed the limit? Then current health, fresh or stale, does not matter."""
-    assert facts.upgrade
-    failed, upgraded = health.failed_upgrades(facts)
-    return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
-
-
-def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
-    """The ids of failed members whose old OS disk may still exist; not those that are gone, opted out or busy.
-
-    An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
-    if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
-        return ()
-    there = {instance.id for instance in batches.untouched(facts)}
-    return tuple(
-        member.instance
-        for member in members
-        if member.state is MemberState.FAILED
-        and member.may_roll_back
-        and member.replacement is None
-        and member.instance in there
-    )
-
-
-def _stop_or_roll_back(facts: Facts, breach: Breach) -> Step:
-    """Stop the upgrade. If the policy says so, failed instances get their old OS disks back first (A-17)."""
-    upgrade = facts.upgrade
-    failed = _to_roll_back(facts, upgrade.members) if upgrade and upgrade.policy.rollback_on_breach else ()
-    return RollBack(failed, breach) if failed else Fault(breach)
 
 
 def _nothing_to_do(facts: Facts) -> str:
@@ -414,4 +280,4 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    return bool(batches.next_to_be_taken(facts, facts.latest.version, takes_failed=backoff.takes_failed(facts)))
+    return bool(batches.next_to_be_taken(facts, facts.latest.version, takes_failed=backoff.would_take_failed(facts)))

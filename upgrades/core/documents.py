@@ -207,7 +207,7 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 def read_policy_field(document: Json, field: PolicyField) -> Any:
     """The value of a policy field in the document, as `Policy` has it, whether in force or not; its default where it is absent."""
     if field.kind is FieldKind.PERCENT:
-        return read_int(document, *field.place, default=field.default, least=field.least, most=100)
+        return read_int(document, *field.place, default=field.default, least=field.min_percent, most=100)
     if field.kind is FieldKind.DURATION:
         return read_duration(document, *field.place, most=MAX_PAUSE)
     return read_bool(document, *field.place) != field.is_inverted

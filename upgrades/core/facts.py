@@ -243,7 +243,7 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class VersionResults:
     """How a version did in one scale set: on how many of its instances it `failed`, and on how many it `succeeded`.
 
     `succeeded_elsewhere`: it succeeded on instances of other scale sets in this location that follow the same image.
@@ -298,7 +298,7 @@ class Facts:
     available_quota_is_known: bool = True
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
-    trial: Trial = Trial()
+    trial: VersionResults = VersionResults()
     newest_good: ImageReference | None = None
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)

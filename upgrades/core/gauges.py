@@ -47,8 +47,8 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
 
 def unhealthy(facts: Facts, now: datetime) -> Gauge:
     """The gauge of unhealthy instances, counted as the gate counts them before every batch."""
-    sick = batches.unhealthy_at_the_gate(facts, now)
-    return gauge(health.ids(sick), len(facts.counted), policy_of(facts).max_unhealthy_percent)
+    unhealthy = batches.unhealthy_at_the_gate(facts, now)
+    return gauge(health.ids(unhealthy), len(facts.counted), policy_of(facts).max_unhealthy_percent)
 
 
 def failed(facts: Facts, now: datetime) -> Gauge | None:

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from upgrades.core.catalogue import ENGLISH, messages_in
 from upgrades.core.facts import Facts, InstanceFacts, Member
-from upgrades.core.instance_states import State
+from upgrades.core.instance_states import InstanceState
 from upgrades.core.ranges import spans
 from upgrades.core.states import MemberState, UpgradeKind
 
@@ -23,11 +23,11 @@ class Said(TypedDict):
     instances: str
 
 
-OF_EXTENSIONS = frozenset({State.DONE, State.PENDING, State.QUEUED})
+OF_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
 _IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING})
 
 
-def said_by(facts: Facts, states: Mapping[int, State]) -> list[Said]:
+def said_by(facts: Facts, states: Mapping[int, InstanceState]) -> list[Said]:
     """The messages and who says each."""
     groups: dict[str, list[int]] = defaultdict(list)
     pairs = _pairs(facts)
@@ -38,15 +38,15 @@ def said_by(facts: Facts, states: Mapping[int, State]) -> list[Said]:
     return [Said(key=key, template=english[key], instances=spans(ids)) for key, ids in sorted(groups.items())]
 
 
-def _of_state(instance: InstanceFacts, state: State, facts: Facts) -> str:
+def _of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
     """The end of the message's key; "" for an instance that is held."""
-    if state is State.HELD:
+    if state is InstanceState.HELD:
         return ""
     key = state.value.replace("-", "_")
     upgrade = facts.upgrade
-    if state is State.UNHEALTHY and instance.rolled_back and instance.failed_version:
+    if state is InstanceState.UNHEALTHY and instance.rolled_back and instance.failed_version:
         return f"{key}.rolled_back"
-    if state is State.PENDING and upgrade is None:
+    if state is InstanceState.PENDING and upgrade is None:
         return f"{key}.to_begin"
     is_of_extensions = upgrade is not None and upgrade.kind is UpgradeKind.EXTENSIONS
     return f"{key}.extensions" if is_of_extensions and state in OF_EXTENSIONS else key

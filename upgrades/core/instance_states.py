@@ -12,7 +12,7 @@ from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
 from upgrades.core.waiting import would_be_taken_next
 
 
-class State(StrEnum):
+class InstanceState(StrEnum):
     """The state of one instance, in one word."""
 
     FAILED = "failed"
@@ -35,19 +35,19 @@ class State(StrEnum):
 
 
 _UNDER_WAY = {
-    MemberState.QUEUED: State.QUEUED,
-    MemberState.UPGRADING: State.UPGRADING,
-    MemberState.VERIFYING: State.VERIFYING,
-    MemberState.ROLLING_BACK: State.ROLLING_BACK,
+    MemberState.QUEUED: InstanceState.QUEUED,
+    MemberState.UPGRADING: InstanceState.UPGRADING,
+    MemberState.VERIFYING: InstanceState.VERIFYING,
+    MemberState.ROLLING_BACK: InstanceState.ROLLING_BACK,
 }
-_BAD_HEALTH = {Health.UNHEALTHY: State.UNHEALTHY, Health.UNKNOWN: State.UNKNOWN}
+_BAD_HEALTH = {Health.UNHEALTHY: InstanceState.UNHEALTHY, Health.UNKNOWN: InstanceState.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
     """What every instance's state depends on besides the instance itself.
 
-    `members`: the members of the running upgrade by the id of their instance; `places`: by the id of the surge instance that replaces it.
+    `members`: the members of the running upgrade by the id of their instance. `member_by_replacement`: by the id of the surge instance.
     """
 
     facts: Facts
@@ -57,10 +57,10 @@ class _Context:
     is_held: bool
     is_deferred: bool
     members: dict[int, Member]
-    places: dict[int, Member]
+    member_by_replacement: dict[int, Member]
 
 
-def states_of(facts: Facts, now: datetime, decision: str) -> dict[int, State]:
+def states_of(facts: Facts, now: datetime, decision: str) -> dict[int, InstanceState]:
     """The state of each instance, by id. `decision`: the code of what was decided on these facts."""
     context = _context(facts, now, decision)
     return {instance.id: _state(instance, context) for instance in facts.instances}
@@ -79,7 +79,7 @@ def _context(facts: Facts, now: datetime, decision: str) -> _Context:
         is_held=decision in HOLDS or bool(upgrade and upgrade.paused_by),
         is_deferred=policy.deferral and by_itself,
         members={member.instance: member for member in members},
-        places={member.replacement: member for member in members if member.replacement is not None},
+        member_by_replacement={member.replacement: member for member in members if member.replacement is not None},
     )
 
 
@@ -90,9 +90,9 @@ def target_of(facts: Facts) -> str:
     return facts.latest.version if facts.latest else ""
 
 
-def _state(instance: InstanceFacts, context: _Context) -> State:
+def _state(instance: InstanceFacts, context: _Context) -> InstanceState:
     """The first state that applies, in this order. Most instances are well: for them `_trouble` is skipped, which saves time."""
-    member = context.members.get(instance.id) or context.places.get(instance.id)
+    member = context.members.get(instance.id) or context.member_by_replacement.get(instance.id)
     is_in_flight = member is not None and member.state in IN_FLIGHT
     if instance.busy or instance.missing or is_in_flight:
         return _under_way(instance, member if is_in_flight else None)
@@ -101,44 +101,44 @@ def _state(instance: InstanceFacts, context: _Context) -> State:
     if not is_well and (trouble := _trouble(instance, has_failed, context)):
         return trouble
     if instance.opt_out is not None:
-        return State.OPTED_OUT
+        return InstanceState.OPTED_OUT
     if lacks_target(instance, context.facts, context.target):
         waits = context.is_deferred and not batches.is_approved(instance, context.policy, context.target)
-        return State.HELD if context.is_held or waits else State.PENDING
-    return State.VERIFYING if instance.health is Health.INITIALIZING else State.DONE
+        return InstanceState.HELD if context.is_held or waits else InstanceState.PENDING
+    return InstanceState.VERIFYING if instance.health is Health.INITIALIZING else InstanceState.DONE
 
 
-def _under_way(instance: InstanceFacts, member: Member | None) -> State:
+def _under_way(instance: InstanceFacts, member: Member | None) -> InstanceState:
     """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
 
     An instance that is being verified and answers badly shows as unhealthy at once."""
     if instance.is_being_deleted:
-        return State.DELETING
+        return InstanceState.DELETING
     if instance.is_being_created:
-        return State.CREATING
+        return InstanceState.CREATING
     if instance.missing:
-        return State.MISSING
+        return InstanceState.MISSING
     if member is None:
-        return State.UPGRADING
+        return InstanceState.UPGRADING
     is_watched = member.state is MemberState.VERIFYING and member.upgraded == instance.id
-    return _BAD_HEALTH.get(instance.health, State.VERIFYING) if is_watched else _UNDER_WAY[member.state]
+    return _BAD_HEALTH.get(instance.health, InstanceState.VERIFYING) if is_watched else _UNDER_WAY[member.state]
 
 
-def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> State | None:
+def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> InstanceState | None:
     """What is wrong with an instance that is not well; None where only its first verdict is awaited.
 
     An instance that failed and is back on its old OS disk runs: it is not shown as failed, but as rolled back if nothing else is wrong."""
     if instance.quarantined:
-        return State.QUARANTINED
+        return InstanceState.QUARANTINED
     if has_failed and not (instance.rolled_back and instance.version != context.target):
-        return State.FAILED
+        return InstanceState.FAILED
     if instance.is_switched_off:
-        return State.SWITCHED_OFF
+        return InstanceState.SWITCHED_OFF
     if instance.health is Health.UNKNOWN:
-        return State.UNKNOWN
+        return InstanceState.UNKNOWN
     if health.is_unhealthy(context.facts, instance, context.now):
-        return State.UNHEALTHY
-    return State.ROLLED_BACK if has_failed else None
+        return InstanceState.UNHEALTHY
+    return InstanceState.ROLLED_BACK if has_failed else None
 
 
 def _has_failed(instance: InstanceFacts, member: Member | None, context: _Context) -> bool:

@@ -30,8 +30,8 @@ class PolicyField:
 
     `place`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
     `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
-    that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field. `least`: the
-    lowest percent allowed. `words`: what a page says where the field differs from its default.
+    that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
+    `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default.
     """
 
     name: str
@@ -41,8 +41,8 @@ class PolicyField:
     default: Any
     label: str
     help: str
-    words: str = ""
-    least: int = 0
+    words_if_changed: str = ""
+    min_percent: int = 0
     is_inverted: bool = False
     always_applies: bool = False
 
@@ -52,21 +52,36 @@ class PolicyField:
         return f"disable_{self.name}" if self.is_inverted else self.name
 
 
-def _line(kind: FieldKind, default: Any, *place: str, **said: Any) -> Any:
-    return field(default=default, metadata={"kind": kind, "place": place, **said})
+def _policy_field(kind: FieldKind, default: Any, *place: str, **description: Any) -> Any:
+    return field(default=default, metadata={"kind": kind, "place": place, **description})
 
 
-def _percent(name: str, label: str, help: str, *, least: int = 5) -> Any:
-    return _line(FieldKind.PERCENT, 20, *ROLLING_POLICY, name, label=label, help=f"{help} {least} to 100.", least=least)
+def _percent(name: str, label: str, help: str, *, min_percent: int = 5) -> Any:
+    return _policy_field(
+        FieldKind.PERCENT,
+        20,
+        *ROLLING_POLICY,
+        name,
+        label=label,
+        help=f"{help} {min_percent} to 100.",
+        min_percent=min_percent,
+    )
 
 
-def _switch(name: str, label: str, help: str, words: str) -> Any:
-    return _line(FieldKind.SWITCH, False, *ROLLING_POLICY, name, label=label, help=help, words=words)
+def _switch(name: str, label: str, help: str, words_if_changed: str) -> Any:
+    return _policy_field(
+        FieldKind.SWITCH, False, *ROLLING_POLICY, name, label=label, help=help, words_if_changed=words_if_changed
+    )
 
 
-def _of_platform(name: str, default: bool, label: str, help: str, words: str) -> Any:
-    said = {"label": label, "help": f"{help} Always applies.", "words": words, "always_applies": True}
-    return _line(FieldKind.SWITCH, default, *AUTOMATIC_POLICY, name, is_inverted=default, **said)
+def _of_platform(name: str, default: bool, label: str, help: str, words_if_changed: str) -> Any:
+    description = {
+        "label": label,
+        "help": f"{help} Always applies.",
+        "words_if_changed": words_if_changed,
+        "always_applies": True,
+    }
+    return _policy_field(FieldKind.SWITCH, default, *AUTOMATIC_POLICY, name, is_inverted=default, **description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +104,9 @@ class Policy:
         "maxUnhealthyUpgradedInstancePercent",
         "Max unhealthy upgraded percent",
         "Of those upgraded; with more than that failed, the upgrade ends.",
-        least=0,
+        min_percent=0,
     )
-    pause_between_batches: timedelta = _line(
+    pause_between_batches: timedelta = _policy_field(
         FieldKind.DURATION,
         timedelta(0),
         *ROLLING_POLICY,
@@ -179,7 +194,7 @@ def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKin
 def policy_words(stored: PolicyJson) -> list[str]:
     """Words for each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
     return [
-        field.words
+        field.words_if_changed
         for field in FIELDS.values()
-        if field.words and stored.get(field.json_name, field.default) != field.default
+        if field.words_if_changed and stored.get(field.json_name, field.default) != field.default
     ]

@@ -22,7 +22,7 @@ class ReasonKind:
     `holds_instances`: it holds the instances that are still to be upgraded.
     `at_the_gate`: a running upgrade waits for it before its next batch.
     `needs_person_after`: so many seconds after it began, a person has to act; None for never.
-    `describes_instances`: it is about the instances themselves, and each of them shows it too.
+    `of_instances`: it is about the instances themselves, and each of them shows it too.
     `explains`: the instance states that it accounts for.
     `gauge`: the name of the board's gauge that it is about. `tries_again`: when it ends, the stopped attempt is tried again.
     """
@@ -38,7 +38,7 @@ class ReasonKind:
     holds_instances: bool = False
     at_the_gate: bool = False
     needs_person_after: int | None = None
-    describes_instances: bool = False
+    of_instances: bool = False
     explains: tuple[str, ...] = ()
     gauge: str = ""
     tries_again: bool = False

@@ -56,7 +56,9 @@ def unapproved(context: ReasonContext) -> tuple[int, ...]:
 def free(context: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
     there = {instance.id for instance in context.outdated}
-    taken = batches.next_to_be_taken(context.facts, context.target, takes_failed=backoff.takes_failed(context.facts))
+    taken = batches.next_to_be_taken(
+        context.facts, context.target, takes_failed=backoff.would_take_failed(context.facts)
+    )
     return [instance for instance in taken if instance.id in there]
 
 
@@ -76,27 +78,27 @@ def by_withdrawn_version(context: ReasonContext) -> Mapping[str, list[InstanceFa
     return groups
 
 
-def way_out(context: ReasonContext, version: str, held: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
-    """How the `held` instances, which run a withdrawn version, get another one: (variant of the sentence, that version, its counts).
+def way_out(context: ReasonContext, version: str, waiting: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
+    """How the `waiting` instances, which run a withdrawn version, get another one: (variant of the sentence, that version, its counts).
 
     `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
     begin. `others`: the rest."""
-    moving, free_ids = _moving(context, held), set(health.ids(advice.startable_instances(context)))
-    takes = sum(instance.id in free_ids for instance in held) if not moving and advice.could_begin(context) else 0
+    moving, free_ids = _moving(context, waiting), set(health.ids(advice.startable_instances(context)))
+    takes = sum(instance.id in free_ids for instance in waiting) if not moving and advice.could_begin(context) else 0
     latest = context.facts.latest.version if context.facts.latest else ""
     # Not the target if none moves: an upgrade of extensions has no version.
     target = context.target if moving else latest
     is_newer = bool(target) and versions.is_older(version, target)
     variant = "moving" if moving else "newer" if is_newer else "older" if target else "no_other"
-    return variant, target, {"moving": moving, "takes": takes, "others": len(held) - (moving or takes)}
+    return variant, target, {"moving": moving, "takes": takes, "others": len(waiting) - (moving or takes)}
 
 
-def _moving(context: ReasonContext, held: list[InstanceFacts]) -> int:
+def _moving(context: ReasonContext, waiting: list[InstanceFacts]) -> int:
     """How many of the held instances get another version without anybody's action.
 
     While an upgrade runs, those that it takes, even to an older version; otherwise all of them, if the platform's next upgrade takes every
     single one."""
-    ids, upgrade = set(health.ids(held)), context.upgrade
+    ids, upgrade = set(health.ids(waiting)), context.upgrade
     if upgrade is None:
         is_coming = (
             context.is_automatic and not backoff.was_cancelled(context.facts) and ids <= set(health.ids(free(context)))
@@ -114,7 +116,7 @@ _ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
 def failed_before(context: ReasonContext) -> tuple[int, ...]:
     """The ids of those that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
     upgrade = context.upgrade
-    if not context.wants_upgrade or (upgrade is None and backoff.takes_failed(context.facts)):
+    if not context.wants_upgrade or (upgrade is None and backoff.would_take_failed(context.facts)):
         return ()
     return _left_alone(context, upgrade) if upgrade else health.ids(_failed_on(context, context.outdated))
 

@@ -11,8 +11,9 @@ from functools import partial
 
 from upgrades.core import advice, backoff, batches, capacity, health, missing, reason_queries, suspicion, versions
 from upgrades.core.facts import Facts, Withdrawal
+from upgrades.core.in_flight import members_in_flight
 from upgrades.core.reason_kinds import ReasonKind, made
-from upgrades.core.states import IN_FLIGHT, StartedBy
+from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
 from upgrades.core.waiting import LiftedBy, Reason, ReasonContext, reason_context_of
 
@@ -47,14 +48,14 @@ def _at_work(glyph: str, fill: str = "active", holder: str = "batch", *, is_brie
 KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.NO_IMAGE: ReasonKind("waiting", "pending", "image", PUBLISHER, "publish_image", needs_person_after=0),
     Why.NOT_MADE: ReasonKind(
-        "failure", "failed", "capacity", OPERATOR, "retry_now", needs_person_after=0, describes_instances=True
+        "failure", "failed", "capacity", OPERATOR, "retry_now", needs_person_after=0, of_instances=True
     ),
-    Why.GONE: ReasonKind("attention", "unknown", "capacity", ends_by_itself=True, describes_instances=True),
+    Why.GONE: ReasonKind("attention", "unknown", "capacity", ends_by_itself=True, of_instances=True),
     InstanceWhy.SURPLUS: ReasonKind("out", "opted-out", "capacity", OPERATOR),
     # No action: opting them in would not help, they would count all the same.
     InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", "health", OWNER, needs_person_after=0),
     Why.TOO_MANY_UNHEALTHY: ReasonKind(
-        "attention", "unhealthy", "health", OPERATOR, holds_instances=True, describes_instances=True, gauge="unhealthy"
+        "attention", "unhealthy", "health", OPERATOR, holds_instances=True, of_instances=True, gauge="unhealthy"
     ),
     # Health that is stale for a moment needs nobody.
     Why.STALE_HEALTH: ReasonKind(
@@ -79,22 +80,15 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     InstanceWhy.PINNED: ReasonKind("waiting", "pending", "version", OPERATOR),
     InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", OPERATOR),
     InstanceWhy.QUARANTINED: ReasonKind(
-        "attention", "quarantined", "quarantine", OPERATOR, "release", needs_person_after=0, describes_instances=True
+        "attention", "quarantined", "quarantine", OPERATOR, "release", needs_person_after=0, of_instances=True
     ),
     InstanceWhy.FAILED_BEFORE: ReasonKind(
-        "failure", "failed", "retry", OPERATOR, describes_instances=True, explains=("failed", "rolled-back")
+        "failure", "failed", "retry", OPERATOR, of_instances=True, explains=("failed", "rolled-back")
     ),
     InstanceWhy.OPTED_OUT: ReasonKind(
-        "out",
-        "opted-out",
-        "opt-out",
-        OWNER,
-        "opt_in",
-        is_brief=False,
-        describes_instances=True,
-        explains=("opted-out",),
+        "out", "opted-out", "opt-out", OWNER, "opt_in", is_brief=False, of_instances=True, explains=("opted-out",)
     ),
-    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", OPERATOR, describes_instances=True),
+    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", OPERATOR, of_instances=True),
     Why.ROLLING_BACK: _at_work("rolling-back", "attention"),
     Why.INITIALIZING: ReasonKind("active", "verifying", "health", ends_by_itself=True, at_the_gate=True),
     Why.PAUSE_BETWEEN_BATCHES: ReasonKind(
@@ -158,17 +152,16 @@ def _gone(context: ReasonContext) -> Iterator[Reason]:
 def _gate(context: ReasonContext) -> Iterator[Reason]:
     """Too many unhealthy instances for the gate to open. Numbers: unhealthy, total, limit_percent, must_recover."""
     facts, limit = context.facts, reason_queries.policy_at_the_gate(context).max_unhealthy_percent
-    sick, total = batches.unhealthy_at_the_gate(facts, context.now), len(facts.counted)
+    unhealthy, total = batches.unhealthy_at_the_gate(facts, context.now), len(facts.counted)
     is_awaited = context.wants_upgrade or bool(advice.startable_instances(context))
-    if not is_awaited or not health.exceeds(len(sick), total, limit):
+    if not is_awaited or not health.exceeds(len(unhealthy), total, limit):
         return
-    must_recover = len(sick) - health.max_unhealthy(total, limit)
-    numbers = {"unhealthy": len(sick), "total": total, "limit_percent": limit, "must_recover": must_recover}
-    values = {"sick": len(sick), "limit": limit, "share": 100 * len(sick) / total}
-    yield _made(
-        Why.TOO_MANY_UNHEALTHY, values, action=advice.at_the_gate(context), numbers=numbers, instances=health.ids(sick)
-    )
-    protected = [instance for instance in sick if instance.is_opted_out]
+    must_recover = len(unhealthy) - health.max_unhealthy(total, limit)
+    numbers = {"unhealthy": len(unhealthy), "total": total, "limit_percent": limit, "must_recover": must_recover}
+    values = {"sick": len(unhealthy), "limit": limit, "share": 100 * len(unhealthy) / total}
+    action, ids = advice.at_the_gate(context), health.ids(unhealthy)
+    yield _made(Why.TOO_MANY_UNHEALTHY, values, action=action, numbers=numbers, instances=ids)
+    protected = [instance for instance in unhealthy if instance.is_opted_out]
     if health.exceeds(len(protected), total, limit):
         numbers = {"unhealthy": len(protected), "total": total, "limit_percent": limit}
         values = {"sick": len(protected), "limit": limit}
@@ -178,16 +171,13 @@ def _gate(context: ReasonContext) -> Iterator[Reason]:
 def _surplus(context: ReasonContext) -> Iterator[Reason]:
     """More instances than the capacity, none of which may be removed. Numbers: surplus, capacity."""
     staying, capacity = context.facts.staying, context.facts.capacity
-    surplus, held = (
-        len(staying) - capacity,
-        [instance for instance in staying if instance.is_opted_out or instance.is_protected_from_scale_in],
-    )
-    if surplus <= 0 or len(held) <= capacity:
+    kept = [instance for instance in staying if instance.is_opted_out or instance.is_protected_from_scale_in]
+    if len(staying) <= capacity or len(kept) <= capacity:
         return
-    opted_out = [instance for instance in held if instance.is_opted_out]
-    values = {"opted_out": len(opted_out), "kept": len(held) - len(opted_out)}
+    opted_out = [instance for instance in kept if instance.is_opted_out]
+    values = {"opted_out": len(opted_out), "kept": len(kept) - len(opted_out)}
     lifted_by, action = (OWNER, "opt_in") if opted_out else (OPERATOR, "")
-    numbers, ids = {"surplus": len(held) - capacity, "capacity": capacity}, health.ids(opted_out or held)
+    numbers, ids = {"surplus": len(kept) - capacity, "capacity": capacity}, health.ids(opted_out or kept)
     yield _made(InstanceWhy.SURPLUS, values, lifted_by=lifted_by, action=action, numbers=numbers, instances=ids)
 
 
@@ -199,11 +189,8 @@ def _stale(context: ReasonContext) -> Iterator[Reason]:
 def _initializing(context: ReasonContext) -> Iterator[Reason]:
     new = reason_queries.initializing(context)
     if new and context.wants_upgrade:
-        ends = [
-            health.wait_ends(context.facts, instance.health_since, context.now)
-            for instance in new
-            if instance.health_since
-        ]
+        began = [instance.health_since for instance in new if instance.health_since]
+        ends = [health.wait_ends(context.facts, moment, context.now) for moment in began]
         yield _made(Why.INITIALIZING, until=max(ends, default=None), instances=health.ids(new))
 
 
@@ -229,15 +216,10 @@ def _pause(context: ReasonContext) -> Iterator[Reason]:
         yield _made(Why.PAUSE_BETWEEN_BATCHES, until=until)
 
 
-def _room(context: ReasonContext) -> Iterator[Reason]:
+def _between_surge_batches(context: ReasonContext) -> Iterator[Reason]:
     """The waits between two surge batches: old instances are being deleted, or the available quota is not known."""
     upgrade, facts = context.upgrade, context.facts
-    if (
-        not upgrade
-        or not upgrade.surges
-        or context.is_ending
-        or any(member.state in IN_FLIGHT for member in upgrade.members)
-    ):
+    if upgrade is None or not upgrade.surges or context.is_ending or members_in_flight(facts):
         return
     if leaving := tuple(instance.id for instance in facts.instances if instance.is_being_deleted):
         yield _made(Why.REMOVING_REPLACED, instances=leaving)
@@ -287,12 +269,8 @@ def _pinned(context: ReasonContext) -> Iterator[Reason]:
         return
     variant = ("start" if advice.could_begin(context) else "later") if could_be else "none"
     running = sorted({instance.version for instance in outdated}, key=versions.parse)
-    values = {
-        "version": context.target,
-        "running": running,
-        "free": len(could_be),
-        "others": len(outdated) - len(could_be),
-    }
+    counts = {"free": len(could_be), "others": len(outdated) - len(could_be)}
+    values = {"version": context.target, "running": running, **counts}
     action, numbers, ids = "start" if could_be else "", {"instances": len(outdated)}, health.ids(outdated)
     yield _made(InstanceWhy.PINNED, values, variant=variant, action=action, numbers=numbers, instances=ids)
 
@@ -314,72 +292,68 @@ def _automatic_off(context: ReasonContext) -> Iterator[Reason]:
 
 def _impossible(context: ReasonContext) -> Iterator[Reason]:
     """Opt-outs and quarantines leave no instance that could be upgraded."""
-    held = [instance for instance in context.outdated if instance.is_opted_out or instance.quarantined]
-    if context.upgrade is None and context.wants_upgrade and context.outdated and len(held) == len(context.outdated):
-        lifted_by, action = (
-            (OWNER, "opt_in") if any(instance.is_opted_out for instance in held) else (OPERATOR, "release")
-        )
-        yield _made(
-            InstanceWhy.IMPOSSIBLE,
-            {"version": context.target},
-            lifted_by=lifted_by,
-            action=action,
-            instances=health.ids(held),
-        )
+    outdated, values = context.outdated, {"version": context.target}
+    if context.upgrade or not outdated or not context.wants_upgrade:
+        return
+    if all(instance.is_opted_out or instance.quarantined for instance in outdated):
+        is_opted_out = any(instance.is_opted_out for instance in outdated)
+        lifted_by, action = (OWNER, "opt_in") if is_opted_out else (OPERATOR, "release")
+        ids = health.ids(outdated)
+        yield _made(InstanceWhy.IMPOSSIBLE, values, lifted_by=lifted_by, action=action, instances=ids)
 
 
 # --- single instances -------------------------------------------------------------------------------------------------
 
 
 def _unapproved(context: ReasonContext) -> Iterator[Reason]:
-    held = reason_queries.unapproved(context)
-    if held and context.wants_upgrade and not context.is_ending:
-        values, numbers = {"version": context.target}, {"instances": len(held)}
-        yield _made(Why.WAITING_FOR_APPROVAL, values, numbers=numbers, instances=held)
+    waiting = reason_queries.unapproved(context)
+    if waiting and context.wants_upgrade and not context.is_ending:
+        values, numbers = {"version": context.target}, {"instances": len(waiting)}
+        yield _made(Why.WAITING_FOR_APPROVAL, values, numbers=numbers, instances=waiting)
 
 
 def _opted_out(context: ReasonContext) -> Iterator[Reason]:
     """One reason for each hold, however many instances it is on. It began when the first of them was opted out."""
     groups = reason_queries.by_hold(context) if context.wants_upgrade else {}
-    for hold, held in groups.items():
-        since = min(
-            (instance.opt_out.since for instance in held if instance.opt_out and instance.opt_out.since), default=None
-        )
-        values, numbers = {"owner": hold.owner, "reason": hold.reason}, {"instances": len(held)}
-        ids, until = health.ids(held), hold.until
+    for hold, waiting in groups.items():
+        began = [instance.opt_out.since for instance in waiting if instance.opt_out and instance.opt_out.since]
+        values, numbers = {"owner": hold.owner, "reason": hold.reason}, {"instances": len(waiting)}
+        ids, until, since = health.ids(waiting), hold.until, min(began, default=None)
         yield _made(InstanceWhy.OPTED_OUT, values, until=until, since=since, numbers=numbers, instances=ids)
 
 
 def _quarantined(context: ReasonContext) -> Iterator[Reason]:
-    held = tuple(instance.id for instance in context.outdated if instance.quarantined and not instance.is_opted_out)
-    if held and context.wants_upgrade and context.started_by is StartedBy.PLATFORM:
-        yield _made(InstanceWhy.QUARANTINED, instances=held)
+    waiting = tuple(instance.id for instance in context.outdated if instance.quarantined and not instance.is_opted_out)
+    if waiting and context.wants_upgrade and context.started_by is StartedBy.PLATFORM:
+        yield _made(InstanceWhy.QUARANTINED, instances=waiting)
 
 
 def _withdrawn(context: ReasonContext) -> Iterator[Reason]:
     """One reason for each withdrawn version that instances still run. A person may move them to the newest version that is left."""
-    for version, held in reason_queries.by_withdrawn_version(context).items():
-        withdrawal, ids = context.facts.withdrawn[version], health.ids(held)
-        variant, target, counts = reason_queries.way_out(context, version, held)
+    for version, waiting in reason_queries.by_withdrawn_version(context).items():
+        withdrawal, ids = context.facts.withdrawn[version], health.ids(waiting)
+        variant, target, counts = reason_queries.way_out(context, version, waiting)
         values = {**_said_of(version, withdrawal), **counts, "target": target}
-        action, numbers, since = "start" if counts["takes"] else "", {"instances": len(held)}, withdrawal.since
+        action, numbers, since = "start" if counts["takes"] else "", {"instances": len(waiting)}, withdrawal.since
         yield _made(
             InstanceWhy.WITHDRAWN, values, variant=variant, action=action, numbers=numbers, instances=ids, since=since
         )
 
 
 def _switched_off(context: ReasonContext) -> Iterator[Reason]:
-    held = tuple(instance.id for instance in context.outdated if instance.is_switched_off and not instance.is_opted_out)
-    if held and context.wants_upgrade:
-        yield _made(InstanceWhy.SWITCHED_OFF, instances=held)
+    waiting = tuple(
+        instance.id for instance in context.outdated if instance.is_switched_off and not instance.is_opted_out
+    )
+    if waiting and context.wants_upgrade:
+        yield _made(InstanceWhy.SWITCHED_OFF, instances=waiting)
 
 
 def _failed_before(context: ReasonContext) -> Iterator[Reason]:
-    if held := reason_queries.failed_before(context):
+    if waiting := reason_queries.failed_before(context):
         is_running = context.upgrade is not None
         action = "" if is_running else "retry_failed"  # only one upgrade can run at a time
-        values, numbers = {"version": context.target, "is_running": is_running}, {"instances": len(held)}
-        yield _made(InstanceWhy.FAILED_BEFORE, values, action=action, numbers=numbers, instances=held)
+        values, numbers = {"version": context.target, "is_running": is_running}, {"instances": len(waiting)}
+        yield _made(InstanceWhy.FAILED_BEFORE, values, action=action, numbers=numbers, instances=waiting)
 
 
 def _turn(context: ReasonContext) -> Iterator[Reason]:
@@ -393,8 +367,8 @@ def _turn(context: ReasonContext) -> Iterator[Reason]:
 
 def _taken_out(context: ReasonContext) -> Iterator[Reason]:
     """Instances that were taken out of their batch, such as by an opt-out that has ended since: an upgrade takes each instance once."""
-    if held := reason_queries.taken_out(context):
-        yield _made(InstanceWhy.TAKEN_OUT, numbers={"instances": len(held)}, instances=held)
+    if waiting := reason_queries.taken_out(context):
+        yield _made(InstanceWhy.TAKEN_OUT, numbers={"instances": len(waiting)}, instances=waiting)
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -404,9 +378,8 @@ def _working(context: ReasonContext) -> Iterator[Reason]:
     """Work under way. Nothing holds the upgrade; each reason says which work on which instances it waits for."""
     groups, until = reason_queries.under_way(context), reason_queries.verified_by(context)
     for why, members in groups.items():
-        is_known = (
-            why is Why.VERIFYING and until > context.now
-        )  # past `until` only if health is stale: then no time is up
+        # Past `until` only if health is stale: then no time is up.
+        is_known = why is Why.VERIFYING and until > context.now
         ids = tuple(sorted({id for member in members for id in (member.instance, member.upgraded)}))
         values = {"count": len(members), "until": until}
         yield _made(why, values, until=until if is_known else None, instances=ids)
@@ -417,7 +390,7 @@ def _working(context: ReasonContext) -> Iterator[Reason]:
 
 
 SOURCES: tuple[Callable[[ReasonContext], Iterable[Reason]], ...] = (
-    _no_image, _not_made, _gone, _surplus, _gate, _stale, _initializing, _fleet_stop, _paused, _pause, _room,
+    _no_image, _not_made, _gone, _surplus, _gate, _stale, _initializing, _fleet_stop, _paused, _pause, _between_surge_batches,
     _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off, _impossible, _unapproved, _opted_out,
     _quarantined, _withdrawn, _switched_off, _failed_before, _turn, _taken_out, _working,
 )  # fmt: skip

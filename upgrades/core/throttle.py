@@ -19,28 +19,28 @@ class CountedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """`free_failures`: how many failures cost no wait. After them comes the `first` wait.
+class Waits:
+    """`free_failures`: how many failures cost no wait. After them comes the `first_wait`.
 
-    Each further failure doubles it, up to the `longest`.
+    Each further failure doubles it, up to `max_wait`.
     """
 
     free_failures: int
-    first: timedelta
-    longest: timedelta
+    first_wait: timedelta
+    max_wait: timedelta
 
     def wait(self, failures: int) -> timedelta:
         """The wait after so many failures, counted from the last one."""
         over = failures - self.free_failures
-        return timedelta(0) if over < 0 else min(self.first * 2 ** min(over, 20), self.longest)
+        return timedelta(0) if over < 0 else min(self.first_wait * 2 ** min(over, 20), self.max_wait)
 
 
 # The wait by account is short, and does not count at an address from which the account has signed in before: anybody who knows the
 # account's name can cause it, and must not lock out its owner.
 LIMITS = {
-    CountedBy.PAIR: Limit(free_failures=5, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
-    CountedBy.ADDRESS: Limit(free_failures=20, first=timedelta(seconds=30), longest=timedelta(minutes=15)),
-    CountedBy.ACCOUNT: Limit(free_failures=10, first=timedelta(seconds=15), longest=timedelta(minutes=1)),
+    CountedBy.PAIR: Waits(free_failures=5, first_wait=timedelta(seconds=30), max_wait=timedelta(minutes=15)),
+    CountedBy.ADDRESS: Waits(free_failures=20, first_wait=timedelta(seconds=30), max_wait=timedelta(minutes=15)),
+    CountedBy.ACCOUNT: Waits(free_failures=10, first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=1)),
 }
 
 
@@ -65,7 +65,7 @@ FailureCounts = dict[CountedBy, Failures]
 
 def wait(counts: FailureCounts, now: datetime) -> timedelta:
     """How long the next sign-in has to wait: the longest of the waits that apply, or zero."""
-    return max((_wait(by, failures, now) for by, failures in _counted(counts, now).items()), default=timedelta(0))
+    return max((_wait(by, failures, now) for by, failures in _applicable(counts, now).items()), default=timedelta(0))
 
 
 def _wait(by: CountedBy, failures: Failures, now: datetime) -> timedelta:
@@ -76,10 +76,10 @@ def _wait(by: CountedBy, failures: Failures, now: datetime) -> timedelta:
 
 def tries_left(counts: FailureCounts, now: datetime) -> int:
     """How many sign-ins may still fail before the next one has to wait."""
-    return max(min(LIMITS[by].free_failures - failures.at(now) for by, failures in _counted(counts, now).items()), 0)
+    return max(min(LIMITS[by].free_failures - failures.at(now) for by, failures in _applicable(counts, now).items()), 0)
 
 
-def _counted(counts: FailureCounts, now: datetime) -> FailureCounts:
+def _applicable(counts: FailureCounts, now: datetime) -> FailureCounts:
     if counts.get(CountedBy.PAIR, Failures()).is_known(now):
         return {by: failures for by, failures in counts.items() if by is not CountedBy.ACCOUNT}
     return counts

@@ -154,7 +154,7 @@ def _reason(reason: Reason) -> ReasonShape:
         face=FaceShape(fill=kind.fill, glyph=kind.glyph),
         passes=kind.ends_by_itself,
         needs_person_after=kind.needs_person_after,
-        is_own=kind.describes_instances,
+        is_own=kind.of_instances,
         explains=list(kind.explains),
         gauge=kind.gauge,
         tries_again=kind.tries_again,

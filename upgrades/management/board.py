@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upgrades.core.instance_states import State
+from upgrades.core.instance_states import InstanceState
 from upgrades.core.ranges import numbers_in
 from upgrades.models import ScaleSet
 from upgrades.models.board import board_of
@@ -15,7 +15,7 @@ def lines(row: ScaleSet) -> Iterator[str]:
         return
     states, progress = board["states"], board["progress"]
     # In the order of the legend: PostgreSQL keeps the members of a JSON object in an order of its own.
-    there_are = [state for state in State if state in states]
+    there_are = [state for state in InstanceState if state in states]
     counts = (f"{len(numbers_in(states[state]))} {state.replace('-', ' ')}" for state in there_are)
     yield f"  states     {', '.join(counts) or 'none'}"
     if progress["percent"] is not None:

@@ -10,7 +10,7 @@ from upgrades.core.policy import FIELDS, MAX_PAUSE, FieldKind, Policy
 
 def _percent(name: str) -> "models.PositiveSmallIntegerField[int, int]":
     field = FIELDS[name]
-    limits = [MinValueValidator(field.least), MaxValueValidator(100)]
+    limits = [MinValueValidator(field.min_percent), MaxValueValidator(100)]
     return models.PositiveSmallIntegerField(
         default=field.default,
         validators=limits,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from upgrades.core.facts import Trial
+from upgrades.core.facts import VersionResults
 from upgrades.core.machines import NO_QUOTA
 from upgrades.core.states import HAS_FAILED, Health, MemberState, UpgradeKind
 from upgrades.models.instance import Instance
@@ -13,7 +13,7 @@ from upgrades.models.rolling_upgrade import InstanceUpgrade
 from upgrades.models.scale_set import ScaleSet
 
 
-def trials_of(row: ScaleSet) -> dict[str, Trial]:
+def trials_of(row: ScaleSet) -> dict[str, VersionResults]:
     """{version: its trial} for each version of the scale set's image that failed on some instance.
 
     The last result of each instance counts, also of instances that are gone. A creation that was refused for lack of quota is no trial.
@@ -26,7 +26,9 @@ def trials_of(row: ScaleSet) -> dict[str, Trial]:
         well[version][number] = is_well
     elsewhere = _well_elsewhere(row, versions)
     return {
-        version: Trial(sum(1 for is_well in said.values() if not is_well), sum(said.values()), version in elsewhere)
+        version: VersionResults(
+            sum(1 for is_well in said.values() if not is_well), sum(said.values()), version in elsewhere
+        )
         for version, said in well.items()
     }
 

@@ -18,8 +18,8 @@ from upgrades.core.facts import (
     Hold,
     ImageReference,
     Member,
-    Trial,
     Upgrade,
+    VersionResults,
 )
 from upgrades.core.policy import policy_from_json
 from upgrades.core.states import (
@@ -114,16 +114,18 @@ def _image(row: ScaleSet, version: str | None) -> ImageReference | None:
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
 
 
-def _trial(running: RollingUpgrade | None, latest: ImageReference | None, trials: Mapping[str, Trial]) -> Trial:
+def _trial(
+    running: RollingUpgrade | None, latest: ImageReference | None, trials: Mapping[str, VersionResults]
+) -> VersionResults:
     version = running.target_version if running else latest.version if latest else ""
-    return trials.get(version, Trial())
+    return trials.get(version, VersionResults())
 
 
 def _newest_good(
-    row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, trials: Mapping[str, Trial]
+    row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, trials: Mapping[str, VersionResults]
 ) -> ImageReference | None:
     """The newest version that is not suspected, where the latest one is; else None. A pinned scale set gets its version regardless."""
-    if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, Trial())):
+    if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, VersionResults())):
         return None
     version = newest_good(catalogue.versions, trials)
     return replace(latest, version=version) if version else None

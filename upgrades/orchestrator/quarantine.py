@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from upgrades.core.facts import Trial
+from upgrades.core.facts import VersionResults
 from upgrades.core.states import MemberState
 from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_to_be_quarantined
 from upgrades.core.versions import is_older
@@ -69,7 +69,7 @@ def _end_notes(row: ScaleSet) -> dict[str, str]:
     for version in versions:
         if target and is_older(version, target):
             notes[version] = f"Its quarantine is over: it failed on {version}, and {target} is another version."
-        elif is_suspected(trials.get(version, Trial())):
+        elif is_suspected(trials.get(version, VersionResults())):
             notes[version] = f"Its quarantine is over: others failed on {version} too, which is suspected now."
     return notes
 
