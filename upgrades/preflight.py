@@ -39,7 +39,7 @@ def _fields_without_effect(row: ScaleSet) -> list[Check]:
         Check(
             Reference(warning.at, "member", warning.at.rpartition(".")[2]),
             "failed" if warning.is_asked_for else "not checked",
-            warning.says,
+            warning.text,
         )
         for warning in warnings_of(row.document)
     ]

@@ -276,10 +276,16 @@ def _carried(code: StrEnum, kind: ReasonKind) -> dict[str, object]:
     """In the words of docs/feed.md."""
     forms = {form: text_of(f"{code}.expected.{form}") for form in ("one", "other")}
     expected = forms if any(forms.values()) else None
-    names = (
-        "passes", "works", "holds", "at_the_gate", "needs_person_after", "is_own", "gauge", "tries_again",
-    )  # fmt: skip
-    carried = {name: getattr(kind, name) for name in names}
+    carried = {
+        "passes": kind.ends_by_itself,
+        "works": kind.is_work,
+        "holds": kind.holds_instances,
+        "at_the_gate": kind.at_the_gate,
+        "needs_person_after": kind.needs_person_after,
+        "is_own": kind.of_instances,
+        "gauge": kind.gauge,
+        "tries_again": kind.tries_again,
+    }
     face = {"fill": kind.fill, "glyph": kind.glyph}
     return {
         "face": face,

@@ -346,7 +346,7 @@ def _has_update_domains(derived: _Derived) -> bool:
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
     """Warnings, in words, of what is allowed and not recommended (S-25, S-34, S-38, A-6, A-18)."""
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
-    found = [warning.says for warning in warnings.warnings_of(row.document)]
+    found = [warning.text for warning in warnings.warnings_of(row.document)]
     found += [SURGE_LOSES_DISKS] if loses_disks else []
     if withdrawal := row.sku.withdrawals().get(row.image_version):
         found.append(PINNED_TO_WITHDRAWN.format(version=row.image_version, by=withdrawal.by, reason=withdrawal.reason))

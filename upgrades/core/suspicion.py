@@ -17,9 +17,9 @@ SUSPECT_PERCENT = 20  # of those that tried a version; as in an upgrade's limits
 def is_suspected(trial: VersionResults) -> bool:
     """Is the version suspected? A single failure does not count where others succeeded, in this scale set or in another.
 
-    >>> [is_suspected(Trial(failed, succeeded)) for failed, succeeded in ((0, 9), (1, 0), (1, 1), (2, 0), (2, 8), (3, 9))]
+    >>> [is_suspected(VersionResults(failed, succeeded)) for failed, succeeded in ((0, 9), (1, 0), (1, 1), (2, 0), (2, 8), (3, 9))]
     [False, True, False, True, False, True]
-    >>> is_suspected(Trial(1, 0, succeeded_elsewhere=True)), is_suspected(Trial(2, 0, succeeded_elsewhere=True))
+    >>> is_suspected(VersionResults(1, 0, succeeded_elsewhere=True)), is_suspected(VersionResults(2, 0, succeeded_elsewhere=True))
     (False, True)
     """
     if trial.failed < 2:
@@ -32,7 +32,7 @@ def is_to_be_quarantined(failures: Mapping[str, int], trials: Mapping[str, Versi
 
     Failures on a suspected version do not count, nor failures on a version on which no other instance succeeded.
 
-    >>> trials = {"1.1.0": Trial(1, 4), "1.2.0": Trial(5, 1), "1.3.0": Trial(1, 0)}
+    >>> trials = {"1.1.0": VersionResults(1, 4), "1.2.0": VersionResults(5, 1), "1.3.0": VersionResults(1, 0)}
     >>> is_to_be_quarantined({"1.1.0": 3}, trials), is_to_be_quarantined({"1.1.0": 2, "1.2.0": 7, "1.3.0": 7}, trials)
     (True, False)
     """
@@ -43,7 +43,7 @@ def is_to_be_quarantined(failures: Mapping[str, int], trials: Mapping[str, Versi
 def newest_good(published: Iterable[str], trials: Mapping[str, VersionResults]) -> str | None:
     """The newest of the published versions that is not suspected; None where there is none.
 
-    >>> newest_good(["1.9.0", "1.10.0", "1.11.0"], {"1.11.0": Trial(failed=2)})
+    >>> newest_good(["1.9.0", "1.10.0", "1.11.0"], {"1.11.0": VersionResults(failed=2)})
     '1.10.0'
     """
     return versions.newest(version for version in published if not is_suspected(trials.get(version, VersionResults())))
