@@ -163,7 +163,7 @@ def test_another_subscription(api: Api) -> None:
         (b'"hunter2"', "a string"),
         (b"null", "expected a json object"),
         (b"\xff\xfe", "UTF-8"),
-        (b'{"a": NaN}', "no JSON"),
+        (b'{"a": NaN}', "not JSON"),
         (b'{"a": "\\u0000"}', "cannot be stored"),
         (b'{"a": "\\ud800"}', "cannot be stored"),
         (b"[" * 200_000, "nested"),

@@ -15,7 +15,7 @@ WEST = {"location": "westus", "tags": {"kept": "yes"}}
         ({"enableAutomaticOSUpgrade": False}, "enableAutomaticOSUpgrade"),
         ({"properties": {"upgradePolicy": {}}}, "upgradePolicy"),
         ({"TAGS": {"a": "b"}}, "twice"),
-        ({"tags": {"a": "1", "A": "2"}}, "names of tags have no case"),
+        ({"tags": {"a": "1", "A": "2"}}, "names of tags are case-insensitive"),
         ({"tags": {f"t{number}": "" for number in range(51)}}, "at most 50"),
         ({"tags": {"a": "y" * 257}}, "256"),
     ],

@@ -77,7 +77,7 @@ def test_letting_go_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("reason", "until", "target", "words"),
     [
-        (" ", None, "reason", "say why: a stop of the fleet has a reason"),
+        (" ", None, "reason", "give a reason: a stop of the fleet needs one"),
         ("x" * 501, None, "reason", "the reason of a stop of the fleet has at most 500 characters, not 501"),
         ("x", NOW, "until", "a stop of the fleet ends in the future, not at 2018-09-25 12:00:00 UTC"),
         ("x", NOW + timedelta(days=3651), "until", "a stop of the fleet ends within ten years or never"),

@@ -152,6 +152,6 @@ def test_a_grace_period_that_no_upgrade_waits_for(grace: int, warns: bool) -> No
 def test_an_order_of_extensions_that_cannot_be_is_refused() -> None:
     """A-29"""
     extension = {"name": "a", "properties": {"type": "CustomScript", "provisionAfterExtensions": ["b"]}}
-    with refused("InvalidParameter", "names 'b', which is no extension of this scale set") as caught:
+    with refused("InvalidParameter", "names 'b', which is not an extension of this scale set") as caught:
         set_model("fleet/web", document(extensions=[extension]), LATER)
     assert caught.value.target == f"{PROFILE}.extensionProfile.extensions[0].properties.provisionAfterExtensions"

@@ -71,7 +71,7 @@ def test_a_probe_in_use_cannot_go() -> None:
         ([], "not a list"),
         ({}, "location is missing"),
         ({"location": 5}, "location must be a string, got 5"),
-        ({"location": "westeurope", "x": float("nan")}, "no JSON"),
+        ({"location": "westeurope", "x": float("nan")}, "not JSON"),
         ({"location": "westeurope", "properties": {"probes": 5}}, "properties.probes must be a list, got 5"),
         ({"location": "westeurope", "properties": {"probes": {"name": "x"}}}, "properties.probes must be a list"),
         ({"location": "westeurope", "properties": {"probes": ["x"]}}, "properties.probes[0] must be an object"),

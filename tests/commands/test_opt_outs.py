@@ -188,7 +188,7 @@ def test_no_instance_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "word"), [("", "say why"), (" \n ", "say why"), ("x" * 501, "at most 500 characters")]
+    ("reason", "word"), [("", "give a reason"), (" \n ", "give a reason"), ("x" * 501, "at most 500 characters")]
 )
 def test_invalid_reasons_are_refused(reason: str, word: str) -> None:
     a_scale_set(instances=1)

@@ -215,7 +215,7 @@ def test_names_that_can(path: str) -> None:
         (document(capacity=1001), "sku.capacity must be an integer from 0 to 1000, got 1001"),
         (document(capacity=-1), "got -1"),
         (edited(document(), "properties.x", "\0"), "cannot be stored"),
-        (edited(document(), "properties.x", float("nan")), "no JSON"),
+        (edited(document(), "properties.x", float("nan")), "not JSON"),
     ],
 )
 def test_what_is_no_document(body: object, word: str) -> None:

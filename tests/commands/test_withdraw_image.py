@@ -98,7 +98,7 @@ def test_what_cannot_be_withdrawn() -> None:
     with refused("ImageNotFound", "is not a supported image"):
         withdraw_image(ImageReference("No", "Such", "Thing", NEW), LATER, by="eve", reason="x")
     publish(NEW)
-    with refused("InvalidParameter", "say why"):
+    with refused("InvalidParameter", "give a reason"):
         withdraw(reason="  ")
 
 

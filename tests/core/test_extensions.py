@@ -34,9 +34,9 @@ def test_names_are_found_in_any_case_and_handed_on_as_they_are_spelled() -> None
 @pytest.mark.parametrize(
     ("after", "index", "words"),
     [
-        ({"a": [], "b": ["a", "c"]}, 1, "names 'c', which is no extension of this scale set"),
-        ({"a": ["A"]}, 0, "goes round in a circle: 'a' after 'a'"),
-        ({"x": [], "a": ["b"], "b": ["c"], "c": ["a"]}, 1, "goes round in a circle: 'a' after 'b' after 'c' after 'a'"),
+        ({"a": [], "b": ["a", "c"]}, 1, "names 'c', which is not an extension of this scale set"),
+        ({"a": ["A"]}, 0, "is a cycle: 'a' after 'a'"),
+        ({"x": [], "a": ["b"], "b": ["c"], "c": ["a"]}, 1, "is a cycle: 'a' after 'b' after 'c' after 'a'"),
     ],
 )
 def test_orders_that_cannot_be_kept(after: dict[str, Any], index: int, words: str) -> None:

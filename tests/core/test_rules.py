@@ -164,7 +164,7 @@ def test_the_smallest_sets_are_upgraded_one_by_one(total: int) -> None:
 def test_the_choice_is_explained_with_its_numbers() -> None:
     answer = step(upgrading(zonal(30, sick=3)))
     assert isinstance(answer, StartBatch) and len(answer.instances) == 3
-    assert answer.why == "20 % of 30 is 6, so at most 6; zone 1 is next; fewer, for 3 outside it are unhealthy."
+    assert answer.why == "20 % of 30 is 6, so at most 6; zone 1 is next; fewer, because 3 outside it are unhealthy."
     seven = step(upgrading(fleet(7)))
     assert isinstance(seven, StartBatch) and seven.why == "20 % of 7 is 1.4, so at most 1."
 

@@ -65,8 +65,8 @@ def test_extensions_are_run_on_the_instances_that_there_are() -> None:
     [
         (None, True, "new instances take their places (maxSurge)."),
         (2, True, "new instances take their places (maxSurge)."),
-        (1, False, "in place, for the quota has room for 1 more (maxSurge)."),
-        (0, False, "in place, for the quota has room for none (maxSurge)."),
+        (1, False, "in place, because the quota has room for 1 more (maxSurge)."),
+        (0, False, "in place, because the quota has room for none (maxSurge)."),
     ],
 )
 def test_without_room_for_all_of_it_a_batch_is_in_place(available_quota: int | None, surges: bool, words: str) -> None:

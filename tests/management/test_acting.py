@@ -192,7 +192,7 @@ def test_until_the_upgrade_ends_or_for_ever() -> None:
     [
         (["0"], ["the following arguments are required: --reason"]),
         (["--reason", "x"], ["the following arguments are required: ID"]),
-        (["0", "--reason", " "], ["say why: an opt-out has a reason"]),
+        (["0", "--reason", " "], ["give a reason: an opt-out needs one"]),
         (["0", "--reason", "x" * 501], ["the reason of an opt-out has at most 500 characters, not 501"]),
         (["0", "10", "--reason", "x"], ["ResourceNotFound: fleet/web: no instance 10; its instances: 0 to 9"]),
         (["-1", "--reason", "x"], ["no instance -1"]),

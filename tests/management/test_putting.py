@@ -63,7 +63,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
         (b"null", ["document is a JSON object, not null"]),
         (b'"text"', ["document is a JSON object, not 'text'"]),
         (b"{}", ["InvalidParameter: location is missing"]),
-        (b'{"location": "westeurope", "x": NaN}', ["which is no JSON"]),
+        (b'{"location": "westeurope", "x": NaN}', ["which is not JSON"]),
         (b'{"location": "westeurope", "x": "\\u0000"}', ["cannot be stored"]),
         (b'{"location": "westeurope", "x": ' + b"[" * 200 + b"]" * 200 + b"}", ["nested more than 100 levels"]),
     ],

@@ -124,7 +124,7 @@ def test_a_stop_lasts_a_day_unless_said_otherwise() -> None:
     ("words", "expected"),
     [
         ([], "the following arguments are required: --reason"),
-        (["--reason", " "], "say why: a stop of the fleet has a reason"),
+        (["--reason", " "], "give a reason: a stop of the fleet needs one"),
         (["--reason", "x", "--until", "soon"], "--until: a time is written 2018-09-25 or "),
         (
             ["--reason", "x", "--until", "2018-09-25"],

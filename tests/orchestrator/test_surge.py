@@ -73,7 +73,7 @@ def test_without_quota_a_batch_is_done_in_place(make_fleet: MakeFleet) -> None:
     fleet.publish(NEW)
     fleet.work(fleet.look())
     assert numbers(fleet) == list(range(5))
-    assert whys(fleet) == ["40 % of 5 is 2, so at most 2; in place, for the quota has room for 1 more (maxSurge)."]
+    assert whys(fleet) == ["40 % of 5 is 2, so at most 2; in place, because the quota has room for 1 more (maxSurge)."]
     fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "7"}})
     watched(fleet, least=3, most=7)
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED

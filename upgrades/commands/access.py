@@ -20,7 +20,9 @@ def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClie
     """Create a client. Returns (client, secret); the secret cannot be read again later. Raises Refused where the name is bad or in use."""
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
-        message = f"a client's name has 1 to {MAX_NAME_LENGTH} letters, not {name[:MAX_NAME_LENGTH]!r}"
+        message = (
+            f"a client's name must have 1 to {MAX_NAME_LENGTH} printable characters, not {name[:MAX_NAME_LENGTH]!r}"
+        )
         raise Refused("InvalidParameter", message, target="name")
     secret = _new_secret()
     if ApiClient.objects.filter(name=name).exists():

@@ -36,7 +36,7 @@ def change_model(path: str, edit: Edit, now: datetime, *, without: Set[str] = fr
             return set_model(path, document, now, seen=_seen(row), without=without)
         except StaleDocument:
             continue
-    raise Refused("Conflict", f"others change {path} again and again; try again later")
+    raise Refused("Conflict", f"{path} was changed by others again and again; try again later")
 
 
 def _seen(row: ScaleSet | None) -> ExpectedState:

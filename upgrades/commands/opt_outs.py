@@ -66,12 +66,12 @@ def checked_reason(reason: str, what: str) -> str:
     """The reason without blanks around it. Raises Refused where it is empty, too long or unprintable; `what` it is for, in the message."""
     reason = reason.strip()
     if not reason:
-        raise Refused("InvalidParameter", f"say why: {what} has a reason", target="reason")
+        raise Refused("InvalidParameter", f"give a reason: {what} needs one", target="reason")
     if len(reason) > MAX_REASON_LENGTH:
         message = f"the reason of {what} has at most {MAX_REASON_LENGTH} characters, not {len(reason)}"
         raise Refused("InvalidParameter", message, target="reason")
     if (at := unprintable(reason)) is not None:
-        message = f"the reason of {what} is one line of printable text; letter {at + 1} of it is {reason[at]!r}"
+        message = f"the reason of {what} must be one line of printable text; its character {at + 1} is {reason[at]!r}"
         raise Refused("InvalidParameter", message, target="reason")
     return reason
 

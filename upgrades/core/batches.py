@@ -219,7 +219,7 @@ def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
         if facts.available_quota > 0
         else "the quota has room for none"
     )
-    return replace(choice, why=f"{choice.why[:-1]}; in place, for {available_quota} (maxSurge).")
+    return replace(choice, why=f"{choice.why[:-1]}; in place, because {available_quota} (maxSurge).")
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int], version: str) -> list[InstanceFacts]:
@@ -267,7 +267,7 @@ def _why(
         left = "approved" if policy.deferral else "left"
         words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} {left} there")
     if len(chosen) < min(most, len(pool)):
-        words.append(f"fewer, for {len(unhealthy_ids.difference(chosen))} outside it are unhealthy")
+        words.append(f"fewer, because {len(unhealthy_ids.difference(chosen))} outside it are unhealthy")
     return "; ".join(words) + "."
 
 

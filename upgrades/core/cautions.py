@@ -46,13 +46,13 @@ CAUTIONS = (
     Caution(
         ("properties", "lifecycleHooksProfile", "lifecycleHooks"),
         _is_given,
-        "to be asked before upgrades and batches",
+        "for approval before upgrades and batches",
         _DEFERRAL,
     ),
     Caution(
         ("properties", "externalHealthPolicy", "enabled"),
         _is_on,
-        "that health told from outside holds upgrades back",
+        "that health reported from outside holds upgrades back",
         "networkProfile.healthProbe or the Application Health extension",
     ),
     Caution(

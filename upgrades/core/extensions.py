@@ -39,13 +39,13 @@ def check_order(extensions: Sequence[ExtensionModel]) -> None:
     for index, extension in enumerate(extensions):
         unknown = next((name for name in extension.after if name.lower() not in after), None)
         if unknown is not None:
-            raise _refusal(index, f"names {show_value(unknown)}, which is no extension of this scale set")
+            raise _refusal(index, f"names {show_value(unknown)}, which is not an extension of this scale set")
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
         circle = [str(name) for name in reversed(error.args[1])]
         index = list(after).index(circle[0])
-        raise _refusal(index, f"goes round in a circle: {' after '.join(map(show_value, circle))}") from None
+        raise _refusal(index, f"is a cycle: {' after '.join(map(show_value, circle))}") from None
 
 
 def _refusal(index: int, problem: str) -> BadDocument:

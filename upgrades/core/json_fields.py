@@ -206,7 +206,7 @@ def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise BadDocument(f"the field '{printable(twice)}' stands twice in one object", code="InvalidRequestContent")
+        raise BadDocument(f"the field '{printable(twice)}' is given twice in one object", code="InvalidRequestContent")
     return read
 
 
@@ -240,6 +240,6 @@ def _check_single(value: object) -> None:
             )
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise BadDocument(f"the document has the number {value} in it, which is no JSON")
+            raise BadDocument(f"the document has the number {value} in it, which is not JSON")
     elif value is not None and not isinstance(value, int):
-        raise BadDocument(f"the document has {kind_of_value(value)} in it, which is no JSON")
+        raise BadDocument(f"the document has {kind_of_value(value)} in it, which is not JSON")

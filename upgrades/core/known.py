@@ -175,7 +175,7 @@ def _missing_message(name: str, type: str, place: str) -> str:
 
 def _twice(name: str, other: str, place: str) -> UnknownField:
     both = f"'{printable(other)}' and '{printable(name)}'"
-    message = f"{place}: one member stands there twice, as {both}; names of members have no case. Leave one of them out"
+    message = f"{place}: this field is given twice, as {both}; field names are case-insensitive. Leave one of them out"
     return UnknownField(place, lambda: message, "InvalidRequestContent", vanishes_in_merge=True)
 
 

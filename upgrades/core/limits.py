@@ -124,7 +124,9 @@ def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) ->
     for name, value in tags.items():
         target = f"tags.{printable(name)}"
         if name.lower() in names:
-            raise BadDocument(f"{target}: another tag has that name already; names of tags have no case", target=target)
+            raise BadDocument(
+                f"{target}: another tag has that name already; names of tags are case-insensitive", target=target
+            )
         names[name.lower()] = name
         if len(name) > MAX_TAG_NAME or len(str(value)) > MAX_TAG_VALUE:
             message = f"{target}: a tag's name has at most {MAX_TAG_NAME} characters, its value {MAX_TAG_VALUE}"
@@ -140,7 +142,7 @@ def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
     for index, name in _names(elements):
         target = f"{place}[{index}].name"
         if name in names:
-            message = f"{target}: two {named.what} have the name '{printable(name)}'; names have no case"
+            message = f"{target}: two {named.what} have the name '{printable(name)}'; names are case-insensitive"
             raise BadDocument(message, target=target)
         names.add(name)
         if len(name) > MAX_NAME:

@@ -127,7 +127,7 @@ def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
     if meant is None and publisher.lower() != HEALTH_PUBLISHER:
         return
     which = " or ".join(map(repr, [meant] if meant else HEALTH_TYPES))
-    message = f"{at}.type: {show_value(kind)} is no type of the Application Health extension, which is {which}"
+    message = f"{at}.type: {show_value(kind)} is not a type of the Application Health extension, which is {which}"
     raise BadDocument(message, target=f"{at}.type", code="BadRequest")
 
 
@@ -141,12 +141,12 @@ def _check_health(properties: Mapping[str, Any], at: str) -> None:
         if name.lower() not in known:
             nearest = nearest_of(name, HEALTH_SETTINGS)
             says = f"did you mean '{nearest}'?" if nearest else f"what there is: {', '.join(HEALTH_SETTINGS)}"
-            message = f"{place}.{printable(name)} is no setting of the Application Health extension; {says}"
+            message = f"{place}.{printable(name)} is not a setting of the Application Health extension; {says}"
             raise BadDocument(message, target=f"{place}.{printable(name)}", code="BadRequest")
     is_binary = not str(get_field(properties, "typeHandlerVersion") or "1.0").startswith("2")
     if is_binary and get_field(settings, "gracePeriod") is not None:
         message = (
-            f"{place}.gracePeriod: version 1 of the Application Health extension knows no gracePeriod; "
+            f"{place}.gracePeriod: version 1 of the Application Health extension has no gracePeriod; "
             "set typeHandlerVersion to 2.0, or leave it out"
         )
         raise BadDocument(message, target=f"{place}.gracePeriod")

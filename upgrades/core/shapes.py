@@ -35,12 +35,12 @@ def _template(names: set[str], resource_type: str) -> str | None:
     if "resources" in names and names & {"$schema", "contentversion", "parameters", "variables"}:
         return (
             f"a whole template, not a resource: give the element of its resources whose type is {resource_type}, "
-            "with all expressions worked out"
+            "with all expressions evaluated"
         )
     if "$schema" in names or "contentversion" in names:
         return "a file of a template's parameters, not a resource: a resource has location and properties at its top"
     if "apiversion" in names or "dependson" in names:
-        return "a resource of a template: leave out apiVersion, dependsOn, name and type, and work out all expressions in it"
+        return "a resource of a template: leave out apiVersion, dependsOn, name and type, and evaluate all expressions in it"
     return None
 
 

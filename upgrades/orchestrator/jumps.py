@@ -77,5 +77,5 @@ def _move(upgrade: RollingUpgrade, jump: timedelta, w: Writing) -> None:
     upgrade.save(update_fields=SHIFTED_FIELDS)
     seconds = abs(round(jump.total_seconds()))
     what = f"set back by {seconds} s" if jump < timedelta(0) else f"set forward, or nothing ran, for {seconds} s"
-    w.changed(upgrade, note=f"The clock was {what}: its waits moved along.")
-    log.warning("%s: the clock was %s; what its upgrade waits for was moved along", w.scale_set, what)
+    w.changed(upgrade, note=f"The clock was {what}: its deadlines were shifted.")
+    log.warning("%s: the clock was %s; the deadlines of its upgrade were shifted", w.scale_set, what)

@@ -21,7 +21,7 @@ def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
     try:
         return replace(facts, available_quota=asyncio.run(_ask(row)), available_quota_is_known=True)
     except (TimeoutError, ProviderError) as error:
-        log.warning("%s: its provider does not say how much room there is (%s)", row, error or "no answer")
+        log.warning("%s: its provider does not report its available quota (%s)", row, error or "no answer")
         return replace(facts, available_quota=None, available_quota_is_known=False)
 
 
