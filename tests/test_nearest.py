@@ -29,7 +29,7 @@ def test_the_test_of_the_same_name_comes_first_then_those_that_import_it_then_th
         ("README.md", "tests/test_docs.py"),
     ],
 )
-def test_what_no_import_leads_to(changed: str, first: str) -> None:
+def test_files_that_no_test_imports_have_a_nearest_test(changed: str, first: str) -> None:
     assert nearest_tests(Path(changed), GRAPH)[0] == first
 
 

@@ -77,7 +77,7 @@ def test_the_trouble_of_a_neighbour_is_one_line_a_minute(
     assert shown.lines[1].endswith("[274 lines like it were left out]")
 
 
-def test_what_is_a_fault_of_ours_keeps_its_traceback_each_time(shown: Shown) -> None:
+def test_our_own_errors_keep_their_traceback_each_time(shown: Shown) -> None:
     stumble(ValueError("ours"), times=2)
     stumble(django.db.IntegrityError("ours too"), times=2)
     assert len(shown.lines) == 4
@@ -109,7 +109,7 @@ def test_the_disk_and_the_rights_are_named() -> None:
     assert neighbour_of(KeyError()) == ""
 
 
-def test_what_a_database_that_is_away_looks_like() -> None:
+def test_errors_of_an_absent_database_are_recognized() -> None:
     """The error itself says it, or the driver's error that Django wrapped; not one that was met on the way to another fault."""
 
     class ReadOnlySqlTransaction(Exception):

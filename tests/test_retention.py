@@ -188,7 +188,7 @@ def test_each_kind_of_upgrade_counts_for_itself(row: ScaleSet) -> None:
     assert RollingUpgrade.objects.filter(pk=first.pk).exists()
 
 
-def test_what_an_instance_shows_stays(row: ScaleSet) -> None:
+def test_history_that_an_instance_shows_stays(row: ScaleSet) -> None:
     shown = an_upgrade(row, ago(3_000))
     member = InstanceUpgrade.objects.filter(upgrade=shown, instance_number=0).get()
     for number in range(20):
@@ -206,7 +206,7 @@ def test_upgrades_that_are_not_so_old_stay(row: ScaleSet) -> None:
     assert RollingUpgrade.objects.count() == 30
 
 
-def test_one_that_began_long_ago_and_runs_stays(row: ScaleSet) -> None:
+def test_a_running_upgrade_stays_however_old(row: ScaleSet) -> None:
     for number in range(20):
         an_upgrade(row, ago(2_000 - number))
     runs = an_upgrade(row, ago(1_500), days=None)
@@ -214,7 +214,7 @@ def test_one_that_began_long_ago_and_runs_stays(row: ScaleSet) -> None:
     assert RollingUpgrade.objects.filter(pk=runs.pk).exists()
 
 
-def test_what_is_in_force_stays(row: ScaleSet) -> None:
+def test_opt_outs_in_force_stay(row: ScaleSet) -> None:
     opt_out("fleet/web", ["1"], reason="x", owner="me", now=ago(2_000), for_ever=True)
     stop_fleet(reason="x", owner="me", now=ago(2_000))
     AuditEntry.objects.all().forget(NOW, 100)
@@ -273,7 +273,7 @@ def test_an_operation_that_nobody_polled_is_kept_a_week_after_it_is_settled(row:
 # --- a little at once -------------------------------------------------------------------------------------------------
 
 
-def test_it_is_done_in_small_steps(row: ScaleSet) -> None:
+def test_purging_is_done_in_small_steps(row: ScaleSet) -> None:
     from django.db import connection
 
     Event.objects.bulk_create(

@@ -38,7 +38,7 @@ def test_all_that_runs_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert endless.code() is not None
 
 
-def test_how_far_it_is(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     part = Part("sqlite", ())
     assert part.progress() == "sqlite 0%"
     part.said.write(b"...... [  7%]\n...... [ 14%]\n..")

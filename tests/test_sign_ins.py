@@ -67,7 +67,7 @@ def test_names_are_the_same_in_any_case() -> None:
     assert waits("ada") == 30
 
 
-def test_who_tries_name_after_name_has_to_wait() -> None:
+def test_guessing_across_names_has_to_wait() -> None:
     for number in range(ADDRESS.free_failures):
         assert waits("new") == 0
         guess(f"name{number}")
@@ -126,7 +126,7 @@ def test_where_somebody_signed_in_a_long_time_ago_is_not_known_any_more() -> Non
     assert waits("ada", HERE) == 15
 
 
-def test_what_does_not_count_any_more_is_deleted() -> None:
+def test_failures_that_no_longer_count_are_deleted() -> None:
     sign_in("ada", HERE)
     guess("bob", ELSEWHERE)
     assert sign_ins.purge(NOW + FORGET_AFTER - SECOND) == 0

@@ -44,7 +44,7 @@ def variables(source: str) -> set[str]:
     }
 
 
-def test_they_are_looked_for_in_the_code() -> None:
+def test_old_names_are_searched_for_in_the_code() -> None:
     assert len(FILES) > 400
     assert NAMES.search("row.look_at = MOST_ROWS") and not NAMES.search("row.reconcile_at = MAX_ROWS")
 

@@ -86,7 +86,7 @@ def test_skus(admin_client: Client) -> None:
     assert (last().code, last().before, last().after) == ("SkuChanged", {"note": ""}, {"note": "old"})
 
 
-def test_what_is_refused_in_a_form_is_written_once(admin_client: Client) -> None:
+def test_a_refusal_in_a_form_is_audited_once(admin_client: Client) -> None:
     row = a_scale_set()
     before = AuditEntry.objects.count()
     admin_client.post("/admin/upgrades/fleetstop/add/", {"reason": "x", "until_0": "", "until": "2001-01-01T00:00"})

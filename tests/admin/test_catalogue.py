@@ -101,7 +101,7 @@ def test_a_version_that_cannot_be_published(ada: Client, version: str, words: st
     assert words in str(found), found
 
 
-def test_what_is_published_never_changes(ada: Client) -> None:
+def test_published_versions_never_change(ada: Client) -> None:
     row = ImageVersion.objects.first()
     assert row
     with nothing_changes():
@@ -129,7 +129,7 @@ def test_a_version_is_withdrawn_with_a_reason_and_put_back(ada: Client) -> None:
     assert row.withdrawal is None
 
 
-def test_who_may_not_publish_may_not_withdraw(admitting: Admitting) -> None:
+def test_withdrawing_needs_the_right_to_publish(admitting: Admitting) -> None:
     bob, row = admitting("view_imageversion"), ImageVersion.objects.first()
     assert row and "withdraw_chosen" not in page(bob, "imageversion/")
     with nothing_changes():
@@ -175,7 +175,7 @@ def test_a_location_is_changed_but_for_its_name(ada: Client) -> None:
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
-def test_who_uses_what_is_counted(ada: Client) -> None:
+def test_uses_of_versions_are_counted(ada: Client) -> None:
     a_scale_set()
     a_scale_set("other")
     assert '<td class="field-scale_sets">2</td>' in page(ada, "imagesku/?q=16.04")

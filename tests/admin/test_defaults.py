@@ -45,7 +45,7 @@ def test_a_new_scale_set_gets_them_and_its_document_says_so(ada: Client) -> None
     ("place", "value"),
     [("rollingUpgradePolicy.maxBatchInstancePercent", 40), ("automaticOSUpgradePolicy.useRollingUpgradePolicy", False)],
 )
-def test_what_a_client_says_of_limits_stands(place: str, value: object) -> None:
+def test_limits_sent_by_a_client_stand(place: str, value: object) -> None:
     set_defaults(**OWN)
     body = edited(document(), f"{UPGRADE}.{place}", value)
     set_model("fleet/web", body, NOW)
@@ -75,6 +75,6 @@ def test_the_form_says_what_it_is_for(ada: Client) -> None:
     assert "whose document sets no limits" in page(ada, FORM)
 
 
-def test_who_may_not_change_them_may_not(client: Client) -> None:
+def test_changing_defaults_needs_the_right_to(client: Client) -> None:
     client.force_login(User.objects.create_user("visitor", is_staff=True))
     assert post(client, FORM, **OWN).status_code == 403

@@ -41,7 +41,7 @@ def test_until_a_time_of_ones_own(ada: Client) -> None:
         ({"reason": "x", "until": "2018-09-25T12:00"}, "until", "A stop of the fleet ends in the future"),
     ],
 )
-def test_what_is_refused_is_said_at_its_field(ada: Client, fields: dict[str, str], field: str, words: str) -> None:
+def test_a_refusal_is_shown_at_its_field(ada: Client, fields: dict[str, str], field: str, words: str) -> None:
     a_scale_set()
     with nothing_changes():
         found = errors(post(ada, "fleetstop/add/", **fields))
@@ -57,7 +57,7 @@ def test_letting_go(ada: Client) -> None:
     assert told(ada, "fleetstop/") == ["Automatic upgrades resumed: all scale sets."]
 
 
-def test_one_that_has_ended_lets_nothing_go(ada: Client) -> None:
+def test_an_ended_fleet_stop_lets_nothing_go(ada: Client) -> None:
     a_scale_set()
     old = stop_fleet(reason="x", owner="eve", now=NOW)
     stop_fleet(reason="another", owner="eve", now=NOW)
@@ -77,7 +77,7 @@ def test_the_list_and_what_was_done_are_only_read(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("mine", ["add", "change"])
-def test_who_may_do_what(admitting: Admitting, mine: str) -> None:
+def test_each_permission_allows_its_own_actions(admitting: Admitting, mine: str) -> None:
     """Add: stop. Change: let go. View: neither."""
     row = stop_fleet(reason="x", owner="eve", now=NOW)
     bob = admitting("view_fleetstop", f"{mine}_fleetstop")
@@ -88,7 +88,7 @@ def test_who_may_do_what(admitting: Admitting, mine: str) -> None:
     assert FleetStop.objects.filter(ended_at=None).count() == (1 if mine == "add" else 0)
 
 
-def test_who_may_look_may_not_act(admitting: Admitting) -> None:
+def test_viewers_may_not_change_fleet_stops(admitting: Admitting) -> None:
     row, bob = stop_fleet(reason="x", owner="eve", now=NOW), admitting("view_fleetstop")
     page(bob, "fleetstop/")
     with nothing_changes():

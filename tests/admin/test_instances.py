@@ -84,7 +84,7 @@ def test_opting_in(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("action", [("instance/", "opt_in_chosen"), ("optout/", "end_chosen")])
-def test_what_somebody_else_opted_out_is_asked_about_first(ada: Client, action: tuple[str, str]) -> None:
+def test_ending_another_persons_opt_out_asks_first(ada: Client, action: tuple[str, str]) -> None:
     row = a_scale_set()
     opt_out("fleet/web", ["1"], reason="holds sessions", owner="bob", now=now())
     chosen = ids(row, 1) if action[1] == "opt_in_chosen" else [OptOut.objects.get().pk]
@@ -114,7 +114,7 @@ def test_ending_opt_outs_from_their_list(ada: Client) -> None:
         act(ada, "optout/", "end_chosen", first.pk)
 
 
-def test_who_may_look_may_not_act(admitting: Admitting) -> None:
+def test_viewers_may_not_change_instances(admitting: Admitting) -> None:
     bob, row = admitting("view_instance", "view_optout"), a_scale_set()
     opt_out("fleet/web", ["1"], reason="x", owner="me", now=NOW)
     assert "opt_out_chosen" not in page(bob, "instance/")
@@ -124,7 +124,7 @@ def test_who_may_look_may_not_act(admitting: Admitting) -> None:
         act(bob, "optout/", "end_chosen", OptOut.objects.get().pk)
 
 
-def test_who_may_opt_out_may_not_opt_in(admitting: Admitting) -> None:
+def test_the_right_to_opt_out_is_no_right_to_opt_in(admitting: Admitting) -> None:
     bob, row = admitting("view_instance", "add_optout"), a_scale_set()
     act(bob, "instance/", "opt_out_chosen", *ids(row, 2), agreed="1", reason="x")
     assert OptOut.objects.get().owner == "bob"
@@ -151,7 +151,7 @@ def test_releasing_takes_the_permission_to_change_instances(admitting: Admitting
         act(bob, "instance/", "release_chosen", *ids(row, 1))
 
 
-def test_who_may_change_instances_may_release_them(admitting: Admitting) -> None:
+def test_the_right_to_change_instances_allows_releasing_them(admitting: Admitting) -> None:
     row = a_scale_set()
     Instance.objects.update(failures=3, quarantined_at=NOW)
     act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1))

@@ -94,14 +94,14 @@ def test_events_and_chunks_are_not_shown() -> None:
     assert not {"event", "work_item"} & {model._meta.model_name for model in OURS}
 
 
-def test_it_is_for_staff_only(client: Client) -> None:
+def test_the_admin_is_for_staff_only(client: Client) -> None:
     client.force_login(User.objects.create_user("eve"))
     a_fleet()
     for path in everywhere():
         assert client.get(path).status_code == 302
 
 
-def test_who_has_no_permission_sees_nothing(admitting: Admitting) -> None:
+def test_staff_without_permissions_see_nothing(admitting: Admitting) -> None:
     bob = admitting()
     for model in OURS:
         assert bob.get(f"/admin/upgrades/{model._meta.model_name}/").status_code == 403

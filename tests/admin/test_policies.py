@@ -42,7 +42,7 @@ def test_a_pause_is_written_as_documents_write_it(seconds: float, written: str) 
 
 
 @pytest.mark.django_db
-def test_what_a_policy_does_not_have() -> None:
+def test_unknown_policy_fields_are_refused() -> None:
     a_scale_set()
     with refused("InvalidParameter", "a policy has no colour", "capacity"):
         change_policy("fleet/web", {"colour": "red"}, LATER)

@@ -63,7 +63,7 @@ def test_long_documents_are_folded_away(ada: Client) -> None:
         (UpgradeStatus.FAULTED, "Upgrade to 1.0.0 failed. "),
     ],
 )
-def test_how_an_upgrade_ended_is_said_in_words(ada: Client, status: UpgradeStatus, words: str) -> None:
+def test_the_end_of_an_upgrade_is_shown_in_words(ada: Client, status: UpgradeStatus, words: str) -> None:
     a_fleet("a", instances=4)
     RollingUpgrade.objects.update(status=status, ended_at=NOW)
     assert words in page(ada, f"rollingupgrade/{RollingUpgrade.objects.get().pk}/change/")

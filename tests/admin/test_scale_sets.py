@@ -231,7 +231,7 @@ def test_deleting_asks_first(ada: Client) -> None:
     assert told(ada, "scaleset/") == ["Deleting: fleet/web."]
 
 
-def test_one_refusal_does_not_stop_the_others(ada: Client) -> None:
+def test_a_refusal_for_one_scale_set_does_not_stop_the_others(ada: Client) -> None:
     busy, idle = a_scale_set("busy"), a_scale_set("idle")
     publish("1.0.0")
     start("fleet/busy", "me", NOW)

@@ -62,7 +62,7 @@ def test_an_event_has_azures_shape(log: Api) -> None:
     assert json.loads(event["properties"]["after"])["document"]["sku"]["capacity"] == 1
 
 
-def test_what_was_refused(log: Api) -> None:
+def test_refused_requests_are_in_the_log(log: Api) -> None:
     a_scale_set()
     log.version = "2018-10-01"
     log("POST", "/resourceGroups/fleet/providers/Microsoft.Compute/virtualMachineScaleSets/web/rollingUpgrades/cancel")
@@ -149,7 +149,7 @@ def test_pages(log: Api) -> None:
     assert len(log("GET", _path(top="7"))["value"]) == 7
 
 
-def test_who_may_read_it(log: Api) -> None:
+def test_reading_the_log_needs_a_role(log: Api) -> None:
     for role in (ApiClient.Role.VIEWER, ApiClient.Role.OPERATOR):
         assert Api(role, version="2015-04-01")("GET", _path()).status == 403
 
@@ -159,7 +159,7 @@ def test_people_and_their_sign_ins_are_not_in_it(log: Api) -> None:
     assert "SignedIn" not in codes(log)
 
 
-def test_what_a_role_does_not_allow_is_in_the_trail() -> None:
+def test_requests_that_a_role_does_not_allow_are_audited() -> None:
     viewer = Api(ApiClient.Role.VIEWER)
     path = "/resourceGroups/fleet/providers/Microsoft.Compute/virtualMachineScaleSets/web"
     assert viewer("DELETE", path).status == 403

@@ -152,7 +152,7 @@ def test_values_come_back_in_azures_types_and_spelling(api: Api, path: str, came
     assert found == shown and json.dumps(found, sort_keys=True) == json.dumps(shown, sort_keys=True)
 
 
-def test_of_an_extension_too(api: Api) -> None:
+def test_an_extension_is_answered_with_azures_types(api: Api) -> None:
     api.put(scale_set(), edited(document(automatic=False), EXTENSIONS, [EXTENSION]))
     (found,) = api.get(scale_set())["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
     assert (found["properties"]["typeHandlerVersion"], found["properties"]["autoUpgradeMinorVersion"]) == ("2.1", True)
@@ -215,7 +215,7 @@ def test_a_bare_scale_set_is_shown_as_azure_fills_it_in(api: Api, image: str) ->
     assert ("linuxConfiguration" in machine["osProfile"]) is (image == "Linux")
 
 
-def test_what_says_nothing_is_left_out(api: Api) -> None:
+def test_empty_fields_are_left_out(api: Api) -> None:
     """`terraform plan` was never clean: it takes an empty object for a change."""
     api.put(scale_set(), edited(document(), "properties.additionalCapabilities", {}))
     assert "additionalCapabilities" not in api.get(scale_set())["properties"]

@@ -19,7 +19,7 @@ def statuses(*acts: Callable[[], Said]) -> list[int]:
     return sorted(answer.status for answer in said)
 
 
-def test_one_of_two_makes_it() -> None:
+def test_of_two_simultaneous_requests_one_creates() -> None:
     api = Api()
     make = partial(api.put, scale_set(), document())
     assert statuses(make, make, make) == [200, 200, 201]

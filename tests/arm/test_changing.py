@@ -231,7 +231,7 @@ def test_a_null_in_a_patched_list_takes_a_secret_away(api: Api) -> None:
     assert '\\"two\\"' in sealed() and '\\"one\\"' not in sealed()
 
 
-def test_who_may_take_a_secret_away_and_when(api: Api) -> None:
+def test_removing_a_secret_needs_the_right_and_no_running_upgrade(api: Api) -> None:
     a_scale_set(os_profile=SECRETS)
     operator, null = Api(ApiClient.Role.OPERATOR), edited({}, f"{PROFILE}.osProfile.adminPassword", None)
     with nothing_changes():
@@ -293,7 +293,7 @@ def test_the_etag_of_a_put_is_that_of_a_get(api: Api) -> None:
     assert shown["properties"]["virtualMachineProfile"]["numbers"] == numbers
 
 
-def test_what_the_engine_does_changes_no_etag(api: Api) -> None:
+def test_changes_by_the_engine_keep_the_etag(api: Api) -> None:
     row = a_scale_set()
     etag = api.get(scale_set()).headers["ETag"]
     publish("16.04.201809250")

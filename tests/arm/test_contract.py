@@ -45,7 +45,7 @@ def test_every_version_from_the_first_on(api: Api, version: str) -> None:
 @pytest.mark.parametrize(
     "version", ["2017-03-29", "2018-13-01", "latest", "2018", "2018-10-01 ", "２０１８-10-01", "1.0"]
 )
-def test_what_is_no_version(api: Api, version: str) -> None:
+def test_unknown_api_versions_are_refused(api: Api, version: str) -> None:
     a_scale_set()
     said = api.get(f"{scale_set()}?api-version={quote(version)}")
     is_error(said, 400, "InvalidApiVersionParameter", "2018-10-01")
@@ -141,13 +141,13 @@ def test_an_old_preview_version_has_its_own_names(api: Api) -> None:
         ("OPTIONS", scale_set(), 405, "MethodNotAllowed"),
     ],
 )
-def test_what_is_not_there_or_cannot_be_done(api: Api, method: str, path: str, status: int, code: str) -> None:
+def test_unknown_resources_and_methods_are_refused(api: Api, method: str, path: str, status: int, code: str) -> None:
     a_scale_set()
     with nothing_changes():
         is_error(api(method, path, {} if method in ("PATCH", "PUT") else None), status, code)
 
 
-def test_another_subscription(api: Api) -> None:
+def test_an_unknown_subscription_is_refused(api: Api) -> None:
     for other in ("00000000-0000-0000-0000-000000000000", "mine", "{subscription-id}"):
         said = api.raw("GET", f"/subscriptions/{other}/resourceGroups?api-version=2018-10-01")
         is_error(said, 404, "SubscriptionNotFound", other)
@@ -259,13 +259,13 @@ def test_a_nul_is_nowhere(api: Api) -> None:
         is_error(api.get(path), 400, "InvalidParameter", "NUL")
 
 
-def test_what_is_missing(api: Api) -> None:
+def test_missing_fields_are_named(api: Api) -> None:
     for path in ("location", "sku.capacity", f"{IMAGE}.publisher"):
         with nothing_changes():
             is_error(api.put(scale_set(), without(document(), path)), 400, "InvalidParameter", f"{path} is missing")
 
 
-def test_another_location(api: Api) -> None:
+def test_moving_to_another_location_is_refused(api: Api) -> None:
     a_scale_set()
     is_error(api.patch(scale_set(), {"location": "westus"}), 400, "PropertyChangeNotAllowed", "cannot be changed")
 

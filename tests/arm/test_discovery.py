@@ -37,7 +37,7 @@ def openid(api: Api, tenant: str = "") -> Any:
 
 
 @pytest.mark.parametrize("tenant", ["", "common", "organizations"])
-def test_what_openid_asks_of_a_discovery_document(api: Api, tenant: str) -> None:
+def test_the_discovery_document_has_all_that_openid_asks_for(api: Api, tenant: str) -> None:
     """OpenID Connect Discovery 1.0, section 3, the required ones; MSAL for JavaScript refuses a document that lacks one."""
     found = openid(api, tenant)
     assert found["issuer"] == f"{HERE}/{api.tenant}/v2.0"
@@ -75,7 +75,7 @@ def test_a_token_is_verified_with_what_discovery_says_alone(api: Api, path: str)
     assert api.get("", token=token).status == 200
 
 
-def test_keys_are_found_where_older_clients_look_too(api: Api) -> None:
+def test_keys_are_served_at_the_older_address_too(api: Api) -> None:
     same = read(api, f"/{api.tenant}/discovery/v2.0/keys")
     for path in ("/common/discovery/keys", "/common/discovery/v2.0/keys", "/discovery/v2.0/keys", "/discovery/keys"):
         assert read(api, path) == same
@@ -126,7 +126,7 @@ def test_instance_discovery_knows_this_host_alone(api: Api) -> None:
     assert found["metadata"][0]["aliases"] == ["testserver"]
 
 
-def test_another_tenant_is_not_here(api: Api) -> None:
+def test_an_unknown_tenant_is_not_found(api: Api) -> None:
     other = "11111111-2222-3333-4444-555555555555"
     for path in ("v2.0/.well-known/openid-configuration", ".well-known/openid-configuration", "discovery/v2.0/keys"):
         assert read(api, f"/{other}/{path}", 400)["error"] == "invalid_tenant"
@@ -187,7 +187,7 @@ def test_a_token_for_nothing_named_is_for_this_api(api: Api) -> None:
     assert api.get("", token=api.ask_token(scope=words)["access_token"]).status == 200
 
 
-def test_other_names_of_this_server_are_audiences_too(api: Api, settings: LazySettings) -> None:
+def test_all_names_of_this_server_are_audiences(api: Api, settings: LazySettings) -> None:
     token = issued(api, audience="https://rollgrid.example.com:8443")
     is_error(api.get("", token=token), 401, "AuthenticationFailed", "audience")
     settings.ALLOWED_HOSTS = ["testserver", ".example.com", "*"]
@@ -206,12 +206,12 @@ def test_other_names_of_this_server_are_audiences_too(api: Api, settings: LazySe
         f"{HERE}/common/v2.0",
     ],
 )
-def test_another_issuer(api: Api, issuer: str) -> None:
+def test_tokens_of_another_issuer_are_refused(api: Api, issuer: str) -> None:
     token = issued(api, issuer=issuer.format(t=api.tenant))
     is_error(api.get("", token=token), 401, "AuthenticationFailed", "issuer")
 
 
-def test_another_tenant(api: Api) -> None:
+def test_tokens_of_another_tenant_are_refused(api: Api) -> None:
     token = issued(api, tenant="11111111-2222-3333-4444-555555555555")
     is_error(api.get("", token=token), 401, "AuthenticationFailed", "tenant")
 
@@ -254,7 +254,7 @@ def test_ending_all_tokens(api: Api) -> None:
     assert api.get("", token=api.fetch_token()).status == 200
 
 
-def test_no_secret_looks_like_an_option(db: None) -> None:
+def test_no_secret_begins_like_an_option(db: None) -> None:
     """One in 64 random texts begins with "-", which `az login --password` takes for an option."""
     row, secret = make_client("many", ApiClient.Role.VIEWER, NOW)
     for _ in range(500):

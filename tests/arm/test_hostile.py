@@ -96,7 +96,7 @@ def test_a_filter_is_read_even_where_there_is_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/metadata/endpoints", "/common/v2.0/.well-known/openid-configuration"])
-def test_what_needs_no_token_answers_as_the_rest(api: Api, path: str) -> None:
+def test_endpoints_without_a_token_answer_like_the_others(api: Api, path: str) -> None:
     is_error(api.raw("POST", path, token=""), 405, "MethodNotAllowed", "POST")
     assert api.raw("HEAD", path, token="").status == 200
 
@@ -110,7 +110,7 @@ def test_a_form_in_another_alphabet(api: Api) -> None:
 # --- tokens and roles -------------------------------------------------------------------------------------------------
 
 
-def test_another_spelling_of_the_client_id_gives_no_more_tries(api: Api) -> None:
+def test_respelling_the_client_id_gives_no_more_tries(api: Api) -> None:
     plain = api.client.pk.hex
     spelled = [f"{{{plain}}}", f"urn:uuid:{plain}", plain.upper(), *(f"{plain[:n]}-{plain[n:]}" for n in range(1, 30))]
     said = [api.ask_token(client_id=spelling, client_secret="guess").status for spelling in spelled]
@@ -145,7 +145,7 @@ def test_an_operator_cannot_hide_a_change_behind_a_second_spelling(api: Api) -> 
 
 
 @pytest.mark.parametrize("name", ["sku", "SKU", "Sku"])
-def test_of_two_spellings_the_one_that_is_shown_is_changed(api: Api, name: str) -> None:
+def test_a_change_goes_to_the_spelling_that_is_shown(api: Api, name: str) -> None:
     body = document(capacity=3)
     stored_as_it_is({**body, "SKU": {"name": "other", "capacity": 4}})
     assert api.get(scale_set())["sku"]["capacity"] == 3
@@ -153,7 +153,7 @@ def test_of_two_spellings_the_one_that_is_shown_is_changed(api: Api, name: str) 
     assert ScaleSet.objects.get().capacity == 5
 
 
-def test_of_two_wrong_spellings_the_same_one_counts_everywhere(api: Api) -> None:
+def test_the_same_wrong_spelling_counts_everywhere(api: Api) -> None:
     """Also where the database keeps another order than the client sent."""
     body = document(capacity=3)
     spelled = {**body, "Sku": {"name": "other", "capacity": 4}, "SKU": body.pop("sku")}
@@ -205,7 +205,7 @@ def test_a_patch_of_a_group_without_tags_keeps_them(api: Api) -> None:
     assert api.patch("/resourceGroups/fleet", {"tags": {}})["tags"] == {}
 
 
-def test_a_group_is_not_another_whose_name_looks_alike(api: Api) -> None:
+def test_groups_with_similar_names_are_kept_apart(api: Api) -> None:
     """To LIKE an underscore is any letter."""
     a_scale_set(group="axb")
     api.put("/resourceGroups/a_b", {"location": "westeurope"})

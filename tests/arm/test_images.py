@@ -134,12 +134,12 @@ def test_images_of_galleries_are_no_platform_images(api: Api) -> None:
         f"{OFFERS}/UbuntuServer/skus/{quote('16.04-LTS:x', safe='')}/versions",
     ],
 )
-def test_what_is_not_there(api: Api, path: str) -> None:
+def test_unknown_images_are_not_found(api: Api, path: str) -> None:
     is_error(api.get(path), 404, "NotFound", "VMImage was not found", "There are: ")
 
 
 @pytest.mark.parametrize("query", ["$top=many", "$top=-1", "$top=%D9%A3", "$orderby=size", "$orderby="])
-def test_what_cannot_be_asked(api: Api, query: str) -> None:
+def test_unknown_parameters_of_lists_are_refused(api: Api, query: str) -> None:
     is_error(api.get(f"{VERSIONS}?{query}"), 400, "InvalidParameter", query.split("=")[0])
 
 
@@ -148,7 +148,7 @@ def test_an_unknown_location(api: Api) -> None:
     is_error(said, 400, "LocationNotAvailableForResourceType", "atlantis")
 
 
-def test_of_a_version_that_is_not_there_those_of_its_sku_are_named(api: Api) -> None:
+def test_an_unknown_version_names_those_of_its_sku(api: Api) -> None:
     for number in range(12):
         publish(f"16.04.2018092{number:02}")
     said = api.get(f"{VERSIONS}/9.9.9")

@@ -107,7 +107,7 @@ def test_the_instance_view_of_the_set_counts(api: Api) -> None:
     ("operation", "state", "code"),
     [("create", "Creating", "creating"), ("reimage", "Updating", "updating"), ("delete", "Deleting", "deleting")],
 )
-def test_what_is_being_done_to_it_is_its_state(api: Api, operation: str, state: str, code: str) -> None:
+def test_work_on_an_instance_is_its_provisioning_state(api: Api, operation: str, state: str, code: str) -> None:
     a_scale_set()
     Instance.objects.filter(number=1).update(operation_kind=operation, operation_at=NOW)
     assert api.get(ONE)["properties"]["provisioningState"] == state
@@ -213,7 +213,7 @@ def test_a_surplus_that_may_not_go_is_no_work_to_wait_for(api: Api) -> None:
         {"properties": "x"},
     ],
 )
-def test_what_is_no_protection(api: Api, body: Any) -> None:
+def test_invalid_protection_policies_are_refused(api: Api, body: Any) -> None:
     a_scale_set()
     with nothing_changes():
         is_error(api.put(ONE, body), 400, "InvalidParameter")
@@ -222,7 +222,7 @@ def test_what_is_no_protection(api: Api, body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"properties": {}}, {"properties": {"protectionPolicy": None}}, {"tags": {"a": "b"}}]
 )
-def test_what_says_nothing_of_protection_changes_nothing(api: Api, body: Any) -> None:
+def test_a_request_without_protection_keeps_it(api: Api, body: Any) -> None:
     a_scale_set()
     with nothing_changes():
         assert api.put(ONE, body).status == 200
@@ -249,7 +249,7 @@ def test_a_set_that_is_being_deleted(api: Api) -> None:
     is_error(api.put(ONE, protection(True, True)), 409, "Conflict")
 
 
-def test_one_that_could_not_be_made_says_so_in_the_providers_words(api: Api) -> None:
+def test_a_failed_creation_has_the_providers_message(api: Api) -> None:
     a_scale_set(instances=3)
     row = Instance.objects.get(number=1)
     row.note_not_made("QuotaExceeded", "instance 1 is beyond the quota", NOW)
@@ -265,7 +265,7 @@ def test_one_that_could_not_be_made_says_so_in_the_providers_words(api: Api) -> 
     assert states == ["Succeeded", "Failed", "Creating"]
 
 
-def test_one_that_is_gone_says_since_when(api: Api) -> None:
+def test_a_vanished_instance_says_since_when(api: Api) -> None:
     a_scale_set(instances=2)
     row = Instance.objects.get(number=1)
     row.note_gone(NOW)

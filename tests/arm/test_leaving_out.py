@@ -89,7 +89,7 @@ def put_without(api: Api, *paths: str, version: str = NOW_KNOWN) -> None:
         f"{PROFILE}.storageProfile.osDisk.diskSizeGB",
     ],
 )
-def test_what_is_left_out_is_gone(made: Api, path: str) -> None:
+def test_omitted_fields_are_removed(made: Api, path: str) -> None:
     """`az vmss update --remove X` exited with success, and removed nothing."""
     before = copy.deepcopy(ScaleSet.objects.get().document)
     assert stored(path) is not None
@@ -125,14 +125,14 @@ def test_the_switch_left_out_is_off(made: Api) -> None:
         "properties.virtualMachineProfile",
     ],
 )
-def test_what_stays_though_it_is_left_out(made: Api, path: str) -> None:
+def test_some_omitted_fields_stay(made: Api, path: str) -> None:
     """Azure's tools leave it out, a scale set cannot be without it, or it holds upgrades back."""
     before = ScaleSet.objects.get().document
     put_without(made, path)
     assert ScaleSet.objects.get().document == before
 
 
-def test_what_is_never_shown_stays(made: Api) -> None:
+def test_fields_that_are_never_shown_stay(made: Api) -> None:
     before = ScaleSet.objects.get()
     put_without(made, "properties.overprovision")
     after = ScaleSet.objects.get()
@@ -145,7 +145,7 @@ def test_members_of_no_model_stay_since_clients_with_types_drop_them(made: Api) 
     assert stored(f"{PROFILE}.fromTheFuture") == {"a": 1}
 
 
-def test_what_an_older_version_does_not_know_stays(made: Api) -> None:
+def test_fields_unknown_to_an_older_api_version_stay(made: Api) -> None:
     """A client of 2018 cannot send what has come since then."""
     unknown = ["properties.scaleInPolicy", "properties.additionalCapabilities"]
     put_without(made, *unknown, f"{PROFILE}.licenseType", version="2018-10-01")
@@ -224,7 +224,7 @@ def test_identities_that_a_put_does_not_name_go(api: Api) -> None:
     assert set(api.get(scale_set())["identity"]["userAssignedIdentities"]) == {"/ids/b", "/ids/c", "/ids/d"}
 
 
-def test_of_a_load_balancer_too(api: Api) -> None:
+def test_omitted_fields_of_a_load_balancer_are_removed_too(api: Api) -> None:
     api.version = NOW_KNOWN
     probe = {"name": "p", "properties": {"protocol": "Http", "port": 80, "requestPath": "/", "numberOfProbes": 3}}
     lists = {"probes": [probe], "backendAddressPools": [{"name": "pool"}]}

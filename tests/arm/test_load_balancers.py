@@ -78,7 +78,7 @@ def test_a_changed_probe_reaches_its_users(api: Api) -> None:
     assert set(LoadBalancer.objects.get().document["properties"]["probes"][0]) == {"name", "properties"}
 
 
-def test_another_location(api: Api) -> None:
+def test_moving_a_load_balancer_is_refused(api: Api) -> None:
     """As of a scale set."""
     api.put(load_balancer(), balancer())
     with nothing_changes():

@@ -38,7 +38,7 @@ def test_an_action_that_we_do_not_have_is_named(api: Api, of: str, action: str) 
             is_error(said, 400, "ActionNotSupported", f"'{action}'", "nothing was done")
 
 
-def test_it_does_not_matter_whether_the_resource_is_there(api: Api) -> None:
+def test_an_unknown_action_is_refused_even_without_its_resource(api: Api) -> None:
     is_error(api.post(f"{scale_set('nobody')}/delete"), 400, "ActionNotSupported", "'delete'")
 
 

@@ -98,7 +98,7 @@ def test_quotes_within_a_text() -> None:
         "name eq '" + "a" * MAX_LENGTH + "'",
     ],
 )
-def test_what_cannot_be_read_is_refused(condition: str) -> None:
+def test_unreadable_parameters_are_refused(condition: str) -> None:
     with pytest.raises(ArmError) as caught:
         read(condition, ("name", "tagName"))
     assert (caught.value.status, caught.value.target) == (400, "$filter")
@@ -194,7 +194,7 @@ def test_instances_by_their_power(api: Api) -> None:
     assert found("startswith(instanceView/statuses/code, 'PowerState/running') eq false") == ["1"]
 
 
-def test_what_instances_cannot_be_asked_by_is_refused(api: Api) -> None:
+def test_unknown_filters_of_instances_are_refused(api: Api) -> None:
     a_scale_set(instances=1)
     path = with_filter(f"{scale_set()}/virtualMachines", "properties/latestModelApplied eq true")
     is_error(api.get(path), 400, "InvalidParameter", "$filter", "instanceView/statuses/code")
@@ -253,7 +253,7 @@ def test_slips_that_would_narrow_are_refused(groups: Api, option: str) -> None:
     is_error(groups.get(f"/resourceGroups?{option}=x"), 400, "InvalidParameter", option)
 
 
-def test_other_parameters_are_passed_over_as_azure_does(api: Api) -> None:
+def test_unknown_parameters_are_ignored_as_azure_does(api: Api) -> None:
     a_scale_set()
     assert api.get(f"{scale_set()}?forceDeletion=true&x-ms-foo=1&api-version=2024-11-01").status == 200
 

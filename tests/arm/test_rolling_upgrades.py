@@ -141,7 +141,7 @@ def test_the_time_of_the_last_action_is_when_it_was_asked_for(api: Api, monkeypa
     assert (status()["code"], status()["lastActionTime"]) == ("Cancelled", "2018-09-25T12:05:00.0000000+00:00")
 
 
-def test_what_cannot_be_started(api: Api) -> None:
+def test_impossible_starts_are_refused(api: Api) -> None:
     a_scale_set()
     publish("16.04.201809250")
     api.post(START)

@@ -107,7 +107,7 @@ def vars_of(row: ScaleSet) -> Json:
     return kept
 
 
-def test_what_could_not_be_created_is_said(api: Api) -> None:
+def test_failed_creations_are_reported(api: Api) -> None:
     made = api.put(scale_set(), document(capacity=2))
     row = ScaleSet.objects.get()
     for number in (0, 1):

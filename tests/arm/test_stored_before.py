@@ -32,7 +32,7 @@ def stored(path: str, value: Any, *, automatic: bool = True) -> None:
 
 
 @pytest.mark.parametrize(("path", "value"), OLD)
-def test_it_is_read_and_put_as_it_is(api: Api, path: str, value: Any) -> None:
+def test_a_document_of_before_can_be_read_and_put_unchanged(api: Api, path: str, value: Any) -> None:
     stored(path, value)
     shown = api.get(scale_set())
     assert shown.status == 200
@@ -42,7 +42,7 @@ def test_it_is_read_and_put_as_it_is(api: Api, path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(("path", "value"), OLD)
-def test_it_is_changed_elsewhere_and_turned_off(api: Api, path: str, value: Any) -> None:
+def test_a_document_of_before_can_be_changed_elsewhere(api: Api, path: str, value: Any) -> None:
     stored(path, value)
     assert api.patch(scale_set(), {"sku": {"capacity": 5}}).status == 200
     assert api.patch(scale_set(), OFF).status == 200
@@ -50,7 +50,7 @@ def test_it_is_changed_elsewhere_and_turned_off(api: Api, path: str, value: Any)
 
 
 @pytest.mark.parametrize(("path", "value"), OLD[:5])
-def test_it_is_told_of(api: Api, path: str, value: Any) -> None:
+def test_a_document_of_before_gets_a_warning(api: Api, path: str, value: Any) -> None:
     stored(path, value)
     said = api.patch(scale_set(), {"tags": {"a": "b"}})
     assert "299 rollgrid" in said.headers["Warning"]
@@ -58,14 +58,14 @@ def test_it_is_told_of(api: Api, path: str, value: Any) -> None:
     assert [line["result"] for line in lines] == ["failed"] and lines[0]["target"].startswith(path)
 
 
-def test_another_value_of_it_is_refused(api: Api) -> None:
+def test_a_new_value_of_a_refused_field_is_refused(api: Api) -> None:
     stored(*OLD[0])
     with nothing_changes():
         given = {"properties": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}
         is_error(api.patch(scale_set(), given), 400, "BadRequest", "automaticOSUpgradePolicy")
 
 
-def test_it_can_be_taken_away(api: Api) -> None:
+def test_a_refused_field_can_be_removed(api: Api) -> None:
     stored(*OLD[0])
     assert api.patch(scale_set(), {"properties": {"automaticOSUpgradePolicy": None}}).status == 200
     assert "automaticOSUpgradePolicy" not in ScaleSet.objects.get().document["properties"]

@@ -11,7 +11,7 @@ from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 pytestmark = pytest.mark.django_db
 
 
-def test_what_az_login_asks_for(api: Api) -> None:
+def test_az_login_gets_what_it_asks_for(api: Api) -> None:
     (subscription,) = api.raw("GET", "/subscriptions?api-version=2022-12-01")["value"]
     assert (subscription["subscriptionId"], subscription["state"], subscription["tenantId"]) == (
         api.subscription,
@@ -67,12 +67,12 @@ def test_resource_groups(api: Api) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"location": "atlantis"}, {"location": 7}, {"location": "westus", "tags": []}])
-def test_what_is_no_resource_group(api: Api, body: object) -> None:
+def test_invalid_resource_groups_are_refused(api: Api, body: object) -> None:
     with nothing_changes():
         assert api.put(group(), body).status == 400
 
 
-def test_what_is_put_first_makes_its_group(api: Api) -> None:
+def test_the_first_resource_creates_its_group(api: Api) -> None:
     """Azure wants it made before; here the terminal and the admin know no groups."""
     api.put(scale_set(of="One"), document())
     a_scale_set(group="Two")

@@ -91,7 +91,7 @@ def test_a_token_is_refused_as_oauth_says(api: Api, form: dict[str, str], status
     assert said["error_description"].startswith("AADSTS") and "wrong" not in said["error_description"]
 
 
-def test_what_is_no_form(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_token_requests_are_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"/{api.tenant}/oauth2/v2.0/token"
     for kind in ("application/json", "multipart/form-data", "text/plain"):
         answer = api.http.post(address, b'{"client_id": "x"}', kind)
@@ -221,14 +221,14 @@ def test_a_secret_that_is_guessed_at_has_to_wait(api: Api, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize("form", [{"client_secret": ""}, {"client_id": "x"}, {"grant_type": "password"}])
-def test_what_is_no_try_of_a_client_forgets_none(api: Api, form: dict[str, str]) -> None:
+def test_invalid_requests_keep_the_count_of_tries(api: Api, form: dict[str, str]) -> None:
     for _ in range(LIMITS[CountedBy.PAIR].free_failures):
         assert api.ask_token(client_secret="guess").status == 401
         assert api.ask_token(**form).status in (400, 401)
     assert api.ask_token().status == 429
 
 
-def test_who_tries_client_after_client_has_to_wait(api: Api) -> None:
+def test_guessing_across_clients_has_to_wait(api: Api) -> None:
     for _ in range(LIMITS[CountedBy.ADDRESS].free_failures):
         assert api.ask_token(client_id=str(uuid.uuid4())).status == 401
     assert api.ask_token().status == 429
@@ -264,7 +264,7 @@ NEEDED = [
 
 @pytest.mark.parametrize("role", list(ApiClient.Role))
 @pytest.mark.parametrize(("needed", "method", "path", "body"), NEEDED)
-def test_who_may_do_what(
+def test_each_role_allows_its_own_requests(
     db: None, role: ApiClient.Role, needed: ApiClient.Role, method: str, path: str, body: Any
 ) -> None:
     """The table of docs/arm-api.md."""

@@ -121,7 +121,7 @@ def test_instances_are_selected_with_the_mouse(up: Installation, sign_in: SignIn
     assert "selected=8-11" in page.url
 
 
-def test_one_form_serves_all_that_are_selected(up: Installation, sign_in: SignIn) -> None:
+def test_a_single_form_serves_all_selected_scale_sets(up: Installation, sign_in: SignIn) -> None:
     """F14: all that match a filter are selected at once; F9: there is no upgrade that the opt-outs could end with."""
     put_fleet(up, "actions/many", 20)
     page = sign_in(address("actions/many", "?selected=8-11"))

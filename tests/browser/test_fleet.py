@@ -73,7 +73,7 @@ def test_the_switch_asks_and_the_feed_answers(up: Installation, sign_in: SignIn)
     assert up.scale_set(CALM).automatic_upgrade
 
 
-def test_what_needs_a_person_is_said_and_leads_there(up: Installation, sign_in: SignIn) -> None:
+def test_scale_sets_that_need_a_person_are_named_and_linked(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "pages/ill", 5)
     page = sign_in("/")
     expect(page.locator("#needs")).to_contain_text("Nothing needs attention.")

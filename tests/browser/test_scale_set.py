@@ -198,7 +198,7 @@ def test_the_server_restarts_in_mid_upgrade_and_nothing_is_missing(up: Installat
     assert shown(page) == {instance["name"]: "up to date" for instance in instances}
 
 
-def test_who_has_no_rights_sees_the_controls_and_why_they_are_off(ten: str, onlooker: str, sign_in: SignIn) -> None:
+def test_viewers_see_disabled_controls_with_the_reason(ten: str, onlooker: str, sign_in: SignIn) -> None:
     page = sign_in(address(ten, "?open=2"), user=onlooker, password=PASSWORD)
     start = page.get_by_role("button", name="Start upgrade")
     expect(start).to_have_attribute("aria-disabled", "true")

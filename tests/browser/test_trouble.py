@@ -202,7 +202,7 @@ def test_magnified_four_times_everything_can_be_done(sign_in: SignIn) -> None:
     assert wide[0] <= wide[1], wide
 
 
-def test_who_may_opt_out_only_reads_why_not_in_again(up: Installation, halfway: str, sign_in: SignIn) -> None:
+def test_opting_in_without_the_right_says_why_not(up: Installation, halfway: str, sign_in: SignIn) -> None:
     up.manage("opt_out", SETS[1], "1", "--reason", "<img src=x onerror=alert(1)> & =1+1")
     page = ready(sign_in(address(SETS[1], "?open=1"), user=halfway, password=PASSWORD))
     expect(page.locator("#panel")).to_contain_text("<img src=x onerror=alert(1)> & =1+1")
@@ -219,7 +219,7 @@ def test_addresses_that_make_no_sense_do_no_harm(sign_in: SignIn) -> None:
     expect(page.locator("#grid .cell:not(.dim)")).to_have_count(5)
 
 
-def test_who_signs_out_in_another_tab_hears_nothing_more(up: Installation, sign_in: SignIn) -> None:
+def test_signing_out_in_one_tab_ends_the_feed_in_all(up: Installation, sign_in: SignIn) -> None:
     page = ready(sign_in(address(SETS[2])))
     expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
     other = page.context.new_page()

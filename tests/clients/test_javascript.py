@@ -54,7 +54,7 @@ def flat(body: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in body.items() if name != "properties"}, **body["properties"]}
 
 
-def test_javascript_logs_in_and_looks_after_a_scale_set(up: Installation) -> None:
+def test_javascript_logs_in_and_manages_a_scale_set(up: Installation) -> None:
     model = flat(document(image=WINDOWS, capacity=3, automatic=False, tags={"rollgrid-sim-boot-seconds": "0.5"}))
     said = a_day(up, model)
     assert said["created"]["provisioningState"] == "Succeeded"

@@ -138,7 +138,7 @@ def now_possible() -> dict[Action, str]:
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_what_is_possible_is_not_refused_and_what_is_refused_is_not_possible(situation: Callable[[], None]) -> None:
+def test_an_action_is_possible_exactly_if_its_command_is_not_refused(situation: Callable[[], None]) -> None:
     situation()
     found = now_possible()
     assert set(found) == set(Action)
@@ -157,7 +157,7 @@ BEGINNINGS = (Action.START, Action.START_UNHEALTHY_FIRST, Action.RETRY_FAILED, A
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_what_can_be_started_is_not_over_at_once(situation: Callable[[], None]) -> None:
+def test_an_upgrade_that_can_be_started_does_not_end_at_once(situation: Callable[[], None]) -> None:
     situation()
     for action in BEGINNINGS:
         if now_possible()[action]:

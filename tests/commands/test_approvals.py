@@ -73,7 +73,7 @@ def test_nothing_happens_before_approval_and_then_to_the_approved_only() -> None
     assert taken() == [1, 3]
 
 
-def test_it_is_in_the_feed_and_on_the_record() -> None:
+def test_approvals_are_in_the_feed_and_audited() -> None:
     upgrade = waiting()
     approve(WEB, ["3"], by="ada", now=LATER)
     seen = read.snapshot(upgrade.scale_set_id)
@@ -101,7 +101,7 @@ def test_approving_twice_is_once() -> None:
         assert approve(WEB, ["0", "0"], by="eve", now=LATER).instances == []
 
 
-def test_one_can_approve_ahead_and_for_one_version_only() -> None:
+def test_an_approval_ahead_is_for_one_version_only() -> None:
     """Before the upgrade begins; and what is approved for one version waits again for the next."""
     row = deferred_set()
     publish(NEW)
@@ -112,7 +112,7 @@ def test_one_can_approve_ahead_and_for_one_version_only() -> None:
     assert approved() == {4: NEW, 5: NEWER} and taken() == [5]
 
 
-def test_what_is_approved_is_that_of_the_running_upgrade() -> None:
+def test_an_approval_is_for_the_running_upgrades_version() -> None:
     waiting()
     approve(WEB, ["0"], by="ada", now=NOW)
     look()
@@ -122,7 +122,7 @@ def test_what_is_approved_is_that_of_the_running_upgrade() -> None:
     assert approve(WEB, ["1"], by="ada", now=LATER, version=NEW).version == NEW
 
 
-def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
+def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
     waiting()
     publish(NEWER)
     look()
@@ -134,7 +134,7 @@ def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
 # --- taking it back ---------------------------------------------------------------------------------------------------
 
 
-def test_what_no_batch_has_taken_yet_can_be_taken_back() -> None:
+def test_an_approval_can_be_withdrawn_before_its_batch() -> None:
     upgrade = waiting()
     approve(WEB, by="ada", now=NOW)
     a_batch(upgrade, {0: MemberState.QUEUED})
@@ -148,7 +148,7 @@ def test_what_no_batch_has_taken_yet_can_be_taken_back() -> None:
         assert withdraw_approval(WEB, by="eve", now=LATER) == []
 
 
-def test_what_has_its_version_keeps_the_record() -> None:
+def test_instances_with_the_version_keep_their_approval() -> None:
     waiting(2)
     approve(WEB, by="ada", now=NOW)
     Instance.objects.filter(number=0).update(version=NEW)

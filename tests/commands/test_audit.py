@@ -76,7 +76,7 @@ def test_a_script_that_says_nothing_is_whoever_runs_it() -> None:
     assert row.name and row.came_from.startswith(f"{row.name}@")
 
 
-def test_who_acts_is_asked_for_only_where_there_is_something_to_write() -> None:
+def test_the_actor_is_asked_for_only_when_an_entry_is_written() -> None:
     def nobody() -> Actor:
         raise AssertionError("asked")
 
@@ -99,7 +99,7 @@ def test_before_and_after_hold_only_what_differs() -> None:
     assert (was, is_now, row.at) == (True, False, LATER)
 
 
-def test_what_changes_nothing_is_not_written() -> None:
+def test_commands_without_a_change_are_not_audited() -> None:
     row = a_scale_set(instances=3)
     opt_out(WEB, ["1"], reason="x", owner="me", now=NOW)
     opt_in(WEB, ["1"], owner="me", now=NOW)
@@ -128,7 +128,7 @@ def test_opting_out_again_says_what_it_replaced() -> None:
     assert (after["instances"], after["reason"], after["owner"]) == ("3-4", "debugging", "ada")
 
 
-def test_it_stays_when_its_object_goes() -> None:
+def test_an_entry_outlives_its_object() -> None:
     a_scale_set()
     delete_scale_set(WEB, LATER)
     ScaleSet.objects.all().delete()
@@ -245,7 +245,7 @@ def test_nobody_fills_the_table_with_refused_attempts() -> None:
 # --- append-only ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_neither_changed_nor_deleted() -> None:
+def test_entries_are_neither_changed_nor_deleted() -> None:
     a_scale_set()
     row = last()
     row.says = "Nothing happened."

@@ -89,7 +89,7 @@ def test_with_all_opted_out_there_is_nobody() -> None:
         start_extensions("fleet/web", "me", NOW)
 
 
-def test_of_two_upgrades_only_one_runs() -> None:
+def test_a_second_upgrade_is_refused() -> None:
     with_script()
     publish("16.04.1")
     upgrade = start_extensions("fleet/web", "me", NOW)
@@ -117,7 +117,7 @@ def test_the_model_stays_while_it_runs() -> None:
         set_model("fleet/web", body, LATER)
 
 
-def test_it_is_paused_and_cancelled_as_any_other() -> None:
+def test_extension_upgrades_are_paused_and_cancelled_as_any_other() -> None:
     row = with_script()
     start_extensions("fleet/web", "me", NOW)
     assert pause("fleet/web", "ada", NOW).paused_by == "ada"
@@ -150,7 +150,7 @@ def ended_badly(at: int, **changes: Any) -> RollingUpgrade:
     return upgrade
 
 
-def test_it_is_no_attempt_at_an_image() -> None:
+def test_an_extension_upgrade_is_no_attempt_at_an_image() -> None:
     row = with_script()
     ended_badly(0, cancel_requested_by="eve")
     assert observe(row.pk, NOW).facts.last_attempt is None
@@ -161,7 +161,7 @@ def test_it_is_no_attempt_at_an_image() -> None:
     assert (running.kind, running.target_version, running.started_by) == ("image", "16.04.1", StartedBy.PLATFORM)
 
 
-def test_it_does_not_hide_the_last_attempt_at_an_image() -> None:
+def test_an_extension_upgrade_does_not_hide_the_last_attempt_at_an_image() -> None:
     row = with_script()
     publish("16.04.1")
     image = start("fleet/web", "me", NOW)
@@ -175,7 +175,7 @@ def test_it_does_not_hide_the_last_attempt_at_an_image() -> None:
     assert again and again.pk == image.pk
 
 
-def test_it_is_never_tried_again_by_itself() -> None:
+def test_an_extension_upgrade_is_never_retried_by_itself() -> None:
     with_script()
     ended_badly(0)
     with refused("OperationNotAllowed", "nothing waits to be tried again: the last upgrade of fleet/web never began"):

@@ -83,7 +83,7 @@ def test_letting_go_of_nothing() -> None:
         ("x", NOW + timedelta(days=3651), "until", "a stop of the fleet ends within ten years or never"),
     ],
 )
-def test_what_is_refused(reason: str, until: datetime | None, target: str, words: str) -> None:
+def test_invalid_fleet_stops_are_refused(reason: str, until: datetime | None, target: str, words: str) -> None:
     two_sets()
     stop()
     with refused("InvalidParameter", words) as caught:
@@ -124,7 +124,7 @@ def test_the_platform_starts_nothing_and_people_may() -> None:
 # --- its time is over -------------------------------------------------------------------------------------------------
 
 
-def test_it_ends_by_itself_and_every_scale_set_shows_it() -> None:
+def test_an_expired_fleet_stop_ends_on_every_scale_set() -> None:
     two_sets()
     until = stop(until=NOW + timedelta(hours=2)).until
     assert until

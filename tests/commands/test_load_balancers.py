@@ -95,7 +95,7 @@ def test_a_probe_in_use_cannot_go() -> None:
         (balancer(port=70000), "port must be an integer from 1 to 65535, got 70000"),
     ],
 )
-def test_what_is_no_load_balancer(body: object, word: str) -> None:
+def test_invalid_load_balancers_are_refused(body: object, word: str) -> None:
     put_load_balancer("fleet/lb", balancer(), NOW)
     with refused("InvalidParameter", word):
         put_load_balancer("fleet/lb", body, LATER)

@@ -131,7 +131,7 @@ def test_an_opt_in_that_nobody_takes_back_counts_after_its_seconds() -> None:
         undo_opt_in("fleet/web", ["3"], by="me", now=LATER + UNDO_FOR)
 
 
-def test_one_that_ends_in_a_moment_by_itself_need_not_be_ended() -> None:
+def test_an_opt_out_that_is_about_to_end_need_not_be_ended() -> None:
     a_scale_set()
     out("3", until=LATER + timedelta(seconds=5))
     assert opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR) == []

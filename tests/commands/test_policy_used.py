@@ -28,7 +28,9 @@ def policy_in_force(upgrade: RollingUpgrade) -> tuple[float, float, float, float
     ("use_own", "by_hand", "by_platform"),
     [(True, (50, 60, 90, False), (50, 60, 90, True)), (False, (50, 60, 90, False), (20, 20, 0, True))],
 )
-def test_whose_limits_count(use_own: bool, by_hand: tuple[Any, ...], by_platform: tuple[Any, ...]) -> None:
+def test_own_limits_count_for_people_and_the_defaults_for_the_platform(
+    use_own: bool, by_hand: tuple[Any, ...], by_platform: tuple[Any, ...]
+) -> None:
     """A-13, A-39: the set's own for a start by hand (Z-1.2), for the platform only where the set says so."""
     own = {"maxBatchInstancePercent": 50, "maxUnhealthyInstancePercent": 60, "pauseTimeBetweenBatches": "PT90S"}
     body = edited(document(capacity=10), OWN_LIMITS, own)
@@ -69,7 +71,7 @@ def test_max_surge_counts_as_the_limits_do(use_own: bool) -> None:
 
 
 @pytest.mark.parametrize("use_own", [True, False])
-def test_that_max_surge_loses_data_disks_is_warned_of(use_own: bool) -> None:
+def test_max_surge_warns_that_data_disks_are_lost(use_own: bool) -> None:
     """Whoever starts an upgrade: those by hand have the set's own limits."""
     body = edited(document(rolling={"maxSurge": True}, probe="/health"), USE_OWN, use_own)
     assert set_model("fleet/web", body, NOW).warnings == ()

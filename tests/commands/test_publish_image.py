@@ -170,7 +170,7 @@ def test_an_unknown_location(name: str) -> None:
 @pytest.mark.parametrize(
     "version", ["", "latest", "16", "16.04.x", "v1.2.3", "-1.0", "1.2.3.4.5", "1." + "9" * 19, "1.2\n"]
 )
-def test_what_is_no_version(version: str) -> None:
+def test_invalid_versions_are_refused(version: str) -> None:
     a_scale_set(instances=1)
     with refused("InvalidParameter", "an image version is 2 to 4 numbers separated by dots") as caught:
         publish(version)
@@ -198,7 +198,7 @@ def test_two_who_publish_the_same_version(followers: int) -> None:
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_some_who_publish_different_versions() -> None:
+def test_different_versions_can_be_published_at_once() -> None:
     names = [f"16.04.{number}" for number in range(1, 7)]
     a_scale_set(instances=1)
     with snapshot_equals_events():
@@ -211,7 +211,7 @@ def test_some_who_publish_different_versions() -> None:
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_one_who_publishes_everywhere_and_one_in_one_location() -> None:
+def test_publishing_everywhere_and_in_one_location_at_once() -> None:
     done = at_once(
         partial(publish_and_show, "16.04.1", (), NOW), partial(publish_and_show, "16.04.1", ("eastus",), NOW)
     )
@@ -225,7 +225,7 @@ def put_and_show(name: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_one_who_publishes_while_others_make_scale_sets() -> None:
+def test_publishing_while_scale_sets_are_created() -> None:
     """Whoever came too late to be told saw the new version by himself."""
     names = [f"web-{number}" for number in range(5)]
     with snapshot_equals_events():

@@ -66,7 +66,7 @@ def test_the_official_example_as_it_is() -> None:
     assert sealing.unseal(row.sealed_secrets) and "{your-password}" not in json.dumps(row.document)
 
 
-def test_what_is_not_understood_is_kept() -> None:
+def test_unknown_fields_are_kept() -> None:
     body = edited(document(), f"{PROFILE}.fromTheFuture", {"a": [1, None, {"ü": "😀"}]})
     put(body)
     assert ScaleSet.objects.get().document == body
@@ -75,7 +75,7 @@ def test_what_is_not_understood_is_kept() -> None:
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
-def test_another_model() -> None:
+def test_a_new_model_is_stored() -> None:
     before = a_scale_set()
     done = put(document(capacity=7, automatic=False, tags={"a": "b"}))
     after = ScaleSet.objects.get()
@@ -218,7 +218,7 @@ def test_names_that_can(path: str) -> None:
         (edited(document(), "properties.x", float("nan")), "not JSON"),
     ],
 )
-def test_what_is_no_document(body: object, word: str) -> None:
+def test_invalid_documents_are_refused(body: object, word: str) -> None:
     a_scale_set("other", instances=1)
     for path in ("fleet/web", "fleet/other"):
         with refused("InvalidParameter", word):
@@ -230,7 +230,7 @@ def test_what_is_no_document(body: object, word: str) -> None:
 SECRETS = {"adminPassword": "hunter2", "customData": "IyEvYmluL3No"}
 
 
-def test_what_machines_are_made_of_stays_while_an_upgrade_runs() -> None:
+def test_the_machine_model_stays_while_an_upgrade_runs() -> None:
     a_scale_set(os_profile=SECRETS)
     publish("16.04.1")
     start("fleet/web", "me", NOW)

@@ -154,7 +154,7 @@ def test_no_deleting_while_an_upgrade_runs() -> None:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there(command) -> None:  # type: ignore[no-untyped-def]
+def test_unknown_scale_sets_are_refused(command) -> None:  # type: ignore[no-untyped-def]
     with refused("ResourceNotFound", "there is no scale set 'fleet/web'; there are: none yet"):
         command("fleet/web")
     a_scale_set("other", instances=1)
@@ -169,6 +169,6 @@ def test_a_scale_set_that_is_being_deleted_is_not_found(command) -> None:  # typ
         command("fleet/web")
 
 
-def test_what_is_no_name(command) -> None:  # type: ignore[no-untyped-def]
+def test_invalid_names_are_refused(command) -> None:  # type: ignore[no-untyped-def]
     with refused("InvalidParameter", "a resource is named RESOURCE_GROUP/NAME"):
         command("web")

@@ -145,7 +145,7 @@ def test_asking_twice_for_the_next_batch_is_once() -> None:
         next_batch_now("fleet/web", "eve", LATER + timedelta(minutes=1))
 
 
-def test_it_counts_where_the_clock_was_set_back() -> None:
+def test_skipping_a_pause_counts_after_the_clock_was_set_back() -> None:
     upgrade = upgrading(rolling=PAUSE)
     a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", NOW - timedelta(minutes=1))
@@ -153,7 +153,7 @@ def test_it_counts_where_the_clock_was_set_back() -> None:
     assert upgrade.batches.count() == 2
 
 
-def test_it_is_for_this_pause_alone() -> None:
+def test_skipping_a_pause_is_for_this_pause_alone() -> None:
     upgrade = upgrading(rolling=PAUSE)
     a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", LATER)
@@ -296,7 +296,7 @@ def test_starting_with_those_that_failed_alone() -> None:
     assert sorted(upgrade.members.values_list("instance_number", flat=True)) == [2, 7]
 
 
-def test_those_that_stand_on_it_already_are_tried_again_too() -> None:
+def test_instances_on_the_version_already_are_retried_too() -> None:
     a_scale_set(version=NEW)
     publish(NEW)
     failed(2)
@@ -313,7 +313,7 @@ def test_nothing_failed_is_refused() -> None:
         start("fleet/web", "ada", LATER, only_failed=True)
 
 
-def test_those_that_are_tried_again_are_not_released_under_way() -> None:
+def test_instances_under_retry_are_not_released() -> None:
     a_scale_set()
     publish(NEW)
     failed(2)
@@ -327,7 +327,7 @@ def test_those_that_are_tried_again_are_not_released_under_way() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_not_there(name: str) -> None:
+def test_unknown_instances_are_refused(name: str) -> None:
     with refused("ResourceNotFound", "there is no scale set 'fleet/web'; there are: none yet"):
         COMMANDS[name]("fleet/web")
     with refused("InvalidParameter", "a resource is named RESOURCE_GROUP/NAME"):

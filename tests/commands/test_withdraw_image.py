@@ -92,7 +92,7 @@ def web_latest() -> str | None:
     return a_scale_set().wanted_version()
 
 
-def test_what_cannot_be_withdrawn() -> None:
+def test_impossible_withdrawals_are_refused() -> None:
     with refused("ImageNotFound", f"has no version '{NEW}'. Its newest are: {FIRST_VERSION}"):
         withdraw()
     with refused("ImageNotFound", "is not a supported image"):
@@ -109,7 +109,7 @@ def test_a_version_of_some_locations_is_withdrawn_in_all_of_them() -> None:
     assert (here.wanted_version(), there.wanted_version()) == (FIRST_VERSION, FIRST_VERSION)
 
 
-def test_one_that_nobody_uses_is_withdrawn_and_nobody_is_concerned() -> None:
+def test_withdrawing_an_unused_version_concerns_nobody() -> None:
     a_scale_set()
     publish(NEW)
     Instance.objects.update(version=NEW)
@@ -120,7 +120,7 @@ def test_one_that_nobody_uses_is_withdrawn_and_nobody_is_concerned() -> None:
 # --- who is told ------------------------------------------------------------------------------------------------------
 
 
-def test_who_runs_it_says_so_and_may_be_taken_to_the_newest_that_is_left() -> None:
+def test_instances_on_a_withdrawn_version_can_move_to_the_newest_left() -> None:
     publish(NEW)
     a_scale_set(version=NEW)
     with snapshot_equals_events():
@@ -185,7 +185,7 @@ def test_nobody_is_pinned_to_a_version_that_was_withdrawn() -> None:
         set_model("fleet/other", pinned(NEW), LATER)
 
 
-def test_who_was_pinned_before_is_told_and_may_change_everything_else() -> None:
+def test_a_scale_set_pinned_to_a_withdrawn_version_can_still_be_changed() -> None:
     publish(NEW)
     a_scale_set(version=NEW, model=pinned(NEW))
     assert withdraw() == ["web"]
@@ -223,7 +223,7 @@ def test_an_upgrade_to_it_stops_at_the_end_of_its_batch(by_hand: bool) -> None:
     assert RollingUpgrade.objects.count() == 1
 
 
-def test_one_that_it_stopped_is_tried_again_at_once_when_the_version_is_put_back() -> None:
+def test_an_upgrade_stopped_by_a_withdrawal_is_retried_when_the_version_returns() -> None:
     a_scale_set()
     publish(NEW)
     reconcile(web().pk, lambda: NOW)

@@ -130,7 +130,7 @@ sets = st.fixed_dictionaries(
 
 
 @given(st.lists(states, max_size=8), sets, st.integers(-3, 3))
-def test_whoever_stands_still_says_why_and_advises_nothing_in_vain(
+def test_every_waiting_instance_has_a_reason_and_no_vain_advice(
     instances: list[dict[str, Any]], changes: dict[str, Any], more: int
 ) -> None:
     facts = fleet(len(instances), **changes)
@@ -212,7 +212,7 @@ _DONE = {
 }
 
 
-def test_what_is_advised_begins_with_a_batch() -> None:
+def test_an_advised_upgrade_begins_with_a_batch() -> None:
     after = _started(fleet(3, sick=1), upgraded_first=True)
     assert after and isinstance(_first_step(after), StartBatch)
     assert batches.may_be_taken_next(fleet(3), StartedBy.USER, NEW)
@@ -323,7 +323,7 @@ def test_the_gate_before_a_start_away_from_a_withdrawn_version_is_that_of_a_star
     assert strict.numbers["limit_percent"] == 5
 
 
-def test_what_failed_before_is_told_what_opens_the_gate() -> None:
+def test_instances_that_failed_before_are_told_how_to_open_the_gate() -> None:
     failed = with_instance(fleet(10, sick=3), 9, failed_version=NEW)
     assert the(InstanceWhy.FAILED_BEFORE, failed).action == "start_unhealthy_first"
     beyond_mending = with_instance(with_instance(failed, 7, version=NEW), 8, version=NEW)
@@ -333,7 +333,7 @@ def test_what_failed_before_is_told_what_opens_the_gate() -> None:
     assert the(InstanceWhy.FAILED_BEFORE, paused).action == ""
 
 
-def test_what_failed_in_a_running_upgrade_is_left_alone_by_this_one() -> None:
+def test_instances_that_failed_are_left_alone_by_the_same_upgrade() -> None:
     """If it is stopped, the next one takes them too."""
     facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
     assert the(InstanceWhy.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."

@@ -113,7 +113,7 @@ def test_an_instance_on_a_newer_version_than_the_target_lacks_nothing() -> None:
     assert state(running, 0) is InstanceState.DONE
 
 
-def test_what_is_made_or_removed_or_missing_says_so() -> None:
+def test_instances_created_deleted_or_missing_have_their_state() -> None:
     facts = with_instance(
         fleet(4, version=NEW), 0, is_being_created=True, busy=True, version="", health=Health.INITIALIZING
     )
@@ -127,7 +127,7 @@ def test_what_is_made_or_removed_or_missing_says_so() -> None:
     ]
 
 
-def test_those_whose_wait_for_a_verdict_is_over_are_on_the_gauge_and_in_the_legend() -> None:
+def test_overdue_instances_are_on_the_gauge_and_in_the_legend() -> None:
     facts = fleet(10)
     for id in range(3):
         facts = with_instance(facts, id, health=Health.INITIALIZING, health_since=NOW - 60 * MINUTE)
@@ -142,7 +142,7 @@ def test_a_scale_set_of_none_is_no_share_up_to_date() -> None:
     assert (found["states"], found["planned_by"]) == ({}, None)
 
 
-def test_those_to_come_are_held_where_the_decision_or_a_pause_holds_them() -> None:
+def test_pending_instances_are_held_by_a_decision_or_a_pause() -> None:
     facts = fleet(3)
     assert [board(facts, decision=why)["states"] for why in (Why.TOO_MANY_UNHEALTHY, Why.REPLACING)] == [
         {"held": "0-2"},
@@ -186,7 +186,7 @@ def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
     assert (found["counts"]["total"], found["batches"][0]["instances"]) == (5, "0")
 
 
-def test_what_failed_and_what_is_back_on_its_old_disk() -> None:
+def test_failed_and_rolled_back_instances_have_their_state() -> None:
     facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, rolled_back=True)
     assert board(facts)["states"] == {"failed": "0", "rolled-back": "1", "pending": "2"}
     failed = upgrading(fleet(3), Member(0, MemberState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image(""))

@@ -27,7 +27,7 @@ def test_few_words(code: StrEnum, values: dict[str, object], said: str) -> None:
     assert say_of(f"{code}.brief", values) == said
 
 
-def test_what_the_numbers_of_a_row_say_is_not_said_again() -> None:
+def test_a_row_does_not_repeat_its_numbers_in_words() -> None:
     assert not KINDS[InstanceWhy.OPTED_OUT].is_brief
 
 

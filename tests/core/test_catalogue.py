@@ -120,7 +120,7 @@ def test_every_code_has_its_sentences() -> None:
     assert messages_in("no such language") == {}
 
 
-def test_what_is_said_of_many_instances_is_said_of_one_too() -> None:
+def test_sentences_about_many_instances_have_a_form_for_one() -> None:
     counting = {key for key, message in ENGLISH.items() if key in KINDS and "count, plural" in message}
     assert not [key for key in counting if f"{key}.each" not in ENGLISH]
 

@@ -217,7 +217,7 @@ def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
     assert answer.breach.message.endswith("First failed instance ID is: 0.")
 
 
-def test_an_upgraded_instance_that_falls_ill_later_counts_as_failed() -> None:
+def test_an_upgraded_instance_that_becomes_unhealthy_later_counts_as_failed() -> None:
     members = [Member(id, MemberState.SUCCEEDED) for id in range(4)]
     facts = with_instance(fleet(20), 2, health=Health.UNHEALTHY)
     assert isinstance(step(upgrading(facts, *members, finished=True)), Fault)
@@ -243,7 +243,7 @@ def test_turning_automatic_upgrades_off_stops_a_platform_upgrade_only() -> None:
     assert isinstance(step(upgrading(off, started_by=StartedBy.USER)), StartBatch)
 
 
-def test_it_is_complete_when_nothing_remains() -> None:
+def test_an_upgrade_is_complete_when_nothing_remains() -> None:
     """S-16; what is opted out, busy or newer than the target does not remain."""
     facts = fleet(5, version=NEW)
     facts = with_instance(with_instance(facts, 0, version=OLD, opt_out=Hold("ada", "debugging")), 1, version="16.04.3")
@@ -295,7 +295,7 @@ def test_opted_out_instances_start_nothing() -> None:
     assert why(with_instance(facts, 1, version=OLD, opt_out=Hold("ada", "debugging"))) is Why.NOTHING_TO_DO
 
 
-def test_what_failed_on_this_version_starts_nothing() -> None:
+def test_instances_that_failed_on_this_version_start_nothing() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
     assert isinstance(step(replace(facts, latest=image("16.04.3"))), StartUpgrade)
@@ -329,7 +329,7 @@ def test_surplus_instances_are_removed_from_the_end() -> None:
     assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
 
 
-def test_those_that_leave_already_are_not_surplus_again() -> None:
+def test_instances_being_deleted_are_not_surplus_again() -> None:
     """Scaling in by two removed two, and while these went the next two, and so on to the last."""
     facts = replace(fleet(5), capacity=3)
     for id in (3, 4):
@@ -379,7 +379,7 @@ def test_exceeding_is_strict(part: int, whole: int, limit: int) -> None:
     assert health.exceeds(part, whole, limit) is (part / whole * 100 > limit + 1e-9)
 
 
-def test_what_failed_and_is_opted_out_is_not_touched_again() -> None:
+def test_failed_instances_that_are_opted_out_are_not_touched() -> None:
     """Somebody wants to see what went wrong: its old OS disk is not put back over it."""
     facts = upgrading(fleet(5), Member(0, MemberState.FAILED))
     assert isinstance(step(facts), RollBack)

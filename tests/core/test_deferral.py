@@ -72,7 +72,7 @@ def test_an_approval_lifts_nothing_else() -> None:
         assert chosen(with_instance(facts, 0, **changes)) == (1,)
 
 
-def test_it_is_complete_when_all_are_upgraded_or_let_alone() -> None:
+def test_a_deferred_upgrade_is_complete_when_all_are_upgraded_or_skipped() -> None:
     facts = with_instance(deferred(fleet(2, version=NEW)), 1, version=OLD)
     assert why(facts) is Why.WAITING_FOR_APPROVAL
     assert step(with_instance(facts, 1, opt_out=HOLD)) == Complete()
@@ -85,7 +85,7 @@ def test_it_is_complete_when_all_are_upgraded_or_let_alone() -> None:
     ("changes", "expected"),
     [({"paused_by": "ada"}, Why.PAUSED), ({}, Why.FLEET_STOPPED)],
 )
-def test_what_people_hold_is_held_first(changes: dict[str, Any], expected: Why) -> None:
+def test_pauses_and_fleet_stops_come_before_approval(changes: dict[str, Any], expected: Why) -> None:
     assert why(replace(deferred(fleet(10), **changes), fleet_stop=STOP)) is expected
 
 
@@ -118,7 +118,7 @@ def test_the_batch_in_flight_is_finished_first() -> None:
     assert why(deferred(facts, verifying(0))) is Why.VERIFYING
 
 
-def test_what_nobody_approved_gives_way_to_a_newer_version() -> None:
+def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
     """Nobody need approve one image after the other; what is approved is finished first."""
     newer = fleet(10, latest=image("16.04.3"))
     found = step(deferred(newer))
@@ -148,7 +148,7 @@ def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
     )
 
 
-def test_they_can_be_approved_before_the_upgrade_begins() -> None:
+def test_instances_can_be_approved_before_the_upgrade_begins() -> None:
     facts = with_instance(fleet(5, policy=DEFERRED, last_attempt=stopped()), 0, quarantined=True)
     assert the(Why.WAITING_FOR_APPROVAL, facts).instances == (1, 2, 3, 4)
     assert Why.WAITING_FOR_APPROVAL not in codes(replace(facts, automatic=False))

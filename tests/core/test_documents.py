@@ -281,7 +281,7 @@ def test_a_path_of_the_greatest_length() -> None:
     assert probe and len(probe.path) == 2048
 
 
-def test_other_extensions_are_no_probe() -> None:
+def test_only_health_extensions_are_probes() -> None:
     script = {"name": "script", "properties": {"type": "CustomScript", "settings": {"protocol": "gopher"}}}
     assert documents.read(document(extensions=[script])).extension_probe is None
 
@@ -316,7 +316,7 @@ def test_texts_that_are_none(path: str, wrong: object) -> None:
     + [f"{PROFILE}.networkProfile", f"{PROFILE}.networkProfile.healthProbe", f"{PROFILE}.extensionProfile"],
 )
 @pytest.mark.parametrize("wrong", [[], ["a"], 5, "text", True])
-def test_what_stands_where_an_object_belongs(path: str, wrong: object) -> None:
+def test_values_in_place_of_an_object_are_refused(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
     assert error.message.startswith(f"{path} must be an object, got ")
@@ -327,7 +327,7 @@ def test_what_stands_where_an_object_belongs(path: str, wrong: object) -> None:
     [f"{PROFILE}.storageProfile.dataDisks", f"{PROFILE}.extensionProfile.extensions"],
 )
 @pytest.mark.parametrize("wrong", [{}, {"name": "x"}, 5, "text", True])
-def test_what_stands_where_a_list_belongs(path: str, wrong: object) -> None:
+def test_values_in_place_of_a_list_are_refused(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
     assert error.message.startswith(f"{path} must be a list, got ")
@@ -374,7 +374,7 @@ def test_custom_images() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 5, 5.5, True, [document()]])
-def test_what_is_no_object(body: object) -> None:
+def test_documents_that_are_no_object_are_refused(body: object) -> None:
     assert "a scale set's document is a JSON object, not " in refusal(body).message
 
 

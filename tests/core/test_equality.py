@@ -44,5 +44,5 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_it_is_that_of_the_text(left: Any, other: Any) -> None:
+def test_equality_is_that_of_the_json_text(left: Any, other: Any) -> None:
     assert same(left, other) == (json.dumps(left, sort_keys=True) == json.dumps(other, sort_keys=True))

@@ -42,7 +42,7 @@ def test_batches_are_of_those_without_the_models_extensions() -> None:
     assert step(extending(current(fleet(10), 0, 2))) == StartBatch(1, (1, 3))
 
 
-def test_it_is_complete_when_all_have_them() -> None:
+def test_an_extension_upgrade_is_complete_when_all_have_them() -> None:
     assert step(extending(current(fleet(3), 0, 1, 2))) == Complete()
 
 
@@ -61,7 +61,7 @@ def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
         {"version": ""},
     ],
 )
-def test_what_no_upgrade_touches_is_not_touched(changes: dict[str, Any]) -> None:
+def test_instances_that_no_upgrade_may_touch_are_left_alone(changes: dict[str, Any]) -> None:
     facts = with_instance(extending(fleet(10)), 0, **changes)
     assert facts.upgrade
     assert 0 not in [instance.id for instance in batches.takeable_now(facts, facts.upgrade)]
@@ -102,7 +102,7 @@ def test_nothing_is_rolled_back_for_no_disk_was_replaced(started_by: StartedBy) 
     assert answer.breach.code is FaultCode.UPGRADED
 
 
-def test_one_that_failed_is_not_taken_again_in_the_same_upgrade() -> None:
+def test_a_failed_instance_is_not_taken_again_by_the_same_extension_upgrade() -> None:
     facts = extending(
         fleet(10), Member(0, MemberState.FAILED), *(Member(id, MemberState.SUCCEEDED) for id in range(1, 6))
     )
@@ -122,7 +122,7 @@ def test_a_fleet_stop_does_not_hold_upgrades_started_by_people() -> None:
     assert step(extending(fleet(10, fleet_stop=STOP))) == StartBatch(1, (0, 1))
 
 
-def test_other_extensions_start_nothing_by_themselves() -> None:
+def test_changed_extensions_start_nothing_by_themselves() -> None:
     facts = replace(extending(fleet(10, version=NEW)), upgrade=None)
     answer = step(facts)
     assert isinstance(answer, Wait)

@@ -97,7 +97,7 @@ def test_cancelling_waits_for_no_hold_and_no_limit(hold: HeldBy, expected: Why) 
 
 
 @held
-def test_what_is_done_needs_no_hold_to_end(hold: HeldBy, expected: Why) -> None:
+def test_a_finished_upgrade_completes_during_a_hold(hold: HeldBy, expected: Why) -> None:
     """All that is left is opted out, or newer: nothing would begin when it is lifted."""
     facts = hold(fleet(4, version=NEW))
     assert step(facts) == Complete()
@@ -107,7 +107,9 @@ def test_what_is_done_needs_no_hold_to_end(hold: HeldBy, expected: Why) -> None:
 
 
 @pytest.mark.parametrize(("ill", "upgraded_ill", "code"), [(0, 1, FaultCode.UPGRADED), (5, 0, FaultCode.IN)])
-def test_who_is_still_ill_before_the_next_batch_stops_it(ill: int, upgraded_ill: int, code: FaultCode) -> None:
+def test_instances_still_unhealthy_before_the_next_batch_stop_the_upgrade(
+    ill: int, upgraded_ill: int, code: FaultCode
+) -> None:
     found = step(upgrading(rolled(ill, upgraded_ill), *DONE, finished=True))
     assert isinstance(found, Fault) and found.breach.code is code
     assert isinstance(step(upgrading(rolled(ill=4), *DONE, finished=True)), StartBatch)
@@ -123,14 +125,14 @@ def test_time_that_is_over_stops_it_where_the_hold_ends() -> None:
     assert isinstance(found, Fault) and found.breach.code is FaultCode.TIMEOUT
 
 
-def test_it_is_complete_without_those_that_are_off_where_nothing_holds_it() -> None:
+def test_an_upgrade_completes_without_switched_off_instances() -> None:
     facts = rolled()
     for id in range(4, 20):
         facts = with_instance(facts, id, is_switched_off=True)
     assert step(upgrading(facts, *DONE, finished=True, ends_by=NOW - MINUTE)) == Complete(), "nor is its time over"
 
 
-def test_who_approved_what_is_off_is_not_asked_again() -> None:
+def test_approved_instances_that_are_switched_off_need_no_second_approval() -> None:
     facts = rolled()
     for id in range(4, 20):
         facts = with_instance(facts, id, is_switched_off=True, approved_version=NEW)
@@ -160,7 +162,7 @@ def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
     assert step(facts) == FinishBatch(1), "the gate and the time are looked at before the next batch"
 
 
-def test_nobody_is_found_ill_on_old_news_at_the_end_of_a_batch() -> None:
+def test_stale_health_makes_nobody_unhealthy_at_the_end_of_a_batch() -> None:
     old = replace(rolled(upgraded_ill=1), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
     assert step(upgrading(replace(rolled(), health_complete_at=NOW - HOUR), *DONE)) == FinishBatch(1)
@@ -168,7 +170,7 @@ def test_nobody_is_found_ill_on_old_news_at_the_end_of_a_batch() -> None:
     assert step(upgrading(old, *DONE, cancel_requested_by="eve")) == FinishBatch(1), "who cancels waits for no prober"
 
 
-def test_one_that_was_stopped_and_rolls_back_is_not_judged_again() -> None:
+def test_an_upgrade_that_rolls_back_is_not_checked_again() -> None:
     policy = Policy(rollback_on_breach=True)
     begun = step(upgrading(rolled(), *ONE_FAILED, started_by=USER, policy=policy, paused_by="ada"))
     assert isinstance(begun, RollBack) and begun.breach
@@ -186,7 +188,7 @@ def mending(facts: Facts, *members: Member, upgraded_first: tuple[int, ...], **c
     return upgrading(facts, *members, started_by=USER, upgraded_first=frozenset(upgraded_first), **changes)
 
 
-def test_who_is_to_be_mended_first_does_not_keep_the_gate_shut() -> None:
+def test_instances_upgraded_first_do_not_keep_the_gate_shut() -> None:
     """A set of three with one that is ill: an upgrade of that one makes nothing worse."""
     assert isinstance(step(upgrading(fleet(3, sick=1), started_by=USER)), Fault)
     assert chosen(mending(fleet(3, sick=1), upgraded_first=(2,))) == (2,)

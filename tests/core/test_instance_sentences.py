@@ -46,13 +46,13 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
     assert said(extending(fleet(10), Member(0, MemberState.QUEUED)))[0] == "queued.extensions"
 
 
-def test_one_that_is_ill_on_its_old_disk_again_says_both() -> None:
+def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
     facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, rolled_back=True)
     states = {**states_of(facts, NOW, ""), 0: InstanceState.UNHEALTHY}
     assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
 
 
-def test_of_a_pair_each_says_what_becomes_of_it() -> None:
+def test_both_instances_of_a_surge_pair_say_what_becomes_of_them() -> None:
     facts = surging(fleet(10), member(0), member(1, MemberState.QUEUED), member(2, MemberState.SUCCEEDED))
     found = said(facts)
     assert (found[0], found[100]) == ("stays_until_replaced", "replaces_when_healthy")

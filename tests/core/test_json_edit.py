@@ -15,5 +15,5 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 
 
 @given(DOCUMENTS, st.lists(SPELLINGS, min_size=2, max_size=2))
-def test_what_was_changed_is_what_is_read(document: dict[str, Any], path: list[str]) -> None:
+def test_an_edit_changes_the_field_that_is_read(document: dict[str, Any], path: list[str]) -> None:
     assert get_field(edited(document, path, "changed"), *path) == "changed"

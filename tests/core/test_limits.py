@@ -78,7 +78,7 @@ def test_a_document_as_a_whole() -> None:
         limits.check_size(large, {"a": large["a"][:9]}, size - 1, [])
 
 
-def test_a_list_that_is_too_long_is_refused_before_anything_else_looks_at_it() -> None:
+def test_a_list_that_is_too_long_is_refused_before_it_is_read() -> None:
     """16,000 extensions were refused after seconds, for all else was checked first."""
     large = document(extensions=[extension(number) for number in range(51)])
     with pytest.raises(Refused, match="at most 50 extensions"):

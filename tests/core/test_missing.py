@@ -51,7 +51,7 @@ def test_a_wait_that_began_in_the_future_is_over() -> None:
     assert not missing.to_create_now(facts, NOW - 2 * SECOND), "another computer's clock is a little late"
 
 
-def test_what_need_not_wait_is_made_at_once() -> None:
+def test_instances_that_need_not_wait_are_created_at_once() -> None:
     assert missing.to_create_now(lacking(4, {3: replace(REFUSED, tries=9, tried_at=None)}), NOW)
 
 
@@ -67,7 +67,7 @@ def test_what_need_not_wait_is_made_at_once() -> None:
         (1000, 200, 200, 0),
     ],
 )
-def test_of_many_that_are_gone_so_many_at_a_time_are_made(total: int, gone: int, first: int, then: int) -> None:
+def test_vanished_instances_are_created_a_few_at_a_time(total: int, gone: int, first: int, then: int) -> None:
     facts = lacking(total, dict.fromkeys(range(gone), GONE))
     due = {instance.id for instance in missing.to_create_now(facts, NOW)}
     assert len(due) == first
@@ -155,7 +155,7 @@ def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
     assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]
 
 
-def test_what_is_made_for_the_first_time_is_waited_for_and_not_for_ever() -> None:
+def test_first_creations_are_waited_for_until_a_limit() -> None:
     """As long as for any first verdict; a creation that never ends shuts no gate after that either."""
     facts = fleet(5)
     new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True)

@@ -30,16 +30,16 @@ POLICIES = st.builds(Policy, **{name: VALUES[field.kind] for name, field in FIEL
 
 
 @given(POLICIES)
-def test_what_is_stored_is_read_again(policy: Policy) -> None:
+def test_a_stored_policy_is_read_again(policy: Policy) -> None:
     assert policy_from_json(policy_to_json(policy)) == policy
 
 
-def test_what_an_older_row_does_not_say_is_as_by_default() -> None:
+def test_fields_missing_in_an_older_row_have_their_defaults() -> None:
     assert policy_from_json({"max_batch_percent": 30, "gone": True}) == Policy(max_batch_percent=30)
 
 
 @given(POLICIES)
-def test_what_azure_is_shown_is_read_as_it_was(policy: Policy) -> None:
+def test_a_policy_shown_to_azure_is_read_as_it_was(policy: Policy) -> None:
     written = edited(document(), ("properties", "upgradePolicy", "rollingUpgradePolicy"), rolling_policy(policy))
     found = read(written).policy_by_hand
     assert rolling_policy(found) == rolling_policy(policy)

@@ -115,7 +115,7 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
     assert instances(plan(facts)) == [step.instances for step in world.steps if isinstance(step, StartBatch)]
 
 
-def test_what_is_being_removed_is_in_no_batch() -> None:
+def test_instances_being_deleted_are_in_no_batch() -> None:
     facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, is_being_deleted=True)
     assert instances(plan(facts)) == []
 

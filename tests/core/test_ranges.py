@@ -15,7 +15,7 @@ def test_neighbours_are_one(numbers: list[int], shown: str) -> None:
     assert ranges(numbers) == shown
 
 
-def test_what_is_beyond_is_counted() -> None:
+def test_ranges_beyond_the_limit_are_counted() -> None:
     assert ranges([0, 2, 4, 5, 6, 9], most=2) == "0 2 and 4 more"
 
 

@@ -157,7 +157,7 @@ def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_n
     assert codes(fleet(10, version=NEW, automatic=False)) == []
 
 
-def test_what_is_under_way_is_told_apart() -> None:
+def test_kinds_of_work_under_way_are_told_apart() -> None:
     facts = upgrading(fleet(10), verifying(0), Member(1, MemberState.UPGRADING), Member(2, MemberState.ROLLING_BACK))
     facts = with_instance(facts, 0, health=Health.INITIALIZING)
     assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.TURN]
@@ -239,17 +239,17 @@ def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alo
     )
 
 
-def test_it_is_not_said_that_nothing_can_be_upgraded_while_a_batch_is() -> None:
+def test_a_running_batch_is_not_called_impossible() -> None:
     facts = upgrading(fleet(2), Member(0, MemberState.UPGRADING))
     assert InstanceWhy.IMPOSSIBLE not in codes(with_instance(facts, 1, opt_out=HOLD))
 
 
-def test_what_was_cancelled_while_it_rolled_back_is_not_said_to_be_tried_again() -> None:
+def test_an_upgrade_cancelled_during_rollback_is_not_retried() -> None:
     last = Attempt(NEW, UpgradeStatus.FAULTED, True, ended_at=NOW, cancelled_by="ada", attempts_stopped_in_a_row=1)
     assert codes(fleet(5, last_attempt=last)) == [Why.CANCELLED_BEFORE]
 
 
-def test_one_that_was_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None:
+def test_an_instance_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None:
     """Opted out while it was queued, and in again: an upgrade takes each instance once."""
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.SUCCEEDED))
     facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)

@@ -74,7 +74,7 @@ def test_scripts_in_base64_are_read(member: str) -> None:
     assert references({member: "no base64"}) == []
 
 
-def test_what_has_no_expiry_says_none() -> None:
+def test_references_without_expiry_have_none() -> None:
     (found,) = references({"v": "https://a.blob.core.windows.net/c/f?si=policy&sig=hunter2"})
     assert (found.is_signed, found.expires_at) == (True, None)
 

@@ -51,7 +51,7 @@ def test_an_instance_that_failed_gets_its_old_disk_back_when_the_platform_starte
     assert step(facts) == RollBack((0,))
 
 
-def test_it_stays_on_the_new_disk_where_rollback_is_off_or_a_person_started() -> None:
+def test_failed_instances_keep_the_new_disk_without_automatic_rollback() -> None:
     """A-10; "does not provide automatic rollback capabilities" of a manual start (Z-0.9)."""
     off = Policy(automatic_rollback=False)
     members = (Member(0, FAILED), *_done(1, 4))
@@ -69,14 +69,14 @@ def test_the_batch_waits_for_those_that_go_back() -> None:
     assert step(upgrading(fleet(25), Member(0, ROLLED_BACK), *_done(1, 4))) == FinishBatch(1)
 
 
-def test_what_was_rolled_back_counts_as_failed() -> None:
+def test_rolled_back_instances_count_as_failed() -> None:
     """Z-1.7: restored, "counted as failed"."""
     answer = step(upgrading(fleet(10), Member(0, ROLLED_BACK), Member(1, MemberState.SUCCEEDED), finished=True))
     assert isinstance(answer, Fault) and answer.breach.instances == (0,)
     assert answer.breach.code is FaultCode.UPGRADED
 
 
-def test_what_was_rolled_back_is_not_taken_again_in_the_same_upgrade() -> None:
+def test_rolled_back_instances_are_not_taken_again_by_the_same_upgrade() -> None:
     members = [Member(id, MemberState.SUCCEEDED) for id in range(1, 5)]
     facts = with_instance(fleet(25), 0, failed_version=NEW)
     assert chosen(upgrading(facts, Member(0, ROLLED_BACK), *members, finished=True)) == (5, 6, 7, 8, 9)

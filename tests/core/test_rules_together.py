@@ -20,14 +20,14 @@ BREACH = Breach(FaultCode.IN, "...", (0,))
 # --- trying again ---
 
 
-def test_what_was_stopped_on_the_way_and_then_at_the_gate_is_tried_again() -> None:
+def test_an_upgrade_stopped_midway_and_then_at_the_gate_is_retried() -> None:
     gate = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1)
     facts = with_instance(fleet(1, last_attempt=gate), 0, failed_version=NEW)
     found = step(facts)
     assert isinstance(found, StartUpgrade) and found.takes_failed
 
 
-def test_what_failed_in_an_attempt_that_went_through_is_left_alone_by_the_next_upgrade_too() -> None:
+def test_instances_that_failed_in_a_completed_attempt_are_left_alone_by_the_next() -> None:
     last = Attempt(NEW, UpgradeStatus.COMPLETED, True, ended_at=NOW - MINUTE)
     facts = with_instance(fleet(10, version=NEW, last_attempt=last), 9, version=OLD, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
@@ -98,7 +98,7 @@ def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
     assert InstanceWhy.TURN not in codes(upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve"))
 
 
-def test_whoever_stands_still_in_a_running_upgrade_has_a_reason() -> None:
+def test_every_waiting_instance_of_a_running_upgrade_has_a_reason() -> None:
     facts = with_instance(with_instance(fleet(25), 0, opt_out=HOLD), 1, failed_version=NEW)
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SUCCEEDED))
     facts = upgrading(facts, *members, finished=True)

@@ -30,7 +30,7 @@ def by_name(body: dict[str, Any]) -> dict[str, Any]:
     return {extension["name"]: extension["properties"].get("protectedSettings") for extension in extensions(body)}
 
 
-def test_none_is_left_in_the_document() -> None:
+def test_no_secret_is_left_in_the_document() -> None:
     public, found = split(BODY)
     text = json.dumps(public)
     assert not [secret for secret in ALL if secret in text]
@@ -38,7 +38,7 @@ def test_none_is_left_in_the_document() -> None:
     assert join(public, found) == BODY
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_fields_that_are_no_secrets_stay() -> None:
     public, _ = split(BODY)
     assert public["properties"]["virtualMachineProfile"]["osProfile"]["adminUsername"] == "me"
     assert [extension["properties"]["type"] for extension in extensions(public)] == ["A", "B"]
@@ -58,7 +58,7 @@ def test_the_document_itself_is_left_alone() -> None:
     assert public == split(BODY)[0]
 
 
-def test_another_order_of_extensions_keeps_them_apart() -> None:
+def test_reordered_extensions_keep_their_own_secrets() -> None:
     public, found = split(BODY)
     extensions(public).reverse()
     assert by_name(join(public, found)) == {"two": {"key": "second secret"}, "one": {"key": "first secret"}}
@@ -70,7 +70,7 @@ def test_an_extension_more_or_less_keeps_them_apart() -> None:
     assert by_name(join(public, found)) == {"zero": None, "two": {"key": "second secret"}}
 
 
-def test_names_that_look_like_numbers_are_not_places() -> None:
+def test_numeric_names_are_not_indexes() -> None:
     body = {"list": [{"customData": "a"}, {"name": "0", "customData": "b"}, {"name": 0, "customData": "c"}]}
     assert join(*split(body)) == body
 

@@ -26,7 +26,7 @@ def test_times_travel_as_data_beside_text_in_utc() -> None:
     assert said["params"] == {"count": {"type": "count", "value": 3}, "until": {"type": "instant", "value": ISO_NOON}}
 
 
-def test_what_people_wrote_is_a_parameter_and_never_a_place_of_a_time() -> None:
+def test_peoples_words_are_parameters_and_never_templates() -> None:
     said = shaped(say(Why.FLEET_STOPPED, owner="ada", reason="see {until} tomorrow", until=NOON))
     assert said["template"] == "All automatic upgrades are stopped by ada until {until}: see {{until}} tomorrow"
     assert said["template"].format(until=UTC_NOON) == said["text"]

@@ -35,7 +35,7 @@ def nested(levels: int) -> Any:
         (b"bytes", "bytes"),
     ],
 )
-def test_what_no_database_takes(strange: object, word: str) -> None:
+def test_unstorable_documents_are_refused(strange: object, word: str) -> None:
     assert word in refusal(edited(document(), "properties.unknown", strange)).message
 
 

@@ -106,7 +106,7 @@ def test_surge_waits_while_available_quota_is_unknown() -> None:
 # --- what counts ------------------------------------------------------------------------------------------------------
 
 
-def test_those_that_are_to_replace_others_count_for_nothing() -> None:
+def test_surge_instances_count_for_nothing() -> None:
     facts = surging(fleet(10, sick=2), member(0, MemberState.UPGRADING), member(1, MemberState.UPGRADING))
     facts = with_instance(facts, 100, health=Health.UNKNOWN, version="", busy=True)
     assert (len(facts.staying), len(facts.counted)) == (10, 10)
@@ -146,7 +146,7 @@ def test_opted_out_surge_instance_without_replaced_instance_stays() -> None:
 # --- how it ends ------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_the_new_ones_health_that_is_awaited() -> None:
+def test_a_surge_waits_for_the_new_instances_health() -> None:
     facts = surging(fleet(10), member(0), member(1))
     assert step(facts) == Settle((0, 1), ())
     facts = with_instance(with_instance(facts, 0, health=Health.UNHEALTHY), 101, health=Health.INITIALIZING)
@@ -159,7 +159,7 @@ def test_a_new_one_has_five_minutes() -> None:
     assert step(with_instance(surging(fleet(10), since), 100, health=Health.UNHEALTHY)) == Settle((), (0,))
 
 
-def test_who_is_opted_out_before_the_new_one_is_well_is_let_go() -> None:
+def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> None:
     facts = surging(with_instance(fleet(10), 0, opt_out=HOLD), member(0), member(1))
     assert step(facts) == Settle((1,), (), let_go=(0,))
     in_place = upgrading(with_instance(fleet(10), 0, opt_out=HOLD), replace(member(0), replacement=None))
@@ -176,7 +176,7 @@ def _ended(policy: Policy) -> Facts:
     return with_instance(facts, 100, busy=True, is_being_deleted=True)
 
 
-def test_what_failed_is_named_by_the_instance_that_is_still_there() -> None:
+def test_a_failed_surge_names_the_remaining_instance() -> None:
     failed = step(_ended(SURGE))
     assert isinstance(failed, Fault) and failed.breach.instances == (0,)
     facts = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)

@@ -57,7 +57,7 @@ def test_the_newest_of_none() -> None:
     ]
     + ["v1.2", "1.2a", "١.٢", "1.2.3.", "1" * 19 + ".1", "1.2\0", "0x1.2", "1_0.2"],
 )
-def test_what_is_no_version(text: str) -> None:
+def test_invalid_versions_are_refused(text: str) -> None:
     with pytest.raises(BadVersion, match="an image version is 2 to 4 numbers"):
         versions.parse(text)
 

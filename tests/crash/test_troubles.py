@@ -219,7 +219,7 @@ def test_two_of_each_double_nothing(up: Installation) -> None:
 
 
 @pytest.mark.skipif(database_kind() != "postgres", reason="SQLite has no such limit (docs/reliability.md)")
-def test_who_halts_in_the_middle_of_a_transaction_holds_up_nobody_for_long(up: Installation) -> None:
+def test_a_process_halted_within_a_transaction_blocks_others_only_briefly(up: Installation) -> None:
     """Found by stopping one of two probers there: its locks stayed until it was woken, and the other one waited for them."""
     import psycopg
 

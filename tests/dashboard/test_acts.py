@@ -86,7 +86,7 @@ def test_only_the_end_that_was_chosen_counts(ada: Client) -> None:
     assert OptOut.objects.get().scope == OptOut.Scope.UPGRADE
 
 
-def test_who_may_opt_out_but_not_in_is_offered_no_undo() -> None:
+def test_opting_out_without_the_right_to_opt_in_offers_no_undo() -> None:
     a_scale_set()
     assert "undo" not in done(with_rights("opt_out"), "opt out")
 
@@ -146,7 +146,7 @@ def test_the_cord_until_a_time(ada: Client) -> None:
     assert FleetStop.objects.get().until == until
 
 
-def test_who_may_stop_all_but_not_let_go_is_offered_no_undo() -> None:
+def test_a_fleet_stop_without_the_right_to_end_it_offers_no_undo() -> None:
     assert "undo" not in done(with_rights("stop_fleet"), "stop fleet")
 
 

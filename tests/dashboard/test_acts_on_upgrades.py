@@ -101,7 +101,7 @@ def test_trying_the_failed_again(ada: Client) -> None:
     assert RollingUpgrade.objects.get(ended_at=None).only_failed
 
 
-def test_none_failed(ada: Client) -> None:
+def test_retrying_failed_instances_needs_one(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     with nothing_changes():

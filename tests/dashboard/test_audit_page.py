@@ -47,7 +47,7 @@ def some() -> None:
 
 
 @pytest.mark.parametrize("path", ["/audit/", "/audit/audit.csv", "/audit/audit.json"])
-def test_who_may_look(path: str, client: Client) -> None:
+def test_the_audit_page_needs_the_right_to_view(path: str, client: Client) -> None:
     assert client.get(path)["Location"].startswith("/login/")
     bob = User.objects.create_user("bob")
     client.force_login(bob)
@@ -106,7 +106,7 @@ def test_filters(query: str, codes: list[str], ada: Client, some: None) -> None:
     assert len(said(text(ada.get("/audit/", given)))) == len(codes)
 
 
-def test_what_cannot_be_read_is_said(ada: Client, some: None) -> None:
+def test_unreadable_filters_are_reported(ada: Client, some: None) -> None:
     page = text(ada.get("/audit/", {"since": "yesterday", "below": "x"}))
     assert "since: Enter a valid date." in page
     assert len(said(page)) == 3

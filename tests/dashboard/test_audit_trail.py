@@ -59,7 +59,7 @@ def test_a_wrong_password_is_written_and_never_what_was_typed(ada: User) -> None
     assert "horse-9" not in written and "Pa55word" not in written
 
 
-def test_who_has_to_wait_is_written_once(ada: User) -> None:
+def test_a_sign_in_that_has_to_wait_is_audited_once(ada: User) -> None:
     for _ in range(12):
         sign_in(password="wrong")
     assert sorted(AuditEntry.objects.values_list("error_code", flat=True).exclude(error_code="")) == [
@@ -91,13 +91,13 @@ def test_an_act_on_a_page_has_the_name_and_the_address() -> None:
     assert row.request_id
 
 
-def test_what_a_command_refuses_is_written() -> None:
+def test_refusals_of_commands_are_audited() -> None:
     a_scale_set()
     assert with_rights("steer").post(f"{HERE}cancel/").status_code == 409
     assert (last().code, last().outcome, last().name) == ("UpgradeCancelled", "refused", "bob steer")
 
 
-def test_what_the_account_may_not_do_is_written() -> None:
+def test_forbidden_requests_are_audited() -> None:
     a_scale_set()
     assert with_rights("opt_in").post(f"{HERE}cancel/").status_code == 403
     row = last()
@@ -107,7 +107,7 @@ def test_what_the_account_may_not_do_is_written() -> None:
     assert AuditEntry.objects.count() == before
 
 
-def test_it_is_the_same_by_the_server_that_awaits() -> None:
+def test_the_async_server_audits_the_same() -> None:
     """Daphne's requests come in on a loop of their own, and their views run in a thread: who acts goes along."""
     a_scale_set()
 

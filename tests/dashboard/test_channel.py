@@ -69,7 +69,7 @@ def client() -> Client:
     return Client()
 
 
-def test_who_says_nothing_is_dropped(client: Client) -> None:
+def test_a_silent_client_is_dropped(client: Client) -> None:
     client.clock.advance(limits.HEAD_SECONDS - 1)
     assert client.transport.connected
     client.clock.advance(1)
@@ -102,7 +102,7 @@ def test_chunks_that_drip_are_no_way_around(client: Client) -> None:
     assert client.heard.startswith(b"HTTP/1.1 408 ")
 
 
-def test_who_goes_on_sending_after_a_refusal_is_cut_off(client: Client) -> None:
+def test_a_client_that_sends_on_after_a_refusal_is_cut_off(client: Client) -> None:
     client.says(head("POST", TOKEN, f"Content-Length: {limits.MAX_SIGN_IN + 1}"))
     assert client.heard.startswith(b"HTTP/1.1 413 ")
     client.drips(b"x" * 100, limits.LINGER_SECONDS / 50)

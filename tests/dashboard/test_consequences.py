@@ -81,7 +81,7 @@ def test_a_cancel_says_whether_a_batch_is_finished_first(ada: Client) -> None:
     assert "Batch 1 (2 instances) is finished first." in would(ada, "cancel")["says"]
 
 
-def test_what_holds_it_is_said(ada: Client) -> None:
+def test_the_holds_on_an_upgrade_are_named(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     Instance.objects.filter(number=1).update(health=Health.INITIALIZING, health_since=the_time())
@@ -119,19 +119,19 @@ def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None
     assert refused.status_code == 409 and "is not newer" in refused.json()["error"]["message"]
 
 
-def test_who_may_not_publish_is_told_nothing(client: Client) -> None:
+def test_consequences_of_publishing_need_the_right_to_publish(client: Client) -> None:
     assert client.get("/images/publish/would/").status_code == 401
     assert with_rights("steer").get("/images/publish/would/").status_code == 403
 
 
 @pytest.mark.parametrize("path", [f"{HERE}would/start/", f"{HERE}would/opt_in/", "/fleet-stop/end/would/"])
-def test_who_may_not_do_it_is_told_nothing(client: Client, path: str) -> None:
+def test_consequences_of_an_action_need_the_right_to_it(client: Client, path: str) -> None:
     a_scale_set()
     assert client.get(path).status_code == 401
     assert with_rights("publish").get(path).status_code == 403
 
 
-def test_what_is_no_action_is_not_found(ada: Client) -> None:
+def test_unknown_actions_are_not_found(ada: Client) -> None:
     a_scale_set()
     assert ada.get(f"{HERE}would/explode/").status_code == 404
     assert ada.get(f"{HERE}would/opt_in/", {"ids": "99"}).status_code == 409

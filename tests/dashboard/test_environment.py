@@ -175,7 +175,7 @@ def test_looking_at_the_settings_writes_nothing(tmp_path: Path) -> None:
     assert not home.exists()
 
 
-def test_what_needs_the_key_says_that_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_key_is_named_by_what_needs_it(tmp_path: Path) -> None:
     env = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "ROLLGRID_SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": ""}
     code = "from django.conf import settings; settings.SECRET_KEY"
     run = [sys.executable, "manage.py", "shell", "-c", code]
@@ -256,7 +256,7 @@ def test_a_slip_in_a_name_is_refused(monkeypatch: pytest.MonkeyPatch, slip: str,
         *("HTTPS_ONLY", "MY_ROLLGRID_HTTPS_ONLY", "ROLLGRIDD_HTTPS", "ROLLGRID_", "ROLLGRID"),
     ],
 )
-def test_other_names_are_not_ours(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_variables_with_other_prefixes_are_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Kubernetes sets the first ones for a service that is called rollgrid."""
     monkeypatch.setenv(name, "tcp://10.0.0.1:80")
     environment.check()

@@ -140,14 +140,14 @@ def test_the_external_address_is_read(monkeypatch: pytest.MonkeyPatch, given: st
         "https://a/b c",
     ],
 )
-def test_what_is_no_external_address_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_invalid_external_addresses_are_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_EXTERNAL_URL", given)
     with pytest.raises(BadEnvironment, match="ROLLGRID_EXTERNAL_URL"):
         external_url()
 
 
 @pytest.mark.parametrize("given", ["proxy", "10.0.0.1/33", "10.0.0.1/8", "*"])
-def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_invalid_networks_are_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_TRUSTED_PROXIES", given)
     with pytest.raises(BadEnvironment, match="ROLLGRID_TRUSTED_PROXIES"):
         trusted_proxies()

@@ -199,7 +199,7 @@ def test_an_answer_is_believed_for_a_second(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [2]
 
 
-def test_what_goes_wrong_is_one_line() -> None:
+def test_a_failed_check_says_its_error_in_one_line() -> None:
     def fail() -> None:
         raise RuntimeError("no\ndatabase")
 
@@ -237,7 +237,7 @@ def test_no_upgrade_goes_on_while_the_database_takes_no_writes(
 
 
 @on_a_database
-def test_who_is_away_is_named_with_the_time_since_when(parts: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_part_is_named_with_the_time_since_when(parts: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
     all_work(parts)
     monkeypatch.setattr(engine_state, "AWAY_SECONDS", -1.0)
     status, said = engine()

@@ -28,7 +28,7 @@ def test_the_first_start_makes_them_and_the_next_ones_keep_them(tmp_path: Path) 
 
 @pytest.mark.parametrize("content", ["", "\n", "\0\0\0\0\0\0\0\0"])
 @pytest.mark.parametrize("name", ["broker-password", "secret-key"])
-def test_what_a_power_cut_left_empty_is_made_again(tmp_path: Path, name: str, content: str) -> None:
+def test_files_left_empty_by_a_power_cut_are_made_again(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     installation.secrets(tmp_path, new_secret_key=False)
     assert kept_secrets.is_strong(kept_secrets.read(tmp_path, name))

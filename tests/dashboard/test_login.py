@@ -81,7 +81,7 @@ def test_the_admin_has_the_same_door(client: Client) -> None:
     assert "<h1>Sign in</h1>" in answer.content.decode()
 
 
-def test_who_may_not_use_the_admin_is_told_so(client: Client, ada: User) -> None:
+def test_accounts_without_the_admin_are_told_so(client: Client, ada: User) -> None:
     client.force_login(ada)
     page = client.get("/admin/", follow=True).content.decode()
     assert "You are signed in as ada. This account has no access to that page." in page
@@ -122,7 +122,7 @@ def test_a_password_that_is_guessed_at_has_to_wait(client: Client, ada: User) ->
 
 
 @pytest.mark.parametrize(("name", "password"), WAYS_NOT_TO_TRY)
-def test_what_is_no_try_forgets_none(client: Client, ada: User, name: str, password: str) -> None:
+def test_invalid_sign_ins_keep_the_count_of_tries(client: Client, ada: User, name: str, password: str) -> None:
     """An empty form after each four guesses gave four more, for ever."""
     for left in reversed(range(FREE)):
         page = sign_in(client, "ada", "wrong").content.decode()
@@ -139,7 +139,7 @@ def test_the_page_of_the_admin_counts_the_same_tries(client: Client, ada: User) 
     assert sign_in(client).status_code == 429
 
 
-def test_others_need_not_wait_for_him(client: Client, ada: User) -> None:
+def test_other_accounts_need_not_wait(client: Client, ada: User) -> None:
     for _ in range(FREE + 1):
         sign_in(client, "ada", "wrong", address="198.51.100.9")
     assert sign_in(client).status_code == 302

@@ -82,7 +82,7 @@ def test_tracebacks_are_masked() -> None:
     assert SECRET not in said
 
 
-def test_one_line_with_the_time_in_utc() -> None:
+def test_a_log_entry_is_one_line_with_the_time_in_utc() -> None:
     entry = record("hello")
     entry.created, entry.msecs = 0.25, 250.0
     assert MaskingFormatter().format(entry) == "1970-01-01T00:00:00.250Z ERROR upgrades.arm: hello"

@@ -66,7 +66,7 @@ def test_too_many_parameters(signed_in: Headers, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("kind", NO_FORMS)
-def test_what_is_no_form(signed_in: Headers, page: str, kind: bytes) -> None:
+def test_unreadable_forms_are_refused(signed_in: Headers, page: str, kind: bytes) -> None:
     body = f"csrfmiddlewaretoken={TOKEN}&a=b".encode()
     said = ask(Ask("POST", page, [*signed_in, (b"content-type", kind)], body))
     assert said.status == 400
@@ -78,7 +78,7 @@ def test_what_is_no_form(signed_in: Headers, page: str, kind: bytes) -> None:
     "path", ["/common/discovery/keys", "/common/oauth2/v2.0/authorize", "/batch/x", "/subscriptions"]
 )
 @pytest.mark.parametrize("kind", NO_FORMS)
-def test_what_is_no_form_to_the_api(path: str, kind: bytes) -> None:
+def test_unreadable_forms_to_the_api_are_refused(path: str, kind: bytes) -> None:
     said = ask(Ask("POST", path, [(b"content-type", kind)], b"a=%00b"))
     assert 400 <= said.status < 500
     assert json.loads(said.body)["error"]
@@ -114,7 +114,7 @@ def test_a_nul_in_a_form(signed_in: Headers, page: str) -> None:
 
 @pytest.mark.parametrize("path", ["../x", "%2e%2e/x", "../../x", "x" * 5000, "css/", "css", "nowhere", "\\..\\x"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_is_no_file(path: str, method: str) -> None:
+def test_invalid_file_uploads_are_refused(path: str, method: str) -> None:
     assert ask(Ask(method, f"/static/{path}")).status == 404
 
 
@@ -203,13 +203,13 @@ def test_bad_hosts_are_one_short_line(log: StringIO, settings: LazySettings) -> 
     assert len(lines[0]) < MAX_LINE + 50
 
 
-def test_what_a_client_sends_draws_nothing_on_a_terminal_that_shows_the_log(log: StringIO) -> None:
+def test_control_characters_of_clients_do_not_reach_the_log(log: StringIO) -> None:
     ask(Ask("GET", "/nowhere%1b[2J%0afaked line"))
     assert "\x1b" not in log.getvalue()
     assert "\\x1b[2J\\n" in log.getvalue()
 
 
-def test_what_fails_on_our_side_keeps_its_traceback(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_errors_keep_their_traceback(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 

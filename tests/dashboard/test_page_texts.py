@@ -24,5 +24,5 @@ def test_a_page_brings_the_texts_as_data_that_its_scripts_read() -> None:
     assert json.loads(found) == told
 
 
-def test_of_a_language_without_files_there_are_none() -> None:
+def test_a_language_without_files_has_no_texts() -> None:
     assert texts_in("xx") == {}

@@ -50,7 +50,7 @@ def test_an_unknown_scale_set_is_not_found(ada: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "says"), [(HERE, "Nothing was found at this address"), ("/nowhere/at/all", "")])
-def test_what_is_not_there_is_said_on_a_page_of_ours(ada: Client, path: str, says: str) -> None:
+def test_missing_pages_have_our_own_error_page(ada: Client, path: str, says: str) -> None:
     answer = ada.get(path)
     page = answer.content.decode()
     assert (answer.status_code, says in page) == (404, True)
@@ -143,7 +143,7 @@ def test_each_control_that_is_off_says_its_own_reason() -> None:
         assert f'data-why-{name}="{right.why_not}"' in page
 
 
-def test_what_happened_to_an_instance(ada: Client) -> None:
+def test_the_history_of_an_instance_is_shown(ada: Client) -> None:
     row = a_scale_set(instances=2)
     assert "No events yet." in text(ada.get(f"{HERE}instances/7/history/"))
     assert ada.get(f"{HERE}instances/{10**20}/history/").status_code == 404

@@ -65,7 +65,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, settings: Any)
     assert "\n" not in str(raised.value)
 
 
-def test_what_keeps_it_from_starting_is_said_as_up_says_it(tmp_path: Path, settings: Any) -> None:
+def test_prepare_refuses_in_the_words_of_up(tmp_path: Path, settings: Any) -> None:
     settings.ROLLGRID_HOME = tmp_path
     MigrationRecorder(connection).record_applied("upgrades", "9999_from_the_future")
     with pytest.raises(SystemExit) as ended:
@@ -79,7 +79,7 @@ def test_migrations_of_apps_that_are_not_ours_do_not_matter(tmp_path: Path, sett
     prepared()
 
 
-def test_another_secret_key_is_refused_unless_it_is_meant(tmp_path: Path, settings: Any) -> None:
+def test_a_changed_secret_key_is_refused_unless_it_is_meant(tmp_path: Path, settings: Any) -> None:
     settings.ROLLGRID_HOME = tmp_path
     prepared()
     settings.SECRET_KEY = "another one, of fifty characters and some more beside"
@@ -89,7 +89,7 @@ def test_another_secret_key_is_refused_unless_it_is_meant(tmp_path: Path, settin
     prepared()
 
 
-def test_other_users_mean_that_it_is_no_first_start(tmp_path: Path, settings: Any) -> None:
+def test_existing_users_mean_that_it_is_no_first_start(tmp_path: Path, settings: Any) -> None:
     settings.ROLLGRID_HOME = tmp_path
     get_user_model().objects.create_user("ada")
     prepared()

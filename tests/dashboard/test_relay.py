@@ -139,7 +139,7 @@ def test_a_client_that_comes_back_goes_on_where_it_was(tell: Any) -> None:
     tell(story)
 
 
-def test_what_comes_while_a_client_is_being_served_reaches_it_too(tell: Any) -> None:
+def test_events_during_a_send_reach_the_client_too(tell: Any) -> None:
     """Where sending takes time (a full socket): a frame that is made meanwhile does not fit yet when it comes by."""
     row = a_scale_set(instances=3)
 

@@ -39,7 +39,7 @@ def is_deleted(client: Client, user: User) -> None:
 
 
 @pytest.mark.parametrize("happens", [signs_out, changes_the_password, is_deactivated, is_deleted])
-def test_who_is_no_longer_signed_in(happens: Any) -> None:
+def test_ended_sessions_are_found(happens: Any) -> None:
     client, user, ada = a_seat("ada")
     _, _, bob = a_seat("bob")
     assert ended_sessions({ada, bob}, the_time()) == set()

@@ -14,13 +14,13 @@ from upgrades.feed import read
 pytestmark = pytest.mark.django_db
 
 
-def test_it_is_for_those_signed_in(client: Client) -> None:
+def test_a_snapshot_needs_a_session(client: Client) -> None:
     a_scale_set()
     answer = client.get("/feed/snapshot?set=fleet/web")
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
 
 
-def test_it_holds_all_that_is_visible(ada: Client) -> None:
+def test_a_snapshot_holds_all_that_is_visible(ada: Client) -> None:
     row = a_scale_set(instances=3)
     answer = ada.get("/feed/snapshot?set=Fleet/WEB")
     assert answer.json() == json.loads(json.dumps(read.snapshot(row.pk)))
@@ -30,7 +30,7 @@ def test_it_holds_all_that_is_visible(ada: Client) -> None:
     assert gzip.decompress(packed.content) == answer.content
 
 
-def test_it_is_sent_again_only_after_a_change(ada: Client) -> None:
+def test_a_snapshot_is_sent_again_only_after_a_change(ada: Client) -> None:
     a_scale_set(instances=2)
     tag = ada.get("/feed/snapshot?set=fleet/web")["ETag"]
     same = ada.get("/feed/snapshot?set=fleet/web", headers={"If-None-Match": tag})
@@ -61,5 +61,5 @@ def test_the_heads_are_for_those_signed_in(client: Client) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
 
 
-def test_it_cannot_be_posted_to(ada: Client) -> None:
+def test_a_snapshot_cannot_be_posted_to(ada: Client) -> None:
     assert ada.post("/feed/snapshot?set=fleet/web").status_code == 405

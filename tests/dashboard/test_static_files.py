@@ -105,7 +105,7 @@ def test_files_are_sent_compressed_to_who_takes_that() -> None:
     assert gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 2
 
 
-def test_what_is_not_whole_is_collected_anew(tmp_path: Path, settings: LazySettings) -> None:
+def test_incomplete_static_files_are_collected_anew(tmp_path: Path, settings: LazySettings) -> None:
     settings.STATIC_ROOT = tmp_path / "static"
     static_files.collect()
     module = tmp_path / "static" / "js" / "dom.js"

@@ -138,7 +138,7 @@ def test_each_face_refuses_in_its_own_shape(up: Installation) -> None:
         assert b"too large" in body
 
 
-def test_what_is_within_the_limit_is_answered_as_ever(up: Installation) -> None:
+def test_bodies_within_the_limit_are_answered(up: Installation) -> None:
     with line(up) as connection:
         request = head("POST", TOKEN, FORM, "Content-Length: 16000", "Connection: close")
         assert connection.send(request, b"a=" + b"x" * 15_998).answer().json["error"] == "unsupported_grant_type"
@@ -147,7 +147,7 @@ def test_what_is_within_the_limit_is_answered_as_ever(up: Installation) -> None:
         assert connection.send(request, b" " * 4_000_000).answer().status == 401
 
 
-def test_who_asks_before_sending_is_told_without_sending(up: Installation) -> None:
+def test_expect_100_is_answered_before_the_body(up: Installation) -> None:
     """curl and others send `Expect: 100-continue` with what is large."""
     with line(up) as connection:
         asked = head("PUT", GROUP, "Expect: 100-continue", "Content-Length: 5000000")
@@ -184,7 +184,7 @@ def test_a_head_that_is_too_large_is_refused(up: Installation, request_: bytes) 
         assert connection.send(request_).answer().status == 431
 
 
-def test_what_is_no_http_is_refused(up: Installation) -> None:
+def test_data_that_is_no_http_is_refused(up: Installation) -> None:
     for nonsense in (b"nonsense\r\n\r\n", head("POST", TOKEN, "Content-Length: -1"), head("GET", "/", "a b: c")):
         with line(up) as connection:
             assert connection.send(nonsense).answer().status == 400

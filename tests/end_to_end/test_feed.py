@@ -56,7 +56,7 @@ def place(ada: Session, path: str) -> str:
 # --- who may listen ---------------------------------------------------------------------------------------------------
 
 
-def test_who_is_not_signed_in_is_told_so_and_closed(up: Installation) -> None:
+def test_a_connection_without_a_session_is_told_so_and_closed(up: Installation) -> None:
     nobody = Session(f"http://127.0.0.1:{up.http_port}")
     heard = converse(nobody.feed(), nobody.headers(), nothing, enough=lambda said: False)
     assert [message["code"] for message in heard.said] == ["NotSignedIn"]
@@ -82,7 +82,7 @@ def test_a_page_from_elsewhere_is_refused_though_it_brings_the_cookie(ada: Sessi
     assert (heard.status, heard.said) == (403, [])
 
 
-def test_who_may_no_longer_sign_in_may_no_longer_listen(up: Installation) -> None:
+def test_a_deactivated_account_is_disconnected(up: Installation) -> None:
     up.manage("shell", "-c", _WITH_BOB.format(active=True))
     bob = Session(f"http://127.0.0.1:{up.http_port}").sign_in("bob", "a long pass phrase")
     assert converse(bob.feed(), bob.headers(), acknowledge, enough=has(1, "heartbeat")).close is None
@@ -99,7 +99,7 @@ bob.save()
 """
 
 
-def test_it_is_served_over_https_too(fleet: Installation, ada: Session) -> None:
+def test_the_feed_is_served_over_https_too(fleet: Installation, ada: Session) -> None:
     """The page, the cookie and the socket all go through the https port."""
     secured = fleet.secured()
     with secured:
@@ -133,7 +133,7 @@ def test_only_the_sets_that_were_asked_for_are_served(fleet: Installation, ada: 
     assert everything.said[-1]["heads"].keys() == FLEET.keys()
 
 
-def test_who_says_where_he_is_goes_on_from_there(fleet: Installation, ada: Session) -> None:
+def test_a_client_continues_from_the_seq_it_names(fleet: Installation, ada: Session) -> None:
     at = place(ada, "live/web")
     heard = converse(
         ada.feed(sets="live/web", since=f"live/web:{at}"), ada.headers(), nothing, enough=has(1, "heartbeat")
@@ -170,7 +170,7 @@ def test_a_position_that_is_none_is_refused(ada: Session, words: str) -> None:
         *('{"type": "resume", "since": 3}', '{"type": "resume"}', '{"type": "resume", "since": {"a/b": "s.x"}}'),
     ],
 )
-def test_what_is_not_understood_closes_the_connection(fleet: Installation, ada: Session, reply: str) -> None:
+def test_unreadable_messages_close_the_connection(fleet: Installation, ada: Session, reply: str) -> None:
     heard = converse(ada.feed(sets="live/web"), ada.headers(), lambda _: reply, enough=lambda said: False)
     assert (heard.said[-1]["code"], heard.close) == ("BadRequest", 4400)
     for message in heard.said:

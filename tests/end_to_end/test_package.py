@@ -77,7 +77,7 @@ def program(wheel: Path, tmp_path: Path) -> Path:
     return found
 
 
-def test_it_has_all_that_the_product_is_made_of(wheel: Path) -> None:
+def test_the_package_has_all_that_the_product_needs(wheel: Path) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "dashboard", "upgrades", "templates", "static"],
         cwd=CHECKOUT,
@@ -90,7 +90,7 @@ def test_it_has_all_that_the_product_is_made_of(wheel: Path) -> None:
     assert wanted - has == set() and not [name for name in has if name.split("/")[0] not in {"dashboard", "upgrades"}]
 
 
-def test_it_starts_from_anywhere_and_leaves_nothing_behind(program: Path, tmp_path: Path) -> None:
+def test_the_package_starts_from_anywhere_and_leaves_nothing_behind(program: Path, tmp_path: Path) -> None:
     before = {path for path in (tmp_path / "environment").rglob("*") if "__pycache__" not in path.parts}
     up = Installed(tmp_path / "state" / "rollgrid", program=program)
     try:

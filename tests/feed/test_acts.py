@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 opt_out = opt_outs.opt_out
 
 
-def test_it_knows_all_that_write() -> None:
+def test_the_judge_knows_all_writers() -> None:
     names = {act.__name__ for act in acts()}
     assert names >= {
         *("publish_image", "set_model", "delete_scale_set", "change_policy", "put_load_balancer"),
@@ -32,7 +32,7 @@ def test_a_change_that_is_told_to_nobody_is_caught() -> None:
         judged(silent)()
 
 
-def test_it_is_there_by_whatever_name() -> None:
+def test_the_judge_applies_whatever_the_import_name() -> None:
     a_scale_set(instances=2)
     with all_judged():
         assert opt_outs.opt_out is globals()["opt_out"]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 SCRIPT = {"name": "Script", "properties": {"publisher": "p", "type": "t"}}
 
 
-def test_it_says_what_its_instances_are_to_have() -> None:
+def test_an_extension_upgrade_says_which_extensions_it_brings() -> None:
     row = a_scale_set(probe="/health", extensions=[SCRIPT])
     with snapshot_equals_events():
         start_extensions("fleet/web", "ada", NOW)
@@ -29,7 +29,7 @@ def test_it_says_what_its_instances_are_to_have() -> None:
         validator().validate({"type": "delta", **place, **event.body})
 
 
-def test_one_to_an_image_has_none() -> None:
+def test_an_image_upgrade_names_no_extensions() -> None:
     row = a_scale_set()
     publish("16.04.1")
     start("fleet/web", "ada", NOW)

@@ -24,7 +24,7 @@ def broker(settings: Settings) -> Iterator[str]:
         yield url
 
 
-def test_whoever_is_put_often_is_taken_once_and_by_one(broker: str) -> None:
+def test_a_scale_set_woken_often_is_taken_once(broker: str) -> None:
     wake_queue, other = WakeQueue(), WakeQueue()
     for _ in range(20):
         wake_queue.put(7, 8)
@@ -41,12 +41,12 @@ def test_more_than_are_taken_at_once_are_taken_one_after_the_other(broker: str) 
     assert set(found) == everybody and len(found) == len(everybody)
 
 
-def test_what_is_none_of_ours_is_passed_over(broker: str) -> None:
+def test_foreign_entries_are_ignored(broker: str) -> None:
     redis.Redis.from_url(broker).zadd(KEY, {"rubbish": 0, "7": 0})
     assert WakeQueue().take() == [7]
 
 
-def test_what_no_worker_takes_does_not_stay(broker: str) -> None:
+def test_wakes_that_no_worker_takes_expire(broker: str) -> None:
     WakeQueue().put(7)
     left = redis.Redis.from_url(broker).pttl(KEY)
     assert 0 < left <= KEPT_SECONDS * 1000

@@ -36,7 +36,7 @@ def last_event(row: ScaleSet) -> Event:
 # --- one event per transaction and scale set --------------------------------------------------------------------------
 
 
-def test_one_event_however_much_changes() -> None:
+def test_a_transaction_is_one_event_however_much_changes() -> None:
     row = a_scale_set(instances=5)
     before = ScaleSet.objects.get().seq
     with snapshot_equals_events(), writing(LATER, row.pk) as w:
@@ -60,7 +60,7 @@ def test_an_event_has_whole_resources() -> None:
     assert last_event(row).body == {"scale_set": snapshot["scale_set"], "instances": [snapshot["instances"]["1"]]}
 
 
-def test_it_says_what_is_in_the_database() -> None:
+def test_an_event_says_what_is_in_the_database() -> None:
     row = a_scale_set(instances=1)
     with snapshot_equals_events(), writing(LATER, row.pk) as w:
         stale = w.scale_set.instances.get()
@@ -91,7 +91,7 @@ def test_several_scale_sets_in_one_transaction() -> None:
     assert {instance["name"] for instance in last_event(two).body["instances"]} == {"two_0", "two_1"}
 
 
-def test_what_fails_leaves_nothing() -> None:
+def test_a_failed_transaction_leaves_no_event() -> None:
     scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
     with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, scale_set.pk, two.pk) as w:
         Instance.objects.update(health=Health.UNHEALTHY)
@@ -184,7 +184,7 @@ def test_reading_on_from_a_number() -> None:
     assert read.since(row.pk, head) == []
 
 
-def test_what_is_no_longer_kept_shows_as_a_gap() -> None:
+def test_purged_events_show_as_a_gap() -> None:
     row = a_scale_set(instances=1)
     Event.objects.filter(seq=1).delete()
     first = read.since(row.pk, 0)[0]

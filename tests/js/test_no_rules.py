@@ -94,7 +94,7 @@ def test_a_script_computes_none_of_the_rules(script: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LEFT)
-def test_what_is_left_is_still_there(name: str) -> None:
+def test_the_listed_exceptions_still_exist(name: str) -> None:
     found = list(faults_in((ROOT / "static" / "js" / name).read_text()))
     gone = [what for what in LEFT[name] if not any(f" {what}: " in fault for fault in found)]
     assert not gone, f"{name} does not do this any more, take it out of LEFT: {gone}"
@@ -130,7 +130,7 @@ OLD = [
 
 
 @pytest.mark.parametrize("line", OLD)
-def test_what_pages_once_computed_themselves_is_found(line: str) -> None:
+def test_rules_that_pages_once_computed_are_found(line: str) -> None:
     assert list(faults_in(line)), line
 
 
@@ -266,7 +266,7 @@ def test_lists_of_codes_are_found(line: str) -> None:
     assert codes_in(line), line
 
 
-def test_what_the_stories_of_scripts_know_of_a_code_is_what_core_says() -> None:
+def test_codes_in_the_stories_of_scripts_are_as_core_has_them() -> None:
     """tests/js/kinds.json has what comes with the codes that the stories use: where this fails, write what it expected there."""
     told = json.loads((Path(__file__).parent / "kinds.json").read_text())
     assert told == {code.value: _carried(code, kind) for code, kind in KINDS.items() if code.value in told}

@@ -76,7 +76,7 @@ def test_deleting() -> None:
 
 
 @pytest.mark.parametrize("command", ["start", "cancel", "delete_scale_set", "status"])
-def test_what_is_not_there(command: str) -> None:
+def test_unknown_objects_are_refused(command: str) -> None:
     with complains("ResourceNotFound: there is no scale set 'fleet/web'; there are: none yet"):
         run(command, "fleet/web")
     a_scale_set("other", instances=1)
@@ -87,7 +87,7 @@ def test_what_is_not_there(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["start", "cancel", "delete_scale_set"])
-def test_what_is_not_said(command: str) -> None:
+def test_missing_arguments_are_refused(command: str) -> None:
     with complains("the following arguments are required: RG/NAME"):
         run(command)
 
@@ -111,7 +111,7 @@ def test_opting_out_and_in() -> None:
     assert OptOut.objects.filter(ended_at=None).count() == 1
 
 
-def test_what_somebody_else_opted_out_is_opted_in_only_with_yes() -> None:
+def test_ending_another_persons_opt_out_needs_yes() -> None:
     a_scale_set()
     opt_out("fleet/web", ["3"], reason="holds sessions", owner="bob", now=now(), until=now() + timedelta(days=1))
     with complains("nothing was changed: web_3, opted out by bob until ", ": holds sessions", "--yes"):
@@ -225,7 +225,7 @@ def test_opting_in_what_is_not_there() -> None:
         run("opt_in", "fleet/other", "0")
 
 
-def test_who_is_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_terminal_acts_under_the_login_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "x" * 1000)
     assert me() == "x" * 150
     a_scale_set(instances=1)

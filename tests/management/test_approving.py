@@ -29,7 +29,7 @@ def test_taking_it_back() -> None:
 
 
 @pytest.mark.parametrize("command", ["approve", "withdraw_approval"])
-def test_what_is_not_there(command: str) -> None:
+def test_unknown_instances_are_refused(command: str) -> None:
     with complains("ResourceNotFound: there is no scale set 'fleet/web'; there are: none yet"):
         run(command, "fleet/web")
     deferred_set()

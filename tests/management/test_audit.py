@@ -19,7 +19,7 @@ def lines(*words: str) -> list[str]:
     return run("audit", *words).out.splitlines()
 
 
-def test_who_did_what() -> None:
+def test_entries_say_who_did_what() -> None:
     a_scale_set()
     publish("16.04.1", now=NOW + timedelta(hours=1))
     opt_out("fleet/web", ["1"], reason="debugging", owner="ada", now=NOW + timedelta(hours=2))
@@ -44,7 +44,7 @@ def test_times_beyond_the_calendars_ends_find_all_or_nothing() -> None:
     assert len(lines("--since", "0001-01-01T00:00+12:00")) == 1
 
 
-def test_what_the_terminal_does_has_the_name_of_who_is_there() -> None:
+def test_commands_of_the_terminal_are_audited_under_the_users_name() -> None:
     a_scale_set()
     run("opt_out", "fleet/web", "1", "--reason", "debugging")
     (said,) = [json.loads(line) for line in lines("--json", "--action", "InstancesOptedOut")]
@@ -61,7 +61,7 @@ def test_nothing_that_a_terminal_obeys_is_printed() -> None:
     assert "a?[2Jb?c" in lines()[0]
 
 
-def test_who_is_made_an_administrator_at_the_terminal_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_an_administrator_is_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Django's own command left no entry."""
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "topsecret-of-ada-1")
     run("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")

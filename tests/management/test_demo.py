@@ -33,7 +33,7 @@ def test_something_of_everything() -> None:
     assert (min(row.capacity for row in sets), max(row.capacity for row in sets)) == (10, 400)
 
 
-def test_one_instance_is_opted_out_and_only_once() -> None:
+def test_the_demo_opts_one_instance_out_and_only_once() -> None:
     run("demo")
     wish = OptOut.objects.select_related("instance__scale_set").get()
     assert (str(wish.instance.scale_set), wish.instance.number, wish.owner) == ("demo/api-gateway", 7, "Ada")
@@ -46,7 +46,7 @@ def test_one_instance_is_opted_out_and_only_once() -> None:
     assert not OptOut.objects.filter(ended_at=None).exists(), "what somebody ended stays ended"
 
 
-def test_none_is_opted_out_where_there_is_none() -> None:
+def test_the_demo_without_instances_opts_none_out() -> None:
     run("demo", "--instances", "2")
     assert not OptOut.objects.exists()
 

@@ -34,7 +34,7 @@ def test_starting_and_steering_it() -> None:
         run("start", "fleet/web", "--extensions")
 
 
-def test_it_is_of_all_or_of_those_that_failed_on_an_image() -> None:
+def test_extensions_and_only_failed_exclude_each_other() -> None:
     a_scale_set(probe="/health")
     with complains("not allowed with argument"):
         run("start", "fleet/web", "--extensions", "--only-failed")

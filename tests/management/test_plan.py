@@ -79,7 +79,7 @@ def test_an_upgrade_whose_time_is_over_ends_at_once() -> None:
     assert told()[-2:] == ["No further batch begins.", "ends in    at once"]
 
 
-def test_what_holds_it_now() -> None:
+def test_a_plan_says_what_holds_the_upgrade_now() -> None:
     a_scale_set()
     publish(NEW)
     stop_fleet(reason="panics", owner="ada", now=NOW)
@@ -142,7 +142,7 @@ def test_the_rest_of_a_running_upgrade() -> None:
     assert told()[2] == "No further batch begins."
 
 
-def test_one_line_for_each_set_that_would_do_something() -> None:
+def test_a_plan_of_the_fleet_has_a_line_for_each_set_that_moves() -> None:
     a_scale_set("done", version=NEW)
     a_scale_set("byhand", automatic=False, instances=3)
     a_scale_set("runs")

@@ -56,7 +56,7 @@ def test_all_scale_sets() -> None:
     assert web.endswith("RollingForward to 16.04.2 0/3  nothing to do")
 
 
-def test_one_scale_set_without_an_upgrade() -> None:
+def test_a_scale_set_without_an_upgrade_is_shown() -> None:
     a_scale_set(instances=4)
     opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW, for_ever=True)
     ScaleSet.objects.update(decision={"text": "nothing to do", "since": "2018-09-25T12:00Z"})
@@ -119,7 +119,7 @@ def test_an_upgrade_that_is_steered() -> None:
     assert "retry      at once: eve" in said and "paused" not in said
 
 
-def test_what_was_rolled_back_and_why_a_batch_is_as_it_is() -> None:
+def test_rollbacks_and_the_choice_of_a_batch_are_explained() -> None:
     a_scale_set()
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
@@ -185,7 +185,7 @@ def test_a_long_list_of_instances_is_not_written_into_a_command() -> None:
     assert "instances 0-8; lifted by an operator: manage.py release 'fleet/we(b)' ID ..." in said
 
 
-def test_what_passes_by_itself() -> None:
+def test_waits_that_end_by_themselves_say_so() -> None:
     a_scale_set()
     ScaleSet.objects.update(decision={"reasons": [a_reason(who="nobody", act="")]})
     assert "  why        so it is\n             no action needed" in run("status", "fleet/web").out
@@ -205,7 +205,7 @@ def test_nothing_is_promised_that_is_past() -> None:
         assert "This was to be over at 2018-09-25 12:05:00 UTC; nobody has looked since." in late
 
 
-def test_who_does_no_work_is_named_with_the_time_since_when(settings: Any, tmp_path: Path) -> None:
+def test_a_part_without_heartbeat_is_named_with_the_time_since_when(settings: Any, tmp_path: Path) -> None:
     settings.ROLLGRID_HOME = tmp_path
     assert "No work" not in run("status").out
     handle = heartbeats.make(tmp_path)
@@ -273,7 +273,7 @@ def run_quietly(*words: str) -> None:
     call_command(*words, stdout=StringIO())
 
 
-def test_it_counts_machines_and_says_what_is_missing_and_how_it_is_tried_again() -> None:
+def test_status_counts_machines_and_explains_missing_instances() -> None:
     row = a_scale_set(instances=6)
     for instance in Instance.objects.filter(number__gte=4):
         instance.note_not_made("QuotaExceeded", f"instance {instance.number} is beyond the quota", NOW)

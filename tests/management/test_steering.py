@@ -80,7 +80,7 @@ def test_starting_with_those_that_failed_alone() -> None:
 
 
 @pytest.mark.parametrize("words", [["pause"], ["resume"], ["next_batch"], ["retry"], ["release", "0"]], ids=" ".join)
-def test_what_is_not_there_or_not_said(words: list[str]) -> None:
+def test_unknown_objects_and_missing_arguments_are_refused(words: list[str]) -> None:
     command, *ids = words
     with complains("ResourceNotFound: there is no scale set 'fleet/web'; there are: none yet"):
         run(command, "fleet/web", *ids)

@@ -24,7 +24,7 @@ def test_a_version_is_withdrawn_and_put_back() -> None:
     assert "was not withdrawn" in run("withdraw_image", *UBUNTU, NEW, "--undo").out
 
 
-def test_it_needs_a_reason_and_a_version_that_there_is() -> None:
+def test_withdrawing_needs_a_reason_and_a_published_version() -> None:
     with complains("say why: --reason R"):
         run("withdraw_image", *UBUNTU, "0.0.1")
     with complains("has no version '7.7'. Its newest are: 0.0.1"):

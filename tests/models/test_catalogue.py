@@ -59,7 +59,7 @@ def test_finding_a_sku() -> None:
     assert catalog.find_sku("Canonical:UbuntuServer", "16.04-LTS", "") is None
 
 
-def test_what_is_supported_where() -> None:
+def test_versions_are_supported_in_their_locations_only() -> None:
     limited = ImageSku.objects.get(sku="7.5")
     here, elsewhere = (Location.objects.get(name=name) for name in ("eastus", "westeurope"))
     limited.limited_to.add(here, Location.objects.get(name="westus"))

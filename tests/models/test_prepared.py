@@ -74,7 +74,7 @@ class Elsewhere:
         return "elsewhere"
 
 
-def test_it_goes_where_the_router_leads(settings: Settings) -> None:
+def test_prepared_queries_follow_the_router(settings: Settings) -> None:
     row = a_scale_set("one", instances=2)
     assert NUMBERED.rows(row.pk, [1])
     settings.DATABASE_ROUTERS = [f"{__name__}.Elsewhere"]

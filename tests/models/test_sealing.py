@@ -37,12 +37,12 @@ def test_an_older_key_opens_while_it_is_listed(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "ü", "gAAAAA", " ", "\0"])
-def test_what_was_never_sealed(text: str) -> None:
+def test_unsealed_values_are_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         unseal(text)
 
 
-def test_what_was_tampered_with() -> None:
+def test_tampered_values_are_refused() -> None:
     sealed = seal(SECRETS)
     with pytest.raises(Unreadable) as caught:
         unseal(sealed[:-8] + "AAAAAAA=")

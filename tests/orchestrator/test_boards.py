@@ -77,7 +77,7 @@ def test_the_plan_that_is_kept_is_the_one_that_is_carried_out(make_fleet: MakeFl
     assert ran[1:] == planned
 
 
-def test_what_is_over_is_told_from_its_record_for_ever(make_fleet: MakeFleet) -> None:
+def test_an_ended_upgrade_is_told_from_its_record(make_fleet: MakeFleet) -> None:
     """Whatever is published, opted out or falls ill afterwards."""
     fleet = make_fleet(5)
     fleet.go_on()
@@ -96,7 +96,7 @@ def test_what_is_over_is_told_from_its_record_for_ever(make_fleet: MakeFleet) ->
     assert (told["target"]["version"], told["record"]) == ("16.04.1", record)
 
 
-def test_one_that_ended_before_records_were_kept_is_told_from_its_members(make_fleet: MakeFleet) -> None:
+def test_an_ended_upgrade_without_a_record_is_told_from_its_members(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")

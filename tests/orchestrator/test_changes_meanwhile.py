@@ -92,7 +92,7 @@ def test_the_time_of_an_upgrade_stands_still_while_the_fleet_is_stopped(make_fle
 
 
 @pytest.mark.parametrize("sick", [{0}, {5, 6, 7}], ids=["upgraded", "to be upgraded"])
-def test_a_pause_outlives_what_falls_ill_within_it(make_fleet: MakeFleet, sick: set[int]) -> None:
+def test_a_pause_outlives_instances_that_become_unhealthy_within_it(make_fleet: MakeFleet, sick: set[int]) -> None:
     """Nothing begins until somebody resumes it: no dip stops it, after which the platform would begin anew, unpaused."""
     fleet = make_fleet(10)
     fleet.go_on()

@@ -96,7 +96,7 @@ def _do(cloud: Cloud, operation: Operation) -> Outcome:
     return cloud.poll([operation.id], 2 * BOOT_SECONDS)[operation.id]
 
 
-def test_what_a_creation_left_half_made_is_made_anew() -> None:
+def test_a_half_made_machine_is_created_anew() -> None:
     cloud = Cloud(Clocks())
     first, again = create(SET, "0"), create(SET, "0")
     assert cloud.begin([first]) == {}

@@ -63,7 +63,7 @@ def test_all_get_the_models_extensions_and_keep_their_disks(make_fleet: MakeFlee
     assert attempts.attempts(fleet.row, fleet.now) == []
 
 
-def test_those_that_have_them_are_not_touched(make_fleet: MakeFleet) -> None:
+def test_instances_with_the_extensions_are_not_touched(make_fleet: MakeFleet) -> None:
     fleet = with_script(make_fleet)
     start(fleet)
     fleet.go_on()

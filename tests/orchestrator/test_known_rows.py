@@ -78,7 +78,7 @@ def look(row: ScaleSet, known: Known | None = None) -> Observation:
     ],
     ids=lambda change: change.__name__,
 )
-def test_what_is_known_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
+def test_known_rows_equal_rows_read_anew(happens: Callable[[ScaleSet], None]) -> None:
     row, known = a_scale_set(instances=8), Known()
     MEMORY[:] = [known]
     before = look(row, known)
@@ -108,7 +108,7 @@ def test_an_opt_out_that_is_replaced_by_the_same_is_as_old_as_the_new_one() -> N
     assert held and held.since == later
 
 
-def test_another_scale_set_with_the_same_id_is_read_anew() -> None:
+def test_a_recreated_scale_set_with_the_same_id_is_read_anew() -> None:
     """As after a backup was put back: what is known was of rows that are no longer there."""
     row, known = a_scale_set(instances=2), Known()
     look(row, known)
@@ -125,7 +125,7 @@ def test_an_older_seq_is_read_anew() -> None:
     assert look(row, known).facts == look(row).facts
 
 
-def test_what_nobody_told_is_seen_after_a_while() -> None:
+def test_changes_without_an_event_are_seen_after_a_while() -> None:
     clock = Clock()
     row, known = a_scale_set(instances=2), Known(clock)
     look(row, known)

@@ -40,7 +40,7 @@ def short(make_fleet: MakeFleet) -> Fleet:
     return fleet
 
 
-def test_what_the_provider_refuses_is_said_with_its_words_and_when_it_is_tried_again(short: Fleet) -> None:
+def test_a_refused_creation_has_the_providers_words_and_the_time_of_the_retry(short: Fleet) -> None:
     found = reason(short)
     assert found["instances"] == ["4", "5"] and found["act"] == "retry_now" and found["who"] == "operator"
     assert found["numbers"]["instances"] == 2 and found["numbers"]["capacity"] == 6
@@ -107,7 +107,7 @@ def raise_quota_silently(fleet: Fleet) -> None:
     ScaleSet.objects.filter(pk=fleet.id).update(document={**fleet.row.document, "tags": fleet.tags})
 
 
-def test_what_does_not_exist_shuts_no_gate_and_is_taken_by_no_upgrade(short: Fleet) -> None:
+def test_instances_without_a_machine_shut_no_gate_and_are_in_no_upgrade(short: Fleet) -> None:
     """Two of six would be more than 20 %; of the four that are there a batch is one."""
     short.publish("16.04.1")
     short.go_on(200)
@@ -124,7 +124,7 @@ def test_what_does_not_exist_shuts_no_gate_and_is_taken_by_no_upgrade(short: Fle
     assert {row.version for row in short.instances} == {"16.04.1"}
 
 
-def test_what_was_never_made_goes_first(short: Fleet) -> None:
+def test_instances_that_never_had_a_machine_are_removed_first(short: Fleet) -> None:
     short.put(4)
     short.go_on()
     assert [row.number for row in short.instances] == [0, 1, 2, 3] and len(short.views()) == 4

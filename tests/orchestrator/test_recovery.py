@@ -143,7 +143,7 @@ def test_a_scale_set_with_work_is_reconciled_soon_whatever_it_waits_for(
     assert fleet.row.reconcile_at - fleet.now <= WORK_LEASE
 
 
-def test_of_two_deliveries_only_the_first_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
+def test_only_the_first_of_two_deliveries_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     fleet, handed = upgrading
     first = work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda _: None)
     assert first and first.claim_number is None

@@ -147,7 +147,7 @@ def test_only_those_that_failed_are_tried_again(make_fleet: MakeFleet) -> None:
     assert [row.instance_number for row in InstanceUpgrade.objects.filter(upgrade=upgrade)] == [0, 1]
 
 
-def test_what_a_person_cancels_while_it_rolls_back_is_not_tried_again_by_itself(make_fleet: MakeFleet) -> None:
+def test_an_upgrade_cancelled_during_rollback_is_not_retried_by_itself(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(10, **{"bad-versions": BAD})
     policy = "properties.upgradePolicy.automaticOSUpgradePolicy"
     fleet.edit({f"{policy}.useRollingUpgradePolicy": True, f"{policy}.disableAutomaticRollback": True})

@@ -97,7 +97,7 @@ def test_after_the_gate_stopped_the_second_attempt_there_is_a_third(make_fleet: 
     assert numbers(fleet) == [0]
 
 
-def test_what_failed_is_left_alone_when_another_is_opted_in(make_fleet: MakeFleet) -> None:
+def test_failed_instances_are_left_alone_when_another_is_opted_in(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(10)
     fleet.edit({**IN_FORCE, OWN: {"maxUnhealthyUpgradedInstancePercent": 50}})
     fleet.go_on()

@@ -148,7 +148,7 @@ def test_new_instances_stand_in_the_zones_of_the_old_ones(make_fleet: MakeFleet)
     assert sorted(zone_of(zones, number) for number in numbers(fleet)) == ["1"] * 3 + ["2"] * 3
 
 
-def test_what_is_kept_at_scale_in_stays_so_in_its_new_instance(make_fleet: MakeFleet) -> None:
+def test_scale_in_protection_passes_to_the_new_instance(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, 3)
     fleet.change(0, protected_from_scale_in=True)
     fleet.publish(NEW)

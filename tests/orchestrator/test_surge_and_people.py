@@ -23,7 +23,7 @@ from upgrades.core.states import FaultCode, MemberState, OperationKind, UpgradeS
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_who_is_opted_out_before_anything_is_made_is_let_go(make_fleet: MakeFleet) -> None:
+def test_an_instance_opted_out_before_its_surge_begins_is_let_go(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     first = fleet.instances[0]
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
@@ -36,7 +36,7 @@ def test_who_is_opted_out_before_anything_is_made_is_let_go(make_fleet: MakeFlee
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_who_is_opted_out_while_the_new_one_is_awaited_stays_and_that_one_goes(make_fleet: MakeFleet) -> None:
+def test_an_instance_opted_out_while_its_replacement_is_awaited_stays(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     first = fleet.instances[0]
     fleet.work(handed)
@@ -51,7 +51,7 @@ def test_who_is_opted_out_while_the_new_one_is_awaited_stays_and_that_one_goes(m
     assert fleet.upgrade.progress() == Progress(successful=4, failed=0, in_progress=0, pending=0)
 
 
-def test_who_is_opted_out_before_its_deletion_has_begun_stays(make_fleet: MakeFleet) -> None:
+def test_an_instance_opted_out_before_its_deletion_stays(make_fleet: MakeFleet) -> None:
     """Until it is touched, an instance can be let go."""
     fleet, handed = begun(make_fleet)
     first = fleet.instances[0]
@@ -167,7 +167,7 @@ def test_a_breach_rolls_nothing_back_that_was_never_replaced(make_fleet: MakeFle
     assert set(states(fleet).values()) == {MemberState.FAILED}
 
 
-def test_a_new_instance_that_falls_ill_later_counts_as_failed(make_fleet: MakeFleet) -> None:
+def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()

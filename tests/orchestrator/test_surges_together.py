@@ -42,7 +42,7 @@ def waiting(make_fleet: MakeFleet, own: dict[str, object], **tags: str) -> Fleet
 # --- capacity ---------------------------------------------------------------------------------------------------------
 
 
-def test_who_scales_out_while_new_ones_are_made_gets_all_of_it(make_fleet: MakeFleet) -> None:
+def test_scaling_out_while_surge_instances_are_created_gets_all(make_fleet: MakeFleet) -> None:
     """Both have a place in the quota for a while; what is asked for comes after them."""
     fleet = surging(make_fleet, tags={"quota": "7"})
     fleet.publish(NEW)
@@ -54,7 +54,7 @@ def test_who_scales_out_while_new_ones_are_made_gets_all_of_it(make_fleet: MakeF
     assert (answering(fleet), fleet.upgrade.status) == (7, "Completed")
 
 
-def test_who_scales_out_while_old_ones_leave_gets_all_of_it(make_fleet: MakeFleet) -> None:
+def test_scaling_out_while_old_instances_are_deleted_gets_all(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, tags={"quota": "7"})
     fleet.publish(NEW)
     fleet.work(fleet.look())
@@ -69,7 +69,7 @@ def test_who_scales_out_while_old_ones_leave_gets_all_of_it(make_fleet: MakeFlee
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_what_protects_the_old_one_at_scale_in_protects_the_new_one(make_fleet: MakeFleet, kept: bool) -> None:
+def test_scale_in_protection_passes_from_the_old_to_the_new_instance(make_fleet: MakeFleet, kept: bool) -> None:
     """Also where it was said, or taken back, while the new one was awaited."""
     fleet = surging(make_fleet)
     for is_kept in (not kept, kept):
@@ -115,7 +115,7 @@ def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(make_
     assert states(fleet)[0] == MemberState.SKIPPED
 
 
-def test_who_is_opted_out_has_not_failed_where_its_new_one_cannot_be_made(make_fleet: MakeFleet) -> None:
+def test_an_opted_out_instance_has_not_failed_if_its_replacement_cannot_be_created(make_fleet: MakeFleet) -> None:
     fleet, _ = begun(make_fleet)
     fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
     work_item = fleet.work_items[0]
@@ -158,7 +158,7 @@ def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(mak
 # --- approvals --------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_let_go_and_withdrawn_is_not_taken_by_the_next_upgrade(make_fleet: MakeFleet) -> None:
+def test_an_instance_let_go_on_a_withdrawn_version_is_not_taken_next(make_fleet: MakeFleet) -> None:
     fleet = waiting(make_fleet, {"maxBatchInstancePercent": 100, "maxUnhealthyInstancePercent": 100})
     approve(fleet.path, None, by="ada", now=fleet.now)
     handed = fleet.look()

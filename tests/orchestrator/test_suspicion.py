@@ -69,7 +69,7 @@ def test_the_mended_version_reaches_all_by_itself(make_fleet: MakeFleet, instanc
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_it_is_said_on_how_many_of_how_many_a_version_failed(make_fleet: MakeFleet) -> None:
+def test_a_suspected_version_says_how_many_of_how_many_failed(make_fleet: MakeFleet) -> None:
     fleet = bad_for_all(make_fleet, 10, tried=1)
     said = reasons(fleet)["VersionSuspected"]
     assert said["numbers"] == {"failed": 2, "tried": 2}
@@ -79,7 +79,7 @@ def test_it_is_said_on_how_many_of_how_many_a_version_failed(make_fleet: MakeFle
     assert reasons(fleet)["VersionSuspected"]["numbers"] == {"failed": 4, "tried": 4}
 
 
-def test_it_is_tried_again_with_others_first_and_ever_more_rarely(make_fleet: MakeFleet) -> None:
+def test_a_suspected_version_is_retried_ever_more_rarely(make_fleet: MakeFleet) -> None:
     fleet = bad_for_all(make_fleet, 10, tried=3)
     taken = [sorted(each.members.values_list("instance_number", flat=True)) for each in fleet.row.upgrades.all()]
     assert taken == [[4, 5], [2, 3], [0, 1]]
@@ -158,7 +158,7 @@ def test_the_next_version_reaches_even_a_quarantined_machine(make_fleet: MakeFle
     assert quarantined(fleet) == []
 
 
-def test_who_was_quarantined_for_a_fault_of_the_version_is_free_again(make_fleet: MakeFleet) -> None:
+def test_a_quarantine_ends_when_its_version_is_suspected(make_fleet: MakeFleet) -> None:
     """Under the old rule three failures sufficed, whoever else failed too."""
     fleet = bad_for_all(make_fleet, 3, tried=1)
     fleet.change(failed_version=BAD, failed_on={}, failures=3, quarantined_at=fleet.now)

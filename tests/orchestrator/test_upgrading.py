@@ -224,7 +224,7 @@ def test_a_deleted_scale_set_goes_with_its_machines(make_fleet: MakeFleet) -> No
     assert not ScaleSet.objects.filter(pk=fleet.id).exists()
 
 
-def test_what_is_under_way_is_told_by_the_rows(make_fleet: MakeFleet) -> None:
+def test_work_under_way_is_told_by_the_rows(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")

@@ -126,7 +126,7 @@ def begin_only_slowly(fleet: Fleet, handed: list[WorkClaim]) -> None:
     begin_only(fleet, handed)
 
 
-def test_one_that_vanishes_while_its_old_disk_is_put_back_was_a_failure(make_fleet: MakeFleet) -> None:
+def test_a_machine_that_vanishes_during_rollback_was_a_failure(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(6, **{"bad-versions": NEW})
     fleet.go_on()
     fleet.publish(NEW)

@@ -70,7 +70,7 @@ def test_an_upgrade_that_waits_for_its_next_attempt_can_be_paused(make_fleet: Ma
     assert say(fleet)[0] == "Paused" and fleet.row.upgrades.count() == 1
 
 
-def test_nobody_begins_another_attempt_past_a_pause(make_fleet: MakeFleet) -> None:
+def test_no_attempt_begins_past_a_pause(make_fleet: MakeFleet) -> None:
     """Refused with what works instead, whoever asks for it."""
     fleet = failing(make_fleet, paused=True)
     for act in (start, retry_now):
@@ -244,7 +244,7 @@ def test_a_person_who_starts_the_next_version_by_hand_is_not_refused_for_it(make
 # --- other things that people say -------------------------------------------------------------------------------------
 
 
-def test_who_wants_all_tried_again_is_heard_past_a_gate_that_is_shut(make_fleet: MakeFleet) -> None:
+def test_a_persons_retry_is_kept_past_a_shut_gate(make_fleet: MakeFleet) -> None:
     """Those that failed on it too, also where the gate stopped that attempt before it had touched anything."""
     fleet = make_fleet(5)
     fleet.go_on()

@@ -55,7 +55,7 @@ def test_a_withdrawal_stops_an_upgrade_and_a_person_takes_back_what_has_it(make_
     assert fleet.row.decision["reasons"] == []
 
 
-def test_what_was_put_back_goes_on(make_fleet: MakeFleet) -> None:
+def test_an_upgrade_to_a_reinstated_version_goes_on(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish(NEW)

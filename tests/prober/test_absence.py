@@ -39,7 +39,7 @@ def gone_after(absences: Absences, known: ProbedSet, absent: Collection[int], *t
     return found
 
 
-def test_one_answer_without_a_machine_proves_nothing() -> None:
+def test_a_single_answer_without_a_machine_proves_nothing() -> None:
     known, absences = a_set(), Absences()
     assert gone_after(absences, known, [3], 0) == set()
     assert absences.is_doubtful(known.pk), "it is asked again soon"
@@ -72,14 +72,14 @@ def test_where_many_are_absent_it_takes_longer(absent: range) -> None:
 @pytest.mark.parametrize(
     ("instances", "absent", "seconds"), [(6, 1, FEW_SECONDS), (3, 1, FEW_SECONDS), (1, 1, MANY_SECONDS)]
 )
-def test_one_of_a_small_set_is_few_and_an_empty_answer_is_not(instances: int, absent: int, seconds: float) -> None:
+def test_a_single_absence_is_few_and_an_empty_answer_is_not(instances: int, absent: int, seconds: float) -> None:
     known, absences = a_set(instances), Absences()
     assert gone_after(absences, known, range(absent), 0, 1, 2) == set()
     assert gone_after(absences, known, range(absent), seconds - 0.1) == set()
     assert gone_after(absences, known, range(absent), seconds) == set(range(absent))
 
 
-def test_another_machine_of_the_same_number_is_awaited_anew() -> None:
+def test_a_new_machine_of_the_same_number_is_awaited_anew() -> None:
     known, absences = a_set(), Absences()
     assert gone_after(absences, known, [3], 0, 2) == set()
     other = {

@@ -68,7 +68,7 @@ def _healths(fleet: Fleet) -> list[str]:
     return list(Instance.objects.filter(scale_set=fleet.id).order_by("number").values_list("health", flat=True))
 
 
-def test_it_finds_instances_healthy_and_says_how_fresh_that_is(fleet: Fleet) -> None:
+def test_the_prober_finds_instances_healthy_and_says_how_fresh_that_is(fleet: Fleet) -> None:
     assert _healths(fleet) == [Health.INITIALIZING] * 3
 
     async def story(until: Callable[..., Any]) -> None:
@@ -82,7 +82,7 @@ def test_it_finds_instances_healthy_and_says_how_fresh_that_is(fleet: Fleet) -> 
     assert fleet.row.prober == ""
 
 
-def test_it_follows_what_happens_to_an_instance(fleet: Fleet) -> None:
+def test_the_prober_follows_changes_of_an_instance(fleet: Fleet) -> None:
     async def story(until: Callable[..., Any]) -> None:
         await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
         control = SimulatorControl(fleet.home)
@@ -96,7 +96,7 @@ def test_it_follows_what_happens_to_an_instance(fleet: Fleet) -> None:
     assert fleet.instances[1].health_detail == "HTTP 200"
 
 
-def test_it_listens_to_what_rich_instances_say_of_themselves(fleet: Fleet) -> None:
+def test_the_prober_reads_rich_health_answers(fleet: Fleet) -> None:
     """A-8, on real sockets: 200 and "Unhealthy" is unhealthy, 503 is unknown whatever it says."""
     ScaleSet.objects.filter(pk=fleet.id).update(probe_is_rich=True, probe_grace_seconds=60)
 
@@ -113,7 +113,7 @@ def test_it_listens_to_what_rich_instances_say_of_themselves(fleet: Fleet) -> No
     probe(fleet, story)
 
 
-def test_it_asks_over_tls_where_the_probe_is_https(fleet: Fleet) -> None:
+def test_https_probes_use_tls(fleet: Fleet) -> None:
     """Facts 3.2, on real sockets."""
     ScaleSet.objects.filter(pk=fleet.id).update(probe_protocol="https", probe_port=443)
 
@@ -151,7 +151,7 @@ def test_an_extension_that_fails_makes_instances_unhealthy_that_answer_well(
     probe(fleet, story)
 
 
-def test_it_keeps_what_is_stored_until_it_knows_better(fleet: Fleet) -> None:
+def test_stored_health_stays_until_there_is_a_verdict(fleet: Fleet) -> None:
     """A prober that comes after another died restarts its counts, not the health of the fleet."""
     Instance.objects.filter(scale_set=fleet.id).update(health=Health.HEALTHY)
     seq = fleet.row.seq
@@ -163,9 +163,7 @@ def test_it_keeps_what_is_stored_until_it_knows_better(fleet: Fleet) -> None:
     assert fleet.row.seq == seq
 
 
-def test_it_says_at_once_that_the_health_of_a_set_it_took_over_is_known(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_health_of_a_set_taken_over_is_known_at_once(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Upgrades wait for that. Found by killing probers: it was said when its time came, up to two seconds later."""
     monkeypatch.setattr(process, "PROBED_AT_SECONDS", 10 * ANSWER_TIMEOUT_SECONDS)
 
@@ -207,7 +205,7 @@ def vanish(fleet: Fleet, *numbers: int) -> Callable[[], Coroutine[Any, Any, None
 
 
 @pytest.mark.parametrize("has_probe", [True, False])
-def test_it_finds_out_that_a_machine_is_gone_and_says_so(fleet: Fleet, has_probe: bool) -> None:
+def test_the_prober_finds_vanished_machines(fleet: Fleet, has_probe: bool) -> None:
     """Within seconds, whether its application is asked or not; of the others all stays as it is."""
     if not has_probe:
         set_model(fleet.path, document(capacity=3, tags=fleet.tags), fleet.now)

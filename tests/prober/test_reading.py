@@ -94,7 +94,7 @@ def test_nothing_happened() -> None:
     assert known and probe_targets.refresh(known) == known
 
 
-def test_one_that_is_gone() -> None:
+def test_a_deleted_scale_set_reads_as_none() -> None:
     row = a_scale_set(instances=2)
     known = probe_targets.read(row.pk)
     assert known

@@ -46,7 +46,7 @@ def test_a_rich_instance_is_initializing_until_its_grace_period_ends() -> None:
 
 
 @pytest.mark.parametrize("health", [Health.HEALTHY, Health.UNHEALTHY])
-def test_what_a_rich_instance_says_of_itself_ends_initializing_at_once(health: Health) -> None:
+def test_a_rich_health_answer_ends_initializing_at_once(health: Health) -> None:
     """A-8"""
     row = a_rich_set(threshold=2)
     counts, known = ProbeCounts(), probed(row)

@@ -22,7 +22,7 @@ def healths(row: ScaleSet) -> list[str]:
     return list(Instance.objects.filter(scale_set=row).order_by("number").values_list("health", flat=True))
 
 
-def test_what_was_known_before_a_machine_was_off_is_void_when_it_is_on() -> None:
+def test_health_from_before_a_machine_was_off_is_void_when_it_is_on() -> None:
     """Last night's verdict would keep the gate shut in the morning. The same whoever stopped it, and for a prober that came meanwhile."""
     row = a_probed_set(threshold=1, instances=1)
     off, on = _view(row, Power.STOPPED), _view(row, Power.RUNNING)

@@ -53,7 +53,7 @@ def test_a_flap_within_one_write_is_no_news() -> None:
     assert counts.take_unwritten() == {}
 
 
-def test_an_instance_is_unhealthy_since_it_fell_ill_not_since_its_upgrade() -> None:
+def test_an_instance_is_unhealthy_since_its_failure_not_since_its_upgrade() -> None:
     row, fell_ill = a_probed_set(threshold=1), NOW + timedelta(minutes=19)
     (known,) = [asked for asked in probed(row).instances.values() if asked.number == 0]
     write_back.write_verdicts(row.pk, [Verdict(known, Health.UNHEALTHY, "HTTP 503")], fell_ill)
@@ -217,7 +217,7 @@ def switched_off(known: ProbedSet) -> dict[str, InstanceView]:
     return {str(instance.number): replace(UP, power=Power.STOPPED, os_disk=instance.os_disk) for instance in there}
 
 
-def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
+def test_verdicts_are_written_before_the_time_of_probing() -> None:
     """Both are due at once, and the verdicts of two scale sets are two pieces of work: the freshness must not come between them."""
     sets = [probed(a_scale_set(name, instances=1)) for name in ("one", "two")]
     done: list[str] = []
@@ -240,7 +240,7 @@ def test_whoever_finds_out_how_fresh_the_news_is_finds_all_verdicts() -> None:
     assert done == ["write_verdicts", "write_verdicts", "write_probed_at"]
 
 
-def test_what_a_database_that_is_away_does_not_take_is_written_later() -> None:
+def test_verdicts_refused_by_the_database_are_written_later() -> None:
     scale_set = probed(a_scale_set(instances=1))
 
     class Away(DatabaseThread):
@@ -311,7 +311,7 @@ def test_views_write_only_what_differs() -> None:
     assert list(row.instances.order_by("number").values_list("power", flat=True)) == ["stopped", "running"]
 
 
-def test_how_fresh_the_news_is_makes_no_event() -> None:
+def test_the_time_of_probing_makes_no_event() -> None:
     row = a_scale_set(instances=1)
     at = NOW + timedelta(minutes=1)
     write_back.write_probed_at({row.pk: at, 999_999: at}, at)
@@ -328,7 +328,7 @@ def test_two_probers_share_the_scale_sets() -> None:
     assert leases.heads("a") == {}
 
 
-def test_what_a_provider_says_again_of_the_same_rows_is_written_once_a_minute() -> None:
+def test_unchanged_views_are_written_once_a_minute() -> None:
     """Writing it reads every row of the scale set: of an idle fleet that was half of what a probe cost."""
     scale_set = probed(a_scale_set(instances=1))
     written, is_away = list[float](), False

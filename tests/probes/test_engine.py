@@ -50,7 +50,7 @@ def test_a_failing_target_is_probed_every_interval_too() -> None:
     asyncio.run(story())
 
 
-def test_what_an_old_disk_answers_late_is_dropped(run: Run) -> None:
+def test_late_answers_of_an_old_disk_are_dropped(run: Run) -> None:
     async def story() -> None:
         async with responding(stall) as responder, probing() as running:
             target = http(responder.port)
@@ -145,7 +145,7 @@ def test_hurried_targets_are_probed_at_once_even_when_a_probe_hangs() -> None:
     asyncio.run(story())
 
 
-def test_how_fresh_a_group_is() -> None:
+def test_the_oldest_result_says_how_fresh_a_group_is() -> None:
     async def story() -> None:
         async with responding(stall) as responder, probing() as running:
             engine = running.engine
@@ -201,7 +201,7 @@ def test_on_result_may_change_the_targets() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "no..name"])
-def test_what_on_result_raises_ends_the_run(run: Run, host: str) -> None:
+def test_an_error_of_on_result_ends_the_run(run: Run, host: str) -> None:
     def on_result(result: Result) -> None:
         raise ConnectionError("the database is gone")
 
@@ -233,7 +233,7 @@ def test_a_cancelled_run_hangs_up_and_can_be_run_again(run: Run) -> None:
     run(story())
 
 
-def test_it_runs_once_at_a_time() -> None:
+def test_the_engine_runs_once_at_a_time() -> None:
     async def story() -> None:
         async with probing() as running:
             await asyncio.sleep(0)

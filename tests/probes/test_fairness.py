@@ -181,7 +181,7 @@ def test_targets_begun_together_end_up_spread_over_the_interval() -> None:
     assert all(90 <= phases[second] <= 110 for second in range(10))
 
 
-def test_one_late_probe_does_not_shift_the_phase() -> None:
+def test_a_late_probe_does_not_shift_the_phase() -> None:
     entry = Entry(Group(), tcp(1, interval=10))
     entry.early, entry.due_at = 0, 100
     assert entry.next_due(began=103, now=104) == 110

@@ -141,7 +141,7 @@ def test_whatever_cipher_a_server_of_tls_1_2_has_will_do(run: Run, ciphers: str)
     run(story())
 
 
-def test_what_is_older_than_tls_1_2_is_not_spoken(run: Run) -> None:
+def test_versions_before_tls_1_2_are_refused(run: Run) -> None:
     async def story() -> None:
         async with serving_slowly(serving(most=ssl.TLSVersion.TLSv1_1)) as port:
             result = await first_result(https(port))

@@ -204,7 +204,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_another_provider_object_knows_the_operation_too(
+    def test_a_new_provider_object_knows_the_operation_too(
         self, make_provider: Callable[[], Provider], scale_set: ScaleSetReference
     ) -> None:
         operation = create(scale_set, "0")
@@ -244,7 +244,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_one_refusal_does_not_stop_the_others(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_a_refused_operation_does_not_stop_the_others(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             good, bad = create(scale_set, "0"), reimage(scale_set, "404")
             assert list(await provider.begin([bad, good])) == [bad.id]

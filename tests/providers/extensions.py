@@ -30,7 +30,7 @@ def had(view: InstanceView) -> dict[str, str]:
 
 
 class ExtensionsContract(Stories):
-    def test_what_is_missing_or_of_another_version_runs_in_order(self, tell: Tell, scale_set: Reference) -> None:
+    def test_missing_and_changed_extensions_run_in_order(self, tell: Tell, scale_set: Reference) -> None:
         async def story(provider: Provider) -> None:
             (before,) = await done(provider, create(scale_set, "0", profile=OLDER))
             assert had(before) == {"agent": "1.0", "app": "1.0", "gone": "1.0"}
@@ -65,7 +65,7 @@ class ExtensionsContract(Stories):
 
         tell(story)
 
-    def test_one_that_has_them_all_runs_nothing(self, tell: Tell, scale_set: Reference) -> None:
+    def test_a_machine_with_all_extensions_runs_nothing(self, tell: Tell, scale_set: Reference) -> None:
         async def story(provider: Provider) -> None:
             (before,) = await done(provider, create(scale_set, "0", profile=OLDER))
             (after,) = await done(provider, extend(scale_set, "0", OLDER))

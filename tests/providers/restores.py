@@ -147,7 +147,7 @@ class RestoreContract(Stories):
 
         tell(story)
 
-    def test_one_that_is_being_deleted_is_busy_and_then_gone_with_the_disk_it_kept(
+    def test_a_machine_being_deleted_is_busy_and_takes_its_old_disk_along(
         self, tell: Tell, scale_set: ScaleSetReference
     ) -> None:
         async def story(provider: Provider) -> None:

@@ -211,7 +211,9 @@ def test_slow_machines_are_slow(shared_simulator: Simulator, scale_set: ScaleSet
     shared_simulator.play(story)
 
 
-def test_what_finishes_together_is_told_together(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_operations_that_finish_together_are_reported_together(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     async def story(provider: Provider) -> None:
         some_time = ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "0.1"})
         births = [create(some_time, str(number)) for number in range(20)]
@@ -283,7 +285,7 @@ def test_the_control_api_is_for_those_who_can_read_its_file(shared_simulator: Si
         assert _status(request) == expected
 
 
-def test_what_is_no_request_is_refused_with_words(shared_simulator: Simulator) -> None:
+def test_unreadable_requests_are_refused_with_a_message(shared_simulator: Simulator) -> None:
     control = read_control(shared_simulator.home)
     headers = {"Authorization": f"Bearer {control.token}"}
     nonsense = {"begin": b"{}", "poll": b"not json", "views": b"[]", "room": b"{}", "act": b'{"set": "x", "acts": []}'}

@@ -191,7 +191,7 @@ def test_a_provider_finds_the_simulator_that_was_started_anew(
     simulator.play(story)
 
 
-def test_one_provider_serves_one_loop_after_another(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_provider_serves_several_loops_in_turn(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """As Celery tasks do, also where nobody closes it: no warning, no session of a dead loop."""
     provider = SimulatedProvider(simulator.home, {})
     for number in range(3):

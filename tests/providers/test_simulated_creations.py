@@ -15,7 +15,7 @@ def tagged(scale_set: ScaleSetReference, tags: Mapping[str, str]) -> ScaleSetRef
     return replace(scale_set, tags={**scale_set.tags, **own})
 
 
-def test_what_a_creation_left_half_made_is_made_anew(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_half_made_machine_is_created_anew(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """In its own place: it takes no more room than one."""
 
     async def story(provider: Provider) -> None:
@@ -35,7 +35,9 @@ def test_what_a_creation_left_half_made_is_made_anew(shared_simulator: Simulator
     shared_simulator.play(story)
 
 
-def test_what_came_up_once_is_not_made_anew(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_machine_that_started_once_is_not_created_anew(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     """Not even where its last reimage brought an image that never boots: its data disks are its own."""
 
     async def story(provider: Provider) -> None:
@@ -49,7 +51,7 @@ def test_what_came_up_once_is_not_made_anew(shared_simulator: Simulator, scale_s
     shared_simulator.play(story)
 
 
-def test_what_is_left_half_made_can_be_deleted(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_half_made_machine_can_be_deleted(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         bad = tagged(scale_set, {"create-fail-percent": "100"})
         first = create(bad, "0")
@@ -79,7 +81,7 @@ def test_a_machine_that_vanished_is_in_no_answer_and_can_be_made_again(
     shared_simulator.play(story)
 
 
-def test_one_that_vanishes_in_its_creation_was_never_made(
+def test_a_machine_that_vanishes_in_its_creation_was_never_made(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     async def story(provider: Provider) -> None:

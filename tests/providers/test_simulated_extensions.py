@@ -65,7 +65,9 @@ def test_nothing_runs_where_no_agent_reports_and_the_machine_stays_as_it_was(
     shared_simulator.play(story)
 
 
-def test_what_ran_is_on_disk_once_and_known_after_a_kill(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_runs_of_extensions_are_kept_once_and_known_after_a_kill(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     operation = extend(scale_set, "0", NEWER)
 
     async def story(provider: Provider) -> None:

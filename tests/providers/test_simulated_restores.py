@@ -44,7 +44,7 @@ def test_a_dead_machine_is_saved_by_a_restore(shared_simulator: Simulator, scale
     shared_simulator.play(story)
 
 
-def test_it_boots_as_long_as_the_version_on_the_disk_does_and_is_silent_meanwhile(
+def test_a_restored_machine_boots_as_long_as_its_version_and_is_silent_meanwhile(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     async def story(provider: Provider) -> None:
@@ -95,7 +95,9 @@ def test_a_stopped_machine_is_booted_from_the_disk_that_it_is_on(
     shared_simulator.play(story)
 
 
-def test_what_became_of_a_disk_is_said(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_refused_restore_says_what_became_of_the_disk(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     async def story(provider: Provider) -> None:
         (first,) = await done(provider, create(scale_set, "0"))
         lost = restore(scale_set, "0", "lost")

@@ -80,7 +80,7 @@ def test_callers_who_dawdle_in_the_handshake_hold_up_nobody(
         assert slow.recv(5)[:1] == b"\x16"
 
 
-def test_what_only_begins_like_tls_is_told_so_and_hung_up(
+def test_broken_tls_handshakes_are_answered_and_closed(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     address = a_machine(shared_simulator, scale_set)

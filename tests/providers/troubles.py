@@ -58,7 +58,7 @@ class TroublesContract(Stories):
         (view,) = play(make_provider, lambda provider: done(provider, swap))
         assert (view.version, len(view.runs)) == (NEW, 4)
 
-    def test_what_is_slow_is_not_called_done_and_holds_up_nobody(
+    def test_slow_operations_are_not_called_done_and_block_nobody(
         self, tell: Tell, scale_set: ScaleSetReference, slow: ScaleSetReference
     ) -> None:
         async def story(provider: Provider) -> None:
@@ -76,7 +76,7 @@ class TroublesContract(Stories):
 
         tell(story)
 
-    def test_what_was_cut_off_half_way_is_done_once(
+    def test_interrupted_operations_are_done_once(
         self,
         make_provider: MakeProvider,
         scale_set: ScaleSetReference,

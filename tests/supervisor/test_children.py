@@ -72,7 +72,7 @@ def test_its_last_words_come_before_its_exit_code(tmp_path: Path) -> None:
     assert told(scenario, tmp_path) == "child     | for all\n"
 
 
-def test_what_it_reads_is_not_on_its_command_line(tmp_path: Path) -> None:
+def test_input_of_a_child_is_not_on_its_command_line(tmp_path: Path) -> None:
     async def scenario(output: Output) -> None:
         assert await Child(python("import sys; print(len(sys.stdin.read()))", stdin=b"secret"), output).run_once() == 0
 

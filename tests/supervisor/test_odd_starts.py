@@ -59,7 +59,7 @@ def test_variables_of_other_programs_change_nothing(start: Starter) -> None:
     works(start(DJANGO_SETTINGS_MODULE="theirs.settings", **broker, **celery, **python))
 
 
-def test_what_a_power_cut_left_empty_before_the_first_start_is_made(start: Starter, tmp_path: Path) -> None:
+def test_files_left_empty_before_the_first_start_are_made(start: Starter, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     for name in ("broker-password", "secret-key", "admin-password"):

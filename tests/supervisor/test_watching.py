@@ -154,7 +154,7 @@ def halted(up: Up, name: str) -> psutil.Process:
 
 @pytest.mark.end_to_end
 @pytest.mark.slow
-def test_whoever_hangs_is_found_and_started_again(up: Up) -> None:
+def test_a_hanging_child_is_found_and_started_again(up: Up) -> None:
     """All six of them at once; and the engine's state is told meanwhile, and good again in the end."""
     wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=PATIENCE, what="the engine works")
     before = {name: halted(up, name).pid for name in ("broker", "simulator", "daphne", "prober", "worker", "beat")}

@@ -99,7 +99,7 @@ def test_the_errors(ada: Client, nobody: Client) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ACTS))
-def test_what_the_acts_answer(ada: Client, name: str) -> None:
+def test_answers_of_actions_are_translated(ada: Client, name: str) -> None:
     """Refusals of commands are those of the API, and are in English."""
     a_scale_set("web", instances=3)
     publish("16.04.9")
