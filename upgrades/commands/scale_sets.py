@@ -122,6 +122,8 @@ def set_model(
 
 @dataclass(frozen=True, slots=True)
 class _Derived:
+    """What is derived from a document that is put. `seen`, `without`: as in `set_model`."""
+
     model: Model
     location: Location
     sku: ImageSku

@@ -114,6 +114,8 @@ def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: b
 
 @dataclass(slots=True)
 class _Rehearsal:
+    """One run of `decide` forward. `facts`, `now`: as they would be after the steps so far. `held_by`: what people must end first."""
+
     facts: Facts
     now: datetime
     pace: Pace | None
