@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from django.core.management import get_commands, load_command_class
+
 from upgrades.core.decide import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -188,3 +190,21 @@ def test_every_document_that_the_code_names_exists() -> None:
     ]
     named = {name for path in files for name in re.findall(r"\bdocs/[\w-]+\.md", path.read_text())}
     assert len(named) > 6 and [name for name in named if not (ROOT / name).exists()] == []
+
+
+def _options(command: str) -> str:
+    """The text that has all options of a command of manage.py; `up` starts without Django."""
+    if command in ("up", "simulator"):
+        return (ROOT / "dashboard" / "supervisor" / "up.py").read_text()
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+    return parser.format_help()
+
+
+def test_every_command_that_is_named_exists_and_has_these_options() -> None:
+    named: dict[str, set[str]] = {}
+    for page in PAGES:
+        for command, rest in re.findall(r"(?:manage\.py|rollgrid) ([a-z_]+)\b((?:(?!  )[^`\n#])*)", page.read_text()):
+            named.setdefault(command, set()).update(re.findall(r"--[a-z][a-z-]+", rest))
+    assert len(named) > 20
+    for command, options in named.items():
+        assert [option for option in sorted(options) if option not in _options(command)] == [], command
