@@ -15,7 +15,7 @@ def test_approving_some_and_all() -> None:
     assert run("approve", "fleet/web", "--instances", "1", "3").out == f"approved for {NEW}: web_1, web_3"
     assert Transition.objects.latest("pk").note == f"Approved for {NEW} by {me()}."
     assert run("approve", "FLEET/web").out == f"approved for {NEW}: web_0, web_2"
-    assert run("approve", "fleet/web").out == f"approved for {NEW}: none, for none of them waited for it"
+    assert run("approve", "fleet/web").out == f"approved for {NEW}: none, because none of them waited for it"
 
 
 def test_taking_it_back() -> None:
@@ -24,7 +24,7 @@ def test_taking_it_back() -> None:
     assert run("withdraw_approval", "fleet/web", "--instances", "2").out == "approval withdrawn: web_2"
     assert run("withdraw_approval", "fleet/web").out == "approval withdrawn: web_0, web_1, web_3"
     assert approved() == {}
-    nothing = "approval withdrawn: none, for none of them was approved and still to come"
+    nothing = "approval withdrawn: none, because none of them was approved and not yet taken"
     assert run("withdraw_approval", "fleet/web").out == nothing
 
 

@@ -61,7 +61,7 @@ def test_releasing() -> None:
     a_scale_set()
     Instance.objects.filter(number__in=[0, 3]).update(failures=3, failed_version=NEW, quarantined_at=NOW)
     assert run("release", "fleet/web", "0", "3", "4").out == "released: web_0, web_3"
-    assert run("release", "fleet/web", "0").out == "released: none, for none of them had failed"
+    assert run("release", "fleet/web", "0").out == "released: none, because none of them had failed"
     with complains("ResourceNotFound: fleet/web: no instance 10; its instances: 0 to 9"):
         run("release", "fleet/web", "10")
 

@@ -16,7 +16,7 @@ def test_a_version_is_withdrawn_and_put_back() -> None:
     said = run("withdraw_image", *UBUNTU, NEW, "--reason", "it panics").out
     assert said.splitlines() == [
         f"withdrawn {':'.join(UBUNTU)}:{NEW}; the newest version that is left: 0.0.1",
-        "  fleet/web runs it, is on its way to it, or is pinned to it: manage.py status fleet/web",
+        "  fleet/web runs it, is being upgraded to it, or is pinned to it: manage.py status fleet/web",
     ]
     assert ImageVersion.objects.get(version=NEW).withdrawn_by
     assert "was withdrawn already" in run("withdraw_image", *UBUNTU, NEW, "--reason", "again").out

@@ -17,7 +17,9 @@ from upgrades.feed.writing import Writing
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
 
-NO_DEFERRAL = "nothing of {row} waits for approval: its policy has no osRollingUpgradeDeferral, the platform upgrades it by itself"
+NO_DEFERRAL = (
+    "nothing of {row} waits for approval: its policy has no osRollingUpgradeDeferral, so it is upgraded automatically"
+)
 RUNS_BY_ITSELF = "nothing of {row} waits for approval: the upgrade {aim} that runs was not deferred when it started"
 NOTHING_WAITS = "nothing of {row} waits for approval: {why}"
 ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: nothing was approved"

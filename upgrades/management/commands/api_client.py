@@ -13,21 +13,23 @@ from upgrades.models import ApiClient, Subscription
 
 
 class Command(UpgradeCommand):
-    help = "Makes a client of the API and prints its secret, once; gives it a new secret; or revokes it with all its tokens."
+    help = "Creates an API client and prints its secret once; replaces the secret; or revokes the client."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME")
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--role", choices=ApiClient.Role.values, help="makes it, and says what it may do")
-        what.add_argument("--new-secret", action="store_true", help="the old one and all tokens end at once")
-        what.add_argument("--revoke", action="store_true", help="its secret and all its tokens end at once")
+        what.add_argument("--role", choices=ApiClient.Role.values, help="create the client with this role")
+        what.add_argument(
+            "--new-secret", action="store_true", help="replace the secret; the old one and all tokens end at once"
+        )
+        what.add_argument("--revoke", action="store_true", help="end its secret and all its tokens at once")
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name, now = options["name"], timezone.now()
         if options["revoke"]:
             revoke_client(name, now)
-            self.stdout.write(f"revoked {name}: its secret and its tokens are worth nothing any more")
+            self.stdout.write(f"revoked {name}: its secret and its tokens are no longer valid")
             return
         renewed = options["new_secret"]
         row, secret = renew_secret(name) if renewed else make_client(name, ApiClient.Role(options["role"]), now)

@@ -10,13 +10,13 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Lets a deferred upgrade take instances: all that wait for approval, or those named."
+    help = "Approves instances for a deferred upgrade: all that wait, or the named ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
-        parser.add_argument("--instances", metavar="ID", nargs="+", help="these, and no others")
+        parser.add_argument("--instances", metavar="ID", nargs="+", help="only these instances")
 
     def handle(self, *args: Any, **options: Any) -> None:
         approval = approve(options["path"], options["instances"], by=me(), now=timezone.now())
         names = ", ".join(row.name for row in approval.instances)
-        self.stdout.write(f"approved for {approval.version}: {names or 'none, for none of them waited for it'}")
+        self.stdout.write(f"approved for {approval.version}: {names or 'none, because none of them waited for it'}")

@@ -29,8 +29,8 @@ class Command(UpgradeCommand):
             "--outcome", choices=[outcome.value for outcome in AuditOutcome], default="", help="only these"
         )
         parser.add_argument("--request", default="", metavar="ID", help="only what this request did")
-        parser.add_argument("--search", default="", metavar="TEXT", help="only where this stands")
-        parser.add_argument("--most", type=whole_number(1, MAX_LINES), metavar="N", help="so many lines at most")
+        parser.add_argument("--search", default="", metavar="TEXT", help="only entries with this text")
+        parser.add_argument("--most", type=whole_number(1, MAX_LINES), metavar="N", help="at most this many entries")
         parser.add_argument("--json", action="store_true", help="one JSON object in each line")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Cancels the running upgrade; the batch in flight is finished first."
+    help = "Cancels the running upgrade; its running batch is finished first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

@@ -56,7 +56,7 @@ REASON = "Holds the sessions of the old mobile app until it is switched off"
 
 
 class Command(UpgradeCommand):
-    help = "Makes the demonstration fleet, run by the simulator."
+    help = "Creates the demonstration fleet on simulated machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--sets", type=whole_number(1, MAX_SETS), default=len(FLEET), metavar="N", help="how many")

@@ -9,7 +9,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Lets automatic upgrades of the fleet go on."
+    help = "Ends the fleet stop: automatic upgrades go on."
 
     def handle(self, *args: Any, **options: Any) -> None:
         row = end_fleet_stop(by=me(), now=timezone.now())

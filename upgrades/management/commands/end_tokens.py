@@ -7,7 +7,7 @@ from upgrades.management.base import UpgradeCommand
 
 
 class Command(UpgradeCommand):
-    help = "Ends all tokens of the API at once, by deleting the keys that they are signed with. Clients fetch new ones by themselves."
+    help = "Ends all API tokens at once by deleting the keys that sign them. Clients fetch new tokens automatically."
 
     def handle(self, *args: Any, **options: Any) -> None:
         end_all_tokens()

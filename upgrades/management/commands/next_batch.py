@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Ends the pause between two batches; all other rules hold as ever."
+    help = "Ends the pause between two batches; all other rules still hold."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

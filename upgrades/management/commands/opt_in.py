@@ -11,7 +11,7 @@ from upgrades.management.base import UpgradeCommand, add_yes, agree, me
 
 class Command(UpgradeCommand):
     help = (
-        "Ends the opt-outs of instances, which can be upgraded at once then. Asks first where they are somebody else's."
+        "Ends the opt-outs of instances; they can be upgraded at once. Asks first if the opt-outs are somebody else's."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -11,7 +11,7 @@ from upgrades.models import OptOut
 
 
 class Command(UpgradeCommand):
-    help = "Has instances left alone by upgrades, for 14 days unless said otherwise."
+    help = "Opts instances out of upgrades, for 14 days by default."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Has no further batch begin until somebody resumes the upgrade; the batch in flight is finished first."
+    help = "Pauses an upgrade: the running batch is finished, and no other begins until somebody resumes the upgrade."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

@@ -13,7 +13,7 @@ from upgrades.management.base import UpgradeCommand
 class Command(UpgradeCommand):
     help = (
         "Lists every address, signature, secret and resource that the scale set's model refers to, each with what is known of it, and "
-        "every member of the model that does nothing here."
+        "every field of the model that has no effect here."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

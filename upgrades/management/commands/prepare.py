@@ -24,11 +24,11 @@ PASSWORD_FILE = "admin-password"
 
 
 class Command(BaseCommand):
-    help = "Migrates the database, makes the first user, and says on its last line (JSON) what else must run."
+    help = "Migrates the database, creates the first user, and prints as its last line (JSON) what else must run."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
-        parser.add_argument("--new-secret-key", action="store_true", help="the secret key is another one, on purpose")
+        parser.add_argument("--new-secret-key", action="store_true", help="accept another secret key than before")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Says what keeps Rollgrid from starting as `manage.py up` says everything of the kind."""

@@ -12,14 +12,16 @@ from upgrades.management.base import UpgradeCommand, add_yes, agree, is_at_a_ter
 
 class Command(UpgradeCommand):
     help = (
-        "Publishes a version of a supported image; the scale sets that follow it are upgraded by themselves. A person at "
-        "a terminal is told which these are, and asked first; a script is not."
+        "Publishes a version of a supported image; scale sets that follow it are upgraded automatically. A person at "
+        "a terminal sees which these are and is asked first; a script is not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         for name in ("publisher", "offer", "sku", "version"):
             parser.add_argument(name, metavar=name.upper())
-        parser.add_argument("--location", action="append", default=[], metavar="L", help="only there (may be repeated)")
+        parser.add_argument(
+            "--location", action="append", default=[], metavar="L", help="only in this location (may be repeated)"
+        )
         add_yes(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

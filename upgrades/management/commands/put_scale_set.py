@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, body_of, read_json
 
 
 class Command(UpgradeCommand):
-    help = "Creates or changes a scale set from an ARM document (a request example of Azure's specification will do)."
+    help = "Creates or changes a scale set from an ARM document (request examples of Azure's specification work)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

@@ -18,4 +18,4 @@ class Command(UpgradeCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = release(options["path"], options["ids"], by=me(), now=timezone.now())
-        self.stdout.write(f"released: {', '.join(row.name for row in rows) or 'none, for none of them had failed'}")
+        self.stdout.write(f"released: {', '.join(row.name for row in rows) or 'none, because none of them had failed'}")

@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Has a paused upgrade go on."
+    help = "Resumes a paused upgrade."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

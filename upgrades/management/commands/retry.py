@@ -10,7 +10,7 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Has the platform try again at once: a stopped upgrade, and machines that could not be made."
+    help = "Tries a stopped upgrade, and machines that could not be created, again at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")

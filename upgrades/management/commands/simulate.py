@@ -23,9 +23,7 @@ ACTS = {
 
 
 class Command(BaseCommand):
-    help = (
-        "Makes instances of a simulated scale set sick or unhealthy, heals, stops or starts them, or lets them vanish."
-    )
+    help = "Makes simulated machines answer badly, recover, stop, start or vanish."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("scale_set", metavar="RG/NAME")

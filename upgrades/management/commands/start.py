@@ -15,19 +15,17 @@ class Command(UpgradeCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument(
-            "--only-failed", action="store_true", help="of those that failed on the latest image, and no others"
-        )
+        what.add_argument("--only-failed", action="store_true", help="only instances that failed on the latest image")
         what.add_argument(
             "--extensions",
             action="store_true",
-            help="brings the extensions of all instances to those of the model; OS disks stay",
+            help="bring the extensions of all instances to those of the model; OS disks stay",
         )
 
         parser.add_argument(
             "--unhealthy-first",
             action="store_true",
-            help="those that are unhealthy now are upgraded before any other, and do not keep the gate shut until then",
+            help="upgrade the instances that are unhealthy now first; until then they do not keep the gate shut",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -29,7 +29,7 @@ class Command(UpgradeCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME", nargs="?")
-        parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+        parser.add_argument("--watch", action="store_true", help="repeat until Ctrl-C")
         parser.add_argument(
             "--json", action="store_true", help="the same as JSON in one line, for scripts (docs/operations.md)"
         )

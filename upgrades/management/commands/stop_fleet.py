@@ -11,7 +11,7 @@ from upgrades.management.text import moment
 
 
 class Command(UpgradeCommand):
-    help = "Stops all automatic upgrades of the whole fleet, for a day unless said otherwise; batches in flight are finished first."
+    help = "Stops all automatic upgrades of the fleet, for a day by default; running batches are finished first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True)

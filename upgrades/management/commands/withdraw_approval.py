@@ -10,13 +10,13 @@ from upgrades.management.base import UpgradeCommand, me
 
 
 class Command(UpgradeCommand):
-    help = "Takes approvals back: of all instances that no batch has taken yet, or of those named."
+    help = "Withdraws approvals of all instances that no batch has taken yet, or of the named ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", metavar="RG/NAME")
-        parser.add_argument("--instances", metavar="ID", nargs="+", help="these, and no others")
+        parser.add_argument("--instances", metavar="ID", nargs="+", help="only these instances")
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = withdraw_approval(options["path"], options["instances"], by=me(), now=timezone.now())
         names = ", ".join(row.name for row in rows)
-        self.stdout.write(f"approval withdrawn: {names or 'none, for none of them was approved and still to come'}")
+        self.stdout.write(f"approval withdrawn: {names or 'none, because none of them was approved and not yet taken'}")

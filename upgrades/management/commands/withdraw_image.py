@@ -14,13 +14,15 @@ from upgrades.management.text import moment
 
 
 class Command(UpgradeCommand):
-    help = "Takes a published version back: nothing gets it any more, an upgrade to it stops, and what runs it runs on."
+    help = "Withdraws a published version: no instance gets it any more, and upgrades to it stop. Instances that run it keep it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         for name in ("publisher", "offer", "sku", "version"):
             parser.add_argument(name, metavar=name.upper())
-        parser.add_argument("--reason", default="", metavar="R", help="why; whoever runs the version is told")
-        parser.add_argument("--undo", action="store_true", help="the version counts again as any other")
+        parser.add_argument(
+            "--reason", default="", metavar="R", help="why the version is withdrawn; shown to everybody who runs it"
+        )
+        parser.add_argument("--undo", action="store_true", help="undo the withdrawal")
 
     def handle(self, *args: Any, **options: Any) -> None:
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
@@ -42,4 +44,4 @@ def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
     elif row.withdrawn_at:
         yield f"{reference} was withdrawn already, {moment(row.withdrawn_at)} by {row.withdrawn_by}: {row.withdrawn_reason}"
     for scale_set in found.scale_sets:
-        yield f"  {scale_set} runs it, is on its way to it, or is pinned to it: {PROGRAM} status {scale_set}"
+        yield f"  {scale_set} runs it, is being upgraded to it, or is pinned to it: {PROGRAM} status {scale_set}"
