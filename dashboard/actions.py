@@ -276,7 +276,7 @@ def reference_of(sent: dict[str, Any]) -> ImageReference:
 def withdraw_image(request: HttpRequest) -> dict[str, Any]:
     sent = read(WithdrawForm(request.POST))
     found = images.withdraw_image(reference_of(sent), timezone.now(), by=_by(request), reason=sent["reason"])
-    if not found.is_news:
+    if not found.changed:
         said = _("{version} was already withdrawn by {name}.")
         return {"said": said.format(version=found.row.version, name=found.row.withdrawn_by)}
     count = len(found.scale_sets)
@@ -291,7 +291,7 @@ def withdraw_image(request: HttpRequest) -> dict[str, Any]:
 def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
     sent = read(UndoWithdrawalForm(request.POST))
     found = images.undo_withdrawal(reference_of(sent), timezone.now(), by=_by(request))
-    said = _("{version} is restored.") if found.is_news else _("{version} was not withdrawn.")
+    said = _("{version} is restored.") if found.changed else _("{version} was not withdrawn.")
     return {"said": said.format(version=found.row.version)}
 
 

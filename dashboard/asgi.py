@@ -11,9 +11,9 @@ from dashboard import environment
 environment.keep_ours()
 django.setup()  # before the imports below, which need the models
 
-from dashboard.front import Front  # noqa: E402
 from dashboard.handlers import Pages  # noqa: E402
 from dashboard.origin import SameOrigin  # noqa: E402
+from dashboard.proxy_headers import RestoredRequests  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.static_files import StaticFiles  # noqa: E402
 
@@ -23,4 +23,4 @@ _routes = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )
-application = Front(_routes, settings.EXTERNAL, settings.TRUSTED_PROXIES)
+application = RestoredRequests(_routes, settings.EXTERNAL, settings.TRUSTED_PROXIES)

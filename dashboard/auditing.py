@@ -20,13 +20,13 @@ def audit_actor(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
     """Middleware: the person whose request it is becomes the actor of all audit entries that it writes."""
 
     def answer(request: HttpRequest) -> Any:
-        with audit.acting(lambda: actor_of(request)):
+        with audit.as_actor(lambda: actor_of(request)):
             response = get_response(request)
             _note_forbidden(request, response)
             return response
 
     async def answer_later(request: HttpRequest) -> Any:
-        with audit.acting_until_written(lambda: actor_of(request)) as scope:
+        with audit.as_actor_until_written(lambda: actor_of(request)) as scope:
             try:
                 response = await get_response(request)
                 if _is_forbidden(request, response):

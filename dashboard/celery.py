@@ -15,7 +15,7 @@ from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun,
 from kombu.exceptions import KombuError, OperationalError
 from redis import RedisError
 
-from dashboard import environment, gate
+from dashboard import environment, start_gate
 from upgrades import heartbeats
 from upgrades.heartbeats import Part
 
@@ -105,7 +105,7 @@ def leave_a_heartbeat(**_: object) -> None:
 @celeryd_init.connect
 @beat_init.connect
 def wait_for_the_gate(**_: object) -> None:
-    gate.wait()
+    start_gate.wait()
 
 
 @setup_logging.connect

@@ -13,10 +13,10 @@ from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
 from dashboard import limits
-from upgrades.seldom import Seldom
+from upgrades.log_pacing import PacedLogger
 
 log = logging.getLogger(__name__)
-seldom = Seldom(log)
+paced_log = PacedLogger(log)
 
 
 class BufferedBytes:
@@ -32,7 +32,7 @@ BUFFERED = BufferedBytes()
 class Request(WebRequest):  # type: ignore[misc]
     """Daphne's request, with its body always in memory, since large bodies are refused. Forms are parsed by Django only."""
 
-    _held = 0
+    _buffered = 0
 
     def __init__(self, channel: "Channel", queued: object = False) -> None:
         super().__init__(channel, queued, parsePOSTFormSubmission=False)
@@ -41,20 +41,20 @@ class Request(WebRequest):  # type: ignore[misc]
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        if self.channel.takes(self._held + len(data), len(data)):
-            self._held += len(data)
+        if self.channel.takes(self._buffered + len(data), len(data)):
+            self._buffered += len(data)
             BUFFERED.bytes += len(data)
             super().handleContentChunk(data)
 
-    def _let_go(self) -> None:
-        BUFFERED.bytes, self._held = BUFFERED.bytes - self._held, 0
+    def _release(self) -> None:
+        BUFFERED.bytes, self._buffered = BUFFERED.bytes - self._buffered, 0
 
     def finish(self) -> None:
-        self._let_go()
+        self._release()
         super().finish()
 
     def connectionLost(self, reason: Any) -> None:
-        self._let_go()
+        self._release()
         super().connectionLost(reason)
 
 
@@ -109,7 +109,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.transport.write(answer.head() + answer.body)
         self.setTimeout(limits.LINGER_SECONDS)
         self._end_answer()
-        seldom.warning("a request from %s was refused with %d (%s)", self._peer(), status, more or self._route.shape)
+        paced_log.warning("a request from %s was refused with %d (%s)", self._peer(), status, more or self._route.shape)
 
     def _end_answer(self) -> None:
         """Close our direction: TLS by its own closing message, plain TCP by a half-close."""

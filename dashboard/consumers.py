@@ -35,8 +35,8 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return
         try:
             query = parse_qs(self.scope["query_string"].decode())
-            seat = SessionIdentity(str(self.scope["session"].session_key), user.pk, user.password)
-            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, seat)
+            session = SessionIdentity(str(self.scope["session"].session_key), user.pk, user.password)
+            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, session)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
             return

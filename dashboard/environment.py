@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from dashboard import kept_secrets
+from dashboard import state_secrets
 from dashboard.masking import masked
 from upgrades import installation
 
@@ -229,9 +229,9 @@ def trusted_proxies() -> tuple[Network, ...]:
 def given_secret_key() -> str:
     """The operator's own key; empty where the one in the state folder is to be used."""
     given = text("ROLLGRID_SECRET_KEY")
-    if given and not kept_secrets.is_strong(given):
+    if given and not state_secrets.is_strong(given):
         raise BadEnvironment(
-            f"ROLLGRID_SECRET_KEY must be at least {kept_secrets.MIN_LENGTH} random characters, got {len(given)}; "
+            f"ROLLGRID_SECRET_KEY must be at least {state_secrets.MIN_LENGTH} random characters, got {len(given)}; "
             "`python3 -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one"
         )
     return given
@@ -239,7 +239,7 @@ def given_secret_key() -> str:
 
 def secret_key() -> str:
     """The key that signs and seals; empty where `up` has not made one yet, so that whatever needs it fails loudly."""
-    return given_secret_key() or kept_secrets.read(home(), kept_secrets.SECRET_KEY)
+    return given_secret_key() or state_secrets.read(home(), state_secrets.SECRET_KEY)
 
 
 @setting
@@ -353,7 +353,7 @@ def bundled_redis_url(password: str) -> str:
 
 def redis_url() -> str:
     """The broker's URL for redis-py: the operator's, else that of the bundled one, with the password from the state folder."""
-    return given_redis_url() or bundled_redis_url(kept_secrets.read(home(), kept_secrets.BROKER_PASSWORD))
+    return given_redis_url() or bundled_redis_url(state_secrets.read(home(), state_secrets.BROKER_PASSWORD))
 
 
 def celery_broker_url() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler
 
-from dashboard import limits, trouble
+from dashboard import error_pages, limits
 from dashboard.limits import Shape
 from upgrades.arm import urls
 
@@ -20,7 +20,7 @@ class Pages(ASGIHandler):
         try:
             return super().create_request(scope, body_file)
         except (ValueError, SuspiciousOperation):
-            return None, trouble.said(limits.answer(_shape(scope), 400))
+            return None, error_pages.to_response(limits.answer(_shape(scope), 400))
 
 
 def _shape(scope: Any) -> Shape:

@@ -13,7 +13,7 @@ from django.utils.decorators import sync_and_async_middleware
 from redis import Redis
 
 from dashboard.shared_check import SharedCheck
-from upgrades import engine_state, neighbours
+from upgrades import engine_state, outages
 from upgrades.engine_state import Away
 from upgrades.models import ScaleSet, WriteMark
 
@@ -38,8 +38,8 @@ def ask_broker() -> None:
 
 NEEDS = {"simulator": False}  # whether a scale set uses it, as last read from the database
 CHECKS = {
-    "database": SharedCheck(write_to_database, neighbours.why),
-    "broker": SharedCheck(ask_broker, neighbours.why),
+    "database": SharedCheck(write_to_database, outages.why),
+    "broker": SharedCheck(ask_broker, outages.why),
 }
 
 

@@ -29,7 +29,7 @@ def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
 
 
 class Listener:
-    """One client. `keys`: the scale sets that it wants, None for all. `since`: {scale set: "stream.seq"}. `seat`: its session."""
+    """One client. `keys`: the scale sets that it wants, None for all. `since`: {scale set: "stream.seq"}. `session`: its session."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class Listener:
         since: dict[str, str],
         send: Send,
         close: Close,
-        seat: SessionIdentity | None = None,
+        session: SessionIdentity | None = None,
     ) -> None:
         self.keys = keys
-        self.seat = seat
+        self.session = session
         self._send = send
         self._close = close
         self._positions: dict[str, tuple[str, int]] = {}
@@ -67,13 +67,13 @@ class Listener:
         if self._is_behind or known != stream or not frame.since <= seq < frame.seq:
             return
         self._positions[key] = (stream, frame.seq)
-        await self._pass_on(frame.text)
+        await self._send_counted(frame.text)
 
     async def send_reset(self, key: str, stream: str, seq: int, reason: str, now: datetime) -> None:
         if self._is_behind:
             return
         self._positions[key] = (stream, seq)
-        await self._pass_on(frames.reset(key, stream, seq, reason, now))
+        await self._send_counted(frames.reset(key, stream, seq, reason, now))
 
     async def dismiss(self, now: datetime) -> None:
         """Tell the client that it is not signed in any more, and close the socket."""
@@ -104,7 +104,7 @@ class Listener:
             self._is_behind, self._unacknowledged_bytes = False, 0
         return was_behind and not self._is_behind
 
-    async def _pass_on(self, text: str) -> None:
+    async def _send_counted(self, text: str) -> None:
         self._unacknowledged_bytes += len(text)
         self._is_behind = self._is_behind or self._unacknowledged_bytes > MAX_UNACKNOWLEDGED_BYTES
         await self._send(text)

@@ -24,12 +24,12 @@ from upgrades.models import Event
 from upgrades.models.thread import DatabaseThread
 
 TICK_SECONDS = 0.1
-BREATH_SECONDS = 0.02  # the minimum pause between two rounds, however long they take: other tasks need time too
+MIN_PAUSE_SECONDS = 0.02  # the minimum pause between two rounds, however long they take: other tasks need time too
 HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
-RING_SECONDS = 30.0
-RING_BYTES = 2_000_000  # for each scale set; a client that lacks more is served better by a snapshot
-MAX_DELTA_BYTES = RING_BYTES
+RECENT_SECONDS = 30.0
+MAX_RECENT_BYTES = 2_000_000  # for each scale set; a client that lacks more is served better by a snapshot
+MAX_DELTA_BYTES = MAX_RECENT_BYTES
 MAX_EVENTS = 500  # in one frame
 
 log = logging.getLogger(__name__)
@@ -44,26 +44,28 @@ class FeedStream:
     stream: str
     seq: int
     head: int
-    ring: deque[tuple[float, Frame]] = field(default_factory=deque)
-    ring_bytes: int = 0
+    recent: deque[tuple[float, Frame]] = field(default_factory=deque)
+    recent_bytes: int = 0
     listeners: set[Listener] = field(default_factory=set)
 
     def remember(self, frame: Frame, now: float) -> None:
-        self.ring.append((now, frame))
-        self.ring_bytes += len(frame.text)
-        while self.ring[0][0] < now - RING_SECONDS or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
-            self.ring_bytes -= len(self.ring.popleft()[1].text)
+        self.recent.append((now, frame))
+        self.recent_bytes += len(frame.text)
+        while self.recent[0][0] < now - RECENT_SECONDS or (
+            self.recent_bytes > MAX_RECENT_BYTES and len(self.recent) > 1
+        ):
+            self.recent_bytes -= len(self.recent.popleft()[1].text)
 
     def forget(self) -> None:
-        self.ring.clear()
-        self.ring_bytes = 0
+        self.recent.clear()
+        self.recent_bytes = 0
 
     def frames_since(self, seq: int) -> list[Frame] | None:
         """The frames that a client at `seq` lacks; None where the ring does not go back that far, or `seq` is ahead of it."""
-        oldest = self.ring[0][1].since if self.ring else self.seq
+        oldest = self.recent[0][1].since if self.recent else self.seq
         if not oldest <= seq <= self.seq:
             return None
-        return [frame for _, frame in self.ring if frame.seq > seq]
+        return [frame for _, frame in self.recent if frame.seq > seq]
 
 
 class Relay:
@@ -71,10 +73,10 @@ class Relay:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._tracks: dict[int, FeedStream] = {}
-        self._everywhere: set[Listener] = set()  # clients of all scale sets, also of new ones
+        self._feeds: dict[int, FeedStream] = {}
+        self._unrestricted: set[Listener] = set()  # clients of all scale sets, also of new ones
         self._listeners: set[Listener] = set()
-        self._dirty = asyncio.Event()
+        self._has_news = asyncio.Event()
         self._is_known = asyncio.Event()
         self._database = DatabaseThread()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,48 +90,48 @@ class Relay:
         await self._is_known.wait()
         self._listeners.add(listener)
         if listener.keys is None:
-            self._everywhere.add(listener)
-        for track in list(self._tracks.values()):
-            if listener.wants(track.key):
-                track.listeners.add(listener)
-                await self._serve(listener, track)
+            self._unrestricted.add(listener)
+        for feed in list(self._feeds.values()):
+            if listener.wants(feed.key):
+                feed.listeners.add(listener)
+                await self._serve(listener, feed)
 
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
-        self._everywhere.discard(listener)
-        for track in self._tracks.values():
-            track.listeners.discard(listener)
+        self._unrestricted.discard(listener)
+        for feed in self._feeds.values():
+            feed.listeners.discard(listener)
 
     async def acknowledged(self, listener: Listener, number: int) -> None:
         """Note that the client has read up to this heartbeat; where it was behind, send it what it lacks."""
         if not listener.acknowledge(number):
             return
-        for track in list(self._tracks.values()):
-            if listener in track.listeners:
-                await self._serve(listener, track)
+        for feed in list(self._feeds.values()):
+            if listener in feed.listeners:
+                await self._serve(listener, feed)
 
     async def resume(self, listener: Listener, since: dict[str, str]) -> None:
         """Serve the client from the positions that it names."""
         listener.resume(since)
-        for track in list(self._tracks.values()):
-            if track.key in since and listener in track.listeners:
-                await self._serve(listener, track)
+        for feed in list(self._feeds.values()):
+            if feed.key in since and listener in feed.listeners:
+                await self._serve(listener, feed)
 
-    async def _serve(self, listener: Listener, track: FeedStream) -> None:
+    async def _serve(self, listener: Listener, feed: FeedStream) -> None:
         """Bring a client up to date: by the frames that it lacks, else by telling it to fetch a snapshot."""
         before = None
-        while (position := listener.position(track.key)) != before:
-            await self._serve_once(listener, track, *position)
+        while (position := listener.position(feed.key)) != before:
+            await self._serve_once(listener, feed, *position)
             before = position  # again until nothing is new: frames may have come while others were sent
 
-    async def _serve_once(self, listener: Listener, track: FeedStream, stream: str, seq: int) -> None:
-        lacking = track.frames_since(seq) if stream == track.stream else None
+    async def _serve_once(self, listener: Listener, feed: FeedStream, stream: str, seq: int) -> None:
+        lacking = feed.frames_since(seq) if stream == feed.stream else None
         if lacking is None:
-            reason = "new" if not stream else "gap" if stream == track.stream else "stream"
-            await listener.send_reset(track.key, track.stream, track.seq, reason, self._now())
+            reason = "new" if not stream else "gap" if stream == feed.stream else "stream"
+            await listener.send_reset(feed.key, feed.stream, feed.seq, reason, self._now())
             return
         for frame in lacking:
-            await listener.send_frame(track.key, track.stream, frame)
+            await listener.send_frame(feed.key, feed.stream, frame)
 
     # --- running ---
 
@@ -156,10 +158,10 @@ class Relay:
         self._database.close()
 
     def _hear(self, scale_set_id: int, seq: int) -> None:
-        track = self._tracks.get(scale_set_id)
-        if track and seq > track.head:
-            track.head = seq
-            self._dirty.set()
+        feed = self._feeds.get(scale_set_id)
+        if feed and seq > feed.head:
+            feed.head = seq
+            self._has_news.set()
 
     async def _ask_heads(self) -> None:
         while True:
@@ -169,61 +171,61 @@ class Relay:
 
     async def _learn(self, heads: list[Head]) -> None:
         """Take over the present heads. Deleted scale sets come first, since one may have been created again under the same name."""
-        for gone in self._tracks.keys() - {head.id for head in heads}:
-            await self._end(self._tracks.pop(gone))
+        for gone in self._feeds.keys() - {head.id for head in heads}:
+            await self._end(self._feeds.pop(gone))
         for head in heads:
-            track = self._tracks.get(head.id)
-            if track is None or track.stream != head.stream:
-                await self._begin(head, track)
+            feed = self._feeds.get(head.id)
+            if feed is None or feed.stream != head.stream:
+                await self._begin(head, feed)
             else:
-                track.head = max(track.head, head.seq)
-        if any(track.head > track.seq for track in self._tracks.values()):
-            self._dirty.set()
+                feed.head = max(feed.head, head.seq)
+        if any(feed.head > feed.seq for feed in self._feeds.values()):
+            self._has_news.set()
 
     async def _begin(self, head: Head, before: FeedStream | None) -> None:
         """Begin to follow a scale set that is new here, or whose stream is another now (`before`: as it was)."""
-        track = FeedStream(head.id, head.key, head.stream, head.seq, head.seq)
-        self._tracks[head.id] = track
-        track.listeners = (
+        feed = FeedStream(head.id, head.key, head.stream, head.seq, head.seq)
+        self._feeds[head.id] = feed
+        feed.listeners = (
             before.listeners if before else {candidate for candidate in self._listeners if candidate.wants(head.key)}
         )
-        for listener in list(track.listeners):
-            await self._serve(listener, track)
+        for listener in list(feed.listeners):
+            await self._serve(listener, feed)
 
-    async def _end(self, track: FeedStream) -> None:
-        for listener in list(track.listeners):
-            await listener.send_reset(track.key, track.stream, track.seq, "gone", self._now())
+    async def _end(self, feed: FeedStream) -> None:
+        for listener in list(feed.listeners):
+            await listener.send_reset(feed.key, feed.stream, feed.seq, "gone", self._now())
 
     async def _follow(self) -> None:
         """Each tick, read and send the new events of every scale set that has any."""
         while True:
-            await self._dirty.wait()
-            self._dirty.clear()
+            await self._has_news.wait()
+            self._has_news.clear()
             next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
-            for track in [stream for stream in self._tracks.values() if stream.head > stream.seq]:
-                await self._take(track, await self._database(read.since, track.id, track.seq, MAX_EVENTS))
-            await asyncio.sleep(max(BREATH_SECONDS, next_tick - asyncio.get_running_loop().time()))
+            for feed in [stream for stream in self._feeds.values() if stream.head > stream.seq]:
+                await self._take(feed, await self._database(read.since, feed.id, feed.seq, MAX_EVENTS))
+            await asyncio.sleep(max(MIN_PAUSE_SECONDS, next_tick - asyncio.get_running_loop().time()))
 
-    async def _take(self, track: FeedStream, events: list[Event]) -> None:
+    async def _take(self, feed: FeedStream, events: list[Event]) -> None:
         if not events:
             return
-        frame = frames.delta(track.key, track.stream, track.seq, events, self._now())
-        if events[0].seq != track.seq + 1 or len(frame.text) > MAX_DELTA_BYTES:
-            await self._skip(track, max(track.head, frame.seq))
+        frame = frames.delta(feed.key, feed.stream, feed.seq, events, self._now())
+        if events[0].seq != feed.seq + 1 or len(frame.text) > MAX_DELTA_BYTES:
+            await self._skip(feed, max(feed.head, frame.seq))
             return
-        track.seq = frame.seq
-        if track.head > track.seq:
-            self._dirty.set()
-        track.remember(frame, asyncio.get_running_loop().time())
-        for listener in list(track.listeners):
-            await listener.send_frame(track.key, track.stream, frame)
+        feed.seq = frame.seq
+        if feed.head > feed.seq:
+            self._has_news.set()
+        feed.remember(frame, asyncio.get_running_loop().time())
+        for listener in list(feed.listeners):
+            await listener.send_frame(feed.key, feed.stream, frame)
 
-    async def _skip(self, track: FeedStream, seq: int) -> None:
+    async def _skip(self, feed: FeedStream, seq: int) -> None:
         """Go to `seq` and have all clients fetch a snapshot: the events until there were deleted, or are more than a snapshot."""
-        track.forget()
-        track.seq = seq
-        for listener in list(track.listeners):
-            await self._serve(listener, track)
+        feed.forget()
+        feed.seq = seq
+        for listener in list(feed.listeners):
+            await self._serve(listener, feed)
 
     async def _beat(self) -> None:
         """Send heartbeats. A client that does not acknowledge them gets nothing else (listener.py)."""
@@ -240,15 +242,13 @@ class Relay:
         """Close the sockets of people who have signed out. Not done in `_beat`: heartbeats go on while the database is away."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            seats = {connected.seat for connected in self._listeners if connected.seat}
-            gone = await self._database(sessions.ended_sessions, seats, self._now()) if seats else set()
-            for listener in [connected for connected in self._listeners if connected.seat in gone]:
+            sessions_here = {connected.session for connected in self._listeners if connected.session}
+            gone = await self._database(sessions.ended_sessions, sessions_here, self._now()) if sessions_here else set()
+            for listener in [connected for connected in self._listeners if connected.session in gone]:
                 self.leave(listener)
                 await listener.dismiss(self._now())
 
     def _heads(self, listener: Listener) -> dict[str, str]:
         return {
-            stream.key: f"{stream.stream}.{stream.seq}"
-            for stream in self._tracks.values()
-            if listener.wants(stream.key)
+            stream.key: f"{stream.stream}.{stream.seq}" for stream in self._feeds.values() if listener.wants(stream.key)
         }

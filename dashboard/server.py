@@ -10,7 +10,7 @@ from typing import Any
 from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import channel, environment, gate, limits, static_files
+from dashboard import channel, environment, limits, start_gate, static_files
 from dashboard.asgi import application
 from dashboard.relay import MAX_DELTA_BYTES
 
@@ -58,7 +58,7 @@ def main() -> None:
     listen_on = endpoints(parser.parse_args())
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
     static_files.collect()  # meanwhile `prepare` works on the database
-    gate.wait()
+    start_gate.wait()
     external = environment.external_url()
     channel.Factory.prefix = external.path if external else ""
     # Daphne has no option for our own channels, so its classes are replaced.

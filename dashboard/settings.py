@@ -39,8 +39,8 @@ MIDDLEWARE = [
     "dashboard.health.answer_first",
     "dashboard.security.content_security_policy",
     "dashboard.languages.speak_the_browsers_language",
-    "dashboard.clients.errors_as_json",
-    "dashboard.trouble.refuse_nonsense",
+    "dashboard.json_errors.errors_as_json",
+    "dashboard.error_pages.refuse_unreadable",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -168,9 +168,9 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "not ready": {"()": "dashboard.quiet.NotReadyIsNoFault"},
-        "once a minute": {"()": "upgrades.neighbours.OnceAMinute"},
-        "short": {"()": "dashboard.quiet.Short"},
+        "not ready": {"()": "dashboard.log_filters.DropNotReady"},
+        "once a minute": {"()": "upgrades.outages.OnceAMinute"},
+        "short": {"()": "dashboard.log_filters.ShortenRefusals"},
     },
     "formatters": {"line": {"()": "dashboard.masking.MaskingFormatter"}},
     "handlers": {
@@ -198,7 +198,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 if EXTERNAL and EXTERNAL.path:
-    # All links have the sub-path; requests without it are answered too (dashboard/front.py).
+    # All links have the sub-path; requests without it are answered too (dashboard/proxy_headers.py).
     FORCE_SCRIPT_NAME = EXTERNAL.path
     SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{EXTERNAL.path}/"
 if HTTPS_ONLY or (EXTERNAL and EXTERNAL.scheme == "https"):

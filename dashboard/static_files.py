@@ -23,7 +23,7 @@ from servestatic.asgi import ServeStaticASGI
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
 from dashboard.content_policy import POLICY
-from upgrades import durable
+from upgrades import atomic_files
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _collect_anew(digest: str) -> None:
     mark.unlink(missing_ok=True)
     # A new list, since the command changes it.
     call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=[*LEFT_OUT])
-    durable.replace(mark, digest.encode())
+    atomic_files.replace(mark, digest.encode())
 
 
 class StaticFiles:

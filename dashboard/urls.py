@@ -7,10 +7,10 @@ from django.views.generic import RedirectView
 from dashboard import actions, audit, consequences, publishing, views
 from dashboard.security import SignInView, SignOutView
 
-handler400 = "dashboard.trouble.bad_request"
-handler403 = "dashboard.trouble.forbidden"
-handler404 = "dashboard.trouble.not_found"
-handler500 = "dashboard.trouble.server_error"
+handler400 = "dashboard.error_pages.bad_request"
+handler403 = "dashboard.error_pages.forbidden"
+handler404 = "dashboard.error_pages.not_found"
+handler500 = "dashboard.error_pages.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.fleet, name="fleet"),

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from upgrades import tasks
-from upgrades.neighbours import OnceAMinute
+from upgrades.outages import OnceAMinute
 
 
 def full_disk(execute: Callable[..., Any], *args: Any) -> None:

@@ -36,10 +36,8 @@ KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and
 CHUNK = 200  # small rows deleted in one transaction
 EVENTS_AT_ONCE = 25  # fewer, since events may be large
 WORK_SECONDS = 0.05  # how long one call goes on
-WRITTEN_AFTER, LIVED_UNTIL = (
-    timedelta(days=7),
-    timedelta(days=1),
-)  # something must have been written between so long ago
+# Something must have been written between so long ago.
+WRITTEN_AFTER, WRITTEN_BEFORE = timedelta(days=7), timedelta(days=1)
 
 
 def purge(now: datetime, seconds: float = WORK_SECONDS) -> bool:
@@ -63,8 +61,8 @@ def _shrink() -> None:
 
 
 def _was_written_lately(now: datetime) -> bool:
-    """Whether something was written between LIVED_FOR and LIVED_UNTIL ago by the present clock."""
-    days = {"at__gte": now - WRITTEN_AFTER, "at__lt": now - LIVED_UNTIL}
+    """Whether something was written between WRITTEN_AFTER and WRITTEN_BEFORE ago, by the present clock."""
+    days = {"at__gte": now - WRITTEN_AFTER, "at__lt": now - WRITTEN_BEFORE}
     changes = Transition.objects.filter(scale_set=OuterRef("pk"), **days)
     return AuditEntry.objects.filter(**days).exists() or ScaleSet.objects.filter(Exists(changes)).exists()
 

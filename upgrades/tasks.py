@@ -15,12 +15,12 @@ from redis import RedisError
 from upgrades import heartbeats, retention, sign_ins
 from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
-from upgrades.neighbours import is_database_away
 from upgrades.orchestrator import reconcile, schedule
 from upgrades.orchestrator import work as work_items
 from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.wakes import Reconciler
+from upgrades.outages import is_database_away
 
 log = logging.getLogger(__name__)
 AWAIT_VERDICT_SECONDS = 0.09  # from an outcome to reconciling: the verdict mostly follows within it, and is seen too

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from upgrades.durable import replace
+from upgrades.atomic_files import replace
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397  # the longest that browsers accept

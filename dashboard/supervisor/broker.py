@@ -6,7 +6,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from dashboard import environment, kept_secrets
+from dashboard import environment, state_secrets
 from dashboard.masking import masked
 from dashboard.supervisor.children import Program
 from dashboard.supervisor.preflight import own_folder
@@ -49,7 +49,7 @@ def program(lock: int) -> Program:
 
 def _password() -> str:
     """As `installation.secrets` has made it."""
-    return kept_secrets.read(environment.home(), kept_secrets.BROKER_PASSWORD)
+    return state_secrets.read(environment.home(), state_secrets.BROKER_PASSWORD)
 
 
 def configuration(socket: Path, password: str) -> bytes:

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from dashboard import environment, kept_secrets
-from dashboard.kept_secrets import BROKER_PASSWORD, SECRET_KEY
+from dashboard import environment, state_secrets
+from dashboard.state_secrets import BROKER_PASSWORD, SECRET_KEY
 from dashboard.supervisor.problems import CannotStart
 from upgrades.installation import PROGRAM
 
@@ -25,8 +25,8 @@ def secrets(home: Path, *, new_secret_key: bool) -> dict[str, str]:
     try:
         key = environment.given_secret_key() or _secret_key(home, new=new_secret_key)
         # Nothing is lost with a broker's password: whoever talks to the broker is given it by us.
-        kept = kept_secrets.read(home, BROKER_PASSWORD)
-        password = kept if PASSWORD.fullmatch(kept) else kept_secrets.make(home, BROKER_PASSWORD)
+        kept = state_secrets.read(home, BROKER_PASSWORD)
+        password = kept if PASSWORD.fullmatch(kept) else state_secrets.make(home, BROKER_PASSWORD)
     except OSError as error:
         raise CannotStart(f"the secret {error.filename} cannot be used: {error.strerror}") from None
     broker = environment.given_redis_url() or environment.bundled_redis_url(password)
@@ -34,10 +34,10 @@ def secrets(home: Path, *, new_secret_key: bool) -> dict[str, str]:
 
 
 def _secret_key(home: Path, *, new: bool) -> str:
-    kept = kept_secrets.read(home, SECRET_KEY)
-    if not kept or (new and not kept_secrets.is_strong(kept)):
-        return kept_secrets.make(home, SECRET_KEY)
-    if not kept_secrets.is_strong(kept):
-        path, least = home / SECRET_KEY, kept_secrets.MIN_LENGTH
+    kept = state_secrets.read(home, SECRET_KEY)
+    if not kept or (new and not state_secrets.is_strong(kept)):
+        return state_secrets.make(home, SECRET_KEY)
+    if not state_secrets.is_strong(kept):
+        path, least = home / SECRET_KEY, state_secrets.MIN_LENGTH
         raise CannotStart(WEAK_KEY.format(path=path, length=len(kept), least=least))
     return kept

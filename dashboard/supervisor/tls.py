@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard import environment
 from dashboard.supervisor.problems import CannotStart
-from upgrades.durable import replace
+from upgrades.atomic_files import replace
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 WILDCARDS = {"0.0.0.0", "::", ""}

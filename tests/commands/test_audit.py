@@ -10,7 +10,7 @@ from tests.commands.audit_stories import LATER, STORIES, WEB, Story
 from tests.commands.command_graph import functions
 from tests.stories import NOW, a_scale_set, document, edited, nothing_changes, publish
 from upgrades.commands import audit
-from upgrades.commands.audit import acting, note
+from upgrades.commands.audit import as_actor, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.policies import change_policy
@@ -48,7 +48,7 @@ def test_every_command_that_is_audited_has_a_story() -> None:
 def test_a_command_is_in_the_trail(story: Story) -> None:
     act = story.given()
     before = AuditEntry.objects.count()
-    with acting(lambda: ADA):
+    with as_actor(lambda: ADA):
         act()
     written = trail()[before:]
     (row,) = [entry for entry in written if entry.code == story.code]
@@ -80,7 +80,7 @@ def test_the_actor_is_asked_for_only_when_an_entry_is_written() -> None:
     def nobody() -> Actor:
         raise AssertionError("asked")
 
-    with acting(nobody):
+    with as_actor(nobody):
         ScaleSet.objects.count()
 
 
@@ -210,7 +210,7 @@ def test_however_much_was_changed_little_is_kept() -> None:
 
 def test_a_refused_attempt_is_written_when_it_is_undone() -> None:
     a_scale_set()
-    with acting(lambda: ADA), pytest.raises(Refused), transaction.atomic():
+    with as_actor(lambda: ADA), pytest.raises(Refused), transaction.atomic():
         cancel(WEB, "ada", LATER)
     row = last()
     assert (row.code, row.outcome, row.error_code) == ("UpgradeCancelled", AuditOutcome.REFUSED, "Conflict")
@@ -221,7 +221,7 @@ def test_a_refused_attempt_is_written_when_it_is_undone() -> None:
 def test_a_refusal_within_another_command_is_one_line() -> None:
     a_scale_set()
     before = AuditEntry.objects.count()
-    with acting(lambda: ADA), pytest.raises(Refused):
+    with as_actor(lambda: ADA), pytest.raises(Refused):
         change_policy(WEB, {"capacity": -1}, LATER)
     assert [entry.code for entry in trail()[before:]] == ["ScaleSetChanged"]
 
@@ -230,14 +230,14 @@ def test_nobody_fills_the_table_with_refused_attempts() -> None:
     a_scale_set()
     before = AuditEntry.objects.count()
     for second in range(50):
-        with acting(lambda: ADA), pytest.raises(Refused):
+        with as_actor(lambda: ADA), pytest.raises(Refused):
             cancel(WEB, "ada", NOW + timedelta(seconds=second))
     assert AuditEntry.objects.count() == before + 1
     for number in range(2 * audit.MAX_REFUSALS):
-        with acting(lambda: ADA), pytest.raises(Refused):
+        with as_actor(lambda: ADA), pytest.raises(Refused):
             cancel(f"fleet/none-{number}", "ada", LATER)
     assert AuditEntry.objects.count() == before + audit.MAX_REFUSALS
-    with acting(lambda: ADA), pytest.raises(Refused):
+    with as_actor(lambda: ADA), pytest.raises(Refused):
         cancel(WEB, "ada", NOW + timedelta(hours=2))
     assert AuditEntry.objects.count() == before + audit.MAX_REFUSALS + 1
 

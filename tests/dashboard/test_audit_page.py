@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client
 from tests.dashboard.people import text
 from tests.stories import NOW, a_scale_set, publish
 from upgrades.commands import audit
-from upgrades.commands.audit import acting
+from upgrades.commands.audit import as_actor
 from upgrades.commands.opt_outs import opt_out
 from upgrades.core.auditing import Actor, EntryPoint, ObjectKind, Who
 from upgrades.models import AuditEntry
@@ -30,7 +30,7 @@ def said(page: str) -> list[str]:
 
 
 def done_by(name: str, act: Callable[[], Any], address: str = "192.0.2.7") -> None:
-    with acting(lambda: Actor(Who.PERSON, name, "7", EntryPoint.PAGE, address, f"request of {name}")):
+    with as_actor(lambda: Actor(Who.PERSON, name, "7", EntryPoint.PAGE, address, f"request of {name}")):
         act()
 
 

@@ -13,7 +13,7 @@ import pytest
 from kombu import Connection
 from redis import Redis
 
-from dashboard import environment, kept_secrets
+from dashboard import environment, state_secrets
 from dashboard.environment import CHECKOUT, BadEnvironment
 
 READERS = {"text", "flag", "whole_number", "words", "url"}
@@ -203,7 +203,7 @@ def test_the_bundled_broker_in_both_spellings(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("ROLLGRID_HOME", str(home))
     monkeypatch.delenv("REDIS_URL", raising=False)
     home.mkdir()
-    password = kept_secrets.make(home, kept_secrets.BROKER_PASSWORD)
+    password = state_secrets.make(home, state_secrets.BROKER_PASSWORD)
     with Redis.from_url(environment.redis_url()) as client:
         kept = client.connection_pool.connection_kwargs
     assert (kept["path"], kept["password"], kept["db"]) == (str(environment.broker_socket()), password, 0)
@@ -273,7 +273,7 @@ def test_the_documentation_has_every_variable_and_no_other() -> None:
 
 
 def test_nothing_else_reads_the_environment() -> None:
-    allowed = {"environment.py", "gate.py", "children.py"}
+    allowed = {"environment.py", "start_gate.py", "children.py"}
     for path in (CHECKOUT / "dashboard").rglob("*.py"):
         if path.name not in allowed:
             assert "os.environ[" not in path.read_text().replace("os.environ.setdefault", ""), path

@@ -19,7 +19,7 @@ from dashboard.shared_check import CHECK_SECONDS, LATE, SharedCheck
 from tests import private_broker
 from tests.stories import a_scale_set
 from tests.waiting import wait_until
-from upgrades import engine_state, heartbeats, neighbours
+from upgrades import engine_state, heartbeats, outages
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.models import WriteMark
 
@@ -30,8 +30,8 @@ on_a_database = pytest.mark.django_db(transaction=True, serialized_rollback=True
 def fresh_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is believed of what an earlier test found."""
     checks = {
-        "database": SharedCheck(health.write_to_database, neighbours.why),
-        "broker": SharedCheck(health.ask_broker, neighbours.why),
+        "database": SharedCheck(health.write_to_database, outages.why),
+        "broker": SharedCheck(health.ask_broker, outages.why),
     }
     monkeypatch.setattr(health, "CHECKS", checks)
     monkeypatch.setattr(health, "NEEDS", {"simulator": False})
@@ -140,7 +140,7 @@ def test_not_ready_with_a_database_that_cannot_be_written(
         with connection.execute_wrapper(refusing(words)):
             write()
 
-    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(in_its_thread, neighbours.why))
+    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(in_its_thread, outages.why))
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["problems"] == {"database": f"{named}: {words}"}
@@ -167,7 +167,7 @@ def test_sixty_callers_share_one_check_and_wait_for_it_until_its_deadline() -> N
         began[0] += 1
         go_on.wait(60)
 
-    halted, healthy = SharedCheck(hang, neighbours.why), SharedCheck(lambda: None, neighbours.why)
+    halted, healthy = SharedCheck(hang, outages.why), SharedCheck(lambda: None, outages.why)
 
     async def sixty() -> list[tuple[str, str]]:
         asked = [asyncio.gather(halted.ask_later(), healthy.ask_later()) for _ in range(60)]
@@ -191,7 +191,7 @@ def test_an_answer_is_believed_for_a_second(monkeypatch: pytest.MonkeyPatch) -> 
         asked[0] += 1
 
     monkeypatch.setattr("dashboard.shared_check.BELIEVED_SECONDS", 3600.0)
-    shared = SharedCheck(check, neighbours.why)
+    shared = SharedCheck(check, outages.why)
     assert [shared.ask() for _ in range(5)] == [""] * 5
     assert asked == [1]
     monkeypatch.setattr("dashboard.shared_check.BELIEVED_SECONDS", 0.0)
@@ -203,7 +203,7 @@ def test_a_failed_check_says_its_error_in_one_line() -> None:
     def fail() -> None:
         raise RuntimeError("no\ndatabase")
 
-    assert SharedCheck(fail, neighbours.why).ask() == "no"
+    assert SharedCheck(fail, outages.why).ask() == "no"
 
 
 # --- is the engine at work? -------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_no_upgrade_goes_on_while_the_database_takes_no_writes(
     def full() -> None:
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(full, neighbours.why))
+    monkeypatch.setitem(health.CHECKS, "database", SharedCheck(full, outages.why))
     problems = {"database": "the disk is full: database or disk is full"}
     assert engine() == (503, {"working": False, "away": {}, "problems": problems})
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from dashboard.listener import TOO_SLOW, Listener
-from dashboard.relay import RING_BYTES, RING_SECONDS, FeedStream, Relay
+from dashboard.relay import MAX_RECENT_BYTES, RECENT_SECONDS, FeedStream, Relay
 from tests.feed_client import validator
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
@@ -182,15 +182,15 @@ def test_a_position_that_cannot_be_continued_is_a_reset(tell: Any, position: str
 
 def test_the_ring_is_bounded() -> None:
     """Who lacks more than it holds fetches a snapshot, which is smaller."""
-    track = FeedStream(1, "a/b", "s", 0, 0)
+    feed = FeedStream(1, "a/b", "s", 0, 0)
     for seq in range(1, 100):
-        track.remember(Frame(seq - 1, seq, "x" * 100_000), now=0.0)
-        track.seq = seq
-    assert sum(len(frame.text) for _, frame in track.ring) == track.ring_bytes <= RING_BYTES
-    assert track.frames_since(98) == [track.ring[-1][1]]
-    assert track.frames_since(50) is None
-    track.remember(Frame(99, 100, "x"), now=RING_SECONDS + 1)
-    assert (len(track.ring), track.ring_bytes) == (1, 1)
+        feed.remember(Frame(seq - 1, seq, "x" * 100_000), now=0.0)
+        feed.seq = seq
+    assert sum(len(frame.text) for _, frame in feed.recent) == feed.recent_bytes <= MAX_RECENT_BYTES
+    assert feed.frames_since(98) == [feed.recent[-1][1]]
+    assert feed.frames_since(50) is None
+    feed.remember(Frame(99, 100, "x"), now=RECENT_SECONDS + 1)
+    assert (len(feed.recent), feed.recent_bytes) == (1, 1)
 
 
 def test_many_events_of_one_tick_are_one_frame(tell: Any) -> None:

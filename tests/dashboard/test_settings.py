@@ -9,7 +9,7 @@ from django.conf import settings
 from redis import Redis
 
 from dashboard.celery import app, pulse
-from dashboard.quiet import NotReadyIsNoFault
+from dashboard.log_filters import DropNotReady
 from tests import private_broker
 from tests.waiting import wait_until
 
@@ -49,7 +49,7 @@ def test_a_503_of_readyz_is_no_fault(path: str, shown: bool) -> None:
 
     entry: Any = logging.LogRecord("django.request", logging.ERROR, "x.py", 1, "Service Unavailable", (), None)
     entry.request = Request()
-    assert NotReadyIsNoFault().filter(entry) is shown
+    assert DropNotReady().filter(entry) is shown
 
 
 def test_every_logger_ends_at_the_masking_handler() -> None:

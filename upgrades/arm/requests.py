@@ -26,7 +26,7 @@ from upgrades.commands.errors import Refused
 from upgrades.core.auditing import Actor, EntryPoint, ObjectKind, Who
 from upgrades.core.json_fields import BadDocument, check_json, kind_of_value, refuse_duplicate_fields
 from upgrades.models import ApiClient, Subscription
-from upgrades.neighbours import is_database_away
+from upgrades.outages import is_database_away
 
 log = logging.getLogger(__name__)
 Role = ApiClient.Role
@@ -159,7 +159,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
     _check_subscription(call, names.pop("subscription", None))
     view = methods[method]
     options.check(request.GET, view, changes=method not in ("GET", "HEAD"))
-    with audit.acting(lambda: _actor(call)):
+    with audit.as_actor(lambda: _actor(call)):
         return _viewed(call, view, names)
 
 

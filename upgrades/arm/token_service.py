@@ -20,7 +20,7 @@ from upgrades.commands.access import is_secret_of
 from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.installation import PROGRAM
 from upgrades.models import ApiClient, Subscription
-from upgrades.neighbours import is_database_away
+from upgrades.outages import is_database_away
 from upgrades.sign_ins import TooManyTries
 
 log = logging.getLogger(__name__)

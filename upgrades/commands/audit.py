@@ -7,7 +7,7 @@
             note("Paused the upgrade.", before={"paused_by": ""}, after={"paused_by": by})
 
 Every public command that writes is marked with `audited` (a test looks for it) and calls `note` with what it changed; a command that
-changed nothing writes no entry. A refused command is written too. The entry points say who acts (`acting`), once for each request;
+changed nothing writes no entry. A refused command is written too. The entry points say who acts (`as_actor`), once for each request;
 otherwise it is whoever runs this process.
 """
 
@@ -63,14 +63,14 @@ class Scope:
     refusals: list[AuditEntry] = field(default_factory=list)
 
 
-_act: ContextVar[_AuditedCommand | None] = ContextVar("_act", default=None)
+_audited_command: ContextVar[_AuditedCommand | None] = ContextVar("_audited_command", default=None)
 _scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
 
 
 @contextmanager
-def acting(actor: Callable[[], Actor]) -> Iterator[Scope]:
+def as_actor(actor: Callable[[], Actor]) -> Iterator[Scope]:
     """Make `actor` the actor of every entry written inside. It is called only when there is something to write."""
-    with acting_until_written(actor) as scope:
+    with as_actor_until_written(actor) as scope:
         try:
             yield scope
         finally:
@@ -78,8 +78,8 @@ def acting(actor: Callable[[], Actor]) -> Iterator[Scope]:
 
 
 @contextmanager
-def acting_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
-    """As `acting`, but the caller calls `write_refusals`."""
+def as_actor_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
+    """As `as_actor`, but the caller calls `write_refusals`."""
     scope = Scope(actor)
     token = _scope.set(scope)
     try:
@@ -100,20 +100,20 @@ def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], 
         signature = inspect.signature(command)
 
         @wraps(command)
-        def acted(*args: Given.args, **options: Given.kwargs) -> Answer:
-            outer = _act.get()
-            act = _AuditedCommand(code, kind, *_named(signature.bind(*args, **options).arguments))
-            token = _act.set(act)
+        def called(*args: Given.args, **options: Given.kwargs) -> Answer:
+            outer = _audited_command.get()
+            audited_command = _AuditedCommand(code, kind, *_named(signature.bind(*args, **options).arguments))
+            token = _audited_command.set(audited_command)
             try:
                 return command(*args, **options)
             except Refused as refusal:
                 if outer is None:
-                    _refused(act, refusal.code, refusal.message)
+                    _refused(audited_command, refusal.code, refusal.message)
                 raise
             finally:
-                _act.reset(token)
+                _audited_command.reset(token)
 
-        return acted
+        return called
 
     return decorate
 
@@ -134,7 +134,7 @@ def _named(given: Mapping[str, Any]) -> tuple[str, datetime | None]:
 
 
 def note(
-    says: str,
+    summary: str,
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
@@ -147,18 +147,20 @@ def note(
 
     `code`, `kind` and `path` replace the command's own. Raises RuntimeError outside an `audited` command or outside its transaction.
     """
-    act = _act.get()
-    if act is None or not connection.in_atomic_block:
-        raise RuntimeError(f"note({says!r}) belongs into the transaction of a command that is marked @audited")
-    about = _AuditedCommand(code or act.code, kind or act.kind, path or act.path, act.now)
-    write(about, says, before, after, object_id=object_id)
+    audited_command = _audited_command.get()
+    if audited_command is None or not connection.in_atomic_block:
+        raise RuntimeError(f"note({summary!r}) belongs into the transaction of a command that is marked @audited")
+    about = _AuditedCommand(
+        code or audited_command.code, kind or audited_command.kind, path or audited_command.path, audited_command.now
+    )
+    write(about, summary, before, after, object_id=object_id)
 
 
 def write_entry(
     code: str,
     kind: ObjectKind,
     path: str,
-    says: str,
+    summary: str,
     *,
     now: datetime | None = None,
     before: Mapping[str, Any] | None = None,
@@ -167,7 +169,7 @@ def write_entry(
     object_id: object = "",
 ) -> None:
     """Write an entry for what no command does: signing in, or what only the admin saves."""
-    write(_AuditedCommand(code, kind, path, now), says, before, after, by=by, object_id=object_id)
+    write(_AuditedCommand(code, kind, path, now), summary, before, after, by=by, object_id=object_id)
 
 
 def record_refusal(
@@ -178,8 +180,8 @@ def record_refusal(
 
 
 def write(
-    act: _AuditedCommand,
-    says: str,
+    audited_command: _AuditedCommand,
+    summary: str,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
     *,
@@ -189,14 +191,14 @@ def write(
     was, is_now = differences(before or {}, after or {})
     if (before or after) and not was and not is_now:
         return
-    row = _entry(act, by or actor())
-    row.says, row.object_id = plain(masked(says), 500), str(object_id)[:64]
+    row = _entry(audited_command, by or actor())
+    row.says, row.object_id = plain(masked(summary), 500), str(object_id)[:64]
     row.before, row.after = was, is_now
     row.save()
 
 
-def _entry(act: _AuditedCommand, by: Actor) -> AuditEntry:
-    path = plain(act.path, 300)
+def _entry(audited_command: _AuditedCommand, by: Actor) -> AuditEntry:
+    path = plain(audited_command.path, 300)
     row = AuditEntry(
         who=by.who,
         name=plain(by.name, 150),
@@ -204,24 +206,24 @@ def _entry(act: _AuditedCommand, by: Actor) -> AuditEntry:
         entry_point=by.entry_point,
         came_from=plain(by.came_from, 200),
         request_id=plain(by.request_id, 100),
-        code=act.code,
-        kind=act.kind,
+        code=audited_command.code,
+        kind=audited_command.kind,
         path=path,
         key=path.lower()[:300],
     )
-    if act.now is not None:  # else the column's default is the database's clock
-        row.at = act.now
+    if audited_command.now is not None:  # else the column's default is the database's clock
+        row.at = audited_command.now
     return row
 
 
 # --- what was refused -------------------------------------------------------------------------------------------------
 
 
-def _refused(act: _AuditedCommand, error_code: str, message: str, by: Actor | None = None) -> None:
-    row = _entry(act, by or actor())
+def _refused(audited_command: _AuditedCommand, error_code: str, message: str, by: Actor | None = None) -> None:
+    row = _entry(audited_command, by or actor())
     row.outcome, row.error_code = AuditOutcome.REFUSED, error_code[:64]
     row.error_message = plain(masked(message), 500)
-    row.says = plain(f"Refused ({act.code}): {row.error_message}", 500)
+    row.says = plain(f"Refused ({audited_command.code}): {row.error_message}", 500)
     scope = _scope.get()
     if scope is None:
         _write_refusal(row)

@@ -97,12 +97,12 @@ def _follows(row: ScaleSet) -> bool:
 class Withdrawn:
     """The result of withdrawing a version, or of undoing that.
 
-    `is_news`: whether anything was changed. `scale_sets`: those that run the version, are being upgraded to it, or are pinned to it.
+    `changed`: whether anything was changed. `scale_sets`: those that run the version, are being upgraded to it, or are pinned to it.
     `left`: the newest version that is not withdrawn, "" where there is none.
     """
 
     row: ImageVersion
-    is_news: bool
+    changed: bool
     scale_sets: tuple[ScaleSet, ...]
     left: str
 
@@ -119,12 +119,12 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
     with transaction.atomic():
         sku = _sku(reference)
         row = _published_version(sku, reference.version)
-        is_news = row.withdrawn_at is None
-        if is_news:
+        changed = row.withdrawn_at is None
+        if changed:
             row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = now, by, reason
             _save_withdrawal(row, sku, now)
             note(f"Withdrew {reference}: {reason}", before={"withdrawn": False}, after={"withdrawn": True})
-        return _withdrawn(row, sku, is_news=is_news)
+        return _withdrawn(row, sku, changed=changed)
 
 
 @lookup.retry_on_conflict
@@ -137,12 +137,12 @@ def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Wit
     with transaction.atomic():
         sku = _sku(reference)
         row = _published_version(sku, reference.version)
-        is_news = row.withdrawn_at is not None
-        if is_news:
+        changed = row.withdrawn_at is not None
+        if changed:
             row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = None, "", ""
             _save_withdrawal(row, sku, now, tried_again_by=by)
             note(f"Put {reference} back.", before={"withdrawn": True}, after={"withdrawn": False})
-        return _withdrawn(row, sku, is_news=is_news)
+        return _withdrawn(row, sku, changed=changed)
 
 
 def _published_version(sku: ImageSku, version: str) -> ImageVersion:
@@ -176,12 +176,12 @@ def _try_again(w: Writing, version: str, by: str) -> None:
             w.changed(last, note=f"To be tried again at once: {by} put {version} back.")
 
 
-def _withdrawn(row: ImageVersion, sku: ImageSku, *, is_news: bool) -> Withdrawn:
+def _withdrawn(row: ImageVersion, sku: ImageSku, *, changed: bool) -> Withdrawn:
     runs_it = Q(instances__version=row.version)
     is_on_its_way = Q(upgrades__ended_at=None, upgrades__target_version=row.version)
     sets = ScaleSet.objects.filter(runs_it | is_on_its_way | Q(image_version=row.version), sku=sku).distinct()
     left = versions.newest(sku.versions.filter(withdrawn_at=None).values_list("version", flat=True))
-    return Withdrawn(row, is_news, tuple(sets.order_by("key")), left or "")
+    return Withdrawn(row, changed, tuple(sets.order_by("key")), left or "")
 
 
 def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 
-from upgrades.commands import current, lookup
+from upgrades.commands import lookup, which_upgrade
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import ObjectKind
@@ -50,7 +50,7 @@ def opt_out(
     end = None if for_ever else until or now + DEFAULT_LENGTH
     with lookup.writing_to(path, now) as w:
         rows = find_instances(w.scale_set, ids)
-        version = current.opt_out_version(w) if scope == OptOut.Scope.UPGRADE else ""
+        version = which_upgrade.opt_out_version(w) if scope == OptOut.Scope.UPGRADE else ""
         before = _described(rows)
         _end(w, rows, owner)
         said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}

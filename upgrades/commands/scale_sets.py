@@ -15,7 +15,7 @@ from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused, refusing
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
-from upgrades.commands.steering import make_now, try_again
+from upgrades.commands.steering import end_creation_waits, end_retry_wait
 from upgrades.core import azure_types, documents, secrets, typed, warnings
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import Model, ProbeModel
@@ -249,10 +249,10 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
             raise StaleDocument
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
-            try_again(w, by="a new model")
+            end_retry_wait(w, by="a new model")
         was = row.document
         if was != derived.document:
-            make_now(w, "To be made again at once: a new model.")
+            end_creation_waits(w, "To be made again at once: a new model.")
         _derive(row, derived, before)
         row.save()
         _note_put("Changed", row, was, before or {}, derived.secrets_after(was, before or {}))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from upgrades.commands import current, lookup
+from upgrades.commands import lookup, which_upgrade
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import find_instances
@@ -30,7 +30,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     rolling back, or was stopped, can be paused too, where the platform would try it again.
     """
     with lookup.writing_to(path, now) as w:
-        upgrade = current.upgrade_to_pause(w)
+        upgrade = which_upgrade.upgrade_to_pause(w)
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
             note(f"Paused the upgrade {upgrade.aim}.", after={"paused by": by}, object_id=upgrade.pk)
@@ -42,7 +42,7 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Resume a paused upgrade, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
     with lookup.writing_to(path, now) as w:
-        upgrade = current.upgrade_to_resume(w)
+        upgrade = which_upgrade.upgrade_to_resume(w)
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
                 upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
@@ -60,7 +60,7 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
     Raises Refused where the upgrade is not in such a pause.
     """
     with lookup.writing_to(path, now) as w:
-        upgrade = current.running(w, "go on with", "hurried")
+        upgrade = which_upgrade.running(w, "go on with", "hurried")
         began = _pause_began(w, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
             note(f"Asked for the next batch of the upgrade {upgrade.aim} at once.", object_id=upgrade.pk)
@@ -93,7 +93,7 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
     Returns the upgrade; None where there are only missing machines.
     """
     with lookup.writing_to(path, now) as w:
-        machines = make_now(w, f"To be made again at once: {by}.")
+        machines = end_creation_waits(w, f"To be made again at once: {by}.")
         if machines:
             note("Had machines that are missing made again at once.")
         try:
@@ -105,20 +105,20 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
 
 
 def _retry_upgrade(w: Writing, by: str) -> RollingUpgrade:
-    upgrade = current.last_image_upgrade(w)
-    if upgrade is None or upgrade.status not in current.STOPPED:
+    upgrade = which_upgrade.last_image_upgrade(w)
+    if upgrade is None or upgrade.status not in which_upgrade.STOPPED:
         ended = f"is {upgrade.status}" if upgrade else "never began"
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
     if not w.scale_set.automatic_upgrade:
         raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
-    current.refuse_while_paused(w, upgrade.target_version)
+    which_upgrade.refuse_while_paused(w, upgrade.target_version)
     if not upgrade.retry_skipped_by:
         note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
     _skip_wait(w, upgrade, by)
     return upgrade
 
 
-def make_now(w: Writing, why: str) -> bool:
+def end_creation_waits(w: Writing, why: str) -> bool:
     """End the wait of missing machines before they are made again. False where no machine is missing."""
     rows = Instance.objects.filter(scale_set=w.scale_set).exclude(missing_since=None)
     waiting = list(rows.exclude(creation_tried_at=None))
@@ -128,10 +128,10 @@ def make_now(w: Writing, why: str) -> bool:
     return rows.exists()
 
 
-def try_again(w: Writing, by: str) -> None:
+def end_retry_wait(w: Writing, by: str) -> None:
     """End the wait before the next attempt, where the last one was stopped."""
-    upgrade = current.last_image_upgrade(w)
-    if upgrade and upgrade.status in current.STOPPED:
+    upgrade = which_upgrade.last_image_upgrade(w)
+    if upgrade and upgrade.status in which_upgrade.STOPPED:
         _skip_wait(w, upgrade, by)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from upgrades.commands import current, lookup
+from upgrades.commands import lookup, which_upgrade
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core import documents
@@ -64,7 +64,7 @@ def start(
             raise Refused("OperationNotAllowed", NO_VERSION.format(row=row, sku=row.sku))
         if only_failed and not candidates.filter(failed_version=version).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=version))
-        current.refuse_while_paused(w, version)
+        which_upgrade.refuse_while_paused(w, version)
         unhealthy = candidates.filter(health__in=UNHEALTHY_STATES) if unhealthy_first else candidates.none()
         upgraded_first = list(unhealthy.values_list("number", flat=True))
         return _begin(

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from upgrades.commands.audit import acting
+from upgrades.commands.audit import as_actor
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
 from upgrades.core.json_fields import BadDocument, refuse_duplicate_fields, show_value
@@ -49,7 +49,7 @@ class UpgradeCommand(BaseCommand):
         for stream in ("stdout", "stderr"):
             options[stream] = Legible(options.get(stream) or getattr(sys, stream))
         try:
-            with acting(lambda: who):
+            with as_actor(lambda: who):
                 return super().execute(*args, **options)
         except Refused as error:
             raise CommandError(legible(f"{error.code}: {error.message}")) from error

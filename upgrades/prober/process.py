@@ -174,12 +174,12 @@ class Prober:
         if probed is None:
             self._forget(scale_set_id)
             return
-        is_news = _has_new_machines(probed, self._sets.get(scale_set_id))
+        has_new_machines = _has_new_machines(probed, self._sets.get(scale_set_id))
         self._sets[scale_set_id] = probed
         self._counts.know(probed)
         if probed.probe is None:
             self._engine.forget(scale_set_id)
-            if is_news:
+            if has_new_machines:
                 self._with_new_machines.add(scale_set_id)
                 self._new_machines_came.set()
         else:

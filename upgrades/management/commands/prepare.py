@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from upgrades import durable
+from upgrades import atomic_files
 from upgrades.commands import people
 from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.management.installation import check_not_newer, check_secret_key
@@ -82,5 +82,5 @@ def kept_password(path: Path) -> str:
     if kept:
         return kept
     password = secrets.token_urlsafe(15)
-    durable.replace(path, f"{password}\n".encode())
+    atomic_files.replace(path, f"{password}\n".encode())
     return password

@@ -28,7 +28,7 @@ class Command(UpgradeCommand):
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         if options["undo"]:
             found = undo_withdrawal(reference, timezone.now(), by=me())
-            said = f"{reference} is no longer withdrawn" if found.is_news else f"{reference} was not withdrawn"
+            said = f"{reference} is no longer withdrawn" if found.changed else f"{reference} was not withdrawn"
             self.stdout.write(said)
             return
         if not options["reason"]:
@@ -39,7 +39,7 @@ class Command(UpgradeCommand):
 
 def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
     row = found.row
-    if found.is_news:
+    if found.changed:
         yield f"withdrawn {reference}; the newest version that is left: {found.left or 'none: no new instance can be made'}"
     elif row.withdrawn_at:
         yield f"{reference} was withdrawn already, {moment(row.withdrawn_at)} by {row.withdrawn_by}: {row.withdrawn_reason}"

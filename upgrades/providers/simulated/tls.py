@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from upgrades import durable
+from upgrades import atomic_files
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Identity:
 
     def _renewed(self) -> ssl.SSLContext:
         try:
-            durable.replace(self._path, _made(datetime.now(UTC)))
+            atomic_files.replace(self._path, _made(datetime.now(UTC)))
             return _shown(self._path)
         except OSError as error:
             log.error("no machine can speak TLS, for want of a certificate: %s", error)

@@ -18,7 +18,7 @@ from django.db.backends.signals import connection_created
 from django.test import Client
 
 from dashboard.asgi import application
-from dashboard.quiet import MAX_LINE, Short
+from dashboard.log_filters import MAX_LINE, ShortenRefusals
 from tests.fuzz.asking import Ask, Headers, ask
 from upgrades.models import Location
 
@@ -185,7 +185,7 @@ def log() -> Iterator[StringIO]:
     """What a handler with our filter writes."""
     out = StringIO()
     handler = logging.StreamHandler(out)
-    handler.addFilter(Short())
+    handler.addFilter(ShortenRefusals())
     root = logging.getLogger()
     root.addHandler(handler)
     yield out

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.environment import BadEnvironment, External, external_url, trusted_proxies
-from dashboard.front import Front
+from dashboard.proxy_headers import RestoredRequests
 
 OUTSIDE = External("https", "rollgrid.example.com", "")
 BELOW = External("https", "example.com:8443", "/tools/rollgrid")
@@ -27,7 +27,7 @@ def seen(
     if kind == "http":
         scope["scheme"] = "http"
     networks = trusted_proxies()
-    asyncio.run(Front(application, external, networks)(scope, None, None))
+    asyncio.run(RestoredRequests(application, external, networks)(scope, None, None))
     out = found[0]
     names = {name.decode() for name, _ in out["headers"]}
     host = dict(out["headers"]).get(b"host", b"").decode()

@@ -11,8 +11,8 @@ from typing import Any
 
 from dashboard.environment import External, Network
 
-SAYS = b"x-forwarded-"
-OTHERS = frozenset(
+FORWARDED_PREFIX = b"x-forwarded-"
+OTHER_PROXY_HEADERS = frozenset(
     {b"forwarded", b"x-real-ip", b"x-script-name", b"x-original-host", b"x-original-url", b"x-rewrite-url"}
 )
 USUAL_PORTS = {"http": "80", "https": "443"}
@@ -29,7 +29,7 @@ class Client:
     host: str
 
 
-class Front:
+class RestoredRequests:
     """An ASGI application that wraps another one and hands it the restored request."""
 
     def __init__(self, application: Any, external: External | None, trusted: Sequence[Network]) -> None:
@@ -40,14 +40,12 @@ class Front:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope = self._as_at_the_front(scope)
+            scope = self._restored(scope)
         await self._application(scope, receive, send)
 
-    def _as_at_the_front(self, scope: Any) -> dict[str, Any]:
+    def _restored(self, scope: Any) -> dict[str, Any]:
         seen = self._seen(scope)
-        headers = [
-            (name, value) for name, value in scope["headers"] if not _is_said_by_proxies(name) and name != b"host"
-        ]
+        headers = [(name, value) for name, value in scope["headers"] if not _is_proxy_header(name) and name != b"host"]
         if seen.host:
             headers.append((b"host", seen.host.encode("latin1")))
         scheme = seen.scheme if scope["type"] == "http" else {"http": "ws", "https": "wss"}[seen.scheme]
@@ -73,8 +71,8 @@ class Front:
         scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
         if not self._is_trusted(peer):
             return Client(peer, scheme, host)
-        says = any(_is_said_by_proxies(name) for name, _ in scope["headers"])
-        if self._external and (says or self._external.is_asked_for_by(host)):
+        came_through_a_proxy = any(_is_proxy_header(name) for name, _ in scope["headers"])
+        if self._external and (came_through_a_proxy or self._external.is_asked_for_by(host)):
             return Client(self._client(scope["headers"], peer), self._external.scheme, self._external.host)
         scheme = _one_of(USUAL_PORTS, _last(scope["headers"], b"x-forwarded-proto"), scheme)
         return Client(self._client(scope["headers"], peer), scheme, _host(scope["headers"], host, scheme))
@@ -96,8 +94,8 @@ class Front:
         return found is not None and any(found in network for network in self._trusted)
 
 
-def _is_said_by_proxies(name: bytes) -> bool:
-    return name.startswith(SAYS) or name in OTHERS
+def _is_proxy_header(name: bytes) -> bool:
+    return name.startswith(FORWARDED_PREFIX) or name in OTHER_PROXY_HEADERS
 
 
 def _all(headers: Headers, wanted: bytes) -> list[str]:

@@ -2,22 +2,22 @@
 
 import logging
 
-from upgrades.neighbours import is_database_away
-from upgrades.seldom import RateLimit
+from upgrades.log_pacing import RateLimit
+from upgrades.outages import is_database_away
 
-NO_FAULTS = ("/readyz", "/healthz/engine")
-NONSENSE = ("django.security.", "django.request", "daphne.server")
+NOT_READY_PATHS = ("/readyz", "/healthz/engine")
+REFUSAL_LOGGERS = ("django.security.", "django.request", "daphne.server")
 MAX_LINE = 200  # characters
 
 
-class NotReadyIsNoFault(logging.Filter):
+class DropNotReady(logging.Filter):
     """Drops Django's errors about the 503 of the health addresses, which is their normal answer while things start."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(getattr(record, "request", None), "path", None) not in NO_FAULTS
+        return getattr(getattr(record, "request", None), "path", None) not in NOT_READY_PATHS
 
 
-class Short(logging.Filter):
+class ShortenRefusals(logging.Filter):
     """Makes one short line of each refused request, and limits their number: Django logs some with a traceback of 5 kB.
 
     Faults of our own keep their traceback, unless it is the database that is away.
@@ -25,12 +25,12 @@ class Short(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pace = RateLimit()
+        self._rate_limit = RateLimit()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(NONSENSE) or not self._is_theirs(record):
+        if not record.name.startswith(REFUSAL_LOGGERS) or not self._is_theirs(record):
             return True
-        left_out = self._pace.left_out(f"{record.name} {getattr(record, 'status_code', '')} {record.levelno}")
+        left_out = self._rate_limit.take(f"{record.name} {getattr(record, 'status_code', '')} {record.levelno}")
         if left_out is None:
             return False
         more = f" ({left_out} more like it since the last line)" if left_out else ""

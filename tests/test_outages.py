@@ -1,4 +1,4 @@
-"""The log, where a neighbour is in trouble: a line a minute, not a traceback a second."""
+"""The log, during an outage of a dependency: a line a minute, not a traceback a second."""
 
 import errno
 import logging
@@ -12,8 +12,8 @@ import redis.exceptions
 from billiard.exceptions import RestartFreqExceeded
 from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 
-from upgrades import neighbours, seldom
-from upgrades.neighbours import OnceAMinute, is_database_away, neighbour_of, why
+from upgrades import log_pacing, outages
+from upgrades.outages import OnceAMinute, dependency_of, is_database_away, why
 from upgrades.providers.base import ProviderError
 
 OUT_OF_MEMORY = redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
@@ -64,15 +64,13 @@ def stumble(error: BaseException, *, times: int = 1) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_the_trouble_of_a_neighbour_is_one_line_a_minute(
-    error: BaseException, shown: Shown, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outage_is_one_line_a_minute(error: BaseException, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     """275 lines of tracebacks a second."""
     stumble(error, times=275)
     (line,) = shown.lines
     assert "\n" not in line and line.startswith("Message Error: cannot be sent")
-    later = time.monotonic() + neighbours.SECONDS
-    monkeypatch.setattr(seldom, "monotonic", lambda: later)
+    later = time.monotonic() + outages.SECONDS
+    monkeypatch.setattr(log_pacing, "monotonic", lambda: later)
     stumble(error)
     assert shown.lines[1].endswith("[274 lines like it were left out]")
 
@@ -88,14 +86,14 @@ def test_an_error_among_the_arguments_counts_too(shown: Shown) -> None:
     log = logging.getLogger("a library")
     for number in range(3):
         log.error("the broker did not take %s (%s); it is done later", f"advance({number})", OUT_OF_MEMORY)
-    log.error("100%% sure: %s", "no error of a neighbour's")
+    log.error("100%% sure: %s", "no outage")
     assert shown.lines == [
         f"the broker did not take advance(0) ({OUT_OF_MEMORY}); it is done later",
-        "100% sure: no error of a neighbour's",
+        "100% sure: no outage",
     ]
 
 
-def test_each_neighbour_has_a_line_of_its_own(shown: Shown) -> None:
+def test_each_dependency_has_a_line_of_its_own(shown: Shown) -> None:
     for _ in range(3):
         stumble(OUT_OF_MEMORY)
         stumble(django.db.OperationalError("the connection is closed"))
@@ -106,7 +104,7 @@ def test_the_disk_and_the_rights_are_named() -> None:
     assert why(django.db.OperationalError("database or disk is full\nHINT")).startswith("the disk is full: ")
     assert why(OSError(errno.EROFS, "Read-only file system")).startswith("there is no right to write: ")
     assert why(KeyError()) == "KeyError"
-    assert neighbour_of(KeyError()) == ""
+    assert dependency_of(KeyError()) == ""
 
 
 def test_errors_of_an_absent_database_are_recognized() -> None:
@@ -118,7 +116,7 @@ def test_errors_of_an_absent_database_are_recognized() -> None:
     wrapped = InternalError("read-only")
     wrapped.__cause__ = ReadOnlySqlTransaction()
     for error in (OperationalError("locked"), InterfaceError("closed"), wrapped):
-        assert is_database_away(error) and neighbour_of(error) == "database"
+        assert is_database_away(error) and dependency_of(error) == "database"
     ours = KeyError("of ours")
     ours.__cause__ = OperationalError("locked")
     for fault in (ours, InternalError("cursor"), IntegrityError("twice")):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from dashboard import limits
 from dashboard.limits import Shape
 from upgrades.arm import urls
-from upgrades.neighbours import is_database_away
+from upgrades.outages import is_database_away
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 OUT_OF_SERVICE = gettext_lazy("The database is unavailable. Nothing was changed; try again in a few seconds.")
@@ -26,7 +26,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if answer := urls.bad_request(request, exception):
         return answer
     if limits.route(request.path_info).shape is Shape.SCRIPT:
-        return said(limits.answer(Shape.SCRIPT, 400))
+        return to_response(limits.answer(Shape.SCRIPT, 400))
     return _page("400.html", 400)
 
 
@@ -46,7 +46,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     away = error is not None and is_database_away(error)
     if limits.route(request.path_info).shape is Shape.SCRIPT:
         code, message = ("ServiceUnavailable", OUT_OF_SERVICE) if away else ("InternalServerError", FAILED)
-        return said(limits.json_answer(503 if away else 500, code, str(message)))
+        return to_response(limits.json_answer(503 if away else 500, code, str(message)))
     answer = _page("503.html" if away else "500.html", 503 if away else 500)
     if away:
         answer.headers["Retry-After"] = "5"
@@ -62,13 +62,13 @@ def _page(template: str, status: int) -> HttpResponse:
     return render(None, template, status=status)
 
 
-def said(answer: limits.Answer) -> HttpResponse:
+def to_response(answer: limits.Answer) -> HttpResponse:
     """The answer as a response of Django's."""
     return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
 
 
 @sync_and_async_middleware
-def refuse_nonsense(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def refuse_unreadable(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Middleware: refuse a page's request that cannot be read, or that has a NUL in it, which databases do not take."""
 
     def answer(request: HttpRequest) -> Any:

@@ -1,4 +1,4 @@
-"""Recognizes errors that are a neighbour's trouble, and a log filter that lets them through once a minute. Standard library only.
+"""Recognizes errors that are an outage of a dependency, and a log filter that lets them through once a minute. Standard library only.
 
 A broker that refuses writes, a database that is away, a provider that is silent, a lack of file descriptors: every process meets these
 again and again, and a traceback each time tells nobody more than one line does.
@@ -8,7 +8,7 @@ import errno
 import logging
 from collections.abc import Iterator
 
-from upgrades.seldom import RateLimit
+from upgrades.log_pacing import RateLimit
 
 SECONDS = 60.0
 MAX_LINE = 300
@@ -38,7 +38,7 @@ _REASONS = {
 }
 
 
-def neighbour_of(error: BaseException) -> str:
+def dependency_of(error: BaseException) -> str:
     """Whose trouble an error is: "broker", "database", "provider", "descriptors"; "" where it may be a fault of our own."""
     for cause in _chain(error):
         if isinstance(cause, OSError) and cause.errno in _DESCRIPTORS:
@@ -76,21 +76,21 @@ def why(error: BaseException) -> str:
 
 
 class OnceAMinute(logging.Filter):
-    """Lets each kind of a neighbour's trouble through once a minute, as one line with the number of lines left out before it.
+    """Lets each kind of outage through once a minute, as one line with the number of lines left out before it.
 
     A record counts as such where its `exc_info`, or one of its arguments, is such an error.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._pace = RateLimit(SECONDS)
+        self._rate_limit = RateLimit(SECONDS)
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = _error_of(record)
-        neighbour = neighbour_of(error) if error else ""
-        if not error or not neighbour:
+        dependency = dependency_of(error) if error else ""
+        if not error or not dependency:
             return True
-        left_out = self._pace.left_out(f"{neighbour} {type(error).__name__} {getattr(error, 'code', '')}")
+        left_out = self._rate_limit.take(f"{dependency} {type(error).__name__} {getattr(error, 'code', '')}")
         if left_out is None:
             return False
         self._shorten(record, error, left_out)

@@ -6,7 +6,7 @@ Only `up` makes them, before it starts any process; all others only read them.
 import secrets
 from pathlib import Path
 
-from upgrades import durable
+from upgrades import atomic_files
 
 SECRET_KEY = "secret-key"
 BROKER_PASSWORD = "broker-password"
@@ -29,5 +29,5 @@ def read(home: Path, name: str) -> str:
 def make(home: Path, name: str) -> str:
     """Make a new random secret, replacing the present one if any, and return it. Raises OSError."""
     made = secrets.token_urlsafe(48)
-    durable.replace(home / name, f"{made}\n".encode())
+    atomic_files.replace(home / name, f"{made}\n".encode())
     return made

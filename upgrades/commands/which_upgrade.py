@@ -7,8 +7,8 @@ from upgrades.feed.writing import Writing
 from upgrades.models import RollingUpgrade
 
 STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
-NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {act}."
-IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {done} any more"
+NOTHING_RUNS = "There is no ongoing Rolling Upgrade to {verb}."
+IS_ROLLING_BACK = "the upgrade was stopped and rolls back; it cannot be {participle} any more"
 NOTHING_TO_PAUSE = (
     "There is no ongoing Rolling Upgrade to pause. None of {row} waits to be tried again, either; to keep the next one from beginning, "
     "turn its automatic upgrades off, or opt its instances out."
@@ -25,16 +25,16 @@ def last_image_upgrade(w: Writing) -> RollingUpgrade | None:
     return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
-def running(w: Writing, act: str, done: str) -> RollingUpgrade:
+def running(w: Writing, verb: str, participle: str) -> RollingUpgrade:
     """The running upgrade. Raises Refused where none runs, or it is only rolling back.
 
-    `act` and `done` are the verb's infinitive and participle, for the message.
+    `verb` and `participle` are the verb's infinitive and participle, for the message.
     """
     upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
     if upgrade is None:
-        raise Refused("Conflict", NOTHING_RUNS.format(act=act))
+        raise Refused("Conflict", NOTHING_RUNS.format(verb=verb))
     if upgrade.status == UpgradeStatus.ROLLING_BACK:
-        raise Refused("OperationNotAllowed", IS_ROLLING_BACK.format(done=done))
+        raise Refused("OperationNotAllowed", IS_ROLLING_BACK.format(participle=participle))
     return upgrade
 
 
