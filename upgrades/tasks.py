@@ -19,11 +19,12 @@ from upgrades.orchestrator import reconcile, schedule
 from upgrades.orchestrator import work as work_items
 from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
+from upgrades.orchestrator.outcomes import VERDICT_SECONDS
 from upgrades.orchestrator.wakes import Reconciler
 from upgrades.outages import is_database_away
 
 log = logging.getLogger(__name__)
-AWAIT_VERDICT_SECONDS = 0.09  # from an outcome to reconciling: the verdict mostly follows within it, and is seen too
+FOLLOWED_SECONDS = 0.09  # from an outcome to reconciling: others may follow within it, and are seen too
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tries again each tenth of a second
 P = ParamSpec("P")
 
@@ -93,12 +94,16 @@ def start_reconciling() -> None:
 @shared_task(name="upgrades.tasks.work")
 @log_database_errors
 def work(work_item_id: int, claim_number: int) -> None:
-    result = work_items.work(work_item_id, claim_number, timezone.now, reconcile_soon)
+    result = work_items.work(work_item_id, claim_number, timezone.now, _follow_outcomes)
     if result is not None and result.claim_number is not None:
         send(work, work_item_id, result.claim_number)
 
 
-def reconcile_soon(scale_set_id: int, *, within: float = AWAIT_VERDICT_SECONDS) -> None:
+def _follow_outcomes(scale_set_id: int, awaits_verdicts: bool) -> None:
+    reconcile_soon(scale_set_id, within=VERDICT_SECONDS if awaits_verdicts else FOLLOWED_SECONDS)
+
+
+def reconcile_soon(scale_set_id: int, *, within: float = FOLLOWED_SECONDS) -> None:
     """Have a scale set reconciled in `within` seconds. A worker needs no message for that: receiving one costs as much as reconciling."""
     if RECONCILER.is_running:
         RECONCILER.wake(scale_set_id, within=within)

@@ -73,7 +73,7 @@ class Fleet:
         for claim in handed:
             number: int | None = claim.claim_number
             while number is not None:
-                report = work(claim.work_item_id, number, lambda: self.now, lambda _: None)
+                report = work(claim.work_item_id, number, lambda: self.now, lambda *_: None)
                 number = report.claim_number if report else None
 
     def probe(self) -> None:

@@ -267,7 +267,7 @@ def test_a_worker_that_was_replaced_begins_nothing(make_fleet: MakeFleet, monkey
         return found
 
     monkeypatch.setattr("upgrades.orchestrator.work.operations_of", held_up)
-    report = work(handed.work_item_id, handed.claim_number, lambda: fleet.now, lambda _: None)
+    report = work(handed.work_item_id, handed.claim_number, lambda: fleet.now, lambda *_: None)
     assert report and report.claim_number is None
     assert states(fleet) == {MemberState.FAILED}
     assert fleet.views() == before

@@ -2,10 +2,8 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
-from upgrades.models import ScaleSet, WorkItem, clock
+from upgrades.models import Instance, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.leases import LeaseLost
@@ -30,7 +28,7 @@ from upgrades.orchestrator.record import Outdated, record
 from upgrades.orchestrator.work import WORK_LEASE, work
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
-from upgrades.providers.base import Progress
+from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.client import SimulatedProvider
 
 PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
@@ -145,9 +143,9 @@ def test_a_scale_set_with_work_is_reconciled_soon_whatever_it_waits_for(
 
 def test_only_the_first_of_two_deliveries_works(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     fleet, handed = upgrading
-    first = work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda _: None)
+    first = work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda *_: None)
     assert first and first.claim_number is None
-    assert work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda _: None) is None
+    assert work(handed[0].work_item_id, handed[0].claim_number, lambda: fleet.now, lambda *_: None) is None
 
 
 def test_a_message_that_comes_twice_is_taken_up_once(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
@@ -300,8 +298,28 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
         return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
 
     monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
-    written = list[float]()
-    for claim in handed:
-        work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda _: written.append(time.monotonic()))
-    assert len(written) >= 2
-    assert all(later - earlier >= working.GATHER_SECONDS for earlier, later in pairwise(written))
+    written = list[int]()
+    (claim,) = handed
+    there = Instance.objects.exclude(operation_id=None).count()
+    work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: written.append(1))
+    assert not Instance.objects.exclude(operation_id=None)
+    assert len(written) == (there + 1) // 2
+
+
+def test_outcomes_are_written_although_the_provider_says_no_more(
+    upgrading: tuple[Fleet, list[WorkClaim]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet, (claim,) = upgrading
+    all_at_once = SimulatedProvider.poll
+    there = Instance.objects.exclude(operation_id=None).count()
+
+    async def only_once(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
+        if len(ids) < there:
+            raise ProviderError("Down", "it went away", permanent=False)
+        found = await all_at_once(self, ids, wait_seconds=wait_seconds)
+        ended = [id for id, outcome in found.items() if outcome.progress is Progress.SUCCEEDED]
+        return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
+
+    monkeypatch.setattr(SimulatedProvider, "poll", only_once)
+    work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
+    assert Instance.objects.exclude(operation_id=None).count() == there - 1

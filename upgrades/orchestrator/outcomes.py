@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from upgrades.core import messages
 from upgrades.core.machines import GONE, NO_QUOTA
@@ -22,6 +22,8 @@ HEALTH_DETAIL_OF = {
 }
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (MemberState.UPGRADING, MemberState.VERIFYING)
+# From outcomes that await verdicts to reconciling, which is for what people see: mostly the verdicts come before, and are reconciled.
+VERDICT_SECONDS = 0.3
 MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
 PAIR = ("member__instance", "member__replacement")  # the old instance and its surge instance, where there is one
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "work_item")
@@ -109,7 +111,7 @@ def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
     """Write how operations ended: `outcomes` is {operation id: outcome}. Ids that are no instance's current operation are ignored.
 
-    True where anything was written.
+    True where verdicts on the health of the new OS disks must come before any step can follow from it.
     """
     ids = [uuid.UUID(id) for id in outcomes]
     with writing(now, scale_set_id) as w:
@@ -122,8 +124,21 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
         for row in left:
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(w, left)
-        w.wake()
-    return bool(rows)
+        awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
+        w.wake(at=_soon(w) if awaits_verdicts else None)
+    return awaits_verdicts
+
+
+def _awaits_a_verdict(row: Instance) -> bool:
+    """Whether its OS disk was just replaced. A surge instance may be let go instead, as soon as it is made."""
+    return (
+        row.member is not None and row.member.state == MemberState.VERIFYING and row.member.replacement_number is None
+    )
+
+
+def _soon(w: Writing) -> datetime:
+    """When to reconcile if no verdict does so before; not later than was decided before."""
+    return min(w.scale_set.reconcile_at, w.now + timedelta(seconds=VERDICT_SECONDS))
 
 
 _WAITING = Prepared(

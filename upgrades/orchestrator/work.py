@@ -7,7 +7,7 @@ No ORM inside the loop, a time-out around every await. The work item's lease is 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -26,12 +26,15 @@ from upgrades.providers.base import Operation, Outcome, Progress, Provider, Prov
 WORK_LEASE = timedelta(seconds=3)
 ATTEMPT_SECONDS = 3.0  # then other work items have their turn: the worker has few threads
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
-GATHER_SECONDS = 0.05  # at least this long from one write of outcomes to the next poll
+# From the first outcome of a poll until it is written, with those that come within that time; a step may be 0.1 s late.
+GATHER_SECONDS = 0.09
+RENEW_SECONDS = 0.4  # with ANSWER_TIMEOUT_SECONDS still below the length of the lease
 ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
 TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
+OnChange = Callable[[int, bool], None]
 Answer = TypeVar("Answer")
 
 
@@ -47,8 +50,9 @@ class WorkResult:
     claim_number: int | None
 
 
-def work(work_item_id: int, claim_number: int, now: Clock, on_change: Callable[[int], None]) -> WorkResult | None:
-    """Work on a work item for one attempt. Calls `on_change(scale set id)` after each commit that should be reconciled at once.
+def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) -> WorkResult | None:
+    """Work on a work item for one attempt. Calls `on_change(scale set id, awaits verdicts)` after each commit that should be reconciled:
+    soon, or where no step can follow before there are verdicts, when these come.
 
     None where another task has taken the work item, or it is done.
     """
@@ -99,8 +103,8 @@ class _Attempt:
     runner: asyncio.Runner
     provider: Provider
     now: Clock
-    on_change: Callable[[int], None]
-    written_at: float = float("-inf")  # by time.monotonic: when outcomes were last written
+    on_change: OnChange
+    renewed_at: float = float("-inf")  # by time.monotonic
 
     def run(self) -> WorkResult:
         operations = operations_of(self.work_item)
@@ -110,7 +114,7 @@ class _Attempt:
             return WorkResult(self.work_item.scale_set_id, None)
         try:
             left = self._begin(operations)
-            while left and time.monotonic() < end and self._renew():
+            while left and time.monotonic() < end and self._is_held():
                 left = self._poll(left)
         except Unanswered as error:
             log.warning(
@@ -157,33 +161,39 @@ class _Attempt:
         return self._settle(operations, failed)
 
     def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        ids: Sequence[str] = list(operations)
         pause = self.provider.capabilities.poll_seconds
-        self._gather()
-        outcomes = self._ask(self.provider.poll(ids, wait_seconds=ROUND_SECONDS))
-        ended = {
-            id: outcome for id, outcome in outcomes.items() if outcome.progress in (Progress.SUCCEEDED, Progress.FAILED)
-        }
-        if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
-            raise Unanswered("it does not know an operation yet")
+        ended = self._ended(operations, ROUND_SECONDS)
         if pause and not ended:
             self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
+        if ended and not pause:
+            ended |= self._gather({id: operation for id, operation in operations.items() if id not in ended})
         return self._settle(operations, ended)
 
-    def _gather(self) -> None:
-        """Wait a little after the last write, so that outcomes that come close together are written together.
+    def _gather(self, operations: dict[str, Operation]) -> dict[str, Outcome]:
+        """Wait a little for more outcomes, so that those that come close together are written together.
 
-        Each write costs a transaction, an event, and a reconciling.
+        Each write costs a transaction, an event, a verdict and a reconcile. Where no operation is left, there is nothing to wait for.
         """
-        left = self.written_at + GATHER_SECONDS - time.monotonic()
-        if left > 0:
-            self.runner.run(asyncio.sleep(left))
+        if not operations:
+            return {}
+        self.runner.run(asyncio.sleep(GATHER_SECONDS))
+        try:
+            return self._ended(operations, 0)
+        except Unanswered:
+            # What is known already is written all the same; the next poll meets the same trouble.
+            return {}
+
+    def _ended(self, operations: dict[str, Operation], wait_seconds: float) -> dict[str, Outcome]:
+        """The outcomes of those operations that have ended. Raises Unanswered."""
+        outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=wait_seconds))
+        if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
+            raise Unanswered("it does not know an operation yet")
+        return {id: one for id, one in outcomes.items() if one.progress in (Progress.SUCCEEDED, Progress.FAILED)}
 
     def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
         if ended:
-            record_outcomes(self.work_item.scale_set_id, ended, self.now())
-            self.written_at = time.monotonic()
-            self.on_change(self.work_item.scale_set_id)
+            awaits_verdicts = record_outcomes(self.work_item.scale_set_id, ended, self.now())
+            self.on_change(self.work_item.scale_set_id, awaits_verdicts)
         return {id: operation for id, operation in operations.items() if id not in ended}
 
     def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
@@ -195,6 +205,11 @@ class _Attempt:
         except ProviderError as error:
             raise Unanswered(f"{error.code}: {error.message}") from error
 
+    def _is_held(self) -> bool:
+        """Whether the lease will hold until the next answer. It is renewed where it was not just before."""
+        return time.monotonic() - self.renewed_at < RENEW_SECONDS or self._renew()
+
     def _renew(self) -> bool:
         """Renew the lease. False where it was lost: another task has the work item now."""
+        self.renewed_at = time.monotonic()
         return bool(_RENEW(self.work_item.pk, self.work_item.claim_number))

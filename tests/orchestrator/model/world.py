@@ -141,7 +141,7 @@ class World:
             self.send("work", handed.work_item_id, handed.claim_number)
 
     def _work(self, work_item_id: int, number: int) -> None:
-        report = work(work_item_id, number, self.clocks.wall, lambda pk: self.send("look", pk))
+        report = work(work_item_id, number, self.clocks.wall, lambda pk, _: self.send("look", pk))
         if report is not None and report.claim_number is not None:
             self.send("work", work_item_id, report.claim_number)
 
