@@ -29,6 +29,13 @@ def has_older_version(instance: InstanceFacts, target_version: str) -> bool:
 
 def takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that the upgrade has not taken yet and could take now, in ascending order of their ids."""
+    # Several rules ask it of the running upgrade.
+    if upgrade is facts.upgrade:
+        return list(facts.once("takeable now", lambda: tuple(_takeable_now(facts, upgrade))))
+    return _takeable_now(facts, upgrade)
+
+
+def _takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     taken = {member.instance for member in upgrade.members}
     return [
         instance
@@ -120,7 +127,11 @@ def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
 
 def untouched(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return [instance for instance in facts.instances if not instance.is_opted_out and not instance.busy]
+    return list(facts.once("untouched", lambda: tuple(_untouched(facts))))
+
+
+def _untouched(facts: Facts) -> list[InstanceFacts]:
+    return [instance for instance in facts.instances if instance.opt_out is None and not instance.busy]
 
 
 def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:

@@ -3,12 +3,16 @@
 Times are aware datetimes, percents are whole numbers from 0 to 100, and instance ids are the numbers that the scale set gives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, TypeVar
 
 from upgrades.core.policy import Policy
 from upgrades.core.states import HAS_FAILED, FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +204,14 @@ class Upgrade:
     batches: tuple[Batch, ...] = ()
     kind: UpgradeKind = UpgradeKind.IMAGE
     extensions: str = ""
+    # What `members` has computed already.
+    _cache_members: list[tuple[Member, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def members(self) -> tuple[Member, ...]:
-        return tuple(member for batch in self.batches for member in batch.members)
+        if not self._cache_members:
+            self._cache_members.append(tuple(chain.from_iterable(batch.members for batch in self.batches)))
+        return self._cache_members[0]
 
     @property
     def surges(self) -> bool:
@@ -302,22 +310,28 @@ class Facts:
     newest_good: ImageReference | None = None
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
-    # What the properties and `instance` below have computed already.
+    # What `instance` and `once` below have computed already.
     _cache_by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _cache_sets: dict[str, tuple[InstanceFacts, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _cache: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, what: Hashable, compute: Callable[[], Found]) -> Found:
+        """What `compute` returns, computed once for these facts. `what` names it, with all else that it depends on."""
+        if what not in self._cache:
+            self._cache[what] = compute()
+        found: Found = self._cache[what]
+        return found
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
         """All instances, except those that are being deleted and surge instances that have replaced nothing yet."""
-        if "staying" not in self._cache_sets:
-            self._cache_sets["staying"] = tuple(
+        return self.once(
+            "staying",
+            lambda: tuple(
                 instance
                 for instance in self.instances
                 if not instance.is_being_deleted and not instance.is_unused_surge
-            )
-        return self._cache_sets["staying"]
+            ),
+        )
 
     @property
     def counted(self) -> tuple[InstanceFacts, ...]:
@@ -325,11 +339,12 @@ class Facts:
 
         Left out are instances that are being deleted, surge instances that have replaced nothing yet, switched-off instances, and those
         without a machine."""
-        if "counted" not in self._cache_sets:
-            self._cache_sets["counted"] = tuple(
+        return self.once(
+            "counted",
+            lambda: tuple(
                 instance for instance in self.staying if not instance.is_switched_off and instance.has_machine
-            )
-        return self._cache_sets["counted"]
+            ),
+        )
 
     @property
     def image_for_new(self) -> ImageReference | None:

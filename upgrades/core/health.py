@@ -11,6 +11,8 @@ FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
 def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
     """Is it unhealthy? Unknown health counts as unhealthy (Z-3.3), and so does initializing for longer than the wait for health."""
+    if instance.health is Health.HEALTHY:
+        return False
     if instance.health is Health.INITIALIZING:
         return is_overdue(facts, instance.health_since, now)
     return instance.health in UNHEALTHY_STATES
@@ -36,6 +38,10 @@ def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The unhealthy instances. One that is switched off is not asked for its health, and so is never among them (Z-1.12)."""
+    return list(facts.once(("unhealthy", now), lambda: tuple(_unhealthy(facts, now))))
+
+
+def _unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
     return [instance for instance in facts.counted if is_unhealthy(facts, instance, now)]
 
 

@@ -11,6 +11,10 @@ def running_batch(facts: Facts) -> Batch | None:
 
 def members_in_flight(facts: Facts) -> list[Member]:
     """The members that are being worked on: of the running batch, or of all batches while a stopped upgrade rolls back."""
+    return list(facts.once("members in flight", lambda: tuple(_members_in_flight(facts))))
+
+
+def _members_in_flight(facts: Facts) -> list[Member]:
     return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 

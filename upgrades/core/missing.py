@@ -21,12 +21,13 @@ def to_create(facts: Facts) -> list[InstanceFacts]:
 
     There are as many as the capacity lacks. Instances beyond it get no machine, because they are to be removed.
     """
-    short = facts.capacity - sum(1 for instance in facts.staying if not instance.missing)
-    missing = sorted(
-        (instance for instance in facts.staying if instance.missing),
-        key=lambda instance: (not instance.busy, instance.id),
-    )
-    return missing[: max(0, short)]
+    return list(facts.once("to create", lambda: tuple(_to_create(facts))))
+
+
+def _to_create(facts: Facts) -> list[InstanceFacts]:
+    missing = [instance for instance in facts.staying if instance.missing]
+    short = facts.capacity - (len(facts.staying) - len(missing))
+    return sorted(missing, key=lambda instance: (not instance.busy, instance.id))[: max(0, short)]
 
 
 def to_create_now(facts: Facts, now: datetime) -> list[InstanceFacts]:

@@ -88,6 +88,10 @@ class ReasonContext:
 
 
 def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
+    return facts.once(("reason context", now), lambda: _reason_context_of(facts, now))
+
+
+def _reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = (

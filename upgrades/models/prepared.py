@@ -5,15 +5,18 @@ No answers are cached.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections, router
-from django.db.models import Model, QuerySet
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import QuerySet
 from django.db.models.sql import UpdateQuery
 
+from upgrades.models import statements
 from upgrades.models.rows import Reader
 
 Row = TypeVar("Row")
@@ -29,16 +32,13 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
         self._build = build
-        self._model: type[Model] | None = None
 
     def rows(self, *values: Value) -> list[Row]:
         if any(isinstance(value, list | tuple) and not 0 < len(value) <= MAX_LENGTH for value in values):
             return list(self._build(*values))
-        if self._model is None:
-            self._model = self._build(*_stand_ins(values)).model
-        alias, given = router.db_for_read(self._model), [_lengthened(value) for value in values]
-        kept: _Select = _kept(self, alias, given, lambda those: _Select(self._build(*those), alias, _flat(those)))
-        return kept.rows(_flat(given), connections[alias])
+        given = [_lengthened(value) for value in values]
+        kept: _Select = _kept(self, DEFAULT_DB_ALIAS, given, lambda those: _Select(self._build(*those), _flat(those)))
+        return kept.rows(_flat(given), connections[DEFAULT_DB_ALIAS])
 
     def first(self, *values: Value) -> Row | None:
         """The first row, or None. All rows are fetched, so the query must ask for one or a few."""
@@ -48,15 +48,36 @@ class Prepared(Generic[Row]):
 class PreparedUpdate:
     """An UPDATE whose values come with each call. `build(*values)` returns (the queryset, {column: its new value})."""
 
+    _returning = ""
+
     def __init__(self, build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]]) -> None:
         self._build = build
 
     def __call__(self, *values: Value) -> int:
         """Run the UPDATE. Returns how many rows it changed."""
-        kept: _Update = _kept(
-            self, DEFAULT_DB_ALIAS, values, lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins))
+        return self._compiled(values).run(_flat(values))
+
+    def _compiled(self, values: Sequence[Value]) -> "_Update":
+        found: _Update = _kept(
+            self,
+            DEFAULT_DB_ALIAS,
+            values,
+            lambda stand_ins: _Update(*self._build(*stand_ins), _flat(stand_ins), self._returning),
         )
-        return kept.run(_flat(values))
+        return found
+
+
+class PreparedUpdateOfOne(PreparedUpdate):
+    """A `PreparedUpdate` of one row, or of none, that says what is in the integer column `returning` of it afterwards."""
+
+    def __init__(self, build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]], *, returning: str) -> None:
+        super().__init__(build)
+        self._returning = returning
+
+    def value(self, *values: Value) -> int | None:
+        """Run the UPDATE. Returns what is in the column then; None where no row was changed."""
+        found = self._compiled(values).value(_flat(values))
+        return None if found is None else int(found)
 
 
 _compiled: dict[Any, Any] = {}
@@ -65,10 +86,15 @@ _compiled: dict[Any, Any] = {}
 def _kept(of: object, alias: str, values: Sequence[Value], make: Callable[[list[Value]], Any]) -> Any:
     """What `make` compiled for this database and for values of these types and lengths, once for all threads."""
     shape = [(len(value) if isinstance(value, list | tuple) else type(value)) for value in values]
-    key = (of, alias, connections[alias].vendor, *shape)
+    key = (of, alias, _vendor(alias), *shape)
     if key not in _compiled:
         _compiled[key] = make(_stand_ins(values))
     return _compiled[key]
+
+
+@cache
+def _vendor(alias: str) -> str:
+    return connections[alias].vendor
 
 
 def _lengthened(value: Value) -> Value:
@@ -141,25 +167,39 @@ class _Text:
 class _Select:
     """A compiled SELECT. It has no state, and runs on the connection of whichever thread calls."""
 
-    def __init__(self, queryset: QuerySet[Any, Any], alias: str, stand_ins: Sequence[Any]) -> None:
-        compiler = queryset.query.get_compiler(connection=connections[alias])
+    def __init__(self, queryset: QuerySet[Any, Any], stand_ins: Sequence[Any]) -> None:
+        compiler = queryset.query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
         self._text = _Text.of(compiler, stand_ins)
         self._reader = Reader(queryset, compiler)
 
     def rows(self, values: Sequence[Any], connection: Any) -> list[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute(self._text.sql, self._text.filled(values, connection))
+        cursor = statements.execute(connection, self._text.sql, self._text.filled(values, connection))
+        with closing(cursor):
             return self._reader.read(cursor.fetchall())
 
 
 class _Update:
-    def __init__(self, queryset: QuerySet[Any], columns: dict[str, Any], stand_ins: Sequence[Any]) -> None:
+    def __init__(
+        self, queryset: QuerySet[Any], columns: dict[str, Any], stand_ins: Sequence[Any], returning: str = ""
+    ) -> None:
+        connection = connections[DEFAULT_DB_ALIAS]
         query: Any = queryset.query.chain(UpdateQuery)
         query.add_update_values(columns)
-        self._text = _Text.of(query.get_compiler(connection=connections[DEFAULT_DB_ALIAS]), stand_ins)
+        self._text = _Text.of(query.get_compiler(connection=connection), stand_ins)
+        self._sql = self._text.sql
+        if returning:
+            self._sql += f" RETURNING {connection.ops.quote_name(returning)}"
 
     def run(self, values: Sequence[Any]) -> int:
-        connection = connections[DEFAULT_DB_ALIAS]
-        with connection.cursor() as cursor:
-            cursor.execute(self._text.sql, self._text.filled(values, connection))
+        with closing(self._execute(values)) as cursor:
             return int(cursor.rowcount)
+
+    def value(self, values: Sequence[Any]) -> Any:
+        with closing(self._execute(values)) as cursor:
+            # All rows are fetched: only then SQLite has carried out the statement.
+            found = cursor.fetchall()
+            return found[0][0] if found else None
+
+    def _execute(self, values: Sequence[Any]) -> Any:
+        connection = connections[DEFAULT_DB_ALIAS]
+        return statements.execute(connection, self._sql, self._text.filled(values, connection))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from upgrades.models import ScaleSet, clock
-from upgrades.models.prepared import Prepared, PreparedUpdate
+from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 
 RECONCILE_LEASE = timedelta(seconds=3)
 
@@ -30,11 +29,8 @@ class Lease:
 
 def take(scale_set_id: int) -> Lease | None:
     """Take the lease. None where another process has it, or the scale set is gone."""
-    with transaction.atomic():
-        if not _TAKE(scale_set_id):
-            return None
-        (number,) = _NUMBER.rows(scale_set_id)
-        return Lease(scale_set_id, number)
+    number = _TAKE.value(scale_set_id)
+    return None if number is None else Lease(scale_set_id, number)
 
 
 def check(lease: Lease) -> None:
@@ -66,8 +62,7 @@ def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
     return free, {"lease_until": clock.in_time(RECONCILE_LEASE), "lease_number": clock.next_number("lease_number")}
 
 
-_TAKE = PreparedUpdate(_free)
-_NUMBER = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("lease_number", flat=True))
+_TAKE = PreparedUpdateOfOne(_free, returning="lease_number")
 _LEASED_ROW = Prepared(lambda pk, number: _leased_row(pk, number).order_by().values_list("pk", flat=True))
 _GIVE_BACK = PreparedUpdate(
     lambda pk, number: (ScaleSet.objects.filter(pk=pk, lease_number=number), {"lease_until": None})

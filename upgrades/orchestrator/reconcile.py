@@ -11,8 +11,6 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from django.db import transaction
-
 from upgrades.core import missing
 from upgrades.core.board import changes_at, record_of
 from upgrades.core.catalogue import say
@@ -35,7 +33,7 @@ from upgrades.core.what_if import settled
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import Writing, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
-from upgrades.models.prepared import Prepared, PreparedUpdate
+from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import Boards, boards_of, store
 from upgrades.orchestrator.known_rows import Known
@@ -264,19 +262,19 @@ def claim_work(scale_set_id: int) -> list[WorkClaim]:
     """Claim the work items that nobody is working on: each gets a new claim number, and a lease for the task that takes it up."""
     claims = []
     for pk in _IDLE.rows(scale_set_id):
-        with transaction.atomic():
-            if _CLAIM(pk):
-                claims.append(WorkClaim(pk, *_CLAIM_NUMBER.rows(pk)))
+        number = _CLAIM.value(pk)
+        if number is not None:
+            claims.append(WorkClaim(pk, number))
     return claims
 
 
-_CLAIM = PreparedUpdate(
+_CLAIM = PreparedUpdateOfOne(
     lambda pk: (
         WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), pk=pk),
         {"worked_until": clock.in_time(WORK_LEASE), "claim_number": clock.next_number("claim_number")},
-    )
+    ),
+    returning="claim_number",
 )
-_CLAIM_NUMBER = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).values_list("claim_number", flat=True))
 _IDLE = Prepared(
     lambda pk: WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
         "pk", flat=True
