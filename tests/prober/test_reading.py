@@ -111,3 +111,29 @@ def test_only_the_rows_that_changed_are_read() -> None:
         found = probe_targets.refresh(known)
     assert found and sum(found.instances[pk] is instance for pk, instance in known.instances.items()) == 48
     assert any('"number" IN (' in query["sql"] for query in asked.captured_queries)
+
+
+def test_what_a_prober_wrote_it_need_not_read() -> None:
+    row = a_scale_set(instances=8)
+    known = probe_targets.read(row.pk)
+    assert known
+    written: dict[int, tuple[Health, str]] = {}
+    ill = [Verdict(instance, Health.UNHEALTHY, "HTTP 500") for instance in list(known.instances.values())[:2]]
+    seq = write_verdicts(row.pk, ill, LATER, written)
+    assert seq and len(written) == 2
+    after = known.with_health(seq, written)
+    assert after == probe_targets.read(row.pk) != known
+    assert after.has_same_targets(known)
+
+
+@pytest.mark.parametrize("happens", [get_busy, come_back, go, be_edited], ids=lambda each: each.__name__)
+def test_it_reads_all_the_same_where_something_else_has_happened(happens: Callable[[ScaleSet], None]) -> None:
+    row = a_scale_set(instances=8)
+    known = probe_targets.read(row.pk)
+    assert known
+    happens(row)
+    written: dict[int, tuple[Health, str]] = {}
+    seq = write_verdicts(row.pk, [Verdict(known.instances[min(known.instances)], Health.UNKNOWN, "?")], LATER, written)
+    assert seq and known.with_health(seq, written) is None
+    found = probe_targets.read(row.pk)
+    assert found and not found.has_same_targets(known)

@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import QuerySet
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
 from upgrades.models import statements
@@ -32,13 +32,16 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
         self._build = build
+        self._model: type[Model] | None = None
 
     def rows(self, *values: Value) -> list[Row]:
         if any(isinstance(value, list | tuple) and not 0 < len(value) <= MAX_LENGTH for value in values):
             return list(self._build(*values))
-        given = [_lengthened(value) for value in values]
-        kept: _Select = _kept(self, DEFAULT_DB_ALIAS, given, lambda those: _Select(self._build(*those), _flat(those)))
-        return kept.rows(_flat(given), connections[DEFAULT_DB_ALIAS])
+        if self._model is None:
+            self._model = self._build(*_stand_ins(values)).model
+        alias, given = router.db_for_read(self._model), [_lengthened(value) for value in values]
+        kept: _Select = _kept(self, alias, given, lambda those: _Select(self._build(*those), alias, _flat(those)))
+        return kept.rows(_flat(given), connections[alias])
 
     def first(self, *values: Value) -> Row | None:
         """The first row, or None. All rows are fetched, so the query must ask for one or a few."""
@@ -46,7 +49,10 @@ class Prepared(Generic[Row]):
 
 
 class PreparedUpdate:
-    """An UPDATE whose values come with each call. `build(*values)` returns (the queryset, {column: its new value})."""
+    """An UPDATE whose values come with each call. `build(*values)` returns (the queryset, {column: its new value}).
+
+    Values that are lists are for lookups with `__in`; they must not be empty.
+    """
 
     _returning = ""
 
@@ -55,7 +61,8 @@ class PreparedUpdate:
 
     def __call__(self, *values: Value) -> int:
         """Run the UPDATE. Returns how many rows it changed."""
-        return self._compiled(values).run(_flat(values))
+        given = [_lengthened(value) for value in values]
+        return self._compiled(given).run(_flat(given))
 
     def _compiled(self, values: Sequence[Value]) -> "_Update":
         found: _Update = _kept(
@@ -76,7 +83,8 @@ class PreparedUpdateOfOne(PreparedUpdate):
 
     def value(self, *values: Value) -> int | None:
         """Run the UPDATE. Returns what is in the column then; None where no row was changed."""
-        found = self._compiled(values).value(_flat(values))
+        given = [_lengthened(value) for value in values]
+        found = self._compiled(given).value(_flat(given))
         return None if found is None else int(found)
 
 
@@ -167,8 +175,8 @@ class _Text:
 class _Select:
     """A compiled SELECT. It has no state, and runs on the connection of whichever thread calls."""
 
-    def __init__(self, queryset: QuerySet[Any, Any], stand_ins: Sequence[Any]) -> None:
-        compiler = queryset.query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
+    def __init__(self, queryset: QuerySet[Any, Any], alias: str, stand_ins: Sequence[Any]) -> None:
+        compiler = queryset.query.get_compiler(connection=connections[alias])
         self._text = _Text.of(compiler, stand_ins)
         self._reader = Reader(queryset, compiler)
 

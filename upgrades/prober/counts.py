@@ -42,6 +42,10 @@ class ProbeCounts:
                 self._counts[instance.pk] = Count(instance.generation, instance.health)
                 self._began[instance.pk] = self._clock()
 
+    def know_health(self, probed: ProbedSet) -> None:
+        """Take over what is known of the same machines of a scale set."""
+        self._sets[probed.pk] = probed
+
     def is_settled(self, scale_set_id: int) -> bool:
         """Whether every instance that was there when this process took the scale set over has had as many answers as a verdict takes.
 

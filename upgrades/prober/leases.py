@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from upgrades.models import ScaleSet, clock
+from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.models.scale_set import locked_in_order
 
 LEASE = timedelta(seconds=3)
@@ -13,16 +14,36 @@ LEASE = timedelta(seconds=3)
 
 def claim(prober: str) -> dict[int, int]:
     """Take every scale set that nobody probes, and renew the leases of those held. Returns {scale set id: seq} of all held."""
-    free = Q(prober=prober) | clock.is_over("prober_until", LEASE)
     with transaction.atomic():
-        ids = locked_in_order(ScaleSet.objects.filter(free))
-        ScaleSet.objects.filter(pk__in=ids).update(prober=prober, prober_until=clock.in_time(LEASE))
-    return dict(ScaleSet.objects.filter(prober=prober).values_list("pk", "seq"))
+        ids = _FREE.rows(prober)
+        if ids:
+            _TAKE(prober, ids)
+    return heads(prober)
+
+
+# In ascending order, as `locked_in_order` has it.
+_FREE = Prepared(
+    lambda prober: (
+        ScaleSet.objects.filter(Q(prober=prober) | clock.is_over("prober_until", LEASE))
+        .select_for_update(of=("self",))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+)
+_TAKE = PreparedUpdate(
+    lambda prober, ids: (
+        ScaleSet.objects.filter(pk__in=ids),
+        {"prober": prober, "prober_until": clock.in_time(LEASE)},
+    )
+)
 
 
 def heads(prober: str) -> dict[int, int]:
     """{scale set id: seq} of all held: where the seq has moved there is news."""
-    return dict(ScaleSet.objects.filter(prober=prober).values_list("pk", "seq"))
+    return dict(_HEADS.rows(prober))
+
+
+_HEADS = Prepared(lambda prober: ScaleSet.objects.filter(prober=prober).order_by().values_list("pk", "seq"))
 
 
 def give_back(prober: str) -> None:

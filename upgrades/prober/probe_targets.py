@@ -1,12 +1,13 @@
 """Rows -> what is to be probed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from upgrades.core.states import Health, Power, Provisioning
+from upgrades.core.typed import tags_of
 from upgrades.feed.read import changed_since
 from upgrades.models import Instance, ScaleSet
 from upgrades.models.prepared import Prepared
@@ -57,9 +58,75 @@ class ProbedSet:
         """Whether some machine's state will change soon: an extension is being provisioned, or the machine is starting."""
         return any(instance.late or instance.is_starting for instance in self.instances.values())
 
+    def with_health(self, seq: int, found: Mapping[int, tuple[Health, str]]) -> "ProbedSet | None":
+        """The same after the event `seq`, which has changed the health of these instances, {pk: (health, detail)}, and nothing else.
+
+        None where other events lie between: then the rows are to be read.
+        """
+        if seq != self.seq + 1 or not found.keys() <= self.instances.keys():
+            return None
+        changed = {
+            pk: replace(self.instances[pk], health=health, detail=detail) for pk, (health, detail) in found.items()
+        }
+        return replace(self, seq=seq, instances={**self.instances, **changed})
+
+    def has_same_targets(self, other: "ProbedSet") -> bool:
+        """Whether the same machines are to be probed in the same way."""
+        return (
+            (self.probe, self.probe_port, self.provider, self.provider_settings)
+            == (other.probe, other.probe_port, other.provider, other.provider_settings)
+            and self.instances.keys() == other.instances.keys()
+            and all(
+                one is before or (one.generation, one.address) == (before.generation, before.address)
+                for one, before in zip(self.instances.values(), map(other.instances.get, self.instances), strict=True)
+                if before is not None
+            )
+        )
+
 
 COLUMNS = ("pk", "number", "os_disk", "address", "health", "health_since", "health_detail", "extensions", "power")
-_ROW = Prepared(lambda pk: ScaleSet.objects.select_related("location").filter(pk=pk))
+# Without what a scale set has besides, which is long: it is read after each change.
+SET_COLUMNS = (
+    "pk",
+    "seq",
+    "key",
+    "document",
+    "location__provider",
+    "location__settings",
+    "probe_port",
+    "probe_protocol",
+    "probe_path",
+    "probe_interval_seconds",
+    "probe_threshold",
+    "probe_is_rich",
+    "probe_grace_seconds",
+)
+_ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list(*SET_COLUMNS))
+
+
+class _SetRow(NamedTuple):
+    """A row of SET_COLUMNS."""
+
+    pk: int
+    seq: int
+    key: str
+    document: Any
+    provider: str
+    provider_settings: Mapping[str, Any]
+    port: int
+    protocol: str
+    path: str
+    interval_seconds: int
+    threshold: int
+    is_rich: bool
+    grace_seconds: int
+
+
+def _row(scale_set_id: int) -> _SetRow | None:
+    found = _ROW.first(scale_set_id)
+    return _SetRow(*found) if found else None
+
+
 _INSTANCES = Prepared(
     lambda pk: Instance.objects.filter(scale_set=pk, operation_id=None).order_by("number").values_list(*COLUMNS)
 )
@@ -74,7 +141,7 @@ _NUMBERED = Prepared(
 
 def read(scale_set_id: int) -> ProbedSet | None:
     """Read a scale set and its instances. None where it is gone."""
-    row = _ROW.first(scale_set_id)
+    row = _row(scale_set_id)
     if row is None:
         return None
     return _set_of(row, (_probed(*of) for of in _INSTANCES.rows(row.pk)))
@@ -85,7 +152,7 @@ def refresh(known: ProbedSet) -> ProbedSet | None:
 
     All instances are read where there are many events, or where one is missing.
     """
-    row = _ROW.first(known.pk)
+    row = _row(known.pk)
     if row is None:
         return None
     changed = changed_since(known.pk, known.seq, row.seq)
@@ -96,17 +163,17 @@ def refresh(known: ProbedSet) -> ProbedSet | None:
     return _set_of(row, sorted([*kept, *found], key=attrgetter("number")))
 
 
-def _set_of(row: ScaleSet, probed: Iterable[Probed]) -> ProbedSet:
+def _set_of(row: _SetRow, probed: Iterable[Probed]) -> ProbedSet:
     return ProbedSet(
         pk=row.pk,
         seq=row.seq,
         key=row.key,
-        tags=row.tags,
-        provider=row.location.provider,
-        provider_settings=row.location.settings,
+        tags=tags_of(row.document),
+        provider=row.provider,
+        provider_settings=row.provider_settings,
         probe=_probe(row),
-        probe_port=row.probe_port,
-        instances={instance.pk: instance for instance in probed},
+        probe_port=row.port,
+        instances={one.pk: one for one in probed},
     )
 
 
@@ -130,15 +197,14 @@ def _probed(
     return Probed(pk, number, os_disk, address, Health(health), since, detail, failed, late, power == Power.STARTING)
 
 
-def _probe(row: ScaleSet) -> ProbeSettings | None:
-    if not row.probe_protocol:
+def _probe(row: _SetRow) -> ProbeSettings | None:
+    if not row.protocol:
         return None
-    protocol = ProbeProtocol(row.probe_protocol)
     return ProbeSettings(
-        protocol=protocol,
-        path=row.probe_path,
-        interval_seconds=row.probe_interval_seconds,
-        threshold=row.probe_threshold,
-        is_rich=row.probe_is_rich,
-        grace_seconds=row.probe_grace_seconds,
+        protocol=ProbeProtocol(row.protocol),
+        path=row.path,
+        interval_seconds=row.interval_seconds,
+        threshold=row.threshold,
+        is_rich=row.is_rich,
+        grace_seconds=row.grace_seconds,
     )

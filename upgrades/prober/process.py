@@ -174,8 +174,14 @@ class Prober:
         if probed is None:
             self._forget(scale_set_id)
             return
-        has_new_machines = _has_new_machines(probed, self._sets.get(scale_set_id))
+        before = self._sets.get(scale_set_id)
         self._sets[scale_set_id] = probed
+        if before is not None and probed.has_same_targets(before):
+            self._counts.know_health(probed)
+            if probed.probe is not None:
+                self._counts.take_unreachable(probed)
+            return
+        has_new_machines = _has_new_machines(probed, before)
         self._counts.know(probed)
         if probed.probe is None:
             self._engine.forget(scale_set_id)
@@ -234,11 +240,15 @@ class Prober:
                     self._counts.put_back(scale_set_id, verdicts)
 
     async def _write_verdicts_of(self, scale_set_id: int, verdicts: Sequence[Verdict]) -> None:
+        written: dict[int, tuple[Health, str]] = {}
         try:
-            seq = await self._database(write_back.write_verdicts, scale_set_id, verdicts, self._now())
+            seq = await self._database(write_back.write_verdicts, scale_set_id, verdicts, self._now(), written)
         except ScaleSet.DoesNotExist:
             self._forget(scale_set_id)
             return
+        known = self._sets.get(scale_set_id)
+        if seq is not None and known is not None and (after := known.with_health(seq, written)):
+            self._know(scale_set_id, after)
         if any(verdict.health is not Health.HEALTHY for verdict in verdicts):
             self._failing.add(scale_set_id)
         await self._note_written(scale_set_id, seq)

@@ -27,8 +27,13 @@ class Verdict:
     detail: str
 
 
-def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime) -> int | None:
-    """Write the verdicts that are still about the present machine and change its row. Returns the new seq; None where none was written."""
+def write_verdicts(
+    scale_set_id: int, verdicts: Sequence[Verdict], now: datetime, written: dict[int, tuple[Health, str]] | None = None
+) -> int | None:
+    """Write the verdicts that are still about the present machine and change its row. Returns the new seq; None where none was written.
+
+    `written` is filled with what is in the rows then, {pk: (health, detail)}.
+    """
     with writing(now, scale_set_id) as w:
         rows = _unchanged(w, {verdict.of.pk: verdict.of for verdict in verdicts})
         changed = []
@@ -38,6 +43,8 @@ def write_verdicts(scale_set_id: int, verdicts: Sequence[Verdict], now: datetime
             if row is not None and (row.health, row.health_detail) != said:
                 row.take_health(*said, now)
                 changed.append(row)
+                if written is not None:
+                    written[row.pk] = said
         bulk.update(changed, "health", "health_changed_at", "health_detail")
         w.changed(*changed, counts=False)  # health does not change the progress of an upgrade
         if changed:

@@ -18,7 +18,7 @@ from upgrades.probes.targets import Result, Target
 log = logging.getLogger(__name__)
 
 MAX_YOUNG = 256
-TOGETHER = 0.025  # seconds; probes due within it begin together, so that an idle engine wakes seldom
+TOGETHER = 0.1  # seconds; probes due within it begin together, so that an idle engine wakes seldom
 BREATHER = 0.2  # seconds without new probes after the descriptors ran out
 COMPLAIN = 10.0  # seconds between two log lines about that
 
