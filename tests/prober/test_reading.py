@@ -122,7 +122,7 @@ def test_what_a_prober_wrote_it_need_not_read() -> None:
     seq = write_verdicts(row.pk, ill, LATER, written)
     assert seq and len(written) == 2
     after = known.with_health(seq, written)
-    assert after == probe_targets.read(row.pk) != known
+    assert after and after == probe_targets.read(row.pk) != known
     assert after.has_same_targets(known)
 
 
@@ -136,4 +136,4 @@ def test_it_reads_all_the_same_where_something_else_has_happened(happens: Callab
     seq = write_verdicts(row.pk, [Verdict(known.instances[min(known.instances)], Health.UNKNOWN, "?")], LATER, written)
     assert seq and known.with_health(seq, written) is None
     found = probe_targets.read(row.pk)
-    assert found and not found.has_same_targets(known)
+    assert found and (happens is be_edited or not found.has_same_targets(known))
