@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model
+from django.db.models import CharField, Model, TextField
 
 from upgrades.models import statements
 
@@ -48,9 +48,15 @@ def _quoted(connection: Any, table: str, *fields: Any) -> list[str]:
 
 
 def _cells(rows: Sequence[Model], fields: Sequence[Any], connection: Any) -> list[list[Any]]:
-    """What the database's driver is given for each field of each row."""
-    named = [(field.attname, field.get_db_prep_save) for field in fields]
-    return [[prepare(getattr(row, name), connection) for name, prepare in named] for row in rows]
+    """What the database's driver is given for each field of each row. Most are texts, which no field changes."""
+    named = [(field.attname, isinstance(field, CharField | TextField), field.get_db_prep_save) for field in fields]
+    return [
+        [
+            value if is_text and isinstance(value, str) else prepare(value, connection)
+            for is_text, prepare, value in ((is_text, prepare, getattr(row, name)) for name, is_text, prepare in named)
+        ]
+        for row in rows
+    ]
 
 
 def _update_from_arrays(

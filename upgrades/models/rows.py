@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesListIterable
 
@@ -54,7 +54,18 @@ def _converter(steps: list[Any], column: Any, connection: Any) -> Converter:
     kind = column.output_field.get_internal_type()
     if kind in IMMUTABLE and len(steps) == 1:
         return _kept_converters.setdefault(kind, lru_cache(MAX_KEPT)(convert))
-    return convert
+    return _of_json(convert) if type(column.output_field) is JSONField else convert
+
+
+def _of_json(convert: Converter) -> Converter:
+    """Most JSON columns of most rows are empty."""
+
+    def convert_json(value: Any) -> Any:
+        if value == "{}":
+            return {}
+        return [] if value == "[]" else convert(value)
+
+    return convert_json
 
 
 def _maker(queryset: QuerySet[Any, Any], compiler: Any) -> Callable[[list[Any]], Any]:
