@@ -188,7 +188,9 @@ class _Attempt:
         outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=wait_seconds))
         if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
             raise Unanswered("it does not know an operation yet")
-        return {id: one for id, one in outcomes.items() if one.progress in (Progress.SUCCEEDED, Progress.FAILED)}
+        return {
+            id: outcome for id, outcome in outcomes.items() if outcome.progress in (Progress.SUCCEEDED, Progress.FAILED)
+        }
 
     def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
         if ended:

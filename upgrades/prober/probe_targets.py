@@ -77,8 +77,8 @@ class ProbedSet:
             == (other.probe, other.probe_port, other.provider, other.provider_settings)
             and self.instances.keys() == other.instances.keys()
             and all(
-                one is before or (one.generation, one.address) == (before.generation, before.address)
-                for one, before in zip(self.instances.values(), map(other.instances.get, self.instances), strict=True)
+                now is before or (now.generation, now.address) == (before.generation, before.address)
+                for now, before in zip(self.instances.values(), map(other.instances.get, self.instances), strict=True)
                 if before is not None
             )
         )
@@ -173,7 +173,7 @@ def _set_of(row: _SetRow, probed: Iterable[Probed]) -> ProbedSet:
         provider_settings=row.provider_settings,
         probe=_probe(row),
         probe_port=row.port,
-        instances={one.pk: one for one in probed},
+        instances={instance.pk: instance for instance in probed},
     )
 
 
