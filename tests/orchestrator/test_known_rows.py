@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.prober.test_reading import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
 from tests.stories import FIRST_VERSION, NOW, UBUNTU, a_batch, a_scale_set, publish
@@ -19,6 +21,7 @@ from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import known_rows
 from upgrades.orchestrator.known_rows import MAX_AGE_SECONDS, Known
 from upgrades.orchestrator.observe import Observation, observe
+from upgrades.orchestrator.reconcile import reconcile
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=1)
@@ -141,3 +144,15 @@ def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
         look(scale_set, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     assert look(row, known).facts == look(row).facts
+
+
+def test_the_statements_of_a_look_do_not_grow_with_what_did_not_change() -> None:
+    def statements(name: str, instances: int) -> int:
+        row, known = a_scale_set(name, instances=instances), Known()
+        reconcile(row.pk, lambda: LATER, known=known)
+        fall_ill(row)
+        with CaptureQueriesContext(connection) as asked:
+            reconcile(row.pk, lambda: LATER, known=known)
+        return len(asked)
+
+    assert statements("few", 8) == statements("many", 60)
