@@ -62,7 +62,7 @@ def instances(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def without_overdue_opt_outs(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The next look ends those first, before it decides or counts anything."""
+    """The next reconcile ends those first, before it decides or counts anything."""
     return [{**values, "opt_out": None if values["opt_out"] == NOW else values["opt_out"]} for values in drawn]
 
 

@@ -296,7 +296,7 @@ def test_the_latest_one_that_failed(api: Api) -> None:
 
 
 def test_a_whole_upgrade_as_a_client_sees_it(api: Api, make_fleet: MakeFleet) -> None:
-    """On a real simulator: the four counts add up at every look, and the machines say what they run."""
+    """On a real simulator: the four counts add up at every reconcile, and the machines say what they run."""
     made = make_fleet(5)
     made.go_on()
     group, _, name = made.path.partition("/")
@@ -304,7 +304,7 @@ def test_a_whole_upgrade_as_a_client_sees_it(api: Api, make_fleet: MakeFleet) ->
     api.patch(path, {"properties": {"upgradePolicy": {"automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}}}})
     made.publish("16.04.201809250")
     for _ in range(60):
-        made.work(made.look())
+        made.work(made.reconcile())
         made.probe()
         made.now += timedelta(seconds=1)
         said = api.get(f"{path}/rollingUpgrades/latest")

@@ -24,7 +24,7 @@ def test_a_surge_as_a_client_sees_it(api: Api, make_fleet: MakeFleet) -> None:
     made.publish(NEW)
     listed = set()
     for _ in range(60):
-        made.work(made.look())
+        made.work(made.reconcile())
         listed.add(len(api.get(f"{path}/virtualMachines")["value"]))
         assert api.get(path)["properties"]["provisioningState"] == "Succeeded"
         made.probe()

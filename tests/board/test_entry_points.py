@@ -253,7 +253,7 @@ def _batches_are_one(case: Case) -> None:
 
 
 def _the_plan_is_one(case: Case) -> None:
-    """The terminal makes it now, the page has that of the last look, which was now."""
+    """The terminal makes it now, the page has that of the last reconcile, which was now."""
     found = case.planned.plan.batches
     expected = [(batch.number, spans(batch.instances)) for batch in found]
     assert [(batch["number"], batch["instances"]) for batch in case.sent["board"]["planned"]] == expected[:100]

@@ -73,7 +73,7 @@ def sent_of(drawn: Drawn) -> Json:
 
 
 def facts_of(drawn: Drawn) -> Facts:
-    """As the look sees them: before it begins a batch of new instances it asks how many the provider would make."""
+    """As the reconcile sees them: before it begins a batch of new instances it asks how many the provider would make."""
     facts = observe(drawn.row.pk, drawn.now).facts
     step = decide(facts, drawn.now)
     return with_available_quota(drawn.row, facts) if isinstance(step, StartBatch) and step.surge else facts

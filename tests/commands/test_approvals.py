@@ -37,7 +37,7 @@ def deferred_set(instances: int = 10) -> ScaleSet:
 
 
 def waiting(instances: int = 10) -> RollingUpgrade:
-    """An upgrade of the platform's that waits for approval; nobody looks at the set before an hour is over."""
+    """An upgrade of the platform's that waits for approval; nobody reconciles the set before an hour is over."""
     row = deferred_set(instances)
     publish(NEW)
     reconcile(row.pk, lambda: NOW)
@@ -54,7 +54,7 @@ def taken() -> list[int]:
     return sorted(Instance.objects.exclude(member=None).values_list("number", flat=True))
 
 
-def look() -> None:
+def reconcile_now() -> None:
     reconcile(ScaleSet.objects.get().pk, lambda: LATER)
 
 
@@ -69,7 +69,7 @@ def test_nothing_happens_before_approval_and_then_to_the_approved_only() -> None
         approval = approve("FLEET/web", ["3", "1"], by="ada", now=LATER)
     assert (approval.version, [row.number for row in approval.instances]) == (NEW, [3, 1])
     assert ScaleSet.objects.get().reconcile_at == LATER
-    look()
+    reconcile_now()
     assert taken() == [1, 3]
 
 
@@ -89,7 +89,7 @@ def test_without_names_all_are_that_wait_but_not_the_opted_out() -> None:
     assert [row.number for row in approve(WEB, by="ada", now=LATER).instances] == [1, 3]
     assert approved() == {1: NEW, 3: NEW}
     assert [row.number for row in approve(WEB, ["2"], by="ada", now=LATER).instances] == [2]
-    look()
+    reconcile_now()
     assert taken() == [1]
 
 
@@ -115,7 +115,7 @@ def test_an_approval_ahead_is_for_one_version_only() -> None:
 def test_an_approval_is_for_the_running_upgrades_version() -> None:
     waiting()
     approve(WEB, ["0"], by="ada", now=NOW)
-    look()
+    reconcile_now()
     publish(NEWER)
     with refused("OperationNotAllowed", f"waits for the approval of {NEW} by now, not of {NEWER}"):
         approve(WEB, by="ada", now=LATER, version=NEWER)
@@ -125,7 +125,7 @@ def test_an_approval_is_for_the_running_upgrades_version() -> None:
 def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
     waiting()
     publish(NEWER)
-    look()
+    reconcile_now()
     upgrades = RollingUpgrade.objects.order_by("started_at").values_list("target_version", "status")
     assert list(upgrades) == [(NEW, "Cancelled"), (NEWER, "RollingForward")]
     assert taken() == []
@@ -178,10 +178,10 @@ def test_an_upgrade_that_a_person_started_waits_for_no_approval() -> None:
 def test_the_deferral_of_a_running_upgrade_is_that_of_its_start() -> None:
     waiting()
     change_policy(WEB, {"deferral": False}, NOW)
-    look()
+    reconcile_now()
     assert taken() == []
     approve(WEB, ["0"], by="ada", now=LATER)
-    look()
+    reconcile_now()
     assert taken() == [0]
 
 

@@ -44,7 +44,7 @@ OF_A_RUNNING_ONE = ("pause", "resume", "next_batch_now")
 
 
 def upgrading(*, now: datetime = NOW, **changes: Any) -> RollingUpgrade:
-    """An upgrade that a person began, of ten instances; nobody looks at the set before an hour is over."""
+    """An upgrade that a person began, of ten instances; nobody reconciles the set before an hour is over."""
     a_scale_set(**changes)
     publish(NEW)
     upgrade = start("fleet/web", "me", now)

@@ -149,7 +149,7 @@ ONE_FAILED = (Member(0, MemberState.FAILED), *DONE[1:])
 
 @pytest.mark.parametrize("is_paused", [False, True])
 def test_a_batch_that_passed_the_limit_stops_the_upgrade_with_its_end(is_paused: bool) -> None:
-    """Paused or not: what was found at the end of a batch is not lost over a hold, however late the look comes."""
+    """Paused or not: what was found at the end of a batch is not lost over a hold, however late the reconcile comes."""
     facts = upgrading(rolled(), *ONE_FAILED, started_by=USER, paused_by="ada" if is_paused else "")
     found = step(facts)
     assert isinstance(found, Fault) and found.breach.instances == (0,)

@@ -39,7 +39,7 @@ def broker_of(up: Installation) -> Iterator["Redis"]:
 
 @dataclass
 class Signs:
-    """What is looked for after a kill: `killed` are the process ids that are gone, `looks` the looks taken until then."""
+    """What is looked for after a kill: `killed` are the process ids that are gone, `reconciled` how often scale sets were reconciled until then."""
 
     up: Installation
     killed: dict[str, int]
@@ -47,7 +47,7 @@ class Signs:
     def __post_init__(self) -> None:
         self.at = time.monotonic()
         self.at_wall = datetime.now(UTC)  # noqa: TID251  compared with what the prober wrote
-        self.looks = looks_taken()
+        self.reconciled = reconciled_count()
 
     def is_back(self, kind: str) -> bool:
         """Does the one that took its place do the work?"""
@@ -65,14 +65,14 @@ class Signs:
         return datetime.now(UTC).timestamp() - process.create_time()  # noqa: TID251  the kernel's word is wall time
 
 
-def looks_taken() -> int:
+def reconciled_count() -> int:
     taken: int = ScaleSet.objects.using(LIVE).aggregate(all=Sum("lease_number"))["all"]
     return taken
 
 
 def _worker(signs: Signs) -> bool:
     """It does tasks, and has looked at a scale set."""
-    return _pulsed_within(signs, signs.since("worker")) and looks_taken() > signs.looks
+    return _pulsed_within(signs, signs.since("worker")) and reconciled_count() > signs.reconciled
 
 
 def _beat(signs: Signs) -> bool:
@@ -80,8 +80,8 @@ def _beat(signs: Signs) -> bool:
 
 
 def _broker(signs: Signs) -> bool:
-    """Messages go from beat through it to the worker, and looks are taken."""
-    return _pulsed_within(signs, signs.since("broker")) and looks_taken() > signs.looks
+    """Messages go from beat through it to the worker, and scale sets are reconciled."""
+    return _pulsed_within(signs, signs.since("broker")) and reconciled_count() > signs.reconciled
 
 
 def _pulsed_within(signs: Signs, seconds: float) -> bool:

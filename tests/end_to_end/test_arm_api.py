@@ -105,7 +105,7 @@ def test_the_main_job_over_https(up: Installation) -> None:
 
     attempt = wait_until(completed, seconds=90, what="a completed upgrade in the history")
     _check(attempt["properties"])
-    assert sums == {10}, "they added up at every look"
+    assert sums == {10}, "they added up at every reconcile"
     after = _disks(call, v)
     assert {image for image, _ in after.values()} == {version}
     assert all(after[id][1] != disk for id, (_, disk) in before.items())

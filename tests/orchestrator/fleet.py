@@ -65,12 +65,12 @@ class Fleet:
 
     # --- what the processes do ---
 
-    def look(self) -> list[WorkClaim]:
+    def reconcile(self) -> list[WorkClaim]:
         return reconcile(self.id, lambda: self.now, known=self.known)
 
-    def work(self, handed: list[WorkClaim]) -> None:
+    def work(self, claims: list[WorkClaim]) -> None:
         """What the tasks do: works on each chunk until it is done or left."""
-        for claim in handed:
+        for claim in claims:
             number: int | None = claim.claim_number
             while number is not None:
                 report = work(claim.work_item_id, number, lambda: self.now, lambda *_: None)
@@ -92,7 +92,7 @@ class Fleet:
         """Looks, works and probes, second after second, until nothing is handed out and nothing changes any more."""
         for _ in range(rounds):
             seq = self.row.seq
-            self.work(self.look())
+            self.work(self.reconcile())
             self.probe()
             self.now += timedelta(seconds=1)
             if self.row.seq == seq:

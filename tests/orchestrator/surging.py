@@ -30,7 +30,7 @@ def begun(make_fleet: MakeFleet, *, own: Json | None = None, tags: Json | None =
     """The same with its first batch recorded and handed out."""
     fleet = surging(make_fleet, own=own, tags=tags)
     fleet.publish(NEW)
-    return fleet, fleet.look()
+    return fleet, fleet.reconcile()
 
 
 def opt_out_while_its_worker_is_held_up(fleet: Fleet) -> None:
@@ -51,7 +51,7 @@ def answering(fleet: Fleet) -> int:
 def watched(fleet: Fleet, least: int, most: int) -> None:
     """Goes on to the end, and looks at the machines after everything that anybody does."""
     while fleet.upgrade.ended_at is None or fleet.work_items:
-        fleet.work(fleet.look())
+        fleet.work(fleet.reconcile())
         assert least <= answering(fleet) and len(fleet.views()) <= most
         fleet.probe()
         assert least <= answering(fleet) and len(fleet.views()) <= most

@@ -30,7 +30,7 @@ def last_event(fleet: Fleet) -> dict[str, Any]:
 def test_there_is_no_board_before_the_first_reconcile(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(2)
     assert read.snapshot(fleet.id)["board"] is None
-    fleet.look()
+    fleet.reconcile()
     assert board(fleet)["states"] == {"creating": "0-1"}
 
 
@@ -41,12 +41,12 @@ def test_a_decision_and_its_board_are_one_event_and_a_reconcile_that_finds_the_s
     fleet.go_on()
     fleet.publish("16.04.1")
     with snapshot_equals_events():
-        handed = fleet.look()
+        handed = fleet.reconcile()
         said = last_event(fleet)
         assert said["scale_set"]["decision"]["code"] == "ReplacingOSDisks"
         assert (said["board"]["states"], said["board"]["batch"]["of"]) == ({"queued": "0", "pending": "1-4"}, 5)
         seq = fleet.row.seq
-        fleet.look()
+        fleet.reconcile()
         assert fleet.row.seq == seq
         fleet.work(handed)
         fleet.go_on(60)
@@ -58,7 +58,7 @@ def test_a_persons_command_is_on_the_board_with_the_next_reconcile(make_fleet: M
     fleet.go_on()
     opt_out(fleet.path, ["3"], reason="busy", owner="ada", now=fleet.now)
     assert "opted-out" not in board(fleet)["states"] and fleet.row.reconcile_at <= fleet.now
-    fleet.look()
+    fleet.reconcile()
     assert (board(fleet)["states"]["opted-out"], board(fleet)["counts"]["opted_out"]) == ("3", 1)
 
 
@@ -66,11 +66,11 @@ def test_the_plan_that_is_kept_is_the_one_that_is_carried_out(make_fleet: MakeFl
     fleet = make_fleet(6)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     planned = [numbers_in(batch["instances"]) for batch in board(fleet)["planned"]]
     key = Board.objects.get(scale_set=fleet.id).forecast["key"]
     fleet.work(handed)
-    fleet.look()
+    fleet.reconcile()
     assert Board.objects.get(scale_set=fleet.id).forecast["key"] == key
     fleet.go_on(60)
     ran = [numbers_in(batch["instances"]) for batch in (record_of(fleet.upgrade) or {})["batches"]]

@@ -32,7 +32,7 @@ def test_people_steer_an_upgrade_while_it_runs(make_fleet: MakeFleet) -> None:
     fleet.go_on()
     assert fleet.upgrade.status == "Completed"
     fleet.publish("16.04.2")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     cancel(fleet.path, "ada", fleet.now)
     fleet.go_on()
     assert (fleet.upgrade.status, fleet.upgrade.batches.count()) == ("Cancelled", 1)
@@ -43,9 +43,9 @@ def test_scaling_out_and_in_while_an_upgrade_runs(make_fleet: MakeFleet) -> None
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     fleet.put(8)
-    fleet.work([*handed, *fleet.look()])
+    fleet.work([*handed, *fleet.reconcile()])
     assert len(fleet.instances) == 8 and {row.version for row in fleet.instances[5:]} == {"16.04.1"}
     assert fleet.upgrade.ended_at is None
     fleet.put(4)
@@ -60,7 +60,7 @@ def test_the_time_of_a_paused_upgrade_stands_still(make_fleet: MakeFleet) -> Non
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     pause(fleet.path, "ada", fleet.now)
     fleet.go_on()
     fleet.now += timedelta(days=30)  # in one leap
@@ -78,7 +78,7 @@ def test_the_time_of_an_upgrade_stands_still_while_the_fleet_is_stopped(make_fle
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     stop_fleet(reason="incident", owner="ada", now=fleet.now, until=fleet.now + timedelta(days=60))
     fleet.go_on()
     fleet.now += timedelta(days=30)  # in one leap
@@ -97,7 +97,7 @@ def test_a_pause_outlives_instances_that_become_unhealthy_within_it(make_fleet: 
     fleet = make_fleet(10)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     pause(fleet.path, "ada", fleet.now)
     fleet.go_on()
     assert fleet.row.decision["code"] == "Paused"
@@ -117,7 +117,7 @@ def test_a_batch_that_failed_stops_a_paused_upgrade_with_its_end(make_fleet: Mak
     fleet.go_on()
     fleet.publish("16.04.1")
     fleet.sick = {0}
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     pause(fleet.path, "ada", fleet.now)
     fleet.go_on()
     fleet.later(minutes=6)

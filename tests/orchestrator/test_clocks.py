@@ -30,7 +30,7 @@ def states(fleet: Fleet) -> set[str]:
 
 
 def test_a_clock_that_was_set_back_does_not_hide_the_running_upgrade(make_fleet: MakeFleet) -> None:
-    """Its start seemed to lie before that of the one before it: each look ended in an IntegrityError, for ever."""
+    """Its start seemed to lie before that of the one before it: each reconcile ended in an IntegrityError, for ever."""
     fleet = make_fleet(3)
     fleet.go_on()
     fleet.publish("16.04.1")
@@ -62,7 +62,7 @@ def test_no_operation_is_given_up_because_the_clock_jumped(make_fleet: MakeFleet
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     fleet.now += HOUR
     fleet.work(handed)
     fleet.go_on()
@@ -71,10 +71,10 @@ def test_no_operation_is_given_up_because_the_clock_jumped(make_fleet: MakeFleet
 
 @pytest.mark.parametrize("back", [timedelta(seconds=5), timedelta(seconds=150), timedelta(days=40)])
 def test_a_clock_that_was_set_back_costs_seconds(make_fleet: MakeFleet, back: timedelta) -> None:
-    """A look was to come within two minutes of the old clock: it came as much later as the clock was set back."""
+    """A reconcile was to come within two minutes of the old clock: it came as much later as the clock was set back."""
     fleet = make_fleet(1)
     fleet.go_on()
-    fleet.look()
+    fleet.reconcile()
     assert schedule.due_scale_sets(fleet.now) == []
     assert schedule.due_scale_sets(fleet.now - back) == [fleet.id]
 
@@ -223,7 +223,7 @@ def test_a_clock_that_was_set_is_said_in_the_history_of_the_upgrade(make_fleet: 
 
 
 def test_a_reconcile_that_was_held_up_records_nothing(make_fleet: MakeFleet) -> None:
-    """What it saw, and the time that it began with, are old by now, even where nobody else has looked."""
+    """What it saw, and the time that it began with, are old by now, even where nobody else has reconciled."""
     fleet = make_fleet(3)
     lease = leases.take(fleet.id)
     assert lease
@@ -246,7 +246,7 @@ def test_a_reconcile_that_waited_for_its_lease_acts_on_the_time_after_it(
         return take(scale_set_id)
 
     monkeypatch.setattr(leases, "take", take_late)
-    assert fleet.look() == []
+    assert fleet.reconcile() == []
     assert fleet.row.decision["code"] == "HealthIsStale"
 
 
@@ -255,14 +255,14 @@ def test_a_worker_that_was_replaced_begins_nothing(make_fleet: MakeFleet, monkey
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    (handed,) = fleet.look()
+    (handed,) = fleet.reconcile()
     before = fleet.views()
     given_up = Outcome(Progress.FAILED, code="OSProvisioningTimedOut", message="The operation did not end.")
 
     def held_up(work_item: WorkItem) -> dict[str, Operation]:
         found = operations_of(work_item)
         lapse(fleet)
-        assert fleet.look()
+        assert fleet.reconcile()
         record_outcomes(fleet.id, dict.fromkeys(found, given_up), fleet.now)
         return found
 
@@ -277,7 +277,7 @@ def test_no_reason_has_a_since_in_the_future(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     pause(fleet.path, "ada", fleet.now)
     fleet.go_on()
     fleet.now -= 2 * HOUR
@@ -288,6 +288,6 @@ def test_no_reason_has_a_since_in_the_future(make_fleet: MakeFleet) -> None:
     assert all(reason["since"] <= iso(fleet.now) for reason in decision["reasons"])
     said = decision["since"]
     fleet.later(seconds=30)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.row.decision["since"] == said
     assert not any(re.search(r"-\d+ s", line) for line in status.one_set(fleet.row, fleet.now))

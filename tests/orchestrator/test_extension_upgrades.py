@@ -80,7 +80,7 @@ def test_an_opted_out_instance_keeps_its_extensions(make_fleet: MakeFleet) -> No
     before = fleet.views()
     opt_out(fleet.path, ["3"], reason="debugging", owner="ada", now=fleet.now)
     start(fleet)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     opt_out(fleet.path, ["0"], reason="debugging", owner="ada", now=fleet.now)
     fleet.work(handed)
     fleet.go_on()
@@ -95,9 +95,9 @@ def test_a_worker_that_dies_before_it_begins_and_one_that_dies_after_cost_time_o
     fleet = with_script(make_fleet)
     before = fleet.views()
     start(fleet)
-    fleet.look()  # recorded and handed out; nobody works
+    fleet.reconcile()  # recorded and handed out; nobody works
     lapse(fleet)
-    begin_only(fleet, fleet.look())  # begun by one that died over it
+    begin_only(fleet, fleet.reconcile())  # begun by one that died over it
     lapse(fleet)
     fleet.go_on()
     after = fleet.views()
@@ -114,12 +114,12 @@ def test_health_of_before_the_run_passes_no_batch(make_fleet: MakeFleet) -> None
     old_news = [Verdict(instance, Health.HEALTHY, "as before") for instance in known.instances.values()]
     start(fleet)
     fleet.now += timedelta(seconds=1)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     write_back.write_verdicts(fleet.id, old_news, fleet.now)
     rows = list(fleet.instances)[:2]
     assert {row.health for row in rows} == {Health.INITIALIZING}
     assert {row.member.state for row in rows if row.member} == {MemberState.VERIFYING}
-    fleet.look()
+    fleet.reconcile()
     assert fleet.upgrade.progress() == Progress(successful=0, failed=0, in_progress=2, pending=8)
 
 
@@ -128,7 +128,7 @@ def test_an_extension_that_fails_stops_it_by_the_limit_and_says_nothing_of_the_i
     before = fleet.views()
     start(fleet)
     for _ in range(2):
-        fleet.work(fleet.look())
+        fleet.work(fleet.reconcile())
         verdicts_of_extensions(fleet)
     fleet.later(minutes=5)
     fleet.go_on()
@@ -142,7 +142,7 @@ def test_an_extension_that_fails_stops_it_by_the_limit_and_says_nothing_of_the_i
     assert {row.extensions_key for row in rows[:2]} == {"health 1.0"}, "what failed is as good as absent"
     assert attempts.rollbacks_of([upgrade])[upgrade.pk] == attempts.Rollback()
     fleet.publish("16.04.1")
-    fleet.look()
+    fleet.reconcile()
     assert (fleet.upgrade.kind, fleet.upgrade.started_by) == (UpgradeKind.IMAGE, StartedBy.PLATFORM)
 
 
@@ -162,7 +162,7 @@ def test_an_operation_that_fails_is_a_failed_instance_and_no_failed_image(make_f
     fleet = with_script(make_fleet)
     fleet.change(0, failures=2)
     start(fleet)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     switch_off(fleet, "0")
     fleet.work(handed)
     row = fleet.instances[0]
@@ -187,7 +187,7 @@ def test_extensions_that_never_end_are_given_up(make_fleet: MakeFleet) -> None:
     fleet.tags["rollgrid-sim-boot-seconds"] = "3600"
     fleet.edit({"tags": fleet.tags})
     start(fleet)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     WorkItem.objects.update(attempts=1200 // 3)
     fleet.work(handed)
     member = fleet.instances[0].member
@@ -198,7 +198,7 @@ def test_extensions_that_never_end_are_given_up(make_fleet: MakeFleet) -> None:
 def test_an_image_that_is_published_meanwhile_comes_after_it_by_itself(make_fleet: MakeFleet) -> None:
     fleet = with_script(make_fleet)
     start(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.publish("16.04.1")
     fleet.go_on(60)
     kinds = [row.kind for row in fleet.row.upgrades.order_by("started_at")]
@@ -210,7 +210,7 @@ def test_an_image_that_is_published_meanwhile_comes_after_it_by_itself(make_flee
 def test_new_instances_come_with_them_and_count_for_nothing(make_fleet: MakeFleet) -> None:
     fleet = with_script(make_fleet, 5)
     start(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.edit({"sku.capacity": 7})
     fleet.go_on()
     assert len(fleet.instances) == 7
@@ -221,7 +221,7 @@ def test_new_instances_come_with_them_and_count_for_nothing(make_fleet: MakeFlee
 def test_cancelling_counts_at_the_end_of_its_batch(make_fleet: MakeFleet) -> None:
     fleet = with_script(make_fleet)
     start(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     cancel(fleet.path, "ada", fleet.now)
     fleet.go_on()
     assert (fleet.upgrade.status, fleet.upgrade.progress().pending) == (UpgradeStatus.CANCELLED, 8)

@@ -1,6 +1,6 @@
 """What a worker knows of a scale set is refreshed from the events since then: always the same as reading everything, for less.
 
-All tests that drive a `Fleet`, and the model, look with a memory that is held to the database at each look (tests/orchestrator/known.py).
+All tests that drive a `Fleet`, and the model, know rows that are compared with the database each time (tests/orchestrator/known.py).
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def an_upgrade(row: ScaleSet) -> RollingUpgrade:
 
 def go_on_in_a_batch(row: ScaleSet) -> None:
     begin_a_batch(row)
-    look(row, MEMORY[0])
+    observed(row, MEMORY[0])
     upgrade = row.upgrades.get()
     a_batch(upgrade, {2: MemberState.ROLLED_BACK}, number=2, now=LATER)
 
@@ -69,7 +69,7 @@ def go_on_in_a_batch(row: ScaleSet) -> None:
 MEMORY: list[Known] = []
 
 
-def look(row: ScaleSet, known: Known | None = None) -> Observation:
+def observed(row: ScaleSet, known: Known | None = None) -> Observation:
     return observe(row.pk, LATER, known)
 
 
@@ -84,18 +84,18 @@ def look(row: ScaleSet, known: Known | None = None) -> Observation:
 def test_known_rows_equal_rows_read_anew(happens: Callable[[ScaleSet], None]) -> None:
     row, known = a_scale_set(instances=8), Known()
     MEMORY[:] = [known]
-    before = look(row, known)
+    before = observed(row, known)
     happens(row)
-    after = look(row, known)
-    assert after.facts == look(row).facts
+    after = observed(row, known)
+    assert after.facts == observed(row).facts
     assert after.seq > before.seq
 
 
 def test_only_the_rows_that_changed_are_read() -> None:
     row, known = a_scale_set(instances=50), Known()
-    before = look(row, known)
+    before = observed(row, known)
     fall_ill(row)
-    after = look(row, known)
+    after = observed(row, known)
     assert (
         sum(first is second for first, second in zip(before.facts.instances, after.facts.instances, strict=True)) == 48
     )
@@ -104,49 +104,49 @@ def test_only_the_rows_that_changed_are_read() -> None:
 def test_an_opt_out_that_is_replaced_by_the_same_is_as_old_as_the_new_one() -> None:
     row, known = a_scale_set(instances=4), Known()
     be_opted_out(row)
-    look(row, known)
+    observed(row, known)
     later = LATER + timedelta(hours=1)
     opt_out(str(row), ["2"], reason="busy", owner="ann", now=later, for_ever=True)
-    held = look(row, known).facts.instances[2].opt_out
+    held = observed(row, known).facts.instances[2].opt_out
     assert held and held.since == later
 
 
 def test_a_recreated_scale_set_with_the_same_id_is_read_anew() -> None:
     """As after a backup was put back: what is known was of rows that are no longer there."""
     row, known = a_scale_set(instances=2), Known()
-    look(row, known)
+    observed(row, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     ScaleSet.objects.filter(pk=row.pk).update(stream="00000000-0000-0000-0000-000000000007")
-    assert look(row, known).facts == look(row).facts
+    assert observed(row, known).facts == observed(row).facts
 
 
 def test_an_older_seq_is_read_anew() -> None:
     row, known = a_scale_set(instances=2), Known()
-    look(row, known)
+    observed(row, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     ScaleSet.objects.filter(pk=row.pk).update(seq=row.seq - 1)
-    assert look(row, known).facts == look(row).facts
+    assert observed(row, known).facts == observed(row).facts
 
 
 def test_changes_without_an_event_are_seen_after_a_while() -> None:
     clock = Clock()
     row, known = a_scale_set(instances=2), Known(clock)
-    look(row, known)
+    observed(row, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     clock.at += MAX_AGE_SECONDS
-    assert look(row, known).facts == look(row).facts
+    assert observed(row, known).facts == observed(row).facts
 
 
 def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_rows, "MAX_SCALE_SETS", 2)
     row, known = a_scale_set(instances=2), Known()
     for scale_set in (row, a_scale_set("second", instances=1), a_scale_set("third", instances=1)):
-        look(scale_set, known)
+        observed(scale_set, known)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
-    assert look(row, known).facts == look(row).facts
+    assert observed(row, known).facts == observed(row).facts
 
 
-def test_the_statements_of_a_look_do_not_grow_with_what_did_not_change() -> None:
+def test_the_statements_of_a_reconcile_do_not_grow_with_what_did_not_change() -> None:
     def statements(name: str, instances: int) -> int:
         row, known = a_scale_set(name, instances=instances), Known()
         reconcile(row.pk, lambda: LATER, known=known)

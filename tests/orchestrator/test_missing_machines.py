@@ -62,7 +62,7 @@ def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: 
         again_at = short.row.reconcile_at
         waits.append(again_at - row.creation_tried_at)
         short.now = again_at - timedelta(seconds=1)
-        assert short.look() == [], "not before its time"
+        assert short.reconcile() == [], "not before its time"
         short.later(seconds=1)
         short.go_on()
         assert short.instances[5].creation_tries == row.creation_tries + 1
@@ -99,7 +99,7 @@ def test_a_raised_quota_is_tried_at_once(short: Fleet) -> None:
 def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(short: Fleet) -> None:
     short.now -= timedelta(hours=2)
     raise_quota_silently(short)
-    assert len(short.look()) == 1
+    assert len(short.reconcile()) == 1
 
 
 def raise_quota_silently(fleet: Fleet) -> None:
@@ -144,9 +144,9 @@ def test_no_machine_goes_for_one_that_is_being_made(make_fleet: MakeFleet) -> No
     fleet = make_fleet(4)
     fleet.go_on()
     fleet.put(6)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     fleet.put(4)
-    assert fleet.look() == [], "nobody goes while they are made"
+    assert fleet.reconcile() == [], "nobody goes while they are made"
     fleet.work(handed)
     fleet.go_on()
     assert [row.number for row in fleet.instances] == [0, 1, 2, 3]
@@ -181,7 +181,7 @@ def test_scaling_out_without_quota_while_an_upgrade_runs(make_fleet: MakeFleet, 
     fleet = make_fleet(5, quota="5")
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     if paused:
         pause(fleet.path, "ada", fleet.now)
     fleet.put(7)
@@ -190,7 +190,7 @@ def test_scaling_out_without_quota_while_an_upgrade_runs(make_fleet: MakeFleet, 
     assert reason(fleet)["instances"] == ["5", "6"]
     if paused:
         assert fleet.row.reconcile_at <= fleet.now + timedelta(seconds=20), (
-            "it is looked at again when they are tried again"
+            "it is reconciled again when they are tried again"
         )
         raise_quota(fleet, 7)
         fleet.go_on()
@@ -215,7 +215,7 @@ def test_a_set_that_is_deleted_meanwhile_is_gone(short: Fleet) -> None:
     for _ in range(10):
         if not ScaleSet.objects.filter(pk=short.id).exists():
             break
-        short.work(short.look())
+        short.work(short.reconcile())
     assert not ScaleSet.objects.filter(pk=short.id).exists()
 
 
@@ -225,13 +225,13 @@ def test_a_creation_that_never_ended_is_taken_as_it_is_when_it_comes_up_after_al
     """Given up, said, tried again and refused for it still runs; then the machine is there, and is nobody's second one."""
     settings.OPERATION_TIMEOUT_SECONDS = 1
     fleet = make_fleet(1, **{"boot-seconds": "5"})
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert missing(fleet) == [0]
-    fleet.look()
+    fleet.reconcile()
     assert "did not end within 1 s" in reason(fleet)["text"]
     fleet.now += timedelta(seconds=15)
-    fleet.work(fleet.look())
-    fleet.look()
+    fleet.work(fleet.reconcile())
+    fleet.reconcile()
     assert "another operation runs on 0" in reason(fleet)["text"] and fleet.instances[0].creation_tries == 2
     wait_until(lambda: fleet.views()["0"].provisioning is Provisioning.SUCCEEDED)
     notice(fleet, answers=1)

@@ -56,7 +56,7 @@ def test_a_plan_comes_true(
         assert not plan.batches
         return
     while fleet.row.upgrades.first() is None or fleet.upgrade.ended_at is None:
-        fleet.work(fleet.look())
+        fleet.work(fleet.reconcile())
         fleet.now += timedelta(seconds=1)
         fleet.probe()
     batches = fleet.upgrade.batches.order_by("number")

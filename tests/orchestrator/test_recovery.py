@@ -61,7 +61,7 @@ def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
     fleet = make_fleet(10)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     assert len(handed) == 1
     return fleet, handed
 
@@ -71,7 +71,7 @@ def test_only_one_holds_the_lease(make_fleet: MakeFleet) -> None:
     lease = leases.take(fleet.id)
     assert lease
     assert leases.take(fleet.id) is None
-    assert fleet.look() == []
+    assert fleet.reconcile() == []
     leases.give_back(lease)
     again = leases.take(fleet.id)
     assert again and again.number == lease.number + 1
@@ -107,9 +107,9 @@ def _any_step(fleet: Fleet) -> StartUpgrade:
 def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
     fleet, lost = upgrading
     ids = [row.operation_id for row in fleet.instances]
-    assert fleet.look() == []
+    assert fleet.reconcile() == []
     lapse(fleet)
-    again = fleet.look()
+    again = fleet.reconcile()
     assert [(handed.work_item_id, handed.claim_number) for handed in again] == [
         (lost[0].work_item_id, lost[0].claim_number + 1)
     ]
@@ -120,13 +120,13 @@ def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkCla
 
 
 def test_machines_that_nobody_makes_any_more_are_made(make_fleet: MakeFleet) -> None:
-    """A look recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
+    """A reconcile recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
     fleet = make_fleet(3)
-    assert len(fleet.look()) == 1
-    assert fleet.look() == []
+    assert len(fleet.reconcile()) == 1
+    assert fleet.reconcile() == []
     assert fleet.row.reconcile_at - fleet.now <= WORK_LEASE
     lapse(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert [instance.version for instance in fleet.instances] == [fleet.instances[0].version] * 3 != [""] * 3
 
 
@@ -136,7 +136,7 @@ def test_a_scale_set_with_work_is_reconciled_soon_whatever_it_waits_for(
     fleet, handed = upgrading
     fleet.work(handed)
     fleet.put(12)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.work_items
     assert fleet.row.reconcile_at - fleet.now <= WORK_LEASE
 
@@ -162,7 +162,7 @@ def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[F
     swapped = {id: view.os_disk for id, view in fleet.views().items()}
     assert {row.member.state for row in fleet.instances if row.member} == {MemberState.UPGRADING}
     lapse(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert {str(row.number): row.os_disk for row in fleet.instances} == {
         id: view.os_disk for id, view in fleet.views().items()
     }
@@ -175,7 +175,7 @@ def test_an_outcome_that_comes_late_changes_nothing(upgrading: tuple[Fleet, list
     """The lease lapsed while the worker was busy; both finish the same work."""
     fleet, handed = upgrading
     lapse(fleet)
-    again = fleet.look()
+    again = fleet.reconcile()
     fleet.work(again)
     seq = fleet.row.seq
     fleet.work(handed)
@@ -188,11 +188,11 @@ def test_a_provider_that_is_away_costs_time_only(db: None, simulator: Simulator,
     fleet.go_on()
     fleet.publish("16.04.1")
     simulator.kill()
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert fleet.row.decision["code"] == "ReplacingOSDisks"
     simulator.start()
     lapse(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.go_on()
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
@@ -202,12 +202,12 @@ def test_a_provider_that_hangs_costs_time_only(db: None, simulator: Simulator, s
     fleet = Fleet(simulator.home, 5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     simulator.signal(signal.SIGSTOP)
     fleet.work(handed)
     simulator.signal(signal.SIGCONT)
     lapse(fleet)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.go_on()
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
@@ -228,18 +228,18 @@ def test_a_reconcile_time_absurdly_far_away_is_due(make_fleet: MakeFleet) -> Non
 
 
 def test_a_wake_during_a_reconcile_is_not_lost(make_fleet: MakeFleet) -> None:
-    """Whoever changes something while another looks finds the look repeated, or the scale set due at once."""
+    """Whoever changes something while another reconciles finds that repeated, or the scale set due at once."""
     fleet = make_fleet(3)
     fleet.go_on()
     fleet.publish("16.04.1")
     assert fleet.row.reconcile_at <= fleet.now
-    fleet.look()
+    fleet.reconcile()
     assert fleet.row.reconcile_at > fleet.now
     assert fleet.row.lease_until is None
 
 
 def test_a_reconcile_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFleet) -> None:
-    """What changed has mostly asked for a look of its own: to go on at once cost a second look at the same news."""
+    """What changed has mostly asked for a reconcile of its own: to go on at once cost a second reconcile for the same news."""
     fleet = make_fleet(3)
     fleet.go_on()
     (probed, *_) = [probe_targets.read(fleet.id)]
@@ -260,7 +260,7 @@ def test_a_reconcile_that_news_overtakes_is_left_to_the_next_one(make_fleet: Mak
     assert fleet.row.decision == before
     assert fleet.row.lease_until is None
     assert fleet.id in schedule.due_scale_sets(fleet.now)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.row.board_row.body["unhealthy"]["count"] == 3
     assert fleet.row.reconcile_at > fleet.now
 
@@ -280,7 +280,7 @@ def test_a_reconcile_goes_on_until_it_rests_where_nobody_is_told(make_fleet: Mak
         return execute(sql, *args)
 
     with connection.execute_wrapper(fall_ill):
-        fleet.look()
+        fleet.reconcile()
     assert asked and fleet.row.board_row.body["unhealthy"]["count"] == 3
     assert fleet.row.reconcile_at > fleet.now
 
@@ -288,7 +288,7 @@ def test_a_reconcile_goes_on_until_it_rests_where_nobody_is_told(make_fleet: Mak
 def test_outcomes_that_come_one_after_the_other_are_written_together(
     upgrading: tuple[Fleet, list[WorkClaim]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A transaction, an event and a look for each that ended a few milliseconds after the one before cost more than they said."""
+    """A transaction, an event and a reconcile for each that ended a few milliseconds after the one before cost more than they said."""
     fleet, handed = upgrading
     all_at_once = SimulatedProvider.poll
 

@@ -20,9 +20,9 @@ def verified(make_fleet: MakeFleet) -> Fleet:
     fleet = make_fleet(10)
     fleet.go_on()
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.sick = {min(members(fleet))}
-    fleet.look()
+    fleet.reconcile()
     fleet.probe()
     return fleet
 
@@ -33,7 +33,7 @@ def members(fleet: Fleet) -> dict[int, str]:
 
 def test_a_result_and_what_is_waited_for_then_are_one_event(verified: Fleet) -> None:
     seq = verified.row.seq
-    verified.look()
+    verified.reconcile()
     assert sorted(members(verified).values()) == ["succeeded", "verifying"]
     event = Event.objects.filter(scale_set=verified.id, seq__gt=seq).get()
     assert {"instances", "upgrade", "board"} <= event.body.keys()
@@ -50,14 +50,14 @@ def test_a_result_is_recorded_even_where_the_reasons_cannot_be_said(
 
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
         patched.setattr(reconcile, "reasons", broken)
-        verified.look()
+        verified.reconcile()
     assert sorted(members(verified).values()) == ["succeeded", "verifying"]
-    verified.look()
+    verified.reconcile()
     assert verified.row.decision["code"] == Why.VERIFYING
 
 
 def test_a_result_on_old_facts_is_not_recorded(verified: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody writes between the look and the record: everything is read again, and then recorded."""
+    """Somebody writes between the reconcile and the record: everything is read again, and then recorded."""
     rest_on, times = reconcile._rest_on, count()
 
     def meanwhile(*given: Any) -> object:
@@ -67,6 +67,6 @@ def test_a_result_on_old_facts_is_not_recorded(verified: Fleet, monkeypatch: pyt
 
     monkeypatch.setattr(reconcile, "_rest_on", meanwhile)
     seq = verified.row.seq
-    verified.look()
+    verified.reconcile()
     assert verified.row.seq == seq + 2
     assert sorted(members(verified).values()) == ["succeeded", "verifying"]

@@ -72,7 +72,7 @@ def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_
     start(fleet.path, "ada", fleet.now)
     fleet.go_on()
     fleet.later(minutes=5)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     assert fleet.upgrade.status == UpgradeStatus.ROLLING_BACK
     assert fleet.upgrade.ended_at is None and fleet.upgrade.error
     assert {row.member.state for row in fleet.instances if row.member} == {MemberState.ROLLING_BACK}
@@ -109,7 +109,7 @@ def test_a_worker_that_dies_over_a_rollback_costs_time_only(make_fleet: MakeFlee
     fleet.publish(BAD)
     fleet.go_on()
     fleet.later(minutes=5)
-    fleet.look()
+    fleet.reconcile()
     assert [row.operation_kind for row in fleet.instances][:3] == ["restore", "restore", ""]
     WorkItem.objects.update(worked_until=None)  # whoever had taken it up is dead, and its lease is over
     fleet.go_on()
@@ -124,7 +124,7 @@ def test_a_person_need_not_wait_for_the_next_attempt(make_fleet: MakeFleet) -> N
     fleet.go_on()
     assert fleet.row.upgrades.count() == before
     retry_now(fleet.path, "ada", fleet.now)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.row.upgrades.count() == before + 1
     assert fleet.upgrade.started_by == "Platform"
 
@@ -134,7 +134,7 @@ def test_a_new_model_ends_the_wait_too(make_fleet: MakeFleet) -> None:
     fleet = failing(make_fleet)
     before = fleet.row.upgrades.count()
     fleet.edit({"properties.virtualMachineProfile.osProfile.computerNamePrefix": "mended"})
-    fleet.look()
+    fleet.reconcile()
     assert fleet.row.upgrades.count() == before + 1
 
 
@@ -156,7 +156,7 @@ def test_an_upgrade_cancelled_during_rollback_is_not_retried_by_itself(make_flee
     fleet.publish(BAD)
     fleet.go_on()
     fleet.later(minutes=5)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     assert fleet.upgrade.status == UpgradeStatus.ROLLING_BACK
     cancel(fleet.path, "ada", fleet.now)
     fleet.work(handed)

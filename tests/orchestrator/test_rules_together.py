@@ -61,7 +61,7 @@ def test_opting_out_after_a_rollback_was_decided_still_counts(make_fleet: MakeFl
     fleet.publish(BAD)
     fleet.go_on()
     fleet.later(minutes=5)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     first = fleet.instances[0]
     assert first.operation_kind == OperationKind.RESTORE
     opt_out(fleet.path, ["0"], reason="I look into it", owner="ada", now=fleet.now)
@@ -106,7 +106,7 @@ def test_failed_instances_are_left_alone_when_another_is_opted_in(make_fleet: Ma
     fleet.sick = {0}
     fleet.go_on()
     fleet.later(minutes=5)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.sick = set()
     fleet.go_on()
     assert fleet.upgrade.status == "Completed"
@@ -128,7 +128,7 @@ def test_a_dip_during_the_pause_stops_nothing(make_fleet: MakeFleet) -> None:
     assert fleet.row.decision["code"] == "PauseBetweenBatches"
     fleet.sick = {5, 6, 7}
     fleet.probe()
-    fleet.look()
+    fleet.reconcile()
     fleet.sick = set()
     fleet.go_on()
     assert fleet.upgrade.status == "RollingForward"
@@ -146,7 +146,7 @@ def test_an_opt_out_of_one_upgrade_outlives_an_attempt_that_touched_nothing(make
     assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.BEFORE
     fleet.sick = set()
     fleet.probe()
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert numbers(fleet) == [1]
 
 
@@ -154,7 +154,7 @@ def test_an_attempt_whose_only_instance_was_let_go_touched_nothing(make_fleet: M
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish(NEW)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.sick = {3, 4}
     fleet.probe()

@@ -36,7 +36,7 @@ def test_capacity_never_drops_below_the_start_value(make_fleet: MakeFleet) -> No
     """A-18: new ones first; the old ones go when those are healthy."""
     fleet = surging(make_fleet)
     fleet.publish(NEW)
-    fleet.look()
+    fleet.reconcile()
     assert numbers(fleet) == list(range(7))
     assert [row.operation_kind for row in fleet.instances] == [""] * 5 + [OperationKind.CREATE] * 2
     lapse(fleet)
@@ -54,7 +54,7 @@ def test_capacity_does_not_drop_where_new_instances_are_bad(make_fleet: MakeFlee
     fleet = surging(make_fleet, tags={"bad-versions": BAD})
     before = fleet.views()
     fleet.publish(BAD)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.probe()
     assert answering(fleet) == 5
     fleet.later(minutes=5)
@@ -71,7 +71,7 @@ def test_without_quota_a_batch_is_done_in_place(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, tags={"quota": "6"})
     disks = {row.number: row.os_disk for row in fleet.instances}
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert numbers(fleet) == list(range(5))
     assert whys(fleet) == ["40 % of 5 is 2, so at most 2; in place, because the quota has room for 1 more (maxSurge)."]
     fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "7"}})
@@ -107,7 +107,7 @@ def test_a_provider_that_does_not_say_how_much_room_there_is_is_asked_again(
     fleet.publish(NEW)
     with monkeypatch.context() as away:
         away.setattr("upgrades.orchestrator.quota.ANSWER_TIMEOUT_SECONDS", 0)
-        assert fleet.look() == []
+        assert fleet.reconcile() == []
     assert fleet.row.decision["code"] == "QuotaUnknown"
     assert "QuotaUnknown" in {reason["code"] for reason in fleet.row.decision["reasons"]}
     assert fleet.row.reconcile_at - fleet.now <= timedelta(seconds=3)
@@ -120,14 +120,14 @@ def test_the_next_batch_waits_until_the_old_ones_are_gone(make_fleet: MakeFleet)
     """With room for just one batch more each can surge."""
     fleet = surging(make_fleet, tags={"quota": "7"})
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.probe()
-    removing = fleet.look()
+    removing = fleet.reconcile()
     assert fleet.row.decision["code"] == "RemovingReplaced"
     assert [row.number for row in fleet.instances if row.operation_kind == OperationKind.DELETE] == [0, 1]
     assert fleet.upgrade.batches.count() == 1
     fleet.work(removing)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.upgrade.batches.count() == 2
     assert all("take their places" in why for why in whys(fleet))
 
@@ -193,7 +193,7 @@ def test_progress_of_a_surge_adds_up_at_every_reconcile(make_fleet: MakeFleet) -
     fleet.publish(NEW)
     seen: set[Progress] = set()
     while not seen or fleet.upgrade.ended_at is None:
-        handed = fleet.look()
+        handed = fleet.reconcile()
         progress = fleet.upgrade.progress()
         assert progress.successful + progress.failed + progress.in_progress + progress.pending == 5
         seen.add(progress)
@@ -224,7 +224,7 @@ def test_a_worker_that_dies_while_old_instances_are_deleted_costs_only_time(
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()
-    lost = fleet.look()
+    lost = fleet.reconcile()
     if is_begun:
         begin_only(fleet, lost)
     lapse(fleet)

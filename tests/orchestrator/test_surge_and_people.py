@@ -57,7 +57,7 @@ def test_an_instance_opted_out_before_its_deletion_stays(make_fleet: MakeFleet) 
     first = fleet.instances[0]
     fleet.work(handed)
     fleet.probe()
-    removing = fleet.look()
+    removing = fleet.reconcile()
     assert fleet.instances[0].operation_kind == OperationKind.DELETE
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.work(removing)
@@ -75,7 +75,7 @@ def test_a_worker_that_was_held_up_lets_nobody_go_whose_deletion_has_begun(make_
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()
-    fleet.look()
+    fleet.reconcile()
     opt_out_while_its_worker_is_held_up(fleet)
     assert fleet.instances[0].operation_kind == OperationKind.DELETE
     assert states(fleet)[0] == MemberState.SUCCEEDED
@@ -109,7 +109,7 @@ def test_a_new_instance_that_replaces_nobody_is_not_waited_for(make_fleet: MakeF
     fleet.later(minutes=5)
     fleet.go_on()
     fleet.publish("16.04.2")
-    fleet.look()
+    fleet.reconcile()
     opt_in(fleet.path, ["5"], owner="ada", now=fleet.now)
     assert fleet.upgrade.progress() == Progress(successful=0, failed=0, in_progress=2, pending=3)
 
@@ -144,7 +144,7 @@ def test_scaling_in_mid_surge(make_fleet: MakeFleet, capacity: int, when: str) -
         fleet.work(handed)
     if when == "replaced":
         fleet.probe()
-        fleet.look()
+        fleet.reconcile()
     fleet.edit({"sku.capacity": capacity})
     lapse(fleet)
     fleet.go_on()
@@ -171,7 +171,7 @@ def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()
-    removing = fleet.look()
+    removing = fleet.reconcile()
     fleet.sick = {5}
     fleet.probe()
     fleet.work(removing)

@@ -46,7 +46,7 @@ def test_scaling_out_while_surge_instances_are_created_gets_all(make_fleet: Make
     """Both have a place in the quota for a while; what is asked for comes after them."""
     fleet = surging(make_fleet, tags={"quota": "7"})
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.edit({"sku.capacity": 7})
     fleet.go_on()
     fleet.later(hours=1)
@@ -57,11 +57,11 @@ def test_scaling_out_while_surge_instances_are_created_gets_all(make_fleet: Make
 def test_scaling_out_while_old_instances_are_deleted_gets_all(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, tags={"quota": "7"})
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.probe()
-    removing = fleet.look()
+    removing = fleet.reconcile()
     fleet.edit({"sku.capacity": 6})
-    adding = fleet.look()
+    adding = fleet.reconcile()
     fleet.work(adding)
     fleet.work(removing)
     fleet.go_on()
@@ -76,7 +76,7 @@ def test_scale_in_protection_passes_from_the_old_to_the_new_instance(make_fleet:
         protect(fleet.row, 0, from_actions=None, from_scale_in=is_kept, owner="ada", now=fleet.now)
         if is_kept != kept:
             fleet.publish(NEW)
-            fleet.work(fleet.look())
+            fleet.work(fleet.reconcile())
     fleet.go_on()
     new = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0).replacement
     assert new and new.protected_from_scale_in is kept
@@ -110,7 +110,7 @@ def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(make_
     fleet.work(handed)
     fleet.change(0, power="stopped")
     fleet.probe()
-    fleet.look()
+    fleet.reconcile()
     assert fleet.instances[0].operation_kind != OperationKind.DELETE
     assert states(fleet)[0] == MemberState.SKIPPED
 
@@ -133,7 +133,7 @@ def test_three_times_no_quota_is_no_quarantine(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet)
     fleet.publish(NEW)
     for wait in (1, 2, 4):
-        handed = fleet.look()
+        handed = fleet.reconcile()
         fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
         fleet.work(handed)
         fleet.go_on()
@@ -149,7 +149,7 @@ def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(mak
     fleet.publish(NEW)
     fleet.go_on()
     fleet.later(minutes=5)
-    fleet.look()
+    fleet.reconcile()
     assert fleet.instances[0].operation_kind == OperationKind.RESTORE
     opt_out_while_its_worker_is_held_up(fleet)
     assert states(fleet)[0] == MemberState.ROLLING_BACK
@@ -161,7 +161,7 @@ def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(mak
 def test_an_instance_let_go_on_a_withdrawn_version_is_not_taken_next(make_fleet: MakeFleet) -> None:
     fleet = waiting(make_fleet, {"maxBatchInstancePercent": 100, "maxUnhealthyInstancePercent": 100})
     approve(fleet.path, None, by="ada", now=fleet.now)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.work(handed)
     assert [row.number for row in withdraw_approval(fleet.path, ["0"], by="ada", now=fleet.now)] == [0]

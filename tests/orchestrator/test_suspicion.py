@@ -241,7 +241,7 @@ def test_a_surge_that_fails_suspects_the_version_too(make_fleet: MakeFleet) -> N
 def test_a_lack_of_quota_is_not_counted_against_the_version(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet)
     fleet.publish(BAD)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
     fleet.work(handed)
     fleet.go_on()

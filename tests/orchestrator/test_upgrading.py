@@ -71,7 +71,7 @@ def test_progress_adds_up_at_every_reconcile(make_fleet: MakeFleet) -> None:
     fleet.publish("16.04.1")
     seen: set[Progress] = set()
     while not seen or fleet.upgrade.ended_at is None:
-        handed = fleet.look()
+        handed = fleet.reconcile()
         progress = fleet.upgrade.progress()
         assert progress.successful + progress.failed + progress.in_progress + progress.pending == 11
         assert progress.in_progress <= 2
@@ -148,7 +148,7 @@ def test_an_operation_that_never_ends_is_given_up(make_fleet: MakeFleet) -> None
     fleet.tags["rollgrid-sim-boot-seconds"] = "3600"
     fleet.put(5)
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     WorkItem.objects.update(attempts=1200 // 3)
     fleet.work(handed)
     member = fleet.instances[0].member
@@ -172,7 +172,7 @@ def test_opting_out_after_the_batch_was_recorded_still_counts(make_fleet: MakeFl
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    handed = fleet.look()
+    handed = fleet.reconcile()
     first = fleet.instances[0]
     assert first.member and first.member.state == MemberState.QUEUED
     OptOut.objects.create(instance=first, owner="ada", reason="debugging", created_at=fleet.now)
@@ -218,9 +218,9 @@ def test_a_deleted_scale_set_goes_with_its_machines(make_fleet: MakeFleet) -> No
     fleet = make_fleet(3)
     fleet.go_on()
     ScaleSet.objects.filter(pk=fleet.id).update(deleting=True)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     assert fleet.views() == {}
-    fleet.look()
+    fleet.reconcile()
     assert not ScaleSet.objects.filter(pk=fleet.id).exists()
 
 
@@ -228,7 +228,7 @@ def test_work_under_way_is_told_by_the_rows(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.look()
+    fleet.reconcile()
     begun = fleet.instances[0]
     assert begun.member and begun.operation_id == begun.member.pk
     assert (begun.operation_kind, begun.operation_version) == (OperationKind.REIMAGE, "16.04.1")
@@ -240,14 +240,14 @@ def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(mak
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     upgrade = fleet.upgrade
     upgrade.policy = {**upgrade.policy, "max_batch_percent": "twenty"}
     upgrade.save()
-    fleet.look()
+    fleet.reconcile()
     assert fleet.upgrade.status == UpgradeStatus.ROLLING_FORWARD, "a batch is in flight"
     fleet.probe()
-    fleet.look()
+    fleet.reconcile()
     assert fleet.upgrade.status == UpgradeStatus.FAULTED
     assert fleet.upgrade.error and fleet.upgrade.error["code"] == "InternalExecutionError"
     assert "TypeError" in fleet.upgrade.error["message"]
@@ -257,12 +257,12 @@ def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(mak
 def test_an_error_before_the_first_batch_is_not_met_again_at_once(
     make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is tried again after the wait that stopped attempts have, not fifty times in one look."""
+    """It is tried again after the wait that stopped attempts have, not fifty times in one reconcile."""
     fleet = make_fleet(5)
     fleet.go_on()
     monkeypatch.setattr("upgrades.core.batches.choose", lambda *_: 1 // 0)
     fleet.publish("16.04.1")
-    fleet.look()
-    fleet.look()
+    fleet.reconcile()
+    fleet.reconcile()
     assert [row.status for row in fleet.row.upgrades.all()] == [UpgradeStatus.FAULTED]
     assert fleet.row.decision["code"] == "WaitingToTryAgain"

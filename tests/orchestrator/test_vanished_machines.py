@@ -75,7 +75,7 @@ def test_a_machine_that_vanished_is_seen_and_said(six: Fleet) -> None:
     assert row.health_detail == "the machine is gone at the provider", "when that was is a time of its own"
     note = Transition.objects.filter(scale_set=six.id, instance_number=2).latest("seq").note
     assert note == "the machine is gone at the provider"
-    six.look()
+    six.reconcile()
     found = reasons(six)["MachinesGone"]
     assert found["instances"] == ["2"] and found["text"].startswith("The machine of instance 2 is gone at the provider")
 
@@ -105,7 +105,7 @@ def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) ->
 @pytest.mark.parametrize("when", ["queued", "upgrading", "verifying"])
 def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str) -> None:
     six.publish(NEW)
-    handed = six.look()
+    handed = six.reconcile()
     if when == "upgrading":
         begin_only_slowly(six, handed)
     if when == "verifying":
@@ -130,17 +130,17 @@ def test_a_machine_that_vanishes_during_rollback_was_a_failure(make_fleet: MakeF
     fleet = make_fleet(6, **{"bad-versions": NEW})
     fleet.go_on()
     fleet.publish(NEW)
-    fleet.work(fleet.look())
+    fleet.work(fleet.reconcile())
     fleet.probe()
     fleet.later(minutes=6)
     fleet.probe()
-    handed = fleet.look()
+    handed = fleet.reconcile()
     assert fleet.instances[0].operation_kind == "restore"
     vanish(fleet, 0)
     fleet.work(handed)
     member = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0)
     assert member.state == MemberState.FAILED and "gone at the provider" in member.rollback_error
-    fleet.look()
+    fleet.reconcile()
     assert (
         fleet.upgrade.status == UpgradeStatus.FAULTED
         and missing(fleet) == []
@@ -150,7 +150,7 @@ def test_a_machine_that_vanishes_during_rollback_was_a_failure(make_fleet: MakeF
 
 def test_a_machine_that_vanishes_in_a_paused_upgrade_is_made_again_meanwhile(six: Fleet) -> None:
     six.publish(NEW)
-    six.work(six.look())
+    six.work(six.reconcile())
     pause(six.path, "ada", six.now)
     six.go_on()
     vanish(six, 0, 5)
@@ -180,7 +180,7 @@ def test_either_instance_of_a_surge_pair_may_vanish(make_fleet: MakeFleet, which
 def test_a_new_one_that_vanishes_in_its_creation_is_no_failure_of_the_image(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, tags={"boot-seconds": "0.5"})
     fleet.publish(NEW)
-    handed = fleet.look()
+    handed = fleet.reconcile()
     begin_only(fleet, handed)
     vanish(fleet, 5)
     lapse(fleet)
@@ -194,7 +194,7 @@ def test_all_of_a_set_are_made_again_so_many_at_a_time(make_fleet: MakeFleet) ->
     vanish(fleet, *range(10))
     notice(fleet)
     assert missing(fleet) == list(range(10))
-    handed = fleet.look()
+    handed = fleet.reconcile()
     assert Instance.objects.filter(scale_set=fleet.id, operation_kind="create").count() == 2
     fleet.work(handed)
     fleet.go_on(200)
@@ -232,7 +232,7 @@ def test_old_news_that_it_is_gone_is_not_written(six: Fleet) -> None:
     probed = probe_targets.read(six.id)
     assert probed
     six.publish(NEW)
-    six.look()
+    six.reconcile()
     assert write_back.write_gone(six.id, probed.instances, six.now) is not None
     assert 0 not in missing(six), "it is in its batch"
 
@@ -259,10 +259,10 @@ def test_scaling_in_takes_it_before_those_that_are_there(six: Fleet) -> None:
 def test_two_workers_and_one_that_dies_make_one_machine(six: Fleet) -> None:
     vanish(six, 1)
     notice(six)
-    handed = six.look()
+    handed = six.reconcile()
     begin_only(six, handed)
     lapse(six)
-    again = six.look()
+    again = six.reconcile()
     six.work(again)
     six.work(handed)
     six.go_on()
@@ -273,7 +273,7 @@ def test_a_clock_that_is_set_back_while_it_is_gone_costs_nothing(six: Fleet) -> 
     vanish(six, 1)
     notice(six)
     six.now -= timedelta(days=1)
-    handed = six.look()
+    handed = six.reconcile()
     assert len(handed) == 1
     six.work(handed)
     assert missing(six) == []

@@ -1,4 +1,4 @@
-"""Wakes that come together cost one look, and none waits longer than a tenth of a second."""
+"""Wakes that come together cost one reconcile, and none waits longer than a tenth of a second."""
 
 import random
 import threading
@@ -7,8 +7,8 @@ from tests.waiting import wait_until
 from upgrades.orchestrator.wakes import Reconciler, Wakes
 from upgrades.tasks import FOLLOWED_SECONDS
 
-LONGEST = 0.1
-LOOK_TAKES = 0.01
+MAX_WAIT = 0.1
+RECONCILE_TAKES = 0.01
 
 
 class Clock:
@@ -39,7 +39,7 @@ def test_a_hundred_wakes_during_a_reconcile_cost_one_more() -> None:
         wakes.wake(1)
     assert wakes.take() == []
     wakes.done(1)
-    clock.now = LONGEST
+    clock.now = MAX_WAIT
     assert wakes.take() == [1]
     wakes.done(1)
     assert wakes.next_in() is None
@@ -75,7 +75,7 @@ def test_every_wake_is_followed_by_a_reconcile_within_a_tenth_of_a_second_and_ma
     for seed in range(50):
         chance, clock = random.Random(seed), Clock()
         wakes, waiting, ends = Wakes(clock), dict[int, float](), dict[int, float]()
-        woken = looks = 0
+        woken = reconciled = 0
         while clock.now < 5:
             clock.now += chance.expovariate(500)
             for pk in [pk for pk, at in ends.items() if at <= clock.now]:
@@ -86,43 +86,43 @@ def test_every_wake_is_followed_by_a_reconcile_within_a_tenth_of_a_second_and_ma
             waiting.setdefault(pk, clock.now)
             woken += 1
             for taken in wakes.take():
-                assert clock.now - waiting.pop(taken) <= LONGEST
-                ends[taken] = clock.now + LOOK_TAKES
-                looks += 1
+                assert clock.now - waiting.pop(taken) <= MAX_WAIT
+                ends[taken] = clock.now + RECONCILE_TAKES
+                reconciled += 1
         assert woken > 2000
-        assert looks <= 3 * 5 / 0.08 + 3
+        assert reconciled <= 3 * 5 / 0.08 + 3
 
 
 def test_an_error_in_one_reconciling_stops_no_other() -> None:
     seen, go_on = list[int](), threading.Event()
 
-    def look(scale_set_id: int) -> None:
+    def reconcile(scale_set_id: int) -> None:
         seen.append(scale_set_id)
         if len(seen) == 1:
             go_on.wait(10)
             raise RuntimeError("nobody expected that")
 
-    looks = Reconciler(look)
-    looks.start()
-    looks.wake(7)
-    wait_until(lambda: seen == [7], seconds=10, what="the first look")
+    reconciler = Reconciler(reconcile)
+    reconciler.start()
+    reconciler.wake(7)
+    wait_until(lambda: seen == [7], seconds=10, what="the first reconcile")
     for _ in range(20):
-        looks.wake(7)
+        reconciler.wake(7)
     go_on.set()
-    wait_until(lambda: seen == [7, 7], seconds=10, what="the one look for all of those wakes")
+    wait_until(lambda: seen == [7, 7], seconds=10, what="the one reconcile for all of those wakes")
 
 
 def test_a_reconcile_that_hangs_is_noticed_until_it_ends() -> None:
     goes_on = threading.Event()
 
-    def look(_: int) -> None:
+    def reconcile(_: int) -> None:
         goes_on.wait(30)
 
-    looks = Reconciler(look)
-    looks.start()
-    assert not looks.is_hanging(0.0)
-    looks.wake(1)
-    wait_until(lambda: looks.is_hanging(0.05), what="a look hangs")
-    assert not looks.is_hanging(30.0)
+    reconciler = Reconciler(reconcile)
+    reconciler.start()
+    assert not reconciler.is_hanging(0.0)
+    reconciler.wake(1)
+    wait_until(lambda: reconciler.is_hanging(0.05), what="a reconcile hangs")
+    assert not reconciler.is_hanging(30.0)
     goes_on.set()
-    wait_until(lambda: not looks.is_hanging(0.0), what="it has ended")
+    wait_until(lambda: not reconciler.is_hanging(0.0), what="it has ended")

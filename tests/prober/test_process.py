@@ -36,7 +36,7 @@ def fleet(simulator: Simulator, settings: Settings) -> Fleet:
     settings.REDIS_URL = f"unix://{simulator.home}/no-broker.sock"
     made = Fleet(simulator.home, 3)
     made.now = clock()
-    made.work(made.look())
+    made.work(made.reconcile())
     return made
 
 
@@ -183,7 +183,7 @@ def test_a_new_machine_is_asked_about_at_once_where_there_is_no_probe(
     def upgrade_one() -> None:
         fleet.now = clock()
         fleet.publish("16.04.1")
-        fleet.work(fleet.look())
+        fleet.work(fleet.reconcile())
 
     async def story(until: Callable[..., Any]) -> None:
         await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3 and fleet.row.probed_at)
@@ -242,7 +242,7 @@ def test_a_scale_set_that_goes_is_forgotten(fleet: Fleet) -> None:
         await in_thread(ScaleSet.objects.filter(pk=fleet.id).delete)
         await until(lambda: not ScaleSet.objects.exists())
         other = await in_thread(Fleet, fleet.home, 1)
-        await in_thread(lambda: other.work(other.look()))
+        await in_thread(lambda: other.work(other.reconcile()))
         await until(lambda: _healths(other) == [Health.HEALTHY])
 
     probe(fleet, story)

@@ -48,7 +48,7 @@ class WakeQueue:
                 for scale_set_id in self.take():
                     wake(scale_set_id)
             except (redis.RedisError, OSError) as error:
-                log.info("no wakes from the broker (%s); the tick finds what is to be looked at", error)
+                log.info("no wakes from the broker (%s); the tick finds what is to be reconciled", error)
                 self._pause.wait(PAUSE_SECONDS)
 
     def take(self) -> list[int]:

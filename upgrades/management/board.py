@@ -10,7 +10,7 @@ from upgrades.models.board import board_of
 
 
 def lines(row: ScaleSet) -> Iterator[str]:
-    """None before the first look."""
+    """None before the first reconcile."""
     if (board := board_of(row)) is None:
         return
     states, progress = board["states"], board["progress"]

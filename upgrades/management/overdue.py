@@ -10,7 +10,7 @@ from upgrades import engine_state, heartbeats
 from upgrades.management.text import moment
 from upgrades.models import ScaleSet
 
-GRACE = timedelta(seconds=10)  # until a look has come, and has been recorded
+GRACE = timedelta(seconds=10)  # until a reconcile has come, and has been recorded
 
 
 def engine(now: datetime) -> list[str]:
@@ -24,7 +24,7 @@ def engine(now: datetime) -> list[str]:
 
 
 def text_of(decision: Mapping[str, Any], now: datetime) -> str:
-    """What the last look said, as long as its time is not past."""
+    """What the last reconcile said, as long as its time is not past."""
     same = (reason for reason in decision.get("reasons", ()) if reason["code"] == decision.get("code"))
     until = max((reason["until"] for reason in same if reason["until"]), default=None)
     return _if_not_past(str(decision.get("text", "")), until, now)

@@ -64,11 +64,11 @@ def some_are_approved(m: Fleets, fleet: dict[str, Any], picks: list[int], then: 
 
 @story(fleet=small_fleets, when=st.integers(0, 12), at=MOMENTS, is_ambush=st.booleans())
 def an_approval_is_withdrawn(m: Fleets, fleet: dict[str, Any], when: int, at: int, is_ambush: bool) -> None:
-    """What a batch has taken by then goes on, nothing else begins; also where it is said in the middle of a look."""
+    """What a batch has taken by then goes on, nothing else begins; also where it is said in the middle of a reconcile."""
     waiting(m, {**fleet, "rolling": rolling(34, 50, 50)})
     m.approve_some(0)
     m.world.run(when)
-    message = next_message(m, "look") if is_ambush else None
+    message = next_message(m, "reconcile") if is_ambush else None
     if message:
         m.world.deliver(message, Ambush(at, lambda: m.approve_some(0, None, withdraw_approval)))
     m.approve_some(0, None, withdraw_approval)

@@ -16,7 +16,7 @@ class Disks:
         self._restored_for: dict[str, str] = {}  # by operation: the member whose old OS disk it puts back
 
     def has_news(self) -> bool:
-        """Has a disk been replaced or put back since the last look, or have extensions run?"""
+        """Has a disk been replaced or put back since the last reconcile, or have extensions run?"""
         there_are = len(self._cloud.swaps), len(self._cloud.restores), len(self._cloud.reruns)
         return there_are > (self._swaps_seen, self._restores_seen, self._reruns_seen)
 

@@ -9,7 +9,7 @@ from tests.orchestrator.model.prober import Witness
 from tests.orchestrator.model.rows import Row
 
 HEALTH_WAIT = 60.0  # as the test sets it: five minutes would take its time
-LOOK = 3.0  # how long a look may take before its lease is over
+MAX_RECONCILE_SECONDS = 3.0  # how long a reconcile may take before its lease is over
 
 
 @dataclass

@@ -79,12 +79,12 @@ def _fall_ill(m: Fleets) -> None:
 
 @story(
     fleet=small_fleets,
-    task=st.sampled_from(["work", "look"]),
+    task=st.sampled_from(["work", "reconcile"]),
     moment=MOMENTS,
     what=st.sampled_from(["dies", "opt out", "cancel", "fall ill"]),
 )
 def extensions_are_disturbed(m: Fleets, fleet: dict[str, Any], task: str, moment: int, what: str) -> None:
-    """In the middle of a look, or of the worker's taking it up: a death, an opt-out, a cancel, machines that fall ill."""
+    """In the middle of a reconcile, or of the worker's taking it up: a death, an opt-out, a cancel, machines that fall ill."""
     found(m, fleet)
     m.change_script(0, "2.0")
     m.extend_one(0)

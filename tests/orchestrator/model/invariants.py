@@ -34,7 +34,7 @@ class Watch:
         }
 
     def has_news(self) -> bool:
-        """Has a disk been swapped since the last look?"""
+        """Has a disk been swapped since the last reconcile?"""
         return self._disks.has_news()
 
     def check(self) -> None:

@@ -274,9 +274,9 @@ class Fleets(RuleBasedStateMachine):
 
     @rule(index=indexes, ambush=st.none() | moments)
     def look(self, index: int, ambush: int | None) -> None:
-        """A look that nobody asked for, which may die in the middle."""
+        """A reconcile that nobody asked for, which may die in the middle."""
         if row := self.world.a_set(index):
-            self.world.send("look", row.pk)
+            self.world.send("reconcile", row.pk)
             self._deliver(len(self.world.messages) - 1, Ambush(ambush) if ambush else None)
 
     @precondition(lambda self: self.world.messages)
@@ -304,13 +304,23 @@ class Fleets(RuleBasedStateMachine):
         picks=picks,
         what=st.sampled_from(
             [
-                *("pause", "long pause", "other look", "all others", "opt out", "capacity", "probe", "cancel", "jump"),
+                *(
+                    "pause",
+                    "long pause",
+                    "other reconcile",
+                    "all others",
+                    "opt out",
+                    "capacity",
+                    "probe",
+                    "cancel",
+                    "jump",
+                ),
                 *("hold", "stop the fleet", "hurry", "withdraw"),
             ]
         ),
     )
     def interrupt(self, index: int, at: int, other: int, picks: list[int], what: str) -> None:
-        """In the middle of a look or of work, between two of its transactions, others act or time goes by."""
+        """In the middle of a reconcile or of work, between two of its transactions, others act or time goes by."""
         self._deliver(index, Ambush(at, lambda: self._meanwhile(what, other, picks)))
 
     def _meanwhile(self, what: str, index: int, picks: list[int]) -> None:
@@ -318,7 +328,7 @@ class Fleets(RuleBasedStateMachine):
         acts: dict[str, Callable[[], None]] = {
             "pause": lambda: world.clocks.wait(5),
             "long pause": lambda: world.clocks.wait(40),
-            "other look": lambda: self._look_again(index),
+            "other reconcile": lambda: self._reconcile_another(index),
             "all others": lambda: world.run(8),
             "opt out": lambda: self.opt_out_some(index, picks, None, OptOut.Scope.UNTIL),
             "capacity": lambda: self.change_one(index, picks[0]),
@@ -332,9 +342,9 @@ class Fleets(RuleBasedStateMachine):
         }
         acts[what]()
 
-    def _look_again(self, index: int) -> None:
+    def _reconcile_another(self, index: int) -> None:
         if row := self.world.a_set(index):
-            self.world.deliver(Message("look", (row.pk,)))
+            self.world.deliver(Message("reconcile", (row.pk,)))
 
     def _deliver(self, index: int, ambush: Ambush | None) -> None:
         if self.world.messages:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests.orchestrator.cloud import BOOT_SECONDS, Name
-from tests.orchestrator.model.evidence import HEALTH_WAIT, LOOK, Evidence
+from tests.orchestrator.model.evidence import HEALTH_WAIT, MAX_RECONCILE_SECONDS, Evidence
 from tests.orchestrator.model.rows import HAS_FAILED, Row, Rows
 
 FAILURES_TO_QUARANTINE = 3
@@ -79,7 +79,9 @@ class Members:
         now = self._evidence.clocks.elapsed
         if row["error_code"] == UNHEALTHY:
             waited = now - self._verifying_since.get(id, self._last_check)
-            assert waited >= HEALTH_WAIT - 2 * LOOK, f"{row['instance_number']} failed after {waited:g} s, too early"
+            assert waited >= HEALTH_WAIT - 2 * MAX_RECONCILE_SECONDS, (
+                f"{row['instance_number']} failed after {waited:g} s, too early"
+            )
         elif row["error_code"] == "OSProvisioningTimedOut":
             waited = now - self._begun_since.get(id, self._last_check)
             assert waited >= 0.7 * self._evidence.timeout, f"{row['instance_number']} was given up after {waited:g} s"

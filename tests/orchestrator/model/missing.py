@@ -67,9 +67,9 @@ def some_vanish(m: Fleets, fleet: dict[str, Any], picks: list[int], when: int) -
     assert not m.world.ask(blamed.exists)
 
 
-@story(fleet=small_fleets, task=st.sampled_from(["work", "look"]), moment=MOMENTS, dies=st.booleans())
+@story(fleet=small_fleets, task=st.sampled_from(["work", "reconcile"]), moment=MOMENTS, dies=st.booleans())
 def one_vanishes_in_the_middle(m: Fleets, fleet: dict[str, Any], task: str, moment: int, dies: bool) -> None:
-    """Of a look, or of the worker's taking it up; or the process dies over the making of it."""
+    """Of a reconcile, or of the worker's taking it up; or the process dies over the making of it."""
     found(m, fleet)
     m.publish_one()
     name = m.names(0, [0])[0]

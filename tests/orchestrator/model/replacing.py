@@ -70,7 +70,7 @@ def new_ones_take_their_places(m: Fleets, fleet: dict[str, Any], room: int | Non
 
 @story(
     fleet=surging_fleets,
-    deaths=st.lists(st.tuples(st.sampled_from(["work", "look", "work"]), MOMENTS), min_size=2, max_size=5),
+    deaths=st.lists(st.tuples(st.sampled_from(["work", "reconcile", "work"]), MOMENTS), min_size=2, max_size=5),
     loses=st.booleans(),
 )
 def processes_die_over_new_ones(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]], loses: bool) -> None:
@@ -116,7 +116,7 @@ def minds_are_changed(m: Fleets, fleet: dict[str, Any], whom: list[str], moments
         m.world.run_until(lambda stage=stage: _at(stage).exists(), 60)  # type: ignore[misc]
         held: list[int] = []
         act = partial(_opt_out, m, stage, who, held)
-        message = next_message(m, "look" if stage is MemberState.VERIFYING else "work")
+        message = next_message(m, "reconcile" if stage is MemberState.VERIFYING else "work")
         m.world.deliver(message, Ambush(moment, act)) if message else act()
         to_the_end(m)
         begins_later = stage is not MemberState.SUCCEEDED  # the deletion, in whatever the opt-out came in between

@@ -126,7 +126,7 @@ def _be_found_well_for_a_moment(m: Fleets, name: Name) -> None:
 @story(
     fleet=small_fleets,
     fault=st.sampled_from(["failing", "bad"]),
-    times=st.lists(st.tuples(st.sampled_from(["look", "work"]), st.integers(1, 20)), min_size=4, max_size=8),
+    times=st.lists(st.tuples(st.sampled_from(["reconcile", "work"]), st.integers(1, 20)), min_size=4, max_size=8),
     is_held_up=st.booleans(),
 )
 def processes_die_over_rollbacks(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.orchestrator.model.evidence import LOOK, Evidence
+from tests.orchestrator.model.evidence import MAX_RECONCILE_SECONDS, Evidence
 from tests.orchestrator.model.rows import Row, Rows
 
 Json = dict[str, Any]
@@ -96,8 +96,10 @@ class Starts:
             until = last["finished_at"] + timedelta(seconds=upgrade["policy"]["pause_seconds"])
             assert now >= until, f"a batch starts {until - now} before its pause is over"
         ends_by = rows.ends_by(upgrade, now)
-        is_late = ends_by is not None and now > ends_by + timedelta(seconds=LOOK)
-        assert not is_late or clocks.jumped_at >= clocks.elapsed - LOOK, "a batch starts after the upgrade's time"
+        is_late = ends_by is not None and now > ends_by + timedelta(seconds=MAX_RECONCILE_SECONDS)
+        assert not is_late or clocks.jumped_at >= clocks.elapsed - MAX_RECONCILE_SECONDS, (
+            "a batch starts after the upgrade's time"
+        )
 
     def _judge_health(self, rows: Rows, row: Row, start: Start) -> None:
         limit = start.policy["max_unhealthy_percent"]
@@ -107,7 +109,7 @@ class Starts:
         fresh = max(10.0, 2.0 * (row["probe_interval_seconds"] if row["probe_protocol"] else 2))
         assert row["probed_at"], "a batch starts and no health was ever known"
         age = abs((self._evidence.clocks.wall() - row["probed_at"]).total_seconds())
-        assert age <= fresh + LOOK, f"a batch starts on health of {age:g} s ago"
+        assert age <= fresh + MAX_RECONCILE_SECONDS, f"a batch starts on health of {age:g} s ago"
         self._judge_truth(rows, row["id"], fresh)
 
     def _judge_truth(self, rows: Rows, pk: int, fresh: float) -> None:
@@ -118,7 +120,9 @@ class Starts:
         for instance in rows.staying(pk):
             if instance["health"] == "healthy" and instance["operation_id"] is None:
                 age = clocks.elapsed - asked.get(rows.name_of(instance), float("-inf"))
-                assert age <= fresh + LOOK, f"a batch starts, and instance {instance['number']} was asked {age:g} s ago"
+                assert age <= fresh + MAX_RECONCILE_SECONDS, (
+                    f"a batch starts, and instance {instance['number']} was asked {age:g} s ago"
+                )
 
     # --- who was chosen ---
 

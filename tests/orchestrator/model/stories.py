@@ -177,7 +177,7 @@ def it_is_to_stop(m: Fleets, fleet: dict[str, Any], by: str, when: int) -> None:
 
 @story(
     fleet=small_fleets,
-    deaths=st.lists(st.tuples(st.sampled_from(["work", "look", "probe"]), MOMENTS), min_size=1, max_size=4),
+    deaths=st.lists(st.tuples(st.sampled_from(["work", "reconcile", "probe"]), MOMENTS), min_size=1, max_size=4),
     loses=st.booleans(),
 )
 def processes_die(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]], loses: bool) -> None:
@@ -199,7 +199,7 @@ def processes_die(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]
 
 @story(
     fleet=usual_fleets,
-    times=st.lists(st.tuples(st.sampled_from(["look", "work"]), st.integers(1, 6)), min_size=4, max_size=8),
+    times=st.lists(st.tuples(st.sampled_from(["reconcile", "work"]), st.integers(1, 6)), min_size=4, max_size=8),
     meanwhile=st.sampled_from(["the others go on", "nothing", "people act", "the cloud is away"]),
 )
 def one_is_held_up(m: Fleets, fleet: dict[str, Any], times: list[tuple[str, int]], meanwhile: str) -> None:

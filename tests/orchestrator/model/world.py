@@ -50,7 +50,7 @@ AT_REST = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A task that was queued: ("look", scale set id) or ("work", work item id, claim number)."""
+    """A task that was queued: ("reconcile", scale set id) or ("work", work item id, claim number)."""
 
     task: str
     args: tuple[int, ...]
@@ -116,7 +116,7 @@ class World:
 
     def send_looks(self, *scale_set_ids: int) -> None:
         for scale_set_id in scale_set_ids:
-            self.send("look", scale_set_id)
+            self.send("reconcile", scale_set_id)
 
     def send(self, task: str, *args: int) -> None:
         if self.takes_messages:
@@ -126,12 +126,12 @@ class World:
         def act() -> None:
             end_expired_fleet_stop(self.clocks.wall())
             for pk in schedule.due_scale_sets(self.clocks.wall()):
-                self.send("look", pk)
+                self.send("reconcile", pk)
 
         self.do(act, ambush)
 
     def deliver(self, message: Message, ambush: Ambush | None = None) -> None:
-        if message.task == "look":
+        if message.task == "reconcile":
             self.do(lambda: self._look(*message.args), ambush)
         else:
             self.do(lambda: self._work(*message.args), ambush)
@@ -141,7 +141,7 @@ class World:
             self.send("work", handed.work_item_id, handed.claim_number)
 
     def _work(self, work_item_id: int, number: int) -> None:
-        report = work(work_item_id, number, self.clocks.wall, lambda pk, _: self.send("look", pk))
+        report = work(work_item_id, number, self.clocks.wall, lambda pk, _: self.send("reconcile", pk))
         if report is not None and report.claim_number is not None:
             self.send("work", work_item_id, report.claim_number)
 
@@ -271,7 +271,7 @@ class World:
         return [*self.ask(lambda: list(ScaleSet.objects.order_by("pk").values_list("pk", "seq"))), len(self.messages)]
 
     def _is_at_rest(self) -> bool:
-        """Nor has anybody died over a look, so that what is decided is of before; nor does anybody wait longer than usual to be looked
+        """Nor has anybody died over a reconcile, so that what is decided is of before; nor does anybody wait longer than usual to be looked
         at: a clock that was set back after the last wake may do that."""
         rows = self.ask(lambda: list(ScaleSet.objects.all()))
         is_late = any(row.reconcile_at > self.clocks.wall() + RESYNC_INTERVAL for row in rows)

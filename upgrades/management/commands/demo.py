@@ -88,7 +88,7 @@ def _opt_one_out(now: datetime) -> None:
     if row is None or OptOut.objects.filter(instance__scale_set=row).exists():
         return
     if not row.instances.exists():
-        reconcile(row.pk, lambda: now)  # what it hands out is handed out again as soon as a worker looks
+        reconcile(row.pk, lambda: now)  # what it hands out is handed out again as soon as a worker reconciles
     chosen = Instance.objects.filter(scale_set=row, number=number)
     if chosen.exists():
         opt_out(f"{GROUP}/{name}", [str(number)], reason=REASON, owner=OWNER, now=now)
