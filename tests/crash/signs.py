@@ -39,7 +39,7 @@ def broker_of(up: Installation) -> Iterator["Redis"]:
 
 @dataclass
 class Signs:
-    """What is looked for after a kill: `killed` are the process ids that are gone, `reconciled` how often scale sets were reconciled until then."""
+    """What is looked for after a kill. `killed`: the process ids that are gone. `reconciled`: how often until then."""
 
     up: Installation
     killed: dict[str, int]
