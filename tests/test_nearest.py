@@ -12,7 +12,7 @@ from tests.nearest import main, nearest_tests
 GRAPH = grimp.build_graph("dashboard", "upgrades", "tests")
 
 
-def test_the_test_of_the_same_name_comes_first_then_those_that_import_it_then_the_folder() -> None:
+def test_the_same_name_comes_first_then_imports_then_the_folder() -> None:
     found = nearest_tests(Path("upgrades/core/documents.py"), GRAPH)
     assert found[0] == "tests/core/test_documents.py"
     assert "tests/core/test_limits.py" in found[1:-1]

@@ -66,7 +66,7 @@ def test_an_ended_fleet_stop_lets_nothing_go(ada: Client) -> None:
     assert told(ada, "fleetstop/") == ["These stops have ended already. Nothing was changed."]
 
 
-def test_the_list_and_what_was_done_are_only_read(ada: Client) -> None:
+def test_the_list_of_fleet_stops_is_read_only(ada: Client) -> None:
     stop_fleet(reason="panics", owner="eve", now=NOW)
     row = end_fleet_stop(by="bob", now=NOW)
     shown = page(ada, "fleetstop/")

@@ -83,7 +83,7 @@ def test_turning_automatic_upgrades_off_and_on(ada: Client) -> None:
         assert ScaleSet.objects.get().automatic_upgrade is on
 
 
-def test_saving_what_is_there_already_changes_nothing(ada: Client) -> None:
+def test_saving_an_unchanged_form_changes_nothing(ada: Client) -> None:
     row = a_scale_set()
     with nothing_changes():
         assert saved(save(ada, row))

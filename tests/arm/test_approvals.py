@@ -28,7 +28,7 @@ def test_a_24_all_that_wait_are_approved_and_the_call_is_over_at_once(api: Api) 
 
 
 @pytest.mark.parametrize("body", [{"instanceIds": ["1", "3"]}, {"INSTANCEIDS": ["3", "1", "1"]}])
-def test_a_24_those_that_are_named(api: Api, body: dict[str, Any]) -> None:
+def test_a_24_only_the_named_instances_are_approved(api: Api, body: dict[str, Any]) -> None:
     waiting()
     assert api.post(APPROVE, body).status == 202
     assert approved() == {1: NEW, 3: NEW}

@@ -114,7 +114,7 @@ def test_a_null_in_a_patch_takes_away_and_in_a_put_says_nothing(api: Api) -> Non
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_null_within_what_is_new_says_nothing_too(api: Api, method: str) -> None:
+def test_a_null_within_a_new_object_says_nothing_too(api: Api, method: str) -> None:
     """RFC 7396; but what is in a list that no model knows is taken as it stands."""
     a_scale_set()
     given = {"identity": {"type": "SystemAssigned", "a": None, "b": {"c": None}, "d": [{"e": None}]}}
@@ -368,7 +368,7 @@ def test_s5_turning_it_off_is_accepted_whatever_else_is_wrong_now(api: Api) -> N
     is_error(api.patch(scale_set(), PATCH_OF_THE_DOCUMENT), 400, "BadRequest")
 
 
-def test_nothing_is_changed_of_what_is_being_deleted(api: Api) -> None:
+def test_a_resource_being_deleted_cannot_be_changed(api: Api) -> None:
     a_scale_set()
     api.delete(scale_set())
     with nothing_changes():

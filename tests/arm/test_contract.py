@@ -242,7 +242,7 @@ def test_bad_members_of_a_scale_set(api: Api, path: str, value: Any, code: str) 
 
 
 @pytest.mark.parametrize("name", ["a b", "a.", "x" * 81, "a*b", "%00", "a%0Ab"])
-def test_names_that_cannot_be(api: Api, name: str) -> None:
+def test_invalid_names_are_refused(api: Api, name: str) -> None:
     with nothing_changes():
         is_error(api.put(scale_set(name), document()), 400, "InvalidParameter", "RESOURCE_GROUP/NAME")
         is_error(api.put(load_balancer(name), {"location": "westeurope"}), 400, "InvalidParameter")
@@ -273,7 +273,7 @@ def test_moving_to_another_location_is_refused(api: Api) -> None:
 # --- when something fails ---------------------------------------------------------------------------------------------
 
 
-def test_a_fault_of_ours_says_nothing_of_the_inside(
+def test_an_internal_error_reveals_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:

@@ -162,7 +162,7 @@ def test_the_same_wrong_spelling_counts_everywhere(api: Api) -> None:
     assert api.put(scale_set(), {"tags": {"a": "b"}})["sku"]["capacity"] == ScaleSet.objects.get().capacity == 3
 
 
-def test_a_null_in_a_put_of_what_is_not_there_says_nothing(api: Api) -> None:
+def test_a_null_in_a_put_of_a_new_resource_says_nothing(api: Api) -> None:
     a_scale_set()
     with nothing_changes():
         assert api.put(scale_set(), {"plan": None, "properties": {"overprovision": None}}).status == 200

@@ -54,7 +54,7 @@ def test_s20_the_catalogue_lists_exactly_these_eight(api: Api, admin_client: Cli
     assert walk(api) == {*EIGHT, "Debian:debian:9"}
 
 
-def test_s21_what_is_limited_to_regions_is_listed_there_only(api: Api) -> None:
+def test_s21_versions_limited_to_regions_are_listed_there_only(api: Api) -> None:
     ImageSku.objects.get(sku="18.04-LTS").limited_to.add(Location.objects.get(name="eastus"))
     assert walk(api) == EIGHT - {"Canonical:UbuntuServer:18.04-LTS"}
 

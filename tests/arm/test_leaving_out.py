@@ -205,7 +205,7 @@ def test_a_document_without_its_machines_speaks_of_parts(made: Api, part: Json) 
     assert {**after, "sku": None} == {**before, "sku": None}
 
 
-def test_taking_away_needs_the_right_of_whoever_changes_it(made: Api) -> None:
+def test_removing_a_field_needs_the_right_to_change_it(made: Api) -> None:
     operator = Api(ApiClient.Role.OPERATOR, version=NOW_KNOWN)
     shown = made.get(scale_set()).body
     with nothing_changes():

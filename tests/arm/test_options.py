@@ -212,7 +212,7 @@ def test_views_alone(api: Api) -> None:
     "path", [scale_set(), f"{scale_set()}/virtualMachines", f"{scale_set()}/virtualMachines/0", VERSIONS]
 )
 @pytest.mark.parametrize("value", ["banana", "instanceView,banana", "userdatas"])
-def test_expanding_what_is_not_there_is_refused(api: Api, path: str, value: str) -> None:
+def test_expanding_an_unknown_field_is_refused(api: Api, path: str, value: str) -> None:
     a_scale_set(instances=1)
     is_error(api.get(f"{path}?$expand={value}"), 400, "InvalidParameter", "$expand")
 

@@ -218,7 +218,7 @@ def test_s51_platform_and_user(api: Api) -> None:
     assert [upgrade["properties"]["startedBy"] for upgrade in api.get(HISTORY)["value"]] == ["User", "Platform"]
 
 
-def test_an_upgrade_by_hand_with_nothing_to_do_is_no_attempt(api: Api) -> None:
+def test_a_manual_upgrade_with_nothing_to_do_is_no_attempt(api: Api) -> None:
     """Five of them would push out all that says something. One of the platform's that found all opted out meanwhile is one."""
     row, now = a_scale_set(), NOW
     ended(row, now - timedelta(days=2))

@@ -171,7 +171,7 @@ def test_a_printed_page_holds_every_row_and_every_cell_with_its_sign(up: Install
     expect(page.locator("#why")).to_be_visible()
 
 
-def test_a_page_without_news_says_so_and_does_nothing(up: Installation, sign_in: SignIn) -> None:
+def test_a_page_without_events_says_so_and_does_nothing(up: Installation, sign_in: SignIn) -> None:
     page = live(sign_in(SET_PAGE))
     stop = box(page, "#cord")
     daphne = up.children()["daphne"]

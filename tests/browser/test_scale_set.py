@@ -217,7 +217,7 @@ def test_viewers_see_disabled_controls_with_the_reason(ten: str, onlooker: str, 
     assert "upgrades.change_scaleset" in refused[1]
 
 
-def test_an_upgrade_is_started_and_cancelled_by_hand(up: Installation, sign_in: SignIn) -> None:
+def test_a_person_starts_and_cancels_an_upgrade(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "pages/manual", 10, boot="3")
     page = sign_in(address("pages/manual"))
     switch = page.get_by_role("switch", name="Automatic upgrades")

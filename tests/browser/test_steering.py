@@ -163,7 +163,7 @@ def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steer
     expect(page.locator("#retry")).to_have_accessible_description("Nothing to retry.")
 
 
-def test_the_cord_stops_the_fleet_until_it_is_let_go(up: Installation, steered: str, sign_in: SignIn) -> None:
+def test_a_fleet_stop_holds_all_until_it_is_ended(up: Installation, steered: str, sign_in: SignIn) -> None:
     page, other, images = sign_in("/"), sign_in(address(steered), dark=True), sign_in("/images/")
     expect(page.locator("#sets canvas").first).to_be_visible()
     page.get_by_role("button", name="Stop all automatic upgrades").click()

@@ -69,7 +69,7 @@ def test_a_command_that_is_undone_is_not_in_the_trail(story: Story) -> None:
 # --- who --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_script_that_says_nothing_is_whoever_runs_it() -> None:
+def test_a_script_without_an_actor_acts_as_its_user() -> None:
     a_scale_set()
     row = last()
     assert (row.who, row.entry_point) == ("command line", "script")
@@ -265,7 +265,7 @@ def test_entries_are_neither_changed_nor_deleted() -> None:
 
 
 @pytest.mark.parametrize("change", ["says = 'x'", "at = at"])
-def test_the_database_itself_keeps_what_is_written(change: str) -> None:
+def test_the_database_itself_protects_entries(change: str) -> None:
     """Whoever asks it: another program, or a statement that goes past the model."""
     a_scale_set()
     with nothing_changes(), pytest.raises(IntegrityError, match="written once"), transaction.atomic():

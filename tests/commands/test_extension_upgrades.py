@@ -37,7 +37,7 @@ def with_script(**changes: Any) -> ScaleSet:
     return a_scale_set(extensions=[SCRIPT], **changes)
 
 
-def test_starting_by_hand() -> None:
+def test_a_person_starts_an_extension_upgrade() -> None:
     row = with_script(automatic=False, rolling={"maxBatchInstancePercent": 50})
     with snapshot_equals_events():
         upgrade = start_extensions("FLEET/web", "me", LATER)
@@ -51,7 +51,7 @@ def test_starting_by_hand() -> None:
     assert (transition.state, transition.note) == ("RollingForward", "Started by me.")
 
 
-def test_progress_counts_those_that_lack_them_and_no_others() -> None:
+def test_progress_counts_only_instances_that_lack_the_extensions() -> None:
     row = with_script()
     Instance.objects.filter(number__in=[0, 1]).update(extensions_key=KEY)
     Instance.objects.filter(number=2).update(version="")

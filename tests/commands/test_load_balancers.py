@@ -106,7 +106,7 @@ def test_an_unknown_location() -> None:
         put_load_balancer("fleet/lb", {"location": "atlantis"}, NOW)
 
 
-def test_names_that_cannot_be() -> None:
+def test_invalid_names_are_refused() -> None:
     with refused("InvalidParameter", "a resource is named"):
         put_load_balancer("lb", balancer(), NOW)
 

@@ -87,7 +87,7 @@ def test_opting_in_again() -> None:
     assert [id for id, shape in shapes.items() if shape["opt_out"]] == ["0", "2"]
 
 
-def test_opting_in_what_is_in_says_nothing() -> None:
+def test_opting_in_an_instance_that_is_in_changes_nothing() -> None:
     a_scale_set()
     before = Event.objects.count(), Transition.objects.count()
     assert [instance.number for instance in opt_in("fleet/web", ["1"], owner="you", now=LATER)] == [1]
@@ -157,7 +157,7 @@ def test_only_a_fresh_opt_out_of_ones_own_is_taken_back() -> None:
         undo_opt_out("fleet/web", ["0"], by="bob", now=LATER + timedelta(minutes=2))
 
 
-def test_a_client_that_protects_what_is_being_opted_in_protects_it() -> None:
+def test_protection_by_a_client_outlasts_a_pending_opt_in() -> None:
     """Caution is never forgotten: the opt-out that is about to end does not count for it."""
     row = a_scale_set()
     out("0", owner="bob")

@@ -190,7 +190,7 @@ def test_the_location_cannot_change() -> None:
     ]
     + ["../web", "fleet/web.", "fleet/web\0", "fleet/" + "x" * 81, "x" * 91 + "/web", "İ" * 90 + "/web"],
 )
-def test_names_that_cannot_be(path: str) -> None:
+def test_invalid_names_are_refused(path: str) -> None:
     with refused("InvalidParameter", "a resource is named RESOURCE_GROUP/NAME") as caught:
         set_model(path, document(), NOW)
     assert "\n" not in caught.value.message

@@ -36,7 +36,7 @@ def command(request: pytest.FixtureRequest) -> object:
 # --- starting ---------------------------------------------------------------------------------------------------------
 
 
-def test_starting_by_hand() -> None:
+def test_a_person_starts_an_upgrade() -> None:
     row = a_scale_set(automatic=False, rolling={"maxBatchInstancePercent": 50})
     publish("16.04.1")
     with snapshot_equals_events():

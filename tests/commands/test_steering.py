@@ -96,7 +96,7 @@ def test_pausing_twice_is_once() -> None:
         assert pause("fleet/web", "eve", LATER + timedelta(minutes=1)).paused_by == "ada"
 
 
-def test_resuming_what_is_not_paused_changes_nothing() -> None:
+def test_resuming_an_upgrade_that_is_not_paused_changes_nothing() -> None:
     upgrading()
     with nothing_changes():
         resume("fleet/web", "ada", LATER)
@@ -273,7 +273,7 @@ def test_the_platform_takes_them_again() -> None:
 
 
 @pytest.mark.parametrize("ids", [[], ["10"], ["1", "-1"], ["web_1"]])
-def test_releasing_what_is_not_there(ids: Sequence[str]) -> None:
+def test_releasing_an_unknown_instance_is_refused(ids: Sequence[str]) -> None:
     a_scale_set()
     failed(1, quarantined=True)
     with refused("ResourceNotFound", "fleet/web: no instance ", "its instances: 0 to 9"):
@@ -283,7 +283,7 @@ def test_releasing_what_is_not_there(ids: Sequence[str]) -> None:
 # --- only those that failed -------------------------------------------------------------------------------------------
 
 
-def test_starting_with_those_that_failed_alone() -> None:
+def test_starting_with_failed_instances_only() -> None:
     row = a_scale_set()
     publish(NEW)
     failed(2, 7)

@@ -161,7 +161,7 @@ def test_the_only_version_can_be_withdrawn_and_then_nothing_new_is_made() -> Non
     assert reasons().keys() <= {"CreatingInstances"}
 
 
-def test_an_upgrade_by_hand_leaves_those_alone_that_run_another_newer_version() -> None:
+def test_a_manual_upgrade_leaves_instances_on_newer_versions_alone() -> None:
     """Only away from what was withdrawn: a newer version that is published meanwhile stays on those that have it."""
     publish(NEW)
     a_scale_set(version=NEW)
@@ -243,7 +243,7 @@ def test_an_upgrade_stopped_by_a_withdrawal_is_retried_when_the_version_returns(
 # --- the catalogue ----------------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_shows_what_was_withdrawn_and_what_failed() -> None:
+def test_the_catalogue_shows_withdrawn_and_failed_versions() -> None:
     a_scale_set()
     publish(NEW)
     withdraw()

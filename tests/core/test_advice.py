@@ -58,7 +58,7 @@ def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(c
     assert found.action == "", "a start would find nothing to do, or be refused"
 
 
-def test_a_start_by_hand_is_not_advised_where_the_gate_is_shut() -> None:
+def test_a_manual_start_is_not_advised_while_the_gate_is_shut() -> None:
     facts = fleet(10, sick=3, **MANUAL)
     assert (the(InstanceWhy.AUTOMATIC_OFF, facts).action, the(Why.TOO_MANY_UNHEALTHY, facts).action) == (
         "",
@@ -67,7 +67,7 @@ def test_a_start_by_hand_is_not_advised_where_the_gate_is_shut() -> None:
     assert the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).action == "start"
 
 
-def test_a_start_by_hand_has_limits_of_its_own() -> None:
+def test_a_manual_start_has_limits_of_its_own() -> None:
     facts = fleet(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50), **MANUAL)
     assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == "start" and Why.TOO_MANY_UNHEALTHY not in codes(facts)
 
@@ -237,7 +237,7 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
     assert "or retry now" in the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).text
 
 
-def test_a_start_away_from_what_was_withdrawn_is_advised_where_it_could_begin() -> None:
+def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
     facts = replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
     assert the(InstanceWhy.WITHDRAWN, facts).action == "start"
@@ -315,7 +315,7 @@ def test_a_shut_gate_has_its_numbers_beside_a_version_that_was_withdrawn(changes
     assert Why.TOO_MANY_UNHEALTHY not in codes(_on_withdrawn(10, sick=2, **changes))
 
 
-def test_the_gate_before_a_start_away_from_a_withdrawn_version_is_that_of_a_start_by_hand() -> None:
+def test_leaving_a_withdrawn_version_has_the_gate_of_a_manual_start() -> None:
     assert Why.TOO_MANY_UNHEALTHY not in codes(
         _on_withdrawn(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50))
     )
@@ -347,7 +347,7 @@ def test_wait_that_nobody_can_shorten_is_lifted_by_nobody() -> None:
     assert (shut.action, shut.lifted_by) == ("", LiftedBy.NOBODY) and shut.until
 
 
-def test_a_start_away_from_what_was_withdrawn_is_on_its_way() -> None:
+def test_an_upgrade_away_from_a_withdrawn_version_says_how_many_it_takes() -> None:
     facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
     some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)

@@ -283,7 +283,7 @@ def test_at_most_so_many_batches_are_told_one_by_one() -> None:
     assert (len(found["planned"]), found["planned_more"]) == (MAX_PLANNED, 150 - MAX_PLANNED)
 
 
-def test_nobody_knows_when_a_start_by_hand_or_what_is_held_begins() -> None:
+def test_manual_and_held_upgrades_have_no_expected_begin() -> None:
     assert [batch["starts_at"] for batch in board(fleet(2, automatic=False))["planned"]] == [None, None]
     assert board(fleet(2, automatic=False))["planned_by"] == StartedBy.USER.value.lower()
     paused = board(upgrading(fleet(2), paused_by="ada"))

@@ -135,7 +135,7 @@ def test_unknown_counts_as_unhealthy() -> None:
     assert isinstance(step(upgrading(facts)), Fault)
 
 
-def test_initializing_is_waited_for_but_not_for_ever() -> None:
+def test_initializing_instances_are_waited_for_until_a_limit() -> None:
     facts = with_instance(fleet(4), 3, health=Health.INITIALIZING, health_since=NOW - MINUTE)
     assert why(upgrading(facts)) is Why.INITIALIZING
     assert why(facts) is Why.INITIALIZING
@@ -144,7 +144,7 @@ def test_initializing_is_waited_for_but_not_for_ever() -> None:
 
 
 @pytest.mark.parametrize("age", [timedelta(seconds=11), timedelta(hours=1), timedelta(hours=-1)])
-def test_nothing_starts_on_old_news(age: timedelta) -> None:
+def test_nothing_starts_on_stale_health(age: timedelta) -> None:
     """House 3.8; news from the future is no better (a clock was set back)."""
     facts = fleet(10, health_complete_at=NOW - age)
     assert why(facts) is Why.STALE_HEALTH
@@ -157,7 +157,7 @@ def test_news_is_fresh_for_two_intervals() -> None:
     assert why(replace(facts, health_complete_at=NOW - timedelta(seconds=61))) is Why.STALE_HEALTH
 
 
-def test_no_news_at_all_is_old_news() -> None:
+def test_missing_health_is_stale_health() -> None:
     assert why(fleet(10, health_complete_at=None)) is Why.STALE_HEALTH
 
 
@@ -187,7 +187,7 @@ def test_the_wait_for_health_is_five_minutes() -> None:
     assert step(upgrading(sick, verifying(0, 5 * MINUTE))) == Settle((), (0,))
 
 
-def test_nobody_fails_on_old_news() -> None:
+def test_no_instance_fails_on_stale_health() -> None:
     sick = with_instance(fleet(10, health_complete_at=NOW - 3 * MINUTE), 0, health=Health.INITIALIZING)
     assert why(upgrading(sick, verifying(0, 6 * MINUTE))) is Why.STALE_HEALTH
 
@@ -355,7 +355,7 @@ def test_instances_being_deleted_count_for_no_limit() -> None:
     assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(1, (0,))
 
 
-def test_after_a_gap_in_the_news_the_wait_for_health_begins_anew() -> None:
+def test_the_wait_for_health_begins_anew_after_a_gap_in_probing() -> None:
     """A clock that jumps, or a prober that was away, fails nobody."""
     facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, 60 * MINUTE))
     assert step(facts) == Settle((), (0,))

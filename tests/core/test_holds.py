@@ -115,7 +115,7 @@ def test_instances_still_unhealthy_before_the_next_batch_stop_the_upgrade(
     assert isinstance(step(upgrading(rolled(ill=4), *DONE, finished=True)), StartBatch)
 
 
-def test_the_next_batch_is_judged_on_fresh_news_only() -> None:
+def test_the_next_batch_is_judged_on_fresh_health_only() -> None:
     old = replace(rolled(upgraded_ill=4), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE, finished=True)) is Why.STALE_HEALTH
 
@@ -197,7 +197,7 @@ def test_instances_upgraded_first_do_not_keep_the_gate_shut() -> None:
     assert chosen(mending(well, *done, upgraded_first=(2,), finished=True)) == (0,)
 
 
-def test_the_gate_counts_all_others_as_ever() -> None:
+def test_the_gate_counts_all_other_instances() -> None:
     assert isinstance(step(mending(fleet(10, sick=5), upgraded_first=(8, 9))), Fault), "three more are ill"
     gone = with_instance(fleet(3, sick=1), 2, opt_out=STOP)
     assert isinstance(step(mending(gone, upgraded_first=(2,))), Fault), "it is opted out, and is not mended"

@@ -98,7 +98,7 @@ def test_no_more_are_made_than_the_capacity_says() -> None:
     assert missing.to_create(kept) == []
 
 
-def test_new_ones_come_before_those_that_are_tried_again() -> None:
+def test_new_instances_come_before_retried_ones() -> None:
     facts = lacking(4, {3: replace(REFUSED, tried_at=None)}, capacity=5)
     first = step(facts)
     assert isinstance(first, AddInstances) and first.count == 1
@@ -110,7 +110,7 @@ def test_an_opt_out_is_in_nobodys_way() -> None:
     assert step(replace(facts, instances=held)) == MakeAgain((3,), image(NEW))
 
 
-def test_scaling_in_takes_what_is_not_there_first() -> None:
+def test_scaling_in_removes_instances_without_a_machine_first() -> None:
     facts = lacking(6, {1: REFUSED, 3: REFUSED}, capacity=3)
     assert step(facts) == RemoveInstances((1, 3, 5))
     zones = tuple(replace(instance, zone=str(instance.id % 2)) for instance in facts.instances)

@@ -62,7 +62,7 @@ def test_the_table_has_every_field_once() -> None:
     )
 
 
-def test_only_what_is_not_as_by_default_is_told() -> None:
+def test_only_fields_that_differ_from_the_default_are_told() -> None:
     assert policy_words(policy_to_json(Policy())) == []
     changed = Policy(max_surge=True, automatic_rollback=False, max_batch_percent=50)
     assert policy_words(policy_to_json(changed)) == ["no automatic rollback", "new instances"]

@@ -120,7 +120,7 @@ def test_instances_being_deleted_are_in_no_batch() -> None:
     assert instances(plan(facts)) == []
 
 
-def test_a_start_by_hand_is_held_by_the_pause_of_the_last_attempt() -> None:
+def test_a_manual_start_is_held_by_the_pause_of_the_last_attempt() -> None:
     """It would be refused until somebody resumes that."""
     facts = fleet(5, automatic=False, last_attempt=replace(stopped(), paused_by="ada"))
     found = plan(facts, by_hand=True)

@@ -98,7 +98,7 @@ def test_an_opt_out_is_there_since_the_first_of_its_instances() -> None:
     assert (found.since, found.instances) == (NOW - MINUTE, (1, 2))
 
 
-def test_an_upgrade_of_those_that_failed_speaks_of_them_alone() -> None:
+def test_an_upgrade_of_failed_instances_speaks_of_them_alone() -> None:
     facts = with_instance(fleet(10), 1, version=NEW, failed_version=NEW, opt_out=HOLD)
     facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, is_switched_off=True)
     facts = with_instance(facts, 4, version=NEW, failed_version=NEW, is_switched_off=True)
@@ -138,7 +138,7 @@ def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
     )
 
 
-def test_a_fleet_wide_stop_and_a_pause_by_hand_are_both_told() -> None:
+def test_a_fleet_stop_and_a_pause_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
     assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.TURN]
     assert (the(Why.FLEET_STOPPED, facts).action, the(Why.PAUSED, facts).action) == ("end_fleet_stop", "resume")

@@ -63,7 +63,7 @@ def test_a_disk_that_could_not_be_put_back_is_not_tried_again() -> None:
     assert step(upgrading(fleet(25), Member(0, FAILED, may_roll_back=False), *_done(1, 4))) == FinishBatch(1)
 
 
-def test_the_batch_waits_for_those_that_go_back() -> None:
+def test_the_batch_waits_for_rollbacks() -> None:
     facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, ROLLING_BACK), Member(1, MemberState.SUCCEEDED))
     assert why(facts) is Why.ROLLING_BACK
     assert step(upgrading(fleet(25), Member(0, ROLLED_BACK), *_done(1, 4))) == FinishBatch(1)
@@ -86,7 +86,7 @@ BREACH_POLICY = Policy(rollback_on_breach=True)
 
 
 @pytest.mark.parametrize("started_by", StartedBy)
-def test_on_a_breach_those_that_failed_go_back_where_the_policy_says_so(started_by: StartedBy) -> None:
+def test_failed_instances_are_rolled_back_on_a_breach_if_the_policy_says_so(started_by: StartedBy) -> None:
     """A-17: whoever started it, and also where automatic rollback is off."""
     policy = replace(BREACH_POLICY, automatic_rollback=False)
     facts = upgrading(
@@ -197,7 +197,7 @@ def test_the_platform_leaves_the_quarantined_alone_and_a_person_does_not() -> No
     assert chosen(upgrading(facts, started_by=USER)) == (1,)
 
 
-def test_only_those_that_failed_are_taken_where_that_was_asked_for() -> None:
+def test_only_failed_instances_are_taken_on_request() -> None:
     """A-21: retry of the failed only, on the new disk (nothing was rolled back) as on the old one."""
     facts = with_instance(fleet(10), 3, version=NEW, failed_version=NEW)
     facts = with_instance(facts, 7, failed_version=NEW)

@@ -106,7 +106,7 @@ def test_every_waiting_instance_of_a_running_upgrade_has_a_reason() -> None:
     assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).action) == ((1,), "")
 
 
-def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
+def test_a_manual_start_is_offered_for_the_instances_it_would_take() -> None:
     facts = fleet(3, automatic=False)
     assert the(InstanceWhy.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
     for id in range(3):
@@ -114,7 +114,7 @@ def test_a_start_by_hand_is_offered_for_those_that_it_would_take() -> None:
     assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == ""
 
 
-def test_on_old_news_nobody_waits_until_a_time_that_is_past() -> None:
+def test_no_wait_on_stale_health_ends_in_the_past() -> None:
     facts = fleet(10, health_complete_at=NOW - MINUTE, probed_without_gap_since=NOW - 60 * MINUTE)
     found = reasons(upgrading(facts, verifying(0, 6 * MINUTE)), NOW)
     assert Why.VERIFYING in {reason.code for reason in found}

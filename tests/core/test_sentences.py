@@ -83,7 +83,7 @@ def test_a_decision_says_what_it_keeps_waiting() -> None:
     assert (resting["face"]["fill"], resting["word"], resting["passes"]) == ("done", "", True)
 
 
-def test_the_weightiest_reason_is_what_is_said_where_nothing_can_be_done() -> None:
+def test_the_weightiest_reason_is_shown_when_nothing_can_be_done() -> None:
     opted_out = say("OptedOut", count=1, owner="ada", until=NOON, reason="x")
     found = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, opted_out, "opt-out")], (), NOON)
     said = reason_shapes.decision(Why.NOTHING_TO_DO, say(Why.NOTHING_TO_DO), found, {}, NOON)

@@ -36,7 +36,7 @@ def test_the_order_of_fields_does_not_count(document: Mapping[str, Any]) -> None
     assert spelling_in(document, "tags") == spelling_in(dict(reversed(list(document.items()))), "tags")
 
 
-def test_only_what_is_there_is_taken_away() -> None:
+def test_only_present_fields_are_removed() -> None:
     document = {"Properties": {"A": 1, "b": 2}, "properties": None}
     assert without_field(document, "properties", "a") == {"Properties": {"b": 2}, "properties": None}
     assert without_field({"properties": "text"}, "properties", "a") == {"properties": "text"}

@@ -56,7 +56,7 @@ def test_a_batch_surges_where_the_policy_says_so() -> None:
     assert step(upgrading(fleet(10))) == StartBatch(1, (0, 1))
 
 
-def test_extensions_are_run_on_the_instances_that_there_are() -> None:
+def test_extensions_run_on_the_present_instances() -> None:
     assert step(extending(fleet(10, policy=SURGE))) == StartBatch(1, (0, 1))
 
 
@@ -69,7 +69,7 @@ def test_extensions_are_run_on_the_instances_that_there_are() -> None:
         (0, False, "in place, because the quota has room for none (maxSurge)."),
     ],
 )
-def test_without_room_for_all_of_it_a_batch_is_in_place(available_quota: int | None, surges: bool, words: str) -> None:
+def test_a_batch_is_in_place_without_quota_for_all_of_it(available_quota: int | None, surges: bool, words: str) -> None:
     """Z-1.10: "on shortage that batch falls back to in place"."""
     answer = step(surging(replace(fleet(10), available_quota=available_quota)))
     assert isinstance(answer, StartBatch)
@@ -77,7 +77,7 @@ def test_without_room_for_all_of_it_a_batch_is_in_place(available_quota: int | N
     assert answer.why == f"20 % of 10 is 2, so at most 2; {words}"
 
 
-def test_the_next_batch_waits_for_those_that_are_replaced_to_be_gone() -> None:
+def test_the_next_batch_waits_until_replaced_instances_are_deleted() -> None:
     """They count against the quota."""
     done = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
     assert isinstance(step(done), StartBatch)

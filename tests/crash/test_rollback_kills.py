@@ -43,7 +43,7 @@ def hasty(
 
 @once_on("postgres")
 @pytest.mark.timeout(300)
-def test_old_disks_are_put_back_once_whoever_dies(hasty: Installation) -> None:
+def test_old_disks_are_put_back_once_whichever_process_dies(hasty: Installation) -> None:
     """While bad versions roll; then a good one goes through the same instances."""
     seed = os.environ.get("ROLLGRID_SEED") or secrets.token_hex(4)
     print(f"\nROLLGRID_SEED={seed} repeats this plan")  # noqa: T201

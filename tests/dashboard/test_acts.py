@@ -127,7 +127,7 @@ def test_opting_in(ada: Client) -> None:
     assert opt_in("fleet/web", ["0"], owner="me", now=NOW)
 
 
-def test_the_cord_is_pulled_for_a_day_and_let_go(ada: Client) -> None:
+def test_a_fleet_stop_for_a_day_is_set_and_ended(ada: Client) -> None:
     a_scale_set()
     said = done(ada, "stop fleet")
     assert said["said"] == "All automatic upgrades are stopped."
@@ -140,7 +140,7 @@ def test_the_cord_is_pulled_for_a_day_and_let_go(ada: Client) -> None:
     assert problem(act(ada, "end fleet stop")) == "automatic upgrades are not stopped"
 
 
-def test_the_cord_until_a_time(ada: Client) -> None:
+def test_a_fleet_stop_until_a_time(ada: Client) -> None:
     until = the_time() + timedelta(hours=2)
     done(ada, "stop fleet", until=until.isoformat())
     assert FleetStop.objects.get().until == until

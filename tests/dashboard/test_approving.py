@@ -29,7 +29,7 @@ def test_approving_twice_is_once(ada: Client) -> None:
     assert act(ada, "approve").json() == {"said": "No instance is waiting for approval of 16.04.9 any more."}
 
 
-def test_only_what_was_on_the_screen_is_approved(ada: Client) -> None:
+def test_only_instances_shown_on_the_screen_are_approved(ada: Client) -> None:
     deferred_set()
     publish("16.04.9")
     publish("16.04.10")

@@ -262,7 +262,7 @@ def test_variables_with_other_prefixes_are_ignored(monkeypatch: pytest.MonkeyPat
     environment.check()
 
 
-def test_all_names_of_ours_are_known() -> None:
+def test_all_of_our_variables_are_known() -> None:
     assert set(environment.NAMES) == {name for name in asked_for() if name.startswith("ROLLGRID_")}
 
 

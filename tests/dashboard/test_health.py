@@ -75,7 +75,7 @@ def test_alive_needs_nothing() -> None:
     assert (answer.status_code, answer.content) == (200, b"alive\n")
 
 
-def test_health_is_told_to_whoever_asks(settings: Any) -> None:
+def test_health_is_answered_without_a_session(settings: Any) -> None:
     """A load balancer knows an address only, and may speak plain http where everyone else must not."""
     settings.SECURE_SSL_REDIRECT = True
     assert Client(headers={"host": "10.9.8.7"}).get("/healthz").status_code == 200
@@ -257,7 +257,7 @@ def test_the_simulator_counts_where_a_scale_set_is_on_it(parts: Heartbeats) -> N
 
 
 @on_a_database
-def test_a_broker_of_ours_counts_once_it_has_answered(parts: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundled_broker_counts_once_it_has_answered(parts: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
     all_work(parts)
     assert engine()[0] == 200
     parts.worked(Part.BROKER)

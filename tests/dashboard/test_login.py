@@ -152,7 +152,7 @@ def test_signing_in_forgets_the_failures(client: Client, ada: User) -> None:
     assert "4 tries left" in sign_in(client, "ada", "wrong").content.decode()
 
 
-def test_a_failed_sign_in_is_one_line_without_what_was_typed(
+def test_a_failed_sign_in_is_one_line_without_the_typed_text(
     client: Client, ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     sign_in(client, "ada", "hunter2")

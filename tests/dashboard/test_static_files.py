@@ -75,7 +75,7 @@ def _with_what_they_name(addresses: set[str]) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("collected")
-def test_every_file_of_a_page_is_kept_for_ever(client: Client) -> None:
+def test_every_file_of_a_page_is_cached_for_ever(client: Client) -> None:
     client.force_login(User.objects.create_superuser("ada"))
     addresses = of_the_pages(client)
     modules = {address for address in addresses if address.startswith("/static/js/")}

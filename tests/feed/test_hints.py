@@ -65,13 +65,13 @@ def heard_by_listening(
     return heard
 
 
-def test_a_listener_hears_what_is_published(broker: str) -> None:
+def test_a_listener_hears_published_hints(broker: str) -> None:
     publisher = Hints()
     heard = heard_by_listening(lambda heard: len(heard) >= 2, lambda: publisher.publish({7: 41, 8: 42}))
     assert set(heard) == {(7, 41), (8, 42)}
 
 
-def test_a_listener_passes_over_what_is_no_hint(broker: str) -> None:
+def test_a_listener_ignores_messages_that_are_no_hint(broker: str) -> None:
     publisher = Hints()
 
     def say() -> None:

@@ -217,7 +217,7 @@ def test_opt_outs_that_are_refused(words: list[str], expected: list[str]) -> Non
         run("opt_out", "fleet/web", *words)
 
 
-def test_opting_in_what_is_not_there() -> None:
+def test_opting_in_an_unknown_instance_is_refused() -> None:
     a_scale_set()
     with complains("no instance 99; its instances: 0 to 9"):
         run("opt_in", "fleet/web", "0", "99")

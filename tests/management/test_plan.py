@@ -91,7 +91,7 @@ def test_a_plan_says_what_holds_the_upgrade_now() -> None:
     assert sum(line.startswith("batch") for line in said) == 5, "the plan goes on behind it"
 
 
-def test_where_automatic_upgrades_are_off_it_is_the_plan_of_a_start_by_hand() -> None:
+def test_without_automatic_upgrades_the_plan_is_that_of_a_manual_start() -> None:
     """People's upgrades have the set's own limits, whatever useRollingUpgradePolicy says."""
     body = edited(document(capacity=10, automatic=False), OWN_LIMITS, {"maxBatchInstancePercent": 50})
     a_scale_set(model=body)

@@ -66,7 +66,7 @@ def test_releasing() -> None:
         run("release", "fleet/web", "10")
 
 
-def test_starting_with_those_that_failed_alone() -> None:
+def test_starting_with_failed_instances_only() -> None:
     a_scale_set()
     publish(NEW)
     with complains(f"OperationNotAllowed: no instance of fleet/web that is not opted out failed on {NEW}"):

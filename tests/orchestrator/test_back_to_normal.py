@@ -20,7 +20,7 @@ def versions(fleet: Fleet) -> list[str]:
     return [row.version for row in fleet.instances]
 
 
-def test_a_mended_model_is_taken_while_its_upgrade_is_faulted_and_rolled_out_by_itself(make_fleet: MakeFleet) -> None:
+def test_a_corrected_model_is_rolled_out_by_itself_after_a_failed_upgrade(make_fleet: MakeFleet) -> None:
     fleet = failing(make_fleet)
     touched = fleet.row.upgrades.get().members.count()
     assert touched < len(fleet.instances), "nothing beyond the first batch"

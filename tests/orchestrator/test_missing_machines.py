@@ -71,7 +71,7 @@ def test_a_refused_creation_is_tried_again_by_itself_with_a_growing_wait(short: 
 
 
 @pytest.mark.parametrize("how", ["time", "a person", "capacity up"])
-def test_when_there_is_room_all_are_made(short: Fleet, how: str) -> None:
+def test_all_instances_are_created_when_the_quota_allows(short: Fleet, how: str) -> None:
     """By itself after its time; at once where a person wants it. Another model says so too."""
     short.change(4, 5, creation_tries=4)
     short.tags[NO_QUOTA] = "100"
@@ -240,7 +240,7 @@ def test_a_creation_that_never_ended_is_taken_as_it_is_when_it_comes_up_after_al
     assert fleet.row.decision["code"] == "NothingToDo"
 
 
-def test_a_surplus_that_must_stay_is_what_is_said(make_fleet: MakeFleet) -> None:
+def test_a_surplus_that_must_stay_is_reported(make_fleet: MakeFleet) -> None:
     """Rather than that there is nothing to do."""
     fleet = make_fleet(4)
     fleet.go_on()

@@ -212,7 +212,7 @@ def test_a_provider_that_hangs_costs_time_only(db: None, simulator: Simulator, s
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_the_tick_finds_what_is_due_and_moves_it_on(make_fleet: MakeFleet) -> None:
+def test_the_tick_finds_due_scale_sets_and_moves_them_on(make_fleet: MakeFleet) -> None:
     fleet, other = make_fleet(1), make_fleet(1)
     ScaleSet.objects.filter(pk=other.id).update(reconcile_at=fleet.now + timedelta(minutes=1))
     assert schedule.due_scale_sets(fleet.now) == [fleet.id]
@@ -238,7 +238,7 @@ def test_a_wake_during_a_reconcile_is_not_lost(make_fleet: MakeFleet) -> None:
     assert fleet.row.lease_until is None
 
 
-def test_a_reconcile_that_news_overtakes_is_left_to_the_next_one(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_overtaken_by_a_change_is_left_to_the_next(make_fleet: MakeFleet) -> None:
     """What changed has mostly asked for a reconcile of its own: to go on at once cost a second reconcile for the same news."""
     fleet = make_fleet(3)
     fleet.go_on()

@@ -31,7 +31,7 @@ def members(fleet: Fleet) -> dict[int, str]:
     return dict(InstanceUpgrade.objects.filter(upgrade=fleet.upgrade).values_list("instance_number", "state"))
 
 
-def test_a_result_and_what_is_waited_for_then_are_one_event(verified: Fleet) -> None:
+def test_a_result_and_the_following_wait_are_one_event(verified: Fleet) -> None:
     seq = verified.row.seq
     verified.reconcile()
     assert sorted(members(verified).values()) == ["succeeded", "verifying"]

@@ -62,7 +62,7 @@ def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(make_fleet: Mak
     assert attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk] == attempts.Rollback()
 
 
-def test_an_upgrade_by_hand_rolls_nothing_back_but_on_a_breach_where_the_policy_says_so(make_fleet: MakeFleet) -> None:
+def test_a_manual_upgrade_rolls_back_only_on_a_breach_if_the_policy_says_so(make_fleet: MakeFleet) -> None:
     """Z-0.9; A-17: RollingBack while they go back, then Faulted."""
     fleet = make_fleet(10, **{"bad-versions": BAD})
     fleet.put(10, automatic=False)
@@ -138,7 +138,7 @@ def test_a_new_model_ends_the_wait_too(make_fleet: MakeFleet) -> None:
     assert fleet.row.upgrades.count() == before + 1
 
 
-def test_only_those_that_failed_are_tried_again(make_fleet: MakeFleet) -> None:
+def test_only_failed_instances_are_retried(make_fleet: MakeFleet) -> None:
     """A-21: by hand, from the disk that they are on."""
     fleet = failing(make_fleet, 10)
     upgrade = start(fleet.path, "ada", fleet.now, only_failed=True)

@@ -99,7 +99,7 @@ def test_capacity_does_not_drop_where_the_quota_is_used_up_meanwhile(make_fleet:
     assert [(row.failed_version, row.failures) for row in fleet.instances] == [(NEW, 0)] * 2 + [("", 0)] * 3
 
 
-def test_a_provider_that_does_not_say_how_much_room_there_is_is_asked_again(
+def test_a_provider_that_does_not_tell_its_quota_is_asked_again(
     make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither are new instances made blindly, nor is capacity given up."""

@@ -59,7 +59,7 @@ def reasons(fleet: Fleet) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("instances", [1, 2, 3, 10])
-def test_the_mended_version_reaches_all_by_itself(make_fleet: MakeFleet, instances: int) -> None:
+def test_a_corrected_version_reaches_all_by_itself(make_fleet: MakeFleet, instances: int) -> None:
     fleet = bad_for_all(make_fleet, instances, tried=5)
     assert fleet.row.upgrades.count() == 5
     assert quarantined(fleet) == []

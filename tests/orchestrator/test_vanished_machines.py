@@ -227,7 +227,7 @@ def test_a_machine_that_comes_back_is_taken_as_it_is(six: Fleet) -> None:
     assert six.instances[1].os_disk == disk and six.instances[1].health == "healthy"
 
 
-def test_old_news_that_it_is_gone_is_not_written(six: Fleet) -> None:
+def test_a_stale_report_of_a_vanished_machine_is_not_written(six: Fleet) -> None:
     """It was reimaged meanwhile, or something is being done to it."""
     probed = probe_targets.read(six.id)
     assert probed
@@ -248,7 +248,7 @@ def test_an_opt_out_holds_for_what_replaces_it(six: Fleet) -> None:
     assert [row.version == NEW for row in six.instances] == [True] * 4 + [False, True]
 
 
-def test_scaling_in_takes_it_before_those_that_are_there(six: Fleet) -> None:
+def test_scaling_in_removes_a_vanished_instance_first(six: Fleet) -> None:
     vanish(six, 1)
     notice(six)
     six.put(5)

@@ -228,7 +228,7 @@ def test_an_opt_out_for_this_upgrade_needs_an_upgrade(make_fleet: MakeFleet) -> 
         opt_out(fleet.path, ["4"], reason="not now", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
 
 
-def test_a_person_who_starts_the_next_version_by_hand_is_not_refused_for_it(make_fleet: MakeFleet) -> None:
+def test_a_manual_start_of_the_next_version_is_not_refused(make_fleet: MakeFleet) -> None:
     fleet = failing(make_fleet)
     ids = [str(row.number) for row in fleet.instances]
     opt_out(fleet.path, ids, reason="not this one", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)

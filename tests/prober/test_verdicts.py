@@ -44,7 +44,7 @@ def test_a_state_flips_after_as_many_results_as_the_threshold_says() -> None:
     assert (verdict.of.number, verdict.health, verdict.detail) == (1, Health.UNHEALTHY, "HTTP 503")
 
 
-def test_a_flap_within_one_write_is_no_news() -> None:
+def test_a_flap_within_one_write_makes_no_event() -> None:
     row = a_probed_set(threshold=1)
     counts, known = ProbeCounts(), probed(row)
     counts.know(known)
@@ -172,7 +172,7 @@ def test_a_verdict_is_written_with_its_event_and_wakes_the_set() -> None:
     assert write_back.write_verdicts(row.pk, verdicts, later) is None
 
 
-def test_a_verdict_on_what_is_no_more_is_not_written() -> None:
+def test_a_verdict_on_a_deleted_instance_is_not_written() -> None:
     """Reimaged, being worked on, or voided since: what was found is no news of the machine as it is."""
     row = a_scale_set(instances=4)
     known = probed(row)
@@ -290,7 +290,7 @@ def test_a_machine_on_another_os_disk_than_we_gave_it_is_taken_as_it_is() -> Non
     assert ScaleSet.objects.get(pk=row.pk).reconcile_at == later
 
 
-def test_a_gap_in_the_news_is_remembered() -> None:
+def test_a_gap_in_probing_is_remembered() -> None:
     row = a_scale_set(instances=1)
     since = []
     for seconds in (5, 15, 26, 30, -3600, -3595):

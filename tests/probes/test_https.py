@@ -259,7 +259,7 @@ def test_a_long_answer_in_many_records(run: Run) -> None:
     run(story())
 
 
-def test_nobody_is_listened_to_for_ever(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_handshake_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls, "MAX_BYTES", 100)
 
     async def story() -> None:

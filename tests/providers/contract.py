@@ -144,7 +144,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_each_machine_takes_up_room(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_each_machine_uses_quota(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         """Where the provider knows how much there is."""
 
         async def story(provider: Provider) -> None:
@@ -302,7 +302,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_a_poll_that_may_wait_comes_back_with_the_news(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_a_poll_that_may_wait_returns_at_the_first_outcome(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             if provider.capabilities.poll_seconds:
                 pytest.skip("this provider does not wait in poll")

@@ -18,7 +18,7 @@ def test_the_english_catalogue_is_of_today() -> None:
     assert file.read_bytes() == catalogues.written(collected()), "run `make texts`"
 
 
-def test_the_offered_languages_are_english_and_those_that_are_complete() -> None:
+def test_english_and_complete_languages_are_offered() -> None:
     english = collected()
     for name in OTHERS:
         catalogue = catalogues.read(catalogues.file_of(name))

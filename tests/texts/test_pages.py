@@ -84,7 +84,7 @@ def test_the_history_of_an_instance(ada: Client) -> None:
     says_no_plain_word(ada.get("/scale-sets/fleet/a/instances/1/history/").content.decode())
 
 
-def test_signing_in_and_what_is_refused(nobody: Client) -> None:
+def test_the_sign_in_page_and_its_refusals_are_translated(nobody: Client) -> None:
     User.objects.create_user("ada", password="right")
     is_translated(nobody.get("/login/"))
     for name, password in (("", ""), ("ada", "wrong"), *[("ada", "wrong")] * 6):
