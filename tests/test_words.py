@@ -17,6 +17,16 @@ OLD = {
     r"make_up|quarantine_those_at_fault|_note_how_it_went|_of_the_same_member": "shift_waits, quarantine_failing, "
     "_note_result, _other_of_pair",
     r"policy_(?:from|to)_row": "policy_from_json, policy_to_json",
+    r"Why\.(?:ROOM|CLEARING|GATE|STOPPED|PAUSE)": "Why.QUOTA_UNKNOWN, REMOVING_REPLACED, TOO_MANY_UNHEALTHY, CANCELLED_BEFORE, "
+    "PAUSE_BETWEEN_BATCHES",
+    r"news_since|waits_from|kept_on_scale_in|is_kept_at_scale_in": "probed_without_gap_since, wait_began_at, protected_from_scale_in, "
+    "is_protected_from_scale_in",
+    r"touched_anything|could_be_started|gate_is_shut|leased_row": "has_begun_any, startable_instances, is_gate_shut, lease",
+    r"look_soon|begin_to_look|PATIENCE_SECONDS|GATHERED_SECONDS|FOLLOWED_SECONDS": "reconcile_soon, start_reconciling, "
+    "ANSWER_TIMEOUT_SECONDS, GATHER_SECONDS",
+    r"NotReadyIsNoFault|refuse_nonsense|Seldom|Warned|Trial": "DropNotReady, refuse_unreadable, PacedLogger, DocumentWarning, "
+    "VersionResults",
+    r"(?:upgrades\.)?(?:seldom|neighbours|durable|kept_secrets)\.\w+": "log_pacing, outages, atomic_files, state_secrets",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
 FILES = sorted(
@@ -59,4 +69,11 @@ def test_no_variable_is_called_one() -> None:
     assert variables("for one in rows: pass") == variables("lambda one: 1") == {"one"}
     assert not variables("class Expected:\n    one: str")
     found = [str(path.relative_to(ROOT)) for path in PYTHON if "one" in variables(path.read_text())]
+    assert not found
+
+
+def test_a_test_is_named_after_its_subject() -> None:
+    """The noun comes first, then what is expected of it: a failing line says what broke."""
+    riddle = re.compile(r"def (test_(?:what|who|whoever|one|those|it|they|whose)_\w+)")
+    found = {f"{path.relative_to(ROOT)}: {name}" for path in PYTHON for name in riddle.findall(path.read_text())}
     assert not found

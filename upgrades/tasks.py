@@ -24,7 +24,7 @@ from upgrades.orchestrator.wakes import Reconciler
 from upgrades.outages import is_database_away
 
 log = logging.getLogger(__name__)
-FOLLOWED_SECONDS = 0.09  # from an outcome to reconciling: others may follow within it, and are seen too
+GATHER_SECONDS = 0.09  # from an outcome to reconciling: others may follow within it, and are seen too
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tries again each tenth of a second
 P = ParamSpec("P")
 
@@ -100,10 +100,10 @@ def work(work_item_id: int, claim_number: int) -> None:
 
 
 def _follow_outcomes(scale_set_id: int, awaits_verdicts: bool) -> None:
-    reconcile_soon(scale_set_id, within=VERDICT_SECONDS if awaits_verdicts else FOLLOWED_SECONDS)
+    reconcile_soon(scale_set_id, within=VERDICT_SECONDS if awaits_verdicts else GATHER_SECONDS)
 
 
-def reconcile_soon(scale_set_id: int, *, within: float = FOLLOWED_SECONDS) -> None:
+def reconcile_soon(scale_set_id: int, *, within: float = GATHER_SECONDS) -> None:
     """Have a scale set reconciled in `within` seconds. A worker needs no message for that: receiving one costs as much as reconciling."""
     if RECONCILER.is_running:
         RECONCILER.wake(scale_set_id, within=within)

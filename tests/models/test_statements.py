@@ -33,7 +33,7 @@ def test_a_broken_transaction_runs_nothing_more() -> None:
         NAMES.rows(row.pk)
 
 
-def test_whoever_watches_statements_sees_these_too() -> None:
+def test_watchers_of_statements_see_these_too() -> None:
     row, seen = a_scale_set(instances=2), list[str]()
 
     def watch(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:

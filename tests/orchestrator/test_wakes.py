@@ -5,7 +5,7 @@ import threading
 
 from tests.waiting import wait_until
 from upgrades.orchestrator.wakes import Reconciler, Wakes
-from upgrades.tasks import FOLLOWED_SECONDS
+from upgrades.tasks import GATHER_SECONDS
 
 MAX_WAIT = 0.1
 RECONCILE_TAKES = 0.01
@@ -82,7 +82,7 @@ def test_every_wake_is_followed_by_a_reconcile_within_a_tenth_of_a_second_and_ma
                 wakes.done(pk)
                 del ends[pk]
             pk = chance.randrange(3)
-            wakes.wake(pk, within=chance.choice((0.0, FOLLOWED_SECONDS)))
+            wakes.wake(pk, within=chance.choice((0.0, GATHER_SECONDS)))
             waiting.setdefault(pk, clock.now)
             woken += 1
             for taken in wakes.take():

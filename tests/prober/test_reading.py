@@ -113,7 +113,7 @@ def test_only_the_rows_that_changed_are_read() -> None:
     assert any('"number" IN (' in query["sql"] for query in asked.captured_queries)
 
 
-def test_what_a_prober_wrote_it_need_not_read() -> None:
+def test_a_probers_own_verdicts_need_not_be_read() -> None:
     row = a_scale_set(instances=8)
     known = probe_targets.read(row.pk)
     assert known
@@ -127,7 +127,7 @@ def test_what_a_prober_wrote_it_need_not_read() -> None:
 
 
 @pytest.mark.parametrize("happens", [get_busy, come_back, go, be_edited], ids=lambda each: each.__name__)
-def test_it_reads_all_the_same_where_something_else_has_happened(happens: Callable[[ScaleSet], None]) -> None:
+def test_a_prober_reads_where_something_else_has_happened(happens: Callable[[ScaleSet], None]) -> None:
     row = a_scale_set(instances=8)
     known = probe_targets.read(row.pk)
     assert known
