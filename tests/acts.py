@@ -10,21 +10,21 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache, wraps
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from django.db import connection
 
-from tests.stories import snapshot_equals_events
+from tests.stories import Snapshots, snapshots, snapshots_after_events
 
 Act = Callable[..., Any]
 PACKAGES = ("upgrades.commands", "upgrades.orchestrator")
 MODULES = ("upgrades.prober.write_back",)
 READERS = ("upgrades.commands.lookup", "upgrades.orchestrator.observe")  # the helpers of those who write
 IMPORTED_TO = ("upgrades.", "tests.", "dashboard.")
-READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+READS = ("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA")
 _inside = threading.local()
 _judging: list[bool] = []
 _wrapped_in: dict[str, ModuleType] = {}
@@ -75,19 +75,35 @@ def _must_not_ask() -> bool:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """`snapshot_equals_events` from the first write on: as long as nothing is written there is nothing to tell."""
-    with ExitStack() as stack:
-        begun = False
+    """Assert that the events lead from the snapshots before the first write to those at the end. Without a write nothing is compared."""
+    before: list[Snapshots] = []
 
-        def look_before_a_write(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-            nonlocal begun
-            if not begun and not sql.startswith(READS):
-                begun = True
-                stack.enter_context(snapshot_equals_events())
-            return execute(sql, *rest)
+    def look_before_a_write(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if not before and not sql.startswith(READS):
+            before.append({})  # snapshots are read by statements too
+            before[0] = snapshots(known.snapshots)
+            known.snapshots = {}
+        return execute(sql, *rest)
 
-        with connection.execute_wrapper(look_before_a_write):
-            yield
+    with connection.execute_wrapper(look_before_a_write):
+        yield
+    if before:
+        known.snapshots = snapshots_after_events(before[0])
+
+
+class _Known(threading.local):
+    """The snapshots at the end of this thread's last act, to begin the next with; none where somebody else has written since."""
+
+    snapshots: Snapshots = MappingProxyType({})
+
+
+known = _Known()
+
+
+def _forget_on_a_write(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+    if not sql.startswith(READS) and not getattr(_inside, "an_act", False):
+        known.snapshots = {}
+    return execute(sql, *rest)
 
 
 @contextmanager
@@ -95,8 +111,10 @@ def all_judged() -> Iterator[None]:
     """As long as this lasts, every act is, by whatever name it was imported."""
     _wrap_all()
     _judging.append(True)
+    known.snapshots = {}
     try:
-        yield
+        with connection.execute_wrapper(_forget_on_a_write):
+            yield
     finally:
         _judging.pop()
 
