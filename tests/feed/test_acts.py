@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.acts import acts, all_judged, judged
+from tests.acts import UNSEEN, acts, all_judged, judged
 from tests.stories import NOW, a_scale_set
 from upgrades.commands import opt_outs
-from upgrades.models import Instance
+from upgrades.feed import read
+from upgrades.models import Instance, ScaleSet
 
 pytestmark = pytest.mark.django_db
 opt_out = opt_outs.opt_out
@@ -43,3 +44,37 @@ def test_the_judge_applies_whatever_the_import_name() -> None:
 def test_where_it_is_not_asked_for_it_says_nothing() -> None:
     a_scale_set(instances=2)
     assert judged(silent)() == 1
+
+
+@pytest.mark.parametrize("column", UNSEEN)
+def test_unseen_columns_are_in_no_snapshot(column: str) -> None:
+    row = a_scale_set(instances=2)
+    before, value = read.snapshot(row.pk), 7 if column == "lease_number" else NOW
+    assert ScaleSet.objects.filter(pk=row.pk).update(**{column: value}) == 1
+    assert read.snapshot(row.pk) == before
+
+
+def test_a_change_beside_an_unseen_column_is_caught() -> None:
+    row = a_scale_set(instances=2)
+
+    def write_both() -> int:
+        return ScaleSet.objects.filter(pk=row.pk).update(probed_at=NOW, capacity=7)
+
+    with all_judged(), pytest.raises(AssertionError):
+        judged(write_both)()
+
+
+def test_a_change_after_an_act_that_was_told_is_caught() -> None:
+    a_scale_set(instances=2)
+    with all_judged():
+        opt_outs.opt_out("fleet/web", ["1"], reason="why", owner="ada", now=NOW)
+        with pytest.raises(AssertionError):
+            judged(silent)()
+
+
+def test_a_change_of_a_tests_own_is_not_held_against_the_next_act() -> None:
+    a_scale_set(instances=2)
+    with all_judged():
+        opt_outs.opt_out("fleet/web", ["1"], reason="why", owner="ada", now=NOW)
+        silent()
+        opt_outs.opt_out("fleet/web", ["0"], reason="why", owner="ada", now=NOW)
