@@ -37,7 +37,7 @@ def _fields_without_effect(row: ScaleSet) -> list[Check]:
     """A check for each field of the document that does nothing here."""
     return [
         Check(
-            Reference(warning.at, "member", warning.at.rpartition(".")[2]),
+            Reference(warning.place, "member", warning.place.rpartition(".")[2]),
             "failed" if warning.is_asked_for else "not checked",
             warning.text,
         )

@@ -18,7 +18,7 @@ def _render(check: Check) -> dict[str, Any]:
     found = check.reference
     expires = {"expirationTime": time(found.expires_at)} if found.expires_at else {}
     said = {"result": check.result, "message": check.says}
-    return {"target": found.at, "kind": found.kind, "reference": found.shown, **expires, **said}
+    return {"target": found.place, "kind": found.kind, "reference": found.shown, **expires, **said}
 
 
 PREFLIGHT = resource(ids.COMPUTE, GET=show)

@@ -166,12 +166,12 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         known.check(document, azure_types.LOAD_BALANCER, before)
         check_tags(document)
         for kind in PARTS:
-            for at, part in read_objects(document, "properties", kind):
-                read_object(part, "properties", at=at)  # raises BadDocument where it is no object
+            for parent, part in read_objects(document, "properties", kind):
+                read_object(part, "properties", parent=parent)  # raises BadDocument where it is no object
         limits.check_load_balancer(document, before)
         _check_names(document, before)
-        for at, probe in read_objects(document, *_PROBES):
-            _check_sku(document, _read(probe, at), at)
+        for parent, probe in read_objects(document, *_PROBES):
+            _check_sku(document, _read(probe, parent), parent)
         typed.check_types(document, azure_types.LOAD_BALANCER, before)
         return read_str(document, "location", required=True)
 
@@ -180,25 +180,25 @@ def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) 
     """Check the names of the parts: a part's name is in its id, so no id could name a part with a slash or a blank in its name."""
     for kind in PARTS:
         known_names = {get_field(part, "name") for _, part in read_objects(before, "properties", kind)}
-        for at, part in read_objects(document, "properties", kind):
-            name, target = read_str(part, "name", required=kind == "probes", at=at), f"{at}.name"
+        for parent, part in read_objects(document, "properties", kind):
+            name, target = read_str(part, "name", required=kind == "probes", parent=parent), f"{parent}.name"
             if name and name not in known_names and not _NAME.fullmatch(name):
                 raise BadDocument(
                     f"{target}: {BAD_NAME.format(name=show_value(name))}", target=target, code="InvalidResourceName"
                 )
 
 
-def _check_sku(document: object, probe: ProbeModel, at: str) -> None:
+def _check_sku(document: object, probe: ProbeModel, parent: str) -> None:
     """Raise BadDocument for an HTTPS probe on a Basic load balancer (Z-3.2). Without a SKU the document gets the one that it needs."""
     if probe.protocol == "https" and read_str(document, "sku", "name").lower() == "basic":
-        target = f"{at}.properties.protocol"
+        target = f"{parent}.properties.protocol"
         message = "a probe with https protocol is only supported on a load balancer with sku.name Standard"
         raise BadDocument(f"{target}: {message}", target=target)
 
 
-def _read(probe: object, at: str = "") -> ProbeModel:
+def _read(probe: object, parent: str = "") -> ProbeModel:
     settings = get_field(probe, "properties")
-    return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, at=f"{at}.properties")
+    return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, parent=f"{parent}.properties")
 
 
 def _tell_users(row: LoadBalancer, now: datetime) -> None:
@@ -267,9 +267,9 @@ def find_probe(probe_id: str) -> ProbeModel:
 
 def _probe_of(row: LoadBalancer, probe_id: str) -> ProbeModel | None:
     wanted = _probe_name(probe_id).lower()
-    for at, probe in read_objects(row.document, *_PROBES):
+    for parent, probe in read_objects(row.document, *_PROBES):
         if read_str(probe, "name").lower() == wanted:
-            return _read(probe, at)
+            return _read(probe, parent)
     return None
 
 

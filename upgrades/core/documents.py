@@ -215,37 +215,40 @@ def read_policy_field(document: Json, field: PolicyField) -> Any:
 
 def _extension_probe(document: Json) -> ProbeModel | None:
     """The probe that the Application Health extension's settings describe (Z-3.3); None without that extension."""
-    for at, extension in read_objects(document, *_EXTENSIONS):
-        if read_str(extension, "properties", "type", at=at).lower() in HEALTH_EXTENSIONS:
-            settings, place = read_object(extension, "properties", "settings", at=at), f"{at}.properties.settings"
-            probe = read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), at=place)
-            return _as_rich(probe, settings, place) if _is_rich(extension, at) else probe
+    for parent, extension in read_objects(document, *_EXTENSIONS):
+        if read_str(extension, "properties", "type", parent=parent).lower() in HEALTH_EXTENSIONS:
+            settings, place = (
+                read_object(extension, "properties", "settings", parent=parent),
+                f"{parent}.properties.settings",
+            )
+            probe = read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), parent=place)
+            return _as_rich(probe, settings, place) if _is_rich(extension, parent) else probe
     return None
 
 
 _HANDLER_VERSION = re.compile(r"([12])(?:\.[0-9]+)*")
 
 
-def _is_rich(extension: Json, at: str) -> bool:
+def _is_rich(extension: Json, parent: str) -> bool:
     """Is it version 2 of the Application Health extension? Version 1 has only healthy and unhealthy, 2 also unknown and initializing."""
-    version = read_str(extension, "properties", "typeHandlerVersion", at=at) or "1.0"
+    version = read_str(extension, "properties", "typeHandlerVersion", parent=parent) or "1.0"
     match = _HANDLER_VERSION.fullmatch(version)
     if match is None:
         raise wrong_value(
-            f"{at}.properties.typeHandlerVersion", "1.0 or 2.0 for the Application Health extension", version
+            f"{parent}.properties.typeHandlerVersion", "1.0 or 2.0 for the Application Health extension", version
         )
     return match.group(1) == "2"
 
 
-def _as_rich(probe: ProbeModel, settings: Json, at: str) -> ProbeModel:
+def _as_rich(probe: ProbeModel, settings: Json, parent: str) -> ProbeModel:
     usual = probe.interval_seconds * probe.threshold
-    grace = read_int(settings, "gracePeriod", default=usual, least=5, most=MAX_GRACE_SECONDS, at=at)
+    grace = read_int(settings, "gracePeriod", default=usual, least=5, most=MAX_GRACE_SECONDS, parent=parent)
     return replace(probe, is_rich=True, grace_seconds=grace)
 
 
 def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
-    for at, extension in read_objects(document, *_EXTENSIONS):
-        yield at, read_str(extension, "properties", "type", at=at).lower()
+    for parent, extension in read_objects(document, *_EXTENSIONS):
+        yield parent, read_str(extension, "properties", "type", parent=parent).lower()
 
 
 def _encrypted_by(document: Json) -> str:
@@ -253,37 +256,39 @@ def _encrypted_by(document: Json) -> str:
 
     Encryption of the storage itself is something else, and does not count."""
     disks = [(".".join(_OS_DISK), read_object(document, *_OS_DISK)), *read_objects(document, *_DISKS)]
-    for at, disk in disks:
+    for parent, disk in disks:
         if read_bool(disk, "encryptionSettings", "enabled"):
-            return f"{at}.encryptionSettings"
-    return next((at for at, kind in _extension_types(document) if kind in ENCRYPTION_EXTENSIONS), "")
+            return f"{parent}.encryptionSettings"
+    return next((parent for parent, kind in _extension_types(document) if kind in ENCRYPTION_EXTENSIONS), "")
 
 
 def read_probe(
-    settings: object, *, interval: tuple[int, int, int], threshold: tuple[int, int], at: str = ""
+    settings: object, *, interval: tuple[int, int, int], threshold: tuple[int, int], parent: str = ""
 ) -> ProbeModel:
     """Read a probe's settings. Raises BadDocument.
 
-    `interval`: (default, least, most) in seconds. `threshold`: (default, most). `at`: where the settings are in the document.
+    `interval`: (default, least, most) in seconds. `threshold`: (default, most). `parent`: where the settings are in the document.
     """
-    protocol = read_str(settings, "protocol", required=True, at=at).lower()
+    protocol = read_str(settings, "protocol", required=True, parent=parent).lower()
     if protocol not in USUAL_PORTS:
-        target = dotted_path(at, "protocol")
+        target = dotted_path(parent, "protocol")
         raise BadDocument(
             f"{target}: a probe's protocol is http, https or tcp, not {show_value(protocol)}", target=target
         )
-    path = read_str(settings, "requestPath", required=protocol != "tcp", at=at, longest=MAX_PATH_LENGTH - 1)
+    path = read_str(settings, "requestPath", required=protocol != "tcp", parent=parent, longest=MAX_PATH_LENGTH - 1)
     if protocol == "tcp" and path:
-        target = dotted_path(at, "requestPath")
+        target = dotted_path(parent, "requestPath")
         raise BadDocument(f"{target}: a tcp probe has no requestPath", target=target)
     default, least, most = interval
     count = "probeThreshold" if get_field(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=read_int(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, at=at),
+        port=read_int(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, parent=parent),
         path="/" + path.lstrip("/") if path else "",
-        interval_seconds=read_int(settings, "intervalInSeconds", default=default, least=least, most=most, at=at),
-        threshold=read_int(settings, count, default=threshold[0], least=1, most=threshold[1], at=at),
+        interval_seconds=read_int(
+            settings, "intervalInSeconds", default=default, least=least, most=most, parent=parent
+        ),
+        threshold=read_int(settings, count, default=threshold[0], least=1, most=threshold[1], parent=parent),
     )
 
 
@@ -302,17 +307,17 @@ def _machine(document: Json) -> MachineModel:
 
 def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
     disks = {}
-    for at, disk in read_objects(document, *_DISKS):
-        lun = read_int(disk, "lun", default=0, least=0, most=63, at=at)
+    for parent, disk in read_objects(document, *_DISKS):
+        lun = read_int(disk, "lun", default=0, least=0, most=63, parent=parent)
         if lun in disks:
-            raise BadDocument(f"{at}.lun: another data disk has lun {lun} already", target=f"{at}.lun")
-        disks[lun] = read_int(disk, "diskSizeGB", default=0, least=0, most=65536, at=at)
+            raise BadDocument(f"{parent}.lun: another data disk has lun {lun} already", target=f"{parent}.lun")
+        disks[lun] = read_int(disk, "diskSizeGB", default=0, least=0, most=65536, parent=parent)
     return tuple(disks.items())
 
 
 def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
     """The extensions of the scale set's model. Raises BadDocument. A part of `read`."""
-    extensions = [_extension(extension, at) for at, extension in read_objects(document, *_EXTENSIONS)]
+    extensions = [_extension(extension, parent) for parent, extension in read_objects(document, *_EXTENSIONS)]
     spelled: dict[str, str] = {}
     for model in extensions:
         if model.name.lower() in spelled:
@@ -326,15 +331,15 @@ def extensions_of(document: Json) -> tuple[ExtensionModel, ...]:
     )
 
 
-def _extension(document: Json, at: str) -> ExtensionModel:
-    after = read_list(document, "properties", "provisionAfterExtensions", at=at)
+def _extension(document: Json, parent: str) -> ExtensionModel:
+    after = read_list(document, "properties", "provisionAfterExtensions", parent=parent)
     strange = [name for name in after if not isinstance(name, str)]
     if strange:
-        raise wrong_value(f"{at}.properties.provisionAfterExtensions", "a list of extensions' names", strange[0])
+        raise wrong_value(f"{parent}.properties.provisionAfterExtensions", "a list of extensions' names", strange[0])
     return ExtensionModel(
-        name=read_str(document, "name", required=True, at=at),
-        publisher=read_str(document, "properties", "publisher", at=at),
-        type=read_str(document, "properties", "type", at=at),
+        name=read_str(document, "name", required=True, parent=parent),
+        publisher=read_str(document, "properties", "publisher", parent=parent),
+        type=read_str(document, "properties", "type", parent=parent),
         after=tuple(after),
         version=_version(document),
     )

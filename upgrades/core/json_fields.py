@@ -50,11 +50,11 @@ def _in_any_case(document: Json, name: str) -> Any:
 
 
 # --- single values ----------------------------------------------------------------------------------------------------
-# Each reader takes the path of a field. `at` is the place in the whole document where that path begins, for the error message.
+# Each reader takes the path of a field. `parent` is the place in the whole document where that path begins, for the error message.
 
 
-def read_str(document: object, *path: str, required: bool = False, at: str = "", longest: int | None = None) -> str:
-    value, target = _value(document, path, at), dotted_path(at, *path)
+def read_str(document: object, *path: str, required: bool = False, parent: str = "", longest: int | None = None) -> str:
+    value, target = _value(document, path, parent), dotted_path(parent, *path)
     if value in (None, ""):
         if required:
             raise BadDocument(f"{target} is missing", target=target)
@@ -66,8 +66,8 @@ def read_str(document: object, *path: str, required: bool = False, at: str = "",
     return value
 
 
-def read_int(document: object, *path: str, default: int | None, least: int, most: int, at: str = "") -> int:
-    value, target = _value(document, path, at), dotted_path(at, *path)
+def read_int(document: object, *path: str, default: int | None, least: int, most: int, parent: str = "") -> int:
+    value, target = _value(document, path, parent), dotted_path(parent, *path)
     if value is None:
         if default is None:
             raise BadDocument(f"{target} is missing", target=target)
@@ -111,33 +111,35 @@ def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
     return length
 
 
-def read_objects(document: object, *path: str, at: str = "") -> Iterator[tuple[str, Json]]:
+def read_objects(document: object, *path: str, parent: str = "") -> Iterator[tuple[str, Json]]:
     """(place, object) of each element of a list; the place is for error messages."""
-    for index, element in enumerate(read_list(document, *path, at=at)):
-        place = f"{dotted_path(at, *path)}[{index}]"
+    for index, element in enumerate(read_list(document, *path, parent=parent)):
+        place = f"{dotted_path(parent, *path)}[{index}]"
         if not isinstance(element, Mapping):
             raise wrong_value(place, "an object", element)
         yield place, element
 
 
-def read_list(document: object, *path: str, at: str = "") -> list[Any]:
-    value = _value(document, path, at)
+def read_list(document: object, *path: str, parent: str = "") -> list[Any]:
+    value = _value(document, path, parent)
     if value is not None and not isinstance(value, list):
-        raise wrong_value(dotted_path(at, *path), "a list", value)
+        raise wrong_value(dotted_path(parent, *path), "a list", value)
     return value or []
 
 
-def read_object(document: object, *path: str, at: str = "") -> Json:
-    value = _value(document, path, at)
+def read_object(document: object, *path: str, parent: str = "") -> Json:
+    value = _value(document, path, parent)
     if value is not None and not isinstance(value, Mapping):
-        raise wrong_value(dotted_path(at, *path), "an object", value)
+        raise wrong_value(dotted_path(parent, *path), "an object", value)
     return value or {}
 
 
 def unprintable(words: str) -> int | None:
     """The index of the first character that a terminal obeys or that reorders text (control, line break, direction); None for none."""
     found = (
-        at for at, letter in enumerate(words) if unicodedata.category(letter) in UNPRINTABLE or letter in DIRECTIONS
+        index
+        for index, letter in enumerate(words)
+        if unicodedata.category(letter) in UNPRINTABLE or letter in DIRECTIONS
     )
     return next(found, None)
 
@@ -146,29 +148,29 @@ def check_tags(document: object) -> None:
     """Raises BadDocument for tags that are not printable text in one line."""
     for name, value in read_object(document, "tags").items():
         for words in (str(name), str(value)):
-            if (at := unprintable(words)) is not None:
+            if (index := unprintable(words)) is not None:
                 raise BadDocument(
-                    f"tags are printable text, in one line; not {show_value(words[max(at - 10, 0) : at + 10])}",
+                    f"tags are printable text, in one line; not {show_value(words[max(index - 10, 0) : index + 10])}",
                     target="tags",
                 )
         if not isinstance(value, str | int | float):
             raise wrong_value(f"tags.{printable(name)}", "a string", value)
 
 
-def _value(document: object, path: Sequence[str], at: str = "") -> Any:
+def _value(document: object, path: Sequence[str], parent: str = "") -> Any:
     """Like `get_field`, but raises BadDocument where the path goes through a value that is not an object."""
     value = document
     for depth, name in enumerate(path):
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            raise wrong_value(dotted_path(at, *path[:depth]) or "the document", "an object", value)
+            raise wrong_value(dotted_path(parent, *path[:depth]) or "the document", "an object", value)
         value = _in_any_case(value, name)
     return value
 
 
-def dotted_path(at: str, *path: str) -> str:
-    return ".".join([at, *path] if at else path)
+def dotted_path(parent: str, *path: str) -> str:
+    return ".".join([parent, *path] if parent else path)
 
 
 def wrong_value(target: str, expected: str, value: object) -> BadDocument:

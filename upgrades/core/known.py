@@ -57,12 +57,12 @@ PRINTED = frozenset({"resourcegroup"})
 
 @dataclass(frozen=True, slots=True)
 class UnknownField:
-    """Something unknown in a document. `at`: the path of the field. `make_message`: makes the message. `code`: Azure's error code.
+    """Something unknown in a document. `place`: the path of the field. `make_message`: makes the message. `code`: Azure's error code.
 
     `is_refused`: a new document must not have it. `vanishes_in_merge`: it disappears when the request is merged with the stored document.
     """
 
-    at: str
+    place: str
     make_message: Callable[[], str]  # called only where the message is shown: it searches for the nearest known name
     code: str
     is_refused: bool = True
@@ -77,7 +77,7 @@ def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | No
     """Raises BadDocument for the first unknown thing that is refused. `before`: the stored document, whose values may stay."""
     for field in find_unknown(document, type, before):
         if field.is_refused:
-            raise BadDocument(field.message, target=field.at, code=field.code)
+            raise BadDocument(field.message, target=field.place, code=field.code)
 
 
 def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any] | None) -> None:
@@ -87,7 +87,7 @@ def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any]
     """
     for field in find_unknown(given, type, before):
         if field.is_refused and field.vanishes_in_merge:
-            raise BadDocument(field.message, target=field.at, code=field.code)
+            raise BadDocument(field.message, target=field.place, code=field.code)
 
 
 def find_unknown(document: Any, type: str, before: Any = None) -> Iterator[UnknownField]:
@@ -95,17 +95,17 @@ def find_unknown(document: Any, type: str, before: Any = None) -> Iterator[Unkno
     yield from _value(document, type, "", before)
 
 
-def _value(value: Any, type: str, at: str, before: Any) -> Iterator[UnknownField]:
+def _value(value: Any, type: str, path: str, before: Any) -> Iterator[UnknownField]:
     if value is None:
         return
     if isinstance(value, list) and type.startswith("["):
         for index, (item, was) in enumerate(_pairs(value, before)):
-            yield from _value(item, element(type), f"{at}[{index}]", was)
+            yield from _value(item, element(type), f"{path}[{index}]", was)
     elif words(type):
         if not _is_word(value, type) and not same(value, before):
-            yield _word(value, type, at)
+            yield _word(value, type, path)
     elif isinstance(value, Mapping) and fields_of(type):
-        yield from _object(value, type, at, before if isinstance(before, Mapping) else {})
+        yield from _object(value, type, path, before if isinstance(before, Mapping) else {})
 
 
 def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
@@ -117,18 +117,18 @@ def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
         yield item, named.get(name) if name is not None else (old[index] if index < len(old) else None)
 
 
-def _object(body: Mapping[str, Any], type: str, at: str, before: Mapping[str, Any]) -> Iterator[UnknownField]:
+def _object(body: Mapping[str, Any], type: str, path: str, before: Mapping[str, Any]) -> Iterator[UnknownField]:
     known, old = fields_of(type), by_spelling(before)
     spelled: dict[str, str] = {}
     for name, value in body.items():
-        low, place = name.lower(), dotted_path(at, printable(name))
+        low, place = name.lower(), dotted_path(path, printable(name))
         if low in spelled and not (name in before and spelled[low] in before):
             yield _twice(name, spelled[low], place)
         spelled[low] = name
         field = known.get(low)
         if field is None or (type in CLOSED and field.is_of_the_preview):
             if not _stays(low, value, old):
-                yield _unknown(name, value, type, at)
+                yield _unknown(name, value, type, path)
         elif not field.is_read_only:
             yield from _value(value, field.type, place, old.get(name, old.get(low)))
 
@@ -145,15 +145,15 @@ def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
     return name in PRINTED or (name in old and (value is None or same(value, old[name])))
 
 
-def _unknown(name: str, value: Any, type: str, at: str) -> UnknownField:
-    place = dotted_path(at, printable(name))
+def _unknown(name: str, value: Any, type: str, path: str) -> UnknownField:
+    place = dotted_path(path, printable(name))
     if type in CLOSED:
         code = "InvalidRequestContent" if type in TOP else "BadRequest"
         return UnknownField(place, partial(_missing_message, name, type, place), code, vanishes_in_merge=value is None)
     found = switch_in(name, value)
     if found is None:
         return UnknownField(place, partial(_kept_message, name, type, place), "BadRequest", is_refused=False)
-    switch, place = found[0], dotted_path(at, found[1])
+    switch, place = found[0], dotted_path(path, found[1])
     return UnknownField(
         place, partial(_missing_message, switch, type, place), "BadRequest", vanishes_in_merge=value is None
     )
@@ -188,7 +188,7 @@ def spelled_word(value: str, type: str) -> str | None:
     return words(type).get(", ".join(part.strip() for part in value.lower().split(",")))
 
 
-def _word(value: Any, type: str, at: str) -> UnknownField:
+def _word(value: Any, type: str, path: str) -> UnknownField:
     allowed = ", ".join(words(type).values())
-    message = f"The value {show_value(value)} of parameter '{at}' is not allowed. Allowed values are: {allowed}."
-    return UnknownField(at, lambda: message, "InvalidParameter")
+    message = f"The value {show_value(value)} of parameter '{path}' is not allowed. Allowed values are: {allowed}."
+    return UnknownField(path, lambda: message, "InvalidParameter")

@@ -133,8 +133,8 @@ def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) ->
             raise BadDocument(message, target=target)
 
 
-def _check_list(document: Any, before: Any, named: Named, at: str = "") -> None:
-    place, elements = dotted_path(at, *named.path), read_list(document, *named.path, at=at)
+def _check_list(document: Any, before: Any, named: Named, parent: str = "") -> None:
+    place, elements = dotted_path(parent, *named.path), read_list(document, *named.path, parent=parent)
     if same(elements, get_field(before, *named.path)):
         return
     _check_count(elements, named, place)

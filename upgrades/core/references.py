@@ -32,13 +32,13 @@ _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference. `at`: the path of the field. `shown`: the target, without query, password and signature.
+    """One reference. `place`: the path of the field. `shown`: the target, without query, password and signature.
 
     Of an address in a secret field, only the host is shown: its path can be a key. `expires_at`: when its shared access signature expires,
     in UTC; None where that is not known.
     """
 
-    at: str
+    place: str
     kind: str
     shown: str
     is_signed: bool = False
@@ -50,18 +50,18 @@ def references(document: Mapping[str, Any]) -> list[Reference]:
     return list(_of(document, "", "", False))
 
 
-def _of(value: Any, at: str, name: str, is_secret: bool) -> Iterator[Reference]:
+def _of(value: Any, place: str, name: str, is_secret: bool) -> Iterator[Reference]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            place = f"{at}.{key}" if at else str(key)
-            yield from _of(inner, place, key.lower(), is_secret or key.lower() in SECRET_MEMBERS)
+            inner_place = f"{place}.{key}" if place else str(key)
+            yield from _of(inner, inner_place, key.lower(), is_secret or key.lower() in SECRET_MEMBERS)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _of(inner, f"{at}[{index}]", name, is_secret)
+            yield from _of(inner, f"{place}[{index}]", name, is_secret)
     elif isinstance(value, str):
-        yield from _in_text(value, at, is_secret)
+        yield from _in_text(value, place, is_secret)
         if name in ENCODED and (script := _decoded(value)):
-            yield from _in_text(script, at, is_secret)
+            yield from _in_text(script, place, is_secret)
 
 
 def _decoded(value: str) -> str:
@@ -72,49 +72,49 @@ def _decoded(value: str) -> str:
         return ""
 
 
-def _in_text(value: str, at: str, is_secret: bool) -> Iterator[Reference]:
+def _in_text(value: str, place: str, is_secret: bool) -> Iterator[Reference]:
     if _RESOURCE.fullmatch(value):
-        yield Reference(at, "resource", value)
+        yield Reference(place, "resource", value)
     plain = unquote(value) if "sig%3d" in value.lower() else value
     for word in _WORD.finditer(_AND.sub("&", plain)):
-        yield from _in_word(word.group(), at, is_secret)
+        yield from _in_word(word.group(), place, is_secret)
 
 
-def _in_word(word: str, at: str, is_secret: bool) -> Iterator[Reference]:
+def _in_word(word: str, place: str, is_secret: bool) -> Iterator[Reference]:
     """The references in a word (text without blanks and quotes): addresses with their queries, and signatures that stand alone."""
     address, before = "", ""
     for part in filter(None, _PART.split(word)):
         is_its_query, before = before == "?", part
         if _SIGNATURE.search(part):
             if address and not is_its_query:
-                yield _address(address, at, is_secret)
-            yield _signed(part, address if is_its_query else "", at, is_secret)
+                yield _address(address, place, is_secret)
+            yield _signed(part, address if is_its_query else "", place, is_secret)
             address = ""
         elif _ADDRESS.match(part):
             if address:
-                yield _address(address, at, is_secret)
+                yield _address(address, place, is_secret)
             address = part
     if address:
-        yield _address(address, at, is_secret)
+        yield _address(address, place, is_secret)
 
 
-def _signed(query: str, address: str, at: str, is_secret: bool) -> Reference:
+def _signed(query: str, address: str, place: str, is_secret: bool) -> Reference:
     """The reference with a shared access signature in `query`. `address`: the address before it, "" for none."""
     expiry = _EXPIRY.search(query)
     expires_at = _time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
     if not address:
-        return Reference(at, "SAS token", "a SAS token", True, expires_at)
-    return Reference(at, "SAS URI", _address(address, at, is_secret).shown, True, expires_at)
+        return Reference(place, "SAS token", "a SAS token", True, expires_at)
+    return Reference(place, "SAS URI", _address(address, place, is_secret).shown, True, expires_at)
 
 
-def _address(address: str, at: str, is_secret: bool) -> Reference:
+def _address(address: str, place: str, is_secret: bool) -> Reference:
     try:
         parts = urlsplit(address.rstrip(_AFTER))
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return Reference(at, "address", "an address that cannot be read")
+        return Reference(place, "address", "an address that cannot be read")
     path = "/..." if is_secret and parts.path.strip("/") else parts.path
-    return Reference(at, _kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
+    return Reference(place, _kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
 
 
 def _kind(host: str) -> str:
@@ -128,7 +128,7 @@ def _time(given: str) -> datetime | None:
     try:
         if given.isascii() and given.isdecimal():
             return datetime.fromtimestamp(int(given), UTC)
-        at = datetime.fromisoformat(given)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(given)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None

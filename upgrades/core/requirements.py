@@ -78,14 +78,14 @@ def _differs(document: Mapping[str, Any], before: Mapping[str, Any] | None, *pat
 
 def _check_image(document: Mapping[str, Any]) -> None:
     check_other_images(document)
-    image, at = read_object(document, *_IMAGE), ".".join(_IMAGE)
+    image, parent = read_object(document, *_IMAGE), ".".join(_IMAGE)
     named = next((name for name in ("publisher", "offer", "sku", "version") if get_field(image, name)), None)
     if get_field(image, "id") and named:
         message = (
             f"The property 'imageReference.id' cannot be used together with property 'imageReference.{named}': "
             "give the id of an image of a gallery, or publisher, offer, sku and version of a platform image"
         )
-        raise BadDocument(message, target=f"{at}.{named}")
+        raise BadDocument(message, target=f"{parent}.{named}")
 
 
 def _check_probe(document: Mapping[str, Any]) -> None:
@@ -95,47 +95,49 @@ def _check_probe(document: Mapping[str, Any]) -> None:
 
 
 def _check_extensions(document: Mapping[str, Any]) -> None:
-    for at, extension in read_objects(document, *_EXTENSIONS, "extensions"):
-        _check_not_flat(extension, at)
-        properties = read_object(extension, "properties", at=at)
+    for parent, extension in read_objects(document, *_EXTENSIONS, "extensions"):
+        _check_not_flat(extension, parent)
+        properties = read_object(extension, "properties", parent=parent)
         if get_field(properties, "protectedSettings") and get_field(properties, "protectedSettingsFromKeyVault"):
             message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
-            raise BadDocument(f"{at}.properties: {message}", target=f"{at}.properties.protectedSettingsFromKeyVault")
-        if read_str(properties, "type", at=f"{at}.properties").lower() in HEALTH_EXTENSIONS:
-            _check_health(properties, f"{at}.properties")
+            raise BadDocument(
+                f"{parent}.properties: {message}", target=f"{parent}.properties.protectedSettingsFromKeyVault"
+            )
+        if read_str(properties, "type", parent=f"{parent}.properties").lower() in HEALTH_EXTENSIONS:
+            _check_health(properties, f"{parent}.properties")
         else:
-            _check_no_slip(properties, f"{at}.properties")
+            _check_no_slip(properties, f"{parent}.properties")
 
 
-def _check_not_flat(extension: Mapping[str, Any], at: str) -> None:
+def _check_not_flat(extension: Mapping[str, Any], parent: str) -> None:
     """Raises BadDocument for an extension without `properties`, as SDK models show it.
 
     It would count as no extension at all, so that a source of health would never be asked."""
     own, inner = fields_of("VirtualMachineScaleSetExtension"), fields_of("VirtualMachineScaleSetExtension.properties")
     flat = next((name for name in extension if name.lower() in inner and name.lower() not in own), None)
     if flat is not None:
-        message = f"{at}.{flat} belongs at '{at}.properties.{inner[flat.lower()].name}'"
-        raise BadDocument(message, target=f"{at}.{flat}", code="BadRequest")
+        message = f"{parent}.{flat} belongs at '{parent}.properties.{inner[flat.lower()].name}'"
+        raise BadDocument(message, target=f"{parent}.{flat}", code="BadRequest")
 
 
-def _check_no_slip(properties: Mapping[str, Any], at: str) -> None:
+def _check_no_slip(properties: Mapping[str, Any], parent: str) -> None:
     """Raises BadDocument for a type that looks like a misspelt health extension.
 
     It would be run like any other extension, and no instance would be asked for its health."""
-    kind, publisher = read_str(properties, "type", at=at), read_str(properties, "publisher", at=at)
+    kind, publisher = read_str(properties, "type", parent=parent), read_str(properties, "publisher", parent=parent)
     meant = nearest_of(kind, HEALTH_TYPES)
     if meant is None and publisher.lower() != HEALTH_PUBLISHER:
         return
     which = " or ".join(map(repr, [meant] if meant else HEALTH_TYPES))
-    message = f"{at}.type: {show_value(kind)} is not a type of the Application Health extension, which is {which}"
-    raise BadDocument(message, target=f"{at}.type", code="BadRequest")
+    message = f"{parent}.type: {show_value(kind)} is not a type of the Application Health extension, which is {which}"
+    raise BadDocument(message, target=f"{parent}.type", code="BadRequest")
 
 
-def _check_health(properties: Mapping[str, Any], at: str) -> None:
+def _check_health(properties: Mapping[str, Any], parent: str) -> None:
     """Raises BadDocument for unknown settings of a health extension, which Azure refuses too.
 
     With a misspelt setting, instances would be asked for their health in another way than was meant."""
-    settings, place = read_object(properties, "settings", at=at), f"{at}.settings"
+    settings, place = read_object(properties, "settings", parent=parent), f"{parent}.settings"
     known = {name.lower() for name in HEALTH_SETTINGS}
     for name in settings:
         if name.lower() not in known:

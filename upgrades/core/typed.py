@@ -140,24 +140,24 @@ def check_types(document: Mapping[str, Any], type: str, before: Mapping[str, Any
     _check(document, type, "", before)
 
 
-def _check(value: Any, type: str, at: str, before: Any) -> None:
+def _check(value: Any, type: str, path: str, before: Any) -> None:
     if value is None or type == "any" or same(value, before):
         return
     if type.startswith("["):
-        _check_list(value, type, at, before)
+        _check_list(value, type, path, before)
     elif type.startswith("{") or fields_of(type):
-        _check_object(value, type, at, before)
+        _check_object(value, type, path, before)
     elif not _is_single(value, type):
-        raise wrong_value(at, EXPECTED.get(type, "a string"), value)
+        raise wrong_value(path, EXPECTED.get(type, "a string"), value)
 
 
-def _check_list(value: Any, type: str, at: str, before: Any) -> None:
+def _check_list(value: Any, type: str, path: str, before: Any) -> None:
     if not isinstance(value, list):
-        raise wrong_value(at, "a list", value)
+        raise wrong_value(path, "a list", value)
     old = before if isinstance(before, list) else []
     named = {name: stored for stored in old if (name := name_of(stored)) is not None}
     for index, item in enumerate(value):
-        place, name = f"{at}[{index}]", name_of(item)
+        place, name = f"{path}[{index}]", name_of(item)
         if item is None:
             what = "an object" if fields_of(element(type)) else EXPECTED.get(element(type), "a string")
             raise wrong_value(place, what, item)
@@ -165,16 +165,16 @@ def _check_list(value: Any, type: str, at: str, before: Any) -> None:
         _check(item, element(type), place, was)
 
 
-def _check_object(value: Any, type: str, at: str, before: Any) -> None:
+def _check_object(value: Any, type: str, path: str, before: Any) -> None:
     if not isinstance(value, Mapping):
-        raise wrong_value(at, "an object", value)
+        raise wrong_value(path, "an object", value)
     known, old = fields_of(type), by_spelling(before)
     for name, inner in value.items():
         field = known.get(name.lower())
         if type.startswith("{"):
-            _check(inner, element(type), dotted_path(at, printable(name)), old.get(name, old.get(name.lower())))
+            _check(inner, element(type), dotted_path(path, printable(name)), old.get(name, old.get(name.lower())))
         elif field is not None and not field.is_read_only:
-            _check(inner, field.type, dotted_path(at, name), old.get(name, old.get(name.lower())))
+            _check(inner, field.type, dotted_path(path, name), old.get(name, old.get(name.lower())))
 
 
 def _is_single(value: Any, type: str) -> bool:

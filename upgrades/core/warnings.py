@@ -12,9 +12,9 @@ MAX_WARNINGS = 100  # of unknown fields: nobody reads more
 
 @dataclass(frozen=True, slots=True)
 class DocumentWarning:
-    """One warning. `at`: the path of the field. `is_asked_for`: the client relies on the field, which would be refused today."""
+    """One warning. `place`: the path of the field. `is_asked_for`: the client relies on the field, which would be refused today."""
 
-    at: str
+    place: str
     text: str
     is_asked_for: bool
 
@@ -22,10 +22,10 @@ class DocumentWarning:
 def warnings_of(document: Mapping[str, Any]) -> list[DocumentWarning]:
     """All warnings about a stored document; first those about fields that the client relies on."""
     asked = (*cautions.warnings(document), *requirements.warnings(document))
-    found = [*(DocumentWarning(at, text, True) for at, text in asked), *_unknown_fields(document)]
+    found = [*(DocumentWarning(place, text, True) for place, text in asked), *_unknown_fields(document)]
     return sorted(found, key=lambda warning: not warning.is_asked_for)
 
 
 def _unknown_fields(document: Mapping[str, Any]) -> Iterator[DocumentWarning]:
     for field in islice(known.find_unknown(document, azure_types.SCALE_SET), MAX_WARNINGS):
-        yield DocumentWarning(field.at, field.message, field.is_refused)
+        yield DocumentWarning(field.place, field.message, field.is_refused)

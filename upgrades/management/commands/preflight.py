@@ -23,7 +23,7 @@ class Command(UpgradeCommand):
         found = preflight.checks(lookup.scale_set(options["path"]), timezone.now())
         for check in found:
             self.stdout.write(
-                f"{check.result:<12}{check.reference.kind:<10}{check.reference.shown}  ({check.reference.at}: {check.says})"
+                f"{check.result:<12}{check.reference.kind:<10}{check.reference.shown}  ({check.reference.place}: {check.says})"
             )
         if not found:
             self.stdout.write("it refers to nothing outside of itself")
