@@ -38,6 +38,16 @@ def test_all_that_runs_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert endless.code() is not None
 
 
+def test_a_part_waits_until_there_is_room_for_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGRID_HOME", str(tmp_path))
+    note = f"import os, time; open('{tmp_path}/' + os.environ['ROLLGRID_HOME'].rpartition('/')[2], 'w').write(str(time.monotonic()))"
+    parts = [a_part("first", note), a_part("second", note), a_part("third", note)]
+    for part in parts:
+        part.processes = run_all.MAX_PROCESSES // 2
+    assert run_all.run(parts) == 0
+    assert parts[2].began > min(float((tmp_path / name).read_text()) for name in ("first", "second"))
+
+
 def test_progress_is_reported(tmp_path: Path) -> None:
     part = Part("sqlite", ())
     assert part.progress() == "sqlite 0%"
