@@ -299,7 +299,7 @@ def undo_withdrawal(request: HttpRequest) -> dict[str, Any]:
 def stop_fleet(request: HttpRequest) -> dict[str, Any]:
     sent = read(FleetStopForm(request.POST))
     fleet_stops.stop_fleet(reason=sent["reason"], owner=_by(request), now=timezone.now(), until=sent["until"])
-    said = {"said": _("All automatic upgrades are stopped."), "fill": "attention", "glyph": "cord"}
+    said = {"said": _("All automatic upgrades are stopped."), "fill": "attention", "glyph": "fleet-stop"}
     if not rights.has(request.user, "end_fleet_stop"):
         return said
     return {**said, "undo": {"url": reverse("end fleet stop"), "values": {}}}

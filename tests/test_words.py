@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 OLD = {
     r"look_at|looked_at": "reconcile_at, reconciled_at",
     r"Chunk": "WorkItem",
-    r"[Cc]ordRow|pull_cord|openCord": "fleet stop",
+    r"[Cc]ord|CordRow|pull_cord|openCord|let-go|letGo": "fleet stop, end it",
     r"(?:MOST|LONGEST|LARGEST|SHORTEST|FEWEST)_[A-Z]\w*": "MAX_..., MIN_...",
     r"to_mend|sick_at_the_gate|may_be_ill|is_not_to_go": "unhealthy_first, unhealthy_at_the_gate, max_unhealthy, is_let_go",
     r"is_protected_from|is_outdated|is_taken_next|hold_the_fleet|complete_without_the_absent|stop_in_time": "is_opted_out_of, "
@@ -29,9 +29,20 @@ OLD = {
     r"(?:upgrades\.)?(?:seldom|neighbours|durable|kept_secrets)\.\w+": "log_pacing, outages, atomic_files, state_secrets",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
+FOLDERS = (
+    ("upgrades", "*.py"),
+    ("dashboard", "*.py"),
+    ("bench", "*.py"),
+    ("static/js", "*.js"),
+    ("static/css", "*.css"),
+    ("static/img", "*.svg"),
+    ("templates", "*.html"),
+    ("tests/js", "*.mjs"),
+    ("tests/browser", "*.py"),
+)
 FILES = sorted(
     path
-    for folder, kind in (("upgrades", "*.py"), ("dashboard", "*.py"), ("bench", "*.py"), ("static/js", "*.js"))
+    for folder, kind in FOLDERS
     for path in (ROOT / folder).rglob(kind)
     if "migrations" not in path.parts
 )

@@ -1,7 +1,7 @@
 // What needs attention in the fleet, one line each, and what waits as it was planned. Markup.
 
+import { t } from "./catalogue.js";
 import { html, mark } from "./dom.js";
-import { many } from "./format.js";
 import { addressOf } from "./new-row.js";
 import { reasonsIn } from "./reasons.js";
 
@@ -34,7 +34,7 @@ export function need({ code, fill, glyph, text, since: at, acts, set }) {
 function link({ word, states, reason }, page, key, name) {
   const query = reason ? `reason=${reason}` : states.map((state) => `state=${state}`).join("&");
   return html`<a class="button" data-key="${key} ${word}" href="${page}?${query}"
-    aria-label="${word} of ${name}">${word}</a>`;
+    aria-label="${t("attention.act_of", { act: word, name })}">${word}</a>`;
 }
 
 /**
@@ -45,9 +45,9 @@ export function quiet(boards) {
   const off = boards.filter((board) => !board.scale_set.automatic_upgrade).length;
   const words = [
     ...countExpected(boards),
-    off && `${many(off, "scale set")} with automatic upgrades off`,
+    off && t("attention.automatic_off", { count: off }),
   ].filter(Boolean);
-  return words.length ? `Expected: ${words.join(", ")}` : "";
+  return words.length ? t("attention.expected", { list: words.join(", ") }) : "";
 }
 
 /**
@@ -63,5 +63,7 @@ function countExpected(boards) {
     for (const [singular, plural] of planned)
       counts.set(singular, [(counts.get(singular)?.[0] ?? 0) + 1, plural]);
   }
-  return [...counts].map(([singular, [count, plural]]) => many(count, singular, plural));
+  return [...counts].map(([singular, [count, plural]]) =>
+    t("attention.count", { count, singular, plural }),
+  );
 }

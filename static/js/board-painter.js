@@ -2,6 +2,7 @@
 
 import { batchesOf } from "./batches.js";
 import { instanceOf } from "./board.js";
+import { t } from "./catalogue.js";
 import { $, find, html, painter, show, word } from "./dom.js";
 import { freeze, heldTime, isFrozen } from "./frozen.js";
 import { paintHeader } from "./header.js";
@@ -194,6 +195,6 @@ export class BoardPainter {
 /** @param {Board} board */
 function paintEmpty({ instances, scale_set: { capacity } }) {
   $("#empty").hidden = instances.length > 0;
-  const why = capacity ? "They are being made." : "Its capacity is 0: nothing to upgrade.";
-  show($("#empty"), html`<div class="empty"><p>No instances. ${why}</p></div>`);
+  const why = capacity ? t("empty.creating") : t("empty.capacity_0");
+  show($("#empty"), html`<div class="empty"><p>${why}</p></div>`);
 }

@@ -1,8 +1,10 @@
 // What a grid is made of: a cell, which is one node, a group, and what is written to them.
 
+import { t } from "./catalogue.js";
 import { $, html, show, write } from "./dom.js";
 import { faceOf } from "./faces.js";
 import { LARGEST } from "./fit.js";
+import { LANGUAGE } from "./locale.js";
 import { GROUPS, matches, tally } from "./view.js";
 
 /**
@@ -78,7 +80,8 @@ export function paintCell(cell, instance, view, { isAsked }) {
   const { id, name, zone } = instance,
     face = faceOf(instance, view.by);
   const isOut = Boolean(instance.opt_out) && face.code !== "opted-out";
-  const words = [face.word.toLowerCase(), isOut && "opted out", zone && `zone ${zone}`];
+  const state = face.word.toLocaleLowerCase(LANGUAGE);
+  const words = [state, isOut && t("cell.opted_out"), zone && t("cell.zone", { zone })];
   set(cell, "data-fill", face.fill);
   set(cell, "data-state", face.code);
   set(cell, "aria-label", [name, ...words].filter(Boolean).join(", "));
@@ -137,7 +140,7 @@ export function roomOf(root) {
  */
 export function paintHeading(heading, mine, batch) {
   write($(".push", heading), tally(mine, batch));
-  write($(".plan", heading), batch?.planned ? "planned" : "");
+  write($(".plan", heading), batch?.planned ? t("cell.planned") : "");
   const isNow = batch !== undefined && !batch.planned && !batch.ended;
   heading.classList.toggle("now", isNow);
 }

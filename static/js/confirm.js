@@ -3,8 +3,9 @@
 import { post, refused } from "./acts.js";
 import { t } from "./catalogue.js";
 import { $, html, mark, show, turn } from "./dom.js";
-import { span, zoneName } from "./format.js";
+import { zoneName } from "./format.js";
 import { inZone } from "./sentences.js";
+import { span } from "./spans.js";
 
 const MAX_ANSWER_MS = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms

@@ -1,5 +1,7 @@
 // Which of the controls can be used, and why not the others: as the server says (the feed's `actions`). Pure.
 
+import { t } from "./catalogue.js";
+
 /** @import { Board } from "./board.js" */
 
 /**
@@ -18,7 +20,7 @@ export const CONTROLS = {
   extensions: "start_extensions",
 };
 
-const NOT_KNOWN = "Not looked at yet.";
+const NOT_KNOWN = t("instance.unseen");
 
 /**
  * Why this cannot be done now, "" where it can.

@@ -13,8 +13,7 @@ export const runsExtensions = ({ upgrade }) =>
   upgrade !== null && isOfExtensions(upgrade) && !upgrade.ended_at;
 
 /**
- * In words, after "upgrade": what it brings.
+ * The version that it brings; "" where it is of extensions, which have none.
  * @param {Feed.Upgrade} upgrade
  */
-export const aim = (upgrade) =>
-  isOfExtensions(upgrade) ? "of extensions" : `to ${upgrade.target.version}`;
+export const versionOf = (upgrade) => (isOfExtensions(upgrade) ? "" : upgrade.target.version);

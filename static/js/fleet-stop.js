@@ -1,14 +1,15 @@
 // The fleet stop: all automatic upgrades stopped at once. The button of every page, and the banner while it is so.
 
+import { t, tPieces } from "./catalogue.js";
 import { consider } from "./confirm.js";
 import { $, field, find, html, show, turn } from "./dom.js";
-import { momentAt, zoneName } from "./format.js";
+import { zoneName } from "./format.js";
 import { showTip } from "./tips.js";
 
 /** @import { Board, EmptyBoard } from "./board.js" */
 
 const USUALLY = 864e5; // ms: a day, never silently for ever
-const ALREADY = "Already stopped. Resume from the banner.";
+const ALREADY = t("fleet_stop.already");
 /** @typedef {NonNullable<Feed.ScaleSet["fleet_stop"]>} FleetStop */
 
 /** @type {Map<string, FleetStop>} what each scale set says of a stop, by its key */
@@ -36,15 +37,15 @@ function paint(stop) {
     hadFocus = banner.contains(document.activeElement);
   banner.hidden = !stop;
   show($("p", banner), stop ? words(stop) : "");
-  const control = find("#cord");
+  const control = find("#fleet-stop-control");
   if (control) turn(control, stop ? ALREADY : "");
   if (hadFocus && !stop) (control ?? $("#main")).focus();
 }
 
 /** @param {FleetStop} stop */
 function words({ owner, reason, created_at: at, until }) {
-  const end = until ? `, until ${momentAt(until)}` : "";
-  return html`<b>All automatic upgrades are stopped</b> by ${owner} since ${momentAt(at)}${end} ${zoneName()}: ${reason}`;
+  const stopped = html`<b>${t("fleet_stop.stopped")}</b>`;
+  return html`${tPieces("fleet_stop.by", { stopped, owner, at, until, zone: zoneName(), reason })}`;
 }
 
 /** @param {HTMLElement} button */
@@ -69,4 +70,5 @@ const local = (at) =>
   new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 
 /** @param {HTMLElement} button */
-export const letGo = (button) => consider(`${document.body.dataset.endFleetStop}would/`, button);
+export const endFleetStop = (button) =>
+  consider(`${document.body.dataset.endFleetStop}would/`, button);

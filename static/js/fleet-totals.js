@@ -1,9 +1,11 @@
 // The headline numbers of the fleet, and what needs attention in it.
 
 import { need, quiet } from "./attention.js";
+import { t } from "./catalogue.js";
 import { $, $$, html, show, write } from "./dom.js";
 import { FILLS } from "./faces.js";
-import { byName, many, number, percentText, since, zoneName } from "./format.js";
+import { byName, number, percentText, zoneName } from "./format.js";
+import { since } from "./spans.js";
 import { totalsOf } from "./summary.js";
 
 /** @import { Counted } from "./fleet-counts.js" */
@@ -27,9 +29,7 @@ export function paintTotals(fleet) {
   for (const [name, value] of Object.entries(values))
     write($(`#figures [data-key="${name}"] .number`), value);
   paintShares(total.fills);
-  return needs
-    ? `${many(needs, "scale set needs", "scale sets need")} attention.`
-    : "Nothing needs attention.";
+  return needs ? t("totals.needs", { count: needs }) : t("totals.calm");
 }
 
 /**
@@ -56,9 +56,7 @@ export function paintNeeds(fleet, now) {
   const isFailure = (/** @type {{ fill: string }} */ { fill }) => Number(fill === "failure");
   list.sort((a, b) => isFailure(b) - isFailure(a) || byName(a.set.name, b.set.name));
   const isStale = document.body.classList.contains("stale");
-  const calm = isStale
-    ? "Nothing needed attention at the last update."
-    : "Nothing needs attention.";
+  const calm = isStale ? t("totals.calm_then") : t("totals.calm");
   const items = list.length ? list.map(need) : html`<li class="quiet calm">${calm}</li>`;
   show($("#needs"), html`${items}`);
   show($("#quiet"), html`${quiet(fleet.map(({ board }) => board))}`);
@@ -76,8 +74,7 @@ export function paintChoice(only, shown, all) {
     if ((only || "all") === link.dataset.key) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  const ofAll = `${number(shown)} of ${number(all)} shown`;
-  const order = `${number(all)}, active and needing attention first`;
-  show($("#shown"), html`${only ? ofAll : order}. Times are in ${zoneName()}.`);
+  const values = { shown, all, zone: zoneName() };
+  write($("#shown"), only ? t("totals.shown", values) : t("totals.all_shown", values));
   $("#no-match").hidden = shown > 0 || !all;
 }

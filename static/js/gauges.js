@@ -1,16 +1,17 @@
 // Two tapes: the gate before every batch, where all instances count, and the check of those already upgraded. As the board says.
 
-import { html } from "./dom.js";
-import { number, percentText } from "./format.js";
 import { runs } from "./board.js";
+import { t } from "./catalogue.js";
+import { html } from "./dom.js";
+import { percentText } from "./format.js";
 
 /** @import { Board } from "./board.js" */
 
 /** @param {Board} board */
 export function gauges(board) {
   const failed = failedOf(board);
-  return html`<header><h2>Safety</h2><span class="small quiet">stops above the limit</span></header>
-    ${tape("Unhealthy", board.figures.unhealthy, "no instances")}${failed ? tape("Failed after upgrade", failed, "none upgraded yet") : ""}`;
+  return html`<header><h2>${t("gauge.title")}</h2><span class="small quiet">${t("gauge.stops")}</span></header>
+    ${tape(t("gauge.unhealthy"), board.figures.unhealthy, t("gauge.none"))}${failed ? tape(t("gauge.failed"), failed, t("gauge.none_upgraded")) : ""}`;
 }
 
 /**
@@ -31,22 +32,21 @@ function tape(name, gauge, none) {
   const fill = gauge.over ? "failure" : gauge.count ? "attention" : "done";
   return html`<div class="gauge"><div class="row"><span>${name}</span><span><b>${says}</b></span></div>
     <div class="tape" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${full}"
-      aria-valuenow="${Math.min(full, percent).toFixed(1)}" aria-valuetext="${says}, limit ${percentText(limit)}"
+      aria-valuenow="${Math.min(full, percent).toFixed(1)}" aria-valuetext="${t("gauge.value", { share: says, limit: percentText(limit) })}"
       data-fill="${fill}" data-vars="full:${full};limit:${limit};value:${percent}"><i></i><u></u></div>
     <div class="row small quiet"><span>${countOf(gauge)}</span><span>${gauge.of ? roomOf(gauge) : none}</span></div></div>`;
 }
 
 /** @param {Feed.Gauge} gauge */
-function countOf({ count, of, limit_percent: limit }) {
-  return `${of ? `${number(count)} of ${number(of)}, ` : ""}limit ${percentText(limit)}`;
-}
+const countOf = ({ count, of, limit_percent: limit }) =>
+  t("gauge.count", { count, of, limit: percentText(limit) });
 
 /**
  * Of one instance 20 % is none.
  * @param {Feed.Gauge} gauge
  */
 function roomOf({ over, room, count }) {
-  if (over) return `${number(-room)} over the limit`;
-  if (room) return `${number(room)} below the limit`;
-  return count ? "at the limit" : "none allowed";
+  if (over) return t("gauge.over", { count: -room });
+  if (room) return t("gauge.below", { count: room });
+  return count ? t("gauge.at") : t("gauge.none_allowed");
 }

@@ -1,10 +1,12 @@
 // The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
 
 import { awaitedOf, unapproved } from "./approval.js";
+import { t } from "./catalogue.js";
 import { CONTROLS, controlsOf, mainOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
-import { number, percentText, span } from "./format.js";
+import { percentText } from "./format.js";
 import { may } from "./shell.js";
+import { span } from "./spans.js";
 import { policyOf } from "./board.js";
 import { versionsIn } from "./summary.js";
 
@@ -28,28 +30,32 @@ const image = ({ figures, scale_set: set }) =>
   html`<b>${versionsIn(figures, set.wanted_version)}</b>`;
 
 /** @param {NonNullable<Feed.Board>["counts"]} counts */
-function eligible({ total, eligible: free, opted_out: out }) {
-  return html`${number(free)} of ${number(total)}${out ? `, ${number(out)} opted out` : ""}`;
-}
+const eligible = ({ total, eligible: free, opted_out: out }) =>
+  html`${t("header.eligible", { total, free, out })}`;
 
 /** @param {Feed.Policy} limits */
 function policy(limits) {
-  const pause = limits.pause_seconds ? `, pause ${span(limits.pause_seconds * 1000)}` : "";
-  const more = [pause, ...limits.words.map((word) => `, ${word}`)].join("");
   const {
     max_batch_percent: size,
     max_unhealthy_percent: all,
     max_unhealthy_upgraded_percent: upgraded,
+    pause_seconds: pause,
+    words,
   } = limits;
-  const sizes = `Batch ${percentText(size)}, max unhealthy ${percentText(all)}`;
-  return html`${sizes}, max failed after upgrade ${percentText(upgraded)}${more}`;
+  const says = t("header.policy", {
+    size: percentText(size),
+    all: percentText(all),
+    upgraded: percentText(upgraded),
+    pause: pause ? span(pause * 1000) : "",
+  });
+  return html`${[says, ...words].join(", ")}`;
 }
 
 /** @param {Feed.ScaleSet["probe"]} probe */
 const source = (probe) =>
   probe
-    ? html`probe ${probe.protocol} :${probe.port} ${probe.path}, every ${probe.interval_seconds} s`
-    : html`machine and extensions, no probe`;
+    ? html`${t("header.probe", { ...probe, seconds: probe.interval_seconds })}`
+    : html`${t("header.no_probe")}`;
 
 /**
  * Each keeps its place, whatever the moment: what cannot be used now is off and says why. Only the one of approvals comes and goes, first.
@@ -75,5 +81,5 @@ function paintApprove(board) {
   const ids = unapproved(board),
     control = $("#approve");
   Object.assign(control.dataset, { key: "approve", ids: ids.join(), version: awaitedOf(board) });
-  $("span", control).textContent = ids.length ? `Approve ${number(ids.length)}` : "Approve";
+  $("span", control).textContent = t("control.approve", { count: ids.length });
 }

@@ -1,10 +1,12 @@
 // What needs attention: narrower than "not green". Planned waits, opt-outs and what somebody switched off are quiet. Pure.
 
 import { instancesOf } from "./board.js";
+import { t } from "./catalogue.js";
 import { isOfExtensions } from "./extensions.js";
-import { many, names, number, percentText } from "./format.js";
+import { percentText } from "./format.js";
 import { idsIn } from "./ranges.js";
 import { briefly, keyOf, reasonsIn, sentence, storyOf } from "./reasons.js";
+import { names } from "./spans.js";
 import { whyStopped } from "./why.js";
 
 /**
@@ -42,7 +44,7 @@ export function needsOf(board, sum, now) {
 }
 
 /** @param {number} count */
-const seeWord = (count) => (count === 1 ? "See it" : `See the ${number(count)}`);
+const seeWord = (count) => t("reason.see", { count });
 
 /**
  * @param {Summary} sum
@@ -67,7 +69,8 @@ function stoppedUpgrade(board, sum) {
   const { upgrade, figures } = board;
   if (!upgrade?.error || !(figures.left_behind || lacksExtensions(upgrade))) return null;
   const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
-  const text = `${whyStopped(upgrade)}${nextTry(board)}${unhealthyNow(figures.unhealthy)}`;
+  const says = [whyStopped(upgrade), nextTry(board), unhealthyNow(figures.unhealthy)];
+  const text = says.filter(Boolean).join(" ");
   return {
     code: "Stopped",
     fill: "failure",
@@ -93,12 +96,12 @@ function lacksExtensions(upgrade) {
  */
 function nextTry(board) {
   const wait = reasonsIn(board).find((reason) => reason.tries_again);
-  return wait ? ` ${sentence(briefly(wait))}` : "";
+  return wait ? sentence(briefly(wait)) : "";
 }
 
 /** @param {Feed.Gauge} gauge */
 const unhealthyNow = ({ count, of, percent }) =>
-  count ? ` Now ${percentText(percent)} are unhealthy (${number(count)} of ${number(of)}).` : "";
+  count ? t("needs.unhealthy_now", { share: percentText(percent), count, of }) : "";
 
 /**
  * Instances on which the last upgrade failed.
@@ -110,12 +113,11 @@ function failedInstances({ instances }) {
   if (!list.length) return null;
   const [{ failed_version: version }] = list,
     states = [...new Set(list.map(({ state }) => state))];
-  const what = version ? `did not become healthy on ${version}` : "could not be created or changed";
   return {
     code: "Failed",
     fill: "failure",
     glyph: "failed",
-    text: `${many(list.length, "instance")} ${what}: ${names(list)}.`,
+    text: t("needs.failed", { count: list.length, version, names: names(list) }),
     since: first(list.map(({ member }) => member?.ended_at)),
     acts: see(list.length, states),
   };

@@ -1,5 +1,6 @@
 // A row for a scale set that the server did not know when it made the fleet page: the same markup as its own.
 
+import { t } from "./catalogue.js";
 import { $, html } from "./dom.js";
 import { may, whyNot } from "./shell.js";
 
@@ -40,8 +41,8 @@ export function newRow({ scale_set: set, key }) {
  * @param {string} key
  */
 function automatic({ name }, key) {
-  const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="Automatic upgrades of ${name}"`;
-  const inside = html`<i></i><span class="narrow">Automatic</span><span class="word"></span></button>`;
+  const words = html`<button type="button" class="switch" role="switch" data-key="${key}" aria-label="${t("row.automatic_of", { name })}"`;
+  const inside = html`<i></i><span class="narrow">${t("row.automatic")}</span><span class="word"></span></button>`;
   if (may("steer")) return html`${words} data-act="automatic">${inside}`;
   const id = `no-automatic-${key}`;
   return html`<span class="why-off">${words} aria-disabled="true" aria-describedby="${id}" data-act="tip">${inside}<span

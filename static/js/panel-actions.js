@@ -1,6 +1,7 @@
 // What can be done to the instance in the panel: its buttons. Markup.
 
 import { awaitedOf, isApprovedAhead } from "./approval.js";
+import { t } from "./catalogue.js";
 import { glyph, html } from "./dom.js";
 import { may, off, whyNot } from "./shell.js";
 
@@ -41,7 +42,7 @@ function optButton({ id, opt_out: optOut }) {
  */
 function optAction(optOut) {
   if (!optOut) {
-    const label = html`${glyph("opted-out")}Opt out…`;
+    const label = html`${glyph("opted-out")}${t("selection.opt_out")}`;
     return { right: "opt_out", act: "opt-out-one", key: "", label };
   }
   return optOut.ending_by
@@ -49,14 +50,19 @@ function optAction(optOut) {
         right: "opt_in",
         act: "do",
         key: "undo_opt_in",
-        label: html`${glyph("opted-out")}Keep opted out`,
+        label: html`${glyph("opted-out")}${t("act.undo_opt_in")}`,
       }
-    : { right: "opt_in", act: "do", key: "opt_in", label: html`${glyph("done")}Opt in again` };
+    : {
+        right: "opt_in",
+        act: "do",
+        key: "opt_in",
+        label: html`${glyph("done")}${t("act.opt_in")}`,
+      };
 }
 
 /** @param {Instance} instance */
 const release = ({ id, quarantined_at }) =>
-  quarantined_at ? steering("release", html`${glyph("done")}Release`, id) : "";
+  quarantined_at ? steering("release", html`${glyph("done")}${t("act.release")}`, id) : "";
 
 /**
  * @param {Instance} instance
@@ -65,9 +71,9 @@ const release = ({ id, quarantined_at }) =>
 function approval(instance, board) {
   const { id } = instance;
   if (instance.approval === "waiting")
-    return steering("approve", html`${glyph("play")}Approve`, id, awaitedOf(board));
+    return steering("approve", html`${glyph("play")}${t("act.approve")}`, id, awaitedOf(board));
   return isApprovedAhead(instance)
-    ? steering("withdraw_approval", html`${glyph("close")}Withdraw approval`, id)
+    ? steering("withdraw_approval", html`${glyph("close")}${t("act.withdraw_approval")}`, id)
     : "";
 }
 

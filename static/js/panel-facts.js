@@ -1,9 +1,11 @@
 // What there is to know of the instance in the panel: sections of names and values. Markup.
 
 import { policyOf } from "./board.js";
+import { t } from "./catalogue.js";
 import { html } from "./dom.js";
 import { faceOf } from "./faces.js";
-import { momentAt, since } from "./format.js";
+import { momentAt } from "./format.js";
+import { since } from "./spans.js";
 import { batchOf } from "./table.js";
 import { elapsed } from "./ticking.js";
 
@@ -46,20 +48,20 @@ function section(name, pairs) {
 function optOut({ opt_out: optedOut }) {
   if (!optedOut) return "";
   const { owner, reason, created_at, ending_by } = optedOut;
-  return section("Opted out", [
-    ["By", owner],
-    ["Reason", reason],
-    ["Since", momentAt(created_at)],
+  return section(t("fact.opted_out"), [
+    [t("fact.by"), owner],
+    [t("fact.reason"), reason],
+    [t("fact.since"), momentAt(created_at)],
     ending_by
-      ? [`Ended by ${ending_by}, at`, momentAt(optedOut.until)]
-      : ["Until", endOf(optedOut)],
+      ? [t("fact.ended_by", { by: ending_by }), momentAt(optedOut.until)]
+      : [t("fact.until"), endOf(optedOut)],
   ]);
 }
 
 /** @param {NonNullable<Instance["opt_out"]>} optOut */
 function endOf({ scope, until }) {
-  if (scope === "upgrade") return "An upgrade to this version is complete";
-  return until ? momentAt(until) : "No end";
+  if (scope === "upgrade") return t("fact.until_upgrade");
+  return until ? momentAt(until) : t("fact.no_end");
 }
 
 /**
@@ -69,19 +71,22 @@ function endOf({ scope, until }) {
 function quarantine({ quarantined_at: at, failed_version: version }, now) {
   if (!at) return "";
   const from = html`${momentAt(at, now)}, ${elapsed(at)}`;
-  return section("Quarantine", [["Since", from], version && ["Failed on", version]]);
+  return section(t("fact.quarantine"), [
+    [t("fact.since"), from],
+    version && [t("fact.failed_on"), version],
+  ]);
 }
 
 /** @param {Instance} instance */
 function placement(instance) {
   const { zone, version, approved_version: approved, power, provisioning } = instance;
-  return section("Placement", [
-    ["Batch", batchOf(instance)],
-    zone && ["Zone", zone],
-    ["Image", version || "–"],
-    approved && ["Approved for", approved],
-    ["Power", power],
-    ["Provisioning", provisioning],
+  return section(t("fact.placement"), [
+    [t("fact.batch"), batchOf(instance)],
+    zone && [t("fact.zone"), zone],
+    [t("fact.image"), version || "–"],
+    approved && [t("fact.approved_for"), approved],
+    [t("fact.power"), power],
+    [t("fact.provisioning"), provisioning],
   ]);
 }
 
@@ -91,10 +96,10 @@ function placement(instance) {
  */
 function health(instance, now) {
   const { health_detail: detail, health_began_at: at } = instance;
-  return section("Health", [
-    ["Now", faceOf(instance, "health").word],
-    detail && ["Probe response", detail],
-    at && ["Since", html`${momentAt(at, now)}, ${elapsed(at)}`],
+  return section(t("fact.health"), [
+    [t("fact.now"), faceOf(instance, "health").word],
+    detail && [t("fact.probe_response"), detail],
+    at && [t("fact.since"), html`${momentAt(at, now)}, ${elapsed(at)}`],
   ]);
 }
 
@@ -103,10 +108,10 @@ function health(instance, now) {
  * @param {Board} board
  */
 function disks({ os_disk, data_disks }, board) {
-  const fate = policyOf(board).max_surge ? "goes with the instance" : "kept";
+  const fate = policyOf(board).max_surge ? t("fact.disk_goes") : t("fact.disk_kept");
   /** @type {Pair[]} */
-  const list = data_disks.map(({ lun }) => [`Data disk ${lun}`, fate]);
-  return section("Disks", [["OS disk", os_disk || "–"], ...list]);
+  const list = data_disks.map(({ lun }) => [t("fact.data_disk", { lun }), fate]);
+  return section(t("fact.disks"), [[t("fact.os_disk"), os_disk || "–"], ...list]);
 }
 
 /**
@@ -120,25 +125,29 @@ function extensions({ extensions: list }) {
     name,
     [version, state, message].filter(Boolean).join(", "),
   ]);
-  return section("Extensions", pairs);
+  return section(t("fact.extensions"), pairs);
 }
 
 /** @type {Record<NonNullable<Instance["member"]>["state"], string>} */
 const RESULTS = {
-  queued: "queued",
-  upgrading: "upgrading",
-  verifying: "verifying",
-  succeeded: "succeeded",
-  failed: "failed",
-  rolling_back: "failed, rolling back",
-  rolled_back: "failed, rolled back",
-  skipped: "skipped",
+  queued: t("member.queued"),
+  upgrading: t("member.upgrading"),
+  verifying: t("member.verifying"),
+  succeeded: t("member.succeeded"),
+  failed: t("member.failed"),
+  rolling_back: t("member.rolling_back"),
+  rolled_back: t("member.rolled_back"),
+  skipped: t("member.skipped"),
 };
 
+/**
+ * What was done to it, and how long after that it ended.
+ * @type {Record<string, [string, (time: string) => string]>}
+ */
 const WORK = {
-  image: ["Disk replaced", "its OS disk was replaced"],
-  extensions: ["Extensions run", "its extensions were run"],
-  surge: ["New instance up", "that"],
+  image: [t("fact.replaced"), (time) => t("fact.took_image", { time })],
+  extensions: [t("fact.extensions_run"), (time) => t("fact.took_extensions", { time })],
+  surge: [t("fact.new_instance_up"), (time) => t("fact.took_surge", { time })],
 };
 
 /**
@@ -149,17 +158,17 @@ const WORK = {
 function latestUpgrade({ id, member }, now) {
   if (!member) return "";
   const { instance, replacement, kind, state, swapped_at, ended_at } = member;
-  const [work, workDone] = WORK[replacement ? "surge" : kind];
-  const took =
-    swapped_at && ended_at && `${since(swapped_at, Date.parse(ended_at))} after ${workDone}`;
+  const [work, afterIt] = WORK[replacement ? "surge" : kind];
+  const took = swapped_at && ended_at && afterIt(since(swapped_at, Date.parse(ended_at)));
   /** @type {Pair} */
-  const other = replacement === id ? ["In place of", instance] : ["New instance", replacement];
-  return section("Latest upgrade", [
-    ["Result", RESULTS[state]],
+  const other =
+    replacement === id ? [t("fact.in_place_of"), instance] : [t("fact.new_instance"), replacement];
+  return section(t("fact.latest_upgrade"), [
+    [t("fact.result"), RESULTS[state]],
     replacement && other,
     swapped_at && [work, momentAt(swapped_at, now)],
-    took && ["Ended", took],
-    member.error_code && ["Error", member.error_code],
-    member.rollback_error && ["Not put back", member.rollback_error],
+    took && [t("fact.ended"), took],
+    member.error_code && [t("fact.error"), member.error_code],
+    member.rollback_error && [t("fact.not_put_back"), member.rollback_error],
   ]);
 }

@@ -1,5 +1,6 @@
 // One instance in full: why it is as it is, what can be done, disks, extensions, health, its part in the upgrade.
 
+import { t } from "./catalogue.js";
 import { $, $$, glyph, html, show, word } from "./dom.js";
 import { faceOf } from "./faces.js";
 import { momentAt, zoneName } from "./format.js";
@@ -48,7 +49,7 @@ export class Panel {
     }).catch(() => null);
     const text = answer?.ok
       ? await answer.text()
-      : String(html`<p class="quiet">Could not load.</p>`);
+      : String(html`<p class="quiet">${t("panel.not_loaded")}</p>`);
     if (this.history !== wanted) return;
     const place = $("#history", this.root);
     place.innerHTML = text;
@@ -79,16 +80,16 @@ function panelOf(instance, board, now) {
     ${why.some(({ text }) => text === says) ? "" : html`<p>${says}</p>`}
     ${actionsOf(instance, board)}
     ${whyNot(why)}${factsOf(instance, board, now)}
-    <section><h3>History, ${zoneName()}</h3>
-      <div id="history" data-keep="${instance.id}"><p class="quiet">Loading.</p></div></section>`;
+    <section><h3>${t("panel.history", { zone: zoneName() })}</h3>
+      <div id="history" data-keep="${instance.id}"><p class="quiet">${t("panel.loading")}</p></div></section>`;
 }
 
 const CLOSE = html`<button type="button" class="button plain square push" data-act="close-panel"
-  aria-label="Close details">${glyph("close")}</button>`;
+  aria-label="${t("panel.close")}">${glyph("close")}</button>`;
 
 /** @param {ReturnType<typeof whyNotNow>} why */
 function whyNot(why) {
   if (!why.length) return "";
   const items = why.map((line) => reason(line));
-  return html`<section><h3>Why not now</h3><ol class="reasons">${items}</ol></section>`;
+  return html`<section><h3>${t("panel.why_not_now")}</h3><ol class="reasons">${items}</ol></section>`;
 }

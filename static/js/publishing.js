@@ -1,11 +1,9 @@
 // The dialogs of the images page: publish a version, withdraw one, put one back.
 
 import { post, problem } from "./acts.js";
+import { t, tPieces } from "./catalogue.js";
 import { consider } from "./confirm.js";
 import { $, $$, field, html, show, write } from "./dom.js";
-
-const NONE_YET =
-  "None published yet. A version is 2 to 4 numbers separated by dots, e.g. 16.04.2018.";
 
 /**
  * Opens the dialog that publishes a version of this SKU.
@@ -39,7 +37,13 @@ export function showHint() {
   const sku = $$("#skus .sku").find(({ dataset }) => dataset.sku === key);
   const { latest, next } = sku?.dataset ?? {};
   const use = html`<button type="button" class="link" data-act="use" data-key="${next}">${next}</button>`;
-  show($("#hint"), latest ? html`Latest: <b>${latest}</b>. Suggested next: ${use}` : NONE_YET);
+  const version = html`<b>${latest}</b>`;
+  show(
+    $("#hint"),
+    latest
+      ? html`${tPieces("publishing.latest", { version, next: use })}`
+      : t("publishing.none_yet"),
+  );
 }
 
 /**

@@ -1,10 +1,11 @@
 // The rail: one segment for each batch, as wide as the batch is large. Markup of what the board, or the record, says.
 
 import { countIn, countFailed } from "./batches.js";
-import { html } from "./dom.js";
-import { aboutAt, many, number, timeAt } from "./format.js";
-import { idsIn } from "./ranges.js";
 import { runs } from "./board.js";
+import { t } from "./catalogue.js";
+import { html } from "./dom.js";
+import { aboutAt, number, timeAt } from "./format.js";
+import { idsIn } from "./ranges.js";
 
 /**
  * @import { Batch } from "./batches.js"
@@ -16,7 +17,7 @@ import { runs } from "./board.js";
  * @param {Batch[]} batches
  */
 export function rail(board, batches) {
-  if (!batches.length) return html`<ol>${rest(1, "No batches yet")}</ol>`;
+  if (!batches.length) return html`<ol>${rest(1, t("rail.none"))}</ol>`;
   return html`<ol>${batches.map((batch) => segment(batch, board))}${furtherBatches(board)}${notTried(board)}</ol>`;
 }
 
@@ -26,7 +27,7 @@ export function rail(board, batches) {
  */
 function furtherBatches(board) {
   const more = runs(board) ? board.figures.planned_more : 0;
-  return more ? rest(more, `${many(more, "more batch", "more batches")}`) : "";
+  return more ? rest(more, t("confirm.batches", { count: more })) : "";
 }
 
 /**
@@ -35,7 +36,7 @@ function furtherBatches(board) {
  */
 function notTried({ upgrade }) {
   const left = upgrade?.record?.left;
-  return left ? rest(left, `${number(left)} not tried`) : "";
+  return left ? rest(left, t("rail.not_tried", { count: left })) : "";
 }
 
 /**
@@ -108,12 +109,18 @@ const strip = (fill, share) =>
  * @param {Board} board
  */
 function wordsOf(batch, board) {
-  const about = batch.began ? aboutAt(batch.began) : "";
-  const done = `${number(countIn(batch, "succeeded"))} of ${number(batch.size)} up to date`;
-  const says = isNow(batch, board)
-    ? `running, ${done}`
-    : batch.planned
-      ? `planned ${about && `about ${about}`}`
-      : `began ${about}, ${done}`;
-  return `Batch ${batch.number}, ${many(batch.size, "instance")}, ${says.trimEnd()}${batch.why ? `; ${batch.why}` : ""}`;
+  const { number, size, why } = batch;
+  return t("rail.batch", { number, size, why, says: progressOf(batch, board) });
+}
+
+/**
+ * @param {Batch} batch
+ * @param {Board} board
+ */
+function progressOf(batch, board) {
+  const { size, began, planned } = batch;
+  const at = began ? aboutAt(began) : "",
+    done = countIn(batch, "succeeded");
+  if (isNow(batch, board)) return t("rail.running", { done, size });
+  return planned ? t("rail.planned", { at }) : t("rail.began", { at, done, size });
 }

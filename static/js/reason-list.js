@@ -1,7 +1,8 @@
 // The reasons, ranked: what holds it now, then whatever else is not well; each with its way there and what lifts it. Markup.
 
+import { t, tPieces } from "./catalogue.js";
 import { html, mark } from "./dom.js";
-import { momentAt, number } from "./format.js";
+import { momentAt } from "./format.js";
 import { may, off, whyNot } from "./shell.js";
 import { elapsed, remaining } from "./ticking.js";
 
@@ -15,8 +16,9 @@ const MAX_REASONS = 6;
  * @param {string} held
  */
 export function reasons(list, held = "") {
-  const count = list.length > 1 ? `${number(list.length)} reasons` : "";
-  const title = ["done", "active"].includes(list[0]?.fill) ? "Now" : "Why it is waiting";
+  const count = t("reason.count", { count: list.length }),
+    isCalm = ["done", "active"].includes(list[0]?.fill);
+  const title = isCalm ? t("reason.now") : t("reason.why_waiting");
   return html`<header><h2>${title}</h2><span class="small quiet">${count}</span></header>
     <ol class="reasons">${list.slice(0, MAX_REASONS).map((story) => reason(story, held))}</ol>`;
 }
@@ -39,7 +41,7 @@ export function reason(story, held = "") {
 function link({ act, key, word, toggles }, held) {
   const isHeld = held === key,
     pressed = toggles ? html` aria-pressed="${isHeld}"` : "";
-  return html`<button type="button" class="link" data-act="${act}" data-key="${key}"${pressed}>${toggles && isHeld ? "Show all" : word}</button>`;
+  return html`<button type="button" class="link" data-act="${act}" data-key="${key}"${pressed}>${toggles && isHeld ? t("reason.show_all") : word}</button>`;
 }
 
 /** @param {ReasonAct} act */
@@ -54,8 +56,9 @@ function button({ act, key, word, right, ids, version = "" }) {
  * @param {Story} story
  */
 function terms({ since, until, who, detail }) {
-  const time = since && html`For ${elapsed(since)}`;
-  const end = until && html`until ${momentOf(until)}, ${remaining(until)} left`;
+  const time = since && html`${tPieces("reason.for", { time: elapsed(since) })}`;
+  const end =
+    until && html`${tPieces("reason.until", { at: momentOf(until), left: remaining(until) })}`;
   const words = [time, end, who, detail].filter(Boolean);
   return words.length
     ? html`<span class="small">${words.map((each, i) => html`${i ? " · " : ""}${each}`)}</span>`

@@ -2,7 +2,7 @@
 
 import { awaitedOf, isApprovedAhead } from "./approval.js";
 import { instancesOf } from "./board.js";
-import { number } from "./format.js";
+import { t } from "./catalogue.js";
 import { faceOfReason } from "./reason-faces.js";
 
 /** @import { Board, Instance } from "./board.js" */
@@ -29,37 +29,37 @@ export { briefly } from "./reason-faces.js";
  * @type {Record<string, Act>}
  */
 export const ACTS = {
-  resume: { word: "Resume", right: "steer", path: "resume/" },
-  next_batch_now: { word: "Next batch now", right: "steer", path: "next-batch/" },
-  retry_now: { word: "Retry now", right: "steer", path: "retry/" },
-  retry_failed: { word: "Retry failed", right: "steer", path: "retry-failed/" },
-  start: { word: "Start upgrade", right: "steer", path: "start/" },
+  resume: { word: t("act.resume"), right: "steer", path: "resume/" },
+  next_batch_now: { word: t("act.next_batch_now"), right: "steer", path: "next-batch/" },
+  retry_now: { word: t("act.retry_now"), right: "steer", path: "retry/" },
+  retry_failed: { word: t("act.retry_failed"), right: "steer", path: "retry-failed/" },
+  start: { word: t("act.start"), right: "steer", path: "start/" },
   start_unhealthy_first: {
-    word: "Upgrade the unhealthy first",
+    word: t("act.start_unhealthy_first"),
     right: "steer",
     path: "start-unhealthy-first/",
   },
   release: {
-    word: "Release",
+    word: t("act.release"),
     right: "steer",
     path: "release/",
     ids: ({ quarantined_at: at, failed_version: version }) => Boolean(at || version),
   },
   opt_in: {
-    word: "Opt in again",
+    word: t("act.opt_in"),
     right: "opt_in",
     path: "opt-in/",
     ids: ({ opt_out: optOut }) => Boolean(optOut && !optOut.ending_by),
   },
   undo_opt_in: {
-    word: "Keep opted out",
+    word: t("act.undo_opt_in"),
     right: "opt_in",
     path: "keep-opt-out/",
     ids: ({ opt_out: optOut }) => Boolean(optOut?.ending_by),
     asks: false,
   },
   approve: {
-    word: "Approve",
+    word: t("act.approve"),
     right: "steer",
     path: "approve/",
     ids: ({ approval }) => approval === "waiting",
@@ -67,13 +67,13 @@ export const ACTS = {
     version: awaitedOf,
   },
   withdraw_approval: {
-    word: "Withdraw approval",
+    word: t("act.withdraw_approval"),
     right: "steer",
     path: "withdraw-approval/",
     ids: isApprovedAhead,
     asks: false,
   },
-  end_fleet_stop: { word: "Resume automatic upgrades", right: "end_fleet_stop", path: "" },
+  end_fleet_stop: { word: t("act.end_fleet_stop"), right: "end_fleet_stop", path: "" },
 };
 
 /**
@@ -134,10 +134,9 @@ export const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 function wayToInstances(reason) {
   const { instances } = reason;
   if (!instances?.length) return [];
-  if (instances.length === 1) return [{ act: "open", key: instances[0], word: "See it" }];
-  return [
-    { act: "hold", key: keyOf(reason), word: `See the ${number(instances.length)}`, toggles: true },
-  ];
+  const word = t("reason.see", { count: instances.length });
+  if (instances.length === 1) return [{ act: "open", key: instances[0], word }];
+  return [{ act: "hold", key: keyOf(reason), word, toggles: true }];
 }
 
 /**
@@ -154,7 +153,8 @@ function waysToLift({ act, instances }, board) {
       .filter(how.ids)
       .map(({ id }) => id);
   if (ids?.length === 0) return [];
-  const word = how.counts && ids && ids.length > 1 ? `${how.word} ${number(ids.length)}` : how.word;
+  const count = how.counts ? (ids?.length ?? 0) : 0;
+  const word = count > 1 ? t("act.with_count", { act: how.word, count }) : how.word;
   const version = how.version && { version: how.version(board) };
   return [{ act: "do", key: act, word, right: how.right, ids: ids?.join() ?? "", ...version }];
 }

@@ -1,10 +1,12 @@
 // The rows of the fleet page: one per scale set, written by parts, so that a switch keeps its focus while numbers move.
 
 import { batchesOf, countFailed } from "./batches.js";
+import { t } from "./catalogue.js";
 import { $, html, mark, show } from "./dom.js";
-import { aboutAt, ahead, many, momentAt, number, percentText, since } from "./format.js";
+import { aboutAt, momentAt, number, percentText } from "./format.js";
 import { briefly, reasonsIn } from "./reasons.js";
 import { runs, policyOf } from "./board.js";
+import { ahead, span } from "./spans.js";
 import { statusOf } from "./status.js";
 import { countsOf } from "./steps.js";
 import { inWords, versionsIn } from "./summary.js";
@@ -12,8 +14,8 @@ import { inWords, versionsIn } from "./summary.js";
 /**
  * @import { Batch } from "./batches.js"
  * @import { Board } from "./board.js"
- * @import { Face } from "./faces.js"
  * @import { Minis } from "./mini.js"
+ * @import { Status } from "./status.js"
  * @import { Summary } from "./summary.js"
  */
 
@@ -40,14 +42,15 @@ export function paintRow(row, board, sum, minis) {
  * @param {Summary} sum
  */
 function image({ image: { offer, sku, version }, wanted_version: wanted }, sum) {
-  const pinned = version === "latest" ? "" : " (pinned)";
-  return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${versionsIn(sum, wanted)}${pinned}</span>`;
+  const versions = versionsIn(sum, wanted);
+  const says = version === "latest" ? versions : t("row.pinned", { versions });
+  return html`<span title="${offer} ${sku}">${offer} ${sku}</span><span class="small quiet">${says}</span>`;
 }
 
 /** @param {Summary} sum */
 function share({ size, done, eligible, out }) {
   if (!size) return html`<span>–</span>`;
-  const less = out ? `${number(out)} opted out` : "";
+  const less = out ? t("row.opted_out", { count: out }) : "";
   return html`<span>${number(done)} / ${number(eligible)}</span><span class="small quiet">${less}</span>`;
 }
 
@@ -64,8 +67,8 @@ function paintCells(row, { scale_set: set }, sum, minis) {
   none.hidden = Boolean(sum.shown);
   if (!sum.shown)
     return void (none.textContent = set.capacity
-      ? `Creating ${many(set.capacity, "instance")}.`
-      : "No instances.");
+      ? t("row.creating", { count: set.capacity })
+      : t("row.no_instances"));
   const words = `${set.name}, ${inWords(sum)}`;
   if (canvas.getAttribute("aria-label") !== words) {
     canvas.setAttribute("aria-label", words);
@@ -83,7 +86,7 @@ function paintSwitch(control, on) {
     return;
   control.setAttribute("aria-checked", String(on));
   control.removeAttribute("aria-busy");
-  $(".word", control).textContent = on ? "On" : "Off";
+  $(".word", control).textContent = on ? t("row.on") : t("row.off");
 }
 
 /**
@@ -94,21 +97,21 @@ function progress(board) {
   const { batch } = board.figures,
     status = statusOf(board),
     batches = batchesOf(board);
-  const place = batch ? `batch ${number(batch.current)} of ${number(batch.of)}` : "starting";
   const ticks = batches.map((each) => html`<i ${fillOf(each, status.fill)}></i>`);
-  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(status, place)}</span>
+  return html`<span class="line"><span>${mark(status.fill, status.glyph)} ${placeOf(batch, status)}</span>
     <span class="small quiet">${expectedEnd(board)}</span></span>
-    <span class="ticks${batches.length > 24 ? " many" : ""}" role="img" aria-label="${place}">${ticks}</span>`;
+    <span class="ticks${batches.length > 24 ? " many" : ""}" role="img" aria-label="${placeOf(batch)}">${ticks}</span>`;
 }
 
 /**
- * @param {Omit<Face, "code">} status
- * @param {string} place
+ * At which batch it is; where it does not simply go on, the word for that before it.
+ * @param {Board["figures"]["batch"]} batch
+ * @param {Status} [status]
  */
-function placeOf({ word }, place) {
-  return word === "Rolling forward"
-    ? `${place[0].toUpperCase()}${place.slice(1)}`
-    : `${word}, ${place}`;
+function placeOf(batch, status) {
+  const word = status?.goesOn ? "" : status?.word;
+  if (!batch) return t("row.starting", { word });
+  return t("row.place", { word, current: batch.current, of: batch.of });
 }
 
 /**
@@ -125,7 +128,8 @@ function expectedEnd(board) {
   const pause = reasonsIn(board).find((reason) => reason.expected && reason.passes);
   if (pause) return briefly(pause);
   const { ends } = board.figures;
-  return ends ? `ends ${ahead(ends)}` : `since ${aboutAt(board.upgrade.started_at)}`;
+  if (ends) return t("row.ends", { when: ahead(ends) });
+  return t("row.since", { when: aboutAt(board.upgrade.started_at) });
 }
 
 /**
@@ -136,7 +140,7 @@ function expectedEnd(board) {
 function lastOrReason(board, sum) {
   const { upgrade, scale_set: set } = board;
   if (set.deleting)
-    return html`<span class="line"><span>${mark("active", "rolling-back")} Being deleted</span></span>`;
+    return html`<span class="line"><span>${mark("active", "rolling-back")} ${t("row.deleting")}</span></span>`;
   const why = whyWaiting(board, sum),
     text = why?.text || (upgrade ? countsOf(upgrade) : "");
   return html`${lastUpgrade(upgrade, statusOf(board))}<span class="small quiet" title="${why?.whole ?? text}">${text}</span>`;
@@ -144,7 +148,7 @@ function lastOrReason(board, sum) {
 
 /**
  * @param {Feed.Upgrade | null} upgrade
- * @param {Omit<Face, "code">} status
+ * @param {Status} status
  */
 function lastUpgrade(upgrade, { fill, glyph, word }) {
   if (!upgrade) return html`<span class="line quiet">${word}</span>`;
@@ -174,7 +178,8 @@ function policy({
   max_unhealthy_upgraded_percent: upgraded,
   pause_seconds: pause,
 }) {
-  const wait = pause ? `, pause ${since(0, pause * 1000)}` : "";
-  return html`<span class="small quiet">Batch ${percentText(size)}${wait}</span>
-    <span class="small quiet">Max unhealthy ${percentText(all)}, failed after upgrade ${percentText(upgraded)}</span>`;
+  const sizes = { size: percentText(size), pause: pause ? span(pause * 1000) : "" };
+  const limits = { all: percentText(all), upgraded: percentText(upgraded) };
+  return html`<span class="small quiet">${t("row.policy", sizes)}</span>
+    <span class="small quiet">${t("row.limits", limits)}</span>`;
 }

@@ -2,9 +2,10 @@
 
 import { BoardPainter } from "./board-painter.js";
 import { isReady } from "./board.js";
+import { t } from "./catalogue.js";
 import { sync } from "./choices.js";
 import { $, $$ } from "./dom.js";
-import { aim } from "./extensions.js";
+import { versionOf } from "./extensions.js";
 import { Feed } from "./feed.js";
 import { Filtering } from "./filtering.js";
 import { hearStop } from "./fleet-stop.js";
@@ -129,7 +130,8 @@ function sayEnd(before, next) {
   const { upgrade } = next;
   if (!before?.upgrade || before.upgrade.ended_at || !upgrade?.ended_at) return;
   const urgent = upgrade.status !== "Completed";
-  say(`The upgrade ${aim(upgrade)} ended: ${statusOf(next).word}.`, { urgent });
+  const { word } = statusOf(next);
+  say(t("status.ended", { version: versionOf(upgrade), word }), { urgent });
 }
 
 function showGone() {

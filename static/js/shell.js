@@ -7,7 +7,7 @@ import { answered, prepare } from "./acts.js";
 import { under } from "./base.js";
 import { t } from "./catalogue.js";
 import { sendConfirmed } from "./confirm.js";
-import { letGo, openFleetStop } from "./fleet-stop.js";
+import { endFleetStop, openFleetStop } from "./fleet-stop.js";
 import { freeze, thaw } from "./frozen.js";
 import { listenTips, showTip } from "./tips.js";
 import { drop, toast } from "./toast.js";
@@ -32,8 +32,8 @@ export function openShell(acts = {}) {
     close: closeDialog,
     drop: (element) => drop(/** @type {HTMLElement} */ (element.closest(".toast"))),
     tip,
-    cord: openFleetStop,
-    "let-go": letGo,
+    "fleet-stop": openFleetStop,
+    "end-fleet-stop": endFleetStop,
     confirmed: sendConfirmed,
     ...acts,
   });

@@ -1,20 +1,35 @@
 // The state of an upgrade in one word. Pure.
 
-/** @import { Board } from "./board.js" */
+import { t } from "./catalogue.js";
 
-/** @type {Record<Feed.Upgrade["status"], { fill: string, glyph: string, word: string }>} */
+/**
+ * @import { Board } from "./board.js"
+ *
+ * `goesOn`: it rolls forward, and nothing holds it.
+ * @typedef {{ fill: string, glyph: string, word: string, goesOn?: boolean }} Status
+ */
+
+/** @type {Record<Feed.Upgrade["status"], Status>} */
 const ENDED_OR_RUNS = {
-  Completed: { fill: "done", glyph: "done", word: "Completed" },
-  Cancelled: { fill: "waiting", glyph: "held", word: "Cancelled" },
-  Faulted: { fill: "failure", glyph: "failed", word: "Stopped" },
-  RollingForward: { fill: "active", glyph: "upgrading", word: "Rolling forward" },
-  RollingBack: { fill: "attention", glyph: "rolling-back", word: "Rolling back" },
+  Completed: { fill: "done", glyph: "done", word: t("status.completed") },
+  Cancelled: { fill: "waiting", glyph: "held", word: t("status.cancelled") },
+  Faulted: { fill: "failure", glyph: "failed", word: t("status.faulted") },
+  RollingForward: {
+    fill: "active",
+    glyph: "upgrading",
+    word: t("status.rolling_forward"),
+    goesOn: true,
+  },
+  RollingBack: { fill: "attention", glyph: "rolling-back", word: t("status.rolling_back") },
 };
 
-/** @param {Pick<Board, "upgrade" | "scale_set">} board */
+/**
+ * @param {Pick<Board, "upgrade" | "scale_set">} board
+ * @returns {Status}
+ */
 export function statusOf({ upgrade, scale_set: { decision } }) {
-  if (!upgrade) return { fill: "waiting", glyph: "pending", word: "Never upgraded" };
-  const waits = upgrade.cancel_requested_by ? "Cancelling" : decision.word;
+  if (!upgrade) return { fill: "waiting", glyph: "pending", word: t("status.never") };
+  const waits = upgrade.cancel_requested_by ? t("status.cancelling") : decision.word;
   const word = upgrade.status === "RollingForward" && waits;
   return word ? { fill: "waiting", glyph: "held", word } : ENDED_OR_RUNS[upgrade.status];
 }

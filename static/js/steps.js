@@ -1,9 +1,11 @@
 // The five steps of the rule while an upgrade runs, and how the last one went while none does. Markup of what the board says.
 
-import { html, mark } from "./dom.js";
-import { aim, runsExtensions } from "./extensions.js";
-import { ahead, momentAt, number, percentText, zoneName } from "./format.js";
 import { runs } from "./board.js";
+import { t, tPieces } from "./catalogue.js";
+import { html, mark } from "./dom.js";
+import { runsExtensions, versionOf } from "./extensions.js";
+import { momentAt, number, percentText, zoneName } from "./format.js";
+import { ahead } from "./spans.js";
 import { statusOf } from "./status.js";
 import { elapsed } from "./ticking.js";
 
@@ -16,11 +18,11 @@ import { elapsed } from "./ticking.js";
 /** @typedef {NonNullable<NonNullable<Feed.Board>["batch"]>} CurrentBatch */
 
 const STEPS = [
-  ["gate", "Gate"],
-  ["choose", "Choose"],
-  ["replace", "Replace"],
-  ["wait", "Wait for health"],
-  ["next", "Next batch"],
+  ["gate", t("steps.gate")],
+  ["choose", t("steps.choose")],
+  ["replace", t("steps.replace")],
+  ["wait", t("steps.wait")],
+  ["next", t("steps.next")],
 ];
 
 /**
@@ -39,7 +41,7 @@ export const steps = (board, batches, now) =>
  */
 function runningSteps(board, batches) {
   const { batch } = board.figures;
-  if (!batch) return html`<header><h2>Starting</h2></header>${outlook(board)}`;
+  if (!batch) return html`<header><h2>${t("steps.starting")}</h2></header>${outlook(board)}`;
   const at = STEPS.findIndex(([code]) => code === batch.step);
   const says = saysOf(
     batch,
@@ -48,8 +50,10 @@ function runningSteps(board, batches) {
   const items = STEPS.map(([code, name], i) =>
     step(i - at, nameOf(code, name, board), says[code] ?? "", batch.held),
   );
-  return html`<header><h2>Batch ${number(batch.current)} of ${number(batch.of)}</h2><span class="small quiet">this step
-    ${elapsed(batch.since)}</span></header>
+  return html`<header><h2>${t("steps.batch", { ...batch })}</h2><span class="small quiet">${tPieces(
+    "steps.this_step",
+    { time: elapsed(batch.since) },
+  )}</span></header>
     <ol class="steps">${items}</ol>
     ${whyChosen(batch, batches)}${outlook(board)}`;
 }
@@ -60,7 +64,7 @@ function runningSteps(board, batches) {
  * @param {Board} board
  */
 const nameOf = (code, name, board) =>
-  code === "replace" && runsExtensions(board) ? "Run extensions" : name;
+  code === "replace" && runsExtensions(board) ? t("steps.extensions") : name;
 
 /**
  * What stands under each step: of a batch that has begun how far it is.
@@ -69,13 +73,13 @@ const nameOf = (code, name, board) =>
  * @returns {Record<string, string>}
  */
 function saysOf({ step: at, held, size, replaced, healthy }, batch) {
-  if (at === "gate") return { gate: held ? "held" : "open" };
-  if (at === "choose") return { gate: "open" };
+  const gate = at === "gate" && held ? t("steps.held") : t("steps.open");
+  if (at === "gate" || at === "choose") return { gate };
   const of = (/** @type {number | null} */ count) =>
-    `${number(count ?? 0)} of ${number(size ?? 0)}`;
+    t("steps.of", { count: count ?? 0, of: size ?? 0 });
   return {
-    gate: "open",
-    choose: `${number(batch?.size ?? size ?? 0)} chosen`,
+    gate,
+    choose: t("steps.chosen", { count: batch?.size ?? size ?? 0 }),
     replace: of(replaced),
     wait: of(healthy),
   };
@@ -100,9 +104,9 @@ function step(away, name, says, held) {
  */
 function whyChosen({ current }, batches) {
   const batch = batches.find((each) => each.number === current);
-  return batch?.why
-    ? html`<p class="small quiet">${batch.planned ? "Next batch: " : ""}${batch.why}</p>`
-    : "";
+  if (!batch?.why) return "";
+  const says = batch.planned ? t("steps.next_batch", { why: batch.why }) : batch.why;
+  return html`<p class="small quiet">${says}</p>`;
 }
 
 /** @param {Board} board */
@@ -110,7 +114,7 @@ function outlook(board) {
   const { ends } = board.figures;
   return figuresOf(
     board,
-    html`<div><dt>Expected end, ${zoneName()}</dt><dd class="number">${ends ? ahead(ends) : "–"}</dd></div>`,
+    html`<div><dt>${t("steps.expected_end", { zone: zoneName() })}</dt><dd class="number">${ends ? ahead(ends) : "–"}</dd></div>`,
   );
 }
 
@@ -120,13 +124,11 @@ function outlook(board) {
  */
 function figuresOf({ figures: { progress } }, more = html``) {
   const percent = progress.percent === null ? "–" : percentText(progress.percent);
-  return html`<dl class="outlook"><div><dt>Up to date</dt><dd class="number">${percent}</dd></div>
-    <div><dt>Done</dt><dd class="number">${number(progress.up_to_date)} / ${number(progress.of)}</dd></div>${more}</dl>`;
+  return html`<dl class="outlook"><div><dt>${t("steps.up_to_date")}</dt><dd class="number">${percent}</dd></div>
+    <div><dt>${t("steps.done")}</dt><dd class="number">${number(progress.up_to_date)} / ${number(progress.of)}</dd></div>${more}</dl>`;
 }
 
 // --- while none runs ---
-
-const NEVER = "The first upgrade starts by itself when a newer version of the image is published.";
 
 /**
  * @param {Board} board
@@ -135,19 +137,19 @@ const NEVER = "The first upgrade starts by itself when a newer version of the im
 function lastUpgrade(board, now) {
   const { upgrade } = board;
   if (!upgrade)
-    return html`<header><h2>No upgrade yet</h2></header><p class="quiet">${NEVER}</p>${figuresOf(board)}`;
+    return html`<header><h2>${t("steps.none")}</h2></header><p class="quiet">${t("steps.never")}</p>${figuresOf(board)}`;
   const { fill, glyph, word } = statusOf(board),
     ended = html`${momentAt(upgrade.ended_at, now)} ${zoneName()}`;
-  return html`<header><h2>Last upgrade</h2><span class="small quiet">${ended}</span></header>
+  return html`<header><h2>${t("steps.last")}</h2><span class="small quiet">${ended}</span></header>
     <p><span class="state">${mark(fill, glyph)}<b>${word}</b></span>
       <span class="quiet">${resultOf(upgrade)}</span></p>${figuresOf(board)}${inAzuresWords(upgrade)}`;
 }
 
 /** @param {Feed.Upgrade} upgrade */
 function resultOf(upgrade) {
-  const by =
-    upgrade.started_by === "User" ? `by ${upgrade.started_by_name || "a person"}` : "automatically";
-  return `Upgrade ${aim(upgrade)}, started ${by}. ${countsOf(upgrade)}`;
+  const { started_by, started_by_name: name } = upgrade;
+  const said = { version: versionOf(upgrade), started_by, name, counts: countsOf(upgrade) };
+  return t("steps.result", said).trimEnd();
 }
 
 /**
@@ -155,18 +157,11 @@ function resultOf(upgrade) {
  * @param {Pick<Feed.Upgrade, "record">} upgrade
  */
 export function countsOf({ record }) {
-  if (!record) return "";
-  const { succeeded, failed, left } = record.counts;
-  const words = [
-    `${number(succeeded)} succeeded`,
-    failed && `${number(failed)} failed`,
-    left && `${number(left)} not tried`,
-  ];
-  return `${words.filter(Boolean).join(", ")}.`;
+  return record ? t("steps.counts", { ...record.counts }) : "";
 }
 
 /** @param {Feed.Upgrade} upgrade */
 const inAzuresWords = ({ error }) =>
   error
-    ? html`<details class="small quiet"><summary>In Azure's words</summary>${error.message}</details>`
+    ? html`<details class="small quiet"><summary>${t("steps.azures_words")}</summary>${error.message}</details>`
     : "";

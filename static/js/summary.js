@@ -1,8 +1,9 @@
 // One scale set in figures, and the whole fleet: those of the boards, added up. Pure.
 
 import { runs } from "./board.js";
+import { t } from "./catalogue.js";
 import { FILLS, STATES } from "./faces.js";
-import { number } from "./format.js";
+import { LANGUAGE } from "./locale.js";
 import { sizeOf } from "./ranges.js";
 
 /**
@@ -55,9 +56,9 @@ export const targetOf = ({ figures }) => figures.target;
  */
 export function versionsIn({ behind, target: now }, wanted) {
   const target = now || wanted;
-  if (!behind.length) return target || "none published";
-  const others = behind.length > 1 ? ` and ${number(behind.length - 1)} more` : "";
-  return `${behind[0][0]}${others}${target ? ` → ${target}` : ""}`;
+  if (!behind.length) return target || t("summary.none_published");
+  const [[version]] = behind;
+  return t("summary.versions", { version, others: behind.length - 1, target });
 }
 
 /**
@@ -66,8 +67,11 @@ export function versionsIn({ behind, target: now }, wanted) {
  */
 export function inWords({ size, counts }) {
   const codes = Object.keys(STATES).filter((code) => counts[code]);
-  const parts = codes.map((code) => `${number(counts[code])} ${STATES[code].word.toLowerCase()}`);
-  return `${number(size)} ${size === 1 ? "instance" : "instances"}${parts.length ? `: ${parts.join(", ")}` : ""}`;
+  const parts = codes.map((code) => {
+    const state = STATES[code].word.toLocaleLowerCase(LANGUAGE);
+    return t("summary.in_state", { count: counts[code], state });
+  });
+  return t("summary.instances", { count: size, states: parts.join(", ") });
 }
 
 /**

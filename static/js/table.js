@@ -1,8 +1,9 @@
 // The table beside the grid: the same instances and filter, sortable, captioned, as CSV.
 
+import { t } from "./catalogue.js";
 import { $$, html, show, word } from "./dom.js";
 import { faceOf, WORST_FIRST } from "./faces.js";
-import { byName, momentAt, number, zoneName } from "./format.js";
+import { byName, momentAt, zoneName } from "./format.js";
 import { matches } from "./view.js";
 
 /**
@@ -12,13 +13,13 @@ import { matches } from "./view.js";
 
 /** @type {[string, string][]} */
 const COLUMNS = [
-  ["name", "Instance"],
-  ["state", "State"],
-  ["health", "Health"],
-  ["batch", "Batch"],
-  ["zone", "Zone"],
-  ["version", "Image version"],
-  ["health_began_at", "Health since"],
+  ["name", t("table.instance")],
+  ["state", t("table.state")],
+  ["health", t("table.health")],
+  ["batch", t("table.batch")],
+  ["zone", t("table.zone")],
+  ["version", t("table.version")],
+  ["health_began_at", t("table.health_since", { zone: zoneName() })],
 ];
 const MAX_ROWS = 200;
 
@@ -53,11 +54,12 @@ export function rowsOf(instances, view) {
  */
 export function tableOf(instances, view, name, now) {
   const rows = rowsOf(instances, view),
-    all = number(instances.length);
-  const rest = html`<p class="small quiet">The first ${number(MAX_ROWS)} of ${number(rows.length)}. Filter, or download all as CSV.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Instances as a table"><table>
-    <caption class="sr">${number(rows.length)} of ${all} instances of ${name}; times are ${zoneName()}</caption>
-    <thead><tr><th scope="col"><span class="sr">Selected</span></th>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
+    all = instances.length;
+  const rest = html`<p class="small quiet">${t("table.more", { shown: MAX_ROWS, count: rows.length })}</p>`;
+  const caption = t("table.caption", { shown: rows.length, all, name, zone: zoneName() });
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("table.label")}"><table>
+    <caption class="sr">${caption}</caption>
+    <thead><tr><th scope="col"><span class="sr">${t("table.selected")}</span></th>${COLUMNS.map((column) => heading(column, view.sort))}</tr></thead>
     <tbody>${rows.slice(0, MAX_ROWS).map((instance) => row(instance, now, view.selected?.has(instance.id)))}</tbody>
   </table></div>${rows.length > MAX_ROWS ? rest : ""}`;
 }
@@ -70,9 +72,8 @@ function heading([code, name], sort) {
   const isHere = sort.column === code,
     direction = sort.falling ? "descending" : "ascending";
   const arrow = isHere ? (sort.falling ? " ↓" : " ↑") : "";
-  const zone = code === "health_began_at" ? `, ${zoneName()}` : "";
   return html`<th scope="col" ${isHere ? html`aria-sort="${direction}"` : ""}><button type="button" class="sort"
-    data-act="sort" data-key="${code}">${name}${zone}${arrow}</button></th>`;
+    data-act="sort" data-key="${code}">${name}${arrow}</button></th>`;
 }
 
 /**
@@ -80,7 +81,7 @@ function heading([code, name], sort) {
  * @param {number} now
  */
 const row = (instance, now, isSelected = false) => html`<tr>
-  <td><input type="checkbox" data-act="pick" data-key="${instance.id}" aria-label="Select ${instance.name}" ${isSelected ? "checked" : ""}></td>
+  <td><input type="checkbox" data-act="pick" data-key="${instance.id}" aria-label="${t("table.select", { name: instance.name })}" ${isSelected ? "checked" : ""}></td>
   <th scope="row"><button type="button" class="sort" data-act="open" data-key="${instance.id}">${instance.name}</button></th>
   <td>${word(faceOf(instance))}</td><td>${faceOf(instance, "health").word}</td><td>${batchOf(instance)}</td><td>${instance.zone || "–"}</td>
   <td>${instance.version}</td><td>${instance.health_began_at ? momentAt(instance.health_began_at, now) : "–"}</td></tr>`;
@@ -89,7 +90,8 @@ const row = (instance, now, isSelected = false) => html`<tr>
  * "3", "5, planned" or nothing.
  * @param {Instance} instance
  */
-export const batchOf = ({ batch, planned }) => batch ?? (planned ? `${planned}, planned` : "–");
+export const batchOf = ({ batch, planned }) =>
+  batch ?? (planned ? t("table.planned", { number: planned }) : "–");
 
 /**
  * Which boxes are checked is said apart: what a person has clicked no longer follows the markup.

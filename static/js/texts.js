@@ -1,7 +1,25 @@
 // The texts of the pages in English, by key. A template is written as in messages.js; another language has the same keys (docs/texts.md).
 
+import { FLEET } from "./texts-fleet.js";
+import { SCALE_SET } from "./texts-scale-set.js";
+
 /** @type {Record<string, string>} */
 export const TEXTS = {
+  ...FLEET,
+  ...SCALE_SET,
+  "act.approve": "Approve",
+  "act.end_fleet_stop": "Resume automatic upgrades",
+  "act.next_batch_now": "Next batch now",
+  "act.opt_in": "Opt in again",
+  "act.release": "Release",
+  "act.resume": "Resume",
+  "act.retry_failed": "Retry failed",
+  "act.retry_now": "Retry now",
+  "act.start": "Start upgrade",
+  "act.start_unhealthy_first": "Upgrade the unhealthy first",
+  "act.undo_opt_in": "Keep opted out",
+  "act.with_count": "{act} {count, count}",
+  "act.withdraw_approval": "Withdraw approval",
   "acts.answered":
     "The server answered {status}. Check whether the change was made, then try again.",
   "acts.no_answer": "The server did not answer. Check whether the change was made, then try again.",
@@ -35,6 +53,10 @@ export const TEXTS = {
   "filter.select_all": "Select all {count, count}",
   "filter.shown": "{shown, count} of {total, count} shown",
   "filter.total": "{count, plural, one {# instance} other {# instances}}",
+  "fleet_stop.already": "Already stopped. Resume from the banner.",
+  "fleet_stop.by":
+    "{stopped} by {owner} since {at, instant}{until, select, none {} other {, until {until, instant}}} {zone}: {reason}",
+  "fleet_stop.stopped": "All automatic upgrades are stopped",
   "frozen.signed-out": "You are signed out. Sign in to go on.",
   "frozen.stale":
     "This page is out of date: the connection to the server is lost. Controls work again as soon as it is live.",
@@ -78,6 +100,10 @@ export const TEXTS = {
   "selection.opt_out": "Opt out…",
   "selection.release": "Release",
   "selection.selected": "{count, plural, one {# instance} other {# instances}} selected",
+  "span.days": "{days} d {hours} h",
+  "span.hours": "{hours} h {minutes} m",
+  "span.minutes": "{minutes} m {seconds} s",
+  "span.seconds": "{seconds} s",
   "state.creating": "Creating",
   "state.deleting": "Deleting",
   "state.done": "Up to date",
@@ -96,4 +122,17 @@ export const TEXTS = {
   "state.unseen": "Not looked at yet",
   "state.upgrading": "Upgrading",
   "state.verifying": "Verifying",
+  "status.cancelled": "Cancelled",
+  "status.cancelling": "Cancelling",
+  "status.completed": "Completed",
+  "status.ended":
+    "The upgrade {version, select, none {of extensions} other {to {version}}} ended: {word}.",
+  "status.faulted": "Stopped",
+  "status.never": "Never upgraded",
+  "status.rolling_back": "Rolling back",
+  "status.rolling_forward": "Rolling forward",
+  "time.about": "about {time}",
+  "time.after": "after {time}",
+  "time.range": "{low}–{high}",
+  "toast.dismiss": "Dismiss",
 };

@@ -1,7 +1,8 @@
 // Durations that grow, and those that shrink, while nothing else changes: only their text is written, so that what stands beside them keeps its focus.
 
 import { $$, html, write } from "./dom.js";
-import { millis, span } from "./format.js";
+import { millis } from "./format.js";
+import { span } from "./spans.js";
 
 /** @import { Moment } from "./format.js" */
 

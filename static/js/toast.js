@@ -1,5 +1,6 @@
 // Messages in the corner: what was done (with undo), what was refused.
 
+import { t } from "./catalogue.js";
 import { $, glyph, html, mark, show } from "./dom.js";
 import { inZone } from "./sentences.js";
 
@@ -49,7 +50,7 @@ export function drop(box) {
 /** @typedef {HTMLElement & { cameFrom?: HTMLElement }} Toast `cameFrom`: where the focus came from, to go back there */
 
 const DISMISS = html`<div class="actions"><button class="button plain square" data-act="drop"
-  aria-label="Dismiss">${glyph("close")}</button></div>`;
+  aria-label="${t("toast.dismiss")}">${glyph("close")}</button></div>`;
 
 /** @param {string} message */
 export function refusal(message, code = "") {

@@ -1,6 +1,7 @@
 // What a viewer chose to see of a board: filter and grouping. Pure.
 
 import { countIn } from "./batches.js";
+import { t } from "./catalogue.js";
 import { faceOf } from "./faces.js";
 import { byName, number } from "./format.js";
 
@@ -25,7 +26,8 @@ import { byName, number } from "./format.js";
  * @property {string | null} open
  */
 
-const NUMBERED = /^(batch|zone) \S+$/;
+/** What stands before a number: "batch ", "zone ". */
+const NUMBERED = [t("search.batch"), t("search.zone")].map((word) => word.toLowerCase());
 
 /**
  * Does the filter show this instance?
@@ -38,7 +40,8 @@ export function matches(instance, { ids, states = [], text = "" }, by) {
   if (states.length && !states.some((code) => isIn(instance, code, by))) return false;
   const wanted = text.trim().toLowerCase();
   if (!wanted) return true;
-  const fits = NUMBERED.test(wanted)
+  const isNumbered = NUMBERED.some((word) => wanted.startsWith(word) && wanted !== word);
+  const fits = isNumbered
     ? (/** @type {string} */ word) => word === wanted
     : (/** @type {string} */ word) => word.includes(wanted);
   return wordsOf(instance).some(fits);
@@ -60,7 +63,12 @@ export const isIn = (instance, code, by) =>
  */
 function wordsOf({ name, zone, version, batch, planned }) {
   const number = batch ?? planned;
-  const words = [name, zone && `zone ${zone}`, number ? `batch ${number}` : "", version];
+  const words = [
+    name,
+    zone && t("search.zone", { zone }),
+    number ? t("search.batch", { number }) : "",
+    version,
+  ];
   return words.filter(Boolean).map((word) => word.toLowerCase());
 }
 
@@ -72,15 +80,15 @@ function wordsOf({ name, zone, version, batch, planned }) {
 export const GROUPS = {
   batch: {
     key: ({ batch, planned }) => batch ?? planned ?? 0,
-    label: (key) => (key ? `Batch ${key}` : "Not in a batch"),
+    label: (key) => (key ? t("group.batch", { number: key }) : t("group.no_batch")),
   },
   zone: {
     key: ({ zone }) => zone || 0,
-    label: (key) => (key ? `Zone ${key}` : "No zone"),
+    label: (key) => (key ? t("group.zone", { zone: key }) : t("group.no_zone")),
   },
   version: {
     key: ({ version }) => version || 0,
-    label: (key) => (key ? String(key) : "No version"),
+    label: (key) => (key ? String(key) : t("group.no_version")),
   },
 };
 

@@ -1,14 +1,16 @@
 // "Why not now?": the last decision in words, then everything else that is not moving or not well, the most important first. Pure.
 
 import { runs } from "./board.js";
-import { aim, runsExtensions } from "./extensions.js";
-import { many, names, number } from "./format.js";
+import { t } from "./catalogue.js";
+import { runsExtensions, versionOf } from "./extensions.js";
 import { rangesOf } from "./ranges.js";
 import { faceOfReason } from "./reason-faces.js";
 import { reasonsIn, storyOf } from "./reasons.js";
+import { names } from "./spans.js";
 
 /**
  * @import { Board, Instance } from "./board.js"
+ * @import { Params } from "./messages.js"
  * @import { ReasonAct, Story } from "./reasons.js"
  */
 
@@ -72,7 +74,7 @@ function lastDecision({ scale_set: { decision: last } }) {
       code: "NotLookedAt",
       fill: "waiting",
       glyph: "unknown",
-      text: "Not looked at yet.",
+      text: t("instance.unseen"),
       ...more,
     };
   const isAtRest = passes && !works;
@@ -104,12 +106,11 @@ function stoppedUpgrade(board) {
  */
 export function whyStopped(upgrade) {
   const { error, breach, batches, record } = upgrade;
-  if (!breach?.brief)
-    return `The upgrade ${aim(upgrade)} stopped. ${breach?.text ?? error?.message ?? ""}`.trim();
-  const last = batches.at(-1);
-  const where = last ? `in batch ${number(last.number)}` : "before its first batch";
-  const left = record?.left ? `; ${number(record.left)} not tried` : "";
-  return `The upgrade ${aim(upgrade)} stopped ${where}: ${breach.brief.text}${left}.`;
+  const version = versionOf(upgrade);
+  if (!breach?.brief) return t("why.stopped", { version, message: breach?.text ?? error?.message });
+  const batch = batches.at(-1)?.number,
+    left = record?.left ?? 0;
+  return t("why.stopped_in", { version, batch, brief: breach.brief.text, left });
 }
 
 /**
@@ -118,28 +119,24 @@ export function whyStopped(upgrade) {
  * @param {Set<string>} explained
  */
 function troubles(board, explained) {
-  const onWhat = runsExtensions(board)
-    ? "failed in the upgrade of extensions"
-    : "did not become healthy on the new image";
-  /** @type {[string, string, (list: Instance[]) => string][]} */
+  /** @type {[string, string, (said: Params) => string][]} */
   const kinds = [
-    ["failed", "failure", () => onWhat],
     [
-      "rolled-back",
-      "attention",
-      () => "did not become healthy on the new image and run on their old OS disk again",
+      "failed",
+      "failure",
+      (said) => t(runsExtensions(board) ? "why.failed_extensions" : "why.failed", said),
     ],
-    ["unhealthy", "attention", (list) => `unhealthy${allSay(list)}`],
-    ["unknown", "waiting", (list) => `not reporting health${allSay(list)}`],
+    ["rolled-back", "attention", (said) => t("why.rolled_back", said)],
+    ["unhealthy", "attention", (said) => t("why.unhealthy", said)],
+    ["unknown", "waiting", (said) => t("why.unknown", said)],
   ];
-  const bad = kinds.map(([state, fill, says]) => {
+  const bad = kinds.map(([state, fill, say]) => {
     const list = withState(board, state, explained);
-    const what = `${many(list.length, "instance")} ${says(list)}`;
-    return list.length ? trouble(state, fill, state, what, list) : null;
+    return list.length ? trouble(state, fill, say(saidOf(list)), list) : null;
   });
   const out = explained.has("opted-out") ? [] : board.instances.filter(({ opt_out: by }) => by);
-  const what = `${many(out.length, "instance")} opted out`;
-  return [...bad, out.length ? trouble("opted-out", "out", "opted-out", what, out) : null];
+  const text = t("why.opted_out", saidOf(out));
+  return [...bad, out.length ? trouble("opted-out", "out", text, out) : null];
 }
 
 /**
@@ -153,27 +150,27 @@ const withState = ({ instances }, state, explained) =>
 /**
  * @param {string} code
  * @param {string} fill
- * @param {string} glyph
- * @param {string} what
+ * @param {string} text
  * @param {Instance[]} list
  * @returns {Story}
  */
-const trouble = (code, fill, glyph, what, list) => ({
+const trouble = (code, fill, text, list) => ({
   code,
   fill,
-  glyph,
-  text: `${what}: ${names(list)}.`,
+  glyph: code,
+  text,
   detail: "",
   acts: [wayTo(list)],
 });
 
 /**
- * What their probes say, where all of them say the same.
+ * How many they are, their names, and what their probes say, where all of them say the same.
  * @param {Instance[]} list
+ * @returns {Params}
  */
-function allSay(list) {
+function saidOf(list) {
   const [detail, ...others] = new Set(list.map((instance) => instance.health_detail));
-  return detail && !others.length ? `, ${detail}` : "";
+  return { count: list.length, names: names(list), detail: others.length ? "" : detail };
 }
 
 /**
@@ -182,10 +179,7 @@ function allSay(list) {
  * @returns {ReasonAct}
  */
 function wayTo(list) {
-  if (list.length === 1) return { act: "open", key: list[0].id, word: "See it" };
-  return {
-    act: "these",
-    key: rangesOf(list.map(({ id }) => id)),
-    word: `See the ${number(list.length)}`,
-  };
+  const word = t("reason.see", { count: list.length });
+  if (list.length === 1) return { act: "open", key: list[0].id, word };
+  return { act: "these", key: rangesOf(list.map(({ id }) => id)), word };
 }

@@ -52,7 +52,7 @@ def test_letting_go(ada: Client) -> None:
     a_scale_set()
     row = stop_fleet(reason="x", owner="eve", now=NOW)
     with snapshot_equals_events():
-        act(ada, "fleetstop/", "let_go", row.pk)
+        act(ada, "fleetstop/", "end_stop", row.pk)
     assert FleetStop.objects.get().ended_by == "ada"
     assert told(ada, "fleetstop/") == ["Automatic upgrades resumed: all scale sets."]
 
@@ -62,7 +62,7 @@ def test_an_ended_fleet_stop_lets_nothing_go(ada: Client) -> None:
     old = stop_fleet(reason="x", owner="eve", now=NOW)
     stop_fleet(reason="another", owner="eve", now=NOW)
     with nothing_changes():
-        act(ada, "fleetstop/", "let_go", old.pk)
+        act(ada, "fleetstop/", "end_stop", old.pk)
     assert told(ada, "fleetstop/") == ["These stops have ended already. Nothing was changed."]
 
 
@@ -78,11 +78,11 @@ def test_the_list_of_fleet_stops_is_read_only(ada: Client) -> None:
 
 @pytest.mark.parametrize("mine", ["add", "change"])
 def test_each_permission_allows_its_own_actions(admitting: Admitting, mine: str) -> None:
-    """Add: stop. Change: let go. View: neither."""
+    """Add: stop. Change: end it. View: neither."""
     row = stop_fleet(reason="x", owner="eve", now=NOW)
     bob = admitting("view_fleetstop", f"{mine}_fleetstop")
     assert saved(post(bob, "fleetstop/add/", reason="mine")) is (mine == "add")
-    act(bob, "fleetstop/", "let_go", row.pk)
+    act(bob, "fleetstop/", "end_stop", row.pk)
     row.refresh_from_db()
     assert row.ended_by == "bob"
     assert FleetStop.objects.filter(ended_at=None).count() == (1 if mine == "add" else 0)
@@ -93,4 +93,4 @@ def test_viewers_may_not_change_fleet_stops(admitting: Admitting) -> None:
     page(bob, "fleetstop/")
     with nothing_changes():
         assert post(bob, "fleetstop/add/", reason="mine").status_code == 403
-        act(bob, "fleetstop/", "let_go", row.pk)
+        act(bob, "fleetstop/", "end_stop", row.pk)

@@ -173,22 +173,22 @@ def test_a_printed_page_holds_every_row_and_every_cell_with_its_sign(up: Install
 
 def test_a_page_without_events_says_so_and_does_nothing(up: Installation, sign_in: SignIn) -> None:
     page = live(sign_in(SET_PAGE))
-    stop = box(page, "#cord")
+    stop = box(page, "#fleet-stop-control")
     daphne = up.children()["daphne"]
     daphne.suspend()
     try:
         expect(page.locator("#feed")).to_contain_text("Stale since")
-        assert box(page, "#cord") == stop
-        for control in (page.locator("#cord"), page.locator("#automatic")):
+        assert box(page, "#fleet-stop-control") == stop
+        for control in (page.locator("#fleet-stop-control"), page.locator("#automatic")):
             expect(control).to_have_attribute("aria-disabled", "true")
             expect(control).to_have_accessible_description(re.compile("out of date"))
-        page.locator("#cord").click(force=True)
+        page.locator("#fleet-stop-control").click(force=True)
         expect(page.locator("#stop-fleet")).not_to_be_visible()
         expect(page.locator(".toast")).to_contain_text("out of date")
     finally:
         daphne.resume()
     expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
-    expect(page.locator("#cord")).not_to_have_attribute("aria-disabled", "true")
+    expect(page.locator("#fleet-stop-control")).not_to_have_attribute("aria-disabled", "true")
 
 
 def test_a_thin_line_stays_in_sight_while_an_upgrade_runs(up: Installation, sign_in: SignIn) -> None:

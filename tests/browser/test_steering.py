@@ -1,4 +1,4 @@
-"""Why it waits and what lifts it, in a real browser: bad versions, bad machines, pauses, approvals, the cord."""
+"""Why it waits and what lifts it, in a real browser: bad versions, bad machines, pauses, approvals, the fleet stop."""
 
 import re
 
@@ -177,7 +177,7 @@ def test_a_fleet_stop_holds_all_until_it_is_ended(up: Installation, steered: str
         banner = shown_page.get_by_role("region", name="All automatic upgrades are stopped")
         expect(banner).to_contain_text(re.compile(r"by admin since .*, until .*: A bad image is out"))
         assert_accessible(shown_page)
-    expect(page.locator("#cord")).to_have_accessible_description(re.compile("Already stopped"))
+    expect(page.locator("#fleet-stop-control")).to_have_accessible_description(re.compile("Already stopped"))
     publish(up, next_version())
     why(other, "All automatic upgrades are stopped by admin")
     expect(count_of(other, "Held")).to_have_text("10")
@@ -194,7 +194,7 @@ def test_a_fleet_stop_holds_all_until_it_is_ended(up: Installation, steered: str
 
 def test_viewers_read_why_they_can_steer_nothing(steered: str, onlooker: str, sign_in: SignIn) -> None:
     page = sign_in(address(steered), user=onlooker, password=PASSWORD)
-    cord = page.get_by_role("button", name="Stop all automatic upgrades")
-    expect(cord).to_have_accessible_description(re.compile("view-only access. To stop all automatic upgrades"))
-    cord.press("Enter")
+    stop = page.get_by_role("button", name="Stop all automatic upgrades")
+    expect(stop).to_have_accessible_description(re.compile("view-only access. To stop all automatic upgrades"))
+    stop.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)

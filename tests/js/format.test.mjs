@@ -3,18 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import {
-  aboutAt,
-  ahead,
-  many,
-  momentAt,
-  names,
-  number,
-  percentText,
-  range,
-  since,
-  span,
-} from "../../static/js/format.js";
+import { aboutAt, momentAt, number, percentText } from "../../static/js/format.js";
+import { ahead, names, range, since, span } from "../../static/js/spans.js";
 
 test("numbers keep their digits together", () => {
   assert.deepEqual([0, 999, 1000, 12345, 1234567].map(number), [
@@ -34,13 +24,6 @@ test("percents have a decimal only where it says something", () => {
     "33.3\u00a0%",
     "100\u00a0%",
   ]);
-});
-
-test("one of a thing, or several", () => {
-  assert.deepEqual(
-    [many(1, "instance"), many(2, "instance"), many(0, "batch", "batches")],
-    ["1 instance", "2 instances", "0 batches"],
-  );
 });
 
 test("spans in two units", () => {

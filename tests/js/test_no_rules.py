@@ -256,7 +256,7 @@ def test_no_view_spells_a_code_of_a_reason(module: Path) -> None:
     [
         'const PASSES = new Set(["NothingToDo"]);',
         '  Paused: "Paused",',
-        '  FleetStopped: ["waiting", "cord"],',
+        '  FleetStopped: ["waiting", "fleet-stop"],',
         'reasonsIn(board).find((one) => one.code === "WaitingToTryAgain")',
         "if (decision.code === `HealthIsStale`) return;",
         'const SAID = { failed: "FailedOnThisVersion" };',

@@ -85,7 +85,8 @@ def problems(catalogue: Catalog, english: Catalog) -> Iterator[str]:
 
 def missing_elsewhere(language: str, root: Path = CHECKOUT) -> Iterator[str]:
     """The texts that the other two files of a language do not have: those of the scripts, and those of the engine."""
-    scripts = re.findall(r'^  "([^"]+)":', (CHECKOUT / "static/js/texts.js").read_text(), re.MULTILINE)
+    files = sorted((CHECKOUT / "static/js").glob("texts*.js"))
+    scripts = [key for file in files for key in re.findall(r'^  "([^"]+)":', file.read_text(), re.MULTILINE)]
     engine = json.loads((CHECKOUT / "upgrades/core/catalogue/en.json").read_text())
     for folder, keys in (("static/texts", scripts), ("upgrades/core/catalogue", engine)):
         file = root / folder / f"{language}.json"

@@ -27,7 +27,7 @@ class FleetStopForm(ModelForm[FleetStop]):
 
 @admin.register(FleetStop)
 class FleetStopAdmin(CommandAdmin):
-    """Adding one stops the fleet, and replaces the one that is in force; who may change them may let go. What was done stays."""
+    """Adding one stops the fleet, and replaces the one that is in force; who may change them may end one. What was done stays."""
 
     form = FleetStopForm
     fields_of_targets = {"reason": "reason", "until": "until"}
@@ -35,7 +35,7 @@ class FleetStopAdmin(CommandAdmin):
     list_filter = [("ended_at", admin.EmptyFieldListFilter), "created_at"]
     search_fields = ["owner", "reason", "ended_by"]
     date_hierarchy = "created_at"
-    actions = ["let_go"]
+    actions = ["end_stop"]
 
     def get_fields(self, request: HttpRequest, obj: FleetStop | None = None) -> list[Any]:
         return ["owner", "reason", "created_at", "until", "ended_at", "ended_by"] if obj else ["reason", "until"]
@@ -43,7 +43,7 @@ class FleetStopAdmin(CommandAdmin):
     def has_change_permission(self, request: HttpRequest, obj: FleetStop | None = None) -> bool:
         return False
 
-    def has_let_go_permission(self, request: HttpRequest) -> bool:
+    def has_end_stop_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("upgrades.change_fleetstop")
 
     def save_model(self, request: HttpRequest, obj: FleetStop, form: Any, change: bool) -> None:
@@ -51,8 +51,8 @@ class FleetStopAdmin(CommandAdmin):
         row = stop_fleet(reason=given["reason"], until=given["until"], owner=name_of(request), now=now())
         obj.pk, obj.owner = row.pk, row.owner
 
-    @admin.action(description=gettext_lazy("Resume automatic upgrades"), permissions=["let_go"])
-    def let_go(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> None:
+    @admin.action(description=gettext_lazy("Resume automatic upgrades"), permissions=["end_stop"])
+    def end_stop(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> None:
         if rows.filter(ended_at=None).exists():
             act = partial(end_fleet_stop, by=name_of(request), now=now())
             each(request, [(_("all scale sets"), act)], _("Automatic upgrades resumed"))

@@ -63,7 +63,7 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     ),
     # What a person wanted looks like waiting: only what is wrong looks wrong.
     Why.FLEET_STOPPED: ReasonKind(
-        "waiting", "cord", "fleet stop", OPERATOR, "end_fleet_stop", holds_instances=True, at_the_gate=True
+        "waiting", "fleet-stop", "fleet stop", OPERATOR, "end_fleet_stop", holds_instances=True, at_the_gate=True
     ),
     Why.PAUSED: ReasonKind("waiting", "held", "pause", OPERATOR, "resume", holds_instances=True, at_the_gate=True),
     Why.WAITING_FOR_APPROVAL: ReasonKind(
