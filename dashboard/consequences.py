@@ -2,7 +2,8 @@
 
 The plan is the engine's own, run forward on the facts as they would be then (core/what_if.py). Answers are JSON: {possible, why, asks,
 title, says: [sentence], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}. `asks`: the page
-asks first, since what begins could not be undone; where it is false the page does it at once.
+asks first, since what begins could not be undone; where it is false the page does it at once. A sentence is one of core/sentences.py, which
+the page says in its own language; texts without a key are in that language already.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -31,6 +32,7 @@ from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import Facts
 from upgrades.core.instants import iso
 from upgrades.core.ranges import ranges
+from upgrades.core.sentences import shaped
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.instance import in_force
@@ -107,7 +109,7 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
     if refused := _refused(request, "end_fleet_stop"):
         return refused
     stop = open_fleet_stop()
-    says = [*consequences.of_ending_the_fleet_stop(plans.count_waiting_for_fleet_stop())]
+    says: list[str] = [*consequences.of_ending_the_fleet_stop(plans.count_waiting_for_fleet_stop())]
     if stop and stop.owner != request.user.get_username():
         says.insert(0, _("Stopped by {name}: {reason}").format(name=stop.owner, reason=stop.reason))
     why = "" if stop else _("Automatic upgrades are not stopped.")
@@ -115,7 +117,7 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
         {
             **_shown(_("Resume all automatic upgrades?"), _("Resume automatic upgrades"), says),
             "possible": stop is not None,
-            "why": why,
+            "why": shaped(why),
             "url": reverse("end fleet stop"),
             "values": {},
         }
@@ -132,14 +134,14 @@ def _refused(request: HttpRequest, right: str) -> JsonResponse | None:
 
 def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
     nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True, "back": _("Cancel")}
-    return {"title": title, "word": word, "says": list(says), **nothing}
+    return {"title": title, "word": word, "says": [shaped(sentence) for sentence in says], **nothing}
 
 
 def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
     why = possible_actions(asked.row, asked.facts, asked.now)[found.action] if found.action else ""
     url = reverse(found.view, args=[asked.row.resource_group, asked.row.name])
     shown = _shown(found.title, found.word, found.says)
-    shown |= {"possible": not why, "why": why, "asks": found.asks, "url": url, "values": found.values}
+    shown |= {"possible": not why, "why": shaped(why), "asks": found.asks, "url": url, "values": found.values}
     shown |= {"opt_outs": list(found.opt_outs), "back": found.back or _("Cancel")}
     if found.change and not why:
         _add_plan(shown, asked, found.change)
@@ -148,8 +150,8 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
 
 def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
     plan = plans.plan_from(asked.row, change(asked.facts), asked.now)
-    shown["says"] += consequences.of_plan(asked.facts, plan)
-    shown["held"] = [block.text for block in plan.blocks]
+    shown["says"] += map(shaped, consequences.of_plan(asked.facts, plan))
+    shown["held"] = [shaped(block.text) for block in plan.blocks]
     shown["batches"] = [
         {
             "number": batch.number,

@@ -10,6 +10,7 @@ from dashboard.actions import error, not_signed_in, read, reference_of
 from dashboard.forms import PublishForm
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import would_publish
+from upgrades.core.sentences import shaped
 
 
 @require_safe
@@ -28,9 +29,9 @@ def would(request: HttpRequest) -> JsonResponse:
         {
             "title": _("Publish {version}?").format(version=sent["version"]),
             "word": _("Publish"),
-            "says": found.says,
+            "says": [shaped(sentence) for sentence in found.says],
             "possible": True,
-            "why": "",
+            "why": shaped(""),
             "asks": True,
             "url": reverse("publish"),
             "values": values,

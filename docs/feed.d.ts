@@ -151,6 +151,7 @@ export interface Policy {
   max_surge: boolean;
   deferral: boolean;
   words: string[];
+  word_keys: string[];
   [k: string]: number | boolean | unknown[];
 }
 export interface Params {
@@ -265,6 +266,8 @@ export interface Ran {
   started_at: Time;
   finished_at: Time;
   why: string;
+  key: string;
+  params: Params;
 }
 export interface Gauge {
   count: number;
@@ -290,6 +293,8 @@ export interface Planned {
   ends_at: Time;
   waits_for_approval: boolean;
   why: string;
+  key: string;
+  params: Params;
 }
 export interface Instance {
   id: string;

@@ -41,10 +41,7 @@ FOLDERS = (
     ("tests/browser", "*.py"),
 )
 FILES = sorted(
-    path
-    for folder, kind in FOLDERS
-    for path in (ROOT / folder).rglob(kind)
-    if "migrations" not in path.parts
+    path for folder, kind in FOLDERS for path in (ROOT / folder).rglob(kind) if "migrations" not in path.parts
 )
 PYTHON = sorted(
     path

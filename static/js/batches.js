@@ -2,6 +2,7 @@
 // for ever the same. Pure.
 
 import { sizeOf } from "./ranges.js";
+import { textOf } from "./sentences.js";
 
 /** @import { Board, Figures } from "./board.js" */
 
@@ -41,6 +42,12 @@ export function batchesOf({ upgrade, figures }) {
   return [...began.map(batchThatBegan), ...planned.map(batchToCome)];
 }
 
+/**
+ * How it was chosen.
+ * @param {Feed.Ran | Feed.Planned} batch
+ */
+const whyOf = ({ why, key, params }) => textOf({ text: why, key, params });
+
 /** @param {Feed.Time} time */
 const at = (time) => (time ? Date.parse(time) : null);
 
@@ -49,13 +56,13 @@ const at = (time) => (time ? Date.parse(time) : null);
  * @returns {Batch}
  */
 function batchThatBegan(batch) {
-  const { number, instances, size, members, started_at, finished_at, why } = batch;
+  const { number, instances, size, members, started_at, finished_at } = batch;
   const counts = Object.entries(members).map(([state, ranges]) => [state, sizeOf(ranges)]);
   return {
     number,
     instances,
     size,
-    why,
+    why: whyOf(batch),
     planned: false,
     waits: false,
     began: at(started_at),
@@ -68,12 +75,13 @@ function batchThatBegan(batch) {
  * @param {Feed.Planned} batch
  * @returns {Batch}
  */
-function batchToCome({ number, instances, size, starts_at, ends_at, waits_for_approval, why }) {
+function batchToCome(batch) {
+  const { number, instances, size, starts_at, ends_at, waits_for_approval } = batch;
   return {
     number,
     instances,
     size,
-    why,
+    why: whyOf(batch),
     planned: true,
     waits: waits_for_approval,
     began: at(starts_at),

@@ -4,7 +4,7 @@ import { post, refused } from "./acts.js";
 import { t } from "./catalogue.js";
 import { $, html, mark, show, turn } from "./dom.js";
 import { zoneName } from "./format.js";
-import { inZone } from "./sentences.js";
+import { textOf } from "./sentences.js";
 import { span } from "./spans.js";
 
 const MAX_ANSWER_MS = 30000; // ms
@@ -16,13 +16,15 @@ const NO_ANSWER = {
 const MAX_OPT_OUTS = 6; // named one by one
 
 /**
+ * @import { Sentence } from "./sentences.js"
+ *
  * @typedef {{ name: string, owner: string, reason: string, scope: "upgrade" | "until", until: string | null }} OptOut
  * @typedef {{ number: number, count: number, instances: string, zones: string[] }} PlannedBatch
  *
  * What the server says would follow. `asks`: a person is to be asked; `why`: why it cannot be done; `lasts`: the shortest and the longest
  * time, in seconds.
  * @typedef {{ url: string, values: Record<string, string>, possible: boolean, asks: boolean, title: string, word: string, back?: string,
- *   says: string[], why: string, opt_outs: OptOut[], held: string[], batches: PlannedBatch[], more: number,
+ *   says: Sentence[], why: Sentence, opt_outs: OptOut[], held: Sentence[], batches: PlannedBatch[], more: number,
  *   lasts: [number, number] | null }} Effects
  *
  * @typedef {{ url: string, values: Record<string, string>, control: HTMLElement, sent: () => void }} Asked
@@ -65,7 +67,7 @@ function open(said) {
   show($("#confirm-says"), effects(said));
   $("#confirm-do span").textContent = said.word;
   $("#confirm [data-act=close]").textContent = said.back ?? t("confirm.cancel");
-  turn($("#confirm-do"), said.why);
+  turn($("#confirm-do"), textOf(said.why));
   $(".problem", dialog).hidden = true;
   if (!dialog.open) dialog.showModal();
 }
@@ -116,8 +118,8 @@ function untilTurned(control) {
  * @param {Effects} effects
  */
 export function effects({ says, why, opt_outs: optOuts, held, batches, more, lasts }) {
-  return html`${why ? notice("attention", why) : ""}${optOuts.length ? owners(optOuts) : ""}
-    ${says.map((sentence) => html`<p>${inZone(sentence)}</p>`)}
+  return html`${why.text ? notice("attention", why) : ""}${optOuts.length ? owners(optOuts) : ""}
+    ${says.map((sentence) => html`<p>${textOf(sentence)}</p>`)}
     ${held.map((sentence) => notice("waiting", sentence))}
     ${batches.length ? outline(batches, more) : ""}
     ${lasts ? html`<p class="quiet">${t("confirm.lasts", { time: time(lasts) })}</p>` : ""}`;
@@ -125,10 +127,10 @@ export function effects({ says, why, opt_outs: optOuts, held, batches, more, las
 
 /**
  * @param {string} fill
- * @param {string} text
+ * @param {Sentence} sentence
  */
-const notice = (fill, text) =>
-  html`<p class="notice" data-fill="${fill}">${mark(fill, "held")}<span>${inZone(text)}</span></p>`;
+const notice = (fill, sentence) =>
+  html`<p class="notice" data-fill="${fill}">${mark(fill, "held")}<span>${textOf(sentence)}</span></p>`;
 
 /** @param {OptOut[]} list */
 function owners(list) {

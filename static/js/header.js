@@ -1,7 +1,7 @@
 // The head of the scale set page: image, policy, health source, who is eligible; and the controls that belong to the moment.
 
 import { awaitedOf, unapproved } from "./approval.js";
-import { t } from "./catalogue.js";
+import { t, templateOf } from "./catalogue.js";
 import { CONTROLS, controlsOf, mainOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
 import { percentText } from "./format.js";
@@ -40,7 +40,6 @@ function policy(limits) {
     max_unhealthy_percent: all,
     max_unhealthy_upgraded_percent: upgraded,
     pause_seconds: pause,
-    words,
   } = limits;
   const says = t("header.policy", {
     size: percentText(size),
@@ -48,8 +47,15 @@ function policy(limits) {
     upgraded: percentText(upgraded),
     pause: pause ? span(pause * 1000) : "",
   });
-  return html`${[says, ...words].join(", ")}`;
+  return html`${[says, ...wordsOf(limits)].join(", ")}`;
 }
+
+/**
+ * Its switches that are not as by default.
+ * @param {Feed.Policy} limits
+ */
+const wordsOf = ({ words, word_keys: keys = [] }) =>
+  words.map((word, i) => templateOf(keys[i] ?? "", word));
 
 /** @param {Feed.ScaleSet["probe"]} probe */
 const source = (probe) =>

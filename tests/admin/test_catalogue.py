@@ -79,8 +79,8 @@ def test_publishing_asks_first_and_says_whom_it_upgrades(ada: Client) -> None:
     with nothing_changes():
         asked = errors(post(ada, "imageversion/add/", sku=ubuntu().pk, version="16.04.2"))["agreed"]
     assert asked[:2] == [
-        "Upgraded automatically: fleet/web (10 instances).",
-        "Not upgraded, because automatic upgrades are off: fleet/off (3 instances).",
+        "Upgraded automatically, with the number of instances: fleet/web (10).",
+        "Not upgraded, because automatic upgrades are off: fleet/off (3).",
     ]
 
 

@@ -184,7 +184,7 @@ def test_a_fleet_stop_holds_all_until_it_is_ended(up: Installation, steered: str
     expect(page.locator(f'tr[data-key="{steered}"] .run')).to_contain_text("Automatic upgrades are stopped")
 
     other.locator("#fleet-stop").get_by_role("button", name="Resume automatic upgrades").click()
-    expect(other.locator("#confirm")).to_contain_text("can begin or go on at once")
+    expect(other.locator("#confirm")).to_contain_text("can start or continue at once")
     agree(other, "Resume automatic upgrades")
 
     for shown_page in (page, other, images):

@@ -63,6 +63,9 @@ def test_the_table_has_every_field_once() -> None:
 
 
 def test_only_fields_that_differ_from_the_default_are_told() -> None:
-    assert policy_words(policy_to_json(Policy())) == []
+    assert policy_words(policy_to_json(Policy())) == {}
     changed = Policy(max_surge=True, automatic_rollback=False, max_batch_percent=50)
-    assert policy_words(policy_to_json(changed)) == ["no automatic rollback", "new instances"]
+    assert policy_words(policy_to_json(changed)) == {
+        "policy.automatic_rollback": "no automatic rollback",
+        "policy.max_surge": "new instances",
+    }

@@ -13,6 +13,7 @@ from tests.core.world import World
 from upgrades.core.facts import Facts, Hold, Member
 from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
+from upgrades.core.sentences import shaped
 from upgrades.core.states import FaultCode, Health, MemberState
 from upgrades.core.steps import StartBatch, Why
 
@@ -31,7 +32,10 @@ def test_the_batches_are_those_of_the_engine() -> None:
     found = plan(fleet(7))
     assert instances(found) == [(id,) for id in range(7)]
     assert found.target == NEW
-    assert found.batches[0].why == "20 % of 7 is 1.4, so at most 1."
+    why = found.batches[0].why
+    assert why == "20 % of 7 is 1.4, so at most 1."
+    said = shaped(why)
+    assert (said["key"], said["params"]["share"]) == ("batch.share", {"type": "percent", "value": 1.4})
     assert (found.earliest, found.latest) == (70 * MINUTE, 140 * MINUTE)
     assert [batch.begins_in for batch in found.batches[:2]] == [timedelta(0), 12 * MINUTE]
 

@@ -20,8 +20,13 @@ def would(client: Client, action: str, **sent: str) -> dict[str, Any]:
     with nothing_changes():
         answer = client.get(f"{HERE}would/{action}/", sent)
     assert answer.status_code == 200, answer.content
-    said: dict[str, Any] = answer.json()
-    return said
+    return in_english(answer.json())
+
+
+def in_english(said: dict[str, Any]) -> dict[str, Any]:
+    """The sentences as texts."""
+    texts = {name: [sentence["text"] for sentence in said[name]] for name in ("says", "held")}
+    return {**said, **texts, "why": said["why"]["text"]}
 
 
 def test_a_start_says_its_batches_and_begins_nothing(ada: Client) -> None:
@@ -100,7 +105,7 @@ def test_turning_automatic_upgrades_on_asks_where_something_begins(ada: Client) 
 
 def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
     stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
-    said = ada.get("/fleet-stop/end/would/").json()
+    said = in_english(ada.get("/fleet-stop/end/would/").json())
     assert said["possible"] and said["says"][0] == "Stopped by bob: a bad image is out"
 
 
@@ -109,10 +114,10 @@ def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None
     stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
     sent = {"sku": "Canonical:UbuntuServer:16.04-LTS", "version": "16.04.9", "locations": ""}
     with nothing_changes():
-        said = ada.get("/images/publish/would/", sent).json()
+        said = in_english(ada.get("/images/publish/would/", sent).json())
     assert said["says"] == [
-        "Upgraded automatically: fleet/web (10 instances).",
-        "All automatic upgrades are stopped by bob; these begin when that ends.",
+        "Upgraded automatically, with the number of instances: fleet/web (10).",
+        "All automatic upgrades are stopped by bob; these start when that ends.",
     ]
     assert (said["asks"], said["url"], said["values"]) == (True, "/images/publish/", sent)
     refused = ada.get("/images/publish/would/", {**sent, "version": "0.0.0"})

@@ -134,7 +134,7 @@ def test_a_person_at_a_terminal_is_told_whom_a_publication_upgrades(monkeypatch:
     image = ("publish_image", "Canonical", "UbuntuServer", "16.04-LTS", "16.04.9")
     with at_a_terminal(monkeypatch, "n") as asked, complains("nothing was changed"):
         run(*image)
-    assert "Upgraded automatically: fleet/web (10 instances)." in asked.getvalue()
+    assert "Upgraded automatically, with the number of instances: fleet/web (10)." in asked.getvalue()
     with at_a_terminal(monkeypatch, ""):
         assert "scale sets that follow it: 1" in run(*image, "--yes").out
 

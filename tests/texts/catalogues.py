@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po, write_po
 from dashboard.environment import CHECKOUT
 from dashboard.languages import ENGLISH, FOLDER
 from tests.texts.collect import collected
+from upgrades.core.catalogue import messages_in
 
 
 def file_of(language: str, folder: Path = FOLDER) -> Path:
@@ -87,7 +88,7 @@ def missing_elsewhere(language: str, root: Path = CHECKOUT) -> Iterator[str]:
     """The texts that the other two files of a language do not have: those of the scripts, and those of the engine."""
     files = sorted((CHECKOUT / "static/js").glob("texts*.js"))
     scripts = [key for file in files for key in re.findall(r'^  "([^"]+)":', file.read_text(), re.MULTILINE)]
-    engine = json.loads((CHECKOUT / "upgrades/core/catalogue/en.json").read_text())
+    engine = messages_in(ENGLISH)
     for folder, keys in (("static/texts", scripts), ("upgrades/core/catalogue", engine)):
         file = root / folder / f"{language}.json"
         has = json.loads(file.read_text()) if file.exists() else {}

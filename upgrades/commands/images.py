@@ -14,7 +14,9 @@ from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import checked_reason
 from upgrades.core import versions
 from upgrades.core.auditing import ObjectKind
+from upgrades.core.catalogue import say
 from upgrades.core.facts import ImageReference
+from upgrades.core.sentences import Sentence
 from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writing, writing
 from upgrades.installation import PROGRAM
@@ -56,28 +58,26 @@ class Publication:
     followers: tuple[ScaleSet, ...]
 
     @property
-    def says(self) -> list[str]:
+    def says(self) -> list[Sentence]:
         """Which scale sets would be upgraded, which would wait for approval, and which would not be: one sentence each."""
         rows = [row for row in self.followers if row.capacity]
         begin = [row for row in rows if row.automatic_upgrade and not row.policy.deferral]
         approve = [row for row in rows if row.automatic_upgrade and row.policy.deferral]
         off = [row for row in rows if not row.automatic_upgrade]
-        said = [
-            f"Upgraded automatically: {_with_sizes(begin)}." if begin else "No scale set is upgraded automatically."
-        ]
+        said = [_listed("automatic", begin) if begin else say("publication.none_automatic")]
         if begin and (stop := open_fleet_stop()):
-            said.append(f"All automatic upgrades are stopped by {stop.owner}; these begin when that ends.")
+            said.append(say("publication.fleet_stopped", owner=stop.owner))
         if approve:
-            said.append(f"Each instance waits for approval: {_with_sizes(approve)}.")
+            said.append(_listed("approval", approve))
         if off:
-            said.append(f"Not upgraded, because automatic upgrades are off: {_with_sizes(off)}.")
+            said.append(_listed("automatic_off", off))
         return said
 
 
-def _with_sizes(rows: Sequence[ScaleSet]) -> str:
-    names = [f"{row} ({row.capacity} instance{'' if row.capacity == 1 else 's'})" for row in rows[:MAX_LISTED]]
-    more = len(rows) - MAX_LISTED
-    return ", ".join(names) + (f" and {more} more scale set{'' if more == 1 else 's'}" if more > 0 else "")
+def _listed(what: str, rows: Sequence[ScaleSet]) -> Sentence:
+    """What happens to these scale sets. The first few are named, with their numbers of instances."""
+    names = [f"{row} ({row.capacity})" for row in rows[:MAX_LISTED]]
+    return say(f"publication.{what}", sets=", ".join(names), more=max(0, len(rows) - MAX_LISTED))
 
 
 def would_publish(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:

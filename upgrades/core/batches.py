@@ -1,14 +1,16 @@
 """Which instances are upgraded next, and how many at once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from upgrades.core import versions
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.health import exceeds, ids, unhealthy
 from upgrades.core.policy import Policy
+from upgrades.core.sentences import Sentence
 from upgrades.core.states import StartedBy, UpgradeKind
 
 
@@ -198,11 +200,18 @@ def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The next batch. `why`: how it was chosen, for the decision log. `surge`: new instances are created to replace its instances."""
+    """The next batch. `surge`: new instances are created to replace its instances.
+
+    `numbers`: how it was chosen, the values of the message that says so."""
 
     instances: tuple[int, ...]
-    why: str
+    numbers: Mapping[str, object]
     surge: bool = False
+
+    @property
+    def why(self) -> Sentence:
+        """How it was chosen, for the decision log."""
+        return say("batch.share", **self.numbers)
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
@@ -218,19 +227,14 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     most = size(len(facts.counted), policy)
     chosen = list(ids(pool[:most]))
     fitting = _shrunk(facts, chosen, policy, unhealthy_ids)
-    return Choice(fitting, _why(facts, policy, pool, most, fitting, unhealthy_ids))
+    return Choice(fitting, _numbers(facts, policy, pool, most, fitting, unhealthy_ids))
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
     """The same batch with surge; in place if the available quota is too small for as many new instances (Z-1.10)."""
     if facts.available_quota is None or facts.available_quota >= len(choice.instances):
-        return replace(choice, why=f"{choice.why[:-1]}; new instances take their places (maxSurge).", surge=True)
-    available_quota = (
-        f"the quota has room for {facts.available_quota} more"
-        if facts.available_quota > 0
-        else "the quota has room for none"
-    )
-    return replace(choice, why=f"{choice.why[:-1]}; in place, because {available_quota} (maxSurge).")
+        return replace(choice, numbers={**choice.numbers, "with_new": True}, surge=True)
+    return replace(choice, numbers={**choice.numbers, "room": max(0, facts.available_quota)})
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int], version: str) -> list[InstanceFacts]:
@@ -257,30 +261,28 @@ def _shrunk(facts: Facts, chosen: list[int], policy: Policy, unhealthy_ids: set[
     return tuple(chosen)
 
 
-def _why(
+def _numbers(
     facts: Facts,
     policy: Policy,
     pool: Sequence[InstanceFacts],
     most: int,
     chosen: tuple[int, ...],
     unhealthy_ids: set[int],
-) -> str:
-    """One sentence with numbers: how large the batch is, where its instances come from, and why it is not larger."""
+) -> dict[str, object]:
+    """How large the batch is, where its instances come from, and why it is not larger. None: it is not said."""
     total = len(facts.counted)
-    words = [f"{policy.max_batch_percent} % of {total} is {_share(total, policy)}, so at most {most}"]
-    if pool[0].zone and not policy.cross_zone:
-        words.append(f"zone {pool[0].zone} is next")
-    if pool[0].update_domain:
-        words.append(f"update domain {pool[0].update_domain} is next")
-    if policy.unhealthy_first and pool[0].id in unhealthy_ids:
-        words.append("the unhealthy come first")
-    if len(pool) < most:
-        left = "approved" if policy.deferral else "left"
-        words.append(f"{len(pool)} {'is' if len(pool) == 1 else 'are'} {left} there")
-    if len(chosen) < min(most, len(pool)):
-        words.append(f"fewer, because {len(unhealthy_ids.difference(chosen))} outside it are unhealthy")
-    return "; ".join(words) + "."
-
-
-def _share(total: int, policy: Policy) -> str:
-    return f"{total * policy.max_batch_percent / 100:g}"
+    is_short, is_smaller = len(pool) < most, len(chosen) < min(most, len(pool))
+    return {
+        "percent": policy.max_batch_percent,
+        "total": total,
+        "share": total * policy.max_batch_percent / 100,
+        "most": most,
+        "zone": None if policy.cross_zone else pool[0].zone,
+        "domain": pool[0].update_domain,
+        "unhealthy_first": policy.unhealthy_first and pool[0].id in unhealthy_ids,
+        "left": len(pool) if is_short else None,
+        "deferred": policy.deferral,
+        "unhealthy": len(unhealthy_ids.difference(chosen)) if is_smaller else None,
+        "with_new": False,
+        "room": None,
+    }

@@ -23,7 +23,7 @@ from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
 from upgrades.core.reasons import AT_THE_GATE
-from upgrades.core.sentences import SentenceShape, shaped
+from upgrades.core.sentences import Param, SentenceShape, message_of, shaped
 from upgrades.core.states import HAS_FAILED, MemberState
 
 
@@ -53,7 +53,7 @@ class BoardProgress(TypedDict):
 class BatchRecord(TypedDict):
     """A batch that has begun. `members`: its instances by member state. A surge instance is not listed: the one that it replaces is.
 
-    `size`: the number of its instances, without those that were skipped.
+    `size`: the number of its instances, without those that were skipped. `key`, `params`: the message that `why` is (core/sentences.py).
     """
 
     number: int
@@ -63,6 +63,8 @@ class BatchRecord(TypedDict):
     started_at: str | None
     finished_at: str | None
     why: str
+    key: str
+    params: dict[str, Param]
 
 
 class UpgradePosition(TypedDict):
@@ -211,7 +213,8 @@ def batch_record(batch: Batch) -> BatchRecord:
         members={state.value: spans(members[state]) for state in MemberState if state in members},
         started_at=iso(batch.started_at),
         finished_at=iso(batch.ended_at),
-        why=batch.why,
+        why=str(batch.why),
+        **message_of(batch.why),
     )
 
 

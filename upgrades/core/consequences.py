@@ -1,26 +1,24 @@
 """The consequences of a person's action, in sentences that pages show before the action is taken."""
 
 from upgrades.core import in_flight
+from upgrades.core.catalogue import say
 from upgrades.core.facts import Facts
 from upgrades.core.preview import Plan
+from upgrades.core.sentences import Sentence
 from upgrades.core.states import StartedBy
 
-Sentences = tuple[str, ...]
+Sentences = tuple[Sentence, ...]
 
 
 def of_plan(facts: Facts, plan: Plan) -> Sentences:
     """What `plan` would do. `facts`: the scale set now, before the action."""
     if not plan.size:
-        return ("No upgrade begins because of it.",)
-    what = f"upgraded to {plan.target}" if plan.target else "brought to the extensions of the model"
-    says = f"{many(plan.size, 'instance')} would be {what}, in {many(len(plan.batches), 'batch', 'batches')}."
-    first = f"{many(len(plan.batches[0].instances), 'instance')} in batch {plan.batches[0].number}"
+        return (say("consequence.no_upgrade"),)
+    says = say("consequence.plan", size=plan.size, target=plan.target, batches=len(plan.batches))
+    first = {"size": len(plan.batches[0].instances), "number": plan.batches[0].number}
     if in_flight.running_batch(facts):
-        return says, f"After the batch that is in progress: {first}."
-    return (
-        says,
-        f"It waits until what holds it is over; then {first}." if plan.blocks else f"It begins at once with {first}.",
-    )
+        return says, say("consequence.after_this_batch", **first)
+    return says, say("consequence.when_free" if plan.blocks else "consequence.at_once", **first)
 
 
 def of_starting(facts: Facts) -> Sentences:
@@ -29,48 +27,36 @@ def of_starting(facts: Facts) -> Sentences:
     if stop is None:
         return ()
     return (
-        f"All automatic upgrades are stopped by {stop.owner}: {stop.reason}",
-        "An upgrade that a person starts is not held by that.",
+        say("consequence.fleet_stopped", owner=stop.owner, reason=stop.reason),
+        say("consequence.started_by_people"),
     )
 
 
 def of_retrying(facts: Facts) -> Sentences:
     is_lacking = any(instance.missing for instance in facts.instances)
-    return ("Missing machines are created again at once.",) if is_lacking else ()
+    return (say("consequence.missing_machines"),) if is_lacking else ()
 
 
 def of_resuming(facts: Facts) -> Sentences:
     upgrade, last = facts.upgrade, facts.last_attempt
     by = upgrade.paused_by if upgrade else last.paused_by if last else ""
-    return (f"It was paused by {by}.",) if by else ()
+    return (say("consequence.paused_by", by=by),) if by else ()
 
 
 def of_cancelling(facts: Facts) -> Sentences:
     batch = in_flight.running_batch(facts)
-    now = "No batch is in progress: it ends at once."
+    now = say("consequence.cancels_at_once")
     if batch:
-        now = f"Batch {batch.number} ({many(len(batch.members), 'instance')}) is finished first."
-    return now, "It is not tried again by itself. Start or retry it to continue."
+        now = say("consequence.finishes_batch", number=batch.number, size=len(batch.members))
+    return now, say("consequence.not_retried")
 
 
 def of_turning_automatic_off(facts: Facts) -> Sentences:
     """The running upgrade stops if the platform started it; () otherwise, because a person's upgrade goes on."""
     stops = facts.upgrade is not None and facts.upgrade.started_by is StartedBy.PLATFORM
-    return ("The automatic upgrade that is running stops after its current batch.",) if stops else ()
+    return (say("consequence.stops_automatic"),) if stops else ()
 
 
 def of_ending_the_fleet_stop(held: int) -> Sentences:
     """`held`: how many scale sets are held by the fleet stop alone."""
-    if not held:
-        return ("It holds no scale set now.",)
-    return (f"{many(held, 'scale set')} held by it can begin or go on at once.",)
-
-
-def many(count: int, singular: str, more: str = "") -> str:
-    """A number with its noun. Numbers from 10,000 on are grouped as on the pages.
-
-    >>> many(1, "batch", "batches"), many(2, "batch", "batches"), many(3, "instance")
-    ('1 batch', '2 batches', '3 instances')
-    """
-    number = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if count >= 10_000 else count
-    return f"{number} {singular if count == 1 else more or singular + 's'}"
+    return (say("consequence.holds", count=held) if held else say("consequence.holds_none"),)

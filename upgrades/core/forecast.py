@@ -16,6 +16,7 @@ from upgrades.core.in_flight import running_batch
 from upgrades.core.instants import iso
 from upgrades.core.preview import LIFTED_BY_PEOPLE, Pace, PlannedBatch, preview
 from upgrades.core.ranges import spans
+from upgrades.core.sentences import Param, message_of
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState, StartedBy
 from upgrades.core.steps import Why
 
@@ -24,7 +25,10 @@ LATE = 1.5  # a batch is late after so many times the typical duration
 
 
 class Planned(TypedDict):
-    """A batch to come. Its times are for batches of typical duration, None where that is not known."""
+    """A batch to come. Its times are for batches of typical duration, None where that is not known.
+
+    `key`, `params`: the message that `why` is (core/sentences.py).
+    """
 
     number: int
     instances: str
@@ -34,6 +38,8 @@ class Planned(TypedDict):
     ends_at: str | None
     waits_for_approval: bool
     why: str
+    key: str
+    params: dict[str, Param]
 
 
 class ExpectedEnd(TypedDict):
@@ -111,7 +117,8 @@ def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known:
         starts_at=_after(now, begins_in),
         ends_at=_after(now, None if begins_in is None else begins_in + lasts),
         waits_for_approval=batch.held_by == Why.WAITING_FOR_APPROVAL,
-        why=batch.why,
+        why=str(batch.why),
+        **message_of(batch.why),
     )
 
 

@@ -31,7 +31,8 @@ class PolicyField:
     `place`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
     `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
     that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
-    `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default.
+    `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default; in
+    English, under `key` in other languages.
     """
 
     name: str
@@ -45,6 +46,11 @@ class PolicyField:
     min_percent: int = 0
     is_inverted: bool = False
     always_applies: bool = False
+
+    @property
+    def key(self) -> str:
+        """Of the message that `words_if_changed` are, in the catalogue."""
+        return f"policy.{self.json_name}"
 
     @property
     def form_name(self) -> str:
@@ -191,10 +197,10 @@ def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKin
     }
 
 
-def policy_words(stored: PolicyJson) -> list[str]:
-    """Words for each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
-    return [
-        field.words_if_changed
+def policy_words(stored: PolicyJson) -> dict[str, str]:
+    """{key: words} of each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
+    return {
+        field.key: field.words_if_changed
         for field in FIELDS.values()
         if field.words_if_changed and stored.get(field.json_name, field.default) != field.default
-    ]
+    }

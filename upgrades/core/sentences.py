@@ -55,6 +55,28 @@ def shaped(text: str) -> SentenceShape:
     return SentenceShape(text=str(made), template=made.template, key=made.key, params=dict(made.params))
 
 
+class MessageShape(TypedDict):
+    """Which message of the catalogue an English text is, beside that text; `key` is "" for a text that is none."""
+
+    key: str
+    params: dict[str, Param]
+
+
+def message_of(text: str) -> MessageShape:
+    """The message that a text is.
+
+    >>> message_of("It costs {5}.")
+    {'key': '', 'params': {}}
+    """
+    found = shaped(text)
+    return MessageShape(key=found["key"], params=found["params"])
+
+
+def with_message(text: str, message: Mapping[str, Any]) -> str:
+    """The text as the message that it is; `message`: what `message_of` said of it, {} where that was not kept."""
+    return Sentence(text, key=message["key"], params=message["params"]) if message else text
+
+
 def in_utc(moment: datetime) -> str:
     """A time for people where their time zone is not known. A time too near the calendar's end to be converted stays in its own zone.
 

@@ -174,7 +174,8 @@ def _withdrawn(catalogue: Catalogue) -> list[WithdrawnShape]:
 
 
 def _policy(stored: PolicyJson) -> dict[str, Any]:
-    return {**stored, "words": policy_words(stored)}
+    words = policy_words(stored)
+    return {**stored, "words": [*words.values()], "word_keys": [*words]}
 
 
 def _fleet_stop() -> HoldShape | None:

@@ -42,7 +42,7 @@ def _batches(row: RollingUpgrade) -> list[Batch]:
             None,
             batch_row.started_at,
             batch_row.finished_at or row.ended_at,
-            batch_row.why,
+            batch_row.said,
         )
         for batch_row in row.batches.all()
     ]

@@ -14,7 +14,7 @@ from upgrades.core.board import progress_in
 from upgrades.core.facts import Breach, Exceeded, ImageReference
 from upgrades.core.policy import Policy, policy_to_json
 from upgrades.core.progress import Progress, progress_from
-from upgrades.core.sentences import shaped
+from upgrades.core.sentences import shaped, with_message
 from upgrades.core.states import (
     HAS_FAILED,
     FaultCode,
@@ -270,6 +270,8 @@ class Batch(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     why = models.CharField(max_length=500, blank=True, help_text="How its instances were chosen.")
+    # Which message of the catalogue `why` is, with its values, so that pages can say it in their language (core/sentences.py).
+    message = models.JSONField(default=dict, editable=False)
 
     class Meta:
         ordering = ["upgrade", "number"]
@@ -277,6 +279,11 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.number} of {self.upgrade}"
+
+    @property
+    def said(self) -> str:
+        """`why`, as the message that it is."""
+        return with_message(self.why, self.message)
 
 
 class InstanceUpgrade(models.Model):

@@ -172,7 +172,9 @@ def _upgrade(
 
 
 def _batch(row: RollingUpgrade, batch: BatchRow, members: list[Member]) -> Batch:
-    return Batch(batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.why)
+    return Batch(
+        batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.said
+    )
 
 
 def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from django.db.models import Max
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.board import Record
 from upgrades.core.facts import Breach
+from upgrades.core.sentences import message_of
 from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
@@ -165,7 +166,8 @@ def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
 @_write.register
 def _start_batch(step: StartBatch, w: Writing) -> None:
     upgrade = _running(w)
-    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, why=step.why[:500])
+    why = {"why": step.why[:500], "message": message_of(step.why)}
+    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, **why)
     rows = _instances(w, step.instances)
     members = [_new_member(upgrade, batch, row) for row in rows]
     for row, member in zip(rows, members, strict=True):

@@ -1,7 +1,8 @@
 """The catalogue of messages: what the engine says to people, one file for each language (docs/texts.md).
 
-`en.json` has every message, as {key: template}; the templates are those of core/message_format.py. A second language is a file beside it
-with the same keys. API, terminal and feed use English. A page uses the file of its language; a message that is not in it stays English.
+`en.json` has every message, as {key: template}; only the words of the policy's switches stand in their own table (core/policy.py). The
+templates are those of core/message_format.py. A second language is a file beside it with the same keys. API, terminal and feed use English.
+A page uses the file of its language; a message that is not in it stays English.
 """
 
 import json
@@ -10,9 +11,11 @@ from functools import cache
 from importlib.resources import files
 
 from upgrades.core.message_format import params_of
+from upgrades.core.policy import FIELDS
 from upgrades.core.sentences import Sentence, sentence_of
 
 ENGLISH = "en"
+SWITCHES = {field.key: field.words_if_changed for field in FIELDS.values() if field.words_if_changed}
 
 
 @cache
@@ -20,7 +23,7 @@ def messages_in(language: str) -> Mapping[str, str]:
     """{key: template} of this language; {} where there is no file of it."""
     found = files(__package__).joinpath(f"{language}.json")
     messages: dict[str, str] = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
-    return messages
+    return {**messages, **SWITCHES} if language == ENGLISH else messages
 
 
 def say(key: str, /, **values: object) -> Sentence:
