@@ -2,6 +2,7 @@
 
 import { policyOf } from "./board.js";
 import { t } from "./catalogue.js";
+import { detailOf } from "./details.js";
 import { html } from "./dom.js";
 import { faceOf } from "./faces.js";
 import { momentAt } from "./format.js";
@@ -85,8 +86,8 @@ function placement(instance) {
     zone && [t("fact.zone"), zone],
     [t("fact.image"), version || "–"],
     approved && [t("fact.approved_for"), approved],
-    [t("fact.power"), power],
-    [t("fact.provisioning"), provisioning],
+    [t("fact.power"), POWERS[power]],
+    [t("fact.provisioning"), PROVISIONED[provisioning]],
   ]);
 }
 
@@ -98,7 +99,7 @@ function health(instance, now) {
   const { health_detail: detail, health_began_at: at } = instance;
   return section(t("fact.health"), [
     [t("fact.now"), faceOf(instance, "health").word],
-    detail && [t("fact.probe_response"), detail],
+    detail && [t("fact.probe_response"), detailOf(detail)],
     at && [t("fact.since"), html`${momentAt(at, now)}, ${elapsed(at)}`],
   ]);
 }
@@ -123,10 +124,30 @@ function extensions({ extensions: list }) {
   /** @type {Pair[]} */
   const pairs = list.map(({ name, version, state, message }) => [
     name,
-    [version, state, message].filter(Boolean).join(", "),
+    [version, PROVISIONED[state] ?? state, message].filter(Boolean).join(", "),
   ]);
   return section(t("fact.extensions"), pairs);
 }
+
+/** @type {Record<Instance["power"], string>} */
+const POWERS = {
+  starting: t("power.starting"),
+  running: t("power.running"),
+  stopped: t("power.stopped"),
+  unknown: t("power.unknown"),
+};
+
+/**
+ * Of an instance, and of each of its extensions.
+ * @type {Record<string, string>}
+ */
+const PROVISIONED = {
+  creating: t("provisioning.creating"),
+  updating: t("provisioning.updating"),
+  succeeded: t("provisioning.succeeded"),
+  failed: t("provisioning.failed"),
+  deleting: t("provisioning.deleting"),
+};
 
 /** @type {Record<NonNullable<Instance["member"]>["state"], string>} */
 const RESULTS = {

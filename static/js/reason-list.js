@@ -59,7 +59,8 @@ function terms({ since, until, who, detail }) {
   const time = since && html`${tPieces("reason.for", { time: elapsed(since) })}`;
   const end =
     until && html`${tPieces("reason.until", { at: momentOf(until), left: remaining(until) })}`;
-  const words = [time, end, who, detail].filter(Boolean);
+  const code = detail && html`<span translate="no">${detail}</span>`;
+  const words = [time, end, who, code].filter(Boolean);
   return words.length
     ? html`<span class="small">${words.map((each, i) => html`${i ? " · " : ""}${each}`)}</span>`
     : "";

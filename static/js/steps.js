@@ -163,5 +163,5 @@ export function countsOf({ record }) {
 /** @param {Feed.Upgrade} upgrade */
 const inAzuresWords = ({ error }) =>
   error
-    ? html`<details class="small quiet"><summary>${t("steps.azures_words")}</summary>${error.message}</details>`
+    ? html`<details class="small quiet"><summary>${t("steps.azures_words")}</summary><span lang="en">${error.message}</span></details>`
     : "";

@@ -1,6 +1,7 @@
 // Why one instance is as it is: a sentence for what it is, and the reasons that hold it. Pure.
 
 import { t, templateOf } from "./catalogue.js";
+import { detailOf } from "./details.js";
 import { format } from "./messages.js";
 import { holding, sentence, storyOf } from "./reasons.js";
 
@@ -35,7 +36,7 @@ function valuesOf(instance, board) {
     version: instance.version,
     failed_version: instance.failed_version,
     health: instance.health,
-    health_detail: detail.replace(/\.$/, ""),
+    health_detail: detailOf(detail).replace(/\.$/, ""),
     operation: instance.operation,
     missing_since: instance.missing_since,
     batch: instance.batch,

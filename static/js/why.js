@@ -2,6 +2,7 @@
 
 import { runs } from "./board.js";
 import { t } from "./catalogue.js";
+import { detailOf } from "./details.js";
 import { runsExtensions, versionOf } from "./extensions.js";
 import { rangesOf } from "./ranges.js";
 import { faceOfReason } from "./reason-faces.js";
@@ -169,7 +170,7 @@ const trouble = (code, fill, text, list) => ({
  * @returns {Params}
  */
 function saidOf(list) {
-  const [detail, ...others] = new Set(list.map((instance) => instance.health_detail));
+  const [detail, ...others] = new Set(list.map((instance) => detailOf(instance.health_detail)));
   return { count: list.length, names: names(list), detail: others.length ? "" : detail };
 }
 

@@ -1,14 +1,18 @@
 """The catalogues of Django's texts hold all texts, and only complete languages are offered."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from babel.messages import Catalog
 
 from dashboard import languages
+from dashboard.environment import CHECKOUT
 from tests.texts import catalogues
 from tests.texts.collect import collected
+from upgrades.core.messages import GONE
+from upgrades.orchestrator.outcomes import HEALTH_DETAIL_OF
 
 OTHERS = sorted(path.name for path in languages.FOLDER.iterdir() if path.name != languages.ENGLISH)
 
@@ -49,6 +53,16 @@ def test_a_language_is_offered_as_soon_as_it_is_complete(tmp_path: Path) -> None
         file.write_text(json.dumps({**has, key: "x"}))
     assert list(catalogues.renew(folder=folder, root=tree)) == ["sv: complete"]
     assert languages.offered(folder) == [("en", "English"), ("sv", "svenska")]
+
+
+def test_the_pages_know_each_word_that_the_engine_has_for_a_health_it_voids() -> None:
+    """static/js/details.js has them in the page's language; it is told nothing but the English text."""
+    known = (CHECKOUT / "static/js/details.js").read_text()
+    said = [GONE, *HEALTH_DETAIL_OF.values()]
+    for file in ("orchestrator/record.py", "prober/write_back.py"):
+        said += re.findall(r'Health\.INITIALIZING, now, "([^"]+)"', (CHECKOUT / "upgrades" / file).read_text())
+    assert len(said) == 7 and all(f'"{text}": t(' in known for text in said)
+    assert "it could not be created: " in (CHECKOUT / "upgrades/models/instance.py").read_text()
 
 
 @pytest.mark.parametrize(
