@@ -225,7 +225,7 @@ def _approve(asked: Asked) -> Consequence:
 def _release(asked: Asked) -> Consequence:
     values = {"ids": asked.sent.get("ids", "")}
     change = partial(what_if.released, ids=asked.ids)
-    says = (_("Their failures so far are forgotten."),)
+    says = (ngettext("Its failures so far are forgotten.", "Their failures so far are forgotten.", len(asked.rows)),)
     title = _("Release {instances} from quarantine?").format(instances=asked.named)
     return Consequence(title, _("Release"), "release", change, says, action=Action.RELEASE, values=values)
 

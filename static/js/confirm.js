@@ -158,7 +158,7 @@ function outline(batches, more) {
 /** @param {PlannedBatch} batch */
 function batch({ number, count, instances, zones }) {
   const where = zones.length ? t("confirm.zone", { zones: zones.join(", ") }) : "";
-  return html`<li><b>${t("confirm.batch", { number })}</b> ${t("confirm.size", { count })}${where} <span class="quiet">${instances}</span></li>`;
+  return html`<li><b>${t("confirm.batch", { number })}</b> ${t("confirm.size", { count })}${where} <span class="quiet">(${instances})</span></li>`;
 }
 
 /** @param {[number, number]} range */

@@ -26,7 +26,7 @@ export const TEXTS = {
   "acts.signed_in_since":
     "This page was opened before you signed in. Nothing was changed; reload and try again.",
   "acts.undo": "Undo",
-  "confirm.batch": "Batch {number}",
+  "confirm.batch": "Batch {number}:",
   "confirm.batches": "{count, plural, one {# more batch} other {# more batches}}",
   "confirm.cancel": "Cancel",
   "confirm.lasts": "Expected to take {time}.",

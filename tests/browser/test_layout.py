@@ -31,6 +31,11 @@ LINES = """(all) => all.map((one) => { const range = document.createRange(); ran
   return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size; })"""
 OVERFULL = """(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
 
+# How much room the hint of a field has, less what it takes.
+HINT = """(field) => { const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${style.fontSize} ${style.fontFamily}`;
+  return field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - pen.measureText(field.placeholder).width; }"""
+
 # Where each cell is within the grid, and how large.
 CELLS = """() => { const grid = document.querySelector("#grid").getBoundingClientRect();
   return [...document.querySelectorAll("#grid .cell")].map((cell) => cell.getBoundingClientRect())
@@ -66,6 +71,13 @@ def test_no_page_is_wider_than_the_window_and_nothing_that_explains_is_cut(sign_
         live(page)
         expect(page.locator("#why .reasons li, #needs .mark").first).to_be_visible()
         assert page.evaluate(CUT, root) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS[1:])
+def test_the_hint_of_the_search_is_whole_beside_the_table_too(sign_in: SignIn, width: int) -> None:
+    page = live(sign_in(f"{SET_PAGE}?table=1", width=width))
+    expect(page.locator("#csv")).to_be_visible()
+    assert page.locator("#find").evaluate(HINT) >= 0
 
 
 @pytest.mark.parametrize("address", ["/", SET_PAGE])

@@ -3,6 +3,7 @@
 Models and core speak English, and know nothing of languages; only here a person reads what they say.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from upgrades.core.policy import FIELDS
 
 APP = "upgrades"
+ABBREVIATIONS = re.compile(r"\b(?:sku|skus|os)\b")
 
 
 def translate_models() -> None:
@@ -21,10 +23,10 @@ def translate_models() -> None:
     config.verbose_name = gettext_lazy(str(config.verbose_name))
     for model in _models():
         options = model._meta
-        options.verbose_name = gettext_lazy(str(options.verbose_name))
-        options.verbose_name_plural = gettext_lazy(str(options.verbose_name_plural))
+        options.verbose_name = gettext_lazy(_label(options.verbose_name))
+        options.verbose_name_plural = gettext_lazy(_label(options.verbose_name_plural))
         for field in _fields(model):
-            field.verbose_name = gettext_lazy(str(field.verbose_name))
+            field.verbose_name = gettext_lazy(_label(field.verbose_name))
             field.help_text = field.help_text and gettext_lazy(str(field.help_text))
             if field.choices:
                 field.choices = [(value, gettext_lazy(str(label))) for value, label in field.choices]
@@ -34,12 +36,21 @@ def texts() -> Iterator[str]:
     """All that can be translated here, for the catalogue of texts."""
     yield str(apps.get_app_config(APP).verbose_name)
     for model in _models():
-        yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))
+        yield from (_label(model._meta.verbose_name), _label(model._meta.verbose_name_plural))
         for field in _fields(model):
-            yield from (str(field.verbose_name), str(field.help_text))
+            yield from (_label(field.verbose_name), str(field.help_text))
             yield from (str(label) for _, label in field.choices or ())
     for field in FIELDS.values():
         yield from (field.label, field.help)
+
+
+def _label(name: object) -> str:
+    """The name that Django makes of a model's or a field's own, with abbreviations as they are written.
+
+    >>> _label("image sku")
+    'image SKU'
+    """
+    return ABBREVIATIONS.sub(lambda found: found[0].upper().replace("SKUS", "SKUs"), str(name))
 
 
 def _models() -> list[Any]:
