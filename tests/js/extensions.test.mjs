@@ -73,7 +73,7 @@ test("each instance says what is done to it", () => {
   );
   assert.match(
     say("verifying", { member: member("verifying", { swapped_at: AT }) }),
-    /^Its extensions were run; its health is awaited/,
+    /^Its extensions were run; waiting for it to become healthy/,
   );
 });
 

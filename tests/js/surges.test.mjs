@@ -18,11 +18,11 @@ test("each of the two names the other one", () => {
   };
   assert.match(
     says("0", "stays_until_replaced"),
-    /^It stays in service until instance 5, which is to take its place, is healthy/,
+    /^It stays in service until instance 5, which replaces it, is healthy/,
   );
   assert.match(
     says("5", "replaces_when_created"),
-    /^The machine is being created; it is to take the place of instance 0/,
+    /^The machine is being created; it will replace instance 0/,
   );
   assert.match(
     says("5", "replaces_when_healthy", { health_detail: "HTTP 503" }),
@@ -33,5 +33,5 @@ test("each of the two names the other one", () => {
     /^Instance 5 has taken its place; the machine is being removed/,
   );
   assert.match(says("5", "removed_unused"), /^It does not take the place of instance 0/);
-  assert.match(says("5", "does_not_replace"), /^It was to take the place of instance 0/);
+  assert.match(says("5", "does_not_replace"), /^It was to replace instance 0/);
 });

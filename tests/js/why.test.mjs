@@ -199,7 +199,7 @@ test("a second reason of what an instance is says its own sentence for one insta
     decision: aDecision(own("Quarantined", "Skipped."), own("FailedOnThisVersion", "Failed once.")),
   });
   const [first, second] = whyNotNow(board.instances[0], board);
-  assert.match(first.text, /^Its upgrades failed too often/);
+  assert.match(first.text, /^It failed too often/);
   assert.equal(second.text, "Failed once.");
 });
 
