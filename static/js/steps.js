@@ -135,9 +135,10 @@ function figuresOf({ figures: { progress } }, more = html``) {
  * @param {number} now
  */
 function lastUpgrade(board, now) {
-  const { upgrade } = board;
+  const { upgrade, scale_set: set } = board;
+  const first = set.automatic_upgrade ? t("steps.never") : t("steps.never_by_itself");
   if (!upgrade)
-    return html`<header><h2>${t("steps.none")}</h2></header><p class="quiet">${t("steps.never")}</p>${figuresOf(board)}`;
+    return html`<header><h2>${t("steps.none")}</h2></header><p class="quiet">${first}</p>${figuresOf(board)}`;
   const { fill, glyph, word } = statusOf(board),
     ended = html`${momentAt(upgrade.ended_at, now)} ${zoneName()}`;
   return html`<header><h2>${t("steps.last")}</h2><span class="small quiet">${ended}</span></header>

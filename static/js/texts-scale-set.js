@@ -128,7 +128,8 @@ export const SCALE_SET = {
   "steps.held": "held",
   "steps.last": "Last upgrade",
   "steps.never":
-    "The first upgrade starts by itself when a newer version of the image is published.",
+    "The first upgrade starts automatically when a newer version of the image is published.",
+  "steps.never_by_itself": "Automatic upgrades are off: start the first upgrade manually.",
   "steps.next": "Next batch",
   "steps.next_batch": "Next batch: {why}",
   "steps.none": "No upgrade yet",

@@ -102,6 +102,12 @@ test("at the gate it says how the next batch is to be chosen, not how the last o
   assert.doesNotMatch(said, /of the first/);
 });
 
+test("before the first upgrade it says what starts it", () => {
+  const said = (automatic_upgrade) => plain(steps(aBoard(2, { automatic_upgrade }), [], NOW));
+  assert.match(said(true), /No upgrade yet.*starts automatically when a newer version/);
+  assert.match(said(false), /Automatic upgrades are off: start the first upgrade manually/);
+});
+
 test("each limit stands with its own figure", () => {
   const figures = figuresOf(
     { done: "0" },
