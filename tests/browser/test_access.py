@@ -21,10 +21,16 @@ OF_THE_ADMIN = [
     "/admin/upgrades/instance/",
     "/admin/upgrades/auditentry/",
 ]
-# Headings that stand in more lines than they have words.
-BROKEN = """(all) => all.filter((one) => { const range = document.createRange(); range.selectNodeContents(one);
-  const lines = new Set([...range.getClientRects()].filter(({ width }) => width).map(({ top }) => Math.round(top)));
-  return lines.size > one.textContent.trim().split(/\\s+/).length; }).map((one) => one.textContent.trim())"""
+# Words of headings that stand in two lines.
+BROKEN = """(all) => all.flatMap((one) => {
+  const walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), broken = [], range = document.createRange();
+  while (walker.nextNode())
+    for (const { 0: word, index } of walker.currentNode.data.matchAll(/[^\\s]+/g)) {
+      range.setStart(walker.currentNode, index);
+      range.setEnd(walker.currentNode, index + word.length);
+      if (range.getClientRects().length > 1) broken.push(word);
+    }
+  return broken; })"""
 # Where two lists are chosen from.
 CHOOSING = ["/admin/upgrades/imageversion/add/", "/admin/auth/user/1/change/"]
 FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", *OF_THE_ADMIN]
