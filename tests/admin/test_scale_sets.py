@@ -45,7 +45,7 @@ def test_the_form_shows_what_the_document_says(ada: Client) -> None:
         assert f'name="{name}" value="{value}"' in shown
 
 
-def test_saving_changes_the_document_and_nothing_else_of_it(ada: Client) -> None:
+def test_saving_changes_only_the_edited_fields_of_the_document(ada: Client) -> None:
     future = "properties.virtualMachineProfile.fromTheFuture"
     body = edited(document(capacity=3, os_profile=SECRETS), future, {"a": [1, None]})
     body = edited(body, ROLLING, {"MAXBATCHINSTANCEPERCENT": 30, "prioritizeUnhealthyInstances": True})

@@ -42,7 +42,7 @@ def test_a_24_a_single_instance(api: Api) -> None:
     is_error(api.post(f"{scale_set()}/virtualMachines/99/approveRollingUpgrade"), 404, "ResourceNotFound")
 
 
-def test_a_24_who_waits_for_approval_says_so(api: Api) -> None:
+def test_a_24_instances_waiting_for_approval_say_so(api: Api) -> None:
     waiting(4)
     latest = api.get(f"{scale_set()}/rollingUpgrades/latest")["properties"]
     (reason,) = latest["reasons"]
@@ -63,7 +63,7 @@ def test_a_24_who_waits_for_approval_says_so(api: Api) -> None:
         ({"instanceIds": "1"}, "instanceIds must be a list"),
     ],
 )
-def test_a_24_what_names_no_instance_is_refused(api: Api, body: dict[str, Any], words: str) -> None:
+def test_a_24_a_request_without_instances_is_refused(api: Api, body: dict[str, Any], words: str) -> None:
     waiting()
     with nothing_changes():
         is_error(api.post(APPROVE, body), 400, "InvalidParameter", words)
@@ -76,7 +76,7 @@ def test_a_24_where_nothing_waits_for_approval(api: Api) -> None:
     is_error(api.post(ONE), 409, "OperationNotAllowed", "its policy has no osRollingUpgradeDeferral")
 
 
-def test_a_24_the_document_keeps_the_switch_and_nobody_is_warned_of_it(api: Api) -> None:
+def test_a_24_the_document_keeps_the_switch_without_a_warning(api: Api) -> None:
     body = edited(document(probe="/health"), DEFERRAL, True)
     said = api.put(scale_set(), body)
     assert said.status == 201 and "Warning" not in said.headers

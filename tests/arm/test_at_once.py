@@ -38,7 +38,7 @@ def test_changes_of_different_members_are_all_kept() -> None:
     assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(MEMBERS, 30)
 
 
-def test_only_one_of_those_who_saw_the_same_changes_it() -> None:
+def test_of_clients_with_the_same_etag_only_one_changes_it() -> None:
     api = Api()
     a_scale_set()
     etag = api.get(scale_set()).headers["ETag"]

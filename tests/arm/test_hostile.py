@@ -226,7 +226,7 @@ def test_a_group_with_letters_of_other_alphabets_in_any_case(api: Api) -> None:
 # --- semantics --------------------------------------------------------------------------------------------------------
 
 
-def test_a_put_keeps_what_it_does_not_speak_of_in_lists_too(api: Api) -> None:
+def test_a_put_keeps_omitted_fields_of_list_elements_too(api: Api) -> None:
     """As clients with older models put what they got: without the members they do not know."""
     extension = {
         "name": "one",
@@ -290,7 +290,7 @@ def test_s5_turning_it_off_is_accepted_when_secrets_cannot_be_read_any_more(api:
     is_error(api.patch(scale_set(), change), 400, "BadRequest", "cannot be kept")
 
 
-def test_a_patch_keeps_what_it_does_not_speak_of_even_where_a_type_changes(api: Api) -> None:
+def test_a_patch_keeps_omitted_fields_even_where_a_type_changes(api: Api) -> None:
     a_scale_set()
     both = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {"a": {}}}
     api.patch(scale_set(), {"identity": both})

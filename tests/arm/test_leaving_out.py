@@ -165,7 +165,7 @@ def test_a_null_is_as_good_as_left_out(made: Api) -> None:
     assert stored("properties.scaleInPolicy") is None
 
 
-def test_an_extension_left_out_is_gone_with_its_secrets(made: Api) -> None:
+def test_an_omitted_extension_is_removed_with_its_secrets(made: Api) -> None:
     shown = made.get(scale_set()).body
     extensions = shown["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
     kept = [extension for extension in extensions if extension["name"] != "script"]

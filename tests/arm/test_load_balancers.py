@@ -202,7 +202,7 @@ def test_a_sku_is_always_shown_and_can_be_sent_back(api: Api, sku: Json | None, 
 
 
 @pytest.mark.parametrize("location", ["atlantis", "", 7])
-def test_locations_that_are_none(api: Api, location: Any) -> None:
+def test_invalid_locations_are_refused(api: Api, location: Any) -> None:
     with nothing_changes():
         assert api.put(load_balancer(), {**balancer(), "location": location}).status == 400
 

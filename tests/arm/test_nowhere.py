@@ -104,7 +104,7 @@ def test_an_action_of_a_group_that_we_do_not_have(api: Api, path: str) -> None:
         ("PUT", f"{load_balancer()}/probes/p"),
     ],
 )
-def test_a_method_that_we_do_not_have_of_what_we_have(api: Api, method: str, path: str) -> None:
+def test_an_unknown_method_of_a_known_resource_is_refused(api: Api, method: str, path: str) -> None:
     a_scale_set()
     with nothing_changes():
         is_error(api(method, path), 405, "MethodNotAllowed")

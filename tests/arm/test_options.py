@@ -239,7 +239,7 @@ def honoured(path: str) -> set[str]:
 @pytest.mark.parametrize(
     "option", ["$filter", "$top", "$skip", "$select", "$expand", "$orderby", "$skiptoken", "$count", "$x"]
 )
-def test_every_list_refuses_what_it_does_not_honour(api: Api, path: str, option: str) -> None:
+def test_every_list_refuses_parameters_that_it_does_not_honour(api: Api, path: str, option: str) -> None:
     """The table of docs/arm-api.md."""
     path = path.replace("/scaleSets/web0", "/scaleSets/web")
     if option in honoured(path):
@@ -266,14 +266,14 @@ def test_an_option_that_comes_twice_is_refused(api: Api, query: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "body"), [("PUT", {}), ("PATCH", {}), ("DELETE", None)])
-def test_options_of_what_writes_are_refused_before_anything_happens(api: Api, method: str, body: Any) -> None:
+def test_bad_parameters_of_writes_are_refused_before_anything_happens(api: Api, method: str, body: Any) -> None:
     a_scale_set()
     is_error(api(method, f"{scale_set()}?$filter=x", body), 400, "InvalidParameter", "$filter")
     assert api.get(scale_set()).status == 200
 
 
 @pytest.mark.parametrize("name", ["dryRun", "whatIf", "validateOnly", "instanceIds", "force"])
-def test_a_call_that_changes_something_refuses_what_it_does_not_know(api: Api, name: str) -> None:
+def test_a_write_refuses_unknown_parameters(api: Api, name: str) -> None:
     """Whoever sends it may expect that nothing happens, or that less does."""
     a_scale_set()
     calls = (

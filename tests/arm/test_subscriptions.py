@@ -81,7 +81,7 @@ def test_the_first_resource_creates_its_group(api: Api) -> None:
     assert found == {"One": "westeurope", "Two": "westeurope", "Three": "westus"}
 
 
-def test_a_group_goes_with_all_that_is_in_it(api: Api) -> None:
+def test_a_group_is_deleted_with_all_its_resources(api: Api) -> None:
     probes = [{"name": "p", "properties": {"protocol": "Tcp", "port": 22}}]
     api.put(load_balancer(), {"location": "westeurope", "properties": {"probes": probes}})
     a_scale_set(probe_id=f"/subscriptions/{api.subscription}{load_balancer()}/probes/p")

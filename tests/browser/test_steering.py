@@ -133,7 +133,9 @@ def steered(up: Installation) -> str:
     return STEERED
 
 
-def test_paused_it_says_by_whom_and_goes_on_when_resumed(up: Installation, steered: str, sign_in: SignIn) -> None:
+def test_a_paused_upgrade_says_by_whom_and_goes_on_when_resumed(
+    up: Installation, steered: str, sign_in: SignIn
+) -> None:
     page = sign_in(address(steered))
     expect(count_of(page, "Up to date")).to_have_text("10")
     publish(up, next_version())

@@ -101,7 +101,7 @@ def test_signed_out_elsewhere_the_panel_does_not_become_the_door(sign_in: SignIn
     expect(page.get_by_role("alert").filter(has_text="You are signed out.")).to_be_visible()
 
 
-def test_a_set_that_goes_and_is_made_anew(up: Installation, sign_in: SignIn) -> None:
+def test_a_scale_set_that_is_deleted_and_created_again(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "trouble/gone", 3)
     page = ready(sign_in(address("trouble/gone")))
     cell(page, 1).click()

@@ -187,7 +187,7 @@ def publish_and_show(version: str, locations: tuple[str, ...], now: datetime) ->
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("followers", [0, 3])
-def test_two_who_publish_the_same_version(followers: int) -> None:
+def test_publishing_the_same_version_twice_at_once(followers: int) -> None:
     for number in range(followers):
         a_scale_set(f"web-{number}", instances=1)
     with snapshot_equals_events():

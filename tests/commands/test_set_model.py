@@ -323,7 +323,7 @@ def test_with_the_key_lost_the_secrets_must_be_put_again(settings: LazySettings)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_who_create_the_same_scale_set() -> None:
+def test_creating_the_same_scale_set_twice_at_once() -> None:
     bodies = [document(capacity=count, image=image) for count, image in enumerate([UBUNTU, WINDOWS] * 3)]
     done = at_once(*(partial(set_model, "fleet/web", body, NOW) for body in bodies))
     assert [put.created for put in done].count(True) == 1

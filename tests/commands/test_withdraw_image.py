@@ -175,7 +175,7 @@ def test_a_manual_upgrade_leaves_instances_on_newer_versions_alone() -> None:
 # --- who is pinned ----------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_pinned_to_a_version_that_was_withdrawn() -> None:
+def test_pinning_to_a_withdrawn_version_is_refused() -> None:
     publish(NEW)
     a_scale_set()
     withdraw()

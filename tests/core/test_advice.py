@@ -250,7 +250,7 @@ def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"quarantined": True}])
-def test_nothing_is_said_to_be_on_its_way_to_who_is_left_alone(changes: dict[str, Any]) -> None:
+def test_instances_left_alone_are_not_told_that_an_upgrade_comes(changes: dict[str, Any]) -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")

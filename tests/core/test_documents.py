@@ -190,7 +190,7 @@ def test_pauses(text: str | None, seconds: float) -> None:
     ["P", "PT", "P1DT", "30", "30S", "P1M", "P1Y", "P2W", "PT-5S", "-PT5S", "PT5S ", "PT٣S", "five", 30, True, [], {}]
     + ["P999999999D", "PT9999999999H", "P366D", f"PT{'9' * 5000}S"],
 )
-def test_pauses_that_are_none(wrong: object) -> None:
+def test_invalid_pauses_are_refused(wrong: object) -> None:
     assert refusal(edited(OWN_LIMITS, f"{ROLLING}.pauseTimeBetweenBatches", wrong)).target == (
         f"{ROLLING}.pauseTimeBetweenBatches"
     )
@@ -214,7 +214,7 @@ def test_missing_members(path: str) -> None:
     + [f"{PROFILE}.networkProfile.healthProbe.id"],
 )
 @pytest.mark.parametrize("wrong", [5, 0, True, False, 1.5, [], ["a"], {}, {"a": 1}])
-def test_texts_that_are_none(path: str, wrong: object) -> None:
+def test_values_in_place_of_a_string_are_refused(path: str, wrong: object) -> None:
     error = refusal(edited(document(), path, wrong))
     assert error.target == path
     assert error.message.startswith(f"{path} must be a string, got ")
@@ -263,12 +263,12 @@ def test_elements_that_say_the_same_twice() -> None:
         ({"name": "x", "properties": {"provisionAfterExtensions": [5]}}, "must be a list of extensions' names, got 5"),
     ],
 )
-def test_extensions_that_are_none(extension: dict[str, Any], word: str) -> None:
+def test_invalid_extensions_are_refused(extension: dict[str, Any], word: str) -> None:
     assert word in refusal(document(extensions=[extension])).message
 
 
 @pytest.mark.parametrize("wrong", [None, [], {}])
-def test_tags_that_are_none(wrong: object) -> None:
+def test_invalid_tags_are_refused(wrong: object) -> None:
     error = refusal({**document(), "tags": {"owner": wrong}})
     assert error.message.startswith("tags.owner must be a string, got ")
 

@@ -37,7 +37,7 @@ def current(facts: Facts, *ids: int) -> Facts:
     return facts
 
 
-def test_batches_are_of_those_without_the_models_extensions() -> None:
+def test_batches_take_instances_without_the_models_extensions() -> None:
     assert step(extending(fleet(10))) == StartBatch(1, (0, 1))
     assert step(extending(current(fleet(10), 0, 2))) == StartBatch(1, (1, 3))
 
@@ -132,7 +132,7 @@ def test_changed_extensions_start_nothing_by_themselves() -> None:
 # --- what is said ---
 
 
-def test_the_reasons_are_those_of_such_an_upgrade() -> None:
+def test_reasons_speak_of_the_extension_upgrade() -> None:
     members = (Member(0, MemberState.UPGRADING), Member(1, MemberState.QUEUED))
     facts = with_instance(extending(fleet(10, version=NEW), *members), 9, opt_out=Hold("ada", "debugging"))
     facts = with_instance(current(facts, 8), 8, opt_out=Hold("ada", "no reason to name it"))

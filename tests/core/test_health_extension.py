@@ -45,14 +45,14 @@ def test_version_2_of_the_health_extension_is_rich() -> None:
 
 
 @pytest.mark.parametrize("version", ["3.0", "0.9", "2.x", "latest", "10.0", "20", 2, 2.0])
-def test_versions_of_the_health_extension_that_are_none(version: object) -> None:
+def test_unknown_versions_of_the_health_extension_are_refused(version: object) -> None:
     with pytest.raises(BadDocument) as caught:
         probe_of(version=version)
     assert caught.value.target == f"{PROFILE}.extensionProfile.extensions[0].properties.typeHandlerVersion"
 
 
 @pytest.mark.parametrize("grace", [4, 14_401, -1, "PT5M", 7.5, True])
-def test_grace_periods_that_are_none(grace: object) -> None:
+def test_invalid_grace_periods_are_refused(grace: object) -> None:
     with pytest.raises(BadDocument, match="gracePeriod must be an integer from 5 to 14400"):
         probe_of(version="2.0", gracePeriod=grace)
 

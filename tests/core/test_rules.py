@@ -112,7 +112,7 @@ def test_a_stopped_upgrade_ends_when_all_are_back() -> None:
     assert step(back) == Fault(breach)
 
 
-def test_nothing_goes_back_on_a_breach_without_that_policy() -> None:
+def test_nothing_is_rolled_back_on_a_breach_without_that_policy() -> None:
     facts = upgrading(fleet(20), *(Member(id, FAILED) for id in range(4)), finished=True, started_by=USER)
     assert isinstance(step(facts), Fault)
 

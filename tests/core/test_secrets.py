@@ -102,7 +102,7 @@ def test_a_put_with_another_secret_replaces_it_in_any_case() -> None:
     assert join(public, after) == {"OsProfile": {"AdminPassword": "new", "customData": "kept"}}
 
 
-def test_a_secret_whose_place_is_gone_is_forgotten() -> None:
+def test_a_secret_without_its_field_is_forgotten() -> None:
     public, found = split(BODY)
     del extensions(public)[0]
     kept = keep(public, found, {})

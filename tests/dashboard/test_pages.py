@@ -164,7 +164,7 @@ def test_a_state_is_written_in_words(ada: Client) -> None:
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
-def test_images_with_the_newest_version_first_and_who_runs_it(ada: Client) -> None:
+def test_images_list_the_newest_version_first_with_its_users(ada: Client) -> None:
     publish("16.04.9")
     publish("16.04.10", locations=["eastus"])
     a_scale_set("web", instances=3, version="16.04.9")

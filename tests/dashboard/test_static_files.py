@@ -98,7 +98,7 @@ def test_a_plain_name_is_asked_for_again() -> None:
 
 
 @pytest.mark.usefixtures("collected")
-def test_files_are_sent_compressed_to_who_takes_that() -> None:
+def test_files_are_sent_compressed_to_clients_that_accept_it() -> None:
     plain = get("/static/js/fleet.js")
     packed = get("/static/js/fleet.js", (b"accept-encoding", b"gzip, deflate, br"))
     assert packed.headers["content-encoding"] == "gzip" and "accept-encoding" in packed.headers["vary"].lower()

@@ -68,7 +68,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
         (b'{"location": "westeurope", "x": ' + b"[" * 200 + b"]" * 200 + b"}", ["nested more than 100 levels"]),
     ],
 )
-def test_files_that_are_none(tmp_path: Path, command: str, content: bytes, words: list[str]) -> None:
+def test_invalid_files_are_refused(tmp_path: Path, command: str, content: bytes, words: list[str]) -> None:
     path = file_of(tmp_path, content)
     with complains(*words):
         run(command, "fleet/web", path)

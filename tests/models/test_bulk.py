@@ -192,7 +192,7 @@ def test_no_rows_is_no_statement() -> None:
     assert written == 0
 
 
-def test_a_row_that_is_gone_is_no_harm() -> None:
+def test_an_update_of_a_deleted_row_is_harmless() -> None:
     rows = list(a_scale_set(instances=2).instances.all())
     Instance.objects.filter(pk=rows[0].pk).delete()
     for instance in rows:

@@ -140,7 +140,7 @@ def test_a_missing_instance_is_removed_first_at_scale_in(short: Fleet) -> None:
     assert [row.number for row in short.instances] == [0, 1, 2]
 
 
-def test_no_machine_goes_for_one_that_is_being_made(make_fleet: MakeFleet) -> None:
+def test_no_machine_is_deleted_while_others_are_created(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(4)
     fleet.go_on()
     fleet.put(6)

@@ -101,7 +101,7 @@ def test_a_new_instance_that_failed_and_is_opted_out_stays_and_counts_for_nothin
     assert len(numbers(fleet)) == 5 and 5 not in numbers(fleet)
 
 
-def test_a_new_instance_that_replaces_nobody_is_not_waited_for(make_fleet: MakeFleet) -> None:
+def test_a_surge_instance_without_a_replaced_one_is_not_waited_for(make_fleet: MakeFleet) -> None:
     """S-52: of the next upgrade's counts it is none, in the moment before it goes."""
     fleet, handed = begun(make_fleet, tags={"bad-versions": BAD})
     fleet.work(handed)

@@ -172,7 +172,7 @@ def test_an_instance_let_go_on_a_withdrawn_version_is_not_taken_next(make_fleet:
 
 
 @pytest.mark.parametrize("surge", [False, True])
-def test_the_approval_of_what_failed_can_be_withdrawn(make_fleet: MakeFleet, surge: bool) -> None:
+def test_the_approval_of_a_failed_instance_can_be_withdrawn(make_fleet: MakeFleet, surge: bool) -> None:
     fleet = waiting(
         make_fleet, {"maxUnhealthyUpgradedInstancePercent": 100, "maxSurge": surge}, **{"bad-versions": NEW}
     )

@@ -214,7 +214,7 @@ def test_scaling_out_and_in(make_fleet: MakeFleet) -> None:
     assert set(fleet.views()) == {"0", "1"}
 
 
-def test_a_deleted_scale_set_goes_with_its_machines(make_fleet: MakeFleet) -> None:
+def test_a_scale_set_is_deleted_with_its_machines(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     fleet.go_on()
     ScaleSet.objects.filter(pk=fleet.id).update(deleting=True)

@@ -269,7 +269,7 @@ def test_two_workers_and_one_that_dies_make_one_machine(six: Fleet) -> None:
     assert missing(six) == [] and len(six.views()) == 6
 
 
-def test_a_clock_that_is_set_back_while_it_is_gone_costs_nothing(six: Fleet) -> None:
+def test_a_clock_set_back_while_a_machine_is_missing_costs_nothing(six: Fleet) -> None:
     vanish(six, 1)
     notice(six)
     six.now -= timedelta(days=1)

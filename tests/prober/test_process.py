@@ -236,7 +236,7 @@ def test_no_answer_says_nothing(fleet: Fleet, simulator: Simulator) -> None:
     assert [row.missing_since for row in fleet.instances] == [None] * 3
 
 
-def test_a_scale_set_that_goes_is_forgotten(fleet: Fleet) -> None:
+def test_a_deleted_scale_set_is_forgotten(fleet: Fleet) -> None:
     async def story(until: Callable[..., Any]) -> None:
         await until(lambda: fleet.row.probed_at is not None)
         await in_thread(ScaleSet.objects.filter(pk=fleet.id).delete)

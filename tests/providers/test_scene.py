@@ -115,7 +115,7 @@ def test_a_slow_boot_shows_even_where_boots_take_no_time() -> None:
         ([], ()),
     ],
 )
-def test_extensions_go_after_those_they_name(
+def test_extensions_run_after_the_ones_they_name(
     extensions: list[tuple[str, tuple[str, ...]]], order: tuple[str, ...]
 ) -> None:
     ordered = in_order(Wanted(name, after) for name, after in extensions)

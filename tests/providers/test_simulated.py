@@ -52,7 +52,7 @@ def test_a_machine_answers_http_and_tcp_once_its_operation_has_succeeded(
     assert takes_tcp(address)
 
 
-def test_callers_who_dawdle_hold_up_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_slow_callers_block_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> str:
         (view,) = await done(provider, create(scale_set, "0"))
         return view.address
@@ -272,7 +272,7 @@ def test_nonsense_in_tags_harms_nobody(shared_simulator: Simulator, scale_set: S
     assert "'rollgrid-sim-fail-percent' ignored" in shared_simulator.log.read_text()
 
 
-def test_the_control_api_is_for_those_who_can_read_its_file(shared_simulator: Simulator) -> None:
+def test_the_control_api_needs_access_to_its_file(shared_simulator: Simulator) -> None:
     control = read_control(shared_simulator.home)
     path = shared_simulator.home / "simulator" / "control.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

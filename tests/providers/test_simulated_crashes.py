@@ -217,9 +217,7 @@ def test_waiting_polls_do_not_hold_up_the_end(simulator: Simulator, scale_set: S
     simulator.play(story)
 
 
-def test_callers_who_have_not_asked_yet_are_hung_up_at_the_end(
-    simulator: Simulator, scale_set: ScaleSetReference
-) -> None:
+def test_idle_callers_are_disconnected_at_the_end(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """And nothing is left open: the log has no warning of it, as after every test."""
 
     async def story(provider: Provider) -> str:

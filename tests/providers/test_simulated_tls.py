@@ -61,9 +61,7 @@ def test_bad_versions_answer_503_over_tls_too(shared_simulator: Simulator, scale
     assert https(a_machine(shared_simulator, bad, NEW))[0] == 503
 
 
-def test_callers_who_dawdle_in_the_handshake_hold_up_nobody(
-    shared_simulator: Simulator, scale_set: ScaleSetReference
-) -> None:
+def test_slow_handshakes_block_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     address = a_machine(shared_simulator, scale_set)
     host, _, port = address.rpartition(":")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

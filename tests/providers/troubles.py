@@ -92,7 +92,7 @@ class TroublesContract(Stories):
         assert new.os_disk != old.os_disk
         assert [run.what for run in new.runs] == ["customData", "agent", "app", "health"]
 
-    def test_a_machine_that_is_gone_in_the_middle_is_never_called_done(
+    def test_an_operation_on_a_vanished_machine_is_never_called_done(
         self,
         make_provider: MakeProvider,
         scale_set: ScaleSetReference,

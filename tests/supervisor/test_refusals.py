@@ -99,7 +99,7 @@ def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
     assert "topsecret" not in said
 
 
-def test_a_broker_with_an_option_that_there_is_not(tmp_path: Path) -> None:
+def test_a_broker_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
     said = refused(tmp_path / "home", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0?nonsense=1")
     assert "does not answer" in said
     assert "nonsense" in said

@@ -127,7 +127,7 @@ def test_a_second_interrupt_kills_what_does_not_stop(up: Up) -> None:
     assert "did not stop" not in up.said(), "it was killed before its patience was over"
 
 
-def test_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+def test_up_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
     """A reader that has stopped must not stop the supervision."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -132,7 +132,7 @@ def test_a_child_that_runs_out_of_descriptors_is_named_once_a_minute(tmp_path: P
     assert all(re.match(r"rollgrid  \| worker has (59|6\d) of 64 file descriptors in use", line) for line in said)
 
 
-def test_nobody_is_to_blame_for_time_in_which_the_machine_stood_still() -> None:
+def test_time_in_which_the_machine_stood_still_counts_against_no_child() -> None:
     """Two minutes between two looks: this process did not run either."""
     assert counted(1000.0, 1000.9) == pytest.approx(0.9)
     assert counted(1000.0, 1120.0) == MAX_STEP_SECONDS
