@@ -3,7 +3,7 @@
 from upgrades.probes.attempt import Attempt
 from upgrades.probes.schedule import Entry, Group
 
-SWEEP = 0.05  # seconds between two looks for probes whose time is up: how late a time-out may be
+SWEEP = 0.05  # seconds between two looks for probes whose time is up; an idle engine looks each engine.TOGETHER
 PATIENCE = 0.1  # seconds; a healthy responder answers well within it
 
 
