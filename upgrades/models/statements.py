@@ -1,8 +1,8 @@
 """Runs statements whose text was made once.
 
 For each statement Django makes a cursor of its own and translates the text into SQLite's dialect, which takes twice as long as SQLite's
-answer to a small SELECT (17 us in all, 7 us this way). Here a text is translated once; errors are Django's all the same. Statements that somebody watches (execute wrappers, the query log)
-and those for PostgreSQL go Django's way.
+answer to a small SELECT (17 us in all, 7 us this way). Here a text is translated once; errors are Django's all the same. Statements that
+somebody watches (execute wrappers, the query log) and those for PostgreSQL go Django's way.
 """
 
 from collections.abc import Sequence
