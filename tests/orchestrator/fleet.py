@@ -69,7 +69,7 @@ class Fleet:
         return reconcile(self.id, lambda: self.now, known=self.known)
 
     def work(self, claims: list[WorkClaim]) -> None:
-        """What the tasks do: works on each chunk until it is done or left."""
+        """What the tasks do: works on each work item until it is done or left."""
         for claim in claims:
             number: int | None = claim.claim_number
             while number is not None:

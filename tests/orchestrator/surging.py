@@ -34,7 +34,7 @@ def begun(make_fleet: MakeFleet, *, own: Json | None = None, tags: Json | None =
 
 
 def opt_out_while_its_worker_is_held_up(fleet: Fleet) -> None:
-    """Between its beginning of the first chunk and its word that it has begun the worker is replaced, and instance 0 is opted out."""
+    """Between beginning the first work item and saying so the worker is replaced, and instance 0 is opted out."""
     held_up = fleet.work_items[0]
     held_up.attempts = 1
     begin_only(fleet, [WorkClaim(held_up.pk, held_up.claim_number)])

@@ -251,7 +251,7 @@ def test_a_reconcile_that_waited_for_its_lease_acts_on_the_time_after_it(
 
 
 def test_a_worker_that_was_replaced_begins_nothing(make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was held up between reading its operations and beginning them; another took the chunk up meanwhile and gave the operation up."""
+    """It was held up before beginning its operations; another took the work item up meanwhile and gave the operation up."""
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish("16.04.1")
