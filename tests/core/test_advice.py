@@ -275,7 +275,7 @@ def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[
 def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str, Any]) -> None:
     """Automatic upgrades turned off, or the version withdrawn: it stops at the end of the batch that is in flight."""
     facts = upgrading(fleet(5), verifying(0), paused_by="ada")
-    assert {InstanceWhy.TURN, Why.PAUSED} <= set(codes(facts))
+    assert {InstanceWhy.WAITS_FOR_TURN, Why.PAUSED} <= set(codes(facts))
     assert set(codes(replace(facts, **how))) == {Why.VERIFYING}
 
 

@@ -63,10 +63,10 @@ def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) 
 def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
     found, step = board(facts), decide(facts, NOW)
     breach = step.breach if isinstance(step, Fault | RollBack) else None
-    if breach and breach.code in (FaultCode.BEFORE, FaultCode.IN):
+    if breach and breach.code in (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING):
         assert found["unhealthy"]["over"]
         assert numbers_in(found["unhealthy"]["instances"]) == sorted(breach.instances)
-    if breach and breach.code is FaultCode.UPGRADED:
+    if breach and breach.code is FaultCode.TOO_MANY_FAILED:
         assert found["failed"] and found["failed"]["over"]
     if isinstance(step, StartBatch):
         assert not found["unhealthy"]["over"] and found["failed"] and not found["failed"]["over"]

@@ -116,7 +116,7 @@ def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, pa
     answer = step(upgrading(fleet(total, sick=sick)))
     assert isinstance(answer, StartBatch) is passes
     if isinstance(answer, Fault):
-        assert answer.breach.code is FaultCode.BEFORE
+        assert answer.breach.code is FaultCode.UNHEALTHY_BEFORE
         assert answer.breach.instances == tuple(range(total - sick, total))
 
 
@@ -125,7 +125,7 @@ def test_the_gate_before_a_later_batch_has_another_code() -> None:
     done = Member(0, MemberState.SUCCEEDED)
     answer = step(upgrading(with_instance(fleet(10, sick=3), 0, version=NEW), done, finished=True))
     assert isinstance(answer, Fault)
-    assert answer.breach.code is FaultCode.IN
+    assert answer.breach.code is FaultCode.UNHEALTHY_DURING
     assert "30% of instances are in an unhealthy state - more than the threshold of 20%" in answer.breach.message
 
 
@@ -211,7 +211,7 @@ def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
     """Z-1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
     answer = step(upgrading(fleet(20), *(Member(id, MemberState.FAILED) for id in range(4)), finished=True))
     assert isinstance(answer, Fault)
-    assert answer.breach.code is FaultCode.UPGRADED
+    assert answer.breach.code is FaultCode.TOO_MANY_FAILED
     assert answer.breach.instances == (0, 1, 2, 3)
     assert "100% of instances are in an unhealthy state after being upgraded" in answer.breach.message
     assert answer.breach.message.endswith("First failed instance ID is: 0.")

@@ -109,7 +109,7 @@ def test_a_pause_is_told_only_where_something_approved_remains() -> None:
     assert why(facts) is Why.PAUSE_BETWEEN_BATCHES and codes(facts) == [
         Why.WAITING_FOR_APPROVAL,
         Why.PAUSE_BETWEEN_BATCHES,
-        InstanceWhy.TURN,
+        InstanceWhy.WAITS_FOR_TURN,
     ]
 
 
@@ -141,7 +141,7 @@ def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
         (0, 2, 3),
     )
     assert found.numbers == {"instances": 3}
-    assert the(InstanceWhy.TURN, facts).instances == (1,)
+    assert the(InstanceWhy.WAITS_FOR_TURN, facts).instances == (1,)
     behind = with_instance(fleet(2, version=NEW), 1, version=OLD)
     assert the(Why.WAITING_FOR_APPROVAL, deferred(behind)).text == (
         f"1 instance is waiting for approval of the upgrade to {NEW}."

@@ -89,7 +89,7 @@ def test_their_health_is_awaited_as_after_a_swap() -> None:
 def test_the_gate_is_before_every_batch() -> None:
     answer = step(extending(fleet(10, sick=3)))
     assert isinstance(answer, Fault)
-    assert answer.breach.code is FaultCode.BEFORE
+    assert answer.breach.code is FaultCode.UNHEALTHY_BEFORE
 
 
 @pytest.mark.parametrize("started_by", list(StartedBy))
@@ -99,7 +99,7 @@ def test_nothing_is_rolled_back_for_no_disk_was_replaced(started_by: StartedBy) 
     facts = extending(fleet(10), *failed, policy=policy, started_by=started_by)
     answer = step(facts)
     assert isinstance(answer, Fault)
-    assert answer.breach.code is FaultCode.UPGRADED
+    assert answer.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def test_a_failed_instance_is_not_taken_again_by_the_same_extension_upgrade() -> None:
@@ -137,7 +137,11 @@ def test_reasons_speak_of_the_extension_upgrade() -> None:
     facts = with_instance(extending(fleet(10, version=NEW), *members), 9, opt_out=Hold("ada", "debugging"))
     facts = with_instance(current(facts, 8), 8, opt_out=Hold("ada", "no reason to name it"))
     found = {reason.code: reason.instances for reason in reasons(facts, NOW)}
-    assert found == {Why.RUNNING_EXTENSIONS: (0, 1), InstanceWhy.OPTED_OUT: (9,), InstanceWhy.TURN: (2, 3, 4, 5, 6, 7)}
+    assert found == {
+        Why.RUNNING_EXTENSIONS: (0, 1),
+        InstanceWhy.OPTED_OUT: (9,),
+        InstanceWhy.WAITS_FOR_TURN: (2, 3, 4, 5, 6, 7),
+    }
 
 
 def test_its_plan_is_of_extensions() -> None:

@@ -106,7 +106,9 @@ def test_a_finished_upgrade_completes_during_a_hold(hold: HeldBy, expected: Why)
 # --- and where it ends ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("ill", "upgraded_ill", "code"), [(0, 1, FaultCode.UPGRADED), (5, 0, FaultCode.IN)])
+@pytest.mark.parametrize(
+    ("ill", "upgraded_ill", "code"), [(0, 1, FaultCode.TOO_MANY_FAILED), (5, 0, FaultCode.UNHEALTHY_DURING)]
+)
 def test_instances_still_unhealthy_before_the_next_batch_stop_the_upgrade(
     ill: int, upgraded_ill: int, code: FaultCode
 ) -> None:
@@ -208,7 +210,7 @@ def test_the_gate_counts_all_other_instances() -> None:
 
 def test_instance_that_stays_unhealthy_stops_the_upgrade() -> None:
     failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), upgraded_first=(2,)))
-    assert isinstance(failed, Fault) and failed.breach.code is FaultCode.UPGRADED
+    assert isinstance(failed, Fault) and failed.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def test_their_batches_are_no_larger_than_others() -> None:

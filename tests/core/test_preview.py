@@ -55,7 +55,7 @@ def test_zones_are_shown() -> None:
 def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     facts = replace(fleet(10, sick=3), fleet_stop=STOP)
     found = plan(facts)
-    assert [block.code for block in found.blocks] == [Why.FLEET_STOPPED, FaultCode.BEFORE]
+    assert [block.code for block in found.blocks] == [Why.FLEET_STOPPED, FaultCode.UNHEALTHY_BEFORE]
     assert len(found.batches) == 5
     assert plan(fleet(10, health_complete_at=None)).blocks[0].code == Why.STALE_HEALTH
     assert plan(upgrading(fleet(10), paused_by="ada")).blocks[0].code == Why.PAUSED

@@ -71,7 +71,7 @@ def test_unhealthy_opt_outs_that_keep_the_gate_shut_are_named_first() -> None:
 
 def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, opt_out=HOLD)
-    assert codes(facts) == [InstanceWhy.IMPOSSIBLE, InstanceWhy.OPTED_OUT]
+    assert codes(facts) == [InstanceWhy.OPT_OUTS_LEAVE_NOTHING, InstanceWhy.OPTED_OUT]
     found = the(InstanceWhy.OPTED_OUT, facts)
     assert (found.until, found.action, found.lifted_by, found.instances) == (HOLD.until, "opt_in", LiftedBy.OWNER, (1,))
     assert found.text == "1 instance opted out by ada until 2018-09-25 13:00:00 UTC: debugging"
@@ -79,7 +79,7 @@ def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
-    found = the(InstanceWhy.IMPOSSIBLE, facts)
+    found = the(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, facts)
     assert (found.action, found.lifted_by, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
 
 
@@ -122,7 +122,7 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     )
     found = the(Why.PAUSE_BETWEEN_BATCHES, facts)
     assert (found.until, found.action) == (NOW + MINUTE, "next_batch_now")
-    assert the(InstanceWhy.TURN, facts).instances == tuple(range(1, 10))
+    assert the(InstanceWhy.WAITS_FOR_TURN, facts).instances == tuple(range(1, 10))
 
 
 def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
@@ -140,7 +140,7 @@ def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
 
 def test_a_fleet_stop_and_a_pause_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
-    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.TURN]
+    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.WAITS_FOR_TURN]
     assert (the(Why.FLEET_STOPPED, facts).action, the(Why.PAUSED, facts).action) == ("end_fleet_stop", "resume")
     assert Why.FLEET_STOPPED not in codes(upgrading(replace(fleet(10), fleet_stop=STOP), started_by=USER))
 
@@ -160,7 +160,7 @@ def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_n
 def test_kinds_of_work_under_way_are_told_apart() -> None:
     facts = upgrading(fleet(10), verifying(0), Member(1, MemberState.UPGRADING), Member(2, MemberState.ROLLING_BACK))
     facts = with_instance(facts, 0, health=Health.INITIALIZING)
-    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.TURN]
+    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.WAITS_FOR_TURN]
     assert the(Why.VERIFYING, facts).until == NOW + 5 * MINUTE
 
 
@@ -241,7 +241,7 @@ def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alo
 
 def test_a_running_batch_is_not_called_impossible() -> None:
     facts = upgrading(fleet(2), Member(0, MemberState.UPGRADING))
-    assert InstanceWhy.IMPOSSIBLE not in codes(with_instance(facts, 1, opt_out=HOLD))
+    assert InstanceWhy.OPT_OUTS_LEAVE_NOTHING not in codes(with_instance(facts, 1, opt_out=HOLD))
 
 
 def test_an_upgrade_cancelled_during_rollback_is_not_retried() -> None:
@@ -253,11 +253,11 @@ def test_an_instance_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None
     """Opted out while it was queued, and in again: an upgrade takes each instance once."""
     members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.SUCCEEDED))
     facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)
-    found = the(InstanceWhy.TAKEN_OUT, facts)
+    found = the(InstanceWhy.WAITS_FOR_NEXT_UPGRADE, facts)
     assert (found.instances, found.lifted_by) == ((0,), LiftedBy.NOBODY)
     assert (
         found.text
         == "1 instance was taken out of its batch and waits for the next upgrade: this one does not take it again."
     )
-    assert InstanceWhy.TAKEN_OUT not in codes(with_instance(facts, 0, opt_out=HOLD))
-    assert InstanceWhy.TAKEN_OUT not in codes(with_instance(facts, 0, version=NEW))
+    assert InstanceWhy.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, opt_out=HOLD))
+    assert InstanceWhy.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, version=NEW))

@@ -73,7 +73,7 @@ def test_rolled_back_instances_count_as_failed() -> None:
     """Z-1.7: restored, "counted as failed"."""
     answer = step(upgrading(fleet(10), Member(0, ROLLED_BACK), Member(1, MemberState.SUCCEEDED), finished=True))
     assert isinstance(answer, Fault) and answer.breach.instances == (0,)
-    assert answer.breach.code is FaultCode.UPGRADED
+    assert answer.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def test_rolled_back_instances_are_not_taken_again_by_the_same_upgrade() -> None:
@@ -94,10 +94,10 @@ def test_failed_instances_are_rolled_back_on_a_breach_if_the_policy_says_so(star
     )
     answer = step(facts)
     assert isinstance(answer, RollBack) and answer.instances == (0, 1, 2, 3)
-    assert answer.breach and answer.breach.code is FaultCode.UPGRADED
+    assert answer.breach and answer.breach.code is FaultCode.TOO_MANY_FAILED
     at_the_gate = upgrading(fleet(20, sick=5), Member(0, FAILED), *_done(1, 8), finished=True, policy=policy)
     answer = step(at_the_gate)
-    assert isinstance(answer, RollBack) and answer.breach and answer.breach.code is FaultCode.IN
+    assert isinstance(answer, RollBack) and answer.breach and answer.breach.code is FaultCode.UNHEALTHY_DURING
 
 
 def _done(first: int, last: int) -> list[Member]:
@@ -105,7 +105,7 @@ def _done(first: int, last: int) -> list[Member]:
 
 
 def test_a_stopped_upgrade_ends_when_all_are_back() -> None:
-    breach = Breach(FaultCode.UPGRADED, "too many", (0,))
+    breach = Breach(FaultCode.TOO_MANY_FAILED, "too many", (0,))
     going_back = upgrading(fleet(10), Member(0, ROLLING_BACK), finished=True, breach=breach, policy=BREACH_POLICY)
     assert why(going_back) is Why.ROLLING_BACK
     back = upgrading(fleet(10), Member(0, ROLLED_BACK), finished=True, breach=breach, policy=BREACH_POLICY)

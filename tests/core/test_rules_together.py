@@ -14,7 +14,7 @@ from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
 
 LONG = Policy(pause_between_batches=60 * MINUTE)
 DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
-BREACH = Breach(FaultCode.IN, "...", (0,))
+BREACH = Breach(FaultCode.UNHEALTHY_DURING, "...", (0,))
 
 
 # --- trying again ---
@@ -95,7 +95,9 @@ def test_while_it_rolls_back_nothing_else_holds_it() -> None:
 
 def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
     facts = with_instance(fleet(10), 0, busy=True)
-    assert InstanceWhy.TURN not in codes(upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve"))
+    assert InstanceWhy.WAITS_FOR_TURN not in codes(
+        upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve")
+    )
 
 
 def test_every_waiting_instance_of_a_running_upgrade_has_a_reason() -> None:
@@ -137,7 +139,7 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
 def test_a_plan_of_an_upgrade_that_rolls_back_ends() -> None:
     rolling_back = Member(0, MemberState.ROLLING_BACK)
     facts = upgrading(with_instance(fleet(50), 0, busy=True), rolling_back, finished=True, breach=BREACH)
-    assert [block.code for block in preview(facts, NOW).blocks] == [FaultCode.IN]
+    assert [block.code for block in preview(facts, NOW).blocks] == [FaultCode.UNHEALTHY_DURING]
 
 
 def test_a_plan_knows_when_opt_outs_end() -> None:

@@ -168,7 +168,7 @@ def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> 
 
 def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
     answer = step(_ended(replace(SURGE, rollback_on_breach=True)))
-    assert isinstance(answer, Fault) and answer.breach.code is FaultCode.UPGRADED
+    assert isinstance(answer, Fault) and answer.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def _ended(policy: Policy) -> Facts:

@@ -13,8 +13,10 @@ EARLIER = NOW - timedelta(minutes=5)
 
 
 def test_a_reason_is_there_since_it_was_first_found_however_its_numbers_move() -> None:
-    first = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "2 instances ...", "opt-out")], (), EARLIER)
-    then = reason_shapes.reasons([Reason(InstanceWhy.IMPOSSIBLE, "3 instances ...", "opt-out")], first, NOW)
+    first = reason_shapes.reasons(
+        [Reason(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, "2 instances ...", "opt-out")], (), EARLIER
+    )
+    then = reason_shapes.reasons([Reason(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, "3 instances ...", "opt-out")], first, NOW)
     assert [reason["since"] for reason in then] == [iso(EARLIER)]
     assert reason_shapes.reasons([Reason(Why.TOO_MANY_UNHEALTHY, "...", "health")], then, NOW)[0]["since"] == iso(NOW)
 

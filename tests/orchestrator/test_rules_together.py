@@ -86,7 +86,7 @@ def test_after_the_gate_stopped_the_second_attempt_there_is_a_third(make_fleet: 
     fleet.probe()
     fleet.later(minutes=31)
     fleet.go_on()
-    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.BEFORE
+    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.UNHEALTHY_BEFORE
     fleet.sick = set()
     fleet.probe()
     fleet.go_on()
@@ -143,7 +143,7 @@ def test_an_opt_out_of_one_upgrade_outlives_an_attempt_that_touched_nothing(make
     fleet.go_on()
     opt_out(fleet.path, ["0"], reason="not now", owner="ada", now=fleet.now, scope=OptOut.Scope.UPGRADE)
     fleet.go_on()
-    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.BEFORE
+    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.UNHEALTHY_BEFORE
     fleet.sick = set()
     fleet.probe()
     fleet.work(fleet.reconcile())

@@ -60,7 +60,7 @@ def test_capacity_does_not_drop_where_new_instances_are_bad(make_fleet: MakeFlee
     fleet.later(minutes=5)
     watched(fleet, least=5, most=7)
     assert fleet.views() == before
-    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.UPGRADED
+    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.TOO_MANY_FAILED
     assert [each["target"].rpartition("/")[2] for each in fleet.upgrade.error["details"]] == ["0", "1"]
     assert [(row.failed_version, row.failures) for row in fleet.instances] == [(BAD, 1)] * 2 + [("", 0)] * 3
     assert fleet.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=3)

@@ -176,7 +176,7 @@ def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet
     fleet.probe()
     fleet.work(removing)
     fleet.go_on()
-    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.UPGRADED
+    assert fleet.upgrade.error and fleet.upgrade.error["code"] == FaultCode.TOO_MANY_FAILED
     assert [each["target"].rpartition("/")[2] for each in fleet.upgrade.error["details"]] == ["5"]
 
 

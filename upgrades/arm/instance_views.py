@@ -117,7 +117,7 @@ def _extensions(rows: Iterable[Instance]) -> list[dict[str, Any]]:
 
 def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
     """The set's own state, and what is allowed and not recommended (S-25, S-34)."""
-    stage = provisioning_status.provisioning_status([scale_set], call.now)[scale_set.pk]
+    status = provisioning_status.provisioning_status([scale_set], call.now)[scale_set.pk]
     warnings = warnings_of(read_model(scale_set.document), scale_set)
     recommended = [
         {
@@ -128,7 +128,7 @@ def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
         }
         for warning in warnings
     ]
-    return [_provisioning(stage.state.value, time=time(call.now)), *recommended]
+    return [_provisioning(status.state.value, time=time(call.now)), *recommended]
 
 
 OF_SCALE_SET = resource(ids.COMPUTE, GET=of_scale_set)

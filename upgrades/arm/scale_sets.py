@@ -53,11 +53,11 @@ def check_group(group: str) -> None:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def render(call: Call, row: ScaleSet, stage: ProvisioningStatus) -> dict[str, Any]:
+def render(call: Call, row: ScaleSet, status: ProvisioningStatus) -> dict[str, Any]:
     body = shown(row, with_user_data="userdata" in words(call.query, EXPAND, EXPANDED))
     properties = {
         **body["properties"],
-        "provisioningState": stage.state.value.capitalize(),
+        "provisioningState": status.state.value.capitalize(),
         "uniqueId": str(uuid.uuid5(call.subscription.pk, f"{row.key} {row.created_at.isoformat()}")),
         "timeCreated": time(row.created_at),
     }

@@ -56,13 +56,13 @@ def _put(row: AsyncOperation, now: datetime) -> Ending:
     if scale_set is None:
         error = {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
         return Status.CANCELED, error
-    stage = provisioning_status.provisioning_status([scale_set], now)[scale_set.pk]
-    if stage.state == Provisioning.FAILED:
-        numbers = ", ".join(str(number) for number in stage.failed)
-        said = f" {stage.said.rstrip('.')}." if stage.said else ""
+    status = provisioning_status.provisioning_status([scale_set], now)[scale_set.pk]
+    if status.state == Provisioning.FAILED:
+        numbers = ", ".join(str(number) for number in status.failed)
+        said = f" {status.said.rstrip('.')}." if status.said else ""
         error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}.{said}"}
         return Status.FAILED, error
-    return (Status.SUCCEEDED, None) if stage.state == Provisioning.SUCCEEDED else None
+    return (Status.SUCCEEDED, None) if status.state == Provisioning.SUCCEEDED else None
 
 
 def _delete(row: AsyncOperation, now: datetime) -> Ending:

@@ -160,9 +160,9 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
 
 
 def _over(gauge: Gauge, *, runs: bool) -> SentenceShape:
-    sick, total, must_recover = gauge["count"], gauge["of"], -gauge["room"]
-    shares = {"share": 100 * sick / total, "limit": gauge["limit_percent"]}
-    return shaped(say("OverTheLimit", sick=sick, total=total, must_recover=must_recover, runs=runs, **shares))
+    unhealthy, total, must_recover = gauge["count"], gauge["of"], -gauge["room"]
+    shares = {"share": 100 * unhealthy / total, "limit": gauge["limit_percent"]}
+    return shaped(say("OverTheLimit", sick=unhealthy, total=total, must_recover=must_recover, runs=runs, **shares))
 
 
 def _by_state(states: Mapping[int, InstanceState]) -> dict[str, str]:

@@ -11,9 +11,9 @@ from upgrades.core.ranges import spans
 
 
 class Gauge(TypedDict):
-    """`count` instances `of` so many are ill. `most`: how many may be; `room`: how many more may become so, negative if it is `over`.
+    """`count` instances `of` so many are unhealthy. `most`: how many may be; `room`: how many more may become so, negative if it is `over`.
 
-    `instances`: the ill ones, as `ranges.spans` writes them."""
+    `instances`: the unhealthy ones, as `ranges.spans` writes them."""
 
     count: int
     of: int
@@ -25,14 +25,14 @@ class Gauge(TypedDict):
     instances: str
 
 
-def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
+def gauge(instances: Collection[int], of: int, limit_percent: int) -> Gauge:
     """The gauge of these ids. It is over at strictly more than the limit.
 
     >>> gauge([4, 5], 10, 20) == {"count": 2, "of": 10, "percent": 20.0, "limit_percent": 20, "most": 2, "room": 0,
     ...     "over": False, "instances": "4-5"}
     True
     """
-    count, most = len(ill), health.max_unhealthy(of, limit_percent)
+    count, most = len(instances), health.max_unhealthy(of, limit_percent)
     return Gauge(
         count=count,
         of=of,
@@ -41,7 +41,7 @@ def gauge(ill: Collection[int], of: int, limit_percent: int) -> Gauge:
         most=most,
         room=most - count,
         over=health.exceeds(count, of, limit_percent),
-        instances=spans(ill),
+        instances=spans(instances),
     )
 
 

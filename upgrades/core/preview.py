@@ -33,7 +33,7 @@ from upgrades.core.steps import (
 
 MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
 MOVING_FORWARD = IN_FLIGHT - {MemberState.ROLLING_BACK}
-GATES = (FaultCode.BEFORE, FaultCode.IN)
+GATES = (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING)
 # Codes of what only people end: nobody knows when.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATES})
 

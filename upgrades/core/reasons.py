@@ -21,7 +21,7 @@ from upgrades.core.waiting import LiftedBy, Reason, ReasonContext, reason_contex
 class InstanceWhy(StrEnum):
     """Why an instance is not moving, or cannot: codes beside those of `Why`, for which `decide` waits."""
 
-    IMPOSSIBLE = "OptOutsLeaveNothing"
+    OPT_OUTS_LEAVE_NOTHING = "OptOutsLeaveNothing"
     SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
     QUARANTINED = "Quarantined"
     OPTED_OUT = "OptedOut"
@@ -31,10 +31,10 @@ class InstanceWhy(StrEnum):
     WITHDRAWN = "VersionWithdrawn"
     PINNED = "PinnedToAnotherVersion"
     PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
-    TURN = "WaitsForItsTurn"
+    WAITS_FOR_TURN = "WaitsForItsTurn"
     AUTOMATIC_OFF = "AutomaticUpgradesOff"
     SURPLUS = "SurplusIsKept"
-    TAKEN_OUT = "WaitsForTheNextUpgrade"
+    WAITS_FOR_NEXT_UPGRADE = "WaitsForTheNextUpgrade"
 
 
 OPERATOR, OWNER, PUBLISHER = LiftedBy.OPERATOR, LiftedBy.OWNER, LiftedBy.PUBLISHER
@@ -69,7 +69,7 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.WAITING_FOR_APPROVAL: ReasonKind(
         "waiting", "held", "approval", OPERATOR, "approve", at_the_gate=True, needs_person_after=0
     ),
-    InstanceWhy.IMPOSSIBLE: ReasonKind("out", "opted-out", "opt-out", OPERATOR),
+    InstanceWhy.OPT_OUTS_LEAVE_NOTHING: ReasonKind("out", "opted-out", "opt-out", OPERATOR),
     Why.BACKING_OFF: ReasonKind(
         "waiting", "held", "retry", OPERATOR, "retry_now", holds_instances=True, tries_again=True
     ),
@@ -101,8 +101,8 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.VERIFYING: _at_work("verifying", is_brief=False),
     Why.REMOVING_REPLACED: _at_work("upgrading", holder="room"),
     Why.CREATING: _at_work("upgrading", holder="capacity"),
-    InstanceWhy.TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, ends_by_itself=True),
-    InstanceWhy.TAKEN_OUT: ReasonKind("waiting", "pending", "batch", is_brief=False, ends_by_itself=True),
+    InstanceWhy.WAITS_FOR_TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, ends_by_itself=True),
+    InstanceWhy.WAITS_FOR_NEXT_UPGRADE: ReasonKind("waiting", "pending", "batch", is_brief=False, ends_by_itself=True),
     Why.NOTHING_TO_DO: ReasonKind("done", "done", ends_by_itself=True),
 }
 RANK = {code: place for place, code in enumerate(KINDS)}
@@ -299,7 +299,7 @@ def _impossible(context: ReasonContext) -> Iterator[Reason]:
         is_opted_out = any(instance.is_opted_out for instance in outdated)
         lifted_by, action = (OWNER, "opt_in") if is_opted_out else (OPERATOR, "release")
         ids = health.ids(outdated)
-        yield _made(InstanceWhy.IMPOSSIBLE, values, lifted_by=lifted_by, action=action, instances=ids)
+        yield _made(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, values, lifted_by=lifted_by, action=action, instances=ids)
 
 
 # --- single instances -------------------------------------------------------------------------------------------------
@@ -362,13 +362,13 @@ def _turn(context: ReasonContext) -> Iterator[Reason]:
     waiting = batches.takeable_and_approved(context.facts, upgrade) if upgrade and not context.is_ending else []
     if upgrade and waiting:
         numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
-        yield _made(InstanceWhy.TURN, numbers=numbers, instances=health.ids(waiting))
+        yield _made(InstanceWhy.WAITS_FOR_TURN, numbers=numbers, instances=health.ids(waiting))
 
 
 def _taken_out(context: ReasonContext) -> Iterator[Reason]:
     """Instances that were taken out of their batch, such as by an opt-out that has ended since: an upgrade takes each instance once."""
     if waiting := reason_queries.taken_out(context):
-        yield _made(InstanceWhy.TAKEN_OUT, numbers={"instances": len(waiting)}, instances=waiting)
+        yield _made(InstanceWhy.WAITS_FOR_NEXT_UPGRADE, numbers={"instances": len(waiting)}, instances=waiting)
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------

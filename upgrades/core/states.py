@@ -99,9 +99,9 @@ NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
 class FaultCode(StrEnum):
     """Why an upgrade was stopped: Azure's codes (Z-1.6), and WITHDRAWN, which is ours because Azure has no code for it."""
 
-    BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
-    IN = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
-    UPGRADED = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    UNHEALTHY_BEFORE = "MaxUnhealthyInstancePercentExceededBeforeRollingUpgrade"
+    UNHEALTHY_DURING = "MaxUnhealthyInstancePercentExceededInRollingUpgrade"
+    TOO_MANY_FAILED = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     TIMEOUT = "RollingUpgradeTimeoutError"
     INTERNAL = "InternalExecutionError"
     WITHDRAWN = "ImageVersionWithdrawn"

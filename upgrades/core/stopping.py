@@ -64,7 +64,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
     return _stop_or_roll_back(
-        facts, Breach(FaultCode.UPGRADED, message, members, Exceeded(share, limit, of_upgraded=True))
+        facts, Breach(FaultCode.TOO_MANY_FAILED, message, members, Exceeded(share, limit, of_upgraded=True))
     )
 
 
@@ -94,15 +94,18 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
     """Step 1 (S-12), before every batch: stop unless "at most 20 % of the instances are unhealthy", whatever made them so."""
     if facts.upgrade is None:
         return None
-    sick, limit = batches.unhealthy_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
-    if not health.exceeds(len(sick), len(facts.counted), limit):
+    unhealthy, limit = batches.unhealthy_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
+    if not health.exceeds(len(unhealthy), len(facts.counted), limit):
         return None
-    share = health.percent(len(sick), len(facts.counted))
+    share = health.percent(len(unhealthy), len(facts.counted))
     exceeded = Exceeded(share, limit, of_upgraded=False)
     if not facts.upgrade.batches:
-        return Fault(Breach(FaultCode.BEFORE, messages.unhealthy_before(share, limit), health.ids(sick), exceeded))
+        return Fault(
+            Breach(FaultCode.UNHEALTHY_BEFORE, messages.unhealthy_before(share, limit), health.ids(unhealthy), exceeded)
+        )
     return _stop_or_roll_back(
-        facts, Breach(FaultCode.IN, messages.unhealthy_within(share, limit), health.ids(sick), exceeded)
+        facts,
+        Breach(FaultCode.UNHEALTHY_DURING, messages.unhealthy_within(share, limit), health.ids(unhealthy), exceeded),
     )
 
 
