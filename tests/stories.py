@@ -139,13 +139,13 @@ def a_scale_set(
     """
     body = {**document(**{"capacity": instances, **changes}), **(model or {})}
     row = set_model(f"{group}/{name}", body, now).scale_set
-    with writing(now, row.pk) as w:
-        w.scale_set.probed_at = now
-        w.scale_set.save(update_fields=["probed_at"])
+    with writing(now, row.pk) as writer:
+        writer.scale_set.probed_at = now
+        writer.scale_set.save(update_fields=["probed_at"])
         Instance.objects.bulk_create(
-            _instance(w.scale_set, number, version, healthy, now) for number in range(instances)
+            _instance(writer.scale_set, number, version, healthy, now) for number in range(instances)
         )
-        w.changed(w.scale_set, *w.scale_set.instances.all())
+        writer.changed(writer.scale_set, *writer.scale_set.instances.all())
     return ScaleSet.objects.select_related("location", "sku").get(pk=row.pk)
 
 
@@ -175,10 +175,10 @@ def a_batch(
     finished: bool = False,
 ) -> Batch:
     """A batch of this upgrade in which these instances (by number) have got this far."""
-    with writing(now, upgrade.scale_set_id) as w:
+    with writing(now, upgrade.scale_set_id) as writer:
         end = now if finished else None
         batch = Batch.objects.create(upgrade=upgrade, number=number, started_at=now, finished_at=end)
-        rows = list(w.scale_set.instances.filter(number__in=states))
+        rows = list(writer.scale_set.instances.filter(number__in=states))
         for row in rows:
             row.member = InstanceUpgrade.objects.create(
                 id=uuid.uuid4(),
@@ -191,7 +191,7 @@ def a_batch(
                 old_os_disk=row.os_disk,
             )
             row.save(update_fields=["member"])
-        w.changed(upgrade, *rows)
+        writer.changed(upgrade, *rows)
     return batch
 
 

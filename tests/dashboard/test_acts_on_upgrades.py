@@ -41,13 +41,13 @@ def test_nothing_to_cancel(ada: Client) -> None:
 def a_failed_instance() -> None:
     """It failed on the latest version, until it was put in quarantine; the attempt was stopped."""
     upgrade = a_running_upgrade(finished=True)
-    with writing(NOW, upgrade.scale_set_id) as w:
+    with writing(NOW, upgrade.scale_set_id) as writer:
         upgrade.status, upgrade.ended_at, upgrade.pending_at_end = UpgradeStatus.FAULTED, NOW, 9
         upgrade.save(update_fields=["status", "ended_at", "pending_at_end"])
-        instance = w.scale_set.instances.get(number=1)
+        instance = writer.scale_set.instances.get(number=1)
         instance.failed_version, instance.failures, instance.quarantined_at = "16.04.9", 3, NOW
         instance.save(update_fields=["failed_version", "failures", "quarantined_at"])
-        w.changed(upgrade, instance)
+        writer.changed(upgrade, instance)
 
 
 def test_pausing_and_resuming(ada: Client) -> None:

@@ -77,11 +77,11 @@ def a_fleet(names: str) -> None:
 
 
 def sicken(row: ScaleSet, number: int, now: datetime = NOW, health: Health = Health.UNHEALTHY) -> None:
-    with writing(now, row.pk) as w:
-        instance = w.scale_set.instances.get(number=number)
+    with writing(now, row.pk) as writer:
+        instance = writer.scale_set.instances.get(number=number)
         instance.health = health
         instance.save(update_fields=["health"])
-        w.changed(instance)
+        writer.changed(instance)
 
 
 @pytest.mark.parametrize(("path", "most"), [("/", 6), ("/images/", 12), ("/images/skus/", 9)])

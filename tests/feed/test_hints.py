@@ -147,8 +147,8 @@ def test_a_hint_follows_the_commit(
     with redis.Redis.from_url(broker) as client, client.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe(CHANNEL)
         wait_until(lambda: client.pubsub_numsub(CHANNEL)[0][1])
-        with django_capture_on_commit_callbacks() as callbacks, transaction(NOW, row.pk) as w:
-            w.changed(w.scale_set)
+        with django_capture_on_commit_callbacks() as callbacks, transaction(NOW, row.pk) as writer:
+            writer.changed(writer.scale_set)
         assert subscription.get_message(timeout=0.1) is None, "not before the commit"
         for callback in callbacks:
             callback()
@@ -162,7 +162,7 @@ def test_writing_goes_on_without_a_broker(deaf_broker: None, monkeypatch: pytest
     row = a_scale_set(instances=1)
     began = time.monotonic()
     for _ in range(100):
-        with transaction(NOW, row.pk) as w:
-            w.changed(w.scale_set)
+        with transaction(NOW, row.pk) as writer:
+            writer.changed(writer.scale_set)
     assert ScaleSet.objects.get().seq == row.seq + 100
     assert time.monotonic() - began < FAR_LESS_SECONDS

@@ -31,16 +31,16 @@ def fall_ill(row: ScaleSet) -> None:
 
 
 def get_busy(row: ScaleSet) -> None:
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=3)
         instance.operation_id, instance.operation_kind = "00000000-0000-0000-0000-000000000001", OperationKind.REIMAGE
         instance.save()
-        w.changed(instance)
+        writer.changed(instance)
 
 
 def come_back(row: ScaleSet) -> None:
     get_busy(row)
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=3)
         instance.operation_id, instance.operation_kind, instance.os_disk, instance.health_since = (
             None,
@@ -49,13 +49,13 @@ def come_back(row: ScaleSet) -> None:
             LATER,
         )
         instance.save()
-        w.changed(instance)
+        writer.changed(instance)
 
 
 def go(row: ScaleSet) -> None:
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=5)
-        w.removed(instance)
+        writer.removed(instance)
         instance.delete()
 
 

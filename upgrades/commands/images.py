@@ -18,7 +18,7 @@ from upgrades.core.catalogue import say
 from upgrades.core.facts import ImageReference
 from upgrades.core.sentences import Sentence
 from upgrades.core.states import FaultCode, UpgradeKind
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.installation import PROGRAM
 from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
@@ -39,12 +39,12 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     with transaction.atomic():
         sku = _sku(reference)
         _check_version(sku, reference.version, places)
-        with writing(now, *_users(sku, places)) as w:
+        with writing(now, *_users(sku, places)) as writer:
             _store(sku, reference.version, places, now)
-            followers = [row for row in w.scale_sets if _follows(row)]
-            w.changed(*w.scale_sets)  # scale sets that are pinned to a version show the latest one too
+            followers = [row for row in writer.scale_sets if _follows(row)]
+            writer.changed(*writer.scale_sets)  # scale sets that are pinned to a version show the latest one too
             if followers:
-                w.wake(*followers)
+                writer.wake(*followers)
             where = ", ".join(place.name for place in places) or "all locations"
             after = {"published in": where, "scale sets that follow it": len(followers)}
             note(f"Published {reference} in {where}.", after=after)
@@ -157,23 +157,23 @@ def _published_version(sku: ImageSku, version: str) -> ImageVersion:
 def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
     """Save the row; every scale set that uses the SKU gets an event and is reconciled at once."""
     row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
-    with writing(now, *_users(sku, [])) as w:
-        w.changed(*w.scale_sets)
+    with writing(now, *_users(sku, [])) as writer:
+        writer.changed(*writer.scale_sets)
         if tried_again_by:
-            _try_again(w, row.version, tried_again_by)
-        if w.scale_sets:
-            w.wake()
+            _try_again(writer, row.version, tried_again_by)
+        if writer.scale_sets:
+            writer.wake()
 
 
-def _try_again(w: Writing, version: str, by: str) -> None:
+def _try_again(writer: Writer, version: str, by: str) -> None:
     """End the wait before the next try where it was the withdrawal that stopped the last attempt, not a limit."""
-    for row in w.scale_sets:
+    for row in writer.scale_sets:
         last = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
         was_stopped = last and last.target_version == version and (last.error or {}).get("code") == FaultCode.WITHDRAWN
         if last and was_stopped:
             last.retry_skipped_by = by
             last.save(update_fields=["retry_skipped_by"])
-            w.changed(last, note=f"To be tried again at once: {by} put {version} back.")
+            writer.changed(last, note=f"To be tried again at once: {by} put {version} back.")
 
 
 def _withdrawn(row: ImageVersion, sku: ImageSku, *, changed: bool) -> Withdrawn:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from upgrades.core import messages
 from upgrades.core.machines import GONE, NO_QUOTA
 from upgrades.core.states import Health, MemberState, OperationKind
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
@@ -45,7 +45,7 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
     if not any(kind in kinds and state == MemberState.QUEUED for kind, state in there):
         return
     queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
-    with writing(now, work_item.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as writer:
         rows = list(queued.select_related(*PAIR).order_by("number"))
         members = {row: row.member for row in rows if row.member}
         upgraded = [member.instance_id for member in members.values()]
@@ -58,8 +58,8 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
             else:
                 _set_member_state(row, MemberState.UPGRADING)
                 _void_health(row, now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
-        _save(w, rows)
-        w.wake()
+        _save(writer, rows)
+        writer.wake()
 
 
 _KINDS = Prepared(lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state"))
@@ -74,17 +74,17 @@ def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
     waiting = deleted.filter(is_replaced(), pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, work_item.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as writer:
         if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member__upgrade", *PAIR).order_by("number"))
         for row in rows:
             _set_member_state(row, MemberState.SKIPPED)
             _clear_operation(row)
-        _save(w, rows)
+        _save(writer, rows)
         upgrades = {row.member.upgrade for row in rows if row.member}  # not only the running one: theirs may have ended
-        w.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
-        w.wake()
+        writer.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
+        writer.wake()
 
 
 def _is_still_ours(work_item: WorkItem) -> bool:
@@ -97,15 +97,15 @@ def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
     waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, work_item.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as writer:
         if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member").order_by("number"))
         for row in rows:
             _set_member_state(row, MemberState.FAILED)
             _clear_operation(row)
-        _save(w, rows)
-        w.wake()
+        _save(writer, rows)
+        writer.wake()
 
 
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
@@ -114,18 +114,18 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     True where verdicts on the health of the new OS disks must come before any step can follow from it.
     """
     ids = [uuid.UUID(id) for id in outcomes]
-    with writing(now, scale_set_id) as w:
+    with writing(now, scale_set_id) as writer:
         rows = _WAITING.rows(scale_set_id, ids)
         gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
-        w.removed(*gone)
+        writer.removed(*gone)
         if gone:
             Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
         left = [row for row in rows if row not in gone]
         for row in left:
             _end_operation(row, outcomes[str(row.operation_id)], now)
-        _save(w, left)
+        _save(writer, left)
         awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
-        w.wake(at=_soon(w) if awaits_verdicts else None)
+        writer.wake(at=_soon(writer) if awaits_verdicts else None)
     return awaits_verdicts
 
 
@@ -136,9 +136,9 @@ def _awaits_a_verdict(row: Instance) -> bool:
     )
 
 
-def _soon(w: Writing) -> datetime:
+def _soon(writer: Writer) -> datetime:
     """When to reconcile if no verdict does so before; not later than was decided before."""
-    return min(w.scale_set.reconcile_at, w.now + timedelta(seconds=VERDICT_SECONDS))
+    return min(writer.scale_set.reconcile_at, writer.now + timedelta(seconds=VERDICT_SECONDS))
 
 
 _WAITING = Prepared(
@@ -268,16 +268,16 @@ def _clear_operation(row: Instance) -> None:
     row.operation_at, row.work_item = None, None
 
 
-def _save(w: Writing, rows: Iterable[Instance]) -> None:
+def _save(writer: Writer, rows: Iterable[Instance]) -> None:
     rows = list(rows)
     members = [row.member for row in rows if row.member]
     bulk.update(members, *MEMBER_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
-    w.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
+    writer.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
     others = [other for row in rows for other in _other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)
-    w.changed(*others)
-    quarantine_failing(w, [*rows, *others])
+    writer.changed(*others)
+    quarantine_failing(writer, [*rows, *others])
 
 
 def _other_of_pair(row: Instance) -> list[Instance]:
