@@ -20,7 +20,7 @@ from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.auditing import AuditOutcome
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, Power, Provisioning
+from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
 from upgrades.feed import read
 from upgrades.feed.writing import writing
 from upgrades.models import AuditEntry, Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
@@ -168,7 +168,7 @@ def _instance(row: ScaleSet, number: int, version: str, healthy: bool, now: date
 
 def a_batch(
     upgrade: RollingUpgrade,
-    states: Mapping[int, MemberState],
+    states: Mapping[int, InstanceUpgradeState],
     *,
     number: int = 1,
     now: datetime = NOW,

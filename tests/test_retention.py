@@ -21,7 +21,7 @@ from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.core.auditing import ObjectKind as Of
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import (
     AsyncOperation,
     AuditEntry,
@@ -165,7 +165,7 @@ def an_upgrade(
     ended = None if days is None else began + timedelta(days=days)
     status = UpgradeStatus.COMPLETED if ended else UpgradeStatus.ROLLING_FORWARD
     RollingUpgrade.objects.filter(pk=upgrade.pk).update(ended_at=ended, status=status, kind=kind, pending_at_end=0)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.SUCCEEDED}, now=began, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.SUCCEEDED}, now=began, finished=True)
     return upgrade
 
 

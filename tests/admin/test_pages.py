@@ -19,7 +19,7 @@ from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import ApiClient, Batch, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
@@ -38,7 +38,7 @@ def a_fleet(names: str = "ab", instances: int = 3) -> None:
     publish("1.0.0")
     for row in sets:
         upgrade = start(str(row), "me", NOW)
-        a_batch(upgrade, {0: MemberState.FAILED, 1: MemberState.UPGRADING})
+        a_batch(upgrade, {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.UPGRADING})
         opt_out(str(row), ["2"], reason="why", owner="me", now=NOW)
 
 
@@ -126,7 +126,7 @@ def test_no_list_asks_once_for_each_row(ada: Client) -> None:
 def a_fleet_more(name: str) -> None:
     row = a_scale_set(name, instances=4)
     put_load_balancer(f"fleet/lb{name}", {"location": "westus"}, NOW)
-    a_batch(start(str(row), "me", NOW), {0: MemberState.SUCCEEDED, 1: MemberState.QUEUED})
+    a_batch(start(str(row), "me", NOW), {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.QUEUED})
     opt_out(str(row), ["2", "3"], reason="why", owner="me", now=NOW)
     publish(f"1.0.{ord(name)}", locations=["westus", "eastus"])
 
@@ -146,7 +146,7 @@ def test_an_upgrade_shows_how_it_is_steered_and_what_was_rolled_back(ada: Client
     publish("1.0.0")
     Instance.objects.update(failed_version="1.0.0")
     upgrade = start("fleet/web", "me", NOW, only_failed=True)
-    batch = a_batch(upgrade, {0: MemberState.ROLLED_BACK, 1: MemberState.FAILED}, finished=True)
+    batch = a_batch(upgrade, {0: InstanceUpgradeState.ROLLED_BACK, 1: InstanceUpgradeState.FAILED}, finished=True)
     batch.why = "20 % of 10 is 2, so at most 2."
     batch.save()
     InstanceUpgrade.objects.filter(instance_number=1).update(rollback_error="DiskInUse: locked by a backup")

@@ -10,7 +10,7 @@ from tests.stories import a_scale_set, at_once, document
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-MEMBERS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
+FIELDS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
 
 
 def statuses(*acts: Callable[[], Said]) -> list[int]:
@@ -33,9 +33,9 @@ def test_changes_of_different_members_are_all_kept() -> None:
     def change(name: str) -> Said:
         return api.patch(scale_set(), {"properties": {"upgradePolicy": {"rollingUpgradePolicy": {name: 30}}}})
 
-    assert statuses(*(partial(change, name) for name in MEMBERS)) == [200, 200, 200]
+    assert statuses(*(partial(change, name) for name in FIELDS)) == [200, 200, 200]
     document = ScaleSet.objects.get().document
-    assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(MEMBERS, 30)
+    assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(FIELDS, 30)
 
 
 def test_of_clients_with_the_same_etag_only_one_changes_it() -> None:

@@ -15,7 +15,7 @@ from upgrades.arm import clock
 from upgrades.attempts import months_before
 from upgrades.commands import async_operations
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.models import RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import RequestKind
 
@@ -231,7 +231,12 @@ def test_s52_the_four_counts_add_up(api: Api) -> None:
     a_scale_set(instances=20)
     publish("16.04.201809250")
     upgrade = start("fleet/web", "ada", NOW)
-    states = {0: MemberState.SUCCEEDED, 1: MemberState.FAILED, 2: MemberState.VERIFYING, 3: MemberState.UPGRADING}
+    states = {
+        0: InstanceUpgradeState.SUCCEEDED,
+        1: InstanceUpgradeState.FAILED,
+        2: InstanceUpgradeState.VERIFYING,
+        3: InstanceUpgradeState.UPGRADING,
+    }
     a_batch(upgrade, states)
     expected = {
         "successfulInstanceCount": 1,
@@ -362,7 +367,7 @@ def test_an_upgrade_that_goes_on_with_failed_instances_says_so(api: Api) -> None
     """A-31, Z-1.6: RollingUpgradeInProgressWithFailedUpgradedVMs, while it is within its limits."""
     row = a_scale_set(instances=30)
     publish("16.04.201809250")
-    states = {0: MemberState.FAILED, **dict.fromkeys(range(1, 6), MemberState.SUCCEEDED)}
+    states = {0: InstanceUpgradeState.FAILED, **dict.fromkeys(range(1, 6), InstanceUpgradeState.SUCCEEDED)}
     a_batch(start(str(row), "ada", NOW), states, finished=True)
     error = api.get(LATEST)["properties"]["error"]
     assert error["code"] == "RollingUpgradeInProgressWithFailedUpgradedVMs"
@@ -375,7 +380,7 @@ def test_rolling_back_is_told_to_clients_that_know_it(api: Api, version: str, co
     """A-37"""
     row = a_scale_set()
     publish("16.04.201809250")
-    a_batch(start(str(row), "ada", NOW), {0: MemberState.ROLLING_BACK}, finished=True)
+    a_batch(start(str(row), "ada", NOW), {0: InstanceUpgradeState.ROLLING_BACK}, finished=True)
     error = {
         "code": "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
         "message": "too many",

@@ -19,7 +19,7 @@ from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.policies import change_policy
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
 from upgrades.orchestrator.reconcile import reconcile
@@ -137,7 +137,7 @@ def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
 def test_an_approval_can_be_withdrawn_before_its_batch() -> None:
     upgrade = waiting()
     approve(WEB, by="ada", now=NOW)
-    a_batch(upgrade, {0: MemberState.QUEUED})
+    a_batch(upgrade, {0: InstanceUpgradeState.QUEUED})
     with snapshot_equals_events():
         rows = withdraw_approval(WEB, ["0", "1"], by="eve", now=LATER)
     assert [row.number for row in rows] == [1]

@@ -20,7 +20,7 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start, start_extensions
 from upgrades.core.progress import Progress
-from upgrades.core.states import MemberState, Power, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, Power, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
 from upgrades.orchestrator.observe import observe
 from upgrades.orchestrator.reconcile import reconcile
@@ -143,7 +143,7 @@ def test_opt_outs_until_the_upgrade_ends_end_with_it() -> None:
 def ended_badly(at: int, **changes: Any) -> RollingUpgrade:
     """An upgrade of extensions that failed on two instances."""
     upgrade = start_extensions("fleet/web", "me", NOW + timedelta(seconds=at))
-    a_batch(upgrade, {0: MemberState.FAILED, 1: MemberState.FAILED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.FAILED}, finished=True)
     error = {"code": "MaxUnhealthy", "message": "", "details": []}
     values = {"status": UpgradeStatus.FAULTED, "ended_at": NOW, "error": error, "pending_at_end": 8, **changes}
     RollingUpgrade.objects.filter(pk=upgrade.pk).update(**values)
@@ -165,7 +165,7 @@ def test_an_extension_upgrade_does_not_hide_the_last_attempt_at_an_image() -> No
     row = with_script()
     publish("16.04.1")
     image = start("fleet/web", "me", NOW)
-    a_batch(image, {0: MemberState.FAILED}, finished=True)
+    a_batch(image, {0: InstanceUpgradeState.FAILED}, finished=True)
     RollingUpgrade.objects.update(status=UpgradeStatus.FAULTED, ended_at=NOW, pending_at_end=9)
     before = observe(row.pk, NOW).facts.last_attempt
     ended_badly(1)

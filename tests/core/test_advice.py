@@ -13,10 +13,19 @@ from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Upgrade, VersionResults, Withdrawal
+from upgrades.core.facts import (
+    Attempt,
+    Facts,
+    Hold,
+    InstanceFacts,
+    InstanceUpgradeFacts,
+    Upgrade,
+    VersionResults,
+    Withdrawal,
+)
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import InstanceWhy, reasons
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
 from upgrades.core.waiting import LiftedBy, Reason
 
@@ -335,7 +344,7 @@ def test_instances_that_failed_before_are_told_how_to_open_the_gate() -> None:
 
 def test_instances_that_failed_are_left_alone_by_the_same_upgrade() -> None:
     """If it is stopped, the next one takes them too."""
-    facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
+    facts = upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), finished=True)
     assert the(InstanceWhy.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
     before = with_instance(fleet(10), 0, failed_version=NEW)
     assert the(InstanceWhy.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")

@@ -12,20 +12,23 @@ from tests.core.test_rules import STOP, chosen, stopped
 from tests.core.world import image
 from tests.stories import document, edited
 from upgrades.core import documents
-from upgrades.core.facts import Facts, Member
+from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import InstanceWhy
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 from upgrades.core.waiting import LiftedBy
 
 DEFERRED = Policy(deferral=True)
-DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+DONE = (
+    InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+    InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+)
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 
 
-def deferred(facts: Facts, *members: Member, approved: Sequence[int] = (), **changes: Any) -> Facts:
+def deferred(facts: Facts, *members: InstanceUpgradeFacts, approved: Sequence[int] = (), **changes: Any) -> Facts:
     """An upgrade that waits for approval, and has that of these."""
     for id in approved:
         facts = with_instance(facts, id, approved_version=NEW)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
-from upgrades.core.facts import Facts, Hold, Member
+from upgrades.core.facts import Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
 from upgrades.core.sentences import shaped
-from upgrades.core.states import FaultCode, Health, MemberState
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Why
 
 PACE = Pace(10 * MINUTE, 12 * MINUTE, 20 * MINUTE)
@@ -80,14 +80,16 @@ def test_nothing_to_do_is_an_empty_plan() -> None:
 
 
 def test_a_running_upgrade_is_planned_from_where_it_is() -> None:
-    facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, MemberState.UPGRADING), verifying_too())
+    facts = upgrading(
+        with_instance(fleet(10), 0, busy=True), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), verifying_too()
+    )
     found = plan(facts)
     assert [batch.number for batch in found.batches] == [2, 3, 4, 5]
     assert found.earliest == 50 * MINUTE  # the running one too
 
 
-def verifying_too() -> Member:
-    return Member(1, MemberState.VERIFYING, NOW)
+def verifying_too() -> InstanceUpgradeFacts:
+    return InstanceUpgradeFacts(1, InstanceUpgradeState.VERIFYING, NOW)
 
 
 def test_without_a_past_there_is_no_estimate() -> None:

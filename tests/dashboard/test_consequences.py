@@ -10,7 +10,7 @@ from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.models import Instance, ScaleSet
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +82,7 @@ def test_a_cancel_says_whether_a_batch_is_finished_first(ada: Client) -> None:
     publish("16.04.9")
     upgrade = start("fleet/web", "me", NOW)
     assert "No batch is in progress: it ends at once." in would(ada, "cancel")["says"]
-    a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.UPGRADING})
+    a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING, 1: InstanceUpgradeState.UPGRADING})
     assert "Batch 1 (2 instances) is finished first." in would(ada, "cancel")["says"]
 
 

@@ -16,7 +16,7 @@ from tests.dashboard.people import HERE, SKU, text, with_rights
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, ImageVersion, ScaleSet, Transition
 
@@ -73,7 +73,7 @@ def a_fleet(names: str) -> None:
         opt_out(str(row), ["2"], reason="why", owner="me", now=NOW)
     publish(f"1.0.{len(ImageVersion.objects.all())}")
     for name in names:
-        a_batch(start(f"fleet/{name}", "me", NOW), {0: MemberState.FAILED, 1: MemberState.UPGRADING})
+        a_batch(start(f"fleet/{name}", "me", NOW), {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.UPGRADING})
 
 
 def sicken(row: ScaleSet, number: int, now: datetime = NOW, health: Health = Health.UNHEALTHY) -> None:

@@ -18,7 +18,7 @@ from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame, merge
 from upgrades.feed.writing import writing
@@ -361,7 +361,7 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
         def much() -> None:
             publish("16.04.1")
             upgrade = start(str(row), "ada", NOW)
-            a_batch(upgrade, {0: MemberState.UPGRADING})
+            a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING})
             change(row, 0, "unknown")
             with writing(NOW, row.pk) as writer:
                 writer.removed(writer.scale_set.instances.get(number=1))

@@ -19,7 +19,7 @@ from tests.stories import (
     snapshot_equals_events,
 )
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.feed import read
 from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
@@ -129,11 +129,11 @@ def test_counts_go_with_the_instances_they_are_counted_from() -> None:
     row = a_scale_set()
     upgrade = an_upgrade(row)
     with snapshot_equals_events():
-        a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.QUEUED})
+        a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING, 1: InstanceUpgradeState.QUEUED})
     with snapshot_equals_events(), writing(LATER, row.pk) as writer:
         instance = writer.scale_set.instances.select_related("member").get(number=0)
         assert instance.member
-        instance.member.state = MemberState.SUCCEEDED
+        instance.member.state = InstanceUpgradeState.SUCCEEDED
         instance.member.save()
         writer.changed(instance)
     progress = last_event(row).body["upgrade"]["progress"]
@@ -165,7 +165,7 @@ def test_an_upgrade_that_is_over_keeps_its_counts() -> None:
 def test_history_has_a_line_for_each_change() -> None:
     row = a_scale_set(instances=2)
     upgrade = an_upgrade(row)
-    a_batch(upgrade, {1: MemberState.UPGRADING})
+    a_batch(upgrade, {1: InstanceUpgradeState.UPGRADING})
     line = Transition.objects.get(instance_number=1, state="upgrading")
     assert (line.seq, line.at, line.upgrade_id) == (ScaleSet.objects.get().seq, NOW, upgrade.pk)
     assert (line.health, line.version) == ("healthy", "0.0.1")

@@ -12,7 +12,7 @@ from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
 from upgrades.core.preview import Pace, preview
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management import plan
 from upgrades.management.text import length, moment
 from upgrades.models import Batch, RollingUpgrade, ScaleSet
@@ -130,7 +130,7 @@ def test_nothing_to_do() -> None:
 def test_the_rest_of_a_running_upgrade() -> None:
     a_scale_set(instances=2)
     publish(NEW)
-    a_batch(start("fleet/web", "me", NOW), {0: MemberState.UPGRADING})
+    a_batch(start("fleet/web", "me", NOW), {0: InstanceUpgradeState.UPGRADING})
     pause("fleet/web", "ada", NOW)
     said = told()
     assert said[1:4] == [
@@ -138,7 +138,7 @@ def test_the_rest_of_a_running_upgrade() -> None:
         "held now   Paused: Paused by ada, until somebody resumes it.",
         "batch 2     1:  1",
     ]
-    a_batch(RollingUpgrade.objects.get(), {1: MemberState.UPGRADING}, number=2)
+    a_batch(RollingUpgrade.objects.get(), {1: InstanceUpgradeState.UPGRADING}, number=2)
     assert told()[2] == "No further batch begins."
 
 

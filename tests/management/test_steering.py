@@ -9,7 +9,7 @@ from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.admin.base import now
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management.base import me
 from upgrades.models import FleetStop, Instance, RollingUpgrade
 
@@ -41,7 +41,7 @@ def test_the_next_batch() -> None:
         "OperationNotAllowed: fleet/web is not in a pause between two batches: its first batch has not begun"
     ):
         run("next_batch", "fleet/web")
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, now=now(), finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, now=now(), finished=True)
     assert run("next_batch", "fleet/web").out == f"the upgrade of fleet/web to {NEW} goes on with its next batch"
     assert RollingUpgrade.objects.exclude(skip_pause_at=None).exists()
 

@@ -16,7 +16,7 @@ from upgrades.commands.images import withdraw_image
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.protection import protect
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, StartedBy
+from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import known_rows
 from upgrades.orchestrator.known_rows import MAX_AGE_SECONDS, Known
@@ -49,7 +49,7 @@ def be_withdrawn(row: ScaleSet) -> None:
 
 
 def begin_a_batch(row: ScaleSet) -> None:
-    a_batch(an_upgrade(row), {1: MemberState.UPGRADING, 4: MemberState.QUEUED}, now=LATER)
+    a_batch(an_upgrade(row), {1: InstanceUpgradeState.UPGRADING, 4: InstanceUpgradeState.QUEUED}, now=LATER)
 
 
 def an_upgrade(row: ScaleSet) -> RollingUpgrade:
@@ -63,7 +63,7 @@ def go_on_in_a_batch(row: ScaleSet) -> None:
     begin_a_batch(row)
     observed(row, MEMORY[0])
     upgrade = row.upgrades.get()
-    a_batch(upgrade, {2: MemberState.ROLLED_BACK}, number=2, now=LATER)
+    a_batch(upgrade, {2: InstanceUpgradeState.ROLLED_BACK}, number=2, now=LATER)
 
 
 MEMORY: list[Known] = []

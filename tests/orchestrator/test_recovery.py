@@ -15,7 +15,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import simulator as simulator
 from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
 from upgrades.models import Instance, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
@@ -160,7 +160,7 @@ def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[F
     fleet, handed = upgrading
     begin_only(fleet, handed)
     swapped = {id: view.os_disk for id, view in fleet.views().items()}
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.UPGRADING}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.UPGRADING}
     lapse(fleet)
     fleet.work(fleet.reconcile())
     assert {str(row.number): row.os_disk for row in fleet.instances} == {

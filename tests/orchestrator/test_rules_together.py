@@ -9,7 +9,7 @@ from tests.orchestrator.fleet import Fleet
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.steering import next_batch_now
-from upgrades.core.states import FaultCode, MemberState, OperationKind
+from upgrades.core.states import FaultCode, InstanceUpgradeState, OperationKind
 from upgrades.models import InstanceUpgrade, OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -70,7 +70,7 @@ def test_opting_out_after_a_rollback_was_decided_still_counts(make_fleet: MakeFl
     assert fleet.instances[0].os_disk == first.os_disk
     assert fleet.instances[0].operation_id is None
     states = dict(InstanceUpgrade.objects.values_list("instance_number", "state"))
-    assert states == {0: MemberState.FAILED, 1: MemberState.ROLLED_BACK}
+    assert states == {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.ROLLED_BACK}
     assert fleet.upgrade.status == "Faulted"
 
 

@@ -12,7 +12,7 @@ from tests.orchestrator.surging import begun, surging
 from tests.orchestrator.test_recovery import begin_only, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause, resume
-from upgrades.core.states import MemberState, Power, Provisioning, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, Power, Provisioning, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, Transition
 from upgrades.orchestrator.reconcile import WorkClaim
 from upgrades.prober import probe_targets, write_back
@@ -116,7 +116,7 @@ def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str
     lapse(six)
     six.go_on(200)
     member = InstanceUpgrade.objects.get(upgrade=six.upgrade, instance_number=0)
-    assert member.state == MemberState.SKIPPED
+    assert member.state == InstanceUpgradeState.SKIPPED
     assert six.upgrade.status == UpgradeStatus.COMPLETED
     assert {(row.version, row.health, row.failures) for row in six.instances} == {(NEW, "healthy", 0)}
 
@@ -139,7 +139,7 @@ def test_a_machine_that_vanishes_during_rollback_was_a_failure(make_fleet: MakeF
     vanish(fleet, 0)
     fleet.work(handed)
     member = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0)
-    assert member.state == MemberState.FAILED and "gone at the provider" in member.rollback_error
+    assert member.state == InstanceUpgradeState.FAILED and "gone at the provider" in member.rollback_error
     fleet.reconcile()
     assert (
         fleet.upgrade.status == UpgradeStatus.FAULTED

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # The secret fields of ARM documents.
-SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
+SECRET_FIELDS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 HIDDEN = "***"
 _NAMES = (
     r"(?:client_?secret|admin_?password|password|passwd|pwd|secret_?key|api_?key|private_?key|access_?token|refresh_?token"
@@ -72,7 +72,7 @@ _SECRET_PARTS = (
     "customdata",
     "protectedsettings",
 )
-_SECRET_NAMES = SECRET_MEMBERS | {"key", "sig", "sas", "pwd", "signature"}
+_SECRET_NAMES = SECRET_FIELDS | {"key", "sig", "sas", "pwd", "signature"}
 
 
 def is_secret(name: str) -> bool:

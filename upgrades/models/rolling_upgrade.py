@@ -18,7 +18,7 @@ from upgrades.core.sentences import shaped, with_message
 from upgrades.core.states import (
     HAS_FAILED,
     FaultCode,
-    MemberState,
+    InstanceUpgradeState,
     OperationKind,
     Power,
     StartedBy,
@@ -303,7 +303,7 @@ class InstanceUpgrade(models.Model):
     instance_number = models.PositiveIntegerField()
     replacement = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="replaces")
     replacement_number = models.PositiveIntegerField(null=True)
-    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in MemberState])
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in InstanceUpgradeState])
     from_version = models.CharField(max_length=80)
     old_os_disk = models.CharField(max_length=200, blank=True)
     new_os_disk = models.CharField(max_length=200, blank=True)

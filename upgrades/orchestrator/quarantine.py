@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from upgrades.core.facts import VersionResults
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_to_be_quarantined
 from upgrades.core.versions import is_older
 from upgrades.feed.writing import Writer, writing
@@ -36,7 +36,7 @@ def quarantine_failing(writer: Writer, rows: Iterable[Instance]) -> None:
 
 
 def _has_just_failed(row: Instance) -> bool:
-    return row.member is not None and row.member.state == MemberState.FAILED
+    return row.member is not None and row.member.state == InstanceUpgradeState.FAILED
 
 
 def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:

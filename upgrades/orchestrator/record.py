@@ -14,7 +14,7 @@ from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.board import Record
 from upgrades.core.facts import Breach
 from upgrades.core.sentences import message_of
-from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -223,7 +223,7 @@ def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> Instanc
         batch=batch,
         instance=row,
         instance_number=row.number,
-        state=MemberState.QUEUED,
+        state=InstanceUpgradeState.QUEUED,
         from_version=row.version,
         old_os_disk=row.os_disk if upgrade.kind == UpgradeKind.IMAGE else "",
     )
@@ -233,9 +233,9 @@ def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> Instanc
 def _settle(step: Settle, writer: Writer) -> None:
     upgrade = _running(writer)
     states = {
-        **dict.fromkeys(step.succeeded, MemberState.SUCCEEDED),
-        **dict.fromkeys(step.failed, MemberState.FAILED),
-        **dict.fromkeys(step.let_go, MemberState.SKIPPED),
+        **dict.fromkeys(step.succeeded, InstanceUpgradeState.SUCCEEDED),
+        **dict.fromkeys(step.failed, InstanceUpgradeState.FAILED),
+        **dict.fromkeys(step.let_go, InstanceUpgradeState.SKIPPED),
     }
     rows = _instances(writer, states)
     for row in rows:
@@ -250,12 +250,12 @@ def _settle(step: Settle, writer: Writer) -> None:
     quarantine_failing(writer, rows)
 
 
-def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
+def _settle_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
     member = row.member
-    if member is None or member.state != MemberState.VERIFYING:
+    if member is None or member.state != InstanceUpgradeState.VERIFYING:
         raise Outdated
     member.ended_at, member.state = now, state
-    if state is MemberState.FAILED:
+    if state is InstanceUpgradeState.FAILED:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
 
@@ -264,9 +264,9 @@ def _note_result(row: Instance, upgrade: RollingUpgrade) -> None:
 
     A failure is noted for the version on the instance, or for the target version where a surge instance failed and the old one stayed.
     """
-    if row.member is None or row.member.state == MemberState.SKIPPED:
+    if row.member is None or row.member.state == InstanceUpgradeState.SKIPPED:
         return
-    if row.member.state == MemberState.FAILED:
+    if row.member.state == InstanceUpgradeState.FAILED:
         row.note_failure(row.version if row.member.replacement_number is None else upgrade.target_version)
     else:
         row.note_success()
@@ -285,7 +285,7 @@ def _remove_replaced(rows: Sequence[Instance], writer: Writer) -> None:
         instance.protected_from_scale_in = kept[instance.number]
     bulk.update(new, "protected_from_scale_in")
     writer.changed(*new)
-    _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], writer)
+    _begin_removal([row for row, member in pairs.items() if member.state == InstanceUpgradeState.SUCCEEDED], writer)
 
 
 @_write.register
@@ -306,9 +306,9 @@ def _roll_back(step: RollBack, writer: Writer) -> None:
 
 
 def _begin_restore(row: Instance, now: datetime) -> None:
-    if row.member is None or row.member.state != MemberState.FAILED or row.operation_id is not None:
+    if row.member is None or row.member.state != InstanceUpgradeState.FAILED or row.operation_id is not None:
         raise Outdated
-    row.member.state = MemberState.ROLLING_BACK
+    row.member.state = InstanceUpgradeState.ROLLING_BACK
     row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.RESTORE
     row.operation_version, row.operation_at = row.member.from_version, now
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its old OS disk is being put back"

@@ -8,7 +8,7 @@ from datetime import datetime
 from upgrades.core import messages
 from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, Power, Provisioning
+from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
@@ -96,7 +96,9 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
             row.note_gone(now)
         health = ("health", "health_since", "health_changed_at", "health_detail")
         bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, *health)
-        failed = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None, state=MemberState.FAILED)
+        failed = InstanceUpgrade.objects.filter(
+            instance__in=rows, upgrade__ended_at=None, state=InstanceUpgradeState.FAILED
+        )
         failed.update(rollback_error=messages.GONE)
         for row in rows:
             writer.changed(row, note=messages.GONE)

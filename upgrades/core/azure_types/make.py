@@ -116,7 +116,7 @@ def _types(source: str) -> dict[str, dict[str, Field]]:
     classes = _classes(source)
     types: dict[str, dict[str, Field]] = {}
     for name in classes:
-        for path, member in _members(name, classes):
+        for path, member in _fields(name, classes):
             *holders, key = path
             holder = name
             for inner in holders:
@@ -136,12 +136,12 @@ def _inline(types: dict[str, dict[str, Field]], classes: Mapping[str, ast.ClassD
             types[name]["properties"] = Field(f"{name}.properties", "", "")
 
 
-def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Field]]:
+def _fields(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Field]]:
     class_ = classes[name]
     for base in class_.bases:
         base_name = _last(ast.unparse(base))
         if base_name in classes:
-            yield from _members(base_name, classes)
+            yield from _fields(base_name, classes)
     assigned = {
         target.id: node.value
         for node in class_.body
