@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from pytest_django import DjangoDbBlocker
@@ -17,6 +18,9 @@ settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it 
 settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
 # SQLite makes a file and not its folder, and a fresh clone has none yet.
 settings.ROLLGRID_HOME.mkdir(parents=True, exist_ok=True)
+# Hypothesis fails an example that takes 0.2 seconds, which any example may on a busy machine.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

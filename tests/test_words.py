@@ -26,6 +26,8 @@ OLD = {
     "ANSWER_TIMEOUT_SECONDS, GATHER_SECONDS",
     r"NotReadyIsNoFault|refuse_nonsense|Seldom|Warned|Trial": "DropNotReady, refuse_unreadable, PacedLogger, DocumentWarning, "
     "VersionResults",
+    r"w: Writing|as w|Member|Member(?:State|Shape)|NEXT_MEMBER_STATES|SECRET_MEMBERS": "Writer, InstanceUpgradeFacts, "
+    "InstanceUpgradeState, InstanceUpgradeShape, NEXT_INSTANCE_UPGRADE_STATES, SECRET_FIELDS",
     r"(?:upgrades\.)?(?:seldom|neighbours|durable|kept_secrets)\.\w+": "log_pacing, outages, atomic_files, state_secrets",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))

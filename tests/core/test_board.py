@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.core.fleets import fleets
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, verifying, with_instance
@@ -44,7 +44,6 @@ def state(facts: Facts, id: int = 0) -> InstanceState:
 # --- of all of them ---------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) -> None:
     found = board(facts)
@@ -58,7 +57,6 @@ def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) 
     assert (found["progress"]["up_to_date"], found["progress"]["of"]) == (counts["up_to_date"], counts["eligible"])
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
     found, step = board(facts), decide(facts, NOW)
@@ -76,7 +74,6 @@ def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
             assert gauge["count"] == len(numbers_in(gauge["instances"]))
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_the_planned_batches_are_those_of_the_preview(facts: Facts) -> None:
     plan = preview(facts, NOW, PACE, by_hand=begins_by_hand(facts))
@@ -84,7 +81,6 @@ def test_the_planned_batches_are_those_of_the_preview(facts: Facts) -> None:
     assert told == [(batch.number, sorted(batch.instances)) for batch in plan.batches[:MAX_PLANNED]]
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Facts) -> None:
     found = board(facts)
@@ -255,7 +251,6 @@ def test_a_kept_plan_is_not_made_again() -> None:
     assert forecast(running, NOW + MINUTE, kept, lambda: None) is kept
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_equal_plan_keys_mean_equal_plans(facts: Facts) -> None:
     """However far the batch is: all of it swapped, and well."""

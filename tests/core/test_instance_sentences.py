@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.core.fleets import fleets
 from tests.core.test_board import board
@@ -24,7 +24,6 @@ def said(facts: Facts) -> Mapping[int, str]:
     return {id: said["key"].removeprefix("instance.") for said in told for id in numbers_in(said["instances"])}
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_each_instance_says_one_thing_unless_it_is_held(facts: Facts) -> None:
     found = board(facts)

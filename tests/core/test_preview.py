@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
@@ -109,7 +109,6 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), policies, st.sets(st.integers(0, 59), max_size=8), st.integers(1, 3))
 def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, held: set[int], zones: int) -> None:
     """When nothing goes wrong: the run is that of the scenarios' world."""

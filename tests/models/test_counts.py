@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Counts(TestCase):
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @example(drawn=EACH, surge=InstanceUpgradeState.SUCCEEDED, more=0, is_leaving=False)
     @given(
         drawn=st.lists(instances(), min_size=0, max_size=8),

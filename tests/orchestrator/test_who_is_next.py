@@ -28,7 +28,7 @@ OF_EXTENSIONS: list[dict[str, Any]] = [{"started_by": by, "kind": UpgradeKind.EX
 
 
 class WhoIsNext(TestCase):
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @example(drawn=EACH, withdrawn=False, surge=None)
     @example(drawn=EACH, withdrawn=True, surge=InstanceUpgradeState.UPGRADING)
     @given(
