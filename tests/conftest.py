@@ -63,20 +63,20 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 # The longest first.
 LONG = ("slow", "end_to_end", "browser")
-JUDGED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
-JUDGES_ITSELF = "test_model.py"  # after every act, and the deaths in the middle of them too
+CHECKED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
+CHECKS_ITSELF = "test_model.py"  # after every command, and the deaths in the middle of them too
 
 
 @pytest.fixture(autouse=True)
-def every_act_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/acts.py."""
+def every_command_writes_its_events(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/event_check.py."""
     path = request.path.as_posix()
-    if path.endswith(JUDGES_ITSELF) or not any(part in path for part in JUDGED):
+    if path.endswith(CHECKS_ITSELF) or not any(part in path for part in CHECKED):
         yield
         return
-    from tests.acts import all_judged  # needs Django, which not all tests do
+    from tests.event_check import all_checked  # needs Django, which not all tests do
 
-    with all_judged():
+    with all_checked():
         yield
 
 

@@ -92,7 +92,7 @@ def health_extension(path: str = "/health", **settings: Any) -> Json:
 
 
 def edited(before: Mapping[str, Any], path: str, value: Any) -> Json:
-    """A copy in which the member at this dotted path has this value; members on the way are made."""
+    """A copy in which the field at this dotted path has this value; fields on the way are made."""
     after: Json = copy.deepcopy(dict(before))
     *way, last = path.split(".")
     holder = after
@@ -103,7 +103,7 @@ def edited(before: Mapping[str, Any], path: str, value: Any) -> Json:
 
 
 def without(before: Mapping[str, Any], path: str) -> Json:
-    """A copy that lacks the member at this dotted path."""
+    """A copy that lacks the field at this dotted path."""
     after: Json = copy.deepcopy(dict(before))
     *way, last = path.split(".")
     holder = after

@@ -15,7 +15,7 @@ from upgrades.models import FleetStop
 pytestmark = pytest.mark.django_db
 
 
-def test_adding_one_stops_the_fleet(ada: Client) -> None:
+def test_adding_a_fleet_stop_stops_the_fleet(ada: Client) -> None:
     a_scale_set()
     assert 'name="until"' in page(ada, "fleetstop/add/")
     with snapshot_equals_events():
@@ -26,7 +26,7 @@ def test_adding_one_stops_the_fleet(ada: Client) -> None:
     assert LogEntry.objects.get().object_repr == "all automatic upgrades stopped by ada"
 
 
-def test_until_a_time_of_ones_own(ada: Client) -> None:
+def test_a_fleet_stop_ends_at_a_chosen_time(ada: Client) -> None:
     day = now() + timedelta(days=3)
     assert saved(post(ada, "fleetstop/add/", reason="x", until=f"{day:%Y-%m-%dT%H:%M}"))
     assert FleetStop.objects.get().until == day.replace(second=0, microsecond=0)
@@ -48,7 +48,7 @@ def test_a_refusal_is_shown_at_its_field(ada: Client, fields: dict[str, str], fi
     assert list(found) == [field] and words in found[field][0]
 
 
-def test_letting_go(ada: Client) -> None:
+def test_a_fleet_stop_is_ended_by_hand(ada: Client) -> None:
     a_scale_set()
     row = stop_fleet(reason="x", owner="eve", now=NOW)
     with snapshot_equals_events():

@@ -38,7 +38,7 @@ def test_opting_out(ada: Client) -> None:
     assert told(ada, "instance/") == ["Opted out: fleet/web (2)."]
 
 
-def test_until_a_time_of_ones_own(ada: Client) -> None:
+def test_an_opt_out_ends_at_a_chosen_time(ada: Client) -> None:
     row, day = a_scale_set(), now() + timedelta(days=3)
     act(ada, "instance/", "opt_out_chosen", *ids(row, 1), agreed="1", reason="x", until=f"{day:%Y-%m-%dT%H:%M}")
     assert OptOut.objects.get().until == day.replace(second=0, microsecond=0)
@@ -60,7 +60,7 @@ def test_an_opt_out_that_cannot_be(ada: Client, fields: dict[str, str], words: s
     assert words in answer.content.decode()
 
 
-def test_all_that_a_filter_finds(ada: Client) -> None:
+def test_all_filtered_instances_are_opted_out(ada: Client) -> None:
     """More than a page, in several scale sets: the question is asked with one of them and `select_across`."""
     web, other = a_scale_set(instances=120), a_scale_set("other", instances=3)
     Instance.objects.filter(scale_set=web, number__lt=110).update(health="unhealthy")
@@ -96,7 +96,7 @@ def test_ending_another_persons_opt_out_asks_first(ada: Client, action: tuple[st
     assert OptOut.objects.get().ended_by == "ada"
 
 
-def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+def test_an_own_opt_out_ends_without_a_question(ada: Client) -> None:
     row = a_scale_set()
     opt_out("fleet/web", ["1"], reason="x", owner="ada", now=now())
     act(ada, "instance/", "opt_in_chosen", *ids(row, 1))

@@ -79,7 +79,7 @@ def test_read_only_pages_take_nothing(ada: Client, name: str) -> None:
         act(ada, f"{name}/", "delete_selected", pk, post="yes")
 
 
-def test_nothing_of_ours_is_deleted_by_django(ada: Client) -> None:
+def test_no_list_offers_djangos_own_deletion(ada: Client) -> None:
     """What is deleted here goes through a command."""
     a_fleet()
     for model in OURS:
@@ -141,7 +141,7 @@ def test_an_upgrade_shows_its_batches_and_leads_to_their_members(ada: Client) ->
     assert "2 instance upgrades" in members
 
 
-def test_an_upgrade_shows_how_it_is_steered_and_what_was_rolled_back(ada: Client) -> None:
+def test_an_upgrade_shows_its_steering_and_its_rollbacks(ada: Client) -> None:
     a_scale_set()
     publish("1.0.0")
     Instance.objects.update(failed_version="1.0.0")

@@ -181,7 +181,7 @@ def test_s49_two_months_are_months(at: datetime, before: datetime) -> None:
 
 
 def shape(value: Any, path: str = "") -> dict[str, type]:
-    """Each member with the type of its value."""
+    """Each field with the type of its value."""
     if isinstance(value, Mapping):
         return {key: kind for name, inner in value.items() for key, kind in shape(inner, f"{path}.{name}").items()}
     if isinstance(value, list):
@@ -190,7 +190,7 @@ def shape(value: Any, path: str = "") -> dict[str, type]:
 
 
 def test_s50_the_shape_is_the_documents(api: Api) -> None:
-    """Every member of the document's sample is there with the same type, and endTime besides its completedTime."""
+    """Every field of the document's sample is there with the same type, and endTime besides its completedTime."""
     ended(a_scale_set(), NOW - timedelta(days=1))
     said = api.get(HISTORY)
     sample = json.loads((VECTORS / "document-2018_GET_osUpgradeHistory_response.json").read_text())
@@ -285,7 +285,7 @@ def test_s48_the_history_is_one_get(api: Api, path: str) -> None:
 # --- the latest one ---------------------------------------------------------------------------------------------------
 
 
-def test_the_latest_one_that_failed(api: Api) -> None:
+def test_the_latest_upgrade_shows_its_error(api: Api) -> None:
     sample = json.loads((VECTORS / "observed_RollingUpgrade_latest_Faulted.json").read_text())
     row = a_scale_set(rolling={"maxBatchInstancePercent": 50, "pauseTimeBetweenBatches": "PT90S"})
     upgrade = ended(row, NOW, status=UpgradeStatus.FAULTED, error=sample["properties"]["error"])

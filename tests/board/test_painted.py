@@ -89,7 +89,7 @@ def painted(told: list[Json]) -> list[Json]:
     return pages
 
 
-def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
+def test_pages_show_the_states_and_counts_of_the_engine(cases: list[Case]) -> None:
     seen = {state for case in cases for state in case.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
     assert set().union(*(situations(case.facts) for case in cases)) == set(SITUATIONS), "these fleets show too little"

@@ -197,7 +197,7 @@ def test_an_upgrade_that_can_be_started_does_not_end_at_once(situation: Callable
         (stopped, Action.OPT_OUT_OF_UPGRADE, ""),
     ],
 )
-def test_why_it_cannot_be_done_is_said(situation: Callable[[], None], action: Action, why: str) -> None:
+def test_an_impossible_action_has_its_reason(situation: Callable[[], None], action: Action, why: str) -> None:
     situation()
     with nothing_changes():
         assert now_possible()[action] == why

@@ -67,7 +67,7 @@ def test_progress_counts_only_instances_that_lack_the_extensions() -> None:
     assert upgrade.progress() == Progress(0, 0, in_progress=1, pending=4)
 
 
-def test_where_all_have_them_it_completes_at_once() -> None:
+def test_an_upgrade_completes_at_once_if_all_instances_have_the_extensions() -> None:
     row = with_script()
     Instance.objects.update(extensions_key=KEY)
     upgrade = start_extensions("fleet/web", "me", NOW)
@@ -82,7 +82,7 @@ def test_a_model_without_extensions_has_none_to_bring() -> None:
         start_extensions("fleet/web", "me", NOW)
 
 
-def test_with_all_opted_out_there_is_nobody() -> None:
+def test_a_start_is_refused_if_all_instances_are_opted_out() -> None:
     with_script(instances=2)
     opt_out("fleet/web", ["0", "1"], reason="x", owner="me", now=NOW)
     with refused("OperationNotAllowed", "it has no instance that is not opted out"):

@@ -174,7 +174,7 @@ def test_skipping_a_pause_is_for_this_pause_alone() -> None:
         (PAUSE, True, NOW + timedelta(minutes=10), "the pause is over"),
     ],
 )
-def test_without_a_pause_there_is_nothing_to_hurry(
+def test_next_batch_now_is_refused_outside_a_pause(
     rolling: dict[str, str] | None, batch: bool | None, at: datetime, words: str
 ) -> None:
     upgrade = upgrading(rolling=rolling)
@@ -210,7 +210,7 @@ def test_a_cancelled_upgrade_begins_again_when_it_is_asked_for() -> None:
     assert RollingUpgrade.objects.get(ended_at=None).started_by == "Platform"
 
 
-def test_nothing_waits_to_be_tried_again() -> None:
+def test_a_retry_is_refused_where_no_upgrade_waits_for_one() -> None:
     a_scale_set()
     with refused("OperationNotAllowed", "nothing waits to be tried again: the last upgrade of fleet/web never began"):
         retry_now("fleet/web", "ada", LATER)
@@ -303,7 +303,7 @@ def test_instances_on_the_version_already_are_retried_too() -> None:
     assert start("fleet/web", "ada", LATER, only_failed=True).progress().pending == 1
 
 
-def test_nothing_failed_is_refused() -> None:
+def test_a_start_of_failed_instances_is_refused_where_none_failed() -> None:
     a_scale_set()
     publish(NEW)
     failed(3, version="16.04.0")
@@ -339,7 +339,7 @@ def test_unknown_instances_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "act"), [("pause", "pause"), ("resume", "resume"), ("next_batch_now", "go on with")])
-def test_where_no_upgrade_runs(name: str, act: str) -> None:
+def test_steering_is_refused_where_no_upgrade_runs(name: str, act: str) -> None:
     stopped(UpgradeStatus.COMPLETED)
     with refused("Conflict", f"There is no ongoing Rolling Upgrade to {act}."):
         COMMANDS[name]("fleet/web")
@@ -354,7 +354,7 @@ def test_an_upgrade_that_rolls_back_is_not_steered(name: str) -> None:
         COMMANDS[name]("fleet/web")
 
 
-def test_nothing_is_started_beside_one_that_rolls_back() -> None:
+def test_a_start_beside_a_rollback_is_refused() -> None:
     upgrading()
     RollingUpgrade.objects.update(status=UpgradeStatus.ROLLING_BACK)
     failed(0)
@@ -362,7 +362,7 @@ def test_nothing_is_started_beside_one_that_rolls_back() -> None:
         COMMANDS["start_only_failed"]("fleet/web")
 
 
-def test_a_new_model_has_it_tried_again_at_once() -> None:
+def test_an_upgrade_is_tried_again_at_once_with_a_new_model() -> None:
     """S-47"""
     stopped(UpgradeStatus.FAULTED)
     body = edited(ScaleSet.objects.get().document, "properties.virtualMachineProfile.osProfile.customData", "bmV3")

@@ -75,7 +75,7 @@ def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
 
 
 @given(fleets())
-def test_the_planned_batches_are_those_of_the_preview(facts: Facts) -> None:
+def test_the_planned_batches_equal_the_previews(facts: Facts) -> None:
     plan = preview(facts, NOW, PACE, by_hand=begins_by_hand(facts))
     told = [(batch["number"], numbers_in(batch["instances"])) for batch in board(facts)["planned"]]
     assert told == [(batch.number, sorted(batch.instances)) for batch in plan.batches[:MAX_PLANNED]]
@@ -147,7 +147,7 @@ def test_pending_instances_are_held_by_a_decision_or_a_pause() -> None:
     assert board(upgrading(facts, paused_by="ada"))["states"] == {"held": "0-2"}
 
 
-def test_without_approval_an_instance_is_held() -> None:
+def test_an_instance_without_approval_is_held() -> None:
     facts = with_instance(fleet(3, policy=Policy(deferral=True)), 1, approved_version=NEW)
     found = board(facts)
     assert found["states"] == {"held": "0,2", "pending": "1"}
@@ -280,7 +280,7 @@ def test_a_running_batch_has_had_a_part_of_its_time_and_is_late_when_it_takes_fa
     assert late and late["late"]
 
 
-def test_at_most_so_many_batches_are_told_one_by_one() -> None:
+def test_the_list_of_planned_batches_has_a_limit() -> None:
     found = board(fleet(150, policy=Policy(max_batch_percent=0)))
     assert (len(found["planned"]), found["planned_more"]) == (MAX_PLANNED, 150 - MAX_PLANNED)
 

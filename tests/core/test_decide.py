@@ -303,7 +303,7 @@ def test_a_newer_image_is_taken_by_itself() -> None:
     ],
     ids=["automatic off", "pinned", "up to date", "newer already", "nothing published", "no instances"],
 )
-def test_nothing_is_started(facts: Facts) -> None:
+def test_no_upgrade_starts_without_a_need_for_it(facts: Facts) -> None:
     assert why(facts) is Why.NOTHING_TO_DO
 
 

@@ -38,7 +38,7 @@ def deferred(facts: Facts, *members: InstanceUpgradeFacts, approved: Sequence[in
 # --- who is taken ---
 
 
-def test_nothing_begins_before_somebody_approves_it() -> None:
+def test_a_deferred_upgrade_waits_for_approval() -> None:
     assert isinstance(step(fleet(10, policy=DEFERRED)), StartUpgrade)
     found = step(deferred(fleet(10)))
     assert isinstance(found, Wait) and found.why is Why.WAITING_FOR_APPROVAL
@@ -134,7 +134,7 @@ def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
 # --- reasons and plans ---
 
 
-def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
+def test_unapproved_instances_have_a_reason_that_an_operator_can_lift() -> None:
     facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
     found = the(Why.WAITING_FOR_APPROVAL, facts)
     assert (found.action, found.lifted_by, found.holder, found.instances) == (

@@ -47,7 +47,7 @@ def test_an_extension_upgrade_is_complete_when_all_have_them() -> None:
 
 
 @pytest.mark.parametrize("version", [OLD, NEW, "16.04.9"])
-def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
+def test_an_instance_is_taken_on_any_version_of_its_image(version: str) -> None:
     assert step(extending(fleet(10, version=version))) == StartBatch(1, (0, 1))
 
 
@@ -72,7 +72,7 @@ def test_a_person_takes_the_quarantined_too() -> None:
     assert step(facts) == StartBatch(1, (0, 1))
 
 
-def test_while_they_run_it_says_so() -> None:
+def test_a_wait_for_running_extensions_has_its_own_reason() -> None:
     members = (
         InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING),
         InstanceUpgradeFacts(1, InstanceUpgradeState.QUEUED),
@@ -96,7 +96,7 @@ def test_the_gate_is_before_every_batch() -> None:
 
 
 @pytest.mark.parametrize("started_by", list(StartedBy))
-def test_nothing_is_rolled_back_for_no_disk_was_replaced(started_by: StartedBy) -> None:
+def test_a_failed_upgrade_of_extensions_rolls_nothing_back(started_by: StartedBy) -> None:
     policy = Policy(rollback_on_breach=True)
     failed = (
         InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED),

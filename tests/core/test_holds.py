@@ -65,7 +65,7 @@ def test_a_dip_within_a_hold_ends_nothing(hold: HeldBy, expected: Why, ill: int,
 
 @held
 @pytest.mark.parametrize("health", [Health.UNKNOWN, Health.INITIALIZING])
-def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: Health) -> None:
+def test_unknown_health_within_a_hold_ends_nothing(hold: HeldBy, expected: Why, health: Health) -> None:
     facts = rolled()
     for id in range(20):
         facts = with_instance(facts, id, health=health, health_since=NOW - HOUR)
@@ -74,14 +74,14 @@ def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: 
 
 
 @held
-def test_nor_does_time_that_runs_out_within_it(hold: HeldBy, expected: Why) -> None:
+def test_a_time_limit_that_passes_within_a_hold_ends_nothing(hold: HeldBy, expected: Why) -> None:
     facts = hold(rolled())
     assert facts.upgrade
     assert why(replace(facts, upgrade=replace(facts.upgrade, ends_by=NOW - MINUTE))) is expected
 
 
 @held
-def test_nor_do_machines_that_are_off_for_a_moment(hold: HeldBy, expected: Why) -> None:
+def test_machines_that_are_off_within_a_hold_end_nothing(hold: HeldBy, expected: Why) -> None:
     """Else it would be complete, and who paused it would find the next one running."""
     facts = rolled()
     for id in range(4, 20):
@@ -164,7 +164,7 @@ def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
     assert step(facts) == FinishBatch(1), "the gate and the time are looked at before the next batch"
 
 
-def test_stale_health_makes_nobody_unhealthy_at_the_end_of_a_batch() -> None:
+def test_stale_health_makes_no_instance_unhealthy_at_the_end_of_a_batch() -> None:
     old = replace(rolled(upgraded_ill=1), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
     assert step(upgrading(replace(rolled(), health_complete_at=NOW - HOUR), *DONE)) == FinishBatch(1)

@@ -51,7 +51,7 @@ def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
     assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
 
 
-def test_both_instances_of_a_surge_pair_say_what_becomes_of_them() -> None:
+def test_both_instances_of_a_surge_pair_have_a_sentence() -> None:
     facts = surging(
         fleet(10), member(0), member(1, InstanceUpgradeState.QUEUED), member(2, InstanceUpgradeState.SUCCEEDED)
     )

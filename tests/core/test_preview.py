@@ -28,7 +28,7 @@ def instances(plan: Plan) -> list[tuple[int, ...]]:
     return [batch.instances for batch in plan.batches]
 
 
-def test_the_batches_are_those_of_the_engine() -> None:
+def test_the_preview_has_the_batches_of_the_engine() -> None:
     found = plan(fleet(7))
     assert instances(found) == [(id,) for id in range(7)]
     assert found.target == NEW
@@ -73,7 +73,7 @@ def test_planned_waits_are_in_the_estimate() -> None:
     assert again.waits == 30 * MINUTE and len(again.batches) == 5
 
 
-def test_nothing_to_do_is_an_empty_plan() -> None:
+def test_the_plan_is_empty_if_no_upgrade_is_due() -> None:
     assert plan(fleet(5, version=NEW)).batches == ()
     assert plan(fleet(5, automatic=False)).batches == ()
     assert len(plan(fleet(5, automatic=False), by_hand=True).batches) == 5
@@ -92,7 +92,7 @@ def verifying_too() -> InstanceUpgradeFacts:
     return InstanceUpgradeFacts(1, InstanceUpgradeState.VERIFYING, NOW)
 
 
-def test_without_a_past_there_is_no_estimate() -> None:
+def test_a_plan_without_past_upgrades_has_no_estimate() -> None:
     found = preview(fleet(5), NOW)
     assert (found.earliest, found.latest, found.batches[3].begins_in) == (None, None, None)
     assert pace_of([]) is None

@@ -50,7 +50,7 @@ def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
     assert all(reason.text_for_one for reason in found)
 
 
-def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
+def test_an_up_to_date_set_has_no_reasons() -> None:
     assert codes(fleet(10, version=NEW)) == []
     assert codes(with_instance(fleet(10, version=NEW, sick=5), 0, opt_out=HOLD)) == []
 
@@ -217,7 +217,7 @@ runs = st.fixed_dictionaries(
 
 
 @given(st.lists(states, min_size=1, max_size=8), sets, st.none() | st.tuples(members, st.booleans(), runs))
-def test_whatever_is_waited_for_is_among_the_reasons(
+def test_every_wait_of_the_engine_is_among_the_reasons(
     instances: list[dict[str, Any]],
     changes: dict[str, Any],
     run: tuple[list[InstanceUpgradeState], bool, dict[str, Any]] | None,

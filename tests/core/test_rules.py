@@ -141,7 +141,7 @@ def test_a_stopped_upgrade_ends_when_all_are_back() -> None:
     assert step(back) == Fault(breach)
 
 
-def test_nothing_is_rolled_back_on_a_breach_without_that_policy() -> None:
+def test_a_breach_rolls_nothing_back_without_that_policy() -> None:
     facts = upgrading(fleet(20), *(InstanceUpgradeFacts(id, FAILED) for id in range(4)), finished=True, started_by=USER)
     assert isinstance(step(facts), Fault)
 
@@ -269,7 +269,7 @@ def test_the_next_batch_comes_now_where_that_was_asked_for() -> None:
 STOP = Hold("ada", "bad night", NOW + MINUTE)
 
 
-def test_a_fleet_wide_stop_holds_what_the_platform_does() -> None:
+def test_a_fleet_stop_holds_upgrades_of_the_platform() -> None:
     facts = replace(fleet(10), fleet_stop=STOP)
     answer = step(facts)
     assert isinstance(answer, Wait)
@@ -318,7 +318,7 @@ def test_the_wait_can_be_skipped_and_counts_for_its_version_only() -> None:
     assert isinstance(step(fleet(10, last_attempt=stopped(5, target_version=OLD))), StartUpgrade)
 
 
-def test_a_retry_takes_what_failed_too() -> None:
+def test_a_retry_takes_failed_instances_too() -> None:
     """Otherwise a set of one would never be tried again."""
     facts = with_instance(fleet(1), 0, failed_version=NEW)
     assert why(replace(facts, last_attempt=stopped())) is Why.BACKING_OFF

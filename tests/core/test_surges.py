@@ -118,7 +118,7 @@ def test_surge_instances_count_for_nothing() -> None:
     assert not {100, 101} & set(health.ids(batches.may_be_taken(facts, StartedBy.USER)))
 
 
-def test_when_one_has_taken_its_place_it_counts_and_the_old_one_does_not() -> None:
+def test_a_surge_instance_counts_once_it_has_replaced_the_old_one() -> None:
     facts = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED))
     facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, is_being_deleted=True), *facts.instances))
     assert {instance.id for instance in facts.counted} == {*range(1, 10), 100}
@@ -156,7 +156,7 @@ def test_a_surge_waits_for_the_new_instances_health() -> None:
     assert why(with_instance(facts, 100, health=Health.UNHEALTHY)) is Why.VERIFYING
 
 
-def test_a_new_one_has_five_minutes() -> None:
+def test_a_surge_instance_has_five_minutes() -> None:
     since = replace(member(0), swapped_at=NOW - 5 * MINUTE)
     assert step(with_instance(surging(fleet(10), since), 100, health=Health.UNHEALTHY)) == Settle((), (0,))
 
@@ -168,7 +168,7 @@ def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> 
     assert step(in_place) == Settle((0,), ())
 
 
-def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
+def test_a_breach_of_a_surging_upgrade_rolls_nothing_back() -> None:
     answer = step(_ended(replace(SURGE, rollback_on_breach=True)))
     assert isinstance(answer, Fault) and answer.breach.code is FaultCode.TOO_MANY_FAILED
 

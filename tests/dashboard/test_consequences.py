@@ -56,7 +56,7 @@ def test_a_start_in_vain_says_why_and_has_no_plan(ada: Client) -> None:
     assert (said["possible"], said["why"], said["batches"]) == (False, "All instances run 0.0.1.", [])
 
 
-def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Client) -> None:
+def test_ending_another_persons_opt_out_shows_owner_reason_and_consequences(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     ScaleSet.objects.update(probed_at=the_time())
@@ -71,7 +71,7 @@ def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Clie
     assert said["values"] == {"ids": "3,4"}
 
 
-def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+def test_an_own_opt_out_ends_without_a_question(ada: Client) -> None:
     a_scale_set()
     opt_out("fleet/web", ["3"], reason="x", owner="ada", now=the_time())
     assert not would(ada, "opt_in", ids="3")["asks"]
@@ -103,7 +103,7 @@ def test_turning_automatic_upgrades_on_asks_where_something_begins(ada: Client) 
     assert not would(ada, "automatic", on="false")["asks"]
 
 
-def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
+def test_ending_a_fleet_stop_shows_its_owner(ada: Client) -> None:
     stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
     said = in_english(ada.get("/fleet-stop/end/would/").json())
     assert said["possible"] and said["says"][0] == "Stopped by bob: a bad image is out"

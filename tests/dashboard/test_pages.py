@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_for_those_signed_in(client: Client, path: str) -> None:
+def test_pages_require_signing_in(client: Client, path: str) -> None:
     a_scale_set(instances=1)
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={path}")
@@ -129,7 +129,7 @@ def test_headline_numbers_are_links_that_filter(ada: Client, only: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "right"), [("/", "steer"), ("/images/", "publish"), (HERE, "steer")])
-def test_without_the_right_a_control_says_why(path: str, right: str) -> None:
+def test_a_control_without_the_right_is_off_with_its_reason(path: str, right: str) -> None:
     a_scale_set(instances=1)
     page = text(with_rights().get(path))
     assert 'aria-disabled="true"' in page and RIGHTS[right].why_not in page

@@ -274,7 +274,7 @@ def test_a_scale_set_that_is_made_anew_at_once_is_not_taken_for_gone(tell: Any) 
     tell(story)
 
 
-def test_a_client_sees_only_what_it_asked_for(tell: Any) -> None:
+def test_a_client_gets_only_the_scale_sets_that_it_asked_for(tell: Any) -> None:
     scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
 
     async def story(relay: Relay) -> None:

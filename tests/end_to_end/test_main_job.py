@@ -112,7 +112,7 @@ def test_a_worker_killed_in_mid_batch_costs_nothing(up: Installation) -> None:
     assert max(watch.in_flight) <= 10 and max(watch.machines_down) <= 10
 
 
-def test_with_max_surge_no_capacity_is_lost_though_the_worker_is_killed(up: Installation) -> None:
+def test_max_surge_loses_no_capacity_though_the_worker_is_killed(up: Installation) -> None:
     """A-18: with a quota that has room for just one batch more."""
     put_fleet(up, "fleet/surge", 10, rolling={"maxSurge": True}, quota="12")
     before = up.views("fleet/surge")
@@ -132,7 +132,7 @@ def test_with_max_surge_no_capacity_is_lost_though_the_worker_is_killed(up: Inst
     assert {view.version for view in after.values()} == {version}
 
 
-def test_nothing_starts_while_the_machines_do_not_answer(up: Installation) -> None:
+def test_no_upgrade_starts_while_the_machines_do_not_answer(up: Installation) -> None:
     """SIGSTOP: probed sets turn unhealthy, others have no news; nothing is touched, and all goes on by itself afterwards."""
     put_fleet(up, "fleet/halted", 10)
     up.put("fleet/unprobed", document(image=WINDOWS, capacity=3))

@@ -103,7 +103,7 @@ def test_a_listener_outlives_the_broker(settings: Settings, tmp_path: Path, monk
     asyncio.run(asyncio.wait_for(story(), 30))
 
 
-def test_without_a_broker_nobody_waits(no_broker: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_publishing_without_a_broker_does_not_wait(no_broker: None, caplog: pytest.LogCaptureFixture) -> None:
     publisher = Hints()
     began = time.monotonic()
     for seq in range(1000):

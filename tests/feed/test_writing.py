@@ -60,7 +60,7 @@ def test_an_event_has_whole_resources() -> None:
     assert last_event(row).body == {"scale_set": snapshot["scale_set"], "instances": [snapshot["instances"]["1"]]}
 
 
-def test_an_event_says_what_is_in_the_database() -> None:
+def test_an_event_has_the_values_of_the_database() -> None:
     row = a_scale_set(instances=1)
     with snapshot_equals_events(), writing(LATER, row.pk) as writer:
         stale = writer.scale_set.instances.get()

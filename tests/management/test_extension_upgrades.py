@@ -40,7 +40,7 @@ def test_extensions_and_only_failed_exclude_each_other() -> None:
         run("start", "fleet/web", "--extensions", "--only-failed")
 
 
-def test_the_status_says_what_it_is() -> None:
+def test_the_status_shows_an_upgrade_of_extensions() -> None:
     upgrade = extending()
     a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     assert "RollingForward of extensions 1/6" in run("status").out

@@ -33,7 +33,7 @@ from upgrades.orchestrator.reconcile import reconcile
 pytestmark = pytest.mark.django_db
 
 
-def test_nothing_yet() -> None:
+def test_the_status_without_scale_sets_says_how_to_make_one() -> None:
     assert run("status").out == (
         "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet."
     )
@@ -191,7 +191,7 @@ def test_waits_that_end_by_themselves_say_so() -> None:
     assert "  why        so it is\n             no action needed" in run("status", "fleet/web").out
 
 
-def test_nothing_is_promised_that_is_past() -> None:
+def test_times_that_are_past_are_not_promised() -> None:
     """With the prober halted it said "until 12:05 at the latest" at 12:30."""
     a_scale_set()
     until = NOW + timedelta(minutes=5)

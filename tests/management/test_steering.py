@@ -89,7 +89,7 @@ def test_unknown_objects_and_missing_arguments_are_refused(words: list[str]) -> 
 
 
 @pytest.mark.parametrize(("command", "act"), [("pause", "pause"), ("resume", "resume"), ("next_batch", "go on with")])
-def test_where_no_upgrade_runs(command: str, act: str) -> None:
+def test_steering_is_refused_where_no_upgrade_runs(command: str, act: str) -> None:
     a_scale_set()
     with complains(f"Conflict: There is no ongoing Rolling Upgrade to {act}."):
         run(command, "fleet/web")
@@ -132,6 +132,6 @@ def test_a_stop_lasts_a_day_unless_said_otherwise() -> None:
         ),
     ],
 )
-def test_stops_that_are_refused(words: list[str], expected: str) -> None:
+def test_invalid_fleet_stops_are_refused(words: list[str], expected: str) -> None:
     with complains(expected):
         run("stop_fleet", *words)

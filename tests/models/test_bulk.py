@@ -156,7 +156,7 @@ def test_documents_of_any_shape(value: Any) -> None:
     same_as_save(rows, "decision")
 
 
-def test_nothing_but_nulls() -> None:
+def test_rows_of_nulls_alone_are_written() -> None:
     rows = list(a_scale_set(instances=3).instances.all())
     for instance in rows:
         instance.operation_id = instance.operation_at = instance.member = instance.work_item = None

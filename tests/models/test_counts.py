@@ -27,7 +27,7 @@ class Counts(TestCase):
         more=st.integers(-2, 2),
         is_leaving=st.sampled_from([False, False, False, True]),
     )
-    def test_the_database_counts_what_core_counts(
+    def test_the_database_counts_as_core_does(
         self, drawn: list[dict[str, Any]], surge: InstanceUpgradeState | None, more: int, is_leaving: bool
     ) -> None:
         row, _ = a_running_upgrade(drawn, surge=surge if drawn else None)

@@ -47,7 +47,7 @@ class Fleet:
         set_model(self.path, self._document(instances, automatic), self.now)
 
     def edit(self, changes: Mapping[str, object]) -> None:
-        """Changes these members of its document, by their dotted paths."""
+        """Changes these fields of its document, by their dotted paths."""
         body: Any = self.row.document
         for path, value in changes.items():
             body = edited(body, path, value)

@@ -45,7 +45,7 @@ def test_a_clock_that_was_set_back_does_not_hide_the_running_upgrade(make_fleet:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
-def test_nobody_fails_because_the_clock_jumped(make_fleet: MakeFleet, jump: timedelta) -> None:
+def test_no_instance_fails_because_the_clock_jumped(make_fleet: MakeFleet, jump: timedelta) -> None:
     fleet = make_fleet(5, **{"bad-versions": "16.04.1"})
     fleet.go_on()
     fleet.publish("16.04.1")

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.prober.test_reading import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
+from tests.prober.test_probe_targets import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
 from tests.stories import FIRST_VERSION, NOW, UBUNTU, a_batch, a_scale_set, publish
 from upgrades.commands.images import withdraw_image
 from upgrades.commands.opt_outs import opt_out
@@ -146,7 +146,7 @@ def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
     assert observed(row, known).facts == observed(row).facts
 
 
-def test_the_statements_of_a_reconcile_do_not_grow_with_what_did_not_change() -> None:
+def test_the_statements_of_a_reconcile_do_not_grow_with_unchanged_rows() -> None:
     def statements(name: str, instances: int) -> int:
         row, known = a_scale_set(name, instances=instances), Known()
         reconcile(row.pk, lambda: LATER, known=known)

@@ -66,7 +66,7 @@ def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
     return fleet, handed
 
 
-def test_only_one_holds_the_lease(make_fleet: MakeFleet) -> None:
+def test_a_lease_has_only_one_holder(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     lease = leases.take(fleet.id)
     assert lease
@@ -119,7 +119,7 @@ def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkCla
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_machines_that_nobody_makes_any_more_are_made(make_fleet: MakeFleet) -> None:
+def test_machines_are_made_though_the_reconcile_that_recorded_them_died(make_fleet: MakeFleet) -> None:
     """A reconcile recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
     fleet = make_fleet(3)
     assert len(fleet.reconcile()) == 1
@@ -265,7 +265,7 @@ def test_a_reconcile_overtaken_by_a_change_is_left_to_the_next(make_fleet: MakeF
     assert fleet.row.reconcile_at > fleet.now
 
 
-def test_a_reconcile_goes_on_until_it_rests_where_nobody_is_told(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_goes_on_until_it_rests_without_a_wake(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     fleet.go_on()
     (probed, *_) = [probe_targets.read(fleet.id)]

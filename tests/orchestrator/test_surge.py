@@ -66,7 +66,7 @@ def test_capacity_does_not_drop_where_new_instances_are_bad(make_fleet: MakeFlee
     assert fleet.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=3)
 
 
-def test_without_quota_a_batch_is_done_in_place(make_fleet: MakeFleet) -> None:
+def test_a_batch_without_quota_is_done_in_place(make_fleet: MakeFleet) -> None:
     """Z-1.10: quota is checked before every batch."""
     fleet = surging(make_fleet, tags={"quota": "6"})
     disks = {row.number: row.os_disk for row in fleet.instances}

@@ -235,7 +235,7 @@ def test_work_under_way_is_told_by_the_rows(make_fleet: MakeFleet) -> None:
     assert fleet.row.decision["text"] == "Replacing the OS disk of 1 instance."
 
 
-def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(make_fleet: MakeFleet) -> None:
+def test_an_unexpected_error_stops_the_upgrade_between_two_batches(make_fleet: MakeFleet) -> None:
     """Z-1.6: InternalExecutionError. Here its row has a policy that nobody could have written."""
     fleet = make_fleet(5)
     fleet.go_on()

@@ -91,7 +91,7 @@ def test_a_machine_that_vanished_is_made_again(six: Fleet) -> None:
     assert six.row.decision["code"] == "NothingToDo" and reasons(six) == {}
 
 
-def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) -> None:
+def test_an_unnoticed_absence_fails_no_upgrade_and_quarantines_no_instance(six: Fleet) -> None:
     """Its reimage is refused, for there is no such machine: that is known at once."""
     vanish(six, 0, 3)
     six.publish(NEW)
@@ -103,7 +103,7 @@ def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) ->
 
 
 @pytest.mark.parametrize("when", ["queued", "upgrading", "verifying"])
-def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str) -> None:
+def test_a_machine_that_vanishes_in_its_batch_is_no_failure(six: Fleet, when: str) -> None:
     six.publish(NEW)
     handed = six.reconcile()
     if when == "upgrading":
@@ -237,7 +237,7 @@ def test_a_stale_report_of_a_vanished_machine_is_not_written(six: Fleet) -> None
     assert 0 not in missing(six), "it is in its batch"
 
 
-def test_an_opt_out_holds_for_what_replaces_it(six: Fleet) -> None:
+def test_an_opt_out_holds_for_the_new_machine_of_its_instance(six: Fleet) -> None:
     opt_out(six.path, ["4"], reason="debugging", owner="ada", now=six.now)
     vanish(six, 4)
     notice(six)

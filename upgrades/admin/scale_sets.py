@@ -40,7 +40,7 @@ def _form_field(field: PolicyField) -> forms.Field:
 
 
 class PolicyForm(ModelForm[ScaleSet]):
-    """The members of the document that make its policy. Only those that were changed are written."""
+    """The fields of the document that make its policy. Only those that were changed are written."""
 
     capacity = forms.IntegerField(
         label=gettext_lazy("Capacity"),

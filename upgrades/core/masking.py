@@ -84,12 +84,12 @@ def is_secret(name: str) -> bool:
 def without_secrets(value: Any) -> Any:
     """The same JSON with *** in place of each secret. true, false and null are no secrets: disablePasswordAuthentication stays."""
     if isinstance(value, Mapping):
-        return {name: _member(str(name), inner) for name, inner in value.items()}
+        return {name: _without_secret(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [without_secrets(element) for element in value]
     return masked(value) if isinstance(value, str) else value
 
 
-def _member(name: str, value: Any) -> Any:
+def _without_secret(name: str, value: Any) -> Any:
     is_nothing = value is None or isinstance(value, bool) or value in ("", [], {})
     return HIDDEN if is_secret(name) and not is_nothing else without_secrets(value)

@@ -41,13 +41,13 @@ def test_instances_that_failed_in_a_completed_attempt_are_left_alone_by_the_next
     assert the(InstanceWhy.FAILED_BEFORE, running).instances == (9,)
 
 
-def test_after_a_cancel_a_person_may_have_the_failed_tried_again_too() -> None:
+def test_a_retry_after_a_cancel_takes_failed_instances_too() -> None:
     cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, cancelled_by="ada", wait_is_skipped=True)
     found = step(with_instance(fleet(1, last_attempt=cancelled), 0, failed_version=NEW))
     assert isinstance(found, StartUpgrade) and found.takes_failed
 
 
-def test_nothing_is_promised_where_all_are_in_quarantine() -> None:
+def test_no_retry_is_promised_if_all_instances_are_in_quarantine() -> None:
     facts = with_instance(fleet(1, last_attempt=stopped(3)), 0, quarantined=True, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
     assert Why.BACKING_OFF not in codes(facts)
@@ -93,7 +93,7 @@ def test_the_sentence_of_a_breach_has_the_first_ones_own_error() -> None:
 # --- reasons ---
 
 
-def test_while_it_rolls_back_nothing_else_holds_it() -> None:
+def test_a_rollback_is_the_only_reason_while_it_lasts() -> None:
     facts = with_instance(replace(fleet(10), fleet_stop=STOP), 0, busy=True)
     policy = replace(LONG, rollback_on_breach=True)
     rolling_back = InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLING_BACK)
@@ -101,7 +101,7 @@ def test_while_it_rolls_back_nothing_else_holds_it() -> None:
     assert codes(facts) == [Why.ROLLING_BACK]
 
 
-def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
+def test_no_instance_waits_for_its_turn_in_a_cancelled_upgrade() -> None:
     facts = with_instance(fleet(10), 0, busy=True)
     assert InstanceWhy.WAITS_FOR_TURN not in codes(
         upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), cancel_requested_by="eve")

@@ -88,7 +88,7 @@ def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
     assert probe_targets.refresh(known) == probe_targets.read(row.pk) != known
 
 
-def test_nothing_happened() -> None:
+def test_a_refresh_without_events_changes_nothing() -> None:
     row = a_scale_set(instances=8)
     known = probe_targets.read(row.pk)
     assert known and probe_targets.refresh(known) == known

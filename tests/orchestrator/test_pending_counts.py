@@ -36,7 +36,7 @@ class WhoIsNext(TestCase):
         withdrawn=st.booleans(),
         surge=st.sampled_from([None, None, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SUCCEEDED]),
     )
-    def test_the_database_counts_whom_core_would_take(
+    def test_the_database_counts_the_instances_that_core_would_take(
         self, drawn: list[dict[str, Any]], withdrawn: bool, surge: InstanceUpgradeState | None
     ) -> None:
         row, upgrade = a_running_upgrade(without_overdue_opt_outs(drawn), surge=surge, withdrawn=withdrawn)

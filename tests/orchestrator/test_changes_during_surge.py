@@ -71,7 +71,7 @@ def test_an_instance_opted_out_before_its_deletion_stays(make_fleet: MakeFleet) 
     assert numbers(fleet) == [6, 7, 8, 9, 10]
 
 
-def test_a_worker_that_was_held_up_lets_nobody_go_whose_deletion_has_begun(make_fleet: MakeFleet) -> None:
+def test_a_delayed_worker_lets_no_instance_go_after_its_deletion_began(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()
@@ -180,7 +180,7 @@ def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet
     assert [each["target"].rpartition("/")[2] for each in fleet.upgrade.error["details"]] == ["5"]
 
 
-def test_three_bad_versions_of_new_instances_put_nobody_in_quarantine(make_fleet: MakeFleet) -> None:
+def test_three_bad_versions_of_surge_instances_quarantine_no_instance(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, 3, tags={"bad-versions": "16.04.1,16.04.2,16.04.3"})
     for number in (1, 2, 3):
         fleet.publish(f"16.04.{number}")
