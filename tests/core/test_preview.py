@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
+from upgrades.core import what_if
+from upgrades.core.consequences import of_plan
 from upgrades.core.facts import Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
@@ -62,6 +64,14 @@ def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
     deferred = plan(fleet(10, policy=Policy(deferral=True)))
     assert [block.code for block in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
+    assert deferred.unheld == ()
+    some = fleet(10, policy=Policy(deferral=True))
+    partly = plan(what_if.approved(some, {3}, NEW))
+    assert [batch.instances for batch in partly.unheld] == [(3,)] and partly.size == 10
+    assert [str(sentence) for sentence in of_plan(some, partly)] == [
+        f"1 instance would be upgraded to {NEW}, in 1 batch.",
+        "It starts at once, with 1 instance in batch 1.",
+    ]
     new = with_instance(fleet(5), 0, health=Health.INITIALIZING, health_since=NOW)
     assert plan(new).blocks[0].code == Why.INITIALIZING
 

@@ -101,7 +101,10 @@ def test_opting_out_without_the_right_to_opt_in_offers_no_undo() -> None:
         ({"scope": "for ever"}, "for ever"),
         ({"scope": "until", "until": "soon"}, "Enter a valid date."),
         ({"scope": "upgrade"}, "no upgrade that an opt-out could end with"),
-        ({"scope": "until", "until": "2001-01-01T00:00:00Z"}, "an opt-out ends in the future"),
+        (
+            {"scope": "until", "until": "2001-01-01T00:00:00Z"},
+            "An opt-out ends in the future, not at 2001-01-01 00:00:00 UTC.",
+        ),
     ],
 )
 def test_opt_outs_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
@@ -137,7 +140,7 @@ def test_a_fleet_stop_for_a_day_is_set_and_ended(ada: Client) -> None:
     with snapshot_equals_events():
         assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Automatic upgrades resumed."
     assert FleetStop.objects.get().ended_by == "ada"
-    assert problem(act(ada, "end fleet stop")) == "automatic upgrades are not stopped"
+    assert problem(act(ada, "end fleet stop")) == "Automatic upgrades are not stopped."
 
 
 def test_a_fleet_stop_until_a_time(ada: Client) -> None:
@@ -156,7 +159,7 @@ def test_a_fleet_stop_without_the_right_to_end_it_offers_no_undo() -> None:
         ({"reason": " "}, "Enter a reason."),
         ({"reason": "x" * 501}, "A reason can have at most 500 characters."),
         ({"until": "soon"}, "Enter a valid date."),
-        ({"until": "2001-01-01T00:00:00Z"}, "a stop of the fleet ends in the future"),
+        ({"until": "2001-01-01T00:00:00Z"}, "A stop of the fleet ends in the future"),
     ],
 )
 def test_invalid_fleet_stops_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
@@ -225,10 +228,10 @@ def test_publishing_in_some_locations(ada: Client) -> None:
         ({"sku": "a:b:c"}, "a:b:c is not a supported image"),
         ({"sku": "nonsense"}, "nonsense:: is not a supported image"),
         ({"version": ""}, "Enter a version, e.g."),
-        ({"version": "newest"}, "an image version is 2 to 4 numbers"),
+        ({"version": "newest"}, "An image version is 2 to 4 numbers"),
         ({"version": "0.0.1"}, "0.0.1 is not newer"),
         ({"version": "1." * 60}, "at most 80"),
-        ({"locations": "atlantis"}, "there is no location 'atlantis'"),
+        ({"locations": "atlantis"}, "There is no location 'atlantis'"),
     ],
 )
 def test_versions_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:

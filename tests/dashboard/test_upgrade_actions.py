@@ -92,7 +92,7 @@ def test_trying_again_now(ada: Client) -> None:
 def test_a_retry_is_refused_where_no_upgrade_waits_for_one(ada: Client) -> None:
     a_scale_set()
     with nothing_changes():
-        assert "nothing waits to be tried again" in problem(act(ada, "retry"))
+        assert "Nothing waits to be tried again" in problem(act(ada, "retry"))
 
 
 def test_trying_the_failed_again(ada: Client) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from upgrades import catalog
 from upgrades.commands import lookup
@@ -20,7 +20,7 @@ from upgrades.core.sentences import Sentence
 from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writer, writing
 from upgrades.installation import PROGRAM
-from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
+from upgrades.models import ImageSku, ImageVersion, Instance, Location, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 
 MAX_NAMED = 5  # versions in an error message
@@ -145,6 +145,26 @@ def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Wit
         return _withdrawn(row, sku, changed=changed)
 
 
+def find_version(reference: ImageReference) -> ImageVersion:
+    """The published version. Raises Refused: no such version."""
+    return _published_version(_supported(reference), reference.version)
+
+
+def would_undo_withdrawal(reference: ImageReference) -> Publication:
+    """What `undo_withdrawal` would do, with nothing written. `followers`: those that would get the version as their latest.
+
+    Raises Refused: no such version.
+    """
+    row = find_version(reference)
+    sku = row.sku
+    is_on_another = Instance.objects.filter(scale_set=OuterRef("pk")).exclude(version=row.version)
+    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_users(sku, list(row.limited_to.all())))
+    latest = {place: sku.latest_in(place) for place in Location.objects.filter(scaleset__in=rows).distinct()}
+    newest_in = {place for place, known in latest.items() if known is None or versions.is_older(known, row.version)}
+    following = [one for one in rows.select_related("location").order_by("key") if _follows(one)]
+    return Publication(tuple(one for one in following if one.location in newest_in))
+
+
 def _published_version(sku: ImageSku, version: str) -> ImageVersion:
     row = sku.versions.filter(version=version).first()
     if row is None:
@@ -237,15 +257,16 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
     except versions.BadVersion as error:
         raise Refused("InvalidParameter", str(error), target=version) from error
     if withdrawal := sku.withdrawals().get(version):
-        message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that: "
-        undo = f"{PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo"
+        message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that "
+        undo = f"({PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo)"
         raise Refused("InvalidParameter", message + undo, target=version)
     for where, known in _published(sku, version, places):
         latest = versions.newest(known)
         if latest and not versions.is_older(latest, version):
             message = (
                 f"{sku} has {latest} as its latest version{where}; {version} is not newer, so nobody would ever get it. Publish a newer "
-                f"number, or withdraw what is newer by mistake: {PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest}"
+                f"number, or withdraw what is newer by mistake "
+                f"({PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest})"
             )
             raise Refused("InvalidParameter", message, target=version)
 

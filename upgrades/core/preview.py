@@ -91,6 +91,11 @@ class Plan:
         """How many instances its batches take."""
         return sum(len(batch.instances) for batch in self.batches)
 
+    @property
+    def unheld(self) -> tuple[PlannedBatch, ...]:
+        """The batches that begin without a person who ends something first: where only some instances are approved, theirs."""
+        return tuple(batch for batch in self.batches if not batch.held_by)
+
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
     """The pace from the durations of past batches; None where there are none.
