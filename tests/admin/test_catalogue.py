@@ -124,7 +124,9 @@ def test_a_version_is_withdrawn_with_a_reason_and_put_back(ada: Client) -> None:
     row.refresh_from_db()
     assert row.withdrawal and (row.withdrawal.by, row.withdrawal.reason) == ("ada", "it panics")
     assert "it panics" in page(ada, "imageversion/")
-    act(ada, "imageversion/", "put_back_chosen", row.pk)
+    with nothing_changes():
+        assert "can start at once" in act(ada, "imageversion/", "put_back_chosen", row.pk).content.decode()
+    act(ada, "imageversion/", "put_back_chosen", row.pk, agreed="1")
     row.refresh_from_db()
     assert row.withdrawal is None
 

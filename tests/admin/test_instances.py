@@ -135,8 +135,10 @@ def test_the_right_to_opt_out_is_no_right_to_opt_in(admitting: Admitting) -> Non
 def test_releasing_from_quarantine(ada: Client) -> None:
     row = a_scale_set()
     Instance.objects.filter(number__in=[1, 2, 3]).update(failed_version="1.0.0", failures=3, quarantined_at=NOW)
+    with nothing_changes():
+        assert "are forgotten" in act(ada, "instance/", "release_chosen", *ids(row, 1, 3)).content.decode()
     with snapshot_equals_events():
-        act(ada, "instance/", "release_chosen", *ids(row, 1, 3))
+        act(ada, "instance/", "release_chosen", *ids(row, 1, 3), agreed="1")
     assert list(Instance.objects.exclude(quarantined_at=None).values_list("number", flat=True)) == [2]
     assert told(ada, "instance/") == ["Released: fleet/web (2)."]
     assert Transition.objects.latest("pk").note == "Released by ada."
@@ -148,13 +150,13 @@ def test_releasing_takes_the_permission_to_change_instances(admitting: Admitting
     bob = admitting("view_instance", "change_optout", "add_optout")
     assert "release_chosen" not in page(bob, "instance/")
     with nothing_changes():
-        act(bob, "instance/", "release_chosen", *ids(row, 1))
+        act(bob, "instance/", "release_chosen", *ids(row, 1), agreed="1")
 
 
 def test_the_right_to_change_instances_allows_releasing_them(admitting: Admitting) -> None:
     row = a_scale_set()
     Instance.objects.update(failures=3, quarantined_at=NOW)
-    act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1))
+    act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1), agreed="1")
     assert Instance.objects.filter(quarantined_at=None).get().number == 1
 
 

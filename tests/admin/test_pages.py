@@ -184,7 +184,8 @@ def test_clients_of_the_api_are_shown_without_secrets_and_revoked(ada: Client, a
     shown = page(ada, "apiclient/") + page(ada, f"apiclient/{row.pk}/change/")
     assert str(row.pk) in shown and secret not in shown and row.secret_hash not in shown
     with nothing_changes():
-        act(admitting("view_apiclient"), "apiclient/", "revoke_chosen", row.pk)
-    act(ada, "apiclient/", "revoke_chosen", row.pk)
+        act(admitting("view_apiclient"), "apiclient/", "revoke_chosen", row.pk, agreed="1")
+        assert "Only a new secret" in act(ada, "apiclient/", "revoke_chosen", row.pk).content.decode()
+    act(ada, "apiclient/", "revoke_chosen", row.pk, agreed="1")
     row.refresh_from_db()
     assert row.revoked_at is not None

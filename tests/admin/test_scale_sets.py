@@ -224,7 +224,9 @@ def test_deleting_asks_first(ada: Client) -> None:
     row = a_scale_set()
     with nothing_changes():
         answer = act(ada, "scaleset/", "delete_scale_sets", row.pk)
-    assert "Delete these scale sets and all their machines?" in answer.content.decode()
+    asked = answer.content.decode()
+    for words in ("Delete these scale sets and all their machines?", "fleet/web: 10 instances", "cannot be undone"):
+        assert words in asked
     with snapshot_equals_events():
         act(ada, "scaleset/", "delete_scale_sets", row.pk, agreed="1")
     assert ScaleSet.objects.get().deleting, "its machines go first"
