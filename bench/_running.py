@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,32 +20,32 @@ ROOT = Path(__file__).resolve().parent.parent
 class Running:
     home: Path
     port: int
+    up: int  # its process id
 
     def manage(self, *words: str) -> str:
         return subprocess.run(
             [sys.executable, ROOT / "manage.py", *words], check=True, capture_output=True, text=True
         ).stdout
 
-    def pids(self) -> dict[int, list[str]]:
-        """The processes of this Rollgrid, each with its command line."""
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (folder / "cmdline").read_bytes().decode().split("\0")
-                variables = (folder / "environ").read_bytes().split(b"\0")
-                # The broker is given no environment; its command line has the path of its socket.
-                is_ours = f"ROLLGRID_HOME={self.home}".encode() in variables or str(self.home) in words[0]
-                if is_ours and int(folder.name) != os.getpid():
-                    found[int(folder.name)] = words
-        return found
+    def pids(self) -> dict[int, str]:
+        """The processes of this Rollgrid, each with the name of its program."""
+        up = psutil.Process(self.up)
+        return {process.pid: _program(process) for process in (up, *up.children(recursive=True))}
 
-    def pid_of(self, mark: str) -> int:
-        """The one that has this word in its command line."""
-        return next(pid for pid, words in self.pids().items() if mark in words)
+    def pid_of(self, program: str) -> int:
+        return next(pid for pid, name in self.pids().items() if name == program)
 
     def cpu(self) -> float:
         """Seconds of CPU that all of them have used."""
         return sum(cpu_of(pid) for pid in self.pids())
+
+
+def _program(process: psutil.Process) -> str:
+    """Forked programs bear their name. The others have it on their command line."""
+    if (name := process.name()).startswith("rollgrid-"):
+        return name.removeprefix("rollgrid-")
+    words = process.cmdline()
+    return next((mark for mark in ("simulator", "up") if mark in words), "broker")
 
 
 @contextlib.contextmanager
@@ -77,7 +79,7 @@ def rollgrid(database_url: str = "") -> Iterator[Running]:
                 import django
 
                 django.setup()
-                yield Running(home, port)
+                yield Running(home, port, up.pid)
             finally:
                 up.terminate()
                 up.wait(30)

@@ -174,17 +174,17 @@ def ours(clients: int, running: Running) -> dict[str, float]:
         time.sleep(0.1)
 
     def change(number: int) -> None:
-        with writing(datetime.now(UTC), row.pk) as writer:
-            instance = writer.scale_set.instances.get()
+        with writing(datetime.now(UTC), row.pk) as w:
+            instance = w.scale_set.instances.get()
             instance.health_detail = f"{number:08d}{PAD[:400]}"
             instance.save(update_fields=["health_detail"])
-            writer.changed(instance)
+            w.changed(instance)
 
     async def publish(number: int) -> None:
         await asyncio.to_thread(change, number)
 
     request = request_to(running.port, "/ws/feed/?sets=bench/feed", cookie)
-    return uvloop.run(measure(clients, running.port, running.pid_of("dashboard.server"), request, publish))
+    return uvloop.run(measure(clients, running.port, running.pid_of("daphne"), request, publish))
 
 
 def _document(capacity: int) -> dict[str, Any]:

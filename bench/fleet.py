@@ -34,15 +34,6 @@ FLEETS = ((1000, 10), (10_000, 20))
 DATABASES = ("sqlite", "postgresql")
 GROUP = "bench"
 APART = ("simulator", "postgres")
-# A word of the command line, and what the process is; the first that fits.
-PARTS = {
-    "worker": "worker",
-    "beat": "beat",
-    "prober": "prober",
-    "dashboard.server": "daphne",
-    "simulator": "simulator",
-    "up": "up",
-}
 
 
 @dataclass(frozen=True)
@@ -152,15 +143,9 @@ def _cpu_of_all(parts: dict[str, list[int]]) -> dict[str, float]:
 
 def _parts(running: Running) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    for pid, words in running.pids().items():
-        found.setdefault(_part(words), []).append(pid)
+    for pid, program in running.pids().items():
+        found.setdefault(program, []).append(pid)
     return found
-
-
-def _part(words: list[str]) -> str:
-    return next(
-        (part for mark, part in PARTS.items() if mark in words), "broker" if "broker.sock" in words[0] else "other"
-    )
 
 
 def _server() -> int | None:

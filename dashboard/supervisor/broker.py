@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dashboard import environment, state_secrets
 from dashboard.masking import masked
-from dashboard.supervisor.children import Program
 from dashboard.supervisor.preflight import own_folder
 from dashboard.supervisor.problems import CannotStart
+from dashboard.supervisor.program import Program
 
 ON_PATH = ("valkey-server", "redis-server")
 MACHINES = {"amd64": "x86_64"}

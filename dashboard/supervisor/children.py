@@ -4,32 +4,21 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard import environment
+from dashboard.supervisor.forks import Forked, Forks
 from dashboard.supervisor.lifeline import kill_group, tie
 from dashboard.supervisor.output import Output, Splitter
+from dashboard.supervisor.program import Program
 from upgrades.installation import working_folder
 
 MAX_PAUSE = 5.0  # seconds between two starts of a child that keeps dying
 LAST_WORDS = 0.5  # seconds to wait for the end of its output once it has ended
 CANNOT_START = 127  # as a shell says it
 SETTLED = 10.0  # a child that lived this long starts again at once when it ends
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What to run. `stdin` is for what must not be seen on the command line; `keep_open` are handles that it inherits."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    stdin: bytes = b""
-    keep_open: tuple[int, ...] = ()
-    patience: float = 4.0  # seconds between asking it to stop and killing it
 
 
 def pause_after(ends: int) -> float:
@@ -45,16 +34,23 @@ def cause(code: int) -> str:
 
 
 class Child:
-    """One program and whatever process runs it now."""
+    """One program and whatever process runs it now. `forks` starts those that are forked."""
 
-    def __init__(self, program: Program, output: Output, listener: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        output: Output,
+        listener: Callable[[str], bool] | None = None,
+        forks: Forks | None = None,
+    ) -> None:
         self.program = program
         self.ends = 0  # in a row, without having settled in between
         self._output = output
         self._listener = listener
+        self._forks = forks
         self._why = ""  # it was killed by us
         self.began_at = 0.0  # by the monotonic clock: when the process that runs now was started
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[Any] | None = None
 
@@ -144,23 +140,31 @@ class Child:
         await asyncio.wait([told_all], timeout=LAST_WORDS)
         return code
 
-    async def _start(self, writer: int) -> asyncio.subprocess.Process:
+    async def _start(self, writer: int) -> asyncio.subprocess.Process | Forked:
         stdin = _filled_pipe(self.program.stdin)
         try:
-            return await asyncio.create_subprocess_exec(
-                *self.program.command,
-                cwd=working_folder(environment.home()),  # wherever `up` was called
-                env={**os.environ, **self.program.environment},
-                stdin=stdin,
-                stdout=writer,
-                stderr=writer,
-                start_new_session=True,
-                preexec_fn=tie(),
-                pass_fds=self.program.keep_open,
-            )
+            return await self._fork(stdin, writer) or await self._execute(stdin, writer)
         finally:
             os.close(stdin)
             os.close(writer)
+
+    async def _fork(self, stdin: int, writer: int) -> Forked | None:
+        if not self._forks or not self.program.is_forked:
+            return None
+        return await self._forks.start(self.program, working_folder(environment.home()), (stdin, writer, writer))
+
+    async def _execute(self, stdin: int, writer: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.program.command,
+            cwd=working_folder(environment.home()),  # wherever `up` was called
+            env={**os.environ, **self.program.environment},
+            stdin=stdin,
+            stdout=writer,
+            stderr=writer,
+            start_new_session=True,
+            preexec_fn=tie(),
+            pass_fds=self.program.keep_open,
+        )
 
     def _read(self, reader: int) -> asyncio.Future[None]:
         """Forwards its lines; done at the end of the pipe, which is ours: with asyncio's own, `wait` waits for grandchildren."""

@@ -5,10 +5,13 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
+# Of Linux' <sys/prctl.h>.
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -18,14 +21,34 @@ def tie() -> Callable[[], None]:
     It breaks when the *thread* that forked ends, so children are started by the main thread only.
     """
     parent = os.getpid()
+    return lambda: die_with(parent)
 
-    def in_the_child() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the supervisor died between the fork and this line
-            os._exit(1)
 
-    return in_the_child
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies; end it now where that has died already."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the supervisor died between the fork and this line
+        os._exit(1)
+
+
+@contextmanager
+def parent_of_orphans() -> Iterator[None]:
+    """As long as this lasts, processes below this one that lose their parent become its children."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        _prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+
+def set_process_name(name: str) -> None:
+    """The name that `ps -e`, `top` and `pgrep` show for this process: "rollgrid-" and the program, at most 15 characters in all."""
+    _prctl(PR_SET_NAME, ctypes.create_string_buffer(f"rollgrid-{name}"[:15].encode()))
+
+
+def _prctl(option: int, value: "int | ctypes.Array[ctypes.c_char]") -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(option, value, 0, 0, 0)
 
 
 def watch_without_threads() -> None:

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dashboard import environment
-from dashboard.supervisor.children import Program
+from dashboard.supervisor.forks import Forks
+from dashboard.supervisor.program import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
 from upgrades import heartbeats
 
@@ -42,6 +43,7 @@ class Programs:
     early: tuple[Program, ...]
     late: tuple[Program, ...]
     simulator: Program | None = None
+    forks: Forks | None = None
 
 
 def standard(options: Options, lock: int, gate: int) -> Programs:
@@ -52,21 +54,24 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
     gated = {**common, "ROLLGRID_GATE": str(gate)}
 
     def manage(name: str, *arguments: str) -> Program:
-        return Program(name, (*MANAGE, name, *arguments), environment=common, keep_open=kept)
+        return Program(name, (*MANAGE, name, *arguments), environment=common, keep_open=kept, is_forked=True)
 
     def celery(name: str, *arguments: str) -> Program:
-        return Program(name, (*CELERY, *arguments), environment=gated, keep_open=(*kept, gate))
+        command = (*CELERY, *arguments)
+        return Program(name, command, environment=gated, keep_open=(*kept, gate), is_forked=True)
 
     def web(files: Files) -> Program:
         command = (sys.executable, "-m", "dashboard.server", *_listeners(options, files))
-        return Program("daphne", command, environment=gated, keep_open=(*kept, gate))
+        return Program("daphne", command, environment=gated, keep_open=(*kept, gate), is_forked=True)
 
     return Programs(
         prepare=manage("prepare", *_wishes(options)),
         web=web,
         early=(celery("worker", *WORKER),),
         late=(manage("prober"), celery("beat", "beat")),
-        simulator=manage("simulator"),
+        # It loads no Django: there is nothing to share.
+        simulator=replace(manage("simulator"), is_forked=False),
+        forks=Forks(common, (*kept, gate)),
     )
 
 

@@ -5,14 +5,16 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
 from dashboard import environment
 from dashboard.supervisor import broker, readiness, tls
-from dashboard.supervisor.children import Child, Program, cause
+from dashboard.supervisor.children import Child, cause
 from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
+from dashboard.supervisor.program import Program
 from dashboard.supervisor.programs import Options, Programs
 from dashboard.supervisor.watching import Question, Watch
 from upgrades.heartbeats import Heartbeats, Part
@@ -37,7 +39,7 @@ class Stack:
         self._opener = opener
         self._broker = Child(own_broker, output) if own_broker else None
         self._result: dict[str, object] = {}
-        self._prepare = Child(programs.prepare, output, self._hear_prepare)
+        self._prepare = self._child(programs.prepare, self._hear_prepare)
         self._simulator = Child(programs.simulator, output) if programs.simulator else None
         self._workers: list[Child] = []
         self._asked_to_stop = asyncio.Event()
@@ -96,10 +98,10 @@ class Stack:
         preparing = self._prepare.run_once()
         self._files = tls.prepare(self._options.home, self._options.host, datetime.now(UTC))
         self._contents = self._files.contents()
-        self._web = Child(self._programs.web(self._files), self._output)
+        self._web = self._child(self._programs.web(self._files))
         self._start(self._web)
         for program in self._programs.early:
-            self._start(Child(program, self._output))
+            self._start(self._child(program))
         code = await asyncio.shield(preparing)
         if code != 0:
             raise CannotStart(f"the database could not be prepared ({cause(code)}): its lines above say why")
@@ -108,7 +110,10 @@ class Stack:
             self._simulator.keep_running()
         self._open_gate()
         for program in self._programs.late:
-            self._start(Child(program, self._output))
+            self._start(self._child(program))
+
+    def _child(self, program: Program, listener: Callable[[str], bool] | None = None) -> Child:
+        return Child(program, self._output, listener, self._programs.forks)
 
     def _start(self, child: Child) -> None:
         self._workers.append(child)
@@ -193,3 +198,5 @@ class Stack:
         for child in (self._simulator, self._broker):
             if child:
                 await child.stop()
+        if self._programs.forks:
+            await self._programs.forks.end()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -26,6 +26,7 @@ from dashboard.environment import CHECKOUT, home
 from tests.waiting import wait_until
 
 PATIENCE = 30
+FORKED = "rollgrid-"  # the names of forked processes begin so, and have 15 characters at most
 PORTS = (10_000, 20_000)  # from 20,000 on the simulator's machines listen
 
 
@@ -180,17 +181,20 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _name(process: psutil.Process) -> str | None:
+    """Which of the programs it is: forked ones bear its name, others have it on their command line."""
     marks: dict[str, Callable[[list[str]], Any]] = {
         "broker": lambda words: "valkey-server" in words[0] or "redis-server" in words[0],
         "daphne": lambda words: "dashboard.server" in words,
-        "worker": lambda words: "worker" in words,
-        "beat": lambda words: "beat" in words,
-        "prepare": lambda words: "prepare" in words,
-        "prober": lambda words: "prober" in words,
-        "simulator": lambda words: "simulator" in words,
+        **{name: partial(_has, name) for name in ("worker", "beat", "prepare", "prober", "simulator")},
     }
     try:
-        words = process.cmdline()
+        name, words = process.name(), process.cmdline()
     except psutil.Error:
         return None
+    if name.startswith(FORKED):
+        return next((program for program in marks if program.startswith(name.removeprefix(FORKED))), None)
     return next((name for name, is_it in marks.items() if words and is_it(words)), None)
+
+
+def _has(word: str, words: list[str]) -> bool:
+    return word in words

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dashboard.supervisor.children import Child, Program, pause_after
+from dashboard.supervisor.children import Child, pause_after
 from dashboard.supervisor.output import Output, Splitter
+from dashboard.supervisor.program import Program
 from tests.waiting import wait_until
 
 

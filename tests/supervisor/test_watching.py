@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dashboard.supervisor.children import Child, Program
+from dashboard.supervisor.children import Child
 from dashboard.supervisor.descriptors import used_and_limit
 from dashboard.supervisor.output import Output
+from dashboard.supervisor.program import Program
 from dashboard.supervisor.watching import AWAY_SECONDS, MAX_STEP_SECONDS, START_SECONDS, Watch, counted
 from tests.supervisor.starting import PATIENCE, Up
 from tests.supervisor.test_children import told

@@ -231,10 +231,15 @@ def _refusing(form: type[ModelForm[Any]], refusal: Refused, fields: Mapping[str,
         def clean(self) -> Any:
             cleaned = super().clean()
             field = fields.get(refusal.target.rpartition(".")[2].lower())
-            self.add_error(field if field in self.fields else None, refusal.sentence)
+            self.add_error(field if field in self.fields else None, _sentence(refusal.message))
             return cleaned
 
     return Refusing
+
+
+def _sentence(message: str) -> str:
+    message = message[:1].upper() + message[1:]
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def ask(
@@ -279,9 +284,9 @@ def each(
             finished.append(name)
         except Refused as refusal:
             if form and refusal.target in form.fields:
-                form.add_error(refusal.target, refusal.sentence)
+                form.add_error(refusal.target, _sentence(refusal.message))
                 return False
-            messages.error(request, refusal.sentence)
+            messages.error(request, _sentence(refusal.message))
     if finished:
         messages.success(request, f"{done}: {_listed(finished)}.")
     return True

@@ -10,15 +10,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from upgrades.core.policy import Policy
-from upgrades.core.states import (
-    HAS_FAILED,
-    FaultCode,
-    Health,
-    InstanceUpgradeState,
-    StartedBy,
-    UpgradeKind,
-    UpgradeStatus,
-)
+from upgrades.core.states import HAS_FAILED, FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
 
 Found = TypeVar("Found")
 
@@ -124,7 +116,7 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceUpgradeFacts:
+class Member:
     """One instance's part in one upgrade. `instance` is its id.
 
     `swapped_at`: when its OS disk was replaced, or its extensions had run. `may_roll_back`: as far as is known, its old OS disk can be put
@@ -133,7 +125,7 @@ class InstanceUpgradeFacts:
     """
 
     instance: int
-    state: InstanceUpgradeState
+    state: MemberState
     swapped_at: datetime | None = None
     may_roll_back: bool = True
     error: str = ""
@@ -159,7 +151,7 @@ class Batch:
     """
 
     number: int
-    members: tuple[InstanceUpgradeFacts, ...]
+    members: tuple[Member, ...]
     finished_at: datetime | None = None
     started_at: datetime | None = field(default=None, compare=False)
     ended_at: datetime | None = field(default=None, compare=False)
@@ -213,12 +205,10 @@ class Upgrade:
     kind: UpgradeKind = UpgradeKind.IMAGE
     extensions: str = ""
     # What `members` has computed already.
-    _cache_members: list[tuple[InstanceUpgradeFacts, ...]] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
+    _cache_members: list[tuple[Member, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
-    def members(self) -> tuple[InstanceUpgradeFacts, ...]:
+    def members(self) -> tuple[Member, ...]:
         if not self._cache_members:
             self._cache_members.append(tuple(chain.from_iterable(batch.members for batch in self.batches)))
         return self._cache_members[0]
