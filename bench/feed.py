@@ -174,11 +174,11 @@ def ours(clients: int, running: Running) -> dict[str, float]:
         time.sleep(0.1)
 
     def change(number: int) -> None:
-        with writing(datetime.now(UTC), row.pk) as w:
-            instance = w.scale_set.instances.get()
+        with writing(datetime.now(UTC), row.pk) as writer:
+            instance = writer.scale_set.instances.get()
             instance.health_detail = f"{number:08d}{PAD[:400]}"
             instance.save(update_fields=["health_detail"])
-            w.changed(instance)
+            writer.changed(instance)
 
     async def publish(number: int) -> None:
         await asyncio.to_thread(change, number)

@@ -56,7 +56,7 @@ def action(right: str) -> Callable[[PostHandler], Callable[..., JsonResponse]]:
             try:
                 return JsonResponse(do(request, *args, **options))
             except Refused as refusal:
-                return error(409, refusal.code, refusal.message)
+                return error(409, refusal.code, refusal.sentence)
 
         return view
 

@@ -98,7 +98,7 @@ def of_scale_set(request: HttpRequest, group: str, name: str, action: str) -> Js
     try:
         rows = find_instances(row, sent["ids"].split(",")) if sent.get("ids") else []
     except Refused as refusal:
-        return error(409, refusal.code, refusal.message)
+        return error(409, refusal.code, refusal.sentence)
     facts = observe(row.pk, now).facts
     asked = Asked(row, facts, now, request.user.get_username(), rows, sent)
     return JsonResponse(_rendered(asked, consider(asked)))
@@ -150,6 +150,7 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
 
 def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
     plan = plans.plan_from(asked.row, change(asked.facts), asked.now)
+    batches = consequences.batches_that_follow(plan)
     shown["says"] += map(shaped, consequences.of_plan(asked.facts, plan))
     shown["held"] = [shaped(block.text) for block in plan.blocks]
     shown["batches"] = [
@@ -159,10 +160,10 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
             "instances": ranges(batch.instances),
             "zones": list(batch.zones),
         }
-        for batch in plan.batches[:SHOWN_BATCHES]
+        for batch in batches[:SHOWN_BATCHES]
     ]
-    shown["more"] = max(0, len(plan.batches) - SHOWN_BATCHES)
-    if plan.batches and plan.earliest is not None and plan.latest is not None:
+    shown["more"] = max(0, len(batches) - SHOWN_BATCHES)
+    if len(batches) == len(plan.batches) > 0 and plan.earliest is not None and plan.latest is not None:
         shown["lasts"] = [plan.earliest.total_seconds(), plan.latest.total_seconds()]
 
 

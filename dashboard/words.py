@@ -6,9 +6,9 @@ from enum import StrEnum
 from django.utils.translation import gettext
 
 from upgrades.core.auditing import EntryPoint, ObjectKind, Who
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 
-SPOKEN: tuple[type[StrEnum], ...] = (Health, MemberState, EntryPoint, ObjectKind, Who)
+SPOKEN: tuple[type[StrEnum], ...] = (Health, InstanceUpgradeState, EntryPoint, ObjectKind, Who)
 
 
 def word(code: str) -> str:

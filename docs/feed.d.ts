@@ -1,4 +1,4 @@
-// Made from the schema in docs/feed.md by `npm run types`. Of each message: its members and what they hold.
+// Made from the schema in docs/feed.md by `npm run types`. Of each message: its fields and what they hold.
 
 declare namespace Feed {
 export type Message = Delta | Reset | Heartbeat | Error;

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from pytest_django import DjangoDbBlocker
@@ -17,6 +18,9 @@ settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it 
 settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
 # SQLite makes a file and not its folder, and a fresh clone has none yet.
 settings.ROLLGRID_HOME.mkdir(parents=True, exist_ok=True)
+# Hypothesis fails an example that takes 0.2 seconds, which any example may on a busy machine.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,20 +63,20 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 # The longest first.
 LONG = ("slow", "end_to_end", "browser")
-JUDGED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
-JUDGES_ITSELF = "test_model.py"  # after every act, and the deaths in the middle of them too
+CHECKED = ("tests/commands/", "tests/orchestrator/", "tests/management/", "tests/admin/", "tests/arm/", "tests/prober/")
+CHECKS_ITSELF = "test_model.py"  # after every command, and the deaths in the middle of them too
 
 
 @pytest.fixture(autouse=True)
-def every_act_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/acts.py."""
+def every_command_writes_its_events(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/event_check.py."""
     path = request.path.as_posix()
-    if path.endswith(JUDGES_ITSELF) or not any(part in path for part in JUDGED):
+    if path.endswith(CHECKS_ITSELF) or not any(part in path for part in CHECKED):
         yield
         return
-    from tests.acts import all_judged  # needs Django, which not all tests do
+    from tests.event_check import all_checked  # needs Django, which not all tests do
 
-    with all_judged():
+    with all_checked():
         yield
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.stories import NOW, a_scale_set
 from upgrades.core.policy import policy_to_json
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, ImageVersion, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 
 OLD, TARGET, NEWER = "16.04.1", "16.04.2", "16.04.10"
@@ -46,7 +46,7 @@ ODD: dict[str, list[Any]] = {
     "machine": MACHINES,
     # Until when; `NOW` is over.
     "opt_out": [NOW + timedelta(hours=1), NOW, "for ever"],
-    "member": [*MemberState],
+    "member": [*InstanceUpgradeState],
 }
 
 
@@ -67,7 +67,7 @@ def without_overdue_opt_outs(drawn: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def a_running_upgrade(
-    drawn: list[dict[str, Any]], *, surge: MemberState | None = None, withdrawn: bool = False
+    drawn: list[dict[str, Any]], *, surge: InstanceUpgradeState | None = None, withdrawn: bool = False
 ) -> tuple[ScaleSet, RollingUpgrade]:
     """`surge`: the first instance is being replaced, and how far that is. `withdrawn`: all versions but the target."""
     row = a_scale_set(instances=len(drawn) + bool(surge))
@@ -115,7 +115,7 @@ def _instance(instance: Instance, values: dict[str, Any], batch: Batch) -> None:
         _member(instance, batch, values["member"])
 
 
-def _member(instance: Instance, batch: Batch, state: MemberState, replacement: Instance | None = None) -> None:
+def _member(instance: Instance, batch: Batch, state: InstanceUpgradeState, replacement: Instance | None = None) -> None:
     member, _ = InstanceUpgrade.objects.update_or_create(
         upgrade=batch.upgrade,
         instance_number=instance.number,

@@ -20,7 +20,7 @@ from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.auditing import AuditOutcome
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, Power, Provisioning
+from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
 from upgrades.feed import read
 from upgrades.feed.writing import writing
 from upgrades.models import AuditEntry, Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
@@ -92,7 +92,7 @@ def health_extension(path: str = "/health", **settings: Any) -> Json:
 
 
 def edited(before: Mapping[str, Any], path: str, value: Any) -> Json:
-    """A copy in which the member at this dotted path has this value; members on the way are made."""
+    """A copy in which the field at this dotted path has this value; fields on the way are made."""
     after: Json = copy.deepcopy(dict(before))
     *way, last = path.split(".")
     holder = after
@@ -103,7 +103,7 @@ def edited(before: Mapping[str, Any], path: str, value: Any) -> Json:
 
 
 def without(before: Mapping[str, Any], path: str) -> Json:
-    """A copy that lacks the member at this dotted path."""
+    """A copy that lacks the field at this dotted path."""
     after: Json = copy.deepcopy(dict(before))
     *way, last = path.split(".")
     holder = after
@@ -139,13 +139,13 @@ def a_scale_set(
     """
     body = {**document(**{"capacity": instances, **changes}), **(model or {})}
     row = set_model(f"{group}/{name}", body, now).scale_set
-    with writing(now, row.pk) as w:
-        w.scale_set.probed_at = now
-        w.scale_set.save(update_fields=["probed_at"])
+    with writing(now, row.pk) as writer:
+        writer.scale_set.probed_at = now
+        writer.scale_set.save(update_fields=["probed_at"])
         Instance.objects.bulk_create(
-            _instance(w.scale_set, number, version, healthy, now) for number in range(instances)
+            _instance(writer.scale_set, number, version, healthy, now) for number in range(instances)
         )
-        w.changed(w.scale_set, *w.scale_set.instances.all())
+        writer.changed(writer.scale_set, *writer.scale_set.instances.all())
     return ScaleSet.objects.select_related("location", "sku").get(pk=row.pk)
 
 
@@ -168,17 +168,17 @@ def _instance(row: ScaleSet, number: int, version: str, healthy: bool, now: date
 
 def a_batch(
     upgrade: RollingUpgrade,
-    states: Mapping[int, MemberState],
+    states: Mapping[int, InstanceUpgradeState],
     *,
     number: int = 1,
     now: datetime = NOW,
     finished: bool = False,
 ) -> Batch:
     """A batch of this upgrade in which these instances (by number) have got this far."""
-    with writing(now, upgrade.scale_set_id) as w:
+    with writing(now, upgrade.scale_set_id) as writer:
         end = now if finished else None
         batch = Batch.objects.create(upgrade=upgrade, number=number, started_at=now, finished_at=end)
-        rows = list(w.scale_set.instances.filter(number__in=states))
+        rows = list(writer.scale_set.instances.filter(number__in=states))
         for row in rows:
             row.member = InstanceUpgrade.objects.create(
                 id=uuid.uuid4(),
@@ -191,7 +191,7 @@ def a_batch(
                 old_os_disk=row.os_disk,
             )
             row.save(update_fields=["member"])
-        w.changed(upgrade, *rows)
+        writer.changed(upgrade, *rows)
     return batch
 
 

@@ -39,7 +39,7 @@ def test_a_file_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(-1, "True 2 1"), (60, "False 0 3")])
-def test_time_that_is_over_ends_the_run_and_what_failed_counts(seconds: int, said: str, tmp_path: Path) -> None:
+def test_the_run_ends_when_its_time_is_over_and_failures_count(seconds: int, said: str, tmp_path: Path) -> None:
     three = tmp_path / "test_three.py"
     three.write_text("def test_1(): assert 0\ndef test_2(): assert 0\ndef test_3(): assert 0\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -21,7 +21,7 @@ from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.core.auditing import ObjectKind as Of
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import (
     AsyncOperation,
     AuditEntry,
@@ -165,7 +165,7 @@ def an_upgrade(
     ended = None if days is None else began + timedelta(days=days)
     status = UpgradeStatus.COMPLETED if ended else UpgradeStatus.ROLLING_FORWARD
     RollingUpgrade.objects.filter(pk=upgrade.pk).update(ended_at=ended, status=status, kind=kind, pending_at_end=0)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.SUCCEEDED}, now=began, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.SUCCEEDED}, now=began, finished=True)
     return upgrade
 
 
@@ -260,7 +260,7 @@ def test_an_operation_that_has_not_ended_stays(row: ScaleSet) -> None:
     assert async_operations.settle(AsyncOperation.objects.get(pk=runs.pk), NOW).status == ""
 
 
-def test_an_operation_that_nobody_polled_is_kept_a_week_after_it_is_settled(row: ScaleSet) -> None:
+def test_an_unpolled_operation_is_kept_for_a_week_after_it_is_settled(row: ScaleSet) -> None:
     over = an_operation(60, upgrade=an_upgrade(row, ago(60)))
     many_later_ones()
     purged()

@@ -75,7 +75,7 @@ def test_guessing_across_names_has_to_wait() -> None:
     assert waits("new", ELSEWHERE) == 0
 
 
-def test_an_account_of_his_own_does_not_help_a_guesser() -> None:
+def test_a_guessers_own_account_does_not_shorten_the_wait() -> None:
     """A success forgets nothing of what else came from the address."""
     for number in range(ADDRESS.free_failures):
         guess(f"name{number}")
@@ -110,7 +110,7 @@ def test_an_account_that_many_addresses_guess_at_has_to_wait_but_not_long() -> N
         assert waits("ada", ELSEWHERE, now) <= 60
 
 
-def test_its_owner_is_not_locked_out_where_he_has_signed_in_before() -> None:
+def test_an_owner_is_not_locked_out_at_a_known_address() -> None:
     sign_in("ada", HERE)
     for number in range(ACCOUNT.free_failures):
         guess("ada", f"203.0.113.{number}")
@@ -119,7 +119,7 @@ def test_its_owner_is_not_locked_out_where_he_has_signed_in_before() -> None:
     assert network(HERE) == HERE
 
 
-def test_where_somebody_signed_in_a_long_time_ago_is_not_known_any_more() -> None:
+def test_a_known_address_is_forgotten_after_a_long_time() -> None:
     sign_in("ada", HERE, NOW - KNOWN_FOR)
     for number in range(ACCOUNT.free_failures):
         guess("ada", f"203.0.113.{number}")
@@ -150,7 +150,7 @@ def test_many_guesses_at_once_do_not_slip_through() -> None:
         assert sum(threads.map(try_once, range(24))) == PAIR.free_failures
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
+def test_a_clock_that_is_set_back_lengthens_no_wait() -> None:
     """Nobody is locked out for as long as the clock was set back: the wait begins anew, and ends."""
     for _ in range(PAIR.free_failures):
         guess()

@@ -12,9 +12,16 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from upgrades.core import health
 from upgrades.core.catalogue import say
-from upgrades.core.facts import Member
+from upgrades.core.facts import InstanceUpgradeFacts
 from upgrades.core.progress import Progress, progress_from
-from upgrades.core.states import HAS_FAILED, INSTANCE_FAILED, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import (
+    HAS_FAILED,
+    INSTANCE_FAILED,
+    InstanceUpgradeState,
+    StartedBy,
+    UpgradeKind,
+    UpgradeStatus,
+)
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet
 
 MAX_ATTEMPTS = 5
@@ -72,7 +79,7 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
     if upgrade.error or upgrade.ended_at:
         return upgrade.error
     members = upgrade.members.order_by("instance_number").values_list("instance_number", "state")
-    upgraded = health.upgraded(Member(number, MemberState(state)) for number, state in members)
+    upgraded = health.upgraded(InstanceUpgradeFacts(number, InstanceUpgradeState(state)) for number, state in members)
     failed = [member.instance for member in upgraded if member.state in HAS_FAILED]
     if not failed:
         return None
@@ -92,7 +99,7 @@ class Rollback:
 def rollbacks_of(upgrades: Sequence[RollingUpgrade]) -> dict[UUID, Rollback]:
     """{upgrade id: its rollback}, in one query."""
     members = InstanceUpgrade.objects.filter(upgrade__in=upgrades).order_by("instance_number")
-    tried = members.filter(Q(state=MemberState.ROLLED_BACK) | ~Q(rollback_error=""))
+    tried = members.filter(Q(state=InstanceUpgradeState.ROLLED_BACK) | ~Q(rollback_error=""))
     found: dict[UUID, Rollback] = {upgrade.pk: Rollback() for upgrade in upgrades}
     for pk, error in tried.values_list("upgrade", "rollback_error"):
         so_far = found[pk]

@@ -1,7 +1,7 @@
 // What cannot be taken back asks first: the server says what would follow (docs/operations.md), and its main button does it.
 
 import { post, refused } from "./acts.js";
-import { t } from "./catalogue.js";
+import { t, tPieces } from "./catalogue.js";
 import { $, html, mark, show, turn } from "./dom.js";
 import { zoneName } from "./format.js";
 import { textOf } from "./sentences.js";
@@ -143,7 +143,8 @@ function owners(list) {
 function owned({ name, owner, reason, scope, until }) {
   const day = until ? t("confirm.until", { until, zone: zoneName(until) }) : t("confirm.no_end");
   const end = scope === "upgrade" ? t("confirm.until_upgrade") : day;
-  return html`<li><b>${name}</b>${t("confirm.opted_out", { owner, end, reason })}</li>`;
+  const unbroken = html`<span class="nowrap">${end}</span>`;
+  return html`<li><b>${name}</b>${tPieces("confirm.opted_out", { owner, end: unbroken, reason })}</li>`;
 }
 
 /**

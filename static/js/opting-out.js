@@ -4,6 +4,7 @@ import { instancesOf } from "./board.js";
 import { t } from "./catalogue.js";
 import { $, field, html, show } from "./dom.js";
 import { whyNotNow } from "./controls.js";
+import { versionOf } from "./extensions.js";
 import { may, whyNot } from "./shell.js";
 import { refusal } from "./toast.js";
 
@@ -11,6 +12,7 @@ import { refusal } from "./toast.js";
 
 const USUAL_DAYS = 14; // never silently for ever
 const MAX_DAYS = 3649;
+const MAX_NAMED = 6; // reasons of other opt-outs
 
 /** @param {number} days */
 const dayFromNow = (days) =>
@@ -55,17 +57,20 @@ export class OptingOut {
       list.length === 1
         ? t("opting_out.title", { name: list[0].name })
         : t("opting_out.title_many", { count: list.length });
-    this.offerUpgrade(whyNotNow(board, "opt_out_of_upgrade"));
+    this.offerUpgrade(whyNotNow(board, "opt_out_of_upgrade"), board);
     this.choose();
     show($("#opt-out-effect"), effectOf(list, board));
     this.dialog.showModal();
   }
 
   /**
-   * Until the upgrade is complete: where there is one.
+   * Until the upgrade is complete: where there is one, named by its version.
    * @param {string} why
+   * @param {Board} board
    */
-  offerUpgrade(why) {
+  offerUpgrade(why, { upgrade }) {
+    const version = !why && upgrade ? versionOf(upgrade) : "";
+    $("#until-upgrade").textContent = t("opting_out.until_upgrade", { version: version || null });
     const choice = $('[name="scope"][value="upgrade"]', this.form);
     choice.toggleAttribute("disabled", Boolean(why));
     $("#why-no-upgrade").textContent = why;
@@ -86,10 +91,10 @@ function effectOf(list, board) {
   const { eligible, counted } = board.figures.counts;
   const left = eligible - list.filter(({ isEligible }) => isEligible).length;
   const keeps = t("opting_out.keeps", { count: list.length });
-  const warning = left ? "" : html` <b>${t("opting_out.none_left")}</b>`;
+  const warning = left ? "" : html`<p><b>${t("opting_out.none_left")}</b></p>`;
   const limits = t("opting_out.limits", { count: counted });
   const progress = t("opting_out.progress", { count: left });
-  return html`${keeps} ${progress} ${limits}${warning}${replacedBy(list)}`;
+  return html`<p class="quiet">${keeps} ${progress} ${limits}</p>${warning}${replacedBy(list)}`;
 }
 
 /**
@@ -99,10 +104,10 @@ function effectOf(list, board) {
 function replacedBy(list) {
   const others = list.map(({ opt_out: optOut }) => optOut).filter((optOut) => optOut !== null);
   if (!others.length) return "";
-  const whose = [
-    ...new Set(others.map(({ owner, reason }) => t("opting_out.whose", { owner, reason }))),
-  ]
-    .slice(0, 3)
-    .join("; ");
-  return html` <b>${t("opting_out.replaces", { count: others.length, whose })}</b>`;
+  const all = others.map(({ owner, reason }) => t("opting_out.whose", { owner, reason }));
+  const whose = [...new Set(all)],
+    more = whose.length - MAX_NAMED;
+  return html`<p><b>${t("opting_out.replaces", { count: others.length })}</b></p>
+    <ul>${whose.slice(0, MAX_NAMED).map((each) => html`<li>${each}</li>`)}</ul>
+    ${more > 0 ? html`<p class="quiet">${t("confirm.more", { count: more })}</p>` : ""}`;
 }

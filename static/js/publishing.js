@@ -1,6 +1,6 @@
 // The dialogs of the images page: publish a version, withdraw one, put one back.
 
-import { post, problem } from "./acts.js";
+import { problem } from "./acts.js";
 import { t, tPieces } from "./catalogue.js";
 import { consider } from "./confirm.js";
 import { $, $$, field, html, show, write } from "./dom.js";
@@ -84,10 +84,10 @@ export function openWithdraw({ dataset: { key = "", name = "" } }) {
 }
 
 /**
- * Takes a withdrawal back. Not by htmx: the rows come and go without it.
+ * Takes a withdrawal back: what starts then cannot be undone, so it is said first.
  * @param {HTMLElement} button
  */
 export function putBack(button) {
   const { key: version = "", name: sku = "" } = button.dataset;
-  post($("#main").dataset.undo ?? "", { sku, version }, button);
+  consider(`${$("#main").dataset.undo}would/?${new URLSearchParams({ sku, version })}`, button);
 }

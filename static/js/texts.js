@@ -87,10 +87,12 @@ export const TEXTS = {
   "opting_out.none_left": "No instance is left for an upgrade then.",
   "opting_out.progress":
     "Excluded from progress ({count, plural, one {# instance remains} other {# instances remain}}).",
-  "opting_out.replaces": "It replaces {count, plural, one {# opt-out} other {# opt-outs}}: {whose}",
+  "opting_out.replaces": "{count, plural, one {# opt-out is} other {# opt-outs are}} replaced:",
   "opting_out.title": "Opt {name} out",
   "opting_out.title_many": "Opt {count, plural, one {# instance} other {# instances}} out",
-  "opting_out.whose": "by {owner}: {reason}",
+  "opting_out.until_upgrade":
+    "An upgrade to {version, select, none {this version} other {{version}}} is complete",
+  "opting_out.whose": "By {owner}: {reason}",
   "selection.approve": "Approve",
   "selection.clear": "Clear",
   "selection.none_opted_out": "None of them is opted out.",

@@ -60,7 +60,7 @@ def test_a_new_password_by_the_admin(admin_client: Client) -> None:
     ]
 
 
-def test_ones_own_password(admin_client: Client) -> None:
+def test_changing_an_own_password_is_audited(admin_client: Client) -> None:
     User.objects.filter(username="admin").update(is_superuser=True)
     form = {"old_password": "password", "new_password1": PASSWORD, "new_password2": PASSWORD}
     assert saved(admin_client.post("/admin/password_change/", form))

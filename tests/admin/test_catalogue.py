@@ -72,7 +72,7 @@ def test_publishing_a_version_rolls(ada: Client) -> None:
     assert "1 scale set follows this image." in told(ada, "imageversion/")
 
 
-def test_publishing_asks_first_and_says_whom_it_upgrades(ada: Client) -> None:
+def test_publishing_asks_first_and_lists_the_affected_scale_sets(ada: Client) -> None:
     a_scale_set()
     a_scale_set("off", model=document(automatic=False))
     a_scale_set("pinned", model=document(version=FIRST_VERSION, automatic=False))
@@ -84,7 +84,7 @@ def test_publishing_asks_first_and_says_whom_it_upgrades(ada: Client) -> None:
     ]
 
 
-def test_publishing_in_some_places_then_in_further_ones(ada: Client) -> None:
+def test_a_version_is_published_in_some_locations_then_in_others(ada: Client) -> None:
     fields: dict[str, Any] = {"sku": ubuntu().pk, "version": "16.04.2", "agreed": "on"}
     assert saved(post(ada, "imageversion/add/", **fields, limited_to=[place("westus").pk]))
     assert ubuntu().latest_in(place("westeurope")) == FIRST_VERSION
@@ -124,7 +124,9 @@ def test_a_version_is_withdrawn_with_a_reason_and_put_back(ada: Client) -> None:
     row.refresh_from_db()
     assert row.withdrawal and (row.withdrawal.by, row.withdrawal.reason) == ("ada", "it panics")
     assert "it panics" in page(ada, "imageversion/")
-    act(ada, "imageversion/", "put_back_chosen", row.pk)
+    with nothing_changes():
+        assert "can start at once" in act(ada, "imageversion/", "put_back_chosen", row.pk).content.decode()
+    act(ada, "imageversion/", "put_back_chosen", row.pk, agreed="1")
     row.refresh_from_db()
     assert row.withdrawal is None
 

@@ -25,7 +25,7 @@ def limits(name: str = "web") -> dict[str, Any]:
     return {name: stored[name] for name in OWN}
 
 
-def test_a_new_scale_set_gets_them_and_its_document_says_so(ada: Client) -> None:
+def test_a_new_scale_set_gets_the_defaults_in_its_document(ada: Client) -> None:
     a_scale_set("old")
     assert saved(post(ada, FORM, **OWN))
     a_scale_set("web")
@@ -60,7 +60,7 @@ def test_a_later_put_is_not_filled_in() -> None:
     assert set(limits().values()) == {20, 0}
 
 
-def test_nothing_is_written_while_they_are_azures_own() -> None:
+def test_documents_stay_as_they_came_while_the_defaults_are_azures() -> None:
     set_defaults()
     a_scale_set("web")
     assert "rollingUpgradePolicy" not in ScaleSet.objects.get().document["properties"]["upgradePolicy"]
@@ -71,7 +71,7 @@ def test_limits_are_limited(ada: Client) -> None:
     assert set(said) == {"max_batch_percent", "max_unhealthy_upgraded_percent"}
 
 
-def test_the_form_says_what_it_is_for(ada: Client) -> None:
+def test_the_form_explains_which_scale_sets_get_the_defaults(ada: Client) -> None:
     assert "whose document sets no limits" in page(ada, FORM)
 
 

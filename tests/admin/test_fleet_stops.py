@@ -15,7 +15,7 @@ from upgrades.models import FleetStop
 pytestmark = pytest.mark.django_db
 
 
-def test_adding_one_stops_the_fleet(ada: Client) -> None:
+def test_adding_a_fleet_stop_stops_the_fleet(ada: Client) -> None:
     a_scale_set()
     assert 'name="until"' in page(ada, "fleetstop/add/")
     with snapshot_equals_events():
@@ -26,7 +26,7 @@ def test_adding_one_stops_the_fleet(ada: Client) -> None:
     assert LogEntry.objects.get().object_repr == "all automatic upgrades stopped by ada"
 
 
-def test_until_a_time_of_ones_own(ada: Client) -> None:
+def test_a_fleet_stop_ends_at_a_chosen_time(ada: Client) -> None:
     day = now() + timedelta(days=3)
     assert saved(post(ada, "fleetstop/add/", reason="x", until=f"{day:%Y-%m-%dT%H:%M}"))
     assert FleetStop.objects.get().until == day.replace(second=0, microsecond=0)
@@ -48,11 +48,14 @@ def test_a_refusal_is_shown_at_its_field(ada: Client, fields: dict[str, str], fi
     assert list(found) == [field] and words in found[field][0]
 
 
-def test_letting_go(ada: Client) -> None:
+def test_a_fleet_stop_is_ended_by_hand(ada: Client) -> None:
     a_scale_set()
-    row = stop_fleet(reason="x", owner="eve", now=NOW)
+    row = stop_fleet(reason="a bad image is out", owner="eve", now=NOW)
+    with nothing_changes():
+        asked = act(ada, "fleetstop/", "end_stop", row.pk).content.decode()
+    assert "Stopped by eve: a bad image is out" in asked
     with snapshot_equals_events():
-        act(ada, "fleetstop/", "end_stop", row.pk)
+        act(ada, "fleetstop/", "end_stop", row.pk, agreed="1")
     assert FleetStop.objects.get().ended_by == "ada"
     assert told(ada, "fleetstop/") == ["Automatic upgrades resumed: all scale sets."]
 
@@ -82,7 +85,7 @@ def test_each_permission_allows_its_own_actions(admitting: Admitting, mine: str)
     row = stop_fleet(reason="x", owner="eve", now=NOW)
     bob = admitting("view_fleetstop", f"{mine}_fleetstop")
     assert saved(post(bob, "fleetstop/add/", reason="mine")) is (mine == "add")
-    act(bob, "fleetstop/", "end_stop", row.pk)
+    act(bob, "fleetstop/", "end_stop", row.pk, agreed="1")
     row.refresh_from_db()
     assert row.ended_by == "bob"
     assert FleetStop.objects.filter(ended_at=None).count() == (1 if mine == "add" else 0)
@@ -93,4 +96,4 @@ def test_viewers_may_not_change_fleet_stops(admitting: Admitting) -> None:
     page(bob, "fleetstop/")
     with nothing_changes():
         assert post(bob, "fleetstop/add/", reason="mine").status_code == 403
-        act(bob, "fleetstop/", "end_stop", row.pk)
+        act(bob, "fleetstop/", "end_stop", row.pk, agreed="1")

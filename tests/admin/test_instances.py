@@ -38,7 +38,7 @@ def test_opting_out(ada: Client) -> None:
     assert told(ada, "instance/") == ["Opted out: fleet/web (2)."]
 
 
-def test_until_a_time_of_ones_own(ada: Client) -> None:
+def test_an_opt_out_ends_at_a_chosen_time(ada: Client) -> None:
     row, day = a_scale_set(), now() + timedelta(days=3)
     act(ada, "instance/", "opt_out_chosen", *ids(row, 1), agreed="1", reason="x", until=f"{day:%Y-%m-%dT%H:%M}")
     assert OptOut.objects.get().until == day.replace(second=0, microsecond=0)
@@ -60,7 +60,7 @@ def test_an_opt_out_that_cannot_be(ada: Client, fields: dict[str, str], words: s
     assert words in answer.content.decode()
 
 
-def test_all_that_a_filter_finds(ada: Client) -> None:
+def test_all_filtered_instances_are_opted_out(ada: Client) -> None:
     """More than a page, in several scale sets: the question is asked with one of them and `select_across`."""
     web, other = a_scale_set(instances=120), a_scale_set("other", instances=3)
     Instance.objects.filter(scale_set=web, number__lt=110).update(health="unhealthy")
@@ -96,7 +96,7 @@ def test_ending_another_persons_opt_out_asks_first(ada: Client, action: tuple[st
     assert OptOut.objects.get().ended_by == "ada"
 
 
-def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+def test_an_own_opt_out_ends_without_a_question(ada: Client) -> None:
     row = a_scale_set()
     opt_out("fleet/web", ["1"], reason="x", owner="ada", now=now())
     act(ada, "instance/", "opt_in_chosen", *ids(row, 1))
@@ -135,8 +135,10 @@ def test_the_right_to_opt_out_is_no_right_to_opt_in(admitting: Admitting) -> Non
 def test_releasing_from_quarantine(ada: Client) -> None:
     row = a_scale_set()
     Instance.objects.filter(number__in=[1, 2, 3]).update(failed_version="1.0.0", failures=3, quarantined_at=NOW)
+    with nothing_changes():
+        assert "are forgotten" in act(ada, "instance/", "release_chosen", *ids(row, 1, 3)).content.decode()
     with snapshot_equals_events():
-        act(ada, "instance/", "release_chosen", *ids(row, 1, 3))
+        act(ada, "instance/", "release_chosen", *ids(row, 1, 3), agreed="1")
     assert list(Instance.objects.exclude(quarantined_at=None).values_list("number", flat=True)) == [2]
     assert told(ada, "instance/") == ["Released: fleet/web (2)."]
     assert Transition.objects.latest("pk").note == "Released by ada."
@@ -148,13 +150,13 @@ def test_releasing_takes_the_permission_to_change_instances(admitting: Admitting
     bob = admitting("view_instance", "change_optout", "add_optout")
     assert "release_chosen" not in page(bob, "instance/")
     with nothing_changes():
-        act(bob, "instance/", "release_chosen", *ids(row, 1))
+        act(bob, "instance/", "release_chosen", *ids(row, 1), agreed="1")
 
 
 def test_the_right_to_change_instances_allows_releasing_them(admitting: Admitting) -> None:
     row = a_scale_set()
     Instance.objects.update(failures=3, quarantined_at=NOW)
-    act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1))
+    act(admitting("view_instance", "change_instance"), "instance/", "release_chosen", *ids(row, 1), agreed="1")
     assert Instance.objects.filter(quarantined_at=None).get().number == 1
 
 

@@ -27,7 +27,7 @@ def put(client: Client, document: str, name: str = "lb") -> Any:
     return post(client, "loadbalancer/add/", resource_group="fleet", name=name, document=document)
 
 
-def test_a_new_one_and_a_change_that_its_users_hear_of(ada: Client) -> None:
+def test_a_change_of_a_load_balancer_reaches_its_scale_sets(ada: Client) -> None:
     assert saved(put(ada, body()))
     row = LoadBalancer.objects.get()
     assert (row.key, row.location.name) == ("fleet/lb", "westeurope")

@@ -19,7 +19,7 @@ from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import ApiClient, Batch, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
@@ -38,7 +38,7 @@ def a_fleet(names: str = "ab", instances: int = 3) -> None:
     publish("1.0.0")
     for row in sets:
         upgrade = start(str(row), "me", NOW)
-        a_batch(upgrade, {0: MemberState.FAILED, 1: MemberState.UPGRADING})
+        a_batch(upgrade, {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.UPGRADING})
         opt_out(str(row), ["2"], reason="why", owner="me", now=NOW)
 
 
@@ -79,7 +79,7 @@ def test_read_only_pages_take_nothing(ada: Client, name: str) -> None:
         act(ada, f"{name}/", "delete_selected", pk, post="yes")
 
 
-def test_nothing_of_ours_is_deleted_by_django(ada: Client) -> None:
+def test_no_list_offers_djangos_own_deletion(ada: Client) -> None:
     """What is deleted here goes through a command."""
     a_fleet()
     for model in OURS:
@@ -126,7 +126,7 @@ def test_no_list_asks_once_for_each_row(ada: Client) -> None:
 def a_fleet_more(name: str) -> None:
     row = a_scale_set(name, instances=4)
     put_load_balancer(f"fleet/lb{name}", {"location": "westus"}, NOW)
-    a_batch(start(str(row), "me", NOW), {0: MemberState.SUCCEEDED, 1: MemberState.QUEUED})
+    a_batch(start(str(row), "me", NOW), {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.QUEUED})
     opt_out(str(row), ["2", "3"], reason="why", owner="me", now=NOW)
     publish(f"1.0.{ord(name)}", locations=["westus", "eastus"])
 
@@ -141,12 +141,12 @@ def test_an_upgrade_shows_its_batches_and_leads_to_their_members(ada: Client) ->
     assert "2 instance upgrades" in members
 
 
-def test_an_upgrade_shows_how_it_is_steered_and_what_was_rolled_back(ada: Client) -> None:
+def test_an_upgrade_shows_its_steering_and_its_rollbacks(ada: Client) -> None:
     a_scale_set()
     publish("1.0.0")
     Instance.objects.update(failed_version="1.0.0")
     upgrade = start("fleet/web", "me", NOW, only_failed=True)
-    batch = a_batch(upgrade, {0: MemberState.ROLLED_BACK, 1: MemberState.FAILED}, finished=True)
+    batch = a_batch(upgrade, {0: InstanceUpgradeState.ROLLED_BACK, 1: InstanceUpgradeState.FAILED}, finished=True)
     batch.why = "20 % of 10 is 2, so at most 2."
     batch.save()
     InstanceUpgrade.objects.filter(instance_number=1).update(rollback_error="DiskInUse: locked by a backup")
@@ -184,7 +184,8 @@ def test_clients_of_the_api_are_shown_without_secrets_and_revoked(ada: Client, a
     shown = page(ada, "apiclient/") + page(ada, f"apiclient/{row.pk}/change/")
     assert str(row.pk) in shown and secret not in shown and row.secret_hash not in shown
     with nothing_changes():
-        act(admitting("view_apiclient"), "apiclient/", "revoke_chosen", row.pk)
-    act(ada, "apiclient/", "revoke_chosen", row.pk)
+        act(admitting("view_apiclient"), "apiclient/", "revoke_chosen", row.pk, agreed="1")
+        assert "Only a new secret" in act(ada, "apiclient/", "revoke_chosen", row.pk).content.decode()
+    act(ada, "apiclient/", "revoke_chosen", row.pk, agreed="1")
     row.refresh_from_db()
     assert row.revoked_at is not None

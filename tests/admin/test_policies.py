@@ -9,7 +9,7 @@ import pytest
 from tests.stories import NOW, a_scale_set, at_once, document, edited, refused, snapshot_equals_events
 from upgrades.commands.policies import change_policy, policy_of
 from upgrades.commands.scale_sets import set_model
-from upgrades.core.json_edit import edited as with_member
+from upgrades.core.json_edit import edited as with_field
 from upgrades.core.json_edit import iso_duration
 from upgrades.core.json_fields import get_field
 from upgrades.models import ScaleSet
@@ -27,8 +27,8 @@ LATER = NOW + timedelta(minutes=1)
         ({"sku": {"CAPACITY": None}}, {"sku": {"CAPACITY": 7}}),
     ],
 )
-def test_a_member_is_changed_where_it_is_read(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert with_member(before, ("sku", "capacity"), 7) == after
+def test_a_field_is_changed_where_it_is_read(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert with_field(before, ("sku", "capacity"), 7) == after
     assert get_field(after, "sku", "capacity") == 7
 
 

@@ -38,7 +38,7 @@ def save(client: Client, row: ScaleSet, **changes: Any) -> Any:
 # --- the policy -------------------------------------------------------------------------------------------------------
 
 
-def test_the_form_shows_what_the_document_says(ada: Client) -> None:
+def test_the_form_shows_the_values_of_the_document(ada: Client) -> None:
     row = a_scale_set(rolling={"maxBatchInstancePercent": "35", "pauseTimeBetweenBatches": "PT1M"})
     shown = page(ada, f"scaleset/{row.pk}/change/")
     for name, value in (("max_batch_percent", "35"), ("pause_between_batches", "60.0"), ("capacity", "10")):
@@ -185,7 +185,7 @@ def test_no_secrets_and_no_markup_of_others_on_the_page(ada: Client) -> None:
     assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown
 
 
-def test_why_it_is_not_moving_is_there_to_read(ada: Client) -> None:
+def test_a_waiting_scale_set_shows_its_reasons(ada: Client) -> None:
     row = a_scale_set()
     assert "it is not waiting" in page(ada, f"scaleset/{row.pk}/change/")
     publish("1.0.0")
@@ -224,7 +224,9 @@ def test_deleting_asks_first(ada: Client) -> None:
     row = a_scale_set()
     with nothing_changes():
         answer = act(ada, "scaleset/", "delete_scale_sets", row.pk)
-    assert "Delete these scale sets and all their machines?" in answer.content.decode()
+    asked = answer.content.decode()
+    for words in ("Delete these scale sets and all their machines?", "fleet/web: 10 instances", "cannot be undone"):
+        assert words in asked
     with snapshot_equals_events():
         act(ada, "scaleset/", "delete_scale_sets", row.pk, agreed="1")
     assert ScaleSet.objects.get().deleting, "its machines go first"
@@ -262,7 +264,7 @@ def test_the_list_counts_and_filters(ada: Client) -> None:
     assert "1 scale set" in page(ada, "scaleset/?q=other")
 
 
-def test_events_say_what_changed(ada: Client) -> None:
+def test_saving_writes_an_event_with_the_change(ada: Client) -> None:
     row = a_scale_set()
     assert saved(save(ada, row, capacity=7))
     event = Event.objects.filter(scale_set=row).latest("seq")

@@ -131,7 +131,7 @@ def test_a_filter_is_honoured_or_refused(condition: str, words: str, log: Api) -
     assert words in said.message
 
 
-def test_members_can_be_selected(log: Api, some: None) -> None:
+def test_fields_can_be_selected(log: Api, some: None) -> None:
     (event, *_) = log("GET", _path(select="eventTimestamp, caller"))["value"]
     assert set(event) == {"eventTimestamp", "caller"}
     assert log("GET", _path(select="secrets")).status == 400

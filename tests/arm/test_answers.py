@@ -78,7 +78,7 @@ TYPES = {
 @pytest.mark.parametrize("kind", KINDS)
 @QUICK
 @given(random=st.randoms(use_true_random=False))
-def test_whatever_is_taken_comes_back_in_the_models_types(api: Api, kind: str, random: Random) -> None:
+def test_accepted_values_come_back_in_the_models_types(api: Api, kind: str, random: Random) -> None:
     path, make = KINDS[kind]
     with transaction.atomic():
         said = api.put(path, changed(make(), random))
@@ -100,7 +100,7 @@ def test_official_examples_come_back_in_the_models_types(api: Api, file: Path) -
     assert not list(strange(api.get(scale_set()).body, azure_types.SCALE_SET))
 
 
-def test_all_that_is_shown_of_a_fleet_is_of_the_models_types(api: Api) -> None:
+def test_everything_shown_of_a_fleet_has_the_models_types(api: Api) -> None:
     body = {**document(capacity=2, probe="/health", tags={"a": "b"}), "zones": ["1"]}
     row = a_scale_set(instances=2, model=body)
     ended(row, NOW)
@@ -159,7 +159,7 @@ def test_an_extension_is_answered_with_azures_types(api: Api) -> None:
     assert found["properties"]["settings"] == SETTINGS, "which are the extension's own"
 
 
-def test_unknown_members_stay_as_they_came(api: Api) -> None:
+def test_unknown_fields_stay_as_they_came(api: Api) -> None:
     api.put(scale_set(), edited(document(), f"{DISK}.fromTheFuture", {"Size": "3", "on": "true"}))
     disk = api.get(scale_set())["properties"]["virtualMachineProfile"]["storageProfile"]["osDisk"]
     assert disk["fromTheFuture"] == {"Size": "3", "on": "true"}
@@ -256,7 +256,7 @@ def test_latest_has_an_id_and_a_name(api: Api) -> None:
     )
 
 
-def test_user_data_comes_where_it_was_asked_for_alone(api: Api) -> None:
+def test_user_data_is_shown_only_on_request(api: Api) -> None:
     a_scale_set(instances=2, model=edited(document(capacity=2), f"{PROFILE}.userData", "c2VjcmV0"))
     sets = "/resourceGroups/fleet/providers/Microsoft.Compute/virtualMachineScaleSets"
     for path in (scale_set(), sets, f"{scale_set()}/virtualMachines", ONE, f"{ONE}?$expand=instanceView"):

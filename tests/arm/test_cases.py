@@ -1,8 +1,8 @@
 """Requests that others got wrong answers to: tests/arm/cases/*.json, each a list of cases, each a conversation.
 
-A step says what is asked (`do`: "PUT V", where V is the scale set's path and B a load balancer's) with a whole `document`, `with` members
+A step says what is asked (`do`: "PUT V", where V is the scale set's path and B a load balancer's) with a whole `document`, `with` fields
 laid over `base.json`, or a `body`; and what must come of it: `status` (200 or 201 where it says nothing), `code`, `words` in the message or
-in the whole answer, `has` (members of the answer), `warns` (words of the Warning header). A case that is refused must change nothing.
+in the whole answer, `has` (fields of the answer), `warns` (words of the Warning header). A case that is refused must change nothing.
 """
 
 import json

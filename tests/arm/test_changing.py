@@ -52,7 +52,7 @@ def test_s27_a_whole_put_turns_it_on(api: Api) -> None:
     assert ScaleSet.objects.get().automatic_upgrade
 
 
-def test_s28_the_patch_of_the_document_changes_that_member_only(api: Api) -> None:
+def test_s28_the_patch_of_the_document_changes_that_field_only(api: Api) -> None:
     before = a_scale_set(automatic=False, rolling={"maxBatchInstancePercent": 30})
     with snapshot_equals_events():
         said = api.patch(scale_set(), PATCH_OF_THE_DOCUMENT)
@@ -72,7 +72,7 @@ def test_s29_names_in_any_case(api: Api) -> None:
 
 
 def test_s29_the_switch_is_there_to_be_set(api: Api) -> None:
-    """`az vmss update --set` refuses a member that its GET did not show; and to show it changes nothing."""
+    """`az vmss update --set` refuses a field that its GET did not show; and to show it changes nothing."""
     body = document()
     del body["properties"]["upgradePolicy"]
     api.put(scale_set(), body)
@@ -156,7 +156,7 @@ def test_tags_are_replaced_whole(api: Api) -> None:
     assert api.patch(scale_set(), {"tags": {"c": "d"}})["tags"] == {"c": "d"}
 
 
-def test_as_az_vmss_scale_and_az_vmss_update_put(api: Api) -> None:
+def test_puts_of_az_vmss_scale_and_az_vmss_update_are_accepted(api: Api) -> None:
     a_scale_set(instances=3)
     assert (
         api.put(scale_set(), {"location": "westeurope", "sku": {"name": "Standard_D2s_v3", "capacity": 5}}).status
@@ -242,8 +242,8 @@ def test_removing_a_secret_needs_the_right_and_no_running_upgrade(api: Api) -> N
         is_error(api.patch(scale_set(), null), 409, "OperationNotAllowed", "another ongoing rolling upgrade operation")
 
 
-def test_unknown_members_survive(api: Api) -> None:
-    """Where Azure adds members with new versions; around the switches they are refused (test_unknown_members)."""
+def test_unknown_fields_survive(api: Api) -> None:
+    """Where Azure adds fields with new versions; around the switches they are refused (test_unknown_fields)."""
     future = {"A": [1, {"b": None}], "c": "true"}
     api.put(scale_set(), edited(document(), f"{PROFILE}.fromTheFuture", future))
     assert api.get(scale_set())["properties"]["virtualMachineProfile"]["fromTheFuture"] == future
@@ -265,7 +265,7 @@ def test_answers_are_typed_whatever_came(api: Api) -> None:
 # --- conditions -------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_overwrites_what_he_has_not_seen(api: Api) -> None:
+def test_a_request_with_an_outdated_etag_is_refused(api: Api) -> None:
     made = api.put(scale_set(), document())
     etag = made.headers["ETag"]
     assert etag == made["etag"] == api.get(scale_set()).headers["ETag"]

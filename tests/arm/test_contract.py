@@ -186,7 +186,7 @@ def test_a_body_that_is_too_large(api: Api) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_document_of_too_many_members(api: Api, method: str) -> None:
+def test_a_document_of_too_many_fields(api: Api, method: str) -> None:
     a_scale_set()
     strange = {f"a{number}": 1 for number in range(30_000)}
     with nothing_changes():
@@ -194,7 +194,7 @@ def test_a_document_of_too_many_members(api: Api, method: str) -> None:
     is_error(said, 400, "InvalidParameter", "names and values", "50000")
 
 
-BAD_MEMBERS: list[tuple[str, Any, str]] = [
+BAD_FIELDS: list[tuple[str, Any, str]] = [
     ("location", "", "InvalidParameter"),
     ("location", "atlantis", "LocationNotAvailableForResourceType"),
     ("location", 7, "InvalidParameter"),
@@ -228,8 +228,8 @@ BAD_MEMBERS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "code"), BAD_MEMBERS, ids=lambda value: str(value)[-40:])
-def test_bad_members_of_a_scale_set(api: Api, path: str, value: Any, code: str) -> None:
+@pytest.mark.parametrize(("path", "value", "code"), BAD_FIELDS, ids=lambda value: str(value)[-40:])
+def test_bad_fields_of_a_scale_set(api: Api, path: str, value: Any, code: str) -> None:
     """The percent ranges among them; on creating and on changing."""
     with nothing_changes():
         is_error(api.put(scale_set("new"), edited(document(), path, value)), 400, code)

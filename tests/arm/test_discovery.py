@@ -50,7 +50,7 @@ def test_the_discovery_document_has_all_that_openid_asks_for(api: Api, tenant: s
 
 
 @pytest.mark.parametrize("path", ["{t}/v2.0", "{t}", "common", "adfs"])
-def test_a_token_is_verified_with_what_discovery_says_alone(api: Api, path: str) -> None:
+def test_a_token_is_verified_with_the_discovery_document_alone(api: Api, path: str) -> None:
     """As a stranger does it: the issuer, the keys, the algorithm, and the audience that was asked for."""
     found = read(api, f"/{path.format(t=api.tenant)}/.well-known/openid-configuration")
     form = {"client_id": str(api.client.pk), "client_secret": api.secret, "grant_type": "client_credentials"}
@@ -83,7 +83,7 @@ def test_keys_are_served_at_the_older_address_too(api: Api) -> None:
     assert {"kty", "use", "kid", "n", "e", "alg", "issuer"} == set(key), "and nothing private"
 
 
-def test_there_is_a_key_before_the_first_token(api: Api) -> None:
+def test_a_key_exists_before_the_first_token(api: Api) -> None:
     token_keys.end_all_tokens()
     assert len(read(api, "/common/discovery/v2.0/keys")["keys"]) == 1
 

@@ -123,7 +123,7 @@ def _check_how_a_gallery_shows(api: Api) -> None:
     assert api.get("/providers/Microsoft.Compute/virtualMachineScaleSets").status == 200
 
 
-def test_s26_a_preflight_lists_what_the_model_refers_to(api: Api) -> None:
+def test_s26_a_preflight_lists_the_references_of_the_model(api: Api) -> None:
     api.put(load_balancer(), {"location": "westeurope", "properties": {}})
     balancer = f"/subscriptions/s{load_balancer()}/backendAddressPools/p"
     script = {

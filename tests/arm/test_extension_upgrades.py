@@ -28,7 +28,7 @@ def test_a_21_an_extension_upgrade_is_started_and_asked_after(api: Api) -> None:
     assert api.get(said.headers["Location"]).status == 200
 
 
-def test_a_21_it_is_the_latest_rolling_upgrade_and_none_of_the_os_history(api: Api) -> None:
+def test_a_21_an_upgrade_of_extensions_is_the_latest_but_not_in_the_os_history(api: Api) -> None:
     a_scale_set(probe="/health")
     api.post(START)
     properties = api.get(LATEST)["properties"]
@@ -50,7 +50,7 @@ def test_a_21_a_second_upgrade_and_a_model_without_extensions_are_refused(api: A
         is_error(api.post(f"{other}/{again}"), 409, "OperationNotAllowed", "another ongoing rolling upgrade operation")
 
 
-def test_a_21_an_instance_whose_extensions_are_run_is_updating_and_says_their_versions(api: Api) -> None:
+def test_a_21_an_instance_is_updating_while_its_extensions_run(api: Api) -> None:
     row = a_scale_set(probe="/health", instances=1)
     health = {"name": "health", "state": "succeeded", "message": "", "version": "1.0"}
     row.instances.update(operation_kind=OperationKind.EXTENSIONS, extensions=[health])

@@ -25,7 +25,6 @@ from upgrades.models import ScaleSet, sealing
 pytestmark = pytest.mark.django_db
 QUICK = settings(
     max_examples=40,
-    deadline=None,
     database=None,
     derandomize=True,
     phases=[Phase.generate],  # what fails is small already

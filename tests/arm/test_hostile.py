@@ -68,7 +68,7 @@ def test_an_expiry_at_the_end_of_time(api: Api) -> None:
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
-def test_more_parameters_than_anybody_needs(api: Api) -> None:
+def test_a_request_with_too_many_parameters_is_refused(api: Api) -> None:
     many = "&".join(f"a{number}=1" for number in range(1100))
     is_error(api.get(f"?{many}"), 400, "BadRequest", "too many")
 
@@ -126,7 +126,7 @@ def test_a_token_of_the_future_opens_nothing(api: Api) -> None:
 
 
 def stored_as_it_is(body: dict[str, Any]) -> None:
-    """A document from before two spellings of one member were refused."""
+    """A document from before two spellings of one field were refused."""
     a_scale_set(instances=3)
     ScaleSet.objects.update(document=body)
 
@@ -227,7 +227,7 @@ def test_a_group_with_letters_of_other_alphabets_in_any_case(api: Api) -> None:
 
 
 def test_a_put_keeps_omitted_fields_of_list_elements_too(api: Api) -> None:
-    """As clients with older models put what they got: without the members they do not know."""
+    """As clients with older models put what they got: without the fields they do not know."""
     extension = {
         "name": "one",
         "fromTheFuture": 1,

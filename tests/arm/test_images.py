@@ -148,7 +148,7 @@ def test_an_unknown_location(api: Api) -> None:
     is_error(said, 400, "LocationNotAvailableForResourceType", "atlantis")
 
 
-def test_an_unknown_version_names_those_of_its_sku(api: Api) -> None:
+def test_an_unknown_version_is_refused_with_the_versions_of_its_sku(api: Api) -> None:
     for number in range(12):
         publish(f"16.04.2018092{number:02}")
     said = api.get(f"{VERSIONS}/9.9.9")

@@ -235,7 +235,7 @@ def test_names_in_any_case_and_texts_for_switches(api: Api) -> None:
     assert OptOut.objects.count() == 1
 
 
-def test_protecting_what_somebody_else_has_changed(api: Api) -> None:
+def test_a_protection_with_an_outdated_etag_is_refused(api: Api) -> None:
     a_scale_set()
     etag = api.get(ONE).headers["ETag"]
     api.put(ONE, protection(True, True), if_match=etag)

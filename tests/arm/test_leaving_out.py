@@ -140,7 +140,7 @@ def test_fields_that_are_never_shown_stay(made: Api) -> None:
     assert sealing.unseal(after.sealed_secrets) == sealing.unseal(before.sealed_secrets)
 
 
-def test_members_of_no_model_stay_since_clients_with_types_drop_them(made: Api) -> None:
+def test_fields_of_no_model_stay_since_clients_with_types_drop_them(made: Api) -> None:
     put_without(made, f"{PROFILE}.fromTheFuture")
     assert stored(f"{PROFILE}.fromTheFuture") == {"a": 1}
 
@@ -154,7 +154,7 @@ def test_fields_unknown_to_an_older_api_version_stay(made: Api) -> None:
     assert stored(f"{PROFILE}.licenseType") is None, "which is of 2017"
 
 
-def test_a_newer_version_than_all_that_are_known_here_knows_what_the_newest_knows(made: Api) -> None:
+def test_an_api_version_of_the_future_counts_as_the_newest_known(made: Api) -> None:
     put_without(made, "properties.scaleInPolicy", version="2031-01-01")
     assert stored("properties.scaleInPolicy") is None
 

@@ -137,7 +137,7 @@ def test_a_probe_in_use_stays_and_so_does_its_load_balancer(api: Api) -> None:
     assert api.delete(load_balancer()).status == 200
 
 
-def test_the_members_spelled_otherwise(api: Api) -> None:
+def test_fields_in_another_case_are_understood(api: Api) -> None:
     """As the document's template sends them: "http" in small letters, numbers as texts, `Id`."""
     settings = {"Protocol": "http", "port": "80", "requestPath": "/", "intervalInSeconds": "5", "numberOfProbes": "2"}
     api.put(load_balancer(), balancer(mine=settings))
@@ -207,7 +207,7 @@ def test_invalid_locations_are_refused(api: Api, location: Any) -> None:
         assert api.put(load_balancer(), {**balancer(), "location": location}).status == 400
 
 
-def test_nobody_overwrites_what_he_has_not_seen(api: Api) -> None:
+def test_a_request_with_an_outdated_etag_is_refused(api: Api) -> None:
     etag = api.put(load_balancer(), balancer()).headers["ETag"]
     api.patch(load_balancer(), {"tags": {"a": "b"}}, if_match=etag)
     with nothing_changes():

@@ -149,7 +149,7 @@ def test_groups_by_tag_go_on_over_pages(groups: Api, monkeypatch: pytest.MonkeyP
     assert [resource["name"] for resource in second["value"]] == ["web"] and "nextLink" not in second.body
 
 
-def test_the_first_ones(groups: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_top_limits_the_number_of_groups(groups: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(groups, "/resourceGroups?$top=2") == ["bare", "db"]
     assert names(groups, "/resourceGroups?$top=0") == []
     monkeypatch.setattr("upgrades.arm.resource_groups.PAGE", 1)
@@ -290,6 +290,6 @@ def test_a_write_refuses_unknown_parameters(api: Api, name: str) -> None:
             is_error(api(method, f"{path}?{name}=true", body), 400, "InvalidParameter", name.lower(), "not honoured")
 
 
-def test_a_call_that_changes_something_passes_over_what_azure_knows(api: Api) -> None:
+def test_a_changing_call_ignores_parameters_that_azure_knows(api: Api) -> None:
     a_scale_set()
     assert api.delete(f"{scale_set()}?forceDeletion=true&x-ms-foo=1").status == 202

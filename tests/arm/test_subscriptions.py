@@ -11,7 +11,7 @@ from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
 pytestmark = pytest.mark.django_db
 
 
-def test_az_login_gets_what_it_asks_for(api: Api) -> None:
+def test_az_login_finds_its_subscription(api: Api) -> None:
     (subscription,) = api.raw("GET", "/subscriptions?api-version=2022-12-01")["value"]
     assert (subscription["subscriptionId"], subscription["state"], subscription["tenantId"]) == (
         api.subscription,
@@ -99,7 +99,7 @@ def test_a_group_is_deleted_with_all_its_resources(api: Api) -> None:
     assert ResourceGroup.objects.count() == 2
 
 
-def test_a_group_whose_probe_others_use_stays(api: Api) -> None:
+def test_a_group_with_a_probe_in_use_is_not_deleted(api: Api) -> None:
     probes = [{"name": "p", "properties": {"protocol": "Tcp", "port": 22}}]
     api.put(load_balancer(), {"location": "westeurope", "properties": {"probes": probes}})
     a_scale_set(group="other", probe_id=f"/subscriptions/{api.subscription}{load_balancer()}/probes/p")

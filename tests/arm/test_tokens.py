@@ -187,7 +187,7 @@ def test_forged_tokens_open_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "Digest x"])
-def test_without_a_token_clients_are_told_where_to_get_one(api: Api, header: str) -> None:
+def test_a_request_without_a_token_is_told_where_to_get_one(api: Api, header: str) -> None:
     said = api.get("", token="", authorization=header)
     is_error(said, 401, "AuthenticationFailed")
     challenge = said.headers["WWW-Authenticate"]

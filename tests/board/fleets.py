@@ -11,7 +11,15 @@ from upgrades.commands import fleet_stops, images, opt_outs, steering, upgrades
 from upgrades.commands.errors import Refused
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.facts import Facts, ImageReference
-from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning, StartedBy, UpgradeKind
+from upgrades.core.states import (
+    Health,
+    InstanceUpgradeState,
+    OperationKind,
+    Power,
+    Provisioning,
+    StartedBy,
+    UpgradeKind,
+)
 from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.orchestrator.reconcile import reconcile
 from upgrades.orchestrator.record import OPERATION_OF, new_surge_instances
@@ -20,8 +28,13 @@ OLD, MIDDLE, NEW, NEXT = "16.04.201801", "16.04.201802", "16.04.201803", "16.04.
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 VERSION = "properties.virtualMachineProfile.storageProfile.imageReference.version"
 # How far the members of the batch in flight are; of those before it all are done.
-IN_FLIGHT = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
-DONE = (*[MemberState.SUCCEEDED] * 6, MemberState.FAILED, MemberState.ROLLED_BACK, MemberState.SKIPPED)
+IN_FLIGHT = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
+DONE = (
+    *[InstanceUpgradeState.SUCCEEDED] * 6,
+    InstanceUpgradeState.FAILED,
+    InstanceUpgradeState.ROLLED_BACK,
+    InstanceUpgradeState.SKIPPED,
+)
 
 
 @dataclass(slots=True)
@@ -155,17 +168,17 @@ def _bring(batch: Batch) -> None:
     """What the states of the members mean for their instances."""
     upgrade = batch.upgrade
     for member in batch.members.select_related("instance"):
-        instance, state = member.instance, MemberState(member.state)
+        instance, state = member.instance, InstanceUpgradeState(member.state)
         assert instance
-        if state in (MemberState.SUCCEEDED, MemberState.VERIFYING, MemberState.FAILED):
+        if state in (InstanceUpgradeState.SUCCEEDED, InstanceUpgradeState.VERIFYING, InstanceUpgradeState.FAILED):
             instance.version = upgrade.target_version or instance.version
             instance.extensions_key = upgrade.target_extensions or instance.extensions_key
-        if state is MemberState.UPGRADING:
+        if state is InstanceUpgradeState.UPGRADING:
             instance.operation_id, instance.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
             instance.operation_version, instance.operation_at = upgrade.target_version, NOW
-        if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
+        if state in (InstanceUpgradeState.FAILED, InstanceUpgradeState.ROLLED_BACK):
             instance.failed_version = upgrade.target_version
-        if state is MemberState.VERIFYING and instance.health == Health.HEALTHY:
+        if state is InstanceUpgradeState.VERIFYING and instance.health == Health.HEALTHY:
             instance.health = Health.INITIALIZING
         _note_swapped(member)
         instance.save()
@@ -174,12 +187,12 @@ def _bring(batch: Batch) -> None:
 def _bring_beside(batch: Batch) -> None:
     """The same for surge instances: each is still being made, is awaited, or has taken the place of the old one, which goes."""
     upgrade, row = batch.upgrade, batch.upgrade.scale_set
-    members = list(batch.members.select_related("instance").exclude(state=MemberState.SKIPPED))
+    members = list(batch.members.select_related("instance").exclude(state=InstanceUpgradeState.SKIPPED))
     old = [member.instance for member in members if member.instance]
     for member, instance in zip(members, new_surge_instances(row, old, upgrade.target_version, NOW), strict=True):
-        state, instance.member = MemberState(member.state), member
+        state, instance.member = InstanceUpgradeState(member.state), member
         instance.operation_id = member.pk
-        if state not in (MemberState.QUEUED, MemberState.UPGRADING):
+        if state not in (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING):
             instance.operation_id, instance.operation_kind = None, ""
             instance.operation_version, instance.operation_at = "", None
             instance.version, instance.power, instance.provisioning = (
@@ -187,20 +200,20 @@ def _bring_beside(batch: Batch) -> None:
                 Power.RUNNING,
                 Provisioning.SUCCEEDED,
             )
-        if state is MemberState.SUCCEEDED:
+        if state is InstanceUpgradeState.SUCCEEDED:
             instance.health = Health.HEALTHY
-        if state in (MemberState.FAILED, MemberState.ROLLED_BACK):
+        if state in (InstanceUpgradeState.FAILED, InstanceUpgradeState.ROLLED_BACK):
             _delete(instance)
         instance.save()
         member.replacement, member.replacement_number = instance, instance.number
         member.save(update_fields=["replacement", "replacement_number"])
-        if state is MemberState.SUCCEEDED and member.instance:
+        if state is InstanceUpgradeState.SUCCEEDED and member.instance:
             _delete(member.instance)
         _note_swapped(member)
 
 
 def _note_swapped(member: InstanceUpgrade) -> None:
-    if member.state != MemberState.QUEUED:
+    if member.state != InstanceUpgradeState.QUEUED:
         member.swapped_at = NOW
         member.save(update_fields=["swapped_at"])
 

@@ -29,7 +29,7 @@ from upgrades.core.facts import Facts
 from upgrades.core.progress import Progress, count_states, progress_from, progress_of
 from upgrades.core.ranges import numbers_in, ranges, spans
 from upgrades.core.standing import standing
-from upgrades.core.states import MemberState, UpgradeKind
+from upgrades.core.states import InstanceUpgradeState, UpgradeKind
 from upgrades.management import plan, status, status_json
 from upgrades.models import RollingUpgrade, ScaleSet
 
@@ -126,7 +126,7 @@ def _progress(facts: Facts, upgrade: RollingUpgrade | None) -> Progress | None:
     if facts.upgrade:
         return progress_of(facts, facts.upgrade)
     assert upgrade.record
-    states = [MemberState(state) for state in upgrade.members.values_list("state", flat=True)]
+    states = [InstanceUpgradeState(state) for state in upgrade.members.values_list("state", flat=True)]
     return progress_from(count_states(states), upgrade.record["left"])
 
 

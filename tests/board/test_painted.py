@@ -22,7 +22,7 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
 from upgrades.core.gauges import policy_of
 from upgrades.core.preview import preview
-from upgrades.core.states import HAS_FAILED, MemberState
+from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Wait, Why
 from upgrades.feed import read
 from upgrades.models import ScaleSet
@@ -89,7 +89,7 @@ def painted(told: list[Json]) -> list[Json]:
     return pages
 
 
-def test_pages_say_what_the_engine_says(cases: list[Case]) -> None:
+def test_pages_show_the_states_and_counts_of_the_engine(cases: list[Case]) -> None:
     seen = {state for case in cases for state in case.page["states"].values()}
     assert len(seen) >= 14, f"these fleets show too little: {sorted(seen)}"
     assert set().union(*(situations(case.facts) for case in cases)) == set(SITUATIONS), "these fleets show too little"
@@ -184,8 +184,8 @@ def _batches_are_as_large_as_their_members(case: Case) -> None:
         return
     for told, batch in zip(case.page["batches"], case.facts.upgrade.batches, strict=False):
         members = [member.state for member in batch.members]
-        assert told["size"] == sum(state is not MemberState.SKIPPED for state in members)
-        assert told["succeeded"] == members.count(MemberState.SUCCEEDED)
+        assert told["size"] == sum(state is not InstanceUpgradeState.SKIPPED for state in members)
+        assert told["succeeded"] == members.count(InstanceUpgradeState.SUCCEEDED)
         failed = sum(state in HAS_FAILED for state in members)
         assert sum(told["members"].get(state.value, 0) for state in HAS_FAILED) == failed
 

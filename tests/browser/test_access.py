@@ -132,7 +132,7 @@ def test_lists_of_the_admin_are_not_cut_off(path: str, sign_in: SignIn) -> None:
     assert wide[0] <= wide[1], wide
 
 
-def test_save_is_in_sight_and_moments_are_those_of_the_viewer(sign_in: SignIn) -> None:
+def test_save_is_in_sight_and_times_are_in_the_viewers_zone(sign_in: SignIn) -> None:
     page = sign_in("/admin/upgrades/scaleset/", height=800)
     page.get_by_role("link", name=TWELVE).click()
     expect(page.get_by_role("button", name="Save", exact=True).first).to_be_in_viewport()
@@ -150,9 +150,7 @@ def test_a_phone_shows_all_of_its_width(path: str, sign_in: SignIn) -> None:
     assert wide[0] <= wide[1], wide
 
 
-def test_on_a_phone_nothing_is_turned_by_a_finger_that_scrolls(
-    up: Installation, browser: Browser, sign_in: SignIn
-) -> None:
+def test_scrolling_on_a_phone_turns_no_switch(up: Installation, browser: Browser, sign_in: SignIn) -> None:
     """A phone is for looking; a narrow window with a mouse is a magnified one."""
     state = sign_in("/").context.storage_state()
     context = browser.new_context(

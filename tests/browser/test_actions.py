@@ -145,7 +145,7 @@ def test_a_single_form_serves_all_selected_scale_sets(up: Installation, sign_in:
     assert_accessible(page)
 
 
-def test_the_address_holds_what_the_viewer_chose_and_the_back_button_takes_it_back(ten: str, sign_in: SignIn) -> None:
+def test_the_address_holds_the_viewers_choices_and_the_back_button_undoes_them(ten: str, sign_in: SignIn) -> None:
     """F17: filter, health, group, colours, selection."""
     page = sign_in(address(ten))
     expect(page.locator("#grid .cell")).to_have_count(10)

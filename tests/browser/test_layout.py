@@ -82,7 +82,7 @@ def test_the_hint_of_the_search_is_whole_beside_the_table_too(sign_in: SignIn, w
 
 @pytest.mark.parametrize("address", ["/", SET_PAGE])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_moves_while_a_page_appears(sign_in: SignIn, address: str, width: int) -> None:
+def test_a_page_does_not_shift_while_it_loads(sign_in: SignIn, address: str, width: int) -> None:
     page = sign_in("/", width=width)
     page.add_init_script(COUNT_SHIFTS)
     page.goto(address)
@@ -92,7 +92,7 @@ def test_nothing_moves_while_a_page_appears(sign_in: SignIn, address: str, width
 
 
 @pytest.mark.parametrize("address", ["/audit/", "/images/", "/admin/upgrades/instance/"])
-def test_nothing_moves_on_a_phone_when_times_become_the_viewers(sign_in: SignIn, address: str) -> None:
+def test_a_page_on_a_phone_does_not_shift_when_times_are_localised(sign_in: SignIn, address: str) -> None:
     page = sign_in("/", width=390, zone="America/New_York")
     page.add_init_script(COUNT_SHIFTS)
     page.goto(address)
@@ -140,14 +140,14 @@ def test_opening_an_instance_moves_no_cell_and_marks_its_own(sign_in: SignIn, wi
     assert page.locator("#grid .cell").first.get_attribute("aria-current") == "true"
 
 
-def test_on_a_desk_the_grid_has_half_of_the_height(up: Installation, sign_in: SignIn) -> None:
+def test_the_grid_has_half_of_the_height_on_a_desk(up: Installation, sign_in: SignIn) -> None:
     put_fleet(up, "pages/desk", 10)
     page = live(sign_in("/scale-sets/pages/desk/", height=800))
     assert box(page, "#grid")["y"] < 440
     assert box(page, ".instruments")["x"] > box(page, "#grid")["x"] + box(page, "#grid")["width"]
 
 
-def test_why_a_control_is_off_is_said_within_the_window(sign_in: SignIn, onlooker: str) -> None:
+def test_the_tooltip_of_a_disabled_control_stays_within_the_window(sign_in: SignIn, onlooker: str) -> None:
     page = live(sign_in(f"{SET_PAGE}?open=3", user=onlooker, password=PASSWORD))
     for place in page.locator(".why-off:visible").all():
         place.scroll_into_view_if_needed()

@@ -133,7 +133,7 @@ def steered(up: Installation) -> str:
     return STEERED
 
 
-def test_a_paused_upgrade_says_by_whom_and_goes_on_when_resumed(
+def test_a_paused_upgrade_names_the_person_and_goes_on_when_resumed(
     up: Installation, steered: str, sign_in: SignIn
 ) -> None:
     page = sign_in(address(steered))

@@ -69,7 +69,7 @@ def test_a_slow_server_loses_no_act(up: Installation, sign_in: SignIn) -> None:
         expect(page.locator(f'tr[data-key="{path}"]').get_by_role("switch")).to_have_attribute("aria-checked", "true")
 
 
-def test_a_switch_that_nobody_answers_can_be_turned_again(sign_in: SignIn) -> None:
+def test_a_switch_without_an_answer_can_be_turned_again(sign_in: SignIn) -> None:
     page = ready(sign_in(address(SETS[0])))
     page.route("**/automatic/", lambda route: route.fulfill(json={}))
     switch = page.get_by_role("switch", name="Automatic upgrades")
@@ -232,7 +232,7 @@ def test_signing_out_in_one_tab_ends_the_feed_in_all(up: Installation, sign_in: 
     up.manage("opt_in", SETS[2], "1")
 
 
-def test_where_sockets_are_blocked_the_page_lives_all_the_same(up: Installation, sign_in: SignIn) -> None:
+def test_the_page_of_a_scale_set_stays_live_without_web_sockets(up: Installation, sign_in: SignIn) -> None:
     page = sign_in("/")
     page.route_web_socket("**/ws/feed/**", lambda socket: socket.close())
     page.goto(address(SETS[2]))
@@ -243,7 +243,7 @@ def test_where_sockets_are_blocked_the_page_lives_all_the_same(up: Installation,
     up.manage("opt_in", SETS[2], "1")
 
 
-def test_where_sockets_are_blocked_a_new_scale_set_is_found(up: Installation, sign_in: SignIn) -> None:
+def test_the_fleet_page_finds_a_new_scale_set_without_web_sockets(up: Installation, sign_in: SignIn) -> None:
     page = sign_in("/")
     page.route_web_socket("**/ws/feed/**", lambda socket: socket.close())
     page.goto("/")

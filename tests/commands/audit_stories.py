@@ -25,7 +25,7 @@ from upgrades.commands import (
     upgrades,
 )
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import ApiClient, Instance, Location, ScaleSet
 
 WEB = "fleet/web"
@@ -60,7 +60,7 @@ def in_an_upgrade(act: Callable[[], Any], **changes: Any) -> Callable[[], Callab
 
 
 def _between_batches() -> Callable[[], Any]:
-    a_batch(upgrading(rolling=PAUSES), {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrading(rolling=PAUSES), {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     return partial(steering.next_batch_now, WEB, "ada", LATER)
 
 

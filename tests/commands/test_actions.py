@@ -15,7 +15,7 @@ from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.opt_outs import opt_out
 from upgrades.core.actions import Action
 from upgrades.core.decide import decide
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.core.steps import Complete, Fault
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet
 from upgrades.orchestrator.observe import observe, possible_actions
@@ -87,7 +87,9 @@ def running(*, finished: bool = True, pause: int = 0) -> RollingUpgrade:
     upgrade = upgrades.start("fleet/web", "bob", NOW)
     upgrade.policy["pause_seconds"] = pause
     upgrade.save(update_fields=["policy"])
-    a_batch(upgrade, {0: MemberState.SUCCEEDED if finished else MemberState.UPGRADING}, finished=finished)
+    a_batch(
+        upgrade, {0: InstanceUpgradeState.SUCCEEDED if finished else InstanceUpgradeState.UPGRADING}, finished=finished
+    )
     return upgrade
 
 
@@ -195,7 +197,7 @@ def test_an_upgrade_that_can_be_started_does_not_end_at_once(situation: Callable
         (stopped, Action.OPT_OUT_OF_UPGRADE, ""),
     ],
 )
-def test_why_it_cannot_be_done_is_said(situation: Callable[[], None], action: Action, why: str) -> None:
+def test_an_impossible_action_has_its_reason(situation: Callable[[], None], action: Action, why: str) -> None:
     situation()
     with nothing_changes():
         assert now_possible()[action] == why

@@ -19,7 +19,7 @@ from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.policies import change_policy
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
 from upgrades.orchestrator.reconcile import reconcile
@@ -61,7 +61,7 @@ def reconcile_now() -> None:
 # --- approving --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_happens_before_approval_and_then_to_the_approved_only() -> None:
+def test_only_approved_instances_are_upgraded() -> None:
     upgrade = waiting()
     assert (upgrade.policy["deferral"], upgrade.ends_by) == (True, None)
     assert ScaleSet.objects.get().decision["code"] == "WaitsForApproval" and taken() == []
@@ -82,7 +82,7 @@ def test_approvals_are_in_the_feed_and_audited() -> None:
     assert (line.instance_number, line.note) == (3, f"Approved for {NEW} by ada.")
 
 
-def test_without_names_all_are_that_wait_but_not_the_opted_out() -> None:
+def test_an_approval_without_names_covers_all_waiting_instances_but_opted_out_ones() -> None:
     waiting(4)
     opt_out(WEB, ["2"], reason="why", owner="me", now=NOW)
     Instance.objects.filter(number=0).update(version=NEW)
@@ -137,7 +137,7 @@ def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
 def test_an_approval_can_be_withdrawn_before_its_batch() -> None:
     upgrade = waiting()
     approve(WEB, by="ada", now=NOW)
-    a_batch(upgrade, {0: MemberState.QUEUED})
+    a_batch(upgrade, {0: InstanceUpgradeState.QUEUED})
     with snapshot_equals_events():
         rows = withdraw_approval(WEB, ["0", "1"], by="eve", now=LATER)
     assert [row.number for row in rows] == [1]
@@ -158,7 +158,7 @@ def test_instances_with_the_version_keep_their_approval() -> None:
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
-def test_without_a_deferral_there_is_nothing_to_approve() -> None:
+def test_an_approval_without_a_deferral_is_refused() -> None:
     a_scale_set()
     publish(NEW)
     with refused("OperationNotAllowed", "its policy has no osRollingUpgradeDeferral"):
@@ -197,7 +197,7 @@ def test_instances_that_are_not_there(ids: list[str], code: str, words: str) -> 
         withdraw_approval(WEB, ids, by="ada", now=LATER)
 
 
-def test_nothing_to_approve() -> None:
+def test_an_approval_is_refused_where_no_instance_waits() -> None:
     deferred_set()
     with refused("OperationNotAllowed", "no instance is older than 0.0.1"):
         approve(WEB, by="ada", now=NOW)

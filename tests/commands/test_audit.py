@@ -87,7 +87,7 @@ def test_the_actor_is_asked_for_only_when_an_entry_is_written() -> None:
 # --- what -------------------------------------------------------------------------------------------------------------
 
 
-def test_before_and_after_hold_only_what_differs() -> None:
+def test_before_and_after_hold_only_the_differences() -> None:
     a_scale_set()
     change_policy(WEB, {"automatic_upgrade": False}, LATER)
     row = last()
@@ -117,7 +117,7 @@ def test_commands_without_a_change_are_not_audited() -> None:
     assert AuditEntry.objects.count() == before + 1
 
 
-def test_opting_out_again_says_what_it_replaced() -> None:
+def test_opting_out_again_records_the_replaced_opt_out() -> None:
     a_scale_set()
     opt_out(WEB, ["1", "2", "3"], reason="old mobile app", owner="bob", now=NOW)
     opt_out(WEB, ["3", "4"], reason="debugging", owner="ada", now=LATER)
@@ -135,10 +135,10 @@ def test_an_entry_outlives_its_object() -> None:
     assert [entry.code for entry in AuditEntry.objects.filter(key=WEB)] == ["ScaleSetDeleted", "ScaleSetCreated"]
 
 
-def a_script(**members: object) -> dict[str, object]:
+def a_script(**fields: object) -> dict[str, object]:
     """The custom script extension, with these settings and secrets."""
     kind = {"publisher": "Microsoft.Azure.Extensions", "type": "CustomScript", "typeHandlerVersion": "2.1"}
-    return {"name": "script", "properties": {**kind, **members}}
+    return {"name": "script", "properties": {**kind, **fields}}
 
 
 SECRETS = {
@@ -226,7 +226,7 @@ def test_a_refusal_within_another_command_is_one_line() -> None:
     assert [entry.code for entry in trail()[before:]] == ["ScaleSetChanged"]
 
 
-def test_nobody_fills_the_table_with_refused_attempts() -> None:
+def test_refused_attempts_do_not_fill_the_table() -> None:
     a_scale_set()
     before = AuditEntry.objects.count()
     for second in range(50):

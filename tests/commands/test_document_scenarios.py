@@ -27,8 +27,8 @@ def test_document_scenario(path: Path, request: pytest.FixtureRequest) -> None:
 
 
 def _command(line: str) -> Iterator[str]:
-    """`rules current`, or `rules document` (those of 2018); `balancer sku=Basic member=value ..`, with members of its probe; `put
-    probe=extension member=value ..`, with members by their dotted paths."""
+    """`rules current`, or `rules document` (those of 2018); `balancer sku=Basic field=value ..`, with fields of its probe; `put
+    probe=extension field=value ..`, with fields by their dotted paths."""
     word, *words = line.split()
     if word == "rules":
         Location.objects.update(rules=words[0])

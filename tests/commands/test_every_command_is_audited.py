@@ -28,7 +28,7 @@ def test_every_audited_command_calls_note() -> None:
     assert not silent, f"marked @audited, but note(...) is called nowhere in them: {silent}"
 
 
-def test_the_search_finds_what_it_should() -> None:
+def test_the_search_finds_a_command_without_its_mark() -> None:
     """Were it blind, the tests above would hold for ever."""
     assert FOUND["steering", "pause"].marks == {"audited"}
     assert FOUND["steering", "pause"].writes

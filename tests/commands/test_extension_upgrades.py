@@ -20,7 +20,7 @@ from upgrades.commands.scale_sets import set_model
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start, start_extensions
 from upgrades.core.progress import Progress
-from upgrades.core.states import MemberState, Power, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, Power, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import Instance, OptOut, RollingUpgrade, ScaleSet, Transition
 from upgrades.orchestrator.observe import observe
 from upgrades.orchestrator.reconcile import reconcile
@@ -67,7 +67,7 @@ def test_progress_counts_only_instances_that_lack_the_extensions() -> None:
     assert upgrade.progress() == Progress(0, 0, in_progress=1, pending=4)
 
 
-def test_where_all_have_them_it_completes_at_once() -> None:
+def test_an_upgrade_completes_at_once_if_all_instances_have_the_extensions() -> None:
     row = with_script()
     Instance.objects.update(extensions_key=KEY)
     upgrade = start_extensions("fleet/web", "me", NOW)
@@ -82,7 +82,7 @@ def test_a_model_without_extensions_has_none_to_bring() -> None:
         start_extensions("fleet/web", "me", NOW)
 
 
-def test_with_all_opted_out_there_is_nobody() -> None:
+def test_a_start_is_refused_if_all_instances_are_opted_out() -> None:
     with_script(instances=2)
     opt_out("fleet/web", ["0", "1"], reason="x", owner="me", now=NOW)
     with refused("OperationNotAllowed", "it has no instance that is not opted out"):
@@ -143,7 +143,7 @@ def test_opt_outs_until_the_upgrade_ends_end_with_it() -> None:
 def ended_badly(at: int, **changes: Any) -> RollingUpgrade:
     """An upgrade of extensions that failed on two instances."""
     upgrade = start_extensions("fleet/web", "me", NOW + timedelta(seconds=at))
-    a_batch(upgrade, {0: MemberState.FAILED, 1: MemberState.FAILED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.FAILED}, finished=True)
     error = {"code": "MaxUnhealthy", "message": "", "details": []}
     values = {"status": UpgradeStatus.FAULTED, "ended_at": NOW, "error": error, "pending_at_end": 8, **changes}
     RollingUpgrade.objects.filter(pk=upgrade.pk).update(**values)
@@ -165,7 +165,7 @@ def test_an_extension_upgrade_does_not_hide_the_last_attempt_at_an_image() -> No
     row = with_script()
     publish("16.04.1")
     image = start("fleet/web", "me", NOW)
-    a_batch(image, {0: MemberState.FAILED}, finished=True)
+    a_batch(image, {0: InstanceUpgradeState.FAILED}, finished=True)
     RollingUpgrade.objects.update(status=UpgradeStatus.FAULTED, ended_at=NOW, pending_at_end=9)
     before = observe(row.pk, NOW).facts.last_attempt
     ended_badly(1)

@@ -140,7 +140,7 @@ def test_an_expired_fleet_stop_ends_on_every_scale_set() -> None:
         end_expired_fleet_stop(until + timedelta(seconds=1))
 
 
-def test_letting_go_of_one_whose_time_is_over_ends_it() -> None:
+def test_an_expired_fleet_stop_can_be_ended_by_hand() -> None:
     two_sets()
     stop(until=NOW + timedelta(seconds=1))
     assert end_fleet_stop(by="eve", now=LATER).ended_by == "eve"

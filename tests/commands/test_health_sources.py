@@ -69,7 +69,7 @@ def test_a_probe_that_is_not_there(probe_id: str, word: str) -> None:
             set_model(path, document(probe_id=probe_id), LATER)
 
 
-def test_without_a_probe_there_is_a_recommendation() -> None:
+def test_a_set_without_a_probe_gets_a_recommendation() -> None:
     """S-25, S-34: the 2018 profile allows it."""
     assert put(document()).warnings == (NO_PROBE,)
     assert put(document(automatic=False)).warnings == ()

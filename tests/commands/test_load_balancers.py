@@ -25,7 +25,7 @@ def balancer(**settings: Any) -> dict[str, Any]:
     }
 
 
-def test_putting_one_and_another_in_its_place() -> None:
+def test_a_put_replaces_a_load_balancer() -> None:
     put_load_balancer("Fleet/LB", balancer(), NOW)
     put_load_balancer("fleet/lb", {"location": "westeurope", "tags": {"a": "b"}}, LATER)
     row = LoadBalancer.objects.get()
@@ -33,7 +33,7 @@ def test_putting_one_and_another_in_its_place() -> None:
     assert row.document == {"location": "westeurope", "tags": {"a": "b"}}
 
 
-def test_its_users_are_probed_as_it_says_from_then_on() -> None:
+def test_scale_sets_follow_changes_of_their_probe() -> None:
     for name in ("lb", "lb2"):
         put_load_balancer(f"fleet/{name}", balancer(), NOW)
         set_model(f"fleet/uses-{name}", document(probe_id=ID.format(name.upper())), NOW)

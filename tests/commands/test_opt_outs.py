@@ -44,14 +44,14 @@ def test_opting_out() -> None:
     assert Transition.objects.latest("pk").note == "Opted out by me: it runs the payroll"
 
 
-def test_until_a_time_of_ones_own() -> None:
+def test_an_opt_out_ends_at_a_chosen_time() -> None:
     a_scale_set(instances=1)
     until = datetime(2018, 9, 26, 1, 0, tzinfo=timezone(timedelta(hours=2)))
     out("0", until=until)
     assert OptOut.objects.get().until == datetime(2018, 9, 25, 23, 0, tzinfo=UTC)
 
 
-def test_for_ever_when_said_so() -> None:
+def test_an_opt_out_for_ever_has_no_end() -> None:
     a_scale_set(instances=1)
     opt_out("fleet/web", ["0"], reason="x", owner="me", now=NOW, for_ever=True)
     assert OptOut.objects.get().until is None
@@ -118,7 +118,7 @@ def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
     assert not RollingUpgrade.objects.exists()
 
 
-def test_an_opt_in_that_nobody_takes_back_counts_after_its_seconds() -> None:
+def test_an_opt_in_takes_effect_if_it_is_not_undone_in_time() -> None:
     row = a_scale_set()
     out("3", owner="bob")
     opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
@@ -148,7 +148,7 @@ def test_taking_an_opt_out_back_brings_back_the_one_that_it_replaced() -> None:
     assert (left.instance.number, left.owner, left.reason) == (0, "bob", "holds sessions")
 
 
-def test_only_a_fresh_opt_out_of_ones_own_is_taken_back() -> None:
+def test_only_a_persons_own_recent_opt_out_can_be_undone() -> None:
     a_scale_set()
     out("0", owner="bob")
     with refused("OperationNotAllowed", "you did not opt instances 0 out within the last minute"):

@@ -49,7 +49,7 @@ def test_own_limits_count_for_people_and_the_defaults_for_the_platform(
     assert second.members.count() == by_platform[0] // 10
 
 
-def test_without_own_limits_azures_defaults_count_for_people_too() -> None:
+def test_azures_defaults_count_for_people_too_if_a_set_has_no_limits() -> None:
     assert policy_in_force(upgrading()) == (20, 20, 0, False)
 
 

@@ -61,7 +61,7 @@ def test_exactly_the_followers_are_woken() -> None:
     assert sorted(row.name for row in followers) == woken() == ["follows", "follows-too"]
 
 
-def test_only_in_the_locations_named() -> None:
+def test_a_version_is_published_only_in_the_named_locations() -> None:
     a_scale_set("here", instances=1)
     a_scale_set("there", instances=1, location="northeurope")
     all_asleep()
@@ -145,7 +145,7 @@ def test_an_older_version_for_a_further_location() -> None:
     assert (latest_in("westeurope"), latest_in("northeurope")) == ("16.04.2", "16.04.1")
 
 
-def test_nothing_is_out_where_nothing_was_published() -> None:
+def test_a_location_without_publications_has_no_latest_version() -> None:
     ImageVersion.objects.filter(sku=sku()).delete()
     assert latest_in("westeurope") is None
     publish("16.04.1", locations=["northeurope"])

@@ -309,7 +309,7 @@ def test_the_key_can_be_changed(settings: LazySettings) -> None:
     assert sorted(map(str, kept.values())) == ["IyEvYmluL3No", "new"]
 
 
-def test_with_the_key_lost_the_secrets_must_be_put_again(settings: LazySettings) -> None:
+def test_secrets_must_be_put_again_if_the_key_is_lost(settings: LazySettings) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the first key", []
     put(document(os_profile=SECRETS))
     settings.SECRET_KEY = "another key"

@@ -84,13 +84,13 @@ def test_no_image_is_no_upgrade() -> None:
         start("fleet/web", "me", LATER)
 
 
-def test_without_instances_there_is_no_upgrade() -> None:
+def test_a_start_without_instances_is_refused() -> None:
     a_scale_set(instances=0)
     with refused("OperationNotAllowed", NO_CANDIDATES):
         start("fleet/web", "me", LATER)
 
 
-def test_with_all_opted_out_there_is_no_upgrade() -> None:
+def test_a_start_with_all_instances_opted_out_is_refused() -> None:
     """Azure's own words: "unless the Virtual Machine Scale Set has some unprotected instances"."""
     a_scale_set(instances=2)
     publish("16.04.1")
@@ -124,7 +124,7 @@ def test_cancelling_twice_is_the_same_as_once() -> None:
         assert cancel("fleet/web", "somebody else", LATER).cancel_requested_by == "you"
 
 
-def test_nothing_to_cancel() -> None:
+def test_a_cancel_without_a_running_upgrade_is_refused() -> None:
     a_scale_set()
     with refused("Conflict") as caught:
         cancel("fleet/web", "me", LATER)

@@ -20,7 +20,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set, set_model
 from upgrades.commands.steering import next_batch_now, pause, release, resume, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
 from upgrades.orchestrator.reconcile import reconcile
@@ -127,7 +127,7 @@ def test_a_paused_upgrade_can_be_cancelled() -> None:
 
 def test_the_next_batch_now() -> None:
     upgrade = upgrading(rolling=PAUSE)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     reconcile(upgrade.scale_set_id, lambda: LATER)
     assert ScaleSet.objects.get().decision["code"] == "PauseBetweenBatches"
     with snapshot_equals_events():
@@ -139,7 +139,7 @@ def test_the_next_batch_now() -> None:
 
 
 def test_asking_twice_for_the_next_batch_is_once() -> None:
-    a_batch(upgrading(rolling=PAUSE), {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrading(rolling=PAUSE), {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", LATER)
     with nothing_changes():
         next_batch_now("fleet/web", "eve", LATER + timedelta(minutes=1))
@@ -147,7 +147,7 @@ def test_asking_twice_for_the_next_batch_is_once() -> None:
 
 def test_skipping_a_pause_counts_after_the_clock_was_set_back() -> None:
     upgrade = upgrading(rolling=PAUSE)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", NOW - timedelta(minutes=1))
     reconcile(upgrade.scale_set_id, lambda: NOW)
     assert upgrade.batches.count() == 2
@@ -155,10 +155,10 @@ def test_skipping_a_pause_counts_after_the_clock_was_set_back() -> None:
 
 def test_skipping_a_pause_is_for_this_pause_alone() -> None:
     upgrade = upgrading(rolling=PAUSE)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     next_batch_now("fleet/web", "ada", LATER)
     after = LATER + timedelta(seconds=1)
-    a_batch(upgrade, {1: MemberState.SUCCEEDED}, number=2, now=after, finished=True)
+    a_batch(upgrade, {1: InstanceUpgradeState.SUCCEEDED}, number=2, now=after, finished=True)
     ScaleSet.objects.update(probed_at=after)
     reconcile(upgrade.scale_set_id, lambda: after)
     assert upgrade.batches.count() == 2
@@ -174,12 +174,12 @@ def test_skipping_a_pause_is_for_this_pause_alone() -> None:
         (PAUSE, True, NOW + timedelta(minutes=10), "the pause is over"),
     ],
 )
-def test_without_a_pause_there_is_nothing_to_hurry(
+def test_next_batch_now_is_refused_outside_a_pause(
     rolling: dict[str, str] | None, batch: bool | None, at: datetime, words: str
 ) -> None:
     upgrade = upgrading(rolling=rolling)
     if batch is not None:
-        a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=batch)
+        a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=batch)
     with refused("OperationNotAllowed", f"fleet/web is not in a pause between two batches: {words}"):
         next_batch_now("fleet/web", "ada", at)
 
@@ -210,7 +210,7 @@ def test_a_cancelled_upgrade_begins_again_when_it_is_asked_for() -> None:
     assert RollingUpgrade.objects.get(ended_at=None).started_by == "Platform"
 
 
-def test_nothing_waits_to_be_tried_again() -> None:
+def test_a_retry_is_refused_where_no_upgrade_waits_for_one() -> None:
     a_scale_set()
     with refused("OperationNotAllowed", "nothing waits to be tried again: the last upgrade of fleet/web never began"):
         retry_now("fleet/web", "ada", LATER)
@@ -303,7 +303,7 @@ def test_instances_on_the_version_already_are_retried_too() -> None:
     assert start("fleet/web", "ada", LATER, only_failed=True).progress().pending == 1
 
 
-def test_nothing_failed_is_refused() -> None:
+def test_a_start_of_failed_instances_is_refused_where_none_failed() -> None:
     a_scale_set()
     publish(NEW)
     failed(3, version="16.04.0")
@@ -339,7 +339,7 @@ def test_unknown_instances_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "act"), [("pause", "pause"), ("resume", "resume"), ("next_batch_now", "go on with")])
-def test_where_no_upgrade_runs(name: str, act: str) -> None:
+def test_steering_is_refused_where_no_upgrade_runs(name: str, act: str) -> None:
     stopped(UpgradeStatus.COMPLETED)
     with refused("Conflict", f"There is no ongoing Rolling Upgrade to {act}."):
         COMMANDS[name]("fleet/web")
@@ -347,14 +347,14 @@ def test_where_no_upgrade_runs(name: str, act: str) -> None:
 
 @pytest.mark.parametrize("name", OF_A_RUNNING_ONE)
 def test_an_upgrade_that_rolls_back_is_not_steered(name: str) -> None:
-    a_batch(upgrading(rolling=PAUSE), {0: MemberState.ROLLING_BACK}, finished=True)
+    a_batch(upgrading(rolling=PAUSE), {0: InstanceUpgradeState.ROLLING_BACK}, finished=True)
     RollingUpgrade.objects.update(status=UpgradeStatus.ROLLING_BACK)
     ScaleSet.objects.update(automatic_upgrade=False)  # else it would come again, and can be paused
     with refused("OperationNotAllowed", "the upgrade was stopped and rolls back; it cannot be "):
         COMMANDS[name]("fleet/web")
 
 
-def test_nothing_is_started_beside_one_that_rolls_back() -> None:
+def test_a_start_beside_a_rollback_is_refused() -> None:
     upgrading()
     RollingUpgrade.objects.update(status=UpgradeStatus.ROLLING_BACK)
     failed(0)
@@ -362,7 +362,7 @@ def test_nothing_is_started_beside_one_that_rolls_back() -> None:
         COMMANDS["start_only_failed"]("fleet/web")
 
 
-def test_a_new_model_has_it_tried_again_at_once() -> None:
+def test_an_upgrade_is_tried_again_at_once_with_a_new_model() -> None:
     """S-47"""
     stopped(UpgradeStatus.FAULTED)
     body = edited(ScaleSet.objects.get().document, "properties.virtualMachineProfile.osProfile.customData", "bmV3")

@@ -109,7 +109,7 @@ def test_a_version_of_some_locations_is_withdrawn_in_all_of_them() -> None:
     assert (here.wanted_version(), there.wanted_version()) == (FIRST_VERSION, FIRST_VERSION)
 
 
-def test_withdrawing_an_unused_version_concerns_nobody() -> None:
+def test_withdrawing_an_unused_version_affects_no_scale_set() -> None:
     a_scale_set()
     publish(NEW)
     Instance.objects.update(version=NEW)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD
 from tests.core.world import image
-from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, Member, Missing, Upgrade
+from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, Missing, Upgrade
 from upgrades.core.policy import Policy
-from upgrades.core.states import IN_FLIGHT, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import IN_FLIGHT, Health, InstanceUpgradeState, StartedBy, UpgradeKind
 
 MAX_INSTANCES = 30
 NEWER = "16.04.201812310"
@@ -118,12 +118,18 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
 
 def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is_running: bool) -> Facts:
     assert facts.upgrade
-    states = [possible for possible in MemberState if is_running or possible not in IN_FLIGHT]
+    states = [possible for possible in InstanceUpgradeState if is_running or possible not in IN_FLIGHT]
     by_id, surges, members = {instance.id: instance for instance in facts.instances}, _seldom(random), []
     for id in ids:
         state = random.choice(states)
-        new = max(by_id) + 1 if surges and state in (MemberState.UPGRADING, MemberState.VERIFYING) else None
-        members.append(Member(id, state, NOW if state is MemberState.VERIFYING else None, replacement=new))
+        new = (
+            max(by_id) + 1
+            if surges and state in (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
+            else None
+        )
+        members.append(
+            InstanceUpgradeFacts(id, state, NOW if state is InstanceUpgradeState.VERIFYING else None, replacement=new)
+        )
         by_id[id] = _in_batch(by_id[id], state, facts.upgrade, in_place=new is None)
         if new is not None:
             by_id[new] = _beside(by_id[id], new, state)
@@ -133,15 +139,21 @@ def _with_batch(random: Random, facts: Facts, number: int, ids: list[int], *, is
     return replace(facts, instances=tuple(by_id.values()), upgrade=upgrade)
 
 
-def _in_batch(instance: InstanceFacts, state: MemberState, upgrade: Upgrade, *, in_place: bool) -> InstanceFacts:
-    if in_place and state in (MemberState.QUEUED, MemberState.UPGRADING, MemberState.ROLLING_BACK):
+def _in_batch(
+    instance: InstanceFacts, state: InstanceUpgradeState, upgrade: Upgrade, *, in_place: bool
+) -> InstanceFacts:
+    if in_place and state in (
+        InstanceUpgradeState.QUEUED,
+        InstanceUpgradeState.UPGRADING,
+        InstanceUpgradeState.ROLLING_BACK,
+    ):
         return replace(instance, busy=True, is_switched_off=False, health=Health.INITIALIZING, health_since=NOW)
-    if state is MemberState.SUCCEEDED and upgrade.kind is UpgradeKind.IMAGE:
+    if state is InstanceUpgradeState.SUCCEEDED and upgrade.kind is UpgradeKind.IMAGE:
         return replace(instance, version=NEW, failed_version="")
     return instance
 
 
-def _beside(old: InstanceFacts, id: int, state: MemberState) -> InstanceFacts:
-    making = state is MemberState.UPGRADING
+def _beside(old: InstanceFacts, id: int, state: InstanceUpgradeState) -> InstanceFacts:
+    making = state is InstanceUpgradeState.UPGRADING
     new = InstanceFacts(id, "" if making else NEW, Health.INITIALIZING, NOW, zone=old.zone, is_unused_surge=True)
     return replace(new, busy=making, is_being_created=making)

@@ -12,7 +12,7 @@ from upgrades.core.facts import (
     VersionResults,
     Withdrawal,
 )
-from upgrades.core.states import Health, MemberState, UpgradeKind
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeKind
 from upgrades.core.suspicion import is_suspected, is_to_be_quarantined, newest_good
 from upgrades.core.versions import newest
 
@@ -80,7 +80,7 @@ class Machines:
         )
         self._instance(id, is_being_created=False, missing=None)
         if not is_for_the_capacity:
-            self._member(id, MemberState.VERIFYING)
+            self._member(id, InstanceUpgradeState.VERIFYING)
         self._later(self.probe, "verdict", id)
 
     def _restored(self, id: int) -> None:
@@ -90,7 +90,9 @@ class Machines:
         self._instance(
             id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
         )
-        self._member(id, MemberState.FAILED if is_lost else MemberState.ROLLED_BACK, may_roll_back=False)
+        self._member(
+            id, InstanceUpgradeState.FAILED if is_lost else InstanceUpgradeState.ROLLED_BACK, may_roll_back=False
+        )
         self._later(self.probe, "verdict", id)
 
     def _verdict(self, id: int) -> None:
@@ -98,12 +100,12 @@ class Machines:
         is_bad = instance is not None and not self.bad.isdisjoint((instance.version, instance.extensions))
         self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
 
-    def _member(self, id: int, state: MemberState, **changes: Any) -> None:
+    def _member(self, id: int, state: InstanceUpgradeState, **changes: Any) -> None:
         """The member of the last batch that holds this instance, or the one that is to replace it."""
         upgrade = self.facts.upgrade
         if upgrade is None:
             return
-        if state is MemberState.VERIFYING:
+        if state is InstanceUpgradeState.VERIFYING:
             changes["swapped_at"] = self.now
         batches = tuple(
             replace(
@@ -135,7 +137,7 @@ class Machines:
 
     def _fail(self, id: int) -> None:
         assert self.facts.upgrade
-        self._member(id, MemberState.FAILED)
+        self._member(id, InstanceUpgradeState.FAILED)
         if self.facts.upgrade.kind is UpgradeKind.EXTENSIONS:
             return
         version = self.facts.upgrade.target.version

@@ -13,10 +13,19 @@ from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, InstanceFacts, Member, Upgrade, VersionResults, Withdrawal
+from upgrades.core.facts import (
+    Attempt,
+    Facts,
+    Hold,
+    InstanceFacts,
+    InstanceUpgradeFacts,
+    Upgrade,
+    VersionResults,
+    Withdrawal,
+)
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import InstanceWhy, reasons
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
 from upgrades.core.waiting import LiftedBy, Reason
 
@@ -258,7 +267,7 @@ def test_instances_left_alone_are_not_told_that_an_upgrade_comes(changes: dict[s
     assert "automatically" not in said and f"{NEW} is newer" in said
 
 
-def test_while_extensions_are_run_there_still_is_a_version_to_go_to() -> None:
+def test_an_upgrade_of_extensions_does_not_hide_the_next_version() -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, withdrawn=True)
     facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
@@ -272,7 +281,7 @@ def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[
 
 
 @pytest.mark.parametrize("how", [{"automatic": False}, {"withdrawn": BAD}])
-def test_nobody_waits_for_a_later_batch_where_none_comes_any_more(how: dict[str, Any]) -> None:
+def test_no_instance_waits_for_its_turn_if_no_further_batch_comes(how: dict[str, Any]) -> None:
     """Automatic upgrades turned off, or the version withdrawn: it stops at the end of the batch that is in flight."""
     facts = upgrading(fleet(5), verifying(0), paused_by="ada")
     assert {InstanceWhy.WAITS_FOR_TURN, Why.PAUSED} <= set(codes(facts))
@@ -335,13 +344,13 @@ def test_instances_that_failed_before_are_told_how_to_open_the_gate() -> None:
 
 def test_instances_that_failed_are_left_alone_by_the_same_upgrade() -> None:
     """If it is stopped, the next one takes them too."""
-    facts = upgrading(fleet(10), Member(0, MemberState.FAILED), finished=True)
+    facts = upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), finished=True)
     assert the(InstanceWhy.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
     before = with_instance(fleet(10), 0, failed_version=NEW)
     assert the(InstanceWhy.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
 
 
-def test_wait_that_nobody_can_shorten_is_lifted_by_nobody() -> None:
+def test_a_retry_wait_cannot_be_lifted_while_the_gate_is_shut() -> None:
     assert the(Why.BACKING_OFF, fleet(10, last_attempt=stopped())).lifted_by is LiftedBy.OPERATOR
     shut = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
     assert (shut.action, shut.lifted_by) == ("", LiftedBy.NOBODY) and shut.until

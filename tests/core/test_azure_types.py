@@ -11,7 +11,7 @@ from upgrades.core.azure_types import PLAIN, element, fields_of, words
 DATA = json.loads((Path(azure_types.__file__).with_name("types.json")).read_text("utf-8"))
 
 
-def test_members_of_all_versions_are_known_with_the_versions_that_have_them() -> None:
+def test_fields_of_all_versions_are_known_with_the_versions_that_have_them() -> None:
     policy = fields_of("UpgradePolicy")
     assert policy["automaticosupgrade"].last == "2018-06-01"  # the preview's name
     assert policy["automaticosupgradepolicy"].first == "2018-10-01"

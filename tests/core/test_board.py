@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.core.fleets import fleets
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, verifying, with_instance
@@ -14,7 +14,7 @@ from tests.core.world import image
 from tests.feed_client import validator
 from upgrades.core.board import Board, board_of, changes_at, record_of
 from upgrades.core.decide import decide
-from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Missing
+from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, Missing
 from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_key
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import InstanceState
@@ -22,10 +22,10 @@ from upgrades.core.instants import iso
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.core.steps import Fault, RollBack, StartBatch, Step, Wait, Why
 
-IN_BATCH = tuple(Member(id, MemberState.UPGRADING) for id in (0, 1))
+IN_BATCH = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING) for id in (0, 1))
 
 
 def code(step: Step) -> str:
@@ -44,7 +44,6 @@ def state(facts: Facts, id: int = 0) -> InstanceState:
 # --- of all of them ---------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) -> None:
     found = board(facts)
@@ -58,7 +57,6 @@ def test_each_instance_has_exactly_one_state_and_the_counts_agree(facts: Facts) 
     assert (found["progress"]["up_to_date"], found["progress"]["of"]) == (counts["up_to_date"], counts["eligible"])
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
     found, step = board(facts), decide(facts, NOW)
@@ -76,15 +74,13 @@ def test_a_gauge_is_over_exactly_where_the_engine_stops(facts: Facts) -> None:
             assert gauge["count"] == len(numbers_in(gauge["instances"]))
 
 
-@settings(deadline=None)
 @given(fleets())
-def test_the_planned_batches_are_those_of_the_preview(facts: Facts) -> None:
+def test_the_planned_batches_equal_the_previews(facts: Facts) -> None:
     plan = preview(facts, NOW, PACE, by_hand=begins_by_hand(facts))
     told = [(batch["number"], numbers_in(batch["instances"])) for batch in board(facts)["planned"]]
     assert told == [(batch.number, sorted(batch.instances)) for batch in plan.batches[:MAX_PLANNED]]
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Facts) -> None:
     found = board(facts)
@@ -109,7 +105,7 @@ def test_a_machine_that_answers_badly_while_it_is_verified_is_unhealthy_at_once(
 def test_an_instance_on_a_newer_version_than_the_target_lacks_nothing() -> None:
     facts = with_instance(fleet(3), 0, version="16.04.3")
     assert (state(facts, 0), state(facts, 1)) == (InstanceState.DONE, InstanceState.PENDING)
-    running = upgrading(facts, Member(1, MemberState.UPGRADING))
+    running = upgrading(facts, InstanceUpgradeFacts(1, InstanceUpgradeState.UPGRADING))
     assert state(running, 0) is InstanceState.DONE
 
 
@@ -151,7 +147,7 @@ def test_pending_instances_are_held_by_a_decision_or_a_pause() -> None:
     assert board(upgrading(facts, paused_by="ada"))["states"] == {"held": "0-2"}
 
 
-def test_without_approval_an_instance_is_held() -> None:
+def test_an_instance_without_approval_is_held() -> None:
     facts = with_instance(fleet(3, policy=Policy(deferral=True)), 1, approved_version=NEW)
     found = board(facts)
     assert found["states"] == {"held": "0,2", "pending": "1"}
@@ -181,7 +177,7 @@ def test_an_opt_out_leaves_the_eligible_and_stays_in_the_limits() -> None:
 def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
     new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True, is_unused_surge=True)
     facts = replace(fleet(5), instances=(*fleet(5).instances, new))
-    found = board(upgrading(facts, Member(0, MemberState.UPGRADING, replacement=5)))
+    found = board(upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING, replacement=5)))
     assert found["states"] == {"creating": "5", "upgrading": "0", "pending": "1-4"}
     assert (found["counts"]["total"], found["batches"][0]["instances"]) == (5, "0")
 
@@ -189,7 +185,9 @@ def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
 def test_failed_and_rolled_back_instances_have_their_state() -> None:
     facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, rolled_back=True)
     assert board(facts)["states"] == {"failed": "0", "rolled-back": "1", "pending": "2"}
-    failed = upgrading(fleet(3), Member(0, MemberState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image(""))
+    failed = upgrading(
+        fleet(3), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image("")
+    )
     assert state(failed) is InstanceState.FAILED
 
 
@@ -213,7 +211,10 @@ def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_
     waits = upgrading(fleet(10), verifying(0), verifying(1))
     found = board_of(waits, NOW + 2 * MINUTE, "", make_forecast(waits, NOW, PACE), later)
     assert found["batch"] and (found["batch"]["step"], found["batch"]["since"]) == ("wait", iso(NOW + 2 * MINUTE))
-    done = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+    done = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+    )
     paused = with_instance(with_instance(fleet(10), 0, version=NEW), 1, version=NEW)
     at_rest = board(upgrading(paused, *done, finished=True, paused_by="ada"))["batch"]
     assert at_rest and (at_rest["current"], at_rest["of"], at_rest["step"], at_rest["held"]) == (2, 5, "gate", True)
@@ -225,14 +226,16 @@ def test_a_step_lasts_since_it_began_and_a_paused_upgrade_is_at_the_gate_of_the_
 def test_a_plan_is_kept_while_the_batch_goes_on_and_made_again_where_something_else_changed() -> None:
     running = upgrading(fleet(10), *IN_BATCH)
     key = plan_key(running, NOW)
-    goes_on = with_instance(upgrading(fleet(10), verifying(0), Member(1, MemberState.SUCCEEDED)), 1, version=NEW)
+    goes_on = with_instance(
+        upgrading(fleet(10), verifying(0), InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED)), 1, version=NEW
+    )
     assert plan_key(goes_on, NOW + 5 * MINUTE) == key
     others = [
         with_instance(running, 9, health=Health.UNHEALTHY),
         with_instance(running, 9, opt_out=HOLD),
         with_instance(running, 9, is_switched_off=True),
         with_instance(goes_on, 1, health=Health.UNHEALTHY),
-        upgrading(fleet(10), verifying(0), Member(1, MemberState.FAILED)),
+        upgrading(fleet(10), verifying(0), InstanceUpgradeFacts(1, InstanceUpgradeState.FAILED)),
         upgrading(fleet(10), *IN_BATCH, finished=True),
         upgrading(fleet(10), *IN_BATCH, paused_by="ada"),
         upgrading(fleet(10), *IN_BATCH, policy=Policy(max_batch_percent=50)),
@@ -248,7 +251,6 @@ def test_a_kept_plan_is_not_made_again() -> None:
     assert forecast(running, NOW + MINUTE, kept, lambda: None) is kept
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_equal_plan_keys_mean_equal_plans(facts: Facts) -> None:
     """However far the batch is: all of it swapped, and well."""
@@ -256,8 +258,8 @@ def test_equal_plan_keys_mean_equal_plans(facts: Facts) -> None:
         return
     *before, last = facts.upgrade.batches
     far = tuple(
-        replace(member, state=MemberState.VERIFYING, swapped_at=NOW)
-        if member.state is MemberState.UPGRADING
+        replace(member, state=InstanceUpgradeState.VERIFYING, swapped_at=NOW)
+        if member.state is InstanceUpgradeState.UPGRADING
         else member
         for member in last.members
     )
@@ -278,7 +280,7 @@ def test_a_running_batch_has_had_a_part_of_its_time_and_is_late_when_it_takes_fa
     assert late and late["late"]
 
 
-def test_at_most_so_many_batches_are_told_one_by_one() -> None:
+def test_the_list_of_planned_batches_has_a_limit() -> None:
     found = board(fleet(150, policy=Policy(max_batch_percent=0)))
     assert (len(found["planned"]), found["planned_more"]) == (MAX_PLANNED, 150 - MAX_PLANNED)
 
@@ -294,7 +296,10 @@ def test_manual_and_held_upgrades_have_no_expected_begin() -> None:
 
 
 def test_a_record_says_how_it_stood_when_it_ended() -> None:
-    members = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.FAILED))
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.FAILED),
+    )
     facts = with_instance(with_instance(fleet(10), 0, version=NEW), 1, failed_version=NEW)
     record = record_of(upgrading(facts, *members), NOW)
     assert record["batches"][0]["members"] == {"succeeded": "0", "failed": "1"}

@@ -97,7 +97,7 @@ def test_a_second_language_says_all_of_a_message(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", [key for key, template in ENGLISH.items() if params_of(template)])
-def test_every_value_of_a_message_changes_what_it_says(key: str) -> None:
+def test_every_value_of_a_message_changes_its_text(key: str) -> None:
     chance, template = random.Random(key), ENGLISH[key]
     for name in params_of(template):
         tries = [(values_of(template, chance), values_of(template, chance)[name]) for _ in range(500)]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.core.world import image
 from upgrades.core import batches, decide, health
-from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, Member, Upgrade
+from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, Upgrade
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     WORK_POLL_INTERVAL,
     AddInstances,
@@ -42,7 +42,7 @@ def fleet(count: int, *, sick: int = 0, version: str = OLD, **changes: Any) -> F
     return replace(Facts(count, instances, image(NEW), health_complete_at=NOW), **changes)
 
 
-def upgrading(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
+def upgrading(facts: Facts, *members: InstanceUpgradeFacts, finished: bool = False, **changes: Any) -> Facts:
     """The same fleet with an upgrade, and these members in its only batch."""
     made = (Batch(1, members, NOW if finished else None),) if members else ()
     upgrade = replace(Upgrade(image(NEW), StartedBy.PLATFORM, batches=made), **changes)
@@ -54,8 +54,8 @@ def with_instance(facts: Facts, id: int, **changes: Any) -> Facts:
     return replace(facts, instances=instances)
 
 
-def verifying(id: int, since: timedelta = timedelta(0)) -> Member:
-    return Member(id, MemberState.VERIFYING, NOW - since)
+def verifying(id: int, since: timedelta = timedelta(0)) -> InstanceUpgradeFacts:
+    return InstanceUpgradeFacts(id, InstanceUpgradeState.VERIFYING, NOW - since)
 
 
 def step(facts: Facts) -> Step:
@@ -122,7 +122,7 @@ def test_the_gate_is_strictly_more_than_twenty_percent(total: int, sick: int, pa
 
 def test_the_gate_before_a_later_batch_has_another_code() -> None:
     """S-17, Z-1.6."""
-    done = Member(0, MemberState.SUCCEEDED)
+    done = InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED)
     answer = step(upgrading(with_instance(fleet(10, sick=3), 0, version=NEW), done, finished=True))
     assert isinstance(answer, Fault)
     assert answer.breach.code is FaultCode.UNHEALTHY_DURING
@@ -164,10 +164,10 @@ def test_missing_health_is_stale_health() -> None:
 # --- points 3 and 4: the batch that runs ---
 
 
-@pytest.mark.parametrize("state", [MemberState.QUEUED, MemberState.UPGRADING])
-def test_all_of_a_batch_are_swapped_before_anything_else(state: MemberState) -> None:
+@pytest.mark.parametrize("state", [InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING])
+def test_all_of_a_batch_are_swapped_before_anything_else(state: InstanceUpgradeState) -> None:
     """S-14, and S-18: even when more than 20 % are unhealthy by now."""
-    facts = upgrading(fleet(10, sick=5), Member(0, state), verifying(1))
+    facts = upgrading(fleet(10, sick=5), InstanceUpgradeFacts(0, state), verifying(1))
     facts = with_instance(facts, 1, health=Health.INITIALIZING)
     assert why(facts) is Why.REPLACING
 
@@ -199,8 +199,12 @@ def test_health_from_before_the_swap_does_not_count() -> None:
 
 
 def test_a_batch_without_open_members_is_finished() -> None:
-    done = [Member(id, MemberState.SUCCEEDED) for id in range(4)]
-    members = (*done, Member(4, MemberState.ROLLED_BACK), Member(5, MemberState.SKIPPED))
+    done = [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(4)]
+    members = (
+        *done,
+        InstanceUpgradeFacts(4, InstanceUpgradeState.ROLLED_BACK),
+        InstanceUpgradeFacts(5, InstanceUpgradeState.SKIPPED),
+    )
     assert step(upgrading(fleet(25), *members)) == FinishBatch(1)
 
 
@@ -209,7 +213,9 @@ def test_a_batch_without_open_members_is_finished() -> None:
 
 def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
     """Z-1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
-    answer = step(upgrading(fleet(20), *(Member(id, MemberState.FAILED) for id in range(4)), finished=True))
+    answer = step(
+        upgrading(fleet(20), *(InstanceUpgradeFacts(id, InstanceUpgradeState.FAILED) for id in range(4)), finished=True)
+    )
     assert isinstance(answer, Fault)
     assert answer.breach.code is FaultCode.TOO_MANY_FAILED
     assert answer.breach.instances == (0, 1, 2, 3)
@@ -218,21 +224,25 @@ def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
 
 
 def test_an_upgraded_instance_that_becomes_unhealthy_later_counts_as_failed() -> None:
-    members = [Member(id, MemberState.SUCCEEDED) for id in range(4)]
+    members = [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(4)]
     facts = with_instance(fleet(20), 2, health=Health.UNHEALTHY)
     assert isinstance(step(upgrading(facts, *members, finished=True)), Fault)
 
 
 def test_a_fifth_of_the_upgraded_instances_may_fail() -> None:
-    members = [Member(id, MemberState.SUCCEEDED) for id in range(4)] + [Member(4, MemberState.FAILED)]
+    members = [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(4)] + [
+        InstanceUpgradeFacts(4, InstanceUpgradeState.FAILED)
+    ]
     assert isinstance(step(upgrading(fleet(25), *members, finished=True)), StartBatch)
 
 
 def test_cancelling_counts_at_the_end_of_the_batch() -> None:
     facts = fleet(10)
-    assert step(upgrading(facts, Member(0, MemberState.SUCCEEDED), finished=True, cancel_requested_by="ada")) == Cancel(
-        "Cancelled by ada."
-    )
+    assert step(
+        upgrading(
+            facts, InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, cancel_requested_by="ada"
+        )
+    ) == Cancel("Cancelled by ada.")
     assert isinstance(step(upgrading(facts, verifying(0), cancel_requested_by="ada")), Settle)
 
 
@@ -253,7 +263,7 @@ def test_an_upgrade_is_complete_when_nothing_remains() -> None:
 
 def test_a_pause_between_batches_is_kept() -> None:
     policy = Policy(pause_between_batches=MINUTE)
-    facts = upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=policy)
+    facts = upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, policy=policy)
     answer = step(facts)
     assert isinstance(answer, Wait)
     assert (answer.why, answer.until) == (Why.PAUSE_BETWEEN_BATCHES, NOW + MINUTE)
@@ -262,7 +272,14 @@ def test_a_pause_between_batches_is_kept() -> None:
 
 
 def test_no_instance_is_taken_twice_in_one_upgrade() -> None:
-    answer = step(upgrading(fleet(10), Member(0, MemberState.SKIPPED), Member(1, MemberState.SKIPPED), finished=True))
+    answer = step(
+        upgrading(
+            fleet(10),
+            InstanceUpgradeFacts(0, InstanceUpgradeState.SKIPPED),
+            InstanceUpgradeFacts(1, InstanceUpgradeState.SKIPPED),
+            finished=True,
+        )
+    )
     assert answer == StartBatch(2, (2, 3))
 
 
@@ -286,7 +303,7 @@ def test_a_newer_image_is_taken_by_itself() -> None:
     ],
     ids=["automatic off", "pinned", "up to date", "newer already", "nothing published", "no instances"],
 )
-def test_nothing_is_started(facts: Facts) -> None:
+def test_no_upgrade_starts_without_a_need_for_it(facts: Facts) -> None:
     assert why(facts) is Why.NOTHING_TO_DO
 
 
@@ -381,6 +398,6 @@ def test_exceeding_is_strict(part: int, whole: int, limit: int) -> None:
 
 def test_failed_instances_that_are_opted_out_are_not_touched() -> None:
     """Somebody wants to see what went wrong: its old OS disk is not put back over it."""
-    facts = upgrading(fleet(5), Member(0, MemberState.FAILED))
+    facts = upgrading(fleet(5), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED))
     assert isinstance(step(facts), RollBack)
     assert isinstance(step(with_instance(facts, 0, opt_out=Hold("ada", "debugging"))), Fault)

@@ -12,20 +12,23 @@ from tests.core.test_rules import STOP, chosen, stopped
 from tests.core.world import image
 from tests.stories import document, edited
 from upgrades.core import documents
-from upgrades.core.facts import Facts, Member
+from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import InstanceWhy
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 from upgrades.core.waiting import LiftedBy
 
 DEFERRED = Policy(deferral=True)
-DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+DONE = (
+    InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+    InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+)
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"
 
 
-def deferred(facts: Facts, *members: Member, approved: Sequence[int] = (), **changes: Any) -> Facts:
+def deferred(facts: Facts, *members: InstanceUpgradeFacts, approved: Sequence[int] = (), **changes: Any) -> Facts:
     """An upgrade that waits for approval, and has that of these."""
     for id in approved:
         facts = with_instance(facts, id, approved_version=NEW)
@@ -35,7 +38,7 @@ def deferred(facts: Facts, *members: Member, approved: Sequence[int] = (), **cha
 # --- who is taken ---
 
 
-def test_nothing_begins_before_somebody_approves_it() -> None:
+def test_a_deferred_upgrade_waits_for_approval() -> None:
     assert isinstance(step(fleet(10, policy=DEFERRED)), StartUpgrade)
     found = step(deferred(fleet(10)))
     assert isinstance(found, Wait) and found.why is Why.WAITING_FOR_APPROVAL
@@ -131,7 +134,7 @@ def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
 # --- reasons and plans ---
 
 
-def test_unapproved_instances_say_that_they_wait_and_who_can_approve() -> None:
+def test_unapproved_instances_have_a_reason_that_an_operator_can_lift() -> None:
     facts = with_instance(deferred(fleet(5), approved=(1,)), 4, opt_out=HOLD)
     found = the(Why.WAITING_FOR_APPROVAL, facts)
     assert (found.action, found.lifted_by, found.holder, found.instances) == (

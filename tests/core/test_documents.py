@@ -46,7 +46,7 @@ def in_other_case(value: Any) -> Any:
 # --- what it means ----------------------------------------------------------------------------------------------------
 
 
-def test_every_member() -> None:
+def test_every_field_is_read() -> None:
     body = document(
         rolling={
             "maxBatchInstancePercent": 30,
@@ -202,7 +202,7 @@ def test_invalid_pauses_are_refused(wrong: object) -> None:
 @pytest.mark.parametrize(
     "path", ["location", "sku.capacity", *(f"{IMAGE}.{name}" for name in ("publisher", "offer", "sku", "version"))]
 )
-def test_missing_members(path: str) -> None:
+def test_missing_fields_are_refused(path: str) -> None:
     for body in (without(document(), path), edited(document(), path, None)):
         error = refusal(body)
         assert (error.message, error.target) == (f"{path} is missing", path)

@@ -18,5 +18,5 @@ def test_examples_hold(module: str) -> None:
     assert doctest.testmod(import_module(module)).failed == 0
 
 
-def test_there_are_some() -> None:
+def test_modules_with_examples_are_found() -> None:
     assert {"upgrades.core.suspicion", "upgrades.core.missing", "upgrades.core.versions"} <= set(MODULES)

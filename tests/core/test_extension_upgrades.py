@@ -11,18 +11,18 @@ from tests.core.world import image
 from upgrades.core import batches
 from upgrades.core.documents import ExtensionModel
 from upgrades.core.extensions import key_of_machine, key_of_model
-from upgrades.core.facts import Batch, Facts, Hold, Member, Upgrade
+from upgrades.core.facts import Batch, Facts, Hold, InstanceUpgradeFacts, Upgrade
 from upgrades.core.machines import ExtensionView
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import InstanceWhy, reasons
-from upgrades.core.states import FaultCode, Health, MemberState, Provisioning, StartedBy, UpgradeKind
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 
 BEFORE, WANTED = "agent 1.0", "agent 2.0"
 
 
-def extending(facts: Facts, *members: Member, finished: bool = False, **changes: Any) -> Facts:
+def extending(facts: Facts, *members: InstanceUpgradeFacts, finished: bool = False, **changes: Any) -> Facts:
     """The same fleet, on its newest image with the extensions of before, with such an upgrade, and these members in its only batch."""
     made = (Batch(1, members, NOW if finished else None),) if members else ()
     kind = UpgradeKind.EXTENSIONS
@@ -47,7 +47,7 @@ def test_an_extension_upgrade_is_complete_when_all_have_them() -> None:
 
 
 @pytest.mark.parametrize("version", [OLD, NEW, "16.04.9"])
-def test_whatever_version_of_its_image_an_instance_is_on(version: str) -> None:
+def test_an_instance_is_taken_on_any_version_of_its_image(version: str) -> None:
     assert step(extending(fleet(10, version=version))) == StartBatch(1, (0, 1))
 
 
@@ -72,8 +72,11 @@ def test_a_person_takes_the_quarantined_too() -> None:
     assert step(facts) == StartBatch(1, (0, 1))
 
 
-def test_while_they_run_it_says_so() -> None:
-    members = (Member(0, MemberState.UPGRADING), Member(1, MemberState.QUEUED))
+def test_a_wait_for_running_extensions_has_its_own_reason() -> None:
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.QUEUED),
+    )
     answer = step(extending(fleet(10), *members))
     assert isinstance(answer, Wait)
     assert (answer.why, answer.text) == (Why.RUNNING_EXTENSIONS, "Running extensions on 2 instances.")
@@ -93,9 +96,12 @@ def test_the_gate_is_before_every_batch() -> None:
 
 
 @pytest.mark.parametrize("started_by", list(StartedBy))
-def test_nothing_is_rolled_back_for_no_disk_was_replaced(started_by: StartedBy) -> None:
+def test_a_failed_upgrade_of_extensions_rolls_nothing_back(started_by: StartedBy) -> None:
     policy = Policy(rollback_on_breach=True)
-    failed = (Member(0, MemberState.FAILED), Member(1, MemberState.FAILED))
+    failed = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.FAILED),
+    )
     facts = extending(fleet(10), *failed, policy=policy, started_by=started_by)
     answer = step(facts)
     assert isinstance(answer, Fault)
@@ -104,7 +110,9 @@ def test_nothing_is_rolled_back_for_no_disk_was_replaced(started_by: StartedBy) 
 
 def test_a_failed_instance_is_not_taken_again_by_the_same_extension_upgrade() -> None:
     facts = extending(
-        fleet(10), Member(0, MemberState.FAILED), *(Member(id, MemberState.SUCCEEDED) for id in range(1, 6))
+        fleet(10),
+        InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED),
+        *(InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(1, 6)),
     )
     facts = current(extending(facts, *facts.upgrade.members, finished=True) if facts.upgrade else facts, 1, 2, 3, 4, 5)
     assert step(facts) == StartBatch(2, (6, 7))
@@ -112,7 +120,7 @@ def test_a_failed_instance_is_not_taken_again_by_the_same_extension_upgrade() ->
 
 def test_a_newer_image_waits_for_its_end() -> None:
     """And is taken by itself then."""
-    facts = extending(fleet(2, version=OLD), Member(0, MemberState.SUCCEEDED), finished=True)
+    facts = extending(fleet(2, version=OLD), InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True)
     assert step(facts) == StartBatch(2, (1,))
     assert step(current(facts, 0, 1)) == Complete()
     assert step(replace(facts, upgrade=None)) == StartUpgrade(image(NEW), StartedBy.PLATFORM)
@@ -133,7 +141,10 @@ def test_changed_extensions_start_nothing_by_themselves() -> None:
 
 
 def test_reasons_speak_of_the_extension_upgrade() -> None:
-    members = (Member(0, MemberState.UPGRADING), Member(1, MemberState.QUEUED))
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.QUEUED),
+    )
     facts = with_instance(extending(fleet(10, version=NEW), *members), 9, opt_out=Hold("ada", "debugging"))
     facts = with_instance(current(facts, 8), 8, opt_out=Hold("ada", "no reason to name it"))
     found = {reason.code: reason.instances for reason in reasons(facts, NOW)}
@@ -145,7 +156,7 @@ def test_reasons_speak_of_the_extension_upgrade() -> None:
 
 
 def test_its_plan_is_of_extensions() -> None:
-    plan = preview(extending(current(fleet(7), 3), Member(0, MemberState.UPGRADING)), NOW)
+    plan = preview(extending(current(fleet(7), 3), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING)), NOW)
     assert (plan.kind, plan.target) == (UpgradeKind.EXTENSIONS, "")
     assert [batch.instances for batch in plan.batches] == [(1,), (2,), (4,), (5,), (6,)]
     added = preview(replace(extending(fleet(2)), capacity=4), NOW)

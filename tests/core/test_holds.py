@@ -10,12 +10,12 @@ import pytest
 
 from tests.core.test_decide import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
 from tests.core.test_rules import STOP, USER, chosen
-from upgrades.core.facts import Facts, Member
+from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, MemberState
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState
 from upgrades.core.steps import Cancel, Complete, Fault, FinishBatch, RollBack, StartBatch, Wait, Why
 
-DONE = tuple(Member(id, MemberState.SUCCEEDED) for id in range(4))
+DONE = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(4))
 HOUR = timedelta(hours=1)
 
 HeldBy = Callable[..., Facts]
@@ -65,7 +65,7 @@ def test_a_dip_within_a_hold_ends_nothing(hold: HeldBy, expected: Why, ill: int,
 
 @held
 @pytest.mark.parametrize("health", [Health.UNKNOWN, Health.INITIALIZING])
-def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: Health) -> None:
+def test_unknown_health_within_a_hold_ends_nothing(hold: HeldBy, expected: Why, health: Health) -> None:
     facts = rolled()
     for id in range(20):
         facts = with_instance(facts, id, health=health, health_since=NOW - HOUR)
@@ -74,14 +74,14 @@ def test_nor_does_health_that_is_not_known(hold: HeldBy, expected: Why, health: 
 
 
 @held
-def test_nor_does_time_that_runs_out_within_it(hold: HeldBy, expected: Why) -> None:
+def test_a_time_limit_that_passes_within_a_hold_ends_nothing(hold: HeldBy, expected: Why) -> None:
     facts = hold(rolled())
     assert facts.upgrade
     assert why(replace(facts, upgrade=replace(facts.upgrade, ends_by=NOW - MINUTE))) is expected
 
 
 @held
-def test_nor_do_machines_that_are_off_for_a_moment(hold: HeldBy, expected: Why) -> None:
+def test_machines_that_are_off_within_a_hold_end_nothing(hold: HeldBy, expected: Why) -> None:
     """Else it would be complete, and who paused it would find the next one running."""
     facts = rolled()
     for id in range(4, 20):
@@ -146,7 +146,7 @@ def test_approved_instances_that_are_switched_off_need_no_second_approval() -> N
 
 # --- the end of a batch -----------------------------------------------------------------------------------------------
 
-ONE_FAILED = (Member(0, MemberState.FAILED), *DONE[1:])
+ONE_FAILED = (InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), *DONE[1:])
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
@@ -164,7 +164,7 @@ def test_a_batch_that_passed_no_limit_is_finished_whatever_holds_it() -> None:
     assert step(facts) == FinishBatch(1), "the gate and the time are looked at before the next batch"
 
 
-def test_stale_health_makes_nobody_unhealthy_at_the_end_of_a_batch() -> None:
+def test_stale_health_makes_no_instance_unhealthy_at_the_end_of_a_batch() -> None:
     old = replace(rolled(upgraded_ill=1), health_complete_at=NOW - HOUR)
     assert why(upgrading(old, *DONE)) is Why.STALE_HEALTH
     assert step(upgrading(replace(rolled(), health_complete_at=NOW - HOUR), *DONE)) == FinishBatch(1)
@@ -176,7 +176,7 @@ def test_an_upgrade_that_rolls_back_is_not_checked_again() -> None:
     policy = Policy(rollback_on_breach=True)
     begun = step(upgrading(rolled(), *ONE_FAILED, started_by=USER, policy=policy, paused_by="ada"))
     assert isinstance(begun, RollBack) and begun.breach
-    back = (Member(0, MemberState.ROLLED_BACK), *DONE[1:])
+    back = (InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLED_BACK), *DONE[1:])
     facts = upgrading(rolled(), *back, started_by=USER, policy=policy, breach=begun.breach, paused_by="ada")
     assert step(facts) == FinishBatch(1)
     ended = upgrading(rolled(), *back, finished=True, started_by=USER, breach=begun.breach, paused_by="ada")
@@ -186,7 +186,7 @@ def test_an_upgrade_that_rolls_back_is_not_checked_again() -> None:
 # --- the unhealthy first ----------------------------------------------------------------------------------------------
 
 
-def mending(facts: Facts, *members: Member, upgraded_first: tuple[int, ...], **changes: Any) -> Facts:
+def mending(facts: Facts, *members: InstanceUpgradeFacts, upgraded_first: tuple[int, ...], **changes: Any) -> Facts:
     return upgrading(facts, *members, started_by=USER, upgraded_first=frozenset(upgraded_first), **changes)
 
 
@@ -195,7 +195,7 @@ def test_instances_upgraded_first_do_not_keep_the_gate_shut() -> None:
     assert isinstance(step(upgrading(fleet(3, sick=1), started_by=USER)), Fault)
     assert chosen(mending(fleet(3, sick=1), upgraded_first=(2,))) == (2,)
     well = with_instance(fleet(3), 2, version=NEW)
-    done = (Member(2, MemberState.SUCCEEDED),)
+    done = (InstanceUpgradeFacts(2, InstanceUpgradeState.SUCCEEDED),)
     assert chosen(mending(well, *done, upgraded_first=(2,), finished=True)) == (0,)
 
 
@@ -204,12 +204,12 @@ def test_the_gate_counts_all_other_instances() -> None:
     gone = with_instance(fleet(3, sick=1), 2, opt_out=STOP)
     assert isinstance(step(mending(gone, upgraded_first=(2,))), Fault), "it is opted out, and is not mended"
     ill = with_instance(with_instance(fleet(3), 2, version=NEW), 1, health=Health.UNHEALTHY)
-    done = (Member(2, MemberState.SUCCEEDED),)
+    done = (InstanceUpgradeFacts(2, InstanceUpgradeState.SUCCEEDED),)
     assert isinstance(step(mending(ill, *done, upgraded_first=(2,), finished=True)), Fault), "it fell ill later"
 
 
 def test_instance_that_stays_unhealthy_stops_the_upgrade() -> None:
-    failed = step(mending(fleet(3, sick=1), Member(2, MemberState.FAILED), upgraded_first=(2,)))
+    failed = step(mending(fleet(3, sick=1), InstanceUpgradeFacts(2, InstanceUpgradeState.FAILED), upgraded_first=(2,)))
     assert isinstance(failed, Fault) and failed.breach.code is FaultCode.TOO_MANY_FAILED
 
 

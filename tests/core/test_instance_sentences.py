@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.core.fleets import fleets
 from tests.core.test_board import board
@@ -11,11 +11,11 @@ from tests.core.test_decide import NEW, NOW, OLD, fleet, upgrading, with_instanc
 from tests.core.test_extension_upgrades import extending
 from tests.core.test_surges import member, surging
 from upgrades.core.catalogue import messages_in
-from upgrades.core.facts import Facts, InstanceFacts, Member
+from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.instance_sentences import said_by
 from upgrades.core.instance_states import InstanceState, states_of
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 
 
 def said(facts: Facts) -> Mapping[int, str]:
@@ -24,7 +24,6 @@ def said(facts: Facts) -> Mapping[int, str]:
     return {id: said["key"].removeprefix("instance.") for said in told for id in numbers_in(said["instances"])}
 
 
-@settings(deadline=None)
 @given(fleets())
 def test_each_instance_says_one_thing_unless_it_is_held(facts: Facts) -> None:
     found = board(facts)
@@ -43,7 +42,7 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
     assert said(fleet(2)) == dict.fromkeys((0, 1), "pending.to_begin")
     assert said(upgrading(fleet(10)))[9] == "pending"
     assert said(extending(fleet(10)))[9] == "pending.extensions"
-    assert said(extending(fleet(10), Member(0, MemberState.QUEUED)))[0] == "queued.extensions"
+    assert said(extending(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.QUEUED)))[0] == "queued.extensions"
 
 
 def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
@@ -52,8 +51,10 @@ def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
     assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
 
 
-def test_both_instances_of_a_surge_pair_say_what_becomes_of_them() -> None:
-    facts = surging(fleet(10), member(0), member(1, MemberState.QUEUED), member(2, MemberState.SUCCEEDED))
+def test_both_instances_of_a_surge_pair_have_a_sentence() -> None:
+    facts = surging(
+        fleet(10), member(0), member(1, InstanceUpgradeState.QUEUED), member(2, InstanceUpgradeState.SUCCEEDED)
+    )
     found = said(facts)
     assert (found[0], found[100]) == ("stays_until_replaced", "replaces_when_healthy")
     assert (found[1], found[101]) == ("stays_until_replaced", "replaces_when_created")
@@ -63,7 +64,7 @@ def test_both_instances_of_a_surge_pair_say_what_becomes_of_them() -> None:
 
 
 def test_a_new_instance_that_replaces_nothing_says_so() -> None:
-    facts = surging(fleet(10), member(0, MemberState.FAILED))
+    facts = surging(fleet(10), member(0, InstanceUpgradeState.FAILED))
     assert said(facts)[100] == "does_not_replace" and said(facts)[0] == "failed"
     leaving = with_instance(facts, 100, busy=True, is_being_deleted=True)
     assert said(leaving)[100] == "removed_unused"

@@ -69,7 +69,7 @@ def test_a_load_balancers_lists(kind: str) -> None:
 
 
 def test_a_document_as_a_whole() -> None:
-    """200,000 unknown members, which are 3 MB, took 14 seconds of everybody's time."""
+    """200,000 unknown fields, which are 3 MB, took 14 seconds of everybody's time."""
     large = {"a": [{"b": 1} for _ in range(10)]}
     size = 2 + 10 + 10 * 2
     limits.check_size(large, None, size, [])

@@ -79,7 +79,7 @@ def test_vanished_instances_are_created_a_few_at_a_time(total: int, gone: int, f
     assert bool(missing.to_create_now(replace(facts, instances=made), NOW)) == bool(then)
 
 
-def test_while_one_of_many_cannot_be_made_the_others_wait() -> None:
+def test_other_machines_wait_while_one_cannot_be_created() -> None:
     """The provider, which says that they are gone, says too that they are there: it may be mistaken."""
     exists = replace(GONE, tries=1, tried_at=NOW, said="it exists already")
     facts = lacking(10, {**dict.fromkeys(range(10), GONE), 0: exists, 1: exists})
@@ -104,7 +104,7 @@ def test_new_instances_come_before_retried_ones() -> None:
     assert isinstance(first, AddInstances) and first.count == 1
 
 
-def test_an_opt_out_is_in_nobodys_way() -> None:
+def test_an_opt_out_does_not_block_creating_a_missing_machine() -> None:
     facts = lacking(4, {3: GONE})
     held = tuple(replace(instance, opt_out=Hold("ada", "x")) for instance in facts.instances)
     assert step(replace(facts, instances=held)) == MakeAgain((3,), image(NEW))
@@ -144,7 +144,7 @@ def test_missing_instances_count_for_no_limit(how: dict[str, object]) -> None:
     assert not {4, 5} & {instance.id for instance in batches.may_be_taken(facts, StartedBy.USER)}
 
 
-def test_there_is_never_nothing_to_do_while_machines_are_missing() -> None:
+def test_missing_machines_always_lead_to_a_step_or_a_wait_with_its_reason() -> None:
     waits = step(lacking(4, {3: REFUSED}))
     assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
     assert waits.text == "1 of 4 machines is missing."

@@ -4,17 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
-from upgrades.core.facts import Facts, Hold, Member
+from upgrades.core import what_if
+from upgrades.core.consequences import of_plan
+from upgrades.core.facts import Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
 from upgrades.core.sentences import shaped
-from upgrades.core.states import FaultCode, Health, MemberState
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Why
 
 PACE = Pace(10 * MINUTE, 12 * MINUTE, 20 * MINUTE)
@@ -28,7 +30,7 @@ def instances(plan: Plan) -> list[tuple[int, ...]]:
     return [batch.instances for batch in plan.batches]
 
 
-def test_the_batches_are_those_of_the_engine() -> None:
+def test_the_preview_has_the_batches_of_the_engine() -> None:
     found = plan(fleet(7))
     assert instances(found) == [(id,) for id in range(7)]
     assert found.target == NEW
@@ -62,6 +64,14 @@ def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
     deferred = plan(fleet(10, policy=Policy(deferral=True)))
     assert [block.code for block in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
+    assert deferred.unheld == ()
+    some = fleet(10, policy=Policy(deferral=True))
+    partly = plan(what_if.approved(some, {3}, NEW))
+    assert [batch.instances for batch in partly.unheld] == [(3,)] and partly.size == 10
+    assert [str(sentence) for sentence in of_plan(some, partly)] == [
+        f"1 instance would be upgraded to {NEW}, in 1 batch.",
+        "It starts at once, with 1 instance in batch 1.",
+    ]
     new = with_instance(fleet(5), 0, health=Health.INITIALIZING, health_since=NOW)
     assert plan(new).blocks[0].code == Why.INITIALIZING
 
@@ -73,24 +83,26 @@ def test_planned_waits_are_in_the_estimate() -> None:
     assert again.waits == 30 * MINUTE and len(again.batches) == 5
 
 
-def test_nothing_to_do_is_an_empty_plan() -> None:
+def test_the_plan_is_empty_if_no_upgrade_is_due() -> None:
     assert plan(fleet(5, version=NEW)).batches == ()
     assert plan(fleet(5, automatic=False)).batches == ()
     assert len(plan(fleet(5, automatic=False), by_hand=True).batches) == 5
 
 
 def test_a_running_upgrade_is_planned_from_where_it_is() -> None:
-    facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, MemberState.UPGRADING), verifying_too())
+    facts = upgrading(
+        with_instance(fleet(10), 0, busy=True), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), verifying_too()
+    )
     found = plan(facts)
     assert [batch.number for batch in found.batches] == [2, 3, 4, 5]
     assert found.earliest == 50 * MINUTE  # the running one too
 
 
-def verifying_too() -> Member:
-    return Member(1, MemberState.VERIFYING, NOW)
+def verifying_too() -> InstanceUpgradeFacts:
+    return InstanceUpgradeFacts(1, InstanceUpgradeState.VERIFYING, NOW)
 
 
-def test_without_a_past_there_is_no_estimate() -> None:
+def test_a_plan_without_past_upgrades_has_no_estimate() -> None:
     found = preview(fleet(5), NOW)
     assert (found.earliest, found.latest, found.batches[3].begins_in) == (None, None, None)
     assert pace_of([]) is None
@@ -107,7 +119,6 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), policies, st.sets(st.integers(0, 59), max_size=8), st.integers(1, 3))
 def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, held: set[int], zones: int) -> None:
     """When nothing goes wrong: the run is that of the scenarios' world."""

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Facts, Hold, Member
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import KINDS, RANK, InstanceWhy, reasons
-from upgrades.core.states import Health, MemberState, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 from upgrades.core.waiting import LiftedBy, Reason
 
@@ -50,7 +50,7 @@ def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
     assert all(reason.text_for_one for reason in found)
 
 
-def test_nothing_is_said_where_all_is_as_it_should_be() -> None:
+def test_an_up_to_date_set_has_no_reasons() -> None:
     assert codes(fleet(10, version=NEW)) == []
     assert codes(with_instance(fleet(10, version=NEW, sick=5), 0, opt_out=HOLD)) == []
 
@@ -118,7 +118,10 @@ def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
 
 def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     facts = upgrading(
-        fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
+        fleet(10),
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+        finished=True,
+        policy=Policy(pause_between_batches=MINUTE),
     )
     found = the(Why.PAUSE_BETWEEN_BATCHES, facts)
     assert (found.until, found.action) == (NOW + MINUTE, "next_batch_now")
@@ -128,7 +131,10 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
 def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
     facts = with_instance(fleet(2), 1, is_switched_off=True)
     facts = upgrading(
-        facts, Member(0, MemberState.SUCCEEDED), finished=True, policy=Policy(pause_between_batches=MINUTE)
+        facts,
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+        finished=True,
+        policy=Policy(pause_between_batches=MINUTE),
     )
     answer = decide(facts, NOW)
     assert (
@@ -158,7 +164,12 @@ def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_n
 
 
 def test_kinds_of_work_under_way_are_told_apart() -> None:
-    facts = upgrading(fleet(10), verifying(0), Member(1, MemberState.UPGRADING), Member(2, MemberState.ROLLING_BACK))
+    facts = upgrading(
+        fleet(10),
+        verifying(0),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.UPGRADING),
+        InstanceUpgradeFacts(2, InstanceUpgradeState.ROLLING_BACK),
+    )
     facts = with_instance(facts, 0, health=Health.INITIALIZING)
     assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.WAITS_FOR_TURN]
     assert the(Why.VERIFYING, facts).until == NOW + 5 * MINUTE
@@ -179,7 +190,7 @@ states = st.fixed_dictionaries(
         "approved_version": st.sampled_from(["", NEW, OLD]),
     }
 )
-members = st.lists(st.sampled_from(MemberState), max_size=3)
+members = st.lists(st.sampled_from(InstanceUpgradeState), max_size=3)
 sets = st.fixed_dictionaries(
     {
         "automatic": st.booleans(),
@@ -206,14 +217,16 @@ runs = st.fixed_dictionaries(
 
 
 @given(st.lists(states, min_size=1, max_size=8), sets, st.none() | st.tuples(members, st.booleans(), runs))
-def test_whatever_is_waited_for_is_among_the_reasons(
-    instances: list[dict[str, Any]], changes: dict[str, Any], run: tuple[list[MemberState], bool, dict[str, Any]] | None
+def test_every_wait_of_the_engine_is_among_the_reasons(
+    instances: list[dict[str, Any]],
+    changes: dict[str, Any],
+    run: tuple[list[InstanceUpgradeState], bool, dict[str, Any]] | None,
 ) -> None:
     facts = fleet(len(instances), **changes)
     for id, state in enumerate(instances):
         facts = with_instance(facts, id, **state, health_since=NOW)
     if run:
-        made = [Member(id, state, NOW) for id, state in enumerate(run[0][: len(instances)])]
+        made = [InstanceUpgradeFacts(id, state, NOW) for id, state in enumerate(run[0][: len(instances)])]
         facts = upgrading(facts, *made, finished=run[1], **run[2])
     answer = decide(facts, NOW)
     found = reasons(facts, NOW)
@@ -240,7 +253,7 @@ def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alo
 
 
 def test_a_running_batch_is_not_called_impossible() -> None:
-    facts = upgrading(fleet(2), Member(0, MemberState.UPGRADING))
+    facts = upgrading(fleet(2), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING))
     assert InstanceWhy.OPT_OUTS_LEAVE_NOTHING not in codes(with_instance(facts, 1, opt_out=HOLD))
 
 
@@ -251,7 +264,10 @@ def test_an_upgrade_cancelled_during_rollback_is_not_retried() -> None:
 
 def test_an_instance_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None:
     """Opted out while it was queued, and in again: an upgrade takes each instance once."""
-    members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.SUCCEEDED))
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SKIPPED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+    )
     facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)
     found = the(InstanceWhy.WAITS_FOR_NEXT_UPGRADE, facts)
     assert (found.instances, found.lifted_by) == ((0,), LiftedBy.NOBODY)

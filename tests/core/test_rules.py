@@ -8,9 +8,9 @@ import pytest
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from upgrades.core import decide
-from upgrades.core.facts import Attempt, Breach, Facts, Hold, Member
+from upgrades.core.facts import Attempt, Breach, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     Complete,
     Fault,
@@ -24,7 +24,11 @@ from upgrades.core.steps import (
     Why,
 )
 
-FAILED, ROLLING_BACK, ROLLED_BACK = MemberState.FAILED, MemberState.ROLLING_BACK, MemberState.ROLLED_BACK
+FAILED, ROLLING_BACK, ROLLED_BACK = (
+    InstanceUpgradeState.FAILED,
+    InstanceUpgradeState.ROLLING_BACK,
+    InstanceUpgradeState.ROLLED_BACK,
+)
 USER = StartedBy.USER
 
 
@@ -47,39 +51,54 @@ def chosen(facts: Facts) -> tuple[int, ...]:
 
 def test_an_instance_that_failed_gets_its_old_disk_back_when_the_platform_started() -> None:
     """A-9"""
-    facts = upgrading(fleet(10), Member(0, FAILED), Member(1, MemberState.SUCCEEDED))
+    facts = upgrading(
+        fleet(10), InstanceUpgradeFacts(0, FAILED), InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED)
+    )
     assert step(facts) == RollBack((0,))
 
 
 def test_failed_instances_keep_the_new_disk_without_automatic_rollback() -> None:
     """A-10; "does not provide automatic rollback capabilities" of a manual start (Z-0.9)."""
     off = Policy(automatic_rollback=False)
-    members = (Member(0, FAILED), *_done(1, 4))
+    members = (InstanceUpgradeFacts(0, FAILED), *_done(1, 4))
     assert step(upgrading(fleet(25), *members, policy=off)) == FinishBatch(1)
     assert step(upgrading(fleet(25), *members, started_by=USER)) == FinishBatch(1)
 
 
 def test_a_disk_that_could_not_be_put_back_is_not_tried_again() -> None:
-    assert step(upgrading(fleet(25), Member(0, FAILED, may_roll_back=False), *_done(1, 4))) == FinishBatch(1)
+    assert step(
+        upgrading(fleet(25), InstanceUpgradeFacts(0, FAILED, may_roll_back=False), *_done(1, 4))
+    ) == FinishBatch(1)
 
 
 def test_the_batch_waits_for_rollbacks() -> None:
-    facts = upgrading(with_instance(fleet(10), 0, busy=True), Member(0, ROLLING_BACK), Member(1, MemberState.SUCCEEDED))
+    facts = upgrading(
+        with_instance(fleet(10), 0, busy=True),
+        InstanceUpgradeFacts(0, ROLLING_BACK),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+    )
     assert why(facts) is Why.ROLLING_BACK
-    assert step(upgrading(fleet(25), Member(0, ROLLED_BACK), *_done(1, 4))) == FinishBatch(1)
+    assert step(upgrading(fleet(25), InstanceUpgradeFacts(0, ROLLED_BACK), *_done(1, 4))) == FinishBatch(1)
 
 
 def test_rolled_back_instances_count_as_failed() -> None:
     """Z-1.7: restored, "counted as failed"."""
-    answer = step(upgrading(fleet(10), Member(0, ROLLED_BACK), Member(1, MemberState.SUCCEEDED), finished=True))
+    answer = step(
+        upgrading(
+            fleet(10),
+            InstanceUpgradeFacts(0, ROLLED_BACK),
+            InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+            finished=True,
+        )
+    )
     assert isinstance(answer, Fault) and answer.breach.instances == (0,)
     assert answer.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def test_rolled_back_instances_are_not_taken_again_by_the_same_upgrade() -> None:
-    members = [Member(id, MemberState.SUCCEEDED) for id in range(1, 5)]
+    members = [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(1, 5)]
     facts = with_instance(fleet(25), 0, failed_version=NEW)
-    assert chosen(upgrading(facts, Member(0, ROLLED_BACK), *members, finished=True)) == (5, 6, 7, 8, 9)
+    assert chosen(upgrading(facts, InstanceUpgradeFacts(0, ROLLED_BACK), *members, finished=True)) == (5, 6, 7, 8, 9)
 
 
 BREACH_POLICY = Policy(rollback_on_breach=True)
@@ -90,30 +109,40 @@ def test_failed_instances_are_rolled_back_on_a_breach_if_the_policy_says_so(star
     """A-17: whoever started it, and also where automatic rollback is off."""
     policy = replace(BREACH_POLICY, automatic_rollback=False)
     facts = upgrading(
-        fleet(20), *(Member(id, FAILED) for id in range(4)), finished=True, policy=policy, started_by=started_by
+        fleet(20),
+        *(InstanceUpgradeFacts(id, FAILED) for id in range(4)),
+        finished=True,
+        policy=policy,
+        started_by=started_by,
     )
     answer = step(facts)
     assert isinstance(answer, RollBack) and answer.instances == (0, 1, 2, 3)
     assert answer.breach and answer.breach.code is FaultCode.TOO_MANY_FAILED
-    at_the_gate = upgrading(fleet(20, sick=5), Member(0, FAILED), *_done(1, 8), finished=True, policy=policy)
+    at_the_gate = upgrading(
+        fleet(20, sick=5), InstanceUpgradeFacts(0, FAILED), *_done(1, 8), finished=True, policy=policy
+    )
     answer = step(at_the_gate)
     assert isinstance(answer, RollBack) and answer.breach and answer.breach.code is FaultCode.UNHEALTHY_DURING
 
 
-def _done(first: int, last: int) -> list[Member]:
-    return [Member(id, MemberState.SUCCEEDED) for id in range(first, last + 1)]
+def _done(first: int, last: int) -> list[InstanceUpgradeFacts]:
+    return [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(first, last + 1)]
 
 
 def test_a_stopped_upgrade_ends_when_all_are_back() -> None:
     breach = Breach(FaultCode.TOO_MANY_FAILED, "too many", (0,))
-    going_back = upgrading(fleet(10), Member(0, ROLLING_BACK), finished=True, breach=breach, policy=BREACH_POLICY)
+    going_back = upgrading(
+        fleet(10), InstanceUpgradeFacts(0, ROLLING_BACK), finished=True, breach=breach, policy=BREACH_POLICY
+    )
     assert why(going_back) is Why.ROLLING_BACK
-    back = upgrading(fleet(10), Member(0, ROLLED_BACK), finished=True, breach=breach, policy=BREACH_POLICY)
+    back = upgrading(
+        fleet(10), InstanceUpgradeFacts(0, ROLLED_BACK), finished=True, breach=breach, policy=BREACH_POLICY
+    )
     assert step(back) == Fault(breach)
 
 
-def test_nothing_is_rolled_back_on_a_breach_without_that_policy() -> None:
-    facts = upgrading(fleet(20), *(Member(id, FAILED) for id in range(4)), finished=True, started_by=USER)
+def test_a_breach_rolls_nothing_back_without_that_policy() -> None:
+    facts = upgrading(fleet(20), *(InstanceUpgradeFacts(id, FAILED) for id in range(4)), finished=True, started_by=USER)
     assert isinstance(step(facts), Fault)
 
 
@@ -123,9 +152,9 @@ def test_nothing_is_rolled_back_on_a_breach_without_that_policy() -> None:
 def test_a_batch_is_of_one_zone() -> None:
     """A-16: zones one after the other; at most 20 % of the whole set."""
     assert chosen(upgrading(zonal(30))) == (0, 3, 6, 9, 12, 15)
-    done = [Member(id, MemberState.SUCCEEDED) for id in range(0, 27, 3)]
+    done = [InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in range(0, 27, 3)]
     assert chosen(upgrading(zonal(30), *done, finished=True)) == (27,)
-    done.append(Member(27, MemberState.SUCCEEDED))
+    done.append(InstanceUpgradeFacts(27, InstanceUpgradeState.SUCCEEDED))
     assert chosen(upgrading(zonal(30), *done, finished=True)) == (1, 4, 7, 10, 13, 16)
 
 
@@ -150,7 +179,9 @@ def test_the_unhealthy_come_first_where_the_policy_says_so() -> None:
     policy = Policy(unhealthy_first=True)
     assert chosen(upgrading(facts, policy=policy)) == (10,)
     healed = with_instance(facts, 10, health=Health.HEALTHY, version=NEW)
-    assert chosen(upgrading(healed, Member(10, MemberState.SUCCEEDED), finished=True, policy=policy)) == (20,)
+    assert chosen(
+        upgrading(healed, InstanceUpgradeFacts(10, InstanceUpgradeState.SUCCEEDED), finished=True, policy=policy)
+    ) == (20,)
     assert chosen(upgrading(facts)) == (0, 3, 6, 9)
 
 
@@ -210,7 +241,14 @@ def test_only_failed_instances_are_taken_on_request() -> None:
 
 def test_a_paused_upgrade_finishes_its_batch_and_begins_none() -> None:
     assert step(upgrading(fleet(10), verifying(0), paused_by="ada")) == Settle((0,), ())
-    assert why(upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, paused_by="ada")) is Why.PAUSED
+    assert (
+        why(
+            upgrading(
+                fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, paused_by="ada"
+            )
+        )
+        is Why.PAUSED
+    )
     assert why(upgrading(fleet(10), paused_by="ada")) is Why.PAUSED
     cancelled = upgrading(fleet(10), paused_by="ada", cancel_requested_by="eve")
     assert type(step(cancelled)).__name__ == "Cancel"
@@ -222,7 +260,7 @@ def test_a_paused_upgrade_with_nothing_left_is_complete() -> None:
 
 def test_the_next_batch_comes_now_where_that_was_asked_for() -> None:
     policy = Policy(pause_between_batches=MINUTE)
-    facts = upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, policy=policy)
+    facts = upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, policy=policy)
     assert why(facts) is Why.PAUSE_BETWEEN_BATCHES
     assert facts.upgrade
     assert chosen(replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True))) == (1, 2)
@@ -231,7 +269,7 @@ def test_the_next_batch_comes_now_where_that_was_asked_for() -> None:
 STOP = Hold("ada", "bad night", NOW + MINUTE)
 
 
-def test_a_fleet_wide_stop_holds_what_the_platform_does() -> None:
+def test_a_fleet_stop_holds_upgrades_of_the_platform() -> None:
     facts = replace(fleet(10), fleet_stop=STOP)
     answer = step(facts)
     assert isinstance(answer, Wait)
@@ -253,7 +291,7 @@ def test_an_upgrade_has_its_time() -> None:
     """Z-1.6: RollingUpgradeTimeoutError, at the end of a batch, never in its middle."""
     late: dict[str, Any] = {"ends_by": NOW - MINUTE}
     assert step(upgrading(fleet(10), verifying(0), **late)) == Settle((0,), ())
-    answer = step(upgrading(fleet(10), Member(0, MemberState.SUCCEEDED), finished=True, **late))
+    answer = step(upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, **late))
     assert isinstance(answer, Fault) and answer.breach.code is FaultCode.TIMEOUT
     assert step(upgrading(fleet(10, version=NEW), **late)) == Complete()
     assert isinstance(step(upgrading(fleet(10), ends_by=NOW + MINUTE)), StartBatch)
@@ -280,7 +318,7 @@ def test_the_wait_can_be_skipped_and_counts_for_its_version_only() -> None:
     assert isinstance(step(fleet(10, last_attempt=stopped(5, target_version=OLD))), StartUpgrade)
 
 
-def test_a_retry_takes_what_failed_too() -> None:
+def test_a_retry_takes_failed_instances_too() -> None:
     """Otherwise a set of one would never be tried again."""
     facts = with_instance(fleet(1), 0, failed_version=NEW)
     assert why(replace(facts, last_attempt=stopped())) is Why.BACKING_OFF

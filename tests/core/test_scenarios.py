@@ -33,7 +33,7 @@ def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
     hold(path, run, request)
 
 
-def test_there_are_scenarios() -> None:
+def test_scenarios_are_found() -> None:
     assert len(list(SCENARIOS.glob("*.txt"))) >= 10
 
 

@@ -75,7 +75,7 @@ def test_a_reason_brings_all_that_a_viewer_must_know_of_its_code(code: StrEnum) 
     assert told["text"] == told["template"] == "So it is."
 
 
-def test_a_decision_says_what_it_keeps_waiting() -> None:
+def test_a_decision_says_whether_it_holds_the_upgrade() -> None:
     paused = reason_shapes.decision(Why.PAUSED, say(Why.PAUSED, by="ada"), [], {}, NOON)
     assert (paused["word"], paused["holds"], paused["at_the_gate"], paused["passes"]) == ("Paused", True, True, False)
     assert paused["params"] == {"by": {"type": "text", "value": "ada"}}

@@ -10,10 +10,10 @@ from tests.core.test_extension_upgrades import extending
 from tests.core.test_preview import instances, plan
 from tests.core.test_rules import zonal
 from upgrades.core import batches, health
-from upgrades.core.facts import Facts, Hold, InstanceFacts, Member
+from upgrades.core.facts import Facts, Hold, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import reasons
-from upgrades.core.states import NEXT_MEMBER_STATES, FaultCode, Health, MemberState, StartedBy
+from upgrades.core.states import NEXT_INSTANCE_UPGRADE_STATES, FaultCode, Health, InstanceUpgradeState, StartedBy
 from upgrades.core.steps import (
     Cancel,
     Complete,
@@ -30,10 +30,10 @@ SURGE = Policy(max_surge=True)
 HOLD = Hold("ada", "debugging")
 
 
-def surging(facts: Facts, *members: Member, **changes: Any) -> Facts:
+def surging(facts: Facts, *members: InstanceUpgradeFacts, **changes: Any) -> Facts:
     """Its upgrade surges; each of these members has its replacement: the old one's number and a hundred."""
     facts = upgrading(facts, *members, **{"policy": SURGE, **changes})
-    done = MemberState.SUCCEEDED
+    done = InstanceUpgradeState.SUCCEEDED
     new = (
         InstanceFacts(member.upgraded, NEW, is_unused_surge=member.state is not done)
         for member in members
@@ -44,8 +44,8 @@ def surging(facts: Facts, *members: Member, **changes: Any) -> Facts:
     return replace(facts, instances=(*stay, *new))
 
 
-def member(id: int, state: MemberState = MemberState.VERIFYING) -> Member:
-    return Member(id, state, NOW, replacement=100 + id)
+def member(id: int, state: InstanceUpgradeState = InstanceUpgradeState.VERIFYING) -> InstanceUpgradeFacts:
+    return InstanceUpgradeFacts(id, state, NOW, replacement=100 + id)
 
 
 # --- a batch ----------------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_a_batch_is_in_place_without_quota_for_all_of_it(available_quota: int | 
 
 def test_the_next_batch_waits_until_replaced_instances_are_deleted() -> None:
     """They count against the quota."""
-    done = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
+    done = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED), finished=True)
     assert isinstance(step(done), StartBatch)
     leaving = with_instance(done, 9, busy=True, is_being_deleted=True)
     leaving = replace(leaving, capacity=9)
@@ -107,7 +107,9 @@ def test_surge_waits_while_available_quota_is_unknown() -> None:
 
 
 def test_surge_instances_count_for_nothing() -> None:
-    facts = surging(fleet(10, sick=2), member(0, MemberState.UPGRADING), member(1, MemberState.UPGRADING))
+    facts = surging(
+        fleet(10, sick=2), member(0, InstanceUpgradeState.UPGRADING), member(1, InstanceUpgradeState.UPGRADING)
+    )
     facts = with_instance(facts, 100, health=Health.UNKNOWN, version="", busy=True)
     assert (len(facts.staying), len(facts.counted)) == (10, 10)
     assert health.ids(health.unhealthy(facts, NOW)) == (8, 9)
@@ -116,8 +118,8 @@ def test_surge_instances_count_for_nothing() -> None:
     assert not {100, 101} & set(health.ids(batches.may_be_taken(facts, StartedBy.USER)))
 
 
-def test_when_one_has_taken_its_place_it_counts_and_the_old_one_does_not() -> None:
-    facts = surging(fleet(10), member(0, MemberState.SUCCEEDED))
+def test_a_surge_instance_counts_once_it_has_replaced_the_old_one() -> None:
+    facts = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED))
     facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, is_being_deleted=True), *facts.instances))
     assert {instance.id for instance in facts.counted} == {*range(1, 10), 100}
     assert isinstance(step(facts), FinishBatch)
@@ -129,8 +131,8 @@ def test_scale_in_takes_neither_of_a_pair_in_flight() -> None:
     assert step(facts) == RemoveInstances((0,))
 
 
-@pytest.mark.parametrize("state", [MemberState.FAILED, MemberState.SKIPPED])
-def test_surge_instance_without_replaced_instance_is_removed_first(state: MemberState) -> None:
+@pytest.mark.parametrize("state", [InstanceUpgradeState.FAILED, InstanceUpgradeState.SKIPPED])
+def test_surge_instance_without_replaced_instance_is_removed_first(state: InstanceUpgradeState) -> None:
     facts = surging(fleet(5), member(0, state))
     assert step(facts) == RemoveInstances((100,))
     assert step(replace(facts, upgrade=None)) == RemoveInstances((100,)), "after the upgrade too"
@@ -138,7 +140,7 @@ def test_surge_instance_without_replaced_instance_is_removed_first(state: Member
 
 
 def test_opted_out_surge_instance_without_replaced_instance_stays() -> None:
-    facts = with_instance(surging(fleet(5), member(0, MemberState.FAILED)), 100, opt_out=HOLD)
+    facts = with_instance(surging(fleet(5), member(0, InstanceUpgradeState.FAILED)), 100, opt_out=HOLD)
     assert isinstance(step(facts), Fault)
     assert len(facts.staying) == 5
 
@@ -154,7 +156,7 @@ def test_a_surge_waits_for_the_new_instances_health() -> None:
     assert why(with_instance(facts, 100, health=Health.UNHEALTHY)) is Why.VERIFYING
 
 
-def test_a_new_one_has_five_minutes() -> None:
+def test_a_surge_instance_has_five_minutes() -> None:
     since = replace(member(0), swapped_at=NOW - 5 * MINUTE)
     assert step(with_instance(surging(fleet(10), since), 100, health=Health.UNHEALTHY)) == Settle((), (0,))
 
@@ -166,27 +168,27 @@ def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> 
     assert step(in_place) == Settle((0,), ())
 
 
-def test_nothing_is_rolled_back_for_nothing_was_done_to_the_old_one() -> None:
+def test_a_breach_of_a_surging_upgrade_rolls_nothing_back() -> None:
     answer = step(_ended(replace(SURGE, rollback_on_breach=True)))
     assert isinstance(answer, Fault) and answer.breach.code is FaultCode.TOO_MANY_FAILED
 
 
 def _ended(policy: Policy) -> Facts:
-    facts = surging(fleet(10), member(0, MemberState.FAILED), policy=policy)
+    facts = surging(fleet(10), member(0, InstanceUpgradeState.FAILED), policy=policy)
     return with_instance(facts, 100, busy=True, is_being_deleted=True)
 
 
 def test_a_failed_surge_names_the_remaining_instance() -> None:
     failed = step(_ended(SURGE))
     assert isinstance(failed, Fault) and failed.breach.instances == (0,)
-    facts = surging(fleet(10), member(0, MemberState.SUCCEEDED), finished=True)
+    facts = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED), finished=True)
     ill = step(with_instance(facts, 100, health=Health.UNHEALTHY))
     assert isinstance(ill, Fault) and ill.breach.instances == (100,)
 
 
 def test_an_instance_can_be_let_go_as_long_as_it_is_there() -> None:
-    for state in (MemberState.QUEUED, MemberState.VERIFYING, MemberState.SUCCEEDED):
-        assert MemberState.SKIPPED in NEXT_MEMBER_STATES[state]
+    for state in (InstanceUpgradeState.QUEUED, InstanceUpgradeState.VERIFYING, InstanceUpgradeState.SUCCEEDED):
+        assert InstanceUpgradeState.SKIPPED in NEXT_INSTANCE_UPGRADE_STATES[state]
 
 
 # --- plans and reasons ------------------------------------------------------------------------------------------------
@@ -200,13 +202,13 @@ def test_a_plan_of_a_surge_is_of_the_same_batches() -> None:
 
 
 def test_a_plan_of_a_surge_in_flight_goes_on_behind_it() -> None:
-    facts = surging(fleet(10), member(0, MemberState.UPGRADING), member(1))
+    facts = surging(fleet(10), member(0, InstanceUpgradeState.UPGRADING), member(1))
     facts = with_instance(with_instance(facts, 100, version="", busy=True), 1, opt_out=HOLD)
     assert instances(plan(facts)) == [(2, 3), (4, 5), (6, 7), (8, 9)]
 
 
 def test_both_of_a_pair_have_the_reason_that_is_awaited() -> None:
-    facts = with_instance(surging(fleet(10), member(0, MemberState.UPGRADING)), 100, version="", busy=True)
+    facts = with_instance(surging(fleet(10), member(0, InstanceUpgradeState.UPGRADING)), 100, version="", busy=True)
     (found,) = (reason for reason in reasons(facts, NOW) if reason.code is Why.SURGING)
     assert found.instances == (0, 100)
     answer = step(facts)

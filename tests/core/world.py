@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from tests.core.machines import START, Machines, image
 from tests.core.telling import tell, tell_ids
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Batch, InstanceFacts, Member, Missing, Upgrade
+from upgrades.core.facts import Attempt, Batch, InstanceFacts, InstanceUpgradeFacts, Missing, Upgrade
 from upgrades.core.policy import Policy
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -125,7 +125,7 @@ class World(Machines):
 
     def _settle(self, succeeded: tuple[int, ...], failed: tuple[int, ...]) -> None:
         for id in succeeded:
-            self._member(id, MemberState.SUCCEEDED)
+            self._member(id, InstanceUpgradeState.SUCCEEDED)
             if self.facts.upgrade and self.facts.upgrade.kind is UpgradeKind.IMAGE:
                 self.failures.pop(id, None)
                 self._say(id, self.facts.upgrade.target.version, is_well=True)
@@ -134,7 +134,7 @@ class World(Machines):
 
     def _roll_back(self, instances: tuple[int, ...]) -> None:
         for id in instances:
-            self._member(id, MemberState.ROLLING_BACK)
+            self._member(id, InstanceUpgradeState.ROLLING_BACK)
             self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
             self._later(self.boot, "restored", id)
 
@@ -158,7 +158,7 @@ class World(Machines):
         self.facts = replace(self.facts, upgrade=upgrade)
 
     def _start_batch(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
-        members = tuple(Member(id, MemberState.UPGRADING) for id in instances)
+        members = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING) for id in instances)
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
         for id in instances:
             self.old_versions[id] = self._version_of(id)
@@ -172,7 +172,9 @@ class World(Machines):
             [instance.id for instance in self.facts.instances] + [member.upgraded for member in upgrade.members]
         )
         pairs = list(zip(instances, range(first, first + len(instances)), strict=True))
-        members = tuple(Member(id, MemberState.UPGRADING, replacement=other) for id, other in pairs)
+        members = tuple(
+            InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING, replacement=other) for id, other in pairs
+        )
         new = tuple(
             InstanceFacts(
                 id, "", Health.INITIALIZING, self.now, busy=True, is_unused_surge=True, zone=self._get(old).zone
@@ -187,7 +189,7 @@ class World(Machines):
     def _settle_surge(self, succeeded: tuple[int, ...], let_go: tuple[int, ...]) -> None:
         """The old ones go, which takes a while; those that failed, or were let go, leave their replacements over."""
         for id in let_go:
-            self._member(id, MemberState.SKIPPED)
+            self._member(id, InstanceUpgradeState.SKIPPED)
         for member in self.facts.upgrade.members if self.facts.upgrade else ():
             if member.instance in succeeded and member.replacement is not None:
                 self._instance(member.replacement, is_unused_surge=False)

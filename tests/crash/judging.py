@@ -15,7 +15,7 @@ from tests.end_to_end.installation import LIVE, Installation
 from tests.feed_client import FeedClient
 from tests.waiting import wait_until
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import Event, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 
@@ -91,7 +91,9 @@ def _chain(disk: str, members: list[InstanceUpgrade], bad: Collection[str]) -> I
     yield Came(disk)
     for row in members:
         is_bad = row.upgrade.target_version in bad
-        assert row.state == (MemberState.ROLLED_BACK if is_bad else MemberState.SUCCEEDED), f"{row} is {row.state}"
+        assert row.state == (InstanceUpgradeState.ROLLED_BACK if is_bad else InstanceUpgradeState.SUCCEEDED), (
+            f"{row} is {row.state}"
+        )
         assert row.old_os_disk == disk, f"{row}: a disk nobody knows of"
         yield Came(row.new_os_disk)
         if is_bad:

@@ -38,7 +38,7 @@ def rounds(chance: random.Random) -> Iterator[Round]:
 
 
 @pytest.mark.timeout(60 * soak_minutes() + END_SECONDS)
-def test_nothing_is_lost_and_nothing_is_done_twice(up: Installation) -> None:
+def test_kills_lose_no_work_and_repeat_none(up: Installation) -> None:
     seed = os.environ.get("ROLLGRID_SEED") or secrets.token_hex(4)
     print(f"\nROLLGRID_SEED={seed} repeats this plan")  # noqa: T201
     put_fleets(up)

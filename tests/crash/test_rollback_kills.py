@@ -15,7 +15,7 @@ from tests.crash.fleets import NO_LIMITS, have_ended, next_version, publish, put
 from tests.crash.killing import Killer, planned
 from tests.end_to_end.installation import LIVE, Installation, installation
 from tests.waiting import wait_until
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import InstanceUpgrade
 
 BAD = "crash/bad"
@@ -83,4 +83,4 @@ def _kill_over_rollbacks(up: Installation, killer: Killer, bad: list[str], chanc
 
 
 def _is_rolling_back() -> bool:
-    return InstanceUpgrade.objects.using(LIVE).filter(state=MemberState.ROLLING_BACK).exists()
+    return InstanceUpgrade.objects.using(LIVE).filter(state=InstanceUpgradeState.ROLLING_BACK).exists()

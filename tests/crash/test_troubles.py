@@ -27,7 +27,7 @@ from tests.crash.troubles import Cluster, another, asleep, for_so_long, halted, 
 from tests.end_to_end.installation import LIVE, Installation, Watch, installation
 from tests.waiting import wait_until
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, Provisioning
+from upgrades.core.states import Health, InstanceUpgradeState, Provisioning
 from upgrades.models import InstanceUpgrade, RollingUpgrade, ScaleSet, Transition
 
 FLEET = {"crash/away": 20, "crash/unprobed": 6}
@@ -71,7 +71,7 @@ def nothing_runs() -> bool:
 def upgrading(version: str) -> "QuerySet[InstanceUpgrade]":
     """What is recorded as being under way."""
     members = InstanceUpgrade.objects.using(LIVE).filter(upgrade__target_version=version)
-    return members.filter(state=MemberState.UPGRADING)
+    return members.filter(state=InstanceUpgradeState.UPGRADING)
 
 
 def publish_and_wait_for_a_batch(up: Installation, version: str = "") -> str:

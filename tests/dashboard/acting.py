@@ -7,7 +7,7 @@ from django.test import Client
 from tests.dashboard.people import HERE, SKU
 from tests.stories import NOW, a_batch, a_scale_set, publish, snapshot_equals_events
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import RollingUpgrade
 
 # Each act: where it is posted to, what with, and the right that it takes.
@@ -64,5 +64,7 @@ def a_running_upgrade(*, pause_seconds: int = 0, finished: bool = False) -> Roll
     upgrade = start("fleet/web", "me", NOW)
     upgrade.policy["pause_seconds"] = pause_seconds
     upgrade.save(update_fields=["policy"])
-    a_batch(upgrade, {0: MemberState.SUCCEEDED if finished else MemberState.UPGRADING}, finished=finished)
+    a_batch(
+        upgrade, {0: InstanceUpgradeState.SUCCEEDED if finished else InstanceUpgradeState.UPGRADING}, finished=finished
+    )
     return upgrade

@@ -129,7 +129,7 @@ def test_odd_values_are_no_trouble(name: str, odd: str, ada: Client, some: None)
     assert ada.get(f"/audit/audit.json{address}").status_code in (200, 400)
 
 
-def test_nothing_yet_and_nothing_like_that(ada: Client) -> None:
+def test_an_empty_page_tells_no_entries_from_no_matches(ada: Client) -> None:
     assert "No entries yet" in text(ada.get("/audit/"))
     assert "No matches" in text(ada.get("/audit/", {"name": "bob"}))
 

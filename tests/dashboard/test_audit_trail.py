@@ -43,7 +43,7 @@ def test_signing_in_and_out(ada: User, caplog: pytest.LogCaptureFixture) -> None
     assert caplog.messages == ["'ada' signed in from 192.0.2.7", "'ada' signed out from 192.0.2.7"]
 
 
-def test_signing_out_when_nobody_is_signed_in_is_not_written() -> None:
+def test_signing_out_without_a_session_is_not_audited() -> None:
     Client().post("/logout/")
     assert not AuditEntry.objects.exists()
 

@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.commands.test_approvals import deferred_set
 from tests.dashboard.people import HERE, the_time, with_rights
-from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
+from tests.stories import NOW, UBUNTU, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.fleet_stops import stop_fleet
+from upgrades.commands.images import withdraw_image
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState
+from upgrades.core.facts import ImageReference
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.models import Instance, ScaleSet
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +59,7 @@ def test_a_start_in_vain_says_why_and_has_no_plan(ada: Client) -> None:
     assert (said["possible"], said["why"], said["batches"]) == (False, "All instances run 0.0.1.", [])
 
 
-def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Client) -> None:
+def test_ending_another_persons_opt_out_shows_owner_reason_and_consequences(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     ScaleSet.objects.update(probed_at=the_time())
@@ -71,7 +74,7 @@ def test_ending_anothers_opt_out_says_whose_it_is_why_and_what_follows(ada: Clie
     assert said["values"] == {"ids": "3,4"}
 
 
-def test_ones_own_opt_out_ends_without_a_question(ada: Client) -> None:
+def test_an_own_opt_out_ends_without_a_question(ada: Client) -> None:
     a_scale_set()
     opt_out("fleet/web", ["3"], reason="x", owner="ada", now=the_time())
     assert not would(ada, "opt_in", ids="3")["asks"]
@@ -81,8 +84,8 @@ def test_a_cancel_says_whether_a_batch_is_finished_first(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     upgrade = start("fleet/web", "me", NOW)
-    assert "No batch is in progress: it ends at once." in would(ada, "cancel")["says"]
-    a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.UPGRADING})
+    assert "No batch is in progress: the upgrade ends at once." in would(ada, "cancel")["says"]
+    a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING, 1: InstanceUpgradeState.UPGRADING})
     assert "Batch 1 (2 instances) is finished first." in would(ada, "cancel")["says"]
 
 
@@ -103,10 +106,20 @@ def test_turning_automatic_upgrades_on_asks_where_something_begins(ada: Client) 
     assert not would(ada, "automatic", on="false")["asks"]
 
 
-def test_ending_a_stop_of_the_fleet_says_whose_it_is(ada: Client) -> None:
+def test_ending_a_fleet_stop_shows_its_owner(ada: Client) -> None:
     stop_fleet(reason="a bad image is out", owner="bob", now=the_time())
     said = in_english(ada.get("/fleet-stop/end/would/").json())
     assert said["possible"] and said["says"][0] == "Stopped by bob: a bad image is out"
+
+
+def test_approving_some_instances_counts_only_these(ada: Client) -> None:
+    """The others go on waiting: they hold nothing of what is approved."""
+    deferred_set()
+    publish("16.04.9")
+    said = would(ada, "approve", ids="1", version="16.04.9")
+    assert said["says"][0] == "1 instance would be upgraded to 16.04.9, in 1 batch."
+    assert [batch["instances"] for batch in said["batches"]] == ["1"]
+    assert "9 instances are waiting for approval of the upgrade to 16.04.9." in said["held"]
 
 
 def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None:
@@ -120,13 +133,35 @@ def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None
         "All automatic upgrades are stopped by bob; these start when that ends.",
     ]
     assert (said["asks"], said["url"], said["values"]) == (True, "/images/publish/", sent)
+    assert said["title"] == "Publish 16.04.9 of Canonical:UbuntuServer:16.04-LTS?"
+    some = in_english(ada.get("/images/publish/would/", {**sent, "locations": "westus, eastus"}).json())
+    assert some["says"] == ["Only in: westus, eastus.", "No scale set is upgraded automatically."]
     refused = ada.get("/images/publish/would/", {**sent, "version": "0.0.0"})
     assert refused.status_code == 409 and "is not newer" in refused.json()["error"]["message"]
 
 
+def test_restoring_says_who_withdrew_it_and_which_scale_sets_would_be_upgraded(ada: Client) -> None:
+    a_scale_set()
+    publish("16.04.9")
+    withdraw_image(ImageReference(*UBUNTU, "16.04.9"), NOW, by="bob", reason="it panics")
+    sent = {"sku": ":".join(UBUNTU), "version": "16.04.9"}
+    with nothing_changes():
+        said = in_english(ada.get("/images/withdraw/undo/would/", sent).json())
+    assert said["says"] == [
+        "Withdrawn by bob: it panics",
+        "Upgraded automatically, with the number of instances: fleet/web (10).",
+    ]
+    assert (said["asks"], said["url"], said["values"]) == (True, "/images/withdraw/undo/", sent)
+    publish("16.04.10")
+    said = in_english(ada.get("/images/withdraw/undo/would/", sent).json())
+    assert said["says"][1:] == ["No scale set is upgraded automatically."], "there is a newer one"
+    assert ada.get("/images/withdraw/undo/would/", {**sent, "version": "9.9"}).status_code == 409
+
+
 def test_consequences_of_publishing_need_the_right_to_publish(client: Client) -> None:
-    assert client.get("/images/publish/would/").status_code == 401
-    assert with_rights("steer").get("/images/publish/would/").status_code == 403
+    paths, other = ("/images/publish/would/", "/images/withdraw/undo/would/"), with_rights("steer")
+    assert [client.get(path).status_code for path in paths] == [401, 401]
+    assert [other.get(path).status_code for path in paths] == [403, 403]
 
 
 @pytest.mark.parametrize("path", [f"{HERE}would/start/", f"{HERE}would/opt_in/", "/fleet-stop/end/would/"])

@@ -160,7 +160,7 @@ def test_history_is_kept_for_days_that_the_calendar_has(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("given", ["~no-such-user-here/state", "/tmp/two\nlines"])
-def test_a_state_folder_that_nobody_can_name_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_a_state_folder_with_an_unusable_name_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_HOME", given)
     with pytest.raises(BadEnvironment, match="ROLLGRID_HOME"):
         environment.check()
@@ -175,7 +175,7 @@ def test_looking_at_the_settings_writes_nothing(tmp_path: Path) -> None:
     assert not home.exists()
 
 
-def test_a_missing_key_is_named_by_what_needs_it(tmp_path: Path) -> None:
+def test_a_missing_secret_key_is_said_in_one_line_with_the_way_out(tmp_path: Path) -> None:
     env = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "ROLLGRID_SECRET_KEY": "", "DATABASE_URL": "", "REDIS_URL": ""}
     code = "from django.conf import settings; settings.SECRET_KEY"
     run = [sys.executable, "manage.py", "shell", "-c", code]
@@ -272,7 +272,7 @@ def test_the_documentation_has_every_variable_and_no_other() -> None:
     assert all(default and meaning for _, default, meaning in table)
 
 
-def test_nothing_else_reads_the_environment() -> None:
+def test_only_the_environment_module_reads_the_environment() -> None:
     allowed = {"environment.py", "start_gate.py", "children.py"}
     for path in (CHECKOUT / "dashboard").rglob("*.py"):
         if path.name not in allowed:

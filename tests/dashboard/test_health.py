@@ -100,7 +100,7 @@ def test_a_server_is_ready_without_the_engine_and_tells_of_it(ask: Callable[[str
 
 @on_a_database
 @pytest.mark.usefixtures("no_broker", "parts")
-def test_not_ready_without_a_broker() -> None:
+def test_readiness_fails_without_a_broker() -> None:
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     said = answer.json()
@@ -130,7 +130,7 @@ def refusing(words: str) -> Callable[..., Any]:
         ("cannot execute UPDATE in a read-only transaction", "there is no right to write"),
     ],
 )
-def test_not_ready_with_a_database_that_cannot_be_written(
+def test_readiness_fails_if_the_database_cannot_be_written(
     words: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could be read, and the server said that it was ready."""
@@ -266,7 +266,7 @@ def test_a_bundled_broker_counts_once_it_has_answered(parts: Heartbeats, monkeyp
 
 
 @on_a_database
-def test_where_nothing_was_ever_started_nobody_knows_since_when(settings: Any, tmp_path: Path) -> None:
+def test_the_engines_health_has_no_times_before_the_first_start(settings: Any, tmp_path: Path) -> None:
     settings.ROLLGRID_HOME = tmp_path
     assert engine() == (503, {"working": False, "away": dict.fromkeys(("ticks", "beat", "worker", "prober"))})
 

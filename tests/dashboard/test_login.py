@@ -51,7 +51,7 @@ def test_signing_out_is_a_post(client: Client, ada: User) -> None:
     assert "_auth_user_id" in client.session
 
 
-def test_back_to_where_one_came_from(client: Client, ada: User) -> None:
+def test_signing_in_leads_back_to_the_page_asked_for(client: Client, ada: User) -> None:
     assert 'name="next" value="/admin/?q=1"' in client.get("/login/?next=/admin/%3Fq=1").content.decode()
     assert sign_in(client, next="/admin/?q=1")["Location"] == "/admin/?q=1"
 
@@ -59,7 +59,7 @@ def test_back_to_where_one_came_from(client: Client, ada: User) -> None:
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example"]
 )
-def test_never_to_somewhere_else(client: Client, ada: User, elsewhere: str) -> None:
+def test_signing_in_never_leads_to_another_site(client: Client, ada: User, elsewhere: str) -> None:
     assert sign_in(client, next=elsewhere)["Location"] == "/"
 
 

@@ -16,7 +16,7 @@ from tests.dashboard.people import HERE, SKU, text, with_rights
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState
+from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, ImageVersion, ScaleSet, Transition
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_for_those_signed_in(client: Client, path: str) -> None:
+def test_pages_require_signing_in(client: Client, path: str) -> None:
     a_scale_set(instances=1)
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={path}")
@@ -73,15 +73,15 @@ def a_fleet(names: str) -> None:
         opt_out(str(row), ["2"], reason="why", owner="me", now=NOW)
     publish(f"1.0.{len(ImageVersion.objects.all())}")
     for name in names:
-        a_batch(start(f"fleet/{name}", "me", NOW), {0: MemberState.FAILED, 1: MemberState.UPGRADING})
+        a_batch(start(f"fleet/{name}", "me", NOW), {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.UPGRADING})
 
 
 def sicken(row: ScaleSet, number: int, now: datetime = NOW, health: Health = Health.UNHEALTHY) -> None:
-    with writing(now, row.pk) as w:
-        instance = w.scale_set.instances.get(number=number)
+    with writing(now, row.pk) as writer:
+        instance = writer.scale_set.instances.get(number=number)
         instance.health = health
         instance.save(update_fields=["health"])
-        w.changed(instance)
+        writer.changed(instance)
 
 
 @pytest.mark.parametrize(("path", "most"), [("/", 6), ("/images/", 12), ("/images/skus/", 9)])
@@ -129,7 +129,7 @@ def test_headline_numbers_are_links_that_filter(ada: Client, only: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "right"), [("/", "steer"), ("/images/", "publish"), (HERE, "steer")])
-def test_without_the_right_a_control_says_why(path: str, right: str) -> None:
+def test_a_control_without_the_right_is_off_with_its_reason(path: str, right: str) -> None:
     a_scale_set(instances=1)
     page = text(with_rights().get(path))
     assert 'aria-disabled="true"' in page and RIGHTS[right].why_not in page

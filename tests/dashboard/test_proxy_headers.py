@@ -55,7 +55,7 @@ SAID = {"x_forwarded_for": f"9.9.9.9, {STRANGER}", "x_forwarded_proto": "https",
         ({"host": "127.0.0.1:8000"}, ("http", "127.0.0.1:8000", PROXY)),  # somebody on the proxy's own machine
     ],
 )
-def test_the_external_address_is_what_people_use(said: dict[str, str], expected: tuple[str, str, str]) -> None:
+def test_the_external_address_counts_for_people(said: dict[str, str], expected: tuple[str, str, str]) -> None:
     assert seen(OUTSIDE, **said)[:3] == expected
 
 
@@ -69,7 +69,7 @@ def test_strangers_are_not_believed(external: External | None, kind: str) -> Non
     assert names == {"host"}
 
 
-def test_without_an_external_address_trusted_proxies_say_it() -> None:
+def test_trusted_proxies_give_the_address_if_none_is_set() -> None:
     assert seen(None, host="127.0.0.1:8000", **SAID)[:3] == ("https", "a.example", STRANGER)
     ported = {**SAID, "x_forwarded_host": "a.example", "x_forwarded_port": "8443"}
     assert seen(None, host="127.0.0.1:8000", **ported)[1] == "a.example:8443"

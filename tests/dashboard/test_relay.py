@@ -18,7 +18,7 @@ from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame, merge
 from upgrades.feed.writing import writing
@@ -95,11 +95,11 @@ def tell(settings: Settings, tmp_path: Path) -> Callable[[Callable[[Relay], Awai
 
 
 def change(row: ScaleSet, number: int, health: str) -> None:
-    with writing(NOW, row.pk) as w:
+    with writing(NOW, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=number)
         instance.health = health
         instance.save(update_fields=["health"])
-        w.changed(instance)
+        writer.changed(instance)
 
 
 def test_a_new_client_is_told_to_fetch_a_snapshot_and_then_follows(tell: Any) -> None:
@@ -222,8 +222,8 @@ def test_a_delta_that_is_too_large_is_a_reset(tell: Any, monkeypatch: pytest.Mon
         await relay.join(client.listener)
 
         def all_at_once() -> None:
-            with writing(NOW, row.pk) as w:
-                w.changed(*w.scale_set.instances.all())
+            with writing(NOW, row.pk) as writer:
+                writer.changed(*writer.scale_set.instances.all())
 
         await in_thread(all_at_once)
         await until(lambda: client.listener.position(row.key)[1] == row.seq + 1)
@@ -274,7 +274,7 @@ def test_a_scale_set_that_is_made_anew_at_once_is_not_taken_for_gone(tell: Any) 
     tell(story)
 
 
-def test_a_client_sees_only_what_it_asked_for(tell: Any) -> None:
+def test_a_client_gets_only_the_scale_sets_that_it_asked_for(tell: Any) -> None:
     scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
 
     async def story(relay: Relay) -> None:
@@ -339,9 +339,9 @@ def test_merged_events_lead_where_single_ones_do() -> None:
     before = read.snapshot(row.pk)
     for number in (0, 1, 0):
         change(row, number, "unknown" if number else "unhealthy")
-    with writing(NOW, row.pk) as w:
+    with writing(NOW, row.pk) as writer:
         gone = Instance.objects.get(scale_set=row, number=3)
-        w.removed(gone)
+        writer.removed(gone)
         gone.delete()
     events = read.since(row.pk, before["seq"])
     merged = read.apply(before, Event(seq=events[-1].seq, body=merge(events)))
@@ -361,11 +361,11 @@ def test_every_message_is_as_the_document_says(tell: Any) -> None:
         def much() -> None:
             publish("16.04.1")
             upgrade = start(str(row), "ada", NOW)
-            a_batch(upgrade, {0: MemberState.UPGRADING})
+            a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING})
             change(row, 0, "unknown")
-            with writing(NOW, row.pk) as w:
-                w.removed(w.scale_set.instances.get(number=1))
-                w.scale_set.instances.filter(number=1).delete()
+            with writing(NOW, row.pk) as writer:
+                writer.removed(writer.scale_set.instances.get(number=1))
+                writer.scale_set.instances.filter(number=1).delete()
 
         await in_thread(much)
         await until(lambda: any("removed" in sent for sent in client.said))

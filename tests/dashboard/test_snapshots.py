@@ -56,7 +56,7 @@ def test_the_heads_say_where_each_scale_set_is(ada: Client) -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_the_heads_are_for_those_signed_in(client: Client) -> None:
+def test_the_heads_require_signing_in(client: Client) -> None:
     answer = client.get("/feed/heads")
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
 

@@ -90,7 +90,7 @@ def test_a_flood_is_refused_and_costs_neither_memory_nor_disk(up: Installation, 
     assert up.ask("/healthz")[0] == 200
 
 
-def test_many_floods_at_once_keep_nobody_waiting(up: Installation) -> None:
+def test_the_pages_answer_during_many_floods_at_once(up: Installation) -> None:
     """The pages answer in the midst of it."""
     slowest = 0.0
 

@@ -12,7 +12,7 @@ from tests.crash.fleets import have_ended, publish, put_fleets
 from tests.end_to_end.installation import LIVE, Installation
 from tests.feed_client import Conversation, FeedClient, Message, Session, converse, validator
 from tests.waiting import wait_until
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import InstanceUpgrade
 
 FLEET = {"live/web": 30, "live/unprobed": 5}
@@ -222,7 +222,7 @@ def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fle
 
 def _wait_for_batch(version: str, number: int) -> None:
     members = InstanceUpgrade.objects.using(LIVE).filter(
-        upgrade__target_version=version, batch__number__gte=number, state=MemberState.UPGRADING
+        upgrade__target_version=version, batch__number__gte=number, state=InstanceUpgradeState.UPGRADING
     )
     wait_until(members.exists, seconds=60, what=f"batch {number} under way")
 

@@ -13,7 +13,7 @@ from tests.end_to_end.installation import LIVE, Installation, Watch, each
 from tests.stories import WINDOWS, document
 from tests.waiting import wait_until
 from upgrades.core.health import fresh_for
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.models import InstanceUpgrade, RollingUpgrade, Transition
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -72,9 +72,9 @@ def _check_machines(up: Installation, version: str, before: dict[str, Any]) -> N
 def _check_history(up: Installation, upgrade: RollingUpgrade) -> None:
     members = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade)
     assert [batch.members.count() for batch in upgrade.batches.order_by("number")] == [80] * 5
-    assert set(members.values_list("state", flat=True)) == {MemberState.SUCCEEDED}
+    assert set(members.values_list("state", flat=True)) == {InstanceUpgradeState.SUCCEEDED}
     assert members.count() == len(set(members.values_list("new_os_disk", flat=True))) == 400
-    swaps = Transition.objects.using(LIVE).filter(upgrade_id=upgrade.pk, state=MemberState.UPGRADING)
+    swaps = Transition.objects.using(LIVE).filter(upgrade_id=upgrade.pk, state=InstanceUpgradeState.UPGRADING)
     assert swaps.count() == len(set(swaps.values_list("instance_number", flat=True))) == 400
     assert upgrade.ended_at and upgrade.error is None
 
@@ -90,7 +90,7 @@ def test_a_version_that_answers_503_fails_its_first_batch_only(up: Installation)
     assert upgrade.error and upgrade.error["code"] == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     members = InstanceUpgrade.objects.using(LIVE).filter(upgrade=upgrade).order_by("instance_number")
     assert [(member.instance_number, member.state) for member in members] == [
-        (id, MemberState.ROLLED_BACK) for id in range(4)
+        (id, InstanceUpgradeState.ROLLED_BACK) for id in range(4)
     ]
     assert {id: (view.os_disk, view.data_disks) for id, view in up.views("fleet/sick").items()} == before
     up.wait_healthy("fleet/sick")
@@ -112,7 +112,7 @@ def test_a_worker_killed_in_mid_batch_costs_nothing(up: Installation) -> None:
     assert max(watch.in_flight) <= 10 and max(watch.machines_down) <= 10
 
 
-def test_with_max_surge_no_capacity_is_lost_though_the_worker_is_killed(up: Installation) -> None:
+def test_max_surge_loses_no_capacity_though_the_worker_is_killed(up: Installation) -> None:
     """A-18: with a quota that has room for just one batch more."""
     put_fleet(up, "fleet/surge", 10, rolling={"maxSurge": True}, quota="12")
     before = up.views("fleet/surge")
@@ -132,7 +132,7 @@ def test_with_max_surge_no_capacity_is_lost_though_the_worker_is_killed(up: Inst
     assert {view.version for view in after.values()} == {version}
 
 
-def test_nothing_starts_while_the_machines_do_not_answer(up: Installation) -> None:
+def test_no_upgrade_starts_while_the_machines_do_not_answer(up: Installation) -> None:
     """SIGSTOP: probed sets turn unhealthy, others have no news; nothing is touched, and all goes on by itself afterwards."""
     put_fleet(up, "fleet/halted", 10)
     up.put("fleet/unprobed", document(image=WINDOWS, capacity=3))

@@ -103,7 +103,7 @@ def test_a_listener_outlives_the_broker(settings: Settings, tmp_path: Path, monk
     asyncio.run(asyncio.wait_for(story(), 30))
 
 
-def test_without_a_broker_nobody_waits(no_broker: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_publishing_without_a_broker_does_not_wait(no_broker: None, caplog: pytest.LogCaptureFixture) -> None:
     publisher = Hints()
     began = time.monotonic()
     for seq in range(1000):
@@ -135,7 +135,8 @@ def test_an_outage_is_logged_once(
             publisher.publish({7: 99})
             publisher.publish({7: 100})
         publisher.publish({7: 101})
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+    levels = [record.levelname for record in caplog.records if record.name == hints.__name__]
+    assert levels == ["WARNING", "INFO", "WARNING"]
 
 
 @pytest.mark.django_db
@@ -147,8 +148,8 @@ def test_a_hint_follows_the_commit(
     with redis.Redis.from_url(broker) as client, client.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe(CHANNEL)
         wait_until(lambda: client.pubsub_numsub(CHANNEL)[0][1])
-        with django_capture_on_commit_callbacks() as callbacks, transaction(NOW, row.pk) as w:
-            w.changed(w.scale_set)
+        with django_capture_on_commit_callbacks() as callbacks, transaction(NOW, row.pk) as writer:
+            writer.changed(writer.scale_set)
         assert subscription.get_message(timeout=0.1) is None, "not before the commit"
         for callback in callbacks:
             callback()
@@ -162,7 +163,7 @@ def test_writing_goes_on_without_a_broker(deaf_broker: None, monkeypatch: pytest
     row = a_scale_set(instances=1)
     began = time.monotonic()
     for _ in range(100):
-        with transaction(NOW, row.pk) as w:
-            w.changed(w.scale_set)
+        with transaction(NOW, row.pk) as writer:
+            writer.changed(writer.scale_set)
     assert ScaleSet.objects.get().seq == row.seq + 100
     assert time.monotonic() - began < FAR_LESS_SECONDS

@@ -21,6 +21,6 @@ def test_a_reason_is_there_since_it_was_first_found_however_its_numbers_move() -
     assert reason_shapes.reasons([Reason(Why.TOO_MANY_UNHEALTHY, "...", "health")], then, NOW)[0]["since"] == iso(NOW)
 
 
-def test_where_its_beginning_is_known_that_counts() -> None:
+def test_a_reason_with_a_known_beginning_keeps_it() -> None:
     (reason,) = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, "...", "opt-out", since=EARLIER)], (), NOW)
     assert reason["since"] == iso(EARLIER)

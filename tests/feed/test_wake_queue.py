@@ -84,7 +84,7 @@ def test_a_broker_that_does_not_answer_is_not_waited_for(settings: Settings, cap
         assert time.monotonic() - began < 2
 
 
-def test_a_process_that_cannot_wake_anybody_goes_on(
+def test_a_process_goes_on_though_its_wakes_are_lost(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"

@@ -19,7 +19,7 @@ from tests.stories import (
     snapshot_equals_events,
 )
 from upgrades.commands.upgrades import start
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.feed import read
 from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet, Transition
@@ -39,13 +39,13 @@ def last_event(row: ScaleSet) -> Event:
 def test_a_transaction_is_one_event_however_much_changes() -> None:
     row = a_scale_set(instances=5)
     before = ScaleSet.objects.get().seq
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        for instance in w.scale_set.instances.all():
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        for instance in writer.scale_set.instances.all():
             instance.health = Health.UNHEALTHY
             instance.save()
-            w.changed(instance)
-            w.changed(instance)
-        w.changed(w.scale_set)
+            writer.changed(instance)
+            writer.changed(instance)
+        writer.changed(writer.scale_set)
     event = last_event(row)
     assert (event.seq, event.at) == (before + 1, LATER)
     assert sorted(event.body) == ["instances", "scale_set"]
@@ -54,18 +54,18 @@ def test_a_transaction_is_one_event_however_much_changes() -> None:
 
 def test_an_event_has_whole_resources() -> None:
     row = a_scale_set(instances=2)
-    with writing(LATER, row.pk) as w:
-        w.changed(w.scale_set.instances.get(number=1), w.scale_set)
+    with writing(LATER, row.pk) as writer:
+        writer.changed(writer.scale_set.instances.get(number=1), writer.scale_set)
     snapshot = json.loads(json.dumps(read.snapshot(row.pk)))
     assert last_event(row).body == {"scale_set": snapshot["scale_set"], "instances": [snapshot["instances"]["1"]]}
 
 
-def test_an_event_says_what_is_in_the_database() -> None:
+def test_an_event_has_the_values_of_the_database() -> None:
     row = a_scale_set(instances=1)
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        stale = w.scale_set.instances.get()
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        stale = writer.scale_set.instances.get()
         Instance.objects.update(health_detail="HTTP 503")
-        w.changed(stale)
+        writer.changed(stale)
     assert last_event(row).body["instances"][0]["health_detail"] == "HTTP 503"
 
 
@@ -73,18 +73,18 @@ def test_no_change_is_no_event() -> None:
     row = a_scale_set(instances=1)
     with nothing_changes(), writing(LATER, row.pk):
         pass
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        w.wake()
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        writer.wake()
     assert ScaleSet.objects.get().reconcile_at == LATER
 
 
 def test_several_scale_sets_in_one_transaction() -> None:
     scale_set, two, three = (a_scale_set(name, instances=2) for name in ("one", "two", "three"))
     before = {row.pk: row.seq for row in ScaleSet.objects.all()}
-    with snapshot_equals_events(), writing(LATER, three.pk, scale_set.pk, two.pk, scale_set.pk) as w:
-        assert [row.pk for row in w.scale_sets] == sorted([scale_set.pk, two.pk, three.pk])
-        w.changed(*Instance.objects.filter(scale_set=two), *Instance.objects.filter(scale_set=scale_set))
-        w.wake(two)
+    with snapshot_equals_events(), writing(LATER, three.pk, scale_set.pk, two.pk, scale_set.pk) as writer:
+        assert [row.pk for row in writer.scale_sets] == sorted([scale_set.pk, two.pk, three.pk])
+        writer.changed(*Instance.objects.filter(scale_set=two), *Instance.objects.filter(scale_set=scale_set))
+        writer.wake(two)
     moved = {row.name: row.seq - before[row.pk] for row in ScaleSet.objects.all()}
     assert moved == {"one": 1, "two": 1, "three": 0}
     assert {row.name for row in ScaleSet.objects.filter(reconcile_at=LATER)} == {"two"}
@@ -93,10 +93,10 @@ def test_several_scale_sets_in_one_transaction() -> None:
 
 def test_a_failed_transaction_leaves_no_event() -> None:
     scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
-    with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, scale_set.pk, two.pk) as w:
+    with nothing_changes(), pytest.raises(ZeroDivisionError), writing(LATER, scale_set.pk, two.pk) as writer:
         Instance.objects.update(health=Health.UNHEALTHY)
-        w.changed(*Instance.objects.all(), *w.scale_sets)
-        w.wake()
+        writer.changed(*Instance.objects.all(), *writer.scale_sets)
+        writer.wake()
         raise ZeroDivisionError
 
 
@@ -108,10 +108,10 @@ def test_a_scale_set_that_is_not_there() -> None:
 
 def test_instances_that_go() -> None:
     row = a_scale_set(instances=3)
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        gone = w.scale_set.instances.get(number=1)
-        w.changed(gone)
-        w.removed(gone)
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        gone = writer.scale_set.instances.get(number=1)
+        writer.changed(gone)
+        writer.removed(gone)
         gone.delete()
     assert last_event(row).body["removed"] == ["1"]
     assert list(read.snapshot(row.pk)["instances"]) == ["0", "2"]
@@ -129,18 +129,18 @@ def test_counts_go_with_the_instances_they_are_counted_from() -> None:
     row = a_scale_set()
     upgrade = an_upgrade(row)
     with snapshot_equals_events():
-        a_batch(upgrade, {0: MemberState.UPGRADING, 1: MemberState.QUEUED})
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        instance = w.scale_set.instances.select_related("member").get(number=0)
+        a_batch(upgrade, {0: InstanceUpgradeState.UPGRADING, 1: InstanceUpgradeState.QUEUED})
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        instance = writer.scale_set.instances.select_related("member").get(number=0)
         assert instance.member
-        instance.member.state = MemberState.SUCCEEDED
+        instance.member.state = InstanceUpgradeState.SUCCEEDED
         instance.member.save()
-        w.changed(instance)
+        writer.changed(instance)
     progress = last_event(row).body["upgrade"]["progress"]
     assert progress == {"successful": 1, "failed": 0, "in_progress": 1, "pending": 8}
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        gone = w.scale_set.instances.get(number=9)
-        w.removed(gone)
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        gone = writer.scale_set.instances.get(number=9)
+        writer.removed(gone)
         gone.delete()
     assert last_event(row).body["upgrade"]["progress"]["pending"] == 7
 
@@ -148,14 +148,14 @@ def test_counts_go_with_the_instances_they_are_counted_from() -> None:
 def test_an_upgrade_that_is_over_keeps_its_counts() -> None:
     row = a_scale_set()
     upgrade = an_upgrade(row)
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
         upgrade.status, upgrade.ended_at = UpgradeStatus.CANCELLED, LATER
         upgrade.pending_at_end = upgrade.progress().pending
         upgrade.save()
-        w.changed(upgrade, note="x" * 600)
-    with snapshot_equals_events(), writing(LATER, row.pk) as w:
-        gone = w.scale_set.instances.get(number=9)
-        w.removed(gone)
+        writer.changed(upgrade, note="x" * 600)
+    with snapshot_equals_events(), writing(LATER, row.pk) as writer:
+        gone = writer.scale_set.instances.get(number=9)
+        writer.removed(gone)
         gone.delete()
     assert "upgrade" not in last_event(row).body
     assert read.snapshot(row.pk)["upgrade"]["progress"]["pending"] == 10
@@ -165,7 +165,7 @@ def test_an_upgrade_that_is_over_keeps_its_counts() -> None:
 def test_history_has_a_line_for_each_change() -> None:
     row = a_scale_set(instances=2)
     upgrade = an_upgrade(row)
-    a_batch(upgrade, {1: MemberState.UPGRADING})
+    a_batch(upgrade, {1: InstanceUpgradeState.UPGRADING})
     line = Transition.objects.get(instance_number=1, state="upgrading")
     assert (line.seq, line.at, line.upgrade_id) == (ScaleSet.objects.get().seq, NOW, upgrade.pk)
     assert (line.health, line.version) == ("healthy", "0.0.1")
@@ -177,8 +177,8 @@ def test_history_has_a_line_for_each_change() -> None:
 def test_reading_on_from_a_number() -> None:
     row = a_scale_set(instances=1)
     for _ in range(3):
-        with writing(LATER, row.pk) as w:
-            w.changed(w.scale_set)
+        with writing(LATER, row.pk) as writer:
+            writer.changed(writer.scale_set)
     head = ScaleSet.objects.get().seq
     assert [event.seq for event in read.since(row.pk, head - 2)] == [head - 1, head]
     assert read.since(row.pk, head) == []
@@ -207,12 +207,12 @@ def write_pairs(ids: list[int], seed: int) -> int:
     dice = random.Random(seed)
     for _ in range(EACH):
         pair = dice.sample(ids, 2)
-        with writing(LATER, *pair) as w:
-            for row in w.scale_sets:
+        with writing(LATER, *pair) as writer:
+            for row in writer.scale_sets:
                 instance = row.instances.get(number=dice.randrange(3))
                 instance.health_detail = f"{int(instance.health_detail or 0) + 1}"
                 instance.save(update_fields=["health_detail"])
-                w.changed(instance)
+                writer.changed(instance)
     return seed
 
 

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { compile } from "json-schema-to-typescript";
 
 const HEAD =
-  "// Made from the schema in docs/feed.md by `npm run types`. Of each message: its members and what they hold.\n\n";
+  "// Made from the schema in docs/feed.md by `npm run types`. Of each message: its fields and what they hold.\n\n";
 const words = process.argv.slice(2);
 const path = words.at(-1);
 

@@ -15,7 +15,7 @@ MISSING = (
 NO_JSDOM = "jsdom is not installed: run `npm ci`, or `make lint`, which does"
 
 
-def test_there_are_some() -> None:
+def test_script_tests_are_found() -> None:
     assert len(FILES) >= 4
 
 

@@ -18,7 +18,7 @@ from upgrades.core.catalogue import text_of
 from upgrades.core.instance_states import InstanceState
 from upgrades.core.reason_kinds import ReasonKind
 from upgrades.core.reasons import KINDS
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
@@ -37,7 +37,7 @@ SAYS_STATE = r"(?:health|power|provisioning)"
 SAYS_LIMIT = r"(?:max_\w+_percent|limit_percent)"
 # A name of one of these is a member access or a variable; `dataset.version` is of the page itself.
 NAME = r"(?<![\w.\"'-])(?:(?!dataset\b)\w+\??\.)*{}\b(?!\")"
-STATES = "|".join(sorted({state.value for kind in (InstanceState, MemberState) for state in kind}))
+STATES = "|".join(sorted({state.value for kind in (InstanceState, InstanceUpgradeState) for state in kind}))
 STATUSES = "|".join(status.value for status in UpgradeStatus)
 EQUALS, ORDER = r"\s*[!=]==?\s*", r"\s*(?<![=<>])[<>]=?\s*"
 
@@ -172,7 +172,17 @@ RULES = {
     "in_flight",
 }
 # Whoever compares with one of these, or looks into such a set, decides who counts.
-OF_STATES = {"Health", "Power", "MemberState", "HAS_FAILED", "IN_FLIGHT", "ILL", "Why", "InstanceWhy", "StartedBy"}
+OF_STATES = {
+    "Health",
+    "Power",
+    "InstanceUpgradeState",
+    "HAS_FAILED",
+    "IN_FLIGHT",
+    "ILL",
+    "Why",
+    "InstanceWhy",
+    "StartedBy",
+}
 
 
 def faults_of(module: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ def test_unknown_instances_are_refused(command: str) -> None:
         run(command, "fleet/web", "--instances", "10")
 
 
-def test_status_says_what_waits_and_who_can_approve_it() -> None:
+def test_status_shows_waiting_instances_and_the_command_that_approves_them() -> None:
     waiting(4)
     said = run("status", "fleet/web").out
     assert f"now        4 instances are waiting for approval of the upgrade to {NEW}." in said

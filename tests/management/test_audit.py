@@ -19,7 +19,7 @@ def lines(*words: str) -> list[str]:
     return run("audit", *words).out.splitlines()
 
 
-def test_entries_say_who_did_what() -> None:
+def test_entries_name_the_person_the_action_and_the_object() -> None:
     a_scale_set()
     publish("16.04.1", now=NOW + timedelta(hours=1))
     opt_out("fleet/web", ["1"], reason="debugging", owner="ada", now=NOW + timedelta(hours=2))
@@ -55,7 +55,7 @@ def test_commands_of_the_terminal_are_audited_under_the_users_name() -> None:
     assert said["requestId"] and said["error"] is None
 
 
-def test_nothing_that_a_terminal_obeys_is_printed() -> None:
+def test_control_characters_are_not_printed() -> None:
     audit.write_entry("Tried", ObjectKind.FLEET, "a\x1b[2J/b", "a\x1b[2Jb\nc", now=NOW)
     assert "\x1b" not in run("audit").out
     assert "a?[2Jb?c" in lines()[0]

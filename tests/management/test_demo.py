@@ -70,7 +70,7 @@ def test_more_and_smaller() -> None:
     assert ScaleSet.objects.filter(key="demo/web-frontend-2").exists()
 
 
-def test_with_a_newer_image_out_already() -> None:
+def test_the_demo_works_with_a_newer_image_published() -> None:
     publish("18.0.1", image=UBUNTU)
     assert run("demo", "--sets", "1").out == "the demonstration fleet has 1 scale sets (1 of them new)"
 

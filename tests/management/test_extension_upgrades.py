@@ -5,7 +5,7 @@ import pytest
 from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set
 from upgrades.admin.base import now
-from upgrades.core.states import MemberState, UpgradeKind
+from upgrades.core.states import InstanceUpgradeState, UpgradeKind
 from upgrades.management.base import me
 from upgrades.models import Batch, Instance, RollingUpgrade
 
@@ -40,9 +40,9 @@ def test_extensions_and_only_failed_exclude_each_other() -> None:
         run("start", "fleet/web", "--extensions", "--only-failed")
 
 
-def test_the_status_says_what_it_is() -> None:
+def test_the_status_shows_an_upgrade_of_extensions() -> None:
     upgrade = extending()
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, finished=True)
     assert "RollingForward of extensions 1/6" in run("status").out
     said = lines("status", "fleet/web")
     assert any(line.startswith("upgrade of extensions: RollingForward, started by User") for line in said)

@@ -12,7 +12,7 @@ from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
 from upgrades.core.preview import Pace, preview
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management import plan
 from upgrades.management.text import length, moment
 from upgrades.models import Batch, RollingUpgrade, ScaleSet
@@ -70,7 +70,7 @@ def test_pauses_are_planned_waits() -> None:
     ]
 
 
-def test_an_upgrade_whose_time_is_over_ends_at_once() -> None:
+def test_a_plan_shows_that_an_overdue_upgrade_ends_at_once() -> None:
     row = a_scale_set()
     with_a_past(row, 2)
     publish(NEW)
@@ -79,7 +79,7 @@ def test_an_upgrade_whose_time_is_over_ends_at_once() -> None:
     assert told()[-2:] == ["No further batch begins.", "ends in    at once"]
 
 
-def test_a_plan_says_what_holds_the_upgrade_now() -> None:
+def test_a_plan_shows_the_present_hold() -> None:
     a_scale_set()
     publish(NEW)
     stop_fleet(reason="panics", owner="ada", now=NOW)
@@ -91,7 +91,7 @@ def test_a_plan_says_what_holds_the_upgrade_now() -> None:
     assert sum(line.startswith("batch") for line in said) == 5, "the plan goes on behind it"
 
 
-def test_without_automatic_upgrades_the_plan_is_that_of_a_manual_start() -> None:
+def test_the_plan_is_of_a_manual_start_if_automatic_upgrades_are_off() -> None:
     """People's upgrades have the set's own limits, whatever useRollingUpgradePolicy says."""
     body = edited(document(capacity=10, automatic=False), OWN_LIMITS, {"maxBatchInstancePercent": 50})
     a_scale_set(model=body)
@@ -121,7 +121,7 @@ def test_a_set_that_is_pinned_to_an_older_version_than_it_runs() -> None:
     assert lines[3] == "batch 1     2:  0-1"
 
 
-def test_nothing_to_do() -> None:
+def test_a_plan_without_upgrades_says_so() -> None:
     a_scale_set()
     assert told() == ["fleet/web: what would happen", "Nothing would be upgraded."]
     assert plan.all_sets(NOW) == ["No scale set would do anything."]
@@ -130,7 +130,7 @@ def test_nothing_to_do() -> None:
 def test_the_rest_of_a_running_upgrade() -> None:
     a_scale_set(instances=2)
     publish(NEW)
-    a_batch(start("fleet/web", "me", NOW), {0: MemberState.UPGRADING})
+    a_batch(start("fleet/web", "me", NOW), {0: InstanceUpgradeState.UPGRADING})
     pause("fleet/web", "ada", NOW)
     said = told()
     assert said[1:4] == [
@@ -138,7 +138,7 @@ def test_the_rest_of_a_running_upgrade() -> None:
         "held now   Paused: Paused by ada, until somebody resumes it.",
         "batch 2     1:  1",
     ]
-    a_batch(RollingUpgrade.objects.get(), {1: MemberState.UPGRADING}, number=2)
+    a_batch(RollingUpgrade.objects.get(), {1: InstanceUpgradeState.UPGRADING}, number=2)
     assert told()[2] == "No further batch begins."
 
 
@@ -159,7 +159,7 @@ def test_a_plan_of_the_fleet_has_a_line_for_each_set_that_moves() -> None:
     ]
 
 
-def test_at_the_terminal() -> None:
+def test_the_terminal_shows_the_plan_of_one_set_or_all() -> None:
     a_scale_set(instances=2)
     publish(NEW)
     assert run("status", "FLEET/web", "--plan").out.startswith("fleet/web: what would happen")

@@ -24,7 +24,7 @@ from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core import advice, reasons
-from upgrades.core.states import MemberState, Power, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, Power, UpgradeStatus
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.management import status, why
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
@@ -33,7 +33,7 @@ from upgrades.orchestrator.reconcile import reconcile
 pytestmark = pytest.mark.django_db
 
 
-def test_nothing_yet() -> None:
+def test_the_status_without_scale_sets_says_how_to_make_one() -> None:
     assert run("status").out == (
         "No scale sets yet. `manage.py put_scale_set RG/NAME FILE.json` makes one, `manage.py demo` a whole fleet."
     )
@@ -88,8 +88,8 @@ def test_a_running_upgrade() -> None:
     a_scale_set()
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.FAILED}, finished=True)
-    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.SUCCEEDED}, number=2)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.FAILED}, finished=True)
+    a_batch(upgrade, {2: InstanceUpgradeState.UPGRADING, 3: InstanceUpgradeState.SUCCEEDED}, number=2)
     said = "\n".join(status.one_set(ScaleSet.objects.get(), NOW + timedelta(seconds=90)))
     assert "upgrade to 16.04.1: RollingForward, started by User (me), 90 s" in said
     assert "progress   2 done, 1 failed, 1 in progress, 6 pending" in said
@@ -123,7 +123,7 @@ def test_rollbacks_and_the_choice_of_a_batch_are_explained() -> None:
     a_scale_set()
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
-    batch = a_batch(upgrade, {0: MemberState.ROLLED_BACK, 1: MemberState.FAILED}, finished=True)
+    batch = a_batch(upgrade, {0: InstanceUpgradeState.ROLLED_BACK, 1: InstanceUpgradeState.FAILED}, finished=True)
     batch.why = "20 % of 10 is 2, so at most 2."
     batch.save()
     InstanceUpgrade.objects.filter(instance_number=1).update(rollback_error="DiskInUse: locked by a backup")
@@ -191,7 +191,7 @@ def test_waits_that_end_by_themselves_say_so() -> None:
     assert "  why        so it is\n             no action needed" in run("status", "fleet/web").out
 
 
-def test_nothing_is_promised_that_is_past() -> None:
+def test_times_that_are_past_are_not_promised() -> None:
     """With the prober halted it said "until 12:05 at the latest" at 12:30."""
     a_scale_set()
     until = NOW + timedelta(minutes=5)
@@ -254,7 +254,7 @@ def test_the_number_of_queries_does_not_grow_with_the_instances() -> None:
         a_scale_set(name, instances=instances)
     publish("16.04.1")
     for name, instances in (("small", 2), ("big", 200)):
-        a_batch(start(f"fleet/{name}", "me", NOW), dict.fromkeys(range(instances), MemberState.UPGRADING))
+        a_batch(start(f"fleet/{name}", "me", NOW), dict.fromkeys(range(instances), InstanceUpgradeState.UPGRADING))
     counts = []
     for name in ("small", "big"):
         with CaptureQueriesContext(connection) as queries:

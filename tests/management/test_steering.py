@@ -9,7 +9,7 @@ from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.admin.base import now
 from upgrades.commands.upgrades import start
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management.base import me
 from upgrades.models import FleetStop, Instance, RollingUpgrade
 
@@ -41,7 +41,7 @@ def test_the_next_batch() -> None:
         "OperationNotAllowed: fleet/web is not in a pause between two batches: its first batch has not begun"
     ):
         run("next_batch", "fleet/web")
-    a_batch(upgrade, {0: MemberState.SUCCEEDED}, now=now(), finished=True)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED}, now=now(), finished=True)
     assert run("next_batch", "fleet/web").out == f"the upgrade of fleet/web to {NEW} goes on with its next batch"
     assert RollingUpgrade.objects.exclude(skip_pause_at=None).exists()
 
@@ -89,7 +89,7 @@ def test_unknown_objects_and_missing_arguments_are_refused(words: list[str]) -> 
 
 
 @pytest.mark.parametrize(("command", "act"), [("pause", "pause"), ("resume", "resume"), ("next_batch", "go on with")])
-def test_where_no_upgrade_runs(command: str, act: str) -> None:
+def test_steering_is_refused_where_no_upgrade_runs(command: str, act: str) -> None:
     a_scale_set()
     with complains(f"Conflict: There is no ongoing Rolling Upgrade to {act}."):
         run(command, "fleet/web")
@@ -132,6 +132,6 @@ def test_a_stop_lasts_a_day_unless_said_otherwise() -> None:
         ),
     ],
 )
-def test_stops_that_are_refused(words: list[str], expected: str) -> None:
+def test_invalid_fleet_stops_are_refused(words: list[str], expected: str) -> None:
     with complains(expected):
         run("stop_fleet", *words)

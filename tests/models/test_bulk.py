@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
 from upgrades.commands.upgrades import start
 from upgrades.core.policy import Policy
-from upgrades.core.states import Health, MemberState, OperationKind
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
 from upgrades.models import ImageSku, Instance, InstanceUpgrade, Location, ScaleSet, WorkItem, bulk
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_every_field_of_instances() -> None:
     other = a_scale_set("other", instances=0)
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
-    a_batch(upgrade, {number: MemberState.QUEUED for number in range(3)})
+    a_batch(upgrade, {number: InstanceUpgradeState.QUEUED for number in range(3)})
     members = [None, *InstanceUpgrade.objects.all()]
     work_items = [None, WorkItem.objects.create(scale_set=row)]
     rows = list(row.instances.all())
@@ -101,7 +101,7 @@ def test_every_field_of_members_of_an_upgrade() -> None:
     row = a_scale_set(instances=6)
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
-    batches = [a_batch(upgrade, {number: MemberState.QUEUED}, number=number) for number in range(6)]
+    batches = [a_batch(upgrade, {number: InstanceUpgradeState.QUEUED}, number=number) for number in range(6)]
     instances = [None, *row.instances.all()]
     rows = list(InstanceUpgrade.objects.order_by("instance_number"))
     for index, member in enumerate(rows):
@@ -110,7 +110,7 @@ def test_every_field_of_members_of_an_upgrade() -> None:
             pick(instances, index),
             100 + index,
         )
-        member.state = pick(list(MemberState), index)
+        member.state = pick(list(InstanceUpgradeState), index)
         member.from_version, member.old_os_disk, member.new_os_disk = (
             pick(WORDS, index + shift) for shift in (0, 1, 2)
         )
@@ -156,7 +156,7 @@ def test_documents_of_any_shape(value: Any) -> None:
     same_as_save(rows, "decision")
 
 
-def test_nothing_but_nulls() -> None:
+def test_rows_of_nulls_alone_are_written() -> None:
     rows = list(a_scale_set(instances=3).instances.all())
     for instance in rows:
         instance.operation_id = instance.operation_at = instance.member = instance.work_item = None

@@ -23,7 +23,7 @@ def is_over(until: datetime | None) -> bool:
     return ScaleSet.objects.filter(clock.is_over("lease_until", LEASE)).exists()
 
 
-def test_when_a_lease_is_over() -> None:
+def test_a_lease_is_over_by_the_databases_clock() -> None:
     a_scale_set(instances=0)
     now = database_now()
     assert is_over(None), "never taken"

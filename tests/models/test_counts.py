@@ -11,7 +11,7 @@ from tests.rows import EACH, a_running_upgrade, instances
 from tests.stories import NOW
 from upgrades import history, provisioning_status
 from upgrades.core import provisioning, standing
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
 
@@ -19,16 +19,16 @@ pytestmark = pytest.mark.django_db
 
 
 class Counts(TestCase):
-    @settings(max_examples=40, deadline=None)
-    @example(drawn=EACH, surge=MemberState.SUCCEEDED, more=0, is_leaving=False)
+    @settings(max_examples=40)
+    @example(drawn=EACH, surge=InstanceUpgradeState.SUCCEEDED, more=0, is_leaving=False)
     @given(
         drawn=st.lists(instances(), min_size=0, max_size=8),
-        surge=st.sampled_from([None, *MemberState]),
+        surge=st.sampled_from([None, *InstanceUpgradeState]),
         more=st.integers(-2, 2),
         is_leaving=st.sampled_from([False, False, False, True]),
     )
-    def test_the_database_counts_what_core_counts(
-        self, drawn: list[dict[str, Any]], surge: MemberState | None, more: int, is_leaving: bool
+    def test_the_database_counts_as_core_does(
+        self, drawn: list[dict[str, Any]], surge: InstanceUpgradeState | None, more: int, is_leaving: bool
     ) -> None:
         row, _ = a_running_upgrade(drawn, surge=surge if drawn else None)
         ScaleSet.objects.filter(pk=row.pk).update(capacity=max(0, len(drawn) + more), deleting=is_leaving)

@@ -11,7 +11,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import set_model
 from upgrades.commands.upgrades import start
 from upgrades.core.standing import Standing
-from upgrades.core.states import Health, MemberState, OperationKind
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
 from upgrades.models import Instance, ScaleSet
 from upgrades.models.records import batches_of
 
@@ -45,8 +45,8 @@ def test_the_last_upgrade_and_its_batches() -> None:
     assert history.last_upgrade(row) is None
     publish("16.04.1")
     upgrade = start("fleet/web", "me", NOW)
-    a_batch(upgrade, {0: MemberState.SUCCEEDED, 1: MemberState.FAILED}, finished=True)
-    a_batch(upgrade, {2: MemberState.UPGRADING, 3: MemberState.UPGRADING}, number=2)
+    a_batch(upgrade, {0: InstanceUpgradeState.SUCCEEDED, 1: InstanceUpgradeState.FAILED}, finished=True)
+    a_batch(upgrade, {2: InstanceUpgradeState.UPGRADING, 3: InstanceUpgradeState.UPGRADING}, number=2)
     found = history.last_upgrade(row)
     assert found == upgrade
     members = {batch["number"]: batch["members"] for batch in batches_of(upgrade)}

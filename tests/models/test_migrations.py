@@ -31,7 +31,7 @@ def newest() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("newest")
-def test_renamed_columns_keep_what_they_held() -> None:
+def test_renamed_columns_keep_their_values() -> None:
     sku = ImageSku.objects.get_or_create(publisher="Canonical", offer="UbuntuServer", sku="16.04-LTS")[0]
     old = migrated(("upgrades", BEFORE))
 

@@ -18,7 +18,7 @@ RENAME = PreparedUpdateOfOne(
 )
 
 
-def test_errors_are_those_of_django() -> None:
+def test_statements_raise_djangos_errors() -> None:
     row = a_scale_set(instances=2)
     first, second = Instance.objects.filter(scale_set=row).order_by("number")
     second.number = first.number
@@ -47,7 +47,7 @@ def test_watchers_of_statements_see_these_too() -> None:
     assert sum("upgrades_instance" in sql for sql in seen) == 3
 
 
-def test_an_update_says_what_is_in_the_row_then() -> None:
+def test_an_update_returns_a_value_of_the_row() -> None:
     row = a_scale_set(instances=1)
     ScaleSet.objects.filter(pk=row.pk).update(update_domains=7)
     assert RENAME.value(row.pk, "other") == 7

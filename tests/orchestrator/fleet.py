@@ -47,7 +47,7 @@ class Fleet:
         set_model(self.path, self._document(instances, automatic), self.now)
 
     def edit(self, changes: Mapping[str, object]) -> None:
-        """Changes these members of its document, by their dotted paths."""
+        """Changes these fields of its document, by their dotted paths."""
         body: Any = self.row.document
         for path, value in changes.items():
             body = edited(body, path, value)
@@ -58,10 +58,10 @@ class Fleet:
 
     def change(self, *numbers: int, **fields: object) -> None:
         """Sets fields of these instances, or of all, where a test begins with them, and says so as whoever writes does."""
-        with writing(self.now, self.id) as w:
+        with writing(self.now, self.id) as writer:
             rows = self.row.instances.filter(number__in=numbers) if numbers else self.row.instances.all()
             rows.update(**fields)
-            w.changed(*rows)
+            writer.changed(*rows)
 
     # --- what the processes do ---
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
-from tests.orchestrator.test_what_people_said import NEW, NEWER, failing
+from tests.orchestrator.test_lasting_requests import NEW, NEWER, failing
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 EXTENSIONS = "properties.virtualMachineProfile.extensionProfile.extensions"

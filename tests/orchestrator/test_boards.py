@@ -27,7 +27,7 @@ def last_event(fleet: Fleet) -> dict[str, Any]:
     return body
 
 
-def test_there_is_no_board_before_the_first_reconcile(make_fleet: MakeFleet) -> None:
+def test_the_board_is_missing_before_the_first_reconcile(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(2)
     assert read.snapshot(fleet.id)["board"] is None
     fleet.reconcile()

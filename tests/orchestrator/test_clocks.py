@@ -11,7 +11,7 @@ from tests.orchestrator.test_recovery import PAST, _any_step, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import next_batch_now, pause, resume
 from upgrades.core.instants import iso
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management import status
 from upgrades.models import OptOut, ScaleSet, Transition, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
@@ -45,17 +45,17 @@ def test_a_clock_that_was_set_back_does_not_hide_the_running_upgrade(make_fleet:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
-def test_nobody_fails_because_the_clock_jumped(make_fleet: MakeFleet, jump: timedelta) -> None:
+def test_no_instance_fails_because_the_clock_jumped(make_fleet: MakeFleet, jump: timedelta) -> None:
     fleet = make_fleet(5, **{"bad-versions": "16.04.1"})
     fleet.go_on()
     fleet.publish("16.04.1")
     fleet.go_on()
     fleet.now += jump
     fleet.go_on()
-    assert states(fleet) == {MemberState.VERIFYING}
+    assert states(fleet) == {InstanceUpgradeState.VERIFYING}
     fleet.later(minutes=6)
     fleet.go_on()
-    assert states(fleet) == {MemberState.ROLLED_BACK}
+    assert states(fleet) == {InstanceUpgradeState.ROLLED_BACK}
 
 
 def test_no_operation_is_given_up_because_the_clock_jumped(make_fleet: MakeFleet) -> None:
@@ -269,7 +269,7 @@ def test_a_worker_that_was_replaced_begins_nothing(make_fleet: MakeFleet, monkey
     monkeypatch.setattr("upgrades.orchestrator.work.operations_of", held_up)
     report = work(handed.work_item_id, handed.claim_number, lambda: fleet.now, lambda *_: None)
     assert report and report.claim_number is None
-    assert states(fleet) == {MemberState.FAILED}
+    assert states(fleet) == {InstanceUpgradeState.FAILED}
     assert fleet.views() == before
 
 

@@ -14,7 +14,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import cancel, start_extensions
 from upgrades.core.machines import InstanceView
 from upgrades.core.progress import Progress
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.models import WorkItem
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
@@ -87,7 +87,7 @@ def test_an_opted_out_instance_keeps_its_extensions(make_fleet: MakeFleet) -> No
     after = fleet.views()
     assert {id for id in after if after[id] == before[id]} == {"0", "3"}
     assert {row.number for row in fleet.instances if row.extensions_key != KEY} == {0, 3}
-    assert fleet.upgrade.members.get(instance_number=0).state == MemberState.SKIPPED
+    assert fleet.upgrade.members.get(instance_number=0).state == InstanceUpgradeState.SKIPPED
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
@@ -118,7 +118,7 @@ def test_health_of_before_the_run_passes_no_batch(make_fleet: MakeFleet) -> None
     write_back.write_verdicts(fleet.id, old_news, fleet.now)
     rows = list(fleet.instances)[:2]
     assert {row.health for row in rows} == {Health.INITIALIZING}
-    assert {row.member.state for row in rows if row.member} == {MemberState.VERIFYING}
+    assert {row.member.state for row in rows if row.member} == {InstanceUpgradeState.VERIFYING}
     fleet.reconcile()
     assert fleet.upgrade.progress() == Progress(successful=0, failed=0, in_progress=2, pending=8)
 
@@ -167,7 +167,7 @@ def test_an_operation_that_fails_is_a_failed_instance_and_no_failed_image(make_f
     fleet.work(handed)
     row = fleet.instances[0]
     assert row.member and (row.member.state, row.member.error_code) == (
-        MemberState.FAILED,
+        InstanceUpgradeState.FAILED,
         "VMAgentStatusCommunicationError",
     )
     assert (row.failed_version, row.failures, row.operation_kind) == ("", 2, "")
@@ -191,7 +191,10 @@ def test_extensions_that_never_end_are_given_up(make_fleet: MakeFleet) -> None:
     WorkItem.objects.update(attempts=1200 // 3)
     fleet.work(handed)
     member = fleet.instances[0].member
-    assert member and (member.state, member.error_code) == (MemberState.FAILED, "VMExtensionProvisioningTimeout")
+    assert member and (member.state, member.error_code) == (
+        InstanceUpgradeState.FAILED,
+        "VMExtensionProvisioningTimeout",
+    )
     assert fleet.instances[0].failed_version == ""
 
 

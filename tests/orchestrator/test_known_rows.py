@@ -10,13 +10,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.prober.test_reading import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
+from tests.prober.test_probe_targets import be_edited, change_often, come_back, fall_ill, get_busy, go, lose_events
 from tests.stories import FIRST_VERSION, NOW, UBUNTU, a_batch, a_scale_set, publish
 from upgrades.commands.images import withdraw_image
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.protection import protect
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import MemberState, StartedBy
+from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.orchestrator import known_rows
 from upgrades.orchestrator.known_rows import MAX_AGE_SECONDS, Known
@@ -49,7 +49,7 @@ def be_withdrawn(row: ScaleSet) -> None:
 
 
 def begin_a_batch(row: ScaleSet) -> None:
-    a_batch(an_upgrade(row), {1: MemberState.UPGRADING, 4: MemberState.QUEUED}, now=LATER)
+    a_batch(an_upgrade(row), {1: InstanceUpgradeState.UPGRADING, 4: InstanceUpgradeState.QUEUED}, now=LATER)
 
 
 def an_upgrade(row: ScaleSet) -> RollingUpgrade:
@@ -63,7 +63,7 @@ def go_on_in_a_batch(row: ScaleSet) -> None:
     begin_a_batch(row)
     observed(row, MEMORY[0])
     upgrade = row.upgrades.get()
-    a_batch(upgrade, {2: MemberState.ROLLED_BACK}, number=2, now=LATER)
+    a_batch(upgrade, {2: InstanceUpgradeState.ROLLED_BACK}, number=2, now=LATER)
 
 
 MEMORY: list[Known] = []
@@ -146,7 +146,7 @@ def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
     assert observed(row, known).facts == observed(row).facts
 
 
-def test_the_statements_of_a_reconcile_do_not_grow_with_what_did_not_change() -> None:
+def test_the_statements_of_a_reconcile_do_not_grow_with_unchanged_rows() -> None:
     def statements(name: str, instances: int) -> int:
         row, known = a_scale_set(name, instances=instances), Known()
         reconcile(row.pk, lambda: LATER, known=known)

@@ -44,7 +44,7 @@ RETRY_SECONDS = 120
 UPGRADE_TIMEOUT_SECONDS = 3 * 3600
 SHRINKING_SECONDS = 60
 EXAMPLES = {"sqlite": 2, "postgresql": 1}  # of each story, in `make test`: the same ones each time
-COMMON = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+COMMON = settings(database=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 CI = settings(COMMON, stateful_step_count=4, derandomize=True)
 SOAK = settings(COMMON, max_examples=5, stateful_step_count=40)
 

@@ -94,7 +94,7 @@ def test_protected_instances_of_both_kinds(make_fleet: MakeFleet) -> None:
     assert sorted(Instance.objects.filter(scale_set=fleet.id).values_list("number", flat=True)) == [1, 5]
 
 
-def test_nothing_happens_to_a_deferred_instance_before_approval(make_fleet: MakeFleet) -> None:
+def test_a_deferred_instance_stays_as_it_is_before_its_approval(make_fleet: MakeFleet) -> None:
     """A-24: on real machines, over days; then batch by batch to those that are approved, and to all in the end."""
     fleet = make_fleet(5)
     fleet.edit({f"{POLICY}.automaticOSUpgradePolicy.osRollingUpgradeDeferral": True})

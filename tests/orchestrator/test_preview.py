@@ -26,7 +26,7 @@ policies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 12),
     st.sampled_from([[], ["1", "2"], ["1", "2", "3"]]),

@@ -15,7 +15,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import simulator as simulator
 from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, StartedBy, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
 from upgrades.models import Instance, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
@@ -66,7 +66,7 @@ def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
     return fleet, handed
 
 
-def test_only_one_holds_the_lease(make_fleet: MakeFleet) -> None:
+def test_a_lease_has_only_one_holder(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     lease = leases.take(fleet.id)
     assert lease
@@ -119,7 +119,7 @@ def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkCla
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_machines_that_nobody_makes_any_more_are_made(make_fleet: MakeFleet) -> None:
+def test_machines_are_made_though_the_reconcile_that_recorded_them_died(make_fleet: MakeFleet) -> None:
     """A reconcile recorded them and died before it handed the work out; the next one, woken early, found the work still leased."""
     fleet = make_fleet(3)
     assert len(fleet.reconcile()) == 1
@@ -160,7 +160,7 @@ def test_a_worker_that_died_after_beginning_did_nothing_twice(upgrading: tuple[F
     fleet, handed = upgrading
     begin_only(fleet, handed)
     swapped = {id: view.os_disk for id, view in fleet.views().items()}
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.UPGRADING}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.UPGRADING}
     lapse(fleet)
     fleet.work(fleet.reconcile())
     assert {str(row.number): row.os_disk for row in fleet.instances} == {
@@ -265,7 +265,7 @@ def test_a_reconcile_overtaken_by_a_change_is_left_to_the_next(make_fleet: MakeF
     assert fleet.row.reconcile_at > fleet.now
 
 
-def test_a_reconcile_goes_on_until_it_rests_where_nobody_is_told(make_fleet: MakeFleet) -> None:
+def test_a_reconcile_goes_on_until_it_rests_without_a_wake(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     fleet.go_on()
     (probed, *_) = [probe_targets.read(fleet.id)]

@@ -8,7 +8,7 @@ from upgrades import attempts
 from upgrades.commands.steering import retry_now
 from upgrades.commands.upgrades import cancel, start
 from upgrades.core.progress import Progress
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.feed import shapes
 from upgrades.models import InstanceUpgrade, Transition, WorkItem
 
@@ -58,7 +58,7 @@ def test_an_instance_stays_on_its_new_disk_where_rollback_is_off(make_fleet: Mak
     off = {"properties.upgradePolicy.automaticOSUpgradePolicy.disableAutomaticRollback": True}
     fleet = failing(make_fleet, **off)
     assert [row.version for row in fleet.instances][:3] == [BAD, BAD, "0.0.1"]
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.FAILED}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.FAILED}
     assert attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk] == attempts.Rollback()
 
 
@@ -75,7 +75,7 @@ def test_a_manual_upgrade_rolls_back_only_on_a_breach_if_the_policy_says_so(make
     handed = fleet.reconcile()
     assert fleet.upgrade.status == UpgradeStatus.ROLLING_BACK
     assert fleet.upgrade.ended_at is None and fleet.upgrade.error
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.ROLLING_BACK}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.ROLLING_BACK}
     fleet.work(handed)
     fleet.go_on()
     assert fleet.upgrade.status == UpgradeStatus.FAULTED
@@ -95,7 +95,7 @@ def test_a_disk_that_cannot_be_put_back_is_said(make_fleet: MakeFleet) -> None:
     fleet.go_on()
     fleet.later(minutes=5)
     fleet.go_on()
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.FAILED}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.FAILED}
     found = attempts.rollbacks_of([fleet.upgrade])[fleet.upgrade.pk]
     assert (found.succeeded, found.failed) == (0, 2)
     assert found.error.startswith("OSProvisioningClientError: ")
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_over_a_rollback_costs_time_only(make_fleet: MakeFlee
     fleet.go_on()
     assert [row.os_disk for row in fleet.instances] == disks
     assert {row.operation_id for row in fleet.instances} == {None}
-    assert {row.member.state for row in fleet.instances if row.member} == {MemberState.ROLLED_BACK}
+    assert {row.member.state for row in fleet.instances if row.member} == {InstanceUpgradeState.ROLLED_BACK}
 
 
 def test_a_person_need_not_wait_for_the_next_attempt(make_fleet: MakeFleet) -> None:

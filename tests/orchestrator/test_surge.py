@@ -21,7 +21,7 @@ from tests.orchestrator.surging import (
 from tests.orchestrator.test_recovery import begin_only, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.core.progress import Progress
-from upgrades.core.states import FaultCode, Health, MemberState, OperationKind, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, OperationKind, UpgradeStatus
 from upgrades.core.zones import zone_of
 from upgrades.feed import read
 from upgrades.models import InstanceUpgrade
@@ -66,7 +66,7 @@ def test_capacity_does_not_drop_where_new_instances_are_bad(make_fleet: MakeFlee
     assert fleet.upgrade.progress() == Progress(successful=0, failed=2, in_progress=0, pending=3)
 
 
-def test_without_quota_a_batch_is_done_in_place(make_fleet: MakeFleet) -> None:
+def test_a_batch_without_quota_is_done_in_place(make_fleet: MakeFleet) -> None:
     """Z-1.10: quota is checked before every batch."""
     fleet = surging(make_fleet, tags={"quota": "6"})
     disks = {row.number: row.os_disk for row in fleet.instances}
@@ -95,7 +95,7 @@ def test_capacity_does_not_drop_where_the_quota_is_used_up_meanwhile(make_fleet:
     failed = {
         (row.state, row.error_code, row.replacement, row.replacement_number) for row in fleet.upgrade.members.all()
     }
-    assert failed == {(MemberState.FAILED, "QuotaExceeded", None, number) for number in (5, 6)}
+    assert failed == {(InstanceUpgradeState.FAILED, "QuotaExceeded", None, number) for number in (5, 6)}
     assert [(row.failed_version, row.failures) for row in fleet.instances] == [(NEW, 0)] * 2 + [("", 0)] * 3
 
 
@@ -166,7 +166,7 @@ def test_no_number_is_given_twice_in_one_upgrade(make_fleet: MakeFleet) -> None:
         fleet.later(minutes=5)
     fleet.go_on()
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
-    assert set(states(fleet).values()) == {MemberState.FAILED}
+    assert set(states(fleet).values()) == {InstanceUpgradeState.FAILED}
     given = list(fleet.upgrade.members.order_by("instance_number").values_list("replacement_number", flat=True))
     assert given == [5, 6, 7, 8, 9]
     assert numbers(fleet) == [0, 1, 2, 3, 4]

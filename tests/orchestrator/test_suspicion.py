@@ -191,7 +191,7 @@ def test_new_instances_take_the_newest_version_that_is_not_suspected(make_fleet:
     assert versions(fleet) == {MENDED}
 
 
-def test_a_set_that_was_emptied_remembers_what_it_suspects(make_fleet: MakeFleet) -> None:
+def test_an_emptied_set_remembers_its_suspected_versions(make_fleet: MakeFleet) -> None:
     """Switched off over night after a bad version: in the morning it does not come up on it."""
     fleet = bad_for_all(make_fleet, 2, tried=2)
     fleet.put(0)
@@ -214,7 +214,7 @@ def test_two_bad_versions_in_a_row_are_both_passed_over(make_fleet: MakeFleet) -
     assert [row.version for row in fleet.instances] == [OLD] * 6
 
 
-def test_where_every_version_is_suspected_new_instances_take_the_newest(make_fleet: MakeFleet) -> None:
+def test_new_instances_take_the_newest_version_if_all_are_suspected(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(2, **{"bad-versions": BAD})
     fleet.go_on()
     fleet.row.sku.versions.all().delete()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.orchestrator.conftest import MakeFleet
 from upgrades.core.progress import Progress
-from upgrades.core.states import Health, MemberState, OperationKind, Provisioning, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Provisioning, UpgradeStatus
 from upgrades.feed import read
 from upgrades.models import InstanceUpgrade, OptOut, ScaleSet, Transition, WorkItem
 
@@ -112,7 +112,7 @@ def test_a_version_that_answers_503_stops_after_its_first_batch(make_fleet: Make
     assert fleet.upgrade.status == UpgradeStatus.FAULTED
     assert fleet.upgrade.error and fleet.upgrade.error["code"].startswith("MaxUnhealthyUpgraded")
     assert [detail["target"].split("/")[-1] for detail in fleet.upgrade.error["details"]] == ["0", "1"]
-    assert [row.member.state for row in fleet.instances if row.member] == [MemberState.ROLLED_BACK] * 2
+    assert [row.member.state for row in fleet.instances if row.member] == [InstanceUpgradeState.ROLLED_BACK] * 2
     assert all(row.os_disk == before[row.number] for row in fleet.instances)
     assert fleet.upgrade.progress().pending == 8
 
@@ -135,7 +135,7 @@ def test_a_reimage_that_fails_keeps_its_error(make_fleet: MakeFleet) -> None:
     fleet.publish("16.04.1")
     fleet.go_on()
     member = fleet.instances[0].member
-    assert member and member.state == MemberState.ROLLED_BACK
+    assert member and member.state == InstanceUpgradeState.ROLLED_BACK
     assert member.error_code and member.error_message
     assert fleet.upgrade.error and fleet.upgrade.error["details"][0]["code"] == member.error_code
     assert fleet.upgrade.status == UpgradeStatus.FAULTED
@@ -152,7 +152,7 @@ def test_an_operation_that_never_ends_is_given_up(make_fleet: MakeFleet) -> None
     WorkItem.objects.update(attempts=1200 // 3)
     fleet.work(handed)
     member = fleet.instances[0].member
-    assert member and (member.state, member.error_code) == (MemberState.FAILED, "OSProvisioningTimedOut")
+    assert member and (member.state, member.error_code) == (InstanceUpgradeState.FAILED, "OSProvisioningTimedOut")
 
 
 def test_an_opted_out_instance_is_never_touched(make_fleet: MakeFleet) -> None:
@@ -174,11 +174,11 @@ def test_opting_out_after_the_batch_was_recorded_still_counts(make_fleet: MakeFl
     fleet.publish("16.04.1")
     handed = fleet.reconcile()
     first = fleet.instances[0]
-    assert first.member and first.member.state == MemberState.QUEUED
+    assert first.member and first.member.state == InstanceUpgradeState.QUEUED
     OptOut.objects.create(instance=first, owner="ada", reason="debugging", created_at=fleet.now)
     fleet.work(handed)
     again = fleet.instances[0]
-    assert again.member and again.member.state == MemberState.SKIPPED
+    assert again.member and again.member.state == InstanceUpgradeState.SKIPPED
     assert (again.os_disk, again.operation_id, again.health) == (first.os_disk, None, Health.HEALTHY)
     fleet.go_on()
     assert [row.version for row in fleet.instances] == ["0.0.1"] + ["16.04.1"] * 4
@@ -235,7 +235,7 @@ def test_work_under_way_is_told_by_the_rows(make_fleet: MakeFleet) -> None:
     assert fleet.row.decision["text"] == "Replacing the OS disk of 1 instance."
 
 
-def test_an_error_that_nobody_expected_stops_the_upgrade_between_two_batches(make_fleet: MakeFleet) -> None:
+def test_an_unexpected_error_stops_the_upgrade_between_two_batches(make_fleet: MakeFleet) -> None:
     """Z-1.6: InternalExecutionError. Here its row has a policy that nobody could have written."""
     fleet = make_fleet(5)
     fleet.go_on()

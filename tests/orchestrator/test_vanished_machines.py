@@ -12,7 +12,7 @@ from tests.orchestrator.surging import begun, surging
 from tests.orchestrator.test_recovery import begin_only, lapse
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause, resume
-from upgrades.core.states import MemberState, Power, Provisioning, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, Power, Provisioning, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, Transition
 from upgrades.orchestrator.reconcile import WorkClaim
 from upgrades.prober import probe_targets, write_back
@@ -91,7 +91,7 @@ def test_a_machine_that_vanished_is_made_again(six: Fleet) -> None:
     assert six.row.decision["code"] == "NothingToDo" and reasons(six) == {}
 
 
-def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) -> None:
+def test_an_unnoticed_absence_fails_no_upgrade_and_quarantines_no_instance(six: Fleet) -> None:
     """Its reimage is refused, for there is no such machine: that is known at once."""
     vanish(six, 0, 3)
     six.publish(NEW)
@@ -103,7 +103,7 @@ def test_an_unnoticed_one_fails_no_upgrade_and_is_not_quarantined(six: Fleet) ->
 
 
 @pytest.mark.parametrize("when", ["queued", "upgrading", "verifying"])
-def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str) -> None:
+def test_a_machine_that_vanishes_in_its_batch_is_no_failure(six: Fleet, when: str) -> None:
     six.publish(NEW)
     handed = six.reconcile()
     if when == "upgrading":
@@ -116,7 +116,7 @@ def test_a_machine_that_vanishes_in_its_batch_fails_nobody(six: Fleet, when: str
     lapse(six)
     six.go_on(200)
     member = InstanceUpgrade.objects.get(upgrade=six.upgrade, instance_number=0)
-    assert member.state == MemberState.SKIPPED
+    assert member.state == InstanceUpgradeState.SKIPPED
     assert six.upgrade.status == UpgradeStatus.COMPLETED
     assert {(row.version, row.health, row.failures) for row in six.instances} == {(NEW, "healthy", 0)}
 
@@ -139,7 +139,7 @@ def test_a_machine_that_vanishes_during_rollback_was_a_failure(make_fleet: MakeF
     vanish(fleet, 0)
     fleet.work(handed)
     member = InstanceUpgrade.objects.get(upgrade=fleet.upgrade, instance_number=0)
-    assert member.state == MemberState.FAILED and "gone at the provider" in member.rollback_error
+    assert member.state == InstanceUpgradeState.FAILED and "gone at the provider" in member.rollback_error
     fleet.reconcile()
     assert (
         fleet.upgrade.status == UpgradeStatus.FAULTED
@@ -237,7 +237,7 @@ def test_a_stale_report_of_a_vanished_machine_is_not_written(six: Fleet) -> None
     assert 0 not in missing(six), "it is in its batch"
 
 
-def test_an_opt_out_holds_for_what_replaces_it(six: Fleet) -> None:
+def test_an_opt_out_holds_for_the_new_machine_of_its_instance(six: Fleet) -> None:
     opt_out(six.path, ["4"], reason="debugging", owner="ada", now=six.now)
     vanish(six, 4)
     notice(six)

@@ -28,7 +28,7 @@ def codes(fleet: Fleet) -> set[str]:
     return {reason["code"] for reason in fleet.row.decision["reasons"]}
 
 
-def test_a_withdrawal_stops_an_upgrade_and_a_person_takes_back_what_has_it(make_fleet: MakeFleet) -> None:
+def test_a_withdrawal_stops_an_upgrade_and_a_person_takes_its_instances_back(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(10)
     fleet.go_on()
     fleet.publish(NEW)

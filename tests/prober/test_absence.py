@@ -62,7 +62,7 @@ def test_the_same_answer_twice_is_one() -> None:
 
 
 @pytest.mark.parametrize("absent", [range(3), range(TEN)])
-def test_where_many_are_absent_it_takes_longer(absent: range) -> None:
+def test_many_absent_machines_take_longer_to_be_gone(absent: range) -> None:
     """More than 20 %, or all: likelier the provider is mistaken than that somebody deleted them."""
     known, absences = a_set(), Absences()
     assert gone_after(absences, known, absent, *range(0, int(MANY_SECONDS), 2)) == set()

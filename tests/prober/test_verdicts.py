@@ -301,7 +301,7 @@ def test_a_gap_in_probing_is_remembered() -> None:
     assert since == [None, None, second, second, third, third]
 
 
-def test_views_write_only_what_differs() -> None:
+def test_views_write_only_differences() -> None:
     row = a_scale_set(instances=2)
     known = probed(row)
     first, second = known.instances.values()
@@ -359,7 +359,7 @@ def test_unchanged_views_are_written_once_a_minute() -> None:
     assert written == [0, 60, 80, 90]
 
 
-def test_where_rows_changed_a_reconcile_out_of_turn_puts_the_writing_off_no_further() -> None:
+def test_changed_rows_do_not_put_the_next_view_off() -> None:
     """Found by the model: a row that was busy when its machine was seen was written twenty seconds later, after a probe that failed."""
     scale_set = probed(a_scale_set(instances=1))
     scale_set = replace(scale_set, probe=ProbeSettings(ProbeProtocol.HTTP, "/", 5, 1))

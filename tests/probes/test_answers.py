@@ -170,7 +170,7 @@ def test_a_rich_answer_that_does_not_come_in_time_is_unknown(run: Run, answer: A
 
 
 @pytest.mark.parametrize(("target", "health"), [(http, Health.UNKNOWN), (tcp, Health.UNHEALTHY)])
-def test_rich_http_is_unknown_where_nobody_listens_and_tcp_never_is(run: Run, target: type, health: Health) -> None:
+def test_a_refused_connection_is_unknown_to_rich_http_and_never_to_tcp(run: Run, target: type, health: Health) -> None:
     async def story() -> None:
         with refusing() as port:
             result = await first_result(rich(target(port)))
@@ -189,7 +189,7 @@ def test_a_rich_tcp_probe_asks_for_a_handshake_only(run: Run) -> None:
 
 
 @pytest.mark.parametrize("case", TOO_LATE)
-def test_without_a_complete_status_in_time_the_probe_fails(run: Run, case: str) -> None:
+def test_a_probe_fails_without_a_complete_status_in_time(run: Run, case: str) -> None:
     async def story() -> None:
         async with responding(TOO_LATE[case]) as responder:
             result = await first_result(http(responder.port, interval=0.1))

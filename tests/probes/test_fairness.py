@@ -123,7 +123,7 @@ def test_within_a_group_hanging_targets_do_not_hold_up_the_others() -> None:
     asyncio.run(story())
 
 
-def test_a_stopped_responder_fails_its_probes_and_nobody_elses() -> None:
+def test_a_stopped_responder_fails_only_its_own_probes() -> None:
     async def story() -> None:
         with responder_process() as (pid, port):
             async with responding(reply(HEALTHY)) as other, probing() as running:

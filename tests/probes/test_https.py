@@ -38,7 +38,7 @@ HELLO_OF_A_SERVER = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
+def test_answers_over_tls_count_as_over_http(run: Run, case: str) -> None:
     """S-33, Z-3.2: healthy on exactly 200."""
     answer, health, detail = ANSWERS[case]
 
@@ -52,7 +52,7 @@ def test_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", RICH)
-def test_rich_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
+def test_rich_answers_over_tls_count_as_over_http(run: Run, case: str) -> None:
     """A-8, Z-3.3"""
     answer, health, detail = RICH[case]
 
@@ -66,7 +66,7 @@ def test_rich_answers_over_tls_are_those_of_http(run: Run, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", TOO_LATE)
-def test_without_a_complete_status_in_time_an_https_probe_fails(run: Run, case: str) -> None:
+def test_an_https_probe_fails_without_a_complete_status_in_time(run: Run, case: str) -> None:
     async def story() -> None:
         async with responding(TOO_LATE[case], tls=serving()) as responder:
             result = await first_result(https(responder.port, interval=0.3))
@@ -79,7 +79,7 @@ def test_without_a_complete_status_in_time_an_https_probe_fails(run: Run, case: 
 
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
 @pytest.mark.parametrize("certificate", CERTIFICATES)
-def test_whatever_certificate_is_shown_is_accepted(run: Run, certificate: str, version: ssl.TLSVersion) -> None:
+def test_any_certificate_is_accepted(run: Run, certificate: str, version: ssl.TLSVersion) -> None:
     async def story() -> None:
         async with responding(reply(HEALTHY), tls=serving(certificate, most=version)) as responder:
             result = await first_result(https(responder.port))
@@ -129,7 +129,7 @@ def test_a_handshake_has_the_time_of_the_whole_probe(run: Run, answer: Answer) -
 
 
 @pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "AES256-SHA256", "AES256-SHA", "ECDHE-RSA-AES256-SHA"])
-def test_whatever_cipher_a_server_of_tls_1_2_has_will_do(run: Run, ciphers: str) -> None:
+def test_any_cipher_of_tls_1_2_is_accepted(run: Run, ciphers: str) -> None:
     context = serving("of RSA", most=TLS_1_2)
     context.set_ciphers(ciphers)
 
@@ -169,7 +169,7 @@ def test_a_probe_has_no_certificate_of_its_own(run: Run, version: ssl.TLSVersion
 
 
 @pytest.mark.parametrize("as_asked", [https, rich_https])
-def test_where_nobody_listens_is_told_as_of_http(run: Run, as_asked: type) -> None:
+def test_a_refused_connection_is_reported_as_over_http(run: Run, as_asked: type) -> None:
     async def story() -> None:
         with refusing() as port:
             result = await first_result(as_asked(port))
@@ -349,7 +349,7 @@ def test_many_at_once_and_again(run: Run) -> None:
     run(story())
 
 
-def test_hanging_handshakes_hold_up_nobody(run: Run) -> None:
+def test_hanging_handshakes_do_not_delay_other_probes(run: Run) -> None:
     async def story() -> None:
         async with (
             responding(stall) as hanging,

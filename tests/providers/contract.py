@@ -155,7 +155,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_nothing_asked_is_nothing_done(self, tell: Tell) -> None:
+    def test_empty_requests_do_nothing(self, tell: Tell) -> None:
         async def story(provider: Provider) -> None:
             assert await provider.begin([]) == {}
             assert await provider.poll([]) == {}
@@ -175,7 +175,7 @@ class ProviderContract(Stories):
 
         tell(story)
 
-    def test_while_it_is_reimaged_a_machine_is_not_called_well(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_a_machine_is_not_called_well_while_it_is_reimaged(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             await done(provider, create(scale_set, "0"))
             swap = reimage(scale_set, "0")
@@ -218,7 +218,7 @@ class ProviderContract(Stories):
         play(make_provider, begins)
         assert play(make_provider, waits)[operation.id].progress is Progress.SUCCEEDED
 
-    def test_an_operation_nobody_began_is_unknown(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_an_operation_that_never_began_is_unknown(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             running = create(scale_set, "0")
             await provider.begin([running])

@@ -107,7 +107,7 @@ class ExtensionsContract(Stories):
 
         tell(story)
 
-    def test_a_reimage_runs_them_all_and_a_restore_brings_back_those_of_the_old_disk(
+    def test_a_reimage_runs_all_extensions_and_a_restore_brings_back_the_old_disks_own(
         self, tell: Tell, scale_set: Reference
     ) -> None:
         async def story(provider: Provider) -> None:

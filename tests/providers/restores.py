@@ -57,7 +57,7 @@ class RestoreContract(Stories):
 
         tell(story)
 
-    def test_while_it_is_restored_a_machine_is_not_called_well(self, tell: Tell, scale_set: ScaleSetReference) -> None:
+    def test_a_machine_is_not_called_well_while_it_is_restored(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             before, _ = await _reimaged(provider, scale_set)
             back = restore(scale_set, "0", before.os_disk)
@@ -94,7 +94,7 @@ class RestoreContract(Stories):
 
         tell(story)
 
-    def test_after_a_reimage_that_failed_before_the_swap_it_is_booted_from_the_disk_it_has(
+    def test_a_restore_after_a_reimage_without_a_swap_boots_the_present_disk(
         self, tell: Tell, scale_set: ScaleSetReference, unlucky: ScaleSetReference
     ) -> None:
         async def story(provider: Provider) -> None:

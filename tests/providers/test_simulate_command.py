@@ -97,7 +97,7 @@ def test_a_stopped_machine_is_silent_until_started(
     assert http_status(addresses["0"]) == 200
 
 
-def test_starting_takes_the_boot_time_and_what_runs_is_left_alone(
+def test_starting_takes_the_boot_time_and_leaves_running_machines_alone(
     addresses: dict[str, str], scale_set: ScaleSetReference, shared_simulator: Simulator
 ) -> None:
     slow = ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "60"})

@@ -52,7 +52,7 @@ def test_a_machine_answers_http_and_tcp_once_its_operation_has_succeeded(
     assert takes_tcp(address)
 
 
-def test_slow_callers_block_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_slow_callers_block_no_other_caller(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> str:
         (view,) = await done(provider, create(scale_set, "0"))
         return view.address
@@ -154,7 +154,7 @@ def test_bad_versions_answer_503_and_the_tag_works_at_once(
     shared_simulator.play(story)
 
 
-def test_dead_versions_satisfy_the_platform_and_nobody_else(
+def test_dead_versions_run_for_the_platform_but_never_answer(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     async def story(provider: Provider) -> None:
@@ -262,7 +262,7 @@ def test_a_scale_set_has_no_more_machines_than_its_quota(
     shared_simulator.play(story)
 
 
-def test_nonsense_in_tags_harms_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_nonsense_in_tags_is_ignored_and_logged(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         odd = ScaleSetReference(scale_set.key, dict(scale_set.tags) | {"rollgrid-sim-fail-percent": "many"})
         (view,) = await done(provider, create(odd, "0"))

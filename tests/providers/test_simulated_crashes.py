@@ -39,7 +39,9 @@ from upgrades.providers.simulated.client import SimulatedProvider, SimulatorCont
 FLEET = 40
 
 
-def test_killed_in_mid_batch_it_goes_on_where_it_was(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_a_simulator_killed_in_mid_batch_goes_on_where_it_was(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     slow = ScaleSetReference(scale_set.key, {"rollgrid-sim-boot-seconds": "1.0"})
     births = [create(scale_set, str(number), profile=FURNISHED) for number in range(FLEET)]
     swaps = [reimage(slow, str(number), profile=FURNISHED) for number in range(FLEET // 2)]
@@ -107,7 +109,7 @@ def test_an_operation_of_the_future_takes_its_time_from_now_on(
     assert simulator.play(after)[birth.id].progress == Progress.SUCCEEDED
 
 
-def test_killed_at_any_moment_nothing_is_lost_or_doubled(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_kills_at_any_moment_lose_and_double_nothing(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     """Batch after batch while the process is killed under it again and again; whatever was answered must hold."""
 
     async def story(provider: Provider) -> int:

@@ -45,7 +45,7 @@ def test_a_machine_answers_while_its_extensions_run(shared_simulator: Simulator,
     shared_simulator.play(story)
 
 
-def test_nothing_runs_where_no_agent_reports_and_the_machine_stays_as_it_was(
+def test_extensions_do_not_run_on_a_machine_without_a_reporting_agent(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     async def story(provider: Provider) -> None:

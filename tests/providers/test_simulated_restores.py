@@ -95,7 +95,7 @@ def test_a_stopped_machine_is_booted_from_the_disk_that_it_is_on(
     shared_simulator.play(story)
 
 
-def test_a_refused_restore_says_what_became_of_the_disk(
+def test_a_refused_restore_names_the_disks_of_the_machine(
     shared_simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     async def story(provider: Provider) -> None:
@@ -148,7 +148,7 @@ def test_a_kept_disk_that_never_booted_boots_for_the_first_time(
     assert [row[1] == "" for row in _records_of(shared_simulator, scale_set)] == [True, False, True]
 
 
-def test_killed_in_the_middle_of_restores_it_goes_on_where_it_was(
+def test_a_simulator_killed_during_restores_goes_on_where_it_was(
     simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
     names = [str(number) for number in range(FLEET)]
@@ -178,7 +178,9 @@ def test_killed_in_the_middle_of_restores_it_goes_on_where_it_was(
     assert all(http_status(view.address) == 200 for view in views)
 
 
-def test_killed_at_any_moment_every_restore_is_done_once(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_every_restore_is_done_once_despite_kills_at_any_moment(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     """Reimages and restores, round after round, while the process is killed under them again and again."""
 
     async def story(provider: Provider) -> dict[str, list[str]]:
@@ -203,9 +205,7 @@ def test_killed_at_any_moment_every_restore_is_done_once(simulator: Simulator, s
         assert [dropped for _, _, dropped in records] == ["", *_dropped(chain)]
 
 
-def test_old_records_are_forgotten_but_not_those_of_the_kept_disk(
-    simulator: Simulator, scale_set: ScaleSetReference
-) -> None:
+def test_old_records_are_forgotten_except_for_the_kept_disk(simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def made(provider: Provider) -> list[InstanceView]:
         views = await done(provider, create(scale_set, "0", OLD, FURNISHED), create(scale_set, "1", OLD, FURNISHED))
         await done(provider, *(reimage(scale_set, view.instance, NEW, FURNISHED) for view in views))

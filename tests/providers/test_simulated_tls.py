@@ -61,7 +61,7 @@ def test_bad_versions_answer_503_over_tls_too(shared_simulator: Simulator, scale
     assert https(a_machine(shared_simulator, bad, NEW))[0] == 503
 
 
-def test_slow_handshakes_block_nobody(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_slow_handshakes_block_no_other_caller(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     address = a_machine(shared_simulator, scale_set)
     host, _, port = address.rpartition(":")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -118,7 +118,9 @@ def test_all_machines_show_one_certificate_that_outlives_the_simulator(
     assert after[0] == 200 and after != before
 
 
-def test_without_a_certificate_machines_speak_plainly_only(simulator: Simulator, scale_set: ScaleSetReference) -> None:
+def test_machines_without_a_certificate_speak_plain_http_only(
+    simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
     """Nothing can be written where it belongs: that is told, and the rest goes on."""
     (simulator.home / "simulator" / "machines.pem" / "in the way").mkdir(parents=True)
     address = a_machine(simulator, scale_set)

@@ -58,7 +58,7 @@ class TroublesContract(Stories):
         (view,) = play(make_provider, lambda provider: done(provider, swap))
         assert (view.version, len(view.runs)) == (NEW, 4)
 
-    def test_slow_operations_are_not_called_done_and_block_nobody(
+    def test_slow_operations_are_not_called_done_and_block_no_others(
         self, tell: Tell, scale_set: ScaleSetReference, slow: ScaleSetReference
     ) -> None:
         async def story(provider: Provider) -> None:

@@ -30,7 +30,7 @@ def certificate(home: Path, name: str = "server.pem") -> x509.Certificate:
     return x509.load_pem_x509_certificate((home / "tls" / name).read_bytes())
 
 
-def test_shapes(home: Path) -> None:
+def test_the_authority_and_the_certificate_have_the_right_extensions(home: Path) -> None:
     tls.prepare(home, "127.0.0.1", NOW)
     signer, server = certificate(home, "ca.pem"), certificate(home)
     server.verify_directly_issued_by(signer)
@@ -52,12 +52,12 @@ def test_shapes(home: Path) -> None:
         assert stat.S_IMODE((home / "tls" / name).stat().st_mode) == mode
 
 
-def test_stays_the_same_while_it_is_good(home: Path) -> None:
+def test_a_certificate_stays_the_same_while_it_is_good(home: Path) -> None:
     first = tls.prepare(home, "127.0.0.1", NOW).contents()
     assert tls.prepare(home, "127.0.0.1", NOW + timedelta(days=365)).contents() == first
 
 
-def test_renewed_by_the_same_authority_before_it_expires(home: Path) -> None:
+def test_a_certificate_is_renewed_by_the_same_authority_before_it_expires(home: Path) -> None:
     first = tls.prepare(home, "127.0.0.1", NOW).contents()
     signer = certificate(home, "ca.pem")
     later = NOW + timedelta(days=368)
@@ -67,7 +67,7 @@ def test_renewed_by_the_same_authority_before_it_expires(home: Path) -> None:
     assert certificate(home).not_valid_after_utc - later > timedelta(days=396)
 
 
-def test_renewed_for_a_name_that_it_lacks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_is_renewed_for_a_missing_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tls.prepare(home, "127.0.0.1", NOW)
     tls.prepare(home, "10.1.2.3", NOW)
     names = certificate(home).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -146,7 +146,7 @@ def test_the_authority_is_valid_wherever_the_clock_is_set(home: Path, off: timed
         assert cert.not_valid_before_utc <= NOW + off < cert.not_valid_after_utc
 
 
-def test_a_clock_that_was_ten_years_ahead_for_a_while_costs_nobody_their_authority(home: Path) -> None:
+def test_the_authority_survives_a_clock_that_was_ten_years_ahead(home: Path) -> None:
     """Clients trust the first one."""
     tls.prepare(home, "127.0.0.1", NOW)
     signer = certificate(home, "ca.pem")

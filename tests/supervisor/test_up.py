@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_starts_serves_heals_and_stops(up: Up) -> None:
+def test_up_starts_serves_heals_and_stops(up: Up) -> None:
     """One long story, because each start costs seconds."""
     assert up.ready() == f"ready http://127.0.0.1:{up.http_port}/ https://127.0.0.1:{up.https_port}/"
     assert up.is_ready()
@@ -97,7 +97,7 @@ def a_second_up_is_refused(up: Up) -> None:
     assert up.is_ready()
 
 
-def test_killed_with_9_leaves_nothing_behind_and_starts_again(up: Up) -> None:
+def test_up_killed_with_9_leaves_nothing_behind_and_starts_again(up: Up) -> None:
     up.ready()
     assert up.end(signal.SIGKILL) == -signal.SIGKILL
     assert (up.home / "broker.sock").exists(), "a stale socket is part of this test"
@@ -111,13 +111,13 @@ def test_killed_with_9_leaves_nothing_behind_and_starts_again(up: Up) -> None:
         again.clean_up()
 
 
-def test_stops_while_it_starts(up: Up) -> None:
+def test_up_can_be_stopped_while_it_starts(up: Up) -> None:
     wait_until(lambda: "prepare" in up.children(), seconds=PATIENCE)
     assert up.end(signal.SIGINT) == 0
     assert "Traceback" not in up.said()
 
 
-def test_a_second_interrupt_kills_what_does_not_stop(up: Up) -> None:
+def test_a_second_interrupt_kills_processes_that_do_not_stop(up: Up) -> None:
     up.ready()
     stubborn = up.children()["daphne"]
     stubborn.suspend()
@@ -127,7 +127,7 @@ def test_a_second_interrupt_kills_what_does_not_stop(up: Up) -> None:
     assert "did not stop" not in up.said(), "it was killed before its patience was over"
 
 
-def test_up_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+def test_up_goes_on_though_its_output_is_not_read(tmp_path: Path) -> None:
     """A reader that has stopped must not stop the supervision."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -17,7 +17,7 @@ from tests.stories import NOW, UBUNTU, a_scale_set, publish
 from tests.texts.made_up import plain_words
 from upgrades.commands.images import withdraw_image
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.models import AuditEntry, Location
 
 pytestmark = pytest.mark.django_db
@@ -125,4 +125,4 @@ def stored() -> Iterator[str]:
             yield str(row)
             yield from (value for value in vars(row).values() if isinstance(value, str))
             yield from (json.dumps(value) for value in vars(row).values() if isinstance(value, dict | list))
-    yield from (value for codes in (UpgradeStatus, MemberState, Health) for value in codes)
+    yield from (value for codes in (UpgradeStatus, InstanceUpgradeState, Health) for value in codes)

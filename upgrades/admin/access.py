@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from upgrades.admin.base import ReadOnlyAdmin, now
+from upgrades.admin.base import ReadOnlyAdmin, ask, now
 from upgrades.commands.access import revoke_client
 from upgrades.models import ApiClient
 
@@ -25,8 +26,12 @@ class ApiClientAdmin(ReadOnlyAdmin):
         return request.user.has_perm("upgrades.delete_apiclient")
 
     @admin.action(description=gettext_lazy("Revoke, with all their tokens"), permissions=["revoke"])
-    def revoke_chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    def revoke_chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        if "agreed" not in request.POST:
+            note = _("What uses them is refused at once. Only a new secret lets a client in again.")
+            return ask(self, request, rows, "revoke_chosen", _("Revoke these clients"), forms.Form(), note=note)
         at = now()
         for row in rows:
             revoke_client(row.name, at)
         self.message_user(request, _("Revoked: {names}.").format(names=", ".join(row.name for row in rows)))
+        return None

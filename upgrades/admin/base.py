@@ -231,15 +231,10 @@ def _refusing(form: type[ModelForm[Any]], refusal: Refused, fields: Mapping[str,
         def clean(self) -> Any:
             cleaned = super().clean()
             field = fields.get(refusal.target.rpartition(".")[2].lower())
-            self.add_error(field if field in self.fields else None, _sentence(refusal.message))
+            self.add_error(field if field in self.fields else None, refusal.sentence)
             return cleaned
 
     return Refusing
-
-
-def _sentence(message: str) -> str:
-    message = message[:1].upper() + message[1:]
-    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def ask(
@@ -284,9 +279,9 @@ def each(
             finished.append(name)
         except Refused as refusal:
             if form and refusal.target in form.fields:
-                form.add_error(refusal.target, _sentence(refusal.message))
+                form.add_error(refusal.target, refusal.sentence)
                 return False
-            messages.error(request, _sentence(refusal.message))
+            messages.error(request, refusal.sentence)
     if finished:
         messages.success(request, f"{done}: {_listed(finished)}.")
     return True

@@ -173,8 +173,12 @@ class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
         return ask(self, request, rows, "withdraw_chosen", _("Withdraw these versions"), form)
 
     @admin.action(description=gettext_lazy("Restore withdrawn versions"), permissions=["add"])
-    def put_back_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> None:
+    def put_back_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> HttpResponse | None:
+        if "agreed" not in request.POST:
+            note = _("Automatic upgrades to them can start at once.")
+            return ask(self, request, rows, "put_back_chosen", _("Restore these versions"), forms.Form(), note=note)
         each(request, _per_version(rows, partial(undo_withdrawal, now=now(), by=name_of(request))), _("Restored"))
+        return None
 
     def has_change_permission(self, request: HttpRequest, obj: ImageVersion | None = None) -> bool:
         return False

@@ -6,11 +6,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from upgrades.admin.base import CommandAdmin, ModelForm, MomentField, each, name_of, now
+from upgrades.admin.base import CommandAdmin, ModelForm, MomentField, ask, each, name_of, now
 from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.models import FleetStop
@@ -52,9 +52,16 @@ class FleetStopAdmin(CommandAdmin):
         obj.pk, obj.owner = row.pk, row.owner
 
     @admin.action(description=gettext_lazy("Resume automatic upgrades"), permissions=["end_stop"])
-    def end_stop(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> None:
-        if rows.filter(ended_at=None).exists():
+    def end_stop(self, request: HttpRequest, rows: QuerySet[FleetStop]) -> HttpResponse | None:
+        stop = rows.filter(ended_at=None).first()
+        if stop is None:
+            messages.warning(request, _("These stops have ended already. Nothing was changed."))
+        elif "agreed" not in request.POST:
+            says = [_("Stopped by {name}: {reason}").format(name=stop.owner, reason=stop.reason)]
+            note = _("Scale sets that it holds can start or continue at once.")
+            title = _("Resume automatic upgrades")
+            return ask(self, request, rows, "end_stop", title, forms.Form(), says=says, note=note)
+        else:
             act = partial(end_fleet_stop, by=name_of(request), now=now())
             each(request, [(_("all scale sets"), act)], _("Automatic upgrades resumed"))
-        else:
-            messages.warning(request, _("These stops have ended already. Nothing was changed."))
+        return None

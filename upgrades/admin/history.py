@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from upgrades import attempts
 from upgrades.admin.base import ReadOnlyAdmin, pretty, without_documents
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import MemberState, UpgradeKind, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeKind, UpgradeStatus
 from upgrades.models import Batch, InstanceUpgrade, RollingUpgrade, Transition
 from upgrades.models.records import batches_of
 
@@ -207,7 +207,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, page: object) -> list[tuple[str, str]]:
-        return [(state.value, state.value) for states in (MemberState, UpgradeStatus) for state in states]
+        return [(state.value, state.value) for states in (InstanceUpgradeState, UpgradeStatus) for state in states]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Transition]) -> QuerySet[Transition]:
         return rows.filter(state=self.value()) if self.value() else rows

@@ -113,8 +113,12 @@ class InstanceAdmin(Steering):
         return row.quarantined_at is not None
 
     @admin.action(description=gettext_lazy("Release from quarantine"), permissions=["release"])
-    def release_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+    def release_chosen(self, request: HttpRequest, rows: QuerySet[Instance]) -> HttpResponse | None:
+        if "agreed" not in request.POST:
+            note = _("Their failures so far are forgotten. Upgrades can take these instances at once.")
+            return ask(self, request, rows, "release_chosen", _("Release from quarantine"), forms.Form(), note=note)
         each(request, _per_scale_set(rows, partial(release, by=name_of(request), now=now())), _("Released"))
+        return None
 
 
 def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -> bool:

@@ -14,7 +14,17 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from upgrades.admin.base import CommandAdmin, ModelForm, ask, count_of, each, now, pretty, without_documents
+from upgrades.admin.base import (
+    MAX_SHOWN,
+    CommandAdmin,
+    ModelForm,
+    ask,
+    count_of,
+    each,
+    now,
+    pretty,
+    without_documents,
+)
 from upgrades.admin.reasons import shown_reasons
 from upgrades.commands.policies import EDITABLE_FIELDS, change_policy, policy_of
 from upgrades.commands.scale_sets import delete_scale_set
@@ -30,6 +40,12 @@ ALWAYS = [field.form_name for field in FIELDS.values() if field.always_applies]
 OF_ITS_OWN = gettext_lazy("For upgrades that people start, and for automatic ones where “Use custom limits” is on.")
 
 
+def _with_machines(row: ScaleSet) -> str:
+    """The scale set, annotated with `instance_count`, as the question before its deletion names it."""
+    count = vars(row)["instance_count"]
+    return ngettext("{name}: {count} instance", "{name}: {count} instances", count).format(name=row, count=count)
+
+
 def _form_field(field: PolicyField) -> forms.Field:
     said: dict[str, Any] = {"label": gettext_lazy(field.label), "help_text": gettext_lazy(field.help)}
     if field.kind is FieldKind.PERCENT:
@@ -40,7 +56,7 @@ def _form_field(field: PolicyField) -> forms.Field:
 
 
 class PolicyForm(ModelForm[ScaleSet]):
-    """The members of the document that make its policy. Only those that were changed are written."""
+    """The fields of the document that make its policy. Only those that were changed are written."""
 
     capacity = forms.IntegerField(
         label=gettext_lazy("Capacity"),
@@ -144,7 +160,9 @@ class ScaleSetAdmin(CommandAdmin):
     def delete_scale_sets(self, request: HttpRequest, rows: QuerySet[ScaleSet]) -> HttpResponse | None:
         if "agreed" not in request.POST:
             title = _("Delete these scale sets and all their machines?")
-            return ask(self, request, rows, "delete_scale_sets", title, forms.Form())
+            says = [_with_machines(row) for row in rows[: MAX_SHOWN + 1]]
+            note = _("This cannot be undone.")
+            return ask(self, request, rows, "delete_scale_sets", title, forms.Form(), says=says, note=note)
         at = now()
         each(request, ((str(row), partial(delete_scale_set, str(row), at)) for row in rows), _("Deleting"))
         return None

@@ -37,7 +37,7 @@ OPERATIONS = {
     "ResourceGroupChanged": f"{GROUPS}/write",
     "ResourceGroupDeleted": f"{GROUPS}/delete",
 }
-MEMBERS = (
+FIELDS = (
     "authorization",
     "caller",
     "category",
@@ -70,7 +70,7 @@ YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 @needs(ADMIN)
 @takes(FILTER, SELECT, SKIP_TOKEN, TOP)
 def values(call: Call) -> Answer:
-    selected = words(call.query, SELECT, MEMBERS)
+    selected = words(call.query, SELECT, FIELDS)
     wanted = activity_filter.read(call.query.get(FILTER, "").strip())
     rows = AuditEntry.objects.filter(wanted).exclude(kind__in=NOT_SHOWN)
 

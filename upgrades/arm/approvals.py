@@ -24,7 +24,7 @@ def of_scale_set(call: Call, group: str, name: str) -> Answer:
 
 
 def _check_known(body: Mapping[str, object]) -> None:
-    """Without its one member all are approved: a slip in its name must not mean that. Raises Failed."""
+    """Without its one field all are approved: a slip in its name must not mean that. Raises Failed."""
     strange = next((name for name in body if name.lower() != "instanceids"), None)
     if strange is not None or len(body) > 1:
         what = "instanceIds came twice" if strange is None else f"Could not find member '{printable(strange)}'"

@@ -32,7 +32,7 @@ def scale_set(document: Body, os_type: str, *, with_user_data: bool = False) -> 
 
 
 def _object(body: Body, name: str) -> dict[str, Any]:
-    """A member that is an object, for changing; empty where there is none."""
+    """A field that is an object, for changing; empty where there is none."""
     value = body.get(name)
     return dict(value) if isinstance(value, Mapping) else {}
 

@@ -1,7 +1,7 @@
 """What a PUT takes away by leaving it out, as `az vmss update --remove` and every client that edits what it got does.
 
-Azure's PUT replaces. So a member that the same api-version has shown, and that a whole document leaves out, goes; what that version does
-not know stays, and so does what is never shown: secrets, `userData`, members of no model. Some members stay though they are left out:
+Azure's PUT replaces. So a field that the same api-version has shown, and that a whole document leaves out, goes; what that version does
+not know stays, and so does what is never shown: secrets, `userData`, fields of no model. Some fields stay though they are left out:
 a scale set cannot be without them, or Azure's own command line leaves them out where it means no change, or they hold upgrades back, and a
 client that does not know of them must not let upgrades go on.
 """
@@ -110,6 +110,6 @@ def _is_left_out(value: Any, sent: Any) -> bool:
 
 
 def _goes(field: Field, type: str, version: str) -> bool:
-    """Whether a document of that version that leaves the member out means to be without it."""
+    """Whether a document of that version that leaves the field out means to be without it."""
     stays = field.name.lower() in STAY.get(type, ()) or field.name.lower() in NAMES or field.is_read_only
     return not stays and field.first <= version <= field.last

@@ -1,7 +1,7 @@
 """What a client sends, put into what is there.
 
 A PUT keeps what it does not speak of, in the elements of lists too as far as these have names; what a whole document takes away by
-leaving it out is a second step: leaving_out.py. A PATCH does but for lists, and a null in it takes a member away (RFC 7396). Tags are
+leaving it out is a second step: leaving_out.py. A PATCH does but for lists, and a null in it takes a field away (RFC 7396). Tags are
 replaced whole. Whatever comes back just as it was shown is no change, so that a GET and a PUT of its answer leave everything as it was,
 however it is spelled.
 """
@@ -25,7 +25,7 @@ READ_ONLY_PROPERTIES = frozenset({"provisioningstate", "uniqueid", "timecreated"
 def merged(
     before: Mapping[str, Any], given: Mapping[str, Any], shown: Mapping[str, Any], *, removes: bool
 ) -> dict[str, Any]:
-    """`shown`: how `before` looks to clients. `removes`: a null takes a member away; otherwise it says nothing."""
+    """`shown`: how `before` looks to clients. `removes`: a null takes a field away; otherwise it says nothing."""
     after = dict(before)
     stored, seen = Names(after), Names(shown)
     for given_name, value in given.items():
@@ -42,7 +42,7 @@ def merged(
 
 
 def _drop_instead(after: dict[str, Any], stored: Names, given: Mapping[str, Any], name: str) -> None:
-    """Of two members that exclude each other the one that comes counts: protectedSettings, or the vault that has them."""
+    """Of two fields that exclude each other the one that comes counts: protectedSettings, or the vault that has them."""
     other = INSTEAD.get(name.lower())
     if other is not None and get_field(given, other) is None:
         for spelling in stored.take(other):
@@ -100,7 +100,7 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """The tags of a PATCH's body. Raises BadDocument for unknown members, and for a body that changes other members alone.
+    """The tags of a PATCH's body. Raises BadDocument for unknown fields, and for a body that changes other fields alone.
 
     `shown`: how the resource looks to clients.
     """

@@ -1,4 +1,4 @@
-"""How members are spelled, however they came: names of JSON have a case, and clients of Azure do not care for it."""
+"""How fields are spelled, however they came: names of JSON have a case, and clients of Azure do not care for it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from upgrades.core.spellings import counting_spelling
 
 
 class Names:
-    """Under which names an object's members stand, for finding them in any case."""
+    """Under which names an object's fields stand, for finding them in any case."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self.body = body

@@ -1,4 +1,4 @@
-"""API versions: which are taken, and the few members that were called otherwise once. A table of data.
+"""API versions: which are taken, and the few fields that were called otherwise once. A table of data.
 
 Clients mix versions freely and always have newer ones than we know: every well-formed date from each service's first on is taken.
 """
@@ -25,7 +25,7 @@ _AUTOMATIC = (*_UPGRADE, "automaticOSUpgradePolicy")
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A member that has another place in versions before `since`."""
+    """A field that has another place in versions before `since`."""
 
     since: date
     before: tuple[str, ...]
@@ -62,7 +62,7 @@ def _date(given: str) -> date | None:
 
 
 def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
-    """A scale set's document with its members in today's places."""
+    """A scale set's document with its fields in today's places."""
     renamed = [rename for rename in RENAMED if version < rename.since]
     result = _moved(body, [(rename.before, rename.now) for rename in renamed])
     for rename in renamed:
@@ -73,7 +73,7 @@ def incoming(body: Mapping[str, Any], version: date) -> dict[str, Any]:
 
 
 def outgoing(body: Mapping[str, Any], version: date) -> dict[str, Any]:
-    """A scale set's resource with its members in the places of that version."""
+    """A scale set's resource with its fields in the places of that version."""
     return _moved(body, [(rename.now, rename.before) for rename in RENAMED if version < rename.since])
 
 
@@ -89,7 +89,7 @@ def _moved(body: Mapping[str, Any], moves: list[tuple[tuple[str, ...], tuple[str
 
 
 def _has(body: Any, path: tuple[str, ...]) -> bool:
-    """Whether the member is there, be it a null."""
+    """Whether the field is there, be it a null."""
     for name in path:
         found = spelling_in(body, name) if isinstance(body, Mapping) else None
         if found is None:

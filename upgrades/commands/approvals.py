@@ -13,7 +13,7 @@ from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, UpgradeKind
 from upgrades.core.versions import LATEST, is_older_if_known
-from upgrades.feed.writing import Writing
+from upgrades.feed.writing import Writer
 from upgrades.models import Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
 from upgrades.models.instance import in_force
 
@@ -41,16 +41,16 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
     are. `version`: the version that the person wants to approve, "" for whichever waits. Raises Refused, with nothing approved, where
     another version waits by now, none does, or there is no such instance.
     """
-    with lookup.writing_to(path, now) as w:
-        named = None if ids is None else find_instances(w.scale_set, ids)
-        awaited = _awaited(w.scale_set)
+    with lookup.writing_to(path, now) as writer:
+        named = None if ids is None else find_instances(writer.scale_set, ids)
+        awaited = _awaited(writer.scale_set)
         if version and version != awaited:
-            message = ANOTHER.format(row=w.scale_set, version=awaited, given=version[:80])
+            message = ANOTHER.format(row=writer.scale_set, version=awaited, given=version[:80])
             raise Refused("OperationNotAllowed", message)
-        behind = _behind(w.scale_set, awaited)
-        wanted = _not_opted_out(w, behind) if named is None else named
+        behind = _behind(writer.scale_set, awaited)
+        wanted = _not_opted_out(writer, behind) if named is None else named
         rows = [row for row in wanted if row in behind and row.approved_version != awaited]
-        _set(w, rows, awaited, f"Approved for {awaited} by {by}.")
+        _set(writer, rows, awaited, f"Approved for {awaited} by {by}.")
         if rows:
             numbers = ranges(row.number for row in rows)
             note(f"Approved {awaited} for instances {numbers}.", after={"approved": awaited, "instances": numbers})
@@ -60,9 +60,9 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
 @audited("ApprovalWithdrawn", ObjectKind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
     """Take back the approval of the instances `ids` (None: of all). Instances that a batch has in flight go on. Raises Refused."""
-    with lookup.writing_to(path, now) as w:
-        named = find_instances(w.scale_set, ids) if ids is not None else list(w.scale_set.instances.all())
-        running = InstanceUpgrade.objects.filter(upgrade__scale_set=w.scale_set, upgrade__ended_at=None)
+    with lookup.writing_to(path, now) as writer:
+        named = find_instances(writer.scale_set, ids) if ids is not None else list(writer.scale_set.instances.all())
+        running = InstanceUpgrade.objects.filter(upgrade__scale_set=writer.scale_set, upgrade__ended_at=None)
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
         rows = [row for row in named if row.pk not in taken and is_older_if_known(row.version, row.approved_version)]
@@ -70,16 +70,16 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
             numbers = ranges(row.number for row in rows)
             before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
             note(f"Withdrew the approval of instances {numbers}.", before=before)
-        _set(w, rows, "", f"Its approval was withdrawn by {by}.")
+        _set(writer, rows, "", f"Its approval was withdrawn by {by}.")
     return rows
 
 
-def _set(w: Writing, rows: Sequence[Instance], version: str, note: str) -> None:
+def _set(writer: Writer, rows: Sequence[Instance], version: str, note: str) -> None:
     if not rows:
         return
     Instance.objects.filter(pk__in=[row.pk for row in rows]).update(approved_version=version)
-    w.changed(*rows, note=note)
-    w.wake()
+    writer.changed(*rows, note=note)
+    writer.wake()
 
 
 def _awaited(row: ScaleSet) -> str:
@@ -110,6 +110,8 @@ def _behind(row: ScaleSet, version: str) -> list[Instance]:
     return found
 
 
-def _not_opted_out(w: Writing, rows: Sequence[Instance]) -> list[Instance]:
-    opted_out = set(in_force(w.now).filter(instance__scale_set=w.scale_set).values_list("instance_id", flat=True))
+def _not_opted_out(writer: Writer, rows: Sequence[Instance]) -> list[Instance]:
+    opted_out = set(
+        in_force(writer.now).filter(instance__scale_set=writer.scale_set).values_list("instance_id", flat=True)
+    )
     return [row for row in rows if row.pk not in opted_out]

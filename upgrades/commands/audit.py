@@ -2,7 +2,7 @@
 
     @audited("UpgradePaused", ObjectKind.SCALE_SET)
     def pause(path, by, now):
-        with lookup.writing_to(path, now) as w:
+        with lookup.writing_to(path, now) as writer:
             ...
             note("Paused the upgrade.", before={"paused_by": ""}, after={"paused_by": by})
 

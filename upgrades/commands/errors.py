@@ -18,6 +18,13 @@ class Refused(Exception):
         self.message = message
         self.target = target
 
+    @property
+    def sentence(self) -> str:
+        """The message as pages show it: with a stop at its end, and a capital unless it begins with a name, which stays as it is."""
+        begins_with_word = self.message.partition(" ")[0].isalpha()
+        message = self.message[:1].upper() + self.message[1:] if begins_with_word else self.message
+        return message if message.endswith((".", "?", "!")) else f"{message}."
+
 
 @contextmanager
 def refusing() -> Iterator[None]:

@@ -24,12 +24,12 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
     """
     reason = checked_reason(reason, "a stop of the fleet")
     checked_until(until, now, "a stop of the fleet")
-    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
         before = _described(open_fleet_stop())
         _end(owner, now)
         row = FleetStop.objects.create(owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_LENGTH)
-        w.changed(*w.scale_sets)
-        w.wake()
+        writer.changed(*writer.scale_sets)
+        writer.wake()
         says = f"Stopped all automatic upgrades until {in_utc(row.until) if row.until else 'further notice'}: {reason}"
         note(says, before=before, after=_described(row), object_id=row.pk)
     return row
@@ -39,15 +39,15 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
 @audited("FleetStopEnded", ObjectKind.FLEET)
 def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
     """End the fleet stop: automatic upgrades go on. Raises Refused where there is none."""
-    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+    with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
         row = open_fleet_stop()
         if row is None:
             raise Refused("Conflict", "automatic upgrades are not stopped")
         note("Let all automatic upgrades go on.", before=_described(row), object_id=row.pk)
         _end(by, now)
         row.refresh_from_db()
-        w.changed(*w.scale_sets)
-        w.wake()
+        writer.changed(*writer.scale_sets)
+        writer.wake()
     return row
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from upgrades import catalog
 from upgrades.commands import lookup
@@ -18,9 +18,9 @@ from upgrades.core.catalogue import say
 from upgrades.core.facts import ImageReference
 from upgrades.core.sentences import Sentence
 from upgrades.core.states import FaultCode, UpgradeKind
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.installation import PROGRAM
-from upgrades.models import ImageSku, ImageVersion, Location, ScaleSet
+from upgrades.models import ImageSku, ImageVersion, Instance, Location, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 
 MAX_NAMED = 5  # versions in an error message
@@ -39,12 +39,12 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     with transaction.atomic():
         sku = _sku(reference)
         _check_version(sku, reference.version, places)
-        with writing(now, *_users(sku, places)) as w:
+        with writing(now, *_users(sku, places)) as writer:
             _store(sku, reference.version, places, now)
-            followers = [row for row in w.scale_sets if _follows(row)]
-            w.changed(*w.scale_sets)  # scale sets that are pinned to a version show the latest one too
+            followers = [row for row in writer.scale_sets if _follows(row)]
+            writer.changed(*writer.scale_sets)  # scale sets that are pinned to a version show the latest one too
             if followers:
-                w.wake(*followers)
+                writer.wake(*followers)
             where = ", ".join(place.name for place in places) or "all locations"
             after = {"published in": where, "scale sets that follow it": len(followers)}
             note(f"Published {reference} in {where}.", after=after)
@@ -145,6 +145,26 @@ def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Wit
         return _withdrawn(row, sku, changed=changed)
 
 
+def find_version(reference: ImageReference) -> ImageVersion:
+    """The published version. Raises Refused: no such version."""
+    return _published_version(_supported(reference), reference.version)
+
+
+def would_undo_withdrawal(reference: ImageReference) -> Publication:
+    """What `undo_withdrawal` would do, with nothing written. `followers`: those that would get the version as their latest.
+
+    Raises Refused: no such version.
+    """
+    row = find_version(reference)
+    sku = row.sku
+    is_on_another = Instance.objects.filter(scale_set=OuterRef("pk")).exclude(version=row.version)
+    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_users(sku, list(row.limited_to.all())))
+    latest = {place: sku.latest_in(place) for place in Location.objects.filter(scaleset__in=rows).distinct()}
+    newest_in = {place for place, known in latest.items() if known is None or versions.is_older(known, row.version)}
+    following = [one for one in rows.select_related("location").order_by("key") if _follows(one)]
+    return Publication(tuple(one for one in following if one.location in newest_in))
+
+
 def _published_version(sku: ImageSku, version: str) -> ImageVersion:
     row = sku.versions.filter(version=version).first()
     if row is None:
@@ -157,23 +177,23 @@ def _published_version(sku: ImageSku, version: str) -> ImageVersion:
 def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
     """Save the row; every scale set that uses the SKU gets an event and is reconciled at once."""
     row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
-    with writing(now, *_users(sku, [])) as w:
-        w.changed(*w.scale_sets)
+    with writing(now, *_users(sku, [])) as writer:
+        writer.changed(*writer.scale_sets)
         if tried_again_by:
-            _try_again(w, row.version, tried_again_by)
-        if w.scale_sets:
-            w.wake()
+            _try_again(writer, row.version, tried_again_by)
+        if writer.scale_sets:
+            writer.wake()
 
 
-def _try_again(w: Writing, version: str, by: str) -> None:
+def _try_again(writer: Writer, version: str, by: str) -> None:
     """End the wait before the next try where it was the withdrawal that stopped the last attempt, not a limit."""
-    for row in w.scale_sets:
+    for row in writer.scale_sets:
         last = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
         was_stopped = last and last.target_version == version and (last.error or {}).get("code") == FaultCode.WITHDRAWN
         if last and was_stopped:
             last.retry_skipped_by = by
             last.save(update_fields=["retry_skipped_by"])
-            w.changed(last, note=f"To be tried again at once: {by} put {version} back.")
+            writer.changed(last, note=f"To be tried again at once: {by} put {version} back.")
 
 
 def _withdrawn(row: ImageVersion, sku: ImageSku, *, changed: bool) -> Withdrawn:
@@ -237,15 +257,16 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
     except versions.BadVersion as error:
         raise Refused("InvalidParameter", str(error), target=version) from error
     if withdrawal := sku.withdrawals().get(version):
-        message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that: "
-        undo = f"{PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo"
+        message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that "
+        undo = f"({PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo)"
         raise Refused("InvalidParameter", message + undo, target=version)
     for where, known in _published(sku, version, places):
         latest = versions.newest(known)
         if latest and not versions.is_older(latest, version):
             message = (
                 f"{sku} has {latest} as its latest version{where}; {version} is not newer, so nobody would ever get it. Publish a newer "
-                f"number, or withdraw what is newer by mistake: {PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest}"
+                f"number, or withdraw what is newer by mistake "
+                f"({PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {latest})"
             )
             raise Refused("InvalidParameter", message, target=version)
 

@@ -206,11 +206,11 @@ def _tell_users(row: LoadBalancer, now: datetime) -> None:
         if _probe_of(row, user.probe_id) is None:
             message = f"{row} must keep the probe {_probe_name(user.probe_id)!r}: the scale set {user} uses it"
             raise Refused("InvalidResourceReference", message, target=".".join(_PROBES))
-    with writing(now, *(user.pk for user in _users(row))) as w:
-        for user in w.scale_sets:
+    with writing(now, *(user.pk for user in _users(row))) as writer:
+        for user in writer.scale_sets:
             set_probe(user, _probe_of(row, user.probe_id))
             user.save(update_fields=PROBE_FIELDS)
-            w.changed(user)
+            writer.changed(user)
 
 
 def _users(row: LoadBalancer) -> list[ScaleSet]:

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from django.db import IntegrityError
 
 from upgrades.commands.errors import Refused
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import ScaleSet
 
 GROUP = re.compile(r"[\w\-.()]{0,89}[\w\-()]")
@@ -36,14 +36,14 @@ def _not_there(path: str) -> Refused:
 
 
 @contextmanager
-def writing_to(path: str, now: datetime) -> Iterator[Writing]:
+def writing_to(path: str, now: datetime) -> Iterator[Writer]:
     """Open the transaction of a command on a scale set, with its row locked. Raises Refused where there is none, or it is being deleted."""
     found = scale_set(path)
     try:
-        with writing(now, found.pk) as w:
-            if w.scale_set.deleting:
+        with writing(now, found.pk) as writer:
+            if writer.scale_set.deleting:
                 raise _not_there(path)
-            yield w
+            yield writer
     except ScaleSet.DoesNotExist:
         raise _not_there(path) from None
 

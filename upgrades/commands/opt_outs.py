@@ -12,7 +12,7 @@ from upgrades.core.auditing import ObjectKind
 from upgrades.core.json_fields import unprintable
 from upgrades.core.ranges import ranges
 from upgrades.core.sentences import in_utc
-from upgrades.feed.writing import Writing
+from upgrades.feed.writing import Writer
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
@@ -48,17 +48,17 @@ def opt_out(
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
     end = None if for_ever else until or now + DEFAULT_LENGTH
-    with lookup.writing_to(path, now) as w:
-        rows = find_instances(w.scale_set, ids)
-        version = which_upgrade.opt_out_version(w) if scope == OptOut.Scope.UPGRADE else ""
+    with lookup.writing_to(path, now) as writer:
+        rows = find_instances(writer.scale_set, ids)
+        version = which_upgrade.opt_out_version(writer) if scope == OptOut.Scope.UPGRADE else ""
         before = _described(rows)
-        _end(w, rows, owner)
+        _end(writer, rows, owner)
         said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
         OptOut.objects.bulk_create(OptOut(instance=row, version=version, **said) for row in rows)
-        w.changed(*rows, note=f"Opted out by {owner}: {reason}")
+        writer.changed(*rows, note=f"Opted out by {owner}: {reason}")
         says = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
         note(says, before=before, after=_described(rows))
-        w.wake()
+        writer.wake()
     return rows
 
 
@@ -96,8 +96,8 @@ def opt_in(
 
     `after`: for how much longer the opt-outs hold; until then `undo_opt_in` can keep them.
     """
-    with lookup.writing_to(path, now) as w:
-        rows = find_instances(w.scale_set, ids)
+    with lookup.writing_to(path, now) as writer:
+        rows = find_instances(writer.scale_set, ids)
         open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
         if after:
             open_ones = open_ones.filter(Q(until=None) | Q(until__gt=now + after), ending_by="")
@@ -107,9 +107,9 @@ def opt_in(
         if after:
             open_ones.update(until_before=F("until"), until=now + after, ending_by=owner)
         else:
-            _end(w, rows, owner)
-        w.changed(*ended, note=f"Opted in by {owner}{f', in {after.seconds} s' if after else ''}.")
-        w.wake()
+            _end(writer, rows, owner)
+        writer.changed(*ended, note=f"Opted in by {owner}{f', in {after.seconds} s' if after else ''}.")
+        writer.wake()
     return ended if after else rows
 
 
@@ -130,32 +130,32 @@ def described(row: OptOut) -> str:
 @audited("OptInUndone", ObjectKind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Keep opt-outs that are being ended (`opt_in` with `after`), as they were. Raises Refused where one has ended; then none is kept."""
-    with lookup.writing_to(path, now) as w:
-        rows = find_instances(w.scale_set, ids)
+    with lookup.writing_to(path, now) as writer:
+        rows = find_instances(writer.scale_set, ids)
         ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
         kept = _of(rows, ending)
         if len(kept) < len(rows):
             gone = ranges(row.number for row in rows if row not in kept)
-            raise Refused("OperationNotAllowed", TOO_LATE.format(row=w.scale_set, ids=gone), target="ids")
+            raise Refused("OperationNotAllowed", TOO_LATE.format(row=writer.scale_set, ids=gone), target="ids")
         ending.update(until=F("until_before"), until_before=None, ending_by="")
         note(f"Kept the opt-outs of instances {ranges(row.number for row in kept)}.", after=_described(kept))
-        w.changed(*kept, note=f"{by} took it back: it stays opted out.")
-        w.wake()
+        writer.changed(*kept, note=f"{by} took it back: it stays opted out.")
+        writer.wake()
     return kept
 
 
 @audited("OptOutUndone", ObjectKind.SCALE_SET)
 def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """Undo what this person opted out within the last minute. An opt-out that was replaced by it holds again. Raises Refused."""
-    with lookup.writing_to(path, now) as w:
-        rows = find_instances(w.scale_set, ids)
+    with lookup.writing_to(path, now) as writer:
+        rows = find_instances(writer.scale_set, ids)
         fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
         mine = list(fresh.select_related("instance"))
         if len(mine) < len(rows):
             gone = ranges(row.number for row in rows if row.pk not in {opt_out.instance_id for opt_out in mine})
-            raise Refused("OperationNotAllowed", NOT_FRESH.format(row=w.scale_set, ids=gone), target="ids")
+            raise Refused("OperationNotAllowed", NOT_FRESH.format(row=writer.scale_set, ids=gone), target="ids")
         before = _described(rows)
-        _end(w, rows, by)
+        _end(writer, rows, by)
         for opt_out in mine:
             _reopen(opt_out)
         note(
@@ -163,8 +163,8 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
             before=before,
             after=_described(rows),
         )
-        w.changed(*rows, note=f"{by} took the opt-out back.")
-        w.wake()
+        writer.changed(*rows, note=f"{by} took the opt-out back.")
+        writer.wake()
     return rows
 
 
@@ -195,8 +195,8 @@ def _described(rows: Sequence[Instance]) -> dict[str, object]:
     return {"opt-outs": opt_outs} if opt_outs else {}
 
 
-def _end(w: Writing, rows: Sequence[Instance], by: str) -> None:
-    OptOut.objects.filter(instance__in=rows, ended_at=None).update(ended_at=w.now, ended_by=by)
+def _end(writer: Writer, rows: Sequence[Instance], by: str) -> None:
+    OptOut.objects.filter(instance__in=rows, ended_at=None).update(ended_at=writer.now, ended_by=by)
 
 
 def find_instances(scale_set: ScaleSet, ids: Sequence[str]) -> list[Instance]:

@@ -47,11 +47,13 @@ def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> 
     rows = Instance.objects.filter(scale_set=row, number=number).exclude(protected_from_scale_in=kept)
     if not rows.exists():
         return
-    with lookup.writing_to(str(row), now) as w:
+    with lookup.writing_to(str(row), now) as writer:
         for instance in rows:
             instance.protected_from_scale_in = kept
             instance.save(update_fields=["protected_from_scale_in"])
             says = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
             note(says, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
-            w.changed(instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}.")
-        w.wake()
+            writer.changed(
+                instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}."
+            )
+        writer.wake()

@@ -236,28 +236,28 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
     )
     _derive(row, derived, {})
     row.save()
-    with writing(now, row.pk) as w:
-        w.changed(w.scale_set)
+    with writing(now, row.pk) as writer:
+        writer.changed(writer.scale_set)
         _note_put("Created", row, None, {}, derived.secrets_after({}, {}))
     return row
 
 
 def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
-    with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as w:
-        row = w.scale_set
+    with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as writer:
+        row = writer.scale_set
         if derived.seen and not derived.seen.is_still(row):
             raise StaleDocument
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
-            end_retry_wait(w, by="a new model")
+            end_retry_wait(writer, by="a new model")
         was = row.document
         if was != derived.document:
-            end_creation_waits(w, "To be made again at once: a new model.")
+            end_creation_waits(writer, "To be made again at once: a new model.")
         _derive(row, derived, before)
         row.save()
         _note_put("Changed", row, was, before or {}, derived.secrets_after(was, before or {}))
-        w.changed(row)
-        w.wake()
+        writer.changed(row)
+        writer.wake()
     return row
 
 
@@ -369,8 +369,8 @@ def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
 @audited("ScaleSetDeleted", ObjectKind.SCALE_SET)
 def delete_scale_set(path: str, now: datetime) -> None:
     """Begin to delete a scale set: its machines first, then its row. Raises Refused where an upgrade is running."""
-    with lookup.writing_to(path, now) as w:
-        row = w.scale_set
+    with lookup.writing_to(path, now) as writer:
+        row = writer.scale_set
         if row.upgrades.filter(ended_at=None).exists():
             message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"
             raise Refused("OperationNotAllowed", message)
@@ -378,5 +378,5 @@ def delete_scale_set(path: str, now: datetime) -> None:
         note(f"Began to delete the scale set with its {machines} machines.", after={"deleting": True}, object_id=row.pk)
         row.deleting = True
         row.save(update_fields=["deleting"])
-        w.changed(row)
-        w.wake()
+        writer.changed(row)
+        writer.wake()

@@ -10,7 +10,7 @@ from upgrades.commands.opt_outs import find_instances
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.policy import policy_from_json
 from upgrades.core.ranges import ranges
-from upgrades.feed.writing import Writing
+from upgrades.feed.writing import Writer
 from upgrades.models import Instance, RollingUpgrade
 from upgrades.models.instance import FAILURE_FIELDS
 
@@ -29,27 +29,27 @@ def pause(path: str, by: str, now: datetime) -> RollingUpgrade:
     The pause holds for all attempts at that version, until somebody resumes or cancels, or a newer version comes. So an upgrade that is
     rolling back, or was stopped, can be paused too, where the platform would try it again.
     """
-    with lookup.writing_to(path, now) as w:
-        upgrade = which_upgrade.upgrade_to_pause(w)
+    with lookup.writing_to(path, now) as writer:
+        upgrade = which_upgrade.upgrade_to_pause(writer)
         if not upgrade.paused_by:
             upgrade.paused_by, upgrade.paused_at = by, now
             note(f"Paused the upgrade {upgrade.aim}.", after={"paused by": by}, object_id=upgrade.pk)
-            _save(w, upgrade, f"Paused by {by}.", "paused_by", "paused_at")
+            _save(writer, upgrade, f"Paused by {by}.", "paused_by", "paused_at")
     return upgrade
 
 
 @audited("UpgradeResumed", ObjectKind.SCALE_SET)
 def resume(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Resume a paused upgrade, with as much time left as it had; one that is not paused stays as it is. Raises Refused."""
-    with lookup.writing_to(path, now) as w:
-        upgrade = which_upgrade.upgrade_to_resume(w)
+    with lookup.writing_to(path, now) as writer:
+        upgrade = which_upgrade.upgrade_to_resume(writer)
         if upgrade.paused_by:
             if upgrade.ends_by and upgrade.paused_at:
                 upgrade.ends_by += max(timedelta(0), now - upgrade.paused_at)
             before = {"paused by": upgrade.paused_by, "paused at": upgrade.paused_at}
             note(f"Resumed the upgrade {upgrade.aim}.", before=before, object_id=upgrade.pk)
             upgrade.paused_by, upgrade.paused_at = "", None
-            _save(w, upgrade, f"Resumed by {by}.", "paused_by", "paused_at", "ends_by")
+            _save(writer, upgrade, f"Resumed by {by}.", "paused_by", "paused_at", "ends_by")
     return upgrade
 
 
@@ -59,17 +59,17 @@ def next_batch_now(path: str, by: str, now: datetime) -> RollingUpgrade:
 
     Raises Refused where the upgrade is not in such a pause.
     """
-    with lookup.writing_to(path, now) as w:
-        upgrade = which_upgrade.running(w, "go on with", "hurried")
-        began = _pause_began(w, upgrade)
+    with lookup.writing_to(path, now) as writer:
+        upgrade = which_upgrade.running(writer, "go on with", "hurried")
+        began = _pause_began(writer, upgrade)
         if upgrade.skip_pause_at is None or upgrade.skip_pause_at < began:
             note(f"Asked for the next batch of the upgrade {upgrade.aim} at once.", object_id=upgrade.pk)
             upgrade.skip_pause_at = max(now, began)  # never before the pause began, even if the clock was set back
-            _save(w, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
+            _save(writer, upgrade, f"The next batch was asked for by {by}.", "skip_pause_at")
     return upgrade
 
 
-def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
+def _pause_began(writer: Writer, upgrade: RollingUpgrade) -> datetime:
     """When the last batch finished. Raises Refused where the upgrade is not in its pause."""
     last = upgrade.batches.order_by("-number").first()
     length = policy_from_json(upgrade.policy).pause_between_batches
@@ -79,11 +79,11 @@ def _pause_began(w: Writing, upgrade: RollingUpgrade) -> datetime:
         what = "its first batch has not begun"
     elif last.finished_at is None:
         what = "a batch is in flight"
-    elif (began := upgrade.wait_began_at or last.finished_at) + length <= w.now:
+    elif (began := upgrade.wait_began_at or last.finished_at) + length <= writer.now:
         what = "the pause is over"
     else:
         return began
-    raise Refused("OperationNotAllowed", NO_PAUSE.format(row=w.scale_set, what=what))
+    raise Refused("OperationNotAllowed", NO_PAUSE.format(row=writer.scale_set, what=what))
 
 
 @audited("UpgradeRetried", ObjectKind.SCALE_SET)
@@ -92,69 +92,69 @@ def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
 
     Returns the upgrade; None where there are only missing machines.
     """
-    with lookup.writing_to(path, now) as w:
-        machines = end_creation_waits(w, f"To be made again at once: {by}.")
+    with lookup.writing_to(path, now) as writer:
+        machines = end_creation_waits(writer, f"To be made again at once: {by}.")
         if machines:
             note("Had machines that are missing made again at once.")
         try:
-            return _retry_upgrade(w, by)
+            return _retry_upgrade(writer, by)
         except Refused:
             if not machines:
                 raise
             return None
 
 
-def _retry_upgrade(w: Writing, by: str) -> RollingUpgrade:
-    upgrade = which_upgrade.last_image_upgrade(w)
+def _retry_upgrade(writer: Writer, by: str) -> RollingUpgrade:
+    upgrade = which_upgrade.last_image_upgrade(writer)
     if upgrade is None or upgrade.status not in which_upgrade.STOPPED:
         ended = f"is {upgrade.status}" if upgrade else "never began"
-        raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=w.scale_set, ended=ended))
-    if not w.scale_set.automatic_upgrade:
-        raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=w.scale_set))
-    which_upgrade.refuse_while_paused(w, upgrade.target_version)
+        raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=writer.scale_set, ended=ended))
+    if not writer.scale_set.automatic_upgrade:
+        raise Refused("OperationNotAllowed", NEVER_BY_ITSELF.format(row=writer.scale_set))
+    which_upgrade.refuse_while_paused(writer, upgrade.target_version)
     if not upgrade.retry_skipped_by:
         note(f"Had the upgrade {upgrade.aim} tried again at once.", object_id=upgrade.pk)
-    _skip_wait(w, upgrade, by)
+    _skip_wait(writer, upgrade, by)
     return upgrade
 
 
-def end_creation_waits(w: Writing, why: str) -> bool:
+def end_creation_waits(writer: Writer, why: str) -> bool:
     """End the wait of missing machines before they are made again. False where no machine is missing."""
-    rows = Instance.objects.filter(scale_set=w.scale_set).exclude(missing_since=None)
+    rows = Instance.objects.filter(scale_set=writer.scale_set).exclude(missing_since=None)
     waiting = list(rows.exclude(creation_tried_at=None))
     rows.filter(pk__in=[row.pk for row in waiting]).update(creation_tried_at=None)
-    w.changed(*waiting, note=why)
-    w.wake()
+    writer.changed(*waiting, note=why)
+    writer.wake()
     return rows.exists()
 
 
-def end_retry_wait(w: Writing, by: str) -> None:
+def end_retry_wait(writer: Writer, by: str) -> None:
     """End the wait before the next attempt, where the last one was stopped."""
-    upgrade = which_upgrade.last_image_upgrade(w)
+    upgrade = which_upgrade.last_image_upgrade(writer)
     if upgrade and upgrade.status in which_upgrade.STOPPED:
-        _skip_wait(w, upgrade, by)
+        _skip_wait(writer, upgrade, by)
 
 
-def _skip_wait(w: Writing, upgrade: RollingUpgrade, by: str) -> None:
+def _skip_wait(writer: Writer, upgrade: RollingUpgrade, by: str) -> None:
     if not upgrade.retry_skipped_by:
         upgrade.retry_skipped_by = by
-        _save(w, upgrade, f"To be tried again at once: {by}.", "retry_skipped_by")
+        _save(writer, upgrade, f"To be tried again at once: {by}.", "retry_skipped_by")
 
 
 @audited("InstancesReleased", ObjectKind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
     """End the quarantine of these instances, and forget their failures; others stay as they are. Raises Refused; then none is released."""
-    with lookup.writing_to(path, now) as w:
-        if w.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
-            raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=w.scale_set))
-        rows = [row for row in find_instances(w.scale_set, ids) if row.quarantined_at or row.failed_version]
+    with lookup.writing_to(path, now) as writer:
+        if writer.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
+            raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=writer.scale_set))
+        rows = [row for row in find_instances(writer.scale_set, ids) if row.quarantined_at or row.failed_version]
         if rows:
             note(f"Released instances {ranges(row.number for row in rows)}.", before=_described(rows))
         for row in rows:
             row.note_success()
             row.save(update_fields=list(FAILURE_FIELDS))
-        w.changed(*rows, note=f"Released by {by}.")
-        w.wake()
+        writer.changed(*rows, note=f"Released by {by}.")
+        writer.wake()
     return rows
 
 
@@ -164,7 +164,7 @@ def _described(rows: Sequence[Instance]) -> dict[str, object]:
     return {"instances": numbers, "failed on": failed, "in quarantine": sum(bool(row.quarantined_at) for row in rows)}
 
 
-def _save(w: Writing, upgrade: RollingUpgrade, note: str, *names: str) -> None:
+def _save(writer: Writer, upgrade: RollingUpgrade, note: str, *names: str) -> None:
     upgrade.save(update_fields=list(names))
-    w.changed(upgrade, note=note)
-    w.wake()
+    writer.changed(upgrade, note=note)
+    writer.wake()

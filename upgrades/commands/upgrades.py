@@ -16,7 +16,7 @@ from upgrades.core.facts import ImageReference
 from upgrades.core.ranges import ranges
 from upgrades.core.states import UNHEALTHY_STATES, StartedBy
 from upgrades.core.versions import LATEST
-from upgrades.feed.writing import Writing
+from upgrades.feed.writing import Writer
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.instance import NOTE_OF_ANOTHER_VERSION, in_force, retarget_opt_outs
 
@@ -51,11 +51,11 @@ def start(
     that are unhealthy now come first, and until then do not stop the upgrade at the gate; all other limits hold.
     `only_latest`: refused where the scale set is pinned. Raises Refused.
     """
-    with lookup.writing_to(path, now) as w:
-        row = w.scale_set
+    with lookup.writing_to(path, now) as writer:
+        row = writer.scale_set
         _refuse_a_second(row)
         version = row.wanted_version()
-        candidates, is_pinned = _candidates(w, version=version), row.image_version != LATEST
+        candidates, is_pinned = _candidates(writer, version=version), row.image_version != LATEST
         if not row.instances.exists():
             raise Refused("OperationNotAllowed", NO_INSTANCES.format(row=row))
         if (is_pinned and only_latest) or not candidates.exists():
@@ -64,11 +64,11 @@ def start(
             raise Refused("OperationNotAllowed", NO_VERSION.format(row=row, sku=row.sku))
         if only_failed and not candidates.filter(failed_version=version).exists():
             raise Refused("OperationNotAllowed", NOTHING_FAILED.format(row=row, version=version))
-        which_upgrade.refuse_while_paused(w, version)
+        which_upgrade.refuse_while_paused(writer, version)
         unhealthy = candidates.filter(health__in=UNHEALTHY_STATES) if unhealthy_first else candidates.none()
         upgraded_first = list(unhealthy.values_list("number", flat=True))
         return _begin(
-            w,
+            writer,
             by,
             version=version,
             only_failed=only_failed,
@@ -83,15 +83,15 @@ def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
 
     Where all instances have them already it completes at once. Raises Refused.
     """
-    with lookup.writing_to(path, now) as w:
-        row = w.scale_set
+    with lookup.writing_to(path, now) as writer:
+        row = writer.scale_set
         _refuse_a_second(row)
         extensions = key_of_model(documents.read(row.document).machine.extensions)
         if not extensions:
             raise Refused("OperationNotAllowed", NO_EXTENSIONS.format(row=row))
-        if not _candidates(w).exists():
+        if not _candidates(writer).exists():
             raise Refused("OperationNotAllowed", NOBODY.format(row=row))
-        return _begin(w, by, extensions=extensions)
+        return _begin(writer, by, extensions=extensions)
 
 
 def _refuse_a_second(row: ScaleSet) -> None:
@@ -102,7 +102,7 @@ def _refuse_a_second(row: ScaleSet) -> None:
 
 
 def _begin(
-    w: Writing,
+    writer: Writer,
     by: str,
     *,
     version: str = "",
@@ -111,12 +111,12 @@ def _begin(
     takes_newer: bool = False,
     extensions: str = "",
 ) -> RollingUpgrade:
-    row = w.scale_set
+    row = writer.scale_set
     upgrade = RollingUpgrade.begin(
         row,
         ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version),
         StartedBy.USER,
-        w.now,
+        writer.now,
         policy=documents.read(row.document).policy_by_hand,
         lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
         name=by,
@@ -125,34 +125,34 @@ def _begin(
         takes_newer=takes_newer,
         extensions=extensions,
     )
-    w.changed(upgrade, note=f"Started by {by}.")
+    writer.changed(upgrade, note=f"Started by {by}.")
     if version:
-        w.changed(*retarget_opt_outs(row, version, w.now), note=NOTE_OF_ANOTHER_VERSION)
+        writer.changed(*retarget_opt_outs(row, version, writer.now), note=NOTE_OF_ANOTHER_VERSION)
     whom = " of those that failed" if only_failed else ""
     whom += f", unhealthy ones first: {ranges(upgraded_first)}" if upgraded_first else ""
     note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
-    w.wake()
+    writer.wake()
     return upgrade
 
 
-def _candidates(w: Writing, *, version: str | None = None) -> QuerySet[Instance]:
+def _candidates(writer: Writer, *, version: str | None = None) -> QuerySet[Instance]:
     """The instances that are not opted out. An opt-out for the upgrade to another version than `version` does not count."""
-    held = in_force(w.now).filter(instance__scale_set=w.scale_set)
+    held = in_force(writer.now).filter(instance__scale_set=writer.scale_set)
     protected = (held.filter(version__in=("", version)) if version else held).values("instance")
-    return Instance.objects.filter(scale_set=w.scale_set).exclude(pk__in=protected)
+    return Instance.objects.filter(scale_set=writer.scale_set).exclude(pk__in=protected)
 
 
 @audited("UpgradeCancelled", ObjectKind.SCALE_SET)
 def cancel(path: str, by: str, now: datetime) -> RollingUpgrade:
     """Stop the running upgrade at the end of its batch. Cancelling again changes nothing. Raises Refused where none is running."""
-    with lookup.writing_to(path, now) as w:
-        upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
+    with lookup.writing_to(path, now) as writer:
+        upgrade = writer.scale_set.upgrades.filter(ended_at=None).first()
         if upgrade is None:
             raise Refused("Conflict", NOTHING_TO_CANCEL)
         if not upgrade.cancel_requested_by:
             upgrade.cancel_requested_by, upgrade.cancel_requested_at = by, now
             note(f"Cancelled the upgrade {upgrade.aim}.", after={"cancelled by": by}, object_id=upgrade.pk)
             upgrade.save(update_fields=["cancel_requested_by", "cancel_requested_at"])
-            w.changed(upgrade, note=f"Cancelling was asked for by {by}.")
-            w.wake()
+            writer.changed(upgrade, note=f"Cancelling was asked for by {by}.")
+            writer.wake()
     return upgrade

@@ -3,7 +3,7 @@
 from upgrades.commands.errors import Refused
 from upgrades.core.states import UpgradeKind, UpgradeStatus
 from upgrades.core.versions import LATEST
-from upgrades.feed.writing import Writing
+from upgrades.feed.writing import Writer
 from upgrades.models import RollingUpgrade
 
 STOPPED = (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
@@ -20,17 +20,17 @@ NO_UPGRADE = (
 IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them first"
 
 
-def last_image_upgrade(w: Writing) -> RollingUpgrade | None:
+def last_image_upgrade(writer: Writer) -> RollingUpgrade | None:
     """The last upgrade of the image. Upgrades of extensions are left out: they are never tried again by themselves."""
-    return w.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
+    return writer.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
-def running(w: Writing, verb: str, participle: str) -> RollingUpgrade:
+def running(writer: Writer, verb: str, participle: str) -> RollingUpgrade:
     """The running upgrade. Raises Refused where none runs, or it is only rolling back.
 
     `verb` and `participle` are the verb's infinitive and participle, for the message.
     """
-    upgrade = w.scale_set.upgrades.filter(ended_at=None).first()
+    upgrade = writer.scale_set.upgrades.filter(ended_at=None).first()
     if upgrade is None:
         raise Refused("Conflict", NOTHING_RUNS.format(verb=verb))
     if upgrade.status == UpgradeStatus.ROLLING_BACK:
@@ -38,53 +38,57 @@ def running(w: Writing, verb: str, participle: str) -> RollingUpgrade:
     return upgrade
 
 
-def upgrade_to_pause(w: Writing) -> RollingUpgrade:
+def upgrade_to_pause(writer: Writer) -> RollingUpgrade:
     """The upgrade to pause: the running one, else the last attempt, where the platform would try it again. Raises Refused."""
-    last = last_image_upgrade(w)
-    if last and _is_retried(w, last) and (last.status == UpgradeStatus.ROLLING_BACK or _was_stopped_last(w, last)):
+    last = last_image_upgrade(writer)
+    if (
+        last
+        and _is_retried(writer, last)
+        and (last.status == UpgradeStatus.ROLLING_BACK or _was_stopped_last(writer, last))
+    ):
         return last
-    if not w.scale_set.upgrades.filter(ended_at=None).exists():
-        raise Refused("Conflict", NOTHING_TO_PAUSE.format(row=w.scale_set))
-    return running(w, "pause", "paused")
+    if not writer.scale_set.upgrades.filter(ended_at=None).exists():
+        raise Refused("Conflict", NOTHING_TO_PAUSE.format(row=writer.scale_set))
+    return running(writer, "pause", "paused")
 
 
-def upgrade_to_resume(w: Writing) -> RollingUpgrade:
+def upgrade_to_resume(writer: Writer) -> RollingUpgrade:
     """The upgrade to resume: the running one, else the last attempt, where its pause holds the next one. Raises Refused."""
-    last = last_image_upgrade(w)
+    last = last_image_upgrade(writer)
     is_held = last is not None and bool(last.paused_by) and last.status != UpgradeStatus.COMPLETED
-    if last and is_held and (last.ended_at is None or _was_stopped_last(w, last)):
+    if last and is_held and (last.ended_at is None or _was_stopped_last(writer, last)):
         return last
-    return running(w, "resume", "resumed")
+    return running(writer, "resume", "resumed")
 
 
-def opt_out_version(w: Writing) -> str:
+def opt_out_version(writer: Writer) -> str:
     """The target version of "this upgrade", for opt-outs: of the running one ("" for extensions), else of the last attempt.
 
     The last attempt counts only where the platform would try it again. Raises Refused where there is neither.
     """
-    last, now = last_image_upgrade(w), w.scale_set.upgrades.filter(ended_at=None).first()
+    last, now = last_image_upgrade(writer), writer.scale_set.upgrades.filter(ended_at=None).first()
     if now:
         return now.target_version
-    if last and _was_stopped_last(w, last) and _is_retried(w, last):
+    if last and _was_stopped_last(writer, last) and _is_retried(writer, last):
         return last.target_version
-    raise Refused("OperationNotAllowed", NO_UPGRADE.format(row=w.scale_set), target="scope")
+    raise Refused("OperationNotAllowed", NO_UPGRADE.format(row=writer.scale_set), target="scope")
 
 
-def refuse_while_paused(w: Writing, version: str) -> None:
+def refuse_while_paused(writer: Writer, version: str) -> None:
     """Raise Refused where a person has paused the attempts at this version: they wait until resumed, whoever asks for another."""
-    last = last_image_upgrade(w)
+    last = last_image_upgrade(writer)
     is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
     if last and is_paused and last.status in STOPPED:
-        raise Refused("OperationNotAllowed", IS_PAUSED.format(row=w.scale_set, version=version, by=last.paused_by))
+        raise Refused("OperationNotAllowed", IS_PAUSED.format(row=writer.scale_set, version=version, by=last.paused_by))
 
 
-def _was_stopped_last(w: Writing, last: RollingUpgrade) -> bool:
+def _was_stopped_last(writer: Writer, last: RollingUpgrade) -> bool:
     """Whether the last upgrade was stopped, and none is running now."""
-    return last.status in STOPPED and not w.scale_set.upgrades.filter(ended_at=None).exists()
+    return last.status in STOPPED and not writer.scale_set.upgrades.filter(ended_at=None).exists()
 
 
-def _is_retried(w: Writing, upgrade: RollingUpgrade) -> bool:
+def _is_retried(writer: Writer, upgrade: RollingUpgrade) -> bool:
     """Whether the platform would try this upgrade again by itself, once it is stopped."""
-    row = w.scale_set
+    row = writer.scale_set
     is_automatic = row.automatic_upgrade and row.image_version == LATEST and not upgrade.cancel_requested_by
     return is_automatic and upgrade.target_version == row.sku.latest_in(row.location)

@@ -24,7 +24,7 @@ from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
 from upgrades.core.reasons import AT_THE_GATE
 from upgrades.core.sentences import Param, SentenceShape, message_of, shaped
-from upgrades.core.states import HAS_FAILED, MemberState
+from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 
 
 class BoardCounts(TypedDict):
@@ -203,14 +203,14 @@ def progress(up_to_date: int, of: int) -> BoardProgress:
 
 
 def batch_record(batch: Batch) -> BatchRecord:
-    members: dict[MemberState, list[int]] = defaultdict(list)
+    members: dict[InstanceUpgradeState, list[int]] = defaultdict(list)
     for member in batch.members:
         members[member.state].append(member.instance)
     return BatchRecord(
         number=batch.number,
         instances=spans(upgraded.instance for upgraded in batch.members),
         size=_size(batch),
-        members={state.value: spans(members[state]) for state in MemberState if state in members},
+        members={state.value: spans(members[state]) for state in InstanceUpgradeState if state in members},
         started_at=iso(batch.started_at),
         finished_at=iso(batch.ended_at),
         why=str(batch.why),
@@ -219,7 +219,7 @@ def batch_record(batch: Batch) -> BatchRecord:
 
 
 def _size(batch: Batch) -> int:
-    return sum(member.state is not MemberState.SKIPPED for member in batch.members)
+    return sum(member.state is not InstanceUpgradeState.SKIPPED for member in batch.members)
 
 
 def _current(
@@ -239,18 +239,20 @@ def _current(
         held=held,
         size=_size(running) if running else None,
         replaced=sum(member.state not in _NOT_REPLACED for member in running.members) if running else None,
-        healthy=sum(member.state is MemberState.SUCCEEDED for member in running.members) if running else None,
+        healthy=sum(member.state is InstanceUpgradeState.SUCCEEDED for member in running.members) if running else None,
     )
 
 
-_NOT_REPLACED = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.SKIPPED)
+_NOT_REPLACED = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SKIPPED)
 
 
 def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
     if running is None:
         held = decision in AT_THE_GATE
         return "gate" if held else "choose", held
-    replacing = any(member.state in (MemberState.QUEUED, MemberState.UPGRADING) for member in running.members)
+    replacing = any(
+        member.state in (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING) for member in running.members
+    )
     return "replace" if replacing else "wait", False
 
 
@@ -296,7 +298,7 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
     """The record of an upgrade that ended before records were kept, from its members alone: the health of that time is not known."""
     members = [member for batch in began for member in batch.members]
     failed = [member.instance for member in members if member.state in HAS_FAILED]
-    well = sum(member.state is MemberState.SUCCEEDED for member in members)
+    well = sum(member.state is InstanceUpgradeState.SUCCEEDED for member in members)
     return Record(
         batches=[batch_record(batch) for batch in began],
         counts=_results(progress_from(count_states(member.state for member in members), left)),

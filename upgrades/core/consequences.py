@@ -3,7 +3,7 @@
 from upgrades.core import in_flight
 from upgrades.core.catalogue import say
 from upgrades.core.facts import Facts
-from upgrades.core.preview import Plan
+from upgrades.core.preview import LIFTED_BY_PEOPLE, Plan, PlannedBatch
 from upgrades.core.sentences import Sentence
 from upgrades.core.states import StartedBy
 
@@ -12,13 +12,25 @@ Sentences = tuple[Sentence, ...]
 
 def of_plan(facts: Facts, plan: Plan) -> Sentences:
     """What `plan` would do. `facts`: the scale set now, before the action."""
-    if not plan.size:
+    batches = batches_that_follow(plan)
+    if not batches:
         return (say("consequence.no_upgrade"),)
-    says = say("consequence.plan", size=plan.size, target=plan.target, batches=len(plan.batches))
-    first = {"size": len(plan.batches[0].instances), "number": plan.batches[0].number}
+    size = sum(len(batch.instances) for batch in batches)
+    says = say("consequence.plan", size=size, target=plan.target, batches=len(batches))
+    first = {"size": len(batches[0].instances), "number": batches[0].number}
     if in_flight.running_batch(facts):
         return says, say("consequence.after_this_batch", **first)
-    return says, say("consequence.when_free" if plan.blocks else "consequence.at_once", **first)
+    return says, say("consequence.when_free" if _is_held(plan) else "consequence.at_once", **first)
+
+
+def batches_that_follow(plan: Plan) -> tuple[PlannedBatch, ...]:
+    """The batches that the action brings about: those that nothing holds, or all where something holds the first."""
+    return plan.unheld or plan.batches
+
+
+def _is_held(plan: Plan) -> bool:
+    """Whether something holds the first batch. What people end later, such as the approval of other instances, does not."""
+    return not plan.unheld or any(block.code not in LIFTED_BY_PEOPLE for block in plan.blocks)
 
 
 def of_starting(facts: Facts) -> Sentences:

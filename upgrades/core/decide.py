@@ -5,8 +5,8 @@ from datetime import datetime
 
 from upgrades.core import backoff, batches, capacity, health, in_flight, stopping, versions
 from upgrades.core.catalogue import say
-from upgrades.core.facts import Facts, Member
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind
+from upgrades.core.facts import Facts, InstanceUpgradeFacts
+from upgrades.core.states import InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.core.steps import (
     HEALTH_POLL_INTERVAL,
     RESYNC_INTERVAL,
@@ -43,7 +43,9 @@ def settle_members(facts: Facts, now: datetime) -> Step | None:
     of a surge batch that was opted out or switched off before its replacement was healthy is let go: nothing was done to it.
     """
     in_time = health.is_stale(facts, now)
-    awaited = [member for member in in_flight.members_in_flight(facts) if member.state is MemberState.VERIFYING]
+    awaited = [
+        member for member in in_flight.members_in_flight(facts) if member.state is InstanceUpgradeState.VERIFYING
+    ]
     let_go = tuple(member.instance for member in awaited if in_flight.is_let_go(facts, member))
     verifying = [member for member in awaited if member.instance not in let_go]
     succeeded = tuple(member.instance for member in verifying if in_flight.is_healthy(facts, member))
@@ -60,8 +62,10 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
-    back = sum(1 for member in waiting if member.state is MemberState.ROLLING_BACK)
-    forth = sum(1 for member in waiting if member.state in (MemberState.QUEUED, MemberState.UPGRADING))
+    back = sum(1 for member in waiting if member.state is InstanceUpgradeState.ROLLING_BACK)
+    forth = sum(
+        1 for member in waiting if member.state in (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING)
+    )
     if forth:
         return _wait_for_work(facts, waiting, forth, now)
     if back:
@@ -72,7 +76,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     return Wait(until, Why.VERIFYING, say(Why.VERIFYING, count=len(waiting), until=until))
 
 
-def _wait_for_work(facts: Facts, waiting: list[Member], count: int, now: datetime) -> Step:
+def _wait_for_work(facts: Facts, waiting: list[InstanceUpgradeFacts], count: int, now: datetime) -> Step:
     if any(member.replacement is not None for member in waiting):
         return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, say(Why.SURGING, count=count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:

@@ -10,7 +10,15 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from upgrades.core.policy import Policy
-from upgrades.core.states import HAS_FAILED, FaultCode, Health, MemberState, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import (
+    HAS_FAILED,
+    FaultCode,
+    Health,
+    InstanceUpgradeState,
+    StartedBy,
+    UpgradeKind,
+    UpgradeStatus,
+)
 
 Found = TypeVar("Found")
 
@@ -116,7 +124,7 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class InstanceUpgradeFacts:
     """One instance's part in one upgrade. `instance` is its id.
 
     `swapped_at`: when its OS disk was replaced, or its extensions had run. `may_roll_back`: as far as is known, its old OS disk can be put
@@ -125,7 +133,7 @@ class Member:
     """
 
     instance: int
-    state: MemberState
+    state: InstanceUpgradeState
     swapped_at: datetime | None = None
     may_roll_back: bool = True
     error: str = ""
@@ -151,7 +159,7 @@ class Batch:
     """
 
     number: int
-    members: tuple[Member, ...]
+    members: tuple[InstanceUpgradeFacts, ...]
     finished_at: datetime | None = None
     started_at: datetime | None = field(default=None, compare=False)
     ended_at: datetime | None = field(default=None, compare=False)
@@ -205,10 +213,12 @@ class Upgrade:
     kind: UpgradeKind = UpgradeKind.IMAGE
     extensions: str = ""
     # What `members` has computed already.
-    _cache_members: list[tuple[Member, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
+    _cache_members: list[tuple[InstanceUpgradeFacts, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[InstanceUpgradeFacts, ...]:
         if not self._cache_members:
             self._cache_members.append(tuple(chain.from_iterable(batch.members for batch in self.batches)))
         return self._cache_members[0]

@@ -17,7 +17,7 @@ from upgrades.core.instants import iso
 from upgrades.core.preview import LIFTED_BY_PEOPLE, Pace, PlannedBatch, preview
 from upgrades.core.ranges import spans
 from upgrades.core.sentences import Param, message_of
-from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState, StartedBy
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, InstanceUpgradeState, StartedBy
 from upgrades.core.steps import Why
 
 MAX_PLANNED = 100  # batches that are listed one by one
@@ -143,10 +143,14 @@ def plan_key(facts: Facts, now: datetime) -> str:
     return blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
 
 
-def _going_as_planned(upgrade: Upgrade | None) -> dict[int, MemberState]:
+def _going_as_planned(upgrade: Upgrade | None) -> dict[int, InstanceUpgradeState]:
     """The states of members that have not failed, by the ids of their old and new instances: these instances go as planned."""
     members = upgrade.members if upgrade else ()
-    well = [member for member in members if member.state not in HAS_FAILED or member.state is MemberState.ROLLING_BACK]
+    well = [
+        member
+        for member in members
+        if member.state not in HAS_FAILED or member.state is InstanceUpgradeState.ROLLING_BACK
+    ]
     return {id: member.state for member in well for id in (member.instance, member.upgraded)}
 
 

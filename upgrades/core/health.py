@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from upgrades.core.facts import Facts, InstanceFacts, Member
-from upgrades.core.states import HAS_FAILED, UNHEALTHY_STATES, Health, MemberState
+from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
+from upgrades.core.states import HAS_FAILED, UNHEALTHY_STATES, Health, InstanceUpgradeState
 
 FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
@@ -58,7 +58,7 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
     ]
 
 
-def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[Member], int]:
+def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[InstanceUpgradeFacts], int]:
     """(The upgraded members that failed or are unhealthy now, the number of members upgraded so far) (Z-1.3)."""
     tried = _upgraded(facts)
     return [member for member in tried if _has_failed(facts, member, now)], len(tried)
@@ -70,16 +70,18 @@ def failed_upgrades(facts: Facts) -> tuple[int, int]:
     return sum(member.state in HAS_FAILED for member in tried), len(tried)
 
 
-def _upgraded(facts: Facts) -> list[Member]:
+def _upgraded(facts: Facts) -> list[InstanceUpgradeFacts]:
     return upgraded(facts.upgrade.members if facts.upgrade else ())
 
 
-def upgraded(members: Iterable[Member]) -> list[Member]:
+def upgraded(members: Iterable[InstanceUpgradeFacts]) -> list[InstanceUpgradeFacts]:
     """The members whose result is known: they succeeded or failed."""
-    return [member for member in members if member.state is MemberState.SUCCEEDED or member.state in HAS_FAILED]
+    return [
+        member for member in members if member.state is InstanceUpgradeState.SUCCEEDED or member.state in HAS_FAILED
+    ]
 
 
-def _has_failed(facts: Facts, member: Member, now: datetime) -> bool:
+def _has_failed(facts: Facts, member: InstanceUpgradeFacts, now: datetime) -> bool:
     instance = facts.instance(member.upgraded)
     if member.state in HAS_FAILED:
         return True

@@ -1,6 +1,6 @@
 """The part of the running upgrade that is under way now."""
 
-from upgrades.core.facts import Batch, Facts, Member
+from upgrades.core.facts import Batch, Facts, InstanceUpgradeFacts
 from upgrades.core.states import IN_FLIGHT, Health
 
 
@@ -9,12 +9,12 @@ def running_batch(facts: Facts) -> Batch | None:
     return last if last and last.finished_at is None else None
 
 
-def members_in_flight(facts: Facts) -> list[Member]:
+def members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
     """The members that are being worked on: of the running batch, or of all batches while a stopped upgrade rolls back."""
     return list(facts.once("members in flight", lambda: tuple(_members_in_flight(facts))))
 
 
-def _members_in_flight(facts: Facts) -> list[Member]:
+def _members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
     return [member for member in facts.upgrade.members if member.state in IN_FLIGHT] if facts.upgrade else []
 
 
@@ -30,12 +30,12 @@ def is_amid_a_surge(facts: Facts) -> bool:
     return new or any(instance.is_being_deleted for instance in facts.instances)
 
 
-def is_healthy(facts: Facts, member: Member) -> bool:
+def is_healthy(facts: Facts, member: InstanceUpgradeFacts) -> bool:
     instance = facts.instance(member.upgraded)
     return instance is not None and instance.health is Health.HEALTHY
 
 
-def is_let_go(facts: Facts, member: Member) -> bool:
+def is_let_go(facts: Facts, member: InstanceUpgradeFacts) -> bool:
     """Is this member to be let go, neither succeeded nor failed?
 
     It is let go if its replacement is no longer wanted, because the old instance was opted out or switched off. It is also let go if the

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from upgrades.core.catalogue import ENGLISH, messages_in
-from upgrades.core.facts import Facts, InstanceFacts, Member
+from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.instance_states import InstanceState
 from upgrades.core.ranges import spans
-from upgrades.core.states import MemberState, UpgradeKind
+from upgrades.core.states import InstanceUpgradeState, UpgradeKind
 
 
 class Said(TypedDict):
@@ -24,7 +24,7 @@ class Said(TypedDict):
 
 
 OF_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
-_IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING})
+_IN_FLIGHT = frozenset({InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING})
 
 
 def said_by(facts: Facts, states: Mapping[int, InstanceState]) -> list[Said]:
@@ -55,29 +55,29 @@ def _of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> st
 # --- batches that create new instances --------------------------------------------------------------------------------
 
 
-def _pairs(facts: Facts) -> Mapping[int, Member]:
+def _pairs(facts: Facts) -> Mapping[int, InstanceUpgradeFacts]:
     """The members whose instance is to be replaced by another one, by the ids of both."""
     members = facts.upgrade.members if facts.upgrade else ()
     replaced = [member for member in members if member.replacement is not None]
     return {id: member for member in replaced for id in (member.instance, member.upgraded)}
 
 
-def _of_a_pair(instance: InstanceFacts, member: Member | None) -> str:
+def _of_a_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:
     """What becomes of one of the two; "" where its state says all."""
     if member is not None and member.instance == instance.id:
-        if member.state is MemberState.SUCCEEDED:
+        if member.state is InstanceUpgradeState.SUCCEEDED:
             return "replaced"
         return "stays_until_replaced" if member.state in _IN_FLIGHT else ""
     if member is None and not instance.is_unused_surge:
         return ""
-    return _of_the_new_one(instance, member.state if member else MemberState.FAILED)
+    return _of_the_new_one(instance, member.state if member else InstanceUpgradeState.FAILED)
 
 
-def _of_the_new_one(instance: InstanceFacts, state: MemberState) -> str:
-    if state is MemberState.SUCCEEDED:
+def _of_the_new_one(instance: InstanceFacts, state: InstanceUpgradeState) -> str:
+    if state is InstanceUpgradeState.SUCCEEDED:
         return ""
     if instance.is_being_deleted:
         return "removed_unused"
-    if instance.busy or state is MemberState.QUEUED:
+    if instance.busy or state is InstanceUpgradeState.QUEUED:
         return "replaces_when_created"
-    return "replaces_when_healthy" if state is MemberState.VERIFYING else "does_not_replace"
+    return "replaces_when_healthy" if state is InstanceUpgradeState.VERIFYING else "does_not_replace"

@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from upgrades.core import batches, health
-from upgrades.core.facts import Facts, InstanceFacts, Member
+from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import HOLDS
-from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, MemberState
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, InstanceUpgradeState
 from upgrades.core.waiting import would_be_taken_next
 
 
@@ -35,10 +35,10 @@ class InstanceState(StrEnum):
 
 
 _UNDER_WAY = {
-    MemberState.QUEUED: InstanceState.QUEUED,
-    MemberState.UPGRADING: InstanceState.UPGRADING,
-    MemberState.VERIFYING: InstanceState.VERIFYING,
-    MemberState.ROLLING_BACK: InstanceState.ROLLING_BACK,
+    InstanceUpgradeState.QUEUED: InstanceState.QUEUED,
+    InstanceUpgradeState.UPGRADING: InstanceState.UPGRADING,
+    InstanceUpgradeState.VERIFYING: InstanceState.VERIFYING,
+    InstanceUpgradeState.ROLLING_BACK: InstanceState.ROLLING_BACK,
 }
 _BAD_HEALTH = {Health.UNHEALTHY: InstanceState.UNHEALTHY, Health.UNKNOWN: InstanceState.UNKNOWN}
 
@@ -56,8 +56,8 @@ class _Context:
     policy: Policy
     is_held: bool
     is_deferred: bool
-    members: dict[int, Member]
-    member_by_replacement: dict[int, Member]
+    members: dict[int, InstanceUpgradeFacts]
+    member_by_replacement: dict[int, InstanceUpgradeFacts]
 
 
 def states_of(facts: Facts, now: datetime, decision: str) -> dict[int, InstanceState]:
@@ -108,7 +108,7 @@ def _state(instance: InstanceFacts, context: _Context) -> InstanceState:
     return InstanceState.VERIFYING if instance.health is Health.INITIALIZING else InstanceState.DONE
 
 
-def _under_way(instance: InstanceFacts, member: Member | None) -> InstanceState:
+def _under_way(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> InstanceState:
     """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
 
     An instance that is being verified and answers badly shows as unhealthy at once."""
@@ -120,7 +120,7 @@ def _under_way(instance: InstanceFacts, member: Member | None) -> InstanceState:
         return InstanceState.MISSING
     if member is None:
         return InstanceState.UPGRADING
-    is_watched = member.state is MemberState.VERIFYING and member.upgraded == instance.id
+    is_watched = member.state is InstanceUpgradeState.VERIFYING and member.upgraded == instance.id
     return _BAD_HEALTH.get(instance.health, InstanceState.VERIFYING) if is_watched else _UNDER_WAY[member.state]
 
 
@@ -141,7 +141,7 @@ def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> In
     return InstanceState.ROLLED_BACK if has_failed else None
 
 
-def _has_failed(instance: InstanceFacts, member: Member | None, context: _Context) -> bool:
+def _has_failed(instance: InstanceFacts, member: InstanceUpgradeFacts | None, context: _Context) -> bool:
     """Did it fail on the wanted version, or in the running upgrade?"""
     on_target = bool(instance.failed_version) and instance.failed_version == context.target
     return on_target or (member is not None and member.state in HAS_FAILED)

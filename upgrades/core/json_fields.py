@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from upgrades.core.masking import SECRET_MEMBERS, masked
+from upgrades.core.masking import SECRET_FIELDS, masked
 from upgrades.core.spellings import spelling_in
 
 MAX_NESTING = 100  # levels of objects and lists within each other
@@ -174,7 +174,7 @@ def dotted_path(parent: str, *path: str) -> str:
 
 
 def wrong_value(target: str, expected: str, value: object) -> BadDocument:
-    came = kind_of_value(value) if target.rpartition(".")[2].lower() in SECRET_MEMBERS else show_value(value)
+    came = kind_of_value(value) if target.rpartition(".")[2].lower() in SECRET_FIELDS else show_value(value)
     return BadDocument(f"{target} must be {expected}, got {came}", target=target)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # The secret fields of ARM documents.
-SECRET_MEMBERS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
+SECRET_FIELDS = frozenset({"adminpassword", "protectedsettings", "customdata", "additionalunattendcontent"})
 HIDDEN = "***"
 _NAMES = (
     r"(?:client_?secret|admin_?password|password|passwd|pwd|secret_?key|api_?key|private_?key|access_?token|refresh_?token"
@@ -72,7 +72,7 @@ _SECRET_PARTS = (
     "customdata",
     "protectedsettings",
 )
-_SECRET_NAMES = SECRET_MEMBERS | {"key", "sig", "sas", "pwd", "signature"}
+_SECRET_NAMES = SECRET_FIELDS | {"key", "sig", "sas", "pwd", "signature"}
 
 
 def is_secret(name: str) -> bool:
@@ -84,12 +84,12 @@ def is_secret(name: str) -> bool:
 def without_secrets(value: Any) -> Any:
     """The same JSON with *** in place of each secret. true, false and null are no secrets: disablePasswordAuthentication stays."""
     if isinstance(value, Mapping):
-        return {name: _member(str(name), inner) for name, inner in value.items()}
+        return {name: _without_secret(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [without_secrets(element) for element in value]
     return masked(value) if isinstance(value, str) else value
 
 
-def _member(name: str, value: Any) -> Any:
+def _without_secret(name: str, value: Any) -> Any:
     is_nothing = value is None or isinstance(value, bool) or value in ("", [], {})
     return HIDDEN if is_secret(name) and not is_nothing else without_secrets(value)

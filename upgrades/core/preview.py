@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from upgrades.core import what_if
 from upgrades.core.decide import decide
-from upgrades.core.facts import Batch, Facts, InstanceFacts, Member, Upgrade
+from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, Upgrade
 from upgrades.core.in_flight import running_batch
 from upgrades.core.reasons import WORK
-from upgrades.core.states import IN_FLIGHT, FaultCode, Health, MemberState, UpgradeKind
+from upgrades.core.states import IN_FLIGHT, FaultCode, Health, InstanceUpgradeState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -32,7 +32,7 @@ from upgrades.core.steps import (
 )
 
 MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
-MOVING_FORWARD = IN_FLIGHT - {MemberState.ROLLING_BACK}
+MOVING_FORWARD = IN_FLIGHT - {InstanceUpgradeState.ROLLING_BACK}
 GATES = (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING)
 # Codes of what only people end: nobody knows when.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATES})
@@ -90,6 +90,11 @@ class Plan:
     def size(self) -> int:
         """How many instances its batches take."""
         return sum(len(batch.instances) for batch in self.batches)
+
+    @property
+    def unheld(self) -> tuple[PlannedBatch, ...]:
+        """The batches that begin without a person who ends something first: where only some instances are approved, theirs."""
+        return tuple(batch for batch in self.batches if not batch.held_by)
 
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
@@ -276,13 +281,13 @@ class _Rehearsal:
         zones = sorted({instance.zone for instance in chosen if instance and instance.zone})
         begins_in = self._from_now(self.pace.typical) if self.pace else None
         self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
-        members = tuple(Member(id, MemberState.UPGRADING) for id in step.instances)
+        members = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING) for id in step.instances)
         if step.surge:
             members = self._with_replacements(members)
         upgrade = self.facts.upgrade
         self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(step.number, members))))
 
-    def _with_replacements(self, members: Sequence[Member]) -> tuple[Member, ...]:
+    def _with_replacements(self, members: Sequence[InstanceUpgradeFacts]) -> tuple[InstanceUpgradeFacts, ...]:
         """The members, each with a new instance that replaces it; these instances are added, as being created."""
         first, there_are = self._next_id(), self.facts.instances
         zones = {instance.id: instance.zone for instance in there_are}
@@ -309,7 +314,7 @@ class _Rehearsal:
         self._instances(_upgraded_instance(instance, upgrade if instance.id in brought else None) for instance in stay)
         self._members(_finished_member)
 
-    def _deleted_id(self, member: Member) -> int:
+    def _deleted_id(self, member: InstanceUpgradeFacts) -> int:
         """The id of the instance that is deleted: the old one, or the new one if the old one was opted out meanwhile."""
         old = self.facts.instance(member.instance)
         return member.upgraded if old and old.is_opted_out else member.instance
@@ -320,7 +325,7 @@ class _Rehearsal:
         finished = (*before, replace(last, finished_at=self.now))
         self._upgrade(replace(self.facts.upgrade, batches=finished, pause_is_skipped=False))
 
-    def _members(self, change: Callable[[Member], Member]) -> None:
+    def _members(self, change: Callable[[InstanceUpgradeFacts], InstanceUpgradeFacts]) -> None:
         if upgrade := self.facts.upgrade:
             changed = tuple(replace(batch, members=tuple(map(change, batch.members))) for batch in upgrade.batches)
             self._upgrade(replace(upgrade, batches=changed))
@@ -359,11 +364,11 @@ def _without_ended_opt_out(instance: InstanceFacts, now: datetime) -> InstanceFa
     return replace(instance, opt_out=None) if is_over else instance
 
 
-def _finished_member(member: Member) -> Member:
+def _finished_member(member: InstanceUpgradeFacts) -> InstanceUpgradeFacts:
     if member.state in MOVING_FORWARD:
-        return replace(member, state=MemberState.SUCCEEDED)
-    return _rolled_back(member) if member.state is MemberState.ROLLING_BACK else member
+        return replace(member, state=InstanceUpgradeState.SUCCEEDED)
+    return _rolled_back(member) if member.state is InstanceUpgradeState.ROLLING_BACK else member
 
 
-def _rolled_back(member: Member) -> Member:
-    return replace(member, state=MemberState.ROLLED_BACK)
+def _rolled_back(member: InstanceUpgradeFacts) -> InstanceUpgradeFacts:
+    return replace(member, state=InstanceUpgradeState.ROLLED_BACK)

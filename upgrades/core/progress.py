@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from upgrades.core import batches
 from upgrades.core.facts import Facts, Upgrade
-from upgrades.core.states import HAS_FAILED, IN_FLIGHT, MemberState
+from upgrades.core.states import HAS_FAILED, IN_FLIGHT, InstanceUpgradeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ def progress_of(facts: Facts, upgrade: Upgrade) -> Progress:
 def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
     """The progress from the number of members in each state. Skipped members are in none of the four counts."""
     return Progress(
-        successful=by_state.get(MemberState.SUCCEEDED, 0),
+        successful=by_state.get(InstanceUpgradeState.SUCCEEDED, 0),
         failed=sum(by_state.get(state, 0) for state in HAS_FAILED - IN_FLIGHT),
         in_progress=sum(by_state.get(state, 0) for state in IN_FLIGHT),
         pending=pending,
     )
 
 
-def count_states(states: Iterable[MemberState]) -> dict[str, int]:
+def count_states(states: Iterable[InstanceUpgradeState]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for state in states:
         counts[state] = counts.get(state, 0) + 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upgrades.core.facts import Facts
-from upgrades.core.states import MemberState, Provisioning
+from upgrades.core.states import InstanceUpgradeState, Provisioning
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def counts_of(facts: Facts) -> InstanceCounts:
     replaced = {
         member.instance
         for member in members
-        if member.replacement is not None and member.state is MemberState.SUCCEEDED
+        if member.replacement is not None and member.state is InstanceUpgradeState.SUCCEEDED
     }
     changing = [
         instance

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from upgrades.core import advice, backoff, batches, health, versions
-from upgrades.core.facts import Hold, InstanceFacts, Member, Upgrade
+from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, Upgrade
 from upgrades.core.policy import Policy
-from upgrades.core.states import IN_FLIGHT, MemberState, UpgradeKind
+from upgrades.core.states import IN_FLIGHT, InstanceUpgradeState, UpgradeKind
 from upgrades.core.steps import Why
 from upgrades.core.waiting import ReasonContext
 
@@ -110,7 +110,7 @@ def _moving(context: ReasonContext, waiting: list[InstanceFacts]) -> int:
     return len(ids & taken.union(health.ids(batches.not_taken_yet(context.facts, upgrade))))
 
 
-_ON_THE_WAY = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING)
+_ON_THE_WAY = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 
 
 def failed_before(context: ReasonContext) -> tuple[int, ...]:
@@ -128,7 +128,9 @@ def _left_alone(context: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
     failed = {
-        member.instance for member in upgrade.members if member.state in (MemberState.FAILED, MemberState.ROLLED_BACK)
+        member.instance
+        for member in upgrade.members
+        if member.state in (InstanceUpgradeState.FAILED, InstanceUpgradeState.ROLLED_BACK)
     }
     before = set() if upgrade.takes_failed else {instance.id for instance in _failed_on(context, context.facts.staying)}
     return tuple(
@@ -145,7 +147,7 @@ def taken_out(context: ReasonContext) -> tuple[int, ...]:
     upgrade = context.upgrade
     if upgrade is None or context.is_ending:
         return ()
-    let_go = {member.instance for member in upgrade.members if member.state is MemberState.SKIPPED}
+    let_go = {member.instance for member in upgrade.members if member.state is InstanceUpgradeState.SKIPPED}
     there = [instance for instance in context.facts.staying if instance.id in let_go and instance.has_machine]
     free = [instance for instance in there if not instance.is_opted_out and not instance.busy]
     return health.ids(instance for instance in free if batches.would_be_taken(instance, upgrade))
@@ -159,13 +161,13 @@ def _failed_on(context: ReasonContext, instances: Iterable[InstanceFacts]) -> li
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
-_AWAITED = {MemberState.VERIFYING: Why.VERIFYING, MemberState.ROLLING_BACK: Why.ROLLING_BACK}
+_AWAITED = {InstanceUpgradeState.VERIFYING: Why.VERIFYING, InstanceUpgradeState.ROLLING_BACK: Why.ROLLING_BACK}
 _FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
 
 
-def under_way(context: ReasonContext) -> Mapping[Why, list[Member]]:
+def under_way(context: ReasonContext) -> Mapping[Why, list[InstanceUpgradeFacts]]:
     """The members of the running batch by what is awaited of them."""
-    groups: dict[Why, list[Member]] = defaultdict(list)
+    groups: dict[Why, list[InstanceUpgradeFacts]] = defaultdict(list)
     forth = _FORTH[context.upgrade.kind if context.upgrade else UpgradeKind.IMAGE]
     for member in context.upgrade.members if context.upgrade else ():
         if member.state in IN_FLIGHT:
@@ -176,7 +178,9 @@ def under_way(context: ReasonContext) -> Mapping[Why, list[Member]]:
 
 def verified_by(context: ReasonContext) -> datetime:
     members = context.upgrade.members if context.upgrade else ()
-    swaps = [member.swapped_at for member in members if member.state is MemberState.VERIFYING and member.swapped_at]
+    swaps = [
+        member.swapped_at for member in members if member.state is InstanceUpgradeState.VERIFYING and member.swapped_at
+    ]
     return min((health.wait_ends(context.facts, at, context.now) for at in swaps), default=context.now)
 
 

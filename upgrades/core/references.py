@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from upgrades.core.masking import SECRET_MEMBERS
+from upgrades.core.masking import SECRET_FIELDS
 
 # Fields whose text may be a script in base64.
 ENCODED = frozenset({"customdata", "userdata", "script"})
@@ -54,7 +54,7 @@ def _of(value: Any, place: str, name: str, is_secret: bool) -> Iterator[Referenc
     if isinstance(value, Mapping):
         for key, inner in value.items():
             inner_place = f"{place}.{key}" if place else str(key)
-            yield from _of(inner, inner_place, key.lower(), is_secret or key.lower() in SECRET_MEMBERS)
+            yield from _of(inner, inner_place, key.lower(), is_secret or key.lower() in SECRET_FIELDS)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _of(inner, f"{place}[{index}]", name, is_secret)

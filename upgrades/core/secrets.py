@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from upgrades.core.json_fields import get_field
-from upgrades.core.masking import SECRET_MEMBERS
+from upgrades.core.masking import SECRET_FIELDS
 
 Label = str | int
 
@@ -30,7 +30,7 @@ def _strip(value: Any, place: tuple[Label, ...], secrets: dict[str, Any]) -> Any
         return value
     kept = {}
     for name, inner in value.items():
-        if name.lower() in SECRET_MEMBERS and inner is not None:
+        if name.lower() in SECRET_FIELDS and inner is not None:
             secrets[json.dumps([*place, name])] = inner
         else:
             kept[name] = _strip(inner, (*place, name), secrets)
@@ -60,7 +60,7 @@ def _nulls(value: Any, place: tuple[Label, ...]) -> Iterator[str]:
             yield from _nulls(element, (*place, label))
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            if name.lower() in SECRET_MEMBERS and inner is None:
+            if name.lower() in SECRET_FIELDS and inner is None:
                 yield json.dumps([*place, name])
             else:
                 yield from _nulls(inner, (*place, name))

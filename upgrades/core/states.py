@@ -69,7 +69,7 @@ class StartedBy(StrEnum):
     USER = "User"
 
 
-class MemberState(StrEnum):
+class InstanceUpgradeState(StrEnum):
     """How far one instance is in one upgrade."""
 
     QUEUED = "queued"  # recorded in a batch, nothing done yet
@@ -82,17 +82,30 @@ class MemberState(StrEnum):
     SKIPPED = "skipped"  # let go: opted out before anything was done to it, or its machine is gone
 
 
-IN_FLIGHT = frozenset({MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.ROLLING_BACK})
-HAS_FAILED = frozenset({MemberState.FAILED, MemberState.ROLLING_BACK, MemberState.ROLLED_BACK})
-NEXT_MEMBER_STATES: dict[MemberState, frozenset[MemberState]] = {
-    MemberState.QUEUED: frozenset({MemberState.UPGRADING, MemberState.SKIPPED}),
-    MemberState.UPGRADING: frozenset({MemberState.VERIFYING, MemberState.FAILED, MemberState.SKIPPED}),
-    MemberState.VERIFYING: frozenset({MemberState.SUCCEEDED, MemberState.FAILED, MemberState.SKIPPED}),
-    MemberState.SUCCEEDED: frozenset({MemberState.SKIPPED}),
-    MemberState.FAILED: frozenset({MemberState.ROLLING_BACK}),
-    MemberState.ROLLING_BACK: frozenset({MemberState.ROLLED_BACK, MemberState.FAILED}),
-    MemberState.ROLLED_BACK: frozenset(),
-    MemberState.SKIPPED: frozenset(),
+IN_FLIGHT = frozenset(
+    {
+        InstanceUpgradeState.QUEUED,
+        InstanceUpgradeState.UPGRADING,
+        InstanceUpgradeState.VERIFYING,
+        InstanceUpgradeState.ROLLING_BACK,
+    }
+)
+HAS_FAILED = frozenset(
+    {InstanceUpgradeState.FAILED, InstanceUpgradeState.ROLLING_BACK, InstanceUpgradeState.ROLLED_BACK}
+)
+NEXT_INSTANCE_UPGRADE_STATES: dict[InstanceUpgradeState, frozenset[InstanceUpgradeState]] = {
+    InstanceUpgradeState.QUEUED: frozenset({InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SKIPPED}),
+    InstanceUpgradeState.UPGRADING: frozenset(
+        {InstanceUpgradeState.VERIFYING, InstanceUpgradeState.FAILED, InstanceUpgradeState.SKIPPED}
+    ),
+    InstanceUpgradeState.VERIFYING: frozenset(
+        {InstanceUpgradeState.SUCCEEDED, InstanceUpgradeState.FAILED, InstanceUpgradeState.SKIPPED}
+    ),
+    InstanceUpgradeState.SUCCEEDED: frozenset({InstanceUpgradeState.SKIPPED}),
+    InstanceUpgradeState.FAILED: frozenset({InstanceUpgradeState.ROLLING_BACK}),
+    InstanceUpgradeState.ROLLING_BACK: frozenset({InstanceUpgradeState.ROLLED_BACK, InstanceUpgradeState.FAILED}),
+    InstanceUpgradeState.ROLLED_BACK: frozenset(),
+    InstanceUpgradeState.SKIPPED: frozenset(),
 }
 
 

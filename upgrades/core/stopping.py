@@ -4,8 +4,8 @@ from datetime import datetime
 
 from upgrades.core import batches, health, in_flight, messages
 from upgrades.core.catalogue import say
-from upgrades.core.facts import Breach, Exceeded, Facts, Member
-from upgrades.core.states import FaultCode, MemberState, StartedBy, UpgradeKind
+from upgrades.core.facts import Breach, Exceeded, Facts, InstanceUpgradeFacts
+from upgrades.core.states import FaultCode, InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.core.steps import HEALTH_POLL_INTERVAL, Cancel, Fault, RollBack, Step, Wait, Why
 
 
@@ -120,7 +120,7 @@ def _is_stopped_by_failures_alone(facts: Facts) -> bool:
     return health.exceeds(failed, upgraded, facts.upgrade.policy.max_unhealthy_upgraded_percent)
 
 
-def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
+def _to_roll_back(facts: Facts, members: tuple[InstanceUpgradeFacts, ...]) -> tuple[int, ...]:
     """The ids of failed members whose old OS disk may still exist; not those that are gone, opted out or busy.
 
     An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
@@ -130,7 +130,7 @@ def _to_roll_back(facts: Facts, members: tuple[Member, ...]) -> tuple[int, ...]:
     return tuple(
         member.instance
         for member in members
-        if member.state is MemberState.FAILED
+        if member.state is InstanceUpgradeState.FAILED
         and member.may_roll_back
         and member.replacement is None
         and member.instance in there

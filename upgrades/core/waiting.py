@@ -8,7 +8,7 @@ from enum import StrEnum
 from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.policy import Policy
-from upgrades.core.states import MemberState, StartedBy
+from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.core.what_if import with_other_version_opt_out_ended
 
 
@@ -95,7 +95,9 @@ def _reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
     upgrade = facts.upgrade
     target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
     taken = (
-        {member.instance for member in upgrade.members if member.state is not MemberState.SKIPPED} if upgrade else set()
+        {member.instance for member in upgrade.members if member.state is not InstanceUpgradeState.SKIPPED}
+        if upgrade
+        else set()
     )
     outdated = tuple(
         instance

@@ -4,8 +4,8 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from upgrades.core import backoff
-from upgrades.core.facts import Batch, Facts, ImageReference, InstanceFacts, Member, Upgrade
-from upgrades.core.states import UNHEALTHY_STATES, MemberState, StartedBy, UpgradeKind
+from upgrades.core.facts import Batch, Facts, ImageReference, InstanceFacts, InstanceUpgradeFacts, Upgrade
+from upgrades.core.states import UNHEALTHY_STATES, InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.core.steps import Settle
 
 
@@ -95,14 +95,14 @@ def settled(facts: Facts, step: Settle) -> Facts | None:
     found = {member.instance: member for member in upgrade.members if member.instance in done}
     if any(member.replacement is not None for member in found.values()):
         return None
-    after = {id: replace(member, state=MemberState.SUCCEEDED) for id, member in found.items()}
+    after = {id: replace(member, state=InstanceUpgradeState.SUCCEEDED) for id, member in found.items()}
     batches = tuple(_with_members(batch, after) for batch in upgrade.batches)
     is_image = upgrade.kind is UpgradeKind.IMAGE
     instances = tuple(_done(instance) if is_image and instance.id in done else instance for instance in facts.instances)
     return replace(facts, instances=instances, upgrade=replace(upgrade, batches=batches))
 
 
-def _with_members(batch: Batch, after: Mapping[int, Member]) -> Batch:
+def _with_members(batch: Batch, after: Mapping[int, InstanceUpgradeFacts]) -> Batch:
     return replace(batch, members=tuple(after.get(member.instance, member) for member in batch.members))
 
 

@@ -61,7 +61,7 @@ class HoldShape(TypedDict):
     until: str | None
 
 
-class MemberShape(TypedDict):
+class InstanceUpgradeShape(TypedDict):
     """The instance's part in the latest upgrade that took it; `upgrade` is the id of that.
 
     `replacement`: the id of the surge instance that is to take the place of `instance`, if any; then both instances show this.
@@ -112,7 +112,7 @@ class InstanceShape(TypedDict):
     approved_version: str
     quarantined_at: str | None
     missing_since: str | None
-    member: MemberShape | None
+    member: InstanceUpgradeShape | None
     opt_out: OptOutShape | None
 
 
@@ -244,8 +244,8 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
     )
 
 
-def _member(row: InstanceUpgrade) -> MemberShape:
-    return MemberShape(
+def _member(row: InstanceUpgrade) -> InstanceUpgradeShape:
+    return InstanceUpgradeShape(
         upgrade=str(row.upgrade_id),
         instance=str(row.instance_number),
         replacement=None if row.replacement_number is None else str(row.replacement_number),

@@ -59,7 +59,7 @@ class WakeQueue:
         if not first:
             return []
         others = taking.zpopmin(KEY, MAX_AT_ONCE)
-        return list(_ids([first[1], *(member for member, _ in others)]))
+        return list(_ids([first[1], *(entry for entry, _ in others)]))
 
 
 def _client(patience: float) -> "redis.Redis":
@@ -72,10 +72,10 @@ def _client(patience: float) -> "redis.Redis":
     )
 
 
-def _ids(members: Iterable[bytes]) -> Iterator[int]:
-    """The members as ids. A member that is no number is only logged."""
-    for member in members:
+def _ids(entries: Iterable[bytes]) -> Iterator[int]:
+    """The entries as ids. An entry that is no number is only logged."""
+    for entry in entries:
         try:
-            yield int(member)
+            yield int(entry)
         except ValueError:
-            log.info("no scale set: %r", member[:80])
+            log.info("no scale set: %r", entry[:80])

@@ -1,9 +1,9 @@
 """The only way to change what people see: every visible change is written, numbered and announced here.
 
-    with writing(now, scale_set.pk) as w:
+    with writing(now, scale_set.pk) as writer:
         instance.save(...)
-        w.changed(instance)
-        w.wake()
+        writer.changed(instance)
+        writer.wake()
 
 It is one transaction, with one event per scale set. The rows of the scale sets are locked first, in ascending id: locking them last
 deadlocked (measured). Events are numbered by the counter on that row: readers that follow an auto-increment id miss events (measured).
@@ -41,8 +41,8 @@ class Changes:
         return bool(self.itself or self.board or self.instances or self.removed or self.upgrades)
 
 
-class Writing:
-    """One open transaction over some scale sets, with their rows locked."""
+class Writer:
+    """Writes visible changes of some scale sets, in one transaction that has locked their rows."""
 
     def __init__(self, now: datetime, scale_sets: list[ScaleSet]) -> None:
         self.now = now
@@ -88,17 +88,17 @@ class Writing:
 
 
 @contextmanager
-def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writing]:
+def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writer]:
     """Open the transaction. At its end the events are written; after the commit hints are published. Raises ScaleSet.DoesNotExist."""
     with transaction.atomic():
         rows = _locked(scale_set_ids)
         if len(rows) != len(set(scale_set_ids)):
             raise ScaleSet.DoesNotExist(f"no scale set has id {set(scale_set_ids) - {row.pk for row in rows}}")
-        w = Writing(now, rows)
-        yield w
-        for changes in w.changes.values():
+        writer = Writer(now, rows)
+        yield writer
+        for changes in writer.changes.values():
             _number(changes)
-        heads = {changes.scale_set.pk: _flush(changes, now) for changes in w.changes.values() if changes}
+        heads = {changes.scale_set.pk: _flush(changes, now) for changes in writer.changes.values() if changes}
         if heads:
             transaction.on_commit(lambda: HINTS.publish(heads))
 

@@ -14,7 +14,7 @@ def lines(row: ScaleSet) -> Iterator[str]:
     if (board := board_of(row)) is None:
         return
     states, progress = board["states"], board["progress"]
-    # In the order of the legend: PostgreSQL keeps the members of a JSON object in an order of its own.
+    # In the order of the legend: PostgreSQL keeps the fields of a JSON object in an order of its own.
     there_are = [state for state in InstanceState if state in states]
     counts = (f"{len(numbers_in(states[state]))} {state.replace('-', ' ')}" for state in there_are)
     yield f"  states     {', '.join(counts) or 'none'}"

@@ -7,7 +7,7 @@ from upgrades import attempts, history
 from upgrades.attempts import Rollback
 from upgrades.core.ranges import numbers_in
 from upgrades.core.standing import Standing
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.core.versions import LATEST
 from upgrades.installation import PROGRAM
 from upgrades.management import board, overdue, why
@@ -144,7 +144,7 @@ def _batches(upgrade: RollingUpgrade) -> Iterator[str]:
     """As the pages' rail: the bar is full when all have succeeded that were not let go."""
     for batch in batches_of(upgrade):
         members = batch["members"]
-        counts = {state.value: len(numbers_in(members[state])) for state in MemberState if state in members}
+        counts = {state.value: len(numbers_in(members[state])) for state in InstanceUpgradeState if state in members}
         bar = "#" * (BAR * counts.get("succeeded", 0) // max(1, batch["size"]))
         word = "finished" if batch["finished_at"] else "running"
         yield f"  batch {batch['number']:<4} [{bar:<{BAR}}] {word}: {_counts(counts)}"

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from upgrades.core import messages
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, OperationKind, Power, Provisioning
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work_item import WorkItem
 
@@ -168,12 +168,12 @@ class Instance(models.Model):
 
 def is_surge_instance() -> Q:
     """A condition: instances made to replace another that have not done so yet. The old instance counts; these do not."""
-    return Q(member__replacement=F("pk")) & ~Q(member__state=MemberState.SUCCEEDED)
+    return Q(member__replacement=F("pk")) & ~Q(member__state=InstanceUpgradeState.SUCCEEDED)
 
 
 def is_replaced() -> Q:
     """A condition: instances that were replaced by a surge instance. They are to be deleted."""
-    was_replaced = Q(member__replacement_number__isnull=False, member__state=MemberState.SUCCEEDED)
+    was_replaced = Q(member__replacement_number__isnull=False, member__state=InstanceUpgradeState.SUCCEEDED)
     return was_replaced & Q(member__instance=F("pk"))
 
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from typing import Any
 
 from upgrades.core.board import batch_record, record_of_rows
-from upgrades.core.facts import Batch, Member
+from upgrades.core.facts import Batch, InstanceUpgradeFacts
 from upgrades.core.policy import policy_from_json
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.models.rolling_upgrade import RollingUpgrade
 
 
@@ -31,10 +31,10 @@ def _from_members(row: RollingUpgrade) -> dict[str, Any]:
 
 
 def _batches(row: RollingUpgrade) -> list[Batch]:
-    by_batch: dict[int, list[Member]] = defaultdict(list)
+    by_batch: dict[int, list[InstanceUpgradeFacts]] = defaultdict(list)
     columns = row.members.order_by("instance_number").values_list("batch", "instance_number", "state")
     for batch, number, state in columns:
-        by_batch[batch].append(Member(number, MemberState(state)))
+        by_batch[batch].append(InstanceUpgradeFacts(number, InstanceUpgradeState(state)))
     return [
         Batch(
             batch_row.number,

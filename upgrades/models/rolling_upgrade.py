@@ -18,7 +18,7 @@ from upgrades.core.sentences import shaped, with_message
 from upgrades.core.states import (
     HAS_FAILED,
     FaultCode,
-    MemberState,
+    InstanceUpgradeState,
     OperationKind,
     Power,
     StartedBy,
@@ -180,7 +180,7 @@ class RollingUpgrade(models.Model):
 
         For an upgrade that has ended they come from its record and never change. For a running one they are those of
         `core.progress.progress_of`, but counted by SQL, since every event of an upgrade has them; tests/models/test_counts.py and
-        tests/orchestrator/test_who_is_next.py compare them with core.
+        tests/orchestrator/test_pending_counts.py compare them with core.
         """
         if self.record is not None:
             return progress_in(self.record["counts"])
@@ -223,7 +223,7 @@ class RollingUpgrade(models.Model):
 def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
     """The instances that are still to come, as in `core.batches.pending`.
 
-    This and the functions below are the only copy of that rule; tests/orchestrator/test_who_is_next.py compares it with core.
+    This and the functions below are the only copy of that rule; tests/orchestrator/test_pending_counts.py compares it with core.
     """
     rows = (
         Instance.objects.filter(scale_set=scale_set_id, missing_since=None)
@@ -303,7 +303,7 @@ class InstanceUpgrade(models.Model):
     instance_number = models.PositiveIntegerField()
     replacement = models.ForeignKey(Instance, on_delete=models.SET_NULL, null=True, related_name="replaces")
     replacement_number = models.PositiveIntegerField(null=True)
-    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in MemberState])
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in InstanceUpgradeState])
     from_version = models.CharField(max_length=80)
     old_os_disk = models.CharField(max_length=200, blank=True)
     new_os_disk = models.CharField(max_length=200, blank=True)

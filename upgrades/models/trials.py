@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from upgrades.core.facts import VersionResults
 from upgrades.core.machines import NO_QUOTA
-from upgrades.core.states import HAS_FAILED, Health, MemberState, UpgradeKind
+from upgrades.core.states import HAS_FAILED, Health, InstanceUpgradeState, UpgradeKind
 from upgrades.models.instance import Instance
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import InstanceUpgrade
@@ -42,12 +42,12 @@ def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
     for version, number in well.exclude(replaces__isnull=False).values_list("version", "number"):
         yield version, number, True
     ended = _members(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku).filter(
-        upgrade__target_version__in=versions, state__in=(MemberState.SUCCEEDED, *HAS_FAILED)
+        upgrade__target_version__in=versions, state__in=(InstanceUpgradeState.SUCCEEDED, *HAS_FAILED)
     )
     columns = ("upgrade__target_version", "instance_number", "state", "error_code")
     for version, number, state, error in ended.order_by("upgrade__started_at").values_list(*columns):
         if error not in NO_QUOTA:
-            yield version, number, state == MemberState.SUCCEEDED
+            yield version, number, state == InstanceUpgradeState.SUCCEEDED
 
 
 def _failed_versions(scale_set_id: int, *image: str) -> QuerySet[InstanceUpgrade, str]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from upgrades.core.health import fresh_for
 from upgrades.core.states import UpgradeStatus
 from upgrades.core.steps import RESYNC_INTERVAL
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import RollingUpgrade, ScaleSet, clock
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.leases import Lease
@@ -49,13 +49,13 @@ def shift_waits(lease: Lease, row: ScaleSet, now: datetime) -> bool:
     jump = jump_since_reconciled(row, now)
     if not jump:
         return False
-    with writing(now, lease.scale_set_id) as w:
+    with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
         ScaleSet.objects.filter(pk=row.pk).update(reconciled_at=now)
-        upgrade = w.scale_set.upgrades.first()
+        upgrade = writer.scale_set.upgrades.first()
         if upgrade is None or not _waits(upgrade, jump):
             return False
-        _move(upgrade, jump, w)
+        _move(upgrade, jump, writer)
     return True
 
 
@@ -67,15 +67,15 @@ def _waits(upgrade: RollingUpgrade, jump: timedelta) -> bool:
     return upgrade.ended_at is None or (upgrade.status == UpgradeStatus.FAULTED and jump < timedelta(0))
 
 
-def _move(upgrade: RollingUpgrade, jump: timedelta, w: Writing) -> None:
+def _move(upgrade: RollingUpgrade, jump: timedelta, writer: Writer) -> None:
     upgrade.wait_began_at = upgrade.wait_began_at or upgrade.ended_at
     for name in SHIFTED_FIELDS:
         if (at := getattr(upgrade, name)) is not None:
             setattr(upgrade, name, at + jump)
     if upgrade.wait_began_at:
-        upgrade.wait_began_at = min(upgrade.wait_began_at, w.now)
+        upgrade.wait_began_at = min(upgrade.wait_began_at, writer.now)
     upgrade.save(update_fields=SHIFTED_FIELDS)
     seconds = abs(round(jump.total_seconds()))
     what = f"set back by {seconds} s" if jump < timedelta(0) else f"set forward, or nothing ran, for {seconds} s"
-    w.changed(upgrade, note=f"The clock was {what}: its deadlines were shifted.")
-    log.warning("%s: the clock was %s; the deadlines of its upgrade were shifted", w.scale_set, what)
+    writer.changed(upgrade, note=f"The clock was {what}: its deadlines were shifted.")
+    log.warning("%s: the clock was %s; the deadlines of its upgrade were shifted", writer.scale_set, what)

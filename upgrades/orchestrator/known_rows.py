@@ -15,8 +15,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from upgrades.core.facts import Hold, InstanceFacts, Member, Missing, Withdrawal
-from upgrades.core.states import Health, MemberState, OperationKind, Power
+from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, Missing, Withdrawal
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.read import changed_since
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
@@ -44,7 +44,7 @@ COLUMNS = (
     "missing_since",
 )
 MISSING = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
-MEMBERS = (
+INSTANCE_UPGRADE_COLUMNS = (
     "batch",
     "instance_number",
     "state",
@@ -82,7 +82,7 @@ class KnownRows:
     common: Common
     read_at: float
     instances: Mapping[int, InstanceFacts]
-    members: Mapping[int, tuple[int, Member]]
+    members: Mapping[int, tuple[int, InstanceUpgradeFacts]]
 
 
 class Known:
@@ -111,7 +111,7 @@ class Known:
 
 def read_all(row: ScaleSet, common: Common, upgrade: UUID | None, at: float = 0.0) -> KnownRows:
     instances = _facts(row, common, _INSTANCES.rows(row.pk))
-    members = _by_number(_MEMBERS.rows(upgrade)) if upgrade else {}
+    members = _by_number(_INSTANCE_UPGRADES.rows(upgrade)) if upgrade else {}
     return KnownRows(row.stream, row.seq, upgrade, common, at, instances, members)
 
 
@@ -119,7 +119,7 @@ def _with_changes(kept: KnownRows, row: ScaleSet, changed: set[int]) -> KnownRow
     """The known rows, with those of the changed instances read again, and with both instances of each of their members."""
     if not changed:
         return replace(kept, seq=row.seq)
-    members = _by_number(_MEMBERS_OF.rows(kept.upgrade, sorted(changed))) if kept.upgrade else {}
+    members = _by_number(_INSTANCE_UPGRADES_OF.rows(kept.upgrade, sorted(changed))) if kept.upgrade else {}
     pairs = {number for _, member in members.values() for number in (member.instance, member.upgraded)}
     numbers = changed | pairs
     left = {number: facts for number, facts in kept.instances.items() if number not in numbers}
@@ -134,14 +134,16 @@ def _all(scale_set_id: int) -> QuerySet[Instance]:
 
 _INSTANCES = Prepared(lambda pk: _all(pk).values_list(*COLUMNS))
 _NUMBERED = Prepared(lambda pk, numbers: _all(pk).filter(number__in=numbers).values_list(*COLUMNS))
-_MEMBERS = Prepared(
-    lambda pk: InstanceUpgrade.objects.filter(upgrade=pk).order_by("instance_number").values_list(*MEMBERS)
+_INSTANCE_UPGRADES = Prepared(
+    lambda pk: (
+        InstanceUpgrade.objects.filter(upgrade=pk).order_by("instance_number").values_list(*INSTANCE_UPGRADE_COLUMNS)
+    )
 )
-_MEMBERS_OF = Prepared(
+_INSTANCE_UPGRADES_OF = Prepared(
     lambda pk, numbers: (
         InstanceUpgrade.objects.filter(Q(instance_number__in=numbers) | Q(replacement_number__in=numbers), upgrade=pk)
         .order_by("instance_number")
-        .values_list(*MEMBERS)
+        .values_list(*INSTANCE_UPGRADE_COLUMNS)
     )
 )
 
@@ -169,7 +171,7 @@ def _facts(row: ScaleSet, common: Common, rows: Collection[tuple[Any, ...]]) -> 
             is_being_created=operation_kind == OperationKind.CREATE,
             missing=missing.get(pk),
             withdrawn=version in common.withdrawn,
-            rolled_back=state == MemberState.ROLLED_BACK,
+            rolled_back=state == InstanceUpgradeState.ROLLED_BACK,
         )
         for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, is_surge, state, _ in rows
     }
@@ -180,9 +182,12 @@ def _missing(row: ScaleSet) -> dict[int, Missing]:
     return {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
 
 
-def _by_number(rows: Collection[tuple[Any, ...]]) -> dict[int, tuple[int, Member]]:
+def _by_number(rows: Collection[tuple[Any, ...]]) -> dict[int, tuple[int, InstanceUpgradeFacts]]:
     return {
-        number: (batch, Member(number, MemberState(state), swapped_at, _may_roll_back(*rest), error, new))
+        number: (
+            batch,
+            InstanceUpgradeFacts(number, InstanceUpgradeState(state), swapped_at, _may_roll_back(*rest), error, new),
+        )
         for batch, number, state, swapped_at, *rest, error, new in rows
     }
 

@@ -17,14 +17,14 @@ from upgrades.core.facts import (
     Facts,
     Hold,
     ImageReference,
-    Member,
+    InstanceUpgradeFacts,
     Upgrade,
     VersionResults,
 )
 from upgrades.core.policy import policy_from_json
 from upgrades.core.states import (
     FaultCode,
-    MemberState,
+    InstanceUpgradeState,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -146,9 +146,9 @@ def _hold(row: OptOut | FleetStop | None) -> Hold | None:
 
 
 def _upgrade(
-    row: RollingUpgrade, members: Iterable[tuple[int, Member]], stops: Sequence[FleetStop], now: datetime
+    row: RollingUpgrade, members: Iterable[tuple[int, InstanceUpgradeFacts]], stops: Sequence[FleetStop], now: datetime
 ) -> Upgrade:
-    by_batch: dict[int, list[Member]] = defaultdict(list)
+    by_batch: dict[int, list[InstanceUpgradeFacts]] = defaultdict(list)
     for batch_id, member in members:
         by_batch[batch_id].append(member)
     batches = tuple(_batch(row, batch, by_batch[batch.pk]) for batch in row.batches.all())
@@ -171,7 +171,7 @@ def _upgrade(
     )
 
 
-def _batch(row: RollingUpgrade, batch: BatchRow, members: list[Member]) -> Batch:
+def _batch(row: RollingUpgrade, batch: BatchRow, members: list[InstanceUpgradeFacts]) -> Batch:
     return Batch(
         batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.said
     )
@@ -204,7 +204,7 @@ def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | Non
 
 def touched(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:
     """The instance upgrades of an upgrade, without those that were skipped before anything was done to the instance."""
-    return InstanceUpgrade.objects.filter(upgrade=upgrade).exclude(state=MemberState.SKIPPED)
+    return InstanceUpgrade.objects.filter(upgrade=upgrade).exclude(state=InstanceUpgradeState.SKIPPED)
 
 
 def _attempt(row: RollingUpgrade) -> Attempt:

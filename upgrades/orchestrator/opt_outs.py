@@ -14,12 +14,12 @@ ITS_TIME = "its own time limit"
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
     """End the opt-outs whose time is over, with an event for each instance. Where a person is ending one (`ending_by`), it names them."""
     expired = OptOut.objects.filter(instance__scale_set=scale_set_id, ended_at=None, until__lte=now)
-    with writing(now, scale_set_id) as w:
+    with writing(now, scale_set_id) as writer:
         given_up, over = expired.exclude(ending_by=""), expired.filter(ending_by="")
         back, out = (list(Instance.objects.filter(opt_outs__in=those)) for those in (given_up, over))
         expired.update(ended_at=now, ended_by=Case(When(ending_by="", then=Value(ITS_TIME)), default="ending_by"))
-        w.changed(*back, note="Opted in again.")
-        w.changed(*out, note="Its opt-out expired.")
+        writer.changed(*back, note="Opted in again.")
+        writer.changed(*out, note="Its opt-out expired.")
 
 
 def end_expired_fleet_stop(now: datetime) -> None:
@@ -30,7 +30,7 @@ def end_expired_fleet_stop(now: datetime) -> None:
     expired = FleetStop.objects.filter(ended_at=None, until__lte=now)
     if not expired.exists():
         return
-    with suppress(ScaleSet.DoesNotExist), writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as w:
+    with suppress(ScaleSet.DoesNotExist), writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
         if expired.update(ended_at=now, ended_by=ITS_TIME):
-            w.changed(*w.scale_sets)
-            w.wake()
+            writer.changed(*writer.scale_sets)
+            writer.wake()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from upgrades.core import messages
 from upgrades.core.machines import GONE, NO_QUOTA
-from upgrades.core.states import Health, MemberState, OperationKind
-from upgrades.feed.writing import Writing, writing
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
@@ -21,10 +21,18 @@ HEALTH_DETAIL_OF = {
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
-IN_PROGRESS = (MemberState.UPGRADING, MemberState.VERIFYING)
+IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # From outcomes that await verdicts to reconciling, which is for what people see: mostly the verdicts come before, and are reconciled.
 VERDICT_SECONDS = 0.3
-MEMBER_FIELDS = ("state", "swapped_at", "new_os_disk", "ended_at", "error_code", "error_message", "rollback_error")
+INSTANCE_UPGRADE_FIELDS = (
+    "state",
+    "swapped_at",
+    "new_os_disk",
+    "ended_at",
+    "error_code",
+    "error_message",
+    "rollback_error",
+)
 PAIR = ("member__instance", "member__replacement")  # the old instance and its surge instance, where there is one
 OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "operation_at", "work_item")
 HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
@@ -42,10 +50,12 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         _skip_rollbacks(work_item, now)
     if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in there):
         _keep_replaced(work_item, now)
-    if not any(kind in kinds and state == MemberState.QUEUED for kind, state in there):
+    if not any(kind in kinds and state == InstanceUpgradeState.QUEUED for kind, state in there):
         return
-    queued = Instance.objects.filter(work_item=work_item, member__state=MemberState.QUEUED, operation_kind__in=kinds)
-    with writing(now, work_item.scale_set_id) as w:
+    queued = Instance.objects.filter(
+        work_item=work_item, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=kinds
+    )
+    with writing(now, work_item.scale_set_id) as writer:
         rows = list(queued.select_related(*PAIR).order_by("number"))
         members = {row: row.member for row in rows if row.member}
         upgraded = [member.instance_id for member in members.values()]
@@ -53,13 +63,13 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         held = [row for row, member in members.items() if member.instance_id in opted_out]
         for row in rows:
             if row in held:
-                _finish_member(row, MemberState.SKIPPED, now)
+                _finish_member(row, InstanceUpgradeState.SKIPPED, now)
                 _clear_operation(row)
             else:
-                _set_member_state(row, MemberState.UPGRADING)
+                _set_member_state(row, InstanceUpgradeState.UPGRADING)
                 _void_health(row, now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
-        _save(w, rows)
-        w.wake()
+        _save(writer, rows)
+        writer.wake()
 
 
 _KINDS = Prepared(lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state"))
@@ -74,17 +84,17 @@ def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
     waiting = deleted.filter(is_replaced(), pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, work_item.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as writer:
         if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member__upgrade", *PAIR).order_by("number"))
         for row in rows:
-            _set_member_state(row, MemberState.SKIPPED)
+            _set_member_state(row, InstanceUpgradeState.SKIPPED)
             _clear_operation(row)
-        _save(w, rows)
+        _save(writer, rows)
         upgrades = {row.member.upgrade for row in rows if row.member}  # not only the running one: theirs may have ended
-        w.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
-        w.wake()
+        writer.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
+        writer.wake()
 
 
 def _is_still_ours(work_item: WorkItem) -> bool:
@@ -97,15 +107,15 @@ def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
     waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
         return
-    with writing(now, work_item.scale_set_id) as w:
+    with writing(now, work_item.scale_set_id) as writer:
         if not _is_still_ours(work_item):
             return
         rows = list(waiting.select_related("member").order_by("number"))
         for row in rows:
-            _set_member_state(row, MemberState.FAILED)
+            _set_member_state(row, InstanceUpgradeState.FAILED)
             _clear_operation(row)
-        _save(w, rows)
-        w.wake()
+        _save(writer, rows)
+        writer.wake()
 
 
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
@@ -114,31 +124,33 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     True where verdicts on the health of the new OS disks must come before any step can follow from it.
     """
     ids = [uuid.UUID(id) for id in outcomes]
-    with writing(now, scale_set_id) as w:
+    with writing(now, scale_set_id) as writer:
         rows = _WAITING.rows(scale_set_id, ids)
         gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
-        w.removed(*gone)
+        writer.removed(*gone)
         if gone:
             Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
         left = [row for row in rows if row not in gone]
         for row in left:
             _end_operation(row, outcomes[str(row.operation_id)], now)
-        _save(w, left)
+        _save(writer, left)
         awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
-        w.wake(at=_soon(w) if awaits_verdicts else None)
+        writer.wake(at=_soon(writer) if awaits_verdicts else None)
     return awaits_verdicts
 
 
 def _awaits_a_verdict(row: Instance) -> bool:
     """Whether its OS disk was just replaced. A surge instance may be let go instead, as soon as it is made."""
     return (
-        row.member is not None and row.member.state == MemberState.VERIFYING and row.member.replacement_number is None
+        row.member is not None
+        and row.member.state == InstanceUpgradeState.VERIFYING
+        and row.member.replacement_number is None
     )
 
 
-def _soon(w: Writing) -> datetime:
+def _soon(writer: Writer) -> datetime:
     """When to reconcile if no verdict does so before; not later than was decided before."""
-    return min(w.scale_set.reconcile_at, w.now + timedelta(seconds=VERDICT_SECONDS))
+    return min(writer.scale_set.reconcile_at, writer.now + timedelta(seconds=VERDICT_SECONDS))
 
 
 _WAITING = Prepared(
@@ -177,10 +189,10 @@ def _note_gone(row: Instance, now: datetime) -> None:
     An instance whose old OS disk was being put back stays failed; it cannot be rolled back any more.
     """
     if row.operation_kind == OperationKind.RESTORE and row.member:
-        _set_member_state(row, MemberState.FAILED)
+        _set_member_state(row, InstanceUpgradeState.FAILED)
         row.member.rollback_error = messages.GONE
     else:
-        _finish_member(row, MemberState.SKIPPED, now)
+        _finish_member(row, InstanceUpgradeState.SKIPPED, now)
     row.note_gone(now)
 
 
@@ -205,14 +217,14 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if row.member is None or not _belongs_to_upgrade(row):
         return
     if outcome.progress is not Progress.FAILED:
-        _set_member_state(row, MemberState.VERIFYING)
+        _set_member_state(row, InstanceUpgradeState.VERIFYING)
         row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
         return
     old = row.member.instance
     if outcome.code in GONE or (old and in_force(now).filter(instance=old).exists()):
-        _finish_member(row, MemberState.SKIPPED, now)
+        _finish_member(row, InstanceUpgradeState.SKIPPED, now)
         return
-    _finish_member(row, MemberState.FAILED, now)
+    _finish_member(row, InstanceUpgradeState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
     if old and outcome.code in NO_QUOTA:
         # The image was never tried, so this is no failure that counts towards a quarantine.
@@ -227,12 +239,12 @@ def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
         return
     is_reimage = row.operation_kind == OperationKind.REIMAGE
     if outcome.progress is Progress.FAILED:
-        _finish_member(row, MemberState.FAILED, now)
+        _finish_member(row, InstanceUpgradeState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
         if is_reimage:
             row.note_failure(row.operation_version)
         return
-    _set_member_state(row, MemberState.VERIFYING)
+    _set_member_state(row, InstanceUpgradeState.VERIFYING)
     row.member.swapped_at, row.member.new_os_disk = now, row.os_disk if is_reimage else ""
 
 
@@ -241,19 +253,19 @@ def _end_restore(row: Instance, outcome: Outcome) -> None:
     if row.member is None:
         return
     if outcome.progress is Progress.FAILED:
-        _set_member_state(row, MemberState.FAILED)
+        _set_member_state(row, InstanceUpgradeState.FAILED)
         row.member.rollback_error = f"{outcome.code}: {outcome.message}"
         return
-    _set_member_state(row, MemberState.ROLLED_BACK)
+    _set_member_state(row, InstanceUpgradeState.ROLLED_BACK)
 
 
-def _finish_member(row: Instance, state: MemberState, now: datetime) -> None:
+def _finish_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
     _set_member_state(row, state)
     if row.member:
         row.member.ended_at = now
 
 
-def _set_member_state(row: Instance, state: MemberState) -> None:
+def _set_member_state(row: Instance, state: InstanceUpgradeState) -> None:
     if row.member:
         row.member.state = state
 
@@ -268,16 +280,16 @@ def _clear_operation(row: Instance) -> None:
     row.operation_at, row.work_item = None, None
 
 
-def _save(w: Writing, rows: Iterable[Instance]) -> None:
+def _save(writer: Writer, rows: Iterable[Instance]) -> None:
     rows = list(rows)
     members = [row.member for row in rows if row.member]
-    bulk.update(members, *MEMBER_FIELDS)
+    bulk.update(members, *INSTANCE_UPGRADE_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
-    w.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
+    writer.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
     others = [other for row in rows for other in _other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)
-    w.changed(*others)
-    quarantine_failing(w, [*rows, *others])
+    writer.changed(*others)
+    quarantine_failing(writer, [*rows, *others])
 
 
 def _other_of_pair(row: Instance) -> list[Instance]:

@@ -6,16 +6,16 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from upgrades.core.facts import VersionResults
-from upgrades.core.states import MemberState
+from upgrades.core.states import InstanceUpgradeState
 from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_to_be_quarantined
 from upgrades.core.versions import is_older
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, ScaleSet, bulk
 from upgrades.models.trials import trials_of
 from upgrades.orchestrator.observe import newest_image
 
 
-def quarantine_failing(w: Writing, rows: Iterable[Instance]) -> None:
+def quarantine_failing(writer: Writer, rows: Iterable[Instance]) -> None:
     """Quarantine those of `rows` that have failed often enough on versions on which others succeeded.
 
     Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
@@ -27,16 +27,16 @@ def quarantine_failing(w: Writing, rows: Iterable[Instance]) -> None:
     ]
     if not failed_often:
         return
-    trials = trials_of(w.scale_set)
+    trials = trials_of(writer.scale_set)
     found = [instance for instance in failed_often if is_to_be_quarantined(instance.failed_on, trials)]
     for instance in found:
-        instance.quarantined_at = instance.quarantined_at or w.now
+        instance.quarantined_at = instance.quarantined_at or writer.now
     bulk.update(found, "quarantined_at")
-    w.changed(*found, note="It failed too often where others succeeded: the platform leaves it alone.")
+    writer.changed(*found, note="It failed too often where others succeeded: the platform leaves it alone.")
 
 
 def _has_just_failed(row: Instance) -> bool:
-    return row.member is not None and row.member.state == MemberState.FAILED
+    return row.member is not None and row.member.state == InstanceUpgradeState.FAILED
 
 
 def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
@@ -47,13 +47,13 @@ def end_outdated_quarantines(scale_set_id: int, now: datetime) -> bool:
     notes = _end_notes(ScaleSet.objects.select_related("location", "sku").get(pk=scale_set_id))
     if not notes:
         return False
-    with writing(now, scale_set_id) as w:
+    with writing(now, scale_set_id) as writer:
         rows = list(_quarantined(scale_set_id).filter(failed_version__in=notes))
         for instance in rows:
             instance.quarantined_at = None
-            w.changed(instance, note=notes[instance.failed_version])
+            writer.changed(instance, note=notes[instance.failed_version])
         bulk.update(rows, "quarantined_at")
-        w.wake()
+        writer.wake()
     return True
 
 

@@ -31,7 +31,7 @@ from upgrades.core.steps import (
 )
 from upgrades.core.what_if import settled
 from upgrades.feed import reason_shapes
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 from upgrades.orchestrator import jumps, leases
@@ -174,11 +174,11 @@ def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> 
     rest = _rest_on(row, observation.facts, step, now)
     if rest.decision == row.decision and not rest.boards.is_to_store:
         return bool(_GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now))
-    with writing(now, row.pk) as w:
+    with writing(now, row.pk) as writer:
         leases.check(lease)
         if not _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now):
             return False
-        _store_decision(w, rest.decision, rest.boards)
+        _store_decision(writer, rest.decision, rest.boards)
     return True
 
 
@@ -196,8 +196,8 @@ def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: 
     if rest is None:
         return False
 
-    def store_rest(w: Writing) -> None:
-        _store_decision(w, rest.decision, rest.boards)
+    def store_rest(writer: Writer) -> None:
+        _store_decision(writer, rest.decision, rest.boards)
         _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now)
 
     record(lease, observation.seq, step, now, then=store_rest)
@@ -237,16 +237,16 @@ def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
         return row.decision.get("actions", {})
 
 
-def _store_decision(w: Writing, decision: dict[str, Any], boards: Boards) -> None:
+def _store_decision(writer: Writer, decision: dict[str, Any], boards: Boards) -> None:
     """Store the decision and the board, in one event where either is new. A new forecast alone is no event."""
-    row = w.scale_set
+    row = writer.scale_set
     if decision != row.decision:
         row.decision = decision
         bulk.update([row], "decision")
-        w.changed(row)
+        writer.changed(row)
     store(row, boards)
     if boards.is_new:
-        w.board_changed()
+        writer.board_changed()
 
 
 def _is_fully_deleted(observation: Observation) -> bool:

@@ -14,7 +14,7 @@ from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.board import Record
 from upgrades.core.facts import Breach
 from upgrades.core.sentences import message_of
-from upgrades.core.states import Health, MemberState, OperationKind, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
     AddInstances,
     Cancel,
@@ -30,7 +30,7 @@ from upgrades.core.steps import (
     StartUpgrade,
 )
 from upgrades.core.zones import zone_of, zones_of
-from upgrades.feed.writing import Writing, writing
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, WorkItem, bulk
 from upgrades.models.instance import (
     FAILURE_FIELDS,
@@ -60,24 +60,24 @@ def record(
     step: RecordedStep,
     now: datetime,
     ended: Record | None = None,
-    then: Callable[[Writing], None] = lambda _: None,
+    then: Callable[[Writer], None] = lambda _: None,
 ) -> None:
     """Commit the step. `ended` is the record of the upgrade, where the step ends it. `then` writes more, in the same transaction.
 
     Raises LeaseLost or Outdated, with nothing written, where the facts it was decided on have changed.
     """
-    with writing(now, lease.scale_set_id) as w:
+    with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
-        if w.scale_set.seq != seq:
+        if writer.scale_set.seq != seq:
             raise Outdated
         if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
-            w.scale_set.upgrades.filter(ended_at=None).update(record=ended)
-        _write(step, w)
-        then(w)
+            writer.scale_set.upgrades.filter(ended_at=None).update(record=ended)
+        _write(step, writer)
+        then(writer)
 
 
 @singledispatch
-def _write(step: RecordedStep, w: Writing) -> None:
+def _write(step: RecordedStep, writer: Writer) -> None:
     raise TypeError(f"no row is written for {step!r}")
 
 
@@ -85,13 +85,13 @@ def _write(step: RecordedStep, w: Writing) -> None:
 
 
 @_write.register
-def _add_instances(step: AddInstances, w: Writing) -> None:
-    row = w.scale_set
+def _add_instances(step: AddInstances, writer: Writer) -> None:
+    row = writer.scale_set
     first = _next_number(row)
-    rows = [_new_instance(row, number, step.image.version, w.now) for number in range(first, first + step.count)]
+    rows = [_new_instance(row, number, step.image.version, writer.now) for number in range(first, first + step.count)]
     Instance.objects.bulk_create(rows)
     _hand_to_work_items(row, rows)
-    w.changed(*rows)
+    writer.changed(*rows)
 
 
 def _next_number(row: ScaleSet) -> int:
@@ -117,81 +117,83 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
 
 
 @_write.register
-def _make_again(step: MakeAgain, w: Writing) -> None:
+def _make_again(step: MakeAgain, writer: Writer) -> None:
     """Create missing machines again, each with a new operation: the refused or failed one is over."""
-    rows = _instances(w, step.instances)
+    rows = _instances(writer, step.instances)
     for row in rows:
         if row.operation_id is not None or row.missing_since is None:
             raise Outdated
         row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
-        row.operation_version, row.operation_at = step.image.version, w.now
+        row.operation_version, row.operation_at = step.image.version, writer.now
     bulk.update(rows, *OPERATION)
-    _hand_to_work_items(w.scale_set, rows)
-    w.changed(*rows)
+    _hand_to_work_items(writer.scale_set, rows)
+    writer.changed(*rows)
 
 
 @_write.register
-def _remove_instances(step: RemoveInstances, w: Writing) -> None:
-    rows = _instances(w, step.instances)
-    _begin_removal(rows, w)
-    w.changed(*rows)
+def _remove_instances(step: RemoveInstances, writer: Writer) -> None:
+    rows = _instances(writer, step.instances)
+    _begin_removal(rows, writer)
+    writer.changed(*rows)
 
 
-def _begin_removal(rows: Sequence[Instance], w: Writing) -> None:
+def _begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
     for row in rows:
-        row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, w.now
+        row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")
-    _hand_to_work_items(w.scale_set, rows)
+    _hand_to_work_items(writer.scale_set, rows)
 
 
 # --- the upgrade ------------------------------------------------------------------------------------------------------
 
 
 @_write.register
-def _start_upgrade(step: StartUpgrade, w: Writing) -> None:
-    row, lasts = w.scale_set, timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS)
+def _start_upgrade(step: StartUpgrade, writer: Writer) -> None:
+    row, lasts = writer.scale_set, timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS)
     upgrade = RollingUpgrade.begin(
         row,
         step.target,
         step.started_by,
-        w.now,
+        writer.now,
         policy=row.policy,
         lasts_at_most=lasts,
         takes_failed=step.takes_failed,
     )
-    w.changed(upgrade)
-    w.changed(*retarget_opt_outs(row, step.target.version, w.now), note=NOTE_OF_ANOTHER_VERSION)
+    writer.changed(upgrade)
+    writer.changed(*retarget_opt_outs(row, step.target.version, writer.now), note=NOTE_OF_ANOTHER_VERSION)
 
 
 @_write.register
-def _start_batch(step: StartBatch, w: Writing) -> None:
-    upgrade = _running(w)
+def _start_batch(step: StartBatch, writer: Writer) -> None:
+    upgrade = _running(writer)
     why = {"why": step.why[:500], "message": message_of(step.why)}
-    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=w.now, **why)
-    rows = _instances(w, step.instances)
+    batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=writer.now, **why)
+    rows = _instances(writer, step.instances)
     members = [_new_member(upgrade, batch, row) for row in rows]
     for row, member in zip(rows, members, strict=True):
         row.member = member
     if step.surge:
-        _begin_surge(upgrade, rows, members, w)
+        _begin_surge(upgrade, rows, members, writer)
     else:
-        _begin_reimages(upgrade, rows, members, w)
-    w.changed(upgrade, note=f"Batch {step.number} began.")
-    w.changed(*rows)
+        _begin_reimages(upgrade, rows, members, writer)
+    writer.changed(upgrade, note=f"Batch {step.number} began.")
+    writer.changed(*rows)
 
 
-def _begin_reimages(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+def _begin_reimages(
+    upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], writer: Writer
+) -> None:
     InstanceUpgrade.objects.bulk_create(members)
     for row, member in zip(rows, members, strict=True):
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
-        row.operation_version, row.operation_at = upgrade.target_version or row.version, w.now
+        row.operation_version, row.operation_at = upgrade.target_version or row.version, writer.now
     bulk.update(rows, "member", *OPERATION)
-    _hand_to_work_items(w.scale_set, rows)
+    _hand_to_work_items(writer.scale_set, rows)
 
 
-def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], w: Writing) -> None:
+def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], writer: Writer) -> None:
     """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
-    new = new_surge_instances(w.scale_set, rows, upgrade.target_version, w.now)
+    new = new_surge_instances(writer.scale_set, rows, upgrade.target_version, writer.now)
     Instance.objects.bulk_create(new)
     for member, surge in zip(members, new, strict=True):
         member.replacement, member.replacement_number = surge, surge.number
@@ -200,8 +202,8 @@ def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[In
         surge.member, surge.operation_id = member, member.pk
     bulk.update(rows, "member")
     bulk.update(new, "member", "operation_id")
-    _hand_to_work_items(w.scale_set, new)
-    w.changed(*new)
+    _hand_to_work_items(writer.scale_set, new)
+    writer.changed(*new)
 
 
 def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
@@ -221,39 +223,39 @@ def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> Instanc
         batch=batch,
         instance=row,
         instance_number=row.number,
-        state=MemberState.QUEUED,
+        state=InstanceUpgradeState.QUEUED,
         from_version=row.version,
         old_os_disk=row.os_disk if upgrade.kind == UpgradeKind.IMAGE else "",
     )
 
 
 @_write.register
-def _settle(step: Settle, w: Writing) -> None:
-    upgrade = _running(w)
+def _settle(step: Settle, writer: Writer) -> None:
+    upgrade = _running(writer)
     states = {
-        **dict.fromkeys(step.succeeded, MemberState.SUCCEEDED),
-        **dict.fromkeys(step.failed, MemberState.FAILED),
-        **dict.fromkeys(step.let_go, MemberState.SKIPPED),
+        **dict.fromkeys(step.succeeded, InstanceUpgradeState.SUCCEEDED),
+        **dict.fromkeys(step.failed, InstanceUpgradeState.FAILED),
+        **dict.fromkeys(step.let_go, InstanceUpgradeState.SKIPPED),
     }
-    rows = _instances(w, states)
+    rows = _instances(writer, states)
     for row in rows:
-        _settle_member(row, states[row.number], w.now)
+        _settle_member(row, states[row.number], writer.now)
         if upgrade.kind == UpgradeKind.IMAGE:
             _note_result(row, upgrade)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
     bulk.update(rows, *FAILURE_FIELDS)
-    _remove_replaced(rows, w)
-    w.changed(upgrade)
-    w.changed(*rows)
-    quarantine_failing(w, rows)
+    _remove_replaced(rows, writer)
+    writer.changed(upgrade)
+    writer.changed(*rows)
+    quarantine_failing(writer, rows)
 
 
-def _settle_member(row: Instance, state: MemberState, now: datetime) -> None:
+def _settle_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
     member = row.member
-    if member is None or member.state != MemberState.VERIFYING:
+    if member is None or member.state != InstanceUpgradeState.VERIFYING:
         raise Outdated
     member.ended_at, member.state = now, state
-    if state is MemberState.FAILED:
+    if state is InstanceUpgradeState.FAILED:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
 
@@ -262,15 +264,15 @@ def _note_result(row: Instance, upgrade: RollingUpgrade) -> None:
 
     A failure is noted for the version on the instance, or for the target version where a surge instance failed and the old one stayed.
     """
-    if row.member is None or row.member.state == MemberState.SKIPPED:
+    if row.member is None or row.member.state == InstanceUpgradeState.SKIPPED:
         return
-    if row.member.state == MemberState.FAILED:
+    if row.member.state == InstanceUpgradeState.FAILED:
         row.note_failure(row.version if row.member.replacement_number is None else upgrade.target_version)
     else:
         row.note_success()
 
 
-def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
+def _remove_replaced(rows: Sequence[Instance], writer: Writer) -> None:
     """Begin to delete replaced instances, in the transaction in which their surge instances take over: never do both count, or neither.
 
     Scale-in protection of the old instance passes to the new one.
@@ -282,87 +284,91 @@ def _remove_replaced(rows: Sequence[Instance], w: Writing) -> None:
     for instance in new:
         instance.protected_from_scale_in = kept[instance.number]
     bulk.update(new, "protected_from_scale_in")
-    w.changed(*new)
-    _begin_removal([row for row, member in pairs.items() if member.state == MemberState.SUCCEEDED], w)
+    writer.changed(*new)
+    _begin_removal([row for row, member in pairs.items() if member.state == InstanceUpgradeState.SUCCEEDED], writer)
 
 
 @_write.register
-def _roll_back(step: RollBack, w: Writing) -> None:
+def _roll_back(step: RollBack, writer: Writer) -> None:
     """Begin to put the old OS disks back. Each restore gets an id of its own, for the instance upgrade's id is that of the reimage."""
-    upgrade, rows = _running(w), _instances(w, step.instances)
+    upgrade, rows = _running(writer), _instances(writer, step.instances)
     if step.breach is not None:
-        upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, w)
+        upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, writer)
         upgrade.breach = breach_to_row(step.breach)
         upgrade.save(update_fields=["status", "error", "breach"])
-        w.changed(upgrade, note=step.breach.code.value)
+        writer.changed(upgrade, note=step.breach.code.value)
     for row in rows:
-        _begin_restore(row, w.now)
+        _begin_restore(row, writer.now)
     bulk.update([row.member for row in rows if row.member], "state")
     bulk.update(rows, *OPERATION, "health", "health_since", "health_detail")
-    _hand_to_work_items(w.scale_set, rows)
-    w.changed(*rows)
+    _hand_to_work_items(writer.scale_set, rows)
+    writer.changed(*rows)
 
 
 def _begin_restore(row: Instance, now: datetime) -> None:
-    if row.member is None or row.member.state != MemberState.FAILED or row.operation_id is not None:
+    if row.member is None or row.member.state != InstanceUpgradeState.FAILED or row.operation_id is not None:
         raise Outdated
-    row.member.state = MemberState.ROLLING_BACK
+    row.member.state = InstanceUpgradeState.ROLLING_BACK
     row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.RESTORE
     row.operation_version, row.operation_at = row.member.from_version, now
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its old OS disk is being put back"
 
 
 @_write.register
-def _finish_batch(step: FinishBatch, w: Writing) -> None:
-    upgrade = _running(w)
-    upgrade.batches.filter(number=step.number).update(finished_at=w.now)
-    upgrade.wait_began_at = w.now
+def _finish_batch(step: FinishBatch, writer: Writer) -> None:
+    upgrade = _running(writer)
+    upgrade.batches.filter(number=step.number).update(finished_at=writer.now)
+    upgrade.wait_began_at = writer.now
     upgrade.save(update_fields=["wait_began_at"])
-    w.changed(upgrade, note=f"Batch {step.number} finished.")
+    writer.changed(upgrade, note=f"Batch {step.number} finished.")
 
 
 @_write.register
-def _fault(step: Fault, w: Writing) -> None:
-    _end(w, UpgradeStatus.FAULTED, note=step.breach.code.value, breach=step.breach)
+def _fault(step: Fault, writer: Writer) -> None:
+    _end(writer, UpgradeStatus.FAULTED, note=step.breach.code.value, breach=step.breach)
 
 
-def _error(breach: Breach, w: Writing) -> dict[str, Any]:
+def _error(breach: Breach, writer: Writer) -> dict[str, Any]:
     """The error in Azure's shape: code, message, and in `details` each instance of the breach with what was wrong with it (Z-1.6)."""
     return {
         "code": breach.code.value,
         "message": breach.message,
-        "details": error_details(_running(w), w.scale_set.name, breach.instances),
+        "details": error_details(_running(writer), writer.scale_set.name, breach.instances),
     }
 
 
 @_write.register
-def _cancel(step: Cancel, w: Writing) -> None:
-    _end(w, UpgradeStatus.CANCELLED, note=step.reason)
+def _cancel(step: Cancel, writer: Writer) -> None:
+    _end(writer, UpgradeStatus.CANCELLED, note=step.reason)
 
 
 @_write.register
-def _complete(step: Complete, w: Writing) -> None:
-    _end(w, UpgradeStatus.COMPLETED, note="")
+def _complete(step: Complete, writer: Writer) -> None:
+    _end(writer, UpgradeStatus.COMPLETED, note="")
 
 
-def _end(w: Writing, status: UpgradeStatus, *, note: str, breach: Breach | None = None) -> None:
-    upgrade = _running(w)
-    upgrade.status, upgrade.ended_at = status, w.now
-    upgrade.error, upgrade.breach = (_error(breach, w), breach_to_row(breach)) if breach else (None, None)
+def _end(writer: Writer, status: UpgradeStatus, *, note: str, breach: Breach | None = None) -> None:
+    upgrade = _running(writer)
+    upgrade.status, upgrade.ended_at = status, writer.now
+    upgrade.error, upgrade.breach = (_error(breach, writer), breach_to_row(breach)) if breach else (None, None)
     left = upgrade.record["left"] if upgrade.record else upgrade.progress().pending
-    upgrade.pending_at_end, upgrade.wait_began_at = left, w.now
+    upgrade.pending_at_end, upgrade.wait_began_at = left, writer.now
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "wait_began_at"])
-    upgrade.batches.filter(finished_at=None).update(finished_at=w.now)  # a breach in the last batch ends the batch too
-    w.changed(upgrade, note=note)
-    _end_opt_outs_of_this_upgrade(upgrade, w)
+    upgrade.batches.filter(finished_at=None).update(
+        finished_at=writer.now
+    )  # a breach in the last batch ends the batch too
+    writer.changed(upgrade, note=note)
+    _end_opt_outs_of_this_upgrade(upgrade, writer)
 
 
-def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, w: Writing) -> None:
+def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, writer: Writer) -> None:
     """End the opt-outs that were meant for this upgrade. They stay after a failed or cancelled upgrade of the image: it is tried again."""
     if upgrade.kind == UpgradeKind.IMAGE and upgrade.status != UpgradeStatus.COMPLETED:
         return
-    over = open_for_an_upgrade(w.scale_set).filter(version__in=("", upgrade.target_version))
-    w.changed(*end_opt_outs(over, "the end of the upgrade", w.now), note="Its opt-out ended with the upgrade.")
+    over = open_for_an_upgrade(writer.scale_set).filter(version__in=("", upgrade.target_version))
+    writer.changed(
+        *end_opt_outs(over, "the end of the upgrade", writer.now), note="Its opt-out ended with the upgrade."
+    )
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------
@@ -376,16 +382,16 @@ _NUMBERED = Prepared(
 )
 
 
-def _running(w: Writing) -> RollingUpgrade:
-    (row,) = _RUNNING.rows(w.scale_set.pk)
-    row.scale_set = w.scale_set
+def _running(writer: Writer) -> RollingUpgrade:
+    (row,) = _RUNNING.rows(writer.scale_set.pk)
+    row.scale_set = writer.scale_set
     return row
 
 
-def _instances(w: Writing, numbers: Iterable[int]) -> list[Instance]:
+def _instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
     """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
     wanted = set(numbers)
-    found = _NUMBERED.rows(w.scale_set.pk, sorted(wanted))
+    found = _NUMBERED.rows(writer.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):
         raise Outdated
     return found

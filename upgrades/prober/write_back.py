@@ -8,8 +8,8 @@ from datetime import datetime
 from upgrades.core import messages
 from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, MemberState, Power, Provisioning
-from upgrades.feed.writing import Writing, writing
+from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
+from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
 from upgrades.models.prepared import Prepared
@@ -34,8 +34,8 @@ def write_verdicts(
 
     `written` is filled with what is in the rows then, {pk: (health, detail)}.
     """
-    with writing(now, scale_set_id) as w:
-        rows = _unchanged(w, {verdict.of.pk: verdict.of for verdict in verdicts})
+    with writing(now, scale_set_id) as writer:
+        rows = _unchanged(writer, {verdict.of.pk: verdict.of for verdict in verdicts})
         changed = []
         for verdict in verdicts:
             row = rows.get(verdict.of.pk)
@@ -46,23 +46,23 @@ def write_verdicts(
                 if written is not None:
                     written[row.pk] = said
         bulk.update(changed, "health", "health_changed_at", "health_detail")
-        w.changed(*changed, counts=False)  # health does not change the progress of an upgrade
+        writer.changed(*changed, counts=False)  # health does not change the progress of an upgrade
         if changed:
-            w.wake()
-    return w.scale_set.seq if changed else None
+            writer.wake()
+    return writer.scale_set.seq if changed else None
 
 
 def write_views(
     scale_set_id: int, views: Mapping[int, InstanceView], of: Mapping[int, Probed], now: datetime
 ) -> int | None:
     """Write the views of machines that differ from their rows. Keys are primary keys. Returns the new seq; None where none was written."""
-    with writing(now, scale_set_id) as w:
-        changed = [row for pk, row in _unchanged(w, of).items() if pk in views and _take(row, views[pk], now)]
+    with writing(now, scale_set_id) as writer:
+        changed = [row for pk, row in _unchanged(writer, of).items() if pk in views and _take(row, views[pk], now)]
         bulk.update(changed, *VIEW_FIELDS, "health", "health_since", "health_detail")
-        w.changed(*changed)
+        writer.changed(*changed)
         if changed:
-            w.wake()
-    return w.scale_set.seq if changed else None
+            writer.wake()
+    return writer.scale_set.seq if changed else None
 
 
 def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
@@ -90,20 +90,22 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
 
     Instances that failed in the running upgrade have no old OS disk to roll back to any more.
     """
-    with writing(now, scale_set_id) as w:
-        rows = list(_unchanged(w, gone).values())
+    with writing(now, scale_set_id) as writer:
+        rows = list(_unchanged(writer, gone).values())
         for row in rows:
             row.note_gone(now)
         health = ("health", "health_since", "health_changed_at", "health_detail")
         bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, *health)
-        failed = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None, state=MemberState.FAILED)
+        failed = InstanceUpgrade.objects.filter(
+            instance__in=rows, upgrade__ended_at=None, state=InstanceUpgradeState.FAILED
+        )
         failed.update(rollback_error=messages.GONE)
         for row in rows:
-            w.changed(row, note=messages.GONE)
+            writer.changed(row, note=messages.GONE)
         if rows:
-            log.warning("%s: gone at the provider: instances %s", w.scale_set, [row.number for row in rows])
-            w.wake()
-    return w.scale_set.seq if rows else None
+            log.warning("%s: gone at the provider: instances %s", writer.scale_set, [row.number for row in rows])
+            writer.wake()
+    return writer.scale_set.seq if rows else None
 
 
 def _came_on(row: Instance, view: InstanceView) -> bool:
@@ -113,11 +115,11 @@ def _came_on(row: Instance, view: InstanceView) -> bool:
     return row.power == Power.STARTING and view.power is Power.RUNNING and row.health == Health.INITIALIZING
 
 
-def _unchanged(w: Writing, known: Mapping[int, Probed]) -> dict[int, Instance]:
+def _unchanged(writer: Writer, known: Mapping[int, Probed]) -> dict[int, Instance]:
     """The rows whose machines are still those that were probed: same OS disk, same `health_since`, and no operation runs on them."""
     return {
         row.pk: row
-        for row in _FREE.rows(w.scale_set.pk, list(known))
+        for row in _FREE.rows(writer.scale_set.pk, list(known))
         if (row.os_disk, row.health_since) == (known[row.pk].os_disk, known[row.pk].health_since)
     }
 
@@ -133,8 +135,8 @@ def write_probed_at(times: Mapping[int, datetime], now: datetime) -> None:
     Where the last such time is too long ago or in the future (a clock jumped), there was a gap: `probed_without_gap_since` starts again.
     """
     there_are = ScaleSet.objects.filter(pk__in=times).values_list("pk", flat=True)
-    with writing(now, *there_are) as w:
-        rows = w.scale_sets
+    with writing(now, *there_are) as writer:
+        rows = writer.scale_sets
         for row in rows:
             at = times[row.pk]
             if row.probed_at is None or abs(at - row.probed_at) > fresh_for(row.health_interval):

@@ -6,7 +6,7 @@ from tests.orchestrator.model.disks import Disks
 from tests.orchestrator.model.ends import Ends
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.following import Follower
-from tests.orchestrator.model.members import Members
+from tests.orchestrator.model.instance_upgrades import InstanceUpgrades
 from tests.orchestrator.model.rest import check_rest
 from tests.orchestrator.model.rows import Rows
 from tests.orchestrator.model.starts import Starts
@@ -21,7 +21,7 @@ class Watch:
         self._before = Rows({}, {}, {}, {}, {}, {}, 0)
         self._starts, self._ends = Starts(evidence), Ends(evidence)
         self._disks, self._follower = Disks(evidence), Follower()
-        self.members, self.surges = Members(evidence), Surges(evidence)
+        self.members, self.surges = InstanceUpgrades(evidence), Surges(evidence)
         self._checks = 0
 
     def hooks(self) -> dict[str, Callable[[set[str]], None]]:

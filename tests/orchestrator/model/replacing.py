@@ -20,7 +20,7 @@ from tests.orchestrator.model.telling import (
     to_the_end,
 )
 from upgrades.commands.opt_outs import opt_in, opt_out
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade
 
 surging_fleets = st.fixed_dictionaries(
@@ -100,7 +100,12 @@ def new_ones_fail(m: Fleets, fleet: dict[str, Any], fault: str) -> None:
     assert numbers(m) == list(range(fleet["capacity"]))
 
 
-STAGES = (MemberState.QUEUED, MemberState.UPGRADING, MemberState.VERIFYING, MemberState.SUCCEEDED)
+STAGES = (
+    InstanceUpgradeState.QUEUED,
+    InstanceUpgradeState.UPGRADING,
+    InstanceUpgradeState.VERIFYING,
+    InstanceUpgradeState.SUCCEEDED,
+)
 
 
 @story(
@@ -116,10 +121,12 @@ def minds_are_changed(m: Fleets, fleet: dict[str, Any], whom: list[str], moments
         m.world.run_until(lambda stage=stage: _at(stage).exists(), 60)  # type: ignore[misc]
         held: list[int] = []
         act = partial(_opt_out, m, stage, who, held)
-        message = next_message(m, "reconcile" if stage is MemberState.VERIFYING else "work")
+        message = next_message(m, "reconcile" if stage is InstanceUpgradeState.VERIFYING else "work")
         m.world.deliver(message, Ambush(moment, act)) if message else act()
         to_the_end(m)
-        begins_later = stage is not MemberState.SUCCEEDED  # the deletion, in whatever the opt-out came in between
+        begins_later = (
+            stage is not InstanceUpgradeState.SUCCEEDED
+        )  # the deletion, in whatever the opt-out came in between
         assert not begins_later or set(held) <= set(numbers(m)), f"{held} were opted out, there are {numbers(m)}"
         m.people(partial(opt_in, "fleet/s0", [str(number) for number in numbers(m)], owner="ada"))
         to_the_end(m)
@@ -127,11 +134,11 @@ def minds_are_changed(m: Fleets, fleet: dict[str, Any], whom: list[str], moments
     at_rest(m)
 
 
-def _at(stage: MemberState) -> QuerySet[InstanceUpgrade]:
+def _at(stage: InstanceUpgradeState) -> QuerySet[InstanceUpgrade]:
     return InstanceUpgrade.objects.filter(state=stage, upgrade__ended_at=None)
 
 
-def _opt_out(m: Fleets, stage: MemberState, who: str, held: list[int]) -> None:
+def _opt_out(m: Fleets, stage: InstanceUpgradeState, who: str, held: list[int]) -> None:
     """One of the pairs at that stage, as far as it is still there; `held`: whom that must keep, whatever becomes of the other."""
     pair = m.world.ask(lambda: _at(stage).order_by("instance_number").first())
     if pair is None:

@@ -21,7 +21,7 @@ from tests.orchestrator.model.telling import (
     to_the_end,
 )
 from upgrades.commands.opt_outs import opt_in
-from upgrades.core.states import Health, MemberState, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade
 
 BREACH = "rollbackFailedInstancesOnPolicyBreach"
@@ -76,16 +76,16 @@ def _judge(m: Fleets, fleet: dict[str, Any], *, by_hand: bool, is_lost: bool) ->
     is_stopped = limits(fleet)[1] < 100
     assert statuses(m) == {UpgradeStatus.FAULTED if is_stopped else UpgradeStatus.COMPLETED}
     goes_back = (fleet["rolls_back"] and not by_hand) or (is_stopped and fleet["rolling"][BREACH])
-    state = MemberState.ROLLED_BACK if goes_back and not is_lost else MemberState.FAILED
+    state = InstanceUpgradeState.ROLLED_BACK if goes_back and not is_lost else InstanceUpgradeState.FAILED
     last = m.world.ask(lambda: RollingUpgrade.objects.latest("started_at").members.all())
     assert m.world.ask(lambda: {row.state for row in last}) == {state}
     assert m.world.ask(lambda: {bool(row.rollback_error) for row in last}) == {bool(goes_back and is_lost)}
 
 
-@story(is_by_hand=st.booleans(), state=st.sampled_from([MemberState.ROLLED_BACK, MemberState.FAILED]))
-def several_batches_fail(m: Fleets, is_by_hand: bool, state: MemberState) -> None:
+@story(is_by_hand=st.booleans(), state=st.sampled_from([InstanceUpgradeState.ROLLED_BACK, InstanceUpgradeState.FAILED]))
+def several_batches_fail(m: Fleets, is_by_hand: bool, state: InstanceUpgradeState) -> None:
     """One is well, and then one batch after the other fails, until a limit is passed: all of them go back, where the policy says so."""
-    goes_back = state == MemberState.ROLLED_BACK
+    goes_back = state == InstanceUpgradeState.ROLLED_BACK
     policy = rolling(17, 100, 60, rollbackFailedInstancesOnPolicyBreach=goes_back)
     fleet = {"capacity": 6, "rolling": policy, "threshold": 1, "rolls_back": False}
     found(m, fleet)
@@ -93,7 +93,7 @@ def several_batches_fail(m: Fleets, is_by_hand: bool, state: MemberState) -> Non
         m.world.cloud.change(name, sick=True)
     _fail(m, fleet, "", by_hand=is_by_hand)
     last = m.world.ask(lambda: RollingUpgrade.objects.latest("started_at").members.order_by("instance_number"))
-    assert m.world.ask(lambda: [row.state for row in last]) == [MemberState.SUCCEEDED, state, state]
+    assert m.world.ask(lambda: [row.state for row in last]) == [InstanceUpgradeState.SUCCEEDED, state, state]
 
 
 @story(once=True, fleet=probed(small_fleets))
@@ -108,7 +108,7 @@ def a_verdict_of_before_comes_late(m: Fleets, fleet: dict[str, Any]) -> None:
     m.publish_one(fault="failing")
     for _ in range(40):
         m.world.run_without_prober(1)
-    assert m.world.ask(InstanceUpgrade.objects.filter(instance_number=0, state=MemberState.ROLLED_BACK).exists)
+    assert m.world.ask(InstanceUpgrade.objects.filter(instance_number=0, state=InstanceUpgradeState.ROLLED_BACK).exists)
     m.world.probe()
     to_the_end(m)
 
@@ -135,7 +135,7 @@ def processes_die_over_rollbacks(
     """At any statement, or they are held up before any transaction: the disk is put back once all the same."""
     found(m, fleet)
     m.publish_one(fault=noticed(fault, fleet))
-    state = MemberState.UPGRADING if fault == "failing" else MemberState.VERIFYING
+    state = InstanceUpgradeState.UPGRADING if fault == "failing" else InstanceUpgradeState.VERIFYING
     m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=state).exists(), 30)
     m.world.run(3 if fault == "failing" else 55)
     for task, at in times:
@@ -144,7 +144,7 @@ def processes_die_over_rollbacks(
             m.world.deliver(message, Ambush(at, act, of_transactions=is_held_up))
     to_the_end(m)
     first = m.world.ask(lambda: RollingUpgrade.objects.earliest("started_at").members.all())
-    assert m.world.ask(lambda: {row.state for row in first}) == {MemberState.ROLLED_BACK}
+    assert m.world.ask(lambda: {row.state for row in first}) == {InstanceUpgradeState.ROLLED_BACK}
 
 
 @story(once=True, fleet=small_fleets, end=st.sampled_from(["release", "new version", "retry now", "by hand", "wait"]))

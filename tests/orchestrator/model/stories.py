@@ -28,7 +28,7 @@ from tests.orchestrator.model.telling import (
     usual_fleets,
 )
 from upgrades.commands.opt_outs import opt_out
-from upgrades.core.states import MemberState, UpgradeStatus
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import InstanceUpgrade, OptOut, RollingUpgrade
 
 # --- nothing goes wrong -----------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def processes_die(m: Fleets, fleet: dict[str, Any], deaths: list[tuple[str, int]
     m.publish_one()
     for task, at in deaths:
         if task == "probe":
-            m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.VERIFYING).exists(), 20)
+            m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=InstanceUpgradeState.VERIFYING).exists(), 20)
             m.world.probe(Ambush(at))
             m.world.start_prober()
         elif message := next_message(m, task):
@@ -250,7 +250,7 @@ def clocks_jump(m: Fleets, fleet: dict[str, Any], wall: timedelta, database: tim
     found(m, fleet)
     m.publish_one()
     if during:
-        m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.VERIFYING).exists(), 60)
+        m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=InstanceUpgradeState.VERIFYING).exists(), 60)
     else:
         to_the_end(m)
     m.world.clocks.jump(wall, database)
@@ -271,7 +271,7 @@ def the_cloud_misbehaves(m: Fleets, fleet: dict[str, Any], fault: str, seconds: 
     """In mid-batch; what an operation that was given up does in the end is noticed."""
     found(m, fleet)
     m.publish_one()
-    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=MemberState.UPGRADING).exists(), 20)
+    m.world.run_until(lambda: InstanceUpgrade.objects.filter(state=InstanceUpgradeState.UPGRADING).exists(), 20)
     if fault in ("endless", "forget", "vanish"):
         m.trouble_one(m.names(0, [0])[0], fault)
     else:

@@ -5,13 +5,13 @@ The packages are read, never imported: their source has the fields, types, enume
 """
 
 import ast
+import dataclasses
 import json
 import re
 import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 ROOTS = (
@@ -59,7 +59,7 @@ MODELS = re.compile(
 VERSION = re.compile(r"[\"'](20\d\d-\d\d-\d\d)[\"']")
 
 
-@dataclass
+@dataclasses.dataclass
 class Field:
     type: str
     first: str
@@ -67,20 +67,20 @@ class Field:
     read_only: bool = False
 
 
-@dataclass
+@dataclasses.dataclass
 class Collected:
     """What all API versions have together: the fields of each type by name, and the words of each enumeration."""
 
-    types: dict[str, dict[str, Field]] = field(default_factory=dict)
-    enums: dict[str, list[str]] = field(default_factory=dict)
+    types: dict[str, dict[str, Field]] = dataclasses.field(default_factory=dict)
+    enums: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def add(self, version: str, types: Mapping[str, Mapping[str, Field]], enums: Mapping[str, list[str]]) -> None:
         for name, words in enums.items():
             known = self.enums.setdefault(name, [])
             known += [word for word in words if word.lower() not in {known_word.lower() for known_word in known}]
-        for name, members in types.items():
-            for key, member in members.items():
-                self.types.setdefault(name, {})[key] = _joined(self.types.get(name, {}).get(key), member, version)
+        for name, fields in types.items():
+            for key, field in fields.items():
+                self.types.setdefault(name, {})[key] = _joined(self.types.get(name, {}).get(key), field, version)
 
 
 def _joined(before: Field | None, now: Field, version: str) -> Field:
@@ -116,13 +116,13 @@ def _types(source: str) -> dict[str, dict[str, Field]]:
     classes = _classes(source)
     types: dict[str, dict[str, Field]] = {}
     for name in classes:
-        for path, member in _members(name, classes):
+        for path, field in _fields(name, classes):
             *holders, key = path
             holder = name
             for inner in holders:
                 types.setdefault(holder, {}).setdefault(inner, Field(f"{holder}.{inner}", "", ""))
                 holder = f"{holder}.{inner}"
-            types.setdefault(holder, {})[key] = member
+            types.setdefault(holder, {})[key] = field
     _inline(types, classes)
     return types
 
@@ -136,12 +136,12 @@ def _inline(types: dict[str, dict[str, Field]], classes: Mapping[str, ast.ClassD
             types[name]["properties"] = Field(f"{name}.properties", "", "")
 
 
-def _members(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Field]]:
+def _fields(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[list[str], Field]]:
     class_ = classes[name]
     for base in class_.bases:
         base_name = _last(ast.unparse(base))
         if base_name in classes:
-            yield from _members(base_name, classes)
+            yield from _fields(base_name, classes)
     assigned = {
         target.id: node.value
         for node in class_.body
@@ -250,7 +250,7 @@ def _reachable(collected: Collected) -> set[str]:
         if name in seen or name not in collected.types or name in SHALLOW:
             continue
         seen.add(name)
-        waiting += [_inner(member.type) for member in collected.types[name].values()]
+        waiting += [_inner(field.type) for field in collected.types[name].values()]
     return seen
 
 
@@ -268,31 +268,31 @@ def made(wheels: list[str]) -> dict[str, Any]:
         its_types, its_enums = _of_service(collected)
         again = {name: f"{service}/{name}" for name in (*its_types, *its_enums) if name in types or name in enums}
         enums |= {again.get(name, name): words for name, words in its_enums.items()}
-        types |= {again.get(name, name): _renamed(members, again) for name, members in its_types.items()}
+        types |= {again.get(name, name): _renamed(fields, again) for name, fields in its_types.items()}
     return {"made_from": packages, "types": dict(sorted(types.items())), "enums": dict(sorted(enums.items()))}
 
 
 def _of_service(collected: Collected) -> tuple[dict[str, Any], dict[str, Any]]:
     names = _reachable(collected)
     types = {name: _entries(collected.types[name], names, collected) for name in names}
-    used = {_inner(entry[0]) for members in types.values() for entry in members.values()}
+    used = {_inner(entry[0]) for fields in types.values() for entry in fields.values()}
     return types, {name: words for name, words in collected.enums.items() if name in used}
 
 
-def _renamed(members: Mapping[str, list[str]], again: Mapping[str, str]) -> dict[str, list[str]]:
+def _renamed(fields: Mapping[str, list[str]], again: Mapping[str, str]) -> dict[str, list[str]]:
     """A type's fields, with the new names of types whose name another service has already."""
     return {
         key: [type.replace(_inner(type), again.get(_inner(type), _inner(type))), *rest]
-        for key, (type, *rest) in members.items()
+        for key, (type, *rest) in fields.items()
     }
 
 
-def _entries(members: Mapping[str, Field], names: set[str], collected: Collected) -> dict[str, list[str]]:
+def _entries(fields: Mapping[str, Field], names: set[str], collected: Collected) -> dict[str, list[str]]:
     """A type's fields by name. Of two names that differ only in case, the newer one stays."""
     newest: dict[str, str] = {}
-    for key in sorted(members, key=lambda name: members[name].last):
+    for key in sorted(fields, key=lambda name: fields[name].last):
         newest[key.lower()] = key
-    return {key: _entry(members[key], names, collected) for key in sorted(newest.values())}
+    return {key: _entry(fields[key], names, collected) for key in sorted(newest.values())}
 
 
 def _entry(field: Field, names: set[str], collected: Collected) -> list[str]:
@@ -304,7 +304,7 @@ def _entry(field: Field, names: set[str], collected: Collected) -> list[str]:
 
 def written(content: Mapping[str, Any]) -> str:
     """The text of types.json, with one field per line, so that changes can be read in a diff."""
-    types = ",\n".join(f'  "{name}": {{\n{_lines(members)}\n  }}' for name, members in content["types"].items())
+    types = ",\n".join(f'  "{name}": {{\n{_lines(fields)}\n  }}' for name, fields in content["types"].items())
     enums = _lines(content["enums"])
     return f'{{\n "made_from": {json.dumps(content["made_from"])},\n "types": {{\n{types}\n }},\n "enums": {{\n{enums}\n }}\n}}\n'
 

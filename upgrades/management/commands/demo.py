@@ -64,19 +64,19 @@ class Command(UpgradeCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        for member in FLEET:
-            _publish_first(member.image, now)
+        for demo_set in FLEET:
+            _publish_first(demo_set.image, now)
         made = sum(self._make(index, options["instances"], now) for index in range(options["sets"]))
         _opt_one_out(now)
         self.stdout.write(f"the demonstration fleet has {options['sets']} scale sets ({made} of them new)")
 
     def _make(self, index: int, instances: int | None, now: datetime) -> bool:
-        member = FLEET[index % len(FLEET)]
-        name = member.name if index < len(FLEET) else f"{member.name}-{index // len(FLEET) + 1}"
+        demo_set = FLEET[index % len(FLEET)]
+        name = demo_set.name if index < len(FLEET) else f"{demo_set.name}-{index // len(FLEET) + 1}"
         if ScaleSet.objects.filter(key=ScaleSet.key_of(GROUP, name)).exists():
             return False
-        put_load_balancer(f"{GROUP}/{BALANCER}-{member.location}", _balancer(member.location), now)
-        document = _document(name, member, member.instances if instances is None else instances)
+        put_load_balancer(f"{GROUP}/{BALANCER}-{demo_set.location}", _balancer(demo_set.location), now)
+        document = _document(name, demo_set, demo_set.instances if instances is None else instances)
         set_model(f"{GROUP}/{name}", document, now)
         return True
 
@@ -107,14 +107,14 @@ def _balancer(location: str) -> dict[str, Any]:
     return {"location": location, "properties": {"probes": [{"name": "http", "properties": http}]}}
 
 
-def _document(name: str, member: DemoSet, count: int) -> dict[str, Any]:
-    publisher, offer, sku, _ = member.image
-    balancer = f"providers/Microsoft.Network/loadBalancers/{BALANCER}-{member.location}"
+def _document(name: str, demo_set: DemoSet, count: int) -> dict[str, Any]:
+    publisher, offer, sku, _ = demo_set.image
+    balancer = f"providers/Microsoft.Network/loadBalancers/{BALANCER}-{demo_set.location}"
     probe = f"/subscriptions/demo/resourceGroups/{GROUP}/{balancer}/probes/http"
     return {
-        "location": member.location,
-        **({"zones": list(member.zones)} if member.zones else {}),
-        "tags": {"rollgrid-sim-boot-seconds": str(member.boot_seconds)},
+        "location": demo_set.location,
+        **({"zones": list(demo_set.zones)} if demo_set.zones else {}),
+        "tags": {"rollgrid-sim-boot-seconds": str(demo_set.boot_seconds)},
         "sku": {"name": "Standard_D2s_v3", "tier": "Standard", "capacity": count},
         "properties": {
             "upgradePolicy": {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}},

@@ -30,7 +30,7 @@ class Batch:
 def batch_to_wire(operations: Sequence[Operation]) -> dict[str, Any]:
     """{"sets": {key: tags}, "models": [...], "operations": [[id, kind, set key, instance, place in models]]}: equal models go once.
 
-    A restore has a sixth member, its OS disk; all others have five, so that clients and simulators of before restores understand them.
+    A restore has a sixth element, its OS disk; all others have five, so that clients and simulators of before restores understand them.
     """
     models: dict[Model, int] = {}
     rows = []
@@ -59,7 +59,7 @@ def batch_from_wire(body: Mapping[str, Any]) -> Batch:
 
 
 def model_to_wire(model: Model) -> list[Any]:
-    """An extension without a version has two members, as all had once."""
+    """An extension without a version has two elements, as all had once."""
     extensions = [[name, after, *([version] if version else [])] for name, after, version in model.extensions]
     return [model.version, model.custom_data, extensions, model.data_disks]
 

@@ -28,7 +28,7 @@ def test_signed_out(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_without_the_right(name: str) -> None:
+def test_an_action_without_the_right_is_refused(name: str) -> None:
     a_scale_set()
     right = ACTS[name][2]
     others = with_rights(*(set(RIGHTS) - {right}))
@@ -37,7 +37,7 @@ def test_without_the_right(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_not_without_the_proof_that_the_form_is_ours(name: str) -> None:
+def test_an_action_without_a_csrf_token_is_refused(name: str) -> None:
     a_scale_set()
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(User.objects.create_user("ada", is_superuser=True))
@@ -47,13 +47,13 @@ def test_not_without_the_proof_that_the_form_is_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_only_by_post(ada: Client, name: str) -> None:
+def test_an_action_accepts_only_post(ada: Client, name: str) -> None:
     a_scale_set()
     assert ada.get(ACTS[name][0]).status_code == 405
 
 
 @pytest.mark.parametrize("name", sorted(set(ACTS) - OF_ALL))
-def test_on_a_scale_set_that_is_not_there(ada: Client, name: str) -> None:
+def test_an_action_on_an_unknown_scale_set_is_refused(ada: Client, name: str) -> None:
     with nothing_changes():
         assert "fleet/web" in problem(act(ada, name))
 
@@ -80,7 +80,7 @@ def test_opting_out_until_a_day(ada: Client) -> None:
     assert OptOut.objects.get().until == until
 
 
-def test_only_the_end_that_was_chosen_counts(ada: Client) -> None:
+def test_an_opt_out_uses_only_the_chosen_kind_of_end(ada: Client) -> None:
     a_running_upgrade()
     done(ada, "opt out", ids="4", scope="upgrade", until="soon")
     assert OptOut.objects.get().scope == OptOut.Scope.UPGRADE
@@ -101,7 +101,10 @@ def test_opting_out_without_the_right_to_opt_in_offers_no_undo() -> None:
         ({"scope": "for ever"}, "for ever"),
         ({"scope": "until", "until": "soon"}, "Enter a valid date."),
         ({"scope": "upgrade"}, "no upgrade that an opt-out could end with"),
-        ({"scope": "until", "until": "2001-01-01T00:00:00Z"}, "an opt-out ends in the future"),
+        (
+            {"scope": "until", "until": "2001-01-01T00:00:00Z"},
+            "An opt-out ends in the future, not at 2001-01-01 00:00:00 UTC.",
+        ),
     ],
 )
 def test_opt_outs_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
@@ -137,7 +140,7 @@ def test_a_fleet_stop_for_a_day_is_set_and_ended(ada: Client) -> None:
     with snapshot_equals_events():
         assert ada.post(said["undo"]["url"], said["undo"]["values"]).json()["said"] == "Automatic upgrades resumed."
     assert FleetStop.objects.get().ended_by == "ada"
-    assert problem(act(ada, "end fleet stop")) == "automatic upgrades are not stopped"
+    assert problem(act(ada, "end fleet stop")) == "Automatic upgrades are not stopped."
 
 
 def test_a_fleet_stop_until_a_time(ada: Client) -> None:
@@ -156,10 +159,10 @@ def test_a_fleet_stop_without_the_right_to_end_it_offers_no_undo() -> None:
         ({"reason": " "}, "Enter a reason."),
         ({"reason": "x" * 501}, "A reason can have at most 500 characters."),
         ({"until": "soon"}, "Enter a valid date."),
-        ({"until": "2001-01-01T00:00:00Z"}, "a stop of the fleet ends in the future"),
+        ({"until": "2001-01-01T00:00:00Z"}, "A stop of the fleet ends in the future"),
     ],
 )
-def test_stops_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
+def test_invalid_fleet_stops_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
     a_scale_set()
     with nothing_changes():
         assert expected in problem(act(ada, "stop fleet", **changes))
@@ -225,10 +228,10 @@ def test_publishing_in_some_locations(ada: Client) -> None:
         ({"sku": "a:b:c"}, "a:b:c is not a supported image"),
         ({"sku": "nonsense"}, "nonsense:: is not a supported image"),
         ({"version": ""}, "Enter a version, e.g."),
-        ({"version": "newest"}, "an image version is 2 to 4 numbers"),
+        ({"version": "newest"}, "An image version is 2 to 4 numbers"),
         ({"version": "0.0.1"}, "0.0.1 is not newer"),
         ({"version": "1." * 60}, "at most 80"),
-        ({"locations": "atlantis"}, "there is no location 'atlantis'"),
+        ({"locations": "atlantis"}, "There is no location 'atlantis'"),
     ],
 )
 def test_versions_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:

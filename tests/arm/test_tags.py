@@ -20,7 +20,7 @@ WEST = {"location": "westus", "tags": {"kept": "yes"}}
         ({"tags": {"a": "y" * 257}}, "256"),
     ],
 )
-def test_a_group_knows_its_members_and_its_tags_have_limits(api: Api, body: Json, word: str) -> None:
+def test_a_group_knows_its_fields_and_its_tags_have_limits(api: Api, body: Json, word: str) -> None:
     for name in ("new", "fleet"):
         api.put(group(), WEST)
         with nothing_changes():
@@ -48,7 +48,7 @@ def test_a_patch_of_tags_passes_nothing_over(api: Api, path: str, body: Json) ->
 
 
 @pytest.mark.parametrize("path", [group(), load_balancer()])
-def test_a_patch_with_what_a_get_gave_changes_the_tags(api: Api, path: str) -> None:
+def test_a_patch_with_the_body_of_a_get_changes_the_tags(api: Api, path: str) -> None:
     api.put(group(), WEST)
     api.put(load_balancer(), {**WEST, "properties": {"probes": []}})
     assert api.patch(path, {**api.get(path).body, "tags": {"a": "b"}})["tags"] == {"a": "b"}

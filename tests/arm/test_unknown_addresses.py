@@ -147,7 +147,7 @@ def test_programs_never_get_a_page(db: None, path: str, method: str, headers: di
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("headers", PROGRAMS[2:])
-def test_nor_at_addresses_of_pages(db: None, path: str, method: str, headers: dict[str, str]) -> None:
+def test_programs_get_no_page_at_addresses_of_pages(db: None, path: str, method: str, headers: dict[str, str]) -> None:
     """Nor are they led to the page for signing in, which answers 200."""
     answer: Any = Client(enforce_csrf_checks=True).generic(method, path, headers=headers)
     assert 400 <= answer.status_code < 500

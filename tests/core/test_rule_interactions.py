@@ -5,15 +5,18 @@ from dataclasses import replace
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, chosen, stopped
-from upgrades.core.facts import Attempt, Breach, Hold, Member
+from upgrades.core.facts import Attempt, Breach, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.reasons import InstanceWhy, reasons
-from upgrades.core.states import FaultCode, Health, MemberState, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
 
 LONG = Policy(pause_between_batches=60 * MINUTE)
-DONE = (Member(0, MemberState.SUCCEEDED), Member(1, MemberState.SUCCEEDED))
+DONE = (
+    InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
+    InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+)
 BREACH = Breach(FaultCode.UNHEALTHY_DURING, "...", (0,))
 
 
@@ -38,13 +41,13 @@ def test_instances_that_failed_in_a_completed_attempt_are_left_alone_by_the_next
     assert the(InstanceWhy.FAILED_BEFORE, running).instances == (9,)
 
 
-def test_after_a_cancel_a_person_may_have_the_failed_tried_again_too() -> None:
+def test_a_retry_after_a_cancel_takes_failed_instances_too() -> None:
     cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, cancelled_by="ada", wait_is_skipped=True)
     found = step(with_instance(fleet(1, last_attempt=cancelled), 0, failed_version=NEW))
     assert isinstance(found, StartUpgrade) and found.takes_failed
 
 
-def test_nothing_is_promised_where_all_are_in_quarantine() -> None:
+def test_no_retry_is_promised_if_all_instances_are_in_quarantine() -> None:
     facts = with_instance(fleet(1, last_attempt=stopped(3)), 0, quarantined=True, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
     assert Why.BACKING_OFF not in codes(facts)
@@ -62,7 +65,10 @@ def test_a_dip_in_the_pause_that_is_over_before_the_next_batch_stops_nothing() -
 
 def test_a_breach_counts_before_a_cancel() -> None:
     """Z-1.2: what a policy promises about those that failed is kept."""
-    members = (Member(0, MemberState.FAILED), Member(1, MemberState.SUCCEEDED))
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
+    )
     policy = Policy(rollback_on_breach=True)
     facts = upgrading(fleet(10), *members, started_by=USER, cancel_requested_by="ada", policy=policy)
     assert isinstance(step(facts), RollBack)
@@ -71,13 +77,15 @@ def test_a_breach_counts_before_a_cancel() -> None:
 def test_an_upgraded_instance_that_leaves_counts_for_no_limit() -> None:
     facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, busy=True, is_being_deleted=True)
     facts = with_instance(facts, 8, health=Health.UNHEALTHY)
-    members = (Member(id, MemberState.SUCCEEDED) for id in (5, 6, 7, 8, 9))
+    members = (InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in (5, 6, 7, 8, 9))
     assert not isinstance(step(upgrading(facts, *members, finished=True)), Fault)
 
 
 def test_the_sentence_of_a_breach_has_the_first_ones_own_error() -> None:
     """A-31"""
-    found = step(upgrading(fleet(10), Member(0, MemberState.FAILED, error="no room."), finished=True))
+    found = step(
+        upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED, error="no room."), finished=True)
+    )
     assert isinstance(found, Fault)
     assert "The most impactful error is: no room. First failed instance ID is: 0." in found.breach.message
 
@@ -85,24 +93,28 @@ def test_the_sentence_of_a_breach_has_the_first_ones_own_error() -> None:
 # --- reasons ---
 
 
-def test_while_it_rolls_back_nothing_else_holds_it() -> None:
+def test_a_rollback_is_the_only_reason_while_it_lasts() -> None:
     facts = with_instance(replace(fleet(10), fleet_stop=STOP), 0, busy=True)
     policy = replace(LONG, rollback_on_breach=True)
-    rolling_back = Member(0, MemberState.ROLLING_BACK)
+    rolling_back = InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLING_BACK)
     facts = upgrading(facts, rolling_back, finished=True, breach=BREACH, policy=policy, paused_by="eve")
     assert codes(facts) == [Why.ROLLING_BACK]
 
 
-def test_nobody_waits_for_a_turn_that_a_cancel_takes_away() -> None:
+def test_no_instance_waits_for_its_turn_in_a_cancelled_upgrade() -> None:
     facts = with_instance(fleet(10), 0, busy=True)
     assert InstanceWhy.WAITS_FOR_TURN not in codes(
-        upgrading(facts, Member(0, MemberState.UPGRADING), cancel_requested_by="eve")
+        upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), cancel_requested_by="eve")
     )
 
 
 def test_every_waiting_instance_of_a_running_upgrade_has_a_reason() -> None:
     facts = with_instance(with_instance(fleet(25), 0, opt_out=HOLD), 1, failed_version=NEW)
-    members = (Member(0, MemberState.SKIPPED), Member(1, MemberState.ROLLED_BACK), Member(2, MemberState.SUCCEEDED))
+    members = (
+        InstanceUpgradeFacts(0, InstanceUpgradeState.SKIPPED),
+        InstanceUpgradeFacts(1, InstanceUpgradeState.ROLLED_BACK),
+        InstanceUpgradeFacts(2, InstanceUpgradeState.SUCCEEDED),
+    )
     facts = upgrading(facts, *members, finished=True)
     assert the(InstanceWhy.OPTED_OUT, facts).instances == (0,)
     assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).action) == ((1,), "")
@@ -137,14 +149,18 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
 
 
 def test_a_plan_of_an_upgrade_that_rolls_back_ends() -> None:
-    rolling_back = Member(0, MemberState.ROLLING_BACK)
+    rolling_back = InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLING_BACK)
     facts = upgrading(with_instance(fleet(50), 0, busy=True), rolling_back, finished=True, breach=BREACH)
     assert [block.code for block in preview(facts, NOW).blocks] == [FaultCode.UNHEALTHY_DURING]
 
 
 def test_a_plan_knows_when_opt_outs_end() -> None:
     held = with_instance(fleet(3, policy=LONG), 1, opt_out=Hold("ada", "busy", NOW + 30 * MINUTE))
-    facts = with_instance(upgrading(held, Member(0, MemberState.SUCCEEDED), finished=True, policy=LONG), 0, version=NEW)
+    facts = with_instance(
+        upgrading(held, InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED), finished=True, policy=LONG),
+        0,
+        version=NEW,
+    )
     assert [batch.instances for batch in preview(facts, NOW).batches] == [(1,), (2,)]
 
 

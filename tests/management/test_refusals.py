@@ -28,7 +28,7 @@ def test_a_database_that_was_never_set_up_is_said_in_one_line(tmp_path: Path) ->
 
 
 @pytest.mark.django_db
-def test_nothing_that_people_wrote_is_obeyed_by_a_terminal() -> None:
+def test_control_characters_in_texts_of_people_are_escaped() -> None:
     """What is in the database already is shown escaped."""
     row = a_scale_set(instances=1)
     stop_fleet(reason="a reason", owner="me", now=NOW)

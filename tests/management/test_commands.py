@@ -92,7 +92,7 @@ def test_missing_arguments_are_refused(command: str) -> None:
         run(command)
 
 
-def test_nothing_to_cancel() -> None:
+def test_a_cancel_without_a_running_upgrade_is_refused() -> None:
     a_scale_set()
     with complains("Conflict: There is no ongoing Rolling Upgrade to cancel."):
         run("cancel", "fleet/web")
@@ -129,7 +129,7 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer
     assert OptOut.objects.filter(ended_at=None).exists() is not is_done
 
 
-def test_a_person_at_a_terminal_is_told_whom_a_publication_upgrades(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_at_a_terminal_lists_the_affected_scale_sets_first(monkeypatch: pytest.MonkeyPatch) -> None:
     a_scale_set()
     image = ("publish_image", "Canonical", "UbuntuServer", "16.04-LTS", "16.04.9")
     with at_a_terminal(monkeypatch, "n") as asked, complains("nothing was changed"):
@@ -139,7 +139,7 @@ def test_a_person_at_a_terminal_is_told_whom_a_publication_upgrades(monkeypatch:
         assert "scale sets that follow it: 1" in run(*image, "--yes").out
 
 
-def test_a_script_in_a_terminal_that_keeps_what_is_said_to_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_with_redirected_messages_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     a_scale_set()
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("sys.stderr", StringIO())
@@ -169,13 +169,13 @@ class Terminal(StringIO):
         ("2031-09-25 14:30Z", datetime(2031, 9, 25, 14, 30, tzinfo=UTC)),
     ],
 )
-def test_until_a_time(text: str, until: datetime) -> None:
+def test_an_opt_out_ends_at_a_chosen_time(text: str, until: datetime) -> None:
     a_scale_set(instances=1)
     run("opt_out", "fleet/web", "0", "--reason", "x", "--until", text)
     assert OptOut.objects.get().until == until
 
 
-def test_until_the_upgrade_ends_or_for_ever() -> None:
+def test_an_opt_out_lasts_until_the_upgrade_ends_or_for_ever() -> None:
     a_scale_set(instances=2)
     with complains("no upgrade that an opt-out could end with"):
         run("opt_out", "fleet/web", "0", "--reason", "x", "--this-upgrade")

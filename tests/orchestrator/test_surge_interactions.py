@@ -20,7 +20,7 @@ from upgrades import history
 from upgrades.commands.approvals import approve, withdraw_approval
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.protection import protect
-from upgrades.core.states import MemberState, OperationKind
+from upgrades.core.states import InstanceUpgradeState, OperationKind
 from upgrades.core.zones import zone_of
 from upgrades.models import InstanceUpgrade, OptOut
 from upgrades.orchestrator.outcomes import mark_begun
@@ -112,7 +112,7 @@ def test_a_machine_that_is_switched_off_while_its_new_one_is_awaited_stays(make_
     fleet.probe()
     fleet.reconcile()
     assert fleet.instances[0].operation_kind != OperationKind.DELETE
-    assert states(fleet)[0] == MemberState.SKIPPED
+    assert states(fleet)[0] == InstanceUpgradeState.SKIPPED
 
 
 def test_an_opted_out_instance_has_not_failed_if_its_replacement_cannot_be_created(make_fleet: MakeFleet) -> None:
@@ -124,7 +124,7 @@ def test_an_opted_out_instance_has_not_failed_if_its_replacement_cannot_be_creat
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     lapse(fleet)
     fleet.go_on()
-    assert (states(fleet)[0], states(fleet)[1]) == (MemberState.SKIPPED, MemberState.FAILED)
+    assert (states(fleet)[0], states(fleet)[1]) == (InstanceUpgradeState.SKIPPED, InstanceUpgradeState.FAILED)
     assert fleet.instances[0].failed_version == ""
 
 
@@ -152,7 +152,7 @@ def test_a_worker_that_was_held_up_lets_no_restore_go_that_another_has_begun(mak
     fleet.reconcile()
     assert fleet.instances[0].operation_kind == OperationKind.RESTORE
     opt_out_while_its_worker_is_held_up(fleet)
-    assert states(fleet)[0] == MemberState.ROLLING_BACK
+    assert states(fleet)[0] == InstanceUpgradeState.ROLLING_BACK
 
 
 # --- approvals --------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_the_approval_of_a_failed_instance_can_be_withdrawn(make_fleet: MakeFlee
     fleet.go_on()
     fleet.later(minutes=5)
     fleet.go_on()
-    assert states(fleet)[0] == (MemberState.FAILED if surge else MemberState.ROLLED_BACK)
+    assert states(fleet)[0] == (InstanceUpgradeState.FAILED if surge else InstanceUpgradeState.ROLLED_BACK)
     assert fleet.upgrade.ended_at is None
     assert [row.number for row in withdraw_approval(fleet.path, None, by="ada", now=fleet.now)] == [0]
 

@@ -33,7 +33,7 @@ def test_starting_an_upgrade_of_the_extensions(ada: Client) -> None:
     assert "another ongoing rolling upgrade" in problem(act(ada, "start extensions"))
 
 
-def test_nothing_to_cancel(ada: Client) -> None:
+def test_a_cancel_without_a_running_upgrade_is_refused(ada: Client) -> None:
     a_scale_set()
     assert problem(act(ada, "cancel")) == "There is no ongoing Rolling Upgrade to cancel."
 
@@ -41,13 +41,13 @@ def test_nothing_to_cancel(ada: Client) -> None:
 def a_failed_instance() -> None:
     """It failed on the latest version, until it was put in quarantine; the attempt was stopped."""
     upgrade = a_running_upgrade(finished=True)
-    with writing(NOW, upgrade.scale_set_id) as w:
+    with writing(NOW, upgrade.scale_set_id) as writer:
         upgrade.status, upgrade.ended_at, upgrade.pending_at_end = UpgradeStatus.FAULTED, NOW, 9
         upgrade.save(update_fields=["status", "ended_at", "pending_at_end"])
-        instance = w.scale_set.instances.get(number=1)
+        instance = writer.scale_set.instances.get(number=1)
         instance.failed_version, instance.failures, instance.quarantined_at = "16.04.9", 3, NOW
         instance.save(update_fields=["failed_version", "failures", "quarantined_at"])
-        w.changed(upgrade, instance)
+        writer.changed(upgrade, instance)
 
 
 def test_pausing_and_resuming(ada: Client) -> None:
@@ -61,7 +61,7 @@ def test_pausing_and_resuming(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["pause", "resume", "next batch"])
-def test_nothing_runs(ada: Client, name: str) -> None:
+def test_steering_is_refused_where_no_upgrade_runs(ada: Client, name: str) -> None:
     a_scale_set()
     with nothing_changes():
         assert "There is no ongoing Rolling Upgrade to" in problem(act(ada, name))
@@ -89,10 +89,10 @@ def test_trying_again_now(ada: Client) -> None:
     assert RollingUpgrade.objects.get().retry_skipped_by == "ada"
 
 
-def test_nothing_waits_to_be_tried_again(ada: Client) -> None:
+def test_a_retry_is_refused_where_no_upgrade_waits_for_one(ada: Client) -> None:
     a_scale_set()
     with nothing_changes():
-        assert "nothing waits to be tried again" in problem(act(ada, "retry"))
+        assert "Nothing waits to be tried again" in problem(act(ada, "retry"))
 
 
 def test_trying_the_failed_again(ada: Client) -> None:
@@ -101,7 +101,7 @@ def test_trying_the_failed_again(ada: Client) -> None:
     assert RollingUpgrade.objects.get(ended_at=None).only_failed
 
 
-def test_retrying_failed_instances_needs_one(ada: Client) -> None:
+def test_retrying_failed_instances_needs_a_failed_instance(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     with nothing_changes():

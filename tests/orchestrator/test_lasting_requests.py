@@ -131,7 +131,7 @@ def test_cancelling_ends_the_pause_too(make_fleet: MakeFleet) -> None:
     assert fleet.upgrade.status == "Completed"
 
 
-def test_a_pause_of_nothing_says_what_works_instead(make_fleet: MakeFleet) -> None:
+def test_a_pause_without_an_upgrade_is_refused_with_the_alternatives(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(2)
     fleet.go_on()
     with pytest.raises(Refused, match=r"None of \S+ waits to be tried again, .* automatic upgrades off, or opt"):

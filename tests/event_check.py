@@ -1,7 +1,7 @@
 """Around every command and every pass of the orchestrator and the prober, in whatever test: snapshot before + events == snapshot after.
 
 No test asks for it: the functions themselves are wrapped, wherever they have been imported to.
-They stay wrapped, for that takes a while; what is judged is what they do while `all_judged` lasts.
+They stay wrapped, for that takes a while; they are checked while `all_checked` lasts.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from django.db import connection
 
 from tests.stories import Snapshots, snapshots, snapshots_after_events
 
-Act = Callable[..., Any]
+Command = Callable[..., Any]
 PACKAGES = ("upgrades.commands", "upgrades.orchestrator")
 MODULES = ("upgrades.prober.write_back",)
 READERS = ("upgrades.commands.lookup", "upgrades.orchestrator.observe")  # the helpers of those who write
@@ -30,15 +30,17 @@ READS = ("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA")
 UNSEEN = ("probed_at", "lease_number", "lease_until", "reconcile_at", "reconciled_at")
 _ASSIGNED = re.compile(r'"(\w+)" =')
 _inside = threading.local()
-_judging: list[bool] = []
+_checking: list[bool] = []
 _wrapped_in: dict[str, ModuleType] = {}
 
 
 @cache
-def acts() -> tuple[Act, ...]:
+def commands() -> tuple[Command, ...]:
     """Whatever writes takes `now`: time is an argument."""
     modules = [importlib.import_module(name) for name in (*_modules(), *MODULES)]
-    found = {function for module in modules for function in vars(module).values() if _is_act(function, module.__name__)}
+    found = {
+        function for module in modules for function in vars(module).values() if _is_command(function, module.__name__)
+    }
     return tuple(found)
 
 
@@ -49,27 +51,27 @@ def _modules() -> Iterator[str]:
                 yield module.name
 
 
-def _is_act(function: object, module: str) -> bool:
+def _is_command(function: object, module: str) -> bool:
     if not inspect.isfunction(function) or function.__module__ != module or function.__name__.startswith("_"):
         return False
     return "now" in inspect.signature(function).parameters
 
 
-def judged(act: Act) -> Act:
+def checked(command: Command) -> Command:
     """The same, and its events must lead from the snapshot before to the one after. One that raises is passed on as it is."""
 
-    @wraps(act)
-    def acting(*args: Any, **options: Any) -> Any:
-        if not _judging or getattr(_inside, "an_act", False) or _must_not_ask():
-            return act(*args, **options)
-        _inside.an_act = True
+    @wraps(command)
+    def checked_command(*args: Any, **options: Any) -> Any:
+        if not _checking or getattr(_inside, "a_command", False) or _must_not_ask():
+            return command(*args, **options)
+        _inside.a_command = True
         try:
-            with told():
-                return act(*args, **options)
+            with events_checked():
+                return command(*args, **options)
         finally:
-            _inside.an_act = False
+            _inside.a_command = False
 
-    return acting
+    return checked_command
 
 
 def _must_not_ask() -> bool:
@@ -78,7 +80,7 @@ def _must_not_ask() -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def events_checked() -> Iterator[None]:
     """Assert that the events lead from the snapshots before the first write to those at the end. Without a write nothing is compared."""
     before: list[Snapshots] = []
 
@@ -103,7 +105,7 @@ def _may_be_seen(sql: str) -> bool:
 
 
 class _Known(threading.local):
-    """The snapshots at the end of this thread's last act, to begin the next with; none where somebody else has written since."""
+    """The snapshots at the end of this thread's last command, to begin the next with; none where somebody else has written since."""
 
     snapshots: Snapshots = MappingProxyType({})
 
@@ -112,27 +114,27 @@ known = _Known()
 
 
 def _forget_on_a_write(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-    if _may_be_seen(sql) and not getattr(_inside, "an_act", False):
+    if _may_be_seen(sql) and not getattr(_inside, "a_command", False):
         known.snapshots = {}
     return execute(sql, *rest)
 
 
 @contextmanager
-def all_judged() -> Iterator[None]:
-    """As long as this lasts, every act is, by whatever name it was imported."""
+def all_checked() -> Iterator[None]:
+    """As long as this lasts, every command is checked, by whatever name it was imported."""
     _wrap_all()
-    _judging.append(True)
+    _checking.append(True)
     known.snapshots = {}
     try:
         with connection.execute_wrapper(_forget_on_a_write):
             yield
     finally:
-        _judging.pop()
+        _checking.pop()
 
 
 def _wrap_all() -> None:
     """In all modules that have been imported since the last time."""
-    there_are = _judged_by_id()
+    there_are = _checked_by_id()
     for name, module in list(sys.modules.items()):
         if name.startswith(IMPORTED_TO) and _wrapped_in.get(name) is not module:
             _wrapped_in[name] = module
@@ -142,5 +144,5 @@ def _wrap_all() -> None:
 
 
 @cache
-def _judged_by_id() -> dict[int, Act]:
-    return {id(act): judged(act) for act in acts()}
+def _checked_by_id() -> dict[int, Command]:
+    return {id(command): checked(command) for command in commands()}

@@ -9,7 +9,7 @@ from tests.orchestrator.fleet import Fleet
 from upgrades.commands.errors import Refused
 from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.steering import next_batch_now
-from upgrades.core.states import FaultCode, MemberState, OperationKind
+from upgrades.core.states import FaultCode, InstanceUpgradeState, OperationKind
 from upgrades.models import InstanceUpgrade, OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -70,11 +70,11 @@ def test_opting_out_after_a_rollback_was_decided_still_counts(make_fleet: MakeFl
     assert fleet.instances[0].os_disk == first.os_disk
     assert fleet.instances[0].operation_id is None
     states = dict(InstanceUpgrade.objects.values_list("instance_number", "state"))
-    assert states == {0: MemberState.FAILED, 1: MemberState.ROLLED_BACK}
+    assert states == {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.ROLLED_BACK}
     assert fleet.upgrade.status == "Faulted"
 
 
-def test_after_the_gate_stopped_the_second_attempt_there_is_a_third(make_fleet: MakeFleet) -> None:
+def test_a_third_attempt_follows_a_second_that_the_gate_stopped(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(1, **{"bad-versions": BAD})
     fleet.go_on()
     fleet.publish(BAD)
@@ -150,7 +150,7 @@ def test_an_opt_out_of_one_upgrade_outlives_an_attempt_that_touched_nothing(make
     assert numbers(fleet) == [1]
 
 
-def test_an_attempt_whose_only_instance_was_let_go_touched_nothing(make_fleet: MakeFleet) -> None:
+def test_an_attempt_with_its_only_instance_let_go_touched_nothing(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish(NEW)

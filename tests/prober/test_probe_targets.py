@@ -31,16 +31,16 @@ def fall_ill(row: ScaleSet) -> None:
 
 
 def get_busy(row: ScaleSet) -> None:
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=3)
         instance.operation_id, instance.operation_kind = "00000000-0000-0000-0000-000000000001", OperationKind.REIMAGE
         instance.save()
-        w.changed(instance)
+        writer.changed(instance)
 
 
 def come_back(row: ScaleSet) -> None:
     get_busy(row)
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=3)
         instance.operation_id, instance.operation_kind, instance.os_disk, instance.health_since = (
             None,
@@ -49,13 +49,13 @@ def come_back(row: ScaleSet) -> None:
             LATER,
         )
         instance.save()
-        w.changed(instance)
+        writer.changed(instance)
 
 
 def go(row: ScaleSet) -> None:
-    with writing(LATER, row.pk) as w:
+    with writing(LATER, row.pk) as writer:
         instance = Instance.objects.get(scale_set=row, number=5)
-        w.removed(instance)
+        writer.removed(instance)
         instance.delete()
 
 
@@ -88,7 +88,7 @@ def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
     assert probe_targets.refresh(known) == probe_targets.read(row.pk) != known
 
 
-def test_nothing_happened() -> None:
+def test_a_refresh_without_events_changes_nothing() -> None:
     row = a_scale_set(instances=8)
     known = probe_targets.read(row.pk)
     assert known and probe_targets.refresh(known) == known

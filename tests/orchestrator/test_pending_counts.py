@@ -11,7 +11,7 @@ from hypothesis.extra.django import TestCase
 from tests.rows import EACH, a_running_upgrade, instances, turn, without_overdue_opt_outs
 from tests.stories import NOW
 from upgrades.core.progress import progress_of
-from upgrades.core.states import MemberState, StartedBy, UpgradeKind
+from upgrades.core.states import InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.instance import staying
 from upgrades.orchestrator.observe import observe
@@ -28,16 +28,16 @@ OF_EXTENSIONS: list[dict[str, Any]] = [{"started_by": by, "kind": UpgradeKind.EX
 
 
 class WhoIsNext(TestCase):
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @example(drawn=EACH, withdrawn=False, surge=None)
-    @example(drawn=EACH, withdrawn=True, surge=MemberState.UPGRADING)
+    @example(drawn=EACH, withdrawn=True, surge=InstanceUpgradeState.UPGRADING)
     @given(
         drawn=st.lists(instances(), min_size=1, max_size=6),
         withdrawn=st.booleans(),
-        surge=st.sampled_from([None, None, MemberState.UPGRADING, MemberState.SUCCEEDED]),
+        surge=st.sampled_from([None, None, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SUCCEEDED]),
     )
-    def test_the_database_counts_whom_core_would_take(
-        self, drawn: list[dict[str, Any]], withdrawn: bool, surge: MemberState | None
+    def test_the_database_counts_the_instances_that_core_would_take(
+        self, drawn: list[dict[str, Any]], withdrawn: bool, surge: InstanceUpgradeState | None
     ) -> None:
         row, upgrade = a_running_upgrade(without_overdue_opt_outs(drawn), surge=surge, withdrawn=withdrawn)
         for kind in (*OF_IMAGES, *OF_EXTENSIONS):

@@ -10,7 +10,7 @@ FAILURES_TO_QUARANTINE = 3
 UNHEALTHY = "RollingUpgradeInstanceUnhealthyError"
 
 
-class Members:
+class InstanceUpgrades:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._verifying_since: dict[str, float] = {}

@@ -18,7 +18,7 @@ from upgrades.commands.opt_outs import opt_in, opt_out
 from upgrades.commands.steering import pause, resume
 from upgrades.commands.upgrades import cancel
 from upgrades.core.progress import Progress
-from upgrades.core.states import FaultCode, MemberState, OperationKind, UpgradeStatus
+from upgrades.core.states import FaultCode, InstanceUpgradeState, OperationKind, UpgradeStatus
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -28,7 +28,7 @@ def test_an_instance_opted_out_before_its_surge_begins_is_let_go(make_fleet: Mak
     first = fleet.instances[0]
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.work(handed)
-    assert states(fleet)[0] == MemberState.SKIPPED
+    assert states(fleet)[0] == InstanceUpgradeState.SKIPPED
     assert "5" not in fleet.views()
     fleet.go_on()
     assert (fleet.instances[0].number, fleet.instances[0].os_disk) == (0, first.os_disk)
@@ -43,7 +43,7 @@ def test_an_instance_opted_out_while_its_replacement_is_awaited_stays(make_fleet
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.probe()
     fleet.go_on()
-    assert states(fleet)[0] == MemberState.SKIPPED
+    assert states(fleet)[0] == InstanceUpgradeState.SKIPPED
     assert (fleet.instances[0].number, fleet.instances[0].os_disk) == (0, first.os_disk)
     assert numbers(fleet) == [0, 6, 7, 8, 9]
     assert set(fleet.views()) == {str(number) for number in numbers(fleet)}
@@ -62,7 +62,7 @@ def test_an_instance_opted_out_before_its_deletion_stays(make_fleet: MakeFleet) 
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)
     fleet.work(removing)
     fleet.go_on()
-    assert states(fleet)[0] == MemberState.SKIPPED
+    assert states(fleet)[0] == InstanceUpgradeState.SKIPPED
     assert (fleet.instances[0].number, fleet.instances[0].os_disk) == (0, first.os_disk)
     assert numbers(fleet) == [0, 6, 7, 8, 9]
     assert set(fleet.views()) == {str(number) for number in numbers(fleet)}
@@ -71,14 +71,14 @@ def test_an_instance_opted_out_before_its_deletion_stays(make_fleet: MakeFleet) 
     assert numbers(fleet) == [6, 7, 8, 9, 10]
 
 
-def test_a_worker_that_was_held_up_lets_nobody_go_whose_deletion_has_begun(make_fleet: MakeFleet) -> None:
+def test_a_delayed_worker_lets_no_instance_go_after_its_deletion_began(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     fleet.work(handed)
     fleet.probe()
     fleet.reconcile()
     opt_out_while_its_worker_is_held_up(fleet)
     assert fleet.instances[0].operation_kind == OperationKind.DELETE
-    assert states(fleet)[0] == MemberState.SUCCEEDED
+    assert states(fleet)[0] == InstanceUpgradeState.SUCCEEDED
 
 
 def test_a_new_instance_that_failed_and_is_opted_out_stays_and_counts_for_nothing(make_fleet: MakeFleet) -> None:
@@ -164,7 +164,7 @@ def test_a_breach_rolls_nothing_back_that_was_never_replaced(make_fleet: MakeFle
     fleet.go_on()
     assert fleet.upgrade.status == UpgradeStatus.FAULTED
     assert {row.number: row.os_disk for row in fleet.instances} == before
-    assert set(states(fleet).values()) == {MemberState.FAILED}
+    assert set(states(fleet).values()) == {InstanceUpgradeState.FAILED}
 
 
 def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet: MakeFleet) -> None:
@@ -180,7 +180,7 @@ def test_a_new_instance_that_becomes_unhealthy_later_counts_as_failed(make_fleet
     assert [each["target"].rpartition("/")[2] for each in fleet.upgrade.error["details"]] == ["5"]
 
 
-def test_three_bad_versions_of_new_instances_put_nobody_in_quarantine(make_fleet: MakeFleet) -> None:
+def test_three_bad_versions_of_surge_instances_quarantine_no_instance(make_fleet: MakeFleet) -> None:
     fleet = surging(make_fleet, 3, tags={"bad-versions": "16.04.1,16.04.2,16.04.3"})
     for number in (1, 2, 3):
         fleet.publish(f"16.04.{number}")

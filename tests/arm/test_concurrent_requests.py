@@ -10,7 +10,7 @@ from tests.stories import a_scale_set, at_once, document
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-MEMBERS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
+FIELDS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
 
 
 def statuses(*acts: Callable[[], Said]) -> list[int]:
@@ -19,26 +19,26 @@ def statuses(*acts: Callable[[], Said]) -> list[int]:
     return sorted(answer.status for answer in said)
 
 
-def test_of_two_simultaneous_requests_one_creates() -> None:
+def test_several_simultaneous_puts_create_only_once() -> None:
     api = Api()
     make = partial(api.put, scale_set(), document())
     assert statuses(make, make, make) == [200, 200, 201]
     assert (ScaleSet.objects.count(), ResourceGroup.objects.count()) == (1, 1)
 
 
-def test_changes_of_different_members_are_all_kept() -> None:
+def test_changes_of_different_fields_are_all_kept() -> None:
     api = Api()
     a_scale_set()
 
     def change(name: str) -> Said:
         return api.patch(scale_set(), {"properties": {"upgradePolicy": {"rollingUpgradePolicy": {name: 30}}}})
 
-    assert statuses(*(partial(change, name) for name in MEMBERS)) == [200, 200, 200]
+    assert statuses(*(partial(change, name) for name in FIELDS)) == [200, 200, 200]
     document = ScaleSet.objects.get().document
-    assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(MEMBERS, 30)
+    assert document["properties"]["upgradePolicy"]["rollingUpgradePolicy"] == dict.fromkeys(FIELDS, 30)
 
 
-def test_of_clients_with_the_same_etag_only_one_changes_it() -> None:
+def test_only_one_of_several_clients_with_the_same_etag_succeeds() -> None:
     api = Api()
     a_scale_set()
     etag = api.get(scale_set()).headers["ETag"]
@@ -64,7 +64,7 @@ def test_load_balancers_at_once() -> None:
     assert LoadBalancer.objects.count() == 1 and ScaleSet.objects.get().probe_port == 22
 
 
-def test_a_group_that_is_deleted_while_something_is_put_into_it() -> None:
+def test_deleting_a_group_during_a_put_into_it_leaves_no_orphan() -> None:
     """Never a group that is being deleted with a scale set in it that stays."""
     api = Api()
     for number in range(6):

@@ -102,7 +102,7 @@ BLAMED, WAITED_FOR = "extensions not provisioned: failed failed", "extensions no
         (Health.INITIALIZING, [DONE], Health.HEALTHY, Health.HEALTHY, "HTTP 200"),
     ],
 )
-def test_no_probe_makes_an_instance_healthy_whose_extensions_are_not_provisioned(
+def test_no_probe_makes_an_instance_without_provisioned_extensions_healthy(
     before: Health, extensions: list[dict[str, str]], found: Health, then: Health, detail: str
 ) -> None:
     """S-32"""
@@ -130,7 +130,7 @@ def test_the_detail_says_when_an_extension_is_to_blame_and_when_no_longer() -> N
     assert said == [("HTTP 503", 0), (BLAMED, 1), (BLAMED, 1), ("HTTP 503", 2)]
 
 
-def test_machines_whose_extensions_are_being_provisioned_are_asked_about_often() -> None:
+def test_machines_with_extensions_in_provisioning_are_viewed_often() -> None:
     row = a_probed_set(instances=2)
     assert not probed(row).is_settling
     row.instances.filter(number=1).update(extensions=[CREATING])
