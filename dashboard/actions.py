@@ -45,16 +45,16 @@ def not_signed_in() -> JsonResponse:
 def action(right: str) -> Callable[[PostHandler], Callable[..., JsonResponse]]:
     """Make a view of a function: it takes POSTs of people with this right, and answers a refusal of the command as 409."""
 
-    def decorate(do: PostHandler) -> Callable[..., JsonResponse]:
+    def decorate(handler: PostHandler) -> Callable[..., JsonResponse]:
         @require_POST
-        @wraps(do)
+        @wraps(handler)
         def view(request: HttpRequest, *args: Any, **options: Any) -> JsonResponse:
             if not request.user.is_authenticated:
                 return not_signed_in()
             if not rights.has(request.user, right):
                 return error(403, "AuthorizationFailed", rights.RIGHTS[right].why_not)
             try:
-                return JsonResponse(do(request, *args, **options))
+                return JsonResponse(handler(request, *args, **options))
             except Refused as refusal:
                 return error(409, refusal.code, refusal.sentence)
 

@@ -71,7 +71,7 @@ def request_id_of(request: HttpRequest) -> str:
     return found
 
 
-def nobody(request: HttpRequest) -> Actor:
+def signed_out_actor(request: HttpRequest) -> Actor:
     """The actor of a request by somebody who has not signed in."""
     return Actor(Who.NOBODY, "", "", EntryPoint.PAGE, address_of(request), request_id_of(request))
 

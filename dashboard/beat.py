@@ -45,7 +45,7 @@ class SteadyScheduler(Scheduler):
         try:
             self.app.send_task(str(entry.task), **(entry.options or {}))
         except (KombuError, RedisError, OSError) as error:
-            log.error("the broker does not do its work (%s): %s is not sent", error, entry.task)
+            log.error("the broker is not working (%s): %s is not sent", error, entry.task)
             heartbeats.tried(Part.BEAT)
         else:
             heartbeats.worked(Part.BEAT)

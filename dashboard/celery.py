@@ -89,7 +89,7 @@ def _pulse_for_ever() -> None:
         try:
             pulse.apply_async(expires=2 * PULSE_SECONDS)
         except (KombuError, RedisError, OSError) as error:
-            log.error("the broker does not do its work (%s): there is nothing to do", error)
+            log.error("the broker is not working (%s): there is nothing to do", error)
             heartbeats.tried(Part.WORKER)
 
 

@@ -102,13 +102,13 @@ def flag(name: str, default: bool = False) -> bool:
     raise BadEnvironment(f"{name} is a switch: 1 or 0, not {given!r}")
 
 
-def whole_number(name: str, default: int, *, least: int = 0, most: int = MAX_NUMBER) -> int:
+def whole_number(name: str, default: int, *, minimum: int = 0, maximum: int = MAX_NUMBER) -> int:
     given = text(name)
     if not given:
         return default
-    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(most))
-    if not is_number or not least <= int(given) <= most:
-        raise BadEnvironment(f"{name} must be a whole number from {least} to {most}, got {given[:40]!r}")
+    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(maximum))
+    if not is_number or not minimum <= int(given) <= maximum:
+        raise BadEnvironment(f"{name} must be a whole number from {minimum} to {maximum}, got {given[:40]!r}")
     return int(given)
 
 
@@ -245,43 +245,43 @@ def secret_key() -> str:
 @setting
 def health_wait_seconds() -> int:
     """How long an upgraded instance may take to become healthy. The document: "waits up to 5 minutes for probes to become healthy"."""
-    return whole_number("ROLLGRID_HEALTH_WAIT_SECONDS", 300, least=1)
+    return whole_number("ROLLGRID_HEALTH_WAIT_SECONDS", 300, minimum=1)
 
 
 @setting
 def operation_timeout_seconds() -> int:
     """How long a provider may take over one operation on a machine before it counts as failed."""
-    return whole_number("ROLLGRID_OPERATION_TIMEOUT_SECONDS", 1200, least=1)
+    return whole_number("ROLLGRID_OPERATION_TIMEOUT_SECONDS", 1200, minimum=1)
 
 
 @setting
 def upgrade_timeout_seconds() -> int:
     """How long one upgrade may take before it is stopped (Z-1.6: RollingUpgradeTimeoutError)."""
-    return whole_number("ROLLGRID_UPGRADE_TIMEOUT_SECONDS", 7 * 24 * 3600, least=60)
+    return whole_number("ROLLGRID_UPGRADE_TIMEOUT_SECONDS", 7 * 24 * 3600, minimum=60)
 
 
 @setting
 def hang_seconds() -> int:
     """How long a child of `up` may leave no heartbeat before it is restarted."""
-    return whole_number("ROLLGRID_HANG_SECONDS", 60, least=5)
+    return whole_number("ROLLGRID_HANG_SECONDS", 60, minimum=5)
 
 
 @setting
 def retry_seconds() -> int:
     """How long after a stopped upgrade the next attempt begins by itself; the wait doubles with each attempt, up to a day."""
-    return whole_number("ROLLGRID_RETRY_SECONDS", 1800, least=1)
+    return whole_number("ROLLGRID_RETRY_SECONDS", 1800, minimum=1)
 
 
 @setting
 def keep_history_days() -> int:
     """For how many days history is kept: the audit trail, changes of state, upgrades that have ended."""
-    return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, least=1, most=MAX_DAYS)
+    return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, minimum=1, maximum=MAX_DAYS)
 
 
 @setting
 def create_again_seconds() -> int:
     """How long after a failed creation a machine is made again by itself; the wait doubles with each, up to a quarter of an hour."""
-    return whole_number("ROLLGRID_CREATE_AGAIN_SECONDS", 15, least=1)
+    return whole_number("ROLLGRID_CREATE_AGAIN_SECONDS", 15, minimum=1)
 
 
 def database_file() -> Path:

@@ -76,7 +76,7 @@ class Relay:
         self._feeds: dict[int, FeedStream] = {}
         self._unrestricted: set[Listener] = set()  # clients of all scale sets, also of new ones
         self._listeners: set[Listener] = set()
-        self._has_news = asyncio.Event()
+        self._has_changes = asyncio.Event()
         self._is_known = asyncio.Event()
         self._database = DatabaseThread()
         self._tasks: list[asyncio.Task[None]] = []
@@ -161,7 +161,7 @@ class Relay:
         feed = self._feeds.get(scale_set_id)
         if feed and seq > feed.head:
             feed.head = seq
-            self._has_news.set()
+            self._has_changes.set()
 
     async def _ask_heads(self) -> None:
         while True:
@@ -180,7 +180,7 @@ class Relay:
             else:
                 feed.head = max(feed.head, head.seq)
         if any(feed.head > feed.seq for feed in self._feeds.values()):
-            self._has_news.set()
+            self._has_changes.set()
 
     async def _begin(self, head: Head, before: FeedStream | None) -> None:
         """Begin to follow a scale set that is new here, or whose stream is another now (`before`: as it was)."""
@@ -199,8 +199,8 @@ class Relay:
     async def _follow(self) -> None:
         """Each tick, read and send the new events of every scale set that has any."""
         while True:
-            await self._has_news.wait()
-            self._has_news.clear()
+            await self._has_changes.wait()
+            self._has_changes.clear()
             next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
             for feed in [stream for stream in self._feeds.values() if stream.head > stream.seq]:
                 await self._take(feed, await self._database(read.since, feed.id, feed.seq, MAX_EVENTS))
@@ -215,7 +215,7 @@ class Relay:
             return
         feed.seq = frame.seq
         if feed.head > feed.seq:
-            self._has_news.set()
+            self._has_changes.set()
         feed.remember(frame, asyncio.get_running_loop().time())
         for listener in list(feed.listeners):
             await listener.send_frame(feed.key, feed.stream, frame)

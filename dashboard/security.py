@@ -14,7 +14,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy, override
 
-from dashboard.auditing import actor_of, nobody
+from dashboard.auditing import actor_of, signed_out_actor
 from dashboard.content_policy import POLICY
 from upgrades import sign_ins
 from upgrades.commands import people
@@ -123,7 +123,7 @@ class SignInView(LoginView):
         with override("en"):  # the audit trail has one language
             errors = form.non_field_errors().as_data()
             message = next((error.messages[0] for error in errors if isinstance(error, ValidationError)), "")
-        people.sign_in_refused(name if is_known else "", code, message, nobody(self.request), timezone.now())
+        people.sign_in_refused(name if is_known else "", code, message, signed_out_actor(self.request), timezone.now())
 
 
 class SignOutView(LogoutView):

@@ -73,7 +73,7 @@ def instance_history(request: HttpRequest, group: str, name: str, number: int) -
     row = _scale_set(group, name)
     if number > MAX_NUMBER:
         raise Http404(f"{row} has no instance {number}")
-    return render(request, "parts/history.html", {"lines": history.of_instance(row, number, most=HISTORY_LINES)})
+    return render(request, "parts/history.html", {"lines": history.of_instance(row, number, max_rows=HISTORY_LINES)})
 
 
 @require_safe

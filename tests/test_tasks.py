@@ -27,9 +27,7 @@ def test_a_database_that_does_not_work_is_said_in_one_line(
     (entry,) = [record for record in caplog.records if record.name == tasks.__name__]
     assert OnceAMinute().filter(entry)
     assert entry.levelno == logging.ERROR
-    assert entry.getMessage().startswith(
-        "the database does not do its work (the disk is full: database or disk is full): "
-    )
+    assert entry.getMessage().startswith("the database is not working (the disk is full: database or disk is full): ")
     # The log's own filter may have counted such lines of other tests.
     said = entry.getMessage().partition(" [")[0]
     assert said.endswith("is done later by itself")

@@ -46,6 +46,6 @@ def last_upgrade(row: ScaleSet) -> RollingUpgrade | None:
     return row.upgrades.prefetch_related("batches").first()
 
 
-def of_instance(row: ScaleSet, number: int, *, most: int) -> list[Transition]:
-    """The last `most` changes of this instance, latest first."""
-    return list(Transition.objects.filter(scale_set=row, instance_number=number).order_by("-seq")[:most])
+def of_instance(row: ScaleSet, number: int, *, max_rows: int) -> list[Transition]:
+    """The last `max_rows` changes of this instance, latest first."""
+    return list(Transition.objects.filter(scale_set=row, instance_number=number).order_by("-seq")[:max_rows])

@@ -33,7 +33,7 @@ from upgrades.models import (
 
 KEEP_EVENTS = timedelta(hours=24)  # only the feed reads them; history reads transitions
 KEEP_UPGRADES = 10  # the latest of each scale set and kind: five are shown, and the wait between attempts counts more
-CHUNK = 200  # small rows deleted in one transaction
+MAX_ROWS_AT_ONCE = 200  # small rows deleted in one transaction
 EVENTS_AT_ONCE = 25  # fewer, since events may be large
 WORK_SECONDS = 0.05  # how long one call goes on
 # Something must have been written between so long ago.
@@ -71,9 +71,9 @@ def _past(now: datetime) -> datetime:
     return now - timedelta(days=settings.KEEP_HISTORY_DAYS)
 
 
-def _delete(rows: QuerySet, most: int) -> int:  # type: ignore[type-arg]  # of any model
+def _delete(rows: QuerySet, max_rows: int) -> int:  # type: ignore[type-arg]  # of any model
     """Delete at most `most` of these rows, which are selected before anything is locked. Returns how many rows were deleted."""
-    ids = list(rows.values_list("pk", flat=True)[:most])
+    ids = list(rows.values_list("pk", flat=True)[:max_rows])
     return rows.model._base_manager.filter(pk__in=ids).delete()[0] if ids else 0
 
 
@@ -86,19 +86,19 @@ def _transitions(now: datetime) -> int:
     old = Transition.objects.filter(at__lt=_past(now))
     has_some = ScaleSet.objects.filter(Exists(old.filter(scale_set=OuterRef("pk"))))
     first = has_some.order_by("pk").values_list("pk", flat=True).first()
-    return _delete(old.filter(scale_set=first), CHUNK) if first else 0
+    return _delete(old.filter(scale_set=first), MAX_ROWS_AT_ONCE) if first else 0
 
 
 def _audit_entries(now: datetime) -> int:
-    return AuditEntry.objects.all().forget(_past(now), CHUNK)
+    return AuditEntry.objects.all().forget(_past(now), MAX_ROWS_AT_ONCE)
 
 
 def _opt_outs(now: datetime) -> int:
-    return _delete(OptOut.objects.filter(ended_at__lt=_past(now)), CHUNK)
+    return _delete(OptOut.objects.filter(ended_at__lt=_past(now)), MAX_ROWS_AT_ONCE)
 
 
 def _fleet_stops(now: datetime) -> int:
-    return _delete(FleetStop.objects.filter(ended_at__lt=_past(now)), CHUNK)
+    return _delete(FleetStop.objects.filter(ended_at__lt=_past(now)), MAX_ROWS_AT_ONCE)
 
 
 def _upgrades(now: datetime) -> int:
@@ -124,7 +124,7 @@ def _operations(now: datetime) -> int:
     """Delete operations that ended a week ago. Old ones that no client polled get their end in `_settle_operations` first."""
     latest = AsyncOperation.objects.order_by("-started_at").values_list("pk", flat=True)[: async_operations.MIN_KEPT]
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT).exclude(pk__in=list(latest))
-    return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), CHUNK)
+    return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), MAX_ROWS_AT_ONCE)
 
 
 def _settle_operations(now: datetime) -> int:
@@ -136,11 +136,11 @@ def _settle_operations(now: datetime) -> int:
 
 
 def _sessions(now: datetime) -> int:
-    return _delete(Session.objects.filter(expire_date__lt=now), CHUNK)
+    return _delete(Session.objects.filter(expire_date__lt=now), MAX_ROWS_AT_ONCE)
 
 
 def _admin_log(now: datetime) -> int:
-    return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), CHUNK)
+    return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), MAX_ROWS_AT_ONCE)
 
 
 JOBS = (_events, _settle_operations, _operations, _sessions)

@@ -29,17 +29,17 @@ PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tr
 P = ParamSpec("P")
 
 
-def log_database_errors(do: Callable[P, None]) -> Callable[P, None]:
+def log_database_errors(task: Callable[P, None]) -> Callable[P, None]:
     """Log in one line that the database is away, locked or out of disk; what was to be done now is done later by itself."""
 
-    @wraps(do)
+    @wraps(task)
     def tried(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            do(*args, **kwargs)
+            task(*args, **kwargs)
         except DatabaseError as error:
             if not is_database_away(error):
                 raise
-            log.error("the database does not do its work (%s): %s%s is done later by itself", error, do.__name__, args)
+            log.error("the database is not working (%s): %s%s is done later by itself", error, task.__name__, args)
 
     return tried
 
@@ -57,8 +57,8 @@ def tick() -> None:
 
 @log_database_errors
 def reconcile_now(scale_set_id: int) -> None:
-    on_news = RECONCILER.wake if RECONCILER.is_running else None
-    for claim in reconcile.reconcile(scale_set_id, timezone.now, on_news, KNOWN if RECONCILER.is_running else None):
+    wake_again = RECONCILER.wake if RECONCILER.is_running else None
+    for claim in reconcile.reconcile(scale_set_id, timezone.now, wake_again, KNOWN if RECONCILER.is_running else None):
         send(work, claim.work_item_id, claim.claim_number)
 
 

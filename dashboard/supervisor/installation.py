@@ -11,7 +11,7 @@ from upgrades.installation import PROGRAM
 # As we make them. What looks otherwise was damaged; the broker's settings cannot say all of it either.
 PASSWORD = re.compile(r"[A-Za-z0-9_-]{50,200}")
 WEAK_KEY = (
-    "{path} is damaged: it has {length} characters, and a key has at least {least} random ones. Put the file back from a backup, "
+    "{path} is damaged: it has {length} characters, and a key has at least {minimum} random ones. Put the file back from a backup, "
     f"or remove it and start with `{PROGRAM} up --new-secret-key`"
 )
 
@@ -38,6 +38,6 @@ def _secret_key(home: Path, *, new: bool) -> str:
     if not kept or (new and not state_secrets.is_strong(kept)):
         return state_secrets.make(home, SECRET_KEY)
     if not state_secrets.is_strong(kept):
-        path, least = home / SECRET_KEY, state_secrets.MIN_LENGTH
-        raise CannotStart(WEAK_KEY.format(path=path, length=len(kept), least=least))
+        path, minimum = home / SECRET_KEY, state_secrets.MIN_LENGTH
+        raise CannotStart(WEAK_KEY.format(path=path, length=len(kept), minimum=minimum))
     return kept

@@ -1,4 +1,4 @@
-"""Who is at the admin's door."""
+"""People who use the admin."""
 
 import pytest
 from django.contrib.auth.models import Permission, User

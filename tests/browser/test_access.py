@@ -84,7 +84,7 @@ def test_axe_finds_nothing_in_dialogs(dark: bool, sign_in: SignIn) -> None:
 
 
 @THEMES
-def test_axe_finds_nothing_at_the_door(dark: bool, sign_in: SignIn) -> None:
+def test_axe_finds_nothing_on_the_sign_in_page(dark: bool, sign_in: SignIn) -> None:
     page = sign_in("/", dark=dark)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

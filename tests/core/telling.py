@@ -43,4 +43,4 @@ def _word(value: object) -> str:
 
 
 def tell_ids(ids: tuple[int, ...]) -> str:
-    return ranges(ids, most=len(ids)) or "-"
+    return ranges(ids, max_shown=len(ids)) or "-"

@@ -16,10 +16,10 @@ def test_neighbours_are_one(numbers: list[int], shown: str) -> None:
 
 
 def test_ranges_beyond_the_limit_are_counted() -> None:
-    assert ranges([0, 2, 4, 5, 6, 9], most=2) == "0 2 and 4 more"
+    assert ranges([0, 2, 4, 5, 6, 9], max_shown=2) == "0 2 and 4 more"
 
 
 @given(st.sets(st.integers(0, 200)))
 def test_every_number_is_in_it_once(numbers: set[int]) -> None:
-    found = [part.split("-") for part in ranges(numbers, most=1000).split()]
+    found = [part.split("-") for part in ranges(numbers, max_shown=1000).split()]
     assert [number for part in found for number in range(int(part[0]), int(part[-1]) + 1)] == sorted(numbers)

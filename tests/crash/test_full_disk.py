@@ -59,10 +59,7 @@ def test_a_full_disk_stops_all_and_breaks_nothing(up: Installation) -> None:
         assert (count.lost, count.doubled) == (0, 0)
         judging.events_replay(path)
     if connection.vendor == "sqlite":
-        assert (
-            "ERROR upgrades.tasks: the database does not do its work (the disk is full: database or disk is full)"
-            in said
-        )
+        assert "ERROR upgrades.tasks: the database is not working (the disk is full: database or disk is full)" in said
     assert "cannot write the state (database or disk is full)" in said
     assert "Traceback" not in said
     assert "starting it again" not in said, "nobody dies of it"

@@ -1,4 +1,4 @@
-"""What people do on the pages, and at the door to them, in the audit trail."""
+"""What people do on the pages, and when they sign in, in the audit trail."""
 
 import logging
 

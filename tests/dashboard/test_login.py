@@ -75,7 +75,7 @@ def test_a_post_without_our_token_is_not_accepted(ada: User) -> None:
     assert "Nothing was changed" in answer.content.decode()
 
 
-def test_the_admin_has_the_same_door(client: Client) -> None:
+def test_the_admin_has_the_same_sign_in_page(client: Client) -> None:
     answer = client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/login/?next=%2Fadmin%2F"
     assert "<h1>Sign in</h1>" in answer.content.decode()
@@ -87,7 +87,7 @@ def test_accounts_without_the_admin_are_told_so(client: Client, ada: User) -> No
     assert "You are signed in as ada. This account has no access to that page." in page
 
 
-def test_the_front_page_leads_to_the_door(client: Client) -> None:
+def test_the_front_page_leads_to_the_sign_in_page(client: Client) -> None:
     assert client.get("/")["Location"] == "/login/?next=/"
 
 
@@ -178,6 +178,6 @@ def test_the_policy_under_asgi() -> None:
     assert answer["Content-Security-Policy"] == POLICY
 
 
-def test_the_door_keeps_to_the_policy(client: Client, ada: User) -> None:
+def test_the_sign_in_page_keeps_to_the_policy(client: Client, ada: User) -> None:
     page = client.get("/login/").content.decode()
     assert not re.search(r"<script>|<style|\sstyle=|\son\w+=|javascript:|data:|https?://", page)

@@ -148,7 +148,7 @@ def test_settings_of_a_location_that_no_database_takes(admin_client: Client, set
     assert not Location.objects.filter(name="moon").exists()
 
 
-# --- a database that does not do its work -----------------------------------------------------------------------------
+# --- a database that is not working -----------------------------------------------------------------------------------
 
 
 def read_only(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:

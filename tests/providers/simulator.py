@@ -147,10 +147,10 @@ def takes_tcp(address: str, *, seconds: float = 5) -> bool:
 def is_taken(address: str) -> bool:
     """Whether somebody listens there: several simulators on one computer share its loopback addresses, and a free one is anybody's."""
     host, _, port = address.rpartition(":")
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            door.bind((host, int(port)))
+            listener.bind((host, int(port)))
         except OSError:
             return True
     return False

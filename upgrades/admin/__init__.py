@@ -1,4 +1,4 @@
-"""The admin site: a door. It parses, calls one command, renders."""
+"""The admin site: an entry point. It parses, calls one command, renders."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy

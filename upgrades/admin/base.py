@@ -62,7 +62,7 @@ def _with_zone(empty: Lazy) -> SafeString:
 
 
 def now() -> datetime:
-    """The admin's clock: read once for each act, and handed on."""
+    """The admin's clock: read once for each command, and handed on."""
     return timezone.now()
 
 
@@ -269,13 +269,16 @@ def ask(
 
 
 def each(
-    request: HttpRequest, acts: Iterable[tuple[str, Callable[[], object]]], done: str, form: forms.Form | None = None
+    request: HttpRequest,
+    commands: Iterable[tuple[str, Callable[[], object]]],
+    done: str,
+    form: forms.Form | None = None,
 ) -> bool:
     """Does these one by one; says what was done, and of each refusal why. False where a field of the form was refused."""
     finished = []
-    for name, act in acts:
+    for name, command in commands:
         try:
-            act()
+            command()
             finished.append(name)
         except Refused as refusal:
             if form and refusal.target in form.fields:

@@ -167,8 +167,8 @@ class VersionAdmin(LocationChoices[ImageVersion], CommandAdmin):
     def withdraw_chosen(self, request: HttpRequest, rows: QuerySet[ImageVersion]) -> HttpResponse | None:
         form = WithdrawalForm(request.POST if "agreed" in request.POST else None)
         if form.is_valid():
-            act = partial(withdraw_image, now=now(), by=name_of(request), reason=form.cleaned_data["reason"])
-            if each(request, _per_version(rows, act), _("Withdrawn"), form):
+            command = partial(withdraw_image, now=now(), by=name_of(request), reason=form.cleaned_data["reason"])
+            if each(request, _per_version(rows, command), _("Withdrawn"), form):
                 return None
         return ask(self, request, rows, "withdraw_chosen", _("Withdraw these versions"), form)
 
@@ -206,11 +206,11 @@ class WithdrawalForm(forms.Form):
 
 
 def _per_version(
-    rows: QuerySet[ImageVersion], act: Callable[[ImageReference], object]
+    rows: QuerySet[ImageVersion], command: Callable[[ImageReference], object]
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     for row in rows.select_related("sku"):
         reference = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, row.version)
-        yield str(row), partial(act, reference)
+        yield str(row), partial(command, reference)
 
 
 class LocationForm(ModelForm[Location]):

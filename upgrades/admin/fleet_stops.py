@@ -62,6 +62,6 @@ class FleetStopAdmin(CommandAdmin):
             title = _("Resume automatic upgrades")
             return ask(self, request, rows, "end_stop", title, forms.Form(), says=says, note=note)
         else:
-            act = partial(end_fleet_stop, by=name_of(request), now=now())
-            each(request, [(_("all scale sets"), act)], _("Automatic upgrades resumed"))
+            command = partial(end_fleet_stop, by=name_of(request), now=now())
+            each(request, [(_("all scale sets"), command)], _("Automatic upgrades resumed"))
         return None

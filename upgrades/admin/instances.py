@@ -123,8 +123,8 @@ class InstanceAdmin(Steering):
 
 def _opt_out(request: HttpRequest, rows: QuerySet[Instance], form: OptOutForm) -> bool:
     given = form.cleaned_data
-    act = partial(opt_out, owner=name_of(request), now=now(), **given)
-    return each(request, _per_scale_set(rows, act), _("Opted out"), form)
+    command = partial(opt_out, owner=name_of(request), now=now(), **given)
+    return each(request, _per_scale_set(rows, command), _("Opted out"), form)
 
 
 def _opt_in(
@@ -144,14 +144,14 @@ def _opt_in(
 
 
 def _per_scale_set(
-    rows: QuerySet[Instance], act: Callable[[str, list[str]], object]
+    rows: QuerySet[Instance], command: Callable[[str, list[str]], object]
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """One command for each scale set: ("fleet/web (3)", the call)."""
     found = rows.order_by("scale_set", "number")
     columns = found.values_list("scale_set__resource_group", "scale_set__name", "number")
     for path, its in groupby(list(columns), lambda columns_of_row: f"{columns_of_row[0]}/{columns_of_row[1]}"):
         ids = [str(number) for *_path, number in its]
-        yield f"{path} ({len(ids)})", partial(act, path, ids)
+        yield f"{path} ({len(ids)})", partial(command, path, ids)
 
 
 @admin.register(OptOut)

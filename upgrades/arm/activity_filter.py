@@ -44,7 +44,7 @@ ALL, NONE = Q(), Q(pk__in=[])
 
 
 def read(given: str) -> Q:
-    """Which entries are asked for. Raises Failed: no beginning of a time range, or what is not honoured."""
+    """Which entries are asked for. Raises ArmError: no beginning of a time range, or what is not honoured."""
     if len(given) > MAX_LENGTH:
         raise _wrong(f"has at most {MAX_LENGTH} characters, not {len(given)}")
     found, at, begins = ALL, 0, False

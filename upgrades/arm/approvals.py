@@ -24,7 +24,7 @@ def of_scale_set(call: Call, group: str, name: str) -> Answer:
 
 
 def _check_known(body: Mapping[str, object]) -> None:
-    """Without its one field all are approved: a slip in its name must not mean that. Raises Failed."""
+    """Without its one field all are approved: a slip in its name must not mean that. Raises ArmError."""
     strange = next((name for name in body if name.lower() != "instanceids"), None)
     if strange is not None or len(body) > 1:
         what = "instanceIds came twice" if strange is None else f"Could not find member '{printable(strange)}'"
@@ -40,7 +40,7 @@ def of_instance(call: Call, group: str, name: str, instance: str) -> Answer:
 
 
 def _ids(row: ScaleSet, given: Sequence[object]) -> list[str]:
-    """Raises Failed for what is no instance of the scale set."""
+    """Raises ArmError for what is no instance of the scale set."""
     there_are = {str(number) for number in row.instances.values_list("number", flat=True)}
     strange = next(
         (instance_id for instance_id in given if not isinstance(instance_id, str) or instance_id not in there_are), None

@@ -5,7 +5,7 @@ from upgrades.arm.requests import Call
 
 
 def check_conditions(call: Call, etag: str | None) -> None:
-    """`etag`: of what is there now; None: nothing is. Raises Failed."""
+    """`etag`: of what is there now; None: nothing is. Raises ArmError."""
     headers = call.request.headers
     wanted, unwanted = headers.get("If-Match"), headers.get("If-None-Match")
     if wanted is not None and not _matches(wanted, etag):

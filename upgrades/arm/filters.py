@@ -43,7 +43,7 @@ _Condition = Callable[[Shown, Tag | None], bool]
 
 
 def read(given: str, fields: Sequence[str], *, target: str = OPTION) -> Fits:
-    """Whether a thing fits. `fields`: the names that the list knows, tagName and tagValue among them where it has tags. Raises Failed."""
+    """Whether a thing fits. `fields`: the names that the list knows, tagName and tagValue among them where it has tags. Raises ArmError."""
     if len(given) > MAX_LENGTH:
         raise _wrong(f"has at most {MAX_LENGTH} characters, not {len(given)}", target)
     condition = _Reader(given, fields, target).read()

@@ -55,7 +55,7 @@ def version(call: Call, location: str, publisher: str, offer: str, sku: str, ver
 
 
 def _skus(place: Location, *names: str) -> list[ImageSku]:
-    """Those of this publisher, offer and SKU, as far as they are given. Raises Failed where there is none."""
+    """Those of this publisher, offer and SKU, as far as they are given. Raises ArmError where there is none."""
     wanted = [name.lower() for name in names]
     rows = [row for row in catalog.supported_skus(place) if not row.gallery and _names(row)[: len(wanted)] == wanted]
     if not rows and names:

@@ -71,7 +71,7 @@ def _selected(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list
 
 
 def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
-    """Raises Failed."""
+    """Raises ArmError."""
     is_number = instance.isascii() and instance.isdecimal() and len(instance) < 10
     row = Instance.objects.filter(scale_set=scale_set, number=int(instance)).first() if is_number else None
     if row is None:

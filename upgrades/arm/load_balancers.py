@@ -23,7 +23,7 @@ from upgrades.models import LoadBalancer, ScaleSet
 
 
 def find(group: str, name: str) -> LoadBalancer:
-    """Raises Failed."""
+    """Raises ArmError."""
     row = LoadBalancer.objects.select_related("location").filter(key=ScaleSet.key_of(group, name)).first()
     if row is None:
         check_group(group)

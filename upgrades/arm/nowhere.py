@@ -17,7 +17,7 @@ DOCS = "docs/arm-api.md lists what is served"
 
 @takes(ANY)
 def nothing(call: Call) -> Answer:
-    """Raises Failed."""
+    """Raises ArmError."""
     parts = [part for part in call.path.split("/") if part]
     below = [at for at, part in enumerate(parts) if part.lower() == "providers"]
     raise _of_provider(call, parts[below[-1] + 1 :]) if below else _without_provider(call, parts)

@@ -32,7 +32,7 @@ def takes(*options: str) -> Callable[[V], V]:
 
 
 def check(given: QueryDict, view: Callable[..., object], *, changes: bool = False) -> None:
-    """Raises Failed for an option that the view does not honour, and for one that came with two values.
+    """Raises ArmError for an option that the view does not honour, and for one that came with two values.
 
     `changes`: the view changes something; then any other parameter that we do not know is refused too.
     """
@@ -61,7 +61,7 @@ def _not_honoured(name: str, known: Sequence[str]) -> ArmError:
 
 
 def top(query: Mapping[str, str]) -> int | None:
-    """How many are asked for at most; None: all. Raises Failed."""
+    """How many are asked for at most; None: all. Raises ArmError."""
     given = query.get(TOP)
     if given is None:
         return None
@@ -71,7 +71,7 @@ def top(query: Mapping[str, str]) -> int | None:
 
 
 def words(query: Mapping[str, str], option: str, known: Sequence[str]) -> set[str]:
-    """What a list of words such as "$expand=a,b" says, in lower case. Raises Failed for one that is not known."""
+    """What a list of words such as "$expand=a,b" says, in lower case. Raises ArmError for one that is not known."""
     given = [word.strip().lower() for word in query.get(option, "").split(",") if word.strip()]
     there_are = {known_word.lower() for known_word in known}
     strange = next((word for word in given if word not in there_are), None)

@@ -60,7 +60,7 @@ class Call:
         return absolute(self.request, "/" + path.lstrip("/"))  # what follows two slashes would be a host
 
     def require(self, role: Role) -> None:
-        """Raises Failed where the client may not do that."""
+        """Raises ArmError where the client may not do that."""
         if not self.client.may(role):
             self._note_refusal(role)
             message = (
@@ -78,7 +78,7 @@ class Call:
             audit.record_refusal("AccessRefused", ObjectKind.ADDRESS, path, code, message, now=self.now)
 
     def object_body(self) -> dict[str, Any]:
-        """The body, which must be a JSON object. Raises Failed."""
+        """The body, which must be a JSON object. Raises ArmError."""
         if not isinstance(self.body, dict):
             came = "nothing" if self.body is None else kind_of_value(self.body)
             raise ArmError(
@@ -87,7 +87,7 @@ class Call:
         return self.body
 
     def no_body(self) -> None:
-        """What a call takes nothing of must not come: who sends it counts on it. Raises Failed."""
+        """What a call takes nothing of must not come: who sends it counts on it. Raises ArmError."""
         if self.body not in (None, {}):
             message = f"The request content was invalid: {self.method} of this takes no content, such as which instances; leave it out."
             raise ArmError("InvalidRequestContent", message)
@@ -178,7 +178,7 @@ def _actor(call: Call) -> Actor:
 
 
 def _check_method(method: str, methods: Mapping[str, View]) -> None:
-    """Raises Failed."""
+    """Raises ArmError."""
     if method not in methods:
         allowed = ", ".join(sorted(methods)) or "none"
         message = f"The requested resource does not support http method '{method}'; it supports: {allowed}."
@@ -186,7 +186,7 @@ def _check_method(method: str, methods: Mapping[str, View]) -> None:
 
 
 def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
-    """The client whose token came. Raises Failed, with a header that makes Azure's clients fetch a new token."""
+    """The client whose token came. Raises ArmError, with a header that makes Azure's clients fetch a new token."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     message = (
         "Authentication failed. The 'Authorization' header is missing: it is 'Bearer' and a token of the token service."
@@ -205,7 +205,7 @@ def authenticated(request: HttpRequest, now: datetime) -> ApiClient:
 
 
 def _check_address(*parts: str) -> None:
-    """Raises Failed for what no database takes."""
+    """Raises ArmError for what no database takes."""
     if any("\0" in part for part in parts):
         raise ArmError(
             "InvalidParameter", "the address has a NUL (%00) in it: no name of a RESOURCE_GROUP/NAME has one"
@@ -261,8 +261,10 @@ def _failed(error: Exception, request: HttpRequest) -> ArmError:
     if isinstance(error, BadDocument):
         return ArmError(error.code, error.message, target=error.target)
     if isinstance(error, RequestDataTooBig):
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
-        return ArmError("RequestTooLarge", f"The request content is too large: at most {most} MB are taken here.")
+        max_megabytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
+        return ArmError(
+            "RequestTooLarge", f"The request content is too large: at most {max_megabytes} MB are taken here."
+        )
     if isinstance(error, BadRequest | SuspiciousOperation):
         return ArmError(
             "BadRequest", "The request has too many parameters, or asks for a host that this server is not."
@@ -270,7 +272,7 @@ def _failed(error: Exception, request: HttpRequest) -> ArmError:
     if isinstance(error, UnreadablePostError):
         return _bad_content("the connection ended before all of it had come")
     if is_database_away(error):
-        log.error("the database does not do its work (%s)", error)
+        log.error("the database is not working (%s)", error)
         return ArmError("ServiceUnavailable", "The database does not answer. Try again in some seconds.")
     log.exception("%s %r failed", request.method, request.path)
     return ArmError("InternalServerError", "Something went wrong on the server; its log says what. Try again later.")

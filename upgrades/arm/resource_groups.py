@@ -41,7 +41,7 @@ def render(call: Call, row: ResourceGroup) -> dict[str, Any]:
 
 
 def _find(group: str) -> ResourceGroup:
-    """Raises Failed."""
+    """Raises ArmError."""
     row = existing().filter(key=group.lower()).first()
     if row is None:
         raise group_not_found(group)
@@ -136,10 +136,10 @@ def resources_of_group(call: Call, group: str) -> Answer:
 def _listed(call: Call, group: str | None) -> Answer:
     """Those of the group, or all of them, in a number of queries that does not grow."""
     fits = filters.read(call.query[FILTER], FIELDS) if call.query.get(FILTER, "").strip() else None
-    expanded, most = words(call.query, EXPAND, EXPANDED), top(call.query)
+    expanded, limit = words(call.query, EXPAND, EXPANDED), top(call.query)
     of_group = {"key__startswith": ScaleSet.keys_in(group)} if group else {}
     found = [*_scale_sets(call, expanded, of_group), *_load_balancers(call, expanded, of_group)]
-    return everything([resource for resource in found if fits is None or fits(_as_shown(resource))][:most])
+    return everything([resource for resource in found if fits is None or fits(_as_shown(resource))][:limit])
 
 
 def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:

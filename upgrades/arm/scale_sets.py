@@ -35,7 +35,7 @@ STEERED = (("tags",), ("properties", "upgradepolicy"))
 
 
 def find(group: str, name: str) -> ScaleSet:
-    """Raises Failed."""
+    """Raises ArmError."""
     rows = ScaleSet.objects.select_related("location", "sku")
     row = rows.filter(key=ScaleSet.key_of(group, name)).first()
     if row is None:
@@ -45,7 +45,7 @@ def find(group: str, name: str) -> ScaleSet:
 
 
 def check_group(group: str) -> None:
-    """Raises Failed."""
+    """Raises ArmError."""
     if not existing().filter(key=group.lower()).exists():
         raise group_not_found(group)
 
@@ -129,7 +129,7 @@ def of_location(call: Call, location: str) -> Answer:
 
 
 def find_location(name: str) -> Any:
-    """Raises Failed."""
+    """Raises ArmError."""
     row = catalog.find_location(name)
     if row is None:
         message = f"The provided location '{name[:80]}' is not available. GET /subscriptions/ID/locations lists them."

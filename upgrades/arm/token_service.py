@@ -34,7 +34,7 @@ def token(request: HttpRequest, tenant: str) -> HttpResponse:
     except (DatabaseError, InterfaceError) as error:
         if not is_database_away(error):
             raise
-        log.error("the database does not do its work (%s)", error)
+        log.error("the database is not working (%s)", error)
         return _refused(503, "temporarily_unavailable", "AADSTS90033: the database does not answer; try again later")
     except (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError, LookupError):
         return not_a_form()

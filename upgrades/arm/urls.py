@@ -27,12 +27,12 @@ from upgrades.arm import (
 from upgrades.arm.nowhere import NOWHERE
 from upgrades.arm.requests import refused
 
-S = "subscriptions/{subscription}"
-G = f"{S}/resourcegroups/{{group}}"
+SUBSCRIPTION = "subscriptions/{subscription}"
+GROUP = f"{SUBSCRIPTION}/resourcegroups/{{group}}"
 COMPUTE = "providers/microsoft.compute"
-L = f"{S}/{COMPUTE}/locations/{{location}}"
+LOCATION = f"{SUBSCRIPTION}/{COMPUTE}/locations/{{location}}"
 SETS = f"{COMPUTE}/virtualmachinescalesets"
-V = f"{G}/{SETS}/{{name}}"
+SCALE_SET = f"{GROUP}/{SETS}/{{name}}"
 
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -51,8 +51,8 @@ def _matching(regex: str, view: Callable[..., HttpResponse]) -> URLPattern:
     return URLPattern(pattern, view)
 
 
-IMAGES = f"{L}/publishers/{{publisher}}/artifacttypes/vmimage/offers"
-B = f"{G}/providers/microsoft.network/loadbalancers"
+IMAGES = f"{LOCATION}/publishers/{{publisher}}/artifacttypes/vmimage/offers"
+LOAD_BALANCER = f"{GROUP}/providers/microsoft.network/loadbalancers"
 
 urlpatterns = [
     # before there is a token
@@ -72,46 +72,46 @@ urlpatterns = [
     route("providers/microsoft.compute/operations", subscriptions.OPERATIONS_OF_COMPUTE),
     route("tenants", subscriptions.TENANTS),
     route("subscriptions", subscriptions.ALL),
-    route(S, subscriptions.ONE),
-    route(f"{S}/locations", subscriptions.LOCATIONS),
-    route(f"{S}/providers", subscriptions.PROVIDERS),
-    route(f"{S}/providers/{{namespace}}", subscriptions.PROVIDER),
-    route(f"{S}/providers/{{namespace}}/register", subscriptions.REGISTER),
-    route(f"{S}/resources", resource_groups.RESOURCES),
-    route(f"{S}/resourcegroups", resource_groups.ALL),
-    route(G, resource_groups.ONE),
-    route(f"{G}/resources", resource_groups.RESOURCES_OF_GROUP),
-    route(f"{S}/providers/microsoft.insights/eventtypes/management/values", activity_log.VALUES),
+    route(SUBSCRIPTION, subscriptions.ONE),
+    route(f"{SUBSCRIPTION}/locations", subscriptions.LOCATIONS),
+    route(f"{SUBSCRIPTION}/providers", subscriptions.PROVIDERS),
+    route(f"{SUBSCRIPTION}/providers/{{namespace}}", subscriptions.PROVIDER),
+    route(f"{SUBSCRIPTION}/providers/{{namespace}}/register", subscriptions.REGISTER),
+    route(f"{SUBSCRIPTION}/resources", resource_groups.RESOURCES),
+    route(f"{SUBSCRIPTION}/resourcegroups", resource_groups.ALL),
+    route(GROUP, resource_groups.ONE),
+    route(f"{GROUP}/resources", resource_groups.RESOURCES_OF_GROUP),
+    route(f"{SUBSCRIPTION}/providers/microsoft.insights/eventtypes/management/values", activity_log.VALUES),
     # images
-    route(f"{L}/publishers", images.PUBLISHERS),
+    route(f"{LOCATION}/publishers", images.PUBLISHERS),
     route(IMAGES, images.OFFERS),
     route(f"{IMAGES}/{{offer}}/skus", images.SKUS),
     route(f"{IMAGES}/{{offer}}/skus/{{sku}}/versions", images.VERSIONS),
     route(f"{IMAGES}/{{offer}}/skus/{{sku}}/versions/{{version}}", images.VERSION),
     # scale sets
-    route(f"{L}/operations/{{operation}}", operations.OPERATION),
-    route(f"{L}/virtualmachinescalesets", scale_sets.OF_LOCATION),
-    route(f"{S}/{SETS}", scale_sets.OF_SUBSCRIPTION),
-    route(f"{G}/{SETS}", scale_sets.OF_GROUP),
-    route(V, scale_sets.ONE),
-    route(f"{V}/instanceview", instance_views.OF_SCALE_SET),
-    route(f"{V}/preflight", preflight.PREFLIGHT),
-    route(f"{V}/osupgradehistory", rolling_upgrades.HISTORY),
-    route(f"{V}/osrollingupgrade", rolling_upgrades.START),
-    route(f"{V}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
-    route(f"{V}/approverollingupgrade", approvals.SCALE_SET),
-    route(f"{V}/rollingupgrades/latest", rolling_upgrades.LATEST),
-    route(f"{V}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
-    route(f"{V}/virtualmachines", instances.ALL),
-    route(f"{V}/virtualmachines/{{instance}}", instances.ONE),
-    route(f"{V}/virtualmachines/{{instance}}/instanceview", instances.VIEW),
-    route(f"{V}/virtualmachines/{{instance}}/approverollingupgrade", approvals.INSTANCE),
+    route(f"{LOCATION}/operations/{{operation}}", operations.OPERATION),
+    route(f"{LOCATION}/virtualmachinescalesets", scale_sets.OF_LOCATION),
+    route(f"{SUBSCRIPTION}/{SETS}", scale_sets.OF_SUBSCRIPTION),
+    route(f"{GROUP}/{SETS}", scale_sets.OF_GROUP),
+    route(SCALE_SET, scale_sets.ONE),
+    route(f"{SCALE_SET}/instanceview", instance_views.OF_SCALE_SET),
+    route(f"{SCALE_SET}/preflight", preflight.PREFLIGHT),
+    route(f"{SCALE_SET}/osupgradehistory", rolling_upgrades.HISTORY),
+    route(f"{SCALE_SET}/osrollingupgrade", rolling_upgrades.START),
+    route(f"{SCALE_SET}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
+    route(f"{SCALE_SET}/approverollingupgrade", approvals.SCALE_SET),
+    route(f"{SCALE_SET}/rollingupgrades/latest", rolling_upgrades.LATEST),
+    route(f"{SCALE_SET}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
+    route(f"{SCALE_SET}/virtualmachines", instances.ALL),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}", instances.ONE),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}/instanceview", instances.VIEW),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}/approverollingupgrade", approvals.INSTANCE),
     # load balancers
-    route(f"{S}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
-    route(B, load_balancers.OF_GROUP),
-    route(f"{B}/{{name}}", load_balancers.ONE),
-    route(f"{B}/{{name}}/probes", load_balancers.PROBES),
-    route(f"{B}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
+    route(f"{SUBSCRIPTION}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
+    route(LOAD_BALANCER, load_balancers.OF_GROUP),
+    route(f"{LOAD_BALANCER}/{{name}}", load_balancers.ONE),
+    route(f"{LOAD_BALANCER}/{{name}}/probes", load_balancers.PROBES),
+    route(f"{LOAD_BALANCER}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
     *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants", "batch")),
 ]
 

@@ -41,7 +41,7 @@ RENAMED = (
 
 
 def read(given: str | None, namespace: str) -> date:
-    """The version of a request. Raises Failed."""
+    """The version of a request. Raises ArmError."""
     if not given:
         message = "The api-version query parameter (?api-version=) is required for all requests, such as api-version=2018-10-01."
         raise ArmError("MissingApiVersionParameter", message)

@@ -257,11 +257,11 @@ def _is_too_much(row: AuditEntry) -> bool:
     # Entries from the future do not count: a clock that ran ahead wrote them.
     recent = recent.filter(at__lte=_before(row, timedelta(0)))
     if row.who == Who.NOBODY:
-        recent, most = recent.filter(who=Who.NOBODY), MAX_REFUSALS_OF_NOBODY
+        recent, max_recent = recent.filter(who=Who.NOBODY), MAX_REFUSALS_OF_NOBODY
     else:
-        recent, most = recent.filter(who=row.who, name=row.name), MAX_REFUSALS
+        recent, max_recent = recent.filter(who=row.who, name=row.name), MAX_REFUSALS
     same = recent.filter(code=row.code, name=row.name, key=row.key, error_code=row.error_code, came_from=row.came_from)
-    return same.filter(at__gt=_before(row, SAME_REFUSAL)).exists() or recent.count() >= most
+    return same.filter(at__gt=_before(row, SAME_REFUSAL)).exists() or recent.count() >= max_recent
 
 
 def _before(row: AuditEntry, length: timedelta) -> datetime | Combinable:

@@ -67,7 +67,7 @@ def _locked(path: str) -> ScaleSet:
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document's value of each of EDITABLE_FIELDS, in force or not; Azure's default where it has none. Durations are in seconds."""
-    read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, least=0, most=MAX_INSTANCES)}
+    read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, minimum=0, maximum=MAX_INSTANCES)}
     read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
     return read | {field.form_name: _as_said(read_policy_field(document, field), field) for field in FIELDS.values()}
 

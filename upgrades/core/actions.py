@@ -56,7 +56,7 @@ def _running(context: ReasonContext) -> str:
 def _start(context: ReasonContext) -> str:
     if why := _running(context) or _why_not_at_all(context):
         return why
-    return _why_it_would_end_at_once(what_if.started(context.facts), context, _why_nobody_would_be_taken(context))
+    return _why_it_would_end_at_once(what_if.started(context.facts), context, _why_none_would_be_taken(context))
 
 
 def _why_not_at_all(context: ReasonContext) -> str:
@@ -68,7 +68,7 @@ def _why_not_at_all(context: ReasonContext) -> str:
     return say("action.paused", version=context.target, by=by) if by else ""
 
 
-def _why_nobody_would_be_taken(context: ReasonContext) -> str:
+def _why_none_would_be_taken(context: ReasonContext) -> str:
     waiting = len(context.outdated)
     if not waiting:
         return say("action.all_current", version=context.target)
@@ -81,37 +81,37 @@ def _start_unhealthy_first(context: ReasonContext) -> str:
     if why := _running(context) or _why_not_at_all(context):
         return why
     begun = what_if.started(context.facts, unhealthy_first=True)
-    nobody = say("action.none_unhealthy")
+    reason_if_none = say("action.none_unhealthy")
     if begun.upgrade is None or not batches.unhealthy_first(begun, begun.upgrade):
-        return nobody
-    return _why_it_would_end_at_once(begun, context, nobody)
+        return reason_if_none
+    return _why_it_would_end_at_once(begun, context, reason_if_none)
 
 
 def _retry_failed(context: ReasonContext) -> str:
     if why := _running(context) or _why_not_at_all(context):
         return why
-    nobody = say("action.none_failed", version=context.target)
+    reason_if_none = say("action.none_failed", version=context.target)
     if not any(instance.failed_version == context.target for instance in context.facts.instances):
-        return nobody
-    return _why_it_would_end_at_once(what_if.started(context.facts, only_failed=True), context, nobody)
+        return reason_if_none
+    return _why_it_would_end_at_once(what_if.started(context.facts, only_failed=True), context, reason_if_none)
 
 
 def _extensions(context: ReasonContext, extensions: str) -> str:
     if not extensions:
         return say("action.no_extensions")
-    nobody = say("action.all_have_extensions")
+    reason_if_none = say("action.all_have_extensions")
     if all(instance.extensions == extensions for instance in context.facts.instances):
-        return nobody
-    return _why_it_would_end_at_once(what_if.extensions_started(context.facts, extensions), context, nobody)
+        return reason_if_none
+    return _why_it_would_end_at_once(what_if.extensions_started(context.facts, extensions), context, reason_if_none)
 
 
-def _why_it_would_end_at_once(begun: Facts, context: ReasonContext, nobody: str) -> str:
+def _why_it_would_end_at_once(begun: Facts, context: ReasonContext, reason_if_none: str) -> str:
     """Why the upgrade would end at once, "" where it would not. `nobody`: the sentence for "there is no instance to take"."""
     if begun.upgrade is None or not batches.takeable_now(begun, begun.upgrade):
-        return nobody
+        return reason_if_none
     match decide(begun, context.now):
         case Complete():
-            return nobody
+            return reason_if_none
         case Fault(breach) if breach.exceeded:
             share, limit = breach.exceeded.share_percent, breach.exceeded.limit_percent
             return say("action.would_stop", count=len(breach.instances), share=share, limit=limit)

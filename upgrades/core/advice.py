@@ -54,7 +54,7 @@ def at_the_gate(context: ReasonContext) -> str:
     "" while an upgrade runs."""
     if context.upgrade:
         return ""  # its policy was fixed at its start, so that changing the scale set's would not help
-    is_opened = _may_begin(context) and _would_open_without_those_upgraded(context)
+    is_opened = _may_begin(context) and _would_open_once_mended(context)
     return START_UNHEALTHY_FIRST if is_opened else CHANGE_POLICY
 
 
@@ -88,7 +88,7 @@ def _may_begin(context: ReasonContext) -> bool:
     return context.upgrade is None and not backoff.paused_by(context.facts)
 
 
-def _would_open_without_those_upgraded(context: ReasonContext) -> bool:
+def _would_open_once_mended(context: ReasonContext) -> bool:
     """Would the gate open if the unhealthy instances that the upgrade itself would mend did not count?"""
     takes = {instance.id for instance in startable_instances(context)}
     unhealthy_now = health.unhealthy(context.facts, context.now)

@@ -224,10 +224,10 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     unhealthy_ids = set(ids(unhealthy(facts, now)))
     version = facts.upgrade.target.version if facts.upgrade else ""
     pool = _pool(todo, policy, unhealthy_ids, version)
-    most = size(len(facts.counted), policy)
-    chosen = list(ids(pool[:most]))
+    max_size = size(len(facts.counted), policy)
+    chosen = list(ids(pool[:max_size]))
     fitting = _shrunk(facts, chosen, policy, unhealthy_ids)
-    return Choice(fitting, _numbers(facts, policy, pool, most, fitting, unhealthy_ids))
+    return Choice(fitting, _numbers(facts, policy, pool, max_size, fitting, unhealthy_ids))
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
@@ -265,18 +265,18 @@ def _numbers(
     facts: Facts,
     policy: Policy,
     pool: Sequence[InstanceFacts],
-    most: int,
+    max_size: int,
     chosen: tuple[int, ...],
     unhealthy_ids: set[int],
 ) -> dict[str, object]:
     """How large the batch is, where its instances come from, and why it is not larger. None: it is not said."""
     total = len(facts.counted)
-    is_short, is_smaller = len(pool) < most, len(chosen) < min(most, len(pool))
+    is_short, is_smaller = len(pool) < max_size, len(chosen) < min(max_size, len(pool))
     return {
         "percent": policy.max_batch_percent,
         "total": total,
         "share": total * policy.max_batch_percent / 100,
-        "most": most,
+        "most": max_size,
         "zone": None if policy.cross_zone else pool[0].zone,
         "domain": pool[0].update_domain,
         "unhealthy_first": policy.unhealthy_first and pool[0].id in unhealthy_ids,

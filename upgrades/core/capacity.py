@@ -47,8 +47,8 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     """
     in_flight = ids_in_flight(facts)
     untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
-    if spare := [instance.id for instance in untouched if instance.is_unused_surge]:
-        return RemoveInstances(tuple(sorted(spare)))
+    if unused_surges := [instance.id for instance in untouched if instance.is_unused_surge]:
+        return RemoveInstances(tuple(sorted(unused_surges)))
     free = [instance for instance in untouched if not instance.is_protected_from_scale_in]
     surplus = len(facts.staying) - facts.capacity
     coming = sum(
@@ -56,8 +56,8 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
         for instance in facts.staying
         if instance.is_being_created and not instance.is_opted_out and not instance.is_protected_from_scale_in
     )
-    most = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
-    return RemoveInstances(batches.to_remove(facts, free, most)) if most > 0 and free else None
+    max_removals = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
+    return RemoveInstances(batches.to_remove(facts, free, max_removals)) if max_removals > 0 and free else None
 
 
 def wait_for_machines(facts: Facts, now: datetime) -> Step | None:

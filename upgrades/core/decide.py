@@ -62,14 +62,14 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
-    back = sum(1 for member in waiting if member.state is InstanceUpgradeState.ROLLING_BACK)
-    forth = sum(
+    rolling_back = sum(1 for member in waiting if member.state is InstanceUpgradeState.ROLLING_BACK)
+    upgrading = sum(
         1 for member in waiting if member.state in (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING)
     )
-    if forth:
-        return _wait_for_work(facts, waiting, forth, now)
-    if back:
-        return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, say(Why.ROLLING_BACK, count=back))
+    if upgrading:
+        return _wait_for_work(facts, waiting, upgrading, now)
+    if rolling_back:
+        return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, say(Why.ROLLING_BACK, count=rolling_back))
     until = min(health.wait_ends(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
     if until <= now:
         return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))

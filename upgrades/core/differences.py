@@ -76,12 +76,12 @@ def _short(value: Any, depth: int) -> Any:
         short = {plain(str(name), MAX_TEXT): _short(inner, depth - 1) for name, inner in items[:MAX_ITEMS]}
         return {**short, "...": f"and {len(items) - MAX_ITEMS} more"} if len(items) > MAX_ITEMS else short
     if isinstance(value, list | tuple):
-        cut = [_short(element, depth - 1) for element in value[:MAX_ITEMS]]
-        return [*cut, f"... and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else cut
+        shortened = [_short(element, depth - 1) for element in value[:MAX_ITEMS]]
+        return [*shortened, f"... and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else shortened
     return plain(str(value), MAX_TEXT)
 
 
-def plain(text: str, longest: int) -> str:
-    """The text in one line of at most `longest` characters. Unprintable ones become "?": no database or terminal should get them."""
-    cut = text if len(text) <= longest else f"{text[: longest - 3]}..."
-    return "".join(letter if letter.isprintable() else "?" for letter in cut)
+def plain(text: str, max_length: int) -> str:
+    """The text in one line of at most `max_length` characters. Unprintable ones become "?": no database or terminal should get them."""
+    shortened = text if len(text) <= max_length else f"{text[: max_length - 3]}..."
+    return "".join(letter if letter.isprintable() else "?" for letter in shortened)

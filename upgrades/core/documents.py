@@ -116,12 +116,12 @@ def read(document: object) -> Model:
     _check_profile(document)
     return Model(
         location=location.replace(" ", "").lower(),
-        capacity=read_int(document, "sku", "capacity", default=None, least=0, most=MAX_INSTANCES),
+        capacity=read_int(document, "sku", "capacity", default=None, minimum=0, maximum=MAX_INSTANCES),
         image=_image(document),
         automatic_upgrade=read_bool(document, *AUTOMATIC_POLICY, "enableAutomaticOSUpgrade"),
         policy=_policy(document, by_hand=False),
         policy_by_hand=_policy(document, by_hand=True),
-        probe_id=read_str(document, *_PROFILE, "networkProfile", "healthProbe", "id", longest=MAX_PROBE_ID_LENGTH),
+        probe_id=read_str(document, *_PROFILE, "networkProfile", "healthProbe", "id", max_length=MAX_PROBE_ID_LENGTH),
         extension_probe=_extension_probe(document),
         machine=_machine(document),
         is_of_gallery=bool(get_field(document, *_IMAGE, "id")),
@@ -207,9 +207,9 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 def read_policy_field(document: Json, field: PolicyField) -> Any:
     """The value of a policy field in the document, as `Policy` has it, whether in force or not; its default where it is absent."""
     if field.kind is FieldKind.PERCENT:
-        return read_int(document, *field.place, default=field.default, least=field.min_percent, most=100)
+        return read_int(document, *field.place, default=field.default, minimum=field.min_percent, maximum=100)
     if field.kind is FieldKind.DURATION:
-        return read_duration(document, *field.place, most=MAX_PAUSE)
+        return read_duration(document, *field.place, maximum=MAX_PAUSE)
     return read_bool(document, *field.place) != field.is_inverted
 
 
@@ -242,7 +242,7 @@ def _is_rich(extension: Json, parent: str) -> bool:
 
 def _as_rich(probe: ProbeModel, settings: Json, parent: str) -> ProbeModel:
     usual = probe.interval_seconds * probe.threshold
-    grace = read_int(settings, "gracePeriod", default=usual, least=5, most=MAX_GRACE_SECONDS, parent=parent)
+    grace = read_int(settings, "gracePeriod", default=usual, minimum=5, maximum=MAX_GRACE_SECONDS, parent=parent)
     return replace(probe, is_rich=True, grace_seconds=grace)
 
 
@@ -267,7 +267,7 @@ def read_probe(
 ) -> ProbeModel:
     """Read a probe's settings. Raises BadDocument.
 
-    `interval`: (default, least, most) in seconds. `threshold`: (default, most). `parent`: where the settings are in the document.
+    `interval`: (default, minimum, maximum) in seconds. `threshold`: (default, maximum). `parent`: where the settings are in the document.
     """
     protocol = read_str(settings, "protocol", required=True, parent=parent).lower()
     if protocol not in USUAL_PORTS:
@@ -275,20 +275,20 @@ def read_probe(
         raise BadDocument(
             f"{target}: a probe's protocol is http, https or tcp, not {show_value(protocol)}", target=target
         )
-    path = read_str(settings, "requestPath", required=protocol != "tcp", parent=parent, longest=MAX_PATH_LENGTH - 1)
+    path = read_str(settings, "requestPath", required=protocol != "tcp", parent=parent, max_length=MAX_PATH_LENGTH - 1)
     if protocol == "tcp" and path:
         target = dotted_path(parent, "requestPath")
         raise BadDocument(f"{target}: a tcp probe has no requestPath", target=target)
-    default, least, most = interval
+    default, minimum, maximum = interval
     count = "probeThreshold" if get_field(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=read_int(settings, "port", default=USUAL_PORTS[protocol], least=1, most=65535, parent=parent),
+        port=read_int(settings, "port", default=USUAL_PORTS[protocol], minimum=1, maximum=65535, parent=parent),
         path="/" + path.lstrip("/") if path else "",
         interval_seconds=read_int(
-            settings, "intervalInSeconds", default=default, least=least, most=most, parent=parent
+            settings, "intervalInSeconds", default=default, minimum=minimum, maximum=maximum, parent=parent
         ),
-        threshold=read_int(settings, count, default=threshold[0], least=1, most=threshold[1], parent=parent),
+        threshold=read_int(settings, count, default=threshold[0], minimum=1, maximum=threshold[1], parent=parent),
     )
 
 
@@ -308,10 +308,10 @@ def _machine(document: Json) -> MachineModel:
 def _data_disks(document: Json) -> tuple[tuple[int, int], ...]:
     disks = {}
     for parent, disk in read_objects(document, *_DISKS):
-        lun = read_int(disk, "lun", default=0, least=0, most=63, parent=parent)
+        lun = read_int(disk, "lun", default=0, minimum=0, maximum=63, parent=parent)
         if lun in disks:
             raise BadDocument(f"{parent}.lun: another data disk has lun {lun} already", target=f"{parent}.lun")
-        disks[lun] = read_int(disk, "diskSizeGB", default=0, least=0, most=65536, parent=parent)
+        disks[lun] = read_int(disk, "diskSizeGB", default=0, minimum=0, maximum=65536, parent=parent)
     return tuple(disks.items())
 
 

@@ -32,14 +32,14 @@ def gauge(instances: Collection[int], of: int, limit_percent: int) -> Gauge:
     ...     "over": False, "instances": "4-5"}
     True
     """
-    count, most = len(instances), health.max_unhealthy(of, limit_percent)
+    count, allowed = len(instances), health.max_unhealthy(of, limit_percent)
     return Gauge(
         count=count,
         of=of,
         percent=round(health.percent(count, of), 1),
         limit_percent=limit_percent,
-        most=most,
-        room=most - count,
+        most=allowed,
+        room=allowed - count,
         over=health.exceeds(count, of, limit_percent),
         instances=spans(instances),
     )

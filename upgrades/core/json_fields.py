@@ -53,7 +53,9 @@ def _in_any_case(document: Json, name: str) -> Any:
 # Each reader takes the path of a field. `parent` is the place in the whole document where that path begins, for the error message.
 
 
-def read_str(document: object, *path: str, required: bool = False, parent: str = "", longest: int | None = None) -> str:
+def read_str(
+    document: object, *path: str, required: bool = False, parent: str = "", max_length: int | None = None
+) -> str:
     value, target = _value(document, path, parent), dotted_path(parent, *path)
     if value in (None, ""):
         if required:
@@ -61,20 +63,20 @@ def read_str(document: object, *path: str, required: bool = False, parent: str =
         return ""
     if not isinstance(value, str):
         raise wrong_value(target, "a string", value)
-    if longest is not None and len(value) > longest:
-        raise BadDocument(f"{target} has at most {longest} characters, not {len(value)}", target=target)
+    if max_length is not None and len(value) > max_length:
+        raise BadDocument(f"{target} has at most {max_length} characters, not {len(value)}", target=target)
     return value
 
 
-def read_int(document: object, *path: str, default: int | None, least: int, most: int, parent: str = "") -> int:
+def read_int(document: object, *path: str, default: int | None, minimum: int, maximum: int, parent: str = "") -> int:
     value, target = _value(document, path, parent), dotted_path(parent, *path)
     if value is None:
         if default is None:
             raise BadDocument(f"{target} is missing", target=target)
         return default
     number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-        raise wrong_value(target, f"an integer from {least} to {most}", value)
+    if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
+        raise wrong_value(target, f"an integer from {minimum} to {maximum}", value)
     return number
 
 
@@ -96,7 +98,7 @@ _DURATION = re.compile(
 )
 
 
-def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
+def read_duration(document: object, *path: str, maximum: timedelta) -> timedelta:
     """An ISO 8601 duration of days, hours, minutes and seconds, such as PT30S; zero where it is absent."""
     value = read_str(document, *path)
     if not value:
@@ -106,8 +108,8 @@ def read_duration(document: object, *path: str, most: timedelta) -> timedelta:
         raise wrong_value(".".join(path), "an ISO 8601 duration such as PT30S", value)
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
     length = timedelta(seconds=min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, 1e10))
-    if length > most:
-        raise wrong_value(".".join(path), f"at most P{most.days}D", value)
+    if length > maximum:
+        raise wrong_value(".".join(path), f"at most P{maximum.days}D", value)
     return length
 
 

@@ -121,16 +121,16 @@ def _object(body: Mapping[str, Any], type: str, path: str, before: Mapping[str, 
     known, old = fields_of(type), by_spelling(before)
     spelled: dict[str, str] = {}
     for name, value in body.items():
-        low, place = name.lower(), dotted_path(path, printable(name))
-        if low in spelled and not (name in before and spelled[low] in before):
-            yield _twice(name, spelled[low], place)
-        spelled[low] = name
-        field = known.get(low)
+        lower_name, place = name.lower(), dotted_path(path, printable(name))
+        if lower_name in spelled and not (name in before and spelled[lower_name] in before):
+            yield _twice(name, spelled[lower_name], place)
+        spelled[lower_name] = name
+        field = known.get(lower_name)
         if field is None or (type in CLOSED and field.is_of_the_preview):
-            if not _stays(low, value, old):
+            if not _may_stay(lower_name, value, old):
                 yield _unknown(name, value, type, path)
         elif not field.is_read_only:
-            yield from _value(value, field.type, place, old.get(name, old.get(low)))
+            yield from _value(value, field.type, place, old.get(name, old.get(lower_name)))
 
 
 def by_spelling(before: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def by_spelling(before: Any) -> dict[str, Any]:
     return {**{name.lower(): value for name, value in before.items()}, **before}
 
 
-def _stays(name: str, value: Any, old: Mapping[str, Any]) -> bool:
+def _may_stay(name: str, value: Any, old: Mapping[str, Any]) -> bool:
     """May this unknown field stay, because the stored document has it, or because the command line adds it?"""
     return name in PRINTED or (name in old and (value is None or same(value, old[name])))
 

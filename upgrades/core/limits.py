@@ -32,11 +32,11 @@ _HEALTH = "application health"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A list whose elements have names. `path`: where it is, `what`: what its elements are called, `most`: how many there may be."""
+    """A list whose elements have names. `path`: where it is, `what`: what its elements are called, `maximum`: how many there may be."""
 
     path: tuple[str, ...]
     what: str
-    most: int
+    maximum: int
 
 
 OF_SCALE_SETS = (
@@ -68,14 +68,14 @@ TEXTS = (
 )
 
 
-def check_size(document: object, before: object, most: int, lists: Sequence[Named]) -> None:
-    """Raises BadDocument for a document with more than `most` names and values, or with a list that is too long.
+def check_size(document: object, before: object, maximum: int, lists: Sequence[Named]) -> None:
+    """Raises BadDocument for a document with more than `maximum` names and values, or with a list that is too long.
 
     This is the first of all checks: no other one reads a document that is too large. The stored document, `before`, may stay as large.
     """
     size = _size(document)
-    if size > most and size > _size(before):
-        raise BadDocument(f"the document has {size} names and values, and at most {most} are allowed")
+    if size > maximum and size > _size(before):
+        raise BadDocument(f"the document has {size} names and values, and at most {maximum} are allowed")
     for named in lists:
         elements = get_field(document, *named.path)
         if isinstance(elements, list) and not same(elements, get_field(before, *named.path)):
@@ -150,8 +150,10 @@ def _check_list(document: Any, before: Any, named: Named, parent: str = "") -> N
 
 
 def _check_count(elements: Sequence[Any], named: Named, place: str) -> None:
-    if len(elements) > named.most:
-        raise BadDocument(f"{place}: at most {named.most} {named.what} are allowed, not {len(elements)}", target=place)
+    if len(elements) > named.maximum:
+        raise BadDocument(
+            f"{place}: at most {named.maximum} {named.what} are allowed, not {len(elements)}", target=place
+        )
 
 
 def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:
@@ -159,10 +161,10 @@ def _names(elements: Sequence[Any]) -> Iterator[tuple[int, str]]:
 
 
 def _check_texts(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    for path, most in TEXTS:
+    for path, maximum in TEXTS:
         value, target = get_field(document, *path), ".".join(path)
-        if isinstance(value, str) and len(value) > most and not same(value, get_field(before, *path)):
-            raise BadDocument(f"{target} has at most {most} characters, not {len(value)}", target=target)
+        if isinstance(value, str) and len(value) > maximum and not same(value, get_field(before, *path)):
+            raise BadDocument(f"{target} has at most {maximum} characters, not {len(value)}", target=target)
 
 
 def _check_handlers(extensions: Sequence[Any]) -> None:

@@ -35,12 +35,12 @@ def to_create_now(facts: Facts, now: datetime) -> list[InstanceFacts]:
     missing = to_create(facts)
     free = [instance for instance in missing if not instance.busy and not _waits_for_retry(facts, instance, now)]
     lost = [instance for instance in missing if _is_gone(instance)]
-    most = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
-    if len(lost) <= most:
+    max_gone = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
+    if len(lost) <= max_gone:
         return free
     others = [instance for instance in lost if instance.busy or _creation_tries(instance)]
-    room = max(0, most - len(others))
-    gone = [instance for instance in free if _is_gone(instance) and not _creation_tries(instance)][:room]
+    free_places = max(0, max_gone - len(others))
+    gone = [instance for instance in free if _is_gone(instance) and not _creation_tries(instance)][:free_places]
     return [instance for instance in free if not _is_gone(instance) or _creation_tries(instance) or instance in gone]
 
 

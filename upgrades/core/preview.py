@@ -133,7 +133,7 @@ class _Rehearsal:
 
     def run(self) -> Plan:
         target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
-        self._count_what_passed()
+        self._note_time_passed()
         for _ in range(MAX_STEPS):
             step = decide(self.facts, self.now)
             if self._is_the_end(step):
@@ -146,7 +146,7 @@ class _Rehearsal:
         latest = self._from_now(self.pace.slow) if self.pace else None
         return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
 
-    def _count_what_passed(self) -> None:
+    def _note_time_passed(self) -> None:
         """Note how long the running batch has been running: that part of its time is not to come any more."""
         running = running_batch(self.facts)
         if running and running.started_at:

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 
-def ranges(numbers: Iterable[int], most: int = 20) -> str:
-    """The numbers in order, with neighbours joined to ranges. After `most` ranges, the remaining numbers are only counted.
+def ranges(numbers: Iterable[int], max_shown: int = 20) -> str:
+    """The numbers in order, with neighbours joined to ranges. After `max_shown` ranges, the remaining numbers are only counted.
 
     >>> ranges([7, 0, 1, 2, 3])
     '0-3 7'
-    >>> ranges(range(0, 10, 2), most=3)
+    >>> ranges(range(0, 10, 2), max_shown=3)
     '0 2 4 and 2 more'
     """
     found = list(_runs(numbers))
-    left = sum(last - first + 1 for first, last in found[most:])
-    return " ".join([*map(_words, found[:most]), f"and {left} more"] if left else map(_words, found[:most]))
+    left = sum(last - first + 1 for first, last in found[max_shown:])
+    return " ".join([*map(_words, found[:max_shown]), f"and {left} more"] if left else map(_words, found[:max_shown]))
 
 
 def spans(numbers: Iterable[int]) -> str:

@@ -162,17 +162,17 @@ def _failed_on(context: ReasonContext, instances: Iterable[InstanceFacts]) -> li
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
 _AWAITED = {InstanceUpgradeState.VERIFYING: Why.VERIFYING, InstanceUpgradeState.ROLLING_BACK: Why.ROLLING_BACK}
-_FORTH = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
+_UPGRADING_BY_KIND = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
 
 
 def under_way(context: ReasonContext) -> Mapping[Why, list[InstanceUpgradeFacts]]:
     """The members of the running batch by what is awaited of them."""
     groups: dict[Why, list[InstanceUpgradeFacts]] = defaultdict(list)
-    forth = _FORTH[context.upgrade.kind if context.upgrade else UpgradeKind.IMAGE]
+    upgrading = _UPGRADING_BY_KIND[context.upgrade.kind if context.upgrade else UpgradeKind.IMAGE]
     for member in context.upgrade.members if context.upgrade else ():
         if member.state in IN_FLIGHT:
-            way = forth if member.replacement is None else Why.SURGING
-            groups[_AWAITED.get(member.state, way)].append(member)
+            code = upgrading if member.replacement is None else Why.SURGING
+            groups[_AWAITED.get(member.state, code)].append(member)
     return groups
 
 

@@ -162,8 +162,8 @@ def _repairs(document: Mapping[str, Any]) -> bool:
 def _check_repairs(document: Mapping[str, Any], model: Model) -> None:
     is_on = read_bool(document, *_REPAIRS, "enabled")
     if read_str(document, *_GRACE):
-        grace, (least, most) = read_duration(document, *_GRACE, most=timedelta(days=365)), GRACE
-        if not least <= grace <= most:
+        grace, (minimum, maximum) = read_duration(document, *_GRACE, maximum=timedelta(days=365)), GRACE
+        if not minimum <= grace <= maximum:
             target = ".".join(_GRACE)
             raise BadDocument(
                 f"{target} is from PT10M to PT90M, not {read_str(document, *_GRACE)[:20]!r}", target=target

@@ -112,7 +112,7 @@ def _written(place: Place, value: Any) -> str:
         case ParamType.PERCENT:
             return f"{round(value, 1):g}"
         case ParamType.INSTANCES:
-            return ranges(value, most=MAX_RANGES)
+            return ranges(value, max_shown=MAX_RANGES)
         case ParamType.VERSIONS:
             return ", ".join(value)
     return "" if value is None else str(value)

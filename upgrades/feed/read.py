@@ -45,9 +45,9 @@ def body(row: ScaleSet) -> dict[str, Any]:
     }
 
 
-def since(scale_set_id: int, seq: int, most: int | None = None) -> list[Event]:
+def since(scale_set_id: int, seq: int, max_events: int | None = None) -> list[Event]:
     """The events after `seq` in order (at most `most`), without a gap; if the first is not seq + 1, the ones before it were deleted."""
-    return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:most])
+    return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:max_events])
 
 
 MAX_EVENTS, MAX_CHANGED = 50, 100  # after more events, or more changed instances, it is cheaper to read all rows again

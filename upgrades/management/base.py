@@ -55,7 +55,7 @@ class UpgradeCommand(BaseCommand):
             raise CommandError(legible(f"{error.code}: {error.message}")) from error
         except DatabaseError as error:
             why = str(error).partition("\n")[0]
-            message = f"the database does not do its work ({why}); `{PROGRAM} up` of this version brings it up to date. It is the one of "
+            message = f"the database is not working ({why}); `{PROGRAM} up` of this version brings it up to date. It is the one of "
             raise CommandError(
                 message + f"ROLLGRID_HOME={settings.ROLLGRID_HOME}, or of DATABASE_URL where that is set"
             ) from error
@@ -116,13 +116,13 @@ def body_of(document: Any) -> Any:
     return body if isinstance(body, dict) and "location" in body else document
 
 
-def whole_number(least: int, most: int) -> Callable[[str], int]:
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     """For an argument's `type`."""
 
     def read(text: str) -> int:
         number = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
-        if number is None or not least <= number <= most:
-            raise ArgumentTypeError(f"a whole number from {least} to {most}, not {show_value(text)}")
+        if number is None or not minimum <= number <= maximum:
+            raise ArgumentTypeError(f"a whole number from {minimum} to {maximum}, not {show_value(text)}")
         return number
 
     return read

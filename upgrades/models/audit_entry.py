@@ -30,9 +30,9 @@ class Entries(models.QuerySet["AuditEntry"]):
     def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
         raise AppendOnly
 
-    def forget(self, before: datetime, most: int) -> int:
+    def forget(self, before: datetime, max_rows: int) -> int:
         """Delete the oldest entries from before this time, at most `most` of them. Returns how many."""
-        ids = list(self.filter(at__lt=before).order_by("pk").values_list("pk", flat=True)[:most])
+        ids = list(self.filter(at__lt=before).order_by("pk").values_list("pk", flat=True)[:max_rows])
         return self.filter(pk__in=ids)._raw_delete(self.db) if ids else 0
 
 

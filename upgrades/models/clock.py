@@ -18,14 +18,14 @@ def in_time(length: timedelta) -> Combinable:
     return ExpressionWrapper(Now() + length, output_field=DateTimeField())
 
 
-def is_over(field: str, longest: timedelta) -> Q:
-    """A condition: the lease in this column can be taken. `longest`: how long a lease of this kind lasts."""
-    return Q(**{field: None}) | Q(**{f"{field}__lt": Now()}) | Q(**{f"{field}__gt": in_time(2 * longest)})
+def is_over(field: str, duration: timedelta) -> Q:
+    """A condition: the lease in this column can be taken. `duration`: how long a lease of this kind lasts."""
+    return Q(**{field: None}) | Q(**{f"{field}__lt": Now()}) | Q(**{f"{field}__gt": in_time(2 * duration)})
 
 
-def is_held(field: str, longest: timedelta) -> Q:
+def is_held(field: str, duration: timedelta) -> Q:
     """A condition: the lease in this column still holds; the opposite of `is_over`."""
-    return Q(**{f"{field}__gte": Now(), f"{field}__lte": in_time(2 * longest)})
+    return Q(**{f"{field}__gte": Now(), f"{field}__lte": in_time(2 * duration)})
 
 
 def next_number(field: str) -> Combinable:

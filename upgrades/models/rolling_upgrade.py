@@ -119,11 +119,6 @@ class RollingUpgrade(models.Model):
         """Whether the platform started it, and not a person."""
         return self.started_by == StartedBy.PLATFORM
 
-    @property
-    def by_whom(self) -> str:
-        """Who started it, in words that follow "started"."""
-        return "automatically" if self.is_automatic else f"by {self.started_by_name}"
-
     def called(self, name: object) -> str:
         """Its name in words, with that of its scale set: "upgrade of NAME to 16.04.2", or "extension upgrade of NAME"."""
         is_image = self.kind == UpgradeKind.IMAGE

@@ -60,13 +60,13 @@ class WorkClaim:
 def reconcile(
     scale_set_id: int,
     now: Callable[[], datetime],
-    on_news: Callable[[int], None] | None = None,
+    wake_again: Callable[[int], None] | None = None,
     known: Known | None = None,
 ) -> list[WorkClaim]:
     """Take every step that can be taken now, and claim the work items that nobody is working on.
 
     `now` is the clock. It is read only after the lease was taken, since taking it may have to wait for a lock of the database.
-    `on_news(scale set id)` is called where something changed while this call came to its end; it must have the scale set reconciled again.
+    `wake_again(scale set id)` is called where something changed while this call came to its end; it must have it reconciled again.
     Where it is None, this call goes on itself. That is mostly done twice then, because the change has caused a wake of its own.
     `known` is what this process has read before, so that it need not read all of it again.
     """
@@ -76,9 +76,9 @@ def reconcile(
     try:
         for _ in range(MAX_STEPS):
             end = _reconcile_once(lease, now(), known)
-            if end is _PassEnd.FACTS_CHANGED and on_news is not None:
+            if end is _PassEnd.FACTS_CHANGED and wake_again is not None:
                 leases.give_back_for_another(lease, now())
-                on_news(scale_set_id)
+                wake_again(scale_set_id)
                 return claim_work(scale_set_id)
             if end is _PassEnd.AT_REST:
                 return claim_work(scale_set_id)

@@ -63,5 +63,5 @@ def _again(known: _Absence | None, instance: Probed, at: float) -> _Absence:
 
 def _are_many(absent: list[Probed], there: list[Probed], views: Mapping[str, InstanceView]) -> bool:
     """Whether more machines are absent than MAX_FEW_PERCENT (one is always few), or the answer has no machine at all."""
-    most = max(1, len(there) * MAX_FEW_PERCENT // 100)
-    return len(absent) > most or not views
+    max_few = max(1, len(there) * MAX_FEW_PERCENT // 100)
+    return len(absent) > max_few or not views

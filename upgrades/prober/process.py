@@ -42,7 +42,7 @@ MAX_IN_ONE_MESSAGE = 10  # scale sets in one message, so that the first of them 
 NOT_WRITTEN = -1  # a seq that no rows have
 REWRITE_SECONDS = 60.0  # how often views are written again although neither they nor the rows have changed
 GATHER_SECONDS = 0.03  # hints that come within this time cause one read
-LOOPS_OF_A_ROUND = {"_claim", "_write_news", "_write_probed_at", "_ask_providers", "_follow_news"}
+LOOPS_OF_A_ROUND = {"_claim", "_write_changes", "_write_probed_at", "_ask_providers", "_follow_changes"}
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Prober:
         self._failing: set[int] = set()
         # Scale sets whose `probed_at` was written since this process took them over.
         self._with_probed_at: set[int] = set()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         # Scale sets without a probe that have new machines, about which the provider was not asked yet.
         self._with_new_machines: set[int] = set()
         self._new_machines_came = asyncio.Event()
@@ -94,11 +94,11 @@ class Prober:
         loops = (
             self._engine.run(),
             self._every(CLAIM_SECONDS, self._claim),
-            self._every(WRITE_SECONDS, self._write_news),
+            self._every(WRITE_SECONDS, self._write_changes),
             self._every(PROBED_AT_SECONDS, self._write_probed_at),
             self._every(VIEW_SECONDS, self._ask_providers),
             self._every(0, self._ask_about_new_machines),
-            self._every(GATHER_SECONDS, self._follow_news),
+            self._every(GATHER_SECONDS, self._follow_changes),
             listen(self._hear),
         )
         try:
@@ -126,12 +126,12 @@ class Prober:
                 self._note_round(run_once.__name__, heartbeats.worked)
                 await asyncio.sleep(seconds)
             except DatabaseError as error:
-                log.error("the database does not do its work (%s); tried again and again", error)
+                log.error("the database is not working (%s); tried again and again", error)
                 self._note_round(run_once.__name__, heartbeats.tried)
                 await asyncio.sleep(1)
 
     def _note_round(self, loop: str, leave_heartbeat: Callable[[Part], None]) -> None:
-        """Note that a loop has come round. Each time all of ROUND have, leave a heartbeat: if one loop hangs, there is none."""
+        """Note that a loop has come round. Each time all of LOOPS_OF_A_ROUND have, leave a heartbeat: if one loop hangs, there is none."""
         self._finished_loops.add(loop)
         if self._finished_loops >= LOOPS_OF_A_ROUND:
             self._finished_loops.clear()
@@ -144,23 +144,23 @@ class Prober:
         for lost in self._sets.keys() - self._leased.keys():
             self._forget(lost)
         if self._is_behind():
-            self._news.set()
+            self._changed.set()
 
     def _hear(self, scale_set_id: int, seq: int) -> None:
         """Take a hint: this scale set has news up to `seq`."""
         if scale_set_id in self._leased and seq > self._leased[scale_set_id]:
             self._leased[scale_set_id] = seq
-            self._news.set()
+            self._changed.set()
 
-    async def _follow_news(self) -> None:
+    async def _follow_changes(self) -> None:
         """Read the scale sets again whose seq has moved: at once after a hint, every half second without one."""
         try:
             # Not wait_for: in Python 3.11 it loses a cancellation that comes at the moment the event is set.
             async with asyncio.timeout(POLL_HEADS_SECONDS):
-                await self._news.wait()
+                await self._changed.wait()
         except TimeoutError:
             self._leased.update(await self._database(leases.heads, self.name))
-        self._news.clear()
+        self._changed.clear()
         for scale_set_id, seq in list(self._leased.items()):
             known = self._sets.get(scale_set_id)
             if known is None or known.seq < seq:
@@ -214,7 +214,7 @@ class Prober:
 
     # --- what was found ---
 
-    async def _write_news(self) -> None:
+    async def _write_changes(self) -> None:
         """Write verdicts. Where the health of a scale set that was taken over is known now, write `probed_at` too: upgrades wait for it."""
         await self._write_verdicts()
         new = [probed for pk, probed in self._sets.items() if pk not in self._with_probed_at]
@@ -257,7 +257,7 @@ class Prober:
         """Note that something of the scale set was written, with the event `seq` (None: nothing was)."""
         if seq is not None:
             self._leased[scale_set_id] = max(seq, self._leased.get(scale_set_id, 0))
-            self._news.set()
+            self._changed.set()
             self._unreported.append(scale_set_id)
 
     async def _report(self) -> None:

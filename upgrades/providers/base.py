@@ -90,7 +90,7 @@ class MachineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One act on one machine. `id` is the idempotency key: beginning the same id twice is the same as once.
+    """One piece of work on one machine. `id` is the idempotency key: beginning the same id twice is the same as once.
 
     `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE. `os_disk` is the OS disk to put back, for
     RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None. EXTENSIONS has a

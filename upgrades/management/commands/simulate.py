@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.client import SimulatorControl
 
-ACTS = {
+ACTIONS = {
     "sick": "their application answers 503 until healed, whatever image they get",
     "unhealthy": "their application answers 200 and says Unhealthy until healed: a rich health probe listens to that",
     "heal": "the application is well again",
@@ -27,23 +27,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("scale_set", metavar="RG/NAME")
-        for act, words in ACTS.items():
-            parser.add_argument(f"--{act}", metavar="ID", nargs="+", default=[], help=words)
+        for action, words in ACTIONS.items():
+            parser.add_argument(f"--{action}", metavar="ID", nargs="+", default=[], help=words)
 
     def handle(self, *, scale_set: str, **options: Any) -> None:
-        acts: dict[str, list[str]] = {act: options[act] for act in ACTS if options[act]}
-        if not acts:
-            raise CommandError(f"say what to do: at least one of --{', --'.join(ACTS)} with instance ids")
+        actions: dict[str, list[str]] = {action: options[action] for action in ACTIONS if options[action]}
+        if not actions:
+            raise CommandError(f"say what to do: at least one of --{', --'.join(ACTIONS)} with instance ids")
         try:
-            done = asyncio.run(_act(Path(settings.ROLLGRID_HOME), scale_set.lower(), acts))
+            done = asyncio.run(_carry_out(Path(settings.ROLLGRID_HOME), scale_set.lower(), actions))
         except ProviderError as error:
             raise CommandError(error.message) from error
         self.stdout.write(f"{scale_set}: {done} done")
 
 
-async def _act(home: Path, key: str, acts: Mapping[str, Sequence[str]]) -> int:
+async def _carry_out(home: Path, key: str, actions: Mapping[str, Sequence[str]]) -> int:
     control = SimulatorControl(home)
     try:
-        return await control.act(key, acts)
+        return await control.act(key, actions)
     finally:
         await control.close()

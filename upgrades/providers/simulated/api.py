@@ -20,11 +20,11 @@ from typing import Any
 from aiohttp import web
 
 from upgrades.providers.base import ProviderError
-from upgrades.providers.simulated import acts
+from upgrades.providers.simulated import control_actions
 from upgrades.providers.simulated.beginning import begin
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.scene import own_tags, read_scene
-from upgrades.providers.simulated.ticker import News, Ticker
+from upgrades.providers.simulated.ticker import OperationWaits, Ticker
 from upgrades.providers.simulated.wire import batch_from_wire
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Api:
-    def __init__(self, cloud: Cloud, ticker: Ticker, news: News, token: str) -> None:
-        self._cloud, self._ticker, self._news = cloud, ticker, news
+    def __init__(self, cloud: Cloud, ticker: Ticker, waits: OperationWaits, token: str) -> None:
+        self._cloud, self._ticker, self._waits = cloud, ticker, waits
         self._bearer = f"Bearer {token}".encode()
 
     def application(self) -> web.Application:
@@ -66,7 +66,7 @@ class Api:
         ids = [str(id) for id in body["ids"]]
         wait = min(float(body.get("wait_seconds", 0)), MAX_WAIT_SECONDS)
         if wait > 0 and self._cloud.are_all_running(ids):
-            await self._news.of_any(ids, wait)
+            await self._waits.wait_for_any(ids, wait)
         return self._cloud.outcomes(ids)
 
     async def _views(self, body: Any) -> Any:
@@ -76,11 +76,11 @@ class Api:
         return self._cloud.views(key)
 
     async def _room(self, body: Any) -> Any:
-        return {"room": self._cloud.room_for(str(body["set"]), read_scene(own_tags(body["tags"])).quota)}
+        return {"room": self._cloud.free_quota(str(body["set"]), read_scene(own_tags(body["tags"])).quota)}
 
     async def _act(self, body: Any) -> Any:
         asked = {str(kind): [str(instance) for instance in instances] for kind, instances in body["acts"].items()}
-        done = acts.act(self._cloud, str(body["set"]), asked)
+        done = control_actions.carry_out(self._cloud, str(body["set"]), asked)
         self._ticker.arm()
         return {"done": done}
 

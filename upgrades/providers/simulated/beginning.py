@@ -104,13 +104,15 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
         cloud.serial += 1
         return made(job, cloud.serial)
     _check_quota(cloud, job, changes)
-    if cloud.count + changes.made >= cloud.room:
+    if cloud.count + changes.made >= cloud.max_machines:
         why = (
             "the most it takes"
-            if cloud.room == MAX_MACHINES
+            if cloud.max_machines == MAX_MACHINES
             else "as many as the limit of open files (`ulimit -Hn`) allows"
         )
-        raise ProviderError("TooManyInstances", f"the simulator has {cloud.room} instances, {why}", permanent=True)
+        raise ProviderError(
+            "TooManyInstances", f"the simulator has {cloud.max_machines} instances, {why}", permanent=True
+        )
     cloud.serial += 1
     return made(job, cloud.serial)
 

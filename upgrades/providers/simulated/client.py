@@ -12,7 +12,7 @@ from upgrades.providers.base import (
     ProviderError,
     ScaleSetReference,
 )
-from upgrades.providers.simulated.line import Line
+from upgrades.providers.simulated.http_client import SimulatorHttpClient
 from upgrades.providers.simulated.scene import own_tags
 from upgrades.providers.simulated.sockets import MAX_MACHINES
 from upgrades.providers.simulated.wire import batch_to_wire, view_from_wire
@@ -26,12 +26,12 @@ class SimulatedProvider:
     capabilities = Capabilities(poll_seconds=0, most_instances=MAX_MACHINES)
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
-        self._line = Line(home)
+        self._http = SimulatorHttpClient(home)
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
         if not operations:
             return {}
-        answer = await self._line.ask("begin", batch_to_wire(operations), seconds=ANSWER_SECONDS)
+        answer = await self._http.ask("begin", batch_to_wire(operations), seconds=ANSWER_SECONDS)
         return {
             id: ProviderError(code, message, permanent=permanent)
             for id, (code, message, permanent) in answer["refused"].items()
@@ -42,7 +42,7 @@ class SimulatedProvider:
         if not operation_ids:
             return {}
         body = {"ids": list(operation_ids), "wait_seconds": wait_seconds}
-        answer = await self._line.ask("poll", body, seconds=wait_seconds + ANSWER_SECONDS)
+        answer = await self._http.ask("poll", body, seconds=wait_seconds + ANSWER_SECONDS)
         return {
             id: Outcome(Progress(progress), view_from_wire(view) if view else None, code, message)
             for id, (progress, code, message, view) in answer.items()
@@ -50,12 +50,12 @@ class SimulatedProvider:
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
-        answer = await self._line.ask("views", body, seconds=ANSWER_SECONDS)
+        answer = await self._http.ask("views", body, seconds=ANSWER_SECONDS)
         return {view["instance"]: view_from_wire(view) for view in answer}
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
-        return int((await self._line.ask("room", body, seconds=ANSWER_SECONDS))["room"])
+        return int((await self._http.ask("room", body, seconds=ANSWER_SECONDS))["room"])
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         """Each machine has one socket: every port of it leads there. ProviderError NotListening for a machine that is down."""
@@ -65,22 +65,22 @@ class SimulatedProvider:
         return host, int(real_port)
 
     async def close(self) -> None:
-        await self._line.close()
+        await self._http.close()
 
 
 class SimulatorControl:
     """What a rehearsal may do to single machines."""
 
     def __init__(self, home: Path) -> None:
-        self._line = Line(home)
+        self._http = SimulatorHttpClient(home)
 
-    async def act(self, key: str, acts: Mapping[str, Sequence[str]]) -> int:
-        """`acts`: {"sick": [instance ids], ...} (acts.ACTS), all or none. Answers how many were done.
+    async def act(self, key: str, actions: Mapping[str, Sequence[str]]) -> int:
+        """`actions`: {"sick": [instance ids], ...} (control_actions.ACTIONS), all or none. Answers how many were done.
 
         Raises ProviderError: ScaleSetNotFound and InstanceNotFound name what exists; OperationInProgress; SimulatorUnavailable.
         """
-        answer = await self._line.ask("act", {"set": key, "acts": acts}, seconds=ANSWER_SECONDS)
+        answer = await self._http.ask("act", {"set": key, "acts": actions}, seconds=ANSWER_SECONDS)
         return int(answer["done"])
 
     async def close(self) -> None:
-        await self._line.close()
+        await self._http.close()

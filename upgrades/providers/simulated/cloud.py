@@ -1,4 +1,4 @@
-"""The small cloud as it is: machines and the work going on, in memory as on disk, with a door for every machine that is up.
+"""The small cloud as it is: machines and the work going on, in memory as on disk, with a listening socket for every machine that is up.
 
 Plain code without awaits, so nobody ever sees it half changed. Every step (beginning, finishing, acts) gathers its changes and hands
 them to `believe`, which commits them before anything else: whatever was answered is on disk.
@@ -16,7 +16,7 @@ from upgrades.providers.base import Progress
 from upgrades.providers.simulated.changes import Changes
 from upgrades.providers.simulated.machines import Illness, Job, Machine, Name
 from upgrades.providers.simulated.scene import Scene, read_scene
-from upgrades.providers.simulated.sockets import Doors
+from upgrades.providers.simulated.sockets import Listeners
 from upgrades.providers.simulated.store import Store
 from upgrades.providers.simulated.tls import Identity
 from upgrades.providers.simulated.wire import view_to_wire
@@ -25,13 +25,18 @@ log = logging.getLogger(__name__)
 
 
 class Cloud:
-    """`clock` gives seconds since 1970; `room` is how many machines fit on this computer; `identity` is what they show over TLS."""
+    """`clock` gives seconds since 1970; `max_machines` fit on this computer; `identity` is what they show over TLS."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], float], loop: asyncio.AbstractEventLoop, room: int, identity: Identity
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+        max_machines: int,
+        identity: Identity,
     ) -> None:
-        self.store, self.clock, self.room = store, clock, room
-        self.doors = Doors(loop, self._http_answer, identity)
+        self.store, self.clock, self.max_machines = store, clock, max_machines
+        self.listeners = Listeners(loop, self._http_answer, identity)
         self.count = 0
         self.serial = store.highest_serial()
         self._sets: dict[str, dict[str, Machine]] = {}
@@ -44,12 +49,12 @@ class Cloud:
         machines = {machine.name: machine for machine in store.machines()}
         self._remember(Changes(machines=machines, made=len(machines)))
 
-    def open_doors(self) -> None:
+    def open_listeners(self) -> None:
         """After a start: every machine that was up listens again, where it did if that is still free."""
         moved = Changes()
         for machine in [each for machines in self._sets.values() for each in machines.values() if each.listens]:
             try:
-                address = self.doors.open(machine.name, machine.serial, machine.address)
+                address = self.listeners.open(machine.name, machine.serial, machine.address)
             except OSError as error:
                 log.error("%s/%s cannot listen: %s", *machine.name, error)
                 address = ""
@@ -64,10 +69,10 @@ class Cloud:
     def instances(self, key: str) -> Mapping[str, Machine]:
         return self._sets.get(key, {})
 
-    def room_for(self, key: str, quota: int | None) -> int:
+    def free_quota(self, key: str, quota: int | None) -> int:
         """How many more machines that scale set may have."""
-        room = self.room - self.count
-        return max(0, room if quota is None else min(room, quota - len(self.instances(key))))
+        free = self.max_machines - self.count
+        return max(0, free if quota is None else min(free, quota - len(self.instances(key))))
 
     def machine(self, name: Name) -> Machine | None:
         return self._sets.get(name[0], {}).get(name[1])
@@ -81,10 +86,10 @@ class Cloud:
     def next_due(self) -> float | None:
         return self._due[0][0] if self._due else None
 
-    def take_due(self, until: float, most: int) -> Iterator[Job]:
+    def take_due(self, until: float, max_jobs: int) -> Iterator[Job]:
         """The jobs whose time has come; each must then be ended or postponed."""
-        while self._due and self._due[0][0] <= until and most > 0:
-            most -= 1
+        while self._due and self._due[0][0] <= until and max_jobs > 0:
+            max_jobs -= 1
             yield self._jobs[heapq.heappop(self._due)[1]]
 
     def postpone(self, job: Job, until: float) -> None:
@@ -117,10 +122,10 @@ class Cloud:
         self.store.save(changes)
         self._remember(changes)
         for name in changes.gone:
-            self.doors.close(name)
+            self.listeners.close(name)
         for machine in changes.machines.values():
             if not machine.listens:
-                self.doors.close(machine.name)
+                self.listeners.close(machine.name)
 
     def _remember(self, changes: Changes) -> None:
         for key, tags in changes.tags.items():

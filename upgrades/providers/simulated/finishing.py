@@ -65,7 +65,7 @@ def _finish(cloud: Cloud, job: Job, now: float, changes: Changes) -> None:
     scene = cloud.scene(job.name[0])
     after, failure = _outcome(machine, job, scene, now)
     try:
-        after = _with_its_door(cloud, after)
+        after = _with_its_address(cloud, after)
     except OSError as error:
         log.error("%s/%s cannot listen yet: %s", *job.name, error)
         cloud.postpone(job, now + TRY_DOOR_AGAIN_SECONDS)
@@ -97,11 +97,11 @@ def _silence(machine: Machine) -> Failure | None:
     return NO_AGENT, f"The agent of VM '{machine.name[1]}' does not report: the VM is off, or its OS did not come up."
 
 
-def _with_its_door(cloud: Cloud, machine: Machine) -> Machine:
+def _with_its_address(cloud: Cloud, machine: Machine) -> Machine:
     if not machine.listens:
         return machine
-    there = cloud.doors.address(machine.name)  # a machine that stayed up is asked all the while
-    return replace(machine, address=there or cloud.doors.open(machine.name, machine.serial, machine.address))
+    there = cloud.listeners.address(machine.name)  # a machine that stayed up is asked all the while
+    return replace(machine, address=there or cloud.listeners.open(machine.name, machine.serial, machine.address))
 
 
 def _note(changes: Changes, job: Job, after: Machine, failure: Failure | None, now: float, scene: Scene) -> None:

@@ -103,14 +103,14 @@ def read_scene(tags: Mapping[str, str]) -> Scene:
     return Scene(**known)  # type: ignore[arg-type]
 
 
-def _number(most: float) -> Callable[[str], float]:
+def _number(maximum: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         try:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not 0 <= number <= most:  # also refuses nan
-            raise ValueError(f"a number from 0 to {most:g} is expected")
+        if not 0 <= number <= maximum:  # also refuses nan
+            raise ValueError(f"a number from 0 to {maximum:g} is expected")
         return number
 
     return read

@@ -29,7 +29,7 @@ from upgrades.providers.simulated.control import (
 )
 from upgrades.providers.simulated.sockets import raise_descriptor_limit
 from upgrades.providers.simulated.store import Store
-from upgrades.providers.simulated.ticker import News, Ticker
+from upgrades.providers.simulated.ticker import OperationWaits, Ticker
 from upgrades.providers.simulated.tls import Identity
 
 log = logging.getLogger(__name__)
@@ -67,17 +67,17 @@ async def _serve(home: Path, store: Store) -> int:
     verdict = _verdict()
     identity = Identity(folder_of(home) / "machines.pem")
     cloud = Cloud(store, _clock(), asyncio.get_running_loop(), raise_descriptor_limit(), identity)
-    cloud.open_doors()
-    news = News()
-    ticker = Ticker(cloud, news, on_error=lambda: _settle(verdict, 1))
+    cloud.open_listeners()
+    waits = OperationWaits()
+    ticker = Ticker(cloud, waits, on_error=lambda: _settle(verdict, 1))
     ticker.arm()
     purging = asyncio.create_task(_purge_for_ever(store, cloud.clock))
-    async with _listening(home, cloud, ticker, news):
+    async with _listening(home, cloud, ticker, waits):
         code = await verdict
         ticker.stop()
         purging.cancel()
-        news.tell_all()
-    cloud.doors.close_all()
+        waits.wake_all()
+    cloud.listeners.close_all()
     log.info("stopped")
     return code
 
@@ -97,14 +97,14 @@ def _settle(verdict: asyncio.Future[int], code: int) -> None:
 
 
 @asynccontextmanager
-async def _listening(home: Path, cloud: Cloud, ticker: Ticker, news: News) -> AsyncIterator[None]:
+async def _listening(home: Path, cloud: Cloud, ticker: Ticker, waits: OperationWaits) -> AsyncIterator[None]:
     token = secrets.token_urlsafe(32)
-    runner = web.AppRunner(Api(cloud, ticker, news, token).application(), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(Api(cloud, ticker, waits, token).application(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
     write_control(home, Control(f"http://127.0.0.1:{port}", token, os.getpid()))
-    log.info("ready on 127.0.0.1:%d with %d machines, room for %d", port, cloud.count, cloud.room)
+    log.info("ready on 127.0.0.1:%d with %d machines, room for %d", port, cloud.count, cloud.max_machines)
     try:
         yield
     finally:

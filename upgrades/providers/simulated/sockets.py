@@ -42,7 +42,7 @@ def raise_descriptor_limit() -> int:
     return max(0, min(MAX_MACHINES, soft - SPARE_DESCRIPTORS))
 
 
-class Doors:
+class Listeners:
     """The open sockets by machine. `answer(name)` gives the whole HTTP answer, or None to hang up.
 
     Each speaks plainly to who speaks plainly, and TLS with `identity` to who begins with that.
@@ -53,7 +53,7 @@ class Doors:
         self._answer = answer
         self._identity = identity
         self._open: dict[Name, socket.socket] = {}
-        self._waiting: set[Visit] = set()
+        self._waiting: set[ProbeConnection] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -65,16 +65,16 @@ class Doors:
     def open(self, name: Name, serial: int, last_address: str) -> str:
         """Listens for the machine, where it listened last if that is free. Answers "host:port"; OSError where nothing can be had."""
         self.close(name)
-        door = _first_free(_candidates(serial, last_address))
-        self._open[name] = door
-        self._loop.add_reader(door.fileno(), self._accept, name, door)
-        return _address(door)
+        listener = _first_free(_candidates(serial, last_address))
+        self._open[name] = listener
+        self._loop.add_reader(listener.fileno(), self._accept, name, listener)
+        return _address(listener)
 
     def close(self, name: Name) -> None:
-        door = self._open.pop(name, None)
-        if door:
-            self._loop.remove_reader(door.fileno())
-            door.close()
+        listener = self._open.pop(name, None)
+        if listener:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
 
     def close_all(self) -> None:
         """Nobody is let in any more, and who has not asked yet is hung up."""
@@ -83,50 +83,50 @@ class Doors:
         for visit in list(self._waiting):
             visit.close()
 
-    def _accept(self, name: Name, door: socket.socket) -> None:
+    def _accept(self, name: Name, listener: socket.socket) -> None:
         try:
-            line, _ = door.accept()
+            connection, _ = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
-            self._rest(name, door, error)
+            self._rest(name, listener, error)
             return
-        line.setblocking(False)
-        Visit(self._loop, line, lambda: self._answer(name), self._identity, self._waiting).read()
+        connection.setblocking(False)
+        ProbeConnection(self._loop, connection, lambda: self._answer(name), self._identity, self._waiting).read()
 
-    def _rest(self, name: Name, door: socket.socket, error: OSError) -> None:
+    def _rest(self, name: Name, listener: socket.socket, error: OSError) -> None:
         """Out of descriptors: asking again at once would only burn the processor."""
         log.error("cannot accept for %s/%s: %s; resting for a second", *name, error)
-        self._loop.remove_reader(door.fileno())
-        self._loop.call_later(1.0, self._wake, name, door)
+        self._loop.remove_reader(listener.fileno())
+        self._loop.call_later(1.0, self._wake, name, listener)
 
-    def _wake(self, name: Name, door: socket.socket) -> None:
-        if self._open.get(name) is door:
-            self._loop.add_reader(door.fileno(), self._accept, name, door)
+    def _wake(self, name: Name, listener: socket.socket) -> None:
+        if self._open.get(name) is listener:
+            self._loop.add_reader(listener.fileno(), self._accept, name, listener)
 
 
-def _address(door: socket.socket) -> str:
-    host, port = door.getsockname()[:2]
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
     return f"{host}:{port}"
 
 
 @dataclass(slots=True, eq=False)
-class Visit:
+class ProbeConnection:
     """One connection of a probe. Most have sent their whole request by the time they are accepted, and are answered at once; the others
     are among `waiting` meanwhile."""
 
     loop: asyncio.AbstractEventLoop
-    line: socket.socket
+    connection: socket.socket
     answer: Callable[[], bytes | None]
     identity: Identity
-    waiting: set["Visit"]
+    waiting: set["ProbeConnection"]
     request: bytes = b""
     tunnel: Tunnel | None = None
     limit: asyncio.TimerHandle | None = None
 
     def read(self) -> None:
         try:
-            data = self.line.recv(MAX_REQUEST_BYTES)
+            data = self.connection.recv(MAX_REQUEST_BYTES)
         except (BlockingIOError, InterruptedError):
             self._wait()
             return
@@ -147,7 +147,7 @@ class Visit:
 
     def _plain(self, data: bytes) -> bytes:
         if self.tunnel is None and not self.request and data.startswith(HELLO):
-            self.tunnel = Tunnel(self.identity.context, self.line.send)
+            self.tunnel = Tunnel(self.identity.context, self.connection.send)
         return self.tunnel.take(data) if self.tunnel else data
 
     def _reply(self) -> None:
@@ -156,12 +156,12 @@ class Visit:
             if answer and self.tunnel:
                 self.tunnel.give(answer)
             else:
-                self.line.send(answer or b"")
+                self.connection.send(answer or b"")
         self.close()
 
     def _wait(self) -> None:
         if self.limit is None:
-            self.loop.add_reader(self.line.fileno(), self.read)
+            self.loop.add_reader(self.connection.fileno(), self.read)
             self.limit = self.loop.call_later(IDLE_SECONDS, self.close)
             self.waiting.add(self)
 
@@ -169,8 +169,8 @@ class Visit:
         if self.limit is not None:
             self.limit.cancel()
             self.waiting.discard(self)
-            self.loop.remove_reader(self.line.fileno())
-        self.line.close()
+            self.loop.remove_reader(self.connection.fileno())
+        self.connection.close()
 
 
 def _candidates(serial: int, last_address: str) -> Iterator[tuple[str, int]]:
@@ -194,14 +194,14 @@ def _first_free(places: Iterator[tuple[str, int]]) -> socket.socket:
 
 
 def _listening(place: tuple[str, int]) -> socket.socket:
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        door.setblocking(False)
+        listener.setblocking(False)
         # Connections that just ended do not keep an address busy.
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(place)
-        door.listen(BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(BACKLOG)
     except OSError:
-        door.close()
+        listener.close()
         raise
-    return door
+    return listener

@@ -13,13 +13,13 @@ COALESCE_SECONDS = 0.005  # what finishes together is told together
 MAX_NAP_SECONDS = 60.0
 
 
-class News:
+class OperationWaits:
     """Wakes those that wait for one of their operations to end."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
-    async def of_any(self, ids: Sequence[str], seconds: float) -> None:
+    async def wait_for_any(self, ids: Sequence[str], seconds: float) -> None:
         """Returns when one of the operations has ended, or after the time."""
         event = asyncio.Event()
         for id in ids:
@@ -33,13 +33,13 @@ class News:
         finally:
             self._forget(ids, event)
 
-    def tell(self, ids: Iterable[str]) -> None:
+    def wake(self, ids: Iterable[str]) -> None:
         for id in ids:
             for event in self._waiting.get(id, ()):
                 event.set()
 
-    def tell_all(self) -> None:
-        self.tell(list(self._waiting))
+    def wake_all(self) -> None:
+        self.wake(list(self._waiting))
 
     def _forget(self, ids: Sequence[str], event: asyncio.Event) -> None:
         for id in set(ids):
@@ -52,8 +52,8 @@ class News:
 class Ticker:
     """Finishes jobs when they are due. An error there ends the process (`on_error`): what is on disk is right, so a new start heals."""
 
-    def __init__(self, cloud: Cloud, news: News, on_error: Callable[[], None]) -> None:
-        self._cloud, self._news, self._on_error = cloud, news, on_error
+    def __init__(self, cloud: Cloud, waits: OperationWaits, on_error: Callable[[], None]) -> None:
+        self._cloud, self._waits, self._on_error = cloud, waits, on_error
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -71,7 +71,7 @@ class Ticker:
 
     def _tick(self) -> None:
         try:
-            self._news.tell(finish_due(self._cloud))
+            self._waits.wake(finish_due(self._cloud))
         except Exception:
             log.exception("cannot finish operations")
             self._on_error()

@@ -18,32 +18,32 @@ log = logging.getLogger(__name__)
 NAMES_SHOWN = 30
 
 
-def act(cloud: Cloud, key: str, acts: Mapping[str, Sequence[str]]) -> int:
-    """All acts ({"sick": [instance ids], ...}) or none, in the order of ACTS; answers how many.
+def carry_out(cloud: Cloud, key: str, actions: Mapping[str, Sequence[str]]) -> int:
+    """All actions ({"sick": [instance ids], ...}) or none, in the order of ACTIONS; answers how many.
 
     Raises ProviderError ScaleSetNotFound, InstanceNotFound (naming what exists), OperationInProgress, UnknownAct.
     """
-    _check(cloud, key, acts)
+    _check(cloud, key, actions)
     changes = Changes()
-    todo = [(kind, instance) for kind in ACTS for instance in acts.get(kind, ())]
+    todo = [(kind, instance) for kind in ACTIONS for instance in actions.get(kind, ())]
     for kind, instance in todo:
         machine = changes.machines.get((key, instance)) or cloud.instances(key)[instance]
-        ACTS[kind](cloud, machine, changes)
+        ACTIONS[kind](cloud, machine, changes)
     cloud.believe(changes)
     log.info("acted in %s: %s", key, ", ".join(f"{kind} {instance}" for kind, instance in todo))
     return len(todo)
 
 
-def _check(cloud: Cloud, key: str, acts: Mapping[str, Sequence[str]]) -> None:
-    if not acts.keys() <= ACTS.keys():
-        raise ProviderError("UnknownAct", f"the simulator knows {', '.join(ACTS)}", permanent=True)
+def _check(cloud: Cloud, key: str, actions: Mapping[str, Sequence[str]]) -> None:
+    if not actions.keys() <= ACTIONS.keys():
+        raise ProviderError("UnknownAct", f"the simulator knows {', '.join(ACTIONS)}", permanent=True)
     machines = cloud.instances(key)
     if not machines:
         there = _listed(cloud.keys(), "none yet")
         raise ProviderError(
             "ScaleSetNotFound", f"the simulator has no scale set {key}; there are: {there}", permanent=True
         )
-    missing = [instance for instances in acts.values() for instance in instances if instance not in machines]
+    missing = [instance for instances in actions.values() for instance in instances if instance not in machines]
     if missing:
         words = f"{key} has no instance {', '.join(missing)}; there are: {_listed(list(machines), 'none')}"
         raise ProviderError("InstanceNotFound", words, permanent=True)
@@ -89,4 +89,4 @@ def _vanish(cloud: Cloud, machine: Machine, changes: Changes) -> None:
         changes.gone.append(machine.name)
 
 
-ACTS = {"sick": _sick, "unhealthy": _unhealthy, "heal": _heal, "stop": _stop, "start": _start, "vanish": _vanish}
+ACTIONS = {"sick": _sick, "unhealthy": _unhealthy, "heal": _heal, "stop": _stop, "start": _start, "vanish": _vanish}

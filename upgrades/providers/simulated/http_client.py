@@ -1,4 +1,4 @@
-"""The client's line to the simulator: HTTP to wherever `control.json` says it is now."""
+"""The client's HTTP calls to the simulator, to wherever `control.json` says it is now."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.control import Control, read_control, unavailable
 
 
-class Line:
+class SimulatorHttpClient:
     """One HTTP session per event loop, made when first used; no session of a closed loop is kept.
 
     Connections are not kept between calls: on loopback a new one costs next to nothing, and nothing then outlives its loop or a
