@@ -140,7 +140,7 @@ def test_publishing_says_which_scale_sets_would_be_upgraded(ada: Client) -> None
     assert refused.status_code == 409 and "is not newer" in refused.json()["error"]["message"]
 
 
-def test_restoring_says_who_withdrew_it_and_which_scale_sets_would_be_upgraded(ada: Client) -> None:
+def test_restoring_shows_the_withdrawal_and_the_affected_scale_sets(ada: Client) -> None:
     a_scale_set()
     publish("16.04.9")
     withdraw_image(ImageReference(*UBUNTU, "16.04.9"), NOW, by="bob", reason="it panics")

@@ -140,7 +140,7 @@ def test_programs_go_on_without_the_loader_and_another_one_starts_the_next(tmp_p
     assert later["is_forked"]
 
 
-def test_a_program_whose_code_cannot_be_loaded_for_it_starts_by_itself(tmp_path: Path) -> None:
+def test_a_program_with_code_that_cannot_be_loaded_starts_by_itself(tmp_path: Path) -> None:
     async def scenario(story: Story) -> None:
         assert await story.child("5").run_once() == 5
 
